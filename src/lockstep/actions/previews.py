@@ -30,7 +30,7 @@ from lockstep.storage.people import PersonRow
 from lockstep.sync.drain import on_demand
 from lockstep.sync.services import Job, Services
 
-_KINDS = {Verdict.UNAUTHORIZED: Kind.UNAUTHORIZED, Verdict.THROTTLED: Kind.THROTTLED, Verdict.BLOCKED: Kind.FORBIDDEN}
+_KINDS = {Verdict.UNAUTHORIZED: Kind.UNAUTHORIZED, Verdict.THROTTLED: Kind.THROTTLED}
 
 
 @dataclass

@@ -20,8 +20,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lockstep.actions.context import Context
+from lockstep.errors import Kind, LockstepError
 
 FORM_BYTES = 2 * 1024 * 1024
+_NOT_ABOUT_THE_FORM = frozenset({Kind.FORBIDDEN, Kind.OUTPUT, Kind.INTERNAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,16 @@ class PageRoute:
     def order(self) -> tuple[tuple[bool, str], ...]:
         """Fixed parts before parameters, so that `/apps/new` is no application called new."""
         return tuple((part.startswith("{"), part) for part in self.path.split("/"))
+
+
+def on_the_form(refused: LockstepError) -> LockstepError:
+    """*refused*, for the form whose change was refused: `except LockstepError as refused: return _form(..., refused=on_the_form(refused))`.
+
+    Raises it again if no other entry in the form can help. It then becomes a page: who may do this, the password again, or a fault of ours.
+    """
+    if refused.kind in _NOT_ABOUT_THE_FORM:
+        raise refused
+    return refused
 
 
 def address(path: str, **query: str) -> str:

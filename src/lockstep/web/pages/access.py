@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from lockstep.actions import sign_in as actions
 from lockstep.actions.context import Context
 from lockstep.actions.totp import SecondFactorRequired
-from lockstep.errors import Kind, LockstepError
+from lockstep.errors import LockstepError
 from lockstep.kit.page_errors import STATUSES
 from lockstep.web.callers import (
     SIGN_IN,
@@ -20,10 +20,9 @@ from lockstep.web.callers import (
     session_secret,
     set_session,
 )
-from lockstep.web.page import Answer, Pages, Redirect, View
+from lockstep.web.page import Answer, Pages, Redirect, View, on_the_form
 
 pages = Pages()
-_ASKS_AGAIN = frozenset({Kind.UNAUTHORIZED, Kind.INVALID, Kind.THROTTLED})
 
 
 @pages.get(SIGN_IN, is_public=True)
@@ -42,7 +41,7 @@ async def sign_in(context: Context, request: Request) -> Answer:
             context, email, str(form.get("password", "")), str(form.get("code", "")), device=device_of(request)
         )
     except LockstepError as refused:
-        return _asked_again(refused, _sign_in_page(next_page, email=email, refused=refused))
+        return _sign_in_page(next_page, email=email, refused=on_the_form(refused))
     response = RedirectResponse(safe_next(next_page), status_code=303)
     set_session(response, request, signed_in)
     return response
@@ -69,7 +68,7 @@ async def step_up(context: Context, request: Request) -> Answer:
     try:
         signed_in = await actions.step_up(context, session_secret(request), str(form.get("password", "")))
     except LockstepError as refused:
-        return _asked_again(refused, _step_up_page(request, next_page, refused=refused))
+        return _step_up_page(request, next_page, refused=on_the_form(refused))
     response = RedirectResponse(safe_next(next_page), status_code=303)
     set_session(response, request, signed_in)
     return response
@@ -89,18 +88,10 @@ async def accept_invitation(context: Context, request: Request) -> Answer:
             context, secret, name, str(form.get("password", "")), email=email, device=device_of(request)
         )
     except LockstepError as refused:
-        page = await _invitation_page(context, request, name=name, email=email, refused=refused)
-        return _asked_again(refused, page)
+        return await _invitation_page(context, request, name=name, email=email, refused=on_the_form(refused))
     response = RedirectResponse("/", status_code=303)
     set_session(response, request, signed_in)
     return response
-
-
-def _asked_again(refused: LockstepError, page: View) -> View:
-    """The form again, with what was wrong. Raises errors that another try does not mend."""
-    if refused.kind not in _ASKS_AGAIN:
-        raise refused
-    return page
 
 
 def _sign_in_page(next_page: str, *, email: str = "", refused: LockstepError | None = None) -> View:

@@ -14,11 +14,10 @@ from lockstep.actions.context import Context
 from lockstep.actions.permissions import MEANINGS, ROLE_NAMES, TABLE, Permission, Role
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.callers import caller_in
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View
+from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 HERE = "/settings/admins"
-_ON_THE_FORM = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.NOT_FOUND})
 _HOLDERS = [(role.value, name) for role, name in ROLE_NAMES.items()]
 
 
@@ -69,10 +68,8 @@ async def invite(context: Context, request: Request) -> Answer:
             context, email, _roles(form), owns=_owned(form), display_name=str(form.get("name", "")).strip()
         )
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_FORM:
-            raise
         typed = {"email": email, "name": str(form.get("name", "")), "role": form.getlist("role")}
-        return await _list(context, refused=refused, typed=typed)
+        return await _list(context, refused=on_the_form(refused), typed=typed)
     return _link_page(request, link, "Send this link to the new administrator")
 
 
@@ -98,9 +95,7 @@ async def change_administrator(context: Context, request: Request) -> Answer:
     try:
         notice = await change(context, email, form)
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_FORM:
-            raise
-        return await _one(context, request, email, refused=refused)
+        return await _one(context, request, email, refused=on_the_form(refused))
     return Redirect(HERE if change is _remove else f"{HERE}/{email}", notice=notice)
 
 

@@ -13,11 +13,10 @@ from starlette.responses import Response
 from lockstep.actions import applications, roles
 from lockstep.actions.context import Context
 from lockstep.errors import Kind, LockstepError, invalid
-from lockstep.web.page import Answer, AppPlace, CopyAs, Crumb, Pages, Redirect, View
+from lockstep.web.page import Answer, AppPlace, CopyAs, Crumb, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 TAB = "App roles"
-_ON_THE_FORM = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.NOT_FOUND})
 
 
 async def _add(context: Context, app: str, form: FormData) -> str:
@@ -74,9 +73,7 @@ async def change_app_roles(context: Context, request: Request) -> Answer:
     try:
         notice = await change(context, app, form)
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_FORM:
-            raise
-        return await _page(context, app, refused=refused, typed=dict(form))
+        return await _page(context, app, refused=on_the_form(refused), typed=dict(form))
     return Redirect(f"/apps/{app}/app-roles", notice=notice)
 
 
@@ -97,9 +94,7 @@ async def save_manifest(context: Context, request: Request) -> Answer:
     try:
         await roles.import_manifest(context, name, _read(text))
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_FORM:
-            raise
-        return await _manifest(context, name, text, refused=refused)
+        return await _manifest(context, name, text, refused=on_the_form(refused))
     return Redirect(f"/apps/{name}/app-roles", notice="The manifest was saved")
 
 

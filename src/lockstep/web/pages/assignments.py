@@ -15,7 +15,7 @@ from lockstep.actions.consequence_words import consequence_lines
 from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
 from lockstep.errors import Kind, LockstepError
-from lockstep.web.page import Answer, AppPlace, CopyAs, Crumb, Pages, Redirect, View, address
+from lockstep.web.page import Answer, AppPlace, CopyAs, Crumb, Pages, Redirect, View, address, on_the_form
 
 pages = Pages()
 TAB = "Users and groups"
@@ -100,9 +100,7 @@ async def add(context: Context, request: Request) -> Answer:
             return await _chooser(context, request, app, wanted, lines=consequence_lines(found), is_review=True)
         new = await work(context)
     except LockstepError as refused:
-        if refused.kind not in (Kind.INVALID, Kind.NOT_FOUND, Kind.CONFLICT):
-            raise
-        return await _chooser(context, request, app, wanted, refused=refused)
+        return await _chooser(context, request, app, wanted, refused=on_the_form(refused))
     notice = f"{len(new):,} assigned to {app.application.display_name}" if new else "They were assigned already"
     return Redirect(_href(app), notice=notice)
 

@@ -19,8 +19,8 @@ from lockstep.engine.records import ObjectKind
 from lockstep.errors import LockstepError
 from lockstep.web.expression_marks import MarkedError, completions, functions, marked
 from lockstep.web.mapping_form import shown
-from lockstep.web.page import Answer, CopyAs, Fragment, Pages, View
-from lockstep.web.pages.mappings import ON_THE_FORM, TAB, mapping_href, may_write, place_of
+from lockstep.web.page import Answer, CopyAs, Fragment, Pages, View, on_the_form
+from lockstep.web.pages.mappings import TAB, mapping_href, may_write, place_of
 
 pages = Pages()
 HEADING = "Expression builder"
@@ -83,9 +83,7 @@ async def _outcome(context: Context, app: str, form: Mapping[str, Any]) -> Outco
     except ValueError as problem:
         return Outcome(problem=f"Entered values: {problem}")
     except LockstepError as refused:
-        if refused.kind not in ON_THE_FORM:
-            raise
-        return Outcome(problem=f"{refused.detail}. {refused.next_step}")
+        return Outcome(problem=f"{on_the_form(refused).detail}. {refused.next_step}")
     results = [
         Result(one.name, _step(one.explained, 0), [] if i else list(_steps(one.explained, 0)))
         for i, one in enumerate(found.trials)

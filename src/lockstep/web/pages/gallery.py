@@ -13,11 +13,10 @@ from lockstep.configuration.files.names import APPLICATION_RULE
 from lockstep.configuration.template import Template
 from lockstep.errors import Kind, LockstepError
 from lockstep.kit.page_errors import STATUSES
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View
+from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 OWN = "custom-scim"  # the entry for an application that the gallery does not know
-_ON_THE_FORM = frozenset({Kind.INVALID, Kind.CONFLICT})
 _GALLERY = Crumb("Browse app gallery", "/apps/new")
 _APPLICATIONS = Crumb("Enterprise applications", "/apps")
 
@@ -86,9 +85,7 @@ async def create(context: Context, request: Request) -> Answer:
             raise LockstepError(Kind.INVALID, "The application needs a name", next_step="Enter one")
         made = await applications.add_application(context, card.entry.id, name=name, display_name=display_name)
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_FORM:
-            raise
-        return _form(card, display_name=display_name, name=name, refused=refused)
+        return _form(card, display_name=display_name, name=name, refused=on_the_form(refused))
     return Redirect(f"/apps/{made.name}", notice=f"{made.display_name} was added. Nothing is sent until you start it")
 
 

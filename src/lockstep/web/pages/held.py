@@ -13,7 +13,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.held import HeldWrite
 from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError
-from lockstep.web.page import Answer, Chip, CopyAs, Pages, Redirect, View, address
+from lockstep.web.page import Answer, Chip, CopyAs, Pages, Redirect, View, address, on_the_form
 from lockstep.web.pages.app_overview import place_of
 from lockstep.wording import counted
 
@@ -36,9 +36,7 @@ async def decide(context: Context, request: Request) -> Answer:
     try:
         verb, ids = await _chosen(context, request, form)
     except LockstepError as refused:
-        if refused.kind is not Kind.INVALID:
-            raise
-        return await _page(context, request, refused=refused)
+        return await _page(context, request, refused=on_the_form(refused))
     if not ids:
         done = 0
     elif verb == "reject":

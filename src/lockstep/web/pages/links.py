@@ -12,7 +12,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.links import Orphan
 from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError
-from lockstep.web.page import Answer, Chip, CopyAs, Pages, Redirect, View, address
+from lockstep.web.page import Answer, Chip, CopyAs, Pages, Redirect, View, address, on_the_form
 from lockstep.web.pages.app_overview import place_of
 from lockstep.web.status_look import Look
 from lockstep.wording import counted
@@ -20,9 +20,6 @@ from lockstep.wording import counted
 pages = Pages()
 SIZE = 50
 _HERE = "/apps/{app}/provisioning/links"
-_ON_THE_PAGE = frozenset(
-    {Kind.INVALID, Kind.NOT_FOUND, Kind.CONFLICT, Kind.UNAUTHORIZED, Kind.UNREACHABLE, Kind.THROTTLED, Kind.FORBIDDEN}
-)
 STATES: Sequence[tuple[str, Look]] = (
     ("live", Look("Active", "ok", "check-circle")),
     ("disabled", Look("Disabled", "neutral", "pause")),
@@ -46,9 +43,7 @@ async def show_orphans(context: Context, request: Request) -> View:
     try:
         found = await links.list_orphans(context, app.application.name)
     except LockstepError as error:
-        if error.kind not in _ON_THE_PAGE:
-            raise
-        refused = error
+        refused = on_the_form(error)
     place = place_of(app)
     here = f"{place.href}/provisioning/links"
     model = {
@@ -83,9 +78,7 @@ async def choose(context: Context, request: Request) -> Answer:
             raise LockstepError(Kind.INVALID, "Person and account are needed", next_step="Enter both")
         row = await links.choose_link(context, name, user, account)
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_PAGE:
-            raise
-        return await _page(context, request, refused=refused, user=user, account=account)
+        return await _page(context, request, refused=on_the_form(refused), user=user, account=account)
     return Redirect(f"/apps/{name}/provisioning/links", notice=f"{row.display} is linked to {row.target_id}")
 
 

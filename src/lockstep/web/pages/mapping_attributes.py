@@ -14,9 +14,8 @@ from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.target_attributes import AttributeType
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.mapping_form import kind_of
-from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View
+from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.mappings import (
-    ON_THE_FORM,
     SUBTAB,
     TAB,
     mapping_href,
@@ -27,7 +26,6 @@ from lockstep.web.pages.mappings import (
 from lockstep.wording import counted
 
 pages = Pages()
-_OF_THE_APPLICATION = frozenset({*ON_THE_FORM, Kind.UNAUTHORIZED, Kind.UNREACHABLE, Kind.THROTTLED, Kind.HELD})
 
 
 @pages.get("/apps/{app}/provisioning/mappings/{object}/attributes")
@@ -57,11 +55,7 @@ async def change(context: Context, request: Request) -> Answer:
             context, app, typed["name"], kind, type_=_type(typed["type"]), multi_valued=is_multi
         )
     except LockstepError as refused:
-        if refused.kind not in _OF_THE_APPLICATION or (
-            refused.kind is Kind.UNAUTHORIZED and not context.actor.administrator
-        ):
-            raise
-        return await _page(context, request, typed={**typed, "multiValued": is_multi}, refused=refused)
+        return await _page(context, request, typed={**typed, "multiValued": is_multi}, refused=on_the_form(refused))
     return Redirect(here, notice=f"{typed['name']} was added to the list")
 
 

@@ -17,8 +17,8 @@ from lockstep.engine.records import ObjectKind
 from lockstep.errors import LockstepError, not_found
 from lockstep.web.expression_marks import MarkedError, completions, error_of
 from lockstep.web.mapping_form import TYPES, AttributeForm, kind_of, shown, source_text
-from lockstep.web.page import Answer, Fragment, Pages, View
-from lockstep.web.pages.mappings import ON_THE_FORM, Change, mapping_page, reviewed
+from lockstep.web.page import Answer, Fragment, Pages, View, on_the_form
+from lockstep.web.pages.mappings import Change, mapping_page, reviewed
 
 pages = Pages()
 _FIELDS = ("target", "source", "constant", "expression", "precedence")
@@ -92,9 +92,7 @@ async def save(context: Context, request: Request) -> Answer:
         what = await _change(context, app, kind, form)
         return await reviewed(context, request, data, work, what)
     except LockstepError as refused:
-        if refused.kind not in ON_THE_FORM:
-            raise
-        return await _dialog(context, request, form, refused=refused, names=_names(data))
+        return await _dialog(context, request, form, refused=on_the_form(refused), names=_names(data))
 
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}/try")
@@ -115,9 +113,7 @@ async def _try(context: Context, app: str, kind: ObjectKind, form: AttributeForm
             context, app, kind, form.target or "displayName", form.changes(), names[:MOST_TRIED]
         )
     except LockstepError as refused:
-        if refused.kind not in ON_THE_FORM:
-            raise
-        return Tried(problem=f"{refused.detail} {refused.next_step}".strip())
+        return Tried(problem=f"{on_the_form(refused).detail} {refused.next_step}".strip())
     return Tried([replace(one, value=shown(one.value)) for one in rows])
 
 

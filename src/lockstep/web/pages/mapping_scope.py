@@ -18,9 +18,8 @@ from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.operators import OPERATORS, BadOperand
 from lockstep.errors import LockstepError
 from lockstep.web.mapping_form import kind_of
-from lockstep.web.page import Answer, CopyAs, Fragment, Pages, View
+from lockstep.web.page import Answer, CopyAs, Fragment, Pages, View, on_the_form
 from lockstep.web.pages.mappings import (
-    ON_THE_FORM,
     SUBTAB,
     TAB,
     Change,
@@ -99,9 +98,9 @@ async def save(context: Context, request: Request) -> Answer:
         what = Change("Save the Source Object Scope", "The scoping filters were saved", text, signs=signs)
         return await reviewed(context, request, form, work, what)
     except LockstepError as refused:
-        if refused.kind not in ON_THE_FORM:
-            raise
-        return await _page(context, request, rows, judged=Judgement(refused=refused), is_unsaved=True, status=400)
+        return await _page(
+            context, request, rows, judged=Judgement(refused=on_the_form(refused)), is_unsaved=True, status=400
+        )
 
 
 async def _judge(context: Context, app: str, kind: ObjectKind, form: FormData) -> Judgement:
@@ -111,9 +110,7 @@ async def _judge(context: Context, app: str, kind: ObjectKind, form: FormData) -
         findings = await mappings.lint_filters(context, app, kind, wanted)
         counts = await mappings.count_scope(context, app, filters=wanted) if kind is ObjectKind.USER else None
     except LockstepError as refused:
-        if refused.kind not in ON_THE_FORM:
-            raise
-        return Judgement(refused=refused, pattern=pattern, does_match=does_match)
+        return Judgement(refused=on_the_form(refused), pattern=pattern, does_match=does_match)
     return Judgement(counts, findings, None, pattern, does_match)
 
 

@@ -20,13 +20,12 @@ from lockstep.configuration.findings import Finding
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.mapping_form import kind_of, live_value, source_text
-from lockstep.web.page import Answer, AppPlace, CopyAs, Crumb, Pages, Redirect, View
+from lockstep.web.page import Answer, AppPlace, CopyAs, Crumb, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 TAB, SUBTAB = "Provisioning", "Mappings"
 HEADING = "Attribute-Mapping"
 NOT_HIDDEN = ("csrf", "step")
-ON_THE_FORM = frozenset({Kind.INVALID, Kind.NOT_FOUND, Kind.CONFLICT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +89,7 @@ async def save(context: Context, request: Request) -> Answer:
     try:
         return await reviewed(context, request, form, work, what)
     except LockstepError as refused:
-        if refused.kind not in ON_THE_FORM:
-            raise
-        return await mapping_page(context, request, refused=refused)
+        return await mapping_page(context, request, refused=on_the_form(refused))
 
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}/remove")
@@ -112,9 +109,7 @@ async def remove(context: Context, request: Request) -> Answer:
     try:
         return await reviewed(context, request, form, work, what)
     except LockstepError as refused:
-        if refused.kind not in ON_THE_FORM:
-            raise
-        return await mapping_page(context, request, refused=refused)
+        return await mapping_page(context, request, refused=on_the_form(refused))
 
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}/restore")

@@ -14,14 +14,11 @@ from lockstep.actions.context import Context
 from lockstep.actions.rows.plans import PlanJson, plan_json
 from lockstep.actions.rows.provisioning import PushJson, push_json
 from lockstep.errors import Kind, LockstepError
-from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, View
+from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, View, on_the_form
 from lockstep.web.status_look import Look, result_look
 
 pages = Pages()
 MOST = 20  # at once: more belongs into a cycle
-_ON_THE_FORM = frozenset(
-    {Kind.INVALID, Kind.NOT_FOUND, Kind.CONFLICT, Kind.UNAUTHORIZED, Kind.UNREACHABLE, Kind.THROTTLED}
-)
 _SIGNS = {"create": "+", "update": "~", "disable": "o", "delete": "-", "link": "=", "refuse": "!"}
 
 
@@ -74,9 +71,7 @@ async def provision(context: Context, request: Request) -> Answer:
         plans = await previews.preview(context, name, users=users, groups=groups)
         return await _page(context, app, picked, planned=[PlannedRow(plan_json(plan)) for plan in plans])
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_FORM:
-            raise
-        return await _page(context, app, picked, refused=refused)
+        return await _page(context, app, picked, refused=on_the_form(refused))
 
 
 async def _page(

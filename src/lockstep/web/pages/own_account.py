@@ -9,13 +9,12 @@ from starlette.responses import RedirectResponse
 
 from lockstep.actions import own_password, second_factor, sessions
 from lockstep.actions.context import Context
-from lockstep.errors import Kind, LockstepError
+from lockstep.errors import LockstepError
 from lockstep.web.callers import caller_in, session_secret, set_session
-from lockstep.web.page import Answer, Crumb, Pages, Redirect, View
+from lockstep.web.page import Answer, Crumb, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 HERE = "/settings/sessions"
-_ON_THE_FORM = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.UNAUTHORIZED, Kind.THROTTLED})
 
 
 @pages.get(HERE)
@@ -38,9 +37,7 @@ async def change_password(context: Context, request: Request) -> Answer:
             context, session_secret(request), str(form.get("password", "")), str(form.get("new_password", ""))
         )
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_FORM:
-            raise
-        return await _page(context, request, refused=refused)
+        return await _page(context, request, refused=on_the_form(refused))
     response = RedirectResponse(HERE, status_code=303)
     set_session(response, request, signed_in)
     return response
@@ -52,9 +49,7 @@ async def begin(context: Context, request: Request) -> Answer:
     try:
         made = await second_factor.begin_second_factor(context, session_secret(request))
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_FORM:
-            raise
-        return await _page(context, request, refused=refused)
+        return await _page(context, request, refused=on_the_form(refused))
     model = {"seed": made.seed, "picture": _picture(made.uri), "here": HERE, "refused": None}
     return View(
         "settings/second_factor.html", "Second factor", model, section="Settings", parents=[Crumb("Sessions", HERE)]
@@ -67,9 +62,7 @@ async def confirm(context: Context, request: Request) -> Answer:
     try:
         codes = await second_factor.confirm_second_factor(context, session_secret(request), str(form.get("code", "")))
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_FORM:
-            raise
-        return await _page(context, request, refused=refused)
+        return await _page(context, request, refused=on_the_form(refused))
     return View(
         "settings/recovery_codes.html",
         "Recovery codes",

@@ -14,13 +14,12 @@ from lockstep.actions.provisioning import USUAL_RESTART, ResetScope
 from lockstep.actions.provisioning_pages import Setup
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.cycle_words import CycleRow
-from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, Redirect, View
+from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, Redirect, View, on_the_form
 from lockstep.web.status_look import look_of
 
 pages = Pages()
 TAB = "Provisioning"
 LIVE = "status cycle progress change"
-_ON_THE_PAGE = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.UNAUTHORIZED, Kind.HELD, Kind.NOT_FOUND})
 # What a restart clears: value, label, help, and whether the usual restart clears it.
 RESETS: Sequence[tuple[ResetScope, str, str]] = (
     (ResetScope.QUARANTINE_STATE, "Quarantine", "End a quarantine and forget the last answers of the application."),
@@ -142,9 +141,7 @@ async def restart(context: Context, request: Request) -> Answer:
     try:
         await provisioning.restart(context, name, scopes or {ResetScope.NONE})
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_PAGE:
-            raise
-        return await _restart_form(context, name, scopes, refused=refused)
+        return await _restart_form(context, name, scopes, refused=on_the_form(refused))
     return Redirect(_href(name), notice="Provisioning was restarted")
 
 
@@ -159,9 +156,7 @@ async def _control(context: Context, name: str, work: Callable[[], Awaitable[obj
     try:
         await work()
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_PAGE:
-            raise
-        return await _overview(context, name, refused=refused)
+        return await _overview(context, name, refused=on_the_form(refused))
     return Redirect(_href(name), notice=done)
 
 

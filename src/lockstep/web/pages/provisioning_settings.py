@@ -20,15 +20,12 @@ from lockstep.actions.tenant_urls import advise_on_url
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
 from lockstep.errors import Kind, LockstepError
 from lockstep.ports import Probe
-from lockstep.web.page import Answer, AppPlace, CopyAs, Fragment, Pages, Redirect, View
+from lockstep.web.page import Answer, AppPlace, CopyAs, Fragment, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.provisioning import TAB, setup_steps
 from lockstep.web.provisioning_form import SettingsForm
 
 pages = Pages()
 HERE = "/apps/{app}/provisioning/settings"
-_ON_THE_FORM = frozenset(
-    {Kind.INVALID, Kind.CONFLICT, Kind.UNAUTHORIZED, Kind.UNREACHABLE, Kind.THROTTLED, Kind.HELD, Kind.NOT_FOUND}
-)
 _DO_NOT_WORK = frozenset({Kind.UNAUTHORIZED, Kind.UNREACHABLE})
 
 
@@ -116,9 +113,7 @@ async def save(context: Context, request: Request) -> Answer:
         if changes:
             await settings.change_settings(context, stored.place.name, **changes)
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_FORM:
-            raise
-        _put_beside(form, refused)
+        _put_beside(form, on_the_form(refused))
         return _page(context, await _read(context, request), form, test=test, refused=refused, is_changed=True)
     is_begun = changes.get("status") == "on"
     back = f"{stored.place.href}/provisioning" + ("" if is_begun else "/settings")
@@ -140,8 +135,7 @@ async def foresee_saving(context: Context, request: Request) -> Fragment:
     try:
         announced = await announce_settings(context, stored.place.name, changes) if changes else None
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_FORM:
-            raise
+        on_the_form(refused)
     model = {"announced": announced, "tests": _is_typed(stored, form), "form": form}
     return Fragment("provisioning/consequence.html", model)
 
@@ -203,9 +197,7 @@ async def _test(context: Context, stored: Stored, form: SettingsForm) -> TestRes
                 context, name, tenant_url=form.tenant_url, secret_token=form.token or None
             )
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_FORM:
-            raise
-        return TestResult((), None, refused, is_stored)
+        return TestResult((), None, on_the_form(refused), is_stored)
     rows = [
         ProbeRow(one.name, one.passed, one.tried, one.sentence, one.remedy, one.seconds, one.exchange) for one in probes
     ]

@@ -12,9 +12,9 @@ from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
 from lockstep.configuration.findings import Finding
 from lockstep.errors import LockstepError
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View
+from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.app_overview import place_of
-from lockstep.web.pages.mappings import ON_THE_FORM, SUBTAB, TAB, Change, may_write
+from lockstep.web.pages.mappings import SUBTAB, TAB, Change, may_write
 
 pages = Pages()
 HEADING = "Review your schema"
@@ -50,9 +50,7 @@ async def import_schema(context: Context, request: Request) -> Answer:
             return Redirect(f"/apps/{name}/provisioning/mappings", notice="The schema was imported")
         effects = await foresee(context, work)
     except LockstepError as refused:
-        if refused.kind not in ON_THE_FORM:
-            raise
-        return await _page(context, request, text=text, refused=refused)
+        return await _page(context, request, text=text, refused=on_the_form(refused))
     app = await applications.show_application(context, name)
     model = {
         "what": Change(
@@ -87,9 +85,7 @@ async def _page(context: Context, request: Request, *, text: str = "", refused: 
     try:
         schema = _text(await configuration_export.export_entra_schema(context, name))
     except LockstepError as problem:
-        if problem.kind not in ON_THE_FORM:
-            raise
-        unexported = problem
+        unexported = on_the_form(problem)
     model = {
         "schema": schema,
         "unexported": unexported,

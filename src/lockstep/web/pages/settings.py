@@ -9,8 +9,8 @@ from lockstep import __version__
 from lockstep.actions import configuration_export, health, outbound, overview
 from lockstep.actions.context import Context
 from lockstep.actions.health import HealthFinding, Level
-from lockstep.errors import Kind, LockstepError
-from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View
+from lockstep.errors import LockstepError
+from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
 from lockstep.web.status_look import Look
 
 pages = Pages()
@@ -19,7 +19,6 @@ _LOOKS = {
     Level.WARN: Look("Warning", "warn", "warning"),
     Level.FAIL: Look("Error", "error", "error"),
 }
-_ON_THE_FORM = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.NOT_FOUND})
 OUTBOUND = "/settings/outbound"
 
 
@@ -61,9 +60,7 @@ async def add_place(context: Context, request: Request) -> Answer:
     try:
         added, is_new = await outbound.add_place(context, entry, reason=reason)
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_FORM:
-            raise
-        return await _outbound(context, refused=refused, entry=entry, reason=reason)
+        return await _outbound(context, refused=on_the_form(refused), entry=entry, reason=reason)
     return Redirect(OUTBOUND, notice=f"{added} may be reached" if is_new else f"{added} was in the list already")
 
 

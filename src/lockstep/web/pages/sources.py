@@ -8,8 +8,8 @@ from lockstep.actions import source_decisions, sources
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.actions.sources import SourceView
-from lockstep.errors import Kind, LockstepError
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View
+from lockstep.errors import LockstepError
+from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
 from lockstep.web.status_look import Look
 
 pages = Pages()
@@ -43,9 +43,7 @@ async def decide(context: Context, request: Request) -> Answer:
         try:
             done = await source_decisions.confirm_hold(context, name, shown=str(form.get("shown") or "none"))
         except LockstepError as refused:
-            if refused.kind is not Kind.CONFLICT:
-                raise
-            return await _source(context, name, wrong=f"{refused.detail}. Nothing was changed.")
+            return await _source(context, name, wrong=f"{on_the_form(refused).detail}. Nothing was changed.")
         return Redirect(f"{HERE}/{name}", notice=f"{done.left:,} left, {done.renamed:,} have a new key")
     kept = await source_decisions.reject_hold(context, name)
     return Redirect(f"{HERE}/{name}", notice=f"{kept.kept + kept.told_apart:,} stay")

@@ -9,14 +9,13 @@ from starlette.requests import Request
 from lockstep.actions import access_tokens as actions
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import MEANINGS, SCOPES, Permission
-from lockstep.errors import Kind, LockstepError
+from lockstep.errors import LockstepError
 from lockstep.web.callers import caller_in
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View
+from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 HERE = "/settings/tokens"
 LENGTHS = [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year")]
-_ON_THE_FORM = frozenset({Kind.INVALID, Kind.CONFLICT, Kind.NOT_FOUND})
 
 
 @pages.get(HERE)
@@ -35,9 +34,7 @@ async def create(context: Context, request: Request) -> Answer:
         make = actions.create_service_token if is_service else actions.create_personal_token
         made = await make(context, name, scopes, expires_in=length)
     except LockstepError as refused:
-        if refused.kind not in _ON_THE_FORM:
-            raise
-        return await _list(context, request, refused=refused, name=name, chosen=scopes)
+        return await _list(context, request, refused=on_the_form(refused), name=name, chosen=scopes)
     return View(
         "settings/token.html",
         "New access token",
