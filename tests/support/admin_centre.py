@@ -168,7 +168,11 @@ class Centre:
 
 @asynccontextmanager
 async def serving_centre(
-    hub: Hub, *, site: Site | None = None, allow: Sequence[str] = ("http://127.0.0.1",)
+    hub: Hub,
+    *,
+    site: Site | None = None,
+    allow: Sequence[str] = ("http://127.0.0.1",),
+    trusted_proxies: tuple[str, ...] = (),
 ) -> AsyncIterator[Centre]:
     """Serve the admin centre on *hub* for the duration of the block. *allow*: the private origins of applications."""
 
@@ -181,7 +185,8 @@ async def serving_centre(
     async with live_hub(hub.pool) as live:
         app = admin_app(contexts, site=site, hub=live)
         port = listener.getsockname()[1]
-        async with serving_http(app, listener, limits=ServingLimits(stop_seconds=1.0)):
+        limits = ServingLimits(stop_seconds=1.0, trusted_proxies=trusted_proxies)
+        async with serving_http(app, listener, limits=limits):
             centre = Centre(hub, f"http://127.0.0.1:{port}", live)
             try:
                 yield centre

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from lockstep.actions import administrators, applications
+from lockstep.actions.lockout import OF_ADDRESS
 from lockstep.web.callers import safe_next
 from lockstep.web.page import all_pages
-from tests.support.admin_centre import Browser, Centre
+from tests.support.admin_centre import Browser, Centre, serving_centre
+from tests.support.hub import Hub
 
 
 async def test_every_page_asks_somebody_without_a_session_to_sign_in_and_comes_back(centre: Centre) -> None:
@@ -186,3 +188,36 @@ async def test_a_page_says_where_it_is(admin: Browser) -> None:
     assert page.title == "Enterprise applications - Lockstep"
     assert page.html.count("<h1") == 1
     assert '<a class="skip" href="#main">' in page.html
+
+
+async def test_failed_sign_ins_count_for_the_client_that_a_trusted_proxy_names(hub: Hub) -> None:
+    async with serving_centre(hub, trusted_proxies=("127.0.0.1",)) as centre:
+        browser = centre.browser()
+
+        async def attempt(number: int, forwarded: str) -> int:
+            form = {"email": f"guess{number}@contoso.test", "password": "x"}
+            return (await browser.post("/sign-in", form, **{"X-Forwarded-For": forwarded})).status
+
+        # What a client writes into the header itself stands left of what the proxy adds, and counts for nothing.
+        sprayed = [await attempt(one, f"192.0.2.{one}, 203.0.113.7") for one in range(OF_ADDRESS.free + 1)]
+        elsewhere = await attempt(99, "203.0.113.8")
+
+    assert sprayed == [401] * OF_ADDRESS.free + [429]
+    assert elsewhere == 401
+
+
+async def test_a_forwarded_address_is_not_believed_without_a_trusted_proxy(centre: Centre) -> None:
+    browser = centre.browser()
+
+    statuses = [
+        (
+            await browser.post(
+                "/sign-in",
+                {"email": f"guess{one}@contoso.test", "password": "x"},
+                **{"X-Forwarded-For": f"192.0.2.{one}"},
+            )
+        ).status
+        for one in range(OF_ADDRESS.free + 1)
+    ]
+
+    assert statuses == [401] * OF_ADDRESS.free + [429]

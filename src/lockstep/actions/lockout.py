@@ -1,8 +1,12 @@
-"""Failed sign-ins lead to growing delays: for the e-mail that was entered, whether or not an administrator has it."""
+"""Failed sign-ins lead to growing delays: for the e-mail that was entered, whether or not an administrator has it, and for the address of
+the client, so that trying one password on many e-mails is no way around the first limit.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address
 
 from lockstep.actions.context import NOT_SIGNED_IN, Context
 from lockstep.actions.issued_secrets import hash_of
@@ -12,60 +16,135 @@ from lockstep.storage import audit_log, sign_in_attempts
 from lockstep.storage.sign_in_attempts import SignInAttempts
 from lockstep.wording import counted
 
-FREE = 5  # failures without a delay
 FIRST_DELAY, LONGEST_DELAY = timedelta(seconds=30), timedelta(minutes=15)
 _FORGOTTEN = timedelta(days=1)
+_SITE_BITS = 64  # an IPv6 client chooses among so many bits of its address by itself
 
 
-def delay_after(failures: int) -> timedelta:
-    """How long no further attempt is looked at after so many failures in a row."""
-    doubled = failures - FREE
-    return min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(doubled, 20)) if doubled >= 0 else timedelta()
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """*free*: failures without a delay. *fades*: after how long one failure does not count any more; None: only with a sign-in."""
+
+    free: int
+    fades: timedelta | None = None
+
+    def delay_after(self, failures: int) -> timedelta:
+        """How long no further attempt is looked at after so many failures."""
+        doubled = failures - self.free
+        return min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(doubled, 20)) if doubled >= 0 else timedelta()
+
+    def still_counting(self, attempts: SignInAttempts, now: datetime) -> int:
+        """How many of the failures count at *now*."""
+        faded = int((now - attempts.last_at) / self.fades) if self.fades else 0
+        return max(0, attempts.failures - faded)
 
 
-async def admit(context: Context, email: str) -> None:
-    """Count an attempt as failed before it is looked at, so that attempts at the same moment are no way around the limit.
+OF_EMAIL = Limit(free=5)
+# A whole office may share one address, so its failures fade by themselves, and somebody's sign-in does not forgive those of others.
+OF_ADDRESS = Limit(free=20, fades=timedelta(minutes=5))
 
-    Raises LockstepError while a delay lasts.
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What attempts are counted for."""
+
+    text: str
+    limit: Limit
+
+    @property
+    def key(self) -> bytes:
+        return hash_of(self.text)
+
+
+def _subjects(email: str, address: str) -> list[_Subject]:
+    """The address first: while it waits, nothing is counted for the e-mail."""
+    by_address = [_Subject(f"address {network_of(address)}", OF_ADDRESS)] if address else []
+    return [*by_address, *([_Subject(email, OF_EMAIL)] if email else [])]
+
+
+def network_of(address: str) -> str:
+    """*address*, or the network of one IPv6 site."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    shifted = int(parsed) >> (128 - _SITE_BITS) << (128 - _SITE_BITS)
+    return f"{IPv6Address(shifted)}/{_SITE_BITS}"
+
+
+async def admit(context: Context, email: str, *, address: str = "") -> None:
+    """Count an attempt as failed before it is looked at, so that attempts at the same moment are no way around the limits.
+
+    *address*: that of the client, "" if it does not matter. Raises LockstepError while a delay lasts; it does not say for what.
     """
     now = context.now()
-    async with context.recording() as connection:
-        so_far = await sign_in_attempts.lock_attempts(connection, hash_of(email), now=now, forgotten=now - _FORGOTTEN)
-        is_locked = so_far.locked_until is not None and now < so_far.locked_until
-        if not is_locked:
-            failures = so_far.failures + 1
-            delay = delay_after(failures)
-            new = SignInAttempts(failures, now + delay if delay else None)
-            await sign_in_attempts.save_attempts(connection, hash_of(email), new)
-    if is_locked and so_far.locked_until is not None:
-        raise _locked(so_far.locked_until - now)
+    counted_before: list[_Subject] = []
+    for subject in _subjects(email, address):
+        async with context.recording() as connection:
+            so_far = await _attempts(connection, subject, now)
+            wait = so_far.locked_until - now if so_far.locked_until is not None else timedelta()
+            if wait <= timedelta():
+                failures = subject.limit.still_counting(so_far, now) + 1
+                delay = subject.limit.delay_after(failures)
+                new = SignInAttempts(failures, now, now + delay if delay else None)
+                await sign_in_attempts.save_attempts(connection, subject.key, new)
+        if wait > timedelta():
+            for earlier in counted_before:
+                await _take_back(context, earlier)
+            raise _locked(wait)
+        counted_before.append(subject)
 
 
-async def failed(context: Context, email: str, *, who: str) -> None:
-    """Write the audit entries of a failed attempt. An address that no administrator has is not written: it may be a password."""
-    target = who or "An unknown address"
+async def failed(context: Context, email: str, *, who: str, address: str = "") -> None:
+    """Write the audit entries of a failed attempt. An e-mail that no administrator has is not written: it may be a password."""
+    now = context.now()
+    shown = {email: who or "An unknown address"}
     async with context.recording() as connection:
-        now = context.now()
-        so_far = await sign_in_attempts.lock_attempts(connection, hash_of(email), now=now, forgotten=now - _FORGOTTEN)
-        await audit_log.append(connection, actor=who or NOT_SIGNED_IN.name, activity="Sign-in failed", target=target)
-        if so_far.locked_until is not None and now < so_far.locked_until:
-            after = {"failures": so_far.failures, "lockedUntil": _shown(so_far.locked_until)}
+        await audit_log.append(
+            connection,
+            actor=who or NOT_SIGNED_IN.name,
+            activity="Sign-in failed",
+            target=who or "An unknown address",
+            after={"clientAddress": address} if address else None,
+        )
+        for subject in reversed(_subjects(email, address)):
+            so_far = await _attempts(connection, subject, now)
+            if so_far.locked_until is None or now >= so_far.locked_until:
+                continue
+            after = {"failures": so_far.failures, "lockedUntil": so_far.locked_until.isoformat(timespec="seconds")}
             await audit_log.append(
-                connection, actor=who or NOT_SIGNED_IN.name, activity="Lock sign-in", target=target, after=after
+                connection,
+                actor=who or NOT_SIGNED_IN.name,
+                activity="Lock sign-in",
+                target=shown.get(subject.text, network_of(address)),
+                after=after,
             )
 
 
-async def forgiven(context: Context, email: str) -> None:
+async def forgiven(context: Context, email: str, *, address: str = "") -> None:
     """Take back the attempt that `admit` counted: nothing was wrong, only something is missing."""
-    now = context.now()
-    async with context.recording() as connection:
-        so_far = await sign_in_attempts.lock_attempts(connection, hash_of(email), now=now, forgotten=now - _FORGOTTEN)
-        await sign_in_attempts.save_attempts(connection, hash_of(email), SignInAttempts(so_far.failures - 1, None))
+    for subject in _subjects(email, address):
+        await _take_back(context, subject)
 
 
-async def succeeded(connection: Connection, email: str) -> None:
-    """Forget the failures of this e-mail."""
+async def succeeded(connection: Connection, email: str, *, address: str = "") -> None:
+    """Forget the failures of this e-mail, and that this attempt of the address was counted."""
     await sign_in_attempts.forget_attempts(connection, hash_of(email))
+    for subject in _subjects("", address):
+        await sign_in_attempts.uncount_attempt(connection, subject.key)
+
+
+async def _take_back(context: Context, subject: _Subject) -> None:
+    async with context.recording() as connection:
+        await sign_in_attempts.uncount_attempt(connection, subject.key)
+
+
+async def _attempts(connection: Connection, subject: _Subject, now: datetime) -> SignInAttempts:
+    return await sign_in_attempts.lock_attempts(connection, subject.key, now=now, forgotten=now - _FORGOTTEN)
 
 
 def _locked(left: timedelta) -> LockstepError:
@@ -78,7 +157,3 @@ def _locked(left: timedelta) -> LockstepError:
         code="SignInLocked",
         retryable=True,
     )
-
-
-def _shown(at: datetime) -> str:
-    return at.isoformat(timespec="seconds")

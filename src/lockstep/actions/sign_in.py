@@ -51,32 +51,34 @@ class Invitation:
 
 
 @open_to_all
-async def sign_in(context: Context, email: str, password: str, code: str = "", *, device: str = "") -> SignedIn:
-    """Begin a session. *device* is what the browser says it is.
+async def sign_in(
+    context: Context, email: str, password: str, code: str = "", *, device: str = "", address: str = ""
+) -> SignedIn:
+    """Begin a session. *device* is what the browser says it is, *address* the network address of the client.
 
     Raises SecondFactorRequired if the password is right and a code is missing. Raises LockstepError if anything is wrong, without saying
-    what, and after too many failures for this e-mail until a delay is over.
+    what, and after too many failures for this e-mail or this address until a delay is over.
     """
     email, now = email.strip().lower(), context.now()
     passwords.refuse_if_busy()
-    await admit(context, email)
+    await admit(context, email, address=address)
     async with context.recording() as connection:
         found = await administrators.find_administrator(connection, email)
         digest = await administrators.password_hash(connection, found.id) if found else None
     matches = await passwords.is_password(password, digest)
     if found is None or not matches or not found.is_enabled:
-        await failed(context, email, who=found.email if found else "")
+        await failed(context, email, who=found.email if found else "", address=address)
         raise _refused()
     if found.has_second_factor and not code.strip():
-        await forgiven(context, email)
+        await forgiven(context, email, address=address)
         raise SecondFactorRequired
     async with context.recording() as connection:
         is_proved = not found.has_second_factor or await is_code(context, connection, found.id, code)
     if not is_proved:
-        await failed(context, email, who=found.email)
+        await failed(context, email, who=found.email, address=address)
         raise _refused()
     async with context.recording() as connection:
-        await succeeded(connection, email)
+        await succeeded(connection, email, address=address)
         signed_in = await _begin(connection, found, now, device=device)
         await audit_log.append(connection, actor=found.email, activity="Sign in", target=found.email)
     return signed_in

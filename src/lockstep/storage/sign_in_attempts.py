@@ -1,4 +1,4 @@
-"""Failed sign-ins by the hash of the e-mail that was entered, whether or not an administrator has it."""
+"""Failed sign-ins, by the hash of what they are counted for: an e-mail address that was entered, or the address of a client."""
 
 from __future__ import annotations
 
@@ -10,36 +10,46 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class SignInAttempts:
-    """How many attempts failed in a row, and until when no further one is looked at."""
+    """How many attempts count as failed, when the last one was, and until when no further one is looked at."""
 
     failures: int
+    last_at: datetime
     locked_until: datetime | None
 
 
 async def lock_attempts(
-    connection: Connection, email_hash: bytes, *, now: datetime, forgotten: datetime
+    connection: Connection, subject_hash: bytes, *, now: datetime, forgotten: datetime
 ) -> SignInAttempts:
     """The attempts so far, locked until the transaction ends. Attempts before *forgotten* do not count any more."""
     await connection.execute(
-        """delete from sign_in_attempt where email_hash in
-        (select email_hash from sign_in_attempt where last_at < %s for update skip locked)""",
+        """delete from sign_in_attempt where subject_hash in
+        (select subject_hash from sign_in_attempt where last_at < %s for update skip locked)""",
         (forgotten,),
     )
     cursor = await connection.execute(
-        """insert into sign_in_attempt (email_hash, failures, last_at) values (%s, 0, %s)
-        on conflict (email_hash) do update set last_at = excluded.last_at returning failures, locked_until""",
-        (email_hash, now),
+        """insert into sign_in_attempt (subject_hash, failures, last_at) values (%s, 0, %s)
+        on conflict (subject_hash) do update set failures = sign_in_attempt.failures
+        returning failures, last_at, locked_until""",
+        (subject_hash, now),
     )
     row = await cursor.fetchone()
-    return SignInAttempts(*row) if row else SignInAttempts(0, None)
+    return SignInAttempts(*row) if row else SignInAttempts(0, now, None)
 
 
-async def save_attempts(connection: Connection, email_hash: bytes, attempts: SignInAttempts) -> None:
+async def save_attempts(connection: Connection, subject_hash: bytes, attempts: SignInAttempts) -> None:
     await connection.execute(
-        "update sign_in_attempt set failures = %s, locked_until = %s where email_hash = %s",
-        (attempts.failures, attempts.locked_until, email_hash),
+        "update sign_in_attempt set failures = %s, last_at = %s, locked_until = %s where subject_hash = %s",
+        (attempts.failures, attempts.last_at, attempts.locked_until, subject_hash),
     )
 
 
-async def forget_attempts(connection: Connection, email_hash: bytes) -> None:
-    await connection.execute("delete from sign_in_attempt where email_hash = %s", (email_hash,))
+async def forget_attempts(connection: Connection, subject_hash: bytes) -> None:
+    await connection.execute("delete from sign_in_attempt where subject_hash = %s", (subject_hash,))
+
+
+async def uncount_attempt(connection: Connection, subject_hash: bytes) -> None:
+    """Take back one attempt that was counted as failed, with the delay that it led to."""
+    await connection.execute(
+        "update sign_in_attempt set failures = greatest(failures - 1, 0), locked_until = null where subject_hash = %s",
+        (subject_hash,),
+    )

@@ -61,6 +61,11 @@ def device_of(request: Request) -> str:
     return request.headers.get("user-agent", "")[:_MOST_DEVICE]
 
 
+def address_of(request: Request) -> str:
+    """The client's network address. Behind a trusted proxy it is the one that the proxy names."""
+    return request.client.host if request.client is not None else ""
+
+
 def sign_in_first(request: Request, *, page: str = SIGN_IN) -> Redirect:
     """Go to *page* (sign in, or enter the password again) and come back. After a POST, to the page with its form."""
     back = request.url.path + (f"?{request.url.query}" if request.url.query else "")

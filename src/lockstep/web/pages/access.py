@@ -13,6 +13,7 @@ from lockstep.kit.page_errors import STATUSES
 from lockstep.web.callers import (
     SIGN_IN,
     STEP_UP,
+    address_of,
     caller_in,
     device_of,
     end_session,
@@ -38,7 +39,12 @@ async def sign_in(context: Context, request: Request) -> Answer:
     email, next_page = str(form.get("email", "")), str(form.get("next", "/"))
     try:
         signed_in = await actions.sign_in(
-            context, email, str(form.get("password", "")), str(form.get("code", "")), device=device_of(request)
+            context,
+            email,
+            str(form.get("password", "")),
+            str(form.get("code", "")),
+            device=device_of(request),
+            address=address_of(request),
         )
     except LockstepError as refused:
         return _sign_in_page(next_page, email=email, refused=on_the_form(refused))

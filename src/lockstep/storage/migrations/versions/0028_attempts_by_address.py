@@ -1,0 +1,10 @@
+"""Failed sign-ins are counted for the client's address, too."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0028"
+down_revision = "0027"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)
