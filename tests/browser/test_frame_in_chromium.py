@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Locator, Route, expect
 
 from lockstep.actions import applications
 from lockstep.actions.permissions import Role
@@ -81,23 +84,86 @@ async def test_filtering_as_one_types_puts_the_filter_into_the_address(visitor: 
     await expect(page.get_by_role("rowheader", name="Documo")).to_be_visible()
 
 
-async def test_an_open_page_shows_a_change_without_being_reloaded(chrome: Browser, hub: Hub) -> None:
+@asynccontextmanager
+async def auditing(chrome: Browser, hub: Hub) -> AsyncIterator[Visitor]:
+    """The page of an auditor who may see the applications, of which there is one: Documo."""
     async with serving_centre(hub) as centre:
         secret = await centre.new_session(Role.AUDITOR)
-        state = {
-            "cookies": [{"name": "lockstep_session", "value": secret, "url": centre.origin}],
-            "origins": [],
-        }
+        await applications.add_application(hub.context, "documo")
+        await centre.live.connected.wait()
         async with visiting(chrome, centre.origin) as visitor:
-            await visitor.page.context.add_cookies(state["cookies"])  # type: ignore[arg-type]
-            await applications.add_application(hub.context, "documo")
-            await visitor.go("/apps")
-            await expect(visitor.page.get_by_role("rowheader", name="Documo")).to_be_visible()
-
-            await applications.add_application(hub.context, "documo", name="second", display_name="Second one")
-
-            await expect(visitor.page.get_by_role("rowheader", name="Second one")).to_be_visible()
+            await visitor.page.context.add_cookies(
+                [{"name": "lockstep_session", "value": secret, "url": centre.origin}]
+            )
+            yield visitor
             assert visitor.said == []
+
+
+async def add(hub: Hub, name: str) -> None:
+    await applications.add_application(hub.context, "documo", name=name, display_name=f"The {name}")
+
+
+def row(visitor: Visitor, name: str) -> Locator:
+    return visitor.page.get_by_role("rowheader", name=f"The {name}")
+
+
+async def test_an_open_page_shows_a_change_without_being_reloaded(chrome: Browser, hub: Hub) -> None:
+    async with auditing(chrome, hub) as visitor:
+        await visitor.go("/apps")
+        await expect(visitor.page.get_by_role("rowheader", name="Documo")).to_be_visible()
+
+        await add(hub, "second")
+
+        await expect(row(visitor, "second")).to_be_visible()
+
+
+async def test_an_open_page_shows_a_change_that_happened_before_it_listened(chrome: Browser, hub: Hub) -> None:
+    async with auditing(chrome, hub) as visitor:
+        may_listen = asyncio.Event()
+
+        async def wait(route: Route) -> None:
+            await may_listen.wait()
+            await route.continue_()
+
+        await visitor.page.route("**/events*", wait)
+        await visitor.go("/apps")
+        await add(hub, "second")
+        may_listen.set()
+
+        await expect(row(visitor, "second")).to_be_visible()
+
+
+async def test_a_change_that_happens_while_the_page_is_read_again_is_shown_too(chrome: Browser, hub: Hub) -> None:
+    async with auditing(chrome, hub) as visitor:
+        is_read, may_arrive = asyncio.Event(), asyncio.Event()
+
+        async def arrive_late(route: Route) -> None:
+            answer = await route.fetch()
+            is_read.set()
+            await may_arrive.wait()
+            await route.fulfill(response=answer)
+
+        await visitor.go("/apps")
+        await visitor.page.route("**/apps", arrive_late)
+        await add(hub, "second")
+        await is_read.wait()
+        await add(hub, "third")
+        await visitor.page.wait_for_timeout(1_500)  # longer than the page waits before it reads again
+        may_arrive.set()
+
+        await expect(row(visitor, "second")).to_be_visible()
+        await expect(row(visitor, "third")).to_be_visible()
+
+
+async def test_a_change_is_shown_although_the_server_failed_once(chrome: Browser, hub: Hub) -> None:
+    async with auditing(chrome, hub) as visitor:
+        await visitor.go("/apps")
+        await visitor.page.route("**/apps", lambda route: route.fulfill(status=503), times=1)
+
+        await add(hub, "second")
+
+        await expect(row(visitor, "second")).to_be_visible(timeout=15_000)
+        visitor.said.clear()  # the browser reports the 503
 
 
 async def test_signing_in_and_out_works_without_script(chrome: Browser, up: Up, session: object) -> None:

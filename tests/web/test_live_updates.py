@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import aiohttp
 
 from lockstep.actions import applications
-from lockstep.actions.live import Topic
+from lockstep.actions.live import RESET, Topic, live_hub
 from lockstep.actions.permissions import Role
 from lockstep.actions.sign_in import sign_out
 from lockstep.storage.notices import notify
@@ -51,6 +52,33 @@ async def test_a_page_is_told_of_a_change_and_continues_after_a_cut_without_a_ga
 
     assert first["event"] == Topic.CHANGE
     assert int(seen.rpartition("-")[2]) == int(first["id"].rpartition("-")[2]) + 1
+
+
+async def test_a_page_is_told_what_happened_between_its_reading_and_its_listening(
+    centre: Centre, admin: Browser
+) -> None:
+    await centre.live.connected.wait()
+    page = await admin.get("/")
+    read_after = re.search(r'data-live-after="([^"]+)"', page.html)
+    assert read_after is not None
+
+    await applications.add_application(centre.hub.context, "documo")
+    while centre.live.latest == read_after[1]:
+        await asyncio.sleep(0.01)
+    answer = await admin.http.get(f"{admin.origin}/events", params={"after": read_after[1]})
+
+    event = await read_event(answer)
+    assert event["event"] == Topic.CHANGE
+
+
+async def test_a_page_that_was_read_before_the_database_was_listened_to_reads_everything_again(
+    centre: Centre,
+) -> None:
+    async with live_hub(centre.hub.pool) as live:
+        before = live.latest
+        await live.connected.wait()
+        with live.listening(after=before) as listener:
+            assert (await anext(listener)).topic == RESET
 
 
 async def test_an_owner_is_told_nothing_of_somebody_elses_application(centre: Centre) -> None:

@@ -100,6 +100,11 @@ class LiveHub:
     def __len__(self) -> int:
         return len(self._listeners)
 
+    @property
+    def latest(self) -> str:
+        """The id of the latest event. Whoever takes it before reading the database can later hear of everything that the reading missed."""
+        return f"{self._era}-{self._number}"
+
     @contextmanager
     def listening(self, *, after: str = "", wanted: Wanted = lambda _: True) -> Iterator[Listener]:
         """A listener for the duration of the block. *after*: the id of the last event that it saw before it was cut off."""
@@ -135,7 +140,7 @@ class LiveHub:
             # Half of the room stays free for what happens while the listener reads these.
             if len(missed) == self._number - int(number) and len(missed) <= self._most_waiting // 2:
                 return missed
-        return [LiveEvent(f"{self._era}-{self._number}", RESET)]
+        return [LiveEvent(self.latest, RESET)]
 
 
 @asynccontextmanager
@@ -158,8 +163,7 @@ async def _follow(hub: LiveHub, pool: Pool) -> None:
         try:
             async with await _connect(pool) as connection:
                 await connection.execute(f"listen {CHANNEL}")
-                if len(hub) or failures:
-                    hub.publish(RESET)
+                hub.publish(RESET)
                 hub.connected.set()
                 failures = 0
                 async for notice in connection.notifies():

@@ -55,7 +55,7 @@ def admin_app(
     assets = Assets(BUILT)
     pages = all_pages()
     renderer = Renderer(assets, Frames({page.path for page in pages if page.method == "GET"}), site or Site())
-    desk = Desk(contexts, renderer)
+    desk = Desk(contexts, renderer, hub)
     routes: list[BaseRoute] = [*others, assets.route()]
     if hub is not None:
         routes.append(live_route(contexts, hub))
@@ -75,14 +75,16 @@ def admin_app(
 class Desk:
     """Answers the requests for pages."""
 
-    def __init__(self, contexts: Contexts, renderer: Renderer) -> None:
+    def __init__(self, contexts: Contexts, renderer: Renderer, hub: LiveHub | None) -> None:
         self._contexts = contexts
         self._renderer = renderer
+        self._hub = hub
         self._headers = Headers()
 
     def endpoint(self, page: PageRoute) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
             request.state.request_id = uuid.uuid4().hex[:12]
+            request.state.latest_event = self._hub.latest if self._hub is not None else ""
             try:
                 response = await self._answer(page, request)
             except StepUpRequired:

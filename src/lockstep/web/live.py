@@ -1,7 +1,8 @@
 """`/events`: server-sent events that say what changed, for the open pages. A page then reads the parts concerned again.
 
-One LISTEN connection serves all of them (`actions.live`). The browser resumes with Last-Event-ID. Nothing is sent that a page would have to
-hide: an event names its topic, and the application only to those who may see it.
+One LISTEN connection serves all of them (`actions.live`). A page begins after the event that was the latest when it was read (`?after=`),
+so nothing that happens until it listens is lost; the browser resumes with Last-Event-ID. Nothing is sent that a page would have to hide: an
+event names its topic, and the application only to those who may see it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from lockstep.actions.permissions import Permission
 from lockstep.web import callers
 
 PATH = "/events"
+AFTER = "after"
 BEAT_SECONDS = 15.0  # a comment at least so often, by which the page knows that the stream is alive
 LOOK_AGAIN_BEATS = 4  # the session is checked again after so many
 RETRY_MILLISECONDS = 2_000
@@ -33,7 +35,8 @@ def live_route(contexts: Callable[[Actor], Context], hub: LiveHub) -> Route:
         async def is_signed_in() -> bool:
             return await callers.caller_of(contexts(callers.actor_of(None)), request) is not None
 
-        body = _stream(hub, caller.actor, request.headers.get("last-event-id", ""), is_signed_in)
+        after = request.headers.get("last-event-id") or request.query_params.get(AFTER, "")
+        body = _stream(hub, caller.actor, after, is_signed_in)
         return StreamingResponse(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
     return Route(PATH, events, methods=["GET"])

@@ -113,6 +113,7 @@ class Renderer:
             "csrf": csrf.masked(caller.csrf_secret) if caller is not None else "",
             **{name: look[name] if look[name] in allowed else allowed[0] for name, (_, allowed) in LOOKS.items()},
             "header": getattr(request.state, "header", None),
+            "latest_event": getattr(request.state, "latest_event", ""),
         }
 
     def _copy_ways(self, request: Request, wanted: CopyAs | None) -> list[tuple[str, str]]:

@@ -1,50 +1,68 @@
-// Live updates: <body data-live-topics="status cycle"> listens to /events; elements with data-live (topics) and an id are read again from the
-// page's own address, at most once a second, when one of their topics is told. A stream that stalls is said so, with the time of the last data.
+// Live updates: <body data-live-topics="status cycle" data-live-after="EVENT"> listens to /events, from the event after which the page was
+// read. Elements with data-live (topics) and an id are read again from the page's own address, at most once a second, when one of their topics
+// is told. What could not be read stays due. A stream that stalls is said so, with the time of the last data.
 import { htmx } from "./start.js";
 
 const TOPICS = ["progress", "cycle", "status", "change", "source"];
 const SILENT = 40000; // the server sends at least a beat every 15 s
 const EVERY = 1000;
+const AGAIN = 5000; // after a failure
+const due = new Set(); // ids of the parts to read again
 let source = null;
-let due = new Set();
+let seen = document.body.dataset.liveAfter ?? ""; // the last event
 let timer = 0;
 let last = Date.now();
 let loading = false;
 
 const parts = () => [...document.querySelectorAll("[data-live][id]")];
-const concerned = () => parts().filter((part) => part.dataset.live.split(" ").some((topic) => due.has(topic)));
+const isEdited = (part) => part.contains(document.activeElement) && /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
+
+function later(pause = EVERY) {
+  if (!timer && due.size) timer = setTimeout(refresh, pause);
+}
 
 async function refresh() {
   timer = 0;
-  if (loading || document.hidden) return;
-  const wanted = concerned().filter((part) => !part.contains(document.activeElement) || !/^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName));
-  due = new Set();
+  if (loading || document.hidden) return; // the end of the loading, or of the hiding, looks again
+  const wanted = parts().filter((part) => due.has(part.id) && !isEdited(part));
   if (!wanted.length) return;
+  wanted.forEach((part) => due.delete(part.id));
   loading = true;
+  const isRead = await read(wanted);
+  loading = false;
+  if (!isRead) wanted.forEach((part) => due.add(part.id));
+  later(isRead ? EVERY : AGAIN);
+}
+
+// Whether the parts are up to date, or cannot be: the session has ended, or the page is gone.
+async function read(wanted) {
   try {
     const answer = await fetch(location.href, { headers: { "X-Live": "yes" } });
-    if (!answer.ok || answer.redirected) return;
+    if (answer.status >= 500) return false;
+    if (!answer.ok || answer.redirected) return true;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const part of wanted) {
-      const next = fresh.getElementById(part.id);
-      if (!next || next.outerHTML === part.outerHTML || !part.isConnected) continue;
-      const focused = part.contains(document.activeElement) ? document.activeElement.id || document.activeElement.getAttribute("href") : null;
-      part.replaceWith(next);
-      htmx.process(next);
-      if (focused) (document.getElementById(focused) ?? next.querySelector(`[href="${CSS.escape(focused)}"]`))?.focus();
-    }
+    for (const part of wanted) replace(part, fresh.getElementById(part.id));
     document.dispatchEvent(new CustomEvent("htmx:after:swap", { detail: { ctx: {} } }));
     last = Date.now();
-  } catch { /* the stream says that it stalls */ } finally {
-    loading = false;
+    return true;
+  } catch {
+    return false;
   }
 }
 
+function replace(part, next) {
+  if (!next || next.outerHTML === part.outerHTML || !part.isConnected) return;
+  const focused = part.contains(document.activeElement) ? document.activeElement.id || document.activeElement.getAttribute("href") : null;
+  part.replaceWith(next);
+  htmx.process(next);
+  if (focused) (document.getElementById(focused) ?? next.querySelector(`[href="${CSS.escape(focused)}"]`))?.focus();
+}
+
 function told(topics) {
-  topics.forEach((topic) => due.add(topic));
+  parts().filter((part) => part.dataset.live.split(" ").some((topic) => topics.includes(topic))).forEach((part) => due.add(part.id));
   last = Date.now();
   stalled(false);
-  if (!timer) timer = setTimeout(refresh, EVERY);
+  later();
 }
 
 function stalled(is) {
@@ -56,9 +74,10 @@ function stalled(is) {
 
 function connect() {
   source?.close();
-  source = new EventSource("/events");
-  TOPICS.forEach((topic) => source.addEventListener(topic, () => told([topic])));
-  source.addEventListener("reset", () => told(TOPICS));
+  source = new EventSource(`/events?after=${encodeURIComponent(seen)}`);
+  const hear = (name, topics) => source.addEventListener(name, (event) => { seen = event.lastEventId || seen; told(topics); });
+  TOPICS.forEach((topic) => hear(topic, [topic]));
+  hear("reset", TOPICS);
   source.addEventListener("beat", () => { last = Date.now(); stalled(false); });
   source.addEventListener("open", () => stalled(false));
 }
@@ -71,6 +90,8 @@ if (document.body.hasAttribute("data-live-topics") && parts().length) {
     if (source.readyState === EventSource.CLOSED && Date.now() - last < SILENT * 3) connect();
   }, 5000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) told(TOPICS); });
+  document.addEventListener("focusout", () => later());
   document.addEventListener("click", (event) => { if (event.target.closest("[data-live-retry]")) { connect(); told(TOPICS); } });
   window.addEventListener("pagehide", () => source?.close());
+  window.addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
 }
