@@ -37,6 +37,24 @@ async def test_the_list_is_paged_filtered_and_searched(centre: Centre, admin: Br
     assert "No person matches" in missing.text
 
 
+async def test_people_are_filtered_by_department_and_source_and_the_counts_follow(
+    centre: Centre, admin: Browser, tmp_path: Path
+) -> None:
+    await contoso(centre, tmp_path)
+    file = write_csv(tmp_path / "more.csv", [person("kim", department="R&D"), person("lee", department="r&d")])
+    await sources.import_file(centre.hub.context, "second", {"files": [{"path": str(file)}]}, is_kept=True)
+
+    page = await admin.get("/users?department=R%26D&show=enabled")
+    other = await admin.get("/users?source=second&search=kim")
+    none = await admin.get("/users?source=staff&department=R%26D")
+
+    assert "kim@contoso.test" in page.text and "lee@contoso.test" in page.text and "p001" not in page.text
+    assert "All 2 Enabled 2 Disabled 0 Deleted 0" in page.text
+    assert "kim@contoso.test" in other.text and "1 of 1 person" in other.text
+    assert "No person matches" in none.text
+    assert "/users?show=disabled&department=R%26D" in page.links
+
+
 async def test_a_person_is_disabled_only_after_the_consequences_were_shown(
     centre: Centre, admin: Browser, tmp_path: Path
 ) -> None:

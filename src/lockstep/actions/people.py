@@ -24,11 +24,13 @@ from lockstep.directory.people import (
     set_attributes,
     set_manager,
 )
-from lockstep.storage import assignments, changes, people
+from lockstep.storage import assignments, changes, people, people_counts, sources
 from lockstep.storage.assignments import AssignmentRow
 from lockstep.storage.changes import ChangeRow
 from lockstep.storage.people import PersonFilter as PersonFilter
 from lockstep.storage.people import PersonRow as PersonRow
+from lockstep.storage.people_counts import PersonCounts as PersonCounts
+from lockstep.storage.sources import SourceRecord as SourceRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,20 @@ async def list_people(context: Context, wanted: PersonFilter) -> list[PersonRow]
 async def count_people(context: Context, wanted: PersonFilter) -> int:
     async with context.reading() as connection:
         return await people.count_people(connection, wanted)
+
+
+@needs(Permission.DIRECTORY_READ)
+async def count_states(context: Context, wanted: PersonFilter) -> PersonCounts:
+    """How many people match in each state, whichever state *wanted* asks for."""
+    async with context.reading() as connection:
+        return await people_counts.count_states(connection, wanted)
+
+
+@needs(Permission.DIRECTORY_READ)
+async def filter_choices(context: Context) -> tuple[list[SourceRecord], list[str]]:
+    """The sources and the departments that a list of people may be filtered by."""
+    async with context.reading() as connection:
+        return await sources.list_sources(connection), await people_counts.departments(connection)
 
 
 @needs(Permission.DIRECTORY_READ)

@@ -9,6 +9,7 @@ from datetime import datetime
 from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
+from lockstep.storage.patterns import part_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,7 @@ order by position collate "C" limit %(limit)s"""
 
 async def read_page(connection: Connection, app: str, *, search: str, after: str, limit: int) -> Sequence[AssignedRow]:
     """Groups first, then people, by name. *after* is the `position` of the last row of the previous page."""
-    escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    values = {"app": app, "search": search, "like": f"%{escaped}%", "after": after, "limit": limit}
+    values = {"app": app, "search": search, "like": part_of(search), "after": after, "limit": limit}
     async with connection.cursor(row_factory=class_row(AssignedRow)) as cursor:
         await cursor.execute(_LIST, values)
         return await cursor.fetchall()

@@ -12,6 +12,7 @@ from datetime import datetime
 from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
+from lockstep.storage.patterns import literal, part_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,6 @@ async def page_of_links(
     """People first, by name. *search*: part of a name or the beginning of an account's id. *after*: the `source_id` of the last row of the
     previous page.
     """
-    escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     async with connection.cursor(row_factory=class_row(LinkRow)) as cursor:
         await cursor.execute(
             """with last as (select kind, lower(display) as name, source_id from link
@@ -73,7 +73,7 @@ async def page_of_links(
                 and (last.source_id is null or link.kind < last.kind
                     or link.kind = last.kind and (lower(display), link.source_id) > (last.name, last.source_id))
             order by link.kind desc, lower(display), link.source_id limit %(limit)s""",
-            {"job": job, "state": state, "search": search, "part": f"%{escaped}%", "beginning": f"{escaped}%",
+            {"job": job, "state": state, "search": search, "part": part_of(search), "beginning": f"{literal(search)}%",
              "after": after, "limit": limit},
         )  # fmt: skip
         return await cursor.fetchall()

@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_id, as_rows
+from lockstep.storage.patterns import literal, part_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +222,7 @@ async def remove_people(connection: Connection, ids: Sequence[str]) -> None:
 
 async def list_people(connection: Connection, wanted: PersonFilter) -> list[PersonRow]:
     """One page of people, by user principal name."""
-    conditions, parameters = _conditions(wanted)
+    conditions, parameters = conditions_of(wanted)
     query = sql.SQL(
         "select {columns} from person where {conditions} order by lower(person.user_principal_name), id limit %(limit)s"
     ).format(columns=sql.SQL(_COLUMNS), conditions=sql.SQL(" and ").join(conditions))
@@ -231,7 +232,7 @@ async def list_people(connection: Connection, wanted: PersonFilter) -> list[Pers
 
 
 async def count_people(connection: Connection, wanted: PersonFilter) -> int:
-    conditions, parameters = _conditions(wanted)
+    conditions, parameters = conditions_of(wanted)
     query = sql.SQL("select count(*) from person where {}").format(sql.SQL(" and ").join(conditions))
     cursor = await connection.execute(query, parameters)
     row = await cursor.fetchone()
@@ -245,23 +246,27 @@ async def near_names(connection: Connection, name: str, *, limit: int = 2000) ->
         where deleted_at is null and (lower(user_principal_name) like %(prefix)s or lower(user_principal_name) like %(part)s)
         limit %(limit)s""",
         {
-            "prefix": _like(name[:2].lower()) + "%",
-            "part": "%" + _like(name.partition("@")[0].lower()) + "%",
+            "prefix": literal(name[:2].lower()) + "%",
+            "part": part_of(name.partition("@")[0].lower()),
             "limit": limit,
         },
     )
     return [row[0] for row in await cursor.fetchall()]
 
 
-def _conditions(wanted: PersonFilter) -> tuple[list[sql.Composable], dict[str, Any]]:
+def conditions_of(wanted: PersonFilter) -> tuple[list[sql.Composable], dict[str, Any]]:
+    """The conditions of a statement about the table person, and their parameters."""
     conditions: list[sql.Composable] = [sql.SQL("true")]
-    words = {f"word{number}": f"%{_like(word)}%" for number, word in enumerate(wanted.search.split())}
+    words = {f"word{number}": part_of(word) for number, word in enumerate(wanted.search.split())}
     # All words, in any order. One condition per word lets PostgreSQL fold each word once instead of once per person.
     conditions += [sql.SQL("person.search_text like folded({})").format(sql.Placeholder(name)) for name in words]
     if wanted.source:
         conditions.append(sql.SQL("person.source = %(source)s"))
     if wanted.is_deleted is not None:
-        conditions.append(sql.SQL("(person.deleted_at is not null) = %(is_deleted)s"))
+        # Not a comparison with the parameter, for which no partial index would do.
+        conditions.append(
+            sql.SQL("person.deleted_at is not null" if wanted.is_deleted else "person.deleted_at is null")
+        )
     if wanted.is_enabled is not None:
         conditions.append(sql.SQL("person.account_enabled = %(is_enabled)s"))
     if wanted.department:
@@ -279,7 +284,3 @@ def _conditions(wanted: PersonFilter) -> tuple[list[sql.Composable], dict[str, A
         conditions.append(sql.SQL("person.id = any(%(ids)s::uuid[])"))
     parameters = {name: getattr(wanted, name) for name in wanted.__slots__} | {"ids": list(wanted.ids)}
     return conditions, parameters | words
-
-
-def _like(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

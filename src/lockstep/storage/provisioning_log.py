@@ -5,6 +5,7 @@ Readers page by `seq`, newest first: ask for the next page with the last seq of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,8 +15,9 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
-from lockstep.storage.batches import as_rows
+from lockstep.storage.batches import as_id, as_rows
 from lockstep.storage.log_record import LogRecord
+from lockstep.storage.patterns import part_of
 
 
 async def append(connection: Connection, job: str, app: str, records: Sequence[LogRecord]) -> None:
@@ -59,7 +61,8 @@ class LogRow:
 class LogFilter:
     """Which records to read; an absent field matches all.
 
-    *person* is a present or former name or id; all records of that object match. *text* is part of a name or of a reason, ignoring case.
+    *person* is a present or former name or id; all records of that object match. *text* is part of a name, an account's id, an error code
+    or a reason, ignoring case.
     """
 
     job: str | None = None
@@ -79,18 +82,17 @@ class LogFilter:
     above_seq: int | None = None
 
 
+# What free text is searched in. The index `provisioning_log_search` has the same expression.
+_SEARCHED = "lower({0}source_display || ' ' || {0}target_display || ' ' || {0}target_id || ' ' || {0}error_code || ' ' || {0}reason)"
+_TRIGRAM = re.compile(r"[^\W_]{3}")
+
 _CONDITIONS: Mapping[str, str] = {
     "job": "job = %(job)s",
     "apps": "app = any(%(apps)s::uuid[])",
-    "person": """(lower(source_display) = lower(%(person)s) or lower(target_display) = lower(%(person)s)
-        or source_id::text = lower(%(person)s) or target_id = %(person)s
-        or source_id in (select source_id from provisioning_log as named where lower(named.source_display) = lower(%(person)s))
-        or source_id in (select id from person where lower(user_principal_name) = lower(%(person)s)))""",
     "source_id": "source_id = %(source_id)s",
     "status": "status = %(status)s",
     "action": "action = %(action)s",
     "error_code": "error_code = %(error_code)s",
-    "text": "strpos(lower(concat_ws(' ', source_display, target_display, target_id, reason)), lower(%(text)s)) > 0",
     "cycle": "cycle = %(cycle)s",
     "change_id": "change_id::text like %(change_id)s || '%%'",
     "seq": "seq = %(seq)s",
@@ -99,12 +101,48 @@ _CONDITIONS: Mapping[str, str] = {
     "below_seq": "seq < %(below_seq)s",
     "above_seq": "seq > %(above_seq)s",
 }
+# Every record of an object that was ever called so: first its ids, so that an index finds the records.
+_PERSON = """((%(contained)s and (lower(source_display) = lower(%%(person)s) or lower(target_display) = lower(%%(person)s)
+    or target_id = %%(person)s))
+    or source_id = any(array(
+        select named.source_id from provisioning_log as named
+        where %(named)s and lower(named.source_display) = lower(%%(person)s) and named.source_id is not null
+        union select id from person where deleted_at is null and lower(user_principal_name) = lower(%%(person)s)
+        union select id from person where deleted_at is not null and lower(user_principal_name) = lower(%%(person)s)
+        union select %%(person_id)s::uuid)))"""
+
+
+def _conditions(wanted: LogFilter) -> tuple[list[str], dict[str, Any]]:
+    given = {name: getattr(wanted, name) for name in _CONDITIONS if getattr(wanted, name) is not None}
+    conditions = [_CONDITIONS[name] for name in given]
+    if wanted.text is not None:
+        conditions.append(_contains("text", wanted.text))
+        given |= {"text": wanted.text, "text_part": part_of(wanted.text)}
+    if wanted.person is not None:
+        parts = {"contained": _contains("person", wanted.person), "named": _contains("person", wanted.person, "named.")}
+        conditions.append(_PERSON % parts)
+        given |= {
+            "person": wanted.person,
+            "person_part": part_of(wanted.person),
+            "person_id": as_id(wanted.person),
+        }
+    return conditions, given
+
+
+def _contains(name: str, text: str, table: str = "") -> str:
+    """The condition that a record contains the parameter *name*. Fewer than three letters cannot be found by the index: asked for them, it
+    would be read as a whole, with all records.
+    """
+    searched = _SEARCHED.format(table)
+    if _TRIGRAM.search(text):
+        return f"{searched} like lower(%({name}_part)s)"
+    return f"strpos({searched}, lower(%({name})s)) > 0"
 
 
 async def read_log(connection: Connection, wanted: LogFilter, *, limit: int = 100) -> list[LogRow]:
     """The newest *limit* records that match, newest first."""
-    given = {name: getattr(wanted, name) for name in _CONDITIONS if getattr(wanted, name) is not None}
-    conditions = sql.SQL(" and ").join(sql.SQL(_CONDITIONS[name]) for name in given) if given else sql.SQL("true")
+    found, given = _conditions(wanted)
+    conditions = sql.SQL(" and ").join(map(sql.SQL, found or ["true"]))
     statement = sql.SQL(
         """select seq, id::text, change_id::text, at, job, app::text, cycle, action, status, kind, source_id::text,
             source_display, target_id, target_display, error_code, reason, duration_ms, initiated_by, record

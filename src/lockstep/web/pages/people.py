@@ -54,26 +54,36 @@ _CHANGES: Mapping[str, tuple[str, str, Callable[[Context, PersonRow], Awaitable[
 @pages.get(HERE)
 async def list_people(context: Context, request: Request) -> View:
     query = request.query_params
-    show, search, after = query.get("show", ""), query.get("search", "").strip(), query.get("after", "")
+    show, after = query.get("show", ""), query.get("after", "")
     show = show if show in FILTERS else ""
-    wanted = PersonFilter(search=search, limit=PAGE + 1, after=after, **FILTERS[show][1])
+    given = {name: query.get(name, "").replace("\0", "").strip() for name in ("search", "source", "department")}
+    wanted = PersonFilter(
+        search=given["search"],
+        source=given["source"],
+        department=given["department"],
+        limit=PAGE + 1,
+        after=after,
+        **FILTERS[show][1],
+    )
     rows = await people.list_people(context, wanted)
-    counts = {
-        key: await people.count_people(context, PersonFilter(search=search, **chosen))
-        for key, (_, chosen) in FILTERS.items()
-    }
+    found = await people.count_states(context, wanted)
+    counts = {"": found.live, "enabled": found.enabled, "disabled": found.disabled, "deleted": found.deleted}
+    sources, departments = await people.filter_choices(context)
     last = rows[PAGE - 1].user_principal_name if len(rows) > PAGE else ""
     model = {
         "rows": rows[:PAGE],
         "chips": [
-            Chip(label, address(HERE, show=key, search=search), key == show, counts[key])
+            Chip(label, address(HERE, show=key, **given), key == show, counts[key])
             for key, (label, _) in FILTERS.items()
         ],
-        "search": search,
+        **given,
         "show": show,
+        "sources": [("", "All sources"), *((one.name, one.display_name) for one in sources)],
+        "departments": [("", "All departments"), *((one, one) for one in departments)],
+        "is_filtered": bool(show or any(given.values())),
         "total": counts[show],
-        "next": address(HERE, show=show, search=search, after=last) if last else None,
-        "first": address(HERE, show=show, search=search) if after else None,
+        "next": address(HERE, show=show, **given, after=last) if last else None,
+        "first": address(HERE, show=show, **given) if after else None,
         "here": HERE,
     }
     return View(

@@ -49,6 +49,16 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// Enter in the palette opens the first result, once the results are those of what was typed; otherwise the form searches.
+document.addEventListener("submit", (event) => {
+  const results = event.target.matches?.("dialog [data-results]") && event.target.querySelector("[data-found]");
+  const first = event.target.querySelector?.(".result");
+  if (!results || !first || !results.dataset.found) return;
+  if (results.dataset.found !== event.target.querySelector("input").value.trim().split(/\s+/).join(" ")) return;
+  event.preventDefault();
+  location.assign(first.href);
+});
+
 // Escape leaves the search field; arrows move through the results of the palette.
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && event.target.matches?.("[data-search]")) event.target.blur();

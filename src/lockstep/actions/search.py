@@ -1,0 +1,155 @@
+"""Find what somebody types: people, groups, applications and log records that the caller may see.
+
+A question such as "why is Anna not in Documo?" is about a person and an application: its other words are left out of the search.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.storage import applications, provisioning_log, search
+from lockstep.storage.applications import ApplicationRow
+from lockstep.storage.batches import as_id
+from lockstep.storage.provisioning_log import LogFilter, LogRow
+from lockstep.storage.search import GroupHit as GroupHit
+from lockstep.storage.search import PersonHit as PersonHit
+
+MOST_SHOWN = 6
+_MOST_WORDS = 10
+_SHORTEST = 3  # letters of a text that is searched in the log, and of the beginning of an application's name
+_QUESTIONS = frozenset(("why", "is", "isn't", "does", "doesn't", "has", "hasn't", "can", "can't", "explain"))
+_OTHERS = (
+    "a about access account an and any app application at did didn't do for from get getting have haven't he her him his in "
+    "into missing no not of on or out provisioned she should still the them there they to was wasn't with"
+)
+_FILLERS = _QUESTIONS | frozenset(_OTHERS.split())
+_WORD = re.compile(r"[^\s,;!?()\"“”]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What was typed. *words* are to be found. *app* is the id of the application that it names beside them, or alone in a question."""
+
+    text: str
+    words: Sequence[str]
+    app: str = ""
+    is_question: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationHit:
+    """An application that was found."""
+
+    id: str
+    name: str
+    display_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The results. *is_more*: there are more people than are shown."""
+
+    query: Query
+    people: Sequence[PersonHit] = ()
+    groups: Sequence[GroupHit] = ()
+    applications: Sequence[ApplicationHit] = ()
+    log: Sequence[LogRow] = ()
+    is_more: bool = False
+
+    @property
+    def asked(self) -> ApplicationHit | None:
+        """The application that the text names beside a person."""
+        return next((one for one in self.applications if one.id == self.query.app), None)
+
+    @property
+    def answer(self) -> tuple[PersonHit, ApplicationHit] | None:
+        """The person and the application of a question, if there is no doubt about either."""
+        app = self.asked
+        return (self.people[0], app) if app is not None and len(self.people) == 1 else None
+
+
+@needs(Permission.DIRECTORY_READ)
+async def find(context: Context, text: str, *, with_log: bool = True) -> Found:
+    """The first matches of *text* of each kind. Applications and log records are only those that the caller may read."""
+    async with context.reading() as connection:
+        visible = [
+            one
+            for one in await applications.list_applications(connection)
+            if context.actor.may(Permission.APPLICATIONS_READ, one.id)
+        ]
+        query = read_query(text, visible)
+        if not query.words:
+            return Found(query, applications=_applications(query, visible))
+        people = await search.find_people(connection, query.words, limit=MOST_SHOWN + 1)
+        groups = [] if query.app else await search.find_groups(connection, query.words, limit=MOST_SHOWN)
+        records: list[LogRow] = []
+        if with_log and not query.is_question and len(query.text) >= _SHORTEST:
+            wanted = LogFilter(change_id=query.text.lower()) if as_id(query.text) else LogFilter(text=query.text)
+            if not context.actor.everywhere(Permission.LOGS_READ):
+                wanted = replace(wanted, apps=sorted(context.actor.own_applications))
+            records = await provisioning_log.read_log(connection, wanted, limit=MOST_SHOWN)
+    return Found(
+        query, people[:MOST_SHOWN], groups, _applications(query, visible), records, is_more=len(people) > MOST_SHOWN
+    )
+
+
+def read_query(text: str, visible: Sequence[ApplicationRow]) -> Query:
+    """Understand what was typed. Words that only make a question of it are left out, unless nothing else is left."""
+    text = " ".join(text.replace("\0", "").replace("’", "'").split())
+    words = [_bare(word) for word in _WORD.findall(text)][:_MOST_WORDS]
+    words = [word for word in words if word]
+    is_question = text.endswith("?") or (len(words) > 1 and words[0].lower() in _QUESTIONS)
+    app, rest = _named(words, visible, by_beginning=is_question)
+    if is_question:
+        rest = [word for word in rest if word.lower() not in _FILLERS]
+    if not rest and not (
+        app and is_question
+    ):  # nothing but the name of an application, which may be that of a group too
+        return Query(text, words, is_question=is_question)
+    return Query(text, rest, app.id if app is not None else "", is_question)
+
+
+def _bare(word: str) -> str:
+    """*word* without the punctuation of a sentence: "Anna's" and "Documo." are Anna and Documo."""
+    word = word.strip(".:'")
+    return word.removesuffix("'s") if len(word) > len("'s") else word
+
+
+def _named(
+    words: Sequence[str], visible: Sequence[ApplicationRow], *, by_beginning: bool
+) -> tuple[ApplicationRow | None, list[str]]:
+    """The application whose whole name is among *words*, and the other words. *by_beginning*: else the one whose name a word begins."""
+    folded = [_folded(word) for word in words]
+    for is_whole in (True, False) if by_beginning else (True,):
+        for app in sorted(visible, key=lambda one: len(one.display_name), reverse=True):
+            for name in (app.display_name, app.name):
+                parts = _folded(name).split()
+                size = len(parts) if is_whole else 1
+                for start in range(len(folded) - size + 1):
+                    given = folded[start : start + size]
+                    begins = len(given[0]) >= _SHORTEST and given[0] not in _FILLERS and parts[0].startswith(given[0])
+                    if given == parts or (not is_whole and begins):
+                        return app, [*words[:start], *words[start + size :]]
+    return None, list(words)
+
+
+def _applications(query: Query, visible: Sequence[ApplicationRow]) -> list[ApplicationHit]:
+    """The one that is named, else those whose names contain all words."""
+    words = [_folded(word) for word in query.words]
+    return [
+        ApplicationHit(one.id, one.name, one.display_name)
+        for one in visible
+        if one.id == query.app
+        or (not query.app and all(word in f"{_folded(one.display_name)} {_folded(one.name)}" for word in words))
+    ][:MOST_SHOWN]
+
+
+def _folded(text: str) -> str:
+    """*text* in small letters without accents."""
+    return "".join(one for one in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(one))

@@ -1,0 +1,41 @@
+"""How many people there are in each state, and their departments, for the filters of a list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from psycopg import sql
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import only_row
+from lockstep.storage.people import PersonFilter, conditions_of
+
+
+@dataclass(frozen=True, slots=True)
+class PersonCounts:
+    """How many people match, by state. *live* ones are not in the recycle bin."""
+
+    live: int
+    enabled: int
+    disabled: int
+    deleted: int
+
+
+async def count_states(connection: Connection, wanted: PersonFilter) -> PersonCounts:
+    """How many people match in each state. The state and the page that *wanted* asks for are ignored; the table is read once."""
+    conditions, parameters = conditions_of(replace(wanted, is_deleted=None, is_enabled=None, after=""))
+    query = sql.SQL(
+        """select count(*) filter (where deleted_at is null), count(*) filter (where deleted_at is null and account_enabled),
+            count(*) filter (where deleted_at is null and not account_enabled), count(*) filter (where deleted_at is not null)
+        from person where {}"""
+    ).format(sql.SQL(" and ").join(conditions))
+    return PersonCounts(*await only_row(await connection.execute(query, parameters)))
+
+
+async def departments(connection: Connection) -> list[str]:
+    """The departments of people outside the recycle bin, by name."""
+    cursor = await connection.execute(
+        """select min(department) from (select attributes->>'department' as department from person where deleted_at is null) as named
+        where department <> '' group by lower(department) order by lower(department)"""
+    )
+    return [row[0] for row in await cursor.fetchall()]

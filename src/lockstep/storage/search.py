@@ -1,0 +1,73 @@
+"""Find people and groups by what somebody types: all words, in any order, ignoring case and accents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+from psycopg import sql
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_id
+from lockstep.storage.patterns import part_of
+
+
+@dataclass(frozen=True, slots=True)
+class PersonHit:
+    """A person who was found, live or in the recycle bin."""
+
+    id: str
+    display: str
+    user_principal_name: str
+    department: str
+    account_enabled: bool
+    deleted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupHit:
+    id: str
+    display_name: str
+    members: int
+
+
+async def find_people(connection: Connection, words: Sequence[str], *, limit: int) -> list[PersonHit]:
+    """Those whose names contain all *words*; people outside the recycle bin first, then those a name of whom begins with the first word.
+
+    An object id finds its person.
+    """
+    contained, given = _all_words("search_text", words)
+    statement = sql.SQL(
+        """select id::text, coalesce(nullif(attributes->>'displayName', ''), user_principal_name) as display, user_principal_name,
+            coalesce(attributes->>'department', '') as department, account_enabled, deleted_at
+        from person where {contained} or id = %(id)s
+        order by deleted_at is not null, strpos(search_text, E'\\n' || folded(%(word0)s)) = 0, lower(user_principal_name) limit %(limit)s"""
+    ).format(contained=contained)
+    async with connection.cursor(row_factory=class_row(PersonHit)) as cursor:
+        await cursor.execute(statement, given | {"id": as_id(words[0]), "limit": limit})
+        return await cursor.fetchall()
+
+
+async def find_groups(connection: Connection, words: Sequence[str], *, limit: int) -> list[GroupHit]:
+    """Groups outside the recycle bin whose names contain all *words*, those first whose name begins with the first; or by object id."""
+    contained, given = _all_words("folded(display_name)", words)
+    statement = sql.SQL(
+        """select id::text, display_name, (select count(*) from member where group_id = grp.id) as members
+        from grp where deleted_at is null and ({contained} or id = %(id)s)
+        order by strpos(folded(display_name), folded(%(word0)s)) <> 1, lower(display_name), id limit %(limit)s"""
+    ).format(contained=contained)
+    async with connection.cursor(row_factory=class_row(GroupHit)) as cursor:
+        await cursor.execute(statement, given | {"id": as_id(words[0]), "limit": limit})
+        return await cursor.fetchall()
+
+
+def _all_words(column: LiteralString, words: Sequence[str]) -> tuple[sql.Composable, dict[str, Any]]:
+    """One condition per word lets PostgreSQL fold each word once instead of once per row."""
+    conditions = [
+        sql.SQL(column + " like folded({})").format(sql.Placeholder(f"part{number}")) for number in range(len(words))
+    ]
+    given: dict[str, Any] = {f"part{number}": part_of(word) for number, word in enumerate(words)}
+    return sql.SQL("({})").format(sql.SQL(" and ").join(conditions)), given | {"word0": words[0]}

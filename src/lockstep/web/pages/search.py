@@ -1,0 +1,151 @@
+"""Search and the command palette: people, groups, applications, log records and pages by what was typed.
+
+A question about a person and an application leads to the explanation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.requests import Request
+
+from lockstep.actions import search
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.actions.search import ApplicationHit, Found, PersonHit
+from lockstep.web.log_form import ACTIONS
+from lockstep.web.page import Answer, Fragment, Pages, Redirect, View, address
+from lockstep.web.search_places import pages_of, places_for
+from lockstep.web.status_look import result_look
+from lockstep.wording import counted
+
+pages = Pages()
+HERE = "/search"
+_MOST_CHARACTERS = 200
+_MOST_ASKED = 3  # people about whom an explanation is offered
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line. *detail* stands beside the title, *at* is a time, *tone* colours the icon."""
+
+    title: str
+    href: str
+    icon: str
+    detail: str = ""
+    at: datetime | None = None
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Results of one kind. *all_href* leads to all of them."""
+
+    label: str
+    results: Sequence[Result]
+    all_label: str = ""
+    all_href: str = ""
+
+
+@pages.get(HERE)
+async def show_results(context: Context, request: Request) -> Answer:
+    """Without script this is the whole search. A question with one answer goes to it."""
+    text = _typed(request)
+    found = await search.find(context, text)
+    if found.query.is_question and found.answer is not None:
+        return Redirect(_explain_href(*found.answer))
+    sections = _sections(context, found) if text else []
+    model = {"sections": sections, "text": text, "here": HERE, "asked": found.asked}
+    return View("search/results.html", f"Results for “{text}”" if text else "Search", model)
+
+
+@pages.get(f"{HERE}/palette")
+async def show_palette(context: Context, request: Request) -> Fragment:
+    """The results beside the field while one types; the places to go while it is empty."""
+    text = _typed(request)
+    found = await search.find(context, text)
+    sections = _sections(context, found)
+    number = sum(len(one.results) for one in sections)
+    said = counted(number, "result") if text else "Type a name, or a question such as: why is Anna not in Documo?"
+    return Fragment("search/palette.html", {"sections": sections, "text": text, "said": said})
+
+
+def _typed(request: Request) -> str:
+    return " ".join(request.query_params.get("q", "").replace("\0", "").split())[:_MOST_CHARACTERS]
+
+
+def _sections(context: Context, found: Found) -> list[Section]:
+    """The sections that have results, what was most probably meant first."""
+    query = found.query
+    text = query.text
+    every_person = address("/users", search=" ".join(query.words)) if found.is_more else ""
+    all_records = address("/logs/provisioning", text=text) if found.log else ""
+    places = [Result(one.label, one.href, one.icon) for one in places_for(context, _place_words(found))]
+    sections = [
+        Section("Why in or out?", list(_explanations(found))),
+        Section("Go to", places if not text else []),
+        Section("People", [_person(one) for one in found.people], "All people who match", every_person),
+        Section("Applications", list(_applications(found))),
+        Section("Groups", [
+            Result(one.display_name, f"/groups/{one.id}", "group", counted(one.members, "member")) for one in found.groups
+        ]),
+        Section("Do", list(_tasks(context, found))),
+        Section("Pages", places if text else []),
+        Section("Provisioning logs", list(_records(found)), "All log records that match", all_records),
+    ]  # fmt: skip
+    return [one for one in sections if one.results]
+
+
+def _place_words(found: Found) -> Sequence[str]:
+    return found.query.words if not found.query.app else [found.query.text]
+
+
+def _explanations(found: Found) -> Iterator[Result]:
+    """Offered for an application that is named beside people, and for the people of a question."""
+    app = found.asked
+    for person in found.people[:_MOST_ASKED]:
+        if app is not None:
+            title = f"Why is {person.display} in or out of {app.display_name}?"
+            yield Result(title, _explain_href(person, app), "question", person.user_principal_name)
+        elif found.query.is_question:
+            title = f"Where is {person.display} in or out, and why?"
+            yield Result(title, f"/users/{person.id}/explain", "question", person.user_principal_name)
+
+
+def _tasks(context: Context, found: Found) -> Iterator[Result]:
+    """What may be done with the people that were found in the application that is named."""
+    app = found.asked
+    if app is None or not context.actor.may(Permission.PROVISIONING_PUSH, app.id):
+        return
+    for person in found.people[:_MOST_ASKED]:
+        if person.deleted_at is None:
+            href = address(f"/apps/{app.name}/provisioning/on-demand", principal=f"User:{person.id}")
+            yield Result(f"Provision {person.display} on demand in {app.display_name}", href, "bolt")
+
+
+def _person(person: PersonHit) -> Result:
+    state = "deleted" if person.deleted_at else "" if person.account_enabled else "disabled"
+    detail = " · ".join(part for part in (person.user_principal_name, person.department, state) if part)
+    return Result(person.display, f"/users/{person.id}", "person", detail)
+
+
+def _applications(found: Found) -> Iterator[Result]:
+    for app in found.applications:
+        rest = found.query.words if app.id == found.query.app else []
+        for title, href, icon in pages_of(app, rest):
+            yield Result(title, href, icon)
+
+
+def _records(found: Found) -> Iterator[Result]:
+    for row in found.log:
+        look = result_look(row.status)
+        who = row.source_display or row.target_display or row.target_id or "The application"
+        title = f"{ACTIONS.get(row.action, row.action)} {who}"
+        detail = " · ".join(part for part in (look.label, row.error_code) if part)
+        yield Result(title, f"/logs/provisioning/{row.change_id}", look.icon, detail, row.at, look.tone)
+
+
+def _explain_href(person: PersonHit, app: ApplicationHit) -> str:
+    return address(f"/users/{person.id}/explain", app=app.name)

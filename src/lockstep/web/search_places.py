@@ -1,0 +1,81 @@
+"""The pages and tasks that searching offers: each with the words by which it is found, and the permission without which it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.actions.search import ApplicationHit
+
+_FEW = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page. *others*: further words for it."""
+
+    label: str
+    href: str
+    icon: str
+    permission: Permission
+    others: str = ""
+
+
+PLACES: Sequence[Place] = (
+    Place("Home", "/", "home", Permission.APPLICATIONS_READ, "health status overview"),
+    Place("Enterprise applications", "/apps", "apps", Permission.APPLICATIONS_READ),
+    Place("Browse app gallery", "/apps/new", "plus", Permission.APPLICATIONS_CREATE, "add new create application"),
+    Place("People", "/users", "people", Permission.DIRECTORY_READ, "users directory"),
+    Place("Groups", "/groups", "group", Permission.DIRECTORY_READ),
+    Place("New group", "/groups/new", "plus", Permission.PEOPLE_WRITE, "create add group rule dynamic"),
+    Place("Provisioning logs", "/logs/provisioning", "logs", Permission.LOGS_READ, "failures errors history"),
+    Place("Failures", "/logs/provisioning/failures", "warning", Permission.LOGS_READ, "failing errors retry"),
+    Place("Audit logs", "/logs/audit", "shield", Permission.AUDIT_READ, "who changed verify chain"),
+    Place("Sources", "/sources", "source", Permission.DIRECTORY_READ, "import csv upload file"),
+    Place("General settings", "/settings", "settings", Permission.DIRECTORY_READ, "organisation name tenant"),
+    Place("Administrators", "/settings/admins", "shield", Permission.ADMINISTRATORS_READ, "roles invite settings"),
+    Place("Access tokens", "/settings/tokens", "key", Permission.TOKENS_WRITE, "api personal service settings"),
+    Place("Sessions", "/settings/sessions", "monitor", Permission.DIRECTORY_READ, "sign out devices settings"),
+    Place("Private networks", "/settings/outbound", "globe", Permission.OUTBOUND_WRITE, "outbound allow settings"),
+    Place("Retention", "/settings/retention", "clock", Permission.ORGANISATION_WRITE, "keep delete logs settings"),
+    Place("Health", "/settings/health", "check-circle", Permission.DIRECTORY_READ, "doctor checks settings"),
+    Place("About", "/settings/about", "info", Permission.DIRECTORY_READ, "version licence settings"),
+)
+# Below the address of an application: label, the rest of the address, icon, further words.
+_OF_APPLICATION: Sequence[tuple[str, str, str, str]] = (
+    ("Overview", "", "apps", "status"),
+    ("Provisioning", "/provisioning", "refresh", "status pause restart start stop cycle"),
+    ("Users and groups", "/users-groups", "people", "assign assignments roles"),
+    ("Settings", "/provisioning/settings", "settings", "credentials tenant url secret token test connection rotate"),
+    ("Mappings", "/provisioning/mappings", "code", "attributes attribute-mapping expression scope filter"),
+    ("Provision on demand", "/provisioning/on-demand", "bolt", "push now run"),
+    ("Links", "/provisioning/links", "link", "accounts orphans"),
+    ("Held changes", "/provisioning/held", "hand", "approve reject deletions"),
+    ("Quarantine", "/provisioning/quarantine", "shield", ""),
+    ("Cycles", "/provisioning/cycles", "history", ""),
+    ("App roles", "/app-roles", "tag", "manifest"),
+)
+
+
+def places_for(context: Context, words: Sequence[str]) -> list[Place]:
+    """The places whose label or further words begin with each of *words*; all of them if there are none."""
+    return [
+        one
+        for one in PLACES
+        if context.actor.everywhere(one.permission) or one.permission in context.actor.own_permissions
+        if _matches(words, f"{one.label} {one.others}")
+    ][: None if not words else _FEW]
+
+
+def pages_of(app: ApplicationHit, words: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """The pages of *app* that *words* are about: label, address and icon. Without words, the first ones."""
+    found = [one for one in _OF_APPLICATION if _matches(words, f"{one[0]} {one[3]}")]
+    for label, tail, icon, _ in found[: _FEW if words else 4]:
+        yield f"{app.display_name}: {label}", f"/apps/{app.name}{tail}", icon
+
+
+def _matches(words: Sequence[str], text: str) -> bool:
+    known = text.lower().split()
+    return all(any(one.startswith(word.lower()) for one in known) for word in words)

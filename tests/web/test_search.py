@@ -1,0 +1,128 @@
+"""Search and the command palette: questions lead to the explanation, and nobody finds what they may not see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lockstep.actions import applications, groups, people, search, sources
+from lockstep.actions.permissions import Role
+from lockstep.postgres.pool import transaction
+from lockstep.storage import provisioning_log
+from tests.support.admin_centre import Browser, Centre
+from tests.support.hub import guid, person, write_csv
+from tests.web.test_logs import record
+
+ANNA = guid("anna")
+
+
+@pytest.fixture
+async def contoso(centre: Centre, tmp_path: Path) -> None:
+    """Two applications, three people, a group and a record in the log of each application."""
+    rows = [
+        person("anna", displayName="Anna <b>Lindqvist</b>", employeeId="E-77"),
+        person("bo", displayName="Bo Ångström", accountEnabled="False"),
+        person("annalena", displayName="Annalena Berg"),
+    ]
+    file = write_csv(tmp_path / "people.csv", rows, columns=[*rows[1], "employeeId"])
+    context = centre.hub.context
+    await sources.import_file(context, "staff", {"files": [{"path": str(file)}]}, is_kept=True)
+    await groups.create_group(context, "Documo readers")
+    for name, title in (("documo", "Documo"), ("box", "Box & Co")):
+        await applications.add_application(context, "documo", name=name, display_name=title)
+    for app in await applications.list_applications(context):
+        async with transaction(centre.hub.pool) as connection:
+            logged = record(f"zed-{app.name}@contoso.test", "failure", "uniqueness")
+            await provisioning_log.append(connection, app.job, app.id, [logged])
+
+
+@pytest.mark.usefixtures("contoso")
+@pytest.mark.parametrize(
+    "question",
+    [
+        "why is Lindqvist not in Documo?",
+        "Why isn’t anna@contoso.test in documo",
+        "does E-77 have an account in Docu?",
+        "is Lindqvist's account missing in Documo?",
+    ],
+)
+async def test_a_question_about_a_person_and_an_application_leads_to_the_explanation(
+    admin: Browser, question: str
+) -> None:
+    page = await admin.get(f"/search?q={question}")
+
+    assert (page.status, page.location) == (303, f"/users/{ANNA}/explain?app=documo")
+
+
+@pytest.mark.usefixtures("contoso")
+async def test_a_question_that_several_people_could_be_meant_by_offers_each_of_them(admin: Browser) -> None:
+    page = await admin.get("/search?q=why is anna not in Box %26 Co?")
+
+    assert page.status == 200
+    assert f"/users/{ANNA}/explain?app=box" in page.links
+    assert f"/users/{guid('annalena')}/explain?app=box" in page.links
+    assert "Why is Anna <b>Lindqvist</b> in or out of Box & Co?" in page.text and "<b>Lindqvist" not in page.html
+    assert f"/apps/box/provisioning/on-demand?principal=User%3A{ANNA}" in page.links
+
+
+@pytest.mark.usefixtures("contoso")
+async def test_people_groups_applications_records_and_pages_are_found_by_a_part_of_their_names(admin: Browser) -> None:
+    found = {
+        text: (await admin.htmx(f"/search/palette?q={text}")).links
+        for text in ("angstrom", "documo", "zed-box", "admin", ANNA, "documo creden", "uniqueness")
+    }
+
+    assert found["angstrom"] == [f"/users/{guid('bo')}"]
+    assert "/apps/documo" in found["documo"] and any(link.startswith("/groups/") for link in found["documo"])
+    assert any(link.startswith("/logs/provisioning/") for link in found["zed-box"])
+    assert "/settings/admins" in found["admin"]
+    assert found[ANNA] == [f"/users/{ANNA}"]
+    assert "/apps/documo/provisioning/settings" in found["documo creden"]
+    assert len([link for link in found["uniqueness"] if link.startswith("/logs/provisioning/")]) == 2
+
+
+@pytest.mark.usefixtures("contoso")
+async def test_the_palette_offers_places_before_anything_is_typed_and_says_so_when_nothing_matches(
+    admin: Browser,
+) -> None:
+    empty = await admin.htmx("/search/palette")
+    nothing = await admin.htmx("/search/palette?q=<script>zzz")
+    page = await admin.get("/search?q=zzz")
+
+    assert "/logs/provisioning" in empty.links and "<html" not in empty.html
+    assert "Nothing matches “<script>zzz”" in nothing.text and "<script>" not in nothing.html
+    assert page.status == 200 and "Nothing matches" in page.text
+
+
+@pytest.mark.usefixtures("contoso")
+async def test_an_owner_finds_only_the_own_application_and_its_log(centre: Centre) -> None:
+    apps = {app.name: app.id for app in await applications.list_applications(centre.hub.context)}
+    owner = await centre.signed_in(Role.APPLICATION_OWNER, app=apps["box"])
+
+    hidden = await owner.htmx("/search/palette?q=documo")
+    zed = await owner.htmx("/search/palette?q=zed")
+    asked = await owner.get("/search?q=why is Lindqvist not in Documo?")
+    admins = await owner.htmx("/search/palette?q=administrators")
+
+    assert [link for link in hidden.links if link.startswith("/apps")] == []
+    assert "zed-box" in zed.text and "zed-documo" not in zed.text
+    assert asked.status == 200 and not any("app=documo" in link for link in asked.links)
+    assert "/settings/admins" not in admins.links
+
+
+@pytest.mark.usefixtures("contoso")
+async def test_deleted_people_are_found_after_the_others_and_marked(centre: Centre, admin: Browser) -> None:
+    await people.delete(centre.hub.context, [ANNA])
+
+    found = await search.find(centre.hub.context, "anna")
+    page = await admin.htmx("/search/palette?q=anna")
+
+    assert [one.id for one in found.people] == [guid("annalena"), ANNA]
+    assert "deleted" in page.text
+
+
+async def test_every_page_has_the_search_and_the_palette(admin: Browser) -> None:
+    page = await admin.get("/apps")
+
+    assert 'action="/search"' in page.html and 'id="palette"' in page.html
