@@ -31,7 +31,7 @@ from lockstep.postgres.migrate import migrate
 from lockstep.postgres.pool import Pool, open_pool
 from lockstep.postgres.server import Server, running
 from lockstep.settings import Settings
-from lockstep.sources.registry import open_source
+from lockstep.sources.registry import inspect_file, open_source
 from lockstep.storage.credentials import sealed_secrets
 from lockstep.storage.outbound_places import list_places
 from lockstep.sync.drive import Drive
@@ -77,6 +77,7 @@ class House:
             vault=self.vault,
             gallery=self.gallery,
             open_source=open_source,
+            inspect_file=inspect_file,
             opener=self.targets,
             after_commit=self.drive.wake,
             say=say,

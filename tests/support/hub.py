@@ -12,7 +12,7 @@ from lockstep.actions.context import Actor, Context
 from lockstep.directory.edit import Touched
 from lockstep.gallery.loader import load_gallery
 from lockstep.postgres.pool import Pool
-from lockstep.sources.registry import open_source
+from lockstep.sources.registry import inspect_file, open_source
 from lockstep.storage import sources
 from lockstep.vault import Vault, VaultKey
 
@@ -78,5 +78,6 @@ def make_context(pool: Pool, woken: list[Touched], *, actor: str = "ada@contoso.
         vault=Vault(VaultKey(b"k" * 32, b"i" * 8)),
         gallery=load_gallery(),
         open_source=open_source,
+        inspect_file=inspect_file,
         after_commit=note,
     )

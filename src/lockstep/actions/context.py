@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
 from lockstep.actions.permissions import EVERYTHING, NEEDS_STEP_UP, StepUpRequired, roles_with
 from lockstep.configuration.template import Template
 from lockstep.directory.edit import Edit, editing
+from lockstep.directory.file_shape import FileShape
 from lockstep.directory.intake import AfterCommit, nothing_to_defer
 from lockstep.directory.intake import Progress as Progress
 from lockstep.directory.lifecycle import PURGE_AFTER
@@ -26,6 +28,7 @@ from lockstep.storage import audit_log, instance
 from lockstep.vault import Vault
 
 OpenSource = Callable[[str, Mapping[str, Any], Mapping[str, str]], Sequence[SourcePass]]
+InspectFile = Callable[[Path, Mapping[str, Any], Mapping[str, str]], FileShape]
 
 
 class Templates(Protocol):
@@ -98,6 +101,7 @@ class Context:
     gallery: Templates
     open_source: OpenSource
     opener: TargetOpener | None = None
+    inspect_file: InspectFile = lambda *_: FileShape()
     after_commit: AfterCommit = nothing_to_defer
     now: Callable[[], datetime] = _now
     say: Callable[[str], None] = field(default=lambda _: None)

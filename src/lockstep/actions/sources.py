@@ -12,6 +12,7 @@ from lockstep.actions.context import Context, audit
 from lockstep.actions.lookup import find_source
 from lockstep.actions.permissions import Permission
 from lockstep.actions.restore import note_read_again
+from lockstep.actions.source_runs import MOST_NAMED, counts_of, pass_record
 from lockstep.configuration.files.names import LOCAL_SOURCE, SOURCE_RULE, is_source_name
 from lockstep.directory.intake import IntakeGuard as IntakeGuard
 from lockstep.directory.intake import IntakeOptions as IntakeOptions
@@ -22,7 +23,7 @@ from lockstep.directory.rows import SourcePass
 from lockstep.engine.rules.durations import parse_duration
 from lockstep.errors import Kind, LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection, Pool
-from lockstep.storage import source_holds
+from lockstep.storage import source_holds, source_runs
 from lockstep.storage import sources as store
 from lockstep.storage.source_holds import HoldRow
 from lockstep.storage.sources import SourceRecord
@@ -116,15 +117,18 @@ async def show_source(context: Context, name: str) -> SourceView:
 
 @needs(Permission.SOURCES_IMPORT)
 async def import_source(
-    context: Context, name: str, *, config: Mapping[str, Any] | None = None, options: IntakeOptions | None = None
-) -> list[PassResult]:
+    context: Context, name: str, *, config: Mapping[str, Any] | None = None, options: IntakeOptions | None = None,
+    file_name: str = "",
+) -> list[PassResult]:  # fmt: skip
     """Import a source once, completely. *config* overrides the registered configuration for this import.
+
+    *file_name*: the file that was given for this import alone, for the list of runs.
 
     Stops after a pass that failed, because memberships can be imported only once their people exist.
     """
     if config is not None:
         context.actor.require(Permission.SOURCES_WRITE)
-    if options is not None:
+    if options is not None and options.guard != IntakeGuard():
         context.actor.require(Permission.SOURCES_DECIDE)
     async with context.changing() as edit:
         source = await find_source(edit.connection, name)
@@ -133,7 +137,7 @@ async def import_source(
     keys = dict((source.watermark or {}).get("keys", {}))
     try:
         passes = context.open_source(source.kind, config if config is not None else source.config, keys)
-        results = await _take(context, context.pool, name, passes, options or IntakeOptions())
+        results = await _take(context, context.within or context.pool, name, passes, options or IntakeOptions())
     except LockstepError as refused:
         if refused.kind is not Kind.CONFLICT:  # another import is running, which notes its own result
             await _note_failure(context, name, refused.detail)
@@ -144,6 +148,10 @@ async def import_source(
         await store.note_reading(edit.connection, name, {"keys": keys | settled, "failure": failure})
         if failure is None:
             await note_read_again(edit, source)
+        await source_runs.append(
+            edit.connection, name, actor=context.actor.name, file_name=file_name,
+            passes=[pass_record(result, most_named=MOST_NAMED) for result in results], failure=failure or "",
+        )  # fmt: skip
         await audit(edit, "Import source", name, after={str(result.kind): counts_of(result) for result in results})
     return results
 
@@ -180,23 +188,6 @@ async def rehearse_import(
         keys = dict((source.watermark or {}).get("keys", {}))
         passes = context.open_source(source.kind, config if config is not None else source.config, keys)
         return await _take(context, connection, name, passes, options or IntakeOptions(), is_rehearsal=True)
-
-
-def counts_of(result: PassResult) -> dict[str, Any]:
-    """The effects of a pass, for logs and JSON."""
-    counts: dict[str, Any] = {
-        "read": result.read,
-        "created": result.created,
-        "updated": result.updated,
-        "unchanged": result.unchanged,
-        "restored": result.restored,
-        "removed": result.removed,
-        "awaited": result.awaited,
-        "bad": result.bad,
-    }
-    texts = {"held": result.held, "unproven": result.unproven, "error": result.error}
-    renamings = {"renamings": len(result.renamings)} if result.renamings else {}
-    return counts | {name: text for name, text in texts.items() if text} | renamings
 
 
 @needs(Permission.SOURCES_WRITE)
@@ -254,3 +245,4 @@ async def _take(
 async def _note_failure(context: Context, name: str, failure: str) -> None:
     async with context.changing() as edit:
         await store.note_reading(edit.connection, name, {"failure": failure})
+        await source_runs.append(edit.connection, name, actor=context.actor.name, failure=failure)

@@ -23,6 +23,7 @@ from lockstep.api.routes import (
     directory,
     provisioning,
     records,
+    uploads,
 )
 from lockstep.api.shapes import PROBLEMS
 from lockstep.errors import not_found
@@ -30,7 +31,7 @@ from lockstep.errors import not_found
 ROOT = "/api/v1"
 _ROUTERS = (
     applications.router, configuration.router, configuration_files.router, provisioning.router, directory.router, records.router,
-    administration.router, events.router,
+    uploads.router, uploads.files, administration.router, events.router,
 )  # fmt: skip
 
 

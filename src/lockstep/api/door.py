@@ -78,7 +78,9 @@ def _unknown(detail: str) -> ApiError:
 
 
 class DoorRoute(APIRoute):
-    """A route behind the door."""
+    """A route behind the door. *most_bytes*: of a body."""
+
+    most_bytes = MOST_BYTES
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
@@ -86,7 +88,7 @@ class DoorRoute(APIRoute):
         async def handle(request: Request) -> Response:
             begin(request)
             try:
-                request._receive = limited_receive(request.receive, request.headers, MOST_BYTES)
+                request._receive = limited_receive(request.receive, request.headers, self.most_bytes)
                 desk: Desk = request.app.state.desk
                 request.state.caller = caller = await desk.caller(request)
                 request.state.context = desk.context(caller)

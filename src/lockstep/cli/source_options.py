@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lockstep.errors import LockstepError, invalid
+from lockstep.configuration.reading_texts import read_columns, read_formats, read_words
 from lockstep.sources.csv_text import check_delimiter
 
 
@@ -52,9 +52,9 @@ def config_from(files: Sequence[Mapping[str, str | None]], reading: ReadingOptio
     delimiter = "\t" if reading.delimiter in ("tab", "\\t") else reading.delimiter
     check_delimiter(delimiter)
     given = {
-        "map": _columns(reading.mapping),
-        "values": _words(reading.values),
-        "dateFormats": _formats(reading.date_formats),
+        "map": read_columns(reading.mapping),
+        "values": read_words(reading.values),
+        "dateFormats": read_formats(reading.date_formats),
         "encoding": reading.encoding,
         "delimiter": delimiter,
         "partial": reading.partial,
@@ -69,38 +69,3 @@ def overlaid(registered: Mapping[str, Any], given: Mapping[str, Any]) -> dict[st
         if name != "files":
             merged[name] = {**merged.get(name, {}), **value} if isinstance(value, dict) else value
     return merged
-
-
-def _columns(texts: Sequence[str]) -> dict[str, str | list[str]]:
-    found: dict[str, list[str]] = {}
-    for text in texts:
-        column, equals, attribute = text.rpartition("=")
-        if not equals or not column:
-            raise _badly_written("--map", text, "COLUMN=ATTRIBUTE")
-        found.setdefault(column, []).append(attribute.strip())
-    return {column: names[0] if len(names) == 1 else names for column, names in found.items()}
-
-
-def _words(texts: Sequence[str]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    for text in texts:
-        place, equals, value = text.rpartition("=")
-        column, colon, word = place.partition(":")
-        if not equals or not colon or not column or not word:
-            raise _badly_written("--value", text, "COLUMN:WORD=VALUE")
-        found.setdefault(column, {})[word] = value.strip()
-    return found
-
-
-def _formats(texts: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for text in texts:
-        column, colon, form = text.partition(":")
-        # A colon may also be part of a time: DD/MM/YYYY HH:mm
-        names_column = bool(colon) and not any(token in column for token in ("DD", "MM", "YY", "%"))
-        found[column if names_column else ""] = form if names_column else text
-    return found
-
-
-def _badly_written(option: str, text: str, form: str) -> LockstepError:
-    return invalid(f'{option} "{text}" does not have the form {form}', next_step=f"Write it as {option} {form}")

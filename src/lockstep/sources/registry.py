@@ -11,9 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from lockstep.directory.file_shape import FileShape
 from lockstep.directory.rows import PassKind, SourcePass
 from lockstep.engine.rules.durations import parse_duration
-from lockstep.errors import invalid
+from lockstep.errors import LockstepError, invalid
+from lockstep.sources.csv_inspect import inspect_csv
 from lockstep.sources.csv_names import find_column
 from lockstep.sources.csv_open import CsvOptions, header_of, open_csv
 
@@ -117,3 +119,14 @@ def open_source(kind: str, config: Mapping[str, Any], keys: Mapping[str, str]) -
     if kind not in KINDS:
         raise invalid(f"Unknown kind of source: {kind}", next_step=f"Available: {', '.join(sorted(KINDS))}")
     return KINDS[kind].open(config, keys)
+
+
+def inspect_file(path: Path, config: Mapping[str, Any], keys: Mapping[str, str]) -> FileShape:
+    """How *path* would be read by the configuration of a source. What is wrong stands in the result."""
+    file: Mapping[str, Any] = next(iter(config.get("files") or []), {})
+    try:
+        options = csv_options(config, keys)
+        kind = PassKind(file["kind"]) if file.get("kind") else None
+    except LockstepError as problem:
+        return FileShape(problem=problem)
+    return inspect_csv(path, options, kind=kind, group=str(file.get("group") or ""))

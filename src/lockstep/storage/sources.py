@@ -100,7 +100,7 @@ async def rename_source(connection: Connection, name: str, new_name: str, *, is_
             from source where name = %(old)s""",
             {"old": name, "new": new_name},
         )
-    for table in ("person", "grp", "source_hold", "awaited_member"):
+    for table in ("person", "grp", "source_hold", "awaited_member", "source_run", "source_upload"):
         await connection.execute(f"update {table} set source = %s where source = %s", (new_name, name))
     await connection.execute("delete from source where name = %s", (name,))
 
@@ -112,7 +112,8 @@ async def remove_source(connection: Connection, name: str, *, heir: str) -> None
             f"update {table} set source = %(heir)s, anchor = source || '/' || anchor, row_hash = null where source = %(name)s",
             {"heir": heir, "name": name},
         )
-    await connection.execute("delete from awaited_member where source = %s", (name,))
+    for table in ("awaited_member", "source_run", "source_upload"):
+        await connection.execute(f"delete from {table} where source = %s", (name,))
     await connection.execute("delete from source where name = %s", (name,))
 
 

@@ -9,7 +9,9 @@ from typing_extensions import TypedDict
 
 from lockstep.actions.audit import AuditRow
 from lockstep.actions.rows.times import iso, iso_time
-from lockstep.actions.sources import PassResult, SourceView, counts_of
+from lockstep.actions.source_runs import RunRow, pass_record
+from lockstep.actions.sources import PassResult, SourceView
+from lockstep.actions.uploads import UploadRow
 
 
 class AuditJson(TypedDict):
@@ -79,19 +81,48 @@ def source_details_json(view: SourceView, held: Mapping[str, Sequence[str]]) -> 
 
 def pass_json(result: PassResult) -> dict[str, Any]:
     """The result of one pass over a source."""
+    return pass_record(result)
+
+
+class RunJson(TypedDict):
+    id: int
+    source: str
+    at: str
+    actor: str
+    fileName: str
+    passes: Sequence[Mapping[str, Any]]
+    failure: str
+
+
+class UploadJson(TypedDict):
+    id: str
+    source: str
+    fileName: str
+    size: int
+    config: Mapping[str, Any]
+    rehearsal: Mapping[str, Any] | None
+    imported: Mapping[str, Any] | None
+
+
+def run_json(run: RunRow) -> RunJson:
     return {
-        "kind": str(result.kind),
-        **counts_of(result),
-        "badRows": [
-            {"line": row.line, "column": row.column, "reason": row.reason, "key": row.key} for row in result.bad_rows
-        ],
-        "notes": list(result.notes),
-        "changes": [
-            {"what": one.what, "name": one.name, "displayName": one.display, "changed": list(one.changed)}
-            for one in result.movements
-        ],
-        "renamings": [
-            {"name": one.old_name, "newName": one.new_name, "newKey": one.new_key, "employeeId": one.employee_id}
-            for one in result.renamings
-        ],
+        "id": run.id,
+        "source": run.source,
+        "at": iso_time(run.at),
+        "actor": run.actor,
+        "fileName": run.file_name,
+        "passes": run.passes,
+        "failure": run.failure,
+    }
+
+
+def upload_json(upload: UploadRow) -> UploadJson:
+    return {
+        "id": upload.id,
+        "source": upload.source,
+        "fileName": upload.file_name,
+        "size": upload.size,
+        "config": upload.config,
+        "rehearsal": upload.rehearsal,
+        "imported": upload.imported,
     }

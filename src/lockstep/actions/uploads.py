@@ -1,0 +1,263 @@
+"""Import a file that was uploaded: keep it, show how it would be read and whom it would change, then import all of it or nothing.
+
+The file waits in the database, so that any process can go on with it. Its import is one transaction with the note that it was
+imported: a second click waits for the first and gets its result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from lockstep.actions.access import needs
+from lockstep.actions.consequence_words import consequence_lines
+from lockstep.actions.consequences import foresee
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.actions.source_keys import Rekeyed, rekey_source
+from lockstep.actions.source_runs import pass_record
+from lockstep.actions.sources import IntakeOptions, PassKind, PassResult, import_source, save_source
+from lockstep.configuration.files.names import LOCAL_SOURCE, SOURCE_RULE, is_source_name
+from lockstep.directory.file_shape import FileColumn as FileColumn
+from lockstep.directory.file_shape import FileShape as FileShape
+from lockstep.engine.decisions.effects import Effect
+from lockstep.errors import conflict, invalid, not_found
+from lockstep.postgres.pool import Connection
+from lockstep.storage import source_uploads, sources
+from lockstep.storage.source_uploads import UploadRow as UploadRow
+
+LARGEST = 64 * 1024 * 1024  # bytes
+KEPT = timedelta(days=1)
+MOST_NAMED = 500  # people and groups that a dry run names, for each kind of change
+_PART = 1024 * 1024
+_ALL = 100_000
+_READING = ("map", "values", "dateFormats", "encoding", "delimiter", "partial")
+
+
+@dataclass(frozen=True, slots=True)
+class UploadView:
+    """An upload with how its file would be read. *is_new*: its source is not registered yet. *key*: what identifies people, if chosen."""
+
+    upload: UploadRow
+    shape: FileShape
+    is_new: bool
+    key: str = ""
+
+
+@needs(Permission.SOURCES_WRITE)
+async def keep_upload(
+    context: Context, source: str, file_name: str, content: AsyncIterator[bytes], *, config: Mapping[str, Any] | None = None
+) -> UploadRow:  # fmt: skip
+    """Keep a file for the source *source*, which need not exist. It is read as it arrives, and never held in memory as a whole.
+
+    Raises LockstepError, keeping nothing, if it is empty or has more than LARGEST bytes.
+    """
+    if not is_source_name(source) or source == LOCAL_SOURCE:
+        raise invalid(f'"{source}" is not a valid source name', why=SOURCE_RULE)
+    upload = str(uuid.uuid4())
+    async with context.recording() as connection:
+        known = await sources.read_source(connection, source)
+        if known is not None and known.kind != "csv":
+            raise invalid(f"The source {source} does not read CSV files", next_step="Choose another source")
+        registered = {name: known.config[name] for name in _READING if name in known.config} if known else {}
+        await source_uploads.insert(
+            connection, upload, source=source, file_name=_shown_name(file_name), config=registered | dict(config or {}),
+            actor=context.actor.name, kept=KEPT,
+        )  # fmt: skip
+        await _keep(connection, upload, content)
+        return await _found(connection, upload)
+
+
+@needs(Permission.SOURCES_WRITE)
+async def show_upload(context: Context, upload: str) -> UploadView:
+    """An upload, and how its file would be read. Raises LockstepError if it is unknown or older than a day."""
+    async with context.reading() as connection:
+        found = await _found(connection, upload)
+        source = await sources.read_source(connection, found.source)
+        keys = dict((source.watermark or {}).get("keys", {})) if source else {}
+        key = str(keys.get(str(PassKind.PEOPLE), ""))
+        if found.imported is not None:
+            return UploadView(found, FileShape(), source is None, key)
+        async with _as_file(connection, found) as path:
+            shape = await asyncio.to_thread(context.inspect_file, path, _config(found, path), keys)
+    return UploadView(found, shape, source is None, key)
+
+
+@needs(Permission.SOURCES_WRITE)
+async def change_upload(context: Context, upload: str, config: Mapping[str, Any]) -> UploadRow:
+    """Read the file in another way: with another map, encoding or delimiter."""
+    async with context.recording() as connection:
+        _refuse_imported(await _found(connection, upload, locks=True))
+        await source_uploads.save_config(connection, upload, config)
+        return await _found(connection, upload)
+
+
+@needs(Permission.SOURCES_WRITE)
+async def rehearse_upload(context: Context, upload: str) -> UploadRow:
+    """Note whom an import would change, by doing it in a transaction that is rolled back."""
+    async with context.reading() as connection:
+        found = await _found(connection, upload)
+        _refuse_imported(found)
+    results: list[PassResult] = []
+
+    async def work(inner: Context) -> None:
+        results.extend(await _import(inner, found, IntakeOptions(most_named=_ALL)))
+
+    consequences = await foresee(context, work)
+    losing = sum(one.count(effect) for one in consequences for effect in (Effect.LOSES_ACCESS, Effect.RELEASED))
+    async with context.recording() as connection:
+        source = await sources.read_source(connection, found.source)
+        rehearsal = {
+            "mark": str(uuid.uuid4()),
+            "generation": source.generation if source else 0,
+            "passes": [pass_record(one, most_named=MOST_NAMED) for one in results],
+            "effects": consequence_lines(consequences),
+            "leaving": sum(one.removed for one in results),
+            "losing": losing,
+        }
+        now = await _found(connection, upload, locks=True)
+        if now.config != found.config:
+            raise conflict("The way to read the file was changed meanwhile", next_step="Try it again")
+        await source_uploads.save_rehearsal(connection, upload, rehearsal)
+        return await _found(connection, upload)
+
+
+@needs(Permission.SOURCES_WRITE)
+async def import_upload(context: Context, upload: str, *, mark: str = "") -> UploadRow:
+    """Import the file: everything in it, or nothing. An upload that was imported before is returned as it ended.
+
+    *mark*: of the dry run that was looked at. Raises LockstepError if it is not the newest one, or the source was imported since.
+    """
+    async with context.together() as inner, inner.recording() as connection:
+        found = await _found(connection, upload, locks=True)
+        if found.imported is not None:
+            return found
+        if mark:
+            await _refuse_outdated(connection, found, mark)
+        results = await _import(inner, found, None)
+        broken = next((one.error for one in results if one.error), "")
+        if broken:
+            raise invalid("The file could not be read to its end; nothing was imported", why=broken)
+        await source_uploads.save_imported(connection, upload, {"passes": [pass_record(one) for one in results]})
+        return await _found(connection, upload)
+
+
+@needs(Permission.SOURCES_WRITE)
+async def rekey_with_upload(context: Context, upload: str, column: str) -> Rekeyed:
+    """Identify the people of the source by *column* of the uploaded file from now on. The file must have the old key too."""
+    async with context.reading() as connection:
+        found = await _found(connection, upload)
+        _refuse_imported(found)
+        async with _as_file(connection, found) as path:
+            done = await rekey_source(context, found.source, column, config=_config(found, path))
+    async with context.recording() as connection:
+        source = await sources.read_source(connection, found.source)
+        mapping = dict(source.config).get("map", {}) if source else {}
+        await source_uploads.save_config(connection, upload, {**found.config, "map": mapping})
+    return done
+
+
+@needs(Permission.SOURCES_WRITE)
+async def discard_upload(context: Context, upload: str) -> UploadRow:
+    """Forget the file. Nothing was imported from it."""
+    async with context.recording() as connection:
+        found = await _found(connection, upload, locks=True)
+        await source_uploads.remove(connection, upload)
+    return found
+
+
+async def _keep(connection: Connection, upload: str, content: AsyncIterator[bytes]) -> None:
+    size = place = 0
+    pending = bytearray()
+    async for some in content:
+        size += len(some)
+        if size > LARGEST:
+            raise invalid(
+                f"The file is larger than {LARGEST // 1024**2} MB",
+                next_step="Register it as a source that reads the file from disk: lockstep sources add NAME --people FILE",
+            )
+        pending += some
+        while len(pending) >= _PART:
+            await source_uploads.add_part(connection, upload, place, bytes(pending[:_PART]))
+            del pending[:_PART]
+            place += 1
+    if pending:
+        await source_uploads.add_part(connection, upload, place, bytes(pending))
+    if not size:
+        raise invalid("The file is empty", next_step="Choose a CSV file with a header and one line for each person")
+
+
+async def _import(context: Context, found: UploadRow, options: IntakeOptions | None) -> list[PassResult]:
+    """Import the file within the transaction of *context*, and keep the way to read it with a source that has no files of its own."""
+    async with context.recording() as connection, _as_file(connection, found) as path:
+        source = await sources.read_source(connection, found.source)
+        config = _config(found, path)
+        if source is None:
+            await save_source(context, found.source, kind="csv", config=config, is_kept=False)
+        elif not source.config.get("files"):
+            keeps = {name: value for name, value in source.config.items() if name not in _READING}
+            remembered = keeps | {name: found.config[name] for name in _READING if name in found.config}
+            await sources.save_config(connection, found.source, remembered)
+        return await import_source(context, found.source, config=config, options=options, file_name=found.file_name)
+
+
+async def _refuse_outdated(connection: Connection, found: UploadRow, mark: str) -> None:
+    source = await sources.read_source(connection, found.source)
+    rehearsal = found.rehearsal or {}
+    if rehearsal.get("mark") != mark or rehearsal.get("generation") != (source.generation if source else 0):
+        raise conflict(
+            "The dry run that you looked at is no longer true; nothing was imported",
+            why="The source was imported since, or the file is read in another way now",
+            next_step="Look at a new dry run, then import",
+        )
+
+
+def _refuse_imported(found: UploadRow) -> None:
+    if found.imported is not None:
+        raise conflict(f"{found.file_name} was imported already", next_step="Upload it again to import it again")
+
+
+async def _found(connection: Connection, upload: str, *, locks: bool = False) -> UploadRow:
+    found = await source_uploads.read(connection, upload, locks=locks) if _is_id(upload) else None
+    if found is None:
+        raise not_found("This upload is unknown or older than a day", next_step="Upload the file again")
+    return found
+
+
+def _is_id(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _shown_name(name: str) -> str:
+    """The last part of a name that a browser sends, which may be a path or hold anything."""
+    last = "".join(one for one in name.replace("\\", "/").rpartition("/")[2] if one.isprintable())
+    return last[:200] or "upload.csv"
+
+
+def _config(found: UploadRow, path: Path) -> dict[str, Any]:
+    file = {"path": str(path), "kind": found.config.get("kind") or None}
+    group = {"group": found.config["group"]} if found.config.get("group") else {}
+    reading = {name: found.config[name] for name in _READING if found.config.get(name)}
+    return {**reading, "files": [file | group]}
+
+
+@asynccontextmanager
+async def _as_file(connection: Connection, found: UploadRow) -> AsyncIterator[Path]:
+    """The content as a file that only this process can read, and that is deleted afterwards. Errors name it as it was uploaded."""
+    with tempfile.TemporaryDirectory(prefix="lockstep-") as folder:
+        path = Path(folder) / (found.file_name if found.file_name not in (".", "..") else "upload.csv")
+        with path.open("wb") as file:
+            async for some in source_uploads.parts(connection, found.id):
+                file.write(some)
+        yield path

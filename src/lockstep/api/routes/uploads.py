@@ -1,0 +1,161 @@
+"""Sources: register one, rename it, what its imports changed; and files that are uploaded, tried and imported."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
+
+from lockstep.actions import source_keys, source_runs, sources, uploads
+from lockstep.actions.rows.records import (
+    RunJson,
+    SourceJson,
+    UploadJson,
+    run_json,
+    source_json,
+    upload_json,
+)
+from lockstep.api.door import Asked, DoorRoute
+from lockstep.api.paging import Asking, Page, page
+from lockstep.api.shapes import Body, Name, Text
+from lockstep.errors import not_found
+
+
+class UploadRoute(DoorRoute):
+    """A route that takes a whole file."""
+
+    most_bytes = uploads.LARGEST + 1024 * 1024
+
+
+router = APIRouter(route_class=DoorRoute, tags=["Sources"])
+files = APIRouter(route_class=UploadRoute, tags=["Sources"])
+CSV: dict[str, Any] = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}}
+Columns = dict[Name, Name | list[Name]]
+
+
+class Reading(Body):
+    """How files are read, as in the reference of CSV files. *map*: column to attribute, or to several; "id" makes it the key."""
+
+    map: Columns = Field(default_factory=dict, max_length=2000, examples=[{"E-mail": "userPrincipalName"}])
+    values: dict[Name, dict[Name, Text]] = Field(default_factory=dict, max_length=200)
+    date_formats: dict[Text, Name] = Field(default_factory=dict, max_length=200)
+    encoding: Annotated[str, Field(max_length=40)] = ""
+    delimiter: Annotated[str, Field(max_length=1)] = ""
+    partial: bool = False
+
+    def config(self) -> dict[str, Any]:
+        given: dict[str, Any] = {
+            "map": self.map, "values": self.values, "dateFormats": self.date_formats, "encoding": self.encoding,
+            "delimiter": self.delimiter, "partial": self.partial,
+        }  # fmt: skip
+        return {name: value for name, value in given.items() if value}
+
+
+class UploadReading(Reading):
+    """*kind*: what the file holds (default: detected). *group*: it lists the members of this group."""
+
+    kind: Literal["", "people", "groups", "members"] = ""
+    group: Text = ""
+
+    def config(self) -> dict[str, Any]:
+        named = {"kind": self.kind, "group": self.group}
+        return Reading.config(self) | {name: value for name, value in named.items() if value}
+
+
+class SourceFile(Body):
+    """A file on the server that runs Lockstep."""
+
+    path: Name = Field(examples=["/srv/exports/people.csv"])
+    kind: Literal["people", "groups", "members"] = "people"
+
+
+class NewSource(Reading):
+    """A source of CSV files. *every*: an ISO 8601 duration, such as PT15M; without it, only by hand."""
+
+    name: Name = Field(examples=["hr"])
+    display_name: Text = ""
+    files: list[SourceFile] = Field(min_length=1, max_length=20)
+    every: Annotated[str, Field(max_length=40)] = ""
+    replaces: bool = False
+
+
+class NewName(Body):
+    name: Name = Field(examples=["hr"])
+
+
+@router.post("/sources", status_code=201)
+async def register_source(context: Asked, body: NewSource) -> SourceJson:
+    """Register a source whose files a worker reads. They are read once now, so that unreadable ones are refused."""
+    config = body.config() | {"files": [{"path": one.path, "kind": one.kind} for one in body.files]}
+    config |= {"every": body.every} if body.every else {}
+    await sources.save_source(
+        context, body.name, kind="csv", config=config, display_name=body.display_name, replaces=body.replaces
+    )
+    return source_json(await sources.show_source(context, body.name))
+
+
+@router.post("/sources/{source}/rename")
+async def rename_source(context: Asked, source: str, body: NewName) -> SourceJson:
+    """Rename a source. If a registered source without people has the new name, it takes over what this one brought."""
+    await source_keys.rename_source(context, source, body.name)
+    return source_json(await sources.show_source(context, body.name))
+
+
+@router.get("/sources/{source}/runs")
+async def list_runs(context: Asked, query: Asking, source: str) -> Page[RunJson]:
+    """What the imports of a source changed, the newest first, with the first names of each kind of change."""
+    query.refuse_sort("-id")
+    found = await source_runs.list_runs(context, source, before=query.after(int) or 0, limit=query.limit + 1)
+    return page(query, [run_json(one) for one in found], lambda last: last["id"])
+
+
+@router.get("/sources/{source}/runs/{run}")
+async def show_run(context: Asked, source: str, run: int) -> RunJson:
+    if not 0 < run < 2**62:
+        raise not_found(f"{source} has no import {run}")
+    return run_json(await source_runs.show_run(context, source, run))
+
+
+@files.post("/sources/{source}/uploads", status_code=201, openapi_extra=CSV)
+async def upload_file(
+    context: Asked,
+    request: Request,
+    source: str,
+    fileName: Annotated[str, Query(max_length=400, description="The name of the file")] = "upload.csv",
+) -> UploadJson:
+    """Send a CSV file for a source, which need not exist yet. Nothing is imported. The file is kept for a day."""
+    return upload_json(await uploads.keep_upload(context, source, fileName, request.stream()))
+
+
+@router.get("/uploads/{upload}")
+async def show_upload(context: Asked, upload: str) -> UploadJson:
+    return upload_json((await uploads.show_upload(context, upload)).upload)
+
+
+@router.put("/uploads/{upload}/reading")
+async def change_upload(context: Asked, upload: str, body: UploadReading) -> UploadJson:
+    """Read the file in another way. What a dry run showed before is forgotten."""
+    return upload_json(await uploads.change_upload(context, upload, body.config()))
+
+
+@router.post("/uploads/{upload}/rehearse")
+async def rehearse_upload(context: Asked, upload: str) -> UploadJson:
+    """Whom an import would create, change, restore and remove, and what that does to their accounts. Nothing is imported."""
+    return upload_json(await uploads.rehearse_upload(context, upload))
+
+
+@router.post("/uploads/{upload}/import")
+async def import_upload(
+    context: Asked,
+    upload: str,
+    mark: Annotated[str, Query(max_length=40, description="rehearsal.mark of the dry run that was looked at")] = "",
+) -> UploadJson:
+    """Import the whole file, or nothing. The first import registers the source. Many leavers at once wait for a decision."""
+    return upload_json(await uploads.import_upload(context, upload, mark=mark))
+
+
+@router.delete("/uploads/{upload}")
+async def discard_upload(context: Asked, upload: str) -> UploadJson:
+    """Forget the file. Nothing was imported from it."""
+    return upload_json(await uploads.discard_upload(context, upload))

@@ -1,0 +1,61 @@
+"""Sources through the API: register, upload, try, import, runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.api.conftest import Answer, Client
+from tests.support.hub import person, write_csv
+
+FILE = "no,mail address,surname\n1,zoe@x.test,Zoe\n2,yan@x.test,Yan\n"
+
+
+async def send(client: Client, text: str, *, source: str = "staff") -> Answer:
+    headers = {"Authorization": f"Bearer {client.token}", "Content-Type": "text/csv"}
+    url = f"{client.origin}/api/v1/sources/{source}/uploads?fileName=staff.csv"
+    async with client.http.post(url, data=text.encode(), headers=headers) as response:
+        return Answer(response.status, dict(response.headers), await response.json(content_type=None))
+
+
+async def test_a_file_is_uploaded_tried_and_imported_once(client: Client) -> None:
+    upload = (await send(client, FILE)).body["id"]
+    reading = {"map": {"mail address": "userPrincipalName", "no": "id"}}
+
+    unreadable = await client.post(f"uploads/{upload}/rehearse")
+    await client.call("PUT", f"uploads/{upload}/reading", reading)
+    tried = await client.post(f"uploads/{upload}/rehearse")
+    before = await client.get("sources/staff")
+    first = await client.post(f"uploads/{upload}/import", mark=tried.body["rehearsal"]["mark"])
+    again = await client.post(f"uploads/{upload}/import", mark=tried.body["rehearsal"]["mark"])
+    runs = await client.get("sources/staff/runs")
+
+    assert unreadable.status == 400 and "userPrincipalName" in unreadable.body["detail"]
+    assert [one["name"] for one in tried.body["rehearsal"]["passes"][0]["changes"]] == ["zoe@x.test", "yan@x.test"]
+    assert before.status == 404 and first.status == 200 and first.body == again.body
+    assert [one["fileName"] for one in runs.body["items"]] == ["staff.csv"]
+    run = await client.get(f"sources/staff/runs/{runs.body['items'][0]['id']}")
+    assert run.body["passes"][0]["created"] == 2
+
+
+async def test_a_source_is_registered_renamed_and_an_outdated_dry_run_is_refused(
+    client: Client, tmp_path: Path
+) -> None:
+    file = str(write_csv(tmp_path / "more.csv", [person("ola")]))
+
+    made = await client.post("sources", {"name": "more", "files": [{"path": file}], "every": "PT15M"})
+    unreadable = await client.post("sources", {"name": "none", "files": [{"path": str(tmp_path / "none.csv")}]})
+    renamed = await client.post("sources/more/rename", {"name": "yet-more"})
+    upload = (await send(client, FILE.replace("mail address", "userPrincipalName"))).body["id"]
+    refused = await client.post(f"uploads/{upload}/import", mark="none")
+    gone = await client.call("DELETE", f"uploads/{upload}")
+
+    assert made.status == 201 and made.body["people"] == 0 and unreadable.status in (400, 404)
+    assert renamed.body["name"] == "yet-more" and refused.status == 409
+    assert gone.status == 200 and (await client.get(f"uploads/{upload}")).status == 404
+
+
+async def test_a_file_that_is_too_large_leaves_nothing_behind(client: Client) -> None:
+    empty = await send(client, "")
+
+    assert empty.status == 400
+    assert await client.hub.fetch("select count(*) from source_upload") == [(0,)]
