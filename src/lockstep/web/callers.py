@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,6 +10,8 @@ from starlette.responses import Response
 from lockstep.actions.callers import Caller
 from lockstep.actions.context import NOT_SIGNED_IN, Actor, Context
 from lockstep.actions.sign_in import SignedIn, caller_of_session
+from lockstep.kit.returning import page_asked_for
+from lockstep.kit.returning import safe_next as safe_next
 from lockstep.web.page import Redirect
 
 SESSION_COOKIE = "lockstep_session"
@@ -67,16 +69,6 @@ def address_of(request: Request) -> str:
 
 
 def sign_in_first(request: Request, *, page: str = SIGN_IN) -> Redirect:
-    """Go to *page* (sign in, or enter the password again) and come back. After a POST, to the page with its form."""
-    back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    if request.method != "GET" or request.headers.get("hx-request"):
-        shown = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer", ""))
-        back = shown.path + (f"?{shown.query}" if shown.query else "")
-    return Redirect(page if back in ("", "/") and page == SIGN_IN else f"{page}?next={quote(safe_next(back))}")
-
-
-def safe_next(text: str) -> str:
-    """*text* if it is an address on this server, else "/". A browser reads `//host` and `/\\host` as another server."""
-    parts = urlsplit(text)
-    is_ours = text.startswith("/") and text[1:2] not in ("/", "\\") and not parts.scheme and not parts.netloc
-    return text if is_ours and text.isprintable() and "\\" not in text else "/"
+    """Go to *page* (sign in, or enter the password again) and come back."""
+    back = page_asked_for(request)
+    return Redirect(page if back == "/" and page == SIGN_IN else f"{page}?next={quote(back)}")

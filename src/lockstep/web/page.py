@@ -1,4 +1,4 @@
-"""What a page is: a function of a context and a request, and what it answers.
+"""What a page of the admin centre is: the kit's pages, with a place in an application.
 
 pages = Pages()
 
@@ -9,40 +9,18 @@ async def list_groups(context: Context, request: Request) -> View:
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
-from typing import Any
-from urllib.parse import urlencode
-
-from starlette.requests import Request
-from starlette.responses import Response
+from dataclasses import KW_ONLY, dataclass
 
 from lockstep.actions.context import Context
-from lockstep.errors import Kind, LockstepError
-
-FORM_BYTES = 2 * 1024 * 1024
-_NOT_ABOUT_THE_FORM = frozenset({Kind.FORBIDDEN, Kind.OUTPUT, Kind.INTERNAL})
-
-
-@dataclass(frozen=True, slots=True)
-class Crumb:
-    """A breadcrumb, a tab or a link of the rail. *count*: a number beside the label."""
-
-    label: str
-    href: str = ""
-    count: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A filter that is a link. *count*: how many rows it shows."""
-
-    label: str
-    href: str
-    is_current: bool = False
-    count: int | None = None
+from lockstep.kit.pages import Answer as Answer
+from lockstep.kit.pages import Chip as Chip
+from lockstep.kit.pages import CopyAs as CopyAs
+from lockstep.kit.pages import Crumb as Crumb
+from lockstep.kit.pages import Fragment as Fragment
+from lockstep.kit.pages import ModulePages, PageRoute, PageView, pages_in
+from lockstep.kit.pages import Redirect as Redirect
+from lockstep.kit.pages import address as address
+from lockstep.kit.pages import on_the_form as on_the_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,121 +35,23 @@ class AppPlace:
         return f"/apps/{self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopyAs:
-    """The same thing elsewhere: a command, and a path of the API."""
-
-    command: str = ""
-    api: str = ""
-
-
 @dataclass(frozen=True, slots=True)
-class View:
-    """A whole page.
+class View(PageView):
+    """A whole page. *app* with *tab* and *subtab* is its place within an application; then breadcrumbs and title follow by themselves.
 
-    *model* has what the template shows. *section* is the rail's word, *app* with *tab* and *subtab* the place within an application; then
-    breadcrumbs and title follow by themselves. *parents* are breadcrumbs above a page elsewhere. *live* names the topics of
-    `actions.live` whose events make the parts with `data-live` be read again.
+    *live* names topics of `actions.live`.
     """
 
-    template: str
-    heading: str
-    model: Mapping[str, Any] = field(default_factory=dict)
     _: KW_ONLY
-    section: str = ""
     app: AppPlace | None = None
     tab: str = ""
     subtab: str = ""
-    parents: Sequence[Crumb] = ()
-    lead: str = ""
-    copy_as: CopyAs | None = None
-    live: str = ""
-    status: int = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
-    """A part of a page, for htmx to put in its place. *toast*: a line for the live region."""
-
-    template: str
-    model: Mapping[str, Any] = field(default_factory=dict)
-    toast: str = ""
-    status: int = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Redirect:
-    """After a POST: see *href*. *notice* is shown there once."""
-
-    href: str
-    notice: str = ""
-
-
-Answer = View | Fragment | Redirect | Response
-PageFunction = Callable[[Context, Request], Awaitable[Answer]]
-
-
-@dataclass(frozen=True, slots=True)
-class PageRoute:
-    """One address. *is_public*: for somebody who is not signed in. *form_bytes*: the largest body that it takes."""
-
-    method: str
-    path: str
-    function: PageFunction
-    is_public: bool = False
-    form_bytes: int = FORM_BYTES
-
-    @property
-    def order(self) -> tuple[tuple[bool, str], ...]:
-        """Fixed parts before parameters, so that `/apps/new` is no application called new."""
-        return tuple((part.startswith("{"), part) for part in self.path.split("/"))
-
-
-def on_the_form(refused: LockstepError) -> LockstepError:
-    """*refused*, for the form whose change was refused: `except LockstepError as refused: return _form(..., refused=on_the_form(refused))`.
-
-    Raises it again if no other entry in the form can help. It then becomes a page: who may do this, the password again, or a fault of ours.
-    """
-    if refused.kind in _NOT_ABOUT_THE_FORM:
-        raise refused
-    return refused
-
-
-def address(path: str, **query: str) -> str:
-    """*path* with the parameters of *query* that are not empty: `address("/apps", show="on")`."""
-    given = {name: value for name, value in query.items() if value}
-    return f"{path}?{urlencode(given)}" if given else path
-
-
-class Pages:
+class Pages(ModulePages[Context]):
     """The pages of one module."""
 
-    def __init__(self) -> None:
-        self.routes: list[PageRoute] = []
 
-    def get(self, path: str, *, is_public: bool = False) -> Callable[[PageFunction], PageFunction]:
-        return self._add("GET", path, is_public, FORM_BYTES)
-
-    def post(
-        self, path: str, *, is_public: bool = False, form_bytes: int = FORM_BYTES
-    ) -> Callable[[PageFunction], PageFunction]:
-        """An address that changes something. The token and the origin of the form were checked before the function is called."""
-        return self._add("POST", path, is_public, form_bytes)
-
-    def _add(self, method: str, path: str, is_public: bool, form_bytes: int) -> Callable[[PageFunction], PageFunction]:
-        def add(function: PageFunction) -> PageFunction:
-            self.routes.append(PageRoute(method, path, function, is_public, form_bytes))
-            return function
-
-        return add
-
-
-def all_pages() -> list[PageRoute]:
+def all_pages() -> list[PageRoute[Context]]:
     """The routes of every module in `web/pages`, in the order in which they are tried."""
-    package = importlib.import_module("lockstep.web.pages")
-    routes: list[PageRoute] = []
-    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        pages = getattr(importlib.import_module(found.name), "pages", None)
-        if isinstance(pages, Pages):
-            routes += pages.routes
-    return sorted(routes, key=lambda route: route.order)
+    return pages_in("lockstep.web.pages")

@@ -1,0 +1,166 @@
+"""Answers the requests for pages: session, form check, page function, response; errors become pages.
+
+Every POST is checked before its function is called: it comes from a page of ours, and carries the token of its session.
+"""
+
+from __future__ import annotations
+
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Generic, Protocol, TypeVar
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from lockstep.errors import Kind, LockstepError, release_frames
+from lockstep.kit import csrf
+from lockstep.kit.bodies import limited_receive
+from lockstep.kit.headers import SecurityHeaders
+from lockstep.kit.page_errors import page_error, plain_page_error
+from lockstep.kit.pages import PageRoute, Redirect
+from lockstep.kit.rendering import Renderer
+
+COMPRESSED_FROM = 1_000  # bytes
+_REPORT = "Try again. If it happens again, report it with the number below: the server's log has the details"
+
+log = structlog.get_logger("lockstep.kit.desk")
+
+
+class SignedInCaller(Protocol):
+    """Who is asking, as far as the check of forms needs it."""
+
+    @property
+    def csrf_secret(self) -> str: ...
+
+
+C = TypeVar("C")  # the context that the product's page functions take
+P = TypeVar("P", bound=SignedInCaller)
+
+
+class PageDesk(ABC, Generic[C, P]):
+    """The pages of one product. It says who is asking, what its page functions work with, and where somebody signs in."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+
+    @abstractmethod
+    async def caller_of(self, request: Request) -> P | None:
+        """The one who is signed in, or None."""
+
+    @abstractmethod
+    def context_of(self, caller: P | None) -> C: ...
+
+    @abstractmethod
+    def sign_in_first(self, request: Request) -> Redirect: ...
+
+    @abstractmethod
+    def as_error(self, fault: Exception) -> LockstepError:
+        """What to say of a fault that nobody foresaw; reports it if it is ours."""
+
+    async def arrive(self, request: Request) -> None:
+        """Called first for each request for a page."""
+
+    async def prepare(self, context: C, request: Request) -> None:
+        """Read what the frame shows to somebody who is signed in."""
+
+    def instead_of(self, error: LockstepError, request: Request) -> Redirect | None:
+        """Another page to go to, instead of showing *error*."""
+        return None
+
+    def app(self, routes: Sequence[BaseRoute], pages: Sequence[PageRoute[C]]) -> Starlette:
+        """*routes* of others, tried first, and the pages."""
+        app = Starlette(
+            routes=[*routes, *(Route(page.path, self.endpoint(page), methods=[page.method]) for page in pages)],
+            middleware=[
+                Middleware(SecurityHeaders),
+                Middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM, compresslevel=5),
+            ],
+            exception_handlers={HTTPException: self.no_such_page, Exception: self.unforeseen},
+        )
+        app.router.redirect_slashes = False
+        return app
+
+    def endpoint(self, page: PageRoute[C]) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            request.state.request_id = uuid.uuid4().hex[:12]
+            await self.arrive(request)
+            try:
+                response = await self._answer(page, request)
+            except ClientDisconnect:
+                response = Response(status_code=400)  # nobody reads it
+            except LockstepError as error:
+                elsewhere = self.instead_of(error, request)
+                response = self._renderer.respond(request, elsewhere) if elsewhere else self._error(request, error)
+            except Exception as fault:
+                response = self._error(request, self.as_error(fault), fault)
+            response.headers["X-Request-Id"] = request.state.request_id
+            return response
+
+        return answer
+
+    async def _answer(self, page: PageRoute[C], request: Request) -> Response:
+        caller = await self.caller_of(request)
+        request.state.caller = caller
+        if caller is None and not page.is_public:
+            return self._renderer.respond(request, self.sign_in_first(request))
+        if page.method not in csrf.SAFE_METHODS:
+            await _check_form(page, request)
+        context = self.context_of(caller)
+        if caller is not None and page.method == "GET":
+            await self.prepare(context, request)
+        return self._renderer.respond(request, await page.function(context, request))
+
+    def _error(self, request: Request, error: LockstepError, fault: Exception | None = None) -> Response:
+        shown = replace(error, why="", next_step=_REPORT) if error.kind is Kind.INTERNAL else error
+        problem = page_error(shown, request_id=request.state.request_id)
+        if fault is not None:
+            log.error(
+                "page_failed",
+                path=request.url.path,
+                request=problem.request_id,
+                fault=type(fault).__name__,
+                next=error.next_step,
+            )
+        release_frames(fault or error)
+        return self._renderer.error(request, problem)
+
+    async def no_such_page(self, request: Request, error: Exception) -> Response:
+        """An unknown address, or a method that it does not take."""
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        detail = "There is no page at this address" if status == 404 else "Use the links and forms of the pages"
+        return await self._outside(request, status, detail)
+
+    async def unforeseen(self, request: Request, _: Exception) -> Response:
+        return await self._outside(request, 500, "The page could not be shown")
+
+    async def _outside(self, request: Request, status: int, detail: str) -> Response:
+        request.state.request_id = uuid.uuid4().hex[:12]
+        try:
+            request.state.caller = caller = await self.caller_of(request)
+            if caller is not None:
+                await self.prepare(self.context_of(caller), request)
+        except Exception:  # the page of an error needs neither
+            request.state.caller = None
+        problem = plain_page_error(status, detail, request_id=request.state.request_id)
+        return self._renderer.error(request, problem)
+
+
+async def _check_form(page: PageRoute[Any], request: Request) -> None:
+    """Raise LockstepError unless the form is ours. Nothing of the body is read before its origin is known."""
+    csrf.require_same_origin(request.headers, scheme=request.url.scheme)
+    request._receive = limited_receive(request.receive, request.headers, page.form_bytes)
+    form = await request.form(max_files=20, max_fields=2_000, max_part_size=page.form_bytes)
+    caller = request.state.caller
+    if caller is not None:
+        given = request.headers.get(csrf.HEADER) or form.get(csrf.FIELD) or ""
+        csrf.require_token(str(given), caller.csrf_secret)
+    elif not page.is_public:
+        raise LockstepError(Kind.UNAUTHORIZED, "Your session has ended", next_step="Sign in again")

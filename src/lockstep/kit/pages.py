@@ -1,0 +1,157 @@
+"""What a page is: a function of a context and a request, and what it answers. A product adds what its own frame shows."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lockstep.errors import Kind, LockstepError
+
+FORM_BYTES = 2 * 1024 * 1024
+_NOT_ABOUT_THE_FORM = frozenset({Kind.FORBIDDEN, Kind.OUTPUT, Kind.INTERNAL})
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Crumb:
+    """A breadcrumb, a tab or a link of the rail. *count*: a number beside the label."""
+
+    label: str
+    href: str = ""
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter that is a link. *count*: how many rows it shows."""
+
+    label: str
+    href: str
+    is_current: bool = False
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyAs:
+    """The same thing elsewhere: a command, and a path of the API."""
+
+    command: str = ""
+    api: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """A whole page.
+
+    *model* has what the template shows. *section* is the rail's word; *parents* are breadcrumbs above the page. *live* names the topics
+    whose events make the parts with `data-live` be read again.
+    """
+
+    template: str
+    heading: str
+    model: Mapping[str, Any] = field(default_factory=dict)
+    _: KW_ONLY
+    section: str = ""
+    parents: Sequence[Crumb] = ()
+    lead: str = ""
+    copy_as: CopyAs | None = None
+    live: str = ""
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A part of a page, for htmx to put in its place. *toast*: a line for the live region."""
+
+    template: str
+    model: Mapping[str, Any] = field(default_factory=dict)
+    toast: str = ""
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """After a POST: see *href*. *notice* is shown there once."""
+
+    href: str
+    notice: str = ""
+
+
+Answer = PageView | Fragment | Redirect | Response
+PageFunction = Callable[[C, Request], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class PageRoute(Generic[C]):
+    """One address. *is_public*: for somebody who is not signed in. *form_bytes*: the largest body that it takes."""
+
+    method: str
+    path: str
+    function: PageFunction[C]
+    is_public: bool = False
+    form_bytes: int = FORM_BYTES
+
+    @property
+    def order(self) -> tuple[tuple[bool, str], ...]:
+        """Fixed parts before parameters, so that `/apps/new` is no application called new."""
+        return tuple((part.startswith("{"), part) for part in self.path.split("/"))
+
+
+class ModulePages(Generic[C]):
+    """The pages of one module, whose functions take a context of type *C*."""
+
+    def __init__(self) -> None:
+        self.routes: list[PageRoute[C]] = []
+
+    def get(self, path: str, *, is_public: bool = False) -> Callable[[PageFunction[C]], PageFunction[C]]:
+        return self._add("GET", path, is_public, FORM_BYTES)
+
+    def post(
+        self, path: str, *, is_public: bool = False, form_bytes: int = FORM_BYTES
+    ) -> Callable[[PageFunction[C]], PageFunction[C]]:
+        """An address that changes something. The token and the origin of the form were checked before the function is called."""
+        return self._add("POST", path, is_public, form_bytes)
+
+    def _add(
+        self, method: str, path: str, is_public: bool, form_bytes: int
+    ) -> Callable[[PageFunction[C]], PageFunction[C]]:
+        def add(function: PageFunction[C]) -> PageFunction[C]:
+            self.routes.append(PageRoute(method, path, function, is_public, form_bytes))
+            return function
+
+        return add
+
+
+def pages_in(package_name: str) -> list[PageRoute[Any]]:
+    """The routes of every module in the package, each of which keeps them in `pages`, in the order in which they are tried."""
+    package = importlib.import_module(package_name)
+    routes: list[PageRoute[Any]] = []
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        pages = getattr(importlib.import_module(found.name), "pages", None)
+        if isinstance(pages, ModulePages):
+            routes += pages.routes
+    return sorted(routes, key=lambda route: route.order)
+
+
+def on_the_form(refused: LockstepError) -> LockstepError:
+    """*refused*, for the form whose change was refused: `except LockstepError as refused: return _form(..., refused=on_the_form(refused))`.
+
+    Raises it again if no other entry in the form can help. It then becomes a page: who may do this, the password again, or a fault of ours.
+    """
+    if refused.kind in _NOT_ABOUT_THE_FORM:
+        raise refused
+    return refused
+
+
+def address(path: str, **query: str) -> str:
+    """*path* with the parameters of *query* that are not empty: `address("/apps", show="on")`."""
+    given = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(given)}" if given else path

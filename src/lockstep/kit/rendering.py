@@ -1,0 +1,125 @@
+"""Turn what a page answers into a response: templates, the frame, notices that are shown once, theme and rail from cookies."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from lockstep.kit import csrf
+from lockstep.kit.looks import looks_of
+from lockstep.kit.page_errors import PageError
+from lockstep.kit.pages import Answer, CopyAs, Fragment, PageView, Redirect
+from lockstep.kit.templating import new_environment
+
+_MOST_NOTICE = 300  # characters
+
+
+class Renderer(ABC):
+    """Renders the templates of one product with the kit's macros. *product* is its name, which its cookies begin with.
+
+    *globals_* are names that all templates may use.
+    """
+
+    def __init__(self, package: str, product: str, globals_: Mapping[str, Any]) -> None:
+        self._product = product
+        self._environment = new_environment(package, {"product": product, **globals_})
+
+    @abstractmethod
+    def frame_of(self, view: PageView) -> object:
+        """What the templates of the frame show of *view*."""
+
+    @abstractmethod
+    def problem_view(self, problem: PageError) -> PageView:
+        """The view whose frame stands around *problem*."""
+
+    def ways_to_copy(self, request: Request, wanted: CopyAs) -> list[tuple[str, str]]:
+        """How the page's content is had elsewhere: label and command."""
+        return []
+
+    def respond(self, request: Request, answer: Answer) -> Response:
+        match answer:
+            case PageView():
+                return self._view(request, answer)
+            case Fragment():
+                headers = {"HX-Trigger": _toast(answer.toast)} if answer.toast else {}
+                html = self._environment.get_template(answer.template).render(self._common(request) | {**answer.model})
+                return HTMLResponse(html, status_code=answer.status, headers=headers)
+            case Redirect():
+                return self._redirect(request, answer)
+            case _:
+                return answer
+
+    def error(self, request: Request, problem: PageError) -> Response:
+        """The page of an error; for htmx, only the part that takes the place of what was asked for."""
+        is_part = request.headers.get("hx-request-type") == "partial"
+        template = "errors/part.html" if is_part else "errors/page.html"
+        frame = self.frame_of(self.problem_view(problem))
+        html = self._environment.get_template(template).render(
+            self._common(request) | {"problem": problem, "frame": frame}
+        )
+        headers = {"HX-Reswap": "innerHTML"} if is_part else {"X-Whole-Page": "yes"}
+        return HTMLResponse(html, status_code=problem.status, headers=headers)
+
+    def _view(self, request: Request, view: PageView) -> Response:
+        notice = _read_notice(request, self._notice)
+        model = self._common(request) | {
+            "view": view,
+            "frame": self.frame_of(view),
+            "notice": notice,
+            "copy_ways": self.ways_to_copy(request, view.copy_as) if view.copy_as is not None else [],
+            **view.model,
+        }
+        html = self._environment.get_template(view.template).render(model)
+        response = HTMLResponse(html, status_code=view.status, headers={"X-Whole-Page": "yes"})
+        if notice:
+            response.delete_cookie(self._notice, path="/", httponly=True, samesite="lax")
+        return response
+
+    @property
+    def _notice(self) -> str:
+        return f"{self._product.lower()}_notice"
+
+    def _redirect(self, request: Request, answer: Redirect) -> Response:
+        if request.headers.get("hx-request"):
+            response: Response = Response(status_code=204, headers={"HX-Redirect": answer.href})
+        else:
+            response = RedirectResponse(answer.href, status_code=303)
+        if answer.notice:
+            response.set_cookie(
+                self._notice, _sealed_notice(answer.notice), max_age=60, path="/", httponly=True, samesite="lax"
+            )
+        return response
+
+    def _common(self, request: Request) -> dict[str, Any]:
+        caller = getattr(request.state, "caller", None)
+        return {
+            "request": request,
+            "path": request.url.path,
+            "caller": caller,
+            "csrf": csrf.masked(caller.csrf_secret) if caller is not None else "",
+            **looks_of(request, self._product),
+            "header": getattr(request.state, "header", None),
+            "latest_event": getattr(request.state, "latest_event", ""),
+        }
+
+
+def _toast(text: str) -> str:
+    return orjson.dumps({"toast": {"text": text}}).decode().encode("ascii", "backslashreplace").decode()
+
+
+def _sealed_notice(text: str) -> str:
+    return base64.urlsafe_b64encode(text[:_MOST_NOTICE].encode()).decode()
+
+
+def _read_notice(request: Request, cookie: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(request.cookies.get(cookie, "").encode()).decode()[:_MOST_NOTICE]
+    except (binascii.Error, ValueError):
+        return ""

@@ -1,0 +1,23 @@
+"""Where to go after signing in."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+
+def page_asked_for(request: Request) -> str:
+    """The address to come back to: the one of *request* or, after a POST or a part of a page, the page with the form."""
+    back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if request.method != "GET" or request.headers.get("hx-request"):
+        shown = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer", ""))
+        back = shown.path + (f"?{shown.query}" if shown.query else "")
+    return safe_next(back)
+
+
+def safe_next(text: str) -> str:
+    """*text* if it is an address on this server, else "/". A browser reads `//host` and `/\\host` as another server."""
+    parts = urlsplit(text)
+    is_ours = text.startswith("/") and text[1:2] not in ("/", "\\") and not parts.scheme and not parts.netloc
+    return text if is_ours and text.isprintable() and "\\" not in text else "/"
