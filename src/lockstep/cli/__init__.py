@@ -68,7 +68,7 @@ COMMANDS: dict[str, str] = {
     "token": "lockstep.cli.token:token",
     "up": "lockstep.cli.up.command:up",
     "version": "lockstep.cli.version:version",
-    "worker": "lockstep.cli.serve:worker",
+    "worker": "lockstep.cli.worker:worker",
 }
 # The overview in the order of the work. It is the one help page that is longer than a screen: it is where a command is looked for.
 SECTIONS: dict[str, tuple[str, ...]] = {

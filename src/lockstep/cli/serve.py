@@ -1,10 +1,8 @@
-"""`lockstep serve`: the server, which includes a worker; `lockstep worker`: additional workers on any machine."""
+"""`lockstep serve`: the server, which includes a worker."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import click
@@ -13,14 +11,12 @@ import uvloop
 from lockstep.actions.administrators import first_link
 from lockstep.cli.admin_centre import serving_admin_centre
 from lockstep.cli.events import log_to_stderr
-from lockstep.cli.monitoring import RequestTimes, metrics_of
+from lockstep.cli.monitoring import RequestTimes
 from lockstep.cli.output import hint
 from lockstep.cli.session import globals_of, operator
-from lockstep.cli.stopping import either, until_stopped
-from lockstep.process.garbage_collection import settle_garbage
-from lockstep.serving.health import serving_health
+from lockstep.cli.worker import work_until_stopped
 from lockstep.settings import Settings, load_settings
-from lockstep.wiring import House, open_house
+from lockstep.wiring import open_house
 
 
 @click.command()
@@ -42,27 +38,6 @@ def serve(ctx: click.Context, folder: Path | None, host: str | None, port: int |
     uvloop.run(_serve(settings, has_worker=not no_worker))
 
 
-@click.command()
-@click.option("--data", "folder", type=click.Path(path_type=Path, file_okay=False), help="The data folder.")
-@click.option("--concurrency", type=click.IntRange(1, 64), help="Number of parallel tasks (default: 4).")
-@click.option(
-    "--health-port",
-    type=click.IntRange(1, 65535),
-    help="Port for /healthz, /readyz and /metrics (default: none).",
-)
-@click.pass_context
-def worker(ctx: click.Context, folder: Path | None, concurrency: int | None, health_port: int | None) -> None:
-    """Run an additional worker, on this machine or another, with the same database and key.
-
-    \b
-    lockstep worker
-    DATABASE_URL=postgresql://lockstep@db/lockstep LOCKSTEP_KEY_FILE=key lockstep worker
-    """
-    settings = load_settings(os.environ, {"data": folder or globals_of(ctx).data, "worker_concurrency": concurrency})
-    log_to_stderr(level=settings.log_level, form=settings.log_format)
-    uvloop.run(_work(settings, health_port=health_port))
-
-
 async def _serve(settings: Settings, *, has_worker: bool) -> None:
     times = RequestTimes.new()
     async with open_house(settings, main=True, say=hint, observer=times.note) as house:
@@ -71,35 +46,4 @@ async def _serve(settings: Settings, *, has_worker: bool) -> None:
             if link is not None:
                 hint(f"First sign-in: http://{settings.host}:{settings.port}{link}  (works once, for 24 hours)")
             where = f"Lockstep is listening on http://{settings.host}:{settings.port}, data folder {settings.data}"
-            await _until_stopped(house, where, has_worker=has_worker)
-
-
-async def _work(settings: Settings, *, health_port: int | None) -> None:
-    times = RequestTimes.new()
-    async with AsyncExitStack() as stack:
-        house = await stack.enter_async_context(open_house(settings, main=False, say=hint, observer=times.note))
-        if health_port is not None:
-            metrics = await metrics_of(house, times, whole=False)
-            await stack.enter_async_context(
-                serving_health(
-                    house.pool, metrics, host=settings.host, port=health_port, is_reachable=house.server.is_reachable
-                )
-            )
-        await _until_stopped(house, f"Lockstep worker started, data folder {settings.data}", has_worker=True)
-
-
-async def _until_stopped(house: House, ready_line: str, *, has_worker: bool) -> None:
-    services = house.services()
-    ready = asyncio.Event()
-    work = house.work(services, ready=ready) if has_worker else services.stopping.wait()
-    task: asyncio.Task[object] = asyncio.create_task(work, name="worker")
-    try:
-        if has_worker:
-            await either(ready.wait(), task)
-        settle_garbage()
-        hint(ready_line)
-        await until_stopped(task)
-        hint("Stopping: finishing work in progress")
-    finally:
-        services.stopping.set()
-        await asyncio.gather(task, return_exceptions=True)
+            await work_until_stopped(house, where, has_worker=has_worker)
