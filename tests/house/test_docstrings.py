@@ -8,17 +8,19 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support.source import nodes_of
+
 SOURCE = Path(__file__).parents[2] / "src"
 # Exceptions of libraries: click and psycopg.
 FOREIGN = {"UsageError", "OperationalError", "UniqueViolation"}
 
 
 def test_exceptions_that_docstrings_name_exist() -> None:
-    trees = {file: ast.parse(file.read_text(encoding="utf-8")) for file in SOURCE.rglob("*.py")}
+    files = list(SOURCE.rglob("*.py"))
     bases = {
         node.name: {ast.unparse(base).rpartition(".")[2] for base in node.bases}
-        for tree in trees.values()
-        for node in ast.walk(tree)
+        for file in files
+        for node in nodes_of(file)
         if isinstance(node, ast.ClassDef)
     }
     known = {name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, Exception)}
@@ -28,8 +30,8 @@ def test_exceptions_that_docstrings_name_exist() -> None:
 
     wrong = [
         f"{file.relative_to(SOURCE)}: {name}"
-        for file, tree in trees.items()
-        for docstring in _docstrings(tree)
+        for file in files
+        for docstring in _docstrings(file)
         for name in re.findall(r"\bRaises? `?([A-Z]\w+)", docstring)
         if name not in known
     ]
@@ -37,7 +39,7 @@ def test_exceptions_that_docstrings_name_exist() -> None:
     assert not wrong
 
 
-def _docstrings(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _docstrings(file: Path) -> Iterator[str]:
+    for node in nodes_of(file):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield " ".join((ast.get_docstring(node) or "").split())

@@ -7,8 +7,10 @@ stored error say why something is so; separate fields say what happens next.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from tests.support.source import nodes_of, tree_of
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "lockstep"
 # What the recording transaction calls, by module.
@@ -40,7 +42,7 @@ def is_untyped(annotation: str) -> bool:
 
 
 def parsed(path: str) -> ast.Module:
-    return ast.parse((SOURCE / path).read_text(encoding="utf-8"))
+    return tree_of(SOURCE / path)
 
 
 def test_outcome_holds_types_and_no_rows() -> None:
@@ -75,12 +77,12 @@ def is_for_people(node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and node.attr in FOR_PEOPLE and ast.unparse(node) not in IDENTITIES
 
 
-def branches(tree: ast.Module) -> int:
+def branches(nodes: Iterable[ast.AST]) -> int:
     """How many comparisons test a code, a text or a stored error. Testing whether there is one is allowed."""
     return sum(
         any(map(is_for_people, (node.left, *node.comparators)))
         and not all(isinstance(one, ast.Constant) and one.value is None for one in node.comparators)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Compare)
     )
 
@@ -88,18 +90,14 @@ def branches(tree: ast.Module) -> int:
 def test_nothing_branches_on_a_code_a_text_or_a_stored_error() -> None:
     rooms = [file for room in ("sync", "engine/decisions", "engine/rules") for file in (SOURCE / room).rglob("*.py")]
 
-    found = {
-        str(file.relative_to(SOURCE)): count
-        for file in rooms
-        if (count := branches(ast.parse(file.read_text(encoding="utf-8"))))
-    }
+    found = {str(file.relative_to(SOURCE)): count for file in rooms if (count := branches(nodes_of(file)))}
 
     assert len(rooms) > 50
     assert found == {}
 
 
 def test_a_branch_on_a_reason_code_is_found() -> None:
-    assert branches(ast.parse("if plan.reason.code == 'Drift': pass")) == 1
-    assert branches(ast.parse("kind = failure.code in TRANSIENT")) == 1
-    assert branches(ast.parse("is_much = 'too many' in answer.detail.lower()")) == 1
-    assert branches(ast.parse("if claim.last_error is None: pass")) == 0
+    assert branches(ast.walk(ast.parse("if plan.reason.code == 'Drift': pass"))) == 1
+    assert branches(ast.walk(ast.parse("kind = failure.code in TRANSIENT"))) == 1
+    assert branches(ast.walk(ast.parse("is_much = 'too many' in answer.detail.lower()"))) == 1
+    assert branches(ast.walk(ast.parse("if claim.last_error is None: pass"))) == 0

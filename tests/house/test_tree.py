@@ -7,6 +7,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from tests.support.source import nodes_of
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [ROOT / name for name in subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).split("\n") if name]
 # Written in pieces, so that this file does not contain what it searches for.
@@ -69,7 +71,7 @@ def test_files_and_functions_of_the_product_stay_readable() -> None:
             continue
         if (lines := text.count("\n")) > HABIT_LINES:
             files.append(f"{name}: {lines} lines")
-        for node in ast.walk(ast.parse(text)):
+        for node in nodes_of(ROOT / name):
             if (
                 isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
                 and (size := (node.end_lineno or 0) - node.lineno + 1) > HABIT_FUNCTION_LINES

@@ -7,6 +7,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from tests.support.source import nodes_of, tree_of
+
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 NAME = re.compile(r"\b[A-Za-z_]\w*\b")
 # Called by code other than ours.
@@ -22,15 +24,15 @@ CALLED_FROM_OUTSIDE = {
 }
 
 
-def defined(tree: ast.Module) -> list[str]:
+def defined(file: Path) -> list[str]:
     """Functions, methods and classes that no decorator registers, and the constants of a module."""
     found = []
-    for node in ast.walk(tree):
+    for node in nodes_of(file):
         if (
             isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and all(map(_is_plain, node.decorator_list))
         ) or isinstance(node, ast.ClassDef):
             found.append(node.name)
-    for node in tree.body:
+    for node in tree_of(file).body:
         targets = (
             node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
         )
@@ -56,8 +58,8 @@ def test_every_definition_is_named_a_second_time() -> None:
 
     unused = [
         f"{file.relative_to(SOURCE)}: {name}"
-        for file, text in texts.items()
-        for name in defined(ast.parse(text))
+        for file in texts
+        for name in defined(file)
         if mentions[name] == 1 and name not in CALLED_FROM_OUTSIDE and name not in by_pattern
     ]
 

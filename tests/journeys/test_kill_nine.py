@@ -7,12 +7,13 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,28 +33,41 @@ from lockstep.vault import Secret
 from lockstep.wiring import open_house
 
 BIN = Path(sys.executable).parent
-PEOPLE = 2_000
+PEOPLE = 600
+VICTIMS = ("serve", "worker", "postgres")
 DEADLINE_SECONDS = 240.0
+Tenant = Mapping[str, Any]
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="lk"))
-    made.chmod(0o711)
-    yield made
-    embedded.remove(made / "data")
-    with contextlib.suppress(OSError):
-        for file in sorted(made.rglob("*"), reverse=True):
-            file.rmdir() if file.is_dir() else file.unlink()
-        made.rmdir()
+def folders() -> Iterator[Callable[[], Path]]:
+    """Make folders for Lockstep's data, removed after the test."""
+    made: list[Path] = []
+
+    def make() -> Path:
+        folder = Path(tempfile.mkdtemp(prefix="lk"))
+        folder.chmod(0o711)
+        made.append(folder)
+        return folder
+
+    yield make
+    for folder in made:
+        embedded.remove(folder / "data")
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
-def documo() -> Iterator[dict[str, Any]]:
-    """A separate Documo with its own database, which is not killed here."""
-    process = subprocess.Popen([BIN / "documo", "sandbox", "--rate", "0"], stdout=subprocess.PIPE, text=True)
+def folder(folders: Callable[[], Path]) -> Path:
+    return folders()
+
+
+@pytest.fixture
+def tenants() -> Iterator[list[Tenant]]:
+    """A tenant for each victim in a separate Documo with its own database, which is not killed here."""
+    command = [str(BIN / "documo"), "sandbox", "--rate", "0", "--tenants", str(len(VICTIMS))]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    yield json.loads(process.stdout.readline())
+    yield json.loads(process.stdout.readline())["tenants"]
     process.terminate()
     process.wait(timeout=30)
 
@@ -110,8 +124,8 @@ async def context_of(data: Path) -> AsyncIterator[Context]:
         yield house.context(Actor("test"))
 
 
-async def prepare(folder: Path, documo: dict[str, Any]) -> Path:
-    """The set-up: 2,000 people, Documo connected, provisioning on for everybody. Returns people.csv."""
+async def prepare(folder: Path, documo: Tenant) -> Path:
+    """The set-up: the people, Documo connected, provisioning on for everybody. Returns people.csv."""
     files = demo.generate(folder / "csv", people=PEOPLE, seed=7)
     async with context_of(folder / "data") as context:
         await sources.save_source(context, "hr", kind="csv", config={"files": [{"path": str(files.people)}]})
@@ -139,7 +153,7 @@ async def until_done(data: Path, give_up_at: float) -> None:
             await asyncio.sleep(0.2)
 
 
-async def count_accounts(documo: dict[str, Any]) -> int:
+async def count_accounts(documo: Tenant) -> int:
     async with (
         aiohttp.ClientSession(headers={"Authorization": f"Bearer {documo['token']}"}) as client,
         client.get(f"{documo['base_url']}/Users?count=0") as answer,
@@ -147,9 +161,8 @@ async def count_accounts(documo: dict[str, Any]) -> int:
         return int((await answer.json(content_type=None))["totalResults"])
 
 
-async def one_round(folder: Path, documo: dict[str, Any], chance: random.Random, victims: list[str]) -> list[str]:
+async def one_round(folder: Path, people: Path, documo: Tenant, chance: random.Random, victims: list[str]) -> list[str]:
     """Kill each of *victims* at a random moment of one initial cycle; returns the errors found in Documo afterwards."""
-    people = await prepare(folder, documo)
     house = House(folder / "data", documo["base_url"].removesuffix("/scim/v2"))
     reader = Reader(documo["base_url"], documo["token"])
     give_up_at = time.monotonic() + DEADLINE_SECONDS
@@ -160,7 +173,7 @@ async def one_round(folder: Path, documo: dict[str, Any], chance: random.Random,
             victim = victims.pop()
             while await count_accounts(documo) < int(share * PEOPLE):
                 assert time.monotonic() < give_up_at, "the cycle stands still"
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.02)
             house.kill(victim)
             if victim != "postgres":  # PostgreSQL is started again by those who use it
                 house.start(victim)
@@ -183,23 +196,30 @@ async def one_round(folder: Path, documo: dict[str, Any], chance: random.Random,
     return [f"{name} exists twice" for name in twice] + [str(one) for one in found.mismatches]
 
 
-@pytest.mark.parametrize("victims", [["serve"], ["worker"], ["postgres"]], ids=lambda victims: victims[0])
 async def test_everybody_exists_exactly_once_after_kill_nine(
-    victims: list[str], folder: Path, documo: dict[str, Any]
+    folders: Callable[[], Path], tenants: list[Tenant]
 ) -> None:
-    wrong = await one_round(folder, documo, random.Random(), list(victims))
+    """Each victim in a Lockstep of its own, all at the same time, because most of it is the wait until a lease ends."""
+    houses = [folders() for _ in VICTIMS]
+    people = [await prepare(folder, tenant) for folder, tenant in zip(houses, tenants, strict=True)]
 
-    assert wrong == []
+    wrong = await asyncio.gather(
+        *(
+            one_round(folder, file, tenant, random.Random(), [victim])
+            for victim, folder, file, tenant in zip(VICTIMS, houses, people, tenants, strict=True)
+        )
+    )
+
+    assert dict(zip(VICTIMS, wrong, strict=True)) == {victim: [] for victim in VICTIMS}
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("number", range(20))
-async def test_everybody_exists_exactly_once_after_many_kills(
-    number: int, folder: Path, documo: dict[str, Any]
-) -> None:
+async def test_everybody_exists_exactly_once_after_many_kills(number: int, folder: Path, tenants: list[Tenant]) -> None:
     chance = random.Random(number)
-    victims = [chance.choice(["serve", "worker", "postgres"]) for _ in range(chance.randint(1, 3))]
+    victims = [chance.choice(VICTIMS) for _ in range(chance.randint(1, 3))]
+    people = await prepare(folder, tenants[0])
 
-    wrong = await one_round(folder, documo, chance, victims)
+    wrong = await one_round(folder, people, tenants[0], chance, victims)
 
     assert wrong == []

@@ -31,9 +31,9 @@ from lockstep.sources import demo
 from lockstep.vault import Secret
 from tests.journeys.application_compared import Wrong, keep_evidence, wrong_in
 from tests.journeys.people_who_change import FILTER, GROUPS, Crowd, keep_changing
-from tests.journeys.test_kill_nine import House, context_of, folder, free_port, until_done
+from tests.journeys.test_kill_nine import House, context_of, folder, folders, free_port, until_done
 
-__all__ = ["folder"]  # a fixture
+__all__ = ["folder", "folders"]  # fixtures
 
 PEOPLE = int(os.environ.get("SOAK_PEOPLE", "2000"))
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "30"))

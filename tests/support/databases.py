@@ -60,7 +60,7 @@ class Databases:
 
     def _create(self, owner: str, template: str) -> str:
         name = f"test_{next(_numbers)}"
-        self._administrator.execute(
-            sql.SQL("create database {} owner {} template {}").format(*map(sql.Identifier, (name, owner, template)))
-        )
+        # `file_copy` takes half the time of `wal_log`: nothing here is flushed to a disk.
+        statement = sql.SQL("create database {} owner {} template {} strategy file_copy")
+        self._administrator.execute(statement.format(*map(sql.Identifier, (name, owner, template))))
         return name
