@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lockstep.actions import assignments, groups, people, sources
+from lockstep.actions import applications, assignments, groups, people, sources
 from lockstep.actions.permissions import Role
+from lockstep.configuration.files.names import LOCAL_SOURCE
+from lockstep.postgres.pool import transaction
+from lockstep.storage import provisioning_log
+from lockstep.storage.log_record import LogRecord
 from tests.support.admin_centre import Browser, Centre
 from tests.support.hub import guid, person, write_csv
 
@@ -84,8 +88,74 @@ async def test_the_explanation_says_why_somebody_is_not_in_an_application(
     one = await admin.get(f"{address}?app=documo")
     other = await admin.get(f"{address}?app=nothing")
 
-    assert "not assigned" in page.text and "not assigned" in one.text, one.text[200:900]
+    assert "Not provisioned" in page.text and "not assigned" in one.text, one.text[200:900]
+    assert "NOT PROVISIONED" not in one.text and "Matching account Not reached." in one.text
+    assert "Next cycle Not scheduled" in one.text and "Copy answer" in one.text
     assert other.status == 404
+
+
+async def test_the_timeline_has_the_directory_and_every_application_and_can_be_narrowed(
+    centre: Centre, admin: Browser, tmp_path: Path
+) -> None:
+    await contoso(centre, tmp_path)
+    for name in ("documo", "box"):
+        await applications.add_application(centre.hub.context, "documo", name=name, display_name=name.capitalize())
+    for app in await applications.list_applications(centre.hub.context):
+        records = [
+            LogRecord(guid(f"{app.name}{n}"), guid(f"{app.name} change {n}"), None, "create", "failure" if n else "success", "User",
+                      guid("anna"), "anna@contoso.test", f"reason {n:02}", "system")
+            for n in range(20)
+        ]  # fmt: skip
+        async with transaction(centre.hub.pool) as connection:
+            await provisioning_log.append(connection, app.job, app.id, records)
+    await people.set_enabled(centre.hub.context, ["anna@contoso.test"], is_enabled=False)
+    here = f"/users/{guid('anna')}"
+    box = next(app.id for app in await applications.list_applications(centre.hub.context) if app.name == "box")
+    owner = await centre.signed_in(Role.APPLICATION_OWNER, app=box)
+
+    page = await admin.get(here)
+    older = await admin.get(next(link for link in page.links if "before=" in link))
+    directory = await admin.get(f"{here}?only=directory")
+    documo = await admin.get(f"{here}?only=documo")
+    of_owner = await owner.get(here)
+
+    assert page.text.count("Could not be created in") + older.text.count("Could not be created in") == 38
+    assert (
+        "Created in Documo" in page.text and "Created in Box" in older.text and "Created in the directory" in older.text
+    )
+    assert "Updated in the directory" in directory.text and "in Documo" not in directory.text
+    assert "in Box" not in documo.text and documo.text.count("Could not be created in Documo") == 19
+    assert "in Box" in of_owner.text and "in Documo" not in of_owner.text
+
+
+async def test_a_person_who_was_created_here_is_edited_after_the_consequences_were_shown(
+    centre: Centre, admin: Browser, tmp_path: Path
+) -> None:
+    await contoso(centre, tmp_path)
+    here = f"/users/{guid('anna')}"
+    refused = await admin.get(f"{here}/edit")
+    await centre.hub.add_source(LOCAL_SOURCE)
+    await centre.hub.fetch("update person set source = %s where id = %s", LOCAL_SOURCE, guid("anna"))
+    change = {"department": "<b>Legal", "manager": "bo@contoso.test"}
+
+    form = await admin.get(f"{here}/edit")
+    asked = await admin.post(f"{here}/edit", change)
+    before = (await people.show_person(centre.hub.context, guid("anna"))).person
+    wrong = await admin.post(f"{here}/edit", {"employeeHireDate": "soon", "city": "Oslo"})
+    done = await admin.post(f"{here}/edit", {**change, "step": "save"})
+    after = await people.show_person(centre.hub.context, guid("anna"))
+    nothing = await admin.post(f"{here}/edit", {**change, "step": "save"})
+    desk = await centre.signed_in(Role.HELP_DESK)
+
+    assert refused.status == 409 and "comes from the source staff" in refused.text
+    assert 'value="Sales"' in form.html and f"{here}/edit" in (await admin.get(here)).links
+    assert "department Sales <b>Legal" in asked.text and "<b>Legal" not in asked.html
+    assert before.attributes["department"] == "Sales"
+    assert wrong.status == 400 and "employeeHireDate" in wrong.text and 'value="Oslo"' in wrong.html
+    assert done.location == here and after.person.attributes["department"] == "<b>Legal"
+    assert after.manager is not None and after.manager.id == guid("bo")
+    assert nothing.location == here
+    assert (await desk.post(f"{here}/edit", {**change, "city": "Oslo", "step": "save"})).status == 403
 
 
 async def test_a_group_shows_its_members_and_applications(centre: Centre, admin: Browser, tmp_path: Path) -> None:

@@ -31,11 +31,14 @@ MOST_NAMED = 3  # assignments or groups listed by name; further ones are only co
 
 @dataclass(frozen=True, slots=True)
 class ExplainedObject:
-    """An explanation. *failed*: why the application could not be asked; it then covers only what is known without it."""
+    """An explanation. *failed*: why the application could not be asked; it then covers only what is known without it. *decision*: what was
+    decided about the write.
+    """
 
     plan: Plan
     why: Explanation
     failed: LockstepError | None = None
+    decision: WriteDecision | None = None
 
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
@@ -70,7 +73,7 @@ async def explain_person(context: Context, user: str, app: str) -> ExplainedObje
         plan = predicted_plan(obj, link, job.configuration, services.moment(), known.account_ids)
         unasked = f"{job.row.app_display_name} could not be asked: {failed.detail}"
         circumstances = replace(circumstances, unasked=unasked)
-    return ExplainedObject(plan, explain(plan, circumstances), failed)
+    return ExplainedObject(plan, explain(plan, circumstances), failed, circumstances.decision)
 
 
 async def _circumstances(connection: Connection, job: Job, obj: SourceObject) -> Circumstances:

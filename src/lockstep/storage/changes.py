@@ -55,10 +55,14 @@ async def latest_before(connection: Connection, object_id: str, at: datetime) ->
         return await cursor.fetchone()
 
 
-async def history_of(connection: Connection, object_id: str, *, limit: int = 100) -> list[ChangeRow]:
-    """The changes of one object, newest first."""
+async def history_of(
+    connection: Connection, object_id: str, *, limit: int = 100, before: datetime | None = None
+) -> list[ChangeRow]:
+    """The changes of one object, newest first; those before *before*, if it is given."""
     async with connection.cursor(row_factory=class_row(ChangeRow)) as cursor:
         await cursor.execute(
-            f"select {_COLUMNS} from change where object_id = %s order by seq desc limit %s", (object_id, limit)
+            f"""select {_COLUMNS} from change where object_id = %(id)s
+                and (%(before)s::timestamptz is null or at < %(before)s) order by seq desc limit %(limit)s""",
+            {"id": object_id, "before": before, "limit": limit},
         )
         return await cursor.fetchall()

@@ -1,4 +1,4 @@
-"""People: the list, one person in every application, and why somebody is or is not in an application."""
+"""People: the list, and one person with attributes, groups, applications and what happened."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import Any
 
 from starlette.requests import Request
 
-from lockstep.actions import applications, explaining, people
+from lockstep.actions import applications, people
 from lockstep.actions.consequence_words import consequence_lines
 from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
 from lockstep.actions.people import PersonFilter, PersonRow, PersonView
+from lockstep.actions.permissions import Permission
+from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.page import Answer, Chip, CopyAs, Crumb, Pages, Redirect, View, address
+from lockstep.web.timeline import timeline_of
 
 pages = Pages()
 HERE = "/users"
@@ -98,29 +101,7 @@ async def list_people(context: Context, request: Request) -> View:
 
 @pages.get(f"{HERE}/{{person}}")
 async def show_person(context: Context, request: Request) -> View:
-    return await _page(context, await _found(context, request))
-
-
-@pages.get(f"{HERE}/{{person}}/explain")
-async def explain(context: Context, request: Request) -> View:
-    """Every gate of one application, or of all."""
-    view = await _found(context, request)
-    wanted = request.query_params.get("app", "")
-    apps = await applications.list_applications(context)
-    chosen = [one for one in apps if not wanted or one.name == wanted]
-    if wanted and not chosen:
-        await applications.show_application(context, wanted)  # raises what says so
-    found = [(app, await explaining.explain_person(context, view.person.id, app.name)) for app in chosen]
-    model = {"person": view.person, "found": found, "apps": apps, "wanted": wanted, "here": f"{HERE}/{view.person.id}"}
-    name = view.person.display
-    return View(
-        "people/explain.html",
-        f"Why is {name} in or out?",
-        model,
-        section="People",
-        parents=[Crumb("People", HERE), Crumb(name, f"{HERE}/{view.person.id}")],
-        copy_as=CopyAs(command=f"lockstep explain {view.person.user_principal_name} --app {wanted or 'APP'}"),
-    )
+    return await _page(context, request, await person_of(context, request))
 
 
 @pages.post(f"{HERE}/{{person}}/{{change}}")
@@ -130,7 +111,7 @@ async def change_person(context: Context, request: Request) -> Answer:
     if found is None:
         raise LockstepError(Kind.NOT_FOUND, "There is no page at this address")
     word, done, change = found
-    view = await _found(context, request)
+    view = await person_of(context, request)
     person, form = view.person, await request.form()
 
     async def work(inner: Context) -> object:
@@ -138,12 +119,12 @@ async def change_person(context: Context, request: Request) -> Answer:
 
     if form.get("step") != "confirm":
         lines = consequence_lines(await foresee(context, work))
-        return await _page(context, view, asked=(word, request.url.path, lines))
+        return await _page(context, request, view, asked=(word, request.url.path, lines))
     await work(context)
     return Redirect(f"{HERE}/{person.id}", notice=f"{person.display} {done}")
 
 
-async def _found(context: Context, request: Request) -> PersonView:
+async def person_of(context: Context, request: Request) -> PersonView:
     """The person in the address, also from the recycle bin."""
     name = request.path_params["person"]
     try:
@@ -157,29 +138,50 @@ async def _found(context: Context, request: Request) -> PersonView:
             raise missing from None
 
 
-async def _page(context: Context, view: PersonView, *, asked: tuple[str, str, Sequence[str]] | None = None) -> View:
+async def _page(
+    context: Context,
+    request: Request,
+    view: PersonView,
+    *,
+    asked: tuple[str, str, Sequence[str]] | None = None,
+) -> View:
     person = view.person
     here = f"{HERE}/{person.id}"
-    known = {one.name: one for one in people.known_attributes()}
-    shown = [(name, person.attributes[name]) for name in known if person.attributes.get(name) not in (None, "", [])]
     names = {one.name: one.display_name for one in await applications.list_applications(context)}
     is_deleted = person.deleted_at is not None
+    may_write = context.actor.may(Permission.PEOPLE_WRITE)
     words = ["restore"] if is_deleted else ["disable" if person.account_enabled else "enable", "delete"]
     model = {
         "found": view,
         "person": person,
-        "attributes": shown,
+        "attributes": _attributes(person),
         "app_names": names,
-        "changes": [(_CHANGES[word][0], f"{here}/{word}") for word in words],
+        "changes": [(_CHANGES[word][0], f"{here}/{word}") for word in words] if may_write else [],
+        "edit_href": f"{here}/edit" if may_write and person.source == LOCAL_SOURCE and not is_deleted else "",
         "asked": asked,
         "here": here,
+        **await timeline_of(context, request, here, person.id, names),
     }
+    lead = [person.user_principal_name, person.attributes.get("jobTitle"), person.attributes.get("department")]
     return View(
         "people/person.html",
         person.display,
         model,
         section="People",
         parents=[Crumb("People", HERE)],
+        lead=" · ".join(str(part) for part in lead if part),
         copy_as=CopyAs(command=f"lockstep people show {person.user_principal_name}", api=f"/api/v1/people/{person.id}"),
         live="change progress",
     )
+
+
+def _attributes(person: PersonRow) -> list[tuple[str, str]]:
+    """Those that have a value, the known ones in their order and then the others."""
+    known = [one.name for one in people.known_attributes()]
+    names = [*known, *sorted(set(person.attributes) - set(known))]
+    found = [(name, person.attributes.get(name)) for name in names]
+    return [
+        (name, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+        for name, value in found
+        if value not in (None, "", [])
+    ]

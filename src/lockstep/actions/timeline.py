@@ -1,0 +1,78 @@
+"""What happened to one person or group, in the directory and in every application, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.directory.people import MANAGER
+from lockstep.storage import applications, changes, provisioning_log
+from lockstep.storage.changes import ChangeRow
+from lockstep.storage.provisioning_log import LogFilter, LogRow
+
+PAGE = 30
+DIRECTORY = "directory"  # what is shown instead of an application
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened: a change in the directory, or a record of the provisioning log. *app* is the application's display name."""
+
+    at: datetime
+    change: ChangeRow | None = None
+    record: LogRow | None = None
+    app: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """*names*: the managers that the changes mention, by id. *next*: the time before which the following page begins."""
+
+    events: Sequence[Event]
+    names: dict[str, str]
+    next: datetime | None = None
+
+
+@needs(Permission.DIRECTORY_READ)
+async def show_timeline(
+    context: Context, object_id: str, *, only: str = "", before: datetime | None = None, limit: int = PAGE
+) -> Timeline:
+    """The newest events before *before*. *only*: `directory`, or the name of one application. Records of applications whose log the caller
+    may not read are left out.
+    """
+    async with context.reading() as connection:
+        apps = {
+            one.id: one
+            for one in await applications.list_applications(connection)
+            if context.actor.may(Permission.LOGS_READ, one.id)
+        }
+        events: list[Event] = []
+        if only in ("", DIRECTORY):
+            rows = await changes.history_of(connection, object_id, limit=limit + 1, before=before)
+            events += [Event(row.at, change=row) for row in rows]
+        if only != DIRECTORY:
+            wanted = LogFilter(source_id=object_id, before=before)
+            if only or not context.actor.everywhere(Permission.LOGS_READ):
+                wanted = replace(wanted, apps=[one.id for one in apps.values() if only in ("", one.name)])
+            records = await provisioning_log.read_log(connection, wanted, limit=limit + 1)
+            events += [
+                Event(
+                    row.at, record=row, app=apps[row.app].display_name if row.app in apps else "a removed application"
+                )
+                for row in records
+            ]
+        events.sort(key=lambda one: one.at, reverse=True)
+        shown = events[:limit]
+        managers = {
+            str(value)
+            for one in shown
+            if one.change is not None
+            for values in (one.change.before, one.change.after)
+            if values and (value := values.get(MANAGER))
+        }
+        names = await provisioning_log.source_names(connection, "User", sorted(managers)) if managers else {}
+    return Timeline(shown, names, shown[-1].at if len(events) > limit else None)

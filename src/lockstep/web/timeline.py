@@ -1,0 +1,104 @@
+"""The timeline of a person or a group: each event in words, with its tone, its page and the values that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+
+from lockstep.actions.context import Context
+from lockstep.actions.logs import ChangeRow, LogRow
+from lockstep.actions.timeline import DIRECTORY, Event, show_timeline
+from lockstep.web.page import Chip, address
+from lockstep.web.status_look import result_look
+
+_MOST_LISTED = 4  # attributes of a change that are shown at once
+_DONE: Mapping[str, str] = {
+    "create": "Created in",
+    "update": "Updated in",
+    "disable": "Disabled in",
+    "delete": "Deleted from",
+    "stagedDelete": "Marked as deleted in",
+    "other": "Looked at in",
+}
+_NOT_DONE: Mapping[str, str] = {
+    "create": "Could not be created in",
+    "update": "Could not be updated in",
+    "disable": "Could not be disabled in",
+    "delete": "Could not be deleted from",
+    "stagedDelete": "Could not be marked as deleted in",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One entry. *pairs*: attribute, value before and after; *rest*: how many of them are folded away."""
+
+    at: datetime
+    title: str
+    detail: str
+    tone: str
+    href: str
+    pairs: Sequence[tuple[str, Any, Any]]
+
+    @property
+    def is_long(self) -> bool:
+        return len(self.pairs) > _MOST_LISTED
+
+
+async def timeline_of(
+    context: Context, request: Request, here: str, object_id: str, apps: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the template `timeline.html` shows. The filter and the page are in the address."""
+    query = request.query_params
+    only = query.get("only", "") if query.get("only", "") in (DIRECTORY, *apps) else ""
+    before = _as_moment(query.get("before", ""))
+    found = await show_timeline(context, object_id, only=only, before=before)
+    chips = [("", "All"), (DIRECTORY, "Directory"), *apps.items()]
+    return {
+        "moments": [_moment(one, found.names) for one in found.events],
+        "timeline_chips": [Chip(label, address(here, only=key), key == only) for key, label in chips],
+        "timeline_next": address(here, only=only, before=found.next.isoformat()) if found.next else None,
+        "timeline_first": address(here, only=only) if before else None,
+    }
+
+
+def _as_moment(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def _moment(event: Event, names: Mapping[str, str]) -> Moment:
+    return _of_change(event.change, names) if event.change is not None else _of_record(event)
+
+
+def _of_change(change: ChangeRow, names: Mapping[str, str]) -> Moment:
+    before, after = change.before or {}, change.after or {}
+    pairs = [(name, _shown(before.get(name), names), _shown(after.get(name), names)) for name in change.changed]
+    title = f"{change.what[:1].upper()}{change.what[1:]} in the directory"
+    return Moment(change.at, title, f"by {change.actor}", "neutral", "", pairs)
+
+
+def _of_record(event: Event) -> Moment:
+    row = event.record
+    assert isinstance(row, LogRow)  # noqa: S101  # an event is a change or a record
+    look = result_look(row.status)
+    words = _NOT_DONE if row.status == "failure" else _DONE
+    title = f"Skipped in {event.app}" if row.status == "skipped" else f"{words.get(row.action, row.action)} {event.app}"
+    changed = row.record.get("modifiedProperties", [])
+    pairs = [(one["displayName"], one.get("oldValue"), one.get("newValue")) for one in changed]
+    by = "" if row.initiated_by == "system" else f"by {row.initiated_by}"
+    detail = ". ".join(part for part in (by, row.reason.rstrip(".")) if part)
+    return Moment(row.at, title, detail, look.tone, f"/logs/provisioning/{row.change_id}", pairs)
+
+
+def _shown(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return names.get(value, value) if isinstance(value, str) else value
