@@ -35,12 +35,12 @@ from starlette.routing import Route
 
 from lockstep.actions import applications
 from lockstep.actions.context import Actor
-from lockstep.actions.issued_secrets import hash_of, new_secret
 from lockstep.actions.live import LiveHub, live_hub
 from lockstep.actions.permissions import Role
 from lockstep.actions.sign_in import LONGEST
 from lockstep.cli.admin_centre import LIMITS
 from lockstep.cli.events import log_to_stderr
+from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.postgres import embedded
 from lockstep.serving.server import listen, serving_http
 from lockstep.settings import load_settings

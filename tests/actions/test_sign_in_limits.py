@@ -11,7 +11,7 @@ import pytest
 from lockstep.actions import administrators, audit, sign_in
 from lockstep.actions.audit import AuditFilter
 from lockstep.actions.context import NOT_SIGNED_IN, Context
-from lockstep.actions.lockout import OF_ADDRESS, network_of
+from lockstep.credentials.attempts import OF_ADDRESS, network_of
 from lockstep.errors import Kind, LockstepError
 from tests.support.hub import Hub
 

@@ -17,10 +17,10 @@ from typing import Any
 import aiohttp
 
 from lockstep.actions.context import Actor, Context
-from lockstep.actions.issued_secrets import hash_of, new_secret
 from lockstep.actions.live import LiveHub, live_hub
 from lockstep.actions.permissions import Role
 from lockstep.actions.sign_in import IDLE, LONGEST
+from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.serving.limits import ServingLimits
 from lockstep.serving.server import listen, serving_http
 from lockstep.storage import administrator_sessions, administrators

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lockstep.actions import administrators, applications
-from lockstep.actions.lockout import OF_ADDRESS
+from lockstep.credentials.attempts import OF_ADDRESS
 from lockstep.web.callers import safe_next
 from lockstep.web.page import all_pages
 from tests.support.admin_centre import Browser, Centre, serving_centre

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from lockstep.actions.access import needs, open_to_all
 from lockstep.actions.callers import Caller, actor_of, limited
 from lockstep.actions.context import Actor, Context
-from lockstep.actions.issued_secrets import PERSONAL, SERVICE, hash_of, is_token, new_token
 from lockstep.actions.permissions import SCOPES, Permission
+from lockstep.credentials.issued_secrets import PERSONAL, SERVICE, hash_of, is_token, new_token
 from lockstep.errors import invalid, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import access_tokens as store

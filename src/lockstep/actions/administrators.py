@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.email_addresses import checked_email
-from lockstep.actions.issued_secrets import hash_of, new_secret
 from lockstep.actions.lockout import succeeded
 from lockstep.actions.lookup import find_application
 from lockstep.actions.permissions import ROLE_NAMES, Permission, Role
+from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.errors import conflict, invalid, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import administrator_sessions as sessions

@@ -6,42 +6,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address
 
 from lockstep.actions.context import NOT_SIGNED_IN, Context
-from lockstep.actions.issued_secrets import hash_of
-from lockstep.errors import Kind, LockstepError
+from lockstep.credentials.attempts import FORGOTTEN, OF_ADDRESS, OF_EMAIL, Limit, network_of, too_many_failures
+from lockstep.credentials.issued_secrets import hash_of
 from lockstep.postgres.pool import Connection
 from lockstep.storage import audit_log, sign_in_attempts
 from lockstep.storage.sign_in_attempts import SignInAttempts
-from lockstep.wording import counted
-
-FIRST_DELAY, LONGEST_DELAY = timedelta(seconds=30), timedelta(minutes=15)
-_FORGOTTEN = timedelta(days=1)
-_SITE_BITS = 64  # an IPv6 client chooses among so many bits of its address by itself
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """*free*: failures without a delay. *fades*: after how long one failure does not count any more; None: only with a sign-in."""
-
-    free: int
-    fades: timedelta | None = None
-
-    def delay_after(self, failures: int) -> timedelta:
-        """How long no further attempt is looked at after so many failures."""
-        doubled = failures - self.free
-        return min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(doubled, 20)) if doubled >= 0 else timedelta()
-
-    def still_counting(self, attempts: SignInAttempts, now: datetime) -> int:
-        """How many of the failures count at *now*."""
-        faded = int((now - attempts.last_at) / self.fades) if self.fades else 0
-        return max(0, attempts.failures - faded)
-
-
-OF_EMAIL = Limit(free=5)
-# A whole office may share one address, so its failures fade by themselves, and somebody's sign-in does not forgive those of others.
-OF_ADDRESS = Limit(free=20, fades=timedelta(minutes=5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +33,6 @@ def _subjects(email: str, address: str) -> list[_Subject]:
     return [*by_address, *([_Subject(email, OF_EMAIL)] if email else [])]
 
 
-def network_of(address: str) -> str:
-    """*address*, or the network of one IPv6 site."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    shifted = int(parsed) >> (128 - _SITE_BITS) << (128 - _SITE_BITS)
-    return f"{IPv6Address(shifted)}/{_SITE_BITS}"
-
-
 async def admit(context: Context, email: str, *, address: str = "") -> None:
     """Count an attempt as failed before it is looked at, so that attempts at the same moment are no way around the limits.
 
@@ -88,14 +45,14 @@ async def admit(context: Context, email: str, *, address: str = "") -> None:
             so_far = await _attempts(connection, subject, now)
             wait = so_far.locked_until - now if so_far.locked_until is not None else timedelta()
             if wait <= timedelta():
-                failures = subject.limit.still_counting(so_far, now) + 1
+                failures = subject.limit.still_counting(so_far.failures, last_at=so_far.last_at, now=now) + 1
                 delay = subject.limit.delay_after(failures)
                 new = SignInAttempts(failures, now, now + delay if delay else None)
                 await sign_in_attempts.save_attempts(connection, subject.key, new)
         if wait > timedelta():
             for earlier in counted_before:
                 await _take_back(context, earlier)
-            raise _locked(wait)
+            raise too_many_failures(wait)
         counted_before.append(subject)
 
 
@@ -144,16 +101,4 @@ async def _take_back(context: Context, subject: _Subject) -> None:
 
 
 async def _attempts(connection: Connection, subject: _Subject, now: datetime) -> SignInAttempts:
-    return await sign_in_attempts.lock_attempts(connection, subject.key, now=now, forgotten=now - _FORGOTTEN)
-
-
-def _locked(left: timedelta) -> LockstepError:
-    seconds = max(1, round(left.total_seconds()))
-    length = counted(seconds, "second") if seconds < 120 else counted(round(seconds / 60), "minute")
-    return LockstepError(
-        Kind.THROTTLED,
-        "Too many failed sign-ins",
-        next_step=f"Wait {length}, then try again",
-        code="SignInLocked",
-        retryable=True,
-    )
+    return await sign_in_attempts.lock_attempts(connection, subject.key, now=now, forgotten=now - FORGOTTEN)

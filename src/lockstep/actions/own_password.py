@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from lockstep.actions import passwords
 from lockstep.actions.access import open_to_all
 from lockstep.actions.context import Context
-from lockstep.actions.issued_secrets import hash_of, new_secret
 from lockstep.actions.lockout import admit, failed, succeeded
 from lockstep.actions.sessions import caller_or_refusal
 from lockstep.actions.sign_in import SignedIn
+from lockstep.credentials import passwords
+from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.errors import Kind, LockstepError
 from lockstep.storage import administrator_sessions as sessions
 from lockstep.storage import administrators, audit_log

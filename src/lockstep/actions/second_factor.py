@@ -10,11 +10,11 @@ import pyotp
 from lockstep.actions.access import open_to_all
 from lockstep.actions.callers import Caller
 from lockstep.actions.context import Context
-from lockstep.actions.issued_secrets import hash_of
 from lockstep.actions.lockout import admit, failed, succeeded
 from lockstep.actions.permissions import StepUpRequired
 from lockstep.actions.sessions import caller_or_refusal
 from lockstep.actions.totp import PURPOSE, is_newest_code
+from lockstep.credentials.issued_secrets import hash_of
 from lockstep.errors import conflict, invalid
 from lockstep.storage import administrators, audit_log
 from lockstep.storage import second_factors as store

@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from lockstep.actions import passwords
 from lockstep.actions.access import open_to_all
 from lockstep.actions.callers import Caller, actor_of
 from lockstep.actions.context import Context
 from lockstep.actions.email_addresses import checked_email
-from lockstep.actions.issued_secrets import derived, hash_of, new_secret
 from lockstep.actions.lockout import admit, failed, forgiven, succeeded
 from lockstep.actions.permissions import Role
 from lockstep.actions.totp import SecondFactorRequired, is_code
+from lockstep.credentials import passwords
+from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
 from lockstep.errors import Kind, LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection
 from lockstep.storage import administrator_sessions as sessions

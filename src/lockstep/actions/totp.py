@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pyotp
 
 from lockstep.actions.context import Context
-from lockstep.actions.issued_secrets import hash_of
+from lockstep.credentials.issued_secrets import hash_of
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.pool import Connection
 from lockstep.storage import second_factors as store

@@ -1,0 +1,1 @@
+"""Passwords, secrets and limits of attempts, for both products."""
