@@ -53,6 +53,7 @@ PROVISIONING_TABS: Sequence[tuple[str, str]] = (
     ("Quarantine", "/provisioning/quarantine"),
     ("Cycles", "/provisioning/cycles"),
     ("History", "/provisioning/history"),
+    ("Configuration", "/provisioning/configuration"),
 )
 LOG_TABS: Sequence[tuple[str, str]] = (("Provisioning logs", "/logs/provisioning"), ("Audit logs", "/logs/audit"))
 SETTINGS_TABS: Sequence[tuple[str, str]] = (
@@ -62,6 +63,7 @@ SETTINGS_TABS: Sequence[tuple[str, str]] = (
     ("Sessions", "/settings/sessions"),
     ("Notifications", "/settings/notifications"),
     ("Private networks", "/settings/outbound"),
+    ("Configuration", "/settings/configuration"),
     ("Retention", "/settings/retention"),
     ("Health", "/settings/health"),
     ("About", "/settings/about"),

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from lockstep.actions import applications, configuration_history
 from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
 from lockstep.configuration.files.change import ConfigChange
 from lockstep.web.page import CopyAs, Pages, View
 from lockstep.web.pages.app_overview import place_of
@@ -33,6 +34,8 @@ async def show(context: Context, request: Request) -> View:
         "old": old,
         "changes": changes,
         "here": f"{place.href}/provisioning/history",
+        "restore": f"{place.href}/provisioning/configuration",
+        "may_write": context.actor.may(Permission.CONFIGURATION_WRITE, app.application.id),
     }
     return View(
         "provisioning/history.html",

@@ -1,0 +1,164 @@
+"""Edit a configuration as text: what it would change is planned first, and only what was planned and seen is applied."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lockstep.actions.access import needs
+from lockstep.actions.configuration import ConfigurationPlan, plan_configuration
+from lockstep.actions.configuration_apply import MOST_REMOVALS, apply_configuration
+from lockstep.actions.configuration_export import export_application, export_everything
+from lockstep.actions.configuration_state import provisioning_spec
+from lockstep.actions.consequence_words import consequence_lines
+from lockstep.actions.consequences import foresee
+from lockstep.actions.context import Context
+from lockstep.actions.jobs import job_row
+from lockstep.actions.lookup import find_application
+from lockstep.actions.permissions import Permission
+from lockstep.configuration.files.change import Sign
+from lockstep.configuration.files.file import ConfigDocument, DocumentKind, read_documents
+from lockstep.configuration.files.write import write_documents
+from lockstep.engine.decisions.effects import Effect
+from lockstep.errors import LockstepError, conflict, invalid, not_found
+from lockstep.storage import config_versions
+
+FILE = "configuration.yaml"
+_PLACE = re.compile(rf"{re.escape(FILE)}:(\d+):(\d+): (.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class EditedText:
+    """A configuration as text. *base* identifies the configuration in force when the text was read. *app* "": of the organisation."""
+
+    text: str
+    base: str
+    app: str = ""
+    prune: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TextPlan:
+    """What applying the text would change. *lines*: what that does to people. *mark* identifies exactly this plan.
+
+    *confirm*: the number to type first (people who lose an account, or items that are removed); 0 if none is needed.
+    """
+
+    plan: ConfigurationPlan
+    lines: Sequence[str]
+    confirm: int
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextError:
+    """What is wrong in the text, with the lines around it. *line* 0: nothing in particular."""
+
+    line: int
+    column: int
+    detail: str
+    next_step: str
+    around: Sequence[tuple[int, str]] = ()
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def read_text(context: Context, app: str = "") -> EditedText:
+    """The configuration in force, of an application or (*app* "") of the whole organisation."""
+    text = await export_application(context, app) if app else await export_everything(context)
+    return EditedText(text, _digest(text), app)
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def text_of_version(context: Context, app: str, version: int) -> EditedText:
+    """The provisioning configuration of an earlier version, to be planned. Whether provisioning is on stays as it is."""
+    now = await read_text(context, app)
+    async with context.reading() as connection:
+        found = await find_application(connection, app)
+        job = await job_row(connection, app)
+        config = await config_versions.read_version(connection, job.id, version) if 0 < version < 2**31 else None
+        if config is None:
+            raise not_found(f"{app} has no version {version}", next_step=f"See: lockstep config history {app}")
+        spec = {"template": found.template, "provisioning": provisioning_spec(config, status=job.status)}
+    text = write_documents([ConfigDocument(DocumentKind.APPLICATION, found.name, spec)])
+    return replace(now, text=text, prune=True)
+
+
+@needs(Permission.CONFIGURATION_WRITE, filters=True)
+async def plan_text(context: Context, edited: EditedText) -> TextPlan:
+    """What applying the text would change. Writes nothing.
+
+    Raises LockstepError for an error in the text (`error_in` says where), or (conflict) if the configuration was changed since the text
+    was read: applying it would take the other change back.
+    """
+    documents = _documents(edited)
+    if (await read_text(context, edited.app)).base != edited.base:
+        raise conflict(
+            "Somebody changed the configuration since you opened it",
+            next_step="Open it again in another window and put your change in, or read it again here",
+            code="StaleText",
+        )
+    plan = await plan_configuration(context, documents, prune=edited.prune)
+    removals = sum(change.sign is Sign.REMOVE for change in plan.effective)
+
+    async def work(inner: Context) -> ConfigurationPlan:
+        return await apply_configuration(inner, documents, prune=edited.prune, most_removals=removals)
+
+    found = await foresee(context, work) if plan.effective else []
+    lost = sum(one.count(effect) for one in found for effect in (Effect.LOSES_ACCESS, Effect.RELEASED))
+    confirm = lost if lost and any(one.needs_consent(0) for one in found) else 0
+    if removals > MOST_REMOVALS:
+        confirm = max(confirm, removals)
+    return TextPlan(plan, tuple(consequence_lines(found)), confirm, _mark(edited, plan))
+
+
+@needs(Permission.CONFIGURATION_WRITE, filters=True)
+async def apply_text(context: Context, edited: EditedText, *, mark: str) -> ConfigurationPlan:
+    """Apply the text: all changes, or none. *mark*: of the plan that was seen and confirmed.
+
+    Raises LockstepError (conflict) if applying would do anything else than that plan.
+    """
+    documents = _documents(edited)
+    async with context.together() as one:
+        plan = await plan_configuration(one, documents, prune=edited.prune)
+        if _mark(edited, plan) != mark:
+            raise conflict(
+                "This is not what the plan showed; nothing was changed",
+                why="The text or the configuration was changed since",
+                next_step="Plan again",
+                code="StalePlan",
+            )
+        removals = sum(change.sign is Sign.REMOVE for change in plan.effective)
+        return await apply_configuration(
+            one, documents, prune=edited.prune, expected=plan.changes, most_removals=removals
+        )
+
+
+def error_in(error: LockstepError, text: str) -> TextError:
+    """*error* with its line in *text*, and two lines before and after it."""
+    found = _PLACE.fullmatch(error.detail)
+    if found is None:
+        return TextError(0, 0, error.detail, error.next_step or error.why)
+    line, lines = int(found[1]), text.splitlines()
+    around = [(number, lines[number - 1][:200]) for number in range(max(line - 2, 1), min(line + 2, len(lines)) + 1)]
+    return TextError(line, int(found[2]), found[3], error.next_step or error.why, around)
+
+
+def _documents(edited: EditedText) -> Sequence[ConfigDocument]:
+    documents = read_documents(edited.text, FILE)
+    if not documents:
+        raise invalid("The text holds no configuration", next_step="Read it again, or paste a document")
+    for one in documents:
+        if edited.app and (one.kind, one.name) != (DocumentKind.APPLICATION, edited.app):
+            raise one.wrong("metadata.name", invalid(f"Only the application {edited.app} is configured here"))
+    return documents
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _mark(edited: EditedText, plan: ConfigurationPlan) -> str:
+    changes = "\n".join(repr(one) for one in plan.changes)
+    return _digest(f"{edited.text}\n{edited.prune}\n{changes}")
