@@ -29,6 +29,7 @@ from tests.support.hub import Hub, person, upn, write_csv
 
 # Functions with a context that no door calls, or that only call actions.
 SHARED = {
+    "access.needs_also": "checks",
     "access.require_application": "checks",
     "configuration.no_secrets": "takes no context",
     "connection.settings_of_target": "of the actions that open an application",

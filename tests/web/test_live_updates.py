@@ -6,11 +6,13 @@ import asyncio
 import re
 
 import aiohttp
+import pytest
 
 from lockstep.actions import applications
 from lockstep.actions.live import RESET, Topic, live_hub
 from lockstep.actions.permissions import Role
 from lockstep.actions.sign_in import sign_out
+from lockstep.kit import streams
 from lockstep.storage.notices import notify
 from tests.support.admin_centre import Browser, Centre
 
@@ -106,3 +108,17 @@ async def test_events_need_a_session(centre: Centre) -> None:
     secret = await centre.new_session()
     await sign_out(centre.hub.context, secret)
     assert (await centre.browser(secret).get("/events")).status == 204
+
+
+async def test_a_stream_that_is_open_ends_once_its_session_has_ended(
+    centre: Centre, admin: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "BEAT_SECONDS", 0.01)
+    answer = await open_events(admin)
+    assert (await read_event(answer))["event"] == "beat"
+
+    await admin.post("/sign-out", {})
+
+    async with asyncio.timeout(PATIENCE):
+        await answer.content.read()
+    assert answer.content.at_eof()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from uuid import uuid4
 
 import orjson
+import pytest
+from psycopg.types.json import Jsonb
 
 from lockstep.actions import applications
 from lockstep.actions.permissions import Role
@@ -12,6 +14,8 @@ from lockstep.engine.records import Change
 from lockstep.postgres.pool import transaction
 from lockstep.storage import provisioning_log
 from lockstep.storage.log_record import LoggedContent, LoggedError, LoggedExchange, LogRecord
+from lockstep.web.page import address
+from lockstep.web.pages.provisioning_logs import DOWNLOADS, TABS
 from tests.support.admin_centre import Browser, Centre
 
 
@@ -67,6 +71,41 @@ async def test_pages_of_the_log_neither_repeat_nor_skip_a_record(centre: Centre,
     seen = [f"person-{number:03}" in first.text for number in range(70)]
     rest = [f"person-{number:03}" in second.text for number in range(70)]
     assert sum(seen) == 50 and sum(rest) == 20 and all(a != b for a, b in zip(seen, rest, strict=True))
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {},
+        {"errorInformation": None, "steps": None},
+        {"errorInformation": {}},
+        {"errorInformation": {"errorCode": "x"}, "steps": [{}], "modifiedProperties": [{}], "exchanges": [{}]},
+        {"errorInformation": "text", "steps": "text", "modifiedProperties": [None], "exchanges": [{"status": None}]},
+        [],
+    ],
+)
+async def test_a_record_is_shown_in_every_form_in_which_it_may_be_stored(
+    centre: Centre, admin: Browser, stored: object
+) -> None:
+    written = record("kim", "failure", "uniqueness")
+    await write(centre, admin, written)
+    async with transaction(centre.hub.pool) as connection:
+        await connection.execute("update provisioning_log set record = %s, reason = ''", (Jsonb(stored),))
+
+    for tab in TABS:
+        page = await admin.get(address(f"/logs/provisioning/{written.change_id}", tab=tab))
+        assert (page.status, "kim" in page.text) == (200, True), tab
+    for name in DOWNLOADS:
+        assert (await admin.get(f"/logs/provisioning/download/{name}")).status == 200
+
+
+async def test_a_success_says_that_nothing_needs_attention(centre: Centre, admin: Browser) -> None:
+    done = record("kim")
+    await write(centre, admin, done)
+
+    page = await admin.get(f"/logs/provisioning/{done.change_id}?tab=Troubleshooting+%26+Recommendations")
+
+    assert "Nothing needs attention" in page.text
 
 
 async def test_a_change_shows_its_exchange_with_the_token_in_a_variable(centre: Centre, admin: Browser) -> None:

@@ -89,6 +89,12 @@ def _checked(rule: AccessRule, action: Action) -> Action:
     return cast(Action, coroutine)
 
 
+async def needs_also(context: Context, permission: Permission, *, app: str) -> None:
+    """For an action that needs a second *permission* for some of its parameters: it asks first, before it changes anything."""
+    async with context.recording() as connection:
+        await require_application(context, connection, app, permission)
+
+
 async def require_application(context: Context, connection: Connection, app: str, permission: Permission) -> None:
     """Raise LockstepError unless the caller has *permission* for the application called *app*.
 

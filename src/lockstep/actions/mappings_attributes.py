@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from lockstep.actions.access import needs
+from lockstep.actions.access import needs, needs_also
 from lockstep.actions.connection import settings_of_target
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import new_services, read_job
@@ -55,12 +55,13 @@ def _row(attribute: TargetAttribute, *, is_mapped: bool) -> dict[str, Any]:
     return attribute_facts(attribute) | {"mapped": is_mapped}
 
 
-@needs(Permission.CONNECTION_TEST, app="app")
+@needs(Permission.CONFIGURATION_WRITE, app="app")
 async def discover_attributes(context: Context, app: str, kind: ObjectKind) -> list[dict[str, Any]]:
     """The attributes in the application's `/Schemas`. Raises LockstepError if it does not publish them.
 
     Attributes that no SCIM schema declares are added to the list, with their types.
     """
+    await needs_also(context, Permission.CONNECTION_TEST, app=app)
     services = new_services(context)
     _, settings = await settings_of_target(context, services, app)
     known = {str(one["name"]).lower(): one for one in await list_attributes(context, app, kind)}

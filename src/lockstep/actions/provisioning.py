@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from lockstep.actions.access import needs
+from lockstep.actions.access import needs, needs_also
 from lockstep.actions.context import Context, audit
 from lockstep.actions.jobs import job_row, new_services, require_credentials
 from lockstep.actions.lookup import find_group, find_person
@@ -57,6 +57,10 @@ class ResetScope(StrEnum):
 
 USUAL_RESTART = frozenset({ResetScope.QUARANTINE_STATE, ResetScope.WATERMARK, ResetScope.ESCROWS})
 _FULL = USUAL_RESTART | {ResetScope.CONNECTOR_DATA_STORE}
+_RESETS_NEED = {
+    ResetScope.CONNECTOR_DATA_STORE: Permission.LINKS_WRITE,
+    ResetScope.FORCE_DELETES: Permission.APPROVALS_DECIDE,
+}
 _POLL_SECONDS = 0.1
 _HELP_AGAIN_SECONDS = 1.0
 _WORKER_SILENT_SECONDS = 15.0
@@ -110,9 +114,13 @@ async def pause(context: Context, app: str) -> JobRow:
 async def restart(context: Context, app: str, scopes: Collection[ResetScope] = USUAL_RESTART) -> JobRow:
     """Start over, clearing what *scopes* say. Always switches on as well. Links stay unless ConnectorDataStore is given.
 
-    Without a position or links to continue from it runs an initial cycle; otherwise it continues where it stopped.
+    Without a position or links to continue from it runs an initial cycle; otherwise it continues where it stopped. Forgetting links
+    and approving held writes need the permissions of `forget_link` and `approve_deletes` as well.
     """
     wanted = _FULL if ResetScope.FULL in scopes else frozenset(scopes)
+    for scope, permission in _RESETS_NEED.items():
+        if scope in wanted:
+            await needs_also(context, permission, app=app)
     async with context.changing() as edit:
         connection = edit.connection
         row = await job_row(connection, app)

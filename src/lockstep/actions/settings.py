@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from lockstep.actions import provisioning
-from lockstep.actions.access import needs
+from lockstep.actions.access import needs, needs_also
 from lockstep.actions.applications import dependencies_of
 from lockstep.actions.context import Context, audit
 from lockstep.actions.email_addresses import checked_email
@@ -84,8 +84,10 @@ async def change_settings(
     """Change the given settings and no others. Raises LockstepError for invalid values, and then changes nothing.
 
     Changing the scope from *all* to *assigned* makes everybody who is not assigned a leaver. Status on and off is `start` and
-    `pause`. A *deletion_threshold* of 0 disables the guard, a *deletion_percent* of 0 its percentage.
+    `pause`, with their permission. A *deletion_threshold* of 0 disables the guard, a *deletion_percent* of 0 its percentage.
     """
+    if status is not None:
+        await needs_also(context, Permission.PROVISIONING_CONTROL, app=app)
     _refuse_impossible(mode=mode, status=status, scope=scope, interval=interval)
     given: Config = {
         "mode": mode, "scope": scope, "emailOnFailure": email_on_failure, "nestedGroups": nested_groups,
@@ -104,13 +106,10 @@ async def change_settings(
         if members_per_patch is not None:
             config["limits"] = {**config.get("limits", {}), "membersPerPatch": members_per_patch}
 
-    await change_configuration(context, app, changed, activity="Update provisioning setting or credentials")
-    if context.rehearsal is not None:
-        return await show_settings(context, app)
-    if status == "on":
-        await provisioning.start(context, app)
-    elif status == "off":
-        await provisioning.pause(context, app)
+    async with context.together() as inner:
+        await change_configuration(inner, app, changed, activity="Update provisioning setting or credentials")
+        if context.rehearsal is None and status is not None:
+            await (provisioning.start if status == "on" else provisioning.pause)(inner, app)
     return await show_settings(context, app)
 
 

@@ -169,6 +169,9 @@ async def import_file(
 
     *is_kept*: the file will still exist tomorrow.
     """
+    context.actor.require(Permission.SOURCES_IMPORT)
+    if options is not None:
+        context.actor.require(Permission.SOURCES_DECIDE)
     async with context.reading() as connection:
         is_new = await store.read_source(connection, name) is None
     if is_new:

@@ -121,6 +121,33 @@ class LogRecord:
         }
 
 
+_STEP = {"name": "", "provisioningStepType": "", "status": "", "description": "", "details": {}}
+_CHANGE = {"displayName": "", "oldValue": None, "newValue": None}
+_ERROR = LoggedError("", "").as_json()
+_EXCHANGE = LoggedExchange("", None, 0.0, "", LoggedContent("", "", "")).as_json()
+
+
+def complete_details(stored: object) -> dict[str, Any]:
+    """The details of a stored record with every member of `LogRecord.details`, whatever an older version or another program left out."""
+    given = stored if isinstance(stored, Mapping) else {}
+    return {
+        "cause": given.get("cause") or "",
+        "steps": _complete_all(_STEP, given.get("steps")),
+        "modifiedProperties": _complete_all(_CHANGE, given.get("modifiedProperties")),
+        "errorInformation": _complete(_ERROR, given["errorInformation"]) if given.get("errorInformation") else None,
+        "exchanges": _complete_all(_EXCHANGE, given.get("exchanges")),
+    }
+
+
+def _complete_all(form: Mapping[str, Any], stored: object) -> list[dict[str, Any]]:
+    return [_complete(form, one) for one in stored] if isinstance(stored, list) else []
+
+
+def _complete(form: Mapping[str, Any], stored: object) -> dict[str, Any]:
+    given = stored if isinstance(stored, Mapping) else {}
+    return {**form, **{key: value for key, value in given.items() if value is not None}}
+
+
 def step_json(step: Step) -> dict[str, Any]:
     return {
         "name": step.name,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_id, as_rows
-from lockstep.storage.log_record import LogRecord
+from lockstep.storage.log_record import LogRecord, complete_details
 from lockstep.storage.patterns import part_of
 
 
@@ -150,7 +150,7 @@ async def read_log(connection: Connection, wanted: LogFilter, *, limit: int = 10
     ).format(conditions)
     async with connection.cursor(row_factory=class_row(LogRow)) as cursor:
         await cursor.execute(statement, given | {"limit": limit})
-        return await cursor.fetchall()
+        return [replace(row, record=complete_details(row.record)) for row in await cursor.fetchall()]
 
 
 async def count_failures(connection: Connection, jobs: Sequence[str], *, since: timedelta) -> dict[str, int]:

@@ -70,7 +70,10 @@ async def list_functions(context: Asked, query: Asking) -> Page[dict[str, Any]]:
 
 @router.post("/expressions/evaluate", tags=["Expressions"])
 async def evaluate(context: Asked, body: Expression) -> dict[str, Any]:
-    """Evaluate an expression, with the value of each of its parts. A mistake in it is part of the answer, with its position."""
+    """Evaluate an expression, with the value of each of its parts. A part that fails says why, in `error`.
+
+    An expression that does not compile is refused: `detail` says what is wrong with it, and at which character.
+    """
     at = (body.now.astimezone(UTC) if body.now.tzinfo else body.now.replace(tzinfo=UTC)) if body.now else None
     told, notes = await expressions.evaluate(
         context,

@@ -1,0 +1,72 @@
+"""Server-sent events: the one loop of every stream. It says that it is alive, and ends once its caller may no longer listen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+from starlette.responses import StreamingResponse
+
+BEAT_SECONDS = 15.0  # a beat at least so often, by which a client knows that the stream is alive
+BEATS_PER_CHECK = 4  # the caller is checked again after so many
+RETRY_MILLISECONDS = 2_000
+_MOST_ID = 100  # characters
+
+Event = TypeVar("Event")
+
+
+def stream_response(
+    listening: AbstractContextManager[AsyncIterator[Event]],
+    frame: Callable[[Event], bytes],
+    *,
+    may_listen: Callable[[], Awaitable[bool]],
+    beat: bytes = b": beat\n\n",
+) -> StreamingResponse:
+    """A response that sends the frame of each event until the events end, or *may_listen* says no."""
+    body = _parts(listening, frame, may_listen, beat)
+    return StreamingResponse(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+def event_frame(identifier: str, event: str, data: bytes) -> bytes:
+    """One event on the wire. *data* has no line break."""
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (identifier.encode(), event.encode(), data)
+
+
+def last_event_id(header: str | None) -> str:
+    """The event after which a returning client wants to go on; "" for a new one."""
+    return (header or "")[:_MOST_ID]
+
+
+async def _parts(
+    listening: AbstractContextManager[AsyncIterator[Event]],
+    frame: Callable[[Event], bytes],
+    may_listen: Callable[[], Awaitable[bool]],
+    beat: bytes,
+) -> AsyncIterator[bytes]:
+    yield b"retry: %d\n: connected\n\n" % RETRY_MILLISECONDS
+    with listening as events:
+        beats = 0
+        pending: asyncio.Task[Event | None] | None = None
+        try:
+            while True:
+                pending = pending or asyncio.ensure_future(_next(events))
+                done, _ = await asyncio.wait([pending], timeout=BEAT_SECONDS)
+                if done:
+                    event, pending = pending.result(), None
+                    if event is None:  # cut: too slow, or the process stops
+                        return
+                    yield frame(event)
+                    continue
+                beats += 1
+                if beats % BEATS_PER_CHECK == 0 and not await may_listen():
+                    return
+                yield beat
+        finally:
+            if pending is not None:
+                pending.cancel()
+
+
+async def _next(events: AsyncIterator[Event]) -> Event | None:
+    return await anext(events, None)
