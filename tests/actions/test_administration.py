@@ -284,6 +284,29 @@ async def test_people_are_listed_page_by_page_and_a_search_is_no_pattern(contoso
     assert wild == []
 
 
+async def test_pages_of_people_with_the_same_name_neither_repeat_nor_skip_one(contoso: Hub) -> None:
+    for _ in range(5):  # in the recycle bin, names may repeat
+        await people.delete(contoso.context, [upn("anna")])
+        await contoso.fetch(
+            """insert into person (id, source, anchor, user_principal_name, attributes)
+            select gen_random_uuid(), source, gen_random_uuid()::text, user_principal_name, attributes from person
+            where user_principal_name = %s limit 1""",
+            upn("anna"),
+        )
+    whole = [one.id for one in await people.list_people(contoso.context, PersonFilter(is_deleted=None))]
+
+    paged: list[str] = []
+    after, after_id = "", ""
+    while page := await people.list_people(
+        contoso.context, PersonFilter(is_deleted=None, limit=2, after=after, after_id=after_id)
+    ):
+        paged += [one.id for one in page]
+        after, after_id = page[-1].user_principal_name, page[-1].id
+
+    assert (paged, len(paged)) == (whole, len(set(whole)))
+    assert len(whole) == 8
+
+
 async def test_group_cannot_be_a_member_of_itself(contoso: Hub) -> None:
     with pytest.raises(LockstepError, match="member of itself"):
         await groups.change_members(contoso.context, "all-sales", add=["all-sales"], groups_too=True)
@@ -316,7 +339,7 @@ WRITES: dict[str, Any] = {
     "make a group": lambda hub, context: groups.create_group(context, "x"),
     "change members": lambda hub, context: groups.change_members(context, "all-sales", add=[upn("anna")]),
     "import": lambda hub, context: sources.import_source(context, "hr"),
-    "confirm": lambda hub, context: source_decisions.confirm_hold(context, "hr"),
+    "confirm": lambda hub, context: source_decisions.confirm_hold(context, "hr", shown=""),
     "rekey": lambda hub, context: source_keys.rekey_source(context, "hr", "id"),
     "rename": lambda hub, context: source_keys.rename_source(context, "hr", "people"),
     "rehearse": lambda hub, context: sources.rehearse_import(context, "hr"),

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 import pytest
-from fastapi import FastAPI
 from starlette.applications import Starlette
-from starlette.routing import Mount
 
 from lockstep.actions import access_tokens, applications, groups, sources
 from lockstep.actions.context import Actor, Context
@@ -23,17 +20,6 @@ from lockstep.serving.limits import ServingLimits
 from lockstep.serving.server import listen, serving_http
 from lockstep.targets.opener import ScimTargets
 from tests.support.hub import Hub, person, write_csv
-
-_of_this_test: dict[str, Callable[[Actor], Context]] = {}
-
-
-@cache
-def served() -> tuple[FastAPI, Starlette]:
-    """The API, whose routes are made once: that takes longer than any test. Each test gives it a database and a hub."""
-    routes = list(api_routes(lambda actor: _of_this_test["contexts"](actor)))
-    [mounted] = [route for route in routes if isinstance(route, Mount)]
-    return cast(FastAPI, mounted.app), Starlette(routes=routes)
-
 
 PEOPLE = ("anna", "bo", "kim.berg", "lee", "mia")
 
@@ -54,6 +40,7 @@ class Client:
     token: str
     hub: Hub
     live: LiveHub
+    contexts: Callable[[Actor], Context]
 
     async def call(
         self, method: str, path: str, body: Any = None, *, headers: dict[str, str] | None = None, **query: Any
@@ -87,11 +74,10 @@ async def client(hub: Hub, tmp_path: Path) -> AsyncIterator[Client]:
         await live.connected.wait()
         listener = listen("127.0.0.1", 0, next_step="")
         origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        api, app = served()
-        _of_this_test["contexts"], api.state.hub = contexts, live
+        app = Starlette(routes=list(api_routes(contexts, hub=live)))
         async with (
             serving_http(app, listener, limits=ServingLimits()),
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as http,
         ):
-            yield Client(http, origin, new.secret, hub, live)
+            yield Client(http, origin, new.secret, hub, live, contexts)
     await targets.close()

@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import structlog
+from starlette.applications import Starlette
 
+from lockstep.api.app import api_routes
 from lockstep.api.problem_types import PROBLEM_TYPES
+from lockstep.api.rates import Rates
+from lockstep.kit.tracing import trace_id_of
+from lockstep.serving.limits import ServingLimits
+from lockstep.serving.server import listen, serving_http
 from tests.api.conftest import Client
 from tests.support.hub import upn
 
@@ -260,3 +267,80 @@ async def test_answer_that_is_kept_is_sealed(client: Client) -> None:
     )
 
     assert is_readable is False
+
+
+@pytest.mark.parametrize("path", ["people", "templates", "groups", "applications"])
+async def test_items_have_the_members_that_were_asked_for_and_no_others(client: Client, path: str) -> None:
+    whole = await client.get(path, limit=1)
+    names = list(whole.body["items"][0])[:2]
+
+    answer = await client.get(path, limit=1, fields=f"{names[0]}, {names[1]}")
+    wrong = await client.get(path, fields=f"{names[0]},nmae")
+
+    assert answer.body["items"] == [{name: whole.body["items"][0][name] for name in names}]
+    assert answer.body["nextCursor"] == whole.body["nextCursor"]
+    assert answer.headers.get("link", "").startswith("<") == (answer.body["nextCursor"] is not None)
+    assert (wrong.status, wrong.body["errors"][0]["pointer"]) == (400, "/query/fields")
+
+
+async def test_every_answer_says_how_many_requests_are_left_and_one_too_many_is_refused(client: Client) -> None:
+    app = Starlette(routes=list(api_routes(client.contexts, hub=client.live, rates=Rates(2, clock=lambda: 0.0))))
+    listener = listen("127.0.0.1", 0, next_step="")
+    origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    async with serving_http(app, listener, limits=ServingLimits()):
+        answers = [await client.get(f"{origin}/api/v1/{path}") for path in ("me", "applications/x", "me")]
+        stranger = await client.call("GET", f"{origin}/api/v1/me", headers={"Authorization": "Bearer x"})
+
+    assert [one.status for one in answers] == [200, 404, 429]
+    assert [one.headers["ratelimit-remaining"] for one in answers] == ["1", "0", "0"]
+    assert {one.headers["ratelimit-limit"] for one in answers} == {"2"}
+    assert {one.headers["ratelimit-policy"] for one in answers} == {"2;w=60"}
+    assert answers[2].headers["retry-after"] == answers[2].headers["ratelimit-reset"] == "60"
+    assert answers[2].body["type"] == "/problems/too-many-requests"
+    assert (stranger.status, "ratelimit-limit" in stranger.headers) == (401, False)
+
+
+def test_requests_are_counted_for_each_caller_and_from_the_first_of_a_minute() -> None:
+    now = 100.0
+    rates = Rates(2, clock=lambda: now)
+
+    first, second, other = rates.count("a"), rates.count("a"), rates.count("b")
+    now += 59.5
+    late = rates.count("a")
+    now += 0.5
+    fresh = rates.count("a")
+
+    assert [one.used for one in (first, second, other, late, fresh)] == [1, 2, 1, 3, 1]
+    assert (late.reset_seconds, fresh.reset_seconds) == (1, 60)
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "trace"),
+    [
+        (f"00-{TRACE}-00f067aa0ba902b7-01", TRACE),
+        (f"cc-{TRACE}-00f067aa0ba902b7-01-what-comes-later", TRACE),
+        (f"00-{TRACE}-00f067aa0ba902b7-01-more", ""),
+        (f"ff-{TRACE}-00f067aa0ba902b7-01", ""),
+        (f"00-{'0' * 32}-00f067aa0ba902b7-01", ""),
+        (f"00-{TRACE}-{'0' * 16}-01", ""),
+        (f"00-{TRACE.upper()}-00f067aa0ba902b7-01", ""),
+        ("", ""),
+    ],
+)
+def test_trace_id_is_taken_from_a_valid_traceparent_only(traceparent: str, trace: str) -> None:
+    assert trace_id_of({"traceparent": traceparent}) == trace
+
+
+async def test_log_lines_of_a_request_have_its_id_and_the_trace_of_its_caller(client: Client) -> None:
+    headers = {"X-Request-Id": "deploy-42", "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
+
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+        await client.hub.fetch("alter table person rename to person_gone")
+        answer = await client.call("GET", "people", headers=headers)
+
+    [line] = [one for one in lines if one["event"] == "request_failed"]
+    assert (answer.status, line["request"], line["trace"]) == (500, "deploy-42", TRACE)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 
-from lockstep.actions import access_tokens
+from lockstep.actions import access_tokens, applications, sources
+from lockstep.actions.permissions import Role
 from lockstep.api.app import api_app
+from lockstep.api.door import DoorRoute
+from lockstep.postgres.pool import transaction
+from lockstep.storage import administrators
+from lockstep.storage.administrators import RoleGrant
+from lockstep.sync.cycle.frame import begin_initial
 from tests.api.conftest import Client
-from tests.support.hub import upn
+from tests.support.hub import person, upn, write_csv
 
 SALES = [{"title": "Sales", "all": [{"attribute": "department", "operator": "EQUALS", "value": "Sales"}]}]
 
@@ -23,13 +31,16 @@ async def test_application_from_the_gallery_to_its_first_cycle(client: Client) -
     await client.post("applications/documo-2/assignments", {"users": [upn("anna")], "role": "Member"})
     started = await client.post("applications/documo-2/start", {})
     ran = await client.post("applications/documo-2/cycles", {})
-    cycle = await client.get(f"{client.origin}{ran.headers['location']}")
+    operation = await client.get(f"{client.origin}{ran.headers['location']}")
+    cycle = await client.get(f"{client.origin}{operation.body['resource']}")
     status = await client.get("applications/documo-2/status")
 
     assert (added.status, again.status, early.status) == (201, 409, 409)
     assert added.headers["location"] == "/api/v1/applications/documo-2"
     assert stored.body["secretToken"] == "********cdef"
     assert (started.body["status"], ran.status, ran.headers["retry-after"]) == ("on", 202, "1")
+    assert ran.headers["location"] == f"/api/v1/operations/{operation.body['id']}"
+    assert (operation.body["state"], operation.headers["retry-after"]) == ("running", "1")
     assert cycle.body["id"] == ran.body["id"] == status.body["runningCycle"]["id"]
 
 
@@ -235,3 +246,62 @@ def test_description_names_no_object_without_its_members() -> None:
 
     assert {"StatusJson", "CycleJson", "Problem", "PersonDetailsJson"} <= set(schemas)
     assert all(one.get("properties") or one.get("enum") or one.get("type") != "object" for one in schemas.values())
+
+
+def test_routes_are_complete_as_they_are_declared_and_not_made_with_the_first_request() -> None:
+    first, second = (api_app(lambda _: None) for _ in range(2))  # type: ignore[arg-type, return-value]
+
+    assert all(isinstance(route, DoorRoute) for route in first.routes)
+    assert first.routes == second.routes
+
+
+async def test_what_a_source_holds_is_confirmed_only_by_somebody_who_saw_it(client: Client, tmp_path: Path) -> None:
+    for kept in (60, 5):
+        file = write_csv(tmp_path / "staff.csv", [person(f"s{number}") for number in range(kept)])
+        await sources.import_file(client.hub.context, "staff", {"files": [{"path": str(file)}]}, is_kept=True)
+    seen = (await client.get("sources/staff")).body["shown"]
+
+    blind = await client.post("sources/staff/confirm", confirm=True)
+    unseen = [await client.post("sources/staff/confirm", {"shown": one}, confirm=True) for one in ("", "1/1/55")]
+    still = (await client.get("sources/staff")).body["people"]
+    done = await client.post("sources/staff/confirm", {"shown": seen}, confirm=True)
+
+    assert (blind.status, [one.status for one in unseen], still) == (400, [409, 409], 60)
+    assert (done.status, done.body["result"]["left"]) == (200, 55)
+
+
+async def _begun(client: Client, job: str) -> int:
+    async with transaction(client.hub.pool) as connection:
+        return (await begin_initial(connection, job)).id
+
+
+async def _owner_of(client: Client, app: str) -> dict[str, str]:
+    """The headers of somebody who owns the application with the id *app* and may do nothing elsewhere."""
+    async with transaction(client.hub.pool) as connection:
+        who = await administrators.insert_administrator(connection, upn("owner"), display_name="", actor="")
+        await administrators.replace_grants(connection, who, [RoleGrant(Role.APPLICATION_OWNER, app)], actor="")
+    made = await access_tokens.create_personal_token(
+        client.hub.context, "own", ["applications.read"], owner=upn("owner")
+    )
+    return {"Authorization": f"Bearer {made.secret}"}
+
+
+async def test_operation_of_somebody_elses_application_does_not_exist(client: Client) -> None:
+    hidden = await applications.add_application(client.hub.context, "documo", name="hidden")
+    mine = await applications.show_application(client.hub.context, "documo")
+    cycles = {app.name: await _begun(client, app.job) for app in (hidden, mine.application)}
+    owner = await _owner_of(client, mine.application.id)
+
+    own = await client.call("GET", f"operations/cycle-{cycles['documo']}", headers=owner)
+    others = await client.call("GET", f"operations/cycle-{cycles['hidden']}", headers=owner)
+
+    assert (own.status, own.body["application"], others.status) == (200, "documo", 404)
+    for unknown in ("cycle-0", "cycle-x", "cycle-²", "cycle-99999999999999999999", "import-1", "x"):
+        assert (await client.get(f"operations/{unknown}")).status == 404
+
+
+@pytest.mark.parametrize("reset", ["Full", "ConnectorDataStore", "ForceDeletes"])
+async def test_restart_that_forgets_links_or_approves_writes_needs_to_be_confirmed(client: Client, reset: str) -> None:
+    answer = await client.post("applications/documo/restart", {"reset": [reset]})
+
+    assert (answer.status, "confirm: true" in answer.body["nextAction"]["text"]) == (400, True)

@@ -13,7 +13,7 @@ from lockstep.directory.intake import IntakeOptions
 from lockstep.directory.rows import PassResult
 from lockstep.errors import LockstepError
 from lockstep.postgres.session_locks import session_lock
-from tests.support.hub import HEADER, Hub, guid, person, upn, write_csv
+from tests.support.hub import HEADER, Hub, confirm_what_waits, guid, person, upn, write_csv
 
 
 async def bring(hub: Hub, path: Path, **config: object) -> PassResult:
@@ -135,11 +135,22 @@ async def test_confirming_lets_exactly_those_leave_whom_the_pass_missed(hub: Hub
     await bring(hub, write_csv(tmp_path / "all.csv", many(100)))
     await bring(hub, write_csv(tmp_path / "less.csv", many(3)))
 
-    done = await source_decisions.confirm_hold(hub.context, "hr")
+    done = await confirm_what_waits(hub)
 
     assert (done.left, await names(hub)) == (97, {"p0", "p1", "p2"})
     with pytest.raises(LockstepError, match="Nothing waits for a decision in hr"):
-        await source_decisions.confirm_hold(hub.context, "hr")
+        await confirm_what_waits(hub)
+
+
+@pytest.mark.parametrize("shown", ["", "1/1/97"])
+async def test_nothing_is_confirmed_that_was_not_shown(hub: Hub, tmp_path: Path, shown: str) -> None:
+    await bring(hub, write_csv(tmp_path / "all.csv", many(100)))
+    await bring(hub, write_csv(tmp_path / "less.csv", many(3)))
+
+    with pytest.raises(LockstepError, match="shown"):
+        await source_decisions.confirm_hold(hub.context, "hr", shown=shown)
+
+    assert len(await names(hub)) == 100
 
 
 async def test_rejecting_keeps_everybody(hub: Hub, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lockstep.actions.jobs import new_services
-from lockstep.actions.source_decisions import confirm_hold, reject_hold, who_is_held
+from lockstep.actions.source_decisions import reject_hold, who_is_held
 from lockstep.actions.source_keys import rekey_source, rename_source
 from lockstep.actions.sources import import_source, rehearse_import, save_source, show_source
 from lockstep.directory.rows import PassResult
@@ -18,7 +18,7 @@ from lockstep.errors import LockstepError
 from lockstep.sync.drive import WORK_QUEUE, Drive
 from lockstep.sync.worker.tasks import build_app, run_schedule
 from lockstep.targets.opener import ScimTargets
-from tests.support.hub import Hub, guid, person, upn, write_csv
+from tests.support.hub import Hub, confirm_what_waits, guid, person, upn, write_csv
 
 COLUMNS = ("userPrincipalName", "displayName", "surname", "employeeId")
 
@@ -71,7 +71,7 @@ async def test_confirmed_renaming_keeps_the_person_and_the_next_import_brings_th
     before = await live(hub)
     await bring(hub, write(tmp_path, MARRIED, BO))
 
-    decision = await confirm_hold(hub.context, "hr")
+    decision = await confirm_what_waits(hub)
     result = await bring(hub, write(tmp_path, MARRIED, BO))
 
     assert (decision.renamed, decision.left) == (1, 0)
@@ -116,7 +116,7 @@ async def test_new_domain_for_everybody_is_one_decision_and_nobody_leaves(hub: H
     new = [row | {"userPrincipalName": row["userPrincipalName"].replace("contoso", "fabrikam")} for row in old]
 
     held = await bring(hub, write(tmp_path, *new))
-    await confirm_hold(hub.context, "hr")
+    await confirm_what_waits(hub)
     result = await bring(hub, write(tmp_path, *new))
 
     assert (len(held.renamings), held.removed, result.updated, result.created) == (30, 0, 30, 0)

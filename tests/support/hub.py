@@ -9,6 +9,8 @@ from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
 from lockstep.actions.context import Actor, Context
+from lockstep.actions.source_decisions import SourceDecision, confirm_hold, mark_of
+from lockstep.actions.sources import show_source
 from lockstep.directory.edit import Touched
 from lockstep.gallery.loader import load_gallery
 from lockstep.postgres.pool import Pool
@@ -44,6 +46,12 @@ class Hub:
     async def add_source(self, name: str = "hr") -> None:
         async with self.pool.connection() as connection:
             await sources.save_source(connection, name, kind="csv", display_name=name, config={})
+
+
+async def confirm_what_waits(hub: Hub, name: str = "hr") -> SourceDecision:
+    """Confirm what the source *name* holds, having looked at it."""
+    shown = mark_of((await show_source(hub.context, name)).holds)
+    return await confirm_hold(hub.context, name, shown=shown)
 
 
 def person(name: str, **values: str) -> dict[str, str]:

@@ -55,6 +55,7 @@ async def test_a_source_that_shrank_names_its_leavers_and_loses_them_only_after_
     unseen = await admin.post(
         "/sources/staff/decide", {"decision": "confirm", "confirmation": str(number), "shown": "1"}
     )
+    unshown = await admin.post("/sources/staff/decide", {"decision": "confirm", "confirmation": str(number)})
     shown = re.search(r'name="shown" value="([^"]+)"', unseen.html)
     assert shown is not None and "has changed since it was shown" in unseen.text
     form = {"decision": "confirm", "confirmation": str(number), "shown": shown[1]}
@@ -62,6 +63,7 @@ async def test_a_source_that_shrank_names_its_leavers_and_loses_them_only_after_
 
     assert "Waits for a decision" in listed.text
     assert "person59" in page.text and f"Type {number} to confirm" in page.text
+    assert unshown.status == 400 and "was not shown to you" in unshown.text
     assert refused.status == 400 and still == number + 5 and done.status == 303
     assert (await sources.show_source(centre.hub.context, "staff")).counts["people"] == 5
 

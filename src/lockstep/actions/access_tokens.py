@@ -131,7 +131,7 @@ async def _caller(connection: Connection, row: TokenRow) -> Caller | None:
 
 
 def _called(row: TokenRow, actor: Actor, email: str, display_name: str) -> Caller:
-    return Caller(actor, email, display_name, row.created_at, row.created_at, row.expires_at)
+    return Caller(actor, email, display_name, row.created_at, row.created_at, row.expires_at, token=row.id)
 
 
 async def _owner(connection: Connection, actor: Actor, email: str) -> administrators.AdministratorRow:

@@ -15,7 +15,8 @@ from lockstep.storage.administrators import AdministratorRow, RoleGrant
 class Caller:
     """Somebody who has proved who they are. *actor* is what actions are called with.
 
-    With a token, *session* and *csrf_secret* are "" and *email* is that of the owner, or "" for a service token.
+    *session* and *token* are ids. With a token, *session* and *csrf_secret* are "", and *email* is that of the owner, or "" for a service
+    token.
     *stepped_up_at* is when the password was last entered.
     """
 
@@ -26,7 +27,13 @@ class Caller:
     stepped_up_at: datetime
     expires_at: datetime
     session: str = ""
+    token: str = ""
     csrf_secret: str = field(default="", repr=False)
+
+    @property
+    def key(self) -> str:
+        """What tells this caller from others: the session or the token."""
+        return self.session or self.token
 
 
 def actor_of(

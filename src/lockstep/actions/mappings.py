@@ -190,9 +190,9 @@ def _of_manager(job: Job, mapping: ObjectMapping) -> frozenset[str]:
 
 
 async def _everybody(connection: Connection, job: Job, wanted: frozenset[str]) -> AsyncIterator[SourceObject]:
-    after = ""
-    while rows := await people.list_people(connection, PersonFilter(limit=_SLICE, after=after)):
-        after = rows[-1].user_principal_name
+    after, after_id = "", ""
+    while rows := await people.list_people(connection, PersonFilter(limit=_SLICE, after=after, after_id=after_id)):
+        after, after_id = rows[-1].user_principal_name, rows[-1].id
         ids = [row.id for row in rows]
         found = await read_objects(connection, job.row.app, ObjectKind.USER, ids, manager_attributes=wanted)
         for obj in found.values():

@@ -42,16 +42,18 @@ async def who_is_held(context: Context, name: str, *, limit: int = 10_000) -> di
 
 
 @needs(Permission.SOURCES_DECIDE)
-async def confirm_hold(context: Context, name: str, *, shown: str = "") -> SourceDecision:
+async def confirm_hold(context: Context, name: str, *, shown: str) -> SourceDecision:
     """Remove the objects that the source no longer contains, and set the new key of renamed people, who keep their accounts.
 
-    *shown*: the `mark_of` what was shown to the person who confirms. Raises LockstepError if something else waits by now.
+    *shown*: the `mark_of` what was shown to the person who confirms. Raises LockstepError if something else waits by now, or if nothing
+    was shown.
     """
     holds = await _holds(context, name)
-    if shown and mark_of(holds) != shown:
+    if mark_of(holds) != shown:
+        happened = "has changed since it was shown" if shown else "was not shown to you"
         raise conflict(
-            f"What waits for a decision in {name} has changed since it was shown",
-            next_step="Look at it again, then decide",
+            f"What waits for a decision in {name} {happened}",
+            next_step=f"Look at it, then decide: lockstep sources status {name}",
         )
     left = renamed = 0
     for hold in holds:

@@ -117,6 +117,17 @@ async def show_cycle(context: Context, app: str, number: int) -> Cycle:
     return found
 
 
+@needs(Permission.APPLICATIONS_READ, filters=True)
+async def find_cycle(context: Context, number: int) -> tuple[str, Cycle]:
+    """The name of the application, and the cycle with this number. Raises LockstepError if the caller may see none."""
+    async with context.reading() as connection:
+        found = await cycles.read_cycle(connection, number)
+        row = await jobs.read_job(connection, found.job) if found is not None else None
+    if found is None or row is None or not context.actor.may(Permission.APPLICATIONS_READ, row.app):
+        raise not_found(f"There is no cycle {number}", next_step="See: lockstep status")
+    return row.app_name, found
+
+
 async def statuses_of(connection: Connection, rows: Sequence[JobRow]) -> list[JobStatus]:
     """The status of each of *rows*, with as many statements as for one job."""
     if not rows:

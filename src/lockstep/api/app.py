@@ -15,28 +15,29 @@ from lockstep.actions.live import LiveHub
 from lockstep.api import documents, events
 from lockstep.api.door import Contexts, Desk, begin, failed, finished
 from lockstep.api.problems import refused
+from lockstep.api.rates import Rates
 from lockstep.api.routes import (
     administration,
     applications,
     configuration,
     configuration_files,
     directory,
+    operations,
     provisioning,
     records,
     uploads,
 )
-from lockstep.api.shapes import PROBLEMS
 from lockstep.errors import not_found
 
 ROOT = "/api/v1"
 _ROUTERS = (
-    applications.router, configuration.router, configuration_files.router, provisioning.router, directory.router, records.router,
-    uploads.router, uploads.files, administration.router, events.router,
+    applications.router, configuration.router, configuration_files.router, provisioning.router, operations.router, directory.router,
+    records.router, uploads.router, uploads.files, administration.router, events.router,
 )  # fmt: skip
 
 
-def api_app(contexts: Contexts, *, hub: LiveHub | None = None) -> FastAPI:
-    """The application to be mounted at `/api/v1`. *contexts* makes the context of an actor; *hub* feeds the events."""
+def api_app(contexts: Contexts, *, hub: LiveHub | None = None, rates: Rates | None = None) -> FastAPI:
+    """The application to be mounted at `/api/v1`. *contexts* makes the context of an actor; *hub* feeds the events; *rates* counts."""
     app = FastAPI(
         title="Lockstep",
         version=__version__,
@@ -47,20 +48,20 @@ def api_app(contexts: Contexts, *, hub: LiveHub | None = None) -> FastAPI:
         servers=[{"url": ROOT}],
         separate_input_output_schemas=False,
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,
     )
     app.state.desk = Desk(contexts)
+    app.state.rates = rates or Rates()
     app.state.hub = LiveHub() if hub is None else hub  # an empty hub is false
     for router in _ROUTERS:
-        app.include_router(router, responses=PROBLEMS)
+        app.router.routes += router.routes  # `include_router` would make every route once more, with the first request
     app.add_exception_handler(StarletteHTTPException, _no_route)
     documents.describe(app)
     return app
 
 
-def api_routes(contexts: Contexts, *, hub: LiveHub | None = None) -> Sequence[BaseRoute]:
+def api_routes(contexts: Contexts, *, hub: LiveHub | None = None, rates: Rates | None = None) -> Sequence[BaseRoute]:
     """Everything that a server adds to its routes: the API, `/api/openapi.json`, `/api/docs` and `/problems/{slug}`."""
-    app = api_app(contexts, hub=hub)
+    app = api_app(contexts, hub=hub, rates=rates)
     mounted = Mount(ROOT, app)
     # A path with a line break is the API's too, and gets its form of "not found".
     mounted.path_regex = re.compile(mounted.path_regex.pattern, re.DOTALL)

@@ -12,21 +12,31 @@ from typing import Any
 import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from lockstep.api.problem_types import PROBLEM_TYPES, ProblemType
-from lockstep.api.problems import MEDIA_TYPE
+from lockstep.api.problems import MEDIA_TYPE, Problem
 
 INTRODUCTION = """Everything that the admin centre and the `lockstep` command do, over HTTP.
 
-Send a token as `Authorization: Bearer lockstep_pat_...`. Errors are RFC 9457 problems. Lists take `limit`, `cursor`, `filter` and `sort`.
+Send a token as `Authorization: Bearer lockstep_pat_...`. Errors are RFC 9457 problems. Lists take `limit`, `cursor`, `filter`,
+`sort` and `fields`.
 Changes that concern people take `dryRun=true`, and `confirm=true` where people lose accounts. Configuration has an ETag.
 """
 _TAKES_IF_MATCH = frozenset(
     {"set_mapping", "remove_mapping", "set_scope", "change_settings", "set_manifest", "set_rule", "set_credentials"}
 )
 _METHODS = ("get", "post", "put", "patch", "delete")
+# Added here and not to the routes: FastAPI would make a model of each for every route, which takes longer than to start.
+_PROBLEMS = {
+    str(status): {
+        "description": " / ".join(one.title for one in PROBLEM_TYPES.values() if one.status == status),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status in sorted({one.status for one in PROBLEM_TYPES.values()})
+}
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -52,6 +62,11 @@ def _described(app: FastAPI) -> dict[str, Any]:
         "session": {"type": "apiKey", "in": "cookie", "name": "lockstep_session", "description": "Changes need X-CSRF-Token"},
     }  # fmt: skip
     described["security"] = [{"token": []}, {"session": []}]
+    schemas = described["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)  # FastAPI's form of a refused request; ours is a problem
+    problem = TypeAdapter(Problem).json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update({**problem.pop("$defs"), "Problem": problem})
     for path in described["paths"].values():
         for method in _METHODS:
             if method in path:
@@ -60,9 +75,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
 
 
 def _complete(operation: dict[str, Any], method: str) -> None:
-    for status, response in operation["responses"].items():
-        if int(status) >= 400 and "content" in response:
-            response["content"] = {MEDIA_TYPE: next(iter(response["content"].values()))}
+    operation["responses"].pop("422", None)
+    operation["responses"].update(_PROBLEMS)
     if operation["operationId"] in _TAKES_IF_MATCH:
         operation.setdefault("parameters", []).append(
             _header("If-Match", "The ETag of what you read; the change is refused if it is no longer that")

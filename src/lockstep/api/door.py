@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import re
-import uuid
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 import orjson
 import psycopg
 import structlog
-from fastapi import Depends, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import HTTPException, RequestValidationError
 from fastapi.routing import APIRoute
+from structlog.contextvars import bound_contextvars
 
 from lockstep.actions.access_tokens import caller_of_token
 from lockstep.actions.callers import Caller
 from lockstep.actions.context import NOT_SIGNED_IN, Actor, Context
 from lockstep.actions.sign_in import caller_of_session
+from lockstep.api.fields import with_fields
 from lockstep.api.problems import ApiError, of_validation, problem_response, refused
 from lockstep.api.repeats import once
 from lockstep.errors import Kind, LockstepError, release_frames
 from lockstep.kit import csrf
 from lockstep.kit.bodies import limited_receive
+from lockstep.kit.tracing import log_fields, request_id_of, trace_id_of
 from lockstep.process.bug_report import as_error
 
 Contexts = Callable[[Actor], Context]
 SESSION_COOKIE = "lockstep_session"
 MOST_BYTES = 2 * 1024 * 1024
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 log = structlog.get_logger("lockstep.api")
 
 
@@ -87,13 +87,20 @@ class DoorRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             begin(request)
+            with bound_contextvars(**log_fields(request.state.request_id, trace_id_of(request.headers))):
+                return await handle_logged(request)
+
+        async def handle_logged(request: Request) -> Response:
             try:
                 request._receive = limited_receive(request.receive, request.headers, self.most_bytes)
                 desk: Desk = request.app.state.desk
                 request.state.caller = caller = await desk.caller(request)
+                rate = request.app.state.rates.count(caller.key)
+                request.state.rate = rate.headers
+                rate.require()
                 request.state.context = desk.context(caller)
                 await _refuse_unstorable(request)
-                response = await once(request, request.state.context, answer)
+                response = with_fields(await once(request, request.state.context, answer), request.state.fields)
             except Exception as fault:
                 response = failed(request, fault)
             return finished(request, response)
@@ -101,16 +108,21 @@ class DoorRoute(APIRoute):
         return handle
 
 
+def router_of(*tags: str, route_class: type[DoorRoute] = DoorRoute) -> APIRouter:
+    """A router whose routes are behind the door. They are complete as they are declared: the application takes them over unchanged."""
+    return APIRouter(route_class=route_class, tags=list(tags), generate_unique_id_function=lambda route: route.name)
+
+
 def begin(request: Request) -> None:
-    given = request.headers.get("x-request-id", "")
-    request.state.request_id = given if _REQUEST_ID.match(given) else uuid.uuid4().hex[:16]
-    request.state.headers = {}
+    request.state.request_id = request_id_of(request.headers)
+    request.state.headers, request.state.rate, request.state.fields = {}, {}, frozenset()
 
 
 def finished(request: Request, response: Response) -> Response:
     """Add what every response has. Nothing of the API is stored by a cache."""
     if response.status_code < 400:
         response.headers.update(request.state.headers)
+    response.headers.update(request.state.rate)
     response.headers["X-Request-Id"] = request.state.request_id
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -128,8 +140,7 @@ def failed(request: Request, fault: Exception) -> Response:
         error = refused("invalid-request", "A value of the request cannot be stored or compared")
     else:
         error = as_error(fault)
-        log.error("request_failed", path=request.url.path, request=request.state.request_id, fault=type(fault).__name__,
-                  next=error.next_step)  # fmt: skip
+        log.error("request_failed", path=request.url.path, fault=type(fault).__name__, next=error.next_step)
     response = problem_response(error, request_id=request.state.request_id, instance=request.url.path)
     release_frames(fault)
     return response

@@ -6,15 +6,15 @@ A client resumes with Last-Event-ID. After `reset` it reads everything again. A 
 from __future__ import annotations
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import StreamingResponse
 
 from lockstep.actions.live import LiveEvent, LiveHub
 from lockstep.actions.permissions import Permission
-from lockstep.api.door import Desk, DoorRoute, Who
+from lockstep.api.door import Desk, Who, router_of
 from lockstep.kit.streams import event_frame, last_event_id, stream_response
 
-router = APIRouter(route_class=DoorRoute, tags=["Events"])
+router = router_of("Events")
 _STREAM = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
 
 

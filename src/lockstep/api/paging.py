@@ -14,6 +14,7 @@ import orjson
 from fastapi import Depends, Query, Request
 from typing_extensions import TypedDict
 
+from lockstep.api.fields import wanted_fields
 from lockstep.api.filtering import matching
 from lockstep.api.problems import ApiError, ProblemPlace, refused
 from lockstep.wording import did_you_mean
@@ -53,6 +54,15 @@ class ListQuery:
             raise _foreign_cursor()
         return key
 
+    def place(self) -> tuple[str, str]:
+        """The name and the id in the cursor, both "" on the first page."""
+        match self.after(list):
+            case None:
+                return "", ""
+            case [str(name), str(identifier)]:
+                return name, identifier
+        raise _foreign_cursor()
+
     def cursor_after(self, key: Any) -> str:
         return base64.urlsafe_b64encode(orjson.dumps([self._path, self.sort, key])).decode().rstrip("=")
 
@@ -75,7 +85,12 @@ def _asked(
     ] = "",
     sort: Annotated[str, Query(max_length=60, description="An attribute; `-` before it for descending")] = "",
     count: Annotated[bool, Query(description="Also count all items, where the list can")] = False,
+    fields: Annotated[
+        str,
+        Query(max_length=1000, description="The members that items shall have, with commas between; all without it"),
+    ] = "",
 ) -> ListQuery:
+    request.state.fields = wanted_fields(request, fields)
     return ListQuery(request, limit, cursor, filter, sort, count)
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import Path
+from fastapi import Path, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from lockstep.api.problem_types import PROBLEM_TYPES
-from lockstep.api.problems import Problem
 from lockstep.engine.records import ObjectKind
 
 
@@ -23,12 +21,11 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=400)]
 Text = Annotated[str, StringConstraints(max_length=4000)]
 Names = Annotated[list[Name], Field(max_length=1000)]
 AppName = Annotated[str, Path(description="Name or id of the application", examples=["documo"], max_length=400)]
+NEXT_LOOK = {"Retry-After": "1"}  # seconds until it is worth looking again
 KindName = Literal["user", "group"]
 KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": " / ".join(one.title for one in PROBLEM_TYPES.values() if one.status == status),
-        "model": Problem,
-    }
-    for status in sorted({one.status for one in PROBLEM_TYPES.values()})
-}
+
+
+def rooted(request: Request, path: str) -> str:
+    """The address of *path* below the API, for Location and links."""
+    return f"{request.scope.get('root_path', '')}{path}"

@@ -40,6 +40,12 @@ def people() -> None:
 @click.option("--disabled", is_flag=True, help="Only disabled people.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
 @click.option("--after", default="", metavar="UPN", help="Continue after this user principal name.")
+@click.option(
+    "--after-id",
+    default="",
+    metavar="ID",
+    help="With --after: the last one's id, if several share the name.",
+)
 @output_option
 def list_(
     search: str,
@@ -50,6 +56,7 @@ def list_(
     disabled: bool,
     limit: int,
     after: str,
+    after_id: str,
     output: Output,
 ) -> None:
     """List people by user principal name.
@@ -59,14 +66,15 @@ def list_(
     """
     wanted = PersonFilter(
         search=search, source=source, department=department, app=app, is_deleted=deleted,
-        is_enabled=False if disabled else None, limit=limit, after=after,
+        is_enabled=False if disabled else None, limit=limit, after=after, after_id=after_id,
     )  # fmt: skip
     found = run(lambda context: actions.list_people(context, wanted))
     columns = [Column("userPrincipalName", "User principal name"), Column("displayName", "Name"), Column("department", "Department"),
                Column("accountEnabled", "Enabled"), Column("source", "Source", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
     output.many([person_json(person) for person in found], columns, name="userPrincipalName", empty="No people match.")
     if len(found) == limit:
-        hint(f"There may be more: --after {found[-1].user_principal_name}")
+        last = found[-1]
+        hint(f"There may be more: --after {last.user_principal_name}" + (f" --after-id {last.id}" if deleted else ""))
 
 
 @people.command("attributes")

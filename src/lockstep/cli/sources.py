@@ -154,6 +154,7 @@ def confirm_(name: str, yes: bool, output: Output) -> None:
     """
     view = run(lambda context: actions.show_source(context, name))
     held = run(lambda context: decisions.who_is_held(context, name))
+    shown = decisions.mark_of(view.holds)
     for hold in view.holds:
         hint(f"{hold.reason}.")
         for one in held.get(hold.kind, [])[:_SHOWN_HELD]:
@@ -166,7 +167,9 @@ def confirm_(name: str, yes: bool, output: Output) -> None:
         renamed
     )
     question = f"{' and '.join(asked).capitalize()}?" if asked else ""
-    done, effects = run_asked(question, lambda context: decisions.confirm_hold(context, name), yes=yes or not asked)
+    done, effects = run_asked(
+        question, lambda context: decisions.confirm_hold(context, name, shown=shown), yes=yes or not asked
+    )
     text = [f"{done.left:,} have left."] if leavers else []
     text += (
         [f"{done.renamed:,} with a new key. Import their new values: lockstep sources import {name}"] if renamed else []

@@ -53,7 +53,10 @@ class PersonFilter:
     department: str = ""
     app: str = ""
     limit: int = 100
-    after: str = ""  # the last user principal name of the previous page
+    after: str = ""  # the user principal name of the last person of the previous page
+    after_id: str = (
+        ""  # and the id: people in the recycle bin may share a name. Without it, everybody of that name is passed over
+    )
     ids: Sequence[str] = field(default=())
 
 
@@ -279,7 +282,10 @@ def conditions_of(wanted: PersonFilter) -> tuple[list[sql.Composable], dict[str,
             )
         )
     if wanted.after:
-        conditions.append(sql.SQL("lower(person.user_principal_name) > lower(%(after)s)"))
+        tie = """lower(person.user_principal_name) >= lower(%(after)s) and (lower(person.user_principal_name) > lower(%(after)s)
+            or person.id::text collate "C" > %(after_id)s)"""
+        by_name = "lower(person.user_principal_name) > lower(%(after)s)"
+        conditions.append(sql.SQL(tie if wanted.after_id else by_name))
     if wanted.ids:
         conditions.append(sql.SQL("person.id = any(%(ids)s::uuid[])"))
     parameters = {name: getattr(wanted, name) for name in wanted.__slots__} | {"ids": list(wanted.ids)}

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from lockstep.actions.audit import AuditRow
 from lockstep.actions.rows.times import iso, iso_time
+from lockstep.actions.source_decisions import mark_of
 from lockstep.actions.source_runs import RunRow, pass_record
 from lockstep.actions.sources import PassResult, SourceView
 from lockstep.actions.uploads import UploadRow
@@ -41,6 +42,7 @@ class SourceDetailsJson(SourceJson):
     config: Mapping[str, Any]
     keys: Mapping[str, Any]
     held: Mapping[str, Sequence[str]]
+    shown: str  # to be sent back by whoever confirms what is held
 
 
 def audit_json(entry: AuditRow) -> AuditJson:
@@ -76,6 +78,7 @@ def source_details_json(view: SourceView, held: Mapping[str, Sequence[str]]) -> 
         "config": dict(view.source.config),
         "keys": (view.source.watermark or {}).get("keys", {}),
         "held": held,
+        "shown": mark_of(view.holds),
     }
 
 

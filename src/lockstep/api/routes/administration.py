@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -14,11 +13,11 @@ from lockstep.actions.access_tokens import USUAL_LENGTH, TokenRow
 from lockstep.actions.administrators import AdministratorView, NewLink
 from lockstep.actions.permissions import Role
 from lockstep.actions.rows.times import iso, iso_time
-from lockstep.api.door import Asked, DoorRoute, Who
+from lockstep.api.door import Asked, Who, router_of
 from lockstep.api.paging import Asking, Page, page_of_rows
 from lockstep.api.shapes import Body, Name, Text
 
-router = APIRouter(route_class=DoorRoute, tags=["Administration"])
+router = router_of("Administration")
 
 
 class CallerJson(TypedDict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import Field
 
 from lockstep.actions import applications, assignments, connection, credentials, roles
@@ -29,14 +29,14 @@ from lockstep.actions.rows.applications import (
 )
 from lockstep.api.changes import Changed, Consenting, changed
 from lockstep.api.conditions import matched, tagged
-from lockstep.api.door import Asked, DoorRoute
+from lockstep.api.door import Asked, router_of
 from lockstep.api.paging import Asking, Page, page_of_rows
-from lockstep.api.shapes import AppName, Body, Name, Names, Text
+from lockstep.api.shapes import AppName, Body, Name, Names, Text, rooted
 from lockstep.errors import conflict
 from lockstep.ports import Probe
 from lockstep.vault import Secret
 
-router = APIRouter(route_class=DoorRoute, tags=["Applications"])
+router = router_of("Applications")
 
 
 class NewApplication(Body):
@@ -96,7 +96,7 @@ async def list_applications(context: Asked, query: Asking) -> Page[ApplicationJs
 async def add_application(context: Asked, request: Request, body: NewApplication) -> ApplicationJson:
     """Add an application from the gallery. Provisioning is off."""
     app = await applications.add_application(context, body.template, name=body.name, display_name=body.display_name)
-    request.state.headers["Location"] = f"{request.scope.get('root_path', '')}/applications/{app.name}"
+    request.state.headers["Location"] = rooted(request, f"/applications/{app.name}")
     return application_json(app)
 
 

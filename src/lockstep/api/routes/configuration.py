@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -25,14 +25,14 @@ from lockstep.actions.rows.configuration import (
 from lockstep.actions.settings import SettingsView
 from lockstep.api.changes import Changed, Consenting, changed
 from lockstep.api.conditions import matched, tagged
-from lockstep.api.door import Asked, DoorRoute
+from lockstep.api.door import Asked, router_of
 from lockstep.api.shapes import KINDS, AppName, Body, KindName, Name, Text
 from lockstep.configuration.rules import Scope
 from lockstep.engine.rules.durations import parse_duration, print_duration
 from lockstep.engine.rules.target_attributes import AttributeType
 from lockstep.errors import invalid
 
-router = APIRouter(route_class=DoorRoute, tags=["Configuration"])
+router = router_of("Configuration")
 Kind = Annotated[KindName, Query(description="Mappings of people or of groups")]
 Filters = Annotated[list[dict[str, Any]], Field(max_length=100)]
 TargetPath = Annotated[str, Query(description="The target attribute", max_length=400, examples=["userName"])]

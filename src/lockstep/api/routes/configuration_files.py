@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from pydantic import Field
 
 from lockstep.actions import configuration_history, expressions
@@ -25,14 +25,14 @@ from lockstep.actions.rows.configuration import (
 )
 from lockstep.actions.rows.expressions import explained_json, function_json
 from lockstep.api.changes import Changed, Consenting, changed
-from lockstep.api.door import Asked, DoorRoute
+from lockstep.api.door import Asked, router_of
 from lockstep.api.paging import Asking, Page, page_of_rows
 from lockstep.api.shapes import AppName, Body, Text
 from lockstep.configuration.files.file import ConfigDocument, read_documents
 from lockstep.engine.expressions.catalogue import CATALOGUE
 from lockstep.errors import invalid, not_found
 
-router = APIRouter(route_class=DoorRoute, tags=["Configuration as code"])
+router = router_of("Configuration as code")
 YAML = "application/yaml"
 YAML_TEXT: dict[str, Any] = {"content": {YAML: {"schema": {"type": "string"}}}}
 

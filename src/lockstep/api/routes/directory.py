@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -31,12 +31,12 @@ from lockstep.actions.rows.directory import (
 )
 from lockstep.api.changes import Changed, Consenting, changed
 from lockstep.api.conditions import matched, tagged
-from lockstep.api.door import Asked, DoorRoute
+from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import Selects, flag, selected
 from lockstep.api.paging import Asking, Page, page, page_of_rows
 from lockstep.api.shapes import Body, Name, Names, Text
 
-router = APIRouter(route_class=DoorRoute, tags=["Directory"])
+router = router_of("Directory")
 _PEOPLE = (
     Selects("displayName", "co", "search"),
     Selects("userPrincipalName", "co", "search"),
@@ -115,10 +115,11 @@ async def list_people(context: Asked, query: Asking) -> Page[PersonJson]:
     `application eq`, `accountEnabled eq` and `deleted eq`.
     """
     query.refuse_sort("userPrincipalName")
-    wanted = PersonFilter(limit=query.limit + 1, after=query.after(str) or "", **selected(query.filter, _PEOPLE))
+    after, after_id = query.place()
+    wanted = PersonFilter(limit=query.limit + 1, after=after, after_id=after_id, **selected(query.filter, _PEOPLE))
     rows = [person_json(one) for one in await people.list_people(context, wanted)]
-    count = await people.count_people(context, replace(wanted, after="")) if query.count else None
-    return page(query, rows, lambda last: last["userPrincipalName"], count=count)
+    count = await people.count_people(context, replace(wanted, after="", after_id="")) if query.count else None
+    return page(query, rows, lambda last: [last["userPrincipalName"], last["id"]], count=count)
 
 
 @router.get("/people/attributes")
@@ -191,10 +192,8 @@ async def purge(context: Asked, consent: Consenting, body: People) -> Changed[Pe
 async def list_groups(context: Asked, query: Asking) -> Page[CountedGroupJson]:
     """Groups by name. The filter knows `displayName co` and `deleted eq`."""
     query.refuse_sort("displayName")
-    last = query.after(list) or ["", ""]
-    found = await groups.list_groups(
-        context, limit=query.limit + 1, after=(str(last[0]), str(last[-1])), **selected(query.filter, _GROUPS)
-    )
+    chosen = selected(query.filter, _GROUPS)
+    found = await groups.list_groups(context, limit=query.limit + 1, after=query.place(), **chosen)
     rows = [counted_group_json(group, count) for group, count in found]
     return page(query, rows, lambda last: [last["displayName"], last["id"]])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -26,16 +26,23 @@ from lockstep.actions.rows.provisioning import (
     push_json,
     status_json,
 )
-from lockstep.api.door import Asked, DoorRoute
+from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import Selects, selected, words
 from lockstep.api.paging import Asking, Page, page, page_of_rows
-from lockstep.api.shapes import AppName, Body, Name, Names, Text
+from lockstep.api.shapes import NEXT_LOOK, AppName, Body, Name, Names, Text, rooted
 from lockstep.errors import invalid, not_found
 
-router = APIRouter(route_class=DoorRoute, tags=["Provisioning"])
+router = router_of("Provisioning")
 _LINK_STATES = ("live", "disabled", "released", "lost", "tombstone")
 _LINKS = (Selects("name", "eq", "user"), Selects("state", "eq", "state", words(*_LINK_STATES)))
-_NEXT_LOOK = {"Retry-After": "1"}
+
+
+_REMOVES_LINKS = "removes all links to accounts of {app}, and everyone is matched again"
+_CONSENT = {
+    ResetScope.FULL: _REMOVES_LINKS,
+    ResetScope.CONNECTOR_DATA_STORE: _REMOVES_LINKS,
+    ResetScope.FORCE_DELETES: "approves all held writes of {app}",
+}
 
 
 class SwitchedJson(TypedDict):
@@ -67,7 +74,9 @@ class Start(Body):
 
 
 class Restart(Body):
-    """What to clear; by default quarantine, watermark and escrows. Removing links (Full, ConnectorDataStore) needs *confirm*."""
+    """What to clear; by default quarantine, watermark and escrows. Removing links (Full, ConnectorDataStore) and approving
+    what is held (ForceDeletes) need *confirm*.
+    """
 
     reset: list[ResetScope] | None = Field(None, examples=[["QuarantineState", "Watermark", "Escrows"]])
     confirm: bool = False
@@ -159,20 +168,19 @@ async def pause(context: Asked, app: AppName) -> SwitchedJson:
 async def restart(context: Asked, app: AppName, body: Restart) -> SwitchedJson:
     """Start over, clearing what *reset* says."""
     scopes = USUAL_RESTART if body.reset is None else frozenset(body.reset)
-    if scopes & {ResetScope.FULL, ResetScope.CONNECTOR_DATA_STORE} and not body.confirm:
-        raise invalid(
-            f"This removes all links to accounts of {app}, and everyone is matched again",
-            next_step="Repeat the request with confirm: true to go ahead",
-        )
+    for scope, happens in _CONSENT.items():
+        if scope in scopes and not body.confirm:
+            raise invalid(
+                f"This {happens.format(app=app)}", next_step="Repeat the request with confirm: true to go ahead"
+            )
     return _switched(await provisioning.restart(context, app, scopes), "on")
 
 
 @router.post("/applications/{app}/cycles", status_code=202)
 async def run(context: Asked, request: Request, response: Response, app: AppName, body: RunCycle) -> CycleJson:
-    """Begin a cycle now, with everything that failed before. Location is the cycle, to be read until it has ended."""
+    """Begin a cycle now, with everything that failed before. Location is the operation, to be read until it has ended."""
     cycle = await provisioning.run(context, app, full=body.full)
-    root = request.scope.get("root_path", "")
-    response.headers.update({"Location": f"{root}/applications/{app}/cycles/{cycle.id}", **_NEXT_LOOK})
+    response.headers.update({"Location": rooted(request, f"/operations/cycle-{cycle.id}"), **NEXT_LOOK})
     return cycle_json(cycle)
 
 

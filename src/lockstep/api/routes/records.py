@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -23,13 +23,13 @@ from lockstep.actions.rows.records import (
 )
 from lockstep.actions.rows.times import iso
 from lockstep.api.changes import Changed, Consenting, changed
-from lockstep.api.door import Asked, DoorRoute
+from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import Selects, number, selected, time, words
 from lockstep.api.paging import Asking, Page, page, page_of_rows
 from lockstep.api.shapes import Body, Name, Text
 from lockstep.errors import not_found
 
-router = APIRouter(route_class=DoorRoute)
+router = router_of()
 _LOG = (
     Selects("application", "eq", "app"),
     Selects("user", "eq", "person"),
@@ -63,6 +63,12 @@ class SourceDecidedJson(TypedDict):
     kept: int
     renamed: int
     toldApart: int
+
+
+class Confirmation(Body):
+    """*shown*: the member of that name of the source, as it was when somebody looked."""
+
+    shown: Text
 
 
 class PassesJson(TypedDict):
@@ -161,11 +167,16 @@ async def import_source(
 
 
 @router.post("/sources/{source}/confirm", tags=["Sources"])
-async def confirm_source(context: Asked, consent: Consenting, source: str) -> Changed[SourceDecidedJson]:
-    """Confirm what waits: people missing from the source leave; people with a new key keep their accounts."""
+async def confirm_source(
+    context: Asked, consent: Consenting, source: str, body: Confirmation
+) -> Changed[SourceDecidedJson]:  # fmt: skip
+    """Confirm what waits: people missing from the source leave; people with a new key keep their accounts.
+
+    Send the `shown` of the source that you read: the request is refused if something else waits by now.
+    """
 
     async def work(inner: Context) -> SourceDecidedJson:
-        done = await source_decisions.confirm_hold(inner, source)
+        done = await source_decisions.confirm_hold(inner, source, shown=body.shown)
         return {
             "source": source,
             "left": done.left,

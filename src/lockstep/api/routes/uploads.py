@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import Field
 
 from lockstep.actions import source_keys, source_runs, sources, uploads
@@ -16,7 +16,7 @@ from lockstep.actions.rows.records import (
     source_json,
     upload_json,
 )
-from lockstep.api.door import Asked, DoorRoute
+from lockstep.api.door import Asked, DoorRoute, router_of
 from lockstep.api.paging import Asking, Page, page
 from lockstep.api.shapes import Body, Name, Text
 from lockstep.errors import not_found
@@ -28,8 +28,8 @@ class UploadRoute(DoorRoute):
     most_bytes = uploads.LARGEST + 1024 * 1024
 
 
-router = APIRouter(route_class=DoorRoute, tags=["Sources"])
-files = APIRouter(route_class=UploadRoute, tags=["Sources"])
+router = router_of("Sources")
+files = router_of("Sources", route_class=UploadRoute)
 CSV: dict[str, Any] = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}}
 Columns = dict[Name, Name | list[Name]]
 

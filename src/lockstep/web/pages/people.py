@@ -66,13 +66,14 @@ async def list_people(context: Context, request: Request) -> View:
         department=given["department"],
         limit=PAGE + 1,
         after=after,
+        after_id=query.get("id", "").replace("\0", ""),
         **FILTERS[show][1],
     )
     rows = await people.list_people(context, wanted)
     found = await people.count_states(context, wanted)
     counts = {"": found.live, "enabled": found.enabled, "disabled": found.disabled, "deleted": found.deleted}
     sources, departments = await people.filter_choices(context)
-    last = rows[PAGE - 1].user_principal_name if len(rows) > PAGE else ""
+    last = rows[PAGE - 1] if len(rows) > PAGE else None
     model = {
         "rows": rows[:PAGE],
         "chips": [
@@ -85,7 +86,7 @@ async def list_people(context: Context, request: Request) -> View:
         "departments": [("", "All departments"), *((one, one) for one in departments)],
         "is_filtered": bool(show or any(given.values())),
         "total": counts[show],
-        "next": address(HERE, show=show, **given, after=last) if last else None,
+        "next": address(HERE, show=show, **given, after=last.user_principal_name, id=last.id) if last else None,
         "first": address(HERE, show=show, **given) if after else None,
         "here": HERE,
     }

@@ -89,7 +89,7 @@ async def decide(context: Context, request: Request) -> Answer:
         if str(form.get("confirmation", "")).replace(",", "").strip() != str(number):
             return await _source(context, name, wrong=f"Type {number} to confirm. Nothing was changed.")
         try:
-            done = await source_decisions.confirm_hold(context, name, shown=str(form.get("shown") or "none"))
+            done = await source_decisions.confirm_hold(context, name, shown=str(form.get("shown", "")))
         except LockstepError as refused:
             return await _source(context, name, wrong=f"{on_the_form(refused).detail}. Nothing was changed.")
         return Redirect(f"{HERE}/{name}", notice=f"{done.left:,} left, {done.renamed:,} have a new key")

@@ -1,0 +1,44 @@
+"""`?fields=`: the items of a list with the members that the caller wants, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, get_args
+
+import orjson
+from fastapi import Request, Response
+from starlette.responses import JSONResponse
+
+from lockstep.api.problems import refused
+from lockstep.wording import did_you_mean
+
+
+def wanted_fields(request: Request, given: str) -> frozenset[str]:
+    """The names in *given*. Raises ApiError for a name that the items of this list do not have."""
+    wanted = [one.strip() for one in given.split(",") if one.strip()]
+    known = _members(getattr(request.scope.get("route"), "response_model", None))
+    for name in wanted:
+        if known and name not in known:
+            detail = f'Unknown member "{name}" in fields'
+            raise refused(
+                "invalid-request",
+                detail,
+                next_step=did_you_mean(name, list(known), otherwise=f"Known: {', '.join(known)}"),
+                places=[{"pointer": "/query/fields", "detail": detail}],
+            )
+    return frozenset(wanted)
+
+
+def with_fields(response: Response, wanted: Collection[str]) -> Response:
+    """*response* with the members *wanted* of each item."""
+    if not wanted or response.status_code != 200:
+        return response
+    page = orjson.loads(bytes(response.body))
+    page["items"] = [{name: value for name, value in item.items() if name in wanted} for item in page["items"]]
+    return JSONResponse(page)
+
+
+def _members(page: Any) -> list[str]:
+    """The members of the items of the list *page*; none if they are not the same for all."""
+    items = get_args(page)
+    return list(getattr(items[0], "__annotations__", {})) if items else []

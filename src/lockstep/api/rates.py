@@ -1,0 +1,74 @@
+"""How many requests a caller may make in a minute, told in every answer (draft-ietf-httpapi-ratelimit-headers-07).
+
+It keeps a script that went wrong from taking the server from everybody else. The count is that of this process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+
+from lockstep.api.problems import ApiError
+from lockstep.errors import Kind
+
+REQUESTS = 3_000
+WINDOW_SECONDS = 60
+_MOST_CALLERS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What is left to a caller after a request. *used*: requests of this window, with this one."""
+
+    limit: int
+    used: int
+    reset_seconds: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {
+            "RateLimit-Limit": str(self.limit),
+            "RateLimit-Remaining": str(max(0, self.limit - self.used)),
+            "RateLimit-Reset": str(self.reset_seconds),
+            "RateLimit-Policy": f"{self.limit};w={WINDOW_SECONDS}",
+        }
+
+    def require(self) -> None:
+        """Raise ApiError if this request was one too many."""
+        if self.used > self.limit:
+            raise ApiError(
+                Kind.THROTTLED,
+                f"More than {self.limit:,} requests in {WINDOW_SECONDS} seconds",
+                next_step=f"Wait {self.reset_seconds} seconds, then continue",
+                retryable=True,
+                slug="too-many-requests",
+                headers={"Retry-After": str(self.reset_seconds)},
+            )
+
+
+class Rates:
+    """The counts of all callers."""
+
+    def __init__(self, limit: int = REQUESTS, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._windows: dict[str, tuple[float, int]] = {}  # when the caller's window began, and the requests in it
+
+    def count(self, caller: str) -> Rate:
+        """Count one request of *caller*."""
+        now = self._clock()
+        began, used = self._windows.get(caller, (now, 0))
+        if now - began >= WINDOW_SECONDS:
+            began, used = now, 0
+        if caller not in self._windows and len(self._windows) >= _MOST_CALLERS:
+            self._forget(now)
+        self._windows[caller] = began, used + 1
+        return Rate(self._limit, used + 1, max(1, ceil(began + WINDOW_SECONDS - now)))
+
+    def _forget(self, now: float) -> None:
+        """Drop the windows that are over, or all if none is."""
+        self._windows = {name: one for name, one in self._windows.items() if now - one[0] < WINDOW_SECONDS}
+        if len(self._windows) >= _MOST_CALLERS:
+            self._windows.clear()

@@ -1,0 +1,57 @@
+"""Work that goes on after its request was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request
+from typing_extensions import TypedDict
+
+from lockstep.actions import status
+from lockstep.actions.rows.provisioning import cycle_json
+from lockstep.api.door import Asked, router_of
+from lockstep.api.shapes import NEXT_LOOK, rooted
+from lockstep.errors import not_found
+
+router = router_of("Operations")
+_LARGEST = 2**62
+
+
+class OperationJson(TypedDict):
+    """*state* is `running`, or how the work ended. *resource* is what it made, with everything there is to know about it."""
+
+    id: str
+    kind: str
+    application: str
+    state: str
+    createdDateTime: str
+    endedDateTime: str | None
+    done: int
+    total: int
+    error: Mapping[str, Any] | None
+    resource: str
+
+
+@router.get("/operations/{operation}")
+async def show_operation(context: Asked, request: Request, operation: str) -> OperationJson:
+    """How far work is that was begun with 202. Read it again after Retry-After seconds until `endedDateTime` is set."""
+    kind, _, number = operation.partition("-")
+    if kind != "cycle" or not (number.isascii() and number.isdigit()) or int(number) > _LARGEST:
+        raise not_found(f"There is no operation {operation}")
+    app, cycle = await status.find_cycle(context, int(number))
+    row = cycle_json(cycle)
+    if row["endedDateTime"] is None:
+        request.state.headers.update(NEXT_LOOK)
+    return {
+        "id": operation,
+        "kind": "cycle",
+        "application": app,
+        "state": row["state"],
+        "createdDateTime": row["startedDateTime"],
+        "endedDateTime": row["endedDateTime"],
+        "done": row["done"],
+        "total": row["total"],
+        "error": row["error"],
+        "resource": rooted(request, f"/applications/{app}/cycles/{cycle.id}"),
+    }

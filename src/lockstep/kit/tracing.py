@@ -1,0 +1,28 @@
+"""Which request is it: the number that its answer and its log lines have, and the trace of the caller that it belongs to."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+# W3C Trace Context, section 3.2.2: version, trace-id, parent-id, flags. A higher version may add members.
+_TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?\Z")
+
+
+def request_id_of(headers: Mapping[str, str]) -> str:
+    """The caller's X-Request-Id if it may stand in a log, else a new one."""
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.match(given) else uuid.uuid4().hex[:16]
+
+
+def trace_id_of(headers: Mapping[str, str]) -> str:
+    """The trace id of `traceparent`; "" without a valid one."""
+    found = _TRACEPARENT.match(headers.get("traceparent", ""))
+    return found[2] if found is not None and (found[1] != "00" or not found[4]) else ""
+
+
+def log_fields(request_id: str, trace_id: str) -> dict[str, str]:
+    """What every log line of a request has."""
+    return {"request": request_id} | ({"trace": trace_id} if trace_id else {})
