@@ -19,7 +19,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from lockstep.actions import applications, assignments, credentials, people, provisioning, sources, status
+from lockstep.actions import applications, assignments, credentials, following, people, provisioning, sources, status
 from lockstep.actions import settings as settings_actions
 from lockstep.actions.context import Actor, Context
 from lockstep.cli.up.expectations import rows
@@ -60,7 +60,7 @@ class Stage:
 
     async def cycle(self, app: str) -> Cycle:
         """Run a cycle; returns it once it has ended."""
-        states = [state async for state in provisioning.follow(self.context, await provisioning.run(self.context, app))]
+        states = [state async for state in following.follow(self.context, await provisioning.run(self.context, app))]
         return states[-1]
 
     async def settle(self) -> None:

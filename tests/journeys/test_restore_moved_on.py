@@ -14,7 +14,7 @@ import pytest
 from documo.server import serving
 from documo.settings import Settings as DocumoSettings
 from documo.store.database import open_store
-from lockstep.actions import applications, credentials, people, provisioning, sources
+from lockstep.actions import applications, credentials, following, people, provisioning, sources
 from lockstep.actions import settings as settings_actions
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.restore import enter_restore_mode
@@ -75,7 +75,7 @@ def noting(app: App, asked: list[tuple[str, str]]) -> App:
 
 
 async def settle(context: Context, *, full: bool = False) -> None:
-    async for _ in provisioning.follow(context, await provisioning.run(context, "documo", full=full)):
+    async for _ in following.follow(context, await provisioning.run(context, "documo", full=full)):
         pass
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from documo import members
 from documo.store.database import open_store
-from lockstep.actions import applications, assignments, credentials, people, provisioning, sources, status
+from lockstep.actions import applications, assignments, credentials, following, people, provisioning, sources, status
 from lockstep.actions import settings as settings_actions
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.logs import list_log
@@ -43,7 +43,7 @@ class Stage:
 
     async def settle(self) -> None:
         for app in self.accounts:
-            async for _ in provisioning.follow(self.context, await provisioning.run(self.context, app)):
+            async for _ in following.follow(self.context, await provisioning.run(self.context, app)):
                 pass
 
     async def found(self, policy: str, name: str) -> list[dict[str, Any]]:

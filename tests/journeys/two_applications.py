@@ -20,7 +20,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from lockstep.actions import applications, credentials, provisioning, sources, status
+from lockstep.actions import applications, credentials, following, provisioning, sources, status
 from lockstep.actions import settings as settings_actions
 from lockstep.actions.context import Actor, Context
 from lockstep.postgres import embedded
@@ -135,7 +135,7 @@ class Stage:
 
     async def cycle(self, app: str, *, full: bool = False) -> Cycle:
         begun = await provisioning.run(self.context, app, full=full)
-        return [state async for state in provisioning.follow(self.context, begun)][-1]
+        return [state async for state in following.follow(self.context, begun)][-1]
 
     async def settle(self, apps: Sequence[str] = ()) -> None:
         """Run a cycle in every application; afterwards nothing has failed and nothing waits."""

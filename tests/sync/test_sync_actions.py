@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from lockstep.actions import connection, logs, provisioning, settings, status
+from lockstep.actions import connection, following, logs, provisioning, settings, status
 from lockstep.actions.context import Context
 from lockstep.actions.held import list_held
 from lockstep.actions.provisioning import ResetScope
@@ -20,7 +20,7 @@ from tests.support.sync_world import World, person_id, upn
 
 async def run_to_its_end(context: Context) -> Cycle:
     cycle = await provisioning.run(context, "model")
-    async for now in provisioning.follow(context, cycle):
+    async for now in following.follow(context, cycle):
         cycle = now
     return cycle
 

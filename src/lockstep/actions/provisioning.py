@@ -5,9 +5,7 @@ Except for a push, these actions send nothing themselves: they change state and 
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,10 +17,9 @@ from lockstep.actions.lookup import find_group, find_person
 from lockstep.actions.permissions import Permission
 from lockstep.actions.restore import believe_backup, require_people_of_today
 from lockstep.engine.records import ObjectKind
-from lockstep.errors import Kind, LockstepError, conflict, not_found
+from lockstep.errors import conflict
 from lockstep.postgres.pool import Connection
 from lockstep.storage import (
-    cycles,
     dirty_marks,
     jobs,
     link_list,
@@ -36,11 +33,9 @@ from lockstep.storage.cycles import Cycle as Cycle
 from lockstep.storage.jobs import JobRow as JobRow
 from lockstep.storage.log_record import LogRecord as LogRecord
 from lockstep.sync.cycle import frame as cycle_frame
-from lockstep.sync.cycle.judging import is_attempt_due, is_held
+from lockstep.sync.cycle.judging import is_held
 from lockstep.sync.drain import on_demand
-from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.drain.on_demand import PushResult as PushResult
-from lockstep.sync.drive import Drive
 
 
 class ResetScope(StrEnum):
@@ -61,9 +56,6 @@ _RESETS_NEED = {
     ResetScope.CONNECTOR_DATA_STORE: Permission.LINKS_WRITE,
     ResetScope.FORCE_DELETES: Permission.APPROVALS_DECIDE,
 }
-_POLL_SECONDS = 0.1
-_HELP_AGAIN_SECONDS = 1.0
-_WORKER_SILENT_SECONDS = 15.0
 
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
@@ -197,48 +189,6 @@ async def retry(context: Context, app: str, *, users: Sequence[str] = (), code: 
     return count
 
 
-@needs(Permission.APPLICATIONS_READ, filters=True)
-async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> AsyncIterator[Cycle]:
-    """Yield the cycle whenever it has changed, until it has ended.
-
-    *helps*: this process does the work itself if no worker sends heartbeats. Raises LockstepError if the job is paused or
-    quarantined, because the cycle then does not end.
-    """
-    async with context.reading() as connection:
-        row = await jobs.read_job(connection, cycle.job)
-    if row is not None and not context.actor.may(Permission.APPLICATIONS_READ, row.app):
-        raise not_found(f"Unknown cycle {cycle.id}")
-    helper: asyncio.Task[None] | None = None
-    helped_at = 0.0
-    last: Cycle | None = None
-    told = ""
-    try:
-        while True:
-            async with context.pool.connection() as connection:
-                now = await cycles.read_cycle(connection, cycle.id)
-                if now is None:
-                    raise not_found(f"Unknown cycle {cycle.id}")
-                if now != last:
-                    last = now
-                    yield now
-                if now.ended_at is not None:
-                    return
-                await _require_running(connection, cycle.job)
-                told = await _tell_of_trouble(context, connection, cycle.job, told)
-                is_alone = not await jobs.has_live_worker(connection, silent_seconds=_WORKER_SILENT_SECONDS)
-            is_idle = helper is None or (helper.done() and time.monotonic() - helped_at > _HELP_AGAIN_SECONDS)
-            if helps and is_alone and is_idle:
-                if helper is not None:
-                    helper.result()
-                helped_at = time.monotonic()
-                helper = asyncio.create_task(_drain_here(context, cycle.job))
-            await asyncio.sleep(_POLL_SECONDS)
-    finally:
-        if helper is not None:
-            helper.cancel()
-            await asyncio.gather(helper, return_exceptions=True)
-
-
 @needs(Permission.PROVISIONING_PUSH, app="app")
 async def push(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), again: bool = False
@@ -321,32 +271,3 @@ async def _lift_quarantine(connection: Connection, row: JobRow, now: datetime) -
         if not is_held(row.quarantine):
             await dirty_marks.make_some_failed_due(connection, row.id)
             await dirty_marks.make_slowed_due(connection, row.id)
-
-
-async def _require_running(connection: Connection, job: str) -> None:
-    row = await jobs.read_job(connection, job)
-    if row is None or not row.is_on:
-        raise LockstepError(Kind.CONFLICT, "Provisioning was switched off, so the cycle stopped")
-    # An attempt that is due decides whether the quarantine continues.
-    if is_held(row.quarantine) and not is_attempt_due(row.quarantine):
-        error = (row.quarantine or {}).get("error", {})
-        raise LockstepError(
-            Kind.HELD,
-            f"Provisioning of {row.app_display_name} is in quarantine: {error.get('message', '')}",
-            next_step=str(error.get("nextStep") or f"Correct the cause, then: lockstep start {row.app_name}"),
-            code=str((row.quarantine or {}).get("reason", "")),
-        )
-
-
-async def _tell_of_trouble(context: Context, connection: Connection, job: str, told: str) -> str:
-    """Report, once per reason, why nothing is sent while the application does not respond; return the last message."""
-    state = await target_state.read_state(connection, job)
-    message = str((state.trouble or {}).get("message", ""))
-    if message and message != told:
-        context.say(f"{message}. Lockstep retries at increasing intervals.")
-    return message or told
-
-
-async def _drain_here(context: Context, job: str) -> None:
-    services = new_services(context)
-    await drain_job(services, Drive(pool=context.pool), job)

@@ -22,6 +22,7 @@ from lockstep.api.routes import (
     configuration,
     configuration_files,
     directory,
+    links,
     operations,
     provisioning,
     records,
@@ -31,8 +32,8 @@ from lockstep.errors import not_found
 
 ROOT = "/api/v1"
 _ROUTERS = (
-    applications.router, configuration.router, configuration_files.router, provisioning.router, operations.router, directory.router,
-    records.router, uploads.router, uploads.files, administration.router, events.router,
+    applications.router, configuration.router, configuration_files.router, provisioning.router, links.router, operations.router,
+    directory.router, records.router, uploads.router, uploads.files, administration.router, events.router,
 )  # fmt: skip
 
 

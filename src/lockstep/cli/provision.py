@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from lockstep.actions import logs, provisioning
+from lockstep.actions import following, logs, provisioning
 from lockstep.actions.context import Context
 from lockstep.actions.logs import LogFilter, LogRow
 from lockstep.actions.provisioning import USUAL_RESTART, Cycle, JobRow, ResetScope
@@ -67,7 +67,7 @@ def run(app: str, full: bool, wait: bool, timeout: timedelta | None, output: Out
             with ProgressLine(app, is_on=shows_progress) as line:
                 try:
                     async with asyncio.timeout(timeout.total_seconds() if timeout else None):
-                        async for state in provisioning.follow(context, cycle):
+                        async for state in following.follow(context, cycle):
                             cycle = state
                             _show(line, app, cycle, time.monotonic() - began, knows_total=full)
                 except TimeoutError:

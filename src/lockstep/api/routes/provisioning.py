@@ -1,4 +1,4 @@
-"""Status, cycles, start and pause, provisioning on demand, held writes, links, explanations and previews."""
+"""Status, cycles, start and pause, provisioning on demand, held writes, explanations and previews."""
 
 from __future__ import annotations
 
@@ -8,33 +8,27 @@ from fastapi import Query, Request, Response
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from lockstep.actions import explaining, held, links, previews, provisioning, status
+from lockstep.actions import explaining, held, previews, provisioning, status
 from lockstep.actions.held import HeldWrite
 from lockstep.actions.provisioning import USUAL_RESTART, JobRow, ResetScope
 from lockstep.actions.rows.plans import ExplanationJson, PlanJson, explanation_json, plan_json
 from lockstep.actions.rows.provisioning import (
     CycleJson,
     HeldJson,
-    LinkJson,
-    OrphanJson,
     PushJson,
     StatusJson,
     cycle_json,
     held_json,
-    link_json,
-    orphans_json,
     push_json,
     status_json,
 )
 from lockstep.api.door import Asked, router_of
-from lockstep.api.filtering import Selects, selected, words
+from lockstep.api.filtering import selected
 from lockstep.api.paging import Asking, Page, page, page_of_rows
 from lockstep.api.shapes import NEXT_LOOK, AppName, Body, Name, Names, Text, rooted
 from lockstep.errors import invalid, not_found
 
 router = router_of("Provisioning")
-_LINK_STATES = ("live", "disabled", "released", "lost", "tombstone")
-_LINKS = (Selects("name", "eq", "user"), Selects("state", "eq", "state", words(*_LINK_STATES)))
 
 
 _REMOVES_LINKS = "removes all links to accounts of {app}, and everyone is matched again"
@@ -117,11 +111,6 @@ class Decision(Body):
 
     ids: Names = Field(min_length=1)
     rejected: bool = False
-
-
-class ChosenLink(Body):
-    user: Name = Field(examples=["kim.berg@contoso.test"])
-    account: Name = Field(examples=["u_771"])
 
 
 @router.get("/status")
@@ -246,48 +235,6 @@ async def reject(context: Asked, app: AppName, body: Decision) -> DecidedJson:
     _require_listed(await held.list_held(context, app), body.ids)
     done = await provisioning.reject_deletes(context, app, body.ids)
     return {"application": app, "decision": done.decision, "count": done.count}
-
-
-@router.get("/applications/{app}/links")
-async def list_links(context: Asked, query: Asking, app: AppName) -> Page[LinkJson]:
-    """Which account belongs to whom, people first. The filter knows `name eq` and `state eq`."""
-    query.refuse_sort("name")
-    chosen = selected(query.filter, _LINKS)
-    last = query.after(list) or ["", "", ""]
-    rows = await links.list_links(
-        context, app, limit=query.limit + 1, after=(str(last[0]), str(last[1]), str(last[-1])), **chosen
-    )
-    keys = {id_key(row.kind, row.source_id): [row.kind, row.display, row.source_id] for row in rows}
-    return page(query, [link_json(row) for row in rows], lambda last: keys[id_key(last["kind"], last["id"])])
-
-
-def id_key(kind: str, source_id: str) -> str:
-    return f"{kind} {source_id}"
-
-
-@router.post("/applications/{app}/links")
-async def choose_link(context: Asked, app: AppName, body: ChosenLink) -> LinkJson:
-    """Link a person to an account, which is then updated with the person's values."""
-    return link_json(await links.choose_link(context, app, body.user, body.account))
-
-
-@router.delete("/applications/{app}/links/{user}")
-async def forget_link(context: Asked, app: AppName, user: str) -> LinkJson:
-    """Remove a person's link. The account stays; the person is matched or created again."""
-    return link_json(await links.forget_link(context, app, user))
-
-
-@router.get("/applications/{app}/orphans")
-async def list_orphans(context: Asked, query: Asking, app: AppName) -> Page[OrphanJson]:
-    """Accounts in the application that are not linked to anyone. Reads all accounts, so it takes a while."""
-    return page_of_rows(query, orphans_json(await links.list_orphans(context, app)), key="account")
-
-
-@router.post("/applications/{app}/orphans/settle")
-async def settle_orphans(context: Asked, app: AppName) -> CountedJson:
-    """Link the accounts that Lockstep created to their people again, and disable those of leavers."""
-    found = await links.list_orphans(context, app)
-    return {"application": app, "count": len(await links.settle_orphans(context, app, found))}
 
 
 def _switched(row: JobRow, state: str) -> SwitchedJson:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lockstep.actions import applications, assignments, credentials, provisioning, sources, status
+from lockstep.actions import applications, assignments, credentials, following, provisioning, sources, status
 from lockstep.actions import connection as connection_actions
 from lockstep.actions import settings as settings_actions
 from lockstep.actions.context import Context
@@ -139,7 +139,7 @@ async def provision(context: Context, *, on_progress: Callable[[Cycle], None]) -
 
 async def follow(context: Context, cycle: Cycle, *, on_progress: Callable[[Cycle], None]) -> Cycle:
     """Wait for the end of *cycle*, which the worker in this process runs."""
-    async for state in provisioning.follow(context, cycle, helps=False):
+    async for state in following.follow(context, cycle, helps=False):
         cycle = state
         on_progress(state)
     return cycle

@@ -1,0 +1,94 @@
+"""Follow a cycle until it has ended, and do its work here if no worker runs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context
+from lockstep.actions.jobs import new_services
+from lockstep.actions.permissions import Permission
+from lockstep.errors import Kind, LockstepError, not_found
+from lockstep.postgres.pool import Connection
+from lockstep.storage import cycles, jobs, target_state
+from lockstep.storage.cycles import Cycle
+from lockstep.sync.cycle.judging import is_attempt_due, is_held
+from lockstep.sync.drain.drain import drain_job
+from lockstep.sync.drive import Drive
+
+_POLL_SECONDS = 0.1
+_HELP_AGAIN_SECONDS = 1.0
+_WORKER_SILENT_SECONDS = 15.0
+
+
+@needs(Permission.APPLICATIONS_READ, filters=True)
+async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> AsyncIterator[Cycle]:
+    """Yield the cycle whenever it has changed, until it has ended.
+
+    *helps*: this process does the work itself if no worker sends heartbeats. Raises LockstepError if the job is paused or
+    quarantined, because the cycle then does not end.
+    """
+    async with context.reading() as connection:
+        row = await jobs.read_job(connection, cycle.job)
+    if row is not None and not context.actor.may(Permission.APPLICATIONS_READ, row.app):
+        raise not_found(f"Unknown cycle {cycle.id}")
+    helper: asyncio.Task[None] | None = None
+    helped_at = 0.0
+    last: Cycle | None = None
+    told = ""
+    try:
+        while True:
+            async with context.pool.connection() as connection:
+                now = await cycles.read_cycle(connection, cycle.id)
+                if now is None:
+                    raise not_found(f"Unknown cycle {cycle.id}")
+                if now != last:
+                    last = now
+                    yield now
+                if now.ended_at is not None:
+                    return
+                await _require_running(connection, cycle.job)
+                told = await _tell_of_trouble(context, connection, cycle.job, told)
+                is_alone = not await jobs.has_live_worker(connection, silent_seconds=_WORKER_SILENT_SECONDS)
+            is_idle = helper is None or (helper.done() and time.monotonic() - helped_at > _HELP_AGAIN_SECONDS)
+            if helps and is_alone and is_idle:
+                if helper is not None:
+                    helper.result()
+                helped_at = time.monotonic()
+                helper = asyncio.create_task(_drain_here(context, cycle.job))
+            await asyncio.sleep(_POLL_SECONDS)
+    finally:
+        if helper is not None:
+            helper.cancel()
+            await asyncio.gather(helper, return_exceptions=True)
+
+
+async def _require_running(connection: Connection, job: str) -> None:
+    row = await jobs.read_job(connection, job)
+    if row is None or not row.is_on:
+        raise LockstepError(Kind.CONFLICT, "Provisioning was switched off, so the cycle stopped")
+    # An attempt that is due decides whether the quarantine continues.
+    if is_held(row.quarantine) and not is_attempt_due(row.quarantine):
+        error = (row.quarantine or {}).get("error", {})
+        raise LockstepError(
+            Kind.HELD,
+            f"Provisioning of {row.app_display_name} is in quarantine: {error.get('message', '')}",
+            next_step=str(error.get("nextStep") or f"Correct the cause, then: lockstep start {row.app_name}"),
+            code=str((row.quarantine or {}).get("reason", "")),
+        )
+
+
+async def _tell_of_trouble(context: Context, connection: Connection, job: str, told: str) -> str:
+    """Report, once per reason, why nothing is sent while the application does not respond; return the last message."""
+    state = await target_state.read_state(connection, job)
+    message = str((state.trouble or {}).get("message", ""))
+    if message and message != told:
+        context.say(f"{message}. Lockstep retries at increasing intervals.")
+    return message or told
+
+
+async def _drain_here(context: Context, job: str) -> None:
+    services = new_services(context)
+    await drain_job(services, Drive(pool=context.pool), job)

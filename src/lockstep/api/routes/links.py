@@ -1,0 +1,69 @@
+"""Which account belongs to whom, and accounts that belong to nobody."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from lockstep.actions import links
+from lockstep.actions.rows.provisioning import LinkJson, OrphanJson, link_json, orphans_json
+from lockstep.api.door import Asked, router_of
+from lockstep.api.filtering import Selects, selected, words
+from lockstep.api.paging import Asking, Page, page, page_of_rows
+from lockstep.api.shapes import AppName, Body, Name
+
+router = router_of("Provisioning")
+_LINK_STATES = ("live", "disabled", "released", "lost", "tombstone")
+_LINKS = (Selects("name", "eq", "user"), Selects("state", "eq", "state", words(*_LINK_STATES)))
+
+
+class ChosenLink(Body):
+    user: Name = Field(examples=["kim.berg@contoso.test"])
+    account: Name = Field(examples=["u_771"])
+
+
+class SettledJson(TypedDict):
+    application: str
+    count: int
+
+
+@router.get("/applications/{app}/links")
+async def list_links(context: Asked, query: Asking, app: AppName) -> Page[LinkJson]:
+    """Which account belongs to whom, people first. The filter knows `name eq` and `state eq`."""
+    query.refuse_sort("name")
+    chosen = selected(query.filter, _LINKS)
+    last = query.after(list) or ["", "", ""]
+    rows = await links.list_links(
+        context, app, limit=query.limit + 1, after=(str(last[0]), str(last[1]), str(last[-1])), **chosen
+    )
+    keys = {id_key(row.kind, row.source_id): [row.kind, row.display, row.source_id] for row in rows}
+    return page(query, [link_json(row) for row in rows], lambda last: keys[id_key(last["kind"], last["id"])])
+
+
+def id_key(kind: str, source_id: str) -> str:
+    return f"{kind} {source_id}"
+
+
+@router.post("/applications/{app}/links")
+async def choose_link(context: Asked, app: AppName, body: ChosenLink) -> LinkJson:
+    """Link a person to an account, which is then updated with the person's values."""
+    return link_json(await links.choose_link(context, app, body.user, body.account))
+
+
+@router.delete("/applications/{app}/links/{user}")
+async def forget_link(context: Asked, app: AppName, user: str) -> LinkJson:
+    """Remove a person's link. The account stays; the person is matched or created again."""
+    return link_json(await links.forget_link(context, app, user))
+
+
+@router.get("/applications/{app}/orphans")
+async def list_orphans(context: Asked, query: Asking, app: AppName) -> Page[OrphanJson]:
+    """Accounts in the application that are not linked to anyone. Reads all accounts, so it takes a while."""
+    return page_of_rows(query, orphans_json(await links.list_orphans(context, app)), key="account")
+
+
+@router.post("/applications/{app}/orphans/settle")
+async def settle_orphans(context: Asked, app: AppName) -> SettledJson:
+    """Link the accounts that Lockstep created to their people again, and disable those of leavers."""
+    found = await links.list_orphans(context, app)
+    return {"application": app, "count": len(await links.settle_orphans(context, app, found))}
