@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from lockstep.settings import Settings
 from lockstep.sources.registry import inspect_file, open_source
 from lockstep.storage.credentials import sealed_secrets
 from lockstep.storage.outbound_places import list_places
+from lockstep.sync.compiled import CompiledConfigurations
 from lockstep.sync.drive import Drive
 from lockstep.sync.services import Services as Services
 from lockstep.sync.services import Times
@@ -66,6 +67,7 @@ class House:
     gallery: Gallery
     targets: ScimTargets
     drive: Drive
+    configurations: CompiledConfigurations = field(default_factory=CompiledConfigurations)
 
     def context(
         self, actor: Actor, *, say: Say = quietly, on_progress: Callable[[Progress], None] = _unseen
@@ -79,6 +81,7 @@ class House:
             open_source=open_source,
             inspect_file=inspect_file,
             opener=self.targets,
+            configurations=self.configurations,
             after_commit=self.drive.wake,
             say=say,
             on_progress=on_progress,

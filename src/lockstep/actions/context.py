@@ -25,6 +25,7 @@ from lockstep.errors import Kind, LockstepError
 from lockstep.ports import TargetOpener
 from lockstep.postgres.pool import Connection, Pool, transaction
 from lockstep.storage import audit_log, instance
+from lockstep.sync.compiled import CompiledConfigurations
 from lockstep.vault import Vault
 
 OpenSource = Callable[[str, Mapping[str, Any], Mapping[str, str]], Sequence[SourcePass]]
@@ -102,6 +103,7 @@ class Context:
     open_source: OpenSource
     opener: TargetOpener | None = None
     inspect_file: InspectFile = lambda *_: FileShape()
+    configurations: CompiledConfigurations = field(default_factory=CompiledConfigurations)
     after_commit: AfterCommit = nothing_to_defer
     now: Callable[[], datetime] = _now
     say: Callable[[str], None] = field(default=lambda _: None)

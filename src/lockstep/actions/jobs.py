@@ -35,7 +35,14 @@ def new_services(context: Context) -> Services:
 
     if context.opener is None:
         raise LockstepError(Kind.INTERNAL, "This process cannot reach applications")
-    return Services(context.pool, context.vault, context.opener, context.after_commit, template_of=template_of)
+    return Services(
+        context.pool,
+        context.vault,
+        context.opener,
+        context.after_commit,
+        template_of=template_of,
+        configurations=context.configurations,
+    )
 
 
 async def require_credentials(connection: Connection, row: JobRow) -> None:

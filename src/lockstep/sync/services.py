@@ -8,22 +8,21 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
-from lockstep.configuration.rules import JobConfiguration, configuration_from_json
+from lockstep.configuration.rules import JobConfiguration
 from lockstep.configuration.template import Template
 from lockstep.engine.decisions.kept import Unkept, with_unkept
 from lockstep.engine.decisions.patience import FIRST_PAUSE
 from lockstep.engine.moment import Moment
-from lockstep.engine.records import AppRole, ObjectKind
-from lockstep.engine.rules.secrecy import with_fingerprint
+from lockstep.engine.records import ObjectKind
 from lockstep.errors import not_found
 from lockstep.ports import Target, TargetOpener, TargetSettings
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import jobs
 from lockstep.storage.outbound_places import list_places
+from lockstep.sync.compiled import CompiledConfigurations
 from lockstep.sync.connections import read_target_settings
 from lockstep.sync.planning.accounts import SEARCH_LAG_SECONDS
 from lockstep.sync.turns import Clock, SharedTurns
@@ -82,11 +81,11 @@ class Services:
     template_of: Callable[[str], Template | None] = field(
         default=lambda name: None
     )  # looks a template up in the gallery
+    configurations: CompiledConfigurations = field(default_factory=CompiledConfigurations)
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     drains: dict[str, asyncio.Event] = field(
         default_factory=dict
     )  # those that run in this process, and how to wake them
-    _configurations: dict[tuple[str, int, tuple[AppRole, ...]], JobConfiguration] = field(default_factory=dict)
     _targets: dict[str, tuple[Target, TargetSettings]] = field(default_factory=dict)
     _turns: dict[str, SharedTurns] = field(default_factory=dict)
 
@@ -98,20 +97,9 @@ class Services:
         return await self.compiled(connection, row)
 
     async def compiled(self, connection: Connection, row: jobs.JobRow) -> Job:
-        """*row* with its configuration, compiled once per version."""
+        """*row* with its configuration, compiled once."""
         roles = await jobs.roles_of_application(connection, row.app)
-        key = (row.id, row.config_version, roles)
-        configuration = self._configurations.get(key)
-        if configuration is None:
-            template = self.template_of(row.template)
-            attributes = template.attributes if template is not None else None
-            configuration = replace(
-                configuration_from_json(row.config, version=row.config_version, roles=roles, attributes=attributes),
-                app_name=row.app_name,
-            )
-            configuration = with_fingerprint(configuration, partial(_fingerprint, self.vault, row.id))
-            self._configurations = {old: kept for old, kept in self._configurations.items() if old[0] != row.id}
-            self._configurations[key] = configuration
+        configuration = self.configurations.compiled(row, roles, vault=self.vault, template_of=self.template_of)
         return Job(row, with_unkept(configuration, unkept_of(row)) if row.unkept else configuration)
 
     async def open_target(self, job: Job) -> tuple[Target, TargetSettings]:
@@ -146,7 +134,3 @@ class Services:
     def moment(self) -> Moment:
         """Now, with a fresh seed."""
         return Moment(datetime.now(UTC), secrets.token_bytes(16))
-
-
-def _fingerprint(vault: Vault, job: str, text: str) -> str:
-    return vault.fingerprint(text, purpose=f"value {job}").hex()
