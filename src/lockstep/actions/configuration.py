@@ -16,6 +16,7 @@ from lockstep.actions.configuration_plan import DocumentPlan as DocumentPlan
 from lockstep.actions.configuration_state import (
     application_spec,
     name_of_group,
+    read_parts,
     source_config,
     source_spec,
     template_spec,
@@ -166,7 +167,8 @@ async def _application(
         # Nobody chose what a new application has from its template, so the file replaces it.
         prune = True
     else:
-        current = await application_spec(connection, app, await job_row(connection, app.name))
+        parts = await read_parts(connection, [app.id])
+        current = application_spec(app, await job_row(connection, app.name), parts[app.id])
         if app.template != template.id:
             detail = (
                 f"{app.name} was created from the template {app.template}, which cannot be changed to {template.id}"

@@ -5,11 +5,13 @@ Applying the file changes nothing. Its secret is a reference, which may have to 
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from lockstep.actions.access import needs
 from lockstep.actions.configuration_groups import own_groups
-from lockstep.actions.configuration_state import application_spec, source_spec
+from lockstep.actions.configuration_state import application_spec, read_parts, source_spec
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
 from lockstep.actions.lookup import find_application
@@ -22,7 +24,7 @@ from lockstep.configuration.files.sections import tenant_from_json
 from lockstep.configuration.files.write import write_documents
 from lockstep.configuration.rules import configuration_from_json
 from lockstep.postgres.pool import Connection
-from lockstep.storage import applications, credentials, sources, tenant
+from lockstep.storage import applications, jobs, sources, tenant
 from lockstep.storage.applications import ApplicationRow
 
 
@@ -30,8 +32,8 @@ from lockstep.storage.applications import ApplicationRow
 async def export_application(context: Context, name: str) -> str:
     """The application as YAML. Raises LockstepError if it does not exist."""
     async with context.reading() as connection:
-        app = await find_application(connection, name)
-        return write_documents([await _application(connection, app)])
+        documents = await _applications(connection, [await find_application(connection, name)])
+    return await asyncio.to_thread(write_documents, documents)
 
 
 @needs(Permission.APPLICATIONS_READ)
@@ -44,23 +46,31 @@ async def export_everything(context: Context) -> str:
         stored = await tenant.read_tenant(connection)
         settings = tenant_from_json(Part(dict(stored.settings), "spec"))  # keys in the order of files
         documents = [ConfigDocument(DocumentKind.TENANT, stored.name or tenant.UNNAMED, settings, stored.labels)]
+        labels = await tenant.read_all_labels(connection, "Source")
         for source in await sources.list_sources(connection):
             if source.name != LOCAL_SOURCE:
-                labels = await tenant.read_labels(connection, "Source", source.name)
-                documents.append(ConfigDocument(DocumentKind.SOURCE, source.name, source_spec(source), labels))
+                documents.append(
+                    ConfigDocument(DocumentKind.SOURCE, source.name, source_spec(source), labels.get(source.name, {}))
+                )
         documents += await own_groups(connection)
-        for app in await applications.list_applications(connection):
-            documents.append(await _application(connection, app))
-    return write_documents(documents)
+        documents += await _applications(connection, await applications.list_applications(connection))
+    # A large organisation has tens of thousands of lines: other requests are answered while they are written.
+    return await asyncio.to_thread(write_documents, documents)
 
 
-async def _application(connection: Connection, app: ApplicationRow) -> ConfigDocument:
-    spec = await application_spec(connection, app, await job_row(connection, app.name))
-    credential = await credentials.read_credential(connection, app.id)
-    if credential is not None and credential.has_secret:
-        spec["credentials"]["secretTokenRef"] = token_reference(app.name)
-    labels = await tenant.read_labels(connection, "Application", app.name)
-    return ConfigDocument(DocumentKind.APPLICATION, app.name, spec, labels)
+async def _applications(connection: Connection, apps: Sequence[ApplicationRow]) -> list[ConfigDocument]:
+    """The documents of *apps*, with as many statements as for one."""
+    parts = await read_parts(connection, [app.id for app in apps])
+    rows = await jobs.read_jobs_of(connection, [app.id for app in apps])
+    labels = await tenant.read_all_labels(connection, "Application")
+    documents = []
+    for app in apps:
+        spec = application_spec(app, rows[app.id], parts[app.id])
+        credential = parts[app.id].credential
+        if credential is not None and credential.has_secret:
+            spec["credentials"]["secretTokenRef"] = token_reference(app.name)
+        documents.append(ConfigDocument(DocumentKind.APPLICATION, app.name, spec, labels.get(app.name, {})))
+    return documents
 
 
 @needs(Permission.APPLICATIONS_READ, app="name")

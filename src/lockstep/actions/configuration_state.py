@@ -5,7 +5,8 @@ People in the recycle bin keep their assignments, but a file cannot name them, s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,10 @@ from lockstep.configuration.rules import configuration_from_json, configuration_
 from lockstep.configuration.template import Template
 from lockstep.engine.records import DEFAULT_ACCESS
 from lockstep.postgres.pool import Connection
-from lockstep.storage import applications, assignments, credentials, groups, people
+from lockstep.storage import applications, assignments, credentials, groups
 from lockstep.storage.applications import ApplicationRow, RoleRow
-from lockstep.storage.groups import GroupRow
+from lockstep.storage.credentials import CredentialRow
 from lockstep.storage.jobs import JobRow
-from lockstep.storage.people import PersonRow
 from lockstep.storage.sources import SourceRecord
 
 Json = dict[str, Any]
@@ -27,19 +27,35 @@ Json = dict[str, Any]
 _SOURCE_SECTIONS = {"map": "attributes", "delta": "delta"}
 
 
-async def application_spec(connection: Connection, app: ApplicationRow, job: JobRow) -> Json:
+@dataclass(frozen=True, slots=True)
+class StoredParts:
+    """What is stored about an application beside its rows."""
+
+    credential: CredentialRow | None
+    roles: Sequence[RoleRow]
+    assignments: Sequence[Json]
+
+
+async def read_parts(connection: Connection, apps: Sequence[str]) -> dict[str, StoredParts]:
+    """The parts of *apps*, with as many statements as for one."""
+    roles = await applications.read_all_roles(connection)
+    stored = await credentials.read_credentials(connection, apps)
+    assigned = await _assignments(connection, apps)
+    return {app: StoredParts(stored.get(app), roles.get(app, ()), assigned.get(app, ())) for app in apps}
+
+
+def application_spec(app: ApplicationRow, job: JobRow, parts: StoredParts) -> Json:
     """The spec of an application, without the reference to its secret."""
-    credential = await credentials.read_credential(connection, app.id)
     spec: Json = {
         "template": app.template,
         "displayName": app.display_name,
         "credentials": {"authentication": "bearer"},
-        "roles": [role_to_json(role) for role in await applications.read_roles(connection, app.id)],
-        "assignments": await _assignments(connection, app.id),
+        "roles": [role_to_json(role) for role in parts.roles],
+        "assignments": list(parts.assignments),
         "provisioning": provisioning_spec(job.config, status=job.status),
     }
-    if credential is not None and credential.tenant_url:
-        spec["credentials"]["tenantUrl"] = credential.tenant_url
+    if parts.credential is not None and parts.credential.tenant_url:
+        spec["credentials"]["tenantUrl"] = parts.credential.tenant_url
     return spec
 
 
@@ -104,23 +120,19 @@ def with_absolute_paths(document: ConfigDocument) -> Json:
 
 async def name_of_group(connection: Connection, group_id: str, display_name: str) -> str:
     """The display name of the group, or its id if several groups share that name."""
-    return display_name if len(await groups.find_groups(connection, display_name)) == 1 else group_id
+    return display_name if await groups.names_that_find_one(connection, [display_name]) else group_id
 
 
-async def _assignments(connection: Connection, app: str) -> list[Json]:
-    rows = await assignments.list_assignments(connection, app)
-    living: dict[str, Mapping[str, PersonRow | GroupRow]] = {
-        "User": await people.read_people(connection, [row.principal_id for row in rows if row.kind == "User"]),
-        "Group": await groups.read_groups(connection, [row.principal_id for row in rows if row.kind == "Group"]),
-    }
-    found = []
+async def _assignments(connection: Connection, apps: Sequence[str]) -> dict[str, list[Json]]:
+    rows = [one for one in await assignments.assignments_of_applications(connection, apps) if not one.is_deleted]
+    names = [one.principal for one in rows if one.kind == "Group"]
+    unmistakable = await groups.names_that_find_one(connection, names) if names else frozenset()
+    found: dict[str, list[Json]] = {}
     for row in rows:
-        principal = living[row.kind].get(row.principal_id)
-        if principal is None or principal.deleted_at is not None:
-            continue
-        name = row.principal
-        if row.kind == "Group":
-            name = await name_of_group(connection, row.principal_id, row.principal)
-        one: Json = {"group" if row.kind == "Group" else "user": name}
-        found.append(one if row.role_id == DEFAULT_ACCESS else one | {"role": row.role_value or row.role_name})
+        is_group = row.kind == "Group"
+        name = row.principal_id if is_group and row.principal.lower() not in unmistakable else row.principal
+        one: Json = {"group" if is_group else "user": name}
+        if row.role_id != DEFAULT_ACCESS:
+            one["role"] = row.role_value or row.role_name
+        found.setdefault(row.app, []).append(one)
     return found

@@ -77,7 +77,7 @@ async def explain_person(context: Context, user: str, app: str) -> ExplainedObje
 
 
 async def _circumstances(connection: Connection, job: Job, obj: SourceObject) -> Circumstances:
-    ways = ways_in(obj, job.configuration.roles_by_id)
+    ways = ways_in(obj.assignments, job.configuration.roles_by_id)
     more = f" and {counted(len(ways) - MOST_NAMED, 'more way')}" if len(ways) > MOST_NAMED else ""
     assigned = f"assigned {', '.join(ways[:MOST_NAMED])}{more}" if ways else ""
     if not ways and job.configuration.scope is Scope.ALL:

@@ -5,7 +5,7 @@ An application that was never connected is a warning; one whose last test failed
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,7 +18,9 @@ from lockstep.engine.decisions.headline import Standing
 from lockstep.errors import LockstepError
 from lockstep.postgres.pool import Connection
 from lockstep.storage import credentials, jobs, made_accounts, sources
+from lockstep.storage.credentials import CredentialRow
 from lockstep.storage.jobs import JobRow
+from lockstep.storage.made_accounts import MadeAccount
 from lockstep.sync.connections import TOKEN
 from lockstep.wording import counted
 
@@ -75,9 +77,13 @@ async def examine(context: Context) -> list[HealthFinding]:
     async with context.reading() as connection:
         found = [*await _database(connection), await _worker(connection)]
         rows = await jobs.read_jobs(connection)
+        stored = await credentials.read_credentials(connection, [row.app for row in rows])
+        made: dict[str, list[MadeAccount]] = {}
+        for one in await made_accounts.unclaimed(connection, [row.id for row in rows]):
+            made.setdefault(one.job, []).append(one)
         for row, status in zip(rows, await statuses_of(connection, rows), strict=True):
-            found.append(await _application(connection, row, status))
-            found += await _unclaimed(connection, row)
+            found.append(_application(row, status, stored.get(row.app)))
+            found += _unclaimed(row, made.get(row.id, []))
         found += await _failing_sources(connection)
     return found
 
@@ -102,9 +108,8 @@ async def _failing_sources(connection: Connection) -> list[HealthFinding]:
     ]
 
 
-async def _unclaimed(connection: Connection, row: JobRow) -> list[HealthFinding]:
+def _unclaimed(row: JobRow, made: Sequence[MadeAccount]) -> list[HealthFinding]:
     """Accounts that our creates made, or may have made, and that have no link."""
-    made = await made_accounts.unclaimed(connection, row.id)
     if not made:
         return []
     names = sorted({one.display for one in made})
@@ -151,9 +156,8 @@ async def _worker(connection: Connection) -> HealthFinding:
     return HealthFinding("worker", Level.FAIL, f"{text}; {counted(waiting, 'object')} {verb} to lose access", remedy)
 
 
-async def _application(connection: Connection, row: JobRow, status: JobStatus) -> HealthFinding:
+def _application(row: JobRow, status: JobStatus, credential: CredentialRow | None) -> HealthFinding:
     name = f"app {row.app_name}"
-    credential = await credentials.read_credential(connection, row.app)
     if credential is None or not credential.has_secret:
         remedy = f"Set them: lockstep creds set {row.app_name} --tenant-url URL --token-stdin"
         return HealthFinding(name, Level.FAIL if row.status == "on" else Level.WARN, "has no credentials", remedy)

@@ -14,9 +14,9 @@ from lockstep.sync.services import Job, Services
 
 async def job_row(connection: Connection, app: str) -> JobRow:
     """The job of the application *app*. Raises LockstepError with suggestions."""
-    found = await find_application(connection, app)
-    row = await jobs.read_job(connection, found.job)
+    row = await jobs.find_job(connection, app)
     if row is None:
+        found = await find_application(connection, app)
         raise LockstepError(Kind.INTERNAL, f"{found.name} has no provisioning job")
     return row
 

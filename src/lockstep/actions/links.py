@@ -128,7 +128,7 @@ async def settle_orphans(context: Context, app: str, found: Sequence[Orphan]) ->
     """
     async with context.changing() as edit:
         job = await job_row(edit.connection, app)
-        known = {one.id: one for one in await made_accounts.unclaimed(edit.connection, job.id)}
+        known = {one.id: one for one in await made_accounts.unclaimed(edit.connection, [job.id])}
         known |= {one.made.id: one.made for one in found if one.made is not None}
         if known:
             await made_accounts.look_for(edit.connection, job.id, list(known.values()))

@@ -30,15 +30,19 @@ from lockstep.engine.decisions.effects import predicted_plan
 from lockstep.engine.decisions.scope import FILTERED, UNASSIGNED, ScopeDecision, decide_scope
 from lockstep.engine.decisions.source_record import OF_MANAGER
 from lockstep.engine.moment import Moment
-from lockstep.engine.records import ObjectKind, SourceObject
+from lockstep.engine.records import DEFAULT_ACCESS, Assignment, Lifecycle, ObjectKind, SourceObject
+from lockstep.engine.rules.conditions import MEMBER_OF, attributes_of
 from lockstep.errors import invalid, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import link_list, people, touched
+from lockstep.storage.alike_people import alike_people
 from lockstep.storage.people import PersonFilter
 from lockstep.sync.planning import planner
 from lockstep.sync.services import Job
 
 _SLICE = 500
+# Attributes that filters see as they are stored. The others are computed from other objects or for each application.
+_AS_STORED = frozenset(PERSON_ATTRIBUTES) - {"userPrincipalName", "originalUserPrincipalName"}
 _MOST_LINTED = 10_000  # people; fewer are enough to reveal a mapping that gives a privilege to everyone
 
 
@@ -165,19 +169,49 @@ async def count_scope(
         job = await read_job(context, connection, app)
         tried = _with_scope(job, scope)
         saved, mapping = _mapping(job, ObjectKind.USER, None), _mapping(tried, ObjectKind.USER, filters)
-        linked = set(await link_list.active_people(connection, job.id))
-        async for obj in _everybody(connection, job, _of_manager(job, saved) | _of_manager(job, mapping)):
+        is_tried = mapping is not saved or tried is not job
+        everybody = Scope.ALL in (job.configuration.scope, tried.configuration.scope)
+        async for obj, count, linked in _everybody(connection, job, saved, mapping, everybody=everybody):
             decision = _decide(obj, mapping, tried, moment)
-            counts[decision.cause] += 1
-            if decision.in_scope or obj.id not in linked:
+            counts[decision.cause] += count
+            if decision.in_scope or not linked:
                 continue
-            is_tried = mapping is not saved or tried is not job
             if is_tried and _decide(obj, saved, job, moment).in_scope:
-                leavers.append(obj.display)
+                leavers += linked
             else:
-                already_out += 1
+                already_out += len(linked)
     numbers = (sum(counts.values()), counts[""], counts[UNASSIGNED], counts[FILTERED])
-    return ScopeCounts(*numbers, tuple(leavers), already_out)
+    return ScopeCounts(*numbers, tuple(sorted(leavers, key=str.lower)), already_out)
+
+
+async def _everybody(
+    connection: Connection, job: Job, *mappings: ObjectMapping, everybody: bool
+) -> AsyncIterator[tuple[SourceObject, int, Sequence[str]]]:
+    """Everyone in the directory: one object for people who are alike to the filters of *mappings*, how many they are, and the names of
+    those with a live account. Without *everybody*, people who are not assigned are alike.
+    """
+    names = frozenset[str]().union(*(attributes_of(one.condition) for each in mappings for one in each.scoping_filters))
+    if names <= _AS_STORED:
+        for alike in await alike_people(connection, job.id, job.row.app, sorted(names), everybody=everybody):
+            values = {name: tuple(one) if isinstance(one, list) else one for name, one in alike.attributes.items()}
+            held = (Assignment(DEFAULT_ACCESS),) if alike.is_assigned else ()
+            obj = SourceObject(ObjectKind.USER, "", "", values, account_enabled=alike.account_enabled, assignments=held)
+            yield obj, alike.count, alike.linked
+        return
+    linked = set(await link_list.active_people(connection, job.id))
+    wanted = frozenset[str]().union(*(_of_manager(job, one) for one in mappings))
+    concerned = await touched.concerned(connection, job.id, job.row.app, ObjectKind.USER.value, everybody=everybody)
+    rest = await people.count_people(connection, PersonFilter())
+    for start in range(0, len(concerned), _SLICE):
+        ids = concerned[start : start + _SLICE]
+        found = await read_objects(
+            connection, job.row.app, ObjectKind.USER, ids, with_groups=MEMBER_OF in names, manager_attributes=wanted
+        )
+        for obj in found.values():
+            if obj.lifecycle is Lifecycle.ACTIVE:
+                rest -= 1
+                yield obj, 1, (obj.display,) if obj.id in linked else ()
+    yield SourceObject(ObjectKind.USER, "", "", {}), rest, ()
 
 
 def _with_scope(job: Job, scope: Scope | None) -> Job:
@@ -187,16 +221,6 @@ def _with_scope(job: Job, scope: Scope | None) -> Job:
 def _of_manager(job: Job, mapping: ObjectMapping) -> frozenset[str]:
     """The manager attributes that *mapping* reads; its filters may be the ones under test."""
     return manager_attributes(replace(job.configuration, objects=(mapping,)), ObjectKind.USER)
-
-
-async def _everybody(connection: Connection, job: Job, wanted: frozenset[str]) -> AsyncIterator[SourceObject]:
-    after, after_id = "", ""
-    while rows := await people.list_people(connection, PersonFilter(limit=_SLICE, after=after, after_id=after_id)):
-        after, after_id = rows[-1].user_principal_name, rows[-1].id
-        ids = [row.id for row in rows]
-        found = await read_objects(connection, job.row.app, ObjectKind.USER, ids, manager_attributes=wanted)
-        for obj in found.values():
-            yield obj
 
 
 def _decide(obj: SourceObject, mapping: ObjectMapping, job: Job, moment: Moment) -> ScopeDecision:

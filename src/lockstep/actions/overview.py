@@ -9,10 +9,13 @@ from datetime import timedelta
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.health import HealthFinding, failing_sources
+from lockstep.actions.jobs import job_row
 from lockstep.actions.permissions import Permission
 from lockstep.actions.status import JobStatus, statuses_of
 from lockstep.actions.status_labels import StatusLabel, label_of
+from lockstep.postgres.pool import Connection
 from lockstep.storage import administrators, jobs, provisioning_log, tenant
+from lockstep.storage.jobs import JobRow
 from lockstep.storage.provisioning_log import LogFilter, LogRow
 
 _DAY = timedelta(days=1)
@@ -67,12 +70,22 @@ async def organisation_name(context: Context) -> str:
 async def list_overview(context: Context) -> list[AppOverview]:
     """The applications that the caller may see, by name."""
     async with context.reading() as connection:
-        rows = [
-            row for row in await jobs.read_jobs(connection) if context.actor.may(Permission.APPLICATIONS_READ, row.app)
-        ]
-        failures = await provisioning_log.count_failures(connection, [row.id for row in rows], since=_DAY)
-        owners = await administrators.owners_of(connection, [row.app for row in rows])
-        statuses = await statuses_of(connection, rows)
+        rows = await jobs.read_jobs(connection)
+        visible = [row for row in rows if context.actor.may(Permission.APPLICATIONS_READ, row.app)]
+        return await _overviews(connection, visible)
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def show_overview(context: Context, app: str) -> AppOverview:
+    """One application. Raises LockstepError with suggestions if it does not exist."""
+    async with context.reading() as connection:
+        return (await _overviews(connection, [await job_row(connection, app)]))[0]
+
+
+async def _overviews(connection: Connection, rows: Sequence[JobRow]) -> list[AppOverview]:
+    failures = await provisioning_log.count_failures(connection, [row.id for row in rows], since=_DAY)
+    owners = await administrators.owners_of(connection, [row.app for row in rows])
+    statuses = await statuses_of(connection, rows)
     return [
         AppOverview(row.app, status, label_of(status), failures.get(row.id, 0), owners.get(row.app, ()))
         for row, status in zip(rows, statuses, strict=True)

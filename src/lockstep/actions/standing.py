@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lockstep.directory.objects import read_app_roles, read_objects
-from lockstep.engine.records import DEFAULT_ACCESS, AppRole, Link, LinkState, ObjectKind, SourceObject
+from lockstep.directory.objects import read_entitlements_everywhere
+from lockstep.engine.records import DEFAULT_ACCESS, AppRole, Assignment, Link, LinkState, ObjectKind
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, links
-from lockstep.storage.held_operations import held_operations
+from lockstep.storage.applications import RoleRow
+from lockstep.storage.held_operations import jobs_that_hold
 
 _STATES = {
     LinkState.LIVE: "account active",
@@ -34,25 +35,28 @@ class AppStanding:
 
 async def standings(connection: Connection, person: str, is_visible: Callable[[str], bool]) -> list[AppStanding]:
     """Every visible application that *person* (an id) is assigned to, has an account in, or is provisioned to because the scope is all."""
+    apps = [one for one in await applications.list_applications(connection) if is_visible(one.id)]
+    assigned = await read_entitlements_everywhere(connection, person)
+    roles = await applications.read_all_roles(connection)
+    jobs = [one.job for one in apps]
+    linked = await links.links_in_jobs(connection, jobs, ObjectKind.USER, person)
+    held = await jobs_that_hold(connection, jobs, ObjectKind.USER, person)
     found = []
-    for app in filter(lambda one: is_visible(one.id), await applications.list_applications(connection)):
-        roles = {role.id: role for role in await read_app_roles(connection, app.id)}
-        obj = (await read_objects(connection, app.id, ObjectKind.USER, [person], with_groups=False)).get(person)
-        link = (await links.read_links(connection, app.job, ObjectKind.USER, [person])).get(person)
-        ways = ways_in(obj, roles) if obj is not None else []
+    for app in apps:
+        link = linked.get(app.job)
+        ways = ways_in(assigned.get(app.id, ()), {role.id: role for role in roles.get(app.id, ())})
         if ways or link is not None or app.syncs_all:
-            is_held = bool(await held_operations(connection, app.job, source_id=person))
-            account_id = link.target_id if link is not None else ""
+            is_held, account_id = app.job in held, link.target_id if link is not None else ""
             found.append(
                 AppStanding(app.name, tuple(ways), app.syncs_all, _account(link, is_held), account_id, is_held)
             )
     return found
 
 
-def ways_in(obj: SourceObject, roles: Mapping[str, AppRole]) -> list[str]:
-    """How *obj* is assigned, with the role, the one that counts first: `through the group Sales (Member)`."""
+def ways_in(assigned: Sequence[Assignment], roles: Mapping[str, AppRole | RoleRow]) -> list[str]:
+    """How an object is assigned, with the role, the one that counts first: `through the group Sales (Member)`."""
     found = []
-    for one in obj.assignments:
+    for one in assigned:
         role = roles.get(one.role_id)
         name = "default access" if one.role_id == DEFAULT_ACCESS else role.display_name if role else one.role_id
         way = f"through the group {one.via_group_name or one.via_group}" if one.via_group else "directly"

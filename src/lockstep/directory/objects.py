@@ -68,6 +68,14 @@ async def read_entitlements(connection: Connection, app: str, ids: Sequence[str]
     return {key: tuple(dict.fromkeys(held)) for key, held in found.items()}  # two nested groups may grant the same role
 
 
+async def read_entitlements_everywhere(connection: Connection, object_id: str) -> dict[str, tuple[Assignment, ...]]:
+    """Every assignment of one object, by application, each in the order of its role list."""
+    found: dict[str, list[Assignment]] = {}
+    for row in await assignments.entitlements_everywhere(connection, object_id):
+        found.setdefault(row.app, []).append(Assignment(row.role_id, row.via_group, row.via_group_name))
+    return {app: tuple(dict.fromkeys(held)) for app, held in found.items()}
+
+
 async def memberships(connection: Connection, app: str, people: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Ids and display names of the groups of each person, through nested groups if *app* flattens them."""
     found: dict[str, list[str]] = {}

@@ -82,15 +82,22 @@ async def delete_application(connection: Connection, app: str) -> None:
     await connection.execute("delete from application where id = %s", (app,))
 
 
+_ROLES = "select id::text, value, display_name, description, is_enabled, allowed_member_types, app::text from app_role "
+
+
 async def read_roles(connection: Connection, app: str) -> list[RoleRow]:
     """The role list, in its order."""
-    async with connection.cursor(row_factory=class_row(RoleRow)) as cursor:
-        await cursor.execute(
-            """select id::text, value, display_name, description, is_enabled, allowed_member_types
-            from app_role where app = %s order by position, id""",
-            (app,),
-        )
-        return await cursor.fetchall()
+    cursor = await connection.execute(_ROLES + "where app = %s order by position, id", (app,))
+    return [RoleRow(*row[:-1]) for row in await cursor.fetchall()]
+
+
+async def read_all_roles(connection: Connection) -> dict[str, list[RoleRow]]:
+    """The role list of every application that has one, by application."""
+    cursor = await connection.execute(_ROLES + "order by position, id")
+    found: dict[str, list[RoleRow]] = {}
+    for row in await cursor.fetchall():
+        found.setdefault(row[-1], []).append(RoleRow(*row[:-1]))
+    return found
 
 
 async def write_roles(connection: Connection, app: str, roles: Sequence[RoleRow]) -> None:

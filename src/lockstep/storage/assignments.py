@@ -26,12 +26,14 @@ class AssignmentRow:
     role_value: str
     role_name: str
     created_at: datetime
+    is_deleted: bool = False  # the person or group is in the recycle bin, or purged
 
 
 @dataclass(frozen=True, slots=True)
 class EntitlementRow:
     """Why one object is assigned: directly or through a group."""
 
+    app: str
     object_id: str
     role_id: str
     via_group: str | None
@@ -41,7 +43,9 @@ class EntitlementRow:
 _SELECT = """select assignment.id::text, assignment.app::text, application.name as app_name, assignment.principal_kind as kind,
     assignment.principal_id::text, coalesce(person.user_principal_name, grp.display_name, assignment.principal_id::text) as principal,
     assignment.role_id::text, coalesce(app_role.value, '') as role_value,
-    coalesce(app_role.display_name, 'Default Access') as role_name, assignment.created_at
+    coalesce(app_role.display_name, 'Default Access') as role_name, assignment.created_at,
+    case assignment.principal_kind when 'User' then person.id is null or person.deleted_at is not null
+        else grp.id is null or grp.deleted_at is not null end as is_deleted
 from assignment
 join application on application.id = assignment.app
 left join person on person.id = assignment.principal_id and assignment.principal_kind = 'User'
@@ -52,7 +56,14 @@ left join app_role on app_role.app = assignment.app and app_role.id = assignment
 
 async def list_assignments(connection: Connection, app: str) -> list[AssignmentRow]:
     """The assignments of one application: groups first, then people, each by name."""
-    return await _read(connection, "where assignment.app = %s order by kind, principal, role_value", (app,))
+    return await assignments_of_applications(connection, [app])
+
+
+async def assignments_of_applications(connection: Connection, apps: Sequence[str]) -> list[AssignmentRow]:
+    """The assignments of several applications: groups first, then people, each by name."""
+    return await _read(
+        connection, "where assignment.app = any(%s::uuid[]) order by kind, principal, role_value", (list(apps),)
+    )
 
 
 async def assignments_of_principal(connection: Connection, principal: str, *, app: str = "") -> list[AssignmentRow]:
@@ -77,19 +88,28 @@ async def delete_assignments(connection: Connection, ids: Sequence[str]) -> None
     await connection.execute("delete from assignment where id = any(%s::uuid[])", (list(ids),))
 
 
+_ENTITLEMENTS = """select held.app::text, held.object_id::text, held.role_id::text, held.via_group::text,
+    coalesce(grp.display_name, '') as via_group_name
+from effective_assignment as held
+left join app_role on app_role.app = held.app and app_role.id = held.role_id
+left join grp on grp.id = held.via_group
+where {}
+order by held.object_id, app_role.position nulls last, held.via_group is not null, via_group_name, held.via_group"""
+
+
 async def entitlements(connection: Connection, app: str, ids: Sequence[str]) -> list[EntitlementRow]:
     """Every assignment of *ids* to *app*: in the order of the role list, direct before inherited, default access last."""
     async with connection.cursor(row_factory=class_row(EntitlementRow)) as cursor:
         await cursor.execute(
-            """select held.object_id::text, held.role_id::text, held.via_group::text,
-                coalesce(grp.display_name, '') as via_group_name
-            from effective_assignment as held
-            left join app_role on app_role.app = held.app and app_role.id = held.role_id
-            left join grp on grp.id = held.via_group
-            where held.app = %s and held.object_id = any(%s::uuid[])
-            order by held.object_id, app_role.position nulls last, held.via_group is not null, via_group_name, held.via_group""",
-            (app, list(ids)),
+            _ENTITLEMENTS.format("held.app = %s and held.object_id = any(%s::uuid[])"), (app, list(ids))
         )
+        return await cursor.fetchall()
+
+
+async def entitlements_everywhere(connection: Connection, object_id: str) -> list[EntitlementRow]:
+    """Every assignment of one object to any application; those to one application in the order of `entitlements`."""
+    async with connection.cursor(row_factory=class_row(EntitlementRow)) as cursor:
+        await cursor.execute(_ENTITLEMENTS.format("held.object_id = %s"), (object_id,))
         return await cursor.fetchall()
 
 
@@ -105,7 +125,7 @@ async def count_assigned(connection: Connection, app: str) -> tuple[int, int]:
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
-async def _read(connection: Connection, condition: str, parameters: tuple[str, ...]) -> list[AssignmentRow]:
+async def _read(connection: Connection, condition: str, parameters: tuple[str | list[str], ...]) -> list[AssignmentRow]:
     async with connection.cursor(row_factory=class_row(AssignmentRow)) as cursor:
         await cursor.execute(_SELECT + condition, parameters)
         return await cursor.fetchall()

@@ -31,13 +31,18 @@ class CredentialRow:
 
 
 async def read_credential(connection: Connection, app: str) -> CredentialRow | None:
+    return (await read_credentials(connection, [app])).get(app)
+
+
+async def read_credentials(connection: Connection, apps: Sequence[str]) -> dict[str, CredentialRow]:
+    """The credentials of *apps* by application; one without credentials is absent."""
     async with connection.cursor(row_factory=class_row(CredentialRow)) as cursor:
         await cursor.execute(
             """select app::text, tenant_url, secret is not null as has_secret, last_four, set_at, set_by, tested_at, test_result
-            from credential where app = %s""",
-            (app,),
+            from credential where app = any(%s::uuid[])""",
+            (list(apps),),
         )
-        return await cursor.fetchone()
+        return {row.app: row for row in await cursor.fetchall()}
 
 
 async def with_secret(connection: Connection, apps: Sequence[str]) -> frozenset[str]:

@@ -52,6 +52,20 @@ async def read_groups(connection: Connection, ids: Sequence[str]) -> dict[str, G
         return {row.id: row for row in await cursor.fetchall()}
 
 
+async def names_that_find_one(connection: Connection, names: Sequence[str]) -> frozenset[str]:
+    """Those of *names* by which `find_groups` finds exactly one group outside the recycle bin, in lower case."""
+    wanted = sorted({name.lower() for name in names})
+    cursor = await connection.execute(
+        """select name from (
+            select lower(display_name) as name, id from grp where deleted_at is null and lower(display_name) = any(%(names)s)
+            union
+            select id::text, id from grp where deleted_at is null and id = any(%(ids)s)
+        ) as found group by name having count(*) = 1""",
+        {"names": wanted, "ids": [found for name in wanted if (found := as_id(name)) is not None]},
+    )
+    return frozenset(row[0] for row in await cursor.fetchall())
+
+
 async def find_groups(connection: Connection, name: str, *, is_deleted: bool = False) -> list[GroupRow]:
     """The groups with that display name (ignoring case) or id. Several groups may share a display name."""
     async with connection.cursor(row_factory=class_row(GroupRow)) as cursor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from psycopg.rows import class_row
 
+from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Connection
 from lockstep.storage.rejections import STANDS
 
@@ -25,6 +26,17 @@ class HeldOperation:
     action: str
     error: Mapping[str, Any]
     planned_at: datetime
+
+
+async def jobs_that_hold(
+    connection: Connection, jobs: Sequence[str], kind: ObjectKind, source_id: str
+) -> frozenset[str]:
+    """Those of *jobs* in which a write of the object waits for a decision."""
+    cursor = await connection.execute(
+        "select job from operation where state = 'held' and job = any(%s) and kind = %s and source_id = %s",
+        (list(jobs), kind, source_id),
+    )
+    return frozenset(row[0] for row in await cursor.fetchall())
 
 
 async def held_operations(

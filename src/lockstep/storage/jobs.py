@@ -71,9 +71,21 @@ async def read_jobs(connection: Connection) -> list[JobRow]:
         return await cursor.fetchall()
 
 
-async def _read(connection: Connection, condition: str, value: str) -> JobRow | None:
+async def read_jobs_of(connection: Connection, apps: Sequence[str]) -> dict[str, JobRow]:
+    """The jobs of *apps*, by application."""
     async with connection.cursor(row_factory=class_row(JobRow)) as cursor:
-        await cursor.execute(_SELECT + condition, (value,))
+        await cursor.execute(_SELECT + "where job.app = any(%s::uuid[])", (list(apps),))
+        return {row.app: row for row in await cursor.fetchall()}
+
+
+async def find_job(connection: Connection, app: str) -> JobRow | None:
+    """The job of the application with that name or id."""
+    return await _read(connection, "where application.name = lower(%s) or application.id::text = lower(%s)", app, app)
+
+
+async def _read(connection: Connection, condition: str, *values: str) -> JobRow | None:
+    async with connection.cursor(row_factory=class_row(JobRow)) as cursor:
+        await cursor.execute(_SELECT + condition, values)
         return await cursor.fetchone()
 
 

@@ -35,20 +35,32 @@ _HAS_LEFT = f"""({_IS_DELETED} and link.state in ('disabled', 'released')
         where dirty.job = link.job and dirty.kind = link.kind and dirty.source_id = link.source_id))"""
 
 
+# The links that count: not a forgotten one whose account now belongs to another object.
+_COUNTED = """select kind, source_id::text, target_id, state, base, desired_hash, config_version, etag, generated,
+    review_at, cause, display, is_forgotten, answers, job
+from link where {} and not (is_forgotten and exists (select from link other
+    where other.job = link.job and other.kind = link.kind and other.target_id = link.target_id
+        and other.state <> 'tombstone' and not other.is_forgotten))"""
+
+
 async def read_links(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, Link]:
     """The links of *ids* by directory id. An object without a link is absent, and so is a forgotten link whose account now belongs to
     another object.
     """
     cursor = await connection.execute(
-        """select kind, source_id::text, target_id, state, base, desired_hash, config_version, etag, generated,
-            review_at, cause, display, is_forgotten, answers
-        from link where job = %s and kind = %s and source_id = any(%s::uuid[])
-            and not (is_forgotten and exists (select from link other
-                where other.job = link.job and other.kind = link.kind and other.target_id = link.target_id
-                    and other.state <> 'tombstone' and not other.is_forgotten))""",
-        (job, kind, list(ids)),
+        _COUNTED.format("job = %s and kind = %s and source_id = any(%s::uuid[])"), (job, kind, list(ids))
     )
     return {row[1]: link_from(row) for row in await cursor.fetchall()}
+
+
+async def links_in_jobs(
+    connection: Connection, jobs: Sequence[str], kind: ObjectKind, source_id: str
+) -> dict[str, Link]:
+    """The links of one object in *jobs*, by job, as `read_links` gives them."""
+    cursor = await connection.execute(
+        _COUNTED.format("job = any(%s) and kind = %s and source_id = %s"), (list(jobs), kind, source_id)
+    )
+    return {row[-1]: link_from(row) for row in await cursor.fetchall()}
 
 
 def link_from(row: Sequence[Any]) -> Link:

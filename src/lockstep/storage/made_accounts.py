@@ -19,7 +19,7 @@ _DISPLAY = """coalesce(person.user_principal_name, grp.display_name, made.after 
 _PEOPLE = "left join person on person.id = made.source_id left join grp on grp.id = made.source_id"
 # The account is unused: no link has it, and no later create was sent for the same match key.
 _UNCLAIMED = """(
-    made.action = 'create' and made.job = %(job)s and (
+    made.action = 'create' and made.job = any(%(jobs)s) and (
         made.state in ('planned', 'ambiguous') and made.planned_at < now() - interval '1 minute'
         or made.state = 'confirmed' and made.target_id <> '' and not exists (select from link
             where link.job = made.job and link.kind = made.kind and link.target_id = made.target_id)
@@ -33,6 +33,7 @@ _UNCLAIMED = """(
 class MadeAccount:
     """A create whose account has no link. *target_id* is "" if it is unknown whether the account exists."""
 
+    job: str
     id: str
     kind: str
     source_id: str
@@ -40,13 +41,16 @@ class MadeAccount:
     target_id: str
 
 
-async def unclaimed(connection: Connection, job: str, *, limit: int = 1_000) -> list[MadeAccount]:
-    """Unlinked accounts, newest first."""
+async def unclaimed(connection: Connection, jobs: Sequence[str], *, limit: int = 1_000) -> list[MadeAccount]:
+    """Unlinked accounts of *jobs*, newest first; at most *limit* of each job."""
     async with connection.cursor(row_factory=class_row(MadeAccount)) as cursor:
         await cursor.execute(
-            f"""select made.id::text, made.kind, made.source_id::text, {_DISPLAY} as display, made.target_id
-            from operation made {_PEOPLE} where {_UNCLAIMED} order by made.planned_at desc limit %(limit)s""",  # noqa: S608
-            {"job": job, "limit": limit},
+            f"""select job, id, kind, source_id, display, target_id from (
+                select made.job, made.id::text, made.kind, made.source_id::text, {_DISPLAY} as display, made.target_id,
+                    made.planned_at, row_number() over (partition by made.job order by made.planned_at desc) as place
+                from operation made {_PEOPLE} where {_UNCLAIMED}
+            ) as found where place <= %(limit)s order by planned_at desc""",  # noqa: S608
+            {"jobs": list(jobs), "limit": limit},
         )
         return await cursor.fetchall()
 
@@ -61,7 +65,7 @@ async def made_for(
     rows = as_rows({"account": account, "keys": list(keys)} for account, keys in accounts.items())
     async with connection.cursor(row_factory=class_row(MadeAccount)) as cursor:
         await cursor.execute(
-            f"""select distinct on (given.account) made.id::text, made.kind, made.source_id::text, {_DISPLAY} as display,
+            f"""select distinct on (given.account) made.job, made.id::text, made.kind, made.source_id::text, {_DISPLAY} as display,
                 given.account as target_id
             from jsonb_to_recordset(%(rows)s::jsonb) as given (account text, keys text[])
             cross join lateral (

@@ -46,6 +46,12 @@ async def read_labels(connection: Connection, kind: str, name: str) -> dict[str,
     return dict(row[0]) if row else {}
 
 
+async def read_all_labels(connection: Connection, kind: str) -> dict[str, dict[str, str]]:
+    """The labels of all applications or all sources, by name."""
+    cursor = await connection.execute(sql.SQL("select name, labels from {}").format(sql.Identifier(_TABLES[kind])))
+    return {name: dict(labels) for name, labels in await cursor.fetchall()}
+
+
 async def save_labels(connection: Connection, kind: str, name: str, labels: Mapping[str, str]) -> None:
     query = sql.SQL("update {} set labels = %s::jsonb where name = %s").format(sql.Identifier(_TABLES[kind]))
     await connection.execute(query, (as_json(dict(labels)), name))

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from lockstep.actions import applications, status
+from lockstep.actions import applications, overview
 from lockstep.actions.applications import ApplicationView
 from lockstep.actions.context import Context
-from lockstep.actions.overview import list_overview
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, Redirect, View
 from lockstep.web.status_look import look_of_label
@@ -31,16 +30,15 @@ class NextStep:
 @pages.get("/apps/{app}")
 async def show_overview(context: Context, request: Request) -> View:
     app = await applications.show_application(context, request.path_params["app"])
-    state = await status.show_status(context, app.application.name)
-    overview = next(one for one in await list_overview(context) if one.status.app == app.application.name)
+    found = await overview.show_overview(context, app.application.name)
     place = place_of(app)
     model = {
         "app": app,
-        "status": state,
-        "overview": overview,
-        "look": look_of_label(overview.label),
-        "steps": _steps(app, place, is_on=overview.is_on),
-        "is_on": overview.is_on,
+        "status": found.status,
+        "overview": found,
+        "look": look_of_label(found.label),
+        "steps": _steps(app, place, is_on=found.is_on),
+        "is_on": found.is_on,
     }
     return View(
         "app/overview.html",
