@@ -22,6 +22,7 @@ from lockstep.web.pages.people import HERE, person_of
 from lockstep.web.status_look import Look, result_look
 
 pages = Pages()
+MOST_AT_ONCE = 3  # applications on one page
 _LABELS = {
     "found": "In the directory",
     "enabled": "Enabled",
@@ -66,11 +67,14 @@ class Answer:
 
 @pages.get(f"{HERE}/{{person}}/explain")
 async def explain(context: Context, request: Request) -> View:
-    """One application, or all of them."""
+    """One application, or all of them if they are few: each is planned, and is asked if that needs it."""
     view = await person_of(context, request)
     person = view.person
     wanted = request.query_params.get("app", "")
     apps = await applications.list_applications(context)
+    if not wanted and len(apps) > MOST_AT_ONCE:
+        concerned = {one.app for one in view.applications}
+        wanted = next((one.name for one in apps if one.name in concerned), apps[0].name)
     chosen = [one for one in apps if not wanted or one.name == wanted]
     if wanted and not chosen:
         await applications.show_application(context, wanted)  # raises what says so
@@ -79,6 +83,7 @@ async def explain(context: Context, request: Request) -> View:
         "answers": [await _answer(context, person, app, f"{request.url}") for app in chosen],
         "apps": apps,
         "wanted": wanted,
+        "has_all": len(apps) <= MOST_AT_ONCE,
         "here": f"{HERE}/{person.id}",
     }
     where = f"{chosen[0].display_name}" if len(chosen) == 1 else "applications"
