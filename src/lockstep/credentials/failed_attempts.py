@@ -1,4 +1,7 @@
-"""Failed sign-ins, by the hash of what they are counted for: an e-mail address that was entered, or the address of a client."""
+"""SQL of failed sign-ins: the table `sign_in_attempt` of either product.
+
+They are counted by the hash of an e-mail address that was entered, or of the address of a client.
+"""
 
 from __future__ import annotations
 
