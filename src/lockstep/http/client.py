@@ -103,9 +103,11 @@ class HttpClient:
         """
         started = time.monotonic()
         place = self._checked(url)
+        left = deadline - asyncio.get_running_loop().time()
+        if left <= 0:
+            raise _timed_out(Trouble.TIMEOUT, place, 0.0)
         try:
             async with asyncio.timeout_at(deadline):
-                left = deadline - asyncio.get_running_loop().time()
                 return await self._exchange(method, url, headers, body, started, _limits(left))
         except TimeoutError as late:
             trouble = Trouble.CONNECT_TIMEOUT if isinstance(late, aiohttp.ConnectionTimeoutError) else Trouble.TIMEOUT

@@ -5,7 +5,6 @@ The secret token is revealed only while a header is built. No request is repeate
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from functools import partial
 from lockstep.engine.records import Account, Change, ObjectKind, Values
 from lockstep.engine.rules.secrecy import names_a_secret
 from lockstep.http.client import HttpClient, Response, Trouble, WireError
+from lockstep.http.deadline import end_of_request
 from lockstep.ports import (
     Answer,
     Exchange,
@@ -51,8 +51,6 @@ from lockstep.targets.scim_requests import (
 )
 
 SCIM = "application/scim+json"
-# The caller has the same deadline: ours must pass first, so that what was sent is recorded.
-OWN_SHARE_OF_DEADLINE = 0.97
 LONGEST_WAIT_FOR_TURN = 2.0
 
 
@@ -319,7 +317,7 @@ class ScimTarget(Target):
         return headers
 
     def _deadline(self) -> float:
-        return asyncio.get_running_loop().time() + self.settings.deadline_seconds * OWN_SHARE_OF_DEADLINE
+        return end_of_request(self.settings.deadline_seconds)
 
     def _too_soon(self, early: TooSoon) -> Answer:
         name = self.settings.display_name

@@ -6,12 +6,11 @@ the outcome to record.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
-from lockstep.ports import Answer, TargetError, TargetReader, Verdict
+from lockstep.ports import Answer, TargetError, TargetReader
 from lockstep.sync.drain import sending, settled_outcomes
 from lockstep.sync.drain.settling import plan_stray, settle
 from lockstep.sync.drain.work import Look, Settle
@@ -39,20 +38,16 @@ async def look(
     work: Look | Settle,
     reader: TargetReader,
     *,
-    deadline_seconds: float,
     initiated_by: str,
 ) -> Found:
     """A plan to carry out, or an outcome to record."""
     try:
-        async with asyncio.timeout(deadline_seconds):
-            if isinstance(work, Settle):
-                return await _settle(services, job, work, reader, initiated_by)
-            ownership = StoredOwnership(services.pool, job.id, StoredClaims(services.pool, job.id))
-            return await plan_one(work.prepared, CountingReader(reader), ownership, look=work.look)
+        if isinstance(work, Settle):
+            return await _settle(services, job, work, reader, initiated_by)
+        ownership = StoredOwnership(services.pool, job.id, StoredClaims(services.pool, job.id))
+        return await plan_one(work.prepared, CountingReader(reader), ownership, look=work.look)
     except TargetError as failed:
         answer = failed.answer
-    except TimeoutError:
-        answer = Answer(Verdict.AMBIGUOUS, code="Timeout", detail="The application did not answer in time")
     wait = timedelta(seconds=services.times.ambiguous_wait_seconds)
     unsettled = isinstance(work, Settle)
     outcome = sending.failed_look(

@@ -19,6 +19,7 @@ import structlog
 from lockstep.engine.decisions.patience import Asked
 from lockstep.engine.decisions.plan_new import UNDER_WAY
 from lockstep.engine.records import Action
+from lockstep.http.deadline import deadline
 from lockstep.ports import Answer, Target, TargetSettings
 from lockstep.storage import journal
 from lockstep.storage.dirty import Claim
@@ -167,7 +168,8 @@ class Pipeline:
 
     async def _send(self, work: Write) -> None:
         began = time.monotonic()
-        answer = await sending.send(self.target, work, deadline_seconds=self.settings.deadline_seconds)
+        with deadline(self.settings.deadline_seconds):
+            answer = await sending.send(self.target, work)
         seconds = time.monotonic() - began
         self.ahead.note(seconds)
         outcome = sending.outcome_of(
@@ -201,14 +203,8 @@ class Pipeline:
 
     async def _look(self, work: Look | Settle) -> None:
         try:
-            found = await look(
-                self.services,
-                self.job,
-                work,
-                self.target,
-                deadline_seconds=self.settings.deadline_seconds,
-                initiated_by=self.initiated_by,
-            )
+            with deadline(self.settings.deadline_seconds):
+                found = await look(self.services, self.job, work, self.target, initiated_by=self.initiated_by)
         except DATABASE_TROUBLE:
             raise
         except Exception:

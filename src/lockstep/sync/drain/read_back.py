@@ -5,7 +5,6 @@ A failed read proves nothing, and never turns an accepted write into a refused o
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 from lockstep.engine.decisions.kept import Fate, JudgedValue
@@ -15,17 +14,14 @@ from lockstep.sync.outcome import kept_values
 from lockstep.sync.planning.planner import PlanResult
 
 
-async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer, *, until: float) -> Answer:
-    """*answer* as far as a read confirms it, with the newest state of the account. *until*: the deadline of the read, in event loop
-    time.
-    """
+async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer) -> Answer:
+    """*answer* as far as a read confirms it, with the newest state of the account."""
     doubts = [one for one in answer.judged if _is_doubtful(planned, one)]
     if not doubts or answer.account is None:
         return answer
     try:
-        async with asyncio.timeout_at(until):
-            account = await reader.get(planned.plan.kind, answer.account.id)
-    except (TargetError, TimeoutError):
+        account = await reader.get(planned.plan.kind, answer.account.id)
+    except TargetError:
         account = None
     if account is None:
         return replace(answer, judged=tuple(one for one in answer.judged if one not in doubts), reads=answer.reads + 1)

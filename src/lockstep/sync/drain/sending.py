@@ -5,7 +5,6 @@ A write whose outcome is unknown is never repeated: its operation stays open, an
 
 from __future__ import annotations
 
-import asyncio
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
@@ -40,15 +39,11 @@ LOOKS_AT_SILENCE = 1  # at an account that lacks essential values the applicatio
 OTHER_TEXT = "The application answered with a different account than the one to be created"
 
 
-async def send(target: Target, write: Write, *, deadline_seconds: float) -> Answer:
+async def send(target: Target, write: Write) -> Answer:
     """Send the write that the plan describes. Never raises for an error of the application or the network."""
-    end = asyncio.get_running_loop().time() + deadline_seconds
     try:
-        async with asyncio.timeout_at(end):
-            answer = kept_values.with_judgement(write.planned, await _send(target, write))
-        return kept_values.with_refusals(await confirmed(target, write.planned, answer, until=end))
-    except TimeoutError:
-        return Answer(Verdict.AMBIGUOUS, code="Timeout", detail=f"No response within {deadline_seconds:.0f} seconds")
+        answer = kept_values.with_judgement(write.planned, await _send(target, write))
+        return kept_values.with_refusals(await confirmed(target, write.planned, answer))
     except TargetError as failed:
         return failed.answer
     except Exception:
