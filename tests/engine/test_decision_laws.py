@@ -14,7 +14,8 @@ from lockstep.engine.decisions.matching import NO_MATCH, NoMatch, OneMatch
 from lockstep.engine.decisions.plan import NOT_READ, NextQuestion, NotRead, Observed, make_plan, prepare, wanted
 from lockstep.engine.decisions.safeguards import Counts, Tally, hold_or_release
 from lockstep.engine.decisions.scope import decide_scope
-from lockstep.engine.records import Account, Action, Lifecycle, Link, LinkState, ObjectKind, Plan, SourceObject
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import Account, Action, Lifecycle, Link, LinkState, ObjectKind, SourceObject
 from lockstep.scim.operations import patch_body, read_operations
 from lockstep.scim.patch import apply_patch
 from lockstep.scim.patch_build import CLEAR, patch_operations, to_resource
@@ -58,7 +59,7 @@ def carried_out(plan: Plan, link: Link | None, config: JobConfiguration, app: Ap
     target_id = plan.target_id or "u-1"
     cleared = [change.path for change in plan.changes if change.new is None]
     if plan.action is Action.CREATE:
-        app[target_id] = {"id": target_id, **to_resource(plan.desired, USER)}
+        app[target_id] = {"id": target_id, **to_resource(plan.mapped.values, USER)}
     elif plan.action is Action.DELETE:
         del app[target_id]
     elif plan.action.writes:
@@ -66,9 +67,9 @@ def carried_out(plan: Plan, link: Link | None, config: JobConfiguration, app: Ap
         body = patch_body(patch_operations(changes, app[target_id], definition=USER))
         app[target_id] = apply_patch(app[target_id], read_operations(body), USER).resource
     old = link.base if link and plan.action is not Action.CREATE and not plan.link_to else {}
-    base = base_after(old, plan.desired, cleared, held_values(users(config), app.get(target_id, {})))
+    base = base_after(old, plan.mapped.values, cleared, held_values(users(config), app.get(target_id, {})))
     return Link(
-        ObjectKind.USER, plan.source_id, target_id, plan.link_state, base, plan.desired_hash, generated=plan.generated,
+        ObjectKind.USER, plan.source_id, target_id, plan.link_state, base, plan.desired_hash, generated=plan.mapped.generated,
         cause=plan.cause,
     )  # fmt: skip
 
@@ -193,4 +194,4 @@ def test_what_an_account_holds_is_what_was_written(who: SourceObject, config: Jo
     carried_out(plan, None, config, app)
 
     if plan.action is Action.CREATE:
-        assert held_values(users(config), app["u-1"]) == plan.desired
+        assert held_values(users(config), app["u-1"]) == plan.mapped.values

@@ -10,8 +10,9 @@ import orjson
 import pytest
 
 from lockstep.configuration.rules import JobConfiguration
-from lockstep.engine.decisions.mapping import Mapped, base_after, desired_hash, held_values, map_account
+from lockstep.engine.decisions.mapping import base_after, held_values, map_account
 from lockstep.engine.moment import Moment
+from lockstep.engine.plans import Mapped, desired_hash
 from lockstep.engine.records import Assignment, SourceObject
 from tests.engine.decision_cases import (
     ADMIN,

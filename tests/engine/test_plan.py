@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from lockstep.configuration.rules import JobConfiguration, configuration_from_json
-from lockstep.engine.decisions.mapping import desired_hash
 from lockstep.engine.decisions.matching import NO_MATCH, ManyMatches, Match, OneMatch, TakenMatch
 from lockstep.engine.decisions.plan import NOT_READ, NextQuestion, Observed, make_plan, prepare, wanted
-from lockstep.engine.records import Account, Action, Assignment, Change, Link, LinkState, ObjectKind, Plan, SourceObject
+from lockstep.engine.plans import Plan, desired_hash
+from lockstep.engine.records import Account, Action, Assignment, Change, Link, LinkState, ObjectKind, SourceObject
 from tests.engine.decision_cases import ADMIN, ANNA, ATTRIBUTES, MOMENT, NOW, account, configuration, life, link, person
 
 ROLE = 'roles[primary eq "True"].value'
@@ -53,7 +53,7 @@ def test_new_person_without_match_is_created_with_all_values() -> None:
     made = plan(match=NO_MATCH)
 
     assert made.action is Action.CREATE
-    assert made.desired == IN_STEP
+    assert made.mapped.values == IN_STEP
     assert [(change.path, change.old, change.new) for change in made.changes] == [
         (k, None, v) for k, v in IN_STEP.items()
     ]
@@ -549,7 +549,7 @@ def test_missing_reference_is_a_step_and_does_not_stop_the_person() -> None:
     made = plan(person(references={"manager": "p-9"}), config=config, match=NO_MATCH)
 
     assert made.action is Action.CREATE
-    assert made.missing_references == (("manager", "p-9"),)
+    assert made.mapped.missing_references == (("manager", "p-9"),)
     assert [s.details["reason"] for s in made.steps if s.name == "EntryReferenceResolution"] == [
         "UnableToResolveReferenceAttributeValue"
     ]
@@ -560,7 +560,7 @@ def test_redacted_value_is_in_no_step_and_no_reason() -> None:
 
     made = plan(person(ANNA | {"nick": "s3cr3t"}), config=configuration(*ATTRIBUTES, secret), match=NO_MATCH)
 
-    assert made.desired["nickName"] == "s3cr3t"
+    assert made.mapped.values["nickName"] == "s3cr3t"
     assert "s3cr3t" not in str(made.steps) + str(made.reasons)
     assert made.steps[-1].details["nickName"] == "[Redact]"
 
@@ -586,7 +586,10 @@ def test_password_is_not_written_again_because_nobody_can_read_it() -> None:
     made = plan(config=config, match=NO_MATCH)
 
     again = plan(
-        linked=link(base=made.desired, generated=made.generated), config=config, observed=account(**RESOURCE), look=True
+        linked=link(base=made.mapped.values, generated=made.mapped.generated),
+        config=config,
+        observed=account(**RESOURCE),
+        look=True,
     )
 
     assert again.action is Action.NONE

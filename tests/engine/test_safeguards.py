@@ -12,18 +12,8 @@ from lockstep.engine.decisions.matching import OneMatch
 from lockstep.engine.decisions.plan import make_plan, prepare
 from lockstep.engine.decisions.rejections import guarded_effects
 from lockstep.engine.decisions.safeguards import Counts, Tally, hold_or_release, tally_of
-from lockstep.engine.records import (
-    Account,
-    Action,
-    Assignment,
-    Change,
-    GuardCode,
-    Link,
-    LinkState,
-    ObjectKind,
-    Plan,
-    Reason,
-)
+from lockstep.engine.plans import GuardCode, Plan
+from lockstep.engine.records import Account, Action, Assignment, Change, Link, LinkState, ObjectKind, Reason
 from tests.engine.decision_cases import ADMIN, ANNA, ATTRIBUTES, MEMBER, MOMENT, account, configuration, person
 
 

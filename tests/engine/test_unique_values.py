@@ -21,7 +21,7 @@ def test_candidates_are_asked_in_the_order_they_are_tried() -> None:
 def test_first_value_that_is_free_is_written() -> None:
     plan = make_plan(prepare(person(), None, CONFIG, MOMENT), match=NO_MATCH, taken={"nickName": {"Anna"}})
 
-    assert plan.desired["nickName"] == "Lind"
+    assert plan.mapped.values["nickName"] == "Lind"
 
 
 def test_person_whose_candidates_are_all_taken_waits() -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
 
+from lockstep.engine.plans import Mapped, Plan
 from tests.support.source import nodes_of, tree_of
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "lockstep"
@@ -68,6 +70,10 @@ def test_everything_that_the_recording_transaction_is_given_has_a_type() -> None
 
     assert seen == {(path, name) for path, names in RECORDING.items() for name in names}
     assert untyped == []
+
+
+def test_plan_holds_the_mapped_account_whole_and_copies_none_of_its_fields() -> None:
+    assert {one.name for one in fields(Plan)} & {one.name for one in fields(Mapped)} == set()
 
 
 def is_for_people(node: ast.expr) -> bool:

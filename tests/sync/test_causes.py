@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from lockstep.engine.records import Action, ObjectKind, Plan, Reason
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import Action, ObjectKind, Reason
 from lockstep.sync.outcome.causes import cause_of
 
 PLAN = Plan(ObjectKind.USER, "p-1", "somebody", Action.UPDATE, (Reason("Changed", "title differs."),))

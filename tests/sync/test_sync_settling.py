@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from lockstep.engine.records import Action, Plan
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import Action
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import Pool
 from lockstep.sync.drain import on_demand

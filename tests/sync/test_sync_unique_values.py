@@ -167,7 +167,7 @@ async def test_preview_shows_the_value_and_claims_nothing(world: World, target: 
         world.services, await job_of(world), ObjectKind.USER, [person_id(1), person_id(2)], target
     )
 
-    assert [one.plan.desired["nickName"] for one in planned] == ["Ida.Holm", "Ida.Holm.2"]
+    assert [one.plan.mapped.values["nickName"] for one in planned] == ["Ida.Holm", "Ida.Holm.2"]
     assert await world.value("select count(*) from value_claim") == 0
     assert target.writes == 0
 

@@ -15,7 +15,8 @@ from lockstep.actions.standing import ways_in
 from lockstep.configuration.rules import Scope
 from lockstep.engine.decisions.effects import predicted_plan
 from lockstep.engine.decisions.explain import Circumstances, Explanation, WriteDecision, explain
-from lockstep.engine.records import ObjectKind, Plan, SourceObject
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import ObjectKind, SourceObject
 from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.ports import TargetError
 from lockstep.postgres.pool import Connection

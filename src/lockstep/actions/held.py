@@ -13,7 +13,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
 from lockstep.actions.permissions import Permission
 from lockstep.actions.previews import find_anybody
-from lockstep.engine.records import GuardCode
+from lockstep.engine.plans import GuardCode
 from lockstep.storage.held_operations import HeldOperation, held_operations
 from lockstep.wording import counted
 

@@ -24,8 +24,9 @@ from lockstep.configuration.findings import Finding
 from lockstep.configuration.lint import lint
 from lockstep.configuration.rules import JobConfiguration, ObjectMapping, Scope
 from lockstep.directory.attributes import GROUP_ATTRIBUTES, PERSON_ATTRIBUTES
-from lockstep.engine.decisions.mapping import Mapped, map_account
+from lockstep.engine.decisions.mapping import map_account
 from lockstep.engine.decisions.prepare import prepare
+from lockstep.engine.plans import Mapped
 from lockstep.engine.records import ObjectKind, Value, Values
 from lockstep.errors import not_found
 from lockstep.postgres.pool import Connection

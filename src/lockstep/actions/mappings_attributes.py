@@ -19,8 +19,9 @@ from lockstep.actions.settings import change_configuration
 from lockstep.configuration.document.mapping_json import attribute_facts, attribute_to_json
 from lockstep.configuration.rules import manager_attributes
 from lockstep.directory.objects import read_objects
-from lockstep.engine.decisions.mapping import Mapped, map_account
+from lockstep.engine.decisions.mapping import map_account
 from lockstep.engine.decisions.prepare import prepare
+from lockstep.engine.plans import Mapped
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.target_attributes import AttributeType, TargetAttribute, attribute_named, is_declared
 from lockstep.errors import not_found

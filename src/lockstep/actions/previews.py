@@ -19,7 +19,8 @@ from lockstep.directory.attributes import PERSON_ATTRIBUTES
 from lockstep.directory.objects import read_objects
 from lockstep.engine.decisions.prepare import prepare
 from lockstep.engine.decisions.source_record import source_record
-from lockstep.engine.records import DEFAULT_ACCESS, Account, Lifecycle, ObjectKind, Plan
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import DEFAULT_ACCESS, Account, Lifecycle, ObjectKind
 from lockstep.errors import Kind, LockstepError
 from lockstep.ports import Target, TargetError, TargetPage, Verdict
 from lockstep.postgres.pool import Connection

@@ -22,7 +22,6 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage import (
     dirty_marks,
     jobs,
-    link_list,
     links,
     operations,
     rejections,
@@ -183,7 +182,7 @@ async def retry(context: Context, app: str, *, users: Sequence[str] = (), code: 
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
         ids = [(await find_person(edit.connection, name)).id for name in users] if users else None
-        count = await link_list.make_failed_due(edit.connection, row.id, ids, code=code)
+        count = await dirty_marks.make_failed_due(edit.connection, row.id, ids, code=code)
         await audit(edit, "Retry failed objects", row.app_name, after={"count": count, "code": code})
     await context.after_commit(frozenset({row.id}))
     return count

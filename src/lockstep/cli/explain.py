@@ -13,7 +13,7 @@ from lockstep.cli.output import Output, output_option, safe
 from lockstep.cli.plans import change_lines
 from lockstep.cli.session import run
 from lockstep.engine.decisions.explain import Explanation, GateState
-from lockstep.engine.records import Plan
+from lockstep.engine.plans import Plan
 
 
 @click.command("explain")

@@ -11,7 +11,8 @@ from typing import Any
 
 from lockstep.actions.previews import change_json
 from lockstep.actions.provisioning import LogRecord
-from lockstep.engine.records import Action, Plan
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import Action
 
 SIGNS: Mapping[Action, str] = {
     Action.CREATE: "+",

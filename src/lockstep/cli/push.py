@@ -12,7 +12,8 @@ from lockstep.actions.rows.provisioning import push_json, push_problem
 from lockstep.cli.output import Column, Output, hint, output_option
 from lockstep.cli.plans import done_lines, plan_lines
 from lockstep.cli.session import run
-from lockstep.engine.records import Action, Plan
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import Action
 from lockstep.errors import EXIT_CODES, Kind
 
 _COLUMNS = [Column("name", "Name"), Column("status", "Status"), Column("action", "Action"), Column("reason", "Reason")]

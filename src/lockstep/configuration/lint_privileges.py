@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from lockstep.configuration.findings import Finding
 from lockstep.configuration.source_names import ROLES
 from lockstep.engine.decisions.drafting import privilege_phrase, privileges_in
-from lockstep.engine.records import Action, Plan
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import Action
 from lockstep.engine.rules.configuration import AttributeMapping, Constant, JobConfiguration, ObjectMapping
 
 

@@ -120,6 +120,23 @@ async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> in
     return cursor.rowcount
 
 
+async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] | None = None, *, code: str = "") -> int:
+    """Make failed objects due now: those of *ids*, those with error *code*, or all without either; return how many.
+
+    A parked object (given up, or held for approval) becomes due only when it is named: a held write is no side effect of a retry.
+    """
+    cursor = await connection.execute(
+        """update dirty set not_before = '-infinity'
+        where job = %(job)s and failures > 0 and not_before > now() and lease_until is null
+            and (%(ids)s::uuid[] is null and not_before < 'infinity' or source_id = any(%(ids)s::uuid[]))
+            and (%(code)s = '' or lower(last_error ->> 'code') = lower(%(code)s))
+            and not exists (select from operation where operation.job = dirty.job and operation.kind = dirty.kind
+                and operation.source_id = dirty.source_id and operation.state = 'held')""",
+        {"job": job, "ids": None if ids is None else list(ids), "code": code},
+    )
+    return cursor.rowcount
+
+
 async def make_some_failed_due(connection: Connection, job: str, *, limit: int | None = None) -> int:
     """Make failed objects due now, or only the *limit* that have failed longest; return how many.
 

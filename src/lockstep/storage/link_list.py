@@ -1,11 +1,7 @@
-"""Links for lists, and making failed objects due again.
-
-A parked object (given up, or held for approval) becomes due only when it is named: a held write must not be retried as a side effect.
-"""
+"""Links for lists: without their base, in the order of names, page by page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -86,17 +82,3 @@ async def active_people(connection: Connection, job: str) -> list[str]:
         (job,),
     )
     return [row[0] for row in await cursor.fetchall()]
-
-
-async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] | None = None, *, code: str = "") -> int:
-    """Make failed objects due now: those of *ids*, those with error *code*, or all without either; return how many."""
-    cursor = await connection.execute(
-        """update dirty set not_before = '-infinity'
-        where job = %(job)s and failures > 0 and not_before > now() and lease_until is null
-            and (%(ids)s::uuid[] is null and not_before < 'infinity' or source_id = any(%(ids)s::uuid[]))
-            and (%(code)s = '' or lower(last_error ->> 'code') = lower(%(code)s))
-            and not exists (select from operation where operation.job = dirty.job and operation.kind = dirty.kind
-                and operation.source_id = dirty.source_id and operation.state = 'held')""",
-        {"job": job, "ids": None if ids is None else list(ids), "code": code},
-    )
-    return cursor.rowcount

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lockstep.engine.decisions.steps import REDACTED
-from lockstep.engine.records import Change, Step
+from lockstep.engine.plans import Step
+from lockstep.engine.records import Change
 from lockstep.storage.batches import Row
 
 

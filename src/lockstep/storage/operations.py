@@ -14,7 +14,8 @@ from typing import Any
 from psycopg.rows import class_row
 
 from lockstep.engine.decisions.safeguards import Counts, Tally
-from lockstep.engine.records import Action, GuardCode
+from lockstep.engine.plans import GuardCode
+from lockstep.engine.records import Action
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_rows, only_row
 from lockstep.storage.dirty import Claim

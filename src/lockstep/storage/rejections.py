@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lockstep.engine.decisions.rejections import Effects, Rejection
-from lockstep.engine.records import GuardCode
+from lockstep.engine.plans import GuardCode
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_rows, only_row
 from lockstep.storage.dirty import Claim

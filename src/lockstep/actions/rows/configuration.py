@@ -17,8 +17,8 @@ from lockstep.actions.rows.times import iso_time
 from lockstep.actions.settings import SettingsView
 from lockstep.configuration.files.change import ConfigChange, Sign
 from lockstep.configuration.findings import Finding
-from lockstep.engine.decisions.mapping import Mapped
 from lockstep.engine.decisions.scope import ScopeDecision
+from lockstep.engine.plans import Mapped
 
 
 class GuardsJson(TypedDict):

@@ -11,7 +11,7 @@ from lockstep.actions.consequences import Consequences
 from lockstep.actions.previews import change_json, step_json
 from lockstep.engine.decisions.effects import Effect
 from lockstep.engine.decisions.explain import Explanation
-from lockstep.engine.records import Plan
+from lockstep.engine.plans import Plan
 
 
 class PlanJson(TypedDict):

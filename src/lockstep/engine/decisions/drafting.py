@@ -9,13 +9,14 @@ from datetime import datetime
 from lockstep.engine.decisions.diff import changes_between, same_value
 from lockstep.engine.decisions.intent import IntentKind
 from lockstep.engine.decisions.kept import ValueDifference, reasons_to_write
-from lockstep.engine.decisions.mapping import DISABLING, Mapped, TakenValues, held_values, map_account
+from lockstep.engine.decisions.mapping import DISABLING, TakenValues, held_values, map_account
 from lockstep.engine.decisions.matching import match_queries
 from lockstep.engine.decisions.prepare import Observed, PreparedObject
 from lockstep.engine.decisions.source_record import IS_SOFT_DELETED
 from lockstep.engine.decisions.steps import decision_step, import_step, reference_steps, scoping_step
 from lockstep.engine.expressions import ExpressionError
-from lockstep.engine.records import Account, Action, BlockedBy, Change, LinkState, Plan, Reason, Step, Value, Values
+from lockstep.engine.plans import NOT_MAPPED, BlockedBy, Mapped, Plan, Step
+from lockstep.engine.records import Account, Action, Change, LinkState, Reason, Value, Values
 from lockstep.engine.rules.conditions import earliest, next_day
 from lockstep.engine.rules.configuration import Drift, ObjectMapping
 from lockstep.engine.rules.operators import is_empty, text_of
@@ -23,7 +24,6 @@ from lockstep.wording import counted
 
 # No application returns these, so the value that we wrote last counts as the current one.
 UNREADABLE = frozenset({"password"})
-NO_VALUES = Mapped({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Draft:
     link_state: LinkState | None = None
     target_id: str = ""
     link_to: Account | None = None
-    mapped: Mapped = NO_VALUES
+    mapped: Mapped = NOT_MAPPED
     changes: tuple[Change, ...] = ()
     matching: tuple[Step, ...] = ()
     cause: str = ""
@@ -67,16 +67,12 @@ def as_plan(prepared: PreparedObject, draft: Draft) -> Plan:
         reasons=reasons,
         target_id=_target_id(prepared, draft),
         link_to=draft.link_to,
-        desired=mapped.values,
-        # Withheld values are still wanted: storing a hash would mark them as agreed, and they would never be written.
-        desired_hash=mapped.digest if mapped is not NO_VALUES and not draft.withheld else "",
+        mapped=mapped,
         changes=draft.changes,
-        generated=mapped.generated,
         steps=steps,
         link_state=draft.link_state or (prepared.link.state if prepared.link else None),
         cause=draft.cause or prepared.intent.cause,
         review_at=earliest(prepared.intent.review_at, _today(prepared)),
-        missing_references=mapped.missing_references,
         grants=_grants(draft.changes, prepared.mapping),
         empties=any(is_empty(change.new) for change in draft.changes),
         renames=_renames(draft, prepared.mapping),
@@ -216,7 +212,7 @@ def flag_is_off(prepared: PreparedObject, action: str, *, outcome: str) -> Reaso
 
 def not_written(draft: Draft) -> Draft:
     """Turn *draft* into a skip without a desired hash: storing one would mark a change as agreed that was never written."""
-    return replace(draft, action=Action.SKIP, mapped=NO_VALUES)
+    return replace(draft, action=Action.SKIP, mapped=NOT_MAPPED)
 
 
 def may(prepared: PreparedObject, action: str) -> bool:

@@ -13,7 +13,8 @@ from enum import StrEnum
 from lockstep.engine.decisions.matching import NO_MATCH
 from lockstep.engine.decisions.plan import make_plan, prepare
 from lockstep.engine.moment import Moment
-from lockstep.engine.records import Action, Link, LinkState, Plan, SourceObject
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import Action, Link, LinkState, SourceObject
 from lockstep.engine.rules.configuration import JobConfiguration
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lockstep.engine.records import Action, LinkState, Plan, Reason, Step, StepStatus, StepType
+from lockstep.engine.plans import Plan, Step, StepStatus, StepType
+from lockstep.engine.records import Action, LinkState, Reason
 
 PROVISIONED = frozenset({Action.CREATE, Action.UPDATE, Action.ENABLE, Action.LINK, Action.NONE})
 

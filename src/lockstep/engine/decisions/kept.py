@@ -17,7 +17,8 @@ from typing import Any
 
 from lockstep.engine.decisions.diff import same_value
 from lockstep.engine.decisions.mapping import held_values
-from lockstep.engine.records import Account, Change, ObjectKind, Reason, Step, StepStatus, StepType, Value, Values
+from lockstep.engine.plans import Step, StepStatus, StepType
+from lockstep.engine.records import Account, Change, ObjectKind, Reason, Value, Values
 from lockstep.engine.rules.configuration import (
     AttributeMapping,
     Expression,

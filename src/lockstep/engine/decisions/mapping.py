@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
-
-import orjson
 
 from lockstep.engine.decisions.source_record import IS_SOFT_DELETED, source_record
 from lockstep.engine.expressions import DROP, SKIP_OBJECT, EvaluationContext, ExpressionError
 from lockstep.engine.moment import Moment
+from lockstep.engine.plans import Mapped
 from lockstep.engine.records import Reason, SourceObject, Value, Values
 from lockstep.engine.rules.configuration import (
     AttributeMapping,
@@ -42,29 +39,6 @@ DISABLING: Final = frozenset({IS_SOFT_DELETED, "accountEnabled"})
 # Shared by all ordinary objects: creating empty mappings for each would take longer than evaluating two mappings.
 _NO_VALUES: Final[Values] = MappingProxyType({})
 _NO_NAMES: Final[frozenset[str]] = frozenset()
-
-
-@dataclass(frozen=True)
-class Mapped:
-    """The desired account. *problem* says why it cannot be mapped or why the object is skipped.
-
-    *values* has no empty values. *cleared* are the paths that a mapping empties on purpose, *dropped* those that do not flow this time.
-    """
-
-    values: Values
-    cleared: frozenset[str] = frozenset()
-    dropped: frozenset[str] = frozenset()
-    missing_references: tuple[tuple[str, str], ...] = ()
-    generated: Values = field(default_factory=dict)
-    redacted: frozenset[str] = frozenset()
-    problem: Reason | None = None
-    sealed: Values = field(default_factory=dict)  # the hashes of secret values
-    is_excluded: bool = False  # a mapping excludes the object on purpose, which is no failure
-
-    @cached_property
-    def digest(self) -> str:
-        """A digest of the desired account; equal digests make a comparison unnecessary."""
-        return desired_hash({**self.values, **self.sealed} if self.sealed else self.values, self.cleared)
 
 
 def map_account(
@@ -124,17 +98,6 @@ def map_account(
     if work is None:
         return Mapped(values, _NO_NAMES, _NO_NAMES, (), _NO_VALUES, _NO_NAMES, problem, _NO_VALUES)
     return work.done(problem)
-
-
-def desired_hash(values: Values, cleared: Collection[str] = ()) -> str:
-    """A short digest of the desired account; equal digests make a comparison unnecessary."""
-    document = {**values, **dict.fromkeys(cleared)}
-    try:
-        text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
-    except TypeError:
-        # A lone surrogate or a number beyond 64 bits is not valid JSON, but must still be comparable.
-        text = repr(sorted(document.items(), key=lambda item: item[0])).encode("utf-8", "surrogatepass")
-    return sha256(text).hexdigest()[:32]
 
 
 def held_values(mapping: ObjectMapping, resource: Mapping[str, Any]) -> Values:
@@ -304,10 +267,8 @@ def _frozen(value: Any) -> Value:
 
 __all__ = [
     "DISABLING",
-    "Mapped",
     "TakenValues",
     "base_after",
-    "desired_hash",
     "held_values",
     "map_account",
     "typed",

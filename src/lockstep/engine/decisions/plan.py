@@ -28,7 +28,8 @@ from lockstep.engine.decisions.prepare import (
     recreates,
     wanted,
 )
-from lockstep.engine.records import Account, Action, Link, LinkState, Plan
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import Account, Action, Link, LinkState
 
 __all__ = ["NOT_READ", "NextQuestion", "NotRead", "Observed", "PreparedObject", "make_plan", "prepare", "wanted"]
 

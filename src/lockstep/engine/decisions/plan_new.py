@@ -7,12 +7,13 @@ else, are refused for an administrator to decide.
 from __future__ import annotations
 
 from lockstep.engine.decisions.drafting import Draft, difference, differs, flag_is_off, mapped_for, may, turns_on
-from lockstep.engine.decisions.mapping import Mapped, TakenValues, held_values
+from lockstep.engine.decisions.mapping import TakenValues, held_values
 from lockstep.engine.decisions.matching import ManyMatches, Match, NoMatch, OneMatch, TakenMatch
 from lockstep.engine.decisions.prepare import PreparedObject
 from lockstep.engine.decisions.steps import matching_step
 from lockstep.engine.decisions.unique_values import all_taken, unique_steps
-from lockstep.engine.records import Action, BlockedBy, Change, LinkState, Reason, Step
+from lockstep.engine.plans import BlockedBy, Mapped, Step
+from lockstep.engine.records import Action, Change, LinkState, Reason
 
 UNDER_WAY = "AccountUnderWay"
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lockstep.engine.decisions.safeguards import hold_regardless
-from lockstep.engine.records import Action, BlockedBy, GuardCode, Plan, Reason, Step, StepStatus, StepType
+from lockstep.engine.plans import BlockedBy, GuardCode, Plan, Step, StepStatus, StepType
+from lockstep.engine.records import Action, Reason
 from lockstep.engine.rules.operators import is_empty, text_of
 
 REJECTED = "Rejected"

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from operator import add, attrgetter, sub
 
-from lockstep.engine.records import Account, Action, GuardCode, Plan, Reason, Step, StepStatus, StepType
+from lockstep.engine.plans import GuardCode, Plan, Step, StepStatus, StepType
+from lockstep.engine.records import Account, Action, Reason
 from lockstep.engine.rules.configuration import JobConfiguration
 from lockstep.wording import counted
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from lockstep.engine.decisions.matching import ManyMatches, Match, MatchQuery, NoMatch, OneMatch, TakenMatch
 from lockstep.engine.decisions.scope import ScopeDecision
-from lockstep.engine.records import Action, Change, Lifecycle, Plan, Reason, SourceObject, Step, StepStatus, StepType
+from lockstep.engine.plans import Plan, Step, StepStatus, StepType
+from lockstep.engine.records import Action, Change, Lifecycle, Reason, SourceObject
 from lockstep.wording import counted
 
 REDACTED = "[Redact]"

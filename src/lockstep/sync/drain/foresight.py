@@ -13,7 +13,8 @@ from lockstep.engine.decisions.matching import NO_MATCH
 from lockstep.engine.decisions.plan import NextQuestion, PreparedObject, make_plan, wanted
 from lockstep.engine.decisions.rejections import keep_rejected
 from lockstep.engine.decisions.safeguards import Tally, tally_of
-from lockstep.engine.records import Lane, LinkState, ObjectKind, Plan
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import Lane, LinkState, ObjectKind
 from lockstep.storage import queue_ahead, target_index
 from lockstep.storage.dirty import Claim
 from lockstep.storage.queue_ahead import WaitingObject

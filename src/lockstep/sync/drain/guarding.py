@@ -17,7 +17,8 @@ from lockstep.engine.decisions.safeguards import (
     hold_undecided,
     tally_of,
 )
-from lockstep.engine.records import Action, Lane, Plan
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import Action, Lane
 from lockstep.storage import operations
 from lockstep.storage.dirty import Claim
 from lockstep.storage.operations import GuardedWrite

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lockstep.engine.records import Change, ObjectKind, Step, StepStatus, StepType
+from lockstep.engine.plans import Step, StepStatus, StepType
+from lockstep.engine.records import Change, ObjectKind
 from lockstep.ports import Answer, Verdict
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import JournalEntry

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 
 from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.decisions.steps import decision_step, import_step, scoping_step
-from lockstep.engine.records import Action, ObjectKind, Plan, Reason
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import Action, ObjectKind, Reason
 from lockstep.ports import TargetReader
 from lockstep.storage import cycles, dirty
 from lockstep.storage.dirty import Claim

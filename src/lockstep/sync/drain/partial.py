@@ -18,7 +18,7 @@ from lockstep.ports import Answer, RefusedValue, Verdict
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import SettledOperation
 from lockstep.sync.outcome import kept_values, outcomes
-from lockstep.sync.outcome.new_links import link_after
+from lockstep.sync.outcome.links import link_after
 from lockstep.sync.outcome.outcomes import Failure, Outcome
 from lockstep.sync.planning.planner import PlanResult
 
@@ -110,7 +110,9 @@ def outcome(
         plan=replace(
             plan,
             changes=tuple(one for one in plan.changes if one.path not in left_out),
-            desired={path: value for path, value in plan.desired.items() if path not in left_out},
+            mapped=replace(
+                plan.mapped, values={path: value for path, value in plan.mapped.values.items() if path not in left_out}
+            ),
             link_state=_state_of(planned, left_out),
         ),
     )

@@ -18,7 +18,8 @@ from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.decisions.rejections import guarded_effects
 from lockstep.engine.decisions.settlement import Sent, answers_to, resembles
 from lockstep.engine.moment import Moment
-from lockstep.engine.records import Action, BlockedBy, Change
+from lockstep.engine.plans import BlockedBy
+from lockstep.engine.records import Action, Change
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import HoldReason, JournalEntry, OperationError, SettledOperation
@@ -79,10 +80,10 @@ async def _create(target: Target, write: Write) -> Answer:
     plan = write.planned.plan
 
     async def create(changes: Sequence[Change], _: Answer | None) -> Answer:
-        values = {change.path: plan.desired[change.path] for change in changes}
+        values = {change.path: plan.mapped.values[change.path] for change in changes}
         return await target.create(plan.kind, values, operation_id=write.operation_id)
 
-    answer = await target.create(plan.kind, plan.desired, operation_id=write.operation_id)
+    answer = await target.create(plan.kind, plan.mapped.values, operation_id=write.operation_id)
     if partial.may_be_of_a_part(answer):
         return await partial.Parts(create, write.planned.prepared.mapping).create(plan.changes, answer)
     return answer
@@ -178,7 +179,7 @@ def _is_answer_to(planned: PlanResult, answer: Answer) -> bool:
     queries = planned.prepared.queries
     if answers_to(queries, account):
         return True
-    return resembles(Sent("", Action.CREATE, account.id, planned.plan.desired, queries), account, mapping)
+    return resembles(Sent("", Action.CREATE, account.id, planned.plan.mapped.values, queries), account, mapping)
 
 
 def failed_look(

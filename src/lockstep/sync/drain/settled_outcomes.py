@@ -11,7 +11,8 @@ from datetime import timedelta
 
 from lockstep.engine.decisions.patience import growing_pause
 from lockstep.engine.moment import Moment
-from lockstep.engine.records import Account, Action, Change, ObjectKind, Plan, Reason, Step, StepStatus, StepType
+from lockstep.engine.plans import Plan, Step, StepStatus, StepType
+from lockstep.engine.records import Account, Action, Change, ObjectKind, Reason
 from lockstep.storage.dirty import Claim, Due, Postponement
 from lockstep.storage.log_record import LogRecord
 from lockstep.storage.operations import OpenOperation

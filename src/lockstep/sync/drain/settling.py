@@ -35,7 +35,7 @@ from lockstep.storage.operations import OpenOperation
 from lockstep.storage.target_members import UnsureMember
 from lockstep.storage.under_way import Candidate
 from lockstep.sync.drain.member_records import MEMBERS
-from lockstep.sync.outcome.new_links import made_link
+from lockstep.sync.outcome.links import made_link
 from lockstep.sync.outcome.outcomes import Failure
 from lockstep.sync.planning.accounts import known_queries, read_account
 from lockstep.sync.planning.planner import CountingReader, PlanResult

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lockstep.engine.records import Plan
+from lockstep.engine.plans import Plan
 
 SYSTEM = "system"
 # What a plan knows about a person who loses access.

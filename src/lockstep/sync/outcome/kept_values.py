@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 from lockstep.engine.decisions.diff import same_value
 from lockstep.engine.decisions.kept import Fate, JudgedValue, after_read, after_write, judge, rule_of
 from lockstep.engine.decisions.mapping import held_values
-from lockstep.engine.records import Account, Action, Change, Link, Plan
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import Account, Action, Change, Link
 from lockstep.engine.rules.configuration import AttributeMapping
 from lockstep.ports import Answer, RefusedValue, Verdict
 from lockstep.storage.unkept import KeptAttribute, MissingAttribute

@@ -10,7 +10,8 @@ from typing import Any
 
 from lockstep.engine.decisions.kept import JudgedValue, steps_of
 from lockstep.engine.decisions.steps import export_step
-from lockstep.engine.records import Action, Change, GuardCode, Plan, Step
+from lockstep.engine.plans import GuardCode, Plan, Step
+from lockstep.engine.records import Action, Change
 from lockstep.ports import Answer, Exchange
 from lockstep.storage.dirty import Claim
 from lockstep.storage.log_record import LoggedContent, LoggedError, LoggedExchange, LogRecord

@@ -22,7 +22,7 @@ from lockstep.storage.references import WaitingReference
 from lockstep.storage.resume import Resume, ShownError, Stage
 from lockstep.storage.target_members import UnsureMember
 from lockstep.sync.outcome import kept_values
-from lockstep.sync.outcome.new_links import becomes_lost, link_after, touches_link, waiting_references
+from lockstep.sync.outcome.links import becomes_lost, link_after, touches_link, waiting_references
 from lockstep.sync.planning.planner import PlanResult
 
 COUNTED: Mapping[Action, str] = {

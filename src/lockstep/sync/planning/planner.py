@@ -19,7 +19,8 @@ from lockstep.engine.decisions.plan import NOT_READ, NextQuestion, Observed, Pre
 from lockstep.engine.decisions.rejections import Rejection
 from lockstep.engine.decisions.unique_values import unique_candidates
 from lockstep.engine.moment import Moment
-from lockstep.engine.records import Account, Action, Lifecycle, Link, ObjectKind, Plan, SourceObject
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import Account, Action, Lifecycle, Link, ObjectKind, SourceObject
 from lockstep.engine.rules.conditions import MEMBER_OF
 from lockstep.ports import AccountReader, TargetPage, TargetReader
 from lockstep.postgres.pool import Connection

@@ -12,7 +12,8 @@ from lockstep.engine.decisions.diff import same_value
 from lockstep.engine.decisions.mapping import base_after, held_values
 from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.decisions.settlement import Sent
-from lockstep.engine.records import Account, Link, LinkState, Plan, Values
+from lockstep.engine.plans import Plan
+from lockstep.engine.records import Account, Link, LinkState, Values
 from lockstep.engine.rules.configuration import Drift, Expression, ObjectMapping
 from lockstep.engine.rules.secrecy import holds_secret, without_secrets
 from lockstep.ports import Answer
@@ -61,7 +62,7 @@ def link_after(planned: PlanResult, answer: Answer | None) -> Link | None:
         desired_hash="" if plan.withheld else plan.desired_hash or (old.desired_hash if old else ""),
         config_version=prepared.configuration.version,
         etag=etag,
-        generated={**(old.generated if old else {}), **plan.generated},
+        generated={**(old.generated if old else {}), **plan.mapped.generated},
         review_at=plan.review_at,
         cause=plan.cause,
         display=plan.display,
@@ -128,7 +129,7 @@ def _not_agreed(planned: PlanResult, old: Link | None, base: Values, written: Se
         or planned.plan.link_state is not LinkState.LIVE
     ):
         return {}
-    desired = planned.plan.desired
+    desired = planned.plan.mapped.values
     return {
         one.target: old.base[one.target]
         for one in mapping.flowing
@@ -147,5 +148,5 @@ def waiting_references(planned: PlanResult) -> tuple[WaitingReference, ...] | No
     if mapping is None or not any(attribute.is_reference for attribute in mapping.flowing):
         return None
     return tuple(
-        WaitingReference(plan.kind, plan.source_id, path, missing) for path, missing in plan.missing_references
+        WaitingReference(plan.kind, plan.source_id, path, missing) for path, missing in plan.mapped.missing_references
     )

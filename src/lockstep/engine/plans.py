@@ -1,0 +1,159 @@
+"""What should happen to one object in one application, and why: the desired account, the plan, its steps, what a guard limits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from hashlib import sha256
+from typing import Final
+
+import orjson
+
+from lockstep.engine.records import Account, Action, Change, LinkState, ObjectKind, Reason, Values
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """The desired account. *problem* says why it cannot be mapped or why the object is skipped.
+
+    *values* has no empty values. *cleared* are the paths that a mapping empties on purpose, *dropped* those that do not flow this time.
+    """
+
+    values: Values
+    cleared: frozenset[str] = frozenset()
+    dropped: frozenset[str] = frozenset()
+    missing_references: tuple[
+        tuple[str, str], ...
+    ] = ()  # (target path, directory id) of objects that have no account yet
+    generated: Values = field(default_factory=dict)
+    redacted: frozenset[str] = frozenset()
+    problem: Reason | None = None
+    sealed: Values = field(default_factory=dict)  # the hashes of secret values
+    is_excluded: bool = False  # a mapping excludes the object on purpose, which is no failure
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of the desired account; equal digests make a comparison unnecessary."""
+        return desired_hash({**self.values, **self.sealed} if self.sealed else self.values, self.cleared)
+
+
+def desired_hash(values: Values, cleared: Collection[str] = ()) -> str:
+    """A short digest of the desired account; equal digests make a comparison unnecessary."""
+    document = {**values, **dict.fromkeys(cleared)}
+    try:
+        text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        # A lone surrogate or a number beyond 64 bits is not valid JSON, but must still be comparable.
+        text = repr(sorted(document.items(), key=lambda item: item[0])).encode("utf-8", "surrogatepass")
+    return sha256(text).hexdigest()[:32]
+
+
+NOT_MAPPED: Final = Mapped({})
+
+
+class StepType(StrEnum):
+    IMPORT = "import"
+    SCOPING = "scoping"
+    MATCHING = "matching"
+    PROCESSING = "processing"
+    REFERENCE_RESOLUTION = "referenceResolution"
+    EXPORT = "export"
+
+
+class StepStatus(StrEnum):
+    SUCCESS = "success"
+    WARNING = "warning"
+    FAILURE = "failure"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the provisioning log's *Steps* tab (Graph: provisioningStep)."""
+
+    name: str  # EntryImport, EntrySynchronizationScoping, EntryExportAdd, ...
+    type: StepType
+    status: StepStatus
+    description: str
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+class BlockedBy(StrEnum):
+    """What keeps a plan from being carried out, if the next step for the object depends on it."""
+
+    REJECTION = "rejection"  # an administrator decided that it is not sent
+    ACCOUNT_UNDER_WAY = "accountUnderWay"  # the account is being given to another object at this moment
+    FORMER_OWNER = "formerOwner"  # the account belongs to a deleted object, which is about to lose it
+
+
+class GuardCode(StrEnum):
+    """What a guard limits. The value is the code of the reason."""
+
+    LOSSES = "TooManyDeletes"  # accounts disabled, switched off or deleted
+    GRANTS = "TooManyGrants"  # accounts that gain a privileged value
+    EMPTIED = "TooManyEmptied"  # accounts that lose a value
+    RENAMES = "TooManyRenames"  # accounts whose matching value changes
+    MATCH = "PrivilegedMatch"  # a match would link a more privileged account
+    FORMER_OWNER = "AnothersAccount"  # a match would link the account of a deleted person who was somebody else
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What should happen to one object in one application, and why. Nothing has been done yet; a preview shows exactly this.
+
+    *mapped* holds all values that flow in this situation; *changes* is the part that differs from what the target holds. *link_to* is set
+    if a match was found and the link is new. The first of *reasons* answers "why".
+    """
+
+    kind: ObjectKind
+    source_id: str
+    display: str
+    action: Action
+    reasons: tuple[Reason, ...]
+    target_id: str = ""
+    link_to: Account | None = None
+    mapped: Mapped = NOT_MAPPED
+    changes: tuple[Change, ...] = ()
+    steps: tuple[Step, ...] = ()
+    link_state: LinkState | None = None  # the state of the link after the plan was carried out
+    cause: str = ""
+    review_at: datetime | None = None
+    held_action: Action | None = None  # the action that HELD keeps back
+    held_by: GuardCode | None = None  # the guard that keeps it back
+    grants: tuple[str, ...] = ()  # privileged values that the account does not have yet: "the role Admin"
+    empties: bool = False  # removes the value of an attribute
+    renames: tuple[str, ...] = ()  # the matching attributes (target paths) whose value changes
+    names_follow: bool = False  # after access has ended, the account gets its person's current names
+    takes_over_from: str = ""  # the deleted object whose former account this object gets
+    withheld: tuple[str, ...] = ()  # paths that differ but are not written, because the application does not keep them
+    blocked_by: BlockedBy | None = None
+    reports_drift: bool = False  # all that there is to say: the application changed values, which are left as they are
+    claims_privileged: bool = False  # links an account that has more privileges than the object's assignment gives
+    claims_anothers: bool = False  # links the account that a deleted person left, who is known to be somebody else
+
+    @property
+    def desired_hash(self) -> str:
+        """The digest of the account that both sides agree on once the plan was carried out; "" if there is none to store.
+
+        Withheld values are still wanted: storing a digest would mark them as agreed, and they would never be written.
+        """
+        return self.mapped.digest if self.mapped is not NOT_MAPPED and not self.withheld else ""
+
+    @property
+    def has_doubtful_match(self) -> bool:
+        """Whether it links an account that may not belong to this object."""
+        return self.link_to is not None and (self.claims_privileged or self.claims_anothers)
+
+    @property
+    def ends_access(self) -> bool:
+        """Whether a person who can sign in now cannot sign in afterwards: the account is deleted, disabled or switched off."""
+        if not self.action.writes or self.action is Action.CREATE:
+            return False
+        return self.action.is_destructive or any(change.switches_off for change in self.changes)
+
+    @property
+    def reason(self) -> Reason:
+        return self.reasons[0]
