@@ -169,7 +169,7 @@ async def test_a_group_shows_its_members_and_applications(centre: Centre, admin:
     page = await admin.get(f"/groups/{group.id}")
 
     assert "Sales & <Co>" in listed.text and "<Co>" not in listed.html
-    assert "anna@contoso.test" in page.text and "documo" in page.text
+    assert "anna@contoso.test" in page.text and "Documo" in page.text
 
 
 async def test_help_desk_may_look_at_people_and_not_change_them(centre: Centre, tmp_path: Path) -> None:

@@ -1,24 +1,50 @@
-"""Groups: the list, and one group with its members and assignments."""
+"""Groups: the list, and one group with its members, applications and what happened to it."""
 
 from __future__ import annotations
 
 from starlette.requests import Request
 
-from lockstep.actions import groups
+from lockstep.actions import applications, groups
+from lockstep.actions.consequence_words import consequence_lines
+from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
-from lockstep.web.page import CopyAs, Crumb, Pages, View
+from lockstep.actions.group_pages import GroupPage, page_of_group
+from lockstep.actions.permissions import Permission
+from lockstep.configuration.document.filter_text import filter_text
+from lockstep.configuration.files.names import LOCAL_SOURCE
+from lockstep.errors import LockstepError, invalid
+from lockstep.web.page import Answer, Chip, CopyAs, Crumb, Pages, Redirect, View, address, on_the_form
+from lockstep.web.timeline import timeline_of
 
 pages = Pages()
 HERE = "/groups"
-MOST_GROUPS = 500
-MOST_MEMBERS = 200
+PAGE = 50
 
 
 @pages.get(HERE)
 async def list_groups(context: Context, request: Request) -> View:
-    search = request.query_params.get("search", "").strip()
-    rows = await groups.list_groups(context, search=search, limit=MOST_GROUPS + 1)
-    model = {"rows": rows[:MOST_GROUPS], "is_cut": len(rows) > MOST_GROUPS, "search": search, "here": HERE}
+    query = request.query_params
+    search, show = query.get("search", "").replace("\0", "").strip(), query.get("show", "")
+    show = show if show == "deleted" else ""
+    identifier, _, name = query.get("after", "").partition(":")
+    rows = await groups.list_groups(
+        context, search=search, is_deleted=show == "deleted", limit=PAGE + 1, after=(name, identifier)
+    )
+    last = rows[PAGE - 1][0] if len(rows) > PAGE else None
+    model = {
+        "rows": rows[:PAGE],
+        "local_source": LOCAL_SOURCE,
+        "search": search,
+        "show": show,
+        "here": HERE,
+        "chips": [
+            Chip("All", address(HERE, search=search), not show),
+            Chip("Deleted", address(HERE, search=search, show="deleted"), bool(show)),
+        ],
+        "next": address(HERE, search=search, show=show, after=f"{last.id}:{last.display_name}") if last else None,
+        "first": address(HERE, search=search, show=show) if name else None,
+        "may_write": context.actor.may(Permission.PEOPLE_WRITE),
+    }
     return View(
         "groups/list.html",
         "Groups",
@@ -31,19 +57,121 @@ async def list_groups(context: Context, request: Request) -> View:
 
 @pages.get(f"{HERE}/{{group}}")
 async def show_group(context: Context, request: Request) -> View:
-    view = await groups.show_group(context, request.path_params["group"], most_members=MOST_MEMBERS + 1)
+    query = request.query_params
+    search, after = query.get("search", "").replace("\0", "").strip(), query.get("after", "").replace("\0", "")
+    page = await page_of_group(context, request.path_params["group"], search=search, after=after)
+    group, here = page.group, href_of(page)
+    names = {one.name: one.display_name for one in await applications.list_applications(context)}
+    may_write = context.actor.may(Permission.PEOPLE_WRITE)
+    is_live = group.deleted_at is None
     model = {
-        "group": view.group,
-        "members": view.members[:MOST_MEMBERS],
-        "is_cut": len(view.members) > MOST_MEMBERS,
-        "assignments": view.assignments,
+        "group": group,
+        "page": page,
+        "local_source": LOCAL_SOURCE,
+        "rule": [filter_text(one) for one in group.rule or ()],
+        "search": search,
+        "here": here,
+        "app_names": names,
+        "may_edit": may_write and is_live and not group.is_dynamic,
+        "may_rule": may_write and is_live and group.source == LOCAL_SOURCE,
+        "may_delete": may_write and is_live,
+        "may_restore": may_write and not is_live,
+        "next": address(here, search=search, after=page.next) if page.next else None,
+        "first": address(here, search=search) if after else None,
+        **await timeline_of(context, request, here, group.id, names),
     }
     return View(
         "groups/group.html",
-        view.group.display_name,
+        group.display_name,
         model,
         section="Groups",
         parents=[Crumb("Groups", HERE)],
-        copy_as=CopyAs(command=f"lockstep groups show {view.group.id}", api=f"/api/v1/groups/{view.group.id}"),
-        live="change",
+        lead=str(group.attributes.get("description") or ""),
+        copy_as=CopyAs(command=f"lockstep groups show {group.id}", api=f"/api/v1/groups/{group.id}"),
+        live="change progress",
     )
+
+
+@pages.get(f"{HERE}/{{group}}/delete")
+async def ask_to_delete(context: Context, request: Request) -> View:
+    return await _deletion(context, request)
+
+
+@pages.post(f"{HERE}/{{group}}/delete")
+async def delete(context: Context, request: Request) -> Answer:
+    """The number of members has to be typed, as it is now."""
+    page = await page_of_group(context, request.path_params["group"])
+    form = await request.form()
+    try:
+        if str(form.get("confirmation", "")).strip().replace(",", "") != str(page.total):
+            raise invalid(
+                f"{page.group.display_name} has {page.total:,} members now, which is not what was typed",
+                next_step=f"Type {page.total} to delete the group",
+            )
+        await groups.delete_group(context, page.group.id)
+    except LockstepError as refused:
+        return await _deletion(context, request, refused=on_the_form(refused))
+    return Redirect(HERE, notice=f"{page.group.display_name} was deleted and can be restored until it is purged")
+
+
+@pages.post(f"{HERE}/{{group}}/restore")
+async def restore(context: Context, request: Request) -> Answer:
+    """The first click shows what happens to accounts, the second restores."""
+    page = await page_of_group(context, request.path_params["group"])
+    form = await request.form()
+
+    async def work(inner: Context) -> object:
+        return await groups.restore_group(inner, page.group.id)
+
+    if form.get("step") != "confirm":
+        model = {
+            "title": "Restore the group?",
+            "text": f"{page.group.display_name} comes back with its members and its assignments.",
+            "lines": consequence_lines(await foresee(context, work)),
+            "action": request.url.path,
+            "fields": [],
+            "button_label": "Restore",
+            "is_danger": False,
+            "back": href_of(page),
+        }
+        return review(page, f"Restore {page.group.display_name}", model)
+    await work(context)
+    return Redirect(href_of(page), notice=f"{page.group.display_name} was restored")
+
+
+async def _deletion(context: Context, request: Request, *, refused: LockstepError | None = None) -> View:
+    page = await page_of_group(context, request.path_params["group"])
+    group = page.group
+
+    async def work(inner: Context) -> object:
+        return await groups.delete_group(inner, group.id)
+
+    model = {
+        "page": page,
+        "lines": consequence_lines(await foresee(context, work)),
+        "here": f"{href_of(page)}/delete",
+        "back": href_of(page),
+        "refused": refused,
+    }
+    return View(
+        "groups/delete.html",
+        f"Delete {group.display_name}",
+        model,
+        section="Groups",
+        parents=parents_of(page),
+        copy_as=CopyAs(command=f"lockstep groups delete {group.id}"),
+        status=400 if refused else 200,
+    )
+
+
+def review(page: GroupPage, heading: str, model: dict[str, object]) -> View:
+    """The page between a form and its change: what happens, and the button that does it."""
+    return View("groups/review.html", heading, model, section="Groups", parents=parents_of(page))
+
+
+def href_of(page: GroupPage) -> str:
+    return f"{HERE}/{page.group.id}"
+
+
+def parents_of(page: GroupPage) -> list[Crumb]:
+    return [Crumb("Groups", HERE), Crumb(page.group.display_name, href_of(page))]
