@@ -229,9 +229,11 @@ async def _mapped(
     """Each of *names* with the values that *mapping* gives, in their order."""
     kind = mapping.source
     ids: dict[str, SampleName] = {}
+    holders = await people.holders_of(connection, names) if kind is ObjectKind.USER else {}
+    rows = await people.read_people(connection, list(holders.values())) if holders else {}
     for name in names:
         if kind is ObjectKind.USER:
-            person = await find_anybody(connection, name)
+            person = rows.get(holders.get(name.lower(), "")) or await find_anybody(connection, name)
             ids[person.id] = SampleName(person.user_principal_name, person.display)
         else:
             group = await find_group(connection, name)

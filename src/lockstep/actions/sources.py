@@ -96,14 +96,9 @@ async def save_source(
 async def list_sources(context: Context) -> list[SourceView]:
     async with context.reading() as connection:
         holds = await source_holds.open_holds(connection)
-        return [
-            SourceView(
-                one,
-                await store.count_objects(connection, one.name),
-                [hold for hold in holds if hold.source == one.name],
-            )
-            for one in await store.list_sources(connection)
-        ]
+        found = await store.list_sources(connection)
+        counts = await store.count_all_objects(connection, [one.name for one in found])
+        return [SourceView(one, counts[one.name], [hold for hold in holds if hold.source == one.name]) for one in found]
 
 
 @needs(Permission.DIRECTORY_READ)

@@ -6,7 +6,7 @@ A pass notes what it has seen in temporary tables of its connection: an unchange
 # ruff: noqa: S101, S608  # statements are built from constants of this module; an asserted row always exists
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -128,15 +128,22 @@ async def live_objects(connection: Connection, name: str, kind: str, *, limit: i
 
 async def count_objects(connection: Connection, name: str) -> dict[str, int]:
     """How many live people and groups the source has brought, and how many are in the recycle bin."""
+    return (await count_all_objects(connection, [name]))[name]
+
+
+async def count_all_objects(connection: Connection, names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """What `count_objects` says of each of *names*."""
     cursor = await connection.execute(
-        """select count(*) filter (where deleted_at is null), count(*) filter (where deleted_at is not null),
-            (select count(*) from grp where source = %(name)s and deleted_at is null),
-            (select count(*) from grp where source = %(name)s and deleted_at is not null)
-        from person where source = %(name)s""",
-        {"name": name},
+        """select source, count(*) filter (where kind = 'p' and is_live), count(*) filter (where kind = 'p' and not is_live),
+            count(*) filter (where kind = 'g' and is_live), count(*) filter (where kind = 'g' and not is_live)
+        from (select 'p' as kind, source, deleted_at is null as is_live from person where source = any(%(names)s)
+            union all select 'g', source, deleted_at is null from grp where source = any(%(names)s)) as found
+        group by source""",
+        {"names": list(names)},
     )
-    row = await cursor.fetchone() or (0, 0, 0, 0)
-    return dict(zip(("people", "deletedPeople", "groups", "deletedGroups"), row, strict=True))
+    found = {source: counts for source, *counts in await cursor.fetchall()}
+    words = ("people", "deletedPeople", "groups", "deletedGroups")
+    return {name: dict(zip(words, found.get(name, (0, 0, 0, 0)), strict=True)) for name in names}
 
 
 async def begin_pass(connection: Connection, name: str) -> int:
