@@ -19,7 +19,7 @@ def counted_statements() -> Iterator[list[str]]:
         sent.append(query if isinstance(query, str) else query.as_string(None))
         return await execute(cursor, query, *given, **named)
 
-    psycopg.AsyncCursor.execute = counting  # type: ignore[method-assign]
+    psycopg.AsyncCursor.execute = counting  # type: ignore[assignment, method-assign]
     try:
         yield sent
     finally:
