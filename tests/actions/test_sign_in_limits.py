@@ -11,6 +11,7 @@ import pytest
 from lockstep.actions import administrators, audit, sign_in
 from lockstep.actions.audit import AuditFilter
 from lockstep.actions.context import NOT_SIGNED_IN, Context
+from lockstep.actions.lockout import admit
 from lockstep.credentials.attempts import OF_ADDRESS, network_of
 from lockstep.errors import Kind, LockstepError
 from tests.support.hub import Hub
@@ -33,8 +34,15 @@ class Attempts:
         await sign_in.accept_invitation(self.browser, path.removeprefix("/invitations/"), "Anna", PASSWORD, email=EMAIL)
 
     async def spray(self, count: int, *, address: str = OFFICE) -> list[Kind]:
-        """Try one password on *count* different e-mails."""
-        return [await self.outcome(f"guess{number}@contoso.test", address=address) for number in range(count)]
+        """What is said to *count* attempts on different e-mails. As they fail anyhow, no password is hashed."""
+        return list(await asyncio.gather(*(self.guess(number, address) for number in range(count))))
+
+    async def guess(self, number: int, address: str = OFFICE) -> Kind:
+        try:
+            await admit(self.browser, f"guess{number}@contoso.test", address=address)
+        except LockstepError as refused:
+            return refused.kind
+        return Kind.UNAUTHORIZED
 
     async def outcome(self, email: str = EMAIL, password: str = "wrong", *, address: str = OFFICE) -> Kind:
         """How the attempt is refused; `Kind.HELD` stands for a session."""
@@ -55,7 +63,7 @@ async def attempts(hub: Hub) -> Attempts:
 async def test_one_password_on_many_addresses_is_delayed_for_its_client_and_nobody_else(attempts: Attempts) -> None:
     kinds = await attempts.spray(OF_ADDRESS.free + 1)
 
-    assert kinds == [Kind.UNAUTHORIZED] * OF_ADDRESS.free + [Kind.THROTTLED]
+    assert sorted(kinds) == [Kind.THROTTLED] + [Kind.UNAUTHORIZED] * OF_ADDRESS.free
     assert await attempts.outcome(password=PASSWORD) is Kind.THROTTLED
     assert await attempts.outcome(password=PASSWORD, address=HOME) is Kind.HELD
 
@@ -86,31 +94,30 @@ async def test_signing_in_in_between_does_not_forgive_other_failures_of_the_addr
     await attempts.spray(OF_ADDRESS.free - 1)
 
     assert await attempts.outcome(password=PASSWORD) is Kind.HELD
-    assert await attempts.spray(2) == [Kind.UNAUTHORIZED, Kind.THROTTLED]
+    assert sorted(await attempts.spray(2)) == [Kind.THROTTLED, Kind.UNAUTHORIZED]
 
 
 async def test_delays_of_an_address_double_and_its_failures_fade(attempts: Attempts) -> None:
     await attempts.spray(OF_ADDRESS.free)
     attempts.at += timedelta(seconds=30)
-    assert await attempts.spray(2) == [Kind.UNAUTHORIZED, Kind.THROTTLED]
+    assert sorted(await attempts.spray(2)) == [Kind.THROTTLED, Kind.UNAUTHORIZED]
     attempts.at += timedelta(seconds=59)
     assert await attempts.spray(1) == [Kind.THROTTLED]
 
     assert OF_ADDRESS.fades is not None
     attempts.at += OF_ADDRESS.fades * 4
-    assert await attempts.spray(4) == [Kind.UNAUTHORIZED] * 3 + [Kind.THROTTLED]
+    assert sorted(await attempts.spray(4)) == [Kind.THROTTLED] + [Kind.UNAUTHORIZED] * 3
 
 
 async def test_attempts_at_the_same_moment_are_no_way_around_the_limit(attempts: Attempts) -> None:
-    emails = [f"guess{number}@contoso.test" for number in range(OF_ADDRESS.free + 8)]
-
-    kinds = [kind for start in (0, 14) for kind in await asyncio.gather(*map(attempts.outcome, emails[start:][:14]))]
+    kinds = await attempts.spray(2 * OF_ADDRESS.free)
 
     assert kinds.count(Kind.UNAUTHORIZED) == OF_ADDRESS.free
 
 
 async def test_the_audit_log_names_the_address_that_waits(attempts: Attempts) -> None:
-    await attempts.spray(OF_ADDRESS.free)
+    await attempts.spray(OF_ADDRESS.free - 1)
+    await attempts.outcome("nobody@contoso.test")
 
     locked, failed, *_ = await audit.list_entries(attempts.operator, AuditFilter())
     assert (locked.activity, locked.object) == ("Lock sign-in", OFFICE)
