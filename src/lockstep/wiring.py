@@ -82,6 +82,7 @@ class House:
             inspect_file=inspect_file,
             opener=self.targets,
             configurations=self.configurations,
+            http=lambda: self.targets.client,
             after_commit=self.drive.wake,
             say=say,
             on_progress=on_progress,

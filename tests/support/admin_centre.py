@@ -130,6 +130,7 @@ class Centre:
     hub: Hub
     origin: str
     live: LiveHub
+    context: Context  # of the command line
     _open: list[aiohttp.ClientSession] = field(default_factory=list)
 
     def browser(self, session_secret: str = "") -> Browser:
@@ -179,7 +180,7 @@ async def serving_centre(
     targets = ScimTargets(tuple(allow))
 
     def contexts(actor: Actor) -> Context:
-        return replace(hub.context, actor=actor, opener=targets)
+        return replace(hub.context, actor=actor, opener=targets, http=lambda: targets.client)
 
     listener = listen("127.0.0.1", 0, next_step="")
     async with live_hub(hub.pool) as live:
@@ -187,7 +188,7 @@ async def serving_centre(
         port = listener.getsockname()[1]
         limits = ServingLimits(stop_seconds=1.0, trusted_proxies=trusted_proxies)
         async with serving_http(app, listener, limits=limits):
-            centre = Centre(hub, f"http://127.0.0.1:{port}", live)
+            centre = Centre(hub, f"http://127.0.0.1:{port}", live, contexts(hub.context.actor))
             try:
                 yield centre
             finally:

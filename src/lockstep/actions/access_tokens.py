@@ -21,6 +21,7 @@ from lockstep.storage.access_tokens import TokenRow as TokenRow
 from lockstep.wording import counted, did_you_mean
 
 USUAL_LENGTH, LONGEST = timedelta(days=90), timedelta(days=366)
+VOUCHED_FOR = timedelta(days=30)  # after a sign-in through a provider, which alone learns that somebody left
 _USED_AGAIN = timedelta(minutes=1)
 _MOST_NAME = 100  # characters
 
@@ -46,7 +47,7 @@ async def caller_of_token(context: Context, token: str) -> Caller | None:
         row = await store.find_by_secret(connection, hash_of(token))
         if row is None or now >= row.expires_at:
             return None
-        caller = await _caller(connection, row)
+        caller = await _caller(connection, row, now)
         if caller is not None and (row.last_used_at is None or now - row.last_used_at >= _USED_AGAIN):
             await store.note_used(connection, row.id, now)
     return caller
@@ -118,16 +119,21 @@ def checked_scopes(scopes: Sequence[str], able: frozenset[str], *, who: str) -> 
     return tuple(scope for scope in known if scope in scopes)
 
 
-async def _caller(connection: Connection, row: TokenRow) -> Caller | None:
+async def _caller(connection: Connection, row: TokenRow, now: datetime) -> Caller | None:
     scopes = frozenset(row.scopes) & SCOPES
     if row.owner is None:
         return _called(row, Actor(f"{row.name} (service token)", frozenset(map(str, scopes))), "", row.name)
     owner = await administrators.read_administrator(connection, row.owner)
-    if owner is None or not owner.is_enabled:
+    if owner is None or not owner.may_sign_in or _is_stale(owner, now):
         return None
     grants = await administrators.read_grants(connection, owner.id)
     actor = limited(actor_of(owner, grants, name=f"{owner.email} (token {row.name})"), scopes)
     return _called(row, actor, owner.email, owner.display_name)
+
+
+def _is_stale(owner: administrators.AdministratorRow, now: datetime) -> bool:
+    """Whether the provider has not vouched for the owner for so long that the owner may have left."""
+    return owner.is_federated and (owner.last_sign_in_at is None or now - owner.last_sign_in_at > VOUCHED_FOR)
 
 
 def _called(row: TokenRow, actor: Actor, email: str, display_name: str) -> Caller:

@@ -26,7 +26,10 @@ LINK_VALID = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class AdministratorView:
-    """An administrator with roles. *owns* are the names of the applications of an Application owner."""
+    """An administrator with roles. *owns* are the names of the applications of an Application owner.
+
+    Who *is_federated* signs in through a provider, which gives the roles.
+    """
 
     email: str
     display_name: str
@@ -34,6 +37,7 @@ class AdministratorView:
     owns: tuple[str, ...]
     is_enabled: bool
     has_accepted: bool
+    is_federated: bool
     has_second_factor: bool
     created_at: datetime
     created_by: str
@@ -104,6 +108,11 @@ async def change_roles(
     async with context.recording() as connection:
         await store.lock_administrators(connection)
         found = await _find(connection, email)
+        _require_local(
+            found,
+            "The roles come with each sign-in",
+            "Change the roles of the groups: lockstep admins sso set --map GROUP=ROLE",
+        )
         before, after = await store.read_grants(connection, found.id), await _grants(connection, roles, owns)
         if _shown(before) != _shown(after):
             await store.replace_grants(connection, found.id, after, actor=context.actor.name)
@@ -153,6 +162,7 @@ async def reset_password(context: Context, email: str, *, second_factor: bool = 
     """
     async with context.recording() as connection:
         found = await _find(connection, email)
+        _require_local(found, "There is no password here", "Reset the password at the provider")
         await store.save_password_hash(connection, found.id, None)
         await sessions.end_sessions(connection, found.id)
         await succeeded(connection, found.email)
@@ -220,12 +230,17 @@ async def _find(connection: Connection, email: str) -> AdministratorRow:
     return found
 
 
+def _require_local(found: AdministratorRow, why: str, next_step: str) -> None:
+    if found.is_federated:
+        raise conflict(f"{found.email} signs in through single sign-on", why=why, next_step=next_step)
+
+
 async def _require_global(connection: Connection) -> None:
     if not await store.count_enabled(connection, Role.GLOBAL_ADMINISTRATOR):
         name = ROLE_NAMES[Role.GLOBAL_ADMINISTRATOR]
         raise conflict(
-            f"This is the last enabled {name}",
-            why="Without one, nobody could manage administrators",
+            f"This is the last enabled {name} with a password",
+            why="Without one, nobody could manage administrators while the provider of single sign-on is not available",
             next_step=f"Give somebody else the role {name} first",
         )
 
@@ -257,7 +272,8 @@ def _view(row: AdministratorRow, grants: Sequence[RoleGrant]) -> AdministratorVi
         roles=tuple(role for role in Role if role in held),
         owns=tuple(grant.app_name for grant in grants if grant.app_name is not None),
         is_enabled=row.is_enabled,
-        has_accepted=row.has_password,
+        has_accepted=row.has_password or row.is_federated,
+        is_federated=row.is_federated,
         has_second_factor=row.has_second_factor,
         created_at=row.created_at,
         created_by=row.created_by,

@@ -17,7 +17,7 @@ class Caller:
 
     *session* and *token* are ids. With a token, *session* and *csrf_secret* are "", and *email* is that of the owner, or "" for a service
     token.
-    *stepped_up_at* is when the password was last entered.
+    *stepped_up_at* is when the password was last entered. Who *is_federated* has none here and proves that to the provider.
     """
 
     actor: Actor
@@ -29,6 +29,7 @@ class Caller:
     session: str = ""
     token: str = ""
     csrf_secret: str = field(default="", repr=False)
+    is_federated: bool = False
 
     @property
     def key(self) -> str:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lockstep.actions.permissions import EVERYTHING, NEEDS_STEP_UP, StepUpRequired, roles_with
 from lockstep.configuration.template import Template
@@ -27,6 +27,9 @@ from lockstep.postgres.pool import Connection, Pool, transaction
 from lockstep.storage import audit_log, instance
 from lockstep.sync.compiled import CompiledConfigurations
 from lockstep.vault import Vault
+
+if TYPE_CHECKING:
+    from lockstep.http.client import HttpClient
 
 OpenSource = Callable[[str, Mapping[str, Any], Mapping[str, str]], Sequence[SourcePass]]
 InspectFile = Callable[[Path, Mapping[str, Any], Mapping[str, str]], FileShape]
@@ -104,6 +107,7 @@ class Context:
     opener: TargetOpener | None = None
     inspect_file: InspectFile = lambda *_: FileShape()
     configurations: CompiledConfigurations = field(default_factory=CompiledConfigurations)
+    http: Callable[[], HttpClient] | None = None  # for what is no application, by the same outbound rules
     after_commit: AfterCommit = nothing_to_defer
     now: Callable[[], datetime] = _now
     say: Callable[[str], None] = field(default=lambda _: None)

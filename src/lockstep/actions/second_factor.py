@@ -93,6 +93,8 @@ async def remove_second_factor(context: Context, secret: str) -> None:
 
 async def _recent(context: Context, secret: str) -> Caller:
     caller = await caller_or_refusal(context, secret)
+    if caller.is_federated:
+        raise conflict("You sign in through single sign-on", next_step="Set up a second factor at the provider")
     if not caller.actor.is_stepped_up:
         raise StepUpRequired(caller.email)
     return caller

@@ -79,14 +79,14 @@ async def sign_in(
         raise _refused()
     async with context.recording() as connection:
         await succeeded(connection, email, address=address)
-        signed_in = await _begin(connection, found, now, device=device)
+        signed_in = await begin_session(connection, found, now, device=device)
         await audit_log.append(connection, actor=found.email, activity="Sign in", target=found.email)
     return signed_in
 
 
 @open_to_all
 async def caller_of_session(context: Context, secret: str) -> Caller | None:
-    """The administrator whose session has this secret; None if it has ended, or the administrator is disabled."""
+    """The administrator whose session has this secret; None if it has ended, the administrator is disabled, or the provider is gone."""
     if not secret:
         return None
     now = context.now()
@@ -95,7 +95,7 @@ async def caller_of_session(context: Context, secret: str) -> Caller | None:
         if session is None or now >= min(session.expires_at, session.seen_at + IDLE):
             return None
         found = await administrators.read_administrator(connection, session.administrator)
-        if found is None or not found.is_enabled:
+        if found is None or not found.may_sign_in:
             return None
         grants = await administrators.read_grants(connection, found.id)
         if now - session.seen_at >= _SEEN_AGAIN:
@@ -109,6 +109,7 @@ async def caller_of_session(context: Context, secret: str) -> Caller | None:
         expires_at=session.expires_at,
         session=session.id,
         csrf_secret=derived(secret, "csrf"),
+        is_federated=found.is_federated,
     )
 
 
@@ -188,7 +189,7 @@ async def accept_invitation(
         await administrators.save_password_hash(connection, found.id, digest)
         await sessions.end_sessions(connection, found.id)
         await succeeded(connection, found.email)
-        signed_in = await _begin(connection, found, now, device=device)
+        signed_in = await begin_session(connection, found, now, device=device)
         activity = "Reset password" if link.purpose == "reset" else "Accept invitation"
         await audit_log.append(connection, actor=found.email, activity=activity, target=found.email)
     return signed_in
@@ -208,10 +209,25 @@ async def _first(connection: Connection, email: str, name: str) -> Administrator
     return found
 
 
-async def _begin(connection: Connection, administrator: AdministratorRow, now: datetime, *, device: str) -> SignedIn:
-    secret, expires_at = new_secret(), now + LONGEST
+async def begin_session(
+    connection: Connection,
+    administrator: AdministratorRow,
+    now: datetime,
+    *,
+    device: str,
+    lasts: timedelta = LONGEST,
+    stepped_up_at: datetime | None = None,
+) -> SignedIn:
+    """A new session with a secret of its own, whatever the browser had before. *stepped_up_at*: the last proof, None for now."""
+    secret, expires_at = new_secret(), now + lasts
     await sessions.insert_session(
-        connection, administrator.id, hash_of(secret), device=device[:_MOST_DEVICE], now=now, expires_at=expires_at
+        connection,
+        administrator.id,
+        hash_of(secret),
+        device=device[:_MOST_DEVICE],
+        now=now,
+        expires_at=expires_at,
+        stepped_up_at=stepped_up_at,
     )
     await administrators.note_sign_in(connection, administrator.id, now)
     return SignedIn(secret, expires_at)

@@ -26,6 +26,7 @@ from lockstep.api.routes import (
     operations,
     provisioning,
     records,
+    single_sign_on,
     uploads,
 )
 from lockstep.errors import not_found
@@ -33,7 +34,7 @@ from lockstep.errors import not_found
 ROOT = "/api/v1"
 _ROUTERS = (
     applications.router, configuration.router, configuration_files.router, provisioning.router, links.router, operations.router,
-    directory.router, records.router, uploads.router, uploads.files, administration.router, events.router,
+    directory.router, records.router, uploads.router, uploads.files, administration.router, single_sign_on.router, events.router,
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from lockstep.actions.administrators import LINK_VALID, AdministratorView, NewLi
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import MEANINGS, ROLE_NAMES, TABLE, Permission, Role
 from lockstep.cli import SuggestingGroup
+from lockstep.cli.admins_sso import sso
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
 from lockstep.cli.session import run
 from lockstep.cli.times import iso, local_stamp, local_time
@@ -203,6 +204,9 @@ def sign_out(email: str, output: Output) -> None:
     """
     ended = run(lambda context: actions.sign_out_everywhere(context, email))
     output.one({"email": email, "sessions": ended}, text=f"{counted(ended, 'session')} of {email} ended.")
+
+
+admins.add_command(sso)
 
 
 def _roles(names: tuple[str, ...]) -> list[Role]:

@@ -27,14 +27,21 @@ class SessionRow:
 
 
 async def insert_session(
-    connection: Connection, administrator: str, secret_hash: bytes, *, device: str, now: datetime, expires_at: datetime
+    connection: Connection,
+    administrator: str,
+    secret_hash: bytes,
+    *,
+    device: str,
+    now: datetime,
+    expires_at: datetime,
+    stepped_up_at: datetime | None = None,
 ) -> None:
-    """Begin a session at *now*, and forget the expired ones of everybody."""
+    """Begin a session at *now*, and forget the expired ones of everybody. *stepped_up_at*: None for now."""
     await connection.execute("delete from administrator_session where expires_at < %s", (now,))
     await connection.execute(
         """insert into administrator_session (administrator, secret_hash, device, signed_in_at, seen_at, stepped_up_at, expires_at)
         values (%s, %s, %s, %s, %s, %s, %s)""",
-        (administrator, secret_hash, device, now, now, now, expires_at),
+        (administrator, secret_hash, device, now, now, stepped_up_at or now, expires_at),
     )
 
 

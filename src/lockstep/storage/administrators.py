@@ -13,13 +13,17 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import only_row
 
 _COLUMNS = """id::text, email, display_name, password_hash is not null as has_password, second_factor_confirmed as has_second_factor,
-    is_enabled, created_at, created_by, last_sign_in_at"""
+    is_enabled, created_at, created_by, last_sign_in_at, issuer is not null as is_federated,
+    issuer is null or exists (select from single_sign_on where single_sign_on.issuer = administrator.issuer) as is_connected"""
 _LOCK = 0x10C6_AD31
 
 
 @dataclass(frozen=True, slots=True)
 class AdministratorRow:
-    """One administrator, without anything secret. *email* is in lower case."""
+    """One administrator, without anything secret. *email* is in lower case.
+
+    Who *is_federated* signs in through a provider and has no password; *is_connected* is false if it is not the present one.
+    """
 
     id: str
     email: str
@@ -30,6 +34,13 @@ class AdministratorRow:
     created_at: datetime
     created_by: str
     last_sign_in_at: datetime | None
+    is_federated: bool = False
+    is_connected: bool = True
+
+    @property
+    def may_sign_in(self) -> bool:
+        """Whether sessions and tokens of the administrator work."""
+        return self.is_enabled and self.is_connected
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,15 @@ async def find_administrator(connection: Connection, email: str) -> Administrato
     return await _one(connection, "email = %s", email.strip().lower())
 
 
+async def find_identity(connection: Connection, issuer: str, subject: str) -> AdministratorRow | None:
+    """The administrator whom the provider *issuer* calls *subject*."""
+    async with connection.cursor(row_factory=class_row(AdministratorRow)) as cursor:
+        await cursor.execute(
+            f"select {_COLUMNS} from administrator where issuer = %s and subject = %s", (issuer, subject)
+        )
+        return await cursor.fetchone()
+
+
 async def list_administrators(connection: Connection) -> list[AdministratorRow]:
     """All administrators, by e-mail."""
     async with connection.cursor(row_factory=class_row(AdministratorRow)) as cursor:
@@ -75,6 +95,24 @@ async def insert_administrator(connection: Connection, email: str, *, display_na
     return str((await only_row(cursor))[0])
 
 
+async def insert_federated(
+    connection: Connection, email: str, *, display_name: str, issuer: str, subject: str, actor: str
+) -> str:
+    """Add an administrator whom the provider *issuer* calls *subject*; return the id."""
+    cursor = await connection.execute(
+        """insert into administrator (email, display_name, created_by, issuer, subject) values (%s, %s, %s, %s, %s)
+        returning id::text""",
+        (email, display_name, actor, issuer, subject),
+    )
+    return str((await only_row(cursor))[0])
+
+
+async def federated_administrators(connection: Connection) -> list[str]:
+    """The ids of all administrators who sign in through a provider."""
+    cursor = await connection.execute("select id::text from administrator where issuer is not null")
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def delete_administrator(connection: Connection, administrator: str) -> None:
     """Delete the administrator with grants, sessions, tokens and links."""
     await connection.execute("delete from administrator where id = %s", (administrator,))
@@ -82,6 +120,10 @@ async def delete_administrator(connection: Connection, administrator: str) -> No
 
 async def save_display_name(connection: Connection, administrator: str, display_name: str) -> None:
     await connection.execute("update administrator set display_name = %s where id = %s", (display_name, administrator))
+
+
+async def save_email(connection: Connection, administrator: str, email: str) -> None:
+    await connection.execute("update administrator set email = %s where id = %s", (email, administrator))
 
 
 async def set_enabled(connection: Connection, administrator: str, *, is_enabled: bool) -> None:
@@ -145,10 +187,11 @@ async def replace_grants(
 
 
 async def count_enabled(connection: Connection, role: str) -> int:
-    """How many enabled administrators have the *role*."""
+    """How many enabled administrators who need no provider to sign in have the *role*."""
     cursor = await connection.execute(
         """select count(distinct administrator.id) from administrator
-        join role_grant on role_grant.administrator = administrator.id where role_grant.role = %s and administrator.is_enabled""",
+        join role_grant on role_grant.administrator = administrator.id where role_grant.role = %s and administrator.is_enabled
+        and administrator.issuer is null""",
         (role,),
     )
     return int((await only_row(cursor))[0])

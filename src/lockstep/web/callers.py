@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from lockstep.actions.callers import Caller
 from lockstep.actions.context import NOT_SIGNED_IN, Actor, Context
+from lockstep.actions.federated_sign_in import VALID, Departure
 from lockstep.actions.sign_in import SignedIn, caller_of_session
 from lockstep.kit.returning import page_asked_for
 from lockstep.kit.returning import safe_next as safe_next
@@ -17,6 +18,8 @@ from lockstep.web.page import Redirect
 SESSION_COOKIE = "lockstep_session"
 SIGN_IN = "/sign-in"
 STEP_UP = "/step-up"
+THROUGH_PROVIDER = "/sign-in/sso"  # leave for the provider of single sign-on, and below it come back
+ATTEMPT_COOKIE = "lockstep_sso"  # what the browser keeps meanwhile, sealed
 _MOST_DEVICE = 200  # characters
 
 
@@ -56,6 +59,25 @@ def set_session(response: Response, request: Request, signed_in: SignedIn) -> No
 def end_session(response: Response, request: Request) -> None:
     response.delete_cookie(
         SESSION_COOKIE, path="/", secure=request.url.scheme == "https", httponly=True, samesite="lax"
+    )
+
+
+def keep_attempt(response: Response, request: Request, departure: Departure) -> None:
+    """Keep in the browser that it left for the provider."""
+    response.set_cookie(
+        ATTEMPT_COOKIE,
+        departure.cookie,
+        max_age=int(VALID.total_seconds()),
+        path=THROUGH_PROVIDER,
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def forget_attempt(response: Response, request: Request) -> None:
+    response.delete_cookie(
+        ATTEMPT_COOKIE, path=THROUGH_PROVIDER, secure=request.url.scheme == "https", httponly=True, samesite="lax"
     )
 
 

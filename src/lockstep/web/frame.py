@@ -59,6 +59,7 @@ LOG_TABS: Sequence[tuple[str, str]] = (("Provisioning logs", "/logs/provisioning
 SETTINGS_TABS: Sequence[tuple[str, str]] = (
     ("General", "/settings"),
     ("Administrators", "/settings/admins"),
+    ("Single sign-on", "/settings/sso"),
     ("Access tokens", "/settings/tokens"),
     ("Sessions", "/settings/sessions"),
     ("Notifications", "/settings/notifications"),

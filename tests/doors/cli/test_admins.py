@@ -6,6 +6,7 @@ import orjson
 
 from lockstep.actions.permissions import TABLE, Role
 from tests.support.command_line import Lockstep
+from tests.support.oidc_provider import running_oidc_provider
 from tests.support.serving_process import free_port, process
 
 
@@ -58,3 +59,34 @@ def test_a_token_is_printed_once(connected: Lockstep) -> None:
     assert (orjson.loads(listed.out)["items"][0]["id"], made["token"] in listed.out) == (made["id"], False)
     assert connected("token", "revoke", made["id"]).code == 0
     assert connected("token", "list", "-o", "json").json["items"] == []
+
+
+def test_operator_sets_up_single_sign_on_step_by_step_and_the_secret_is_never_shown(connected: Lockstep) -> None:
+    sso = ("admins", "sso")
+    assert connected(*sso, "show").code == 5
+    assert connected(*sso, "set", "--name", "Contoso ID").code == 64
+    with running_oidc_provider() as provider:
+        first = (
+            "--name",
+            "Contoso ID",
+            "--issuer",
+            provider.issuer,
+            "--client-id",
+            "lockstep",
+            "--client-secret-stdin",
+        )
+        blocked = connected(*sso, "set", *first, stdin="top secret\n")
+        assert connected("outbound", "add", provider.issuer).code == 0
+        made = connected(
+            *sso, "set", *first, "--map", "ops=operator", "--map", "team=applicationOwner:documo", stdin="top secret\n"
+        )
+        wrong = connected(*sso, "set", "--map", "ops=king")
+        changed = connected(*sso, "set", "--claim", "roles", "-o", "json").json
+        assert connected(*sso, "test").code == 0
+
+    assert (blocked.code, "lockstep outbound add" in blocked.err) == (69, True)
+    assert "redirect URI" in made.out and "team: Application owner of documo" in made.out
+    assert (wrong.code, "ops=king" in wrong.err) == (64, True)
+    assert (changed["rolesClaim"], changed["hasSecret"], len(changed["roles"])) == ("roles", True, 2)
+    assert connected(*sso, "remove", "--yes").code == 0
+    assert "top secret" not in made.out + made.err + connected("audit", "-o", "json").out

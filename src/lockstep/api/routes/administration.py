@@ -33,12 +33,15 @@ class CallerJson(TypedDict):
 
 
 class AdministratorJson(TypedDict):
+    """Who *isFederated* signs in through single sign-on, which gives the roles."""
+
     email: str
     displayName: str
     roles: list[str]
     owns: list[str]
     isEnabled: bool
     hasAccepted: bool
+    isFederated: bool
     hasSecondFactor: bool
     createdAt: str
     createdBy: str
@@ -178,6 +181,7 @@ def _administrator(one: AdministratorView) -> AdministratorJson:
         "owns": list(one.owns),
         "isEnabled": one.is_enabled,
         "hasAccepted": one.has_accepted,
+        "isFederated": one.is_federated,
         "hasSecondFactor": one.has_second_factor,
         "createdAt": iso_time(one.created_at),
         "createdBy": one.created_by,

@@ -5,18 +5,24 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from lockstep.actions import federated_sign_in as federated
 from lockstep.actions import sign_in as actions
+from lockstep.actions import single_sign_on
 from lockstep.actions.context import Context
 from lockstep.actions.totp import SecondFactorRequired
-from lockstep.errors import LockstepError
+from lockstep.errors import Kind, LockstepError
 from lockstep.kit.page_errors import STATUSES
 from lockstep.web.callers import (
+    ATTEMPT_COOKIE,
     SIGN_IN,
     STEP_UP,
+    THROUGH_PROVIDER,
     address_of,
     caller_in,
     device_of,
     end_session,
+    forget_attempt,
+    keep_attempt,
     safe_next,
     session_secret,
     set_session,
@@ -24,13 +30,14 @@ from lockstep.web.callers import (
 from lockstep.web.page import Answer, Pages, Redirect, View, on_the_form
 
 pages = Pages()
+SIGNED_OUT = "/signed-out"
 
 
 @pages.get(SIGN_IN, is_public=True)
-async def show_sign_in(_: Context, request: Request) -> Answer:
+async def show_sign_in(context: Context, request: Request) -> Answer:
     if request.state.caller is not None:
         return Redirect(safe_next(request.query_params.get("next", "/")))
-    return _sign_in_page(request.query_params.get("next", "/"))
+    return await _sign_in_page(context, request.query_params.get("next", "/"))
 
 
 @pages.post(SIGN_IN, is_public=True)
@@ -47,7 +54,7 @@ async def sign_in(context: Context, request: Request) -> Answer:
             address=address_of(request),
         )
     except LockstepError as refused:
-        return _sign_in_page(next_page, email=email, refused=on_the_form(refused))
+        return await _sign_in_page(context, next_page, email=email, refused=on_the_form(refused))
     response = RedirectResponse(safe_next(next_page), status_code=303)
     set_session(response, request, signed_in)
     return response
@@ -56,15 +63,57 @@ async def sign_in(context: Context, request: Request) -> Answer:
 @pages.post("/sign-out")
 async def sign_out(context: Context, request: Request) -> Response:
     await actions.sign_out(context, session_secret(request))
-    response = RedirectResponse(SIGN_IN, status_code=303)
+    response = RedirectResponse(SIGNED_OUT if caller_in(request).is_federated else SIGN_IN, status_code=303)
     end_session(response, request)
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
 
 
+@pages.get(SIGNED_OUT, is_public=True)
+async def show_signed_out(context: Context, request: Request) -> Answer:
+    """For somebody who came through single sign-on, and may still be signed in there."""
+    if request.state.caller is not None:
+        return Redirect("/")
+    name = await single_sign_on.provider_name(context)
+    if not name:
+        return Redirect(SIGN_IN)
+    model = {"provider": name, "address": await single_sign_on.sign_out_address(context)}
+    return View("access/signed_out.html", "You are signed out", model)
+
+
+@pages.get(THROUGH_PROVIDER, is_public=True)
+async def leave_for_provider(context: Context, request: Request) -> Answer:
+    return await _leave(context, request)
+
+
+@pages.get(f"{STEP_UP}/sso")
+async def confirm_through_provider(context: Context, request: Request) -> Answer:
+    return await _leave(context, request, session=session_secret(request))
+
+
+@pages.get(single_sign_on.CALLBACK, is_public=True)
+async def come_back(context: Context, request: Request) -> Answer:
+    """The provider sends the browser here. The cookie of the attempt proves that this browser began it."""
+    try:
+        arrival = await federated.finish(
+            context,
+            request.cookies.get(ATTEMPT_COOKIE, ""),
+            dict(request.query_params),
+            session_secret=session_secret(request),
+            device=device_of(request),
+            address=address_of(request),
+        )
+    except LockstepError as refused:
+        return await _not_let_in(context, refused)
+    response = RedirectResponse(safe_next(arrival.next_page), status_code=303)
+    set_session(response, request, arrival.signed_in)
+    forget_attempt(response, request)
+    return response
+
+
 @pages.get(STEP_UP)
-async def show_step_up(_: Context, request: Request) -> View:
-    return _step_up_page(request, request.query_params.get("next", "/"))
+async def show_step_up(context: Context, request: Request) -> View:
+    return await _step_up_page(context, request, request.query_params.get("next", "/"))
 
 
 @pages.post(STEP_UP)
@@ -74,7 +123,7 @@ async def step_up(context: Context, request: Request) -> Answer:
     try:
         signed_in = await actions.step_up(context, session_secret(request), str(form.get("password", "")))
     except LockstepError as refused:
-        return _step_up_page(request, next_page, refused=on_the_form(refused))
+        return await _step_up_page(context, request, next_page, refused=on_the_form(refused))
     response = RedirectResponse(safe_next(next_page), status_code=303)
     set_session(response, request, signed_in)
     return response
@@ -100,15 +149,53 @@ async def accept_invitation(context: Context, request: Request) -> Answer:
     return response
 
 
-def _sign_in_page(next_page: str, *, email: str = "", refused: LockstepError | None = None) -> View:
-    wants_code = isinstance(refused, SecondFactorRequired)
-    model = {"next": safe_next(next_page), "email": email, "refused": refused, "wants_code": wants_code}
+async def _leave(context: Context, request: Request, *, session: str = "") -> Answer:
+    try:
+        departure = await federated.begin(
+            context,
+            redirect_uri=f"{request.url.scheme}://{request.url.netloc}{single_sign_on.CALLBACK}",
+            next_page=safe_next(request.query_params.get("next", "/")),
+            session_secret=session,
+        )
+    except LockstepError as refused:
+        return await _not_let_in(context, refused)
+    response = RedirectResponse(departure.url, status_code=303)
+    keep_attempt(response, request, departure)
+    return response
+
+
+async def _not_let_in(context: Context, refused: LockstepError) -> View:
+    if refused.kind is Kind.INTERNAL:
+        raise refused
+    model = {"refused": refused, "provider": await single_sign_on.provider_name(context)}
+    return View("access/not_let_in.html", "Signing in did not work", model, status=_status(refused))
+
+
+async def _sign_in_page(
+    context: Context, next_page: str, *, email: str = "", refused: LockstepError | None = None
+) -> View:
+    model = {
+        "next": safe_next(next_page),
+        "email": email,
+        "refused": refused,
+        "wants_code": isinstance(refused, SecondFactorRequired),
+        "provider": await single_sign_on.provider_name(context),
+    }
     return View("access/sign_in.html", "Sign in", model, status=_status(refused))
 
 
-def _step_up_page(request: Request, next_page: str, *, refused: LockstepError | None = None) -> View:
-    model = {"next": safe_next(next_page), "refused": refused, "email": caller_in(request).email}
-    return View("access/step_up.html", "Confirm your password", model, status=_status(refused))
+async def _step_up_page(
+    context: Context, request: Request, next_page: str, *, refused: LockstepError | None = None
+) -> View:
+    caller = caller_in(request)
+    model = {
+        "next": safe_next(next_page),
+        "refused": refused,
+        "email": caller.email,
+        "provider": await single_sign_on.provider_name(context) if caller.is_federated else "",
+    }
+    heading = "Confirm who you are" if caller.is_federated else "Confirm your password"
+    return View("access/step_up.html", heading, model, status=_status(refused))
 
 
 async def _invitation_page(

@@ -138,6 +138,7 @@ async def _one(context: Context, request: Request, email: str, *, refused: Locks
         "one": found,
         "roles": _HOLDERS,
         "held": {role.value for role in found.roles},
+        "held_names": [ROLE_NAMES[role] for role in found.roles],
         "apps": await applications.list_applications(context),
         "is_self": caller_in(request).email == email,
         "refused": refused,

@@ -84,6 +84,7 @@ async def _page(context: Context, request: Request, *, refused: LockstepError | 
         "sessions": await sessions.list_sessions(context, session_secret(request)),
         "current": caller.session,
         "email": caller.email,
+        "is_federated": caller.is_federated,
         "has_second_factor": await second_factor.has_second_factor(context, session_secret(request)),
         "refused": refused,
         "here": HERE,

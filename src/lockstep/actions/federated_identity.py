@@ -1,0 +1,84 @@
+"""What the claims of a provider say: who it is, whether the e-mail address is theirs, and which roles the values of a claim give. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lockstep.actions.email_addresses import checked_email
+from lockstep.actions.permissions import Role
+from lockstep.errors import Kind, LockstepError
+from lockstep.storage.administrators import RoleGrant
+from lockstep.storage.single_sign_on import ClaimRole
+
+_LONGEST_SUBJECT, _LONGEST_NAME = 255, 200  # OpenID Connect Core, section 2; ours
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A person as the provider knows them. Only *subject* identifies; *email* is a name that people read, verified by the provider."""
+
+    issuer: str
+    subject: str
+    email: str
+    display_name: str
+
+
+def identity_in(claims: Mapping[str, Any], *, issuer: str, provider: str, trusts_email: bool) -> Identity:
+    """The person of *claims*. *trusts_email*: accept an address of which nothing is said, or that is a preferred user name.
+
+    Raises LockstepError without a verified address.
+    """
+    subject = claims["sub"]
+    email = _text(claims.get("email")) or (_text(claims.get("preferred_username")) if trusts_email else "")
+    verified = claims.get("email_verified")
+    is_verified = verified in (True, "true") or (trusts_email and verified is None)
+    try:
+        address = checked_email(email).lower()
+    except LockstepError:
+        address = ""
+    if not address or not is_verified or len(subject) > _LONGEST_SUBJECT:
+        why = f"{provider} does not say that {email} is verified" if address else "It sent no e-mail address"
+        raise LockstepError(
+            Kind.FORBIDDEN,
+            f"{provider} vouches for no e-mail address of yours",
+            why=why,
+            next_step="Verify the address there. If the provider never says so and its addresses can be trusted, "
+            "a Global administrator can set that",
+        )
+    return Identity(issuer, subject, address, _text(claims.get("name"))[:_LONGEST_NAME])
+
+
+def grants_for(claims: Mapping[str, Any], claim: str, roles: Sequence[ClaimRole]) -> list[RoleGrant]:
+    """The roles that the values of *claim* give; none for no value that has a role."""
+    values = values_of(claims, claim)
+    grants = [RoleGrant(Role(one.role), one.app, one.app_name) for one in roles if one.value in values]
+    return list(dict.fromkeys(grants))
+
+
+def values_of(claims: Mapping[str, Any], claim: str) -> frozenset[str]:
+    """The values of *claim*: a text or a list of texts, at that name or, with dots in it, inside objects (`realm_access.roles`)."""
+    found: Any = claims.get(claim)
+    if claim not in claims:
+        found = claims
+        for part in claim.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+    given = [found] if isinstance(found, str) else found if isinstance(found, list) else []
+    return frozenset(one for one in given if isinstance(one, str))
+
+
+def has_claim(claims: Mapping[str, Any], claim: str) -> bool:
+    """Whether *claim* is there, be it empty."""
+    return claim in claims or bool(values_of(claims, claim))
+
+
+def was_left_out(claims: Mapping[str, Any], claim: str) -> bool:
+    """Whether the provider says that *claim* has too many values to be sent (Entra's overage)."""
+    names = claims.get("_claim_names")
+    return isinstance(names, Mapping) and claim in names
+
+
+def _text(value: Any) -> str:
+    text = value.strip() if isinstance(value, str) else ""
+    return text if text.isprintable() else ""

@@ -1,0 +1,219 @@
+"""Sign in through the provider, and prove again through it who one is.
+
+The browser keeps what belongs to the attempt in a sealed cookie, so that only the browser that began it can end it, once, within ten
+minutes. State, nonce and PKCE verifier are derived from the secret in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from lockstep.actions.access import open_to_all
+from lockstep.actions.callers import Caller
+from lockstep.actions.context import NOT_SIGNED_IN, Context
+from lockstep.actions.federated_administrators import admit_identity
+from lockstep.actions.federated_identity import has_claim, identity_in
+from lockstep.actions.lockout import admit, succeeded
+from lockstep.actions.sessions import caller_or_refusal
+from lockstep.actions.sign_in import STEPPED_UP, SignedIn, begin_session
+from lockstep.actions.single_sign_on import http_of, read_client
+from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
+from lockstep.errors import Kind, LockstepError
+from lockstep.oidc.code_flow import Attempt, authorization_url, code_in, redeem, user_info
+from lockstep.oidc.id_token import LEEWAY_SECONDS, authenticated_at, checked_claims
+from lockstep.oidc.provider import Client, discover
+from lockstep.storage import administrator_sessions, administrators, audit_log
+from lockstep.storage import single_sign_on as store
+from lockstep.storage.single_sign_on import ProviderRow
+from lockstep.vault import Secret
+
+VALID = timedelta(minutes=10)  # from leaving for the provider to coming back
+LONGEST = timedelta(hours=12)  # a session: roles come with each sign-in, so it does not outlive a working day
+_PURPOSE, _OWNER = "sign-in attempt", "single sign-on"
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Where the browser goes, and what it keeps meanwhile. *cookie* is sealed."""
+
+    url: str
+    cookie: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """The session that began, or that got a new secret, and the address to show."""
+
+    signed_in: SignedIn
+    next_page: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What the cookie holds. *session*: the one in which somebody proves again who they are; "" for a new one."""
+
+    secret: str = field(repr=False)
+    issuer: str
+    client_id: str
+    redirect_uri: str
+    next_page: str
+    session: str
+    at: float
+
+    @property
+    def begun_at(self) -> datetime:
+        return datetime.fromtimestamp(self.at, UTC)
+
+    def attempt(self) -> Attempt:
+        state, nonce, verifier = (derived(self.secret, use) for use in ("state", "nonce", "verifier"))
+        return Attempt(self.redirect_uri, state, nonce, verifier, enters_again=bool(self.session))
+
+
+@open_to_all
+async def begin(context: Context, *, redirect_uri: str, next_page: str, session_secret: str = "") -> Departure:
+    """Leave for the provider, and come back to *redirect_uri*. *session_secret*: to prove again in this session who one is.
+
+    Raises LockstepError without single sign-on, if the provider cannot be reached, and if the session has ended.
+    """
+    session = (await caller_or_refusal(context, session_secret)).session if session_secret else ""
+    client, _ = await read_client(context)
+    metadata = await discover(http_of(context), client.issuer)
+    begun = _Begun(new_secret(), client.issuer, client.id, redirect_uri, next_page, session, context.now().timestamp())
+    sealed = context.vault.seal(Secret(orjson.dumps(begun).decode()), purpose=_PURPOSE, name=_OWNER)
+    return Departure(authorization_url(client, metadata, begun.attempt()), sealed.hex())
+
+
+@open_to_all
+async def finish(
+    context: Context,
+    cookie: str,
+    answer: Mapping[str, str],
+    *,
+    session_secret: str = "",
+    device: str = "",
+    address: str = "",
+) -> Arrival:
+    """Come back with the provider's *answer*, the parameters of the address. *cookie* is what the browser kept.
+
+    Raises LockstepError for an answer that does not belong to the cookie, was used before, or is not accepted, and for somebody who has
+    no role. Failures count for the client's *address*.
+    """
+    await admit(context, "", address=address)
+    begun = await _begun(context, cookie, answer)
+    try:
+        client, row = await read_client(context)
+        claims, enriched = await _claims(context, client, row, begun, answer)
+        if begun.session:
+            arrival = await _prove_again(context, begun, claims, session_secret, address=address)
+        else:
+            arrival = await _sign_in(context, row, begun, claims | enriched, device=device, address=address)
+    except LockstepError as refused:
+        await _note_refusal(context, refused, address=address)
+        raise
+    return arrival
+
+
+async def _begun(context: Context, cookie: str, answer: Mapping[str, str]) -> _Begun:
+    """What the cookie holds, if the *answer* belongs to it and is the first one."""
+    try:
+        sealed = bytes.fromhex(cookie)
+        begun = _Begun(**orjson.loads(context.vault.open(sealed, purpose=_PURPOSE, name=_OWNER).reveal()))
+    except (ValueError, TypeError, LockstepError):
+        raise _not_ours() from None
+    now, state = context.now(), begun.attempt().state
+    expires_at = begun.begun_at + VALID
+    if hash_of(answer.get("state", "")) != hash_of(state) or now >= expires_at:
+        raise _not_ours()
+    async with context.recording() as connection:
+        is_first = await store.use_answer(connection, hash_of(state), now=now, expires_at=expires_at)
+    if not is_first:
+        raise _not_ours()
+    return begun
+
+
+async def _claims(
+    context: Context, client: Client, row: ProviderRow, begun: _Begun, answer: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The claims of the ID token, and those that only the user info has."""
+    if (client.issuer, client.id) != (begun.issuer, begun.client_id):
+        raise _not_ours()
+    http, attempt = http_of(context), begun.attempt()
+    metadata = await discover(http, client.issuer)
+    tokens = await redeem(http, client, metadata, attempt, code_in(client, metadata, answer))
+    claims = await checked_claims(http, client, metadata, attempt, tokens, now=context.now())
+    if begun.session or ("email" in claims and has_claim(claims, row.roles_claim)):
+        return claims, {}
+    more = await user_info(http, metadata, tokens, subject=claims["sub"])
+    return claims, {name: value for name, value in more.items() if name not in claims}
+
+
+async def _sign_in(
+    context: Context, row: ProviderRow, begun: _Begun, claims: Mapping[str, Any], *, device: str, address: str
+) -> Arrival:
+    now = context.now()
+    identity = identity_in(claims, issuer=row.issuer, provider=row.name, trusts_email=row.trusts_email)
+    found = await admit_identity(context, row, identity, claims)
+    proved_at = authenticated_at(dict(claims))
+    async with context.recording() as connection:
+        await succeeded(connection, found.email, address=address)
+        signed_in = await begin_session(
+            connection,
+            found,
+            now,
+            device=device,
+            lasts=LONGEST,
+            # The provider may have let somebody in who signed in there hours ago.
+            stepped_up_at=min(proved_at, now) if proved_at is not None else now - STEPPED_UP,
+        )
+        await audit_log.append(
+            connection, actor=found.email, activity="Sign in", target=found.email, after={"through": row.name}
+        )
+    return Arrival(signed_in, begun.next_page)
+
+
+async def _prove_again(
+    context: Context, begun: _Begun, claims: Mapping[str, Any], session_secret: str, *, address: str
+) -> Arrival:
+    caller: Caller = await caller_or_refusal(context, session_secret)
+    proved_at, new = authenticated_at(dict(claims)), new_secret()
+    async with context.recording() as connection:
+        found = await administrators.find_identity(connection, begun.issuer, claims["sub"])
+        if caller.session != begun.session or found is None or found.id != caller.actor.administrator:
+            raise LockstepError(
+                Kind.FORBIDDEN,
+                f"You signed in as somebody else than {caller.email}",
+                next_step=f"Confirm as {caller.email}, or sign out first",
+            )
+        if proved_at is None or proved_at < begun.begun_at - timedelta(seconds=LEEWAY_SECONDS):
+            raise LockstepError(
+                Kind.FORBIDDEN,
+                "The provider did not ask for your credentials again",
+                why="Its answer has no recent auth_time",
+                next_step="A Global administrator can let the provider send the claim auth_time",
+            )
+        await succeeded(connection, caller.email, address=address)
+        await administrator_sessions.step_up(connection, caller.session, hash_of(new), context.now())
+        await audit_log.append(connection, actor=caller.email, activity="Confirm identity", target=caller.email)
+    return Arrival(SignedIn(new, caller.expires_at), begun.next_page)
+
+
+async def _note_refusal(context: Context, refused: LockstepError, *, address: str) -> None:
+    after = {"through": "single sign-on", "reason": refused.detail, "clientAddress": address}
+    async with context.recording() as connection:
+        await audit_log.append(
+            connection, actor=NOT_SIGNED_IN.name, activity="Sign-in failed", target="Single sign-on", after=after
+        )
+
+
+def _not_ours() -> LockstepError:
+    return LockstepError(
+        Kind.UNAUTHORIZED,
+        "This sign-in was not begun in this browser, or it took too long",
+        why="An answer of the provider works once, within 10 minutes, in the browser that asked",
+        next_step="Sign in again",
+    )

@@ -1,0 +1,48 @@
+"""Single sign-on of administrators as JSON, without its secret."""
+
+from __future__ import annotations
+
+from typing_extensions import TypedDict
+
+from lockstep.actions.rows.times import iso_time
+from lockstep.actions.single_sign_on import CALLBACK, SingleSignOn
+
+
+class ClaimRoleJson(TypedDict):
+    """Who has *value* in the claim has *role*; *app* is the application of an applicationOwner, else ""."""
+
+    value: str
+    role: str
+    app: str
+
+
+class SingleSignOnJson(TypedDict):
+    """*redirectPath* on the admin centre is what the provider must know as redirect URI."""
+
+    name: str
+    issuer: str
+    clientId: str
+    hasSecret: bool
+    redirectPath: str
+    scopes: list[str]
+    rolesClaim: str
+    trustsEmail: bool
+    roles: list[ClaimRoleJson]
+    changedAt: str
+    changedBy: str
+
+
+def single_sign_on_json(view: SingleSignOn) -> SingleSignOnJson:
+    return {
+        "name": view.name,
+        "issuer": view.issuer,
+        "clientId": view.client_id,
+        "hasSecret": view.has_secret,
+        "redirectPath": CALLBACK,
+        "scopes": list(view.scopes),
+        "rolesClaim": view.roles_claim,
+        "trustsEmail": view.trusts_email,
+        "roles": [{"value": one.value, "role": one.role, "app": one.app_name or ""} for one in view.roles],
+        "changedAt": iso_time(view.changed_at),
+        "changedBy": view.changed_by,
+    }

@@ -1,0 +1,70 @@
+"""Single sign-on of administrators."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lockstep.actions import single_sign_on as actions
+from lockstep.actions.permissions import Role
+from lockstep.actions.rows.single_sign_on import SingleSignOnJson, single_sign_on_json
+from lockstep.actions.single_sign_on import ROLES_CLAIM, SCOPES, ProviderChange
+from lockstep.api.door import Asked, router_of
+from lockstep.api.shapes import Body, Name, Text
+from lockstep.errors import not_found
+from lockstep.vault import Secret
+
+router = router_of("Administration")
+
+
+class ClaimRoleBody(Body):
+    """*app* is the application of an applicationOwner."""
+
+    value: Name = Field(examples=["lockstep-operators"])
+    role: Role
+    app: Text = ""
+
+
+class SingleSignOnBody(Body):
+    """Replaces what was before. Without *clientSecret* the stored one is kept, unless issuer or client differ; "" is a public client."""
+
+    name: Name = Field(examples=["Contoso ID"])
+    issuer: Name = Field(examples=["https://login.contoso.test"])
+    client_id: Name
+    client_secret: Text | None = None
+    scopes: Annotated[list[Name], Field(max_length=20)] = Field(default_factory=lambda: list(SCOPES))
+    roles_claim: Name = ROLES_CLAIM
+    trusts_email: bool = False
+    roles: Annotated[list[ClaimRoleBody], Field(max_length=200)] = Field(default_factory=list)
+
+
+@router.get("/single-sign-on")
+async def show_single_sign_on(context: Asked) -> SingleSignOnJson:
+    """How administrators sign in through a provider. 404 if that is not set up."""
+    view = await actions.show_single_sign_on(context)
+    if view is None:
+        raise not_found("Single sign-on is not set up")
+    return single_sign_on_json(view)
+
+
+@router.put("/single-sign-on")
+async def set_single_sign_on(context: Asked, body: SingleSignOnBody) -> SingleSignOnJson:
+    """Set up single sign-on. The provider must answer at its discovery document."""
+    change = ProviderChange(
+        body.name,
+        body.issuer,
+        body.client_id,
+        secret=Secret(body.client_secret) if body.client_secret is not None else None,
+        scopes=body.scopes,
+        roles_claim=body.roles_claim,
+        trusts_email=body.trusts_email,
+        roles=[(one.value, one.role, one.app) for one in body.roles],
+    )
+    return single_sign_on_json(await actions.set_single_sign_on(context, change))
+
+
+@router.delete("/single-sign-on", status_code=204)
+async def remove_single_sign_on(context: Asked) -> None:
+    """Forget the provider, and sign out everybody who came through it."""
+    await actions.remove_single_sign_on(context)

@@ -1,0 +1,69 @@
+"""Is an ID token ours, genuine and fresh? (OpenID Connect Core 1.0, section 3.1.3.7.)
+
+Only signatures with a public key are accepted: neither `none`, nor the HS algorithms, with which a public key would do as the secret.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from authlib.oidc.core import CodeIDToken
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from lockstep.errors import LockstepError
+from lockstep.http.client import HttpClient
+from lockstep.oidc.code_flow import Attempt, Tokens, refused
+from lockstep.oidc.provider import Client, Metadata, get_json, unusable
+
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
+LEEWAY_SECONDS = 60  # by which clocks may differ
+
+
+async def checked_claims(
+    http: HttpClient, client: Client, metadata: Metadata, attempt: Attempt, tokens: Tokens, *, now: datetime
+) -> dict[str, Any]:
+    """The claims of the ID token. Raises LockstepError if its signature or one of them is not as it must be."""
+    keys = await _keys(http, metadata)
+    try:
+        token = jwt.decode(tokens.id_token, keys, algorithms=ALGORITHMS)
+        claims = CodeIDToken(
+            token.claims,
+            token.header,
+            options={
+                "iss": {"essential": True, "value": client.issuer},
+                "aud": {"essential": True, "value": client.id},
+                "sub": {"essential": True},
+            },
+            params={"nonce": attempt.nonce, "client_id": client.id, "access_token": tokens.access_token},
+        )
+        claims.validate(now=int(now.timestamp()), leeway=LEEWAY_SECONDS)
+    except (JoseError, ValueError, TypeError) as wrong:
+        raise _not_accepted(client, wrong) from None
+    return dict(claims)
+
+
+def authenticated_at(claims: dict[str, Any]) -> datetime | None:
+    """When the person last proved to the provider who they are; None if it does not say."""
+    seconds = claims.get("auth_time")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+async def _keys(http: HttpClient, metadata: Metadata) -> KeySet:
+    found = await get_json(http, metadata.jwks_uri, what="key set")
+    try:
+        return KeySet.import_key_set(found)  # type: ignore[arg-type]  # what is not a key set is refused
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+        raise unusable(metadata.jwks_uri, "The key set contains no key that can be used") from None
+
+
+def _not_accepted(client: Client, wrong: Exception) -> LockstepError:
+    reason = getattr(wrong, "description", "") or getattr(wrong, "error", "") or type(wrong).__name__
+    return refused(f"The ID token of {client.name} is not accepted", why=str(reason)[:200].replace("_", " "))

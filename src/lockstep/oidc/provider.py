@@ -1,0 +1,139 @@
+"""A provider: what we know of it, what it says of itself (OpenID Connect Discovery 1.0), and the requests to it.
+
+Nothing is kept between two sign-ins, so a key that the provider withdrew is refused at once, and a new one is accepted at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from authlib.common.urls import add_params_to_uri
+from authlib.oidc.discovery import get_well_known_url
+
+from lockstep.errors import Kind, LockstepError, invalid
+from lockstep.http.client import HttpClient, Response, WireError
+from lockstep.http.deadline import end_of_request
+
+SECONDS = 10.0  # for each request
+_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Lockstep as the provider *name* knows it. Without a *secret* it is a public client."""
+
+    name: str
+    issuer: str
+    id: str
+    secret: str = field(repr=False)
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Where a provider answers. *sends_issuer*: its authorization responses name it (RFC 9207). Endpoints that it lacks are ""."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str = ""
+    end_session_endpoint: str = ""
+    auth_methods: tuple[str, ...] = ("client_secret_basic",)
+    sends_issuer: bool = False
+
+
+async def discover(http: HttpClient, issuer: str) -> Metadata:
+    """What the provider with this *issuer* says of itself. Raises LockstepError if it cannot be reached or names another issuer."""
+    found = await get_json(http, get_well_known_url(issuer, external=True), what="discovery document")
+    if found.get("issuer") != issuer:
+        raise invalid(
+            f"The discovery document of {issuer} names another issuer: {str(found.get('issuer'))[:200]}",
+            why="Tokens are accepted only from the issuer that is set up (OpenID Connect Discovery, section 4.3)",
+            next_step="Enter the issuer exactly as the provider writes it, with or without a slash at the end",
+        )
+    for endpoint in _ENDPOINTS:
+        _require_place(http, endpoint, found.get(endpoint))
+    return Metadata(
+        issuer=issuer,
+        authorization_endpoint=found["authorization_endpoint"],
+        token_endpoint=found["token_endpoint"],
+        jwks_uri=found["jwks_uri"],
+        userinfo_endpoint=_optional(found, "userinfo_endpoint"),
+        end_session_endpoint=_optional(found, "end_session_endpoint"),
+        auth_methods=tuple(found.get("token_endpoint_auth_methods_supported") or ("client_secret_basic",)),
+        sends_issuer=found.get("authorization_response_iss_parameter_supported") is True,
+    )
+
+
+def with_query(url: str, **query: str) -> str:
+    """*url* with more parameters."""
+    added: str = add_params_to_uri(url, list(query.items()))
+    return added
+
+
+def _require_place(http: HttpClient, endpoint: str, url: object) -> None:
+    if not isinstance(url, str) or not url:
+        raise invalid(f"The discovery document lacks {endpoint}")
+    try:
+        http.rules.check_url(url)
+    except OSError as refused:
+        raise invalid(
+            f"The {endpoint} {url[:200]} may not be used: {refused}", next_step=getattr(refused, "next_step", "")
+        ) from None
+
+
+def _optional(found: Mapping[str, Any], name: str) -> str:
+    """A URL that a browser or we may be sent to; anything but http and https is no address for that."""
+    url = found.get(name)
+    return url if isinstance(url, str) and urlsplit(url).scheme in ("https", "http") else ""
+
+
+async def get_json(
+    http: HttpClient, url: str, *, what: str, headers: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The JSON object at *url*. Raises LockstepError."""
+    answer = await send(http, "GET", url, headers={"Accept": "application/json", **(headers or {})})
+    if answer.status != 200:
+        raise unusable(url, f"The {what} cannot be read: HTTP {answer.status} at {url}")
+    return json_of(answer, url, what=what)
+
+
+def json_of(answer: Response, url: str, *, what: str) -> dict[str, Any]:
+    """The JSON object in *answer*. Raises LockstepError."""
+    try:
+        found = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise unusable(url, f"The {what} is not a JSON object")
+    return found
+
+
+async def send(
+    http: HttpClient, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None
+) -> Response:
+    """One request to the provider. Raises LockstepError without a complete response."""
+    try:
+        return await http.send(method, url, headers=headers, body=body, deadline=end_of_request(SECONDS))
+    except WireError as failed:
+        raise LockstepError(
+            Kind.UNREACHABLE,
+            f"{urlsplit(url).hostname} cannot be reached",
+            why=failed.sentence,
+            next_step=failed.next_step or "Try again in a moment",
+            retryable=True,
+        ) from None
+
+
+def unusable(url: str, why: str) -> LockstepError:
+    return LockstepError(
+        Kind.UNREACHABLE,
+        f"{urlsplit(url).hostname} gave an answer that cannot be used",
+        why=why,
+        next_step="Check the issuer: lockstep admins sso test",
+    )
