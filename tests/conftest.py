@@ -14,7 +14,10 @@ from pathlib import Path
 import hypothesis
 import psycopg
 import pytest
+from argon2 import PasswordHasher
+from argon2.profiles import CHEAPEST
 
+from lockstep.credentials import passwords
 from lockstep.directory.edit import Touched
 from lockstep.postgres.database import Database
 from lockstep.postgres.embedded import EmbeddedServer, Options, attach, remove
@@ -24,6 +27,14 @@ from tests.support.databases import Databases
 from tests.support.hub import Hub, make_context
 
 MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """The least that argon2id may cost: with real costs, passwords take a tenth of the time of all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher.from_parameters(CHEAPEST))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from lockstep.actions import administrators, audit, own_password, sessions, sign
 from lockstep.actions.audit import AuditFilter
 from lockstep.actions.context import NOT_SIGNED_IN, Context
 from lockstep.actions.permissions import Permission, Role, StepUpRequired
+from lockstep.credentials import passwords
 from lockstep.errors import Kind, LockstepError
 from tests.support.hub import Hub
 
@@ -257,3 +258,8 @@ async def test_attempts_at_the_same_moment_are_no_way_around_the_delay(operator:
     kinds = [one.kind for one in await asyncio.gather(*tried, return_exceptions=True) if isinstance(one, LockstepError)]
 
     assert (kinds.count(Kind.UNAUTHORIZED), kinds.count(Kind.THROTTLED)) == (5, 7)
+
+
+def test_passwords_cost_what_rfc_9106_recommends() -> None:
+    """The tests themselves hash with less."""
+    assert (passwords.COSTS.memory_cost, passwords.COSTS.time_cost, passwords.COSTS.type.name) == (64 * 1024, 3, "ID")

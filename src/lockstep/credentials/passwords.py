@@ -11,11 +11,13 @@ from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from lockstep.errors import Kind, LockstepError, invalid
 
 SHORTEST, LONGEST = 12, 1_000
-_HASHER = PasswordHasher()  # RFC 9106, second recommended option: 64 MiB, three passes
+COSTS = RFC_9106_LOW_MEMORY  # the second recommended option: 64 MiB, three passes
+_hasher = PasswordHasher.from_parameters(COSTS)
 _MOST_WAITING = 20
 _threads = ThreadPoolExecutor(2, thread_name_prefix="password")  # each verification takes a core and 64 MiB
 _waiting = 0
@@ -38,7 +40,7 @@ def check_password(password: str, email: str) -> None:
 
 async def hash_password(password: str) -> str:
     """The argon2id hash of *password*."""
-    return await _in_thread(_HASHER.hash, _plain(password))
+    return await _in_thread(_hasher.hash, _plain(password))
 
 
 async def is_password(password: str, digest: str | None) -> bool:
@@ -49,13 +51,13 @@ async def is_password(password: str, digest: str | None) -> bool:
 
 @functools.cache
 def _decoy() -> str:
-    return _HASHER.hash("the password of an administrator who does not exist")
+    return _hasher.hash("the password of an administrator who does not exist")
 
 
 def _verified(digest: str | None, password: str) -> bool:
     decoy = _decoy()  # also if it is not used, so that the first sign-in of a process takes equally long for all
     try:
-        return _HASHER.verify(digest or decoy, password)
+        return _hasher.verify(digest or decoy, password)
     except (VerificationError, InvalidHashError):
         return False
 
