@@ -26,10 +26,12 @@ class Databases:
         server: EmbeddedServer,
         administrator: psycopg.Connection[tuple[object, ...]],
         templates: dict[str, str] | None = None,
+        left: list[str] | None = None,
     ) -> None:
         self._server, self._administrator = server, administrator
         self._templates = templates if templates is not None else {}
         self._made: list[str] = []
+        self._left = left if left is not None else []  # of the test before
 
     def __call__(self, package: str = "", *, role: str = "") -> Database:
         """An empty database, or one with the tables of *package*, migrated once and then copied. *role* owns it."""
@@ -47,11 +49,15 @@ class Databases:
 
     @contextmanager
     def for_a_while(self) -> Iterator[Databases]:
-        """Databases that are dropped at the end of the block."""
-        some = Databases(self._server, self._administrator, self._templates)
+        """Databases that are dropped at the end of the next such block.
+
+        PostgreSQL sleeps for a tenth of a second if a database that it drops has connections, and those of this test are just ending.
+        """
+        some = Databases(self._server, self._administrator, self._templates, self._left)
         yield some
-        for name in some._made:
+        for name in self._left:
             self._administrator.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+        self._left[:] = some._made
 
     def _new(self, owner: str, template: str) -> Database:
         name = self._create(owner, template)

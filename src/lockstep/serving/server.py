@@ -63,7 +63,7 @@ async def serving_http(
             raise conflict("The HTTP server stopped before it began")
         yield registry
     finally:
-        server.should_exit = True
+        server.stop()
         await asyncio.gather(serve, return_exceptions=True)
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
@@ -89,15 +89,38 @@ def _config(app: App, registry: Connections, render: Render) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to us."""
+    """Leaves signals to us, and stops at once: uvicorn looks ten times a second whether to stop, and sleeps before it has."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        self._stopping.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening.set()
+
+    async def main_loop(self) -> None:
+        ticks, stop = asyncio.ensure_future(super().main_loop()), asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait([ticks, stop], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ticks.cancel()
+            stop.cancel()
+            await asyncio.gather(ticks, stop, return_exceptions=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+            return
+        for one in (*self.servers, *(sockets or ())):
+            one.close()
+        for server in self.servers:
+            await server.wait_closed()
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
