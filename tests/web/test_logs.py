@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import uuid4
 
 import orjson
@@ -17,6 +18,7 @@ from lockstep.storage.log_record import LoggedContent, LoggedError, LoggedExchan
 from lockstep.web.page import address
 from lockstep.web.pages.provisioning_logs import DOWNLOADS, TABS
 from tests.support.admin_centre import Browser, Centre
+from tests.support.hub import guid
 
 
 def record(who: str, status: str = "success", code: str = "", action: str = "create") -> LogRecord:
@@ -134,6 +136,49 @@ async def test_downloads_have_exactly_the_filtered_records(centre: Centre, admin
     assert "kim" in as_csv.html and "anna" not in as_csv.html and "attachment" in as_csv.headers["Content-Disposition"]
     assert ",title,,'=1+1" in changed.html
     assert orjson.loads(nothing.html) == []
+
+
+async def test_a_change_leads_to_the_attempts_before_and_after_it(centre: Centre, admin: Browser) -> None:
+    anna = guid("anna")
+    attempts = [replace(record("anna", "failure", "uniqueness"), source_id=anna) for _ in range(3)]
+    await write(centre, admin, attempts[0], record("kim"), attempts[1], attempts[2])
+    first, middle, last = (f"/logs/provisioning/{one.change_id}" for one in attempts)
+
+    page = await admin.get(f"{middle}?tab=Summary")
+    begin, end = await admin.get(first), await admin.get(last)
+
+    assert f"{first}?tab=Summary" in page.links and f"{last}?tab=Summary" in page.links
+    assert "Previous attempt" not in begin.text and middle in begin.links
+    assert "Next attempt" not in end.text and middle in end.links
+    assert "/logs/provisioning?app=documo&status=failure&code=uniqueness" in page.links
+
+
+async def test_failures_are_grouped_by_their_cause_and_retried_together(centre: Centre, admin: Browser) -> None:
+    await admin.post("/apps/new/documo", {"displayName": "Documo"})
+    nothing = await admin.get("/logs/provisioning/failures")
+    for number in range(7):
+        code = "uniqueness" if number < 5 else "invalidValue"
+        await centre.hub.fetch(
+            """insert into dirty (job, kind, source_id, lane, reasons, failures, first_failed_at, not_before, last_error)
+            select id, 'User', gen_random_uuid(), 3, '{attributes}', 2, now(), now() + interval '1 hour',
+                jsonb_build_object('code', %s::text, 'reason', '<b>taken', 'nextStep', 'Rename one of them') from job""",
+            code,
+        )
+    operator, desk = await centre.signed_in(Role.OPERATOR), await centre.signed_in(Role.HELP_DESK)
+
+    page = await operator.get("/logs/provisioning/failures")
+    done = await operator.post("/logs/provisioning/failures/retry", {"app": "documo", "code": "uniqueness"})
+    due = await centre.hub.fetch("select last_error->>'code' from dirty where not_before <= now()")
+    looked = await desk.get("/logs/provisioning/failures")
+    refused = await desk.post("/logs/provisioning/failures/retry", {"app": "documo", "code": "uniqueness"})
+
+    assert "Nothing fails" in nothing.text
+    assert page.text.index("uniqueness") < page.text.index("invalidValue") and "Retry all 7" in page.text
+    assert "<b>taken" in page.text and "<b>taken" not in page.html and "Rename one of them" in page.text
+    assert "/logs/provisioning?app=documo&status=failure&code=uniqueness" in page.links
+    assert done.location == "/logs/provisioning/failures" and due == [("uniqueness",)] * 5
+    assert "See the 5" in looked.text and "Retry all" not in looked.text
+    assert refused.status == 403
 
 
 async def test_an_auditor_reads_the_log(centre: Centre, admin: Browser) -> None:

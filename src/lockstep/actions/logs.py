@@ -82,6 +82,15 @@ async def show_log(context: Context, name: str) -> list[LogRow]:
     return found[::-1]
 
 
+@needs(Permission.LOGS_READ, filters=True)
+async def attempts_beside(context: Context, row: LogRow) -> tuple[str, str]:
+    """The ids of the previous and the next change of the object of *row* in the same application; "" if there is none."""
+    if not row.source_id or not context.actor.may(Permission.LOGS_READ, row.app):
+        return "", ""
+    async with context.reading() as connection:
+        return await provisioning_log.attempts_beside(connection, row)
+
+
 @needs(Permission.LOGS_READ, app="app", filters=True)
 async def follow_log(context: Context, wanted: LogFilter | None = None, *, app: str = "") -> AsyncIterator[LogRow]:
     """New records as they are written, oldest first, without end."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from lockstep.storage.changes import ChangeRow
 from lockstep.storage.provisioning_log import LogFilter, LogRow
 
 PAGE = 30
+MOST_NAMED = 10  # members of a change that are named
 DIRECTORY = "directory"  # what is shown instead of an application
 
 
@@ -30,7 +31,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """*names*: the managers that the changes mention, by id. *next*: the time before which the following page begins."""
+    """*names*: the managers and members that the changes mention, by id. *next*: the time before which the following page begins."""
 
     events: Sequence[Event]
     names: dict[str, str]
@@ -67,12 +68,18 @@ async def show_timeline(
             ]
         events.sort(key=lambda one: one.at, reverse=True)
         shown = events[:limit]
-        managers = {
-            str(value)
-            for one in shown
-            if one.change is not None
-            for values in (one.change.before, one.change.after)
-            if values and (value := values.get(MANAGER))
-        }
-        names = await provisioning_log.source_names(connection, "User", sorted(managers)) if managers else {}
+        names: dict[str, str] = {}
+        if mentioned := sorted(
+            {one for event in shown if event.change is not None for one in _mentioned(event.change)}
+        ):
+            for kind in ("User", "Group"):
+                names |= await provisioning_log.source_names(connection, kind, mentioned)
     return Timeline(shown, names, shown[-1].at if len(events) > limit else None)
+
+
+def _mentioned(change: ChangeRow) -> Iterator[str]:
+    """The ids of a changed manager and of the first changed members."""
+    for values in (change.before or {}, change.after or {}):
+        if values.get(MANAGER):
+            yield str(values[MANAGER])
+        yield from (str(one) for one in values.get("members", [])[:MOST_NAMED])

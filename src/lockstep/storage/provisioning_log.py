@@ -153,6 +153,23 @@ async def read_log(connection: Connection, wanted: LogFilter, *, limit: int = 10
         return [replace(row, record=complete_details(row.record)) for row in await cursor.fetchall()]
 
 
+async def attempts_beside(connection: Connection, row: LogRow) -> tuple[str, str]:
+    """The ids of the changes just before and just after that of *row*, of the same object in the same application; "" if there is none."""
+    found = []
+    for condition, order in (("<", "desc"), (">", "asc")):
+        cursor = await connection.execute(
+            sql.SQL(
+                """select change_id::text from (select * from provisioning_log where source_id = %(source_id)s
+                        and seq {condition} %(seq)s order by seq {order} offset 0) as of_object
+                where job = %(job)s and kind = %(kind)s and change_id <> %(change_id)s order by seq {order} limit 1"""
+            ).format(condition=sql.SQL(condition), order=sql.SQL(order)),
+            {"source_id": row.source_id, "seq": row.seq, "job": row.job, "kind": row.kind, "change_id": row.change_id},
+        )
+        other = await cursor.fetchone()
+        found.append(str(other[0]) if other is not None else "")
+    return found[0], found[1]
+
+
 async def count_failures(connection: Connection, jobs: Sequence[str], *, since: timedelta) -> dict[str, int]:
     """How many changes of each job failed in the time *since*; jobs without failures are absent."""
     cursor = await connection.execute(

@@ -55,7 +55,11 @@ PROVISIONING_TABS: Sequence[tuple[str, str]] = (
     ("History", "/provisioning/history"),
     ("Configuration", "/provisioning/configuration"),
 )
-LOG_TABS: Sequence[tuple[str, str]] = (("Provisioning logs", "/logs/provisioning"), ("Audit logs", "/logs/audit"))
+LOG_TABS: Sequence[tuple[str, str]] = (
+    ("Provisioning logs", "/logs/provisioning"),
+    ("Failures", "/logs/provisioning/failures"),
+    ("Audit logs", "/logs/audit"),
+)
 SETTINGS_TABS: Sequence[tuple[str, str]] = (
     ("General", "/settings"),
     ("Administrators", "/settings/admins"),

@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from lockstep.actions.context import Context
 from lockstep.actions.logs import ChangeRow, LogRow
-from lockstep.actions.timeline import DIRECTORY, Event, show_timeline
+from lockstep.actions.timeline import DIRECTORY, MOST_NAMED, Event, show_timeline
 from lockstep.web.page import Chip, address
 from lockstep.web.status_look import result_look
 
@@ -24,6 +24,7 @@ _DONE: Mapping[str, str] = {
     "stagedDelete": "Marked as deleted in",
     "other": "Looked at in",
 }
+_CHANGED: Mapping[str, str] = {"memberAdded": "Members added", "memberRemoved": "Members removed"}
 _NOT_DONE: Mapping[str, str] = {
     "create": "Could not be created in",
     "update": "Could not be updated in",
@@ -35,10 +36,11 @@ _NOT_DONE: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One entry. *pairs*: attribute, value before and after; *rest*: how many of them are folded away."""
+    """One entry. *by*: who did it, "" for Lockstep itself. *pairs*: attribute, value before and after."""
 
     at: datetime
     title: str
+    by: str
     detail: str
     tone: str
     href: str
@@ -81,8 +83,8 @@ def _moment(event: Event, names: Mapping[str, str]) -> Moment:
 def _of_change(change: ChangeRow, names: Mapping[str, str]) -> Moment:
     before, after = change.before or {}, change.after or {}
     pairs = [(name, _shown(before.get(name), names), _shown(after.get(name), names)) for name in change.changed]
-    title = f"{change.what[:1].upper()}{change.what[1:]} in the directory"
-    return Moment(change.at, title, f"by {change.actor}", "neutral", "", pairs)
+    title = _CHANGED.get(change.what, f"{change.what.capitalize()} in the directory")
+    return Moment(change.at, title, change.actor, "", "neutral", "", pairs)
 
 
 def _of_record(event: Event) -> Moment:
@@ -93,12 +95,12 @@ def _of_record(event: Event) -> Moment:
     title = f"Skipped in {event.app}" if row.status == "skipped" else f"{words.get(row.action, row.action)} {event.app}"
     changed = row.record.get("modifiedProperties", [])
     pairs = [(one["displayName"], one.get("oldValue"), one.get("newValue")) for one in changed]
-    by = "" if row.initiated_by == "system" else f"by {row.initiated_by}"
-    detail = ". ".join(part for part in (by, row.reason.rstrip(".")) if part)
-    return Moment(row.at, title, detail, look.tone, f"/logs/provisioning/{row.change_id}", pairs)
+    by = "" if row.initiated_by == "system" else row.initiated_by
+    return Moment(row.at, title, by, row.reason, look.tone, f"/logs/provisioning/{row.change_id}", pairs)
 
 
 def _shown(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        some = ", ".join(names.get(str(one), str(one)) for one in value[:MOST_NAMED])
+        return some + (f" and {len(value) - MOST_NAMED:,} more" if len(value) > MOST_NAMED else "")
     return names.get(value, value) if isinstance(value, str) else value

@@ -92,12 +92,18 @@ async def show_change(context: Context, request: Request) -> View:
     last = lines[-1]
     wanted = request.query_params.get("tab", "")
     tab = wanted if wanted in TABS else TABS[0]
+    before, after = await logs.attempts_beside(context, last.row)
     model = {
         "lines": lines,
         "last": last,
         "tab": tab,
         "details": [Crumb(label, address(last.href, tab=label)) for label in TABS],
         "curl": _curl,
+        "previous": address(f"{HERE}/{before}", tab=wanted) if before else "",
+        "next": address(f"{HERE}/{after}", tab=wanted) if after else "",
+        "similar_href": address(HERE, app=last.app, status="failure", code=last.row.error_code)
+        if last.row.error_code and last.app
+        else "",
         "explain_href": address(f"/users/{last.row.source_id}/explain", app=last.app)
         if last.row.kind == "User" and last.row.source_id
         else "",

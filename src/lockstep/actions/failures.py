@@ -1,0 +1,39 @@
+"""What fails at present in all applications, grouped by the error, so that one cause is looked at and retried once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.storage import failure_groups, jobs
+from lockstep.storage.failure_groups import FailureGroup
+
+
+@dataclass(frozen=True, slots=True)
+class FailingApplication:
+    """One application with at least one failing object, the largest group first."""
+
+    id: str
+    name: str
+    display_name: str
+    groups: Sequence[FailureGroup]
+
+    @property
+    def count(self) -> int:
+        return sum(one.count for one in self.groups)
+
+
+@needs(Permission.APPLICATIONS_READ, filters=True)
+async def list_failing(context: Context) -> list[FailingApplication]:
+    """The applications that the caller may see and in which something fails now, the one with the most failures first."""
+    found = []
+    async with context.reading() as connection:
+        for row in await jobs.read_jobs(connection):
+            if context.actor.may(Permission.APPLICATIONS_READ, row.app):
+                groups = await failure_groups.failure_groups(connection, row.id)
+                if groups:
+                    found.append(FailingApplication(row.app, row.app_name, row.app_display_name, groups))
+    return sorted(found, key=lambda one: -one.count)

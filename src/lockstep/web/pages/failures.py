@@ -1,0 +1,44 @@
+"""Failures: what fails now, one line for each cause, with its remedy and Retry."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from lockstep.actions import failures, provisioning
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, address
+from lockstep.wording import counted
+
+pages = Pages()
+HERE = "/logs/provisioning/failures"
+
+
+@pages.get(HERE)
+async def list_failures(context: Context, request: Request) -> View:
+    found = await failures.list_failing(context)
+    model = {
+        "apps": found,
+        "may_retry": {one.id: context.actor.may(Permission.PROVISIONING_CONTROL, one.id) for one in found},
+        "records_of": lambda app, code: address("/logs/provisioning", app=app.name, status="failure", code=code),
+        "retry_href": f"{HERE}/retry",
+    }
+    return View(
+        "logs/failures.html",
+        "Failures",
+        model,
+        section="Logs",
+        subtab="Failures",
+        lead="What fails now. Each is tried again by itself, after growing pauses.",
+        copy_as=CopyAs(command="lockstep logs --status failure", api="/api/v1/logs"),
+        parents=[Crumb("Provisioning logs", "/logs/provisioning")],
+        live="status progress",
+    )
+
+
+@pages.post(f"{HERE}/retry")
+async def retry(context: Context, request: Request) -> Answer:
+    """The objects of an application that fail with a code, or all that fail."""
+    form = await request.form()
+    count = await provisioning.retry(context, str(form.get("app", "")), code=str(form.get("code", "")))
+    return Redirect(HERE, notice=f"{counted(count, 'object')} retried now" if count else "They do not fail any more")
