@@ -1,0 +1,127 @@
+"""The data of an organisation of some size: people, accounts, cycles, a log, and a Global administrator who is signed in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+
+from lockstep.actions import applications
+from lockstep.actions.context import Actor
+from lockstep.actions.permissions import Role
+from lockstep.actions.sign_in import LONGEST
+from lockstep.credentials.issued_secrets import hash_of, new_secret
+from lockstep.storage import administrator_sessions, administrators
+from lockstep.storage.administrators import RoleGrant
+from lockstep.web.page import all_pages
+from lockstep.wiring import House
+
+ADMIN = "bench@contoso.test"
+
+_PEOPLE = """
+insert into person (id, source, anchor, user_principal_name, attributes)
+select md5('person ' || n)::uuid, 'hr', n::text, 'person' || n || '@contoso.test', jsonb_build_object(
+    'userPrincipalName', 'person' || n || '@contoso.test', 'accountEnabled', true, 'displayName', 'Person ' || n,
+    'givenName', 'Person', 'surname', 'Number ' || n, 'department', 'Department ' || n %% 40, 'jobTitle', 'Engineer')
+from generate_series(1, %(people)s) as n;
+insert into grp (id, source, anchor, display_name, attributes)
+select md5('group ' || n)::uuid, 'hr', 'g' || n, 'Group ' || n, jsonb_build_object('displayName', 'Group ' || n)
+from generate_series(1, 200) as n;
+insert into member (group_id, member_id, member_kind)
+select md5('group ' || 1 + n %% 200)::uuid, md5('person ' || n)::uuid, 'User' from generate_series(1, %(people)s) as n;
+insert into assignment (app, principal_kind, principal_id)
+select application.id, 'Group', md5('group ' || n)::uuid from application, generate_series(1, 20) as n;
+insert into assignment (app, principal_kind, principal_id)
+select application.id, 'User', md5('person ' || n)::uuid from application, generate_series(1, 1000) as n;
+"""
+# The first application has everybody, the others a tenth. One object in a hundred fails.
+_WORK = """
+update job set status = 'on', started = true;
+insert into link (job, kind, source_id, target_id, state, display)
+select job.id, 'User', md5('person ' || n)::uuid, 't' || n, 'live', 'person' || n || '@contoso.test'
+from (select id, row_number() over (order by id) as place from job) as job, generate_series(1, %(people)s) as n
+where place = 1 or n %% 10 = 0;
+insert into dirty (job, kind, source_id, lane, reasons, failures, first_failed_at, not_before, last_error)
+select job, kind, source_id, 3, '{attributes}', 2, now() - interval '1 hour', now() + interval '1 hour',
+    '{"code": "DuplicateTargetEntries", "reason": "The application refused the user", "nextStep": "Look at the record"}'
+from link where right(target_id, 2) = '10';
+insert into cycle (job, kind, state, phase, config_version, started_at, ended_at, total, done, counts)
+select id, case n when 1 then 'initial' else 'incremental' end, 'succeeded', 'done', config_version,
+    now() - make_interval(mins => 40 * (60 - n)), now() - make_interval(mins => 40 * (60 - n) - 1), 100, 100, '{"updated": 100}'
+from job, generate_series(1, 60) as n order by n;
+insert into provisioning_log (id, change_id, at, job, app, cycle, action, status, kind, source_id, source_display, target_id,
+    target_display, error_code, reason, duration_ms, record)
+select gen_random_uuid(), gen_random_uuid(), now() - (%(rows)s - n) * interval '20 seconds', job.id, job.app, 1,
+    (array['create', 'update', 'update', 'disable'])[1 + n %% 4], case when n %% 50 = 0 then 'failure' else 'success' end, 'User',
+    md5('person ' || 1 + n %% %(people)s)::uuid, 'person' || 1 + n %% %(people)s || '@contoso.test', 't' || n, 'person' || n,
+    case when n %% 50 = 0 then 'DuplicateTargetEntries' else '' end, 'The department changed', 12,
+    '{"steps": [], "modifiedProperties": [{"displayName": "department", "oldValue": "A", "newValue": "B"}]}'
+from generate_series(1, %(rows)s) as n
+join (select id, app, row_number() over (order by id) as place from job) as job on place = 1 + n %% %(applications)s
+order by n;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    people: int
+    rows: int
+    applications: int
+    rounds: int
+    listeners: int
+
+
+async def fill(house: House, sizes: Sizes) -> None:
+    """Create the data, with as few statements as possible."""
+    context = house.context(Actor("bench"))
+    for number in range(sizes.applications):
+        await applications.add_application(
+            context, "documo", name=f"app-{number + 1}", display_name=f"App {number + 1}"
+        )
+    given = {"people": sizes.people, "rows": sizes.rows, "applications": sizes.applications}
+    async with await psycopg.AsyncConnection.connect(str(house.pool.conninfo), autocommit=True) as connection:
+        await connection.execute("insert into source (name, kind, display_name) values ('hr', 'csv', 'HR')")
+        for statement in (_PEOPLE + _WORK).split(";\n"):
+            if statement.strip():
+                await connection.execute(statement, given)  # type: ignore[call-overload]
+        await connection.execute("analyze")
+
+
+async def new_session(house: House) -> str:
+    """The secret of a session of a Global administrator."""
+    secret, now = new_secret(), datetime.now(UTC)
+    async with house.pool.connection() as connection:
+        who = await administrators.insert_administrator(connection, ADMIN, display_name="Bench", actor="bench")
+        await administrators.replace_grants(
+            connection, who, [RoleGrant(Role.GLOBAL_ADMINISTRATOR.value, None)], actor="bench"
+        )
+        await administrator_sessions.insert_session(
+            connection, who, hash_of(secret), device="bench", now=now, expires_at=now + LONGEST
+        )
+    return secret
+
+
+async def addresses(house: House) -> dict[str, str]:
+    """The address of each GET page, by its route, with real values for its parameters. Routes with an unknown parameter are absent."""
+    async with house.pool.connection() as connection:
+        found = await (
+            await connection.execute(
+                """select (select id::text from person limit 1), (select id::text from grp limit 1),
+                    max(seq)::text,
+                    (select max(id)::text from cycle where cycle.job = max(provisioning_log.job)),
+                    (array_agg(change_id::text order by seq desc))[1],
+                    (array_agg(id::text order by seq desc))[1] from provisioning_log where app = (
+                    select id from application where name = 'app-1')"""
+            )
+        ).fetchone()
+    assert found is not None
+    person, group, seq, cycle, change, record = found
+    values = {
+        "app": "app-1", "template": "documo", "object": "user", "email": ADMIN, "person": person, "group": group, "source": "hr",
+        "name": "hr", "seq": seq, "number": cycle, "cycle": cycle, "change": change, "change_id": change, "record": record,
+        "id": record,
+    }  # fmt: skip
+    routes = [page.path for page in all_pages() if page.method == "GET" and not page.is_public]
+    return {path: path.format(**values) for path in routes if set(re.findall(r"\{(\w+)\}", path)) <= set(values)}
