@@ -180,3 +180,22 @@ async def test_signing_in_and_out_works_without_script(chrome: Browser, up: Up, 
         await page.get_by_role("button", name="Sign out").click()
 
         await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+async def test_a_page_without_live_updates_says_since_when_and_gets_them_back(visitor: Visitor) -> None:
+    page = visitor.page
+    note = page.get_by_role("status").filter(has_text="Live updates paused")
+    await page.clock.install()
+    await page.route("**/events*", lambda route: route.abort())
+    await visitor.go("/apps")
+    await expect(note).to_be_hidden()
+
+    await page.clock.run_for(60_000)
+    await expect(note).to_contain_text(re.compile(r"last data \d+:\d\d"))
+    await expect(page.get_by_role("heading", name="Enterprise applications")).to_be_visible()
+    await page.unroute("**/events*")
+    async with page.expect_response("**/events*"):
+        await note.get_by_role("button", name="Retry").click()
+
+    await expect(note).to_be_hidden()
+    visitor.said.clear()  # the browser tells of each stream that it could not open

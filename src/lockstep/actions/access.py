@@ -60,14 +60,16 @@ def _checked(rule: AccessRule, action: Action) -> Action:
         actor, permission = context.actor, rule.permission
         if permission is None:
             return
-        if actor.everywhere(permission) or permission not in actor.own_permissions:
+        is_own = permission in actor.own_permissions
+        # Who may see all applications is told which one it is, so that the refusal can name its owner.
+        if actor.everywhere(permission) or not (is_own or actor.everywhere(Permission.APPLICATIONS_READ)):
             actor.require(permission)
             return
         app = str(signature.bind(context, *args, **options).arguments.get(rule.app) or "") if rule.app else ""
         if app:
             async with context.recording() as connection:
                 await require_application(context, connection, app, permission)
-        elif not rule.filters:
+        elif not (rule.filters and is_own):
             actor.require(permission)
 
     if inspect.isasyncgenfunction(action):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lockstep.actions.permissions import EVERYTHING, NEEDS_STEP_UP, StepUpRequired, roles_with
+from lockstep.actions.permissions import EVERYTHING, NEEDS_STEP_UP, NotPermitted, StepUpRequired
 from lockstep.configuration.template import Template
 from lockstep.directory.edit import Edit, editing
 from lockstep.directory.file_shape import FileShape
@@ -21,7 +21,6 @@ from lockstep.directory.intake import AfterCommit, nothing_to_defer
 from lockstep.directory.intake import Progress as Progress
 from lockstep.directory.lifecycle import PURGE_AFTER
 from lockstep.directory.rows import SourcePass
-from lockstep.errors import Kind, LockstepError
 from lockstep.ports import TargetOpener
 from lockstep.postgres.pool import Connection, Pool, transaction
 from lockstep.storage import audit_log, instance
@@ -71,12 +70,7 @@ class Actor:
     def require(self, permission: str, app: str = "") -> None:
         """Raise LockstepError unless the caller has the permission; StepUpRequired if only the password is missing."""
         if not self.may(permission, app):
-            raise LockstepError(
-                Kind.FORBIDDEN,
-                f"{self.name} is not allowed to do this",
-                why=f"This needs the permission {permission}, which these roles have: {', '.join(roles_with(permission))}",
-                next_step="Ask a Global administrator",
-            )
+            raise NotPermitted(self.name, permission, app)
         if permission in NEEDS_STEP_UP and not self.is_stepped_up:
             raise StepUpRequired(self.name)
 

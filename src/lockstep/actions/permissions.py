@@ -164,6 +164,20 @@ SCOPES: frozenset[Permission] = frozenset(Permission) - {
 }
 
 
+class NotPermitted(LockstepError):
+    """The caller lacks *permission*, everywhere or in the application with the id *app*."""
+
+    def __init__(self, who: str, permission: str, app: str = "") -> None:
+        super().__init__(
+            Kind.FORBIDDEN,
+            f"{who} is not allowed to do this",
+            why=f"This needs the permission {permission}, which these roles have: {', '.join(roles_with(permission))}",
+            next_step="Ask a Global administrator",
+        )
+        self.permission = permission
+        self.app = app
+
+
 class StepUpRequired(LockstepError):
     """The caller may do this after entering the password again. Doors ask for it and repeat the request."""
 

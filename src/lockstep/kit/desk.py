@@ -75,6 +75,10 @@ class PageDesk(ABC, Generic[C, P]):
         """Another page to go to, instead of showing *error*."""
         return None
 
+    async def shown_of(self, error: LockstepError, request: Request) -> LockstepError:
+        """*error* as its page shows it, with what only the product knows."""
+        return error
+
     def app(self, routes: Sequence[BaseRoute], pages: Sequence[PageRoute[C]]) -> Starlette:
         """*routes* of others, tried first, and the pages."""
         app = Starlette(
@@ -97,8 +101,10 @@ class PageDesk(ABC, Generic[C, P]):
             except ClientDisconnect:
                 response = Response(status_code=400)  # nobody reads it
             except LockstepError as error:
-                elsewhere = self.instead_of(error, request)
-                response = self._renderer.respond(request, elsewhere) if elsewhere else self._error(request, error)
+                if elsewhere := self.instead_of(error, request):
+                    response = self._renderer.respond(request, elsewhere)
+                else:
+                    response = self._error(request, await self.shown_of(error, request))
             except Exception as fault:
                 response = self._error(request, self.as_error(fault), fault)
             response.headers["X-Request-Id"] = request.state.request_id

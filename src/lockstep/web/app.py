@@ -12,7 +12,8 @@ from starlette.routing import BaseRoute
 from lockstep.actions.callers import Caller
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.live import LiveHub
-from lockstep.actions.permissions import StepUpRequired
+from lockstep.actions.permissions import NotPermitted, StepUpRequired
+from lockstep.actions.who_may import who_may
 from lockstep.errors import LockstepError
 from lockstep.kit.assets import Assets
 from lockstep.kit.desk import PageDesk
@@ -72,6 +73,14 @@ class AdminDesk(PageDesk[Context, Caller]):
 
     def instead_of(self, error: LockstepError, request: Request) -> Redirect | None:
         return callers.sign_in_first(request, page=callers.STEP_UP) if isinstance(error, StepUpRequired) else None
+
+    async def shown_of(self, error: LockstepError, request: Request) -> LockstepError:
+        """A missing permission with the names of administrators who have it."""
+        if not isinstance(error, NotPermitted) or request.state.caller is None:
+            return error
+        able = await who_may(self.context_of(request.state.caller), error.permission, error.app)
+        next_step = f"Ask {'one of ' if len(able) > 1 else ''}{', '.join(able)}" if able else error.next_step
+        return LockstepError(error.kind, error.detail, why=error.why, next_step=next_step)
 
     def as_error(self, fault: Exception) -> LockstepError:
         return as_error(fault)
