@@ -61,13 +61,19 @@ class Client:
 
 
 @pytest.fixture
-async def client(hub: Hub, tmp_path: Path) -> AsyncIterator[Client]:
+def allowed() -> tuple[str, ...]:
+    """The private origins at which applications may be reached."""
+    return ()
+
+
+@pytest.fixture
+async def client(hub: Hub, tmp_path: Path, allowed: tuple[str, ...]) -> AsyncIterator[Client]:
     """A client of an organisation with five people, a group and Documo."""
     config = {"files": [{"path": str(write_csv(tmp_path / "people.csv", [person(name) for name in PEOPLE]))}]}
     await sources.import_source(hub.context, "hr", config=config)
     await applications.add_application(hub.context, "documo")
     await groups.create_group(hub.context, "all-sales")
-    targets = ScimTargets(())
+    targets = ScimTargets(allowed)
     contexts: Callable[[Actor], Context] = lambda actor: replace(hub.context, actor=actor, opener=targets)  # noqa: E731
     new = await access_tokens.create_service_token(contexts(Actor("tests")), "tests", sorted(SCOPES))
     async with live_hub(hub.pool) as live:

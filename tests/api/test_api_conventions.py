@@ -184,6 +184,32 @@ async def test_change_to_what_was_not_read_is_refused(client: Client) -> None:
     assert (await client.get("applications/documo/settings")).body["interval"] == "PT30M"
 
 
+async def test_person_whom_somebody_else_changed_is_not_changed(client: Client) -> None:
+    here = f"people/{upn('anna')}"
+    tag = (await client.get(here)).headers["etag"]
+    other = await client.call("PATCH", here, {"attributes": {"city": "Bonn"}})
+    late = await client.call("PATCH", here, {"attributes": {"city": "Rome"}}, headers={"If-Match": tag})
+    now = (await client.get(here)).headers["etag"]
+    seen = await client.call("PATCH", here, {"attributes": {"city": "Rome"}}, headers={"If-Match": now})
+
+    assert (other.status, late.status, seen.status) == (200, 412, 200)
+    assert now != tag
+
+
+async def test_problem_with_a_request_leads_to_what_the_operation_takes(client: Client) -> None:
+    page = (await client.get("/api/docs")).body
+
+    wrong = await client.post("groups", {"nmae": "x"})
+    unsaid = await client.call("PUT", "applications/documo/scope", {"scopingFilters": []})
+    method = await client.call("DELETE", "people")
+
+    for answer in (wrong, unsaid, method):
+        address, _, operation = answer.body["nextAction"]["url"].partition("#")
+        assert (address, answer.body["nextAction"]["text"] != "") == ("/api/docs", True)
+        assert not operation or f'id="{operation}"' in page
+    assert wrong.body["nextAction"]["url"] == "/api/docs#create_group"
+
+
 async def test_whole_list_is_replaced_only_by_somebody_who_read_it(client: Client) -> None:
     blind = await client.call("PUT", "applications/documo/scope", {"scopingFilters": []})
     tag = (await client.get("applications/documo/scope")).headers["etag"]

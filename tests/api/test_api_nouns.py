@@ -237,6 +237,7 @@ async def test_description_is_complete_and_the_page_loads_nothing_from_elsewhere
         "set_manifest",
         "set_rule",
         "set_credentials",
+        "set_person",
     }
     assert "http://" not in page and "https://cdn" not in page and "<script" not in page
 

@@ -53,5 +53,5 @@ async def require_credentials(connection: Connection, row: JobRow) -> None:
             Kind.UNAUTHORIZED,
             f"{row.app_display_name} has no credentials",
             next_step=f"Set them: lockstep creds set {row.app_name} --tenant-url URL --token-stdin",
-            code="Unauthorized",
+            code="NoCredentials",
         )

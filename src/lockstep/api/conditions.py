@@ -22,9 +22,9 @@ def etag(value: Any) -> str:
     return f'"{digest[:24]}"'
 
 
-def tagged(request: Request, value: Answer) -> Answer:
-    """*value*, whose response says which state it is."""
-    request.state.headers["ETag"] = etag(value)
+def tagged(request: Request, value: Answer, *, state: Any = None) -> Answer:
+    """*value*, whose response says which state it is. *state*: what tells states apart, if *value* holds other things as well."""
+    request.state.headers["ETag"] = etag(value if state is None else state)
     return value
 
 

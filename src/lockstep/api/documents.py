@@ -26,7 +26,16 @@ Send a token as `Authorization: Bearer lockstep_pat_...`. Errors are RFC 9457 pr
 Changes that concern people take `dryRun=true`, and `confirm=true` where people lose accounts. Configuration has an ETag.
 """
 _TAKES_IF_MATCH = frozenset(
-    {"set_mapping", "remove_mapping", "set_scope", "change_settings", "set_manifest", "set_rule", "set_credentials"}
+    {
+        "set_mapping",
+        "remove_mapping",
+        "set_scope",
+        "change_settings",
+        "set_manifest",
+        "set_rule",
+        "set_credentials",
+        "set_person",
+    }
 )
 _METHODS = ("get", "post", "put", "patch", "delete")
 # Added here and not to the routes: FastAPI would make a model of each for every route, which takes longer than to start.
@@ -37,6 +46,7 @@ _PROBLEMS = {
     }
     for status in sorted({one.status for one in PROBLEM_TYPES.values()})
 }
+_OF_TYPE: dict[str, Any] = {"string": "text", "integer": 1, "number": 1, "boolean": False, "object": {}}
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -166,14 +176,14 @@ def _operation(method: str, path: str, operation: dict[str, Any], described: dic
         yield f"<table><thead><tr><th>Parameter</th><th>In</th><th>Meaning</th></tr></thead><tbody>{rows}</tbody></table>"
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     if body is not None:
-        yield f"<p>Body:</p><pre>{html.escape(orjson.dumps(_example(body, described), option=orjson.OPT_INDENT_2).decode())}</pre>"
+        yield f"<p>Body:</p><pre>{html.escape(orjson.dumps(example_of(body, described), option=orjson.OPT_INDENT_2).decode())}</pre>"
     yield "</section>"
 
 
-def _example(schema: dict[str, Any], described: dict[str, Any]) -> Any:
-    """An example of what *schema* describes: its own, or one for each member that has one or must be given."""
+def example_of(schema: dict[str, Any], described: dict[str, Any]) -> Any:
+    """An example of what *schema* describes: its own, or one for each member that has one or must be given, or one of its type."""
     if "$ref" in schema:
-        return _example(described["components"]["schemas"][schema["$ref"].rpartition("/")[2]], described)
+        return example_of(described["components"]["schemas"][schema["$ref"].rpartition("/")[2]], described)
     if schema.get("examples"):
         return schema["examples"][0]
     if "properties" in schema:
@@ -182,5 +192,11 @@ def _example(schema: dict[str, Any], described: dict[str, Any]) -> Any:
             for name, one in schema["properties"].items()
             if one.get("examples") or name in schema.get("required", [])
         }
-        return {name: _example(one, described) for name, one in shown.items()}
-    return schema.get("default")
+        return {name: example_of(one, described) for name, one in shown.items()}
+    if "default" in schema:
+        return schema["default"]
+    if "anyOf" in schema:
+        return example_of(schema["anyOf"][0], described)
+    if schema.get("type") == "array":
+        return [example_of(schema["items"], described)]
+    return schema.get("enum", [_OF_TYPE.get(schema.get("type", ""))])[0]

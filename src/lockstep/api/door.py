@@ -141,7 +141,10 @@ def failed(request: Request, fault: Exception) -> Response:
     else:
         error = as_error(fault)
         log.error("request_failed", path=request.url.path, fault=type(fault).__name__, next=error.next_step)
-    response = problem_response(error, request_id=request.state.request_id, instance=request.url.path)
+    operation = getattr(request.scope.get("route"), "name", "")
+    response = problem_response(
+        error, request_id=request.state.request_id, instance=request.url.path, operation=operation
+    )
     release_frames(fault)
     return response
 

@@ -33,10 +33,12 @@ _OF_KIND = {
     Kind.OUTPUT: "unavailable",
     Kind.INTERNAL: "internal",
 }
+_ABOUT_THE_REQUEST = frozenset({"invalid-request", "method-not-allowed", "precondition-required"})
 _OF_CODE = {
     "TooLarge": "too-large",
     "ForeignRequest": "foreign-request",
     "IdempotencyKeyReused": "idempotency-key-reused",
+    "NoCredentials": "conflict",  # nothing was asked of the application
 }
 
 
@@ -50,6 +52,7 @@ class ProblemPlace(TypedDict):
 class NextAction(TypedDict):
     text: str
     command: NotRequired[str]
+    url: NotRequired[str]
 
 
 class Problem(TypedDict):
@@ -105,7 +108,8 @@ def slug_of(error: LockstepError) -> str:
     return _OF_CODE.get(error.code) or _OF_KIND[error.kind]
 
 
-def problem_of(error: LockstepError, *, request_id: str, instance: str) -> Problem:
+def problem_of(error: LockstepError, *, request_id: str, instance: str, operation: str = "") -> Problem:
+    """*operation*: the id of what was called, as in the description; "" for an unknown address."""
     known = PROBLEM_TYPES[slug_of(error)]
     is_internal = known.slug == "internal"
     problem: Problem = {
@@ -130,11 +134,16 @@ def problem_of(error: LockstepError, *, request_id: str, instance: str) -> Probl
         problem["nextAction"] = {"text": next_step}
         if command := _COMMAND.search(next_step):
             problem["nextAction"]["command"] = command[1]
+    if known.slug in _ABOUT_THE_REQUEST:
+        url = f"/api/docs#{operation}" if operation else "/api/docs"
+        problem.setdefault("nextAction", {"text": "See what the request takes"})["url"] = url
+    elif known.slug == "password-needed":
+        problem.setdefault("nextAction", {"text": "Enter the password again"})["url"] = "/step-up"
     return problem
 
 
-def problem_response(error: LockstepError, *, request_id: str, instance: str) -> Response:
-    problem = problem_of(error, request_id=request_id, instance=instance)
+def problem_response(error: LockstepError, *, request_id: str, instance: str, operation: str = "") -> Response:
+    problem = problem_of(error, request_id=request_id, instance=instance, operation=operation)
     headers = dict(error.headers) if isinstance(error, ApiError) else {}
     if problem["status"] == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="lockstep"'

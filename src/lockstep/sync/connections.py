@@ -27,7 +27,7 @@ async def read_target_settings(
             Kind.UNAUTHORIZED,
             f"{job.app_display_name} has no credentials",
             next_step=f"Set them: lockstep creds set {job.app_name} --tenant-url URL --token-stdin",
-            code="Unauthorized",
+            code="NoCredentials",
         )
     secret = vault.open(row[1], purpose=TOKEN, name=job.app, shown=job.app_name)
     return target_settings(job, configuration, row[0], secret, deadline_seconds=deadline_seconds)

@@ -131,10 +131,11 @@ async def invite(context: Asked, body: Invitation) -> LinkToPasswordJson:
 async def change_administrator(context: Asked, email: str, body: AdministratorChange) -> list[AdministratorJson]:
     """Change roles, or enable or disable. The result has the administrator after each change."""
     done = []
-    if body.roles is not None:
-        done.append(await administrators.change_roles(context, email, body.roles, owns=body.owns))
-    if body.is_enabled is not None:
-        done.append(await administrators.set_enabled(context, email, is_enabled=body.is_enabled))
+    async with context.together() as inner:
+        if body.roles is not None:
+            done.append(await administrators.change_roles(inner, email, body.roles, owns=body.owns))
+        if body.is_enabled is not None:
+            done.append(await administrators.set_enabled(inner, email, is_enabled=body.is_enabled))
     return [_administrator(one) for one in done]
 
 

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from lockstep.actions import group_rules, groups, people
 from lockstep.actions.context import Context
-from lockstep.actions.people import PersonFilter
+from lockstep.actions.people import PersonFilter, PersonView
 from lockstep.actions.rows.directory import (
     AttributeJson,
     CountedGroupJson,
@@ -129,19 +129,25 @@ async def list_directory_attributes(context: Asked, query: Asking, groups: bool 
 
 
 @router.get("/people/{person}")
-async def show_person(context: Asked, person: str, deleted: bool = False) -> PersonDetailsJson:
-    """One person: attributes, groups, applications, history."""
-    return person_details_json(await people.show_person(context, person, is_deleted=deleted))
+async def show_person(context: Asked, request: Request, person: str, deleted: bool = False) -> PersonDetailsJson:
+    """One person: attributes, groups, applications, history. The ETag is that of the attributes."""
+    found = await people.show_person(context, person, is_deleted=deleted)
+    return tagged(request, person_details_json(found), state=_version(found))
 
 
 @router.patch("/people/{person}")
-async def set_person(context: Asked, consent: Consenting, person: str, body: AttributeChange) -> Changed[PersonJson]:
+async def set_person(
+    context: Asked, request: Request, consent: Consenting, person: str, body: AttributeChange
+) -> Changed[PersonJson]:
     """Change attributes by hand. The change lasts until the source reports one for that person."""
+
+    async def read(inner: Context) -> list[Any]:
+        return _version(await people.show_person(inner, person))
 
     async def work(inner: Context) -> PersonJson:
         return person_json(await people.set_person(inner, person, body.attributes))
 
-    return await changed(context, consent, work, named=1)
+    return await changed(context, consent, matched(request, read, work), named=1)
 
 
 @router.post("/people/disable")
@@ -277,6 +283,10 @@ async def decide_rule(
     """Whether the rule makes one person a member, and why. Nothing is stored."""
     found = await group_rules.decide_for(context, group, user, body.membership_rule)
     return {"group": group, "user": user, "isMember": found.is_member, "reason": found.why}
+
+
+def _version(found: PersonView) -> list[Any]:
+    return [found.person.id, found.person.version]
 
 
 async def _rule(context: Context, group: str) -> RuleJson:
