@@ -51,7 +51,7 @@ async def test_groups_and_members_are_paged_without_repeating_or_skipping(
     assert "50 of 60 members" in first.text and "10 of 60 members" in second.text
     one, two = (page.html.partition('id="history"')[0] for page in (first, second))
     assert all((f"p{n:03}@contoso" in one) != (f"p{n:03}@contoso" in two) for n in range(60))
-    assert "Members added" in first.text and "p000@contoso.test, " in first.text and "and 50 more" in first.text
+    assert "Members added" in first.text and "@contoso.test, p" in first.text and "and 50 more" in first.text
     assert "p059@contoso.test" in found.text and "p058@contoso.test" not in found.html.partition('id="history"')[0]
 
 

@@ -63,6 +63,23 @@ async def test_the_log_shows_what_passes_the_filter_of_its_address(centre: Centr
     assert "No log entry passes this filter" in none.text
 
 
+async def test_who_lost_access_is_one_choice_and_the_download_has_the_same_records(
+    centre: Centre, admin: Browser
+) -> None:
+    gone = [record(f"gone-{action}", action=action) for action in ("disable", "delete", "stagedDelete")]
+    await write(centre, admin, record("anna"), record("bo", action="update"), *gone)
+
+    lost = await admin.get("/logs/provisioning?action=lost&range=7d")
+    download = await admin.get("/logs/provisioning/download/ProvisioningLogs.csv?action=lost&range=7d")
+
+    assert all(
+        f"gone-{action}" in lost.text and f"gone-{action}" in download.html
+        for action in ("disable", "delete", "stagedDelete")
+    )
+    assert not any(name in lost.text or name in download.html for name in ("anna", "bo,"))
+    assert "/logs/provisioning/download/ProvisioningLogs.csv?action=lost&range=7d" in lost.links
+
+
 async def test_pages_of_the_log_neither_repeat_nor_skip_a_record(centre: Centre, admin: Browser) -> None:
     await write(centre, admin, *(record(f"person-{number:03}") for number in range(70)))
 

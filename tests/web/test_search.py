@@ -67,6 +67,26 @@ async def test_a_question_that_several_people_could_be_meant_by_offers_each_of_t
 
 
 @pytest.mark.usefixtures("contoso")
+async def test_an_order_to_provision_somebody_offers_it_first(centre: Centre, admin: Browser) -> None:
+    desk, auditor = await centre.signed_in(Role.HELP_DESK), await centre.signed_in(Role.AUDITOR)
+    order = "/search/palette?q=provision Lindqvist in documo"
+
+    assert (await admin.htmx(order)).links[0].startswith("/apps/documo/provisioning/on-demand?principal=User")
+    assert (await desk.htmx(order)).links[0].startswith("/apps/documo/provisioning/on-demand?principal=User")
+    assert not any("on-demand" in link for link in (await auditor.htmx(order)).links)
+
+
+@pytest.mark.usefixtures("contoso")
+async def test_a_question_need_not_name_the_only_application_that_can_be_meant(centre: Centre) -> None:
+    apps = {app.name: app.id for app in await applications.list_applications(centre.hub.context)}
+    owner = await centre.signed_in(Role.APPLICATION_OWNER, app=apps["box"])
+
+    page = await owner.get("/search?q=why has Lindqvist no account?")
+
+    assert page.location == f"/users/{ANNA}/explain?app=box"
+
+
+@pytest.mark.usefixtures("contoso")
 async def test_people_groups_applications_records_and_pages_are_found_by_a_part_of_their_names(admin: Browser) -> None:
     found = {
         text: (await admin.htmx(f"/search/palette?q={text}")).links

@@ -24,6 +24,7 @@ MOST_SHOWN = 6
 _MOST_WORDS = 10
 _SHORTEST = 3  # letters of a text that is searched in the log, and of the beginning of an application's name
 _QUESTIONS = frozenset(("why", "is", "isn't", "does", "doesn't", "has", "hasn't", "can", "can't", "explain"))
+_ORDERS = frozenset(("provision", "push"))
 _OTHERS = (
     "a about access account an and any app application at did didn't do for from get getting have haven't he her him his in "
     "into missing no not of on or out provisioned she should still the them there they to was wasn't with"
@@ -34,12 +35,15 @@ _WORD = re.compile(r"[^\s,;!?()\"“”]+")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What was typed. *words* are to be found. *app* is the id of the application that it names beside them, or alone in a question."""
+    """What was typed. *words* are to be found. *app* is the id of the application that it names beside them, or alone in a question; where
+    only one can be meant, a question need not name it. *is_order*: somebody is to be provisioned.
+    """
 
     text: str
     words: Sequence[str]
     app: str = ""
     is_question: bool = False
+    is_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +109,17 @@ def read_query(text: str, visible: Sequence[ApplicationRow]) -> Query:
     words = [_bare(word) for word in _WORD.findall(text)][:_MOST_WORDS]
     words = [word for word in words if word]
     is_question = text.endswith("?") or (len(words) > 1 and words[0].lower() in _QUESTIONS)
-    app, rest = _named(words, visible, by_beginning=is_question)
-    if is_question:
+    is_order = len(words) > 1 and words[0].lower() in _ORDERS
+    app, rest = _named(words[is_order:], visible, by_beginning=is_question or is_order)
+    if is_question or is_order:
         rest = [word for word in rest if word.lower() not in _FILLERS]
+        if app is None and rest and len(visible) == 1:
+            app = visible[0]
     if not rest and not (
         app and is_question
     ):  # nothing but the name of an application, which may be that of a group too
         return Query(text, words, is_question=is_question)
-    return Query(text, rest, app.id if app is not None else "", is_question)
+    return Query(text, rest, app.id if app is not None else "", is_question, is_order)
 
 
 def _bare(word: str) -> str:

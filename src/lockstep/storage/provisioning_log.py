@@ -71,6 +71,7 @@ class LogFilter:
     source_id: str | None = None
     status: str | None = None
     action: str | None = None
+    actions: Sequence[str] | None = None  # any of them
     error_code: str | None = None
     text: str | None = None
     cycle: int | None = None
@@ -92,6 +93,7 @@ _CONDITIONS: Mapping[str, str] = {
     "source_id": "source_id = %(source_id)s",
     "status": "status = %(status)s",
     "action": "action = %(action)s",
+    "actions": "action = any(%(actions)s)",
     "error_code": "error_code = %(error_code)s",
     "cycle": "cycle = %(cycle)s",
     "change_id": "change_id::text like %(change_id)s || '%%'",

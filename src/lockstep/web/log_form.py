@@ -30,6 +30,11 @@ ACTIONS: Mapping[str, str] = {
     "stagedDelete": "Staged delete",
     "other": "Other",
 }
+# Kinds of actions that are asked for together, with their words.
+ACTION_SETS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "gained": ("Got access", ("create",)),
+    "lost": ("Lost access", ("disable", "delete", "stagedDelete")),
+}
 _NAMES = ("app", "status", "action", "range", "code", "person", "text")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MOST_DIGITS = 18  # numbers of records fit into a bigint
@@ -50,7 +55,7 @@ class LogQuery:
     @classmethod
     def of(cls, query: Mapping[str, str]) -> LogQuery:
         given = {name: query.get(name, "").replace("\0", "").strip() for name in _NAMES}
-        for name, known in (("status", dict(STATUSES)), ("action", ACTIONS), ("range", RANGES)):
+        for name, known in (("status", dict(STATUSES)), ("action", {**ACTIONS, **ACTION_SETS}), ("range", RANGES)):
             if given[name] not in known:
                 given[name] = ""
         return cls(**given)
@@ -63,7 +68,8 @@ class LogQuery:
         return LogFilter(
             person=self.person or None,
             status=self.status or None,
-            action=self.action or None,
+            action=self.action if self.action in ACTIONS else None,
+            actions=list(ACTION_SETS[self.action][1]) if self.action in ACTION_SETS else None,
             error_code=self.code or None,
             text=self.text or None,
             after=now - length if length else None,
@@ -72,7 +78,7 @@ class LogQuery:
 
     def as_command(self) -> str:
         """The same list on the command line; "" if the command line has no such filter."""
-        if self.code or self.text or self.person:
+        if self.code or self.text or self.person or self.action in ACTION_SETS:
             return ""
         flags = [f" --{name} {getattr(self, name)}" for name in ("app", "status", "action") if getattr(self, name)]
         return "lockstep logs" + "".join(flags) + (f" --since {self.range}" if self.range else "")

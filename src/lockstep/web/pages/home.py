@@ -10,7 +10,9 @@ from starlette.requests import Request
 from lockstep.actions import overview as actions
 from lockstep.actions.context import Context
 from lockstep.actions.logs import LogRow
-from lockstep.actions.overview import Overview
+from lockstep.actions.overview import AppOverview, Overview
+from lockstep.actions.permissions import Permission
+from lockstep.actions.status_labels import StatusLabel
 from lockstep.web.page import CopyAs, Pages, View
 from lockstep.web.pages.apps import row_of
 from lockstep.web.status_look import Look, result_look
@@ -23,7 +25,9 @@ _DONE = {
     "enable": "enabled in",
     "disable": "disabled in",
     "delete": "deleted from",
+    "stagedDelete": "marked as deleted in",
     "link": "linked in",
+    "other": "looked at in",
 }
 
 
@@ -43,9 +47,12 @@ class Activity:
 async def show_home(context: Context, request: Request) -> View:
     found = await actions.overview(context)
     apps = found.apps
+    holding = [app for app in apps if app.status.held]
     model = {
         "overview": found,
-        "urgent": [row_of(app) for app in found.urgent],
+        "urgent": [(row_of(app), _room_of(app)) for app in found.urgent],
+        "held_href": _room(holding[0], "held") if len(holding) == 1 else "/apps?show=attention",
+        "may_create": context.actor.may(Permission.APPLICATIONS_CREATE),
         "rows": [row_of(app) for app in apps],
         "in_step": sum(sum(app.status.links.values()) for app in apps),
         "waiting": sum(app.status.waiting for app in apps),
@@ -67,6 +74,20 @@ async def show_home(context: Context, request: Request) -> View:
         copy_as=CopyAs(command="lockstep status", api="/api/v1/status"),
         live="status cycle progress source change",
     )
+
+
+def _room_of(app: AppOverview) -> str:
+    """Where an application's need is settled."""
+    rooms = {
+        StatusLabel.HELD: _room(app, "held"),
+        StatusLabel.QUARANTINE: _room(app, "quarantine"),
+        StatusLabel.HEALTHY_WITH_FAILURES: "/logs/provisioning/failures",
+    }
+    return rooms.get(app.label, f"/apps/{app.status.app}/provisioning")
+
+
+def _room(app: AppOverview, room: str) -> str:
+    return f"/apps/{app.status.app}/provisioning/{room}"
 
 
 def _activity(found: Overview) -> list[Activity]:

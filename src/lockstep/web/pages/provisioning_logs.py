@@ -13,7 +13,7 @@ from lockstep.actions import logs, provisioning
 from lockstep.actions.applications import list_applications
 from lockstep.actions.context import Context
 from lockstep.actions.logs import LogRow
-from lockstep.web.log_form import ACTIONS, RANGES, STATUSES, LogQuery, number_in
+from lockstep.web.log_form import ACTION_SETS, ACTIONS, RANGES, STATUSES, LogQuery, number_in
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, address
 from lockstep.web.status_look import Look, result_look
 
@@ -60,7 +60,11 @@ async def list_log(context: Context, request: Request) -> View:
         "is_filtered": bool(given),
         "apps": [("", "All applications"), *apps],
         "statuses": STATUSES,
-        "actions_": [("", "All actions"), *ACTIONS.items()],
+        "actions_": [
+            ("", "All actions"),
+            *ACTIONS.items(),
+            *((key, label) for key, (label, _) in ACTION_SETS.items()),
+        ],
         "ranges": [(key, label) for key, (label, _) in RANGES.items()],
         "next": address(HERE, **given, after=str(rows[SIZE - 1].seq)) if len(rows) > SIZE else None,
         "first": address(HERE, **given) if after else None,

@@ -83,7 +83,9 @@ def _sections(context: Context, found: Found) -> list[Section]:
     every_person = address("/users", search=" ".join(query.words)) if found.is_more else ""
     all_records = address("/logs/provisioning", text=text) if found.log else ""
     places = [Result(one.label, one.href, one.icon) for one in places_for(context, _place_words(found))]
+    tasks = Section("Do", list(_tasks(context, found)))
     sections = [
+        Section("Do", tasks.results if query.is_order else []),
         Section("Why in or out?", list(_explanations(found))),
         Section("Go to", places if not text else []),
         Section("People", [_person(one) for one in found.people], "All people who match", every_person),
@@ -91,7 +93,7 @@ def _sections(context: Context, found: Found) -> list[Section]:
         Section("Groups", [
             Result(one.display_name, f"/groups/{one.id}", "group", counted(one.members, "member")) for one in found.groups
         ]),
-        Section("Do", list(_tasks(context, found))),
+        Section("Do", [] if query.is_order else tasks.results),
         Section("Pages", places if text else []),
         Section("Provisioning logs", list(_records(found)), "All log records that match", all_records),
     ]  # fmt: skip
