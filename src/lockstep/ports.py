@@ -218,6 +218,24 @@ class Probe:
     is_verified: bool = True
 
 
+class AuthenticationMethod(StrEnum):
+    """How requests to an application are authenticated. The values are stored, and are those of configuration files."""
+
+    BEARER = "bearer"
+    CLIENT_CREDENTIALS = "oauth2ClientCredentials"
+    BASIC = "basic"
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """*client_id*: of the client, or the user name of Basic. *token_url* and *scope*: where and for what client credentials get a token."""
+
+    method: AuthenticationMethod = AuthenticationMethod.BEARER
+    client_id: str = ""
+    token_url: str = ""
+    scope: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class TargetSettings:
     """Everything needed to open a target. *secret* is a `lockstep.vault.Secret`, revealed only while a header is built."""
@@ -231,6 +249,7 @@ class TargetSettings:
     requests_per_second: float | None = None
     concurrency: int = 16
     kinds: tuple[ObjectKind, ...] = (ObjectKind.USER,)
+    authentication: Authentication = Authentication()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -396,3 +396,18 @@ async def test_the_schema_that_entra_would_have_is_exported(context: Context) ->
 
     (mapping,) = schema["synchronizationRules"][0]["objectMappings"]
     assert [one["targetAttributeName"] for one in mapping["attributeMappings"]][:2] == ["userName", "active"]
+
+
+async def test_a_file_sets_how_requests_are_authenticated_and_an_export_names_it(context: Context) -> None:
+    await add_application(context, "documo")
+    text = await export_application(context, "documo")
+    text = text.replace(
+        "authentication: bearer",
+        "authentication: oauth2ClientCredentials\n    clientId: client-1\n    tokenUrl: https://api.documo.com/oauth/token",
+    )
+
+    plan = await apply_configuration(context, read_documents(text, "documo.yaml"))
+    again = await plan_configuration(context, read_documents(await export_application(context, "documo"), "x.yaml"))
+
+    assert {one.place for one in plan.effective} >= {"credentials.authentication", "credentials.clientId"}
+    assert "clientId: client-1" in await export_application(context, "documo") and again.effective == ()

@@ -294,3 +294,26 @@ async def test_an_auditor_sees_the_settings_and_saves_nothing(centre: Centre, ad
 
     assert page.status == 200 and "not change them" in page.text and "Test Connection" not in page.text
     assert (await auditor.post(f"{HERE}/settings", settings_form(scope="all"))).status == 403
+
+
+async def test_client_credentials_are_stored_with_their_secret_and_not_without_it(
+    centre: Centre, admin: Browser, app: Any
+) -> None:
+    way = {"authentication": "oauth2ClientCredentials", "clientId": "client-1", "tokenUrl": f"{NOWHERE}/oauth/token"}
+    form = settings_form(tenantUrl=f"{NOWHERE}/scim/v2", **way)
+
+    incomplete = await admin.post(
+        f"{HERE}/settings", form | {"step": "save-anyway", "clientId": "", "secretToken": "s3cret-of-client"}
+    )
+    saved = await admin.post(f"{HERE}/settings", form | {"step": "save-anyway", "secretToken": "s3cret-of-client"})
+    elsewhere = await admin.post(
+        f"{HERE}/settings",
+        form | {"step": "save-anyway", "tokenUrl": "https://elsewhere.example/oauth/token", "secretToken": ""},
+    )
+    page = await admin.get(f"{HERE}/settings")
+
+    assert incomplete.status == 400 and "client ID and a token URL" in incomplete.text
+    assert saved.status == 303 and elsewhere.status == 400 and "entered again" in elsewhere.text
+    view = await credentials.show_credentials(centre.hub.context, "documo")
+    assert (view.authentication.client_id, view.authentication.token_url) == ("client-1", f"{NOWHERE}/oauth/token")
+    assert "s3cret-of-client" not in page.html and 'value="client-1"' in page.html

@@ -25,14 +25,14 @@ from lockstep.actions.configuration_groups import apply_group
 from lockstep.actions.configuration_state import source_config
 from lockstep.actions.configuration_tenant import save_labels, save_tenant
 from lockstep.actions.context import Context
-from lockstep.actions.credentials import check_token, set_credentials
+from lockstep.actions.credentials import Authentication, AuthenticationMethod, check_token, set_credentials
 from lockstep.actions.permissions import Permission
 from lockstep.actions.roles import import_manifest, list_roles
 from lockstep.actions.settings import change_configuration
 from lockstep.actions.sources import remove_source, save_source
 from lockstep.configuration.files.change import ConfigChange, Sign
 from lockstep.configuration.files.file import ConfigDocument, DocumentKind
-from lockstep.configuration.files.sections import assignment_key, role_key
+from lockstep.configuration.files.sections import OF_AUTHENTICATION, assignment_key, role_key
 from lockstep.directory.roles import to_manifest
 from lockstep.errors import Kind, LockstepError, conflict, invalid
 from lockstep.storage.applications import RoleRow
@@ -138,7 +138,7 @@ async def _apply_application(context: Context, plan: DocumentPlan, token: Secret
     if status == "off":
         await provisioning.pause(context, app)
     if token is not None or "credentials" in spec:
-        await set_credentials(context, app, tenant_url=spec.get("credentials", {}).get("tenantUrl"), secret_token=token)
+        await _set_credentials(context, app, plan, token)
     roles, held = spec.get("roles"), plan.current["roles"]
     if roles is not None:
         left = {role_key(role) for role in roles}
@@ -153,6 +153,21 @@ async def _apply_application(context: Context, plan: DocumentPlan, token: Secret
         await _set_roles(context, app, roles)
     if status == "on":
         await provisioning.start(context, app)
+
+
+async def _set_credentials(context: Context, app: str, plan: DocumentPlan, token: Secret | None) -> None:
+    changed = plan.spec.get("credentials", {})
+    names = {"authentication", *OF_AUTHENTICATION}
+    authentication = None
+    if names & {change.place.removeprefix(_CREDENTIALS) for change in plan.changes}:
+        whole = {**plan.current["credentials"], **plan.document.spec.get("credentials", {})}
+        authentication = Authentication(
+            AuthenticationMethod(whole["authentication"]), *(whole.get(name, "") for name in OF_AUTHENTICATION)
+        )
+    tenant_url = changed.get("tenantUrl")
+    if token is None and authentication is None and tenant_url is None:
+        return
+    await set_credentials(context, app, tenant_url=tenant_url, secret_token=token, authentication=authentication)
 
 
 def _token(plan: DocumentPlan, resolve: Resolve) -> Secret | None:

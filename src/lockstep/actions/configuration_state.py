@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lockstep.actions.credentials import authentication_of
 from lockstep.configuration.files.file import ConfigDocument
 from lockstep.configuration.files.sections import PROVISIONING_KEYS
 from lockstep.configuration.rules import configuration_from_json, configuration_to_json
@@ -49,7 +50,7 @@ def application_spec(app: ApplicationRow, job: JobRow, parts: StoredParts) -> Js
     spec: Json = {
         "template": app.template,
         "displayName": app.display_name,
-        "credentials": {"authentication": "bearer"},
+        "credentials": _authentication(parts.credential),
         "roles": [role_to_json(role) for role in parts.roles],
         "assignments": list(parts.assignments),
         "provisioning": provisioning_spec(job.config, status=job.status),
@@ -57,6 +58,12 @@ def application_spec(app: ApplicationRow, job: JobRow, parts: StoredParts) -> Js
     if parts.credential is not None and parts.credential.tenant_url:
         spec["credentials"]["tenantUrl"] = parts.credential.tenant_url
     return spec
+
+
+def _authentication(row: credentials.CredentialRow | None) -> Json:
+    given = authentication_of(row)
+    parts = {"clientId": given.client_id, "tokenUrl": given.token_url, "scope": given.scope}
+    return {"authentication": given.method.value} | {name: value for name, value in parts.items() if value}
 
 
 def template_spec(template: Template) -> Json:

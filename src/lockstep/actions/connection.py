@@ -10,11 +10,20 @@ from typing import Any
 
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context, audit
-from lockstep.actions.credentials import CredentialView, check_token, checked_url, origin, set_credentials
+from lockstep.actions.credentials import (
+    CredentialView,
+    authentication_of,
+    check_secret,
+    checked_authentication,
+    checked_url,
+    origin,
+    refuse_other_use,
+    set_credentials,
+)
 from lockstep.actions.jobs import job_row, new_services, read_job, require_credentials
 from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError, invalid
-from lockstep.ports import Probe, TargetSettings
+from lockstep.ports import Authentication, Probe, TargetSettings
 from lockstep.postgres.pool import Connection
 from lockstep.storage import credentials, jobs
 from lockstep.sync.connections import read_target_settings, target_settings
@@ -42,14 +51,15 @@ async def test_connection(context: Context, app: str) -> Sequence[Probe]:
 
 @needs(Permission.CREDENTIALS_WRITE, app="app")
 async def try_credentials(
-    context: Context, app: str, *, tenant_url: str | None = None, secret_token: Secret | None = None
-) -> Sequence[Probe]:
+    context: Context, app: str, *, tenant_url: str | None = None, secret_token: Secret | None = None,
+    authentication: Authentication | None = None,
+) -> Sequence[Probe]:  # fmt: skip
     """Run the probes with a tenant URL and a token that are not stored; what is not given is taken from the stored credentials.
 
     Stores nothing. A stored token is not sent to another origin: LockstepError then, and without any token or URL.
     """
     services = new_services(context)
-    _, settings, _ = await _candidates(context, services, app, tenant_url, secret_token)
+    _, settings, _ = await _candidates(context, services, app, tenant_url, secret_token, authentication)
     if settings is None:
         raise invalid(
             "There is no token to test with",
@@ -66,16 +76,17 @@ async def set_tested_credentials(
     *,
     tenant_url: str | None = None,
     secret_token: Secret | None = None,
+    authentication: Authentication | None = None,
     must_work: bool = False,
     agree: Callable[[Probe], None],
 ) -> CredentialView:
-    """Store the tenant URL, the token, or both, without replacing working credentials by failing ones unasked.
+    """Store the tenant URL, the secret or how requests are authenticated, without replacing working credentials by failing ones unasked.
 
     If a token is stored, the new credentials are tested first. If they fail and the stored ones work, *agree* is called and raises to
     refuse. With *must_work* failing credentials are never stored: LockstepError. Also raises it for an invalid URL or token.
     """
     services = new_services(context)
-    replaces, new, stored = await _candidates(context, services, app, tenant_url, secret_token)
+    replaces, new, stored = await _candidates(context, services, app, tenant_url, secret_token, authentication)
     probes: Sequence[Probe] = ()
     if new is not None and (must_work or replaces):
         probes = await services.opener.test_connection(new)
@@ -94,7 +105,9 @@ async def set_tested_credentials(
             "There is no token to test with",
             next_step="Enter it with --token-stdin; a token is used for one server only",
         )
-    view = await set_credentials(context, app, tenant_url=tenant_url, secret_token=secret_token)
+    view = await set_credentials(
+        context, app, tenant_url=tenant_url, secret_token=secret_token, authentication=authentication
+    )
     if probes:
         async with context.changing() as edit:
             row = await job_row(edit.connection, app)
@@ -103,17 +116,21 @@ async def set_tested_credentials(
 
 
 async def _candidates(
-    context: Context, services: Services, app: str, tenant_url: str | None, secret_token: Secret | None
-) -> tuple[bool, TargetSettings | None, TargetSettings | None]:
+    context: Context, services: Services, app: str, tenant_url: str | None, secret_token: Secret | None,
+    authentication: Authentication | None,
+) -> tuple[bool, TargetSettings | None, TargetSettings | None]:  # fmt: skip
     """Whether a stored token is replaced or sent elsewhere, and the settings to open the application with the new and the stored
     credentials.
     """
     url = checked_url(tenant_url) if tenant_url is not None else None
-    if secret_token:
-        check_token(secret_token)
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
         row = await credentials.read_credential(connection, job.row.app)
+        method = authentication_of(row) if authentication is None else checked_authentication(authentication)
+        if secret_token:
+            check_secret(secret_token, method)
+        elif row is not None and row.has_secret:
+            refuse_other_use(authentication_of(row), method)
         stored = None
         if row is not None and row.has_secret:
             stored = await _stored_settings(context, connection, job, services.times.deadline_seconds)
@@ -126,7 +143,7 @@ async def _candidates(
     deadline = services.times.deadline_seconds
     return (
         stored is not None,
-        target_settings(job.row, job.configuration, new_url, secret, deadline_seconds=deadline),
+        target_settings(job.row, job.configuration, new_url, secret, deadline_seconds=deadline, authentication=method),
         stored,
     )
 

@@ -7,7 +7,8 @@ change only the URL cannot have the token sent elsewhere.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from lockstep.actions.access import needs
@@ -15,6 +16,8 @@ from lockstep.actions.context import Context, audit
 from lockstep.actions.lookup import find_application
 from lockstep.actions.permissions import Permission
 from lockstep.errors import invalid
+from lockstep.ports import Authentication as Authentication
+from lockstep.ports import AuthenticationMethod as AuthenticationMethod
 from lockstep.storage import credentials as store
 from lockstep.storage import unkept
 from lockstep.storage.credentials import CredentialRow
@@ -34,6 +37,7 @@ class CredentialView:
     secret_token: str  # masked, or ""
     set_by: str
     was_cleared: bool = False  # the origin changed, so the stored token was deleted
+    authentication: Authentication = field(default_factory=Authentication)
 
 
 _SECRET_PARAMETER = re.compile(r"token|secret|passw|pwd|api.?key|^key$|^sig|auth", re.IGNORECASE)
@@ -41,23 +45,36 @@ _SECRET_PARAMETER = re.compile(r"token|secret|passw|pwd|api.?key|^key$|^sig|auth
 
 @needs(Permission.CREDENTIALS_WRITE, app="app")
 async def set_credentials(
-    context: Context, app: str, *, tenant_url: str | None = None, secret_token: Secret | None = None
-) -> CredentialView:
-    """Store the tenant URL, the token, or both. Raises LockstepError for an invalid URL or token."""
-    if tenant_url is None and not secret_token:
+    context: Context, app: str, *, tenant_url: str | None = None, secret_token: Secret | None = None,
+    authentication: Authentication | None = None,
+) -> CredentialView:  # fmt: skip
+    """Store the tenant URL, the secret, how requests are authenticated, or several of them. What is not given stays.
+
+    Raises LockstepError for an invalid URL or secret, and if a stored secret would be used in another way than it was entered for.
+    """
+    if tenant_url is None and not secret_token and authentication is None:
         raise invalid("Neither a tenant URL nor a token was given", next_step="Use --tenant-url URL or --token-stdin")
     url = checked_url(tenant_url) if tenant_url is not None else None
-    if secret_token:
-        check_token(secret_token)
+    wanted = checked_authentication(authentication) if authentication is not None else None
     async with context.changing() as edit:
         found = await find_application(edit.connection, app)
         before = await store.read_credential(edit.connection, found.id)
+        method = wanted or authentication_of(before)
+        if secret_token:
+            check_secret(secret_token, method)
+        elif before is not None and before.has_secret:
+            refuse_other_use(authentication_of(before), method)
         old_url = before.tenant_url if before else ""
         is_cleared = False
         if url is not None or before is None:
             keeps = origin(old_url) == origin(url or old_url)
             is_cleared = bool(before and before.has_secret and not keeps and not secret_token)
             await store.save_tenant_url(edit.connection, found.id, url or old_url, keeps_secret=keeps)
+        if wanted is not None:
+            await store.save_authentication(
+                edit.connection, found.id, method=wanted.method.value, client_id=wanted.client_id,
+                token_url=wanted.token_url, scope=wanted.scope,
+            )  # fmt: skip
         if secret_token:
             if not (url or old_url):
                 raise invalid(f"{found.display_name} has no tenant URL yet", next_step="Add it: --tenant-url URL")
@@ -71,12 +88,8 @@ async def set_credentials(
             edit,
             "Update provisioning credentials",
             found.name,
-            before={"tenantUrl": old_url, "secretToken": MASK if before and before.has_secret else ""},
-            after={
-                "tenantUrl": url or old_url,
-                "secretToken": MASK if after and after.has_secret else "",
-                "secretTokenChanged": bool(secret_token),
-            },
+            before=_audited(old_url, before),
+            after={**_audited(url or old_url, after), "secretTokenChanged": bool(secret_token)},
         )
     return _view(after, was_cleared=is_cleared)
 
@@ -86,6 +99,67 @@ async def show_credentials(context: Context, app: str) -> CredentialView:
     async with context.reading() as connection:
         found = await find_application(connection, app)
         return _view(await store.read_credential(connection, found.id))
+
+
+def authentication_of(row: CredentialRow | None) -> Authentication:
+    """How requests are authenticated, as stored."""
+    if row is None:
+        return Authentication()
+    return Authentication(AuthenticationMethod(row.authentication), row.client_id, row.token_url, row.scope)
+
+
+def checked_authentication(given: Authentication) -> Authentication:
+    """*given* in stored form. Raises LockstepError if a part is missing or cannot be sent."""
+    client_id, scope = given.client_id.strip(), given.scope.strip()
+    for text in (client_id, scope):
+        if len(text) > _MOST_CHARACTERS or not text.isprintable():
+            raise invalid("A client ID, user name or scope contains characters that cannot be sent")
+    match given.method:
+        case AuthenticationMethod.BASIC:
+            if not client_id or ":" in client_id:
+                raise invalid("Basic needs a user name without a colon", next_step="Give it: --client-id NAME")
+            return Authentication(given.method, client_id)
+        case AuthenticationMethod.CLIENT_CREDENTIALS:
+            if not client_id or not given.token_url.strip():
+                raise invalid(
+                    "Client credentials need a client ID and a token URL",
+                    next_step="Give both: --client-id ID --token-url URL",
+                )
+            return Authentication(given.method, client_id, checked_url(given.token_url), scope)
+        case _:
+            return Authentication()
+
+
+def refuse_other_use(stored: Authentication, wanted: Authentication) -> None:
+    """Raise LockstepError if the stored secret would be used in another way, or be sent to another server, than it was entered for."""
+    is_same = (stored.method, stored.client_id) == (wanted.method, wanted.client_id)
+    if not is_same or origin(stored.token_url) != origin(wanted.token_url):
+        raise invalid(
+            "The secret has to be entered again with this authentication method",
+            why="The stored one was entered for another method, client or token URL",
+            next_step="Enter the secret together with it, for example with --token-stdin",
+        )
+
+
+def check_secret(secret: Secret, authentication: Authentication) -> None:
+    """Raise LockstepError unless *secret* can be sent in this way. The error never contains it."""
+    if authentication.method is AuthenticationMethod.BEARER:
+        check_token(secret)
+    elif len(secret.reveal()) > _MOST_CHARACTERS or not secret.reveal().isprintable():
+        raise invalid(
+            "Not a valid secret", why="It contains line breaks or control characters", next_step="Copy it again"
+        )
+
+
+def _audited(tenant_url: str, row: CredentialRow | None) -> dict[str, Any]:
+    """The credentials for the audit log, without the secret. How requests are authenticated is left out for the usual way."""
+    shown = {"tenantUrl": tenant_url, "secretToken": MASK if row and row.has_secret else ""}
+    authentication = authentication_of(row)
+    if authentication == Authentication():
+        return shown
+    parts = {"authentication": authentication.method.value, "clientId": authentication.client_id,
+             "tokenUrl": authentication.token_url, "scope": authentication.scope}  # fmt: skip
+    return shown | {name: value for name, value in parts.items() if value}
 
 
 def checked_url(text: str) -> str:
@@ -144,5 +218,8 @@ def _bad_url(url: str) -> Exception:
 def _view(row: CredentialRow | None, *, was_cleared: bool = False) -> CredentialView:
     if row is None:
         return CredentialView("", "", "", was_cleared=was_cleared)
+    authentication = authentication_of(row)
     masked = f"{MASK}{row.last_four or ''}" if row.has_secret else ""
-    return CredentialView(row.tenant_url, masked, row.set_by or "", was_cleared=was_cleared)
+    return CredentialView(
+        row.tenant_url, masked, row.set_by or "", was_cleared=was_cleared, authentication=authentication
+    )

@@ -11,7 +11,7 @@ import click
 from lockstep.actions import connection
 from lockstep.actions import credentials as actions
 from lockstep.actions.context import Context
-from lockstep.actions.credentials import CredentialView
+from lockstep.actions.credentials import Authentication, AuthenticationMethod, CredentialView
 from lockstep.actions.outbound import list_places
 from lockstep.actions.rows.applications import credentials_json, probe_json
 from lockstep.cli import SuggestingGroup
@@ -52,29 +52,43 @@ def _refuse_argument(_ctx: click.Context, _parameter: click.Parameter, value: st
     "--token-file", type=click.Path(path_type=Path, dir_okay=False), help="Read the secret token from a file."
 )
 @click.option("--token", hidden=True, callback=_refuse_argument, expose_value=False)
-@click.option("--test", "must_work", is_flag=True, help="Store only if the connection test passes.")
 @click.option(
-    "--yes", is_flag=True, help="Do not ask for confirmation when replacing a working token with one that fails."
+    "--method",
+    type=click.Choice([str(one.value) for one in AuthenticationMethod]),
+    metavar="METHOD",
+    help="bearer (default), oauth2ClientCredentials, basic.",
 )
+@click.option("--client-id", default="", help="The client, or the user name of basic.")
+@click.option("--token-url", default="", help="Where the client gets access tokens.")
+@click.option("--scope", default="", help="What the client asks for.")
+@click.option("--test", "must_work", is_flag=True, help="Store only if the connection test passes.")
+@click.option("--yes", is_flag=True, help="Replace working credentials unasked.")
 @output_option
 def set_(
     app: str,
     tenant_url: str | None,
     token_stdin: bool,
     token_file: Path | None,
+    method: str | None,
+    client_id: str,
+    token_url: str,
+    scope: str,
     must_work: bool,
     yes: bool,
     output: Output,
 ) -> None:
-    """Store the tenant URL, the secret token, or both. The token is never shown again.
+    """Store the tenant URL, the secret, or both. The secret is never shown again.
 
-    A replacement is tested first: Lockstep asks for confirmation before it replaces a working token with one that fails.
+    Replacements are tested first: working credentials are replaced by failing ones
+    only after a question. With METHOD, the secret is that of the client or user.
 
     \b
-    lockstep creds set documo --token-stdin --test
-    lockstep creds set documo --tenant-url https://scim.example.com/v2 --token-file key.txt
+    lockstep creds set documo --tenant-url https://x.test/scim/v2 --token-stdin
+    lockstep creds set documo --method oauth2ClientCredentials --client-id ID \\
+      --token-url https://x.test/oauth/token --token-stdin
     """
     token = _read_token(from_stdin=token_stdin, file=token_file)
+    authentication = _authentication(method, client_id, token_url, scope)
 
     def agree(failed: Probe) -> None:
         confirm(
@@ -84,10 +98,13 @@ def set_(
 
     async def work(context: Context) -> CredentialView:
         if yes and not must_work:
-            return await actions.set_credentials(context, app, tenant_url=tenant_url, secret_token=token)
+            return await actions.set_credentials(
+                context, app, tenant_url=tenant_url, secret_token=token, authentication=authentication
+            )
         return await connection.set_tested_credentials(
-            context, app, tenant_url=tenant_url, secret_token=token, must_work=must_work, agree=agree
-        )
+            context, app, tenant_url=tenant_url, secret_token=token, authentication=authentication, must_work=must_work,
+            agree=agree,
+        )  # fmt: skip
 
     view = run(work)
     output.one(credentials_json(app, view), text=_lines(app, view))
@@ -194,5 +211,22 @@ def _read_token(*, from_stdin: bool, file: Path | None) -> Secret | None:
     return Secret(sys.stdin.readline().strip())
 
 
+def _authentication(method: str | None, client_id: str, token_url: str, scope: str) -> Authentication | None:
+    if method is None:
+        if client_id or token_url or scope:
+            raise click.UsageError("Also name the method: --method oauth2ClientCredentials or --method basic")
+        return None
+    return Authentication(AuthenticationMethod(method), client_id, token_url, scope)
+
+
 def _lines(app: str, view: CredentialView) -> list[str]:
-    return [app, f"  tenant URL    {view.tenant_url or 'not set'}", f"  secret token  {view.secret_token or 'not set'}"]
+    given = view.authentication
+    parts = [
+        ("tenant URL", view.tenant_url or "not set"),
+        ("secret token", view.secret_token or "not set"),
+        ("method", given.method.value if given.client_id else ""),
+        ("user name" if given.method is AuthenticationMethod.BASIC else "client ID", given.client_id),
+        ("token URL", given.token_url),
+        ("scope", given.scope),
+    ]
+    return [app, *(f"  {name:<12}  {value}" for name, value in parts if value)]

@@ -28,6 +28,10 @@ class CredentialRow:
     set_by: str | None
     tested_at: datetime | None
     test_result: Mapping[str, Any] | None
+    authentication: str = "bearer"
+    client_id: str = ""
+    token_url: str = ""
+    scope: str = ""
 
 
 async def read_credential(connection: Connection, app: str) -> CredentialRow | None:
@@ -38,7 +42,8 @@ async def read_credentials(connection: Connection, apps: Sequence[str]) -> dict[
     """The credentials of *apps* by application; one without credentials is absent."""
     async with connection.cursor(row_factory=class_row(CredentialRow)) as cursor:
         await cursor.execute(
-            """select app::text, tenant_url, secret is not null as has_secret, last_four, set_at, set_by, tested_at, test_result
+            """select app::text, tenant_url, secret is not null as has_secret, last_four, set_at, set_by, tested_at, test_result,
+                authentication, client_id, token_url, scope
             from credential where app = any(%s::uuid[])""",
             (list(apps),),
         )
@@ -84,6 +89,17 @@ async def save_tenant_url(connection: Connection, app: str, tenant_url: str, *, 
             last_four = case when %(keeps)s then credential.last_four end,
             set_at = case when %(keeps)s then credential.set_at end, set_by = case when %(keeps)s then credential.set_by end""",
         {"app": app, "url": tenant_url, "keeps": keeps_secret},
+    )
+
+
+async def save_authentication(
+    connection: Connection, app: str, *, method: str, client_id: str, token_url: str, scope: str
+) -> None:
+    """Store how requests are authenticated. The row exists."""
+    await connection.execute(
+        """update credential set authentication = %s, client_id = %s, token_url = %s, scope = %s, tested_at = null, test_result = null
+        where app = %s""",
+        (method, client_id, token_url, scope, app),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from lockstep.configuration.rules import JobConfiguration
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import Kind, LockstepError
-from lockstep.ports import TargetSettings
+from lockstep.ports import Authentication, AuthenticationMethod, TargetSettings
 from lockstep.postgres.pool import Connection
 from lockstep.storage.jobs import JobRow
 from lockstep.vault import Secret, Vault
@@ -20,7 +20,10 @@ async def read_target_settings(
     connection: Connection, job: JobRow, configuration: JobConfiguration, vault: Vault, *, deadline_seconds: float
 ) -> TargetSettings:
     """Everything needed to open the application. Raises LockstepError if no credentials are stored."""
-    cursor = await connection.execute("select tenant_url, secret from credential where app = %s", (job.app,))
+    cursor = await connection.execute(
+        "select tenant_url, secret, authentication, client_id, token_url, scope from credential where app = %s",
+        (job.app,),
+    )
     row = await cursor.fetchone()
     if row is None or row[1] is None:
         raise LockstepError(
@@ -30,13 +33,17 @@ async def read_target_settings(
             code="NoCredentials",
         )
     secret = vault.open(row[1], purpose=TOKEN, name=job.app, shown=job.app_name)
-    return target_settings(job, configuration, row[0], secret, deadline_seconds=deadline_seconds)
+    authentication = Authentication(AuthenticationMethod(row[2]), *row[3:])
+    return target_settings(
+        job, configuration, row[0], secret, deadline_seconds=deadline_seconds, authentication=authentication
+    )
 
 
 def target_settings(
-    job: JobRow, configuration: JobConfiguration, tenant_url: str, secret: Secret, *, deadline_seconds: float
-) -> TargetSettings:
-    """The same for a URL and token that need not be stored."""
+    job: JobRow, configuration: JobConfiguration, tenant_url: str, secret: Secret, *, deadline_seconds: float,
+    authentication: Authentication,
+) -> TargetSettings:  # fmt: skip
+    """The same for a URL and a secret that need not be stored."""
     users = configuration.mapping_for(ObjectKind.USER)
     matching = users.matching[0].target if users and users.matching else "userName"
     limits = configuration.limits
@@ -45,6 +52,7 @@ def target_settings(
         display_name=job.app_display_name,
         tenant_url=tenant_url,
         secret=secret,
+        authentication=authentication,
         matching_attribute=matching,
         deadline_seconds=deadline_seconds,
         requests_per_second=limits.requests_per_second,

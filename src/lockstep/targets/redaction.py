@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -25,13 +25,22 @@ SHORTEST_SECRET = 4
 class Redactor:
     """Removes the application's token, passwords and redacted values from what is shown.
 
-    *secret* is revealed only during a search. *paths*: target paths whose attributes are always hidden.
+    *secret* is revealed only during a search, and so is *token*, the access token at that moment. *paths*: target paths whose attributes
+    are always hidden.
     """
 
-    __slots__ = ("_attributes", "_hidden", "_secret")
+    __slots__ = ("_attributes", "_hidden", "_secret", "_token")
 
-    def __init__(self, secret: Any, hidden: Collection[str] = (), *, paths: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        secret: Any,
+        hidden: Collection[str] = (),
+        *,
+        paths: Collection[str] = (),
+        token: Callable[[], Any] = lambda: None,
+    ) -> None:
         self._secret = secret
+        self._token = token
         self._hidden = frozenset(text for text in hidden if text)
         self._attributes = frozenset(_attribute_of(path) for path in paths)
 
@@ -39,15 +48,16 @@ class Redactor:
         """A redactor that hides *values* as well."""
         if not values:
             return self
-        more = Redactor(self._secret, (*self._hidden, *values))
+        more = Redactor(self._secret, (*self._hidden, *values), token=self._token)
         more._attributes = self._attributes
         return more
 
     def text(self, text: str) -> str:
         """*text* without the token in any encoding and without hidden values."""
-        for spelling in _spellings(self._secret.reveal()) if self._secret else ():
-            if spelling.lower() in text.lower():
-                text = re.sub(re.escape(spelling), lambda _: HIDDEN, text, flags=re.IGNORECASE)
+        for secret in filter(None, (self._secret, self._token())):
+            for spelling in _spellings(secret.reveal()):
+                if spelling.lower() in text.lower():
+                    text = re.sub(re.escape(spelling), lambda _: HIDDEN, text, flags=re.IGNORECASE)
         for value in self._hidden:
             text = text.replace(value, HIDDEN).replace(quote(value, safe=""), HIDDEN)
         return text

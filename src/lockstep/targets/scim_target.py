@@ -1,6 +1,7 @@
 """Read and write one application over SCIM 2.0: `ports.Target` on the one HTTP client.
 
-The secret token is revealed only while a header is built. No request is repeated here: the caller decides after checking.
+The secret is revealed only while a header is built. No request is repeated here, except one that was refused because the token of
+client credentials had expired: for everything else the caller decides after checking.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from lockstep.ports import (
     unobserved,
 )
 from lockstep.scim.members import shown_members
+from lockstep.targets.authorization import Authorizer, NoToken
 from lockstep.targets.forms import has_no_patch, is_manager, may_be_about_managers, misread_managers, still_members
 from lockstep.targets.listing import Dishonest, Listing, read_found
 from lockstep.targets.pacing import Pace, TooSoon
@@ -74,7 +76,8 @@ class ScimTarget(Target):
         self._tenant = read_tenant_url(settings.tenant_url)
         self._pace = Pace(settings.requests_per_second, settings.concurrency)
         self._redacted_paths = frozenset(settings.extra.get("redacted_paths", ()))
-        self._redactor = Redactor(settings.secret, paths=self._redacted_paths)
+        self._authorizer = Authorizer.of(settings, client)
+        self._redactor = Redactor(settings.secret, paths=self._redacted_paths, token=lambda: self._authorizer.token)
         self._sayer = Sayer(settings.display_name, settings.app, self._redactor)
         self._without_patch: set[ObjectKind] = set()  # learned from responses, until the application is opened again
         self._bare_manager: bool | None = None  # the form of a manager; None: unknown so far
@@ -262,15 +265,20 @@ class ScimTarget(Target):
                 # Last check before sending: another worker may have been asked to wait meanwhile.
                 if self._turns is not None and (wait := await self._turns.spend()) > 0:
                     raise TooSoon(wait)
-                response = await self._client.send(
-                    request.method,
-                    url,
-                    headers=self._headers(request, operation_id),
-                    body=request.body,
-                    deadline=deadline,
+                response = await self._authorizer.sent(
+                    lambda header: self._client.send(
+                        request.method,
+                        url,
+                        headers=self._headers(request, operation_id, header),
+                        body=request.body,
+                        deadline=deadline,
+                    ),
+                    deadline,
                 )
         except TooSoon as early:
             return _nothing(self._too_soon(early))
+        except NoToken as refused:
+            return _nothing(refused.answer)
         except WireError as error:
             if error.trouble is not Trouble.BLOCKED:
                 self._observer(self.settings.app, None, error.seconds)
@@ -300,11 +308,10 @@ class ScimTarget(Target):
         redactor = self._redactor.hiding(request.hidden)
         return RecordedExchange(request.method, url, status, seconds, request.body or b"", body, operation_id, redactor)
 
-    def _headers(self, request: ScimRequest, operation_id: str) -> dict[str, str]:
+    def _headers(self, request: ScimRequest, operation_id: str, authorization: str) -> dict[str, str]:
         headers = {"Accept": f"{SCIM}, application/json"}
-        secret = self.settings.secret
-        if secret:
-            headers["Authorization"] = f"Bearer {secret.reveal()}"
+        if authorization:
+            headers["Authorization"] = authorization
         if request.body is not None:
             headers["Content-Type"] = SCIM
         if request.call is RequestPurpose.MEMBERS:

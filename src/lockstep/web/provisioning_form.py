@@ -8,11 +8,18 @@ from typing import Any
 
 from starlette.datastructures import FormData
 
+from lockstep.actions.credentials import Authentication, AuthenticationMethod
 from lockstep.actions.provisioning_pages import Setup
 from lockstep.actions.settings import SettingsView
 from lockstep.vault import Secret
 
 MANUAL, AUTOMATIC = "manual", "automatic"
+BEARER = AuthenticationMethod.BEARER.value
+METHODS = (
+    (BEARER, "Bearer token"),
+    (AuthenticationMethod.CLIENT_CREDENTIALS.value, "OAuth 2.0 client credentials"),
+    (AuthenticationMethod.BASIC.value, "Basic"),
+)
 USUAL_INTERVAL = timedelta(minutes=40)
 USUAL_THRESHOLD = 500
 USUAL_PERCENT = 20
@@ -32,12 +39,17 @@ class SettingsForm:
     scope: str
     status: str
     interval: str
+    method: str = BEARER
+    client_id: str = ""
+    token_url: str = ""
+    oauth_scope: str = ""
+    user_name: str = ""
     token: Secret = field(default_factory=lambda: Secret(""))
     confirmation: str = ""
     errors: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def stored(cls, view: SettingsView, setup: Setup, tenant_url: str) -> SettingsForm:
+    def stored(cls, view: SettingsView, setup: Setup, tenant_url: str, authentication: Authentication) -> SettingsForm:
         """What is stored now."""
         is_new = not (setup.is_connected or setup.is_started or setup.is_on)
         return cls(
@@ -50,6 +62,11 @@ class SettingsForm:
             scope=view.scope,
             status=view.status,
             interval=f"{(view.interval or USUAL_INTERVAL) / _MINUTE:g}",
+            method=authentication.method.value,
+            client_id=authentication.client_id if authentication.method is not AuthenticationMethod.BASIC else "",
+            user_name=authentication.client_id if authentication.method is AuthenticationMethod.BASIC else "",
+            token_url=authentication.token_url,
+            oauth_scope=authentication.scope,
         )
 
     @classmethod
@@ -67,9 +84,30 @@ class SettingsForm:
             scope=text("scope"),
             status=text("status"),
             interval=text("interval"),
+            method=text("authentication") or BEARER,
+            client_id=text("clientId"),
+            token_url=text("tokenUrl"),
+            oauth_scope=text("oauthScope"),
+            user_name=text("userName"),
             token=Secret(text("secretToken")),
             confirmation=text("confirmation").replace(",", ""),
         )
+
+    @property
+    def authentication(self) -> Authentication:
+        """How requests are authenticated, as chosen; fields of other methods do not count."""
+        match self.method:
+            case AuthenticationMethod.CLIENT_CREDENTIALS:
+                return Authentication(
+                    AuthenticationMethod.CLIENT_CREDENTIALS,
+                    self.client_id,
+                    self.token_url.rstrip("/"),
+                    self.oauth_scope,
+                )
+            case AuthenticationMethod.BASIC:
+                return Authentication(AuthenticationMethod.BASIC, self.user_name)
+            case _:
+                return Authentication()
 
     def check(self) -> bool:
         """Note what is wrong with numbers; True if nothing is."""

@@ -188,7 +188,7 @@ def test_two_documents_of_the_same_thing_are_refused() -> None:
         ({"roles": [{"description": "x"}]}, "needs a value or a displayName"),
         ({"assignments": [{"user": "a", "group": "b"}]}, "either a group or a user"),
         ({"assignments": [{"user": "a"}, {"user": "A"}]}, "is defined twice"),
-        ({"credentials": {"authentication": "basic"}}, "allowed: bearer"),
+        ({"credentials": {"authentication": "digest"}}, "allowed: bearer"),
     ],
 )
 def test_a_contradiction_inside_a_section_is_refused(sections: dict[str, object], words: str) -> None:

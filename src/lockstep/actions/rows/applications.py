@@ -69,6 +69,10 @@ class CredentialsJson(TypedDict):
     tenantUrl: str
     secretToken: str
     setBy: str
+    authentication: str
+    clientId: str
+    tokenUrl: str
+    scope: str
 
 
 class ProbeJson(TypedDict):
@@ -146,7 +150,16 @@ def assignment_json(row: AssignmentRow) -> AssignmentJson:
 
 
 def credentials_json(app: str, view: CredentialView) -> CredentialsJson:
-    return {"application": app, "tenantUrl": view.tenant_url, "secretToken": view.secret_token, "setBy": view.set_by}
+    return {
+        "application": app,
+        "tenantUrl": view.tenant_url,
+        "secretToken": view.secret_token,
+        "setBy": view.set_by,
+        "authentication": view.authentication.method.value,
+        "clientId": view.authentication.client_id,
+        "tokenUrl": view.authentication.token_url,
+        "scope": view.authentication.scope,
+    }
 
 
 def probe_json(probe: Probe) -> ProbeJson:

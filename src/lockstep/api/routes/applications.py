@@ -9,6 +9,7 @@ from pydantic import Field
 
 from lockstep.actions import applications, assignments, connection, credentials, roles
 from lockstep.actions.context import Context
+from lockstep.actions.credentials import Authentication, AuthenticationMethod
 from lockstep.actions.rows.applications import (
     ApplicationDetailsJson,
     ApplicationJson,
@@ -50,6 +51,12 @@ class NewCredentials(Body):
 
     tenant_url: Text | None = Field(None, examples=["https://api.documo.com/scim/v2"])
     secret_token: Annotated[str, Field(max_length=20_000)] | None = Field(None, examples=["dk_live_..."])
+    authentication: AuthenticationMethod | None = Field(
+        None, description="Given with another method, client or token URL, secretToken is needed too"
+    )
+    client_id: Text = Field("", description="Of oauth2ClientCredentials; the user name of basic")
+    token_url: Text = Field("", description="Of oauth2ClientCredentials")
+    scope: Text = Field("", description="Of oauth2ClientCredentials")
     must_work: bool = False
     replace_working: bool = False
 
@@ -135,10 +142,16 @@ async def set_credentials(context: Asked, request: Request, app: AppName, body: 
         return None
 
     token = Secret(body.secret_token) if body.secret_token else None
+    method = (
+        Authentication(body.authentication, body.client_id, body.token_url, body.scope)
+        if body.authentication is not None
+        else None
+    )
     await matched(request, read, nothing)(context)
     view = await connection.set_tested_credentials(
-        context, app, tenant_url=body.tenant_url, secret_token=token, must_work=body.must_work, agree=agree
-    )
+        context, app, tenant_url=body.tenant_url, secret_token=token, authentication=method, must_work=body.must_work,
+        agree=agree,
+    )  # fmt: skip
     return tagged(request, credentials_json(app, view))
 
 

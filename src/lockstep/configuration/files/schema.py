@@ -13,7 +13,7 @@ from typing import Any
 from lockstep.configuration.document.mapping_json import ACTIONS
 from lockstep.configuration.files.file import API_VERSION, DocumentKind
 from lockstep.configuration.files.secrets import REFERENCE
-from lockstep.configuration.files.sections import AUTHENTICATIONS, EVENTS, MODES
+from lockstep.configuration.files.sections import AUTHENTICATIONS, EVENTS, MODES, OF_AUTHENTICATION
 from lockstep.configuration.files.source import FILE_KINDS, OPENED_SOURCE_TYPES
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.configuration import Apply, Drift, Flow, Scope
@@ -105,7 +105,11 @@ def _group() -> Schema:
 
 
 def _application() -> Schema:
-    credentials = {"authentication": {"enum": list(AUTHENTICATIONS)}, "tenantUrl": TEXT, "secretTokenRef": SECRET}
+    credentials = {
+        "authentication": {"enum": list(AUTHENTICATIONS)},
+        "tenantUrl": TEXT,
+        "secretTokenRef": SECRET,
+    } | dict.fromkeys(OF_AUTHENTICATION, TEXT)
     role = {
         "value": TEXT,
         "displayName": TEXT,

@@ -13,7 +13,8 @@ from lockstep.configuration.document.strict_json import ConfigurationError, Part
 from lockstep.configuration.files.secrets import checked_reference, refuse_secrets
 
 EVENTS = ("failure", "quarantine", "deleteThreshold", "recovered")
-AUTHENTICATIONS = ("bearer",)
+AUTHENTICATIONS = ("bearer", "oauth2ClientCredentials", "basic")
+OF_AUTHENTICATION = ("clientId", "tokenUrl", "scope")  # its parts, besides the secret
 DEFAULT_ACCESS_NAMES = ("", "default access")
 MODES = ("automatic",)
 # In the usual order of a file.
@@ -104,6 +105,9 @@ def _credentials(part: Part) -> dict[str, Any]:
         found["authentication"] = way
     if "tenantUrl" in part:
         found["tenantUrl"] = part.text("tenantUrl").strip().rstrip("/")
+    for key in OF_AUTHENTICATION:
+        if key in part:
+            found[key] = part.text(key).strip()
     if "secretTokenRef" in part:
         found["secretTokenRef"] = checked_reference(part, "secretTokenRef")
     part.done()

@@ -16,7 +16,9 @@ from urllib.parse import quote, quote_plus
 import orjson
 
 from lockstep.http.client import HttpClient, Response, WireError
+from lockstep.ports import Authentication
 from lockstep.scim.tokens import quote as json_quote
+from lockstep.targets.authorization import Authorizer, NoToken
 from lockstep.targets.conformance.catalogue import Broken, Doubtful
 from lockstep.targets.pacing import read_retry_after
 from lockstep.targets.redaction import Redactor
@@ -93,14 +95,21 @@ class Conversation:
     """
 
     def __init__(
-        self, client: HttpClient, tenant: TenantUrlParts, secret: Any, made: list[str], *, seconds: float
+        self,
+        client: HttpClient,
+        tenant: TenantUrlParts,
+        secret: Any,
+        made: list[str],
+        *,
+        seconds: float,
+        authorizer: Authorizer | None = None,
     ) -> None:
         self.exchanges: list[Exchanged] = []
         self.made = made
         self.tenant = tenant
         self._client = client
-        self._secret = secret
-        self._redactor = Redactor(secret)
+        self._authorizer = authorizer or Authorizer(client, secret, Authentication())
+        self._redactor = Redactor(secret, token=lambda: self._authorizer.token)
         self._seconds = seconds
 
     async def send(
@@ -113,7 +122,7 @@ class Conversation:
         if content is not None:
             headers["Content-Type"] = f"{JSON}; charset=utf-8"
         if token != "":
-            headers["Authorization"] = f"Bearer {token or self._secret.reveal()}"
+            headers["Authorization"] = f"Bearer {token}" if token else await self._authorized(method, url)
         shown = "$SCIM_TOKEN" if token is None else token
         sent = Exchanged(method, url, shown, content or b"", None, "", 0.0)
         got = await self._answered(sent, headers, content)
@@ -124,6 +133,12 @@ class Conversation:
         elif method == "DELETE" and 200 <= got.status < 300 and bare in self.made:
             self.made.remove(bare)
         return Reply(method, bare, got.status, got.headers, parsed, is_json)
+
+    async def _authorized(self, method: str, url: str) -> str:
+        try:
+            return await self._authorizer.header(asyncio.get_running_loop().time() + self._seconds)
+        except NoToken as refused:
+            raise Broken(f"{method} {url} was not sent: {refused.answer.detail}") from None
 
     def _remember_made(self, collection: str, sent: Any, answered: Mapping[str, Any]) -> None:
         """Remember what has to be deleted: by its id or, if the response has none, by a search for its name."""

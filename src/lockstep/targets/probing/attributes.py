@@ -14,6 +14,7 @@ from lockstep.engine.rules.target_attributes import AttributeType, TargetAttribu
 from lockstep.errors import Kind, LockstepError
 from lockstep.http.client import HttpClient
 from lockstep.ports import TargetSettings
+from lockstep.targets.authorization import Authorizer
 from lockstep.targets.conformance.catalogue import ConformanceFinding
 from lockstep.targets.conformance.conversation import Conversation
 from lockstep.targets.scim_requests import read_tenant_url
@@ -32,8 +33,9 @@ _NOT_MAPPED = ("id", "meta", "schemas")
 async def discover(settings: TargetSettings, client: HttpClient, kind: ObjectKind) -> tuple[TargetAttribute, ...]:
     """The attributes of *kind*; only reads. Raises LockstepError if the application does not publish them."""
     conversation = Conversation(
-        client, read_tenant_url(settings.tenant_url), settings.secret, [], seconds=settings.deadline_seconds
-    )
+        client, read_tenant_url(settings.tenant_url), settings.secret, [], seconds=settings.deadline_seconds,
+        authorizer=Authorizer.of(settings, client),
+    )  # fmt: skip
     try:
         types = (await conversation.get("/ResourceTypes")).listed()
         schemas = (await conversation.get("/Schemas")).listed()

@@ -19,6 +19,7 @@ import orjson
 from lockstep.engine.records import ObjectKind
 from lockstep.http.client import HttpClient, Response, WireError
 from lockstep.ports import Answer, Probe, TargetSettings, Verdict
+from lockstep.targets.authorization import Authorizer, NoToken
 from lockstep.targets.listing import Dishonest, read_found
 from lockstep.targets.probing.reachability import suggested_url, try_dns, try_tcp, try_tls, try_url
 from lockstep.targets.redaction import RecordedExchange, Redactor
@@ -55,7 +56,8 @@ class ConnectionTest:
     def __init__(self, settings: TargetSettings, client: HttpClient) -> None:
         self._settings = settings
         self._client = client
-        self._redactor = Redactor(settings.secret)
+        self._authorizer = Authorizer.of(settings, client)
+        self._redactor = Redactor(settings.secret, token=lambda: self._authorizer.token)
         self._sayer = Sayer(settings.display_name, settings.app, self._redactor)
         self._probes: list[Probe] = []
         self._seconds: list[float] = []
@@ -119,7 +121,8 @@ class ConnectionTest:
         request = find_request(kind, attribute, str(uuid4()))
         response, failed, exchange = await self._exchange(request)
         answer = failed or self._judged_search(request, response, attribute)
-        refused = answer.verdict is Verdict.UNAUTHORIZED
+        # Without an access token the search was not tried: that is a fault of signing in, whatever it is.
+        refused = answer.verdict is Verdict.UNAUTHORIZED or (response is None and exchange.method == "POST")
         add = self._probes.append
         if tells_authentication and refused:
             add(Probe("Authentication", False, answer.detail, answer.next_step, exchange.seconds, exchange))
@@ -219,11 +222,14 @@ class ConnectionTest:
         """Send one request of the test and return the response, or the answer that explains why there is none."""
         url = self._url(request.path)
         headers = {"Accept": "application/scim+json, application/json"}
-        if with_token and self._settings.secret:
-            headers["Authorization"] = f"Bearer {self._settings.secret.reveal()}"
         deadline = asyncio.get_running_loop().time() + self._settings.deadline_seconds
         try:
+            if with_token and (authorization := await self._authorizer.header(deadline)):
+                headers["Authorization"] = authorization
             response = await self._client.send(request.method, url, headers=headers, deadline=deadline)
+        except NoToken as refused:
+            token_url = self._settings.authentication.token_url
+            return None, refused.answer, RecordedExchange("POST", token_url, None, 0.0, redactor=self._redactor)
         except WireError as error:
             exchange = RecordedExchange(request.method, url, None, error.seconds, redactor=self._redactor)
             return None, read_trouble(request.call, error, self._sayer), exchange

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from lockstep.actions import applications, connection, credentials, provisioning_pages, settings
 from lockstep.actions.applications import ApplicationView
 from lockstep.actions.context import Context
+from lockstep.actions.credentials import Authentication
 from lockstep.actions.permissions import Permission
 from lockstep.actions.provisioning_pages import Setup
 from lockstep.actions.settings import SettingsView
@@ -22,7 +23,7 @@ from lockstep.errors import Kind, LockstepError
 from lockstep.ports import Probe
 from lockstep.web.page import Answer, AppPlace, CopyAs, Fragment, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.provisioning import TAB, setup_steps
-from lockstep.web.provisioning_form import SettingsForm
+from lockstep.web.provisioning_form import METHODS, SettingsForm
 
 pages = Pages()
 HERE = "/apps/{app}/provisioning/settings"
@@ -77,6 +78,10 @@ class Stored:
         return self.app.credential.tenant_url if self.app.credential else ""
 
     @property
+    def authentication(self) -> Authentication:
+        return credentials.authentication_of(self.app.credential)
+
+    @property
     def place(self) -> AppPlace:
         return AppPlace(self.app.application.name, self.app.application.display_name)
 
@@ -88,7 +93,7 @@ class Stored:
 @pages.get(HERE)
 async def show(context: Context, request: Request) -> View:
     stored = await _read(context, request)
-    form = SettingsForm.stored(stored.view, stored.setup, stored.tenant_url)
+    form = SettingsForm.stored(stored.view, stored.setup, stored.tenant_url, stored.authentication)
     return _page(context, stored, form, test=_kept(stored))
 
 
@@ -151,7 +156,8 @@ async def _read(context: Context, request: Request) -> Stored:
 
 def _is_typed(stored: Stored, form: SettingsForm) -> bool:
     """Whether the form has other credentials than the stored ones."""
-    return bool(form.token) or form.tenant_url.rstrip("/") != stored.tenant_url
+    is_other_way = form.authentication != stored.authentication
+    return bool(form.token) or form.tenant_url.rstrip("/") != stored.tenant_url or is_other_way
 
 
 def _needs_typing(announced: Announcement | None, form: SettingsForm) -> bool:
@@ -163,22 +169,25 @@ async def _save_credentials(context: Context, stored: Stored, form: SettingsForm
         return
     url = form.tenant_url if form.tenant_url.rstrip("/") != stored.tenant_url else None
     token = form.token or None
+    method = form.authentication if form.authentication != stored.authentication else None
     name = stored.place.name
     if is_forced or (token is None and not stored.setup.is_connected):
-        await credentials.set_credentials(context, name, tenant_url=url, secret_token=token)
+        await credentials.set_credentials(context, name, tenant_url=url, secret_token=token, authentication=method)
         return
 
     def agree(_: Probe) -> None:
         """Not asked: credentials that do not work are refused before."""
 
     await connection.set_tested_credentials(
-        context, name, tenant_url=url, secret_token=token, must_work=True, agree=agree
+        context, name, tenant_url=url, secret_token=token, authentication=method, must_work=True, agree=agree
     )
 
 
 def _put_beside(form: SettingsForm, refused: LockstepError) -> None:
     text = f"{refused.detail}. {refused.next_step}" if refused.next_step else refused.detail
-    if refused.kind in _DO_NOT_WORK or "token" in refused.detail:
+    if "lient credentials need" in refused.detail or "asic needs" in refused.detail:
+        form.errors["authentication"] = refused.detail
+    elif refused.kind in _DO_NOT_WORK or "token" in refused.detail or "secret" in refused.detail.lower():
         form.errors["secretToken"] = text
     elif "tenant URL" in refused.detail:
         form.errors["tenantUrl"] = text
@@ -194,7 +203,11 @@ async def _test(context: Context, stored: Stored, form: SettingsForm) -> TestRes
             probes = await connection.test_connection(context, name)
         else:
             probes = await connection.try_credentials(
-                context, name, tenant_url=form.tenant_url, secret_token=form.token or None
+                context,
+                name,
+                tenant_url=form.tenant_url,
+                secret_token=form.token or None,
+                authentication=form.authentication,
             )
     except LockstepError as refused:
         return TestResult((), None, on_the_form(refused), is_stored)
@@ -234,6 +247,7 @@ def _page(
         "view_settings": stored.view,
         "setup": stored.setup,
         "form": form,
+        "methods": METHODS,
         "test": test,
         "name": place.display_name,
         "announced": announced,
