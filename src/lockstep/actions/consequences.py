@@ -103,8 +103,9 @@ async def foresee(context: Context, work: Work[object]) -> list[Consequences]:
 
 async def _jobs(context: Context, connection: Connection, ids: Iterable[str]) -> dict[str, Job]:
     services = new_services(context)
-    rows = [await jobs.read_job(connection, job_id) for job_id in sorted(ids)]
-    return {row.id: await services.compiled(connection, row) for row in rows if row is not None}
+    wanted = set(ids)
+    rows = [row for row in await jobs.read_jobs(connection) if row.id in wanted]
+    return {row.id: await services.compiled(connection, row) for row in rows}
 
 
 async def _whole(

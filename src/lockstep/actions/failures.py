@@ -29,11 +29,15 @@ class FailingApplication:
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def list_failing(context: Context) -> list[FailingApplication]:
     """The applications that the caller may see and in which something fails now, the one with the most failures first."""
-    found = []
     async with context.reading() as connection:
-        for row in await jobs.read_jobs(connection):
-            if context.actor.may(Permission.APPLICATIONS_READ, row.app):
-                groups = await failure_groups.failure_groups(connection, row.id)
-                if groups:
-                    found.append(FailingApplication(row.app, row.app_name, row.app_display_name, groups))
+        rows = await jobs.read_jobs(connection)
+        visible = [row for row in rows if context.actor.may(Permission.APPLICATIONS_READ, row.app)]
+        groups: dict[str, list[FailureGroup]] = {}
+        for one in await failure_groups.failure_groups(connection, [row.id for row in visible]):
+            groups.setdefault(one.job, []).append(one)
+    found = [
+        FailingApplication(row.app, row.app_name, row.app_display_name, groups[row.id])
+        for row in visible
+        if row.id in groups
+    ]
     return sorted(found, key=lambda one: -one.count)

@@ -113,7 +113,7 @@ async def provisioning_overview(context: Context, app: str) -> ProvisioningOverv
     async with context.reading() as connection:
         row = await job_row(connection, app)
         status = await status_of(connection, row)
-        groups = await failure_groups.failure_groups(connection, row.id)
+        groups = await failure_groups.failure_groups(connection, [row.id])
     began = (status.quarantine or {}).get("currentBegan")
     return ProvisioningOverview(
         status=status,

@@ -5,7 +5,8 @@ Purged objects are absent. The members of groups are not read here, since they a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,16 +36,13 @@ async def read_objects(
     *with_groups*: include the groups of each person, for mappings that read memberships. *manager_attributes*: attributes of the
     manager to include as `manager.<attribute>`, at the price of one more statement.
     """
-    rows: dict[str, PersonRow] | dict[str, GroupRow]
-    if kind is ObjectKind.USER:
-        rows = await people_store.read_people(connection, ids)
-    else:
-        rows = await group_store.read_groups(connection, ids)
-    if not rows:
-        return {}
-    held = await read_entitlements(connection, app, list(rows))
-    groups = await memberships(connection, app, list(rows)) if with_groups and kind is ObjectKind.USER else {}
-    roles = {role.id: role for role in await read_app_roles(connection, app) if role.is_enabled}
+    rows, held, groups, all_roles = await asyncio.gather(  # in one round trip, if the caller has begun a pipeline
+        _read_rows(connection, kind, ids),
+        read_entitlements(connection, app, ids),
+        memberships(connection, app, ids if with_groups and kind is ObjectKind.USER else ()),
+        read_app_roles(connection, app),
+    )
+    roles = {role.id: role for role in all_roles if role.is_enabled}
     objects = {
         key: _person(row, held.get(key, ()), roles, groups.get(key, ()))
         if isinstance(row, PersonRow)
@@ -52,6 +50,14 @@ async def read_objects(
         for key, row in rows.items()
     }
     return await _with_managers(connection, objects, manager_attributes) if manager_attributes else objects
+
+
+async def _read_rows(
+    connection: Connection, kind: ObjectKind, ids: Sequence[str]
+) -> Mapping[str, PersonRow] | Mapping[str, GroupRow]:
+    if kind is ObjectKind.USER:
+        return await people_store.read_people(connection, ids)
+    return await group_store.read_groups(connection, ids)
 
 
 async def read_app_roles(connection: Connection, app: str) -> tuple[AppRole, ...]:
@@ -78,6 +84,8 @@ async def read_entitlements_everywhere(connection: Connection, object_id: str) -
 
 async def memberships(connection: Connection, app: str, people: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Ids and display names of the groups of each person, through nested groups if *app* flattens them."""
+    if not people:
+        return {}
     found: dict[str, list[str]] = {}
     for person, group, name in await group_store.groups_of_people(connection, app, people):
         found.setdefault(person, []).extend((group, name))

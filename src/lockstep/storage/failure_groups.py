@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from psycopg.rows import class_row
@@ -12,8 +13,9 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """Objects with the same error. *reason*, *next_step* and *names* are those of the first ones, as examples."""
+    """Objects of one job with the same error. *reason*, *next_step* and *names* are those of the first ones, as examples."""
 
+    job: str
     code: str
     reason: str
     next_step: str
@@ -22,11 +24,11 @@ class FailureGroup:
     names: list[str]
 
 
-async def failure_groups(connection: Connection, job: str, *, names: int = 5) -> list[FailureGroup]:
-    """The groups, the largest first. A held write is no failure."""
+async def failure_groups(connection: Connection, jobs: Sequence[str], *, names: int = 5) -> list[FailureGroup]:
+    """The groups of *jobs*, the largest first. A held write is no failure."""
     async with connection.cursor(row_factory=class_row(FailureGroup)) as cursor:
         await cursor.execute(
-            """select coalesce(last_error ->> 'code', '') as code, min(coalesce(last_error ->> 'reason', '')) as reason,
+            """select dirty.job, coalesce(last_error ->> 'code', '') as code, min(coalesce(last_error ->> 'reason', '')) as reason,
                 min(coalesce(last_error ->> 'nextStep', '')) as next_step, count(*)::int as count,
                 (count(*) filter (where dirty.lane = %(leavers)s))::int as leavers,
                 (array_agg(coalesce(nullif(link.display, ''), person.user_principal_name, grp.display_name, dirty.source_id::text)
@@ -35,10 +37,10 @@ async def failure_groups(connection: Connection, job: str, *, names: int = 5) ->
             left join link on link.job = dirty.job and link.kind = dirty.kind and link.source_id = dirty.source_id
             left join person on dirty.kind = 'User' and person.id = dirty.source_id
             left join grp on dirty.kind = 'Group' and grp.id = dirty.source_id
-            where dirty.job = %(job)s and dirty.failures > 0 and not exists (select from operation
+            where dirty.job = any(%(jobs)s) and dirty.failures > 0 and not exists (select from operation
                 where operation.job = dirty.job and operation.kind = dirty.kind and operation.source_id = dirty.source_id
                     and operation.state = 'held')
-            group by 1 order by 4 desc, 1""",
-            {"job": job, "names": names, "leavers": Lane.LEAVERS.number},
+            group by 1, 2 order by 5 desc, 2""",
+            {"jobs": list(jobs), "names": names, "leavers": Lane.LEAVERS.number},
         )
         return await cursor.fetchall()

@@ -172,10 +172,11 @@ class Pipeline:
             answer = await sending.send(self.target, work)
         seconds = time.monotonic() - began
         self.ahead.note(seconds)
+        moment = self.services.moment()
         outcome = sending.outcome_of(
             work,
             answer,
-            moment=self.services.moment(),
+            moment=moment,
             seconds=seconds,
             wait=self._first_wait,
             initiated_by=self.initiated_by,
@@ -185,7 +186,7 @@ class Pipeline:
             outcome = outcomes.with_names_due(outcome)
         if outcome.is_done and members.has_members(work.planned):
             outcome = outcomes.with_members_due(outcome)
-        self.done(settled_outcomes.object_next(outcome, work.planned, self.services.moment(), self._first_wait))
+        self.done(settled_outcomes.object_next(outcome, work.planned, moment, self._first_wait))
         await self._notice(answer, asks(work))
 
     async def _sync_members(self, work: Members) -> None:

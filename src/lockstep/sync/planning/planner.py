@@ -7,6 +7,7 @@ same function is called again with a reader of the application.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -23,7 +24,7 @@ from lockstep.engine.plans import Plan
 from lockstep.engine.records import Account, Action, Lifecycle, Link, ObjectKind, SourceObject
 from lockstep.engine.rules.conditions import MEMBER_OF
 from lockstep.ports import AccountReader, TargetPage, TargetReader
-from lockstep.postgres.pool import Connection
+from lockstep.postgres.pool import Connection, pipeline
 from lockstep.storage import links, operations, target_index
 from lockstep.storage.rejections import rejections_among
 from lockstep.sync.planning.accounts import known_queries, read_account
@@ -127,13 +128,16 @@ async def load(
     has_index = kind in index_of
     asks_for_groups = MEMBER_OF in dependencies(job.configuration, kind)
     of_manager = manager_attributes(job.configuration, kind)
-    objects = dict(
-        await read_objects(
-            connection, job.row.app, kind, ids, with_groups=asks_for_groups, manager_attributes=of_manager
+    async with pipeline(connection):  # one round trip instead of ten
+        objects, known_links, unsettled, held, rejected = await asyncio.gather(
+            read_objects(
+                connection, job.row.app, kind, ids, with_groups=asks_for_groups, manager_attributes=of_manager
+            ),
+            links.read_links(connection, job.id, kind, ids),
+            operations.open_operations(connection, job.id, kind, ids),
+            operations.held_among(connection, job.id, kind, ids),
+            rejections_among(connection, job.id, kind, ids),
         )
-    )
-    known_links = await links.read_links(connection, job.id, kind, ids)
-    unsettled = await operations.open_operations(connection, job.id, kind, ids)
     for purged in (known_links.keys() | unsettled.keys()) - objects.keys():
         # The directory no longer has it, but a link or the journal does.
         display = _remembered_name(known_links.get(purged), unsettled.get(purged, ()))
@@ -145,8 +149,8 @@ async def load(
         known_links,
         await links.target_ids(connection, job.id, referenced) if referenced else {},
         unsettled,
-        await operations.held_among(connection, job.id, kind, ids),
-        await rejections_among(connection, job.id, kind, ids),
+        held,
+        rejected,
         has_index,
         indexed=await target_index.newer_than_links(connection, job.id, kind, ids) if has_index and known_links else {},
     )
