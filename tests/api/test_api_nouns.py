@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import pytest
 
 from lockstep.actions import access_tokens, applications, sources
 from lockstep.actions.permissions import Role
+from lockstep.actions.sign_in import LONGEST
 from lockstep.api.app import api_app
 from lockstep.api.door import DoorRoute
+from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
+from lockstep.kit import csrf
 from lockstep.postgres.pool import transaction
-from lockstep.storage import administrators
+from lockstep.storage import administrator_sessions, administrators
 from lockstep.storage.administrators import RoleGrant
 from lockstep.sync.cycle.frame import begin_initial
 from tests.api.conftest import Client
@@ -306,3 +310,28 @@ async def test_restart_that_forgets_links_or_approves_writes_needs_to_be_confirm
     answer = await client.post("applications/documo/restart", {"reset": [reset]})
 
     assert (answer.status, "confirm: true" in answer.body["nextAction"]["text"]) == (400, True)
+
+
+async def test_administrator_is_changed_completely_or_not_at_all(client: Client) -> None:
+    """The last Global administrator gets another role, and then cannot be disabled."""
+    headers = await _session_of_the_only_administrator(client)
+    before = await client.call("GET", "administrators", headers=headers)
+
+    change = {"roles": ["globalAdministrator", "auditor"], "isEnabled": False}
+    refused = await client.call("PATCH", f"administrators/{upn('ada')}", change, headers=headers)
+    after = await client.call("GET", "administrators", headers=headers)
+
+    assert (before.status, refused.status, after.status) == (200, 409, 200)
+    assert after.body == before.body
+
+
+async def _session_of_the_only_administrator(client: Client) -> dict[str, str]:
+    secret, now = new_secret(), datetime.now(UTC)
+    async with transaction(client.hub.pool) as connection:
+        who = await administrators.insert_administrator(connection, upn("ada"), display_name="", actor="")
+        await administrators.replace_grants(connection, who, [RoleGrant(Role.GLOBAL_ADMINISTRATOR, None)], actor="")
+        await administrator_sessions.insert_session(
+            connection, who, hash_of(secret), device="", now=now, expires_at=now + LONGEST
+        )
+    token = csrf.masked(derived(secret, "csrf"))
+    return {"Authorization": "", "Cookie": f"lockstep_session={secret}", "Origin": client.origin, csrf.HEADER: token}
