@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 
 from lockstep.actions import administrators, applications
 from lockstep.actions.lockout import admit
@@ -216,3 +217,17 @@ async def test_failed_sign_ins_count_for_the_client_that_a_trusted_proxy_names(
         page = await centre.browser().post("/sign-in", form, **{"X-Forwarded-For": "192.0.2.1, 203.0.113.7"})
 
     assert page.status == status
+
+
+async def test_log_lines_of_a_page_have_the_request_id_of_the_proxy_and_its_trace(
+    centre: Centre, admin: Browser
+) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    await centre.hub.fetch("alter table job rename to lost_table")
+
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+        page = await admin.get("/apps", **{"X-Request-Id": "edge-7", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+
+    [line] = [one for one in lines if one["event"] == "page_failed"]
+    assert (page.status, page.headers["X-Request-Id"]) == (500, "edge-7")
+    assert (line["request"], line["trace"]) == ("edge-7", trace)

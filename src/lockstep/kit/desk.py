@@ -5,7 +5,6 @@ Every POST is checked before its function is called: it comes from a page of our
 
 from __future__ import annotations
 
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from structlog.contextvars import bound_contextvars
 
 from lockstep.errors import Kind, LockstepError, release_frames
 from lockstep.kit import csrf
@@ -27,6 +27,7 @@ from lockstep.kit.headers import SecurityHeaders
 from lockstep.kit.page_errors import page_error, plain_page_error
 from lockstep.kit.pages import PageRoute, Redirect
 from lockstep.kit.rendering import Renderer
+from lockstep.kit.tracing import log_fields, request_id_of, trace_id_of
 
 COMPRESSED_FROM = 1_000  # bytes
 _REPORT = "Try again. If it happens again, report it with the number below: the server's log has the details"
@@ -94,7 +95,11 @@ class PageDesk(ABC, Generic[C, P]):
 
     def endpoint(self, page: PageRoute[C]) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
-            request.state.request_id = uuid.uuid4().hex[:12]
+            request.state.request_id = request_id_of(request.headers)
+            with bound_contextvars(**log_fields(request.state.request_id, trace_id_of(request.headers))):
+                return await answer_logged(request)
+
+        async def answer_logged(request: Request) -> Response:
             await self.arrive(request)
             try:
                 response = await self._answer(page, request)
@@ -128,13 +133,7 @@ class PageDesk(ABC, Generic[C, P]):
         shown = replace(error, why="", next_step=_REPORT) if error.kind is Kind.INTERNAL else error
         problem = page_error(shown, request_id=request.state.request_id)
         if fault is not None:
-            log.error(
-                "page_failed",
-                path=request.url.path,
-                request=problem.request_id,
-                fault=type(fault).__name__,
-                next=error.next_step,
-            )
+            log.error("page_failed", path=request.url.path, fault=type(fault).__name__, next=error.next_step)
         release_frames(fault or error)
         return self._renderer.error(request, problem)
 
@@ -148,7 +147,7 @@ class PageDesk(ABC, Generic[C, P]):
         return await self._outside(request, 500, "The page could not be shown")
 
     async def _outside(self, request: Request, status: int, detail: str) -> Response:
-        request.state.request_id = uuid.uuid4().hex[:12]
+        request.state.request_id = request_id_of(request.headers)
         try:
             request.state.caller = caller = await self.caller_of(request)
             if caller is not None:
