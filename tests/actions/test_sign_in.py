@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -16,32 +15,14 @@ from lockstep.actions.permissions import Permission, Role, StepUpRequired
 from lockstep.credentials import passwords
 from lockstep.errors import Kind, LockstepError
 from tests.support.hub import Hub
+from tests.support.set_clock import SetClock
 
 PASSWORD = "correct horse battery"
 EMAIL = "anna@contoso.test"
-NEW_YEAR = datetime(2027, 1, 1, 9, tzinfo=UTC)
-
-
-class Clock:
-    """The time that actions see."""
-
-    def __init__(self) -> None:
-        self.at = NEW_YEAR
-
-    def __call__(self) -> datetime:
-        return self.at
-
-    def go(self, **length: float) -> None:
-        self.at += timedelta(**length)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def operator(hub: Hub, clock: Clock) -> Context:
+def operator(hub: Hub, clock: SetClock) -> Context:
     """The context of the command line."""
     return replace(hub.context, now=clock)
 
@@ -87,7 +68,7 @@ async def test_the_first_link_makes_one_global_administrator_and_then_no_more(
     assert again.kind is Kind.UNAUTHORIZED
 
 
-async def test_an_invitation_works_once_and_for_a_day(operator: Context, browser: Context, clock: Clock) -> None:
+async def test_an_invitation_works_once_and_for_a_day(operator: Context, browser: Context, clock: SetClock) -> None:
     await first_administrator(operator, browser)
     link = await administrators.invite(operator, "Ben@contoso.test", [Role.AUDITOR])
     secret = link.path.removeprefix("/invitations/")
@@ -117,7 +98,7 @@ async def test_unknown_address_and_wrong_password_are_refused_alike(
     assert texts == ["The e-mail address, the password or the code is wrong"] * 5 + ["Too many failed sign-ins"]
 
 
-async def test_delays_grow_and_end_with_a_sign_in(operator: Context, browser: Context, clock: Clock) -> None:
+async def test_delays_grow_and_end_with_a_sign_in(operator: Context, browser: Context, clock: SetClock) -> None:
     await first_administrator(operator, browser)
     for _ in range(5):
         await refusal(sign_in.sign_in(browser, EMAIL, "wrong horse battery"))
@@ -135,7 +116,7 @@ async def test_delays_grow_and_end_with_a_sign_in(operator: Context, browser: Co
     assert (await activities(operator)).count("Lock sign-in") == 2
 
 
-async def test_a_session_ends_when_idle_and_at_its_end(operator: Context, browser: Context, clock: Clock) -> None:
+async def test_a_session_ends_when_idle_and_at_its_end(operator: Context, browser: Context, clock: SetClock) -> None:
     secret = await first_administrator(operator, browser)
     for _ in range(23):
         clock.go(hours=7.3)
@@ -149,7 +130,7 @@ async def test_a_session_ends_when_idle_and_at_its_end(operator: Context, browse
 
 
 async def test_entering_the_password_again_gives_the_session_a_new_secret(
-    operator: Context, browser: Context, clock: Clock
+    operator: Context, browser: Context, clock: SetClock
 ) -> None:
     secret = await first_administrator(operator, browser)
     clock.go(minutes=10)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -15,6 +15,7 @@ from lockstep.actions.lockout import admit
 from lockstep.credentials.attempts import OF_ADDRESS, network_of
 from lockstep.errors import Kind, LockstepError
 from tests.support.hub import Hub
+from tests.support.set_clock import SetClock
 
 EMAIL, PASSWORD = "anna@contoso.test", "correct horse battery"
 OFFICE, HOME = "203.0.113.7", "198.51.100.1"
@@ -23,9 +24,9 @@ OFFICE, HOME = "203.0.113.7", "198.51.100.1"
 class Attempts:
     """Sign-ins at a time that the test sets."""
 
-    def __init__(self, hub: Hub) -> None:
-        self.at = datetime(2027, 1, 1, 9, tzinfo=UTC)
-        self.operator = replace(hub.context, now=lambda: self.at)
+    def __init__(self, hub: Hub, clock: SetClock) -> None:
+        self.clock = clock
+        self.operator = replace(hub.context, now=clock)
         self.browser: Context = replace(self.operator, actor=NOT_SIGNED_IN)
 
     async def first_administrator(self) -> None:
@@ -54,8 +55,8 @@ class Attempts:
 
 
 @pytest.fixture
-async def attempts(hub: Hub) -> Attempts:
-    made = Attempts(hub)
+async def attempts(hub: Hub, clock: SetClock) -> Attempts:
+    made = Attempts(hub, clock)
     await made.first_administrator()
     return made
 
@@ -99,13 +100,13 @@ async def test_signing_in_in_between_does_not_forgive_other_failures_of_the_addr
 
 async def test_delays_of_an_address_double_and_its_failures_fade(attempts: Attempts) -> None:
     await attempts.spray(OF_ADDRESS.free)
-    attempts.at += timedelta(seconds=30)
+    attempts.clock.at += timedelta(seconds=30)
     assert sorted(await attempts.spray(2)) == [Kind.THROTTLED, Kind.UNAUTHORIZED]
-    attempts.at += timedelta(seconds=59)
+    attempts.clock.at += timedelta(seconds=59)
     assert await attempts.spray(1) == [Kind.THROTTLED]
 
     assert OF_ADDRESS.fades is not None
-    attempts.at += OF_ADDRESS.fades * 4
+    attempts.clock.at += OF_ADDRESS.fades * 4
     assert sorted(await attempts.spray(4)) == [Kind.THROTTLED] + [Kind.UNAUTHORIZED] * 3
 
 

@@ -48,7 +48,7 @@ async def begin_second_factor(context: Context, secret: str) -> NewSecondFactor:
 
     Raises StepUpRequired, and LockstepError if there is a second factor already.
     """
-    caller = await _recent(context, secret)
+    caller = await recent_caller(context, secret)
     seed = pyotp.random_base32()
     async with context.recording() as connection:
         found = await administrators.read_administrator(connection, caller.actor.administrator)
@@ -65,7 +65,7 @@ async def confirm_second_factor(context: Context, secret: str, code: str) -> lis
 
     Raises StepUpRequired, and LockstepError for a wrong code.
     """
-    caller = await _recent(context, secret)
+    caller = await recent_caller(context, secret)
     await admit(context, caller.email)
     codes = ["".join(secrets.choice(_LETTERS) for _ in range(16)) for _ in range(RECOVERY_CODES)]
     async with context.recording() as connection:
@@ -84,14 +84,15 @@ async def confirm_second_factor(context: Context, secret: str, code: str) -> lis
 
 @open_to_all
 async def remove_second_factor(context: Context, secret: str) -> None:
-    """Remove one's own second factor with its recovery codes. Raises StepUpRequired."""
-    caller = await _recent(context, secret)
+    """Remove one's own second factor with its recovery codes and the passkeys. Raises StepUpRequired."""
+    caller = await recent_caller(context, secret)
     async with context.recording() as connection:
         await store.save_seed(connection, caller.actor.administrator, None)
         await audit_log.append(connection, actor=caller.email, activity="Remove second factor", target=caller.email)
 
 
-async def _recent(context: Context, secret: str) -> Caller:
+async def recent_caller(context: Context, secret: str) -> Caller:
+    """The administrator with this session. Raises StepUpRequired, and LockstepError for somebody who comes from a provider."""
     caller = await caller_or_refusal(context, secret)
     if caller.is_federated:
         raise conflict("You sign in through single sign-on", next_step="Set up a second factor at the provider")

@@ -13,6 +13,7 @@ from lockstep.actions.callers import Caller, actor_of
 from lockstep.actions.context import Context
 from lockstep.actions.email_addresses import checked_email
 from lockstep.actions.lockout import admit, failed, forgiven, succeeded
+from lockstep.actions.passkey_proofs import PasskeyAnswer, ask_passkey, is_passkey
 from lockstep.actions.permissions import Role
 from lockstep.actions.totp import SecondFactorRequired, is_code
 from lockstep.credentials import passwords
@@ -52,12 +53,19 @@ class Invitation:
 
 @open_to_all
 async def sign_in(
-    context: Context, email: str, password: str, code: str = "", *, device: str = "", address: str = ""
+    context: Context,
+    email: str,
+    password: str,
+    code: str = "",
+    *,
+    passkey: PasskeyAnswer | None = None,
+    device: str = "",
+    address: str = "",
 ) -> SignedIn:
     """Begin a session. *device* is what the browser says it is, *address* the network address of the client.
 
-    Raises SecondFactorRequired if the password is right and a code is missing. Raises LockstepError if anything is wrong, without saying
-    what, and after too many failures for this e-mail or this address until a delay is over.
+    Raises SecondFactorRequired if the password is right, and a code and the answer of a *passkey* are missing. Raises LockstepError if
+    anything is wrong, without saying what, and after too many failures for this e-mail or this address until a delay is over.
     """
     email, now = email.strip().lower(), context.now()
     passwords.refuse_if_busy()
@@ -69,11 +77,16 @@ async def sign_in(
     if found is None or not matches or not found.is_enabled:
         await failed(context, email, who=found.email if found else "", address=address)
         raise _refused()
-    if found.has_second_factor and not code.strip():
+    has_answered = bool(code.strip() or (passkey and passkey.answer))
+    if found.has_second_factor and not has_answered:
         await forgiven(context, email, address=address)
-        raise SecondFactorRequired
+        raise SecondFactorRequired(await ask_passkey(context, found.id, passkey))
     async with context.recording() as connection:
-        is_proved = not found.has_second_factor or await is_code(context, connection, found.id, code)
+        is_proved = (
+            not found.has_second_factor
+            or await is_passkey(context, connection, found.id, passkey)
+            or await is_code(context, connection, found.id, code)
+        )
     if not is_proved:
         await failed(context, email, who=found.email, address=address)
         raise _refused()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pyotp
 
 from lockstep.actions.context import Context
+from lockstep.actions.passkey_proofs import PasskeyQuestion
 from lockstep.credentials.issued_secrets import hash_of
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.pool import Connection
@@ -17,9 +18,13 @@ _STEP = timedelta(seconds=30)
 
 
 class SecondFactorRequired(LockstepError):
-    """The password is right, and a code is needed as well. Doors ask for it and sign in again with both."""
+    """The password is right, and a code is needed as well. Doors ask for it and sign in again with both.
 
-    def __init__(self) -> None:
+    *question* is for a passkey, which may answer in place of a code; None if the administrator has none for this host.
+    """
+
+    def __init__(self, question: PasskeyQuestion | None = None) -> None:
+        self.question = question
         super().__init__(
             Kind.UNAUTHORIZED,
             "Enter the code of your authenticator app",

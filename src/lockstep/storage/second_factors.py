@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lockstep.postgres.pool import Connection
+from lockstep.storage.passkeys import delete_passkeys
 
 
 async def sealed_seed(connection: Connection, administrator: str) -> bytes | None:
@@ -15,12 +16,13 @@ async def sealed_seed(connection: Connection, administrator: str) -> bytes | Non
 
 
 async def save_seed(connection: Connection, administrator: str, sealed: bytes | None) -> None:
-    """Store a seed that counts once it is confirmed, or remove the second factor with its recovery codes."""
+    """Store a seed that counts once it is confirmed, or remove the second factor with its recovery codes and passkeys."""
     await connection.execute(
         "update administrator set second_factor = %s, second_factor_confirmed = false, last_step = 0 where id = %s",
         (sealed, administrator),
     )
     await connection.execute("delete from recovery_code where administrator = %s", (administrator,))
+    await delete_passkeys(connection, administrator)
 
 
 async def use_step(connection: Connection, administrator: str, step: int) -> bool:

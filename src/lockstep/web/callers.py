@@ -85,6 +85,11 @@ def device_of(request: Request) -> str:
     return request.headers.get("user-agent", "")[:_MOST_DEVICE]
 
 
+def origin_of(request: Request) -> str:
+    """The origin of the pages, as the browser writes it."""
+    return f"{request.url.scheme}://{request.url.netloc}"
+
+
 def address_of(request: Request) -> str:
     """The client's network address. Behind a trusted proxy it is the one that the proxy names."""
     return request.client.host if request.client is not None else ""

@@ -9,6 +9,7 @@ from lockstep.actions import federated_sign_in as federated
 from lockstep.actions import sign_in as actions
 from lockstep.actions import single_sign_on
 from lockstep.actions.context import Context
+from lockstep.actions.passkey_proofs import PasskeyAnswer
 from lockstep.actions.totp import SecondFactorRequired
 from lockstep.errors import Kind, LockstepError
 from lockstep.kit.page_errors import STATUSES
@@ -23,6 +24,7 @@ from lockstep.web.callers import (
     end_session,
     forget_attempt,
     keep_attempt,
+    origin_of,
     safe_next,
     session_secret,
     set_session,
@@ -50,6 +52,7 @@ async def sign_in(context: Context, request: Request) -> Answer:
             email,
             str(form.get("password", "")),
             str(form.get("code", "")),
+            passkey=PasskeyAnswer(origin_of(request), str(form.get("seal", "")), str(form.get("passkey", ""))),
             device=device_of(request),
             address=address_of(request),
         )
@@ -153,7 +156,7 @@ async def _leave(context: Context, request: Request, *, session: str = "") -> An
     try:
         departure = await federated.begin(
             context,
-            redirect_uri=f"{request.url.scheme}://{request.url.netloc}{single_sign_on.CALLBACK}",
+            redirect_uri=origin_of(request) + single_sign_on.CALLBACK,
             next_page=safe_next(request.query_params.get("next", "/")),
             session_secret=session,
         )
@@ -179,6 +182,7 @@ async def _sign_in_page(
         "email": email,
         "refused": refused,
         "wants_code": isinstance(refused, SecondFactorRequired),
+        "question": refused.question if isinstance(refused, SecondFactorRequired) else None,
         "provider": await single_sign_on.provider_name(context),
     }
     return View("access/sign_in.html", "Sign in", model, status=_status(refused))

@@ -7,10 +7,11 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from lockstep.actions import own_password, second_factor, sessions
+from lockstep.actions import own_password, passkeys, second_factor, sessions
 from lockstep.actions.context import Context
+from lockstep.actions.passkey_proofs import PasskeyAnswer
 from lockstep.errors import LockstepError
-from lockstep.web.callers import caller_in, session_secret, set_session
+from lockstep.web.callers import caller_in, origin_of, session_secret, set_session
 from lockstep.web.page import Answer, Crumb, Pages, Redirect, View, on_the_form
 
 pages = Pages()
@@ -78,6 +79,40 @@ async def remove(context: Context, request: Request) -> Answer:
     return Redirect(HERE, notice="Signing in needs the password alone")
 
 
+@pages.post(f"{HERE}/passkeys")
+async def begin_passkey(context: Context, request: Request) -> Answer:
+    """The page on which the browser makes a passkey."""
+    try:
+        question = await passkeys.begin_passkey(context, session_secret(request), PasskeyAnswer(origin_of(request)))
+    except LockstepError as refused:
+        return await _page(context, request, refused=on_the_form(refused))
+    return View(
+        "settings/passkey.html",
+        "Add a passkey",
+        {"question": question, "here": HERE},
+        section="Settings",
+        parents=[Crumb("Sessions", HERE)],
+    )
+
+
+@pages.post(f"{HERE}/passkeys/add")
+async def add_passkey(context: Context, request: Request) -> Answer:
+    form = await request.form()
+    given = PasskeyAnswer(origin_of(request), str(form.get("seal", "")), str(form.get("passkey", "")))
+    try:
+        await passkeys.add_passkey(context, session_secret(request), given, name=str(form.get("name", "")))
+    except LockstepError as refused:
+        return await _page(context, request, refused=on_the_form(refused))
+    return Redirect(HERE, notice="The passkey was added")
+
+
+@pages.post(f"{HERE}/passkeys/remove")
+async def remove_passkey(context: Context, request: Request) -> Answer:
+    form = await request.form()
+    await passkeys.remove_passkey(context, session_secret(request), str(form.get("passkey", "")))
+    return Redirect(HERE, notice="The passkey was removed")
+
+
 async def _page(context: Context, request: Request, *, refused: LockstepError | None = None) -> View:
     caller = caller_in(request)
     model = {
@@ -86,6 +121,7 @@ async def _page(context: Context, request: Request, *, refused: LockstepError | 
         "email": caller.email,
         "is_federated": caller.is_federated,
         "has_second_factor": await second_factor.has_second_factor(context, session_secret(request)),
+        "passkeys": await passkeys.list_passkeys(context, session_secret(request)),
         "refused": refused,
         "here": HERE,
     }

@@ -16,6 +16,7 @@ from lockstep.actions.single_sign_on import CALLBACK, ProviderChange
 from lockstep.errors import LockstepError, invalid
 from lockstep.oidc.provider import Metadata
 from lockstep.vault import Secret
+from lockstep.web.callers import origin_of
 from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
 
 pages = Pages()
@@ -111,7 +112,7 @@ async def _page(
         "lines": [*lines, *[RoleLine()] * _EMPTY_ROWS],
         "roles": [("", "No access"), *((role.value, name) for role, name in ROLE_NAMES.items())],
         "apps": [("", "-"), *((one.name, one.display_name) for one in await applications.list_applications(context))],
-        "redirect_uri": f"{request.url.scheme}://{request.url.netloc}{CALLBACK}",
+        "redirect_uri": origin_of(request) + CALLBACK,
         "tested": tested,
         "refused": refused,
         "here": HERE,

@@ -1,0 +1,122 @@
+"""Questions to passkeys and their answers (WebAuthn, level 3). A question is sealed, works for five minutes, and is answered once.
+
+webauthn is imported where it is used: it takes long to load, and only servers need it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import orjson
+
+from lockstep.actions.context import Context
+from lockstep.credentials.issued_secrets import hash_of
+from lockstep.errors import LockstepError
+from lockstep.postgres.pool import Connection
+from lockstep.storage import passkeys as store
+from lockstep.storage import single_sign_on
+from lockstep.vault import Secret
+
+VALID = timedelta(minutes=5)
+_PURPOSE = "question to a passkey"
+_CHALLENGE_BYTES = 32
+_LONGEST_ANSWER = 20_000  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class PasskeyQuestion:
+    """*options* is what the browser is given, as JSON; *seal* comes back with its answer."""
+
+    options: str
+    seal: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PasskeyAnswer:
+    """What came back to the page at *origin*. Without an *answer*, the page could ask for one."""
+
+    origin: str
+    seal: str = field(default="", repr=False)
+    answer: str = field(default="", repr=False)
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.origin).hostname or ""
+
+
+def new_challenge() -> bytes:
+    return secrets.token_bytes(_CHALLENGE_BYTES)
+
+
+def sealed_challenge(context: Context, challenge: bytes, *, administrator: str) -> str:
+    """The *challenge* as it comes back with the answer, of this administrator alone."""
+    content = orjson.dumps({"challenge": challenge.hex(), "at": context.now().timestamp()}).decode()
+    return context.vault.seal(Secret(content), purpose=_PURPOSE, name=administrator).hex()
+
+
+async def use_challenge(context: Context, connection: Connection, seal: str, *, administrator: str) -> bytes | None:
+    """The challenge in *seal*; None if it is not one for this administrator, too old, or was answered before."""
+    try:
+        content = context.vault.open(bytes.fromhex(seal), purpose=_PURPOSE, name=administrator).reveal()
+    except (ValueError, LockstepError):
+        return None
+    found, now = orjson.loads(content), context.now()
+    expires_at = datetime.fromtimestamp(found["at"], UTC) + VALID
+    if now >= expires_at:
+        return None
+    is_first = await single_sign_on.use_answer(connection, hash_of(seal), now=now, expires_at=expires_at)
+    return bytes.fromhex(found["challenge"]) if is_first else None
+
+
+async def ask_passkey(context: Context, administrator: str, page: PasskeyAnswer | None) -> PasskeyQuestion | None:
+    """The question to the passkeys of the administrator for the host of *page*; None without one."""
+    if page is None:
+        return None
+    async with context.recording() as connection:
+        known = [one for one in await store.list_passkeys(connection, administrator) if one.host == page.host]
+    if not known:
+        return None
+    from webauthn import generate_authentication_options, options_to_json
+    from webauthn.helpers.structs import PublicKeyCredentialDescriptor
+
+    challenge = new_challenge()
+    options = generate_authentication_options(
+        rp_id=page.host,
+        challenge=challenge,
+        allow_credentials=[PublicKeyCredentialDescriptor(id=one.credential_id) for one in known],
+    )
+    return PasskeyQuestion(options_to_json(options), sealed_challenge(context, challenge, administrator=administrator))
+
+
+async def is_passkey(context: Context, connection: Connection, administrator: str, given: PasskeyAnswer | None) -> bool:
+    """Whether *given* is the answer of a passkey of the administrator to a question of ours. It is used up."""
+    if given is None or not given.answer or len(given.answer) > _LONGEST_ANSWER:
+        return False
+    challenge = await use_challenge(context, connection, given.seal, administrator=administrator)
+    if challenge is None:
+        return False
+    from webauthn import verify_authentication_response
+    from webauthn.helpers import parse_authentication_credential_json
+    from webauthn.helpers.exceptions import WebAuthnException
+
+    known = {one.credential_id: one for one in await store.list_passkeys(connection, administrator)}
+    try:
+        credential = parse_authentication_credential_json(given.answer)
+        row = known.get(credential.raw_id)
+        if row is None or row.host != given.host:
+            return False
+        verified = verify_authentication_response(
+            credential=credential,
+            expected_challenge=challenge,
+            expected_rp_id=row.host,
+            expected_origin=given.origin,
+            credential_public_key=row.public_key,
+            credential_current_sign_count=row.sign_count,
+        )
+    except (WebAuthnException, ValueError, TypeError, KeyError):
+        return False
+    await store.note_used(connection, row.id, sign_count=verified.new_sign_count, now=context.now())
+    return True
