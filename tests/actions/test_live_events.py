@@ -108,6 +108,20 @@ async def test_listener_receives_only_what_it_wants() -> None:
         assert (await anext(listener)).application == "mine"
 
 
+async def test_progress_that_comes_in_quick_succession_is_passed_on_together() -> None:
+    live = LiveHub(progress_seconds=0.01)
+    with live.listening() as listener:
+        for _ in range(100):
+            live.hear(Topic.PROGRESS, job="documo.tenant.one")
+        live.hear(Topic.PROGRESS, job="documo.tenant.two")
+        first, other, together = [await anext(listener) for _ in range(3)]
+        live.hear(Topic.CYCLE, job="documo.tenant.one")
+        last = await anext(listener)
+
+    assert [event.application for event in (first, other, together)] == ["one", "two", "one"]
+    assert last.topic == Topic.CYCLE
+
+
 async def test_lost_connection_is_made_again_and_announced(hub: Hub, live: LiveHub) -> None:
     with live.listening() as listener:
         await hub.fetch(

@@ -2,6 +2,8 @@
 
 An event says what to read again. Events are kept for a while, so a listener that was cut off continues after the last one it saw; when
 that is not possible, because too much happened or the connection to PostgreSQL was lost, it receives a `reset`: read everything again.
+
+A busy cycle records outcomes many times a second. Its progress is passed on once a second, so that open pages do not slow it down.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from lockstep.storage.notices import Topic as Topic
 RESET = "reset"
 KEPT = 1000  # events kept for listeners that return
 MOST_WAITING = 256  # events a listener may be behind before it is cut
+PROGRESS_SECONDS = 1.0  # the progress of one job is told at most so often
 _RETRY_SECONDS = (0.2, 1.0, 5.0)
 _APPLICATION_NAME = "lockstep-live"
 
@@ -89,12 +92,16 @@ class Listener:
 class LiveHub:
     """Passes the notices of the database on to the listeners of this process. A server opens it with `live_hub`."""
 
-    def __init__(self, *, kept: int = KEPT, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(
+        self, *, kept: int = KEPT, most_waiting: int = MOST_WAITING, progress_seconds: float = PROGRESS_SECONDS
+    ) -> None:
         self._era = secrets.token_hex(4)  # ids of another process, or of one before a restart, mean nothing here
         self._number = 0
         self._recent: deque[LiveEvent] = deque(maxlen=kept)
         self._listeners: set[Listener] = set()
         self._most_waiting = most_waiting
+        self._progress_seconds = progress_seconds
+        self._told: dict[str, bool] = {}  # jobs whose progress was told a moment ago, and whether there was more since
         self.connected = asyncio.Event()
 
     def __len__(self) -> int:
@@ -116,6 +123,21 @@ class LiveHub:
             yield one
         finally:
             self._listeners.discard(one)
+
+    def hear(self, topic: str, *, job: str = "", name: str = "") -> None:
+        """Pass a notice on: at once, but further progress of the same job together, a moment later."""
+        if topic != Topic.PROGRESS:
+            self.publish(topic, job=job, name=name)
+        elif job in self._told:
+            self._told[job] = True
+        else:
+            self._told[job] = False
+            asyncio.get_running_loop().call_later(self._progress_seconds, self._told_before, job)
+            self.publish(topic, job=job, name=name)
+
+    def _told_before(self, job: str) -> None:
+        if self._told.pop(job):
+            self.hear(Topic.PROGRESS, job=job)
 
     def publish(self, topic: str, *, job: str = "", name: str = "") -> None:
         """Give an event to every listener that wants it."""
@@ -185,6 +207,6 @@ async def _connect(pool: Pool) -> psycopg.AsyncConnection[tuple[object, ...]]:
 def _pass_on(hub: LiveHub, payload: str) -> None:
     try:
         told = orjson.loads(payload)
-        hub.publish(str(told["topic"]), job=str(told.get("job", "")), name=str(told.get("name", "")))
+        hub.hear(str(told["topic"]), job=str(told.get("job", "")), name=str(told.get("name", "")))
     except (orjson.JSONDecodeError, KeyError, TypeError):  # another program's notice on our channel
         log.warning("unknown_notice")
