@@ -117,6 +117,9 @@ _PERSON = """((%(contained)s and (lower(source_display) = lower(%%(person)s) or 
 def _conditions(wanted: LogFilter) -> tuple[list[str], dict[str, Any]]:
     given = {name: getattr(wanted, name) for name in _CONDITIONS if getattr(wanted, name) is not None}
     conditions = [_CONDITIONS[name] for name in given]
+    if wanted.change_id is not None and (whole := as_id(wanted.change_id)) is not None:
+        conditions[list(given).index("change_id")] = "change_id = %(change_id)s"
+        given["change_id"] = whole
     if wanted.text is not None:
         conditions.append(_contains("text", wanted.text))
         given |= {"text": wanted.text, "text_part": part_of(wanted.text)}

@@ -14,6 +14,8 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_id
 from lockstep.storage.patterns import part_of
 
+_MOST_SORTED = 200
+
 
 @dataclass(frozen=True, slots=True)
 class PersonHit:
@@ -35,19 +37,27 @@ class GroupHit:
 
 
 async def find_people(connection: Connection, words: Sequence[str], *, limit: int) -> list[PersonHit]:
-    """Those whose names contain all *words*; people outside the recycle bin first, then those a name of whom begins with the first word.
+    """Those whose names contain all *words*: first people with a name that begins with the first word, last those in the recycle bin.
 
-    An object id finds its person.
+    An object id finds its person. Where very many match, some of them are taken: sorting all of them would take long.
     """
     contained, given = _all_words("search_text", words)
     statement = sql.SQL(
-        """select id::text, coalesce(nullif(attributes->>'displayName', ''), user_principal_name) as display, user_principal_name,
+        """with hit as (
+            (select id, 0 as place from person where deleted_at is null and {contained} and search_text like folded(%(beginning)s)
+                limit %(some)s)
+            union all (select id, 1 from person where deleted_at is null and {contained} limit %(some)s)
+            union all (select id, 2 from person where deleted_at is not null and {contained} limit %(some)s)
+            union all (select id, 0 from person where id = %(id)s)),
+        best as (select id, min(place) as place from hit group by id)
+        select id::text, coalesce(nullif(attributes->>'displayName', ''), user_principal_name) as display, user_principal_name,
             coalesce(attributes->>'department', '') as department, account_enabled, deleted_at
-        from person where {contained} or id = %(id)s
-        order by deleted_at is not null, strpos(search_text, E'\\n' || folded(%(word0)s)) = 0, lower(user_principal_name) limit %(limit)s"""
+        from best join person using (id) order by best.place, lower(user_principal_name) limit %(limit)s"""
     ).format(contained=contained)
+    beginning = "%\n" + part_of(words[0])[1:]
+    given |= {"id": as_id(words[0]), "limit": limit, "some": _MOST_SORTED, "beginning": beginning}
     async with connection.cursor(row_factory=class_row(PersonHit)) as cursor:
-        await cursor.execute(statement, given | {"id": as_id(words[0]), "limit": limit})
+        await cursor.execute(statement, given)
         return await cursor.fetchall()
 
 

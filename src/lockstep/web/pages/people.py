@@ -72,7 +72,8 @@ async def list_people(context: Context, request: Request) -> View:
     rows = await people.list_people(context, wanted)
     found = await people.count_states(context, wanted)
     counts = {"": found.live, "enabled": found.enabled, "disabled": found.disabled, "deleted": found.deleted}
-    sources, departments = await people.filter_choices(context)
+    is_part = request.headers.get("hx-request-type") == "partial"  # the list alone, without the form above it
+    sources, departments = ([], []) if is_part else await people.filter_choices(context)
     last = rows[PAGE - 1] if len(rows) > PAGE else None
     model = {
         "rows": rows[:PAGE],
