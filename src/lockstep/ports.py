@@ -79,6 +79,9 @@ class Answer:
     reads: int = 0  # later requests that verified the values
     refused: tuple[RefusedValue, ...] = ()  # values that a partial write left out
     is_not_scim: bool = False  # what answered is not a SCIM service, or breaks its protocol
+    named: frozenset[str] = (
+        frozenset()
+    )  # the words of a refusal, case-folded: the target reads them once, as names of attributes
     is_too_much: bool = False  # the request changes more at once than the application accepts
 
     @property

@@ -7,6 +7,7 @@ stored error say why something is so; separate fields say what happens next.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -30,7 +31,8 @@ RECORDING = {
     "storage/unkept.py": {"note_kept", "note_missing"},
 }
 FOR_PEOPLE = {"code", "text", "detail", "sentence", "last_error"}
-IDENTITIES = {"compiled.text"}  # the text of an expression says which expression it is
+# The text of an expression says which expression it is, and the one of a filter is what a person searches for.
+IDENTITIES = {"compiled.text", "wanted.text"}
 
 
 def annotations_of(node: ast.AST) -> Iterator[str]:
@@ -91,6 +93,79 @@ def branches(nodes: Iterable[ast.AST]) -> int:
         for node in nodes
         if isinstance(node, ast.Compare)
     )
+
+
+TESTS_OF_A_TEXT = {
+    "startswith",
+    "endswith",
+    "find",
+    "split",
+    "partition",
+    "count",
+    "findall",
+    "search",
+    "match",
+    "fullmatch",
+}
+
+
+def parameters_tested(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """The parameters that *function* takes apart or compares as texts."""
+    tested: set[str] = set()
+    for node in ast.walk(function):
+        parts: list[ast.expr] = []
+        if isinstance(node, ast.Compare) and any(isinstance(one, ast.In | ast.NotIn) for one in node.ops):
+            parts = node.comparators
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in TESTS_OF_A_TEXT:
+            parts = [node.func.value, *node.args]
+        tested |= {one.id for one in parts if isinstance(one, ast.Name)}
+    return tested & {one.arg for one in (*function.args.args, *function.args.kwonlyargs)}
+
+
+def texts_that_are_tested(nodes: Iterable[ast.AST]) -> list[str]:
+    """Calls that hand something written for people to a function of the same module that takes it apart."""
+    nodes = list(nodes)
+    functions = {one.name: one for one in nodes if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}
+    found = []
+    for node in nodes:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions:
+            function = functions[node.func.id]
+            given = [*zip((one.arg for one in function.args.args), node.args, strict=False)]
+            given += [(one.arg, one.value) for one in node.keywords if one.arg]
+            tested = parameters_tested(function)
+            found += [ast.unparse(node) for name, value in given if name in tested and is_for_people(value)]
+    return found
+
+
+def test_nothing_takes_a_text_for_people_apart_in_a_function_of_its_own() -> None:
+    rooms = [file for room in ("sync", "engine", "actions", "storage") for file in (SOURCE / room).rglob("*.py")]
+
+    assert [found for file in rooms for found in texts_that_are_tested(nodes_of(file))] == []
+
+
+def test_a_text_that_is_taken_apart_in_a_function_is_found() -> None:
+    source = "def named_in(words): return re.findall('x', words)\ndef send(answer): return named_in(answer.detail)"
+
+    assert texts_that_are_tested(ast.walk(ast.parse(source))) == ["named_in(answer.detail)"]
+
+
+def test_no_statement_selects_rows_by_a_code_that_is_shown() -> None:
+    """A code that a person searches for is a parameter, never a literal."""
+    literal = re.compile(r"error ->>? '(code|reason|message|detail)' *(=|in|like|<>) *[('A-Z]")
+
+    found = [
+        str(file.relative_to(SOURCE)) for file in (SOURCE / "storage").glob("*.py") if literal.search(file.read_text())
+    ]
+
+    assert found == []
+
+
+def test_nothing_reads_a_shown_code_from_a_stored_error() -> None:
+    reads = re.compile(r"""error\.get\(\s*["']code["']""")
+
+    files = [file for room in ("actions", "storage", "sync") for file in (SOURCE / room).rglob("*.py")]
+
+    assert [str(file.relative_to(SOURCE)) for file in files if reads.search(file.read_text())] == []
 
 
 def test_nothing_branches_on_a_code_a_text_or_a_stored_error() -> None:

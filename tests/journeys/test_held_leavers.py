@@ -57,7 +57,7 @@ async def test_filter_that_makes_many_leave_is_held_and_nothing_is_sent(stage: S
     for app, wire in stage.wires.items():
         held = await held_actions.list_held(stage.context, app)
         assert [one.action for one in held] == ["disable"] * len(LEAVE)
-        assert {one.code for one in held} == {"TooManyDeletes"}
+        assert {one.guard for one in held} == {"TooManyDeletes"}
         assert (await status.show_status(stage.context, app)).held == len(LEAVE)
         assert wire.writes == []
     assert await active(stage) == everywhere(stage, STAY + LEAVE)

@@ -294,7 +294,7 @@ async def test_held_deletes_are_listed_and_rejected_ones_stay(
 
     assert len(held) == 20
     assert {one.action for one in held} == {"disable"}
-    assert {one.code for one in held} == {"TooManyDeletes"}
+    assert {one.guard for one in held} == {"TooManyDeletes"}
     assert decided.count == 20
     assert all(values["active"] for values in target.people().values())
     assert (await status.show_status(context, "model")).held == 0

@@ -270,7 +270,7 @@ async def test_match_onto_an_account_with_more_privileges_is_held_until_somebody
     found = await accounts(documo)
     assert found[upn(1)] == before[upn(1)]
     assert upn(2) in found
-    [(held, code)] = await world.rows("select id::text, error ->> 'code' from operation where state = 'held'")
+    [(held, code)] = await world.rows("select id::text, error ->> 'guard' from operation where state = 'held'")
     assert code == "PrivilegedMatch"
     assert await world.value("select count(*) from link where source_id = %s", person_id(1)) == 0
 

@@ -183,7 +183,7 @@ async def reconfigure(world: World, numbers: range, config: dict[str, Any]) -> N
 
 
 async def codes(world: World) -> set[str]:
-    return {code for (code,) in await world.rows("select error ->> 'code' from operation where state = 'held'")}
+    return {code for (code,) in await world.rows("select error ->> 'guard' from operation where state = 'held'")}
 
 
 @pytest.mark.parametrize("source", [{"constant": "False"}, {"constant": False}, {"expression": SWAPPED}])
@@ -311,7 +311,7 @@ ADMIN = {"target": ROLE, "constant": "Admin", "privileged": ["Admin"]}
 
 async def what_is_held(world: World) -> set[tuple[str, str]]:
     rows = await world.rows(
-        "select error ->> 'code', error -> 'details' ->> 'what' from operation where state = 'held'"
+        "select error ->> 'guard', error -> 'details' ->> 'what' from operation where state = 'held'"
     )
     return {(code, what) for code, what in rows}
 

@@ -8,6 +8,7 @@ import pytest
 
 from lockstep.engine.records import Change
 from lockstep.ports import Answer, Verdict
+from lockstep.targets.scim_answers import words_of
 from tests.support.model_target import USER, ModelTarget, answered
 from tests.support.sync_world import CONFIG, USERS, World, upn
 
@@ -28,7 +29,8 @@ class Picky(ModelTarget):
         if self.dislikes not in paths:
             return None
         detail = f"Attribute '{self.dislikes}' is unknown" if self.names_it else "Bad request"
-        return answered(Verdict.REFUSED, status=400, code="SchemaAttributeNotFound", detail=detail)
+        named = words_of(detail)
+        return answered(Verdict.REFUSED, status=400, code="SchemaAttributeNotFound", detail=detail, named=named)
 
     async def create(self, kind: Any, values: Any, *, operation_id: str) -> Answer:
         self.requests["asked"] += 1

@@ -43,7 +43,7 @@ async def job(centre: Centre, tmp_path: Path) -> AsyncIterator[str]:
 
 async def hold(centre: Centre, job: str) -> None:
     """A held disable for everybody."""
-    error = {"code": "TooManyDeletes", "message": "too many", "cause": "unassigned", "why": "no longer assigned"}
+    error = {"guard": "TooManyDeletes", "message": "too many", "cause": "unassigned", "why": "no longer assigned"}
     for name in NAMES:
         await centre.hub.fetch(
             "insert into operation (id, job, kind, source_id, target_id, action, state, error, attempt, planned_at) "

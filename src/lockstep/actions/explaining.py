@@ -110,7 +110,7 @@ async def _unverified(connection: Connection, job: Job, obj: SourceObject) -> li
 async def _decision(connection: Connection, job: Job, obj: SourceObject) -> tuple[WriteDecision | None, str]:
     app = job.row.app_name
     for one in await held_operations.held_operations(connection, job.id, source_id=obj.id):
-        what = what_is_held(one.action, dict(one.error))
+        what = what_is_held(one)
         since = f"{one.planned_at:%Y-%m-%d %H:%M} UTC"
         command = f"lockstep deletes list {app} --user {obj.display}"
         return WriteDecision.HELD, f"Waiting for approval since {since} ({what}): {command}"

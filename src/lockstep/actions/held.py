@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
@@ -20,11 +19,11 @@ from lockstep.wording import counted
 MAPPING = "mapping"  # a mapping disables the account although nobody left
 # One word for the reason of a hold, if it is not the reason why somebody loses access.
 _REASONS = {
-    GuardCode.GRANTS.value: "privilege",
-    GuardCode.RENAMES.value: "renamed",
-    GuardCode.EMPTIED.value: "emptied",
-    GuardCode.MATCH.value: "match",
-    GuardCode.FORMER_OWNER.value: "rehired",
+    GuardCode.GRANTS: "privilege",
+    GuardCode.RENAMES: "renamed",
+    GuardCode.EMPTIED: "emptied",
+    GuardCode.MATCH: "match",
+    GuardCode.FORMER_OWNER: "rehired",
 }
 _LEFT = ("unassigned", "filtered", "disabled", "deleted", "purged", "lost", "unmapped")
 REASONS = (*_LEFT, MAPPING, *_REASONS.values())
@@ -40,7 +39,7 @@ class HeldWrite:
     name: str
     account: str
     action: str
-    code: str
+    guard: GuardCode
     reason: str
     what: str
     why: str
@@ -74,39 +73,38 @@ async def list_held(
 def summary(held: Sequence[HeldWrite]) -> list[str]:
     """One sentence per guard: how many objects, the operation, the limit, and the reasons."""
     lines = []
-    for code in GuardCode:
-        alike = [one for one in held if one.code == code.value]
+    for guard in GuardCode:
+        alike = [one for one in held if one.guard is guard]
         if alike:
             counts = Counter(one.reason for one in alike).most_common()
             limit = next((one.limit for one in reversed(alike) if one.limit), "")
             of = ", ".join(
                 f"{number:,} {'by the mapping' if reason == MAPPING else reason}" for reason, number in counts
             )
-            of = f": {of}" if code is GuardCode.LOSSES else ""
-            lines.append(f"{counted(len(alike), 'account')} would {_together(code, alike)}{of}.{limit}")
+            of = f": {of}" if guard is GuardCode.LOSSES else ""
+            lines.append(f"{counted(len(alike), 'account')} would {_together(guard, alike)}{of}.{limit}")
     return lines
 
 
-def what_is_held(action: str, error: dict[str, Any]) -> str:
+def what_is_held(one: HeldOperation) -> str:
     """What a held write would do to the account, as a verb phrase: "disable", "get the role Admin"."""
-    match error.get("code"):
-        case GuardCode.GRANTS.value | GuardCode.RENAMES.value | GuardCode.EMPTIED.value:
-            return str(error.get("details", {}).get("what", action))
-        case GuardCode.MATCH.value:
+    match one.guard:
+        case GuardCode.GRANTS | GuardCode.RENAMES | GuardCode.EMPTIED:
+            return str(one.error.get("details", {}).get("what", one.action))
+        case GuardCode.MATCH:
             return "be linked to an account with more privileges"
-        case GuardCode.FORMER_OWNER.value:
+        case GuardCode.FORMER_OWNER:
             return "take over the account of somebody else who was deleted"
-        case _:
-            return "switch off" if action in ("update", "enable") else action
+        case GuardCode.LOSSES:
+            return "switch off" if one.action in ("update", "enable") else one.action
 
 
 def _held(one: HeldOperation) -> HeldWrite:
     error = dict(one.error)
-    code = str(error.get("code", GuardCode.LOSSES.value))
     cause = str(error.get("cause", ""))
-    reason = _REASONS.get(code) or (cause if cause in _LEFT else MAPPING)
+    reason = _REASONS.get(one.guard) or (cause if cause in _LEFT else MAPPING)
     details = error.get("details", {})
-    sentence = str(error.get("reason") or error.get("message") or code)
+    sentence = str(error.get("reason") or error.get("message") or one.guard.value)
     return HeldWrite(
         id=one.id,
         kind=one.kind,
@@ -114,9 +112,9 @@ def _held(one: HeldOperation) -> HeldWrite:
         name=one.display or str(error.get("display", "")) or one.source_id,
         account=one.target_id,
         action=one.action,
-        code=code,
+        guard=one.guard,
         reason=reason,
-        what=what_is_held(one.action, error),
+        what=what_is_held(one),
         why=str(error.get("why", "")),
         held_by=sentence,
         limit=_limit(details),
@@ -134,14 +132,14 @@ def _limit(details: dict[str, str]) -> str:
     return ""
 
 
-def _together(code: GuardCode, alike: Sequence[HeldWrite]) -> str:
-    if code is GuardCode.LOSSES:
+def _together(guard: GuardCode, alike: Sequence[HeldWrite]) -> str:
+    if guard is GuardCode.LOSSES:
         return "be disabled or deleted"
-    if code is GuardCode.MATCH:
+    if guard is GuardCode.MATCH:
         return "be linked to people with fewer privileges"
-    if code is GuardCode.FORMER_OWNER:
+    if guard is GuardCode.FORMER_OWNER:
         return "be taken over from deleted people who were somebody else"
     words = {one.what for one in alike}
     if len(words) == 1:
         return next(iter(words))
-    return "gain privileges" if code is GuardCode.GRANTS else "change"
+    return "gain privileges" if guard is GuardCode.GRANTS else "change"

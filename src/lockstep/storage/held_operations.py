@@ -9,6 +9,7 @@ from typing import Any
 
 from psycopg.rows import class_row
 
+from lockstep.engine.plans import GuardCode
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Connection
 from lockstep.storage.rejections import STANDS
@@ -26,6 +27,11 @@ class HeldOperation:
     action: str
     error: Mapping[str, Any]
     planned_at: datetime
+
+    @property
+    def guard(self) -> GuardCode:
+        """What keeps the write back."""
+        return GuardCode(self.error.get("guard", GuardCode.LOSSES))
 
 
 async def jobs_that_hold(

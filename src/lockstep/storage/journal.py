@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lockstep.engine.decisions.matching import MatchQuery
+from lockstep.engine.plans import GuardCode
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import Row, as_rows, only_row
@@ -18,12 +19,12 @@ from lockstep.storage.under_way import IS_OPEN, older_rival
 
 @dataclass(frozen=True, slots=True)
 class HoldReason:
-    """Why a write waits for approval. *code* and *reason* are the guard's, *why* and *cause* the plan's own.
+    """Why a write waits for approval: the *guard* with its *reason*; *why* and *cause* are the plan's own.
 
     *effects*: the effects that guards limit, as pairs of code and value; a later plan with the same effects is the same write.
     """
 
-    code: str
+    guard: GuardCode
     reason: str
     display: str
     details: Mapping[str, str]
@@ -62,11 +63,15 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class OperationError:
-    """An answer that did not confirm an operation; *status*: its HTTP status, None if there was no response."""
+    """An answer that did not confirm an operation; *status*: its HTTP status, None if there was no response.
+
+    *is_conflict*: the application has another account with one of the values.
+    """
 
     code: str
     detail: str
     status: int | None
+    is_conflict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class GuardedWrite:
 def _guarded(action: str, error: Mapping[str, Any]) -> GuardedWrite:
     return GuardedWrite(
         Action(action),
-        GuardCode(error.get("code", GuardCode.LOSSES)),
+        GuardCode(error.get("guard", GuardCode.LOSSES)),
         str(error.get("reason", "Held for approval.")),
         error.get("details", {}),
     )
@@ -152,7 +152,7 @@ async def count_undecided(connection: Connection, jobs: Sequence[str]) -> dict[s
                 join link on link.job = rejected.job and link.kind = rejected.kind and link.source_id = rejected.source_id
                     and link.state = 'live'
                 where rejected.job = wanted.job and rejected.decision = 'rejected' and rejected.rejection_ended_at is null
-                    and (rejected.action in ('disable', 'delete') or rejected.error ->> 'code' = 'TooManyDeletes')),
+                    and (rejected.action in ('disable', 'delete') or rejected.error ->> 'guard' = 'TooManyDeletes')),
             (select count(*) from operation where job = wanted.job and state in ('planned', 'ambiguous') and action = 'create'
                 and planned_at < now() - interval '1 minute')
         from unnest(%s::text[]) as wanted (job)""",

@@ -19,21 +19,21 @@ STANDS = "decision = 'rejected' and rejection_ended_at is null"
 async def rejections_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, Rejection]:
     """The rejections in force for those of *ids* whose newest decision is a rejection."""
     cursor = await connection.execute(
-        f"""select distinct on (source_id) source_id::text, action, error -> 'effects', error ->> 'code', decided_by, settled_at
+        f"""select distinct on (source_id) source_id::text, action, error -> 'effects', error ->> 'guard', decided_by, settled_at
         from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and {STANDS}
         order by source_id, settled_at desc""",  # noqa: S608
         (job, kind, list(ids)),
     )
     return {
-        # Rows older than the effects column: use the code as the only effect, so that it matches the kind and never equals it exactly.
-        source_id: Rejection(action, _effects(effects or [(code, "")]), by or "", at)
-        async for source_id, action, effects, code, by, at in cursor
+        # Rows older than the effects column: use the guard as the only effect, so that it matches the kind and never equals it exactly.
+        source_id: Rejection(action, _effects(effects or [(guard, "")]), by or "", at)
+        async for source_id, action, effects, guard, by, at in cursor
     }
 
 
 def _effects(pairs: Iterable[tuple[str | None, str]]) -> Effects:
-    return frozenset((GuardCode(code), effect) for code, effect in pairs if code)
+    return frozenset((GuardCode(guard), effect) for guard, effect in pairs if guard)
 
 
 async def end_rejections(connection: Connection, job: str, claims: Iterable[Claim]) -> None:

@@ -73,7 +73,7 @@ async def refused_lately(
     cursor = await connection.execute(
         """select source_id::text, after from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and action = 'create' and state = 'refused'
-            and error ->> 'code' = 'Conflict' and planned_at > now() - interval '1 day' and after is not null""",
+            and error -> 'is_conflict' = 'true' and planned_at > now() - interval '1 day' and after is not null""",
         (job, kind, list(ids)),
     )
     found: dict[str, list[dict[str, object]]] = {}

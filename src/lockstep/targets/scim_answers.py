@@ -5,6 +5,7 @@ A response that is not SCIM proves nothing: it never counts as success, as "not 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -97,6 +98,7 @@ def read_answer(
             retry_at,
             exchanges,
             is_not_scim=row.is_not_scim,
+            named=words_of(words) if row.verdict is Verdict.REFUSED else frozenset(),
             is_too_much=_is_too_much(row, words),
         )
     )
@@ -114,6 +116,11 @@ def read_trouble(call: RequestPurpose, error: WireError, sayer: Sayer) -> Answer
         sentence = f"{sayer.display_name} may or may not have carried out the request: {error.sentence}"
     sentence, step = sayer.redactor.text(sentence), error.next_step or TRY_LATER
     return Answer(verdict, None, code, sentence, step, is_not_scim=error.trouble is Trouble.TOO_LARGE)
+
+
+def words_of(detail: str) -> frozenset[str]:
+    """The words of what an application says of a refusal. SCIM has no field for the attribute in question, so many name it there."""
+    return frozenset(word.casefold() for word in re.findall(r"\w+", detail))
 
 
 def _is_too_much(row: AnswerRow, words: str) -> bool:

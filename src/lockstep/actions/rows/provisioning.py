@@ -232,7 +232,7 @@ def held_json(one: HeldWrite) -> HeldJson:
         "account": one.account,
         "reason": one.reason,
         "why": one.why,
-        "code": one.code,
+        "code": one.guard.value,
         "heldBecause": one.held_by,
         "since": iso_time(one.since),
     }

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from lockstep.ports import Answer, TargetError, TargetReader
-from lockstep.sync.drain import sending, settled_outcomes
+from lockstep.sync.drain import answers, settled_outcomes
 from lockstep.sync.drain.settling import plan_stray, settle
 from lockstep.sync.drain.work import Look, Settle
 from lockstep.sync.outcome.outcomes import Outcome
@@ -50,7 +50,7 @@ async def look(
         answer = failed.answer
     wait = timedelta(seconds=services.times.ambiguous_wait_seconds)
     unsettled = isinstance(work, Settle)
-    outcome = sending.failed_look(
+    outcome = answers.failed_look(
         work.claim,
         answer,
         moment=services.moment(),

@@ -21,6 +21,7 @@ from lockstep.storage.journal import SettledOperation
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.resume import Stage
 from lockstep.storage.target_members import MemberChange, UnsureMember
+from lockstep.sync.drain.answers import GONE_TEXT, failed_look
 from lockstep.sync.drain.member_check import Unseen, is_sampled, read_back, shows_otherwise
 from lockstep.sync.drain.member_records import (
     chunk_entry,
@@ -30,7 +31,6 @@ from lockstep.sync.drain.member_records import (
     unsure_members,
     unverified_record,
 )
-from lockstep.sync.drain.sending import GONE_TEXT, failed_look
 from lockstep.sync.outcome import giving_back, outcomes
 from lockstep.sync.outcome.log_records import new_id
 from lockstep.sync.outcome.outcomes import Failure, Outcome

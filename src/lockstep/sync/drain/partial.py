@@ -7,7 +7,6 @@ it does not repeat a write.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -46,7 +45,7 @@ class Parts:
 
     async def create(self, changes: Sequence[Change], answer: Answer) -> Answer:
         """The same for a create, which is sent again only without non-essential attributes that the refusal names."""
-        named = [one for one in named_in(changes, answer.detail) if not _is_essential(one, self.mapping)]
+        named = [one for one in named_in(changes, answer) if not _is_essential(one, self.mapping)]
         if not named:
             return answer
         self.exchanges.append(answer)
@@ -93,10 +92,9 @@ def may_be_of_a_part(answer: Answer) -> bool:
     return answer.verdict is Verdict.REFUSED and last is not None and last.status in REFUSED_STATUS
 
 
-def named_in(changes: Sequence[Change], words: str) -> list[Change]:
-    """The changes whose attribute is named in *words*."""
-    spoken = {word.casefold() for word in re.findall(r"\w+", words)}
-    return [one for one in changes if _name(one.path) in spoken]
+def named_in(changes: Sequence[Change], refusal: Answer) -> list[Change]:
+    """The changes whose attribute the refusal names."""
+    return [one for one in changes if _name(one.path) in refusal.named]
 
 
 def outcome(
@@ -158,7 +156,7 @@ def _state_of(planned: PlanResult, left_out: Collection[str]) -> LinkState | Non
 def _parts(changes: Sequence[Change], answer: Answer, mapping: ObjectMapping | None) -> list[list[Change]]:
     """Split *changes* in two, the urgent part first: those not named in the refusal, else `active` and essential ones, else halves."""
     urgent = [one for one in changes if one.switches or _is_essential(one, mapping)]
-    named = named_in(changes, answer.detail)
+    named = named_in(changes, answer)
     if 0 < len(named) < len(changes):
         return [[one for one in changes if one not in named], named]
     if 0 < len(urgent) < len(changes):

@@ -26,7 +26,7 @@ from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import SettledOperation
 from lockstep.storage.pipelines import pipelined
 from lockstep.sync import application_health
-from lockstep.sync.drain import members, sending, settled_outcomes
+from lockstep.sync.drain import answers, members, sending, settled_outcomes
 from lockstep.sync.drain.contenders import Contenders
 from lockstep.sync.drain.guarding import NOTHING_DECIDED, Decisions, Guard
 from lockstep.sync.drain.leases import Leases
@@ -173,7 +173,7 @@ class Pipeline:
         seconds = time.monotonic() - began
         self.ahead.note(seconds)
         moment = self.services.moment()
-        outcome = sending.outcome_of(
+        outcome = answers.outcome_of(
             work,
             answer,
             moment=moment,
