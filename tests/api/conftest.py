@@ -74,7 +74,10 @@ async def client(hub: Hub, tmp_path: Path, allowed: tuple[str, ...]) -> AsyncIte
     await applications.add_application(hub.context, "documo")
     await groups.create_group(hub.context, "all-sales")
     targets = ScimTargets(allowed)
-    contexts: Callable[[Actor], Context] = lambda actor: replace(hub.context, actor=actor, opener=targets)  # noqa: E731
+
+    def contexts(actor: Actor) -> Context:
+        return replace(hub.context, actor=actor, opener=targets, http=lambda: targets.client)
+
     new = await access_tokens.create_service_token(contexts(Actor("tests")), "tests", sorted(SCOPES))
     async with live_hub(hub.pool) as live:
         await live.connected.wait()

@@ -380,3 +380,15 @@ async def test_only_a_global_administrator_changes_single_sign_on_and_an_auditor
     assert (await auditor.post("/settings/sso/remove", {"confirmation": "remove"})).status == 403
     assert (await operator.get("/settings/sso")).status == 403
     assert await single_sign_on.provider_name(firm.context) == "Contoso ID"
+
+
+async def test_behind_https_the_cookies_are_secure_and_the_provider_leads_back_to_https(
+    hub: Hub, provider: OidcProvider
+) -> None:
+    async with serving_centre(hub, allow=[provider.issuer], trusted_proxies=("127.0.0.1",)) as centre:
+        await Firm(centre, provider).set_up()
+
+        departure = await centre.browser().get("/sign-in/sso", **{"X-Forwarded-Proto": "https"})
+
+    assert "; Secure" in departure.headers["Set-Cookie"]
+    assert f"redirect_uri=https%3A%2F%2F{urlsplit(centre.origin).netloc.replace(':', '%3A')}" in departure.location
