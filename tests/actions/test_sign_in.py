@@ -244,3 +244,12 @@ async def test_attempts_at_the_same_moment_are_no_way_around_the_delay(operator:
 def test_passwords_cost_what_rfc_9106_recommends() -> None:
     """The tests themselves hash with less."""
     assert (passwords.COSTS.memory_cost, passwords.COSTS.time_cost, passwords.COSTS.type.name) == (64 * 1024, 3, "ID")
+
+
+async def test_signing_in_again_ends_the_session_that_the_browser_had(operator: Context, browser: Context) -> None:
+    before = await first_administrator(operator, browser)
+
+    after = (await sign_in.sign_in(browser, EMAIL, PASSWORD, replaces=before)).session_secret
+
+    assert await sign_in.caller_of_session(browser, before) is None
+    assert await sign_in.caller_of_session(browser, after) is not None

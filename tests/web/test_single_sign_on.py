@@ -15,6 +15,7 @@ from lockstep.actions.single_sign_on import CALLBACK, ProviderChange
 from lockstep.errors import LockstepError
 from lockstep.storage import administrators as table
 from lockstep.vault import Secret
+from lockstep.web.callers import SESSION_COOKIE
 from tests.support.admin_centre import Browser, Centre, Page, serving_centre
 from tests.support.hub import Hub
 from tests.support.oidc_provider import OidcProvider, running_oidc_provider
@@ -392,3 +393,14 @@ async def test_behind_https_the_cookies_are_secure_and_the_provider_leads_back_t
 
     assert "; Secure" in departure.headers["Set-Cookie"]
     assert f"redirect_uri=https%3A%2F%2F{urlsplit(centre.origin).netloc.replace(':', '%3A')}" in departure.location
+
+
+async def test_signing_in_again_ends_the_session_that_the_browser_had(firm: Firm) -> None:
+    browser = firm.centre.browser()
+    await firm.sign_in(browser)
+    [before] = [one.value for one in browser.http.cookie_jar if one.key == SESSION_COOKIE]
+
+    await firm.sign_in(browser)
+
+    assert (await browser.get("/apps")).status == 200
+    assert (await firm.centre.browser(before).get("/apps")).status == 303

@@ -98,7 +98,8 @@ async def finish(
     device: str = "",
     address: str = "",
 ) -> Arrival:
-    """Come back with the provider's *answer*, the parameters of the address. *cookie* is what the browser kept.
+    """Come back with the provider's *answer*, the parameters of the address. *cookie* is what the browser kept, *session_secret* that of
+    the session that it has, which ends with a new one.
 
     Raises LockstepError for an answer that does not belong to the cookie, was used before, or is not accepted, and for somebody who has
     no role. Failures count for the client's *address*.
@@ -111,7 +112,9 @@ async def finish(
         if begun.session:
             arrival = await _prove_again(context, begun, claims, session_secret, address=address)
         else:
-            arrival = await _sign_in(context, row, begun, claims | enriched, device=device, address=address)
+            arrival = await _sign_in(
+                context, row, begun, claims | enriched, device=device, address=address, replaces=session_secret
+            )
     except LockstepError as refused:
         await _note_refusal(context, refused, address=address)
         raise
@@ -153,7 +156,14 @@ async def _claims(
 
 
 async def _sign_in(
-    context: Context, row: ProviderRow, begun: _Begun, claims: Mapping[str, Any], *, device: str, address: str
+    context: Context,
+    row: ProviderRow,
+    begun: _Begun,
+    claims: Mapping[str, Any],
+    *,
+    device: str,
+    address: str,
+    replaces: str,
 ) -> Arrival:
     now = context.now()
     identity = identity_in(claims, issuer=row.issuer, provider=row.name, trusts_email=row.trusts_email)
@@ -166,6 +176,7 @@ async def _sign_in(
             found,
             now,
             device=device,
+            replaces=replaces,
             lasts=LONGEST,
             # The provider may have let somebody in who signed in there hours ago.
             stepped_up_at=min(proved_at, now) if proved_at is not None else now - STEPPED_UP,

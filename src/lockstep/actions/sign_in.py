@@ -61,8 +61,11 @@ async def sign_in(
     passkey: PasskeyAnswer | None = None,
     device: str = "",
     address: str = "",
+    replaces: str = "",
 ) -> SignedIn:
     """Begin a session. *device* is what the browser says it is, *address* the network address of the client.
+
+    *replaces* is the secret of the session that the browser had, which ends.
 
     Raises SecondFactorRequired if the password is right, and a code and the answer of a *passkey* are missing. Raises LockstepError if
     anything is wrong, without saying what, and after too many failures for this e-mail or this address until a delay is over.
@@ -92,7 +95,7 @@ async def sign_in(
         raise _refused()
     async with context.recording() as connection:
         await succeeded(connection, email, address=address)
-        signed_in = await begin_session(connection, found, now, device=device)
+        signed_in = await begin_session(connection, found, now, device=device, replaces=replaces)
         await audit_log.append(connection, actor=found.email, activity="Sign in", target=found.email)
     return signed_in
 
@@ -228,11 +231,18 @@ async def begin_session(
     now: datetime,
     *,
     device: str,
+    replaces: str = "",
     lasts: timedelta = LONGEST,
     stepped_up_at: datetime | None = None,
 ) -> SignedIn:
-    """A new session with a secret of its own, whatever the browser had before. *stepped_up_at*: the last proof, None for now."""
+    """A new session with a secret of its own. *replaces*: the secret of the one that the browser had, which ends.
+
+    *stepped_up_at*: the last proof of who it is, None for now.
+    """
     secret, expires_at = new_secret(), now + lasts
+    previous = await sessions.read_session(connection, hash_of(replaces)) if replaces else None
+    if previous is not None:
+        await sessions.end_session(connection, previous.id)
     await sessions.insert_session(
         connection,
         administrator.id,

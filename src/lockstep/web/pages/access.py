@@ -55,6 +55,7 @@ async def sign_in(context: Context, request: Request) -> Answer:
             passkey=PasskeyAnswer(origin_of(request), str(form.get("seal", "")), str(form.get("passkey", ""))),
             device=device_of(request),
             address=address_of(request),
+            replaces=session_secret(request),
         )
     except LockstepError as refused:
         return await _sign_in_page(context, next_page, email=email, refused=on_the_form(refused))
