@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import structlog
 
@@ -231,3 +233,17 @@ async def test_log_lines_of_a_page_have_the_request_id_of_the_proxy_and_its_trac
     [line] = [one for one in lines if one["event"] == "page_failed"]
     assert (page.status, page.headers["X-Request-Id"]) == (500, "edge-7")
     assert (line["request"], line["trace"]) == ("edge-7", trace)
+
+
+async def test_no_page_fails_because_of_a_character_that_cannot_be_stored(centre: Centre, admin: Browser) -> None:
+    await applications.add_application(centre.hub.context, "documo")
+    query = "&".join(f"{name}=%00" for name in ("search", "after", "text", "person", "state", "principal", "id"))
+
+    for route in all_pages():
+        path = re.sub(r"\{\w+\}", "x", route.path.replace("{app}", "documo").replace("{object}", "user"))
+        if route.method == "GET":
+            answers = [await admin.get(f"{path}?{query}"), await admin.get(re.sub(r"\{\w+\}", "%00", route.path))]
+        else:
+            answers = [await admin.post(path, {"name": "a\0b", "search": "\0"})]
+        assert all(one.status < 500 for one in answers), route.path
+        assert answers[0].status == 400 and "contains a NUL character" in answers[0].text, route.path

@@ -15,6 +15,8 @@ from lockstep.actions import applications, credentials, links, settings, sources
 from lockstep.actions.permissions import Role
 from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Secret
+from lockstep.web.page import address
+from lockstep.web.pages import links as links_page
 from tests.support.admin_centre import Browser, Centre, serving_centre
 from tests.support.documo_client import USER
 from tests.support.hub import Hub, guid, person, write_csv
@@ -115,8 +117,26 @@ async def test_quarantine_shows_reason_evidence_and_exits(centre: Centre, admin:
     assert found is not None and not str(found["nextAttempt"]).startswith("2099")
 
 
+async def test_pages_of_links_neither_repeat_nor_skip_one_of_the_same_name_and_survive_one_that_is_forgotten(
+    centre: Centre, admin: Browser, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links_page, "SIZE", 1)
+    await centre.hub.fetch("update link set display = 'Same'")
+    order = [row.target_id for row in await links.list_links(centre.hub.context, "documo")]
+
+    seen, here = [], f"{HERE}/links"
+    while here:
+        page = await admin.get(here)
+        seen += [one for one in order if one in page.text]
+        here = next((href for href in page.links if "after=" in href), "")
+        await centre.hub.fetch("delete from link where target_id = %s", seen[-1])
+
+    assert seen == order and len(order) == 3
+
+
 async def test_links_are_paged_searched_and_forgotten(centre: Centre, admin: Browser, job: str) -> None:
-    page = await admin.get(f"{HERE}/links?after={guid('anna')}")
+    [anna, *_] = await links.list_links(centre.hub.context, "documo")
+    page = await admin.get(address(f"{HERE}/links", after=f"User:{guid('anna')}:{anna.display}"))
     found = await admin.get(f"{HERE}/links?search=u_bo")
     none = await admin.get(f"{HERE}/links?state=lost")
 

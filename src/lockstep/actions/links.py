@@ -62,10 +62,16 @@ async def list_links(
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def page_of_links(
-    context: Context, app: str, *, search: str = "", state: str = "", after: str = "", limit: int = 50
+    context: Context,
+    app: str,
+    *,
+    search: str = "",
+    state: str = "",
+    after: tuple[str, str, str] = ("", "", ""),
+    limit: int = 50,
 ) -> list[LinkRow]:
-    """A page of links by name, people first. *search*: part of a name or the beginning of an account's id; *after*: the `source_id` of the
-    row before the page.
+    """A page of links by name, people first. *search*: part of a name or the beginning of an account's id; *after*: kind, name and
+    `source_id` of the row before the page.
     """
     async with context.reading() as connection:
         row = await job_row(connection, app)

@@ -22,7 +22,7 @@ from lockstep.api.problems import ApiError, of_validation, problem_response, ref
 from lockstep.api.repeats import once
 from lockstep.errors import Kind, LockstepError, release_frames
 from lockstep.kit import csrf
-from lockstep.kit.bodies import limited_receive
+from lockstep.kit.bodies import limited_receive, require_no_nul
 from lockstep.kit.tracing import log_fields, request_id_of, trace_id_of
 from lockstep.process.bug_report import as_error
 
@@ -151,8 +151,8 @@ def failed(request: Request, fault: Exception) -> Response:
 
 async def _refuse_unstorable(request: Request) -> None:
     """Refuse NUL, which PostgreSQL cannot store, before an action meets it, and JSON that is none."""
-    if "\0" in request.url.path or any("\0" in one for pair in request.query_params.multi_items() for one in pair):
-        raise refused("invalid-request", "The address contains a NUL character")
+    given = (one for pair in request.query_params.multi_items() for one in pair)
+    require_no_nul([request.scope["path"], *given], of="address")
     if not request.headers.get("content-type", "").partition(";")[0].strip().lower().endswith("json"):
         return
     body = await request.body()

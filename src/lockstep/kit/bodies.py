@@ -1,8 +1,8 @@
-"""A limit on the body of a form, checked while it arrives."""
+"""What a request may bring: a limit on its body, checked while it arrives, and no text that cannot be stored."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from starlette.types import Message, Receive
 
@@ -25,6 +25,12 @@ def limited_receive(receive: Receive, headers: Mapping[str, str], limit: int) ->
         return message
 
     return receive_some
+
+
+def require_no_nul(texts: Iterable[str], *, of: str) -> None:
+    """Raise LockstepError if one of *texts* contains NUL, which PostgreSQL can neither store nor compare."""
+    if any("\0" in one for one in texts):
+        raise invalid(f"The {of} contains a NUL character", next_step="Leave it out")
 
 
 def _too_large(limit: int) -> LockstepError:

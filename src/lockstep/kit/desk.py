@@ -22,7 +22,7 @@ from structlog.contextvars import bound_contextvars
 
 from lockstep.errors import Kind, LockstepError, release_frames
 from lockstep.kit import csrf
-from lockstep.kit.bodies import limited_receive
+from lockstep.kit.bodies import limited_receive, require_no_nul
 from lockstep.kit.headers import SecurityHeaders
 from lockstep.kit.page_errors import page_error, plain_page_error
 from lockstep.kit.pages import PageRoute, Redirect
@@ -122,6 +122,8 @@ class PageDesk(ABC, Generic[C, P]):
         request.state.caller = caller
         if caller is None and not page.is_public:
             return self._renderer.respond(request, self.sign_in_first(request))
+        given = (one for pair in request.query_params.multi_items() for one in pair)
+        require_no_nul([request.scope["path"], *given], of="address")
         if page.method not in csrf.SAFE_METHODS:
             await _check_form(page, request)
         context = self.context_of(caller)
@@ -163,6 +165,7 @@ async def _check_form(page: PageRoute[Any], request: Request) -> None:
     csrf.require_same_origin(request.headers, scheme=request.url.scheme)
     request._receive = limited_receive(request.receive, request.headers, page.form_bytes)
     form = await request.form(max_files=20, max_fields=2_000, max_part_size=page.form_bytes)
+    require_no_nul((one for _, one in form.multi_items() if isinstance(one, str)), of="form")
     caller = request.state.caller
     if caller is not None:
         given = request.headers.get(csrf.HEADER) or form.get(csrf.FIELD) or ""

@@ -147,7 +147,7 @@ async def list_groups(
     return [(GroupRow(*row[:-1]), row[-1]) for row in await cursor.fetchall()]
 
 
-async def members_of(connection: Connection, group: str, *, limit: int = 1000, after: str = "") -> list[dict[str, Any]]:
+async def members_of(connection: Connection, group: str, *, limit: int = 1000) -> list[dict[str, Any]]:
     """Direct members by name: id, kind, name, is_deleted."""
     cursor = await connection.execute(
         """select * from (
@@ -158,8 +158,8 @@ async def members_of(connection: Connection, group: str, *, limit: int = 1000, a
             left join grp on grp.id = member_id and member_kind = 'Group'
             where group_id = %(group)s
         ) as named
-        where lower(name) > lower(%(after)s) order by lower(name), id limit %(limit)s""",
-        {"group": group, "after": after, "limit": limit},
+        order by lower(name), id limit %(limit)s""",
+        {"group": group, "limit": limit},
     )
     return [dict(zip(("id", "kind", "name", "is_deleted"), row, strict=True)) for row in await cursor.fetchall()]
 

@@ -8,7 +8,6 @@ from datetime import datetime
 from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
-from lockstep.storage.patterns import literal, part_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +52,22 @@ async def list_links(
 
 
 async def page_of_links(
-    connection: Connection, job: str, *, search: str, state: str, after: str, limit: int
+    connection: Connection, job: str, *, search: str, state: str, after: tuple[str, str, str], limit: int
 ) -> list[LinkRow]:
-    """People first, by name. *search*: part of a name or the beginning of an account's id. *after*: the `source_id` of the last row of the
-    previous page.
+    """People first, by name. *search*: part of a name or the beginning of an account's id. *after*: kind, name and `source_id` of the last
+    row of the page before.
     """
+    escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     async with connection.cursor(row_factory=class_row(LinkRow)) as cursor:
         await cursor.execute(
-            """with last as (select kind, lower(display) as name, source_id from link
-                where job = %(job)s and source_id::text = %(after)s limit 1)
-            select link.kind, link.source_id::text, target_id, state, display, cause, updated_at, review_at
-            from link left join last on true
+            """select kind, source_id::text, target_id, state, display, cause, updated_at, review_at from link
             where job = %(job)s and (%(state)s = '' or state = %(state)s)
                 and (%(search)s = '' or display ilike %(part)s or target_id ilike %(beginning)s)
-                and (last.source_id is null or link.kind < last.kind
-                    or link.kind = last.kind and (lower(display), link.source_id) > (last.name, last.source_id))
-            order by link.kind desc, lower(display), link.source_id limit %(limit)s""",
-            {"job": job, "state": state, "search": search, "part": part_of(search), "beginning": f"{literal(search)}%",
-             "after": after, "limit": limit},
+                and (%(kind)s = '' or kind < %(kind)s
+                    or kind = %(kind)s and (lower(display), source_id::text) > (lower(%(name)s), %(id)s))
+            order by kind desc, lower(display), source_id::text limit %(limit)s""",
+            {"job": job, "state": state, "search": search, "part": f"%{escaped}%", "beginning": f"{escaped}%", "limit": limit}
+            | dict(zip(("kind", "name", "id"), after, strict=True)),
         )  # fmt: skip
         return await cursor.fetchall()
 

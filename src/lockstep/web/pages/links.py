@@ -9,7 +9,7 @@ from starlette.requests import Request
 from lockstep.actions import applications, links
 from lockstep.actions.applications import ApplicationView
 from lockstep.actions.context import Context
-from lockstep.actions.links import Orphan
+from lockstep.actions.links import LinkRow, Orphan
 from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.page import Answer, Chip, CopyAs, Pages, Redirect, View, address, on_the_form
@@ -111,6 +111,10 @@ def _chips(here: str, current: str, search: str) -> list[Chip]:
     ]
 
 
+def _place(row: LinkRow) -> str:
+    return f"{row.kind}:{row.source_id}:{row.display}"
+
+
 async def _page(
     context: Context, request: Request, *, refused: LockstepError | None = None, user: str = "", account: str = ""
 ) -> View:
@@ -118,7 +122,10 @@ async def _page(
     place, query = place_of(app), request.query_params
     here = f"{place.href}/provisioning/links"
     search, state, after = query.get("search", "").strip(), query.get("state", ""), query.get("after", "")
-    found = await links.page_of_links(context, place.name, search=search, state=state, after=after, limit=SIZE + 1)
+    kind, identifier, name = [*after.split(":", 2), "", ""][:3]
+    found = await links.page_of_links(
+        context, place.name, search=search, state=state, after=(kind, name, identifier), limit=SIZE + 1
+    )
     shown = found[:SIZE]
     model = {
         "rows": [(row, dict(STATES).get(row.state, Look(row.state, "neutral", "circle"))) for row in shown],
@@ -128,7 +135,7 @@ async def _page(
         "is_filtered": bool(search or state),
         "here": here,
         "name": place.display_name,
-        "next": address(here, search=search, state=state, after=shown[-1].source_id) if len(found) > SIZE else None,
+        "next": address(here, search=search, state=state, after=_place(shown[-1])) if len(found) > SIZE else None,
         "first": address(here, search=search, state=state) if after else None,
         "refused": refused,
         "user": user or query.get("user", ""),
