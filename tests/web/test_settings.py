@@ -123,3 +123,17 @@ async def test_a_private_network_is_added_and_removed(admin: Browser) -> None:
     assert wrong.status == 400 and 'value="nonsense!"' in wrong.html
     assert "10.1.0.0/16" in page.text and "<b>lab</b>" in page.text and "<b>lab" not in page.html
     assert "No private address may be reached" in (await admin.get("/settings/outbound")).text
+
+
+async def test_the_environment_badge_stands_on_every_page(centre: Centre) -> None:
+    admin, auditor = await centre.signed_in(), await centre.signed_in(Role.AUDITOR)
+
+    set_ = await admin.post("/settings/environment", {"name": "Prod <script>", "colour": "red"})
+    wrong = await admin.post("/settings/environment", {"name": "x" * 31, "colour": "red"})
+    page = await auditor.get("/apps")
+    refused = await auditor.post("/settings/environment", {"name": "Test", "colour": "green"})
+    text = (await admin.get("/settings/configuration.yaml")).html
+
+    assert set_.status == 303 and wrong.status == 400 and "at most 30" in wrong.text and refused.status == 403
+    assert 'tone-error">Prod &lt;script&gt;</span>' in page.html
+    assert "name: Prod <script>" in text and "colour: red" in text

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from lockstep.actions import overview
+from lockstep.actions import environment, overview
 from lockstep.actions.context import Actor, Context
+from lockstep.actions.environment import EnvironmentBadge
 from lockstep.web.status_look import Look, look_of_label
 from lockstep.wording import counted
 
@@ -22,6 +23,7 @@ class Header:
     tenant: str
     health: Look
     needs: int
+    environment: EnvironmentBadge = field(default_factory=EnvironmentBadge)
 
 
 class Headers:
@@ -48,10 +50,11 @@ def _rights(actor: Actor) -> tuple[object, ...]:
 
 async def _read(context: Context) -> Header:
     tenant = await overview.organisation_name(context)
+    badge = await environment.show_environment(context)
     urgent = [app for app in await overview.list_overview(context) if app.needs_attention]
     if not urgent:
-        return Header(tenant, Look("Healthy", "ok", "check-circle"), 0)
+        return Header(tenant, Look("Healthy", "ok", "check-circle"), 0, badge)
     worst = max((look_of_label(app.label) for app in urgent), key=lambda look: _URGENCY.index(look.tone))
     need = "needs" if len(urgent) == 1 else "need"
     words = f"{counted(len(urgent), 'application')} {need} attention"
-    return Header(tenant, Look(words, worst.tone, worst.icon), len(urgent))
+    return Header(tenant, Look(words, worst.tone, worst.icon), len(urgent), badge)

@@ -13,7 +13,7 @@ from typing import Any
 from lockstep.configuration.document.mapping_json import ACTIONS
 from lockstep.configuration.files.file import API_VERSION, DocumentKind
 from lockstep.configuration.files.secrets import REFERENCE
-from lockstep.configuration.files.sections import AUTHENTICATIONS, EVENTS, MODES, OF_AUTHENTICATION
+from lockstep.configuration.files.sections import AUTHENTICATIONS, COLOURS, EVENTS, MODES, OF_AUTHENTICATION
 from lockstep.configuration.files.source import FILE_KINDS, OPENED_SOURCE_TYPES
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.configuration import Apply, Drift, Flow, Scope
@@ -70,7 +70,8 @@ def _tenant() -> Schema:
         "webhook": _object({"url": TEXT, "secretRef": SECRET}, "url"),
         "on": _list({"enum": list(EVENTS)}),
     }
-    return _object({"notifications": _object(notifications)})
+    environment = _object({"name": TEXT, "colour": {"enum": list(COLOURS)}}, "name")
+    return _object({"notifications": _object(notifications), "environment": environment})
 
 
 def _source() -> Schema:

@@ -15,6 +15,8 @@ from lockstep.configuration.files.secrets import checked_reference, refuse_secre
 EVENTS = ("failure", "quarantine", "deleteThreshold", "recovered")
 AUTHENTICATIONS = ("bearer", "oauth2ClientCredentials", "basic")
 OF_AUTHENTICATION = ("clientId", "tokenUrl", "scope")  # its parts, besides the secret
+COLOURS = ("red", "amber", "green", "blue", "violet", "grey")
+LONGEST_ENVIRONMENT = 30  # characters
 DEFAULT_ACCESS_NAMES = ("", "default access")
 MODES = ("automatic",)
 # In the usual order of a file.
@@ -28,8 +30,21 @@ def tenant_from_json(part: Part) -> dict[str, Any]:
     spec: dict[str, Any] = {}
     if "notifications" in part:
         spec["notifications"] = _notifications(part.part("notifications"))
+    if "environment" in part:
+        spec["environment"] = _environment(part.part("environment"))
     part.done()
     return spec
+
+
+def _environment(part: Part) -> dict[str, Any]:
+    name = part.text("name", required=True)
+    if len(name) > LONGEST_ENVIRONMENT:
+        raise part.error("name", f"has at most {LONGEST_ENVIRONMENT} characters")
+    colour = part.text("colour") or "grey"
+    if colour not in COLOURS:
+        raise part.error("colour", unknown_word(colour, COLOURS, "colour"))
+    part.done()
+    return {"name": name, "colour": colour}
 
 
 def group_from_json(part: Part) -> dict[str, Any]:

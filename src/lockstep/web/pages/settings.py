@@ -6,9 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lockstep import __version__
-from lockstep.actions import configuration_export, health, outbound, overview
+from lockstep.actions import configuration_export, environment, health, outbound, overview
 from lockstep.actions.context import Context
+from lockstep.actions.environment import EnvironmentBadge
 from lockstep.actions.health import HealthFinding, Level
+from lockstep.actions.permissions import Permission
 from lockstep.errors import LockstepError
 from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
 from lockstep.web.status_look import Look
@@ -24,10 +26,32 @@ OUTBOUND = "/settings/outbound"
 
 @pages.get("/settings")
 async def show_general(context: Context, request: Request) -> View:
+    return await _general(context)
+
+
+@pages.post("/settings/environment")
+async def set_environment(context: Context, request: Request) -> Answer:
+    form = await request.form()
+    badge = EnvironmentBadge(str(form.get("name", "")), str(form.get("colour", "")))
+    try:
+        done = await environment.set_environment(context, badge)
+    except LockstepError as refused:
+        return await _general(context, badge=badge, refused=on_the_form(refused))
+    return Redirect("/settings", notice=f"The badge says {done.name}" if done.name else "The badge is gone")
+
+
+async def _general(
+    context: Context, *, badge: EnvironmentBadge | None = None, refused: LockstepError | None = None
+) -> View:
     findings = await health.examine(context)
     model = {
         "organisation": await overview.organisation_name(context),
         "version": __version__,
+        "badge": badge or await environment.show_environment(context),
+        "colours": [(one, one.capitalize()) for one in environment.COLOURS],
+        "longest": environment.LONGEST_ENVIRONMENT,
+        "may_write": context.actor.everywhere(Permission.ORGANISATION_WRITE),
+        "wrong": refused.detail if refused else "",
         "findings": [(one, look_of_finding(one)) for one in findings],
     }
     return View(
@@ -37,6 +61,7 @@ async def show_general(context: Context, request: Request) -> View:
         section="Settings",
         subtab="General",
         copy_as=CopyAs(command="lockstep doctor", api="/api/v1/status"),
+        status=400 if refused else 200,
     )
 
 
