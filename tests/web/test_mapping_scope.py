@@ -156,3 +156,9 @@ async def test_an_auditor_may_count_and_not_save(centre: Centre, documo: Browser
     assert page.status == 200 and "Add scoping filter" not in page.text
     assert "1 of 3 people match" in counted.text
     assert refused.status == 403
+
+
+async def test_a_preview_of_a_filter_names_who_would_lose_the_account(documo: Browser) -> None:
+    page = await documo.post(HERE, {**SALES, "step": "preview"})
+
+    assert "Disabled 1" in page.text and "Before it is saved" in page.text

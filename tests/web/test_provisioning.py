@@ -317,3 +317,18 @@ async def test_client_credentials_are_stored_with_their_secret_and_not_without_i
     view = await credentials.show_credentials(centre.hub.context, "documo")
     assert (view.authentication.client_id, view.authentication.token_url) == ("client-1", f"{NOWHERE}/oauth/token")
     assert "s3cret-of-client" not in page.html and 'value="client-1"' in page.html
+
+
+async def test_a_preview_names_who_would_be_created_with_values_and_saves_nothing(
+    centre: Centre, admin: Browser, app: Any
+) -> None:
+    await connect(centre)
+
+    same = await admin.post(f"{HERE}/settings", settings_form(tenantUrl=f"{NOWHERE}/scim/v2", step="preview"))
+    page = await admin.post(
+        f"{HERE}/settings", settings_form(tenantUrl=f"{NOWHERE}/scim/v2", scope="all", step="preview")
+    )
+
+    assert "Nobody's account would change" in same.text
+    assert "Created 2" in page.text and "bo@contoso.test" in page.html and "userName" in page.text
+    assert (await settings.show_settings(centre.hub.context, "documo")).scope == "assigned"

@@ -10,6 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from lockstep.actions import mapping_changes, mapping_pages
+from lockstep.actions.change_preview import preview_change
 from lockstep.actions.consequence_words import consequence_lines
 from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
@@ -149,7 +150,9 @@ async def reviewed(
     work: Callable[[Context], Awaitable[object]],
     what: Change,
 ) -> Answer:
-    """The first click shows what *work* does to people, the second (step=save) does it. Raises what *work* raises."""
+    """The first click shows what *work* does to people, with step=preview in full, the second (step=save) does it. Raises what *work*
+    raises.
+    """
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
     back = what.back or mapping_href(app, kind)
     if form.get("step") == "save":
@@ -160,6 +163,7 @@ async def reviewed(
     model = {
         "what": what,
         "lines": consequence_lines(found),
+        "foreseen": await preview_change(context, app, work) if form.get("step") == "preview" else None,
         "concerned": await mapping_pages.count_concerned(context, app, kind),
         "noun": noun(kind),
         "hidden": [(name, str(value)) for name, value in form.multi_items() if name not in NOT_HIDDEN],

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from lockstep.actions import applications, connection, credentials, provisioning_pages, settings
 from lockstep.actions.applications import ApplicationView
+from lockstep.actions.change_preview import ChangePreview, preview_change
 from lockstep.actions.context import Context
 from lockstep.actions.credentials import Authentication
 from lockstep.actions.permissions import Permission
@@ -112,6 +113,9 @@ async def save(context: Context, request: Request) -> Answer:
     try:
         changes = form.changes(stored.view) if form.check() else {}
         announced = await announce_settings(context, stored.place.name, changes) if changes else None
+        if step == "preview" and not form.errors:
+            foreseen = await _preview(context, stored.place.name, changes)
+            return _page(context, stored, form, test=test, announced=announced, is_changed=True, foreseen=foreseen)
         if form.errors or _needs_typing(announced, form):
             return _page(context, stored, form, test=test, announced=announced, is_changed=True, status=400)
         await _save_credentials(context, stored, form, is_forced=step == "save-anyway")
@@ -143,6 +147,14 @@ async def foresee_saving(context: Context, request: Request) -> Fragment:
         on_the_form(refused)
     model = {"announced": announced, "tests": _is_typed(stored, form), "form": form}
     return Fragment("provisioning/consequence.html", model)
+
+
+async def _preview(context: Context, app: str, changes: Mapping[str, Any]) -> ChangePreview:
+    async def work(inner: Context) -> None:
+        if changes:
+            await settings.change_settings(inner, app, **changes)
+
+    return await preview_change(context, app, work)
 
 
 async def _read(context: Context, request: Request) -> Stored:
@@ -238,6 +250,7 @@ def _page(
     announced: Announcement | None = None,
     refused: LockstepError | None = None,
     is_changed: bool = False,
+    foreseen: ChangePreview | None = None,
     status: int = 200,
 ) -> View:
     place, app_id = stored.place, stored.app.application.id
@@ -251,6 +264,7 @@ def _page(
         "test": test,
         "name": place.display_name,
         "announced": announced,
+        "foreseen": foreseen,
         "refused": refused,
         "is_changed": is_changed,
         "may_force": refused is not None and refused.kind in _DO_NOT_WORK,

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lockstep.actions import applications, configuration_export, mapping_changes
+from lockstep.actions.change_preview import preview_change
 from lockstep.actions.consequence_words import consequence_lines
 from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
@@ -49,6 +50,7 @@ async def import_schema(context: Context, request: Request) -> Answer:
             await work(context)
             return Redirect(f"/apps/{name}/provisioning/mappings", notice="The schema was imported")
         effects = await foresee(context, work)
+        foreseen = await preview_change(context, name, work) if form.get("step") == "preview" else None
     except LockstepError as refused:
         return await _page(context, request, text=text, refused=on_the_form(refused))
     app = await applications.show_application(context, name)
@@ -61,6 +63,7 @@ async def import_schema(context: Context, request: Request) -> Answer:
             findings=found,
         ),
         "lines": consequence_lines(effects),
+        "foreseen": foreseen,
         "concerned": None,
         "noun": "person",
         "hidden": [("schema", text)],
