@@ -28,7 +28,7 @@ from documo.store.database import Store, open_store
 from documo.store.resources import ResourceColumns
 from documo.store.round_trip import one_trip
 from lockstep.postgres import embedded
-from lockstep.postgres.server import running
+from lockstep.postgres.server import running, start_or_attach
 from lockstep.scim.filters import parse_filter
 from lockstep.scim.registry import default_registry
 
@@ -124,7 +124,9 @@ async def hits_of(store: Store, tenant: int, statement: Any) -> int:
 
 async def measure(folder: Path, count: int) -> dict[str, Any]:
     async with running(
-        folder, main=True, product="documo", databases=("documo",), options=embedded.Options(durable=False)
+        start_or_attach(
+            folder, main=True, product="documo", databases=("documo",), options=embedded.Options(durable=False)
+        )
     ) as server:
         async with open_store(server.database("documo")) as store:
             tenant = (await create_account(store, "Million", admin="admin@million.example", settings={})).id

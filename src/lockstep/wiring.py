@@ -29,7 +29,7 @@ from lockstep.ports import Observer, unobserved
 from lockstep.postgres.embedded import Options
 from lockstep.postgres.migrate import migrate
 from lockstep.postgres.pool import Pool, open_pool
-from lockstep.postgres.server import Server, running
+from lockstep.postgres.server import Server, running, start_or_attach
 from lockstep.settings import Settings
 from lockstep.sources.registry import inspect_file, open_source
 from lockstep.storage.credentials import sealed_secrets
@@ -161,7 +161,7 @@ async def open_house(
     options = Options(user=settings.postgres_user)
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(
-            running(settings.data, main=main, say=say, urls=settings.database_urls, options=options)
+            running(start_or_attach(settings.data, main=main, say=say, urls=settings.database_urls, options=options))
         )
         database = server.database("lockstep")
         await migrate(database, MIGRATIONS, say=say, upgrade_with="" if upgrades else "lockstep migrate")

@@ -63,11 +63,6 @@ def test_no_fixture_is_written_twice_for_rooms_that_could_share_it() -> None:
 
 
 CLOCKS = {"time.monotonic", "time.perf_counter", "time.time", "datetime.now", "loop.time"}
-# What may be asked of a clock: whether a pause was long enough, which no slow machine fails, and figures of the full run.
-MEASURED = {
-    "documo/test_documo_scale.py": 2,
-    "documo/test_documo_testing.py": 1,
-}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -156,7 +151,7 @@ def clock_comparisons(tree: ast.Module) -> int:
 def test_no_test_fails_because_the_machine_is_slow() -> None:
     found = {name: count for name, file in FILES.items() if (count := clock_comparisons(tree_of(file)))}
 
-    assert found == MEASURED
+    assert found == {}
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,9 @@ async def test_killed_postgresql_comes_back_with_its_data_and_the_pool_reconnect
     made_folder: Path, fast: Options
 ) -> None:
     said: list[str] = []
-    async with running(made_folder, main=True, say=said.append, options=Options(programs=fast.programs)) as server:
+    async with running(
+        start_or_attach(made_folder, main=True, say=said.append, options=Options(programs=fast.programs))
+    ) as server:
         async with await open_pool(server.database("lockstep"), min_size=2) as pool:
             async with transaction(pool) as connection:
                 await connection.execute("create table kept as select 7 as id")

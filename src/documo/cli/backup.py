@@ -13,7 +13,7 @@ from documo.store.database import DATABASE
 from lockstep.errors import conflict, invalid
 from lockstep.postgres import dump
 from lockstep.postgres.cluster import SUPERUSER
-from lockstep.postgres.server import running
+from lockstep.postgres.server import running, start_or_attach
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -32,7 +32,9 @@ def backup(file: Path, settings: Settings, output: DocumoOutput) -> None:
     require_data(settings)
 
     async def work() -> int:
-        async with running(settings.data, main=False, product="documo", databases=(DATABASE,)) as server:
+        async with running(
+            start_or_attach(settings.data, main=False, product="documo", databases=(DATABASE,))
+        ) as server:
             assert server.embedded is not None, "no URL is configured, so the server is embedded"  # noqa: S101
             # As the superuser: row-level security hides every tenant from the owner, and pg_dump refuses to omit rows.
             database = server.embedded.database(DATABASE, role=SUPERUSER)
@@ -56,7 +58,9 @@ def restore(file: Path, settings: Settings, output: DocumoOutput) -> None:
     dump.check_dump(file)
 
     async def work() -> None:
-        async with running(settings.data, main=True, product="documo", databases=(DATABASE,)) as server:
+        async with running(
+            start_or_attach(settings.data, main=True, product="documo", databases=(DATABASE,))
+        ) as server:
             database = server.database(DATABASE)
             if not await asyncio.to_thread(dump.is_empty, database):
                 raise conflict(

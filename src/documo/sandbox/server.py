@@ -27,7 +27,7 @@ from documo.server import serving, until_orphaned, until_stopped
 from documo.settings import Settings
 from documo.store.database import Store, open_store
 from lockstep.postgres import embedded
-from lockstep.postgres.server import running
+from lockstep.postgres.server import running, start_or_attach
 from lockstep.process.garbage_collection import settle_garbage
 from lockstep.serving.bodies import App
 
@@ -54,7 +54,9 @@ async def run_sandbox(wanted: SandboxServer) -> None:
     folder = _temporary_folder()
     options = embedded.Options(durable=False)
     try:
-        async with running(folder, main=True, product="documo", databases=("documo",), options=options) as server:
+        async with running(
+            start_or_attach(folder, main=True, product="documo", databases=("documo",), options=options)
+        ) as server:
             async with open_store(server.database("documo")) as store:
                 tokens = [await _tenant(store, wanted, number) for number in range(wanted.tenants)]
                 settings = Settings(folder, port=wanted.port, rate_override=wanted.rate)

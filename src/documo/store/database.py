@@ -15,7 +15,7 @@ from documo.settings import Settings
 from lockstep.postgres.database import Database
 from lockstep.postgres.migrate import migrate
 from lockstep.postgres.pool import Connection, Pool, connection_options, open_pool, transaction
-from lockstep.postgres.server import running
+from lockstep.postgres.server import running, start_or_attach
 
 PACKAGE = "documo.migrations"
 DATABASE = "documo"
@@ -104,6 +104,8 @@ async def open_store(database: Database, *, max_size: int = 8, upgrades: bool = 
 @asynccontextmanager
 async def running_store(settings: Settings, *, main: bool, max_size: int = 8) -> AsyncIterator[Store]:
     """The store of the data folder or server in *settings*; the embedded server is started, or attached to if it runs."""
-    async with running(settings.data, main=main, product="documo", databases=(DATABASE,), urls=settings.urls) as server:
+    async with running(
+        start_or_attach(settings.data, main=main, product="documo", databases=(DATABASE,), urls=settings.urls)
+    ) as server:
         async with open_store(server.database(DATABASE), max_size=max_size, upgrades=main) as store:
             yield store

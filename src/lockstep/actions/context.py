@@ -7,7 +7,7 @@ change, and wakes the drain only after the commit.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -110,14 +110,9 @@ class Context:
     within: Connection | None = None  # the transaction that several actions share
     rehearsal: Rehearsal | None = None
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Connection]:
+    def reading(self) -> AbstractAsyncContextManager[Connection]:
         """A connection for reading, in one transaction."""
-        if self.within is not None:
-            yield self.within
-            return
-        async with transaction(self.pool) as connection:
-            yield connection
+        return self._transaction()
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[Edit]:
@@ -127,9 +122,12 @@ class Context:
         if edit.touched:
             await self.after_commit(edit.touched)
 
-    @asynccontextmanager
-    async def recording(self) -> AsyncIterator[Connection]:
+    def recording(self) -> AbstractAsyncContextManager[Connection]:
         """A transaction for what is not the directory: it does not wait for imports."""
+        return self._transaction()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
         if self.within is not None:
             yield self.within
             return

@@ -16,7 +16,7 @@ from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.errors import conflict, invalid, not_found
 from lockstep.postgres import dump
 from lockstep.postgres.embedded import Options
-from lockstep.postgres.server import running
+from lockstep.postgres.server import running, start_or_attach
 from lockstep.settings import Settings
 from lockstep.vault import parse_key
 from lockstep.wiring import UNFINISHED_RESTORE, open_house
@@ -38,7 +38,9 @@ def backup(file: Path, output: Output) -> None:
     require_data(settings)
 
     async def work() -> int:
-        async with running(settings.data, main=False, say=hint, options=Options(user=settings.postgres_user)) as server:
+        async with running(
+            start_or_attach(settings.data, main=False, say=hint, options=Options(user=settings.postgres_user))
+        ) as server:
             return await asyncio.to_thread(dump.dump, server.database("lockstep"), file)
 
     size = asyncio.run(work())
@@ -104,7 +106,7 @@ def _tell(output: Output, row: dict[str, str | None], text: str, names: list[str
 
 async def _restored(settings: Settings, file: Path, key: bytes | None) -> tuple[list[str], list[str]]:
     options = Options(user=settings.postgres_user)
-    async with running(settings.data, main=True, say=hint, options=options) as server:
+    async with running(start_or_attach(settings.data, main=True, say=hint, options=options)) as server:
         database = server.database("lockstep")
         await asyncio.to_thread(dump.clear, database)  # an earlier restore may have been interrupted
         await asyncio.to_thread(dump.load, database, file)

@@ -6,7 +6,7 @@ Only the main process of a folder (`up`, `serve`) is exclusive; every other comm
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -99,20 +99,9 @@ async def start_or_attach(
 
 
 @asynccontextmanager
-async def running(
-    data: Path,
-    *,
-    main: bool,
-    say: Say = quietly,
-    product: str = "lockstep",
-    databases: tuple[str, ...] = ("lockstep",),
-    urls: Mapping[str, str] | None = None,
-    options: Options | None = None,
-) -> AsyncIterator[Server]:
-    """`start_or_attach` for the duration of a block, supervised."""
-    server = await start_or_attach(
-        data, main=main, say=say, product=product, databases=databases, urls=urls, options=options
-    )
+async def running(starting: Awaitable[Server]) -> AsyncIterator[Server]:
+    """The server that *starting* gives (`start_or_attach`) for the duration of a block, supervised."""
+    server = await starting
     watch = asyncio.create_task(server.supervise(), name="postgres-supervision")
     try:
         yield server

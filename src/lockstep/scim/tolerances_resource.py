@@ -31,12 +31,7 @@ def incomplete_schemas(body: Mapping[str, Any], definition: ResourceDefinition) 
 def qualified_keys(body: Mapping[str, Any], definition: ResourceDefinition) -> Mapping[str, Any]:
     """`"name.familyName"` or `"urn:...:User:department"` as a key at the top: Microsoft Entra, OneLogin's templates."""
     found = {name: target for name in body if (target := _qualified(name, definition)) is not None}
-    if not found:
-        return body
-    result = {name: value for name, value in body.items() if name not in found}
-    for name, target in found.items():
-        _put(result, target, body[name])
-    return result
+    return _moved(body, found)
 
 
 def extension_without_urn(body: Mapping[str, Any], definition: ResourceDefinition) -> Mapping[str, Any]:
@@ -49,6 +44,11 @@ def extension_without_urn(body: Mapping[str, Any], definition: ResourceDefinitio
             ]
             if len(targets) == 1:
                 found[name] = targets[0]
+    return _moved(body, found)
+
+
+def _moved(body: Mapping[str, Any], found: Mapping[str, PathTarget]) -> Mapping[str, Any]:
+    """*body* with the values of the keys *found* where they belong."""
     if not found:
         return body
     result = {name: value for name, value in body.items() if name not in found}
