@@ -138,7 +138,7 @@ async def test_confirming_lets_exactly_those_leave_whom_the_pass_missed(hub: Hub
     done = await confirm_what_waits(hub)
 
     assert (done.left, await names(hub)) == (97, {"p0", "p1", "p2"})
-    with pytest.raises(LockstepError, match="Nothing waits for a decision in hr"):
+    with pytest.raises(LockstepError, match="Nothing in hr is waiting for a decision"):
         await confirm_what_waits(hub)
 
 

@@ -88,7 +88,7 @@ async def test_a_filter_that_finds_no_held_change_says_so_and_nothing_is_approve
     none = await admin.get(f"{HERE}/held?search=nobody")
     await admin.post(f"{HERE}/held?search=nobody", {"decision": "approve-all", "confirmation": "0"})
 
-    assert "Nothing waits for approval" in empty.text
+    assert "Nothing is waiting for approval" in empty.text
     assert "No held change passes the filter" in none.text
     assert (await states(centre, job)).count("held") == 3
 

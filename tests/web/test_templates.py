@@ -61,3 +61,25 @@ def test_styles_name_colours_only_among_the_tokens() -> None:
     for path in (*(SOURCE / "kit/frontend/css").glob("*.css"), *(SOURCE / "web/frontend").glob("css/*.css")):
         text = re.sub(r"url\(\"data:.*?\"\)|light-dark\([^;]*\)", "", path.read_text())
         assert re.findall(r"#[0-9a-fA-F]{3,8}\b(?=[;\s,)])|\brgba?\(|\bhsla?\(", text) == [], path.name
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=named)
+def test_a_status_is_shown_in_one_form_alone(path: Path) -> None:
+    """A badge says what something is. How it is going is said by `status_text`, with an icon beside the colour."""
+    assert re.findall(r"\bbadge\([^()]*\"(?:ok|error|info|quarantine)\"", path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=named)
+def test_a_list_stands_in_a_box_that_scrolls_and_says_what_each_column_is(path: Path) -> None:
+    """On narrow windows the head's words stand in each row (`tables.js`), so no column may be without one."""
+    text = path.read_text()
+    for head in re.findall(r"<thead>(.*?)</thead>", text, re.S):
+        assert re.findall(r"<th[^>]*></th>", head) == [], head
+    for table in re.finditer(r"<table class=\"table(?! table-plain)[^>]*data-rows", text):
+        assert "table-box" in text[max(0, table.start() - 160) : table.start()], table[0]
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=named)
+def test_every_pager_has_the_same_words(path: Path) -> None:
+    for call in re.findall(r"\{\{ pager\((.*)\) \}\}", path.read_text()):
+        assert not re.search(r", \"(?:First|Next|Newe|Older|Prev)", call), call

@@ -1,4 +1,4 @@
-"""The private places where applications may be reached. A separate permission: being allowed to set up an application does not include
+"""The private networks where applications may be reached. A separate permission: being allowed to set up an application does not include
 it.
 
 Cloud metadata addresses are refused here and never connected to, whatever the list says.

@@ -66,7 +66,7 @@ class Permission(StrEnum):
 MEANINGS: Mapping[Permission, str] = {
     Permission.DIRECTORY_READ: "see people, groups and sources",
     Permission.PEOPLE_WRITE: "change, disable, delete and restore people; change groups, members and group rules",
-    Permission.SOURCES_WRITE: "add, change and remove sources; import a file of one's own",
+    Permission.SOURCES_WRITE: "add, change and remove sources; import your own file",
     Permission.SOURCES_IMPORT: "import a source that is set up",
     Permission.SOURCES_DECIDE: "confirm or reject what a source that shrank would do",
     Permission.APPLICATIONS_READ: "see applications, their configuration, status, accounts and what provisioning would do",
@@ -81,12 +81,12 @@ MEANINGS: Mapping[Permission, str] = {
     Permission.APPROVALS_DECIDE: "approve or reject held writes",
     Permission.LINKS_WRITE: "link people to existing accounts, forget links, settle orphans",
     Permission.LOGS_READ: "read the provisioning log",
-    Permission.OUTBOUND_WRITE: "change the private places that Lockstep may connect to",
+    Permission.OUTBOUND_WRITE: "change the private networks that Lockstep may connect to",
     Permission.ORGANISATION_WRITE: "change the organisation's settings, start restore mode, delete tokens that cannot be decrypted",
     Permission.AUDIT_READ: "read and verify the audit log",
     Permission.ADMINISTRATORS_READ: "see administrators and their roles",
     Permission.ADMINISTRATORS_WRITE: "invite, change, disable and remove administrators",
-    Permission.TOKENS_WRITE: "make and revoke one's own access tokens",
+    Permission.TOKENS_WRITE: "create and revoke your own access tokens",
     Permission.SERVICE_TOKENS_WRITE: "make service tokens; see and revoke all tokens",
 }
 

@@ -89,7 +89,9 @@ async def _holds(context: Context, name: str) -> list[HoldRow]:
         await find_source(connection, name)
         holds = await source_holds.open_holds(connection, name)
     if not holds:
-        raise not_found(f"Nothing waits for a decision in {name}", next_step=f"See: lockstep sources status {name}")
+        raise not_found(
+            f"Nothing in {name} is waiting for a decision", next_step=f"See: lockstep sources status {name}"
+        )
     return holds
 
 

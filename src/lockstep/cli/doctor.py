@@ -131,7 +131,7 @@ def _outbound(settings: Settings) -> Iterator[HealthFinding]:
 
 
 async def _listed(context: Context) -> list[HealthFinding]:
-    """The private places that are allowed for all processes."""
+    """The private networks that are allowed for all processes."""
     found = [one.entry for one in await list_places(context)]
     return [HealthFinding("outbound list", Level.OK, f"private addresses allowed: {', '.join(found)}")] if found else []
 

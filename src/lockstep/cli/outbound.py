@@ -1,4 +1,4 @@
-"""`lockstep outbound`: the private places where applications may be reached."""
+"""`lockstep outbound`: the private networks where applications may be reached."""
 
 from __future__ import annotations
 

@@ -295,4 +295,4 @@ def _reading_lines(view: SourceView) -> Iterator[str]:
     if view.every and view.next_read_at:
         yield f"  next     {local_stamp(view.next_read_at)}, then every {length_text(view.every)}, while a worker runs"
     elif view.source.config.get("files"):
-        yield "  next     by hand only; --every makes a worker import it"
+        yield "  next     manual; --every makes a worker import it"

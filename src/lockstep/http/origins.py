@@ -1,4 +1,4 @@
-"""Parse one entry of a list of private places that may be reached: an origin or a network, in canonical form.
+"""Parse one entry of a list of private networks that may be reached: an origin or a network, in canonical form.
 
 Anything else is refused with a suggestion. Pure text: no names are resolved.
 """

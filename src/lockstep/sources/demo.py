@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import random
 import secrets
+import unicodedata
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -200,8 +201,12 @@ def _sales_size(people: int) -> int:
 
 
 def _slug(name: str) -> str:
+    """The name in lower-case ASCII with hyphens: "Türkiye" is "turkiye"."""
+    plain = "".join(
+        letter for letter in unicodedata.normalize("NFKD", name.lower()) if not unicodedata.combining(letter)
+    )
     return (
-        "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower())
+        "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in plain)
         .strip("-")
         .replace("---", "-")
     )

@@ -58,6 +58,11 @@ class CycleRow:
         return KINDS.get(self.cycle.kind, self.cycle.kind)
 
     @property
+    def word(self) -> str:
+        """The kind without the noun: "initial"."""
+        return self.kind.removesuffix(" cycle").lower()
+
+    @property
     def look(self) -> Look:
         return _STATES.get(self.cycle.state, Look(self.cycle.state, "neutral", "circle"))
 

@@ -13,6 +13,7 @@ from lockstep.kit.pages import CopyAs, PageView
 from lockstep.kit.rendering import Renderer
 from lockstep.web.frame import PRODUCT, Frame, Frames
 from lockstep.web.page import View
+from lockstep.web.source_words import source_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class AdminRenderer(Renderer):
                 "site": site,
                 "has_page": frames.has,
                 "leads": frames.leads,
+                "source_kind": source_kind,
             },
         )
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from lockstep.actions import applications, overview
+from lockstep.actions import activity, applications, overview
 from lockstep.actions.applications import ApplicationView
 from lockstep.actions.context import Context
 from lockstep.errors import Kind, LockstepError
+from lockstep.web.activity_chart import activity_chart
 from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, Redirect, View
 from lockstep.web.status_look import look_of_label
 
@@ -32,6 +33,7 @@ async def show_overview(context: Context, request: Request) -> View:
     app = await applications.show_application(context, request.path_params["app"])
     found = await overview.show_overview(context, app.application.name)
     place = place_of(app)
+    days = await activity.daily_activity(context, app=app.application.name)
     model = {
         "app": app,
         "status": found.status,
@@ -39,6 +41,7 @@ async def show_overview(context: Context, request: Request) -> View:
         "look": look_of_label(found.label),
         "steps": _steps(app, place, is_on=found.is_on),
         "is_on": found.is_on,
+        "chart": activity_chart(days),
     }
     return View(
         "app/overview.html",

@@ -125,7 +125,7 @@ async def _page(context: Context, request: Request, *, refused: LockstepError | 
         app=place,
         tab="Provisioning",
         subtab="Held changes",
-        lead="Changes that would take many accounts away, grant privileges, rename or empty values. Nothing of them was sent.",
+        lead="Changes that would take many accounts away, grant privileges, rename or empty values. None of them has been sent.",
         copy_as=CopyAs(command=f"lockstep deletes list {place.name}", api=f"/api/v1/applications/{place.name}/held"),
         live="status progress",
         status=400 if refused else 200,

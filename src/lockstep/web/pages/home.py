@@ -7,12 +7,14 @@ from datetime import datetime
 
 from starlette.requests import Request
 
+from lockstep.actions import activity
 from lockstep.actions import overview as actions
 from lockstep.actions.context import Context
 from lockstep.actions.logs import LogRow
 from lockstep.actions.overview import AppOverview, Overview
 from lockstep.actions.permissions import Permission
 from lockstep.actions.status_labels import StatusLabel
+from lockstep.web.activity_chart import activity_chart
 from lockstep.web.page import CopyAs, Pages, View
 from lockstep.web.pages.apps import row_of
 from lockstep.web.status_look import Look, result_look
@@ -46,6 +48,7 @@ class Activity:
 @pages.get("/")
 async def show_home(context: Context, request: Request) -> View:
     found = await actions.overview(context)
+    days = await activity.daily_activity(context)
     apps = found.apps
     holding = [app for app in apps if app.status.held]
     model = {
@@ -59,6 +62,7 @@ async def show_home(context: Context, request: Request) -> View:
         "failing": sum(app.status.escrowed for app in apps),
         "held": sum(app.status.held for app in apps),
         "activity": _activity(found),
+        "chart": activity_chart(days),
     }
     number = len(found.urgent) + len(found.sources)
     heading = (

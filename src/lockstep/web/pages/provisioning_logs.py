@@ -9,10 +9,11 @@ from typing import Any
 
 from starlette.requests import Request
 
-from lockstep.actions import logs, provisioning
+from lockstep.actions import activity, logs, provisioning
 from lockstep.actions.applications import list_applications
 from lockstep.actions.context import Context
 from lockstep.actions.logs import LogRow
+from lockstep.web.activity_chart import activity_chart
 from lockstep.web.log_form import ACTION_SETS, ACTIONS, RANGES, STATUSES, LogQuery, number_in
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, address
 from lockstep.web.status_look import Look, result_look
@@ -21,6 +22,9 @@ pages = Pages()
 HERE = "/logs/provisioning"
 SIZE = 50
 TABS = ("Steps", "Troubleshooting & Recommendations", "Modified Properties", "Summary", "HTTP exchange")
+
+
+_EXPECTED = frozenset({"create", "update", "link", "enable"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,11 @@ class LogLine:
     @property
     def who(self) -> str:
         return self.row.source_display or self.row.target_display or self.row.target_id or "The application"
+
+    @property
+    def note(self) -> str:
+        """Why it happened, where the action alone does not say it: being in scope is the reason of every create and update."""
+        return "" if self.row.status == "success" and self.row.action in _EXPECTED else self.row.reason
 
     @property
     def href(self) -> str:
@@ -54,7 +63,10 @@ async def list_log(context: Context, request: Request) -> View:
     lines = await _lines(context, rows[:SIZE])
     given = query.as_query()
     apps = [(app.name, app.display_name) for app in await list_applications(context)]
+    is_whole = set(given) <= {"app"} and after is None
+    days = await activity.daily_activity(context, app=query.app) if is_whole else ()
     model = {
+        "chart": activity_chart(days) if is_whole else None,
         "lines": lines,
         "query": query,
         "is_filtered": bool(given),

@@ -6,6 +6,7 @@ function show(dialog, from) {
   opener = from ?? document.activeElement;
   if (dialog.open) dialog.close();
   dialog.showModal();
+  dialog.querySelector('.dialog-body :is([aria-invalid], input:not([type=hidden], :disabled), select, textarea)')?.focus();
 }
 
 document.addEventListener("click", (event) => {

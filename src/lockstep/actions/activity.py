@@ -1,0 +1,50 @@
+"""What was done in the applications on each of the last days."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, timedelta
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.storage import daily_counts as store
+from lockstep.storage import jobs
+
+DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class DayActivity:
+    """Numbers of accounts on one day in UTC. *changed*: updated, enabled or linked; *removed*: disabled or deleted."""
+
+    day: date
+    created: int
+    changed: int
+    removed: int
+    failed: int
+
+
+@needs(Permission.APPLICATIONS_READ, filters=True)
+async def daily_activity(context: Context, *, app: str = "", days: int = DAYS) -> Sequence[DayActivity]:
+    """The last *days* days up to today, oldest first: of the application named *app*, or of all that the caller may see."""
+    today = context.now().astimezone(UTC).date()
+    first = today - timedelta(days=days - 1)
+    async with context.reading() as connection:
+        wanted = [
+            row.id
+            for row in await jobs.read_jobs(connection)
+            if app in ("", row.app_name) and context.actor.may(Permission.APPLICATIONS_READ, row.app)
+        ]
+        known = {one.day: one.counts for one in await store.daily_counts(connection, wanted, since=first)}
+    return [_day(first + timedelta(days=place), known) for place in range(days)]
+
+
+def _day(day: date, known: Mapping[date, Mapping[str, int]]) -> DayActivity:
+    counts = known.get(day, {})
+
+    def of(*names: str) -> int:
+        return sum(counts.get(name, 0) for name in names)
+
+    return DayActivity(day, of("created"), of("updated", "enabled", "linked"), of("disabled", "deleted"), of("failed"))

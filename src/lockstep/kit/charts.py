@@ -1,0 +1,72 @@
+"""Charts as plain SVG, drawn by the server: nothing runs in the browser, and each has the same numbers as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+HEIGHT = 100.0
+_BAR = 0.62  # of the width of a column
+_STEPS = (1, 2, 3, 4, 5, 6, 8, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One number for each column. *tone* is a class of the kit, as for statuses."""
+
+    label: str
+    tone: str
+    values: Sequence[int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A part of a column, in the units of the drawing: a column is 1 wide and the drawing `HEIGHT` high, with y from the top."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class StackedChart:
+    """Columns of stacked bars. *top* is the number at the upper edge."""
+
+    columns: Sequence[str]
+    series: Sequence[Series]
+    top: int
+    bars: Sequence[Bar]
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(one.total for one in self.series)
+
+    def described(self, column: int) -> str:
+        """What one column holds: "28 Nov: 208 created, 1 failed"."""
+        held = [f"{one.values[column]:,} {one.label.lower()}" for one in self.series if one.values[column]]
+        return f"{self.columns[column]}: {', '.join(held) or 'nothing'}"
+
+
+def stacked(columns: Sequence[str], series: Sequence[Series]) -> StackedChart:
+    """Stack *series*, the first at the bottom. Each has as many values as there are *columns*."""
+    top = _rounded_up(max((sum(one.values[column] for one in series) for column in range(len(columns))), default=0))
+    bars = []
+    for column in range(len(columns)):
+        below = HEIGHT
+        for one in series:
+            if height := one.values[column] / top * HEIGHT:
+                below -= height
+                bars.append(Bar(column + (1 - _BAR) / 2, round(below, 2), _BAR, round(height, 2), one.tone))
+    return StackedChart(columns, series, top, bars)
+
+
+def _rounded_up(highest: int) -> int:
+    """The next number that reads well on an axis: one of `_STEPS` times a power of ten; at least 1."""
+    power = 10 ** max(len(str(highest)) - 1, 0)
+    return next((step * power for step in _STEPS if step * power >= highest), 1)

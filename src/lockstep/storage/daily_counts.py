@@ -1,0 +1,36 @@
+"""What the cycles of each day did, summed in the database: a day is one row, however many cycles it had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class DailyCounts:
+    """*day* is a day in UTC; *counts* as in a cycle: what was done to how many accounts."""
+
+    day: date
+    counts: Mapping[str, int]
+
+
+async def daily_counts(connection: Connection, jobs: Sequence[str], *, since: date) -> list[DailyCounts]:
+    """The sums over the cycles of *jobs* that began on *since* or later, by day; a day without a cycle is missing."""
+    async with connection.cursor(row_factory=class_row(DailyCounts)) as cursor:
+        await cursor.execute(
+            """select day, jsonb_object_agg(name, number) as counts
+            from (
+                select (started_at at time zone 'UTC')::date as day, name, sum(number::bigint) as number
+                from cycle, jsonb_each_text(counts) as each (name, number)
+                where job = any(%s) and started_at >= %s::date::timestamp at time zone 'UTC'
+                group by 1, 2
+            ) as summed
+            group by day order by day""",
+            (list(jobs), since),
+        )
+        return await cursor.fetchall()
