@@ -71,15 +71,12 @@ def test_stale_fault_answers_with_what_was_true_before(documo_sandbox: StartSand
 
 
 def test_delay_fault_answers_late_and_right(documo_sandbox: StartSandbox) -> None:
-    server = documo_sandbox(
-        users=3,
-        faults=[
-            {"path": "/Users", "nth": nth, "do": "delay", "seconds": seconds} for nth, seconds in ((1, 0.1), (2, 20))
-        ],
-    )
+    delays = {"/Users": 0.1, "/Groups": 20}
+    faults = [{"path": path, "nth": 1, "do": "delay", "seconds": seconds} for path, seconds in delays.items()]
+    server = documo_sandbox(users=3, faults=faults)
 
     status, found = ask(server, "GET", "/Users")
     with pytest.raises(TimeoutError):
-        ask(server, "GET", "/Users", patience=0.5)
+        ask(server, "GET", "/Groups", patience=0.5)
 
     assert (status, found["totalResults"]) == (200, 3)
