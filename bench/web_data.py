@@ -109,7 +109,7 @@ async def addresses(house: House) -> dict[str, str]:
         found = await (
             await connection.execute(
                 """select (select id::text from person limit 1), (select id::text from grp limit 1),
-                    max(seq)::text,
+                    (select max(seq)::text from audit_log),
                     (select max(id)::text from cycle where cycle.job = max(provisioning_log.job)),
                     (array_agg(change_id::text order by seq desc))[1],
                     (array_agg(id::text order by seq desc))[1] from provisioning_log where app = (
@@ -117,10 +117,10 @@ async def addresses(house: House) -> dict[str, str]:
             )
         ).fetchone()
     assert found is not None
-    person, group, seq, cycle, change, record = found
+    person, group, entry, cycle, change, record = found
     values = {
         "app": "app-1", "template": "documo", "object": "user", "email": ADMIN, "person": person, "group": group, "source": "hr",
-        "name": "hr", "seq": seq, "number": cycle, "cycle": cycle, "change": change, "change_id": change, "record": record,
+        "name": "hr", "number": entry, "cycle": cycle, "change": change, "change_id": change, "record": record,
         "id": record,
     }  # fmt: skip
     routes = [page.path for page in all_pages() if page.method == "GET" and not page.is_public]
