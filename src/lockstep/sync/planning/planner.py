@@ -128,7 +128,7 @@ async def load(
     has_index = kind in index_of
     asks_for_groups = MEMBER_OF in dependencies(job.configuration, kind)
     of_manager = manager_attributes(job.configuration, kind)
-    async with pipeline(connection):  # one round trip instead of ten
+    async with pipeline(connection):  # asked for together, not one after the other
         objects, known_links, unsettled, held, rejected = await asyncio.gather(
             read_objects(
                 connection, job.row.app, kind, ids, with_groups=asks_for_groups, manager_attributes=of_manager
