@@ -42,7 +42,8 @@ CHECKS: list[Any] = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
 ]  # fmt: skip
 NEVER_DONE = {
-    # A token makes no tokens and no administrators.
+    # A token makes no tokens and no administrators, and does not decide who may sign in.
+    "show_single_sign_on", "set_single_sign_on", "remove_single_sign_on",
     "create_token", "list_tokens", "revoke_token", "invite", "remove_administrator", "reset_password", "change_administrator",
     # They need what their example does not have: a file of YAML, an account, a file on the server, an ETag, a write that is held.
     "apply", "plan", "choose_link", "register_source", "import_source", "set_scope", "set_manifest", "approve", "reject",
