@@ -25,6 +25,7 @@ class SoftPasskey:
     id: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     uses: int = 0
+    counts: bool = True  # many devices do not count how often a passkey was used, and always say 0
 
     def create(self, options: str, *, origin: str, host: str = "") -> str:
         """The answer to a question for a new passkey."""
@@ -39,7 +40,7 @@ class SoftPasskey:
     def get(self, options: str, *, origin: str, host: str = "", flags: int = _PRESENT | _VERIFIED) -> str:
         """The answer that signs in."""
         asked = json.loads(options)
-        self.uses += 1
+        self.uses += self.counts
         data = self._data(host or asked["rpId"], flags)
         client = self._client(asked["challenge"], "webauthn.get", origin)
         signature = self.key.sign(data + hashlib.sha256(client).digest(), ec.ECDSA(hashes.SHA256()))

@@ -291,3 +291,20 @@ async def test_confirming_needs_that_the_provider_asked_again(centre: Centre, pr
         statuses.append((await browser.get(f"{CALLBACK}?{provider.answer(departure.location)}")).status)
 
     assert statuses == [403, 403, 401]
+
+
+async def test_an_answer_counts_once_even_if_the_provider_takes_its_code_again(
+    centre: Centre, provider: RogueProvider
+) -> None:
+    browser = centre.browser()
+    departure = await browser.get("/sign-in/sso")
+    callback = f"{CALLBACK}?{provider.answer(departure.location)}"
+    kept = {one.key: one.value for one in browser.http.cookie_jar}
+    assert (await browser.get(callback)).status == 303
+
+    thief = centre.browser()
+    thief.http.cookie_jar.update_cookies(kept)
+    again = await thief.get(callback)
+
+    assert again.status == 401 and "An answer of the provider works once" in again.text
+    assert len(provider.verifiers) == 1
