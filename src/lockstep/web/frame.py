@@ -53,7 +53,7 @@ PROVISIONING_TABS: Sequence[tuple[str, str]] = (
     ("Quarantine", "/provisioning/quarantine"),
     ("Cycles", "/provisioning/cycles"),
     ("History", "/provisioning/history"),
-    ("Configuration", "/provisioning/configuration"),
+    ("YAML", "/provisioning/configuration"),
 )
 LOG_TABS: Sequence[tuple[str, str]] = (
     ("Provisioning logs", "/logs/provisioning"),

@@ -119,7 +119,7 @@ async def _page(
         )  # fmt: skip
     place = place_of(await applications.show_application(context, edited.app))
     return View(
-        "configuration/edit.html", "Configuration", model, app=place, tab="Provisioning", subtab="Configuration",
+        "configuration/edit.html", "Configuration", model, app=place, tab="Provisioning", subtab="YAML",
         lead=f"Version {version}, with what restoring it would change." if version else "The application as YAML, without secrets.",
         copy_as=CopyAs(command=f"lockstep export {edited.app}", api="/api/v1/configuration"), status=status,
     )  # fmt: skip

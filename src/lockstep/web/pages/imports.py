@@ -22,6 +22,15 @@ HERE = "/import"
 SOURCES = Crumb("Sources", "/sources")
 TRIED_AT_ONCE = 4 * 1024 * 1024  # bytes; a larger file is tried when somebody asks
 _PIECE = 256 * 1024
+_FIELDS = (
+    ("--map", "Choose below what each column becomes, then try it again"),
+    ("--encoding", "Choose the encoding below, then try it again"),
+    ("--delimiter", "Choose the delimiter below, then try it again"),
+    ("--value", "Say under Words, dates and groups what the words mean, then try it again"),
+    ("--date-format", "Give the date format under Words, dates and groups, then try it again"),
+    ("--kind", "Choose below what the file contains, then try it again"),
+    ("--group", "Name the group under Words, dates and groups, then try it again"),
+)
 
 
 @pages.get(HERE)
@@ -114,6 +123,7 @@ async def _page(context: Context, name: str, *, wrong: str = "", refused: Lockst
         "is_new": view.is_new,
         "key": view.key,
         "problem": problem,
+        "problem_step": _step(problem) if problem else "",
         "wrong": wrong,
         "here": f"{HERE}/{name}",
         "columns": import_form.column_rows(shape, found.config),
@@ -142,6 +152,12 @@ async def _page(context: Context, name: str, *, wrong: str = "", refused: Lockst
         ),
         status=400 if wrong or refused else 200,
     )  # fmt: skip
+
+
+def _step(problem: LockstepError) -> str:
+    """What to do next, where the command line would name an option: the form has a field for it."""
+    step = problem.next_step
+    return next((here for option, here in _FIELDS if option in step), step)
 
 
 def _to_type(view: UploadView) -> int:
