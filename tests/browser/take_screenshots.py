@@ -1,6 +1,7 @@
 """`make screenshots`: a picture of every page that links lead to, in both themes and three widths, into `screenshots/`.
 
-Options: the beginning of the addresses to take, such as /apps; none takes all.
+Options: the beginning of the addresses to take, such as /apps; none takes all. The option `tour` takes those of docs/tour.md instead, into
+`docs/images/`, as much as a window of 1280 by 900 shows.
 """
 
 from __future__ import annotations
@@ -15,18 +16,46 @@ from pathlib import Path
 from tests.support.browser import THEMES, WIDTHS, Visitor, chromium, every_page, first_sign_in, visiting
 from tests.support.up_process import running_up
 
-FOLDER = Path(__file__).resolve().parents[2] / "screenshots"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "screenshots"
+IMAGES = ROOT / "docs" / "images"
+DOCUMO = "/apps/documo"
+TOUR = {
+    "home": "/",
+    "gallery": "/apps/new",
+    "users-and-groups": f"{DOCUMO}/users-groups",
+    "provisioning-settings": f"{DOCUMO}/provisioning/settings",
+    "attribute-mapping": f"{DOCUMO}/provisioning/mappings/user?person=liam.taylor@contoso.test",
+    "scoping-filters": f"{DOCUMO}/provisioning/mappings/user/scope",
+    "provisioning": f"{DOCUMO}/provisioning",
+    "provisioning-logs": "/logs/provisioning",
+}
 
 
 async def main(wanted: Sequence[str]) -> None:
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    if list(wanted) != ["tour"]:
+        shutil.rmtree(FOLDER, ignore_errors=True)
     with running_up("--people", "1204", "--seed", "20261123") as up:
         async with chromium() as browser:
             state = await first_sign_in(browser, up)
+            if list(wanted) == ["tour"]:
+                async with visiting(browser, up.origin, state) as visitor:
+                    await _take_tour(visitor)
+                return
             async with visiting(browser, up.origin) as visitor:
                 await _take(visitor, ["/sign-in"], wanted)
             async with visiting(browser, up.origin, state) as visitor:
                 await _take(visitor, [*await every_page(visitor), "/no-such-page"], wanted)
+
+
+async def _take_tour(visitor: Visitor) -> None:
+    IMAGES.mkdir(exist_ok=True)
+    await visitor.look(theme="light", width=1280)
+    for name, path in TOUR.items():
+        await visitor.go(path)
+        await visitor.page.wait_for_load_state("networkidle")
+        await visitor.page.screenshot(path=IMAGES / f"{name}.png")
+        print(f"docs/images/{name}.png")
 
 
 async def _take(visitor: Visitor, paths: Sequence[str], wanted: Sequence[str]) -> None:
