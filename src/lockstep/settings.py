@@ -22,7 +22,8 @@ from lockstep.vault import Secret
 from lockstep.wording import nearest, read_length
 
 METRICS_TOKEN = "LOCKSTEP_METRICS_TOKEN"  # noqa: S105  # its name
-SECRETS = ("LOCKSTEP_KEY", "LOCKSTEP_KEY_OLDER", METRICS_TOKEN)
+LOGIN_TOKEN = "LOCKSTEP_TOKEN"  # noqa: S105  # its name
+SECRETS = ("LOCKSTEP_KEY", "LOCKSTEP_KEY_OLDER", METRICS_TOKEN, LOGIN_TOKEN)
 TEST_PREFIX = "LOCKSTEP_TEST_"
 
 
@@ -79,6 +80,12 @@ class Settings:
     """The settings of this process. *origins* says where each setting came from: flag, variable or default."""
 
     data: Path = field(default=Path("lockstep-data"), metadata=_from("LOCKSTEP_DATA", "The data folder", _folder))
+    context: str = field(
+        default="",
+        metadata=_from(
+            "LOCKSTEP_CONTEXT", "The server that commands work with: a name of `lockstep context list`", str
+        ),
+    )
     host: str = field(default="127.0.0.1", metadata=_from("LOCKSTEP_HOST", "The address to listen on", str))
     port: int = field(
         default=8080, metadata=_from("LOCKSTEP_PORT", "The port to listen on; PORT works too", _whole(0, 65535))
@@ -136,6 +143,7 @@ class Settings:
     key: Secret | None = None
     older_key: Secret | None = None
     metrics_token: Secret | None = None
+    login_token: Secret | None = None
     origins: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -164,6 +172,7 @@ def load_settings(environment: Mapping[str, str], flags: Mapping[str, object] | 
         key=_secret(environment, "LOCKSTEP_KEY"),
         older_key=_secret(environment, "LOCKSTEP_KEY_OLDER"),
         metrics_token=_metrics_token(environment),
+        login_token=_secret(environment, LOGIN_TOKEN),
         origins={name: origins.get(name, "default") for name in known},
     )
 

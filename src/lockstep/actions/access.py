@@ -1,13 +1,14 @@
 """Every action says which permission it needs, by a decorator that checks it before the action begins.
 
-`ACTIONS` lists them all. A public action that is not in it fails the build.
+`ACTIONS` lists them all. A public action that is not in it fails the build. With a context of another installation, the action is
+called there, and that installation checks.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -36,6 +37,7 @@ class AccessRule:
 
 
 ACTIONS: dict[str, AccessRule] = {}
+CHECKED: dict[str, Callable[..., Any]] = {}  # the actions that need a permission, with the check
 
 
 def needs(permission: Permission, *, app: str = "", filters: bool = False) -> Callable[[Action], Action]:
@@ -53,7 +55,8 @@ def open_to_all(action: Action) -> Action:
 
 
 def _checked(rule: AccessRule, action: Action) -> Action:
-    ACTIONS[_name(action)] = rule
+    name = _name(action)
+    ACTIONS[name] = rule
     signature = inspect.signature(action)
 
     async def check(context: Context, *args: Any, **options: Any) -> None:
@@ -76,18 +79,29 @@ def _checked(rule: AccessRule, action: Action) -> Action:
 
         @functools.wraps(action)
         async def generator(context: Context, *args: Any, **options: Any) -> AsyncIterator[Any]:
+            if context.elsewhere is not None:
+                async with aclosing(
+                    context.elsewhere.stream(context, name, _given(signature, context, args, options))
+                ) as items:
+                    async for item in items:
+                        yield item
+                return
             await check(context, *args, **options)
             async with aclosing(action(context, *args, **options)) as items:
                 async for item in items:
                     yield item
 
+        CHECKED[name] = generator
         return cast(Action, generator)
 
     @functools.wraps(action)
     async def coroutine(context: Context, *args: Any, **options: Any) -> Any:
+        if context.elsewhere is not None:
+            return await context.elsewhere.call(context, name, _given(signature, context, args, options))
         await check(context, *args, **options)
         return await action(context, *args, **options)
 
+    CHECKED[name] = coroutine
     return cast(Action, coroutine)
 
 
@@ -95,6 +109,14 @@ async def needs_also(context: Context, permission: Permission, *, app: str) -> N
     """For an action that needs a second *permission* for some of its parameters: it asks first, before it changes anything."""
     async with context.recording() as connection:
         await require_application(context, connection, app, permission)
+
+
+def _given(
+    signature: inspect.Signature, context: Context, args: Sequence[Any], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The arguments by name, without the context and without those that were not given."""
+    _, *rest = signature.bind(context, *args, **options).arguments.items()
+    return dict(rest)
 
 
 async def require_application(context: Context, connection: Connection, app: str, permission: Permission) -> None:

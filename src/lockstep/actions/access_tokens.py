@@ -5,13 +5,14 @@ acts for itself, within its scopes. Both end on a date, and are shown once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from lockstep.actions.access import needs, open_to_all
 from lockstep.actions.callers import Caller, actor_of, limited
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.permissions import SCOPES, Permission
+from lockstep.actions.sign_in import caller_of_session, session_ended, sign_in, sign_out
 from lockstep.credentials.issued_secrets import PERSONAL, SERVICE, hash_of, is_token, new_token
 from lockstep.errors import invalid, not_found
 from lockstep.postgres.pool import Connection
@@ -79,6 +80,46 @@ async def create_service_token(
         return await _make(context, connection, SERVICE, name, chosen, expires_in, owner=None)
 
 
+@open_to_all
+async def sign_in_for_token(
+    context: Context,
+    email: str,
+    password: str,
+    code: str = "",
+    *,
+    name: str,
+    scopes: Sequence[str] = (),
+    expires_in: timedelta = USUAL_LENGTH,
+    address: str = "",
+) -> NewToken:
+    """Sign in once and make a personal token, whose *scopes* are by default all that the administrator may do with a token. *address*: the
+    network address of the client.
+
+    Raises what signing in and making a token raise. No session stays open.
+    """
+    signed_in = await sign_in(context, email, password, code, device=name, address=address)
+    try:
+        caller = await caller_of_session(context, signed_in.session_secret)
+        if caller is None:
+            raise session_ended()
+        able = caller.actor.permissions | caller.actor.own_permissions
+        chosen = scopes or [scope for scope in SCOPES if scope in able]
+        return await create_personal_token(replace(context, actor=caller.actor), name, chosen, expires_in=expires_in)
+    finally:
+        await sign_out(context, signed_in.session_secret)
+
+
+@open_to_all
+async def revoke_this_token(context: Context, token: str) -> TokenRow:
+    """Delete the token with the secret *token*: its bearer may do that. Raises LockstepError if it is unknown."""
+    async with context.recording() as connection:
+        row = await store.find_by_secret(connection, hash_of(token)) if is_token(token) else None
+        if row is None:
+            raise not_found("The token is unknown, so there is nothing to revoke")
+        await _delete(connection, row, actor=row.owner_email or f"{row.name} (service token)")
+    return row
+
+
 @needs(Permission.TOKENS_WRITE)
 async def list_tokens(context: Context) -> list[TokenRow]:
     """The tokens that the caller may revoke, newest first: the own ones, or all."""
@@ -95,12 +136,14 @@ async def revoke_token(context: Context, token: str) -> TokenRow:
         row = await store.read_token(connection, token.strip())
         if row is None or not (_sees_all(context.actor) or row.owner == context.actor.administrator):
             raise not_found(f'Unknown token "{token}"', next_step="See: lockstep token list")
-        await store.delete_token(connection, row.id)
-        before = {"kind": row.kind, "owner": row.owner_email, "scopes": list(row.scopes)}
-        await audit_log.append(
-            connection, actor=context.actor.name, activity="Revoke token", target=row.name, before=before
-        )
+        await _delete(connection, row, actor=context.actor.name)
     return row
+
+
+async def _delete(connection: Connection, row: TokenRow, *, actor: str) -> None:
+    await store.delete_token(connection, row.id)
+    before = {"kind": row.kind, "owner": row.owner_email, "scopes": list(row.scopes)}
+    await audit_log.append(connection, actor=actor, activity="Revoke token", target=row.name, before=before)
 
 
 def checked_scopes(scopes: Sequence[str], able: frozenset[str], *, who: str) -> tuple[str, ...]:

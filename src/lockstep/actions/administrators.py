@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from lockstep.actions.access import needs
+from lockstep.actions.access import needs, open_to_all
 from lockstep.actions.context import Context
 from lockstep.actions.email_addresses import checked_email
 from lockstep.actions.lockout import succeeded
@@ -17,7 +17,7 @@ from lockstep.errors import conflict, invalid, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import administrator_sessions as sessions
 from lockstep.storage import administrators as store
-from lockstep.storage import audit_log, one_time_links, second_factors
+from lockstep.storage import applications, audit_log, one_time_links, second_factors
 from lockstep.storage.administrators import AdministratorRow, RoleGrant
 from lockstep.wording import did_you_mean
 
@@ -98,6 +98,20 @@ async def list_administrators(context: Context) -> list[AdministratorView]:
         rows = await store.list_administrators(connection)
         grants = await store.grants_of(connection, [row.id for row in rows])
         return [_view(row, grants.get(row.id, [])) for row in rows]
+
+
+@open_to_all
+async def own_roles(context: Context) -> tuple[str, ...]:
+    """The names of the caller's roles, as `Application owner (documo)` for one application. None for a service token."""
+    if not context.actor.administrator:
+        return ()
+    async with context.recording() as connection:
+        grants = await store.read_grants(connection, context.actor.administrator)
+        names = {one.id: one.name for one in await applications.list_applications(connection)}
+    found = [Role(one.role) for one in grants if one.app is None]
+    owned = sorted(names[one.app] for one in grants if one.app in names and one.app is not None)
+    told = [ROLE_NAMES[role] for role in Role if role in found]
+    return (*told, *([f"{ROLE_NAMES[Role.APPLICATION_OWNER]} ({', '.join(owned)})"] if owned else []))
 
 
 @needs(Permission.ADMINISTRATORS_WRITE)

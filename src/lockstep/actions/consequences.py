@@ -70,6 +70,8 @@ async def consented(
 
 async def foresee(context: Context, work: Work[object]) -> list[Consequences]:
     """The effects of *work* on people, by application. Writes nothing. Raises what *work* raises."""
+    if context.elsewhere is not None:
+        return await context.elsewhere.foresee(context, work)
     rehearsal = Rehearsal()
     after: dict[tuple[str, ObjectKind], _Found] = {}
     marked: dict[str, dict[ObjectKind, list[str]]] = {}

@@ -6,7 +6,7 @@ change, and wakes the drain only after the commit.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,7 @@ from lockstep.directory.intake import AfterCommit, nothing_to_defer
 from lockstep.directory.intake import Progress as Progress
 from lockstep.directory.lifecycle import PURGE_AFTER
 from lockstep.directory.rows import SourcePass
+from lockstep.errors import conflict
 from lockstep.ports import TargetOpener
 from lockstep.postgres.pool import Connection, Pool, transaction
 from lockstep.storage import audit_log, instance
@@ -89,9 +90,29 @@ class Rehearsal:
     whole_jobs: set[str] = field(default_factory=set)
 
 
+class Elsewhere(Protocol):
+    """Another installation. Actions that are called with a context of it run there, as its caller."""
+
+    async def call(self, context: Context, action: str, given: Mapping[str, Any]) -> Any:
+        """Run *action* there with the arguments *given*, and return its result. Raises what the action raises."""
+        ...
+
+    def stream(self, context: Context, action: str, given: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
+        """The items of the *action*, which is a generator, as they appear."""
+        ...
+
+    async def changed(self) -> None:
+        """Wait until something may have changed there."""
+        ...
+
+    async def foresee(self, context: Context, work: Callable[[Context], Awaitable[Any]]) -> list[Any]:
+        """The consequences of *work*, which changes nothing."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an action works with."""
+    """What an action works with. With *elsewhere*, there is no database here, and actions run in the other installation."""
 
     pool: Pool
     actor: Actor
@@ -109,6 +130,7 @@ class Context:
     purge_after: timedelta = PURGE_AFTER
     within: Connection | None = None  # the transaction that several actions share
     rehearsal: Rehearsal | None = None
+    elsewhere: Elsewhere | None = None
 
     def reading(self) -> AbstractAsyncContextManager[Connection]:
         """A connection for reading, in one transaction."""
@@ -117,6 +139,7 @@ class Context:
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[Edit]:
         """A transaction that changes the directory; affected jobs are woken after its commit."""
+        self._require_database()
         async with editing(self.within or self.pool, actor=self.actor.name) as edit:
             yield edit
         if edit.touched:
@@ -128,6 +151,7 @@ class Context:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
+        self._require_database()
         if self.within is not None:
             yield self.within
             return
@@ -137,6 +161,7 @@ class Context:
     @asynccontextmanager
     async def together(self) -> AsyncIterator[Context]:
         """A context whose actions happen completely or not at all: they share one transaction, and jobs are woken after its commit."""
+        self._require_database()
         if self.within is not None:
             yield self
             return
@@ -150,6 +175,13 @@ class Context:
             yield replace(self, within=connection, after_commit=later)
         if woken:
             await self.after_commit(frozenset(woken))
+
+    def _require_database(self) -> None:
+        if self.elsewhere is not None:
+            raise conflict(
+                "This works only on the machine of the server",
+                next_step="Run the command there, or choose the data folder with --data FOLDER",
+            )
 
 
 async def audit(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import new_services
 from lockstep.actions.permissions import Permission
+from lockstep.actions.status import show_cycle
 from lockstep.errors import Kind, LockstepError, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import cycles, jobs, target_state
@@ -23,8 +25,22 @@ _HELP_AGAIN_SECONDS = 1.0
 _WORKER_SILENT_SECONDS = 15.0
 
 
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def follow_cycle(context: Context, app: str, number: int, *, helps: bool = True) -> AsyncIterator[Cycle]:
+    """Yield the cycle *number* of the application whenever it has changed, as `follow` does. Says so if nothing works on it."""
+    cycle = await show_cycle(context, app, number)
+    if not helps:
+        async with context.reading() as connection:
+            is_alone = not await jobs.has_live_worker(connection, silent_seconds=_WORKER_SILENT_SECONDS)
+        if is_alone:
+            context.say("No worker is running, so the cycle waits. Start one on the server's machine: lockstep worker")
+    async with aclosing(follow(context, cycle, helps=helps)) as states:
+        async for state in states:
+            yield state
+
+
 @needs(Permission.APPLICATIONS_READ, filters=True)
-async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> AsyncIterator[Cycle]:
+async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> AsyncGenerator[Cycle, None]:
     """Yield the cycle whenever it has changed, until it has ended.
 
     *helps*: this process does the work itself if no worker sends heartbeats. Raises LockstepError if the job is paused or

@@ -126,12 +126,14 @@ async def _made_for(
 
 
 @needs(Permission.LINKS_WRITE, app="app")
-async def settle_orphans(context: Context, app: str, found: Sequence[Orphan]) -> list[MadeAccount]:
+async def settle_orphans(context: Context, app: str, found: Sequence[Orphan] | None = None) -> list[MadeAccount]:
     """Link accounts that our journal created, and that have no link, to the people they were created for.
 
     People who should have no account are disabled in it, by the usual plan and subject to the guards. Accounts known only from the
-    journal are searched for. Returns the creates whose accounts are searched for.
+    journal are searched for. *found*: the orphans that were listed; without it, they are listed now. Returns the creates whose accounts
+    are searched for.
     """
+    found = await list_orphans(context, app) if found is None else found
     async with context.changing() as edit:
         job = await job_row(edit.connection, app)
         known = {one.id: one for one in await made_accounts.unclaimed(edit.connection, [job.id])}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lockstep.actions.access import needs
@@ -22,6 +22,14 @@ _FOLLOW_SECONDS = 0.5
 _PAGE = 1_000
 _MOST_OF_ONE_CHANGE = 50
 _BEGINNING = re.compile(r"[0-9a-f-]{8,36}")
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNames:
+    """The tenant's id, and the display names of *applications* by id."""
+
+    tenant: str
+    applications: Mapping[str, str]
 
 
 @needs(Permission.LOGS_READ, app="app", filters=True)
@@ -92,10 +100,14 @@ async def attempts_beside(context: Context, row: LogRow) -> tuple[str, str]:
 
 
 @needs(Permission.LOGS_READ, app="app", filters=True)
-async def follow_log(context: Context, wanted: LogFilter | None = None, *, app: str = "") -> AsyncIterator[LogRow]:
-    """New records as they are written, oldest first, without end."""
-    newest = await list_log(context, wanted, app=app, limit=1)
-    position = newest[0].seq if newest else 0
+async def follow_log(
+    context: Context, wanted: LogFilter | None = None, *, app: str = "", after: int | None = None
+) -> AsyncIterator[LogRow]:
+    """New records as they are written, oldest first, without end: those after the number *after*, or those from now on."""
+    position = after
+    if position is None:
+        newest = await list_log(context, wanted, app=app, limit=1)
+        position = newest[0].seq if newest else 0
     while True:
         query = replace(wanted or LogFilter(), above_seq=position)
         for row in (await list_log(context, query, app=app, limit=1000))[::-1]:
@@ -105,13 +117,23 @@ async def follow_log(context: Context, wanted: LogFilter | None = None, *, app: 
 
 
 @needs(Permission.LOGS_READ, filters=True)
-async def as_graph(context: Context, rows: list[LogRow]) -> list[dict[str, Any]]:
+async def as_graph(context: Context, rows: Sequence[LogRow]) -> list[dict[str, Any]]:
     """The records in the form of Microsoft Graph (provisioningObjectSummary)."""
+    return graph_records(rows, await graph_names(context, sorted({row.app for row in rows})))
+
+
+@needs(Permission.LOGS_READ, filters=True)
+async def graph_names(context: Context, apps: Sequence[str]) -> GraphNames:
+    """What the form of Microsoft Graph says beside records of the applications with these ids."""
     async with context.reading() as connection:
-        tenant = await instance.tenant_id(connection)
-        seen = {row.app for row in rows if context.actor.may(Permission.LOGS_READ, row.app)}
+        seen = {app for app in apps if context.actor.may(Permission.LOGS_READ, app)}
         names = await provisioning_log.application_names(connection, seen)
-    return [_graph_record(row, tenant, names.get(row.app, "")) for row in rows]
+        return GraphNames(await instance.tenant_id(connection), names)
+
+
+def graph_records(rows: Sequence[LogRow], names: GraphNames) -> list[dict[str, Any]]:
+    """The records in the form of Microsoft Graph."""
+    return [_graph_record(row, names.tenant, names.applications.get(row.app, "")) for row in rows]
 
 
 def _visible(context: Context, query: LogFilter) -> LogFilter:

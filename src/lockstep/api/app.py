@@ -17,6 +17,7 @@ from lockstep.api.door import Contexts, Desk, begin, failed, finished
 from lockstep.api.problems import refused
 from lockstep.api.rates import Rates
 from lockstep.api.routes import (
+    actions,
     administration,
     applications,
     configuration,
@@ -34,7 +35,8 @@ from lockstep.errors import not_found
 ROOT = "/api/v1"
 _ROUTERS = (
     applications.router, configuration.router, configuration_files.router, provisioning.router, links.router, operations.router,
-    directory.router, records.router, uploads.router, uploads.files, administration.router, single_sign_on.router, events.router,
+    directory.router, records.router, uploads.router, uploads.files, administration.router, administration.front, actions.router,
+    single_sign_on.router, events.router,
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from lockstep.actions.callers import Caller
 from lockstep.actions.context import NOT_SIGNED_IN, Actor, Context
 from lockstep.actions.sign_in import caller_of_session
 from lockstep.api.fields import with_fields
-from lockstep.api.problems import ApiError, of_validation, problem_response, refused
+from lockstep.api.problems import ApiError, Problem, of_validation, problem_of, problem_response, refused
 from lockstep.api.repeats import once
 from lockstep.errors import Kind, LockstepError, release_frames
 from lockstep.kit import csrf
@@ -41,9 +41,12 @@ class Desk:
     def context(self, caller: Caller) -> Context:
         return self._contexts(caller.actor)
 
+    def nobody(self) -> Context:
+        return self._contexts(NOT_SIGNED_IN)
+
     async def caller(self, request: Request) -> Caller:
         """The caller of *request*. Raises ApiError if there is none, LockstepError for a form that is not ours."""
-        nobody = self._contexts(NOT_SIGNED_IN)
+        nobody = self.nobody()
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme:
             caller = await caller_of_token(nobody, token.strip()) if scheme.lower() == "bearer" else None
@@ -82,6 +85,8 @@ class DoorRoute(APIRoute):
 
     most_bytes = MOST_BYTES
 
+    needs_caller = True
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
 
@@ -94,6 +99,10 @@ class DoorRoute(APIRoute):
             try:
                 request._receive = limited_receive(request.receive, request.headers, self.most_bytes)
                 desk: Desk = request.app.state.desk
+                if not self.needs_caller:
+                    request.state.context = desk.nobody()
+                    await _refuse_unstorable(request)
+                    return finished(request, await answer(request))
                 request.state.caller = caller = await desk.caller(request)
                 rate = request.app.state.rates.count(caller.key)
                 request.state.rate = rate.headers
@@ -129,7 +138,25 @@ def finished(request: Request, response: Response) -> Response:
 
 
 def failed(request: Request, fault: Exception) -> Response:
-    """The problem for *fault*. An unforeseen one is reported privately, and logged with the request's id."""
+    """The response for *fault*."""
+    error = _shown(request, fault)
+    operation = getattr(request.scope.get("route"), "name", "")
+    response = problem_response(
+        error, request_id=request.state.request_id, instance=request.url.path, operation=operation
+    )
+    release_frames(fault)
+    return response
+
+
+def as_problem(request: Request, fault: Exception) -> Problem:
+    """The problem for *fault*, in an answer that has begun."""
+    error = _shown(request, fault)
+    release_frames(fault)
+    return problem_of(error, request_id=request.state.request_id, instance=request.url.path)
+
+
+def _shown(request: Request, fault: Exception) -> LockstepError:
+    """The error for *fault*. An unforeseen one is reported privately, and logged with the request's id."""
     if isinstance(fault, LockstepError):
         error = fault
     elif isinstance(fault, RequestValidationError):
@@ -141,12 +168,13 @@ def failed(request: Request, fault: Exception) -> Response:
     else:
         error = as_error(fault)
         log.error("request_failed", path=request.url.path, fault=type(fault).__name__, next=error.next_step)
-    operation = getattr(request.scope.get("route"), "name", "")
-    response = problem_response(
-        error, request_id=request.state.request_id, instance=request.url.path, operation=operation
-    )
-    release_frames(fault)
-    return response
+    return error
+
+
+class FrontRoute(DoorRoute):
+    """A route in front of the door: it finds out who calls."""
+
+    needs_caller = False
 
 
 async def _refuse_unstorable(request: Request) -> None:

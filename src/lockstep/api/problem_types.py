@@ -31,6 +31,13 @@ _TYPES = (
         "`Authorization: Bearer lockstep_...`.",
     ),
     ProblemType(
+        "sign-in-refused",
+        401,
+        "Signing in was refused",
+        "The e-mail address, the password or the code is wrong, or the code of the authenticator app is missing "
+        "(`code` is then `SecondFactorRequired`).",
+    ),
+    ProblemType(
         "not-permitted",
         403,
         "Not permitted",
@@ -75,6 +82,13 @@ _TYPES = (
         "Consent is needed",
         "People would lose accounts, gain privileges or be renamed. `effects` lists them. Nothing was "
         "changed; repeat the request with `?confirm=true` to go ahead.",
+    ),
+    ProblemType(
+        "another-version",
+        409,
+        "The command line has another version",
+        "The command line on your machine asks for something in a form that the server's version does not have. "
+        "Nothing was changed. Install the server's version on your machine.",
     ),
     ProblemType(
         "precondition-failed",

@@ -39,6 +39,7 @@ _OF_CODE = {
     "ForeignRequest": "foreign-request",
     "IdempotencyKeyReused": "idempotency-key-reused",
     "NoCredentials": "conflict",  # nothing was asked of the application
+    "AnotherVersion": "another-version",
 }
 
 
@@ -56,13 +57,14 @@ class NextAction(TypedDict):
 
 
 class Problem(TypedDict):
-    """RFC 9457."""
+    """RFC 9457. *kind* is the kind of error, from which the command line takes its exit code."""
 
     type: str
     title: str
     status: int
     detail: str
     requestId: str
+    kind: NotRequired[str]
     instance: NotRequired[str]
     code: NotRequired[str]
     why: NotRequired[str]
@@ -118,6 +120,7 @@ def problem_of(error: LockstepError, *, request_id: str, instance: str, operatio
         "status": known.status,
         "detail": error.detail,
         "requestId": request_id,
+        "kind": error.kind.value,
         "instance": instance,
     }
     if error.code:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "backup": "lockstep.cli.backup:backup",
     "completion": "lockstep.cli.completion:completion",
     "config": "lockstep.cli.config_history:config",
+    "context": "lockstep.cli.remote.commands:context",
     "creds": "lockstep.cli.creds:creds",
     "cycles": "lockstep.cli.status:cycles",
     "deletes": "lockstep.cli.deletes:deletes",
@@ -45,6 +46,8 @@ COMMANDS: dict[str, str] = {
     "import": "lockstep.cli.config:import_",
     "key": "lockstep.cli.key:key",
     "links": "lockstep.cli.links:links",
+    "login": "lockstep.cli.remote.login:login",
+    "logout": "lockstep.cli.remote.commands:logout",
     "logs": "lockstep.cli.logs:logs",
     "map": "lockstep.cli.mapping:map_",
     "migrate": "lockstep.cli.migrate:migrate",
@@ -68,6 +71,7 @@ COMMANDS: dict[str, str] = {
     "token": "lockstep.cli.token:token",
     "up": "lockstep.cli.up.command:up",
     "version": "lockstep.cli.version:version",
+    "whoami": "lockstep.cli.remote.commands:whoami",
     "worker": "lockstep.cli.worker:worker",
 }
 # The overview in the order of the work. It is the one help page that is longer than a screen: it is where a command is looked for.
@@ -78,6 +82,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Provisioning": ("start", "pause", "run", "push", "retry", "restart", "deletes", "quarantine", "links"),
     "What happened, and why": ("status", "explain", "logs", "cycles", "audit"),
     "Operation": ("up", "serve", "worker", "doctor", "backup", "restore", "migrate", "key", "admins", "token"),
+    "Other machines": ("login", "logout", "context", "whoami"),
     "Tools": ("scim", "completion", "help", "version"),
 }
 ALIASES = {
@@ -96,6 +101,7 @@ class Globals:
     """Options given before the command."""
 
     data: Path | None = None
+    context: str | None = None  # the server to work with, as `lockstep context list` names it
     color: str = "auto"
     shows_progress: bool = True
     form: str = ""  # output format; "" if it was not given before the command
@@ -118,13 +124,32 @@ class SuggestingGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
-            return super().resolve_command(ctx, args)
+            name, command, rest = super().resolve_command(ctx, args)
+            _require_reach(ctx, command, rest)
+            return name, command, rest
         except click.UsageError:
             names = self.list_commands(ctx)
             begun = sorted((name for name in names if name.startswith(args[0])), key=len)[:1]
             near = begun or nearest(args[0], names)
             hint = f'. Did you mean "{near[0]}"?' if near else ""
             raise click.UsageError(f'Unknown command "{args[0]}"{hint}', ctx) from None
+
+
+def _require_reach(ctx: click.Context, command: click.Command | None, rest: list[str]) -> None:
+    """Refuse a command that does not work with the server in use; its help works everywhere."""
+    if command is None or isinstance(command, click.Group) or ctx.resilient_parsing or {"-h", "--help"} & set(rest):
+        return
+    from lockstep.cli.remote.reach import refused, works_anywhere
+
+    name = " ".join([*ctx.command_path.split()[1:], command.name or ""])
+    if works_anywhere(name):
+        return
+    from lockstep.cli.remote.contexts import chosen_server
+    from lockstep.cli.session import settings_of
+
+    server = chosen_server(settings_of(ctx))
+    if server is not None:
+        raise refused(name, server)
 
 
 class LazyGroup(SuggestingGroup):
@@ -156,6 +181,7 @@ class LazyGroup(SuggestingGroup):
 @click.option(
     "--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder (default: ./lockstep-data)."
 )
+@click.option("--context", metavar="NAME", help="The server to work with; see: lockstep context list.")
 @click.option(
     "--color",
     type=click.Choice(["auto", "always", "never"]),
@@ -166,14 +192,16 @@ class LazyGroup(SuggestingGroup):
 @click.option("-o", "--output", "form", type=click.Choice(FORMS), metavar="FORM", help="|".join(FORMS))
 @click.option("--no-progress", is_flag=True, help="Show no progress on stderr.")
 @click.pass_context
-def lockstep(ctx: click.Context, data: Path | None, color: str, form: str | None, no_progress: bool) -> None:
+def lockstep(
+    ctx: click.Context, data: Path | None, context: str | None, color: str, form: str | None, no_progress: bool
+) -> None:
     """Keep accounts in applications in step with your directory.
 
     \b
     lockstep sources import people.csv
     lockstep apps add documo
     """
-    ctx.obj = Globals(data, color, not no_progress, form or "")
+    ctx.obj = Globals(data, context, color, not no_progress, form or "")
     ctx.color = wants_colour(color, os.environ, is_terminal=sys.stdout.isatty())
 
 

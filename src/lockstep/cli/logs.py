@@ -5,7 +5,9 @@ JSON has the form of Microsoft Graph (provisioningObjectSummary), so that progra
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import AsyncIterator
 from typing import Any
 
 import click
@@ -18,6 +20,7 @@ from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.plans import change_lines
 from lockstep.cli.session import run
 from lockstep.cli.times import TIME, iso, local_stamp, local_time
+from lockstep.errors import Kind, LockstepError
 
 _COLUMNS = [Column("number", "No."), Column("at", "Time", show=local_time), Column("status", "Status"), Column("action", "Action"),
             Column("name", "Who"), Column("account", "Account", is_wide=True), Column("reason", "Why"),
@@ -25,6 +28,7 @@ _COLUMNS = [Column("number", "No."), Column("at", "Time", show=local_time), Colu
             Column("code", "Code", is_wide=True), Column("milliseconds", "ms", is_wide=True), Column("cause", "Cause", is_wide=True),
             Column("by", "By", is_wide=True),
             Column("changeId", "Change", is_wide=True)]  # fmt: skip
+_AGAIN_SECONDS = 2.0  # between two attempts to reach a server
 _STATUSES = ["success", "failure", "warning", "skipped"]
 _ACTIONS = ["create", "update", "disable", "delete", "stagedDelete", "other"]
 
@@ -87,7 +91,7 @@ def show(change: str, output: Output) -> None:
 
     async def work(context: Context) -> tuple[list[LogRow], list[dict[str, Any]], ChangeRow | None]:
         rows = await actions.show_log(context, change)
-        return rows, await actions.as_graph(context, rows), await actions.directory_change_before(context, rows[0])
+        return rows, await _graph(context, rows), await actions.directory_change_before(context, rows[0])
 
     rows, graph, earlier = run(work)
     if output.form in ("json", "jsonl", "yaml", "csv", "name"):
@@ -117,7 +121,7 @@ async def _read(
 
 async def _follow(context: Context, wanted: LogFilter, app: str, output: Output) -> None:
     streams = output.form in ("json", "jsonl")
-    async for row in actions.follow_log(context, wanted, app=app):
+    async for row in _new_rows(context, wanted, app):
         if streams:
             Output("jsonl").many(await _rows(context, [row], Output("jsonl")), _COLUMNS)
         else:
@@ -127,11 +131,31 @@ async def _follow(context: Context, wanted: LogFilter, app: str, output: Output)
         sys.stdout.flush()
 
 
+async def _new_rows(context: Context, wanted: LogFilter, app: str) -> AsyncIterator[LogRow]:
+    """New records without end. A connection to a server that is cut is made again, and nothing is left out."""
+    newest = await actions.list_log(context, wanted, app=app, limit=1)
+    after = newest[0].seq if newest else 0
+    while True:
+        try:
+            async for row in actions.follow_log(context, wanted, app=app, after=after):
+                after = row.seq
+                yield row
+        except LockstepError as lost:
+            if context.elsewhere is None or lost.kind is not Kind.UNREACHABLE:
+                raise
+            hint(f"{lost.detail}. Trying again.")
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+
 async def _rows(context: Context, rows: list[LogRow], output: Output) -> list[dict[str, Any]]:
-    graph = await actions.as_graph(context, rows)
+    graph = await _graph(context, rows)
     if output.query or (output.form in ("json", "jsonl", "yaml") and not output.quiet):
         return graph
     return [_row(row, one["targetSystem"]["displayName"]) for row, one in zip(rows, graph, strict=True)]
+
+
+async def _graph(context: Context, rows: list[LogRow]) -> list[dict[str, Any]]:
+    return actions.graph_records(rows, await actions.graph_names(context, sorted({row.app for row in rows})))
 
 
 def _filter(given: dict[str, Any]) -> LogFilter:

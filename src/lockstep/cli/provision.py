@@ -67,7 +67,7 @@ def run(app: str, full: bool, wait: bool, timeout: timedelta | None, output: Out
             with ProgressLine(app, is_on=shows_progress) as line:
                 try:
                     async with asyncio.timeout(timeout.total_seconds() if timeout else None):
-                        async for state in following.follow(context, cycle):
+                        async for state in following.follow_cycle(context, app, cycle.id):
                             cycle = state
                             _show(line, app, cycle, time.monotonic() - began, knows_total=full)
                 except TimeoutError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TypeVar
@@ -21,6 +21,7 @@ from lockstep.cli import Globals
 from lockstep.cli.events import events_on_stderr
 from lockstep.cli.output import hint
 from lockstep.cli.progress import ProgressLine
+from lockstep.cli.remote.contexts import ServerContext, chosen_server
 from lockstep.errors import not_found
 from lockstep.postgres.places import read_record
 from lockstep.settings import Settings, load_settings
@@ -37,12 +38,18 @@ def globals_of(ctx: click.Context | None = None) -> Globals:
 
 def settings_of(ctx: click.Context | None = None) -> Settings:
     """The settings of this command: options, environment, defaults."""
-    return load_settings(os.environ, {"data": globals_of(ctx).data})
+    flags = globals_of(ctx)
+    return load_settings(os.environ, {"data": flags.data, "context": flags.context})
 
 
 def run(work: Callable[[Context], Awaitable[Answer]], *, label: str = "", creates: bool = False) -> Answer:
-    """Do *work* with a context. *label*: the name of its progress. Only a command that *creates* may be the first in a data folder."""
+    """Do *work* with a context, here or on the server in use. *label*: the name of its progress. Only a command that *creates* may be
+    the first in a data folder.
+    """
     settings, flags = settings_of(), globals_of()
+    server = chosen_server(settings)
+    if server is not None:
+        return asyncio.run(_run_there(server, work))
 
     async def all_of_it() -> Answer:
         touched: set[str] = set()
@@ -65,9 +72,21 @@ def run(work: Callable[[Context], Awaitable[Answer]], *, label: str = "", create
         return asyncio.run(all_of_it())
 
 
+async def _run_there(server: ServerContext, work: Callable[[Context], Awaitable[Answer]]) -> Answer:
+    from lockstep.cli.remote.server import connected  # most commands work with the data folder
+
+    async with connected(server) as connection:
+        answer = await work(connection.context(say=hint))
+        _tell_of_undone(connection.undone)
+        return answer
+
+
 async def _tell_of_missing_worker(context: Context, touched: Collection[str]) -> None:
     """Warn, after a change, if no worker is running to act on it."""
-    names = await left_undone(context, touched) if touched else []
+    _tell_of_undone(await left_undone(context, touched) if touched else [])
+
+
+def _tell_of_undone(names: Sequence[str]) -> None:
     if names:
         hint(
             f"No worker is running, so nothing is sent to {', '.join(names)} yet. Start one: lockstep serve. "

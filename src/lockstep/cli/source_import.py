@@ -15,7 +15,7 @@ from lockstep.actions.sources import IntakeGuard, IntakeOptions, PassKind, PassR
 from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.cli.source_options import ReadingOptions, config_from, overlaid, reading_options
-from lockstep.errors import EXIT_CODES, Kind
+from lockstep.errors import EXIT_CODES, Kind, conflict
 from lockstep.sources.piped import is_piped, regular_file
 from lockstep.wording import counted
 
@@ -69,11 +69,16 @@ def import_(
     async def work(context: Context) -> tuple[str, list[PassResult]]:
         known = {view.source.name: view.source for view in await actions.list_sources(context)}
         if what in known and not source and not group:
-            config = overlaid(known[what].config, given)
+            config = overlaid(known[what].config, given) if given.keys() - {"files"} else None
             take = actions.rehearse_import if dry_run else actions.import_source
             return what, await take(context, what, config=config, options=options)
         if _looks_like_a_name(what):
             await actions.show_source(context, what)  # raises LockstepError with suggestions if there is none
+        if context.elsewhere is not None:
+            raise conflict(
+                f"{what} is on this machine, and a server reads its own files only",
+                next_step="Copy it to the server's machine, or import it there: lockstep sources import FILE",
+            )
         name = source or DEFAULT_SOURCE
         with regular_file(what) as path:
             file = {"path": str(path.absolute()), "kind": kind} | ({"group": group} if group else {})

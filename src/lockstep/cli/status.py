@@ -96,7 +96,7 @@ async def _watch(
                 click.clear()
             _show(found, app, streaming)
             sys.stdout.flush()
-        await asyncio.sleep(_WATCH_SECONDS)
+        await (context.elsewhere.changed() if context.elsewhere is not None else asyncio.sleep(_WATCH_SECONDS))
 
 
 def _show(found: Sequence[JobStatus], app: str | None, output: Output) -> None:

@@ -10,7 +10,8 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
@@ -22,6 +23,7 @@ from yarl import URL
 
 from lockstep import __version__
 from lockstep.http.outbound import Blocked, Destination, OutboundRules
+from lockstep.http.tls import tls_context, tls_sentence
 
 USER_AGENT = f"Lockstep/{__version__}"
 LARGEST_BODY = 10 * 1024 * 1024
@@ -81,12 +83,27 @@ class Response:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A response that goes on. *lines* are the bytes of its body, line by line."""
+
+    status: int
+    headers: Mapping[str, str]
+    lines: AsyncIterable[bytes]
+
+
 class HttpClient:
     """The connection pool. Create it anywhere, then use and close it in one event loop."""
 
     def __init__(
-        self, rules: OutboundRules | None = None, *, tls: ssl.SSLContext | None = None, lookup: Lookup | None = None
+        self,
+        rules: OutboundRules | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        lookup: Lookup | None = None,
+        largest_body: int = LARGEST_BODY,
     ) -> None:
+        self.largest_body = largest_body
         self.rules = rules or OutboundRules()
         self.tls = tls or tls_context()
         self.lookup = lookup or _system_lookup
@@ -117,6 +134,30 @@ class HttpClient:
             error.seconds = time.monotonic() - started
             raise error from None
 
+    @asynccontextmanager
+    async def stream(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, silent_seconds: float
+    ) -> AsyncIterator[Stream]:
+        """Send one request whose response goes on. Raises WireError, also from its lines, if nothing comes for *silent_seconds*."""
+        started = time.monotonic()
+        place = self._checked(url)
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silent_seconds)
+        session = self._session or self._open()
+        self._under_way[session] = self._under_way.get(session, 0) + 1
+        try:
+            async with session.request(
+                method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False, timeout=limits
+            ) as answer:
+                kept = {name.lower(): value for name, value in answer.headers.items()}
+                yield Stream(answer.status, kept, answer.content)
+        except TimeoutError as late:
+            trouble = Trouble.CONNECT_TIMEOUT if isinstance(late, aiohttp.ConnectionTimeoutError) else Trouble.TIMEOUT
+            raise _timed_out(trouble, place, time.monotonic() - started) from None
+        except (aiohttp.ClientError, OSError) as failed:
+            raise _explained(failed, place) from None
+        finally:
+            await self._ended(session)
+
     def _checked(self, url: str) -> Destination:
         try:
             return self.rules.check_url(url)
@@ -141,7 +182,7 @@ class HttpClient:
                 if method == "HEAD" or answer.status in (204, 304):
                     content = b""
                 else:
-                    content = await _read(answer)
+                    content = await _read(answer, self.largest_body)
                 kept = {name.lower(): value for name, value in answer.headers.items()}
                 return Response(answer.status, kept, content, time.monotonic() - started)
         finally:
@@ -189,34 +230,6 @@ class HttpClient:
                 await one.close()
 
 
-def tls_context() -> ssl.SSLContext:
-    """TLS 1.2 or newer; certificates are checked by name against the system's authorities."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-def tls_sentence(failed: ssl.SSLError, host: str) -> tuple[str, str]:
-    """Explain the TLS failure of *host*, and what to do."""
-    code = getattr(failed, "verify_code", 0)
-    reason = str(getattr(failed, "verify_message", "") or failed.reason or "the handshake failed").rstrip(".")
-    if code == 10:
-        return f"The TLS certificate of {host} has expired", "Renew the certificate on the server"
-    if code in (18, 19, 20, 21):
-        return (
-            f"The TLS certificate of {host} was issued by an authority that this machine does not trust",
-            "Install the whole chain on the server, or add the authority to a CA file on this machine and name that file in SSL_CERT_FILE",
-        )
-    if code in (62, 64):
-        return f"The TLS certificate is not for {host}", "Use the host name that the certificate was issued for"
-    if code == 9:
-        return f"The TLS certificate of {host} is not valid yet", "Check the clocks of both machines"
-    return (
-        f"Cannot establish a TLS connection to {host}: {reason.lower().replace('_', ' ')}",
-        "The server must offer TLS 1.2 or newer with a valid certificate",
-    )
-
-
 class _GuardedResolver(AbstractResolver):
     """Gives connectors only addresses that the rules allow. One forbidden address refuses the whole name."""
 
@@ -253,25 +266,25 @@ async def _system_lookup(host: str, port: int) -> Any:
     return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
+async def _read(answer: aiohttp.ClientResponse, largest: int) -> bytes:
     """The complete body. Reading stops at the cap, even if the body was smaller before decompression."""
     length = answer.content_length
-    if length is not None and length > LARGEST_BODY:
+    if length is not None and length > largest:
         answer.close()
-        raise _too_large()
+        raise _too_large(largest)
     pieces: list[bytes] = []
     size = 0
     async for piece in answer.content.iter_any():
         size += len(piece)
-        if size > LARGEST_BODY:
+        if size > largest:
             answer.close()
-            raise _too_large()
+            raise _too_large(largest)
         pieces.append(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _too_large() -> WireError:
-    return WireError(Trouble.TOO_LARGE, f"The response is larger than {LARGEST_BODY // 1024 // 1024} MB")
+def _too_large(largest: int) -> WireError:
+    return WireError(Trouble.TOO_LARGE, f"The response is larger than {largest // 1024 // 1024} MB")
 
 
 def _timed_out(trouble: Trouble, place: Destination, seconds: float) -> WireError:

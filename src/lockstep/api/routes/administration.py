@@ -5,31 +5,38 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
+from fastapi import Request
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from lockstep import __version__
 from lockstep.actions import access_tokens, administrators
-from lockstep.actions.access_tokens import USUAL_LENGTH, TokenRow
+from lockstep.actions.access_tokens import USUAL_LENGTH, NewToken, TokenRow
 from lockstep.actions.administrators import AdministratorView, NewLink
 from lockstep.actions.permissions import Role
 from lockstep.actions.rows.times import iso, iso_time
-from lockstep.api.door import Asked, Who, router_of
+from lockstep.api.door import Asked, FrontRoute, Who, router_of
 from lockstep.api.paging import Asking, Page, page_of_rows
+from lockstep.api.problems import ApiError
 from lockstep.api.shapes import Body, Name, Text
+from lockstep.errors import Kind, LockstepError, invalid
 
 router = router_of("Administration")
+front = router_of("Administration", route_class=FrontRoute)
 
 
 class CallerJson(TypedDict):
-    """*permissions* hold everywhere, *ownPermissions* in the own applications (ids)."""
+    """*permissions* hold everywhere, *ownPermissions* in the own applications (ids). *version* is the server's."""
 
     name: str
     email: str
     displayName: str
+    roles: list[str]
     permissions: list[str]
     ownPermissions: list[str]
     ownApplications: list[str]
     expiresAt: str
+    version: str
 
 
 class AdministratorJson(TypedDict):
@@ -99,18 +106,60 @@ class NewTokenBody(Body):
     service: bool = False
 
 
+class SignInBody(Body):
+    email: Name = Field(examples=["ada@contoso.test"])
+    password: Annotated[str, Field(min_length=1, max_length=1000)]
+    code: Annotated[str, Field(max_length=100)] = ""
+    name: Name = Field("command line", examples=["ada's laptop"])
+    scopes: Annotated[list[Name], Field(max_length=50)] = Field(default_factory=list)
+    days: Annotated[int, Field(ge=1, le=366)] = USUAL_LENGTH.days
+
+
 @router.get("/me")
-async def who_am_i(who: Who) -> CallerJson:
+async def who_am_i(context: Asked, who: Who) -> CallerJson:
     actor = who.actor
     return {
         "name": actor.name,
         "email": who.email,
         "displayName": who.display_name,
+        "roles": list(await administrators.own_roles(context)),
         "permissions": sorted(actor.permissions),
         "ownPermissions": sorted(actor.own_permissions),
         "ownApplications": sorted(actor.own_applications),
         "expiresAt": iso_time(who.expires_at),
+        "version": __version__,
     }
+
+
+@front.post("/sign-in", status_code=201)
+async def sign_in(context: Asked, request: Request, body: SignInBody) -> NewTokenJson:
+    """Make a personal token with your e-mail and password, as `lockstep login` does. Send `code` if an authenticator app is set up.
+
+    Without *scopes* the token has all that you may do with one. No session stays open.
+    """
+    try:
+        new = await access_tokens.sign_in_for_token(
+            context, body.email, body.password, body.code, name=body.name, scopes=body.scopes,
+            expires_in=timedelta(days=body.days), address=request.client.host if request.client else "",
+        )  # fmt: skip
+    except LockstepError as wrong:
+        if wrong.kind is not Kind.UNAUTHORIZED:
+            raise
+        raise ApiError(
+            wrong.kind, wrong.detail, why=wrong.why, next_step=wrong.next_step, code=wrong.code, slug="sign-in-refused"
+        ) from None
+    return _new(new)
+
+
+@router.delete("/me/token")
+async def revoke_this_token(context: Asked, who: Who, request: Request) -> TokenJson:
+    """Revoke the token that this request is made with, as `lockstep logout` does."""
+    _, _, token = request.headers.get("authorization", "").partition(" ")
+    if who.session or not token:
+        raise invalid(
+            "This request is not made with a token", next_step="Revoke a token by its id: DELETE /tokens/{id}"
+        )
+    return _token(await access_tokens.revoke_this_token(context, token.strip()))
 
 
 @router.get("/administrators")
@@ -160,13 +209,7 @@ async def create_token(context: Asked, body: NewTokenBody) -> NewTokenJson:
     """Make a token. A token cannot make tokens: call this with a session."""
     make = access_tokens.create_service_token if body.service else access_tokens.create_personal_token
     new = await make(context, body.name, body.scopes, expires_in=timedelta(days=body.days))
-    return {
-        "id": new.id,
-        "name": new.name,
-        "scopes": list(new.scopes),
-        "expiresAt": iso_time(new.expires_at),
-        "token": new.secret,
-    }
+    return _new(new)
 
 
 @router.delete("/tokens/{token}")
@@ -198,6 +241,16 @@ def _token(row: TokenRow) -> TokenJson:
         "owner": row.owner_email or "",
         "scopes": list(row.scopes),
         "expiresAt": iso_time(row.expires_at),
+    }
+
+
+def _new(token: NewToken) -> NewTokenJson:
+    return {
+        "id": token.id,
+        "name": token.name,
+        "scopes": list(token.scopes),
+        "expiresAt": iso_time(token.expires_at),
+        "token": token.secret,
     }
 
 

@@ -14,8 +14,9 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from lockstep.http.client import CONNECT_SECONDS, HttpClient, tls_sentence
+from lockstep.http.client import CONNECT_SECONDS, HttpClient
 from lockstep.http.outbound import Blocked, Destination
+from lockstep.http.tls import tls_sentence
 from lockstep.ports import Probe
 
 FEW_DAYS = 21

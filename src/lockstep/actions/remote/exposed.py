@@ -1,0 +1,131 @@
+"""The actions that may be called by name, and what a caller may not say in such a call.
+
+A caller from another machine gives values that a person could type: the server sets what only a process on its own machine can know,
+such as files on its disk. An action that makes tokens or administrators is not here: a token may not do that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lockstep.actions import (
+    administrators,
+    applications,
+    assignments,
+    audit,
+    configuration,
+    configuration_apply,
+    configuration_export,
+    configuration_history,
+    connection,
+    credentials,
+    explaining,
+    expressions,
+    following,
+    group_rules,
+    groups,
+    health,
+    held,
+    links,
+    logs,
+    mappings,
+    mappings_attributes,
+    outbound,
+    people,
+    previews,
+    provisioning,
+    roles,
+    settings,
+    source_decisions,
+    source_keys,
+    sources,
+    status,
+    unkept,
+)
+from lockstep.actions.access import CHECKED
+from lockstep.errors import conflict
+from lockstep.ports import Probe
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """*here*: parameters that are not sent; the server uses these values. *kept*: parameters that may not be given at all. An action that
+    does not *tell* returns nothing to its caller.
+    """
+
+    here: Mapping[str, Any] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+    tells: bool = True
+
+
+def _refuse_failing(probe: Probe) -> None:
+    raise conflict(
+        f"The stored credentials work, but the new ones do not: {probe.sentence}",
+        next_step="Correct them, or store them all the same: add --yes",
+    )
+
+
+def _noun(module: Any) -> str:
+    return str(module.__name__.removeprefix("lockstep.actions."))
+
+
+_WHOLE = Exposed()
+_MODULES: Mapping[Any, tuple[str, ...]] = {
+    administrators: ("list_administrators",),
+    applications: ("add_application", "list_applications", "remove_application", "show_application"),
+    assignments: ("assign", "list_assignments", "reassign", "role_warning", "unassign"),
+    audit: ("list_entries", "show_entry", "verify"),
+    configuration: ("plan_configuration",),
+    configuration_apply: ("apply_configuration",),
+    configuration_export: ("export_application", "export_entra_schema", "export_everything"),
+    configuration_history: ("compare_versions", "list_versions"),
+    connection: ("test_connection", "test_deeply"),
+    credentials: ("set_credentials", "show_credentials"),
+    explaining: ("explain_person", "only_application"),
+    expressions: ("evaluate",),
+    group_rules: ("create_dynamic_group", "decide_for", "effect_of_rule", "set_rule", "show_rule"),
+    groups: ("change_members", "create_group", "delete_group", "list_groups", "restore_group", "show_group"),
+    health: ("failing_sources",),
+    held: ("list_held",),
+    links: ("choose_link", "forget_link", "list_links", "list_orphans"),
+    logs: ("directory_change_before", "follow_log", "graph_names", "list_log", "pages_of_log", "show_log"),
+    mappings: ("count_scope", "decide_for", "lint_mappings", "read_mappings"),
+    mappings_attributes: (
+        "add_attribute", "discover_attributes", "evaluate_mappings", "list_attributes", "remove_attribute",
+    ),
+    outbound: ("add_place", "list_places", "remove_place"),
+    people: ("delete", "list_people", "purge", "restore", "set_enabled", "set_person", "show_person"),
+    previews: ("expression_record", "preview"),
+    provisioning: (
+        "approve_deletes", "approve_rejected", "clear_quarantine", "pause", "push", "reject_deletes", "restart", "retry",
+        "run", "start",
+    ),
+    roles: (
+        "add_role", "export_manifest", "import_manifest", "list_roles", "move_role", "remove_role", "set_role_enabled",
+    ),
+    settings: ("change_settings", "show_scope", "show_settings"),
+    source_decisions: ("confirm_hold", "reject_hold", "who_is_held"),
+    source_keys: ("rename_source",),
+    sources: ("list_sources", "remove_source", "show_source"),
+    status: ("list_cycles", "list_status", "show_cycle", "show_status"),
+    unkept: ("unkept_attributes",),
+}  # fmt: skip
+EXPOSED: Mapping[str, Exposed] = {
+    f"{_noun(module)}.{name}": _WHOLE for module, names in _MODULES.items() for name in names
+} | {
+    # They return compiled configuration, which is code.
+    "settings.set_mapping": Exposed(tells=False),
+    "settings.set_scope": Exposed(tells=False),
+    # A question cannot be asked in the middle of a request.
+    "connection.set_tested_credentials": Exposed(here={"agree": _refuse_failing}),
+    # Which accounts are ours is read from the journal, not told by the caller.
+    "links.settle_orphans": Exposed(here={"found": None}),
+    # A request does not do the work of a worker.
+    f"{_noun(following)}.follow_cycle": Exposed(here={"helps": False}),
+    # A configuration names files, and those would be the server's.
+    "sources.import_source": Exposed(kept=frozenset({"config"})),
+    "sources.rehearse_import": Exposed(kept=frozenset({"config"})),
+}
+assert EXPOSED.keys() <= CHECKED.keys(), sorted(EXPOSED.keys() - CHECKED.keys())  # noqa: S101  # a misspelt name

@@ -1,0 +1,99 @@
+"""Run an action for a caller on another machine: what it says on the way and what it leaves undone belong to its answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lockstep.actions.consequences import Consequences, foresee
+from lockstep.actions.context import Context
+from lockstep.actions.health import left_undone
+from lockstep.actions.permissions import Permission
+from lockstep.actions.remote.wire import Wire, wire_of
+from lockstep.errors import conflict, invalid
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What an action returned, what it said, and the applications to which nothing is sent because no worker runs.
+
+    *effects*: the consequences, if it was only rehearsed.
+    """
+
+    result: Any
+    said: Sequence[str] = ()
+    undone: Sequence[str] = ()
+    effects: Sequence[Consequences] = ()
+
+
+@dataclass(slots=True)
+class _Notes:
+    said: list[str] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+
+
+async def run_named(
+    context: Context, name: str, told: Mapping[str, Any], *, shape: str = "", rehearses: bool = False
+) -> Ran:
+    """Run the action *name*. *rehearses*: only find its consequences. Raises what the action raises, and LockstepError for a call that
+    this version does not understand.
+    """
+    wire, notes = _understood(name, told, shape), _Notes()
+    if wire.streams:
+        raise invalid(f"{name} has no single result", next_step="Ask for it as text/event-stream")
+    given = wire.received(told)
+    results: list[Any] = []
+
+    async def work(inner: Context) -> None:
+        results.append(await wire.action(inner, **given))
+
+    noting = _noting(context, notes)
+    effects: Sequence[Consequences] = ()
+    if rehearses:
+        effects = await foresee(noting, work)
+    else:
+        await work(noting)
+    result = results[-1] if wire.exposed.tells else None
+    return Ran(result, notes.said, await _undone(context, notes.touched), effects)
+
+
+async def stream_named(
+    context: Context, name: str, told: Mapping[str, Any], *, shape: str = ""
+) -> AsyncIterator[tuple[str, Any]]:
+    """The items of the action *name* as pairs: `("item", value)`, and `("said", text)` for what it says on the way."""
+    wire, notes = _understood(name, told, shape), _Notes()
+    if not wire.streams:
+        raise invalid(f"{name} has a single result", next_step="Ask for it as application/json")
+    async with aclosing(wire.action(_noting(context, notes), **wire.received(told))) as items:
+        async for item in items:
+            while notes.said:
+                yield "said", notes.said.pop(0)
+            yield "item", item
+
+
+def _understood(name: str, told: Mapping[str, Any], shape: str) -> Wire:
+    wire = wire_of(name)
+    if shape and shape != wire.shape:
+        raise conflict(
+            f"This version of the command line asks for {name} in another way than the server's version answers it",
+            next_step="Install the version of the server on your machine",
+            code="AnotherVersion",
+        )
+    return wire
+
+
+def _noting(context: Context, notes: _Notes) -> Context:
+    async def wake(jobs: Collection[str]) -> None:
+        notes.touched.update(jobs)
+        await context.after_commit(jobs)
+
+    return replace(context, say=notes.said.append, after_commit=wake)
+
+
+async def _undone(context: Context, touched: Collection[str]) -> list[str]:
+    actor = context.actor
+    if not touched or Permission.APPLICATIONS_READ not in actor.permissions | actor.own_permissions:
+        return []
+    return await left_undone(context, touched)

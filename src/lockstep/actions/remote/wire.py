@@ -1,0 +1,168 @@
+"""What travels when an action is called by name: its arguments, which the server checks by their types, and its result.
+
+The *shape* of an action is a digest of everything that travels. Two versions understand each other in every action whose shape is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from enum import Enum
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, TypeAdapter, ValidationError
+
+from lockstep.actions.access import CHECKED
+from lockstep.actions.remote.exposed import EXPOSED, Exposed
+from lockstep.configuration.files.file import ConfigDocument, DocumentKind, read_documents
+from lockstep.configuration.files.write import write_documents
+from lockstep.directory.intake import IntakeOptions
+from lockstep.errors import conflict, invalid, not_found
+from lockstep.vault import Secret
+
+
+def _as_secret(value: Any) -> Any:
+    return Secret(value) if isinstance(value, str) else value
+
+
+def _read_again(document: ConfigDocument) -> ConfigDocument:
+    """*document* as our reader of files accepts it, with the positions that the caller's errors name."""
+    [read] = read_documents(write_documents([document]), "request")
+    return replace(read, origin=document.origin)
+
+
+_SECRET = Annotated[Any, BeforeValidator(_as_secret), PlainSerializer(lambda secret: secret.reveal())]
+_OPTIONS = Annotated[
+    IntakeOptions,
+    PlainSerializer(lambda options: {"guard": asdict(options.guard), "most_named": options.most_named}),
+]
+_DOCUMENT = Annotated[ConfigDocument, AfterValidator(_read_again)]
+Resolve = Callable[[str], Secret | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """One action on the wire."""
+
+    name: str
+    action: Callable[..., Any]
+    exposed: Exposed
+    parameters: Mapping[str, TypeAdapter[Any]]
+    shape: str
+    streams: bool
+
+    def sent(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments *given* as JSON. Raises LockstepError for one that does not travel."""
+        told: dict[str, Any] = {}
+        for name, value in given.items():
+            if name == _RESOLVE:
+                told[_SECRETS] = _resolved(value, given.get("documents", ()))
+            elif name in self.exposed.kept and value is not None:
+                raise conflict(
+                    "Files are read on the machine of the server, so this cannot be said from here",
+                    next_step="Run the command on that machine",
+                )
+            elif name in self.parameters:
+                told[name] = self.parameters[name].dump_python(value, mode="json", warnings=False)
+        return told
+
+    def received(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments that *told* describes, checked. Raises LockstepError for what the action does not take."""
+        given: dict[str, Any] = {}
+        for name, value in told.items():
+            adapter = _SECRETS_ADAPTER if name == _SECRETS and self._resolves else self.parameters.get(name)
+            if adapter is None:
+                raise invalid(
+                    f'{self.name} has no argument "{name}"', next_step=f"It has: {', '.join(self.parameters)}"
+                )
+            try:
+                given[name] = adapter.validate_python(value)
+            except ValidationError as wrong:
+                first = wrong.errors(include_url=False, include_context=False, include_input=False)[0]
+                place = ".".join(map(str, (name, *first["loc"])))
+                raise invalid(f"{self.name}: {place}: {first['msg']}") from None
+        if _SECRETS in given:
+            given[_RESOLVE] = given.pop(_SECRETS).get
+        return given | dict(self.exposed.here)
+
+    @property
+    def _resolves(self) -> bool:
+        return _RESOLVE in inspect.signature(self.action).parameters
+
+
+_RESOLVE, _SECRETS = "resolve", "secrets"
+_SECRETS_ADAPTER: TypeAdapter[Any] = TypeAdapter(dict[str, _SECRET | None])
+
+
+@cache
+def wire_of(name: str) -> Wire:
+    """The action called *name*. Raises LockstepError if it cannot be called by name."""
+    exposed = EXPOSED.get(name)
+    if exposed is None:
+        raise not_found(f'No action "{name}" can be called by name', next_step="Use the addresses in /api/docs")
+    action = CHECKED[name]
+    hints = get_type_hints(inspect.unwrap(action))
+    result = hints.pop("return")
+    hints.pop("context")
+    taken = {
+        parameter: _travelling(hint)
+        for parameter, hint in hints.items()
+        if parameter not in exposed.here and parameter not in exposed.kept and parameter != _RESOLVE
+    }
+    streams = get_origin(result) is AsyncIterator
+    digest = hashlib.sha256()
+    for part in (name, *taken, *taken.values(), result if exposed.tells else None):
+        digest.update(_form(part, set()).encode() + b"\n")
+    adapters = {parameter: TypeAdapter(hint) for parameter, hint in taken.items()}
+    return Wire(name, action, exposed, adapters, digest.hexdigest()[:16], streams)
+
+
+def _travelling(hint: Any) -> Any:
+    """The type *hint* as pydantic can check it."""
+    if hint is Secret:
+        return _SECRET
+    if hint is ConfigDocument:
+        return _DOCUMENT
+    if hint is IntakeOptions:
+        return _OPTIONS
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return Union[tuple(map(_travelling, arguments))]  # noqa: UP007  # made from a tuple
+    if origin is Collection:
+        return list[_travelling(arguments[0])]  # type: ignore[misc]
+    if origin is not None and origin is not Annotated and ConfigDocument in arguments:
+        return list[_DOCUMENT]
+    return hint
+
+
+def _form(hint: Any, seen: set[type]) -> str:
+    """Everything in *hint* that changes what travels."""
+    if isinstance(hint, type) and hint not in seen:
+        if is_dataclass(hint):
+            seen.add(hint)
+            hints = get_type_hints(hint)
+            inner = (f"{one.name}: {_form(hints[one.name], seen)}" for one in fields(hint) if one.init)
+            return f"{hint.__name__}({', '.join(inner)})"
+        if issubclass(hint, Enum):
+            seen.add(hint)
+            return f"{hint.__name__}[{', '.join(str(one.value) for one in hint)}]"
+    arguments = get_args(hint)
+    if arguments and get_origin(hint) is not None:
+        return f"{getattr(get_origin(hint), '__name__', '')}<{'; '.join(_form(one, seen) for one in arguments)}>"
+    return getattr(hint, "__name__", "") or (hint if isinstance(hint, str) else "")
+
+
+def _resolved(resolve: Resolve, documents: Collection[ConfigDocument]) -> dict[str, str | None]:
+    """The secrets that *documents* refer to, which only the caller's machine has."""
+    references = {
+        str(reference)
+        for one in documents
+        if one.kind is DocumentKind.APPLICATION
+        and (reference := one.spec.get("credentials", {}).get("secretTokenRef")) is not None
+    }
+    found = {reference: resolve(reference) for reference in sorted(references)}
+    return {reference: secret.reveal() if secret else None for reference, secret in found.items()}

@@ -1,0 +1,74 @@
+"""Actions by name. The command line on another machine calls what it would call on the server's, and prints the same.
+
+Arguments and results have the form of this version (`lockstep.actions.remote`); programs use the addresses of the nouns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Path, Request
+from fastapi.responses import StreamingResponse
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from lockstep.actions.context import Context
+from lockstep.actions.remote.running import run_named, stream_named
+from lockstep.actions.remote.values import to_json
+from lockstep.api.door import Asked, as_problem, router_of
+from lockstep.api.shapes import Body
+from lockstep.api.streams import STREAM, beating, streamed
+
+router = router_of("Actions")
+ActionName = Annotated[str, Path(description="Module and name", examples=["people.show_person"], max_length=100)]
+
+
+class Call(Body):
+    """*shape*: the form that the caller knows; another one is refused. *rehearse*: only find the effects on people."""
+
+    arguments: dict[str, Any] = Field(default_factory=dict, examples=[{"name": "anna@contoso.test"}])
+    shape: Annotated[str, Field(max_length=64)] = ""
+    rehearse: bool = False
+
+
+class CallJson(TypedDict):
+    """*said*: what the action said on the way. *undone*: applications to which nothing is sent because no worker runs."""
+
+    result: Any
+    said: list[str]
+    undone: list[str]
+    effects: Any
+
+
+@router.post("/actions/{action}")
+async def call_action(context: Asked, action: ActionName, body: Call) -> CallJson:
+    """Call an action as the command line does. Permissions are those of the action. Programs use the addresses of the nouns."""
+    ran = await run_named(context, action, body.arguments, shape=body.shape, rehearses=body.rehearse)
+    return {
+        "result": to_json(ran.result),
+        "said": list(ran.said),
+        "undone": list(ran.undone),
+        "effects": to_json(list(ran.effects)),
+    }
+
+
+@router.post("/actions/{action}/stream", response_class=StreamingResponse, responses={200: STREAM})
+async def stream_action(context: Asked, request: Request, action: ActionName, body: Call) -> StreamingResponse:
+    """Call an action with many results. The events are `item`, `said`, and, at the end, `end` or `problem`."""
+    return streamed(beating(_frames(context, request, action, body), request))
+
+
+async def _frames(context: Context, request: Request, action: str, body: Call) -> AsyncIterator[bytes]:
+    try:
+        async for kind, value in stream_named(context, action, body.arguments, shape=body.shape):
+            yield _frame(kind, to_json(value))
+    except Exception as fault:
+        yield _frame("problem", as_problem(request, fault))
+        return
+    yield _frame("end", None)
+
+
+def _frame(event: str, data: Any) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (event.encode(), orjson.dumps(data))

@@ -1,0 +1,70 @@
+"""Which commands work with a server on another machine. Every command is in one of the three tables; a test holds that."""
+
+from __future__ import annotations
+
+from lockstep.cli.remote.contexts import ServerContext
+from lockstep.errors import LockstepError, conflict
+
+# They call actions, which run on the server. What they print is the same.
+WORK_ANYWHERE = frozenset(
+    {
+        "admins list", "apply", "apps add", "apps delete", "apps list", "apps roles add", "apps roles disable", "apps roles enable",
+        "apps roles list", "apps roles manifest", "apps roles move", "apps roles remove", "apps show", "assign add", "assign list",
+        "assign remove", "assign set", "audit", "audit show", "audit verify", "config diff", "config history", "creds set",
+        "creds show", "creds test", "cycles", "deletes approve", "deletes list", "deletes reject", "diff", "explain", "export",
+        "expr eval", "expr repl", "groups add-member", "groups create", "groups delete", "groups list", "groups remove-member",
+        "groups restore", "groups rule clear", "groups rule set", "groups rule show", "groups rule test", "groups show", "links",
+        "logs", "logs show", "map attributes", "map eval", "map lint", "map list", "map set", "map show", "outbound add",
+        "outbound list", "outbound remove", "pause", "people delete", "people disable", "people enable", "people list",
+        "people purge", "people restore", "people set", "people show", "plan", "push", "quarantine clear", "quarantine show",
+        "restart", "retry", "run", "scope set", "scope show", "scope test", "settings", "sources confirm", "sources import",
+        "sources list", "sources reject", "sources remove", "sources rename", "sources show", "sources status", "start", "status",
+    }
+)  # fmt: skip
+# They need no data: files of this machine, or what Lockstep knows by itself.
+NEED_NOTHING = frozenset(
+    {
+        "admins roles", "apps templates", "completion", "context list", "context use", "expr functions", "expr test", "fmt",
+        "help", "import", "login", "logout", "people attributes", "scim check", "version", "whoami",
+    }
+)  # fmt: skip
+_SERVERS = "It runs processes on the machine of the server"
+_DISK = "It works with the disk of the server"
+_TOKENS = "A token cannot make or change administrators and tokens"
+# Why a command works only on the machine of the server, and what to do instead.
+ONLY_HERE: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(
+        [f"admins {word}" for word in ("disable", "enable", "invite", "remove", "reset-password", "set", "sign-out",
+                                     "sso remove", "sso set", "sso show", "sso test")],
+        (_TOKENS, "Use Settings > Administrators in the admin centre, or run the command on that machine"),
+    ),
+    "backup": (_DISK, "Run it on that machine"),
+    "doctor": ("It examines the machine of the server", "Run it on that machine; for one application: lockstep creds test APP"),
+    "key new": (_DISK, "Run it on that machine"),
+    "migrate": (_DISK, "Run it on that machine"),
+    "restore": (_DISK, "Run it on that machine"),
+    "serve": (_SERVERS, "Run it on that machine"),
+    "sources add": ("It names files on the disk of the server", "Run it on that machine, or use Sources in the admin centre"),
+    "sources rekey": ("It reads files on the disk of the server", "Run it on that machine"),
+    **dict.fromkeys(
+        [f"token {word}" for word in ("create", "list", "revoke")],
+        (_TOKENS, "Use Settings > Access tokens in the admin centre, or run the command on that machine"),
+    ),
+    "up": (_SERVERS, "Start both products here with --context local before the command"),
+    "worker": (_SERVERS, "Run it on that machine"),
+}  # fmt: skip
+
+
+def works_anywhere(command: str) -> bool:
+    """Whether *command* ("sources list") works with a server on another machine."""
+    return command in WORK_ANYWHERE or command in NEED_NOTHING
+
+
+def refused(command: str, server: ServerContext) -> LockstepError:
+    """The error for a *command* that cannot work with *server*."""
+    why, instead = ONLY_HERE[command]
+    return conflict(
+        f"lockstep {command} does not work with {server.name} ({server.url}), which is in use",
+        why=why,
+        next_step=f"{instead}. For the data folder of this machine, put --context local before the command",
+    )

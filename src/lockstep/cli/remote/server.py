@@ -1,0 +1,251 @@
+"""The connection to a server: actions that are called with its context run there, and the errors are those of the action.
+
+What can go wrong on the way is said once, here: no connection, another program at the address, a token that ended, another version.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, cast
+
+import orjson
+
+from lockstep import __version__
+from lockstep.actions.consequences import Consequences
+from lockstep.actions.context import Actor, Context
+from lockstep.actions.remote.values import from_json
+from lockstep.actions.remote.wire import wire_of
+from lockstep.cli.remote.contexts import ServerContext
+from lockstep.errors import Kind, LockstepError, conflict, invalid, unreachable
+from lockstep.gallery.loader import load_gallery
+from lockstep.http.client import HttpClient, Response, Trouble, WireError
+from lockstep.http.outbound import OutboundRules
+from lockstep.http.tls import tls_context
+
+API = "/api/v1"
+LONGEST_SECONDS = 900.0  # an action may read a whole application
+SILENT_SECONDS = 60.0  # a stream has a sign of life every 15 s
+LARGEST_ANSWER = 512 * 1024 * 1024
+_WATCH_SECONDS = 30.0
+_PAUSE_SECONDS = 0.5  # between two looks at what changes all the time
+
+
+class RemoteServer:
+    """A server that commands work with. It stands in for the database of a context."""
+
+    def __init__(self, url: str, http: HttpClient, *, token: str = "", name: str = "") -> None:
+        self.url = url
+        self.undone: list[str] = []  # applications to which nothing is sent because no worker runs there
+        self.effects: list[Consequences] = []
+        self._http = http
+        self._name = name
+        self._token = token
+        self._rehearses = False
+        self._news = asyncio.Event()
+        self._watch: asyncio.Task[None] | None = None
+
+    def context(self, *, say: Callable[[str], None]) -> Context:
+        """A context whose actions run on the server."""
+        return Context(
+            pool=cast(Any, None),  # with `elsewhere`, no action asks for it
+            actor=Actor(self._name),
+            vault=cast(Any, None),
+            gallery=load_gallery(),
+            open_source=cast(Any, None),
+            say=say,
+            elsewhere=self,
+        )
+
+    async def call(self, context: Context, action: str, given: Mapping[str, Any]) -> Any:
+        """Run *action* on the server. Raises what it raises, and LockstepError if there is no usable answer."""
+        wire = wire_of(action)
+        body = {"arguments": wire.sent(given), "shape": wire.shape, "rehearse": self._rehearses}
+        told = await self.ask("POST", f"/actions/{action}", body)
+        for text in told["said"]:
+            context.say(text)
+        self.undone += told["undone"]
+        self.effects += from_json(told["effects"])
+        return from_json(told["result"])
+
+    async def stream(self, context: Context, action: str, given: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
+        """The items of *action*. Raises LockstepError, also if the connection is cut."""
+        wire = wire_of(action)
+        body = {"arguments": wire.sent(given), "shape": wire.shape}
+        async for event, data in self._events("POST", f"/actions/{action}/stream", body):
+            told = orjson.loads(data)
+            if event == "item":
+                yield from_json(told)
+            elif event == "said":
+                context.say(told)
+            elif event == "problem":
+                raise self._error(told)
+            elif event == "end":
+                return
+        raise unreachable(
+            f"{self.url} ended the connection before everything was said", next_step="Run the command again"
+        )
+
+    async def foresee(self, context: Context, work: Callable[[Context], Awaitable[Any]]) -> list[Consequences]:
+        """The consequences of *work*, which the server rehearses call by call."""
+        inner = RemoteServer(self.url, self._http, token=self._token, name=self._name)
+        inner._rehearses = True
+        await work(replace(context, elsewhere=inner))
+        return inner.effects
+
+    async def changed(self) -> None:
+        """Wait until something may have changed on the server."""
+        if self._watch is None or self._watch.done():
+            self._watch = asyncio.create_task(self._listen())
+        try:
+            await asyncio.wait_for(self._news.wait(), _WATCH_SECONDS)
+        except TimeoutError:
+            return
+        self._news.clear()
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        await self._http.close()
+
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """One request to the API, and its JSON. Raises LockstepError."""
+        content = orjson.dumps(body) if body is not None else None
+        deadline = asyncio.get_running_loop().time() + LONGEST_SECONDS
+        try:
+            answer = await self._http.send(
+                method, f"{self.url}{API}{path}", headers=self._headers(), body=content, deadline=deadline
+            )
+        except WireError as failed:
+            raise self._lost(failed) from None
+        return self._read(answer)
+
+    async def _listen(self) -> None:
+        try:
+            async for _ in self._events("GET", "/events"):
+                self._news.set()
+        except LockstepError:
+            pass  # the next look says what is wrong
+        self._news.set()
+
+    async def _events(self, method: str, path: str, body: Any = None) -> AsyncIterator[tuple[str, bytes]]:
+        """Server-sent events: their names and data."""
+        content = orjson.dumps(body) if body is not None else None
+        event = ""
+        try:
+            async with self._http.stream(
+                method, f"{self.url}{API}{path}", headers=self._headers(), body=content, silent_seconds=SILENT_SECONDS
+            ) as answer:
+                if answer.status != 200:
+                    whole = b"".join([line async for line in answer.lines])
+                    self._read(Response(answer.status, answer.headers, whole, 0.0))
+                async for line in answer.lines:
+                    field, _, value = line.rstrip(b"\r\n").partition(b": ")
+                    if field == b"event":
+                        event = value.decode()
+                    elif field == b"data":
+                        yield event, value
+        except WireError as failed:
+            raise self._lost(failed) from None
+
+    def _headers(self) -> dict[str, str]:
+        token = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        return {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"} | token
+
+    def _lost(self, failed: WireError) -> LockstepError:
+        next_step = failed.next_step
+        if failed.trouble is Trouble.TLS and "authority" in failed.sentence:
+            next_step = f"Name the file with the authority's certificate: lockstep login {self.url} --ca-file FILE"
+        elif failed.trouble in (Trouble.NOT_CONNECTED, Trouble.CONNECT_TIMEOUT):
+            next_step = "Check the address, and that the server runs there"
+        elif failed.trouble is Trouble.NOT_HTTP:
+            return self._not_lockstep()
+        return unreachable(f"Cannot reach {self.url}: {failed.sentence}", next_step=next_step)
+
+    def _read(self, answer: Response) -> Any:
+        if 300 <= answer.status < 400:
+            raise invalid(
+                f"{self.url} refers to another address: {answer.headers.get('location', 'unknown')[:200]}",
+                next_step="Sign in there: lockstep login URL",
+            )
+        try:
+            told = orjson.loads(answer.body)
+        except orjson.JSONDecodeError:
+            raise self._not_lockstep(answer.status) from None
+        if answer.status < 400:
+            return told
+        if not isinstance(told, dict) or not str(told.get("type", "")).startswith("/problems/"):
+            raise self._not_lockstep(answer.status)
+        raise self._error(told)
+
+    def _error(self, problem: Mapping[str, Any]) -> LockstepError:
+        """The error behind a problem of the API."""
+        if problem["type"] == "/problems/not-authenticated":
+            return LockstepError(
+                Kind.UNAUTHORIZED,
+                f"{self.url} does not accept your token: it has expired or was revoked",
+                next_step=f"Sign in again: lockstep login {self.url}",
+            )
+        if "kind" not in problem:  # the first version that could be called from another machine says it
+            return self._too_old()
+        next_step = str(problem.get("nextAction", {}).get("text", ""))
+        if problem["type"] == "/problems/internal":
+            next_step = f"Report it with the number {problem['requestId']}: the server's log has the details"
+        if problem["type"] == "/problems/another-version":
+            next_step = f"This is version {__version__}. Install the server's: lockstep whoami"
+        return LockstepError(
+            Kind(problem["kind"]),
+            str(problem["detail"]),
+            why=str(problem.get("why", "")),
+            next_step=next_step,
+            code=str(problem.get("code", "")),
+        )
+
+    def _not_lockstep(self, status: int = 0) -> LockstepError:
+        return invalid(
+            f"{self.url} does not answer like Lockstep{f' (HTTP status {status})' if status else ''}",
+            next_step="Check the address: it is the one of the admin centre",
+        )
+
+    def _too_old(self) -> LockstepError:
+        return conflict(
+            f"The version of {self.url} cannot be used from another machine",
+            next_step=f"Upgrade the server to {__version__}, or run the command on its machine",
+        )
+
+
+@asynccontextmanager
+async def connected(server: ServerContext) -> AsyncIterator[RemoteServer]:
+    """The connection to *server* for the duration of the block."""
+    opened = open_server(server.url, token=server.token.reveal(), ca_file=server.ca_file, name=server.who)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+def open_server(url: str, *, token: str = "", ca_file: str = "", name: str = "") -> RemoteServer:
+    """A connection, to be closed by the caller. Raises LockstepError for an address or a file that cannot be used."""
+    try:
+        rules = OutboundRules([url])
+        tls = tls_context(ca_file)
+    except ValueError as wrong:
+        raise invalid(f"{url} is not the address of a server: {wrong}") from None
+    except (OSError, ssl.SSLError):
+        raise invalid(f"{ca_file} holds no certificate that can be read") from None
+    return RemoteServer(url, HttpClient(rules, tls=tls, largest_body=LARGEST_ANSWER), token=token, name=name)
+
+
+async def revoke(server: ServerContext) -> LockstepError | None:
+    """Revoke the token of *server*. Returns why that failed; a token that has ended is no failure."""
+    try:
+        async with connected(server) as connection:
+            await connection.ask("DELETE", "/me/token")
+    except LockstepError as lost:
+        return None if lost.kind is Kind.UNAUTHORIZED else lost
+    return None

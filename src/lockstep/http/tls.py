@@ -1,0 +1,38 @@
+"""TLS for outgoing requests: which certificates are trusted, and what a failure means."""
+
+from __future__ import annotations
+
+import ssl
+
+
+def tls_context(ca_file: str = "") -> ssl.SSLContext:
+    """TLS 1.2 or newer; certificates are checked by name against the system's authorities and those in *ca_file*.
+
+    Raises OSError if the file cannot be read or holds no certificate.
+    """
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file:
+        context.load_verify_locations(ca_file)
+    return context
+
+
+def tls_sentence(failed: ssl.SSLError, host: str) -> tuple[str, str]:
+    """Explain the TLS failure of *host*, and what to do."""
+    code = getattr(failed, "verify_code", 0)
+    reason = str(getattr(failed, "verify_message", "") or failed.reason or "the handshake failed").rstrip(".")
+    if code == 10:
+        return f"The TLS certificate of {host} has expired", "Renew the certificate on the server"
+    if code in (18, 19, 20, 21):
+        return (
+            f"The TLS certificate of {host} was issued by an authority that this machine does not trust",
+            "Install the whole chain on the server, or add the authority to a CA file on this machine and name that file in SSL_CERT_FILE",
+        )
+    if code in (62, 64):
+        return f"The TLS certificate is not for {host}", "Use the host name that the certificate was issued for"
+    if code == 9:
+        return f"The TLS certificate of {host} is not valid yet", "Check the clocks of both machines"
+    return (
+        f"Cannot establish a TLS connection to {host}: {reason.lower().replace('_', ' ')}",
+        "The server must offer TLS 1.2 or newer with a valid certificate",
+    )

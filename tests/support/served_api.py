@@ -1,0 +1,68 @@
+"""A server with the API, in a thread of its own, for commands that work with it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Queue
+
+from starlette.applications import Starlette
+
+from lockstep.actions import access_tokens
+from lockstep.actions.context import Actor
+from lockstep.actions.live import live_hub
+from lockstep.actions.permissions import SCOPES
+from lockstep.api.app import api_routes
+from lockstep.postgres.database import Database
+from lockstep.serving.limits import ServingLimits
+from lockstep.serving.server import listen, serving_http
+from lockstep.settings import load_settings
+from lockstep.wiring import open_house
+
+
+@contextmanager
+def serving_lockstep(database: Database, data: Path, *, has_worker: bool = False) -> Iterator[tuple[str, str]]:
+    """Serve the API from a thread until the end of the block: its address, and a token that may do everything a token may."""
+    ready: Queue[tuple[str, str] | BaseException] = Queue()
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        given = {"DATABASE_URL": database.conninfo, "LOCKSTEP_DATA": str(data)}
+        async with open_house(load_settings(given), main=False) as house, live_hub(house.pool) as hub:
+            await hub.connected.wait()
+            made = await access_tokens.create_service_token(house.context(Actor("tests")), "tests", sorted(SCOPES))
+            listener = listen("127.0.0.1", 0, next_step="")
+            origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            services = house.services()
+            worker = asyncio.create_task(house.work(services)) if has_worker else None
+            async with serving_http(
+                Starlette(routes=api_routes(house.context, hub=hub)), listener, limits=ServingLimits()
+            ):
+                ready.put((origin, made.secret))
+                await stop.wait()
+                hub.end()
+            if worker is not None:
+                services.stopping.set()
+                await worker
+
+    def work() -> None:
+        try:
+            loop.run_until_complete(serve())
+        except BaseException as failed:
+            ready.put(failed)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    there = ready.get(timeout=60)
+    if isinstance(there, BaseException):
+        raise there
+    try:
+        yield there
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(timeout=60)
+        loop.close()
