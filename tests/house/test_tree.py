@@ -28,7 +28,7 @@ MACHINE_PATHS = re.compile(r"(?<![\w.])/(" + "work|fa" + r"rm)/")
 BUILT = re.compile(r"\.(min\.(js|css)|bundle\.js|map|woff2?|ttf|whl|so|dll|exe|jar|pyc)$")
 UNFINISHED = re.compile(r"\b(TO" + "DO|FIX" + "ME|XX" + r"X)\b")
 # The habit is 300 lines per file and 50 per function; this many are longer today, and none may exceed the limit.
-HABIT_LINES, MOST_LINES, LONG_FILES = 300, 350, 17
+HABIT_LINES, MOST_LINES, LONG_FILES = 300, 350, 14
 HABIT_FUNCTION_LINES, MOST_FUNCTION_LINES, LONG_FUNCTIONS = 50, 60, 2
 
 

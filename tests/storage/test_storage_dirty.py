@@ -13,6 +13,7 @@ from lockstep.engine.records import Lane
 from lockstep.postgres.database import Database
 from lockstep.postgres.pool import Connection, open_pool
 from lockstep.storage import cycles, dirty, dirty_marks
+from lockstep.storage.backlog import jobs_with_due_work
 
 JOB = "scim.t.a"
 
@@ -125,7 +126,7 @@ async def test_only_jobs_that_may_work_are_swept(connection: Connection, job: st
     await mark(connection, 1)
     await connection.execute(f"update job set {job}")
 
-    assert await dirty.jobs_with_due_work(connection) == ([JOB] if due else [])
+    assert await jobs_with_due_work(connection) == ([JOB] if due else [])
 
 
 async def test_everything_of_a_job_goes_with_it(connection: Connection) -> None:

@@ -17,9 +17,9 @@ from lockstep.engine.decisions.headline import Facts, Headline, headline
 from lockstep.engine.decisions.kept import ENOUGH
 from lockstep.errors import not_found
 from lockstep.postgres.pool import Connection, pipeline
-from lockstep.storage import credentials, cycles, dirty, jobs, links, operations, target_state, unverified
+from lockstep.storage import credentials, cycles, jobs, links, operations, target_state, unverified
+from lockstep.storage.backlog import Backlog, backlogs
 from lockstep.storage.cycles import Cycle as Cycle
-from lockstep.storage.dirty import Backlog
 from lockstep.storage.jobs import JobRow
 from lockstep.storage.operations import UndecidedCounts
 from lockstep.storage.target_state import TargetState
@@ -136,7 +136,7 @@ async def statuses_of(connection: Connection, rows: Sequence[JobRow]) -> list[Jo
     async with pipeline(connection):
         work = asyncio.gather(
             cycles.running_and_last(connection, ids),
-            dirty.backlogs(connection, ids),
+            backlogs(connection, ids),
             operations.count_undecided(connection, ids),
             links.count_links(connection, ids),
             unverified.count_groups(connection, ids),

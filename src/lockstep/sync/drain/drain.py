@@ -16,6 +16,7 @@ from lockstep.engine.decisions.patience import Asked
 from lockstep.errors import LockstepError
 from lockstep.ports import Answer, Target, TargetSettings, Verdict
 from lockstep.storage import dirty
+from lockstep.storage.backlog import seconds_until_due
 from lockstep.storage.dirty import Claim
 from lockstep.storage.pipelines import pipelined
 from lockstep.sync import application_health
@@ -209,7 +210,7 @@ class Drain:
             await self._wait(RECHECK_SECONDS if self._preparing is not None else until_prepared)
             return True
         async with self.services.pool.connection() as connection:
-            seconds = await dirty.seconds_until_due(connection, self.job.id)
+            seconds = await seconds_until_due(connection, self.job.id)
         if seconds is None or seconds > self.services.times.longest_wait_seconds:
             return False
         if seconds > 0:

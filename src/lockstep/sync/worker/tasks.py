@@ -14,7 +14,8 @@ import structlog
 from procrastinate import App, JobContext
 from procrastinate.jobs import Status
 
-from lockstep.storage import cycles, dirty, jobs, links, operations, provisioning_log, sources
+from lockstep.storage import cycles, jobs, links, operations, provisioning_log, sources
+from lockstep.storage.backlog import jobs_with_due_work
 from lockstep.sync.cycle.frame import open_scheduled_cycle
 from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.drive import DRAIN_QUEUE, DRAIN_TASK, IMPORT_TASK, WORK_QUEUE, Drive
@@ -74,7 +75,7 @@ async def run_sweep(services: Services, drive: Drive, app: App | None = None) ->
     async with services.pool.connection() as connection:
         await links.mark_reviews_due(connection)
         await operations.mark_forgotten(connection)
-        due = await dirty.jobs_with_due_work(connection)
+        due = await jobs_with_due_work(connection)
     await drive.wake(due)
     return due
 

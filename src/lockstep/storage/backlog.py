@@ -1,0 +1,75 @@
+"""What waits in the dirty set: when something is due, for which jobs, and how much there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import only_row
+
+
+async def seconds_until_due(connection: Connection, job: str) -> float | None:
+    """Seconds until something of *job* can be claimed (0 if now); None if nothing waits for a time."""
+    cursor = await connection.execute(
+        """select case when min(due) <= now() then 0 else extract(epoch from min(due) - now()) end
+        from dirty, greatest(not_before, coalesce(lease_until, '-infinity')) as due
+        where job = %s and not_before < 'infinity' and not_before < now() + interval '2 minutes'""",
+        (job,),
+    )
+    seconds = (await only_row(cursor))[0]
+    return None if seconds is None else max(0.0, float(seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many objects of a job wait, and what for.
+
+    *waiting*: due or being worked on. *escrowed*: failed, retried later. *scheduled*: people without an account who may get one on a
+    future date. *slowed*: postponed by a quarantine. *leavers*: the failed objects whose access was to end. *leased*: being worked on
+    at this moment.
+    """
+
+    waiting: int
+    escrowed: int
+    scheduled: int
+    slowed: int
+    leavers: int
+    leased: int
+
+
+NO_BACKLOG = Backlog(0, 0, 0, 0, 0, 0)
+
+
+async def backlogs(connection: Connection, jobs: Sequence[str]) -> dict[str, Backlog]:
+    """The backlog of each of *jobs*."""
+    cursor = await connection.execute(
+        """select job, count(*) filter (where failures = 0 and not_before < 'infinity' and not is_scheduled and not is_slowed),
+            count(*) filter (where failures > 0), count(*) filter (where is_scheduled),
+            count(*) filter (where is_slowed and failures = 0), count(*) filter (where failures > 0 and lane = 1),
+            count(*) filter (where lease_until > now())
+        from dirty,
+            lateral (select not_before > now() and coalesce(resume ->> 'stage' = 'scheduled', false) as is_scheduled,
+                not_before > now() and coalesce(resume ? 'isSlowed', false) as is_slowed) as why
+        where job = any(%s) group by job""",
+        (list(jobs),),
+    )
+    found = {row[0]: Backlog(*row[1:]) for row in await cursor.fetchall()}
+    return {job: found.get(job, NO_BACKLOG) for job in jobs}
+
+
+async def jobs_with_due_work(connection: Connection) -> list[str]:
+    """Jobs that are on and have something to claim now, or a cycle to prepare or to end."""
+    cursor = await connection.execute(
+        """select id from job
+        where status = 'on' and started
+            and (quarantine is null or (quarantine ->> 'nextAttempt')::timestamptz <= now()
+                or quarantine ->> 'reason' <> 'EncounteredQuarantineException')
+            and (
+                exists (select from dirty where dirty.job = job.id
+                    and not_before <= now() + interval '30 seconds' and (lease_until is null or lease_until < now()))
+                -- A running cycle needs work even without dirty rows: to mark its objects, or to end.
+                or exists (select from cycle where cycle.job = job.id and state = 'running' and kind <> 'onDemand')
+            )"""
+    )
+    return [row[0] for row in await cursor.fetchall()]
