@@ -26,7 +26,7 @@ class DayActivity:
     failed: int
 
 
-@needs(Permission.APPLICATIONS_READ, filters=True)
+@needs(Permission.APPLICATIONS_READ, app="app", filters=True)
 async def daily_activity(context: Context, *, app: str = "", days: int = DAYS) -> Sequence[DayActivity]:
     """The last *days* days up to today, oldest first: of the application named *app*, or of all that the caller may see."""
     today = context.now().astimezone(UTC).date()
