@@ -60,6 +60,18 @@ async def test_the_mapping_is_shown_under_the_tutorials_labels_with_a_persons_va
     assert "Synchronize Microsoft Entra users to Documo" in every.text and HERE in every.links
 
 
+async def test_the_preview_begins_with_somebody_who_has_an_account(centre: Centre, documo: Browser) -> None:
+    await centre.hub.fetch(
+        """insert into link (job, kind, source_id, target_id, state, base, display)
+        select job.id, 'User', person.id, 'u_1', 'live', '{}', 'Bo Ek' from job, person
+        where person.user_principal_name = 'bo@contoso.test'"""
+    )
+
+    page = await documo.get(HERE)
+
+    assert 'value="bo@contoso.test"' in page.html
+
+
 async def test_names_from_the_directory_are_escaped(documo: Browser) -> None:
     page = await documo.get(f"{HERE}?person=anna@contoso.test")
 

@@ -30,7 +30,7 @@ from lockstep.engine.plans import Mapped
 from lockstep.engine.records import ObjectKind, Value, Values
 from lockstep.errors import not_found
 from lockstep.postgres.pool import Connection
-from lockstep.storage import groups, people, touched
+from lockstep.storage import groups, link_list, people, touched
 from lockstep.storage.people import PersonFilter
 from lockstep.sync.planning import planner
 from lockstep.sync.services import Job
@@ -139,14 +139,19 @@ async def count_concerned(context: Context, app: str, kind: ObjectKind) -> int:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def sample_names(context: Context, app: str, kind: ObjectKind, *, most: int = MOST_SAMPLES) -> list[SampleName]:
-    """Some objects to try a mapping with: assigned people first, then any."""
+    """Some objects to try a mapping with: people who have an account to compare with first, then assigned ones, then any."""
     async with context.reading() as connection:
         if kind is ObjectKind.GROUP:
             return [SampleName(row.id, row.display_name) for row, _ in await groups.list_groups(connection, limit=most)]
         job = await read_job(context, connection, app)
-        found = await people.list_people(connection, PersonFilter(app=job.row.app, limit=most))
-        if len(found) < most:
-            found += [one for one in await people.list_people(connection, PersonFilter(limit=most)) if one not in found]
+        linked = await link_list.page_of_links(
+            connection, job.id, search="", state="live", after=("", "", ""), limit=most
+        )
+        by_id = await people.read_people(connection, [row.source_id for row in linked if row.kind == "User"])
+        found = [one for one in by_id.values() if one.deleted_at is None]
+        for wanted in (PersonFilter(app=job.row.app, limit=most), PersonFilter(limit=most)):
+            if len(found) < most:
+                found += [one for one in await people.list_people(connection, wanted) if one not in found]
     return [SampleName(one.user_principal_name, one.display) for one in found[:most]]
 
 
