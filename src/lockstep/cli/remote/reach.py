@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from lockstep.cli.remote.contexts import ServerContext
+from typing import TYPE_CHECKING
+
 from lockstep.errors import LockstepError, conflict
+
+if TYPE_CHECKING:
+    from lockstep.cli.remote.contexts import ServerContext
 
 # They call actions, which run on the server. What they print is the same.
 WORK_ANYWHERE = frozenset(
