@@ -17,6 +17,7 @@ import pytest
 from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 
+from documo.access.member_passwords import OF_MEMBERS
 from lockstep.credentials import passwords
 from lockstep.directory.edit import Touched
 from lockstep.postgres.database import Database
@@ -33,7 +34,8 @@ MEMORY = Path("/dev/shm")
 def cheap_passwords() -> Iterator[None]:
     """The least that argon2id may cost: with real costs, passwords take a tenth of the time of all tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "_hasher", PasswordHasher.from_parameters(CHEAPEST))
+        for one in (passwords.OF_ADMINISTRATORS, OF_MEMBERS):
+            patch.setattr(one, "_hasher", PasswordHasher.from_parameters(CHEAPEST))
         yield
 
 

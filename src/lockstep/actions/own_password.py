@@ -7,8 +7,8 @@ from lockstep.actions.context import Context
 from lockstep.actions.lockout import admit, failed, succeeded
 from lockstep.actions.sessions import caller_or_refusal
 from lockstep.actions.sign_in import SignedIn
-from lockstep.credentials import passwords
 from lockstep.credentials.issued_secrets import hash_of, new_secret
+from lockstep.credentials.passwords import OF_ADMINISTRATORS, check_password
 from lockstep.errors import Kind, LockstepError
 from lockstep.storage import administrator_sessions as sessions
 from lockstep.storage import administrators, audit_log
@@ -21,16 +21,16 @@ async def change_password(context: Context, secret: str, password: str, new_pass
     Raises LockstepError if the session has ended, the present password is wrong, or the new one may not be used.
     """
     caller = await caller_or_refusal(context, secret)
-    passwords.check_password(new_password, caller.email)
-    passwords.refuse_if_busy()
+    check_password(new_password, caller.email)
+    OF_ADMINISTRATORS.refuse_if_busy()
     await admit(context, caller.email)
     own = caller.actor.administrator
     async with context.recording() as connection:
         digest = await administrators.password_hash(connection, own)
-    if not await passwords.is_password(password, digest):
+    if not await OF_ADMINISTRATORS.matches(password, digest):
         await failed(context, caller.email, who=caller.email)
         raise LockstepError(Kind.UNAUTHORIZED, "The present password is wrong", next_step="Enter it again")
-    new_digest, new = await passwords.hash_password(new_password), new_secret()
+    new_digest, new = await OF_ADMINISTRATORS.hash_password(new_password), new_secret()
     async with context.recording() as connection:
         await succeeded(connection, caller.email)
         await administrators.save_password_hash(connection, own, new_digest)

@@ -16,8 +16,8 @@ from lockstep.actions.lockout import admit, failed, forgiven, succeeded
 from lockstep.actions.passkey_proofs import PasskeyAnswer, ask_passkey, is_passkey
 from lockstep.actions.permissions import Role
 from lockstep.actions.totp import SecondFactorRequired, is_code
-from lockstep.credentials import passwords
 from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
+from lockstep.credentials.passwords import OF_ADMINISTRATORS, check_password
 from lockstep.errors import Kind, LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection
 from lockstep.storage import administrator_sessions as sessions
@@ -71,12 +71,12 @@ async def sign_in(
     anything is wrong, without saying what, and after too many failures for this e-mail or this address until a delay is over.
     """
     email, now = email.strip().lower(), context.now()
-    passwords.refuse_if_busy()
+    OF_ADMINISTRATORS.refuse_if_busy()
     await admit(context, email, address=address)
     async with context.recording() as connection:
         found = await administrators.find_administrator(connection, email)
         digest = await administrators.password_hash(connection, found.id) if found else None
-    matches = await passwords.is_password(password, digest)
+    matches = await OF_ADMINISTRATORS.matches(password, digest)
     if found is None or not matches or not found.is_enabled:
         await failed(context, email, who=found.email if found else "", address=address)
         raise _refused()
@@ -138,11 +138,11 @@ async def step_up(context: Context, secret: str, password: str) -> SignedIn:
     caller = await caller_of_session(context, secret)
     if caller is None:
         raise session_ended()
-    passwords.refuse_if_busy()
+    OF_ADMINISTRATORS.refuse_if_busy()
     await admit(context, caller.email)
     async with context.recording() as connection:
         digest = await administrators.password_hash(connection, caller.actor.administrator)
-    if not await passwords.is_password(password, digest):
+    if not await OF_ADMINISTRATORS.matches(password, digest):
         await failed(context, caller.email, who=caller.email)
         raise LockstepError(Kind.UNAUTHORIZED, "The password is wrong", next_step="Enter your password again")
     new, now = new_secret(), context.now()
@@ -191,8 +191,8 @@ async def accept_invitation(
         raise invalid("The e-mail address is missing", next_step="Enter your e-mail address: you sign in with it")
     if not name and (found is None or not found.display_name):
         raise invalid("The name is missing", next_step="Enter your name: it is shown to other administrators")
-    passwords.check_password(password, address)
-    digest = await passwords.hash_password(password)
+    check_password(password, address)
+    digest = await OF_ADMINISTRATORS.hash_password(password)
     async with context.recording() as connection:
         await administrators.lock_administrators(connection)
         link, found = await _link(connection, link_secret, now)

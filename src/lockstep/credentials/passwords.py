@@ -1,4 +1,4 @@
-"""Passwords of administrators: argon2id, in threads of their own, and one rule that asks for length and nothing else (NIST SP 800-63B)."""
+"""Passwords: argon2id, in threads of their own, and one rule that asks for length and nothing else (NIST SP 800-63B)."""
 
 from __future__ import annotations
 
@@ -16,70 +16,72 @@ from argon2.profiles import RFC_9106_LOW_MEMORY
 from lockstep.errors import Kind, LockstepError, invalid
 
 SHORTEST, LONGEST = 12, 1_000
-COSTS = RFC_9106_LOW_MEMORY  # the second recommended option: 64 MiB, three passes
-_hasher = PasswordHasher.from_parameters(COSTS)
 _MOST_WAITING = 20
-_threads = ThreadPoolExecutor(2, thread_name_prefix="password")  # each verification takes a core and 64 MiB
-_waiting = 0
 
 Answer = TypeVar("Answer")
 
 
 def check_password(password: str, email: str) -> None:
-    """Raise LockstepError unless *password* may be used by the administrator with this e-mail."""
-    plain = _plain(password)
-    if len(plain) < SHORTEST:
+    """Raise LockstepError unless *password* may be used by somebody with this e-mail."""
+    entered = composed(password)
+    if len(entered) < SHORTEST:
         raise invalid(
             f"The password is shorter than {SHORTEST} characters", next_step="Use a few words, or a password manager"
         )
-    if len(plain) > LONGEST:
+    if len(entered) > LONGEST:
         raise invalid(f"The password is longer than {LONGEST} characters")
-    if plain.strip().lower() == email.strip().lower():
+    if entered.strip().lower() == email.strip().lower():
         raise invalid("The password is the e-mail address", next_step="Choose one that nobody can guess")
 
 
-async def hash_password(password: str) -> str:
-    """The argon2id hash of *password*."""
-    return await _in_thread(_hasher.hash, _plain(password))
+class Passwords:
+    """Hashes and verifies passwords with one *hasher*, at most two at a time: each takes a core and the hasher's memory."""
+
+    def __init__(self, hasher: PasswordHasher) -> None:
+        self._hasher = hasher
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="password")
+        self._waiting = 0
+
+    def refuse_if_busy(self) -> None:
+        """Raise LockstepError if too many passwords wait to be verified; asked before an attempt is counted as failed."""
+        if self._waiting >= _MOST_WAITING:
+            raise LockstepError(
+                Kind.THROTTLED, "Too many sign-ins at once", next_step="Try again in a few seconds", retryable=True
+            )
+
+    async def hash_password(self, password: str) -> str:
+        """The argon2id hash of *password*; waits for its turn, however many there are."""
+        return await self._in_thread(self._hasher.hash, composed(password))
+
+    async def matches(self, password: str, digest: str | None) -> bool:
+        """Whether *password* has this hash. Without a hash the answer is no, after the same time. Raises LockstepError if too many wait."""
+        self.refuse_if_busy()
+        is_right = await self._in_thread(self._verified, digest, composed(password)[:LONGEST])
+        return is_right and digest is not None
+
+    def _verified(self, digest: str | None, password: str) -> bool:
+        decoy = self._decoy  # also if it is not used, so that the first sign-in of a process takes equally long for all
+        try:
+            return self._hasher.verify(digest or decoy, password)
+        except (VerificationError, InvalidHashError):
+            return False
+
+    @functools.cached_property
+    def _decoy(self) -> str:
+        return self._hasher.hash("the password of somebody who does not exist")
+
+    async def _in_thread(self, work: Callable[..., Answer], *parameters: object) -> Answer:
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *parameters)
+        finally:
+            self._waiting -= 1
 
 
-async def is_password(password: str, digest: str | None) -> bool:
-    """Whether *password* has this hash. Without a hash the answer is no, after the same time."""
-    matches = await _in_thread(_verified, digest, _plain(password)[:LONGEST])
-    return matches and digest is not None
+COSTS = RFC_9106_LOW_MEMORY  # the second recommended option: 64 MiB, three passes
+OF_ADMINISTRATORS = Passwords(PasswordHasher.from_parameters(COSTS))
 
 
-@functools.cache
-def _decoy() -> str:
-    return _hasher.hash("the password of an administrator who does not exist")
-
-
-def _verified(digest: str | None, password: str) -> bool:
-    decoy = _decoy()  # also if it is not used, so that the first sign-in of a process takes equally long for all
-    try:
-        return _hasher.verify(digest or decoy, password)
-    except (VerificationError, InvalidHashError):
-        return False
-
-
-def refuse_if_busy() -> None:
-    """Raise LockstepError if too many passwords wait to be verified; asked before an attempt is counted as failed."""
-    if _waiting >= _MOST_WAITING:
-        raise LockstepError(
-            Kind.THROTTLED, "Too many sign-ins at once", next_step="Try again in a few seconds", retryable=True
-        )
-
-
-async def _in_thread(work: Callable[..., Answer], *parameters: object) -> Answer:
-    global _waiting
-    refuse_if_busy()
-    _waiting += 1
-    try:
-        return await asyncio.get_running_loop().run_in_executor(_threads, work, *parameters)
-    finally:
-        _waiting -= 1
-
-
-def _plain(password: str) -> str:
-    # The same characters may arrive composed or decomposed, depending on the keyboard.
+def composed(password: str) -> str:
+    """*password* in one composition: the same characters may arrive composed or decomposed, depending on the keyboard."""
     return unicodedata.normalize("NFC", password)

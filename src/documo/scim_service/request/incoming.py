@@ -5,13 +5,11 @@ The password leaves the document here and is never returned; the members of a gr
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from argon2 import PasswordHasher
-
+from documo.access.member_passwords import OF_MEMBERS
 from documo.scim_service.request.exchange import Request, ResourcePlace
 from lockstep.scim.errors import invalid_value
 from lockstep.scim.members import Member, read_members
@@ -19,9 +17,6 @@ from lockstep.scim.normalize import normalize_resource
 from lockstep.scim.validate import validate_resource
 
 MIN_PASSWORD, MAX_PASSWORD = 8, 256
-# 19 MiB and two passes are OWASP's minimum for argon2id; with more, a few creates could fill the process's memory.
-_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_hashing = asyncio.Semaphore(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +57,8 @@ def take_password(document: dict[str, Any]) -> str | None:
 
 
 async def hash_password(password: str | None) -> str | None:
-    """The argon2id hash, computed in a thread, at most two at a time; None for None."""
-    if password is None:
-        return None
-    async with _hashing:
-        return await asyncio.to_thread(_HASHER.hash, password)
+    """The argon2id hash; None for None."""
+    return await OF_MEMBERS.hash_password(password) if password is not None else None
 
 
 def _says_members(body: Any) -> bool:

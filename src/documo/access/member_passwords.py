@@ -1,0 +1,10 @@
+"""How passwords of members are hashed: the same way whether they come over SCIM or from a page, so that verifying takes equally long."""
+
+from __future__ import annotations
+
+from argon2 import PasswordHasher
+
+from lockstep.credentials.passwords import Passwords
+
+# 19 MiB and two passes are OWASP's minimum for argon2id; with more, a few creates could fill the process's memory.
+OF_MEMBERS = Passwords(PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1))

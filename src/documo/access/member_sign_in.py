@@ -1,0 +1,222 @@
+"""Members sign in to Documo's pages: password, session, and the link that sets a password.
+
+A refused sign-in never says whether the name, the password or the account is at fault, and takes the same time in each case. Only somebody
+who knows the password is told that the member is inactive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from documo.access.member_passwords import OF_MEMBERS
+from documo.members import TenantFacts
+from documo.store import accounts as accounts_table
+from documo.store import members as members_table
+from documo.store import sign_ins as table
+from documo.store.database import SET_TENANT, Store
+from documo.user_names import key_of
+from lockstep.credentials import lockout
+from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
+from lockstep.credentials.passwords import check_password
+from lockstep.errors import Kind, LockstepError, invalid, not_found
+from lockstep.postgres.pool import Connection
+
+IDLE = timedelta(hours=8)  # a session that was not used for so long has ended
+LONGEST = timedelta(hours=12)  # and each one after this time
+LINK_LASTS = timedelta(days=7)
+_SEEN_AGAIN = timedelta(minutes=1)
+_MOST_DEVICE = 200  # characters
+_MOST_ACCOUNTS = 5  # in which one person may have a password
+
+
+@dataclass(frozen=True, slots=True)
+class MemberCaller:
+    """The member who is signed in. *role* is the effective role."""
+
+    tenant_id: int
+    account: str
+    member_id: str
+    user_name: str
+    display_name: str
+    role: str
+    session: str
+    expires_at: datetime
+    csrf_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSession:
+    """A session that just began. The secret is available only here."""
+
+    secret: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordLink:
+    """A link that sets a password once. The secret is available only here."""
+
+    secret: str = field(repr=False)
+    user_name: str
+    expires_at: datetime
+
+
+async def sign_in(store: Store, user_name: str, password: str, *, device: str = "", address: str = "") -> MemberSession:
+    """Begin a session. *device* is what the browser says it is, *address* the network address of the client.
+
+    Raises LockstepError if anything is wrong, and after too many failures for this name or address until a delay is over.
+    """
+    name, now = key_of(user_name.strip()), datetime.now(UTC)
+    OF_MEMBERS.refuse_if_busy()
+    await lockout.admit(store.control, name, address=address, now=now)
+    found = await _with_password(store, name, password)
+    if found is None:
+        raise _refused()
+    tenant_id, member = found
+    if not member.active:
+        await lockout.forgiven(store.control, name, address=address)
+        raise LockstepError(
+            Kind.FORBIDDEN,
+            "Your account is inactive",
+            why="It was deactivated by an administrator, or by your company's user provisioning",
+            next_step="Ask your IT team",
+            code="Inactive",
+        )
+    async with store.tenant(tenant_id) as connection:
+        await lockout.succeeded(connection, name, address=address)
+        return await _begin(connection, tenant_id, member.id, device=device, now=now)
+
+
+async def caller_of_session(store: Store, secret: str) -> MemberCaller | None:
+    """The member whose session has this secret; None if it has ended, or the member is inactive or deleted."""
+    if not secret:
+        return None
+    now = datetime.now(UTC)
+    async with store.control() as connection:
+        session = await table.read_session(connection, hash_of(secret))
+        if session is None or now >= min(session.expires_at, session.seen_at + IDLE):
+            return None
+        await connection.execute(SET_TENANT, (str(session.tenant_id),))
+        member = await table.read_member(connection, session.tenant_id, session.member_id)
+        if member is None or not member.active:
+            return None
+        account = await accounts_table.account_row(connection, str(session.tenant_id)) or {}
+        if now - session.seen_at >= _SEEN_AGAIN:
+            await table.note_seen(connection, session.id, now)
+    return MemberCaller(
+        tenant_id=session.tenant_id,
+        account=str(account["name"]),
+        member_id=member.id,
+        user_name=member.user_name,
+        display_name=member.name,
+        role=member.role or str(account["default_role"]),
+        session=session.id,
+        expires_at=session.expires_at,
+        csrf_secret=derived(secret, "csrf"),
+    )
+
+
+async def sign_out(store: Store, secret: str) -> None:
+    """End the session with this secret, if it still exists."""
+    async with store.control() as connection:
+        session = await table.read_session(connection, hash_of(secret))
+        if session is not None:
+            await table.end_session(connection, session.id)
+
+
+async def password_link(store: Store, tenant: TenantFacts, who: str, *, created_by: str) -> PasswordLink:
+    """A link with which the member sets a password; an earlier link of the member ends. Raises LockstepError for an unknown or inactive
+    member.
+    """
+    secret, expires_at = new_secret(), datetime.now(UTC) + LINK_LASTS
+    async with store.tenant(tenant.id) as connection:
+        member_id = await members_table.find_member(connection, tenant.id, who)
+        member = await table.read_member(connection, tenant.id, member_id) if member_id else None
+        if member is None:
+            raise not_found(f"There is no member {who[:200]!r}", next_step="documo members list")
+        if not member.active:
+            raise invalid(
+                f"{member.user_name} is inactive and could not sign in", next_step="Activate the member first"
+            )
+        await table.save_link(
+            connection, tenant.id, member.id, hash_of(secret), created_by=created_by, expires_at=expires_at
+        )
+    return PasswordLink(secret, member.user_name, expires_at)
+
+
+async def owner_of_link(store: Store, secret: str) -> str:
+    """The user name of the member whose link this is. Raises LockstepError if it does not work any more."""
+    async with store.control() as connection:
+        owner = await table.link_owner(connection, hash_of(secret), datetime.now(UTC))
+        if owner is not None:
+            await connection.execute(SET_TENANT, (str(owner[0]),))
+        member = await table.read_member(connection, *owner) if owner is not None else None
+    if member is None or not member.active:
+        raise _link_used()
+    return member.user_name
+
+
+async def accept_link(store: Store, secret: str, password: str, *, device: str = "") -> MemberSession:
+    """Set the password and begin a session. The link is used up, and other sessions of the member end.
+
+    Raises LockstepError if the link does not work any more, or for a password that may not be used.
+    """
+    user_name = await owner_of_link(store, secret)
+    check_password(password, user_name)
+    digest, now = await OF_MEMBERS.hash_password(password), datetime.now(UTC)
+    async with store.control() as connection:
+        owner = await table.link_owner(connection, hash_of(secret), now)
+        if owner is None or not await table.use_link(connection, hash_of(secret)):
+            raise _link_used()
+        await connection.execute(SET_TENANT, (str(owner[0]),))
+        await table.set_password(connection, *owner, digest)
+        await lockout.succeeded(connection, key_of(user_name), address="")
+        return await _begin(connection, *owner, device=device, now=now)
+
+
+async def _with_password(store: Store, name: str, password: str) -> tuple[int, table.SignInMember] | None:
+    """The member of that name with that password. A name that nobody has takes as long as one that somebody has."""
+    async with store.control() as connection:
+        named = await table.members_named(connection, name, most=_MOST_ACCOUNTS)
+    candidates: list[tuple[int, table.SignInMember]] = []
+    for tenant_id, member_id in named:
+        async with store.tenant(tenant_id) as connection:
+            member = await table.read_member(connection, tenant_id, member_id)
+        if member is not None:
+            candidates.append((tenant_id, member))
+    if not candidates:
+        await OF_MEMBERS.matches(password, None)
+        return None
+    for tenant_id, member in candidates:
+        if await OF_MEMBERS.matches(password, member.password_hash):
+            return tenant_id, member
+    return None
+
+
+async def _begin(
+    connection: Connection, tenant_id: int, member_id: str, *, device: str, now: datetime
+) -> MemberSession:
+    made = MemberSession(new_secret(), now + LONGEST)
+    await table.remove_expired(connection, now)
+    await table.insert_session(
+        connection, tenant_id, member_id, hash_of(made.secret), device=device[:_MOST_DEVICE], now=now,
+        expires_at=made.expires_at,
+    )  # fmt: skip
+    return made
+
+
+def _refused() -> LockstepError:
+    return LockstepError(
+        Kind.UNAUTHORIZED,
+        "The email or the password is wrong",
+        next_step="Try again, or ask an administrator of your account for a link to set a new password",
+        code="SignInRefused",
+    )
+
+
+def _link_used() -> LockstepError:
+    return not_found(
+        "This link does not work any more: it was used, replaced by a newer one, or has expired",
+        next_step="Ask an administrator of your account for a new one",
+    )

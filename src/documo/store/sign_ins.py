@@ -1,0 +1,141 @@
+"""SQL of members who sign in to the pages: names, sessions, one-time links."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+
+_CURRENT = "kind in ('User', 'Operator') and deleted_at is null"
+_NAME = "coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'givenName', document->'name'->>'familyName'))"
+
+
+@dataclass(frozen=True, slots=True)
+class SignInMember:
+    """A member as signing in needs it. *role* is None for the account's default role."""
+
+    id: str
+    user_name: str
+    name: str
+    role: str | None
+    active: bool
+    source: str
+    password_hash: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSessionRow:
+    """One browser in which a member is signed in."""
+
+    id: str
+    tenant_id: int
+    member_id: str
+    device: str
+    signed_in_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+
+
+async def members_named(connection: Connection, name: str, *, most: int) -> list[tuple[int, str]]:
+    """Tenant and id of the members with a password whose user name has the key *name*. Needs no tenant."""
+    cursor = await connection.execute(
+        "select tenant_id, member_id::text from sign_in_names where name = %s order by tenant_id limit %s", (name, most)
+    )
+    return [(int(tenant), str(member)) for tenant, member in await cursor.fetchall()]
+
+
+async def read_member(connection: Connection, tenant_id: int, member_id: str) -> SignInMember | None:
+    """The member, unless deleted. Needs the tenant's transaction."""
+    cursor = connection.cursor(row_factory=class_row(SignInMember))
+    await cursor.execute(
+        f"select id::text, document->>'userName' as user_name, {_NAME} as name, role, active, source, password_hash"  # noqa: S608 -- constants
+        f" from resources where tenant_id = %s and id = %s and {_CURRENT}",
+        (tenant_id, member_id),
+    )
+    return await cursor.fetchone()
+
+
+async def set_password(connection: Connection, tenant_id: int, member_id: str, password_hash: str) -> None:
+    """Set the password; the member is signed out everywhere."""
+    await connection.execute(
+        "update resources set password_hash = %s where tenant_id = %s and id = %s",
+        (password_hash, tenant_id, member_id),
+    )
+
+
+async def insert_session(
+    connection: Connection, tenant_id: int, member_id: str, secret_hash: bytes, *, device: str, now: datetime,
+    expires_at: datetime,
+) -> None:  # fmt: skip
+    await connection.execute(
+        "insert into member_sessions (tenant_id, member_id, secret_hash, device, signed_in_at, seen_at, expires_at)"
+        " values (%s, %s, %s, %s, %s, %s, %s)",
+        (tenant_id, member_id, secret_hash, device, now, now, expires_at),
+    )
+
+
+async def read_session(connection: Connection, secret_hash: bytes) -> MemberSessionRow | None:
+    """The session with this secret, even if it has expired. Needs no tenant."""
+    cursor = connection.cursor(row_factory=class_row(MemberSessionRow))
+    await cursor.execute(
+        "select id::text, tenant_id, member_id::text, device, signed_in_at, seen_at, expires_at from member_sessions"
+        " where secret_hash = %s",
+        (secret_hash,),
+    )
+    return await cursor.fetchone()
+
+
+async def sessions_of(connection: Connection, tenant_id: int, member_id: str) -> list[MemberSessionRow]:
+    """The member's sessions, the latest first."""
+    cursor = connection.cursor(row_factory=class_row(MemberSessionRow))
+    await cursor.execute(
+        "select id::text, tenant_id, member_id::text, device, signed_in_at, seen_at, expires_at from member_sessions"
+        " where tenant_id = %s and member_id = %s order by signed_in_at desc",
+        (tenant_id, member_id),
+    )
+    return await cursor.fetchall()
+
+
+async def note_seen(connection: Connection, session: str, now: datetime) -> None:
+    await connection.execute("update member_sessions set seen_at = %s where id = %s", (now, session))
+
+
+async def end_session(connection: Connection, session: str) -> None:
+    await connection.execute("delete from member_sessions where id = %s", (session,))
+
+
+async def remove_expired(connection: Connection, now: datetime) -> None:
+    """Remove sessions and links that have ended by themselves."""
+    await connection.execute("delete from member_sessions where expires_at < %s", (now,))
+    await connection.execute("delete from member_links where expires_at < %s", (now,))
+
+
+async def save_link(
+    connection: Connection, tenant_id: int, member_id: str, secret_hash: bytes, *, created_by: str, expires_at: datetime
+) -> None:
+    """Save the member's one-time link; an earlier one ends."""
+    await connection.execute(
+        "insert into member_links (secret_hash, tenant_id, member_id, created_by, expires_at) values (%s, %s, %s, %s, %s)"
+        " on conflict (tenant_id, member_id) do update set secret_hash = excluded.secret_hash,"
+        " created_by = excluded.created_by, expires_at = excluded.expires_at",
+        (secret_hash, tenant_id, member_id, created_by, expires_at),
+    )
+
+
+async def link_owner(connection: Connection, secret_hash: bytes, now: datetime) -> tuple[int, str] | None:
+    """Tenant and member of a link that still works. Needs no tenant."""
+    cursor = await connection.execute(
+        "select tenant_id, member_id::text from member_links where secret_hash = %s and expires_at > %s",
+        (secret_hash, now),
+    )
+    row = await cursor.fetchone()
+    return (int(row[0]), str(row[1])) if row else None
+
+
+async def use_link(connection: Connection, secret_hash: bytes) -> bool:
+    """Use the link up; False if somebody else did so first."""
+    cursor = await connection.execute("delete from member_links where secret_hash = %s", (secret_hash,))
+    return cursor.rowcount == 1
