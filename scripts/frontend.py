@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
-PRODUCTS = ("src/lockstep/web",)
+PRODUCTS = ("src/lockstep/web", "src/documo/web")
 INPUTS = ("package.json", "package-lock.json", ".npmrc", "requirements-build.txt", "scripts/build_frontend.mjs")
 STAMP = "fingerprint"
 
@@ -69,7 +69,7 @@ def _run(purpose: str, *command: str) -> None:
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
         sys.exit(
-            "make env: the pages of the admin centre could not be built: their scripts and styles are missing.\n"
+            "make env: the pages could not be built: their scripts and styles are missing.\n"
             f"  what failed: to {purpose}\n"
             + "".join(f"  {line}\n" for line in said[-5:])
             + "  next: see that the Python package index and the npm registry can be reached (for a mirror of your own, set\n"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 import psycopg
@@ -47,9 +48,34 @@ class MemberSummary:
     deleted_at: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class ListedMember:
+    """One member in a page of a list. *key* is where the next page begins after it."""
+
+    id: str
+    user_name: str
+    name: str
+    role: str
+    active: bool
+    source: str
+    deleted_at: datetime | None
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewMember:
+    """What an administrator enters for a new member."""
+
+    email: str
+    role: str
+    given_name: str = ""
+    family_name: str = ""
+    phone: str = ""
+
+
 async def create_local_member(
     connection: Connection, tenant_id: int, email: str, *, role: str, given_name: str = "", family_name: str = "",
-    is_user: bool = True,
+    phone: str = "", is_user: bool = True,
 ) -> str:  # fmt: skip
     """Insert a member created in Documo itself, in the tenant's transaction; returns its id.
 
@@ -68,24 +94,45 @@ async def create_local_member(
         "emails": [{"value": email, "type": "work", "primary": True}],
         "roles": [{"value": role, "primary": True}],
         **({"name": name} if name else {}),
+        **({"phoneNumbers": [{"value": phone, "type": "work"}]} if phone else {}),
     }
     member_id = new_id()
     await table.insert_local(connection, tenant_id, member_id, document, role, kind="User" if is_user else "Operator")
     return member_id
 
 
+async def create_by_hand(store: Store, tenant_id: int, new: NewMember) -> str:
+    """Add a member by hand; returns the id. Raises LockstepError when the name is taken or the role unknown."""
+    try:
+        async with store.tenant(tenant_id) as connection:
+            known = await known_role(connection, tenant_id, new.role)
+            return await create_local_member(
+                connection, tenant_id, new.email, role=known, given_name=new.given_name, family_name=new.family_name,
+                phone=new.phone,
+            )  # fmt: skip
+    except psycopg.errors.UniqueViolation:
+        raise conflict(
+            f"A member with the user name {new.email} already exists", next_step="documo members list"
+        ) from None
+
+
 async def add_member(
     store: Store, tenant_id: int, email: str, *, role: str, given_name: str = "", family_name: str = ""
 ) -> str:
-    """Add a member by hand. Raises LockstepError when the name is taken or the role unknown."""
-    try:
-        async with store.tenant(tenant_id) as connection:
-            known = await known_role(connection, tenant_id, role)
-            return await create_local_member(
-                connection, tenant_id, email, role=known, given_name=given_name, family_name=family_name
-            )
-    except psycopg.errors.UniqueViolation:
-        raise conflict(f"A member with the user name {email} already exists", next_step="documo members list") from None
+    """As `create_by_hand`."""
+    return await create_by_hand(store, tenant_id, NewMember(email, role, given_name, family_name))
+
+
+async def find_members(
+    store: Store, tenant: TenantFacts, *, search: str, only: str, after: str, most: int
+) -> list[ListedMember]:
+    """At most *most* members in the order of their user names, after the one with the key *after*.
+
+    *search*: a part of the user name or name. *only*: "" for the current members, "inactive", or "deleted".
+    """
+    async with store.tenant(tenant.id) as connection:
+        rows = await table.searched_rows(connection, tenant.id, search=search, only=only, after=after, most=most)
+    return [ListedMember(**{**row, "role": row["role"] or tenant.default_role}) for row in rows]
 
 
 async def list_members(store: Store, tenant_id: int, *, default_role: str, deleted: bool) -> list[MemberSummary]:

@@ -35,6 +35,7 @@ from documo.scim_service.tenant.tenants import Tenants
 from documo.settings import OUTBOUND_ADVICE, SCIM_PATH, Settings
 from documo.store import secrets as secrets_table
 from documo.store.database import Store
+from documo.web.app import pages_app
 from lockstep.http.outbound import OutboundRules
 from lockstep.process.garbage_collection import keep_returning_free_pages
 from lockstep.scim.errors import ScimError
@@ -44,6 +45,7 @@ from lockstep.serving.refusals import Refusal
 from lockstep.serving.server import listen, plain_text, serving_http
 
 PARENT_SECONDS = 0.5
+FOR_PROGRAMS = ("/oauth/", "/events/", "/.well-known/", "/healthz", METRICS_PATH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def make_app(
     port: int,
     keys: EventKeys,
 ) -> App:
-    """The whole application with its metrics: the SCIM service directly, everything else through Starlette."""
+    """The whole application with its metrics: the SCIM service directly, what other programs ask for, and the pages."""
     public_url = settings.public_url or f"http://{settings.host}:{port}"
     refused = RefusedSignIns(EndedKeys(store, request_log))
     scim = ScimApp(service, tenants, Hosts(public_url, f"{settings.host}:{port}", tenants), request_log, refused)
@@ -83,13 +85,16 @@ def make_app(
         ]
     )
     others.router.redirect_slashes = False  # a redirect would repeat the Host of the request
+    people = pages_app(store, api_url=public_url)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")
         if scope["type"] == "http" and (path.startswith(SCIM_PATH + "/") or path == SCIM_PATH):
             await scim(scope, receive, send)
-        else:
+        elif scope["type"] != "http" or path.startswith(FOR_PROGRAMS):
             await others(scope, receive, send)
+        else:
+            await people(scope, receive, send)
 
     return RequestFigures(metrics).counting(app)
 

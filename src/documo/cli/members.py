@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from documo import members as rules
+from documo.access.member_sign_in import PasswordLink, password_link
 from documo.accounts import Account, only_account
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.settings import Settings
@@ -140,3 +141,24 @@ def undelete(member: str, account: str | None, settings: Settings) -> None:
         await rules.undelete(store, tenant.id, member, window_days=tenant.undelete_days)
 
     with_store(settings, work)
+
+
+@members.command()
+@click.argument("member")
+@account_option
+@data_option
+@output_option
+def link(member: str, account: str | None, settings: Settings, output: DocumoOutput) -> None:
+    """Print a link with which a member sets a password. It works once; an earlier link of the member ends."""
+
+    async def work(store: Store) -> PasswordLink:
+        return await password_link(store, await only_account(store, account), member, created_by="documo members link")
+
+    made = with_store(settings, work)
+    base = settings.public_url or f"http://{settings.host}:{settings.port}"
+    address = f"{base}/links/{made.secret}"
+    expires_at = made.expires_at.isoformat(timespec="seconds")
+    output.one(
+        {"userName": made.user_name, "url": address, "expiresAt": expires_at},
+        text=f"{address}\nFor {made.user_name}, until {expires_at}.",
+    )

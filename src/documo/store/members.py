@@ -52,11 +52,36 @@ async def member_rows(connection: Connection, tenant_id: int, *, deleted: bool) 
     return await cursor.fetchall()
 
 
+async def searched_rows(
+    connection: Connection, tenant_id: int, *, search: str, only: str, after: str, most: int
+) -> list[dict[str, Any]]:
+    """A page of members in the order of their names. *only*: "", "inactive" or "deleted"."""
+    state = {"deleted": "deleted_at is not null", "inactive": "deleted_at is null and not active"}.get(
+        only, "deleted_at is null"
+    )
+    name = (
+        "coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'givenName',"
+        " document->'name'->>'familyName'))"
+    )
+    cursor = connection.cursor(row_factory=dict_row)
+    await cursor.execute(
+        f"select id::text, document->>'userName' as user_name, {name} as name, role, active, source, deleted_at,"  # noqa: S608 -- constants
+        " coalesce(unique_name, '') || ' ' || id::text as key from resources"
+        f" where tenant_id = %(tenant)s and kind in ('User', 'Operator') and {state}"
+        f" and (%(search)s = '' or strpos(coalesce(unique_name, ''), %(folded)s) > 0 or strpos(lower({name}), %(folded)s) > 0)"
+        " and coalesce(unique_name, '') || ' ' || id::text > %(after)s order by key limit %(most)s",
+        {"tenant": tenant_id, "search": search, "folded": key_of(search), "after": after, "most": most},
+    )
+    return await cursor.fetchall()
+
+
 async def member_row(connection: Connection, tenant_id: int, member_id: str) -> dict[str, Any]:
     """One current member with their groups and the number of their keys."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
-        "select r.id::text, r.document->>'userName' as user_name, r.external_id, r.document->>'displayName' as name, r.role,"
+        "select r.id::text, r.document->>'userName' as user_name, r.external_id,"
+        " coalesce(r.document->>'displayName', nullif(concat_ws(' ', r.document->'name'->>'givenName',"
+        " r.document->'name'->>'familyName'), '')) as name, r.role,"
         " (select coalesce(array_agg(e.item->>'value'), '{}') from jsonb_array_elements(r.document->'roles') as e(item))"
         " as given_roles, r.active, r.source, r.created_at, r.last_modified, r.version,"
         " (select coalesce(array_agg(g.document->>'displayName' order by g.id), '{}') from group_members m join resources g"

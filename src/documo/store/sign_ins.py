@@ -88,17 +88,6 @@ async def read_session(connection: Connection, secret_hash: bytes) -> MemberSess
     return await cursor.fetchone()
 
 
-async def sessions_of(connection: Connection, tenant_id: int, member_id: str) -> list[MemberSessionRow]:
-    """The member's sessions, the latest first."""
-    cursor = connection.cursor(row_factory=class_row(MemberSessionRow))
-    await cursor.execute(
-        "select id::text, tenant_id, member_id::text, device, signed_in_at, seen_at, expires_at from member_sessions"
-        " where tenant_id = %s and member_id = %s order by signed_in_at desc",
-        (tenant_id, member_id),
-    )
-    return await cursor.fetchall()
-
-
 async def note_seen(connection: Connection, session: str, now: datetime) -> None:
     await connection.execute("update member_sessions set seen_at = %s where id = %s", (now, session))
 

@@ -22,14 +22,15 @@ _MOST_NOTICE = 300  # characters
 
 
 class Renderer(ABC):
-    """Renders the templates of one product with the kit's macros. *product* is its name, which its cookies begin with.
+    """Renders the templates of one product with the kit's macros.
 
-    *globals_* are names that all templates may use.
+    *product* is its name, with which its cookies and its bundles of scripts and styles begin. *globals_* are names that all templates
+    may use; the kit's own need `asset`, `version` and `sign_in_page`.
     """
 
     def __init__(self, package: str, product: str, globals_: Mapping[str, Any]) -> None:
         self._product = product
-        self._environment = new_environment(package, {"product": product, **globals_})
+        self._environment = new_environment(package, {"product": product, "bundle": product.lower(), **globals_})
 
     @abstractmethod
     def frame_of(self, view: PageView) -> object:

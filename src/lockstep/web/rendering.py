@@ -11,6 +11,7 @@ from lockstep.kit.assets import Assets
 from lockstep.kit.page_errors import PageError
 from lockstep.kit.pages import CopyAs, PageView
 from lockstep.kit.rendering import Renderer
+from lockstep.web.callers import SIGN_IN
 from lockstep.web.frame import PRODUCT, Frame, Frames
 from lockstep.web.page import View
 from lockstep.web.source_words import source_kind
@@ -36,6 +37,7 @@ class AdminRenderer(Renderer):
             {
                 "asset": assets.url,
                 "version": __version__,
+                "sign_in_page": SIGN_IN,
                 "site": site,
                 "has_page": frames.has,
                 "leads": frames.leads,

@@ -1,0 +1,1 @@
+"""Documo's pages, on the kit that the admin centre uses."""

@@ -1,0 +1,72 @@
+"""Documo's pages as an ASGI application: the kit's desk with the sessions of members."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+
+from documo import __version__
+from documo.access.member_sign_in import MemberCaller, caller_of_session
+from documo.store.database import Store
+from documo.web.context import PageContext
+from documo.web.frame import PRODUCT, DocumoFrame, frame_of
+from documo.web.sessions import SIGN_IN, session_secret
+from lockstep.errors import LockstepError, unreachable
+from lockstep.kit.assets import Assets
+from lockstep.kit.desk import PageDesk
+from lockstep.kit.page_errors import PageError
+from lockstep.kit.pages import PageView, Redirect, pages_in
+from lockstep.kit.rendering import Renderer
+from lockstep.kit.returning import page_asked_for
+from lockstep.process.bug_report import as_error, is_lost_database
+
+BUILT = Path(__file__).parent / "built"
+
+
+def pages_app(store: Store, *, api_url: str) -> Starlette:
+    """The pages. Raises LockstepError, when a page is asked for, if the scripts and styles were not built."""
+    pages = pages_in("documo.web.pages")
+    renderer = DocumoRenderer(Assets(BUILT), {page.path for page in pages if page.method == "GET"})
+    desk = DocumoDesk(renderer, store, api_url)
+    return desk.app([Assets(BUILT).route()], pages)
+
+
+class DocumoRenderer(Renderer):
+    """Renders with the templates in `documo/web/templates`. *paths*: the addresses that have a page."""
+
+    def __init__(self, assets: Assets, paths: set[str]) -> None:
+        self._paths = paths
+        super().__init__("documo.web", PRODUCT, {"asset": assets.url, "version": __version__, "sign_in_page": SIGN_IN})
+
+    def frame_of(self, view: PageView) -> DocumoFrame:
+        return frame_of(view, self._paths)
+
+    def problem_view(self, problem: PageError) -> PageView:
+        return PageView("", problem.title)
+
+
+class DocumoDesk(PageDesk[PageContext, MemberCaller]):
+    """Answers the requests for Documo's pages."""
+
+    def __init__(self, renderer: Renderer, store: Store, api_url: str) -> None:
+        super().__init__(renderer)
+        self._store = store
+        self._api_url = api_url
+
+    async def caller_of(self, request: Request) -> MemberCaller | None:
+        return await caller_of_session(self._store, session_secret(request))
+
+    def context_of(self, caller: MemberCaller | None) -> PageContext:
+        return PageContext(self._store, self._api_url, caller)
+
+    def sign_in_first(self, request: Request) -> Redirect:
+        back = page_asked_for(request)
+        return Redirect(SIGN_IN if back == "/" else f"{SIGN_IN}?next={quote(back)}")
+
+    def as_error(self, fault: Exception) -> LockstepError:
+        if is_lost_database(fault):
+            return unreachable("Documo's database cannot be reached", next_step="Try again in a moment")
+        return as_error(fault)

@@ -1,0 +1,47 @@
+"""What the functions of Documo's pages work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from documo.access.member_sign_in import MemberCaller
+from documo.accounts import Account, find_account
+from documo.members import ADMIN
+from documo.settings import SCIM_PATH
+from documo.store.database import Store
+from lockstep.errors import Kind, LockstepError
+from lockstep.kit.pages import ModulePages
+
+
+@dataclass(frozen=True, slots=True)
+class PageContext:
+    """The store, and the member who asks. *api_url*: where customers reach the API."""
+
+    store: Store
+    api_url: str
+    caller: MemberCaller | None = None
+
+    @property
+    def scim_url(self) -> str:
+        return self.api_url + SCIM_PATH
+
+    def member(self) -> MemberCaller:
+        """The caller of a page that is not public."""
+        if self.caller is None:
+            raise LockstepError(Kind.UNAUTHORIZED, "Your session has ended", next_step="Sign in again")
+        return self.caller
+
+    async def as_admin(self) -> Account:
+        """The account of the caller. Raises LockstepError unless the caller is an Admin, who alone may manage it."""
+        member = self.member()
+        if member.role != ADMIN:
+            raise LockstepError(
+                Kind.FORBIDDEN,
+                f"Only an Admin may manage the account, and your role is {member.role}",
+                next_step="Ask an Admin of your account to do it, or to give you the role",
+            )
+        return await find_account(self.store, str(member.tenant_id))
+
+
+class DocumoPages(ModulePages[PageContext]):
+    """The pages of one module."""

@@ -1,0 +1,61 @@
+"""The frame around every page of Documo: rail, breadcrumbs, tabs, title."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from lockstep.kit.pages import Crumb, PageView
+
+PRODUCT = "Documo"
+
+
+@dataclass(frozen=True, slots=True)
+class RailEntry:
+    """A link of the rail."""
+
+    label: str
+    href: str
+    icon: str
+
+
+RAIL = (
+    RailEntry("Home", "/", "home"),
+    RailEntry("Users", "/users", "people"),
+    RailEntry("Account Settings", "/settings/account", "settings"),
+)
+TABS: Mapping[str, Sequence[Crumb]] = {
+    "Account Settings": (
+        Crumb("Account", "/settings/account"),
+        Crumb("API keys", "/settings/api-keys"),
+        Crumb("Branding", "/settings/branding"),
+        Crumb("Security", "/settings/security"),
+        Crumb("SCIM health", "/settings/scim"),
+        Crumb("SCIM request log", "/settings/scim/logs"),
+        Crumb("Audit log", "/settings/audit"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DocumoFrame:
+    """What the templates of the frame show of one page."""
+
+    title: str
+    rail: Sequence[RailEntry]
+    crumbs: Sequence[Crumb]
+    tabs: Sequence[Crumb]
+    current_tab: str
+
+
+def frame_of(view: PageView, paths: Collection[str]) -> DocumoFrame:
+    """The frame of *view*. A link stands in it if its page is among *paths*."""
+    tabs = [tab for tab in TABS.get(view.section, ()) if tab.href in paths]
+    last = view.parents[-1].label if view.parents and view.section in TABS else view.heading
+    return DocumoFrame(
+        title=" - ".join(dict.fromkeys((view.heading, view.section or PRODUCT, PRODUCT))),
+        rail=[entry for entry in RAIL if entry.href in paths],
+        crumbs=(*view.parents, Crumb(view.heading)) if view.parents else (),
+        tabs=tabs if len(tabs) > 1 else (),
+        current_tab=last,
+    )

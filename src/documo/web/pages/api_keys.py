@@ -1,0 +1,108 @@
+"""API keys: create, reveal once, roll with an overlap, revoke."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from starlette.requests import Request
+
+from documo.access import api_keys
+from documo.accounts import Account
+from documo.web.context import DocumoPages, PageContext
+from lockstep.errors import LockstepError, conflict
+from lockstep.kit.page_errors import STATUSES
+from lockstep.kit.pages import Answer, Crumb, PageView, Redirect, on_the_form
+
+pages = DocumoPages()
+HERE = "/settings/api-keys"
+LENGTHS: Mapping[str, str] = {"": "Never", "90": "90 days", "180": "180 days", "365": "One year"}
+OVERLAPS: Mapping[str, str] = {"0": "At once", "1": "In one hour", "24": "In one day", "168": "In seven days"}
+WARNED = timedelta(days=14)
+
+
+@pages.get(HERE)
+async def list_keys(context: PageContext, _: Request) -> Answer:
+    return await _list(context, await context.as_admin())
+
+
+@pages.post(HERE)
+async def create_key(context: PageContext, request: Request) -> Answer:
+    account, form = await context.as_admin(), await request.form()
+    days = str(form.get("days", ""))
+    try:
+        made = await api_keys.create_key(
+            context.store,
+            account.id,
+            name=str(form.get("name", "")).strip(),
+            member=context.member().member_id,
+            scopes=[str(scope) for scope in form.getlist("scope")],
+            expires_in=timedelta(days=int(days)) if days in LENGTHS and days else None,
+        )
+    except LockstepError as refused:
+        return await _list(context, account, on_the_form(refused))
+    return _reveal(made)
+
+
+@pages.post(HERE + "/{id}/roll")
+async def roll_key(context: PageContext, request: Request) -> Answer:
+    account, form = await context.as_admin(), await request.form()
+    hours = str(form.get("overlap", "24"))
+    try:
+        made = await api_keys.rotate_key(
+            context.store,
+            account.id,
+            request.path_params["id"],
+            overlap=timedelta(hours=int(hours) if hours in OVERLAPS else 24),
+        )
+    except LockstepError as refused:
+        return await _list(context, account, on_the_form(refused))
+    return _reveal(made)
+
+
+@pages.post(HERE + "/{id}/revoke")
+async def revoke_key(context: PageContext, request: Request) -> Answer:
+    account, form, which = await context.as_admin(), await request.form(), request.path_params["id"]
+    try:
+        key = next((one for one in await api_keys.list_keys(context.store, account.id) if one.id == which), None)
+        if key is not None and str(form.get("confirmation", "")).strip() != key.name:
+            raise conflict("Nothing was revoked: the name was not typed", next_step=f"Type {key.name}")
+        await api_keys.revoke_key(context.store, account.id, which)
+    except LockstepError as refused:
+        return await _list(context, account, on_the_form(refused))
+    return Redirect(HERE, notice="Revoked. Requests with this key are refused from now on")
+
+
+async def _list(context: PageContext, account: Account, refused: LockstepError | None = None) -> PageView:
+    now = datetime.now(UTC)
+    keys = await api_keys.list_keys(context.store, account.id)
+    current = [key for key in keys if key.revoked_at is None and (key.expires_at is None or key.expires_at > now)]
+    model: dict[str, Any] = {
+        "keys": current,
+        "ended": [key for key in keys if key not in current],
+        "ending": [key for key in current if key.expires_at is not None and key.expires_at < now + WARNED],
+        "scopes": api_keys.SCOPES,
+        "chosen": api_keys.DEFAULT_SCOPES,
+        "lengths": list(LENGTHS.items()),
+        "overlaps": list(OVERLAPS.items()),
+        "refused": refused,
+        "here": HERE,
+    }
+    return PageView(
+        "settings/api_keys.html",
+        heading="API keys",
+        section="Account Settings",
+        model=model,
+        status=STATUSES[refused.kind] if refused else 200,
+    )
+
+
+def _reveal(made: api_keys.NewKey) -> PageView:
+    return PageView(
+        "settings/new_key.html",
+        heading="New API key",
+        section="Account Settings",
+        parents=(Crumb("API keys", HERE),),
+        model={"key": made, "here": HERE},
+    )

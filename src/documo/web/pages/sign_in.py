@@ -1,0 +1,90 @@
+"""Sign in and out, set a password through a link, and the first page."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from documo.access import member_sign_in as sign_ins
+from documo.web.context import DocumoPages, PageContext
+from documo.web.frame import PRODUCT
+from documo.web.sessions import SIGN_IN, address_of, device_of, session_secret, signed_in, signed_out
+from lockstep.errors import LockstepError
+from lockstep.kit import looks
+from lockstep.kit.page_errors import STATUSES
+from lockstep.kit.pages import Answer, PageView, Redirect
+from lockstep.kit.returning import safe_next
+
+pages = DocumoPages()
+
+
+@pages.get(SIGN_IN, is_public=True)
+async def sign_in_page(context: PageContext, request: Request) -> Answer:
+    back = safe_next(request.query_params.get("next", "/"))
+    return Redirect(back) if context.caller is not None else _form(next_=back)
+
+
+@pages.post(SIGN_IN, is_public=True)
+async def sign_in(context: PageContext, request: Request) -> Answer:
+    form = await request.form()
+    email, back = str(form.get("email", "")), safe_next(str(form.get("next", "/")))
+    try:
+        session = await sign_ins.sign_in(
+            context.store, email, str(form.get("password", "")), device=device_of(request), address=address_of(request)
+        )
+    except LockstepError as refused:
+        return _form(email=email, next_=back, refused=refused)
+    return signed_in(request, session, back=back)
+
+
+@pages.post("/sign-out")
+async def sign_out(context: PageContext, request: Request) -> Answer:
+    await sign_ins.sign_out(context.store, session_secret(request))
+    return signed_out(request)
+
+
+@pages.get("/links/{secret}", is_public=True)
+async def link_page(context: PageContext, request: Request) -> Answer:
+    secret = request.path_params["secret"]
+    return _password_form(secret, await sign_ins.owner_of_link(context.store, secret))
+
+
+@pages.post("/links/{secret}", is_public=True)
+async def accept_link(context: PageContext, request: Request) -> Answer:
+    form, secret = await request.form(), request.path_params["secret"]
+    user_name = await sign_ins.owner_of_link(context.store, secret)
+    try:
+        session = await sign_ins.accept_link(
+            context.store, secret, str(form.get("password", "")), device=device_of(request)
+        )
+    except LockstepError as refused:
+        return _password_form(secret, user_name, refused)
+    return signed_in(request, session, back="/")
+
+
+@pages.get("/")
+async def home(context: PageContext, _: Request) -> Answer:
+    return PageView("home.html", heading="Home", section="Home", model={"member": context.member()})
+
+
+@pages.post("/look", is_public=True)
+async def change_look(_: PageContext, request: Request) -> Response:
+    return await looks.change_look(request, PRODUCT)
+
+
+def _form(*, email: str = "", next_: str = "/", refused: LockstepError | None = None) -> PageView:
+    return PageView(
+        "sign_in/sign_in.html",
+        heading="Sign in",
+        model={"email": email, "next": next_, "refused": refused},
+        status=STATUSES[refused.kind] if refused else 200,
+    )
+
+
+def _password_form(secret: str, user_name: str, refused: LockstepError | None = None) -> PageView:
+    return PageView(
+        "sign_in/password.html",
+        heading="Set your password",
+        model={"user_name": user_name, "secret": secret, "refused": refused},
+        status=STATUSES[refused.kind] if refused else 200,
+    )
