@@ -54,6 +54,16 @@ async def test_link_works_once_and_a_newer_one_replaces_it(api: Client) -> None:
         await sign_ins.accept_link(api.store, second.secret, PASSWORD)
 
 
+async def test_password_that_an_operator_sets_signs_in_and_ends_earlier_sessions(api: Client) -> None:
+    await with_password(api)
+    before = await signed_in(api)
+
+    await sign_ins.set_password(api.store, api.account, "anna@x.org", "another sentence of words")
+
+    assert not await is_signed_in(api, before)
+    assert await is_signed_in(api, await signed_in(api, password="another sentence of words"))
+
+
 async def test_weak_password_is_refused_and_leaves_the_link_as_it_was(api: Client) -> None:
     member = await members.add_member(api.store, api.account.id, "anna@x.org", role="Member")
     link = await sign_ins.password_link(api.store, api.account, member, created_by="test")

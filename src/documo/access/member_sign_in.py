@@ -131,18 +131,35 @@ async def password_link(store: Store, tenant: TenantFacts, who: str, *, created_
     """
     secret, expires_at = new_secret(), datetime.now(UTC) + LINK_LASTS
     async with store.tenant(tenant.id) as connection:
-        member_id = await members_table.find_member(connection, tenant.id, who)
-        member = await table.read_member(connection, tenant.id, member_id) if member_id else None
-        if member is None:
-            raise not_found(f"There is no member {who[:200]!r}", next_step="documo members list")
-        if not member.active:
-            raise invalid(
-                f"{member.user_name} is inactive and could not sign in", next_step="Activate the member first"
-            )
+        member = await _active_member(connection, tenant.id, who)
         await table.save_link(
             connection, tenant.id, member.id, hash_of(secret), created_by=created_by, expires_at=expires_at
         )
     return PasswordLink(secret, member.user_name, expires_at)
+
+
+async def set_password(store: Store, tenant: TenantFacts, who: str, password: str) -> None:
+    """Set the password of a member, who is signed out everywhere.
+
+    Raises LockstepError for an unknown or inactive member, and for a password that may not be used.
+    """
+    async with store.tenant(tenant.id) as connection:
+        member = await _active_member(connection, tenant.id, who)
+    check_password(password, member.user_name)
+    digest = await OF_MEMBERS.hash_password(password)
+    async with store.tenant(tenant.id) as connection:
+        await table.set_password(connection, tenant.id, member.id, digest)
+        await lockout.succeeded(connection, key_of(member.user_name), address="")
+
+
+async def _active_member(connection: Connection, tenant_id: int, who: str) -> table.SignInMember:
+    member_id = await members_table.find_member(connection, tenant_id, who)
+    member = await table.read_member(connection, tenant_id, member_id) if member_id else None
+    if member is None:
+        raise not_found(f"There is no member {who[:200]!r}", next_step="documo members list")
+    if not member.active:
+        raise invalid(f"{member.user_name} is inactive and could not sign in", next_step="Activate the member first")
+    return member
 
 
 async def owner_of_link(store: Store, secret: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import Any
 
 import click
 
 from documo import members as rules
-from documo.access.member_sign_in import PasswordLink, password_link
+from documo.access import member_sign_in as sign_ins
 from documo.accounts import Account, only_account
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.settings import Settings
@@ -151,8 +152,10 @@ def undelete(member: str, account: str | None, settings: Settings) -> None:
 def link(member: str, account: str | None, settings: Settings, output: DocumoOutput) -> None:
     """Print a link with which a member sets a password. It works once; an earlier link of the member ends."""
 
-    async def work(store: Store) -> PasswordLink:
-        return await password_link(store, await only_account(store, account), member, created_by="documo members link")
+    async def work(store: Store) -> sign_ins.PasswordLink:
+        return await sign_ins.password_link(
+            store, await only_account(store, account), member, created_by="documo members link"
+        )
 
     made = with_store(settings, work)
     base = settings.public_url or f"http://{settings.host}:{settings.port}"
@@ -162,3 +165,22 @@ def link(member: str, account: str | None, settings: Settings, output: DocumoOut
         {"userName": made.user_name, "url": address, "expiresAt": expires_at},
         text=f"{address}\nFor {made.user_name}, until {expires_at}.",
     )
+
+
+@members.command("set-password")
+@click.argument("member")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
+@account_option
+@data_option
+def set_password(member: str, password_stdin: bool, account: str | None, settings: Settings) -> None:
+    """Set a member's password. The member is signed out everywhere."""
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+
+    async def work(store: Store) -> None:
+        await sign_ins.set_password(store, await only_account(store, account), member, password)
+
+    with_store(settings, work)
+    click.echo(f"{member} has a new password.", err=True)

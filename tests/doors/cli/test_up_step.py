@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import urllib.parse
 import urllib.request
 
 import orjson
@@ -24,12 +25,19 @@ def test_step_as_json_prints_one_line_with_everything_that_the_tutorial_needs() 
         request.add_header("Authorization", f"Bearer {told['documo']['apiKey']}")
         with urllib.request.urlopen(request, timeout=10) as page:
             users = orjson.loads(page.read())
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        documo = told["documo"]
+        entered = urllib.parse.urlencode({"email": documo["email"], "password": documo["password"], "next": "/"})
+        form = urllib.request.Request(documo["url"] + "/login", entered.encode(), {"Origin": documo["url"]})
+        with browser.open(form, timeout=10) as page:
+            home = page.read().decode()
 
     assert told["formatVersion"] == "1.0"
     assert told["data"] == str(up.data)
     assert "Set your password" in sign_in
     assert ready == b"ready\n"
     assert "totalResults" in users
+    assert "You are signed in to" in home
     assert set(told) == {"formatVersion", "lockstep", "documo", "data"}
 
 

@@ -131,13 +131,20 @@ async def _start_and_stay(settings: Settings, wanted: UpOptions) -> None:
 async def _step_as_json(context: Context, both: RunningProducts, data: str, link: str | None) -> None:
     """One line, once everything is ready. `signInUrl` works once if there is no administrator yet."""
     key = await stage.make_key(both.documo.data)
+    password = await stage.make_password(both.documo.data)
     await stage.add_documo(context)
     _say(
         orjson.dumps(
             {
                 "formatVersion": FORMAT_VERSION,
                 "lockstep": {"url": both.address, "signInUrl": both.address + (link or "/sign-in")},
-                "documo": {"url": both.documo.origin, "scimUrl": both.documo.base_url, "apiKey": key.reveal()},
+                "documo": {
+                    "url": both.documo.origin,
+                    "scimUrl": both.documo.base_url,
+                    "apiKey": key.reveal(),
+                    "email": stage.ADMIN,
+                    "password": password.reveal(),
+                },
                 "data": data,
             }
         ).decode()

@@ -76,19 +76,22 @@ async def start_documo(data: Path, *, port: int) -> DocumoProcess:
     return DocumoProcess(data, ready["scimUrl"], process)
 
 
-async def ask_documo(*arguments: str) -> Any:
-    """Run one documo command and return its JSON output. Raises LockstepError with the error that it printed."""
+async def ask_documo(*arguments: str, entered: str = "") -> Any:
+    """Run one documo command and return its JSON output, None if there is none. *entered*: what it reads from standard input.
+
+    Raises LockstepError with the error that it printed.
+    """
     process = await asyncio.create_subprocess_exec(
         *command(arguments),
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await process.communicate()
+    out, err = await process.communicate(entered.encode())
     if process.returncode:
         said = err.decode(errors="replace").strip().splitlines()
         raise LockstepError(Kind.INTERNAL, f"documo {arguments[0]} failed: {said[0] if said else process.returncode}")
-    return json.loads(out)
+    return json.loads(out) if out.strip() else None
 
 
 def command(arguments: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ A step that is done already, as in a second `up` on the same folder, only says s
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,15 @@ async def make_key(data: Path, name: str = "Lockstep") -> Secret:
     await ensure_account(data)
     whose = ("--account", ACCOUNT, "--member", ADMIN, "--name", name)
     return Secret((await ask_documo("keys", "create", *whose, "--data", str(data), "-o", "json"))["key"])
+
+
+async def make_password(data: Path) -> Secret:
+    """Give the account's admin a random password for Documo's pages."""
+    await ensure_account(data)
+    password = secrets.token_urlsafe(18)
+    whose = ("--account", ACCOUNT, "--data", str(data), "--password-stdin")
+    await ask_documo("members", "set-password", ADMIN, *whose, entered=password + "\n")
+    return Secret(password)
 
 
 async def add_documo(context: Context) -> bool:
