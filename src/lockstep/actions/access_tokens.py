@@ -104,7 +104,9 @@ async def sign_in_for_token(
             raise session_ended()
         able = caller.actor.permissions | caller.actor.own_permissions
         chosen = scopes or [scope for scope in SCOPES if scope in able]
-        return await create_personal_token(replace(context, actor=caller.actor), name, chosen, expires_in=expires_in)
+        theirs = replace(context, actor=caller.actor)
+        theirs.actor.require(Permission.TOKENS_WRITE)
+        return await create_personal_token(theirs, name, chosen, expires_in=expires_in)
     finally:
         await sign_out(context, signed_in.session_secret)
 
