@@ -335,3 +335,19 @@ async def _session_of_the_only_administrator(client: Client) -> dict[str, str]:
         )
     token = csrf.masked(derived(secret, "csrf"))
     return {"Authorization": "", "Cookie": f"lockstep_session={secret}", "Origin": client.origin, csrf.HEADER: token}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("actions/people.show_person", {}, "needs name"),
+        ("actions/people.show_person", {"arguments": {"nme": "anna"}}, 'has no argument "nme"'),
+        ("actions/people.show_person/stream", {"arguments": {"name": "anna"}}, "has a single result"),
+    ],
+)
+async def test_action_that_is_called_in_a_wrong_way_says_what_it_takes(
+    client: Client, path: str, body: dict[str, Any], said: str
+) -> None:
+    answer = await client.post(path, body)
+
+    assert (answer.status, said in answer.body["detail"]) == (400, True)

@@ -16,7 +16,8 @@ from lockstep.api.door import Desk
 BEAT_SECONDS = 15.0  # a comment at least so often, by which a client knows that the stream is alive
 CALLER_SECONDS = 60.0  # the token is checked again after so long
 MEDIA_TYPE = "text/event-stream"
-STREAM = {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}
+_EVENT = {"type": "object", "properties": {"event": {"type": "string"}, "data": {"type": "string"}}}
+STREAM = {"content": {MEDIA_TYPE: {"schema": _EVENT}}}  # of each event
 
 
 def streamed(frames: AsyncIterator[bytes]) -> StreamingResponse:

@@ -59,14 +59,22 @@ async def run_named(
     return Ran(result, notes.said, await _undone(context, notes.touched), effects)
 
 
-async def stream_named(
+def stream_named(
     context: Context, name: str, told: Mapping[str, Any], *, shape: str = ""
 ) -> AsyncIterator[tuple[str, Any]]:
-    """The items of the action *name* as pairs: `("item", value)`, and `("said", text)` for what it says on the way."""
-    wire, notes = _understood(name, told, shape), _Notes()
+    """The items of the action *name* as pairs: `("item", value)`, and `("said", text)` for what it says on the way.
+
+    Raises LockstepError at once for a call that this version does not understand.
+    """
+    wire = _understood(name, told, shape)
     if not wire.streams:
         raise invalid(f"{name} has a single result", next_step="Ask for it as application/json")
-    async with aclosing(wire.action(_noting(context, notes), **wire.received(told))) as items:
+    return _items(context, wire, wire.received(told))
+
+
+async def _items(context: Context, wire: Wire, given: Mapping[str, Any]) -> AsyncIterator[tuple[str, Any]]:
+    notes = _Notes()
+    async with aclosing(wire.action(_noting(context, notes), **given)) as items:
         async for item in items:
             while notes.said:
                 yield "said", notes.said.pop(0)

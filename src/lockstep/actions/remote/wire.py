@@ -87,7 +87,19 @@ class Wire:
                 raise invalid(f"{self.name}: {place}: {first['msg']}") from None
         if _SECRETS in given:
             given[_RESOLVE] = given.pop(_SECRETS).get
-        return given | dict(self.exposed.here)
+        complete = given | dict(self.exposed.here)
+        if missing := [name for name in self._required if name not in complete]:
+            raise invalid(f"{self.name} needs {', '.join(missing)}", next_step=f"It has: {', '.join(self.parameters)}")
+        return complete
+
+    @property
+    def _required(self) -> list[str]:
+        taken = list(inspect.signature(self.action).parameters.values())[1:]  # after the context
+        return [
+            one.name
+            for one in taken
+            if one.default is one.empty and one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)
+        ]
 
     @property
     def _resolves(self) -> bool:

@@ -14,7 +14,6 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from lockstep.actions.context import Context
 from lockstep.actions.remote.running import run_named, stream_named
 from lockstep.actions.remote.values import to_json
 from lockstep.api.door import Asked, as_problem, router_of
@@ -57,12 +56,13 @@ async def call_action(context: Asked, action: ActionName, body: Call) -> CallJso
 @router.post("/actions/{action}/stream", response_class=StreamingResponse, responses={200: STREAM})
 async def stream_action(context: Asked, request: Request, action: ActionName, body: Call) -> StreamingResponse:
     """Call an action with many results. The events are `item`, `said`, and, at the end, `end` or `problem`."""
-    return streamed(beating(_frames(context, request, action, body), request))
+    items = stream_named(context, action, body.arguments, shape=body.shape)
+    return streamed(beating(_frames(items, request), request))
 
 
-async def _frames(context: Context, request: Request, action: str, body: Call) -> AsyncIterator[bytes]:
+async def _frames(items: AsyncIterator[tuple[str, Any]], request: Request) -> AsyncIterator[bytes]:
     try:
-        async for kind, value in stream_named(context, action, body.arguments, shape=body.shape):
+        async for kind, value in items:
             yield _frame(kind, to_json(value))
     except Exception as fault:
         yield _frame("problem", as_problem(request, fault))
