@@ -7,6 +7,7 @@ the files include the Tenant document and so describe the whole organisation.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lockstep.actions.access import needs, require_application
@@ -47,6 +48,7 @@ from lockstep.vault import Secret
 from lockstep.wording import counted
 
 LABELS = "metadata.labels"
+_UNREAD = f"Whether its files can be read is not checked: that needs the permission {Permission.SOURCES_WRITE}."
 Resolve = Callable[[str], Secret | None]
 
 
@@ -139,6 +141,9 @@ async def _source(context: Context, connection: Connection, document: ConfigDocu
         found = difference(document, current, prune=prune)
         labels = _label_changes(document, await tenant.read_labels(connection, "Source", document.name))
         plan = DocumentPlan(document, False, (*found.changes, *labels), found.spec, current)
+    if plan.changes and not context.actor.may(Permission.SOURCES_WRITE):
+        # The files are the server's, and what is wrong with one shows its first line.
+        return replace(plan, notes=(*plan.notes, _UNREAD))
     if plan.changes:
         try:
             context.open_source(spec["type"], source_config({**plan.current, **spec}), {})

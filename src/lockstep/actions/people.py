@@ -24,7 +24,8 @@ from lockstep.directory.people import (
     set_attributes,
     set_manager,
 )
-from lockstep.storage import assignments, changes, people, people_counts, sources
+from lockstep.postgres.pool import Connection
+from lockstep.storage import applications, assignments, changes, people, people_counts, sources
 from lockstep.storage.assignments import AssignmentRow
 from lockstep.storage.changes import ChangeRow
 from lockstep.storage.people import PersonFilter as PersonFilter
@@ -53,19 +54,21 @@ def known_attributes(*, of_groups: bool = False) -> list[DirectoryAttribute]:
 @needs(Permission.DIRECTORY_READ)
 async def list_people(context: Context, wanted: PersonFilter) -> list[PersonRow]:
     async with context.reading() as connection:
-        return await people.list_people(connection, wanted)
+        return [] if await _is_hidden(context, connection, wanted) else await people.list_people(connection, wanted)
 
 
 @needs(Permission.DIRECTORY_READ)
 async def count_people(context: Context, wanted: PersonFilter) -> int:
     async with context.reading() as connection:
-        return await people.count_people(connection, wanted)
+        return 0 if await _is_hidden(context, connection, wanted) else await people.count_people(connection, wanted)
 
 
 @needs(Permission.DIRECTORY_READ)
 async def count_states(context: Context, wanted: PersonFilter) -> PersonCounts:
     """How many people match in each state, whichever state *wanted* asks for."""
     async with context.reading() as connection:
+        if await _is_hidden(context, connection, wanted):
+            return PersonCounts(0, 0, 0, 0)
         return await people_counts.count_states(connection, wanted)
 
 
@@ -177,3 +180,11 @@ async def purge_due(context: Context) -> int:
     if touched:
         await context.after_commit(touched)
     return purged
+
+
+async def _is_hidden(context: Context, connection: Connection, wanted: PersonFilter) -> bool:
+    """Whether *wanted* asks who is assigned to an application that the caller may not see. Nobody matches, as for an unknown one."""
+    if not wanted.app or context.actor.everywhere(Permission.APPLICATIONS_READ):
+        return False
+    found = await applications.find_application(connection, wanted.app)
+    return found is None or not context.actor.may(Permission.APPLICATIONS_READ, found.id)

@@ -1,0 +1,89 @@
+"""Actions by name reach no further than the caller's permissions, and no further into the server than a page does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lockstep.actions import access_tokens, applications, assignments
+from lockstep.actions.permissions import Role
+from lockstep.configuration.files.file import read_documents
+from lockstep.postgres.pool import transaction
+from lockstep.storage import administrators
+from lockstep.storage.administrators import RoleGrant
+from tests.api.conftest import Answer, Client
+from tests.support.hub import upn
+
+SECRET_LINE = "postgres-password-of-the-server"
+SOURCE = """
+apiVersion: lockstep/v1
+kind: Source
+metadata: {name: spy}
+spec:
+  type: csv
+  connection: {files: [{path: FILE, kind: people}]}
+"""
+
+
+async def scoped(client: Client, *scopes: str) -> dict[str, str]:
+    made = await access_tokens.create_service_token(client.hub.context, " ".join(scopes), list(scopes))
+    return {"Authorization": f"Bearer {made.secret}"}
+
+
+async def owner(client: Client, app: str, *scopes: str) -> dict[str, str]:
+    """The headers of somebody who owns the application with the id *app*, and no other."""
+    async with transaction(client.hub.pool) as connection:
+        who = await administrators.insert_administrator(connection, upn("owner"), display_name="", actor="")
+        await administrators.replace_grants(connection, who, [RoleGrant(Role.APPLICATION_OWNER, app)], actor="")
+    made = await access_tokens.create_personal_token(client.hub.context, "own", list(scopes), owner=upn("owner"))
+    return {"Authorization": f"Bearer {made.secret}"}
+
+
+async def call(client: Client, name: str, headers: dict[str, str], *, rehearse: bool = False, **given: Any) -> Answer:
+    return await client.post(f"actions/{name}", {"arguments": given, "rehearse": rehearse}, headers=headers)
+
+
+async def test_a_plan_opens_no_file_of_the_server_for_somebody_who_may_not_add_sources(
+    client: Client, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SECRET_LINE + "\n")
+    text = SOURCE.replace("FILE", str(file))
+    [document] = read_documents(text, "spy.yaml")
+    sent = {"kind": "Source", "name": "spy", "spec": dict(document.spec)}
+    reader = await scoped(client, "applications.read", "directory.read")
+
+    by_name = [
+        await call(client, "configuration.plan_configuration", reader, documents=[sent]),
+        await call(
+            client,
+            "configuration.plan_configuration",
+            reader,
+            documents=[{**sent, "spec": {"type": "csv", "connection": {"files": [{"path": "/none", "kind": "people"}]}}}],
+        ),
+    ]
+    by_noun = await client.post("configuration/plan", {"yaml": text}, headers=reader)
+
+    assert [one.status for one in by_name] == [200, 200]  # whether a file exists is not told either
+    assert "sources.write" in str(by_name[0].body)
+    assert by_noun.status == 403
+    assert SECRET_LINE not in f"{by_name} {by_noun}"
+
+
+async def test_who_is_assigned_to_somebody_elses_application_is_not_told_by_a_filter(client: Client) -> None:
+    await applications.add_application(client.hub.context, "documo", name="hidden")
+    await assignments.assign(client.hub.context, "hidden", users=[upn("anna")])
+    await assignments.assign(client.hub.context, "documo", users=[upn("bo")])
+    mine = (await applications.show_application(client.hub.context, "documo")).application
+    headers = await owner(client, mine.id, "directory.read", "applications.read")
+
+    async def named(app: str) -> list[Any]:
+        by_noun = await client.call("GET", "people", headers=headers, filter=f'application eq "{app}"', count=True)
+        by_name = await call(client, "people.list_people", headers, wanted={"app": app})
+        names = [one["userPrincipalName"] for one in by_noun.body["items"]]
+        assert names == [one["v"]["user_principal_name"] for one in by_name.body["result"]]
+        return [*names, by_noun.body["count"]]
+
+    assert (await named("documo"), await named("hidden"), await named("none")) == ([upn("bo"), 1], [0], [0])
