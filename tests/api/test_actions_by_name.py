@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lockstep.actions import access_tokens, applications, assignments
+from lockstep.actions.access import CHECKED
 from lockstep.actions.permissions import Role
 from lockstep.configuration.files.file import read_documents
 from lockstep.postgres.pool import transaction
@@ -87,3 +89,28 @@ async def test_who_is_assigned_to_somebody_elses_application_is_not_told_by_a_fi
         return [*names, by_noun.body["count"]]
 
     assert (await named("documo"), await named("hidden"), await named("none")) == ([upn("bo"), 1], [0], [0])
+
+
+OUTSIDE = ("services.opener.", "on_demand.push(", "rehearsing(context.pool)")  # it stays when the transaction is rolled back
+
+
+def test_every_action_that_works_outside_its_transaction_refuses_to_be_rehearsed() -> None:
+    careless = [
+        name
+        for name, action in CHECKED.items()
+        if any(word in (text := inspect.getsource(inspect.unwrap(action))) for word in OUTSIDE)
+        and "context.refuse_rehearsal()" not in text
+    ]
+
+    assert careless == []
+
+
+@pytest.mark.parametrize("name", ["provisioning.push", "connection.test_connection", "connection.test_deeply"])
+async def test_a_rehearsal_sends_nothing_to_the_application(client: Client, name: str) -> None:
+    given = {"users": [upn("anna")]} if name == "provisioning.push" else {}
+
+    tried = await client.post(f"actions/{name}", {"arguments": {"app": "documo", **given}, "rehearse": True})
+    done = await client.post(f"actions/{name}", {"arguments": {"app": "documo", **given}})
+
+    # Without credentials it is noticed only by what is done that there are none.
+    assert "cannot be tried" in tried.body["detail"] and "no credentials" in done.body["detail"]

@@ -37,6 +37,7 @@ async def test_connection(context: Context, app: str) -> Sequence[Probe]:
 
     Raises LockstepError if there are no credentials. Writes nothing to the application.
     """
+    context.refuse_rehearsal()
     services = new_services(context)
     job, settings = await settings_of_target(context, services, app)
     probes = await services.opener.test_connection(settings)
@@ -58,6 +59,7 @@ async def try_credentials(
 
     Stores nothing. A stored token is not sent to another origin: LockstepError then, and without any token or URL.
     """
+    context.refuse_rehearsal()
     services = new_services(context)
     _, settings, _ = await _candidates(context, services, app, tenant_url, secret_token, authentication)
     if settings is None:
@@ -85,6 +87,7 @@ async def set_tested_credentials(
     If a token is stored, the new credentials are tested first. If they fail and the stored ones work, *agree* is called and raises to
     refuse. With *must_work* failing credentials are never stored: LockstepError. Also raises it for an invalid URL or token.
     """
+    context.refuse_rehearsal()
     services = new_services(context)
     replaces, new, stored = await _candidates(context, services, app, tenant_url, secret_token, authentication)
     probes: Sequence[Probe] = ()
@@ -177,6 +180,7 @@ async def test_deeply(context: Context, app: str) -> Sequence[Probe]:
 
     Writes to the application, so run it only on request. Raises LockstepError if there are no credentials.
     """
+    context.refuse_rehearsal()
     services = new_services(context)
     job, settings = await settings_of_target(context, services, app)
     async with context.changing() as edit:

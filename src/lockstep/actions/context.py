@@ -158,6 +158,15 @@ class Context:
         async with transaction(self.pool) as connection:
             yield connection
 
+    def refuse_rehearsal(self) -> None:
+        """Raise LockstepError within a rehearsal: what the action does outside the transaction cannot be rolled back."""
+        if self.rehearsal is not None:
+            raise conflict(
+                "This cannot be tried without doing it",
+                why="It sends requests to the application or works outside the transaction that a dry run takes back",
+                next_step="Do it without the dry run. To see what a push would send: lockstep push APP USER --dry-run",
+            )
+
     @asynccontextmanager
     async def together(self) -> AsyncIterator[Context]:
         """A context whose actions happen completely or not at all: they share one transaction, and jobs are woken after its commit."""

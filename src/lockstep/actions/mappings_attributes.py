@@ -62,6 +62,7 @@ async def discover_attributes(context: Context, app: str, kind: ObjectKind) -> l
 
     Attributes that no SCIM schema declares are added to the list, with their types.
     """
+    context.refuse_rehearsal()
     await needs_also(context, Permission.CONNECTION_TEST, app=app)
     services = new_services(context)
     _, settings = await settings_of_target(context, services, app)

@@ -197,6 +197,7 @@ async def push(
     *again* also sends values that the application did not keep before; if it keeps one now, that counts for all objects. Works while
     provisioning is off, too. Raises LockstepError for unknown names, and without credentials.
     """
+    context.refuse_rehearsal()
     services = new_services(context)
     async with context.reading() as connection:
         row = await job_row(connection, app)
