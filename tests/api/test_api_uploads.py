@@ -59,3 +59,12 @@ async def test_a_file_that_is_too_large_leaves_nothing_behind(client: Client) ->
 
     assert empty.status == 400
     assert await client.hub.fetch("select count(*) from source_upload") == [(0,)]
+
+
+async def test_a_file_is_not_read_as_json_whatever_it_says_it_is(client: Client) -> None:
+    """Five megabytes of nested lists would take a hundred, for everybody with a token."""
+    headers = {"Authorization": f"Bearer {client.token}", "Content-Type": "application/json"}
+    url = f"{client.origin}/api/v1/sources/staff/uploads?fileName=staff.csv"
+
+    async with client.http.post(url, data=b'{"not json', headers=headers) as response:
+        assert response.status == 201

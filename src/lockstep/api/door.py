@@ -81,10 +81,10 @@ def _unknown(detail: str) -> ApiError:
 
 
 class DoorRoute(APIRoute):
-    """A route behind the door. *most_bytes*: of a body."""
+    """A route behind the door. *most_bytes*: of a body. One that *takes_json* looks at it before its action."""
 
     most_bytes = MOST_BYTES
-
+    takes_json = True
     needs_caller = True
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -101,14 +101,14 @@ class DoorRoute(APIRoute):
                 desk: Desk = request.app.state.desk
                 if not self.needs_caller:
                     request.state.context = desk.nobody()
-                    await _refuse_unstorable(request)
+                    await _refuse_unstorable(request, takes_json=self.takes_json)
                     return finished(request, await answer(request))
                 request.state.caller = caller = await desk.caller(request)
                 rate = request.app.state.rates.count(caller.key)
                 request.state.rate = rate.headers
                 rate.require()
                 request.state.context = desk.context(caller)
-                await _refuse_unstorable(request)
+                await _refuse_unstorable(request, takes_json=self.takes_json)
                 response = with_fields(await once(request, request.state.context, answer), request.state.fields)
             except Exception as fault:
                 response = failed(request, fault)
@@ -177,11 +177,11 @@ class FrontRoute(DoorRoute):
     needs_caller = False
 
 
-async def _refuse_unstorable(request: Request) -> None:
+async def _refuse_unstorable(request: Request, *, takes_json: bool) -> None:
     """Refuse NUL, which PostgreSQL cannot store, before an action meets it, and JSON that is none."""
     given = (one for pair in request.query_params.multi_items() for one in pair)
     require_no_nul([request.scope["path"], *given], of="address")
-    if not request.headers.get("content-type", "").partition(";")[0].strip().lower().endswith("json"):
+    if not takes_json or not request.headers.get("content-type", "").partition(";")[0].strip().lower().endswith("json"):
         return
     body = await request.body()
     try:

@@ -23,9 +23,10 @@ from lockstep.errors import not_found
 
 
 class UploadRoute(DoorRoute):
-    """A route that takes a whole file."""
+    """A route that takes a whole file. It is not read as JSON, whatever it says it is: that takes many times its size in memory."""
 
     most_bytes = uploads.LARGEST + 1024 * 1024
+    takes_json = False
 
 
 router = router_of("Sources")
