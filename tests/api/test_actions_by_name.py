@@ -43,8 +43,8 @@ async def owner(client: Client, app: str, *scopes: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {made.secret}"}
 
 
-async def call(client: Client, name: str, headers: dict[str, str], *, rehearse: bool = False, **given: Any) -> Answer:
-    return await client.post(f"actions/{name}", {"arguments": given, "rehearse": rehearse}, headers=headers)
+async def call(client: Client, action: str, headers: dict[str, str], **given: Any) -> Answer:
+    return await client.post(f"actions/{action}", {"arguments": given}, headers=headers)
 
 
 async def test_a_plan_opens_no_file_of_the_server_for_somebody_who_may_not_add_sources(
@@ -63,7 +63,9 @@ async def test_a_plan_opens_no_file_of_the_server_for_somebody_who_may_not_add_s
             client,
             "configuration.plan_configuration",
             reader,
-            documents=[{**sent, "spec": {"type": "csv", "connection": {"files": [{"path": "/none", "kind": "people"}]}}}],
+            documents=[
+                {**sent, "spec": {"type": "csv", "connection": {"files": [{"path": "/none", "kind": "people"}]}}}
+            ],
         ),
     ]
     by_noun = await client.post("configuration/plan", {"yaml": text}, headers=reader)
@@ -91,7 +93,11 @@ async def test_who_is_assigned_to_somebody_elses_application_is_not_told_by_a_fi
     assert (await named("documo"), await named("hidden"), await named("none")) == ([upn("bo"), 1], [0], [0])
 
 
-OUTSIDE = ("services.opener.", "on_demand.push(", "rehearsing(context.pool)")  # it stays when the transaction is rolled back
+OUTSIDE = (
+    "services.opener.",
+    "on_demand.push(",
+    "rehearsing(context.pool)",
+)  # it stays when the transaction is rolled back
 
 
 def test_every_action_that_works_outside_its_transaction_refuses_to_be_rehearsed() -> None:
@@ -114,3 +120,24 @@ async def test_a_rehearsal_sends_nothing_to_the_application(client: Client, name
 
     # Without credentials it is noticed only by what is done that there are none.
     assert "cannot be tried" in tried.body["detail"] and "no credentials" in done.body["detail"]
+
+
+async def test_a_call_reads_no_more_rows_than_fit_into_memory(client: Client) -> None:
+    reader = await scoped(client, "logs.read", "directory.read", "applications.read")
+    asked = [
+        await call(client, "logs.list_log", reader, limit=1_001),
+        await call(client, "groups.list_groups", reader, limit=200_000),
+        await call(client, "groups.show_group", reader, name="all-sales", most_members=10**9),
+        await call(client, "people.list_people", reader, wanted={"limit": 200_000}),
+    ]
+    within = await call(client, "logs.list_log", reader, limit=1_000)
+
+    assert ([one.status for one in asked], within.status) == ([400] * 4, 200)
+
+
+async def test_a_stream_is_answered_with_a_key_against_repetition_too(client: Client) -> None:
+    headers = {"Authorization": f"Bearer {client.token}", "Idempotency-Key": "stream-1"}
+
+    for _ in range(2):
+        answer = await client.post("actions/logs.pages_of_log/stream", {"arguments": {}}, headers=headers)
+        assert (answer.status, "event: end" in answer.body) == (200, True)

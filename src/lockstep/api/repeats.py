@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
 
 from lockstep.actions.context import Context
 from lockstep.actions.repeated_requests import FirstAnswer, claim_key, free_key, keep_answer
@@ -31,7 +32,7 @@ async def once(request: Request, context: Context, answer: Callable[[Request], A
     except BaseException:
         await free_key(context, key)
         raise
-    if response.status_code >= 400:
+    if response.status_code >= 400 or isinstance(response, StreamingResponse):  # what goes on is not kept
         await free_key(context, key)
         return response
     given = {**dict(response.headers), **{name.lower(): value for name, value in request.state.headers.items()}}

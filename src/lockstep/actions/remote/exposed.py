@@ -52,12 +52,13 @@ from lockstep.ports import Probe
 @dataclass(frozen=True, slots=True)
 class Exposed:
     """*here*: parameters that are not sent; the server uses these values. *kept*: parameters that may not be given at all. An action that
-    does not *tell* returns nothing to its caller.
+    does not *tell* returns nothing to its caller. *most*: rows that a caller may ask for at once, since the answer is made in memory.
     """
 
     here: Mapping[str, Any] = field(default_factory=dict)
     kept: frozenset[str] = frozenset()
     tells: bool = True
+    most: int = 100_001  # one more than the command line offers, to see whether there are more
 
 
 def _refuse_failing(probe: Probe) -> None:
@@ -122,6 +123,8 @@ EXPOSED: Mapping[str, Exposed] = {
     "connection.set_tested_credentials": Exposed(here={"agree": _refuse_failing}),
     # Which accounts are ours is read from the journal, not told by the caller.
     "links.settle_orphans": Exposed(here={"found": None}),
+    # A record may be long. `pages_of_log` has all of them.
+    "logs.list_log": Exposed(most=1_000),
     # A request does not do the work of a worker.
     f"{_noun(following)}.follow_cycle": Exposed(here={"helps": False}),
     # A configuration names files, and those would be the server's.

@@ -85,6 +85,7 @@ class Wire:
                 first = wrong.errors(include_url=False, include_context=False, include_input=False)[0]
                 place = ".".join(map(str, (name, *first["loc"])))
                 raise invalid(f"{self.name}: {place}: {first['msg']}") from None
+            self._refuse_too_many(name, given[name])
         if _SECRETS in given:
             given[_RESOLVE] = given.pop(_SECRETS).get
         complete = given | dict(self.exposed.here)
@@ -101,12 +102,21 @@ class Wire:
             if one.default is one.empty and one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)
         ]
 
+    def _refuse_too_many(self, name: str, value: Any) -> None:
+        asked = value if name in _ROWS else getattr(value, "limit", None)
+        if isinstance(asked, int) and asked > self.exposed.most:
+            raise invalid(
+                f"{self.name}: {name} asks for {asked:,} rows at once; the most is {self.exposed.most:,}",
+                next_step="Ask for fewer, then for those after the last one",
+            )
+
     @property
     def _resolves(self) -> bool:
         return _RESOLVE in inspect.signature(self.action).parameters
 
 
 _RESOLVE, _SECRETS = "resolve", "secrets"
+_ROWS = frozenset({"limit", "most_members"})  # parameters that say how many rows an action reads
 _SECRETS_ADAPTER: TypeAdapter[Any] = TypeAdapter(dict[str, _SECRET | None])
 
 
