@@ -175,3 +175,19 @@ async def test_one_name_in_two_accounts_signs_in_where_the_password_fits(documo:
     )
 
     assert caller is not None and caller.account == "Beta"
+
+
+async def test_signing_in_to_the_own_account_does_not_forgive_guesses_at_the_same_name_in_another(
+    documo: Documo,
+) -> None:
+    alpha, beta = await documo.client("Alpha"), await documo.client("Beta")
+    await alpha.user("anna@x.org", password=PASSWORD)
+    known = "another sentence of words"
+    await beta.user("anna@x.org", password=known)
+
+    with pytest.raises(LockstepError, match="Too many failed sign-ins"):
+        for number in range(2 * OF_EMAIL.free):
+            with pytest.raises(LockstepError, match="wrong"):
+                await signed_in(beta, password=f"guess number {number} at it")
+            await signed_in(beta, password=known)
+            await sign_ins.set_password(beta.store, beta.account, "anna@x.org", known)

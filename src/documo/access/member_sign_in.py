@@ -84,8 +84,11 @@ async def sign_in(store: Store, user_name: str, password: str, *, device: str = 
             code="Inactive",
         )
     async with store.tenant(tenant_id) as connection:
-        await lockout.succeeded(connection, name, address=address)
-        return await _begin(connection, tenant_id, member.id, device=device, now=now)
+        is_only = await _forget_failures(connection, name, address=address)
+        session = await _begin(connection, tenant_id, member.id, device=device, now=now)
+    if not is_only:
+        await lockout.forgiven(store.control, name, address=address)
+    return session
 
 
 async def caller_of_session(store: Store, secret: str) -> MemberCaller | None:
@@ -149,7 +152,7 @@ async def set_password(store: Store, tenant: TenantFacts, who: str, password: st
     digest = await OF_MEMBERS.hash_password(password)
     async with store.tenant(tenant.id) as connection:
         await table.set_password(connection, tenant.id, member.id, digest)
-        await lockout.succeeded(connection, key_of(member.user_name), address="")
+        await _forget_failures(connection, key_of(member.user_name))
 
 
 async def _active_member(connection: Connection, tenant_id: int, who: str) -> table.SignInMember:
@@ -188,7 +191,7 @@ async def accept_link(store: Store, secret: str, password: str, *, device: str =
             raise _link_used()
         await connection.execute(SET_TENANT, (str(owner[0]),))
         await table.set_password(connection, *owner, digest)
-        await lockout.succeeded(connection, key_of(user_name), address="")
+        await _forget_failures(connection, key_of(user_name))
         return await _begin(connection, *owner, device=device, now=now)
 
 
@@ -209,6 +212,17 @@ async def _with_password(store: Store, name: str, password: str) -> tuple[int, t
         if await OF_MEMBERS.matches(password, member.password_hash):
             return tenant_id, member
     return None
+
+
+async def _forget_failures(connection: Connection, name: str, *, address: str = "") -> bool:
+    """Forget the failures of *name* after a success, unless somebody in another account has the name too; returns whether it did.
+
+    Otherwise an administrator who gives that name to a member of their own could guess the other's password without delays.
+    """
+    if len(await table.members_named(connection, name, most=2)) > 1:
+        return False
+    await lockout.succeeded(connection, name, address=address)
+    return True
 
 
 async def _begin(
