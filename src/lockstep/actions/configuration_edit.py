@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Sequence
@@ -92,7 +93,7 @@ async def plan_text(context: Context, edited: EditedText) -> TextPlan:
     Raises LockstepError for an error in the text (`error_in` says where), or (conflict) if the configuration was changed since the text
     was read: applying it would take the other change back.
     """
-    documents = _documents(edited)
+    documents = await asyncio.to_thread(_documents, edited)
     if (await read_text(context, edited.app)).base != edited.base:
         raise conflict(
             "Somebody changed the configuration since you opened it",
@@ -119,7 +120,7 @@ async def apply_text(context: Context, edited: EditedText, *, mark: str) -> Conf
 
     Raises LockstepError (conflict) if applying would do anything else than that plan.
     """
-    documents = _documents(edited)
+    documents = await asyncio.to_thread(_documents, edited)
     async with context.together() as one:
         plan = await plan_configuration(one, documents, prune=edited.prune)
         if _mark(edited, plan) != mark:

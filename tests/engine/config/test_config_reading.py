@@ -163,6 +163,20 @@ def test_aliases_that_multiply_are_refused() -> None:
     assert "aliases" in refusal("\n".join(lines)).why
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"a: &a {'x' * 40_000}\nb: [{', '.join(['*a'] * 1_000)}]",
+        f'? "{"k" * 40_000}"\n: [{", ".join("x" * 1_000)}]',
+        f'? "{"k" * 40_000}"\n: {{{", ".join(f"k{n}: x" for n in range(1_000))}}}',
+    ],
+    ids=["a long text repeated", "values below a long key", "keys below a long key"],
+)
+def test_a_small_file_cannot_become_large_by_long_texts(text: str) -> None:
+    assert len(text) < 60_000
+    assert "expands to more than 32,000,000 characters" in refusal(text).detail
+
+
 def test_an_alias_to_itself_is_refused() -> None:
     assert "aliases" in refusal("a: &a [*a]").why
 

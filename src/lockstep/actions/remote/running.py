@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -43,7 +44,7 @@ async def run_named(
     wire, notes = _understood(name, told, shape), _Notes()
     if wire.streams:
         raise invalid(f"{name} has no single result", next_step="Ask for it as text/event-stream")
-    given = wire.received(told)
+    given = await asyncio.to_thread(wire.received, told)  # large documents take seconds to check
     results: list[Any] = []
 
     async def work(inner: Context) -> None:

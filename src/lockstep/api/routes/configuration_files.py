@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -117,7 +118,7 @@ async def entra_schema(context: Asked, app: AppName) -> dict[str, Any]:
 @router.post("/configuration/plan")
 async def plan(context: Asked, body: Files) -> ConfigurationPlanJson:
     """What applying these documents would change, and what that does to people."""
-    documents = _documents(body.yaml)
+    documents = await _documents(body.yaml)
     found = await plan_configuration(context, documents, prune=body.prune)
 
     async def work(inner: Context) -> ConfigurationPlan:
@@ -129,7 +130,7 @@ async def plan(context: Asked, body: Files) -> ConfigurationPlanJson:
 @router.post("/configuration/apply")
 async def apply(context: Asked, consent: Consenting, body: FilesToApply) -> Changed[ConfigurationPlanJson]:
     """Apply the documents: all changes, or none."""
-    documents = _documents(body.yaml)
+    documents = await _documents(body.yaml)
 
     async def work(inner: Context) -> ConfigurationPlanJson:
         async with inner.together() as one:
@@ -145,8 +146,9 @@ async def apply(context: Asked, consent: Consenting, body: FilesToApply) -> Chan
     return await changed(context, consent, work)
 
 
-def _documents(text: str) -> Sequence[ConfigDocument]:
-    documents = read_documents(text, "body")
+async def _documents(text: str) -> Sequence[ConfigDocument]:
+    # A large text takes seconds, in which other requests are answered.
+    documents = await asyncio.to_thread(read_documents, text, "body")
     if not documents:
         raise invalid("The body holds no configuration document")
     return documents

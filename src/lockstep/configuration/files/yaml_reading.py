@@ -19,6 +19,7 @@ from lockstep.errors import LockstepError, invalid
 MAX_CHARACTERS = 4_000_000
 MAX_VALUES = 200_000
 MAX_DEPTH = 40
+MAX_EXPANDED = 32_000_000  # characters of all values, and of the paths that name them in errors
 
 Position = tuple[int, int]  # line and column, both from 1
 
@@ -104,6 +105,7 @@ class _Builder:
         self.file = file
         self.positions: dict[str, Position] = {}
         self.values = 0
+        self.characters = 0
 
     def document(self, node: yaml.Node) -> YamlDocument | None:
         self.positions[""] = _start(node)
@@ -123,11 +125,21 @@ class _Builder:
             case yaml.SequenceNode():
                 return [self.item(inner, f"{place}[{index}]", depth) for index, inner in enumerate(node.value)]
             case yaml.ScalarNode():
+                self._count(node, len(node.value))
                 return _scalar(node)
             case _:
                 raise wrong(self.file, _start(node), "this cannot be parsed")
 
+    def _count(self, node: yaml.Node, characters: int) -> None:
+        self.characters += characters
+        if self.characters > MAX_EXPANDED:
+            reason = "long keys contain many values, or aliases (*name) repeat long texts"
+            raise wrong(
+                self.file, _start(node), f"the document expands to more than {MAX_EXPANDED:,} characters", why=reason
+            )
+
     def item(self, node: yaml.Node, place: str, depth: int) -> Any:
+        self._count(node, len(place))
         self.positions[place] = _start(node)
         return self.value(node, place, depth + 1)
 
@@ -144,6 +156,7 @@ class _Builder:
                 raise wrong(self.file, position, detail, next_step="Remove one of them")
             seen[key.value] = line
             at = f"{place}.{key.value}" if place else key.value
+            self._count(key, len(at))
             self.positions[at] = position
             yield key.value, at, inner
 
