@@ -141,3 +141,19 @@ async def test_a_stream_is_answered_with_a_key_against_repetition_too(client: Cl
     for _ in range(2):
         answer = await client.post("actions/logs.pages_of_log/stream", {"arguments": {}}, headers=headers)
         assert (answer.status, "event: end" in answer.body) == (200, True)
+
+
+async def test_a_secret_that_is_no_text_is_refused(client: Client) -> None:
+    headers = await scoped(client, "credentials.write", "applications.read")
+
+    wrong = await call(client, "credentials.set_credentials", headers, app="documo", secret_token=["x"])
+    none = await call(
+        client,
+        "credentials.set_credentials",
+        headers,
+        app="documo",
+        tenant_url="https://x.test/scim",
+        secret_token=None,
+    )
+
+    assert (wrong.status, none.status) == (400, 200)

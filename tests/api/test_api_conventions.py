@@ -370,3 +370,17 @@ async def test_log_lines_of_a_request_have_its_id_and_the_trace_of_its_caller(cl
 
     [line] = [one for one in lines if one["event"] == "request_failed"]
     assert (answer.status, line["request"], line["trace"]) == (500, "deploy-42", TRACE)
+
+
+@pytest.mark.parametrize("digits", [20, 5_000])
+async def test_number_that_cannot_be_stored_is_refused(client: Client, digits: int) -> None:
+    body = b'{"arguments": {"app": "documo", "deletion_threshold": %b}}' % (b"9" * digits)
+    headers = {"Authorization": f"Bearer {client.token}", "Content-Type": "application/json"}
+
+    async with client.http.post(
+        f"{client.origin}/api/v1/actions/settings.change_settings", data=body, headers=headers
+    ) as answer:
+        assert answer.status == 400
+    same_as_text = await client.post("groups", {"displayName": "9" * 20})
+
+    assert same_as_text.status == 201

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
@@ -29,6 +31,7 @@ from lockstep.process.bug_report import as_error
 Contexts = Callable[[Actor], Context]
 SESSION_COOKIE = "lockstep_session"
 MOST_BYTES = 2 * 1024 * 1024
+_MANY_DIGITS, _MOST_DIGITS = re.compile(rb"\d{19}"), 40
 log = structlog.get_logger("lockstep.api")
 
 
@@ -178,7 +181,7 @@ class FrontRoute(DoorRoute):
 
 
 async def _refuse_unstorable(request: Request, *, takes_json: bool) -> None:
-    """Refuse NUL, which PostgreSQL cannot store, before an action meets it, and JSON that is none."""
+    """Refuse NUL and wide numbers, which cannot be stored, before an action meets them, and JSON that is none."""
     given = (one for pair in request.query_params.multi_items() for one in pair)
     require_no_nul([request.scope["path"], *given], of="address")
     if not takes_json or not request.headers.get("content-type", "").partition(";")[0].strip().lower().endswith("json"):
@@ -190,6 +193,20 @@ async def _refuse_unstorable(request: Request, *, takes_json: bool) -> None:
         raise refused("invalid-request", f"The body is not valid JSON: {str(wrong).partition(':')[0]}") from None
     if b"\\u0000" in body and _has_nul(value):
         raise refused("invalid-request", "The body contains a NUL character")
+    if _MANY_DIGITS.search(body) and _has_wide_number(json.loads(body, parse_int=_int)):
+        raise refused("invalid-request", "The body contains a number with more than 64 bits")
+
+
+def _int(digits: str) -> int:
+    return int(digits[:_MOST_DIGITS])
+
+
+def _has_wide_number(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_wide_number, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_wide_number, value))
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
 
 
 def _has_nul(value: Any) -> bool:

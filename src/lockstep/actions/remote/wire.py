@@ -26,6 +26,8 @@ from lockstep.vault import Secret
 
 
 def _as_secret(value: Any) -> Any:
+    if not isinstance(value, str | Secret):
+        raise ValueError("a secret is a text")
     return Secret(value) if isinstance(value, str) else value
 
 
