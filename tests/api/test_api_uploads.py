@@ -68,3 +68,13 @@ async def test_a_file_is_not_read_as_json_whatever_it_says_it_is(client: Client)
 
     async with client.http.post(url, data=b'{"not json', headers=headers) as response:
         assert response.status == 201
+
+
+async def test_a_file_with_a_long_name_in_any_script_is_kept_and_read(client: Client) -> None:
+    headers = {"Authorization": f"Bearer {client.token}", "Content-Type": "text/csv"}
+    url = f"{client.origin}/api/v1/sources/staff/uploads"
+
+    async with client.http.post(url, params={"fileName": "社" * 190}, data=FILE.encode(), headers=headers) as response:
+        upload = (await response.json())["id"]
+
+    assert (await client.get(f"uploads/{upload}")).status == 200

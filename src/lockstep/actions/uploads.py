@@ -37,6 +37,7 @@ LARGEST = 64 * 1024 * 1024  # bytes
 KEPT = timedelta(days=1)
 MOST_NAMED = 500  # people and groups that a dry run names, for each kind of change
 _PART = 1024 * 1024
+_LONGEST_NAME = 200  # bytes; a file system takes 255
 _ALL = 100_000
 _READING = ("map", "values", "dateFormats", "encoding", "delimiter", "partial")
 
@@ -242,7 +243,7 @@ def _is_id(text: str) -> bool:
 def _shown_name(name: str) -> str:
     """The last part of a name that a browser sends, which may be a path or hold anything."""
     last = "".join(one for one in name.replace("\\", "/").rpartition("/")[2] if one.isprintable())
-    return last[:200] or "upload.csv"
+    return last.encode()[:_LONGEST_NAME].decode(errors="ignore") or "upload.csv"
 
 
 def _config(found: UploadRow, path: Path) -> dict[str, Any]:
