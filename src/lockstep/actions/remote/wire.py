@@ -23,6 +23,7 @@ from lockstep.configuration.files.write import write_documents
 from lockstep.directory.intake import IntakeOptions
 from lockstep.errors import conflict, invalid, not_found
 from lockstep.vault import Secret
+from lockstep.wording import counted
 
 
 def _as_secret(value: Any) -> Any:
@@ -108,7 +109,7 @@ class Wire:
         asked = value if name in _ROWS else getattr(value, "limit", None)
         if isinstance(asked, int) and asked > self.exposed.most:
             raise invalid(
-                f"{self.name}: {name} asks for {asked:,} rows at once; the most is {self.exposed.most:,}",
+                f"{self.name}: {name} asks for {counted(asked, 'row')} at once; the most is {self.exposed.most:,}",
                 next_step="Ask for fewer, then for those after the last one",
             )
 
