@@ -123,7 +123,7 @@ async def _follow(context: Context, wanted: LogFilter, app: str, output: Output)
     streams = output.form in ("json", "jsonl")
     async for row in _new_rows(context, wanted, app):
         if streams:
-            Output("jsonl").many(await _rows(context, [row], Output("jsonl")), _COLUMNS)
+            Output("jsonl").many(await _rows_of_one(context, row), _COLUMNS)
         else:
             one = _row(row) | {"at": local_time(iso(row.at) or "")}
             shown = [safe(one[key]) for key in ("at", "status", "action", "name", "reason")]
@@ -141,10 +141,23 @@ async def _new_rows(context: Context, wanted: LogFilter, app: str) -> AsyncItera
                 after = row.seq
                 yield row
         except LockstepError as lost:
-            if context.elsewhere is None or lost.kind is not Kind.UNREACHABLE:
-                raise
-            hint(f"{lost.detail}. Trying again.")
-            await asyncio.sleep(_AGAIN_SECONDS)
+            await _pause_before_again(context, lost)
+
+
+async def _rows_of_one(context: Context, row: LogRow) -> list[dict[str, Any]]:
+    while True:
+        try:
+            return await _rows(context, [row], Output("jsonl"))
+        except LockstepError as lost:
+            await _pause_before_again(context, lost)
+
+
+async def _pause_before_again(context: Context, lost: LockstepError) -> None:
+    """Wait before the next attempt to reach a server. Raises *lost* if another attempt would not help."""
+    if context.elsewhere is None or lost.kind is not Kind.UNREACHABLE:
+        raise lost
+    hint(f"{lost.detail}. Trying again.")
+    await asyncio.sleep(_AGAIN_SECONDS)
 
 
 async def _rows(context: Context, rows: list[LogRow], output: Output) -> list[dict[str, Any]]:

@@ -149,7 +149,7 @@ class HttpClient:
                 method, URL(url, encoded=True), headers=headers, data=body, allow_redirects=False, timeout=limits
             ) as answer:
                 kept = {name.lower(): value for name, value in answer.headers.items()}
-                yield Stream(answer.status, kept, answer.content)
+                yield Stream(answer.status, kept, _lines(answer.content))
         except TimeoutError as late:
             trouble = Trouble.CONNECT_TIMEOUT if isinstance(late, aiohttp.ConnectionTimeoutError) else Trouble.TIMEOUT
             raise _timed_out(trouble, place, time.monotonic() - started) from None
@@ -281,6 +281,20 @@ async def _read(answer: aiohttp.ClientResponse, largest: int) -> bytes:
             raise _too_large(largest)
         pieces.append(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """The lines of *content*, of any length; aiohttp itself refuses those that its buffer does not hold."""
+    begun: list[bytes] = []
+    async for piece in content.iter_any():
+        *whole, rest = piece.split(b"\n")
+        for line in whole:
+            yield b"".join((*begun, line, b"\n"))
+            begun.clear()
+        if rest:
+            begun.append(rest)
+    if begun:
+        yield b"".join(begun)
 
 
 def _too_large(largest: int) -> WireError:

@@ -45,8 +45,8 @@ async def _parts(
     may_listen: Callable[[], Awaitable[bool]],
     beat: bytes,
 ) -> AsyncIterator[bytes]:
-    yield b"retry: %d\n: connected\n\n" % RETRY_MILLISECONDS
     with listening as events:
+        yield b"retry: %d\n: connected\n\n" % RETRY_MILLISECONDS  # from here on, no event is missed
         beats = 0
         pending: asyncio.Task[Event | None] | None = None
         try:

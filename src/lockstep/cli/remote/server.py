@@ -31,6 +31,7 @@ LONGEST_SECONDS = 900.0  # an action may read a whole application
 SILENT_SECONDS = 60.0  # a stream has a sign of life every 15 s
 LARGEST_ANSWER = 512 * 1024 * 1024
 _WATCH_SECONDS = 30.0
+_KINDS = frozenset(Kind)
 _PAUSE_SECONDS = 0.5  # between two looks at what changes all the time
 
 
@@ -127,14 +128,16 @@ class RemoteServer:
 
     async def _listen(self) -> None:
         try:
-            async for _ in self._events("GET", "/events"):
+            async for _ in self._events("GET", "/events", on_open=self._news.set):  # what happened before was not told
                 self._news.set()
         except LockstepError:
             pass  # the next look says what is wrong
         self._news.set()
 
-    async def _events(self, method: str, path: str, body: Any = None) -> AsyncIterator[tuple[str, bytes]]:
-        """Server-sent events: their names and data."""
+    async def _events(
+        self, method: str, path: str, body: Any = None, *, on_open: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[tuple[str, bytes]]:
+        """Server-sent events: their names and data. *on_open* is called once the server listens for them."""
         content = orjson.dumps(body) if body is not None else None
         event = ""
         try:
@@ -144,7 +147,11 @@ class RemoteServer:
                 if answer.status != 200:
                     whole = b"".join([line async for line in answer.lines])
                     self._read(Response(answer.status, answer.headers, whole, 0.0))
+                is_open = False
                 async for line in answer.lines:
+                    if not is_open:
+                        is_open = True
+                        on_open()
                     field, _, value = line.rstrip(b"\r\n").partition(b": ")
                     if field == b"event":
                         event = value.decode()
@@ -177,7 +184,7 @@ class RemoteServer:
             told = orjson.loads(answer.body)
         except orjson.JSONDecodeError:
             raise self._not_lockstep(answer.status) from None
-        if answer.status < 400:
+        if answer.status < 400 and isinstance(told, dict):
             return told
         if not isinstance(told, dict) or not str(told.get("type", "")).startswith("/problems/"):
             raise self._not_lockstep(answer.status)
@@ -199,7 +206,7 @@ class RemoteServer:
         if problem["type"] == "/problems/another-version":
             next_step = f"This is version {__version__}. Install the server's: lockstep whoami"
         return LockstepError(
-            Kind(problem["kind"]),
+            Kind(kind) if (kind := str(problem["kind"])) in _KINDS else Kind.CONFLICT,  # a newer server may know more
             str(problem["detail"]),
             why=str(problem.get("why", "")),
             next_step=next_step,
