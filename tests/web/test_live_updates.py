@@ -110,15 +110,25 @@ async def test_events_need_a_session(centre: Centre) -> None:
     assert (await centre.browser(secret).get("/events")).status == 204
 
 
+@pytest.mark.parametrize("beats", [0.01, 3_600.0], ids=["nothing happens", "something always happens"])
 async def test_a_stream_that_is_open_ends_once_its_session_has_ended(
-    centre: Centre, admin: Browser, monkeypatch: pytest.MonkeyPatch
+    centre: Centre, admin: Browser, monkeypatch: pytest.MonkeyPatch, beats: float
 ) -> None:
-    monkeypatch.setattr(streams, "BEAT_SECONDS", 0.01)
+    async def happen() -> None:
+        while True:
+            centre.live.publish(Topic.CHANGE)
+            await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(streams, "BEAT_SECONDS", beats)
+    monkeypatch.setattr(streams, "CHECK_SECONDS", 0.0)
+    happening = asyncio.create_task(happen()) if beats > 1 else None
     answer = await open_events(admin)
-    assert (await read_event(answer))["event"] == "beat"
+    assert (await read_event(answer))["event"] == ("change" if happening else "beat")
 
     await admin.post("/sign-out", {})
 
     async with asyncio.timeout(PATIENCE):
         await answer.content.read()
     assert answer.content.at_eof()
+    if happening is not None:
+        happening.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import TypeVar
@@ -10,7 +11,7 @@ from typing import TypeVar
 from starlette.responses import StreamingResponse
 
 BEAT_SECONDS = 15.0  # a beat at least so often, by which a client knows that the stream is alive
-BEATS_PER_CHECK = 4  # the caller is checked again after so many
+CHECK_SECONDS = 60.0  # the caller is checked again after so long, however much there is to say
 RETRY_MILLISECONDS = 2_000
 _MOST_ID = 100  # characters
 
@@ -47,22 +48,23 @@ async def _parts(
 ) -> AsyncIterator[bytes]:
     with listening as events:
         yield b"retry: %d\n: connected\n\n" % RETRY_MILLISECONDS  # from here on, no event is missed
-        beats = 0
+        checked_at = time.monotonic()
         pending: asyncio.Task[Event | None] | None = None
         try:
             while True:
                 pending = pending or asyncio.ensure_future(_next(events))
                 done, _ = await asyncio.wait([pending], timeout=BEAT_SECONDS)
-                if done:
-                    event, pending = pending.result(), None
-                    if event is None:  # cut: too slow, or the process stops
+                if time.monotonic() - checked_at >= CHECK_SECONDS:
+                    if not await may_listen():
                         return
-                    yield frame(event)
+                    checked_at = time.monotonic()
+                if not done:
+                    yield beat
                     continue
-                beats += 1
-                if beats % BEATS_PER_CHECK == 0 and not await may_listen():
+                event, pending = pending.result(), None
+                if event is None:  # cut: too slow, or the process stops
                     return
-                yield beat
+                yield frame(event)
         finally:
             if pending is not None:
                 pending.cancel()
