@@ -62,17 +62,6 @@ class ListedMember:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewMember:
-    """What an administrator enters for a new member."""
-
-    email: str
-    role: str
-    given_name: str = ""
-    family_name: str = ""
-    phone: str = ""
-
-
 async def create_local_member(
     connection: Connection, tenant_id: int, email: str, *, role: str, given_name: str = "", family_name: str = "",
     phone: str = "", is_user: bool = True,
@@ -101,26 +90,20 @@ async def create_local_member(
     return member_id
 
 
-async def create_by_hand(store: Store, tenant_id: int, new: NewMember) -> str:
-    """Add a member by hand; returns the id. Raises LockstepError when the name is taken or the role unknown."""
+async def add_member(
+    store: Store, tenant_id: int, email: str, *, role: str, given_name: str = "", family_name: str = "", phone: str = ""
+) -> str:
+    """Add a member by hand; returns the id. Raises LockstepError if the name or the last seat is taken, or the role unknown."""
     try:
         async with store.tenant(tenant_id) as connection:
-            known = await known_role(connection, tenant_id, new.role)
-            return await create_local_member(
-                connection, tenant_id, new.email, role=known, given_name=new.given_name, family_name=new.family_name,
-                phone=new.phone,
-            )  # fmt: skip
+            known = await known_role(connection, tenant_id, role)
+            member_id = await create_local_member(
+                connection, tenant_id, email, role=known, given_name=given_name, family_name=family_name, phone=phone
+            )
+            await _refuse_beyond_seats(connection, tenant_id)
     except psycopg.errors.UniqueViolation:
-        raise conflict(
-            f"A member with the user name {new.email} already exists", next_step="documo members list"
-        ) from None
-
-
-async def add_member(
-    store: Store, tenant_id: int, email: str, *, role: str, given_name: str = "", family_name: str = ""
-) -> str:
-    """As `create_by_hand`."""
-    return await create_by_hand(store, tenant_id, NewMember(email, role, given_name, family_name))
+        raise conflict(f"A member with the user name {email} already exists", next_step="documo members list") from None
+    return member_id
 
 
 async def find_members(
@@ -169,12 +152,8 @@ async def enable(store: Store, tenant: TenantFacts, who: str) -> None:
     """Enable a member again; revoked keys stay revoked. Raises LockstepError for an unknown member, and if all seats are taken."""
     async with store.tenant(tenant.id) as connection:
         member_id = await _member_id(connection, tenant.id, who)
-        if tenant.seats is not None and await table.seats_taken(connection, tenant.id, but=member_id) >= tenant.seats:
-            raise conflict(
-                f"All {tenant.seats} seats of the account are taken",
-                next_step="Disable another member (documo members disable), or run: documo accounts set NAME --seats NUMBER",
-            )
         await table.set_active(connection, tenant.id, member_id, active=True)
+        await _refuse_beyond_seats(connection, tenant.id)
 
 
 async def show(store: Store, tenant: TenantFacts, who: str) -> dict[str, Any]:
@@ -196,6 +175,8 @@ async def undelete(store: Store, tenant_id: int, who: str, *, window_days: int) 
                     next_step="documo members list --deleted",
                 )
             await table.undelete(connection, tenant_id, member_id)
+            if (await table.member_row(connection, tenant_id, member_id))["active"]:
+                await _refuse_beyond_seats(connection, tenant_id)
     except psycopg.errors.UniqueViolation:
         raise conflict(f"The user name of {who[:200]!r} has since been taken by another member") from None
 
@@ -221,6 +202,16 @@ def role_of(document: Mapping[str, Any], roles: Sequence[tuple[str, str]]) -> st
     given = [item for item in document.get("roles") or () if isinstance(item, dict) and item.get("value")]
     chosen = next((item for item in given if item.get("primary") is True), given[0] if len(given) == 1 else None)
     return match_role(str(chosen["value"]), roles) if chosen else None
+
+
+async def _refuse_beyond_seats(connection: Connection, tenant_id: int) -> None:
+    """Raise LockstepError, which undoes the transaction, if the account now has more active members than seats."""
+    seats, taken = await table.seats(connection, tenant_id)
+    if seats is not None and taken > seats:
+        raise conflict(
+            f"All {seats} seats of the account are taken",
+            next_step="Disable another member (documo members disable), or run: documo accounts set NAME --seats NUMBER",
+        )
 
 
 async def _refuse_last_admin(connection: Connection, tenant: TenantFacts, member_id: str, who: str) -> None:

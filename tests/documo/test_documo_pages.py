@@ -17,7 +17,7 @@ from documo.store.database import Store
 from documo.web.app import pages_app
 from documo.web.sessions import COOKIE
 from lockstep.kit.pages import pages_in
-from tests.support.documo_client import Client
+from tests.support.documo_client import Client, Documo
 
 PASSWORD = "a sentence of five words"
 ADMINS_ALONE = sorted(
@@ -90,6 +90,24 @@ async def test_signing_in_leads_to_no_other_server(api: Client, next_: str) -> N
             allow_redirects=False,
         ) as answer:
             assert (answer.status, answer.headers["Location"]) == (303, "/")
+
+
+async def test_signing_in_again_ends_the_session_that_the_browser_had(api: Client) -> None:
+    await api.user("anna@x.org", password=PASSWORD)
+    async with signed_in(api) as browser:
+        before = next(one.value for one in browser.http.cookie_jar if one.key == COOKIE)
+        await browser.post("/login", on="/login", email="anna@x.org", password=PASSWORD, next="/")
+
+    assert await sign_ins.caller_of_session(api.store, before) is None
+
+
+async def test_user_beyond_the_last_seat_is_refused_on_the_form(documo: Documo) -> None:
+    api = await documo.client(seats=2)
+    async with signed_in(api) as ada:  # with the account's own Admin, both seats are taken
+        status, page = await ada.post("/users/new", email="anna@x.org", role="Member")
+
+    assert (status, "All 2 seats of the account are taken" in page) == (409, True)
+    assert (await api.find('userName eq "anna@x.org"')).ids == []
 
 
 async def test_refused_sign_in_keeps_the_email_and_says_what_to_do(api: Client) -> None:

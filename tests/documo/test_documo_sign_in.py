@@ -8,6 +8,7 @@ import pytest
 
 from documo import members
 from documo.access import member_sign_in as sign_ins
+from documo.access.member_passwords import OF_MEMBERS
 from documo.access.member_sign_in import MemberSession
 from lockstep.credentials.attempts import OF_EMAIL
 from lockstep.errors import LockstepError
@@ -88,6 +89,29 @@ async def test_refusal_says_the_same_whether_or_not_somebody_has_the_name(api: C
         await signed_in(api, email, "another sentence of words")
 
     assert refused.value.detail == "The email or the password is wrong"
+
+
+@pytest.mark.parametrize("email", ["anna@x.org", "nobody@x.org"])
+async def test_refusal_costs_the_same_whether_or_not_somebody_has_the_name(
+    api: Client, monkeypatch: pytest.MonkeyPatch, email: str
+) -> None:
+    await with_password(api)
+    verified: list[str] = []
+    inner = OF_MEMBERS._hasher
+
+    class Counting:
+        def verify(self, digest: str, password: str) -> bool:
+            verified.append(digest)
+            return inner.verify(digest, password)
+
+        def hash(self, password: str) -> str:
+            return inner.hash(password)
+
+    monkeypatch.setattr(OF_MEMBERS, "_hasher", Counting())
+    with pytest.raises(LockstepError):
+        await signed_in(api, email, "another sentence of words")
+
+    assert len(verified) == 1
 
 
 async def test_inactive_member_is_told_so_only_with_the_right_password(api: Client) -> None:

@@ -106,15 +106,16 @@ async def active_admins(connection: Connection, tenant_id: int, admin: str, defa
     return [str(row[0]) for row in await cursor.fetchall()]
 
 
-async def seats_taken(connection: Connection, tenant_id: int, *, but: str) -> int:
-    """The number of active members other than *but*; concurrent counts wait until this transaction ends."""
+async def seats(connection: Connection, tenant_id: int) -> tuple[int | None, int]:
+    """The account's seats, None for no limit, and how many are taken; concurrent counts wait until this transaction ends."""
     await connection.execute("select pg_advisory_xact_lock(7340, %s)", (tenant_id,))
     cursor = await connection.execute(
-        "select count(*) from resources where tenant_id = %s and kind = 'User' and active and deleted_at is null and id <> %s",
-        (tenant_id, but),
+        "select a.seats, (select count(*) from resources r where r.tenant_id = a.id and r.kind = 'User' and r.active"
+        " and r.deleted_at is null) from accounts a where a.id = %s",
+        (tenant_id,),
     )
     row = await cursor.fetchone()
-    return int(row[0]) if row else 0
+    return (row[0], int(row[1])) if row else (None, 0)
 
 
 async def find_member(connection: Connection, tenant_id: int, who: str) -> str | None:

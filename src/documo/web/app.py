@@ -29,9 +29,9 @@ BUILT = Path(__file__).parent / "built"
 def pages_app(store: Store, *, api_url: str) -> Starlette:
     """The pages. Raises LockstepError, when a page is asked for, if the scripts and styles were not built."""
     pages = pages_in("documo.web.pages")
-    renderer = DocumoRenderer(Assets(BUILT), {page.path for page in pages if page.method == "GET"})
-    desk = DocumoDesk(renderer, store, api_url)
-    return desk.app([Assets(BUILT).route()], pages)
+    assets = Assets(BUILT)
+    renderer = DocumoRenderer(assets, {page.path for page in pages if page.method == "GET"})
+    return DocumoDesk(renderer, store, api_url).app([assets.route()], pages)
 
 
 class DocumoRenderer(Renderer):

@@ -28,11 +28,6 @@ TABS: Mapping[str, Sequence[Crumb]] = {
     "Account Settings": (
         Crumb("Account", "/settings/account"),
         Crumb("API keys", "/settings/api-keys"),
-        Crumb("Branding", "/settings/branding"),
-        Crumb("Security", "/settings/security"),
-        Crumb("SCIM health", "/settings/scim"),
-        Crumb("SCIM request log", "/settings/scim/logs"),
-        Crumb("Audit log", "/settings/audit"),
     )
 }
 

@@ -34,6 +34,7 @@ async def sign_in(context: PageContext, request: Request) -> Answer:
         )
     except LockstepError as refused:
         return _form(email=email, next_=back, refused=refused)
+    await sign_ins.sign_out(context.store, session_secret(request))  # the one that the browser had
     return signed_in(request, session, back=back)
 
 
@@ -59,6 +60,7 @@ async def accept_link(context: PageContext, request: Request) -> Answer:
         )
     except LockstepError as refused:
         return _password_form(secret, user_name, refused)
+    await sign_ins.sign_out(context.store, session_secret(request))
     return signed_in(request, session, back="/")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import timedelta
 
 from starlette.requests import Request
@@ -59,16 +60,14 @@ async def create_user(context: PageContext, request: Request) -> Answer:
     account = await context.as_admin()
     entered = {name: str(value) for name, value in (await request.form()).items() if isinstance(value, str)}
     try:
-        member = await members.create_by_hand(
+        member = await members.add_member(
             context.store,
             account.id,
-            members.NewMember(
-                email=entered.get("email", "").strip(),
-                role=entered.get("role", account.default_role),
-                given_name=entered.get("given_name", "").strip(),
-                family_name=entered.get("family_name", "").strip(),
-                phone=entered.get("phone", "").strip(),
-            ),
+            entered.get("email", "").strip(),
+            role=entered.get("role", account.default_role),
+            given_name=entered.get("given_name", "").strip(),
+            family_name=entered.get("family_name", "").strip(),
+            phone=entered.get("phone", "").strip(),
         )
     except LockstepError as refused:
         return await _new_form(context, account, entered, on_the_form(refused))
@@ -85,31 +84,22 @@ async def show_user(context: PageContext, request: Request) -> Answer:
 async def set_role(context: PageContext, request: Request) -> Answer:
     account, who = await context.as_admin(), request.path_params["id"]
     role = str((await request.form()).get("role", ""))
-    try:
-        await members.set_role(context.store, account, who, role)
-    except LockstepError as refused:
-        return await _user(context, account, who, on_the_form(refused))
-    return Redirect(f"/users/{who}", notice=f"The role is now {role}")
+    change = members.set_role(context.store, account, who, role)
+    return await _changed(context, account, who, change, notice=f"The role is now {role}")
 
 
 @pages.post("/users/{id}/deactivate")
 async def deactivate(context: PageContext, request: Request) -> Answer:
     account, who = await context.as_admin(), request.path_params["id"]
-    try:
-        await members.disable(context.store, account, who)
-    except LockstepError as refused:
-        return await _user(context, account, who, on_the_form(refused))
-    return Redirect(f"/users/{who}", notice="Deactivated, and signed out everywhere")
+    change = members.disable(context.store, account, who)
+    return await _changed(context, account, who, change, notice="Deactivated, and signed out everywhere")
 
 
 @pages.post("/users/{id}/activate")
 async def activate(context: PageContext, request: Request) -> Answer:
     account, who = await context.as_admin(), request.path_params["id"]
-    try:
-        await members.enable(context.store, account, who)
-    except LockstepError as refused:
-        return await _user(context, account, who, on_the_form(refused))
-    return Redirect(f"/users/{who}", notice="Activated")
+    change = members.enable(context.store, account, who)
+    return await _changed(context, account, who, change, notice="Activated")
 
 
 @pages.post("/users/{id}/undelete")
@@ -124,6 +114,17 @@ async def make_link(context: PageContext, request: Request) -> Answer:
     account, who = await context.as_admin(), request.path_params["id"]
     link = await sign_ins.password_link(context.store, account, who, created_by=context.member().user_name)
     return _link_page(context, who, link)
+
+
+async def _changed(
+    context: PageContext, account: Account, who: str, change: Awaitable[object], *, notice: str
+) -> Answer:
+    """Make the change and go back to the user's page, which says why if it was refused."""
+    try:
+        await change
+    except LockstepError as refused:
+        return await _user(context, account, who, on_the_form(refused))
+    return Redirect(f"/users/{who}", notice=notice)
 
 
 async def _new_form(
