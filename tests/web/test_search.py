@@ -10,6 +10,9 @@ from lockstep.actions import applications, groups, people, search, sources
 from lockstep.actions.permissions import Role
 from lockstep.postgres.pool import transaction
 from lockstep.storage import provisioning_log
+from lockstep.web.frame import LOG_TABS, SETTINGS_TABS, Frames
+from lockstep.web.page import all_pages
+from lockstep.web.search_places import OF_APPLICATION, PLACES
 from tests.support.admin_centre import Browser, Centre
 from tests.support.hub import guid, person, write_csv
 from tests.web.test_logs import record
@@ -146,3 +149,12 @@ async def test_every_page_has_the_search_and_the_palette(admin: Browser) -> None
     page = await admin.get("/apps")
 
     assert 'action="/search"' in page.html and 'id="palette"' in page.html
+
+
+def test_every_place_that_is_offered_has_a_page_and_every_tab_is_offered() -> None:
+    frames = Frames({page.path for page in all_pages() if page.method == "GET"})
+    offered = {place.href.partition("#")[0] for place in PLACES}
+
+    assert [place.href for place in PLACES if not frames.leads(place.href.partition("#")[0])] == []
+    assert [tail for _, tail, _, _ in OF_APPLICATION if not frames.leads(f"/apps/documo{tail}")] == []
+    assert [href for _, href in (*SETTINGS_TABS, *LOG_TABS) if href not in offered] == []

@@ -66,12 +66,8 @@ SETTINGS_TABS: Sequence[tuple[str, str]] = (
     ("Single sign-on", "/settings/sso"),
     ("Access tokens", "/settings/tokens"),
     ("Sessions", "/settings/sessions"),
-    ("Notifications", "/settings/notifications"),
     ("Private networks", "/settings/outbound"),
     ("Configuration", "/settings/configuration"),
-    ("Retention", "/settings/retention"),
-    ("Health", "/settings/health"),
-    ("About", "/settings/about"),
 )
 TABS_OF_SECTION: Mapping[str, Sequence[tuple[str, str]]] = {"Logs": LOG_TABS, "Settings": SETTINGS_TABS}
 

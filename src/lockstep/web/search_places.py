@@ -36,15 +36,18 @@ PLACES: Sequence[Place] = (
     Place("Sources", "/sources", "source", Permission.DIRECTORY_READ, "import csv upload file"),
     Place("General settings", "/settings", "settings", Permission.DIRECTORY_READ, "organisation name tenant"),
     Place("Administrators", "/settings/admins", "shield", Permission.ADMINISTRATORS_READ, "roles invite settings"),
+    Place(
+        "Single sign-on", "/settings/sso", "lock", Permission.ADMINISTRATORS_READ, "openid connect provider settings"
+    ),
     Place("Access tokens", "/settings/tokens", "key", Permission.TOKENS_WRITE, "api personal service settings"),
     Place("Sessions", "/settings/sessions", "monitor", Permission.DIRECTORY_READ, "sign out devices settings"),
     Place("Private networks", "/settings/outbound", "globe", Permission.OUTBOUND_WRITE, "outbound allow settings"),
-    Place("Retention", "/settings/retention", "clock", Permission.ORGANISATION_WRITE, "keep delete logs settings"),
-    Place("Health", "/settings/health", "check-circle", Permission.DIRECTORY_READ, "doctor checks settings"),
-    Place("About", "/settings/about", "info", Permission.DIRECTORY_READ, "version licence settings"),
+    Place("Configuration", "/settings/configuration", "code", Permission.APPLICATIONS_READ, "yaml export plan apply"),
+    Place("Health", "/settings#health", "check-circle", Permission.DIRECTORY_READ, "doctor checks settings"),
+    Place("About", "/settings#about", "info", Permission.DIRECTORY_READ, "version licence settings"),
 )
 # Below the address of an application: label, the rest of the address, icon, further words.
-_OF_APPLICATION: Sequence[tuple[str, str, str, str]] = (
+OF_APPLICATION: Sequence[tuple[str, str, str, str]] = (
     ("Overview", "", "apps", "status"),
     ("Provisioning", "/provisioning", "refresh", "status pause restart start stop cycle"),
     ("Users and groups", "/users-groups", "people", "assign assignments roles"),
@@ -72,7 +75,7 @@ def places_for(context: Context, words: Sequence[str]) -> list[Place]:
 
 def pages_of(app: ApplicationHit, words: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     """The pages of *app* that *words* are about: label, address and icon. Without words, the first ones."""
-    found = [one for one in _OF_APPLICATION if _matches(words, f"{one[0]} {one[3]}")]
+    found = [one for one in OF_APPLICATION if _matches(words, f"{one[0]} {one[3]}")]
     for label, tail, icon, _ in found[: _FEW if words else 4]:
         yield f"{app.display_name}: {label}", f"/apps/{app.name}{tail}", icon
 
