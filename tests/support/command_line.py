@@ -6,13 +6,11 @@ import asyncio
 import io
 import shutil
 import sys
-import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
 from typing import Any
 
 import orjson
@@ -28,6 +26,7 @@ from lockstep.cli import run
 from lockstep.postgres.database import Database
 from tests.support.databases import Databases
 from tests.support.hub import person, upn, write_csv
+from tests.support.thread_server import served_in_a_thread
 
 PEOPLE = ("anna", "bo", "kim.berg")
 CREW = tuple(f"crew{number:02}" for number in range(12))
@@ -193,29 +192,11 @@ async def _account(database: Database) -> str:
 @contextmanager
 def serving_documo(database: Database, key: str) -> Iterator[DocumoThere]:
     """Serve from a thread until the end of the block."""
-    ready: Queue[DocumoThere | BaseException] = Queue()
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
 
-    async def serve() -> None:
+    async def serve(ready: Callable[[DocumoThere], None], stop: asyncio.Event) -> None:
         async with open_store(database) as store, serving(store, Settings(Path(), port=0)) as running:
-            ready.put(DocumoThere(running.scim_url, key))
+            ready(DocumoThere(running.scim_url, key))
             await stop.wait()
 
-    def work() -> None:
-        try:
-            loop.run_until_complete(serve())
-        except BaseException as failed:
-            ready.put(failed)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    there = ready.get(timeout=30)
-    if isinstance(there, BaseException):
-        raise there
-    try:
+    with served_in_a_thread(serve) as there:
         yield there
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-        loop.close()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from queue import Queue
 
 from starlette.applications import Starlette
 
@@ -21,16 +19,14 @@ from lockstep.serving.limits import ServingLimits
 from lockstep.serving.server import listen, serving_http
 from lockstep.settings import load_settings
 from lockstep.wiring import open_house
+from tests.support.thread_server import served_in_a_thread
 
 
 @contextmanager
 def serving_lockstep(database: Database, data: Path, *, has_worker: bool = False) -> Iterator[tuple[str, str]]:
     """Serve the API from a thread until the end of the block: its address, and a token that may do everything a token may."""
-    ready: Queue[tuple[str, str] | BaseException] = Queue()
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
 
-    async def serve() -> None:
+    async def serve(ready: Callable[[tuple[str, str]], None], stop: asyncio.Event) -> None:
         given = {"DATABASE_URL": database.conninfo, "LOCKSTEP_DATA": str(data)}
         async with open_house(load_settings(given), main=False) as house, live_hub(house.pool) as hub:
             await hub.connected.wait()
@@ -42,27 +38,12 @@ def serving_lockstep(database: Database, data: Path, *, has_worker: bool = False
             async with serving_http(
                 Starlette(routes=api_routes(house.context, hub=hub)), listener, limits=ServingLimits()
             ):
-                ready.put((origin, made.secret))
+                ready((origin, made.secret))
                 await stop.wait()
                 hub.end()
             if worker is not None:
                 services.stopping.set()
                 await worker
 
-    def work() -> None:
-        try:
-            loop.run_until_complete(serve())
-        except BaseException as failed:
-            ready.put(failed)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    there = ready.get(timeout=60)
-    if isinstance(there, BaseException):
-        raise there
-    try:
+    with served_in_a_thread(serve) as there:
         yield there
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(timeout=60)
-        loop.close()

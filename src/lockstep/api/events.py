@@ -5,6 +5,8 @@ A client resumes with Last-Event-ID. After `reset` it reads everything again. A 
 
 from __future__ import annotations
 
+from functools import partial
+
 import orjson
 from fastapi import Request
 from fastapi.responses import StreamingResponse
@@ -12,13 +14,13 @@ from fastapi.responses import StreamingResponse
 from lockstep.actions.live import LiveEvent, LiveHub
 from lockstep.actions.permissions import Permission
 from lockstep.api.door import Desk, Who, router_of
+from lockstep.api.streams import STREAM
 from lockstep.kit.streams import event_frame, last_event_id, stream_response
 
 router = router_of("Events")
-_STREAM = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
 
 
-@router.get("/events", response_class=StreamingResponse, responses={200: _STREAM})
+@router.get("/events", response_class=StreamingResponse, responses={200: STREAM})
 async def events(request: Request, who: Who) -> StreamingResponse:
     """Events of the topics `progress`, `cycle`, `status`, `change`, `source` and `reset`, as they happen.
 
@@ -32,11 +34,8 @@ async def events(request: Request, who: Who) -> StreamingResponse:
             return who.actor.may(Permission.APPLICATIONS_READ, event.application)
         return who.actor.everywhere(Permission.DIRECTORY_READ) and who.actor.everywhere(Permission.APPLICATIONS_READ)
 
-    async def is_still_known() -> bool:
-        return await desk.is_still_known(request)
-
     listening = hub.listening(after=last_event_id(request.headers.get("last-event-id")), wanted=wanted)
-    return stream_response(listening, _frame, may_listen=is_still_known)
+    return stream_response(listening, _frame, may_listen=partial(desk.is_still_known, request))
 
 
 def _frame(event: LiveEvent) -> bytes:

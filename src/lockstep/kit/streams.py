@@ -68,6 +68,7 @@ async def _parts(
         finally:
             if pending is not None:
                 pending.cancel()
+                await asyncio.gather(pending, return_exceptions=True)  # what makes the events has cleaned up
 
 
 async def _next(events: AsyncIterator[Event]) -> Event | None:

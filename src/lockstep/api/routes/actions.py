@@ -6,6 +6,7 @@ Arguments and results have the form of this version (`lockstep.actions.remote`);
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -16,9 +17,10 @@ from typing_extensions import TypedDict
 
 from lockstep.actions.remote.running import run_named, stream_named
 from lockstep.actions.remote.values import to_json
-from lockstep.api.door import Asked, as_problem, router_of
+from lockstep.api.door import Asked, Desk, as_problem, router_of
 from lockstep.api.shapes import Body
-from lockstep.api.streams import STREAM, beating, streamed
+from lockstep.api.streams import STREAM, until_stopped
+from lockstep.kit.streams import stream_response
 
 router = router_of("Actions")
 ActionName = Annotated[str, Path(description="Module and name", examples=["people.show_person"], max_length=100)]
@@ -57,7 +59,13 @@ async def call_action(context: Asked, action: ActionName, body: Call) -> CallJso
 async def stream_action(context: Asked, request: Request, action: ActionName, body: Call) -> StreamingResponse:
     """Call an action with many results. The events are `item`, `said`, and, at the end, `end` or `problem`."""
     items = stream_named(context, action, body.arguments, shape=body.shape)
-    return streamed(beating(_frames(items, request), request))
+    desk: Desk = request.app.state.desk
+
+    return stream_response(
+        until_stopped(_frames(items, request), request.app.state.hub),
+        bytes,
+        may_listen=partial(desk.is_still_known, request),
+    )
 
 
 async def _frames(items: AsyncIterator[tuple[str, Any]], request: Request) -> AsyncIterator[bytes]:
