@@ -18,6 +18,7 @@ from documo.store.database import Store
 from documo.user_names import fault_of
 from lockstep.errors import conflict, invalid, not_found
 from lockstep.postgres.pool import Connection
+from lockstep.wording import counted
 
 ADMIN = "Admin"
 DEFAULT_ROLES = (("Admin", "Admin"), ("Editor", "Editor"), ("Member", "Member"), ("Viewer", "Viewer"))
@@ -209,7 +210,7 @@ async def _refuse_beyond_seats(connection: Connection, tenant_id: int) -> None:
     seats, taken = await table.seats(connection, tenant_id)
     if seats is not None and taken > seats:
         raise conflict(
-            f"All {seats} seats of the account are taken",
+            f"No seat is free: the account has {counted(seats, 'seat')}",
             next_step="Disable another member (documo members disable), or run: documo accounts set NAME --seats NUMBER",
         )
 

@@ -34,6 +34,7 @@ from documo.scim_service.tenant.service import Service
 from documo.scim_service.tenant.tenants import Tenants
 from documo.settings import OUTBOUND_ADVICE, SCIM_PATH, Settings
 from documo.store import secrets as secrets_table
+from documo.store.addresses import save_address
 from documo.store.database import Store
 from documo.web.app import pages_app
 from lockstep.http.outbound import OutboundRules
@@ -118,6 +119,8 @@ async def serving(
     keys = await event_keys(store)
     app = make_app(store, tenants, service, request_log, settings, port, keys)
     issuer = settings.public_url or f"http://{settings.host}:{port}"
+    async with store.control() as connection:
+        await save_address(connection, issuer)
     delivery = EventDelivery(
         store, tenants, keys, OutboundRules(settings.outbound_allow, advice=OUTBOUND_ADVICE), issuer
     )

@@ -89,6 +89,9 @@ async def test_from_an_empty_folder_to_the_first_request(documo_command: Any, se
             me = await response.json(content_type=None)
         documo_command("members", "add", "second@x.org", "--role", "viewer")
         listed = orjson.loads(documo_command("members", "list", "-o", "json").stdout)["members"]
+        link = orjson.loads(documo_command("members", "link", "second@x.org", "-o", "json").stdout)["url"]
+        async with session.get(link) as response:
+            page = await response.text()
         documo_command("keys", "revoke", key["id"])
         async with session.get(ready["scimUrl"] + "/Me") as response:
             after = response.status
@@ -96,6 +99,7 @@ async def test_from_an_empty_folder_to_the_first_request(documo_command: Any, se
     assert account["name"] == "Contoso" and account["formatVersion"] == "1.0"
     assert me["userName"] == "admin@x.org"
     assert [(m["user_name"], m["role"]) for m in listed] == [("admin@x.org", "Admin"), ("second@x.org", "Viewer")]
+    assert "Set your password" in page
     assert after == 401
     assert key["key"] not in documo_command("keys", "list", "-o", "json").stdout
     assert key["key"] not in made.stderr
@@ -209,7 +213,7 @@ def test_seats_count_when_a_member_is_enabled(command: Any) -> None:
     command("members", "disable", "bo@contoso.test")
     command("accounts", "set", "Contoso", "--seats", "1")
 
-    assert "All 1 seats" in command("members", "enable", "bo@contoso.test", code=7).stderr
+    assert "No seat is free: the account has 1 seat" in command("members", "enable", "bo@contoso.test", code=7).stderr
 
 
 def test_roles_are_listed_added_and_removed_by_command(command: Any) -> None:

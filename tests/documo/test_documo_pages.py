@@ -106,7 +106,7 @@ async def test_user_beyond_the_last_seat_is_refused_on_the_form(documo: Documo) 
     async with signed_in(api) as ada:  # with the account's own Admin, both seats are taken
         status, page = await ada.post("/users/new", email="anna@x.org", role="Member")
 
-    assert (status, "All 2 seats of the account are taken" in page) == (409, True)
+    assert (status, "No seat is free: the account has 2 seats" in page) == (409, True)
     assert (await api.find('userName eq "anna@x.org"')).ids == []
 
 

@@ -13,6 +13,7 @@ from documo.access import member_sign_in as sign_ins
 from documo.accounts import Account, only_account
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.settings import Settings
+from documo.store.addresses import read_address
 from documo.store.database import Store
 from lockstep.wording import counted
 
@@ -152,14 +153,14 @@ def undelete(member: str, account: str | None, settings: Settings) -> None:
 def link(member: str, account: str | None, settings: Settings, output: DocumoOutput) -> None:
     """Print a link with which a member sets a password. It works once; an earlier link of the member ends."""
 
-    async def work(store: Store) -> sign_ins.PasswordLink:
-        return await sign_ins.password_link(
-            store, await only_account(store, account), member, created_by="documo members link"
-        )
+    async def work(store: Store) -> tuple[sign_ins.PasswordLink, str]:
+        tenant = await only_account(store, account)
+        async with store.control() as connection:
+            served_at = await read_address(connection)
+        return await sign_ins.password_link(store, tenant, member, created_by="documo members link"), served_at
 
-    made = with_store(settings, work)
-    base = settings.public_url or f"http://{settings.host}:{settings.port}"
-    address = f"{base}/links/{made.secret}"
+    made, served_at = with_store(settings, work)
+    address = f"{settings.public_url or served_at or f'http://{settings.host}:{settings.port}'}/links/{made.secret}"
     expires_at = made.expires_at.isoformat(timespec="seconds")
     output.one(
         {"userName": made.user_name, "url": address, "expiresAt": expires_at},

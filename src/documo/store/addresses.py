@@ -1,0 +1,18 @@
+"""Where customers reach the service, as the process that started last knows it."""
+
+from __future__ import annotations
+
+from lockstep.postgres.pool import Connection
+
+
+async def save_address(connection: Connection, url: str) -> None:
+    await connection.execute(
+        "insert into service_address (url) values (%s) on conflict (is_only) do update set url = excluded.url", (url,)
+    )
+
+
+async def read_address(connection: Connection) -> str:
+    """The address without a slash at its end; "" before the service has run."""
+    cursor = await connection.execute("select url from service_address")
+    row = await cursor.fetchone()
+    return str(row[0]) if row else ""
