@@ -45,7 +45,7 @@ NEVER_DONE = {
     # The password of the example is nobody's, and its action has a single result.
     "sign_in", "stream_action",
     # A token makes no tokens and no administrators, and does not decide who may sign in.
-    "show_single_sign_on", "set_single_sign_on", "remove_single_sign_on",
+    "show_identity_provider", "set_identity_provider", "remove_identity_provider",
     "create_token", "list_tokens", "revoke_token", "invite", "remove_administrator", "reset_password", "change_administrator",
     # They need what their example does not have: a file of YAML, an account, a file on the server, an ETag, a write that is held.
     "apply", "plan", "choose_link", "register_source", "import_source", "set_scope", "set_manifest", "approve", "reject",

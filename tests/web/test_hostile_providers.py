@@ -12,10 +12,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
-from lockstep.actions import administrators, audit, single_sign_on
+from lockstep.actions import administrators, audit, identity_providers
 from lockstep.actions.audit import AuditFilter
+from lockstep.actions.identity_providers import CALLBACK, ProviderChange
 from lockstep.actions.permissions import Role
-from lockstep.actions.single_sign_on import CALLBACK, ProviderChange
 from lockstep.credentials.attempts import OF_ADDRESS
 from lockstep.errors import LockstepError
 from lockstep.vault import Secret
@@ -44,7 +44,7 @@ async def set_up(centre: Centre, provider: RogueProvider, **changes: Any) -> Non
         "name": "Rogue", "issuer": provider.issuer, "client_id": CLIENT_ID, "secret": Secret("a client's secret"),
         "roles": [("lockstep-operators", Role.OPERATOR, "")],
     }  # fmt: skip
-    await single_sign_on.set_single_sign_on(centre.context, ProviderChange(**{**change, **changes}))
+    await identity_providers.set_identity_provider(centre.context, ProviderChange(**{**change, **changes}))
 
 
 async def attempt(centre: Centre, provider: RogueProvider, browser: Browser | None = None, **changes: Any) -> Page:
@@ -242,7 +242,7 @@ async def test_a_discovery_document_that_names_another_issuer_or_a_forbidden_pla
 
     assert refused.status == 400
     with pytest.raises(LockstepError):
-        await single_sign_on.test_provider(centre.context)
+        await identity_providers.test_provider(centre.context)
 
 
 async def test_a_provider_that_is_down_leaves_the_password(centre: Centre, provider: RogueProvider) -> None:

@@ -13,9 +13,9 @@ from lockstep.actions.federated_identity import Identity, grants_for, was_left_o
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.pool import Connection
 from lockstep.storage import administrator_sessions, administrators, audit_log
-from lockstep.storage import single_sign_on as store
+from lockstep.storage import identity_providers as store
 from lockstep.storage.administrators import AdministratorRow, RoleGrant
-from lockstep.storage.single_sign_on import ProviderRow
+from lockstep.storage.identity_providers import ProviderRow
 
 
 async def admit_identity(

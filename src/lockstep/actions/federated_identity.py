@@ -10,7 +10,7 @@ from lockstep.actions.email_addresses import checked_email
 from lockstep.actions.permissions import Role
 from lockstep.errors import Kind, LockstepError
 from lockstep.storage.administrators import RoleGrant
-from lockstep.storage.single_sign_on import ClaimRole
+from lockstep.storage.identity_providers import ClaimRole
 
 _LONGEST_SUBJECT, _LONGEST_NAME = 255, 200  # OpenID Connect Core, section 2; ours
 

@@ -18,18 +18,18 @@ from lockstep.actions.callers import Caller
 from lockstep.actions.context import NOT_SIGNED_IN, Context
 from lockstep.actions.federated_administrators import admit_identity
 from lockstep.actions.federated_identity import has_claim, identity_in
+from lockstep.actions.identity_providers import http_of, read_client
 from lockstep.actions.lockout import admit, succeeded
 from lockstep.actions.sessions import caller_or_refusal
 from lockstep.actions.sign_in import STEPPED_UP, SignedIn, begin_session
-from lockstep.actions.single_sign_on import http_of, read_client
 from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
 from lockstep.errors import Kind, LockstepError
 from lockstep.oidc.code_flow import Attempt, authorization_url, code_in, redeem, user_info
 from lockstep.oidc.id_token import LEEWAY_SECONDS, authenticated_at, checked_claims
 from lockstep.oidc.provider import Client, discover
 from lockstep.storage import administrator_sessions, administrators, audit_log
-from lockstep.storage import single_sign_on as store
-from lockstep.storage.single_sign_on import ProviderRow
+from lockstep.storage import identity_providers as store
+from lockstep.storage.identity_providers import ProviderRow
 from lockstep.vault import Secret
 
 VALID = timedelta(minutes=10)  # from leaving for the provider to coming back

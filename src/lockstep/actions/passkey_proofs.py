@@ -16,8 +16,8 @@ from lockstep.actions.context import Context
 from lockstep.credentials.issued_secrets import hash_of
 from lockstep.errors import LockstepError
 from lockstep.postgres.pool import Connection
+from lockstep.storage import identity_providers
 from lockstep.storage import passkeys as store
-from lockstep.storage import single_sign_on
 from lockstep.vault import Secret
 
 VALID = timedelta(minutes=5)
@@ -67,7 +67,7 @@ async def use_challenge(context: Context, connection: Connection, seal: str, *, 
     expires_at = datetime.fromtimestamp(found["at"], UTC) + VALID
     if now >= expires_at:
         return None
-    is_first = await single_sign_on.use_answer(connection, hash_of(seal), now=now, expires_at=expires_at)
+    is_first = await identity_providers.use_answer(connection, hash_of(seal), now=now, expires_at=expires_at)
     return bytes.fromhex(found["challenge"]) if is_first else None
 
 

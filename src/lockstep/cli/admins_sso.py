@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from lockstep.actions import single_sign_on as actions
+from lockstep.actions import identity_providers as actions
 from lockstep.actions.context import Context
+from lockstep.actions.identity_providers import CALLBACK, IdentityProvider, ProviderChange
 from lockstep.actions.permissions import ROLE_NAMES, Role
-from lockstep.actions.rows.single_sign_on import single_sign_on_json
-from lockstep.actions.single_sign_on import CALLBACK, ProviderChange, SingleSignOn
+from lockstep.actions.rows.identity_providers import identity_provider_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Output, confirm, hint, output_option
 from lockstep.cli.session import run
@@ -82,16 +82,16 @@ def set_(client_secret_stdin: bool, output: Output, **given: Any) -> None:
     secret = _read_secret() if client_secret_stdin else None
     changes = {name: value for name, value in given.items() if value not in (None, ())}
 
-    async def work(context: Context) -> SingleSignOn:
-        present = await actions.show_single_sign_on(context)
+    async def work(context: Context) -> IdentityProvider:
+        present = await actions.show_identity_provider(context)
         missing = [f"--{one.replace('_', '-')}" for one in ("name", "issuer", "client_id") if one not in changes]
         if present is None and missing:
             raise click.UsageError(f"Single sign-on is not set up yet, so this is needed, too: {', '.join(missing)}")
         start = actions.change_of(present) if present else ProviderChange("", "", "")
-        return await actions.set_single_sign_on(context, replace(start, secret=secret, **changes))
+        return await actions.set_identity_provider(context, replace(start, secret=secret, **changes))
 
     view = run(work)
-    output.one(single_sign_on_json(view), text=_lines(view))
+    output.one(identity_provider_json(view), text=_lines(view))
     if not view.has_secret:
         hint(
             "No client secret is stored. Unless Lockstep is a public client there: lockstep admins sso set --client-secret-stdin"
@@ -108,10 +108,10 @@ def show(output: Output) -> None:
     \b
     lockstep admins sso show
     """
-    view = run(actions.show_single_sign_on)
+    view = run(actions.show_identity_provider)
     if view is None:
         raise not_found("Single sign-on is not set up", next_step="Set it up: lockstep admins sso set --help")
-    output.one(single_sign_on_json(view), text=_lines(view))
+    output.one(identity_provider_json(view), text=_lines(view))
 
 
 @sso.command("test")
@@ -142,8 +142,8 @@ def remove(yes: bool, output: Output) -> None:
     lockstep admins sso remove
     """
     confirm("Remove single sign-on, and sign out everybody who came through it?", yes=yes)
-    gone = run(actions.remove_single_sign_on)
-    output.one(single_sign_on_json(gone), text=f"{gone.name} no longer lets anybody in.")
+    gone = run(actions.remove_identity_provider)
+    output.one(identity_provider_json(gone), text=f"{gone.name} no longer lets anybody in.")
 
 
 def _read_secret() -> Secret:
@@ -152,7 +152,7 @@ def _read_secret() -> Secret:
     return Secret(sys.stdin.readline().strip())
 
 
-def _lines(view: SingleSignOn) -> list[str]:
+def _lines(view: IdentityProvider) -> list[str]:
     pairs = [
         ("issuer", view.issuer), ("client id", view.client_id), ("client secret", "stored" if view.has_secret else "none"),
         ("redirect URI", f"the admin centre's address followed by {CALLBACK}"), ("scopes", " ".join(view.scopes)),

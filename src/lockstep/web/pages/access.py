@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from lockstep.actions import federated_sign_in as federated
+from lockstep.actions import identity_providers
 from lockstep.actions import sign_in as actions
-from lockstep.actions import single_sign_on
 from lockstep.actions.context import Context
 from lockstep.actions.passkey_proofs import PasskeyAnswer
 from lockstep.actions.totp import SecondFactorRequired
@@ -78,10 +78,10 @@ async def show_signed_out(context: Context, request: Request) -> Answer:
     """For somebody who came through single sign-on, and may still be signed in there."""
     if request.state.caller is not None:
         return Redirect("/")
-    name = await single_sign_on.provider_name(context)
+    name = await identity_providers.provider_name(context)
     if not name:
         return Redirect(SIGN_IN)
-    model = {"provider": name, "address": await single_sign_on.sign_out_address(context)}
+    model = {"provider": name, "address": await identity_providers.sign_out_address(context)}
     return View("access/signed_out.html", "You are signed out", model)
 
 
@@ -95,7 +95,7 @@ async def confirm_through_provider(context: Context, request: Request) -> Answer
     return await _leave(context, request, session=session_secret(request))
 
 
-@pages.get(single_sign_on.CALLBACK, is_public=True)
+@pages.get(identity_providers.CALLBACK, is_public=True)
 async def come_back(context: Context, request: Request) -> Answer:
     """The provider sends the browser here. The cookie of the attempt proves that this browser began it."""
     try:
@@ -157,7 +157,7 @@ async def _leave(context: Context, request: Request, *, session: str = "") -> An
     try:
         departure = await federated.begin(
             context,
-            redirect_uri=origin_of(request) + single_sign_on.CALLBACK,
+            redirect_uri=origin_of(request) + identity_providers.CALLBACK,
             next_page=safe_next(request.query_params.get("next", "/")),
             session_secret=session,
         )
@@ -171,7 +171,7 @@ async def _leave(context: Context, request: Request, *, session: str = "") -> An
 async def _not_let_in(context: Context, refused: LockstepError) -> View:
     if refused.kind is Kind.INTERNAL:
         raise refused
-    model = {"refused": refused, "provider": await single_sign_on.provider_name(context)}
+    model = {"refused": refused, "provider": await identity_providers.provider_name(context)}
     return View("access/not_let_in.html", "Signing in did not work", model, status=_status(refused))
 
 
@@ -184,7 +184,7 @@ async def _sign_in_page(
         "refused": refused,
         "wants_code": isinstance(refused, SecondFactorRequired),
         "question": refused.question if isinstance(refused, SecondFactorRequired) else None,
-        "provider": await single_sign_on.provider_name(context),
+        "provider": await identity_providers.provider_name(context),
     }
     return View("access/sign_in.html", "Sign in", model, status=_status(refused))
 
@@ -197,7 +197,7 @@ async def _step_up_page(
         "next": safe_next(next_page),
         "refused": refused,
         "email": caller.email,
-        "provider": await single_sign_on.provider_name(context) if caller.is_federated else "",
+        "provider": await identity_providers.provider_name(context) if caller.is_federated else "",
     }
     heading = "Confirm who you are" if caller.is_federated else "Confirm your password"
     return View("access/step_up.html", heading, model, status=_status(refused))

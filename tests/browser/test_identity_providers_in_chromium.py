@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Browser
 
-from lockstep.actions import single_sign_on
+from lockstep.actions import identity_providers
+from lockstep.actions.identity_providers import CALLBACK, ProviderChange
 from lockstep.actions.permissions import Role
-from lockstep.actions.single_sign_on import CALLBACK, ProviderChange
 from lockstep.vault import Secret
 from tests.support.admin_centre import serving_centre
 from tests.support.browser import THEMES, visiting
@@ -31,7 +31,7 @@ async def test_signing_in_through_the_provider_and_confirming_there(hub: Hub, ch
                 scopes=("email", "profile", "groups"),
                 roles=[("lockstep-admins", Role.GLOBAL_ADMINISTRATOR, "")],
             )
-            await single_sign_on.set_single_sign_on(centre.context, change)
+            await identity_providers.set_identity_provider(centre.context, change)
             page = visitor.page
             await visitor.go("/settings/sso")
             for theme in THEMES:

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lockstep.actions import access_tokens, administrators, audit, single_sign_on
+from lockstep.actions import access_tokens, administrators, audit, identity_providers
 from lockstep.actions.audit import AuditFilter
+from lockstep.actions.identity_providers import CALLBACK, ProviderChange
 from lockstep.actions.permissions import Role
-from lockstep.actions.single_sign_on import CALLBACK, ProviderChange
 from lockstep.errors import LockstepError
 from lockstep.storage import administrators as table
 from lockstep.vault import Secret
@@ -53,7 +53,7 @@ class Firm:
             "name": "Contoso ID", "issuer": self.provider.issuer, "client_id": client_id, "secret": Secret(secret),
             "scopes": ("openid", "profile", "email", "groups"), "roles": (OPERATORS, AUDITORS),
         }  # fmt: skip
-        await single_sign_on.set_single_sign_on(self.context, ProviderChange(**{**change, **changes}))
+        await identity_providers.set_identity_provider(self.context, ProviderChange(**{**change, **changes}))
 
     async def callback(self, browser: Browser, name: str = "anna", *, start: str = "/sign-in/sso") -> str:
         """Leave for the provider and sign in there as *name*: the address to which the provider sends the browser back."""
@@ -311,7 +311,7 @@ async def test_without_the_provider_its_administrators_are_out_and_local_ones_st
     token = await access_tokens.create_personal_token(firm.context, "script", ["logs.read"], owner="anna@contoso.test")
     assert await access_tokens.caller_of_token(firm.context, token.secret) is not None
 
-    await single_sign_on.remove_single_sign_on(firm.context)
+    await identity_providers.remove_identity_provider(firm.context)
 
     assert (await browser.get("/apps")).status == 303
     assert await access_tokens.caller_of_token(firm.context, token.secret) is None
@@ -342,7 +342,7 @@ async def test_the_last_global_administrator_is_one_with_a_password(firm: Firm, 
 async def test_the_stored_secret_does_not_go_to_another_issuer(firm: Firm, provider: OidcProvider) -> None:
     change = ProviderChange("Contoso ID", provider.issuer, "another client")
 
-    view = await single_sign_on.set_single_sign_on(firm.context, change)
+    view = await identity_providers.set_identity_provider(firm.context, change)
 
     assert not view.has_secret
 
@@ -380,7 +380,7 @@ async def test_only_a_global_administrator_changes_single_sign_on_and_an_auditor
     assert (await auditor.get("/settings/sso")).status == 200
     assert (await auditor.post("/settings/sso/remove", {"confirmation": "remove"})).status == 403
     assert (await operator.get("/settings/sso")).status == 403
-    assert await single_sign_on.provider_name(firm.context) == "Contoso ID"
+    assert await identity_providers.provider_name(firm.context) == "Contoso ID"
 
 
 async def test_behind_https_the_cookies_are_secure_and_the_provider_leads_back_to_https(

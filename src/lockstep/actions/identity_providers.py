@@ -18,9 +18,9 @@ from lockstep.http.client import HttpClient
 from lockstep.oidc.provider import Client, Metadata, discover, with_query
 from lockstep.postgres.pool import Connection
 from lockstep.storage import administrator_sessions, administrators, audit_log
-from lockstep.storage import single_sign_on as store
-from lockstep.storage.single_sign_on import ClaimRole as ClaimRole
-from lockstep.storage.single_sign_on import ProviderRow
+from lockstep.storage import identity_providers as store
+from lockstep.storage.identity_providers import ClaimRole as ClaimRole
+from lockstep.storage.identity_providers import ProviderRow
 from lockstep.vault import Secret
 
 PURPOSE, OWNER = "client secret", "single sign-on"  # of the sealed secret
@@ -31,7 +31,7 @@ _MOST_ROLES, _LONGEST = 200, 300
 
 
 @dataclass(frozen=True, slots=True)
-class SingleSignOn:
+class IdentityProvider:
     """How administrators sign in through a provider. *roles*: what the values of *roles_claim* give."""
 
     name: str
@@ -72,14 +72,14 @@ async def provider_name(context: Context) -> str:
 
 
 @needs(Permission.ADMINISTRATORS_READ)
-async def show_single_sign_on(context: Context) -> SingleSignOn | None:
+async def show_identity_provider(context: Context) -> IdentityProvider | None:
     """How single sign-on is set up; None if it is not."""
     async with context.recording() as connection:
         row = await store.read_provider(connection)
         return _view(row, await store.read_roles(connection)) if row else None
 
 
-def change_of(view: SingleSignOn) -> ProviderChange:
+def change_of(view: IdentityProvider) -> ProviderChange:
     """The change that leaves everything as it is."""
     return ProviderChange(
         view.name,
@@ -93,7 +93,7 @@ def change_of(view: SingleSignOn) -> ProviderChange:
 
 
 @needs(Permission.ADMINISTRATORS_WRITE)
-async def set_single_sign_on(context: Context, change: ProviderChange) -> SingleSignOn:
+async def set_identity_provider(context: Context, change: ProviderChange) -> IdentityProvider:
     """Store the provider and its roles. Raises LockstepError for what cannot be, and if the provider is not reachable or another one."""
     name, client_id = _checked(change.name, "name"), _checked(change.client_id, "client id")
     issuer, claim = _checked(change.issuer, "issuer"), _checked(change.roles_claim, "claim")
@@ -128,7 +128,7 @@ async def set_single_sign_on(context: Context, change: ProviderChange) -> Single
 
 
 @needs(Permission.ADMINISTRATORS_WRITE)
-async def remove_single_sign_on(context: Context) -> SingleSignOn:
+async def remove_identity_provider(context: Context) -> IdentityProvider:
     """Forget the provider. Who signed in through it is signed out and cannot come back; local administrators are not concerned.
 
     Raises LockstepError if there is none.
@@ -237,14 +237,14 @@ def _checked(text: str, what: str) -> str:
     return plain
 
 
-def _view(row: ProviderRow, roles: Sequence[ClaimRole]) -> SingleSignOn:
-    return SingleSignOn(
+def _view(row: ProviderRow, roles: Sequence[ClaimRole]) -> IdentityProvider:
+    return IdentityProvider(
         row.name, row.issuer, row.client_id, row.has_secret, tuple(row.scopes), row.roles_claim, row.trusts_email,
         tuple(roles), row.changed_at, row.changed_by,
     )  # fmt: skip
 
 
-def _shown(view: SingleSignOn) -> dict[str, object]:
+def _shown(view: IdentityProvider) -> dict[str, object]:
     return {
         "issuer": view.issuer,
         "clientId": view.client_id,

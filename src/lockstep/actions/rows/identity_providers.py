@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing_extensions import TypedDict
 
+from lockstep.actions.identity_providers import CALLBACK, IdentityProvider
 from lockstep.actions.rows.times import iso_time
-from lockstep.actions.single_sign_on import CALLBACK, SingleSignOn
 
 
 class ClaimRoleJson(TypedDict):
@@ -16,7 +16,7 @@ class ClaimRoleJson(TypedDict):
     app: str
 
 
-class SingleSignOnJson(TypedDict):
+class IdentityProviderJson(TypedDict):
     """*redirectPath* on the admin centre is what the provider must know as redirect URI."""
 
     name: str
@@ -32,7 +32,7 @@ class SingleSignOnJson(TypedDict):
     changedBy: str
 
 
-def single_sign_on_json(view: SingleSignOn) -> SingleSignOnJson:
+def identity_provider_json(view: IdentityProvider) -> IdentityProviderJson:
     return {
         "name": view.name,
         "issuer": view.issuer,

@@ -9,10 +9,10 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from lockstep.actions import applications
-from lockstep.actions import single_sign_on as actions
+from lockstep.actions import identity_providers as actions
 from lockstep.actions.context import Context
+from lockstep.actions.identity_providers import CALLBACK, ProviderChange
 from lockstep.actions.permissions import ROLE_NAMES, Role
-from lockstep.actions.single_sign_on import CALLBACK, ProviderChange
 from lockstep.errors import LockstepError, invalid
 from lockstep.oidc.provider import Metadata
 from lockstep.vault import Secret
@@ -34,16 +34,16 @@ class RoleLine:
 
 
 @pages.get(HERE)
-async def show_single_sign_on(context: Context, request: Request) -> View:
+async def show_identity_provider(context: Context, request: Request) -> View:
     return await _page(context, request)
 
 
 @pages.post(HERE)
-async def save_single_sign_on(context: Context, request: Request) -> Answer:
+async def save_identity_provider(context: Context, request: Request) -> Answer:
     form = await request.form()
     change = _change(form)
     try:
-        saved = await actions.set_single_sign_on(context, change)
+        saved = await actions.set_identity_provider(context, change)
     except LockstepError as refused:
         return await _page(context, request, typed=change, lines=_lines(form), refused=on_the_form(refused))
     return Redirect(HERE, notice=f"The page to sign in shows: Sign in with {saved.name}")
@@ -58,12 +58,12 @@ async def test_provider(context: Context, request: Request) -> View:
 
 
 @pages.post(f"{HERE}/remove")
-async def remove_single_sign_on(context: Context, request: Request) -> Answer:
+async def remove_identity_provider(context: Context, request: Request) -> Answer:
     form = await request.form()
     if str(form.get("confirmation", "")).strip() != "remove":
         wrong = invalid("Nothing was removed: the word was not typed", next_step="Type remove to confirm")
         return await _page(context, request, refused=wrong)
-    gone = await actions.remove_single_sign_on(context)
+    gone = await actions.remove_identity_provider(context)
     return Redirect(HERE, notice=f"{gone.name} no longer lets anybody in")
 
 
@@ -103,7 +103,7 @@ async def _page(
     tested: Metadata | None = None,
     refused: LockstepError | None = None,
 ) -> View:
-    present = await actions.show_single_sign_on(context)
+    present = await actions.show_identity_provider(context)
     if lines is None:
         lines = [RoleLine(one.value, one.role, one.app_name or "") for one in present.roles] if present else []
     model = {
@@ -118,7 +118,7 @@ async def _page(
         "here": HERE,
     }
     return View(
-        "settings/single_sign_on.html",
+        "settings/identity_provider.html",
         "Single sign-on",
         model,
         section="Settings",

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lockstep.actions import single_sign_on as actions
+from lockstep.actions import identity_providers as actions
+from lockstep.actions.identity_providers import ROLES_CLAIM, SCOPES, ProviderChange
 from lockstep.actions.permissions import Role
-from lockstep.actions.rows.single_sign_on import SingleSignOnJson, single_sign_on_json
-from lockstep.actions.single_sign_on import ROLES_CLAIM, SCOPES, ProviderChange
+from lockstep.actions.rows.identity_providers import IdentityProviderJson, identity_provider_json
 from lockstep.api.door import Asked, router_of
 from lockstep.api.shapes import Body, Name, Text
 from lockstep.errors import not_found
@@ -26,7 +26,7 @@ class ClaimRoleBody(Body):
     app: Text = ""
 
 
-class SingleSignOnBody(Body):
+class IdentityProviderBody(Body):
     """Replaces what was before. Without *clientSecret* the stored one is kept, unless issuer or client differ; "" is a public client."""
 
     name: Name = Field(examples=["Contoso ID"])
@@ -40,16 +40,16 @@ class SingleSignOnBody(Body):
 
 
 @router.get("/single-sign-on")
-async def show_single_sign_on(context: Asked) -> SingleSignOnJson:
+async def show_identity_provider(context: Asked) -> IdentityProviderJson:
     """How administrators sign in through a provider. 404 if that is not set up."""
-    view = await actions.show_single_sign_on(context)
+    view = await actions.show_identity_provider(context)
     if view is None:
         raise not_found("Single sign-on is not set up")
-    return single_sign_on_json(view)
+    return identity_provider_json(view)
 
 
 @router.put("/single-sign-on")
-async def set_single_sign_on(context: Asked, body: SingleSignOnBody) -> SingleSignOnJson:
+async def set_identity_provider(context: Asked, body: IdentityProviderBody) -> IdentityProviderJson:
     """Set up single sign-on. The provider must answer at its discovery document."""
     change = ProviderChange(
         body.name,
@@ -61,10 +61,10 @@ async def set_single_sign_on(context: Asked, body: SingleSignOnBody) -> SingleSi
         trusts_email=body.trusts_email,
         roles=[(one.value, one.role, one.app) for one in body.roles],
     )
-    return single_sign_on_json(await actions.set_single_sign_on(context, change))
+    return identity_provider_json(await actions.set_identity_provider(context, change))
 
 
 @router.delete("/single-sign-on", status_code=204)
-async def remove_single_sign_on(context: Asked) -> None:
+async def remove_identity_provider(context: Asked) -> None:
     """Forget the provider, and sign out everybody who came through it."""
-    await actions.remove_single_sign_on(context)
+    await actions.remove_identity_provider(context)
