@@ -1,0 +1,258 @@
+"""Is a Response ours, genuine and fresh, and whom does it sign in? (SAML core, section 3.3.3; profiles, section 4.1.4.3)
+
+Nothing is read from the message before a signature covers it, except what can only lead to a refusal. All checks stand in the tuples
+below; each has a fault of its own. One use of an assertion is the caller's duty: remember `assertion_id` until `not_on_or_after`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lockstep.saml.assertion_checks import ASSERTION_CHECKS, Reading, confirmation_of, end_of_validity, name_id_of
+from lockstep.saml.certificates import Certificate, SigningKey
+from lockstep.saml.encryption import decrypted
+from lockstep.saml.faults import FaultCode, SamlFault, fault
+from lockstep.saml.messages import check_unique_ids, read_status
+from lockstep.saml.names import Status
+from lockstep.saml.signatures import NO_LEGACY, Legacy, signature_of, verified
+from lockstep.saml.xml import (
+    Element,
+    children,
+    elements_in,
+    is_element,
+    only_child,
+    parse,
+    read_time,
+    text_of,
+)
+
+SKEW = timedelta(minutes=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a response must say to be accepted.
+
+    *recipient* is the address at which it was received. *in_response_to* is the ID of the request that this browser sent, None if it
+    sent none; *allow_unsolicited* lets a sign-in begin at the identity provider. *skew* is by how much clocks may differ.
+    """
+
+    issuer: str
+    audience: str
+    recipient: str
+    certificates: Sequence[Certificate]
+    in_response_to: str | None = None
+    allow_unsolicited: bool = False
+    legacy: Legacy = NO_LEGACY
+    decryption_keys: Sequence[SigningKey] = ()
+    skew: timedelta = SKEW
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the signature covers. After *not_on_or_after* (which includes the skew) the same assertion would be refused as expired.
+
+    *session_not_on_or_after* is None if the identity provider sets no end to the session.
+    """
+
+    assertion_id: str
+    name_id: str
+    name_id_format: str
+    attributes: Mapping[str, tuple[str, ...]]
+    session_index: str
+    session_not_on_or_after: datetime | None
+    not_on_or_after: datetime
+    in_response_to: str | None
+    issuer: str
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What an unverified response says of itself. It may choose what to expect of the response, and nothing else."""
+
+    issuer: str
+    in_response_to: str
+    destination: str
+
+
+def accept(response: bytes, expected: Expected, *, now: datetime) -> Accepted:
+    """What *response* says, if it is as *expected*. Raises SamlFault with the first check that fails."""
+    root = parse(response)
+    for check in STRUCTURE_CHECKS:
+        check(root)
+    is_signed = signature_of(root) is not None
+    head = verified(root, expected.certificates, expected.legacy) if is_signed else root
+    for check_head in HEAD_CHECKS:
+        check_head(head, expected, is_signed, now)
+    assertion = _assertion_of(root, head, expected, is_response_signed=is_signed)
+    reading = Reading(head, assertion, expected, is_signed, now)
+    for check_assertion in ASSERTION_CHECKS:
+        check_assertion(reading)
+    return _accepted(reading)
+
+
+def read_envelope(response: bytes) -> Envelope:
+    """Who says to have sent *response*, to choose what is expected of it: `accept` checks it. Raises SamlFault if it is no Response."""
+    root = parse(response)
+    _check_is_response(root)
+    issuers = [
+        text_of(found).strip()
+        for holder in (root, *children(root, "saml", "Assertion"))
+        if (found := only_child(holder, "saml", "Issuer")) is not None
+    ]
+    return Envelope(next(iter(issuers), ""), root.get("InResponseTo") or "", root.get("Destination") or "")
+
+
+def _check_is_response(root: Element) -> None:
+    if not is_element(root, "samlp", "Response") or root.get("Version") != "2.0":
+        received = f"{root.tag}, version {root.get('Version') or 'missing'}"
+        raise fault(FaultCode.NOT_EXPECTED_MESSAGE, expected="a Response of SAML 2.0", received=received)
+
+
+def _check_assertions_in_place(root: Element) -> None:
+    """Wrapping hides a signed assertion somewhere and puts another where it is read: there is one place for an assertion."""
+    names = ("Assertion", "EncryptedAssertion")
+    for element in elements_in(root):
+        if any(is_element(element, "saml", name) for name in names) and element.getparent() is not root:
+            parent = element.getparent()
+            place = "the root" if parent is None else str(parent.tag)
+            raise fault(FaultCode.ASSERTION_MISPLACED, expected="a child of the Response", received=place)
+
+
+def _check_one_assertion(root: Element) -> None:
+    count = len(children(root, "saml", "Assertion")) + len(children(root, "saml", "EncryptedAssertion"))
+    if count > 1:
+        raise fault(FaultCode.MANY_ASSERTIONS, expected="one assertion", received=str(count))
+
+
+def _check_signatures_in_place(root: Element) -> None:
+    for element in elements_in(root):
+        if is_element(element, "ds", "Signature"):
+            parent = element.getparent()
+            in_assertion = parent is not None and is_element(parent, "saml", "Assertion")
+            if parent is not root and not in_assertion:
+                place = "the root" if parent is None else str(parent.tag)
+                raise fault(FaultCode.SIGNATURE_MISPLACED, expected="a child of Response or Assertion", received=place)
+
+
+STRUCTURE_CHECKS: tuple[Callable[[Element], None], ...] = (
+    _check_is_response,
+    check_unique_ids,
+    _check_assertions_in_place,
+    _check_one_assertion,
+    _check_signatures_in_place,
+)
+
+
+def _check_status(head: Element, expected: Expected, is_signed: bool, now: datetime) -> None:
+    code, said = read_status(head)
+    if code != Status.SUCCESS:
+        raise fault(FaultCode.STATUS_NOT_SUCCESS, expected=Status.SUCCESS, received=f"{code} {said}".strip())
+
+
+def _check_response_issuer(head: Element, expected: Expected, is_signed: bool, now: datetime) -> None:
+    issuer = only_child(head, "saml", "Issuer")
+    if issuer is not None and text_of(issuer).strip() != expected.issuer:
+        raise fault(FaultCode.WRONG_ISSUER, expected=expected.issuer, received=text_of(issuer))
+
+
+def _check_destination(head: Element, expected: Expected, is_signed: bool, now: datetime) -> None:
+    # A signed message must say for whom it is (bindings, section 3.5.5.2).
+    destination = head.get("Destination") or ""
+    if destination != expected.recipient and (destination or is_signed):
+        raise fault(FaultCode.WRONG_DESTINATION, expected=expected.recipient, received=destination or "none")
+
+
+def _check_response_time(head: Element, expected: Expected, is_signed: bool, now: datetime) -> None:
+    issued_at = read_time(head.get("IssueInstant") or "")
+    if issued_at > now + expected.skew:
+        raise fault(FaultCode.NOT_YET_VALID, expected=f"issued until {now.isoformat()}", received=issued_at.isoformat())
+
+
+HEAD_CHECKS: tuple[Callable[[Element, Expected, bool, datetime], None], ...] = (
+    _check_status,
+    _check_response_issuer,
+    _check_destination,
+    _check_response_time,
+)
+
+
+def _assertion_of(root: Element, head: Element, expected: Expected, *, is_response_signed: bool) -> Element:
+    """The assertion as its own signature covers it, otherwise as that of the response does."""
+    encrypted = only_child(head, "saml", "EncryptedAssertion")
+    if encrypted is not None:
+        return _decrypted_assertion(encrypted, expected, is_response_signed=is_response_signed)
+    received, covered = only_child(root, "saml", "Assertion"), only_child(head, "saml", "Assertion")
+    if received is None or covered is None:
+        raise fault(FaultCode.ASSERTION_MISSING, expected="an assertion", received="none")
+    if signature_of(received) is not None:
+        return verified(received, expected.certificates, expected.legacy)
+    if not is_response_signed:
+        raise fault(FaultCode.NOT_SIGNED, expected="a signature of the response or the assertion", received="none")
+    return covered
+
+
+def _decrypted_assertion(encrypted: Element, expected: Expected, *, is_response_signed: bool) -> Element:
+    opened = decrypted(encrypted, expected.decryption_keys, expected.legacy)
+    try:
+        assertion = parse(opened.content)
+        if not is_element(assertion, "saml", "Assertion"):
+            raise fault(FaultCode.ASSERTION_MISSING, expected="an assertion", received=str(assertion.tag))
+        for check in DECRYPTED_CHECKS:
+            check(assertion)
+        if signature_of(assertion) is not None:
+            return verified(assertion, expected.certificates, expected.legacy)
+        if not is_response_signed:
+            raise fault(FaultCode.NOT_SIGNED, expected="a signature of the response or the assertion", received="none")
+        return assertion
+    except SamlFault:
+        if opened.is_authenticated or is_response_signed:
+            raise
+        # Anybody can send these bytes changed: how far they came must not show.
+        raise fault(FaultCode.DECRYPTION_FAILED) from None
+
+
+def _check_nothing_inside(assertion: Element) -> None:
+    for element in elements_in(assertion):
+        if element is assertion:
+            continue
+        if is_element(element, "saml", "Assertion") or is_element(element, "saml", "EncryptedAssertion"):
+            raise fault(FaultCode.ASSERTION_MISPLACED, expected="no assertion inside", received=str(element.tag))
+        if is_element(element, "ds", "Signature") and element.getparent() is not assertion:
+            raise fault(FaultCode.SIGNATURE_MISPLACED, expected="a child of the Assertion", received="elsewhere")
+
+
+DECRYPTED_CHECKS: tuple[Callable[[Element], None], ...] = (check_unique_ids, _check_nothing_inside)
+
+
+def _accepted(reading: Reading) -> Accepted:
+    assertion, expected = reading.assertion, reading.expected
+    name_id = name_id_of(assertion)
+    statement = children(assertion, "saml", "AuthnStatement")[0]
+    session_end = statement.get("SessionNotOnOrAfter")
+    confirmation = confirmation_of(reading)
+    return Accepted(
+        assertion_id=assertion.get("ID"),
+        name_id=text_of(name_id),
+        name_id_format="" if name_id is None else name_id.get("Format") or "",
+        attributes=_attributes(assertion),
+        session_index=statement.get("SessionIndex") or "",
+        session_not_on_or_after=read_time(session_end) if session_end else None,
+        not_on_or_after=end_of_validity(reading, confirmation) + expected.skew,
+        in_response_to=reading.answered(confirmation) or None,
+        issuer=expected.issuer,
+        response_id=reading.head.get("ID") or "",
+    )
+
+
+def _attributes(assertion: Element) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for statement in children(assertion, "saml", "AttributeStatement"):
+        for attribute in children(statement, "saml", "Attribute"):
+            values = tuple(text_of(value) for value in children(attribute, "saml", "AttributeValue"))
+            name = attribute.get("Name") or ""
+            found[name] = found.get(name, ()) + values
+    return found

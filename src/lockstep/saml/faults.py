@@ -1,0 +1,145 @@
+"""What can be wrong with a SAML message: one code for each check, with what was expected and what was received.
+
+*expected* and *received* are for an administrator; the person who signs in sees neither. Both are cut and printable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lockstep.errors import Kind, LockstepError
+
+MAX_SHOWN = 200  # characters of a value that is shown
+
+
+class FaultCode(StrEnum):
+    """The check that failed. The values are stable: logs and programs compare them."""
+
+    # The bytes and the document
+    TOO_LARGE = "TooLarge"
+    TOO_DEEP = "TooDeep"
+    ENCODING_REFUSED = "EncodingRefused"
+    DTD_REFUSED = "DtdRefused"
+    INSTRUCTION_REFUSED = "InstructionRefused"
+    INCLUDE_REFUSED = "IncludeRefused"
+    COMMENT_IN_VALUE = "CommentInValue"
+    MALFORMED = "Malformed"
+    # How it was transported
+    BASE64_WRONG = "Base64Wrong"
+    DEFLATE_WRONG = "DeflateWrong"
+    PARAMETER_REPEATED = "ParameterRepeated"
+    RELAY_STATE_REFUSED = "RelayStateRefused"
+    # The structure of a message
+    NOT_EXPECTED_MESSAGE = "NotExpectedMessage"
+    DUPLICATE_ID = "DuplicateId"
+    ASSERTION_MISSING = "AssertionMissing"
+    ASSERTION_MISPLACED = "AssertionMisplaced"
+    MANY_ASSERTIONS = "ManyAssertions"
+    # Signature and encryption
+    NOT_SIGNED = "NotSigned"
+    SIGNATURE_MISPLACED = "SignatureMisplaced"
+    MANY_SIGNATURES = "ManySignatures"
+    SIGNATURE_SHAPE_REFUSED = "SignatureShapeRefused"
+    REFERENCE_REFUSED = "ReferenceRefused"
+    TRANSFORM_REFUSED = "TransformRefused"
+    CANONICALIZATION_REFUSED = "CanonicalizationRefused"
+    ALGORITHM_REFUSED = "AlgorithmRefused"
+    WRONG_CERTIFICATE = "WrongCertificate"
+    SIGNATURE_WRONG = "SignatureWrong"
+    DIGEST_WRONG = "DigestWrong"
+    DECRYPTION_FAILED = "DecryptionFailed"
+    # What the message says
+    STATUS_NOT_SUCCESS = "StatusNotSuccess"
+    WRONG_ISSUER = "WrongIssuer"
+    WRONG_AUDIENCE = "WrongAudience"
+    WRONG_RECIPIENT = "WrongRecipient"
+    WRONG_DESTINATION = "WrongDestination"
+    WRONG_IN_RESPONSE_TO = "WrongInResponseTo"
+    UNSOLICITED = "Unsolicited"
+    EXPIRED = "Expired"
+    NOT_YET_VALID = "NotYetValid"
+    SESSION_ENDED = "SessionEnded"
+    CONDITION_UNKNOWN = "ConditionUnknown"
+    CONFIRMATION_MISSING = "ConfirmationMissing"
+    STATEMENT_MISSING = "StatementMissing"
+    NAME_ID_REFUSED = "NameIdRefused"
+    # What an administrator gives
+    CERTIFICATE_UNREADABLE = "CertificateUnreadable"
+    KEY_REFUSED = "KeyRefused"
+    METADATA_UNUSABLE = "MetadataUnusable"
+
+
+DETAILS = {
+    FaultCode.TOO_LARGE: "The message is too large",
+    FaultCode.TOO_DEEP: "The message is nested too deeply",
+    FaultCode.ENCODING_REFUSED: "The message is not in UTF-8 without a byte order mark",
+    FaultCode.DTD_REFUSED: "The message contains a document type declaration",
+    FaultCode.INSTRUCTION_REFUSED: "The message contains a processing instruction",
+    FaultCode.INCLUDE_REFUSED: "The message contains an XInclude element",
+    FaultCode.COMMENT_IN_VALUE: "The message contains a comment inside a value",
+    FaultCode.MALFORMED: "The message is not well-formed SAML",
+    FaultCode.BASE64_WRONG: "The message is not valid Base64",
+    FaultCode.DEFLATE_WRONG: "The message is not compressed with DEFLATE",
+    FaultCode.PARAMETER_REPEATED: "A parameter of the message is repeated or missing",
+    FaultCode.RELAY_STATE_REFUSED: "The relay state is not acceptable",
+    FaultCode.NOT_EXPECTED_MESSAGE: "The message is not of the expected kind",
+    FaultCode.DUPLICATE_ID: "Two elements of the message have the same ID",
+    FaultCode.ASSERTION_MISSING: "The response contains no assertion",
+    FaultCode.ASSERTION_MISPLACED: "An assertion is not a child of the response",
+    FaultCode.MANY_ASSERTIONS: "The response contains more than one assertion",
+    FaultCode.NOT_SIGNED: "Neither the response nor its assertion is signed",
+    FaultCode.SIGNATURE_MISPLACED: "A signature is neither a child of the response nor of its assertion",
+    FaultCode.MANY_SIGNATURES: "An element has more than one signature",
+    FaultCode.SIGNATURE_SHAPE_REFUSED: "The signature has parts that are not accepted",
+    FaultCode.REFERENCE_REFUSED: "The signature does not refer to the element that contains it",
+    FaultCode.TRANSFORM_REFUSED: "The signature uses a transform that is not accepted",
+    FaultCode.CANONICALIZATION_REFUSED: "The signature uses a canonicalization that is not accepted",
+    FaultCode.ALGORITHM_REFUSED: "The message uses an algorithm that is not accepted",
+    FaultCode.WRONG_CERTIFICATE: "The signature was made with a certificate that is not configured",
+    FaultCode.SIGNATURE_WRONG: "The signature is not valid with any configured certificate",
+    FaultCode.DIGEST_WRONG: "The signed element was changed after it was signed",
+    FaultCode.DECRYPTION_FAILED: "The encrypted assertion cannot be used: it does not decrypt to an assertion with a valid signature",
+    FaultCode.STATUS_NOT_SUCCESS: "The identity provider reports that the sign-in failed",
+    FaultCode.WRONG_ISSUER: "The message comes from another issuer",
+    FaultCode.WRONG_AUDIENCE: "The assertion is meant for another audience",
+    FaultCode.WRONG_RECIPIENT: "The assertion is meant for another recipient",
+    FaultCode.WRONG_DESTINATION: "The message is meant for another destination",
+    FaultCode.WRONG_IN_RESPONSE_TO: "The message answers another request",
+    FaultCode.UNSOLICITED: "The response answers no request, and sign-ins that start at the identity provider are not allowed",
+    FaultCode.EXPIRED: "The assertion has expired",
+    FaultCode.NOT_YET_VALID: "The message is not valid yet",
+    FaultCode.SESSION_ENDED: "The session at the identity provider has ended",
+    FaultCode.CONDITION_UNKNOWN: "The assertion has a condition that is not understood",
+    FaultCode.CONFIRMATION_MISSING: "The assertion has no complete bearer confirmation",
+    FaultCode.STATEMENT_MISSING: "The assertion does not state how the person signed in",
+    FaultCode.NAME_ID_REFUSED: "The Name ID is missing or contains characters that are not accepted",
+    FaultCode.CERTIFICATE_UNREADABLE: "No certificate can be read",
+    FaultCode.KEY_REFUSED: "The certificate has a key that is not accepted",
+    FaultCode.METADATA_UNUSABLE: "The metadata cannot be used",
+}
+
+
+@dataclass(eq=False)
+class SamlFault(LockstepError):
+    """A message, certificate or metadata document is refused. `code` is a FaultCode."""
+
+    expected: str = ""
+    received: str = ""
+
+
+def fault(code: FaultCode, *, expected: str = "", received: str = "", next_step: str = "") -> SamlFault:
+    """The refusal for *code*; *expected* and *received* may come from a stranger and are made fit to be shown."""
+    return SamlFault(
+        Kind.INVALID,
+        DETAILS[code],
+        code=code,
+        next_step=next_step,
+        expected=_shown(expected),
+        received=_shown(received),
+    )
+
+
+def _shown(value: str) -> str:
+    cut = value if len(value) <= MAX_SHOWN else value[:MAX_SHOWN] + "…"
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in cut)
