@@ -51,7 +51,10 @@ class MemberSummary:
 
 @dataclass(frozen=True, slots=True)
 class ListedMember:
-    """One member in a page of a list. *key* is where the next page begins after it."""
+    """One member in a page of a list. *key* is where the next page begins after it.
+
+    *has_client*: an API key has written the member over SCIM; *managing_key* is the name of the first one that did.
+    """
 
     id: str
     user_name: str
@@ -61,6 +64,14 @@ class ListedMember:
     source: str
     deleted_at: datetime | None
     key: str
+    has_client: bool
+    managing_key: str | None
+    signed_in_at: datetime | None
+
+    @property
+    def is_managed(self) -> bool:
+        """Whether provisioning writes the member."""
+        return self.source == "scim" or self.has_client
 
 
 async def create_local_member(
@@ -71,11 +82,7 @@ async def create_local_member(
 
     Without *is_user* the member can own keys but is hidden from SCIM. Raises LockstepError for an invalid e-mail address.
     """
-    if "@" not in email or len(email) > 320 or any(character.isspace() for character in email):
-        raise invalid(f"{email[:80]!r} is not an e-mail address", next_step="Write it as name@example.com")
-    fault = fault_of(email)
-    if fault:
-        raise invalid(f"{email[:80]!r} {fault}", next_step="Write the name without it")
+    refuse_bad_email(email)
     name = {key: value for key, value in (("givenName", given_name), ("familyName", family_name)) if value}
     document: dict[str, Any] = {
         "schemas": [USER_URN],
@@ -89,6 +96,15 @@ async def create_local_member(
     member_id = new_id()
     await table.insert_local(connection, tenant_id, member_id, document, role, kind="User" if is_user else "Operator")
     return member_id
+
+
+def refuse_bad_email(email: str) -> None:
+    """Raise LockstepError unless *email* can be the user name of a member."""
+    if "@" not in email or len(email) > 320 or any(character.isspace() for character in email):
+        raise invalid(f"{email[:80]!r} is not an e-mail address", next_step="Write it as name@example.com")
+    fault = fault_of(email)
+    if fault:
+        raise invalid(f"{email[:80]!r} {fault}", next_step="Write the name without it")
 
 
 async def add_member(
@@ -108,14 +124,19 @@ async def add_member(
 
 
 async def find_members(
-    store: Store, tenant: TenantFacts, *, search: str, only: str, after: str, most: int
-) -> list[ListedMember]:
+    store: Store, tenant: TenantFacts, *, search: str, only: str = "", role: str = "", source: str = "", after: str,
+    most: int,
+) -> list[ListedMember]:  # fmt: skip
     """At most *most* members in the order of their user names, after the one with the key *after*.
 
-    *search*: a part of the user name or name. *only*: "" for the current members, "inactive", or "deleted".
+    *search*: a part of the user name or name. *only*: "" for the current members, "active", "inactive", or "deleted". *source*: "scim" for
+    those that provisioning writes, "local" for the others.
     """
     async with store.tenant(tenant.id) as connection:
-        rows = await table.searched_rows(connection, tenant.id, search=search, only=only, after=after, most=most)
+        rows = await table.searched_rows(
+            connection, tenant.id, search=search, only=only, role=role, default_role=tenant.default_role,
+            source=source, after=after, most=most,
+        )  # fmt: skip
     return [ListedMember(**{**row, "role": row["role"] or tenant.default_role}) for row in rows]
 
 
@@ -132,7 +153,7 @@ async def set_role(store: Store, tenant: TenantFacts, who: str, role: str, *, fo
         known = await known_role(connection, tenant.id, role)
         member_id = await _member_id(connection, tenant.id, who)
         if known != ADMIN and not force:
-            await _refuse_last_admin(connection, tenant, member_id, who)
+            await refuse_last_admin(connection, tenant, member_id, who)
         await table.set_role(connection, tenant.id, member_id, known)
 
 
@@ -144,7 +165,7 @@ async def disable(store: Store, tenant: TenantFacts, who: str, *, force: bool = 
     async with store.tenant(tenant.id) as connection:
         member_id = await _member_id(connection, tenant.id, who)
         if not force:
-            await _refuse_last_admin(connection, tenant, member_id, who)
+            await refuse_last_admin(connection, tenant, member_id, who)
         await table.set_active(connection, tenant.id, member_id, active=False)
         return await table.end_keys(connection, tenant.id, [member_id])
 
@@ -211,16 +232,17 @@ async def _refuse_beyond_seats(connection: Connection, tenant_id: int) -> None:
     if seats is not None and taken > seats:
         raise conflict(
             f"No seat is free: the account has {counted(seats, 'seat')}",
-            next_step="Disable another member (documo members disable), or run: documo accounts set NAME --seats NUMBER",
+            next_step="Deactivate another member, or ask Documo for more seats (documo accounts set NAME --seats NUMBER)",
         )
 
 
-async def _refuse_last_admin(connection: Connection, tenant: TenantFacts, member_id: str, who: str) -> None:
+async def refuse_last_admin(connection: Connection, tenant: TenantFacts, member_id: str, who: str) -> None:
+    """Raise LockstepError if *member_id* is the only active Admin. Concurrent questions wait until this transaction ends."""
     others = await table.active_admins(connection, tenant.id, ADMIN, tenant.default_role)
     if others == [member_id]:
         raise conflict(
             f"{who[:200]} is the only active Admin of the account: without an Admin nobody can provision or create keys",
-            next_step="Make another member Admin first (documo members set-role), or add --force",
+            next_step="Make another member Admin first (on the command line: documo members set-role, or add --force)",
         )
 
 

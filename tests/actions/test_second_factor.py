@@ -12,6 +12,7 @@ from lockstep.actions import administrators, second_factor, sign_in
 from lockstep.actions.context import NOT_SIGNED_IN, Context
 from lockstep.actions.permissions import StepUpRequired
 from lockstep.actions.totp import SecondFactorRequired
+from lockstep.credentials.one_time_codes import RECOVERY_CODES
 from lockstep.errors import Kind, LockstepError
 from tests.support.hub import Hub
 
@@ -73,7 +74,7 @@ async def test_clocks_may_differ_by_half_a_minute(hub: Hub, seconds: int, is_acc
 
 async def test_each_recovery_code_works_once(hub: Hub) -> None:
     context, _, _, codes = await enrolled(hub)
-    assert len(set(codes)) == second_factor.RECOVERY_CODES
+    assert len(set(codes)) == RECOVERY_CODES
 
     await sign_in.sign_in(context, EMAIL, PASSWORD, codes[0].upper())
     with pytest.raises(LockstepError, match="the password or the code is wrong"):
@@ -81,7 +82,7 @@ async def test_each_recovery_code_works_once(hub: Hub) -> None:
     await sign_in.sign_in(context, EMAIL, PASSWORD, codes[1].replace("-", " "))
 
     stored = await hub.fetch("select code_hash from recovery_code")
-    assert len(stored) == second_factor.RECOVERY_CODES - 2
+    assert len(stored) == RECOVERY_CODES - 2
 
 
 async def test_wrong_codes_lock_like_wrong_passwords(hub: Hub) -> None:

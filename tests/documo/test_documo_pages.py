@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
 
-import aiohttp
 import pytest
 
 from documo import members
@@ -18,49 +13,13 @@ from documo.web.app import pages_app
 from documo.web.sessions import COOKIE
 from lockstep.kit.pages import pages_in
 from tests.support.documo_client import Client, Documo
+from tests.support.documo_pages import PASSWORD, signed_in, visiting
 
-PASSWORD = "a sentence of five words"
 ADMINS_ALONE = sorted(
     page.path.replace("{id}", "00000000-0000-7000-8000-000000000000")
     for page in pages_in("documo.web.pages")
     if page.path.startswith(("/users", "/settings"))
 )
-
-
-@dataclass
-class Visitor:
-    """A browser at Documo's pages."""
-
-    http: aiohttp.ClientSession
-    origin: str
-
-    async def get(self, path: str) -> tuple[int, str]:
-        async with self.http.get(self.origin + path) as answer:
-            return answer.status, await answer.text()
-
-    async def post(self, path: str, *, on: str = "/", **fields: str) -> tuple[int, str]:
-        """Send a form of the page *on*."""
-        _, page = await self.get(on)
-        token = re.search(r'name="csrf" (?:value|content)="([^"]*)"', page)
-        data: dict[str, Any] = {"csrf": token[1] if token else "", **fields}
-        async with self.http.post(self.origin + path, data=data, headers={"Origin": self.origin}) as answer:
-            return answer.status, await answer.text()
-
-
-@asynccontextmanager
-async def visiting(api: Client) -> AsyncIterator[Visitor]:
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
-        yield Visitor(http, api.url.removesuffix("/scim/v2"))
-
-
-@asynccontextmanager
-async def signed_in(api: Client, role: str = "Admin", email: str = "ada@x.org") -> AsyncIterator[Visitor]:
-    member = await members.add_member(api.store, api.account.id, email, role=role)
-    link = await sign_ins.password_link(api.store, api.account, member, created_by="test")
-    session = await sign_ins.accept_link(api.store, link.secret, PASSWORD)
-    async with visiting(api) as visitor:
-        visitor.http.cookie_jar.update_cookies({COOKIE: session.secret})
-        yield visitor
 
 
 async def test_new_user_gets_a_link_sets_a_password_and_signs_in(api: Client) -> None:

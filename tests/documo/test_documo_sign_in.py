@@ -91,11 +91,13 @@ async def test_refusal_says_the_same_whether_or_not_somebody_has_the_name(api: C
     assert refused.value.detail == "The email or the password is wrong"
 
 
-@pytest.mark.parametrize("email", ["anna@x.org", "nobody@x.org"])
-async def test_refusal_costs_the_same_whether_or_not_somebody_has_the_name(
-    api: Client, monkeypatch: pytest.MonkeyPatch, email: str
+@pytest.mark.parametrize("accounts", [0, 1, 2, 5])
+@pytest.mark.parametrize("named", ["", "Beta"])
+async def test_refusal_costs_the_same_however_many_accounts_have_the_name(
+    documo: Documo, monkeypatch: pytest.MonkeyPatch, accounts: int, named: str
 ) -> None:
-    await with_password(api)
+    for name in ("Alpha", "Beta", "Gamma", "Delta", "Epsilon")[:accounts]:
+        await (await documo.client(name)).user("anna@x.org", password=PASSWORD)
     verified: list[str] = []
     inner = OF_MEMBERS._hasher
 
@@ -108,10 +110,27 @@ async def test_refusal_costs_the_same_whether_or_not_somebody_has_the_name(
             return inner.hash(password)
 
     monkeypatch.setattr(OF_MEMBERS, "_hasher", Counting())
-    with pytest.raises(LockstepError):
-        await signed_in(api, email, "another sentence of words")
+    with pytest.raises(LockstepError, match="The email or the password is wrong"):
+        await sign_ins.sign_in(documo.store, "anna@x.org", "another sentence of words", account=named)
 
-    assert len(verified) == 1
+    assert len(verified) == sign_ins.TRIED
+
+
+async def test_member_of_more_accounts_than_are_tried_signs_in_by_naming_the_account(documo: Documo) -> None:
+    for name in ("Alpha", "Beta", "Gamma", "Delta", "Epsilon"):
+        await (await documo.client(name)).user("anna@x.org", password=f"a sentence of five words for {name}")
+    password = "a sentence of five words for Epsilon"
+
+    with pytest.raises(LockstepError, match="wrong"):
+        await sign_ins.sign_in(documo.store, "anna@x.org", password)
+    session = await sign_ins.sign_in(documo.store, "anna@x.org", password, account="epsilon")
+    again = await sign_ins.sign_in(
+        documo.store, "anna@x.org", password
+    )  # the account that was used last is tried first
+
+    for one in (session, again):
+        caller = await sign_ins.caller_of_session(documo.store, one.secret)
+        assert caller is not None and caller.account == "Epsilon"
 
 
 async def test_inactive_member_is_told_so_only_with_the_right_password(api: Client) -> None:

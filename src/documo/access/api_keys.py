@@ -6,7 +6,7 @@ A key belongs to a member and ends with that member. Only an Admin's key may pro
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +17,13 @@ from documo.store import members as members_table
 from documo.store.database import Store
 from lockstep.errors import invalid, not_found
 
-SCOPES = ("read", "users", "groups", "admin")
+SCOPES: Mapping[str, str] = {
+    "read": "Read users, groups, roles and schemas",
+    "users": "Create, change and delete users",
+    "groups": "Create, change and delete groups",
+    "admin": "All of these, and the account's own resource types and roles",
+}
+MOST_NAME = 100  # characters
 DEFAULT_SCOPES = ("read", "users", "groups")
 
 
@@ -54,6 +60,13 @@ def checked_scopes(scopes: Sequence[str]) -> tuple[str, ...]:
     return tuple(scope for scope in SCOPES if scope in scopes)
 
 
+def checked_name(name: str) -> str:
+    """The name of a key, "key" without one. Raises LockstepError if it cannot be shown in a line."""
+    if len(name) > MOST_NAME or not name.isprintable():
+        raise invalid(f"A key needs a name of at most {MOST_NAME} characters, without control characters")
+    return name or "key"
+
+
 async def create_key(
     store: Store,
     tenant_id: int,
@@ -64,15 +77,19 @@ async def create_key(
     scopes: Sequence[str] = DEFAULT_SCOPES,
     expires_in: timedelta | None = None,
     kind: str = "key",
+    created_by: str | None = None,
 ) -> NewKey:
-    """Create a key for *member*, or for the first active member with *role*. Raises LockstepError if there is no such member."""
+    """Create a key for *member*, or for the first active member with *role*; *created_by* is who asks.
+
+    Raises LockstepError if there is no such member.
+    """
     checked = checked_scopes(scopes)
     expires_at = datetime.now(UTC) + expires_in if expires_in else None
     secret = new_key()
     async with store.tenant(tenant_id) as connection:
         owner = await owner_of_key(connection, tenant_id, member=member, role=role)
-        made = NewKey(new_id(), name or "key", secret[:12], secret, checked, expires_at)
-        await table.insert(connection, tenant_id, owner, made, hash_of(secret), kind=kind)
+        made = NewKey(new_id(), checked_name(name), secret[:12], secret, checked, expires_at)
+        await table.insert(connection, tenant_id, owner, made, hash_of(secret), kind=kind, created_by=created_by)
     return made
 
 
@@ -105,13 +122,23 @@ async def revoke_key(store: Store, tenant_id: int, which: str) -> table.KeyRow:
     return key
 
 
-async def rotate_key(store: Store, tenant_id: int, which: str, *, overlap: timedelta) -> NewKey:
+async def requests_by_key(store: Store, tenant_id: int) -> dict[str, int]:
+    """How many requests each key has made in the seven days that the request log keeps."""
+    async with store.tenant(tenant_id) as connection:
+        return await table.requests_by_key(connection, tenant_id)
+
+
+async def rotate_key(
+    store: Store, tenant_id: int, which: str, *, overlap: timedelta, created_by: str | None = None
+) -> NewKey:
     """Create a successor of a key with the same owner and scopes; the old key stays valid for *overlap*."""
     secret = new_key()
     async with store.control() as connection:
         old = await _one_key(connection, tenant_id, which)
         made = NewKey(new_id(), old.name, secret[:12], secret, tuple(old.scopes), old.expires_at)
-        await table.insert(connection, tenant_id, old.member_id, made, hash_of(secret), kind=old.kind)
+        await table.insert(
+            connection, tenant_id, old.member_id, made, hash_of(secret), kind=old.kind, created_by=created_by
+        )
         await table.expire(connection, tenant_id, old.id, datetime.now(UTC) + overlap)
     return made
 

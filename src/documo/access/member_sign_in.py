@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from documo.access.member_passwords import OF_MEMBERS
+from documo.access.second_factor import CodeRequired, has_second_factor, is_code
 from documo.members import TenantFacts
 from documo.store import accounts as accounts_table
 from documo.store import members as members_table
+from documo.store import second_factors as factors_table
 from documo.store import sign_ins as table
 from documo.store.database import SET_TENANT, Store
 from documo.user_names import key_of
@@ -27,7 +29,7 @@ LONGEST = timedelta(hours=12)  # and each one after this time
 LINK_LASTS = timedelta(days=7)
 _SEEN_AGAIN = timedelta(minutes=1)
 _MOST_DEVICE = 200  # characters
-_MOST_ACCOUNTS = 5  # in which one person may have a password
+TRIED = 4  # passwords that a refused sign-in verifies, however many accounts have the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,33 +64,48 @@ class PasswordLink:
     expires_at: datetime
 
 
-async def sign_in(store: Store, user_name: str, password: str, *, device: str = "", address: str = "") -> MemberSession:
+async def sign_in(
+    store: Store, user_name: str, password: str, *, code: str = "", account: str = "", device: str = "",
+    address: str = "",
+) -> MemberSession:  # fmt: skip
     """Begin a session. *device* is what the browser says it is, *address* the network address of the client.
 
-    Raises LockstepError if anything is wrong, and after too many failures for this name or address until a delay is over.
+    The password is tried in the accounts that the name was used in last, or in *account* alone. Raises CodeRequired if the password is
+    right and the member has a second factor, and LockstepError if anything is wrong, and after too many failures for this name or address
+    until a delay is over.
     """
     name, now = key_of(user_name.strip()), datetime.now(UTC)
     OF_MEMBERS.refuse_if_busy()
     await lockout.admit(store.control, name, address=address, now=now)
-    found = await _with_password(store, name, password)
+    found = await _with_password(store, name, password, account.strip())
     if found is None:
         raise _refused()
     tenant_id, member = found
     if not member.active:
         await lockout.forgiven(store.control, name, address=address)
-        raise LockstepError(
-            Kind.FORBIDDEN,
-            "Your account is inactive",
-            why="It was deactivated by an administrator, or by your company's user provisioning",
-            next_step="Ask your IT team",
-            code="Inactive",
-        )
+        raise _inactive()
+    await _check_code(store, tenant_id, member.id, code, name=name, address=address, now=now)
     async with store.tenant(tenant_id) as connection:
-        is_only = await _forget_failures(connection, name, address=address)
-        session = await _begin(connection, tenant_id, member.id, device=device, now=now)
+        is_only = await forget_failures(connection, name, address=address)
+        session = await begin_session(connection, tenant_id, member.id, device=device, address=address, now=now)
     if not is_only:
         await lockout.forgiven(store.control, name, address=address)
     return session
+
+
+async def _check_code(
+    store: Store, tenant_id: int, member_id: str, code: str, *, name: str, address: str, now: datetime
+) -> None:
+    """Raise CodeRequired if a code is missing, and LockstepError if it is wrong. A code that is right is used up."""
+    async with store.tenant(tenant_id) as connection:
+        if not await factors_table.is_confirmed(connection, tenant_id, member_id):
+            return
+        is_right = bool(code.strip()) and await is_code(connection, tenant_id, member_id, code, now=now)
+    if not code.strip():
+        await lockout.forgiven(store.control, name, address=address)
+        raise CodeRequired
+    if not is_right:
+        raise _refused()
 
 
 async def caller_of_session(store: Store, secret: str) -> MemberCaller | None:
@@ -152,7 +169,7 @@ async def set_password(store: Store, tenant: TenantFacts, who: str, password: st
     digest = await OF_MEMBERS.hash_password(password)
     async with store.tenant(tenant.id) as connection:
         await table.set_password(connection, tenant.id, member.id, digest)
-        await _forget_failures(connection, key_of(member.user_name))
+        await forget_failures(connection, key_of(member.user_name))
 
 
 async def _active_member(connection: Connection, tenant_id: int, who: str) -> table.SignInMember:
@@ -177,44 +194,50 @@ async def owner_of_link(store: Store, secret: str) -> str:
     return member.user_name
 
 
-async def accept_link(store: Store, secret: str, password: str, *, device: str = "") -> MemberSession:
+async def accept_link(
+    store: Store, secret: str, password: str, *, code: str = "", device: str = "", address: str = ""
+) -> MemberSession:
     """Set the password and begin a session. The link is used up, and other sessions of the member end.
 
-    Raises LockstepError if the link does not work any more, or for a password that may not be used.
+    Raises LockstepError if the link does not work any more, for a password that may not be used, and CodeRequired or LockstepError if the
+    member has a second factor and *code* is none: a link replaces the password alone.
     """
     user_name = await owner_of_link(store, secret)
     check_password(password, user_name)
-    digest, now = await OF_MEMBERS.hash_password(password), datetime.now(UTC)
+    name, now = key_of(user_name), datetime.now(UTC)
     async with store.control() as connection:
         owner = await table.link_owner(connection, hash_of(secret), now)
-        if owner is None or not await table.use_link(connection, hash_of(secret)):
+    if owner is None:
+        raise _link_used()
+    if await has_second_factor(store, *owner):
+        await lockout.admit(store.control, name, address=address, now=now)
+        await _check_code(store, *owner, code, name=name, address=address, now=now)
+    digest = await OF_MEMBERS.hash_password(password)
+    async with store.control() as connection:
+        if not await table.use_link(connection, hash_of(secret)):
             raise _link_used()
         await connection.execute(SET_TENANT, (str(owner[0]),))
         await table.set_password(connection, *owner, digest)
-        await _forget_failures(connection, key_of(user_name))
-        return await _begin(connection, *owner, device=device, now=now)
+        await forget_failures(connection, name)
+        return await begin_session(connection, *owner, device=device, address=address, now=now)
 
 
-async def _with_password(store: Store, name: str, password: str) -> tuple[int, table.SignInMember] | None:
-    """The member of that name with that password. A name that nobody has takes as long as one that somebody has."""
+async def _with_password(store: Store, name: str, password: str, account: str) -> tuple[int, table.SignInMember] | None:
+    """The member of that name with that password. A refusal verifies the same number of passwords, whoever has the name."""
     async with store.control() as connection:
-        named = await table.members_named(connection, name, most=_MOST_ACCOUNTS)
-    candidates: list[tuple[int, table.SignInMember]] = []
+        named = await table.members_named(connection, name, most=TRIED, account=account)
     for tenant_id, member_id in named:
         async with store.tenant(tenant_id) as connection:
             member = await table.read_member(connection, tenant_id, member_id)
-        if member is not None:
-            candidates.append((tenant_id, member))
-    if not candidates:
-        await OF_MEMBERS.matches(password, None)
-        return None
-    for tenant_id, member in candidates:
-        if await OF_MEMBERS.matches(password, member.password_hash):
+        digest = member.password_hash if member is not None else None
+        if await OF_MEMBERS.matches(password, digest) and member is not None:
             return tenant_id, member
+    for _ in range(TRIED - len(named)):
+        await OF_MEMBERS.matches(password, None)
     return None
 
 
-async def _forget_failures(connection: Connection, name: str, *, address: str = "") -> bool:
+async def forget_failures(connection: Connection, name: str, *, address: str = "") -> bool:
     """Forget the failures of *name* after a success, unless somebody in another account has the name too; returns whether it did.
 
     Otherwise an administrator who gives that name to a member of their own could guess the other's password without delays.
@@ -225,14 +248,15 @@ async def _forget_failures(connection: Connection, name: str, *, address: str = 
     return True
 
 
-async def _begin(
-    connection: Connection, tenant_id: int, member_id: str, *, device: str, now: datetime
+async def begin_session(
+    connection: Connection, tenant_id: int, member_id: str, *, device: str, address: str, now: datetime
 ) -> MemberSession:
+    """Begin a session of a member who proved who they are. Needs the tenant's transaction."""
     made = MemberSession(new_secret(), now + LONGEST)
     await table.remove_expired(connection, now)
     await table.insert_session(
-        connection, tenant_id, member_id, hash_of(made.secret), device=device[:_MOST_DEVICE], now=now,
-        expires_at=made.expires_at,
+        connection, tenant_id, member_id, hash_of(made.secret), device=device[:_MOST_DEVICE], address=address,
+        now=now, expires_at=made.expires_at,
     )  # fmt: skip
     return made
 
@@ -241,8 +265,19 @@ def _refused() -> LockstepError:
     return LockstepError(
         Kind.UNAUTHORIZED,
         "The email or the password is wrong",
-        next_step="Try again, or ask an administrator of your account for a link to set a new password",
+        next_step="Try again, or ask an Admin of your account for a link to set a new password. If your email is in several"
+        " accounts, name the account as well",
         code="SignInRefused",
+    )
+
+
+def _inactive() -> LockstepError:
+    return LockstepError(
+        Kind.FORBIDDEN,
+        "Your account is inactive",
+        why="It was deactivated by an administrator, or by your company's user provisioning",
+        next_step="Ask your IT team",
+        code="Inactive",
     )
 
 

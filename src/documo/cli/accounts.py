@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -10,10 +9,9 @@ import orjson
 
 from documo import accounts as rules
 from documo.accounts import Account
-from documo.cli.output import DocumoOutput, data_option, output_option, with_store
+from documo.cli.output import DocumoOutput, confirm, data_option, output_option, with_store
 from documo.settings import Settings
 from documo.tenant_schemas import Custom
-from lockstep.endings import INTERRUPTED
 from lockstep.errors import invalid
 from lockstep.scim.normalize import describe_tolerance
 from lockstep.scim.profiles import profile_named
@@ -133,12 +131,7 @@ def delete(name: str, yes: bool, settings: Settings) -> None:
     """Permanently delete an account with its members, groups, keys and request log."""
     account, members = with_store(settings, lambda store: rules.account_with_members(store, name))
     question = f"Delete the account {account.name} with {counted(members, 'member')}? This cannot be undone."
-    if not yes:
-        if not sys.stdin.isatty():
-            raise invalid(question, next_step="Cannot ask for confirmation without a terminal; pass --yes to continue")
-        if not click.confirm(question, err=True):
-            click.echo("Nothing changed.", err=True)
-            raise click.exceptions.Exit(INTERRUPTED)
+    confirm(question, yes=yes)
     with_store(settings, lambda store: rules.delete_account(store, account.id))
     click.echo(f"Deleted the account {account.name}.", err=True)
 

@@ -53,7 +53,7 @@ def create(
         tenant = await only_account(store, account)
         return await rules.create_key(
             store, tenant.id, name=name, member=member, role=role, scopes=scopes or rules.DEFAULT_SCOPES,
-            expires_in=timedelta(days=days) if days else None,
+            expires_in=timedelta(days=days) if days else None, created_by="documo keys create",
         )  # fmt: skip
 
     _print_key(with_store(settings, work), output)
@@ -99,7 +99,9 @@ def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings
 
     async def work(store: Store) -> rules.NewKey:
         tenant = await only_account(store, account)
-        return await rules.rotate_key(store, tenant.id, key, overlap=timedelta(hours=overlap_hours))
+        return await rules.rotate_key(
+            store, tenant.id, key, overlap=timedelta(hours=overlap_hours), created_by="documo keys rotate"
+        )
 
     _print_key(with_store(settings, work), output)
 

@@ -12,7 +12,7 @@ from documo.cli.backup import backup, restore
 from documo.cli.domains import domains
 from documo.cli.events import events
 from documo.cli.keys import keys
-from documo.cli.members import members
+from documo.cli.member_access import members
 from documo.cli.output import DocumoOutput, output_option
 from documo.cli.requests import requests
 from documo.cli.roles import roles

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import click
 
+from documo import member_records
 from documo import members as rules
-from documo.access import member_sign_in as sign_ins
 from documo.accounts import Account, only_account
-from documo.cli.output import DocumoOutput, data_option, output_option, with_store
+from documo.cli.output import DocumoOutput, confirm, data_option, output_option, with_store
 from documo.settings import Settings
-from documo.store.addresses import read_address
 from documo.store.database import Store
 from lockstep.wording import counted
 
@@ -47,24 +45,20 @@ def list_(account: str | None, deleted: bool, settings: Settings, output: Documo
 @click.option("--role", default="Member", show_default=True)
 @click.option("--given-name", default="")
 @click.option("--family-name", default="")
+@click.option("--phone", default="")
 @account_option
 @data_option
 @output_option
 def add(
-    email: str,
-    role: str,
-    given_name: str,
-    family_name: str,
-    account: str | None,
-    settings: Settings,
+    email: str, role: str, given_name: str, family_name: str, phone: str, account: str | None, settings: Settings,
     output: DocumoOutput,
-) -> None:
+) -> None:  # fmt: skip
     """Add a member by hand."""
 
     async def work(store: Store) -> str:
         tenant = await only_account(store, account)
         return await rules.add_member(
-            store, tenant.id, email, role=role, given_name=given_name, family_name=family_name
+            store, tenant.id, email, role=role, given_name=given_name, family_name=family_name, phone=phone
         )
 
     member_id = with_store(settings, work)
@@ -147,41 +141,44 @@ def undelete(member: str, account: str | None, settings: Settings) -> None:
 
 @members.command()
 @click.argument("member")
+@click.option("--email", help="Also the name to sign in with.")
+@click.option("--given-name")
+@click.option("--family-name")
+@click.option("--phone")
+@click.option("--force", is_flag=True, help="Even if provisioning writes these fields.")
 @account_option
 @data_option
-@output_option
-def link(member: str, account: str | None, settings: Settings, output: DocumoOutput) -> None:
-    """Print a link with which a member sets a password. It works once; an earlier link of the member ends."""
-
-    async def work(store: Store) -> tuple[sign_ins.PasswordLink, str]:
-        tenant = await only_account(store, account)
-        async with store.control() as connection:
-            served_at = await read_address(connection)
-        return await sign_ins.password_link(store, tenant, member, created_by="documo members link"), served_at
-
-    made, served_at = with_store(settings, work)
-    address = f"{settings.public_url or served_at or f'http://{settings.host}:{settings.port}'}/links/{made.secret}"
-    expires_at = made.expires_at.isoformat(timespec="seconds")
-    output.one(
-        {"userName": made.user_name, "url": address, "expiresAt": expires_at},
-        text=f"{address}\nFor {made.user_name}, until {expires_at}.",
-    )
-
-
-@members.command("set-password")
-@click.argument("member")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
-@account_option
-@data_option
-def set_password(member: str, password_stdin: bool, account: str | None, settings: Settings) -> None:
-    """Set a member's password. The member is signed out everywhere."""
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\n")
-    else:
-        password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+def edit(
+    member: str, email: str | None, given_name: str | None, family_name: str | None, phone: str | None, force: bool,
+    account: str | None, settings: Settings,
+) -> None:  # fmt: skip
+    """Change the email, name or phone of a member."""
+    given = {"user_name": email, "given_name": given_name, "family_name": family_name, "phone": phone}
 
     async def work(store: Store) -> None:
-        await sign_ins.set_password(store, await only_account(store, account), member, password)
+        tenant = await only_account(store, account)
+        details, _ = await member_records.details_of(store, tenant, member)
+        wanted = replace(details, **{name: value for name, value in given.items() if value is not None})
+        await member_records.change_details(store, tenant, member, wanted, force=force)
 
     with_store(settings, work)
-    click.echo(f"{member} has a new password.", err=True)
+    click.echo(f"Saved {member}.", err=True)
+
+
+@members.command()
+@click.argument("member")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@force_option
+@account_option
+@data_option
+def delete(member: str, yes: bool, force: bool, account: str | None, settings: Settings) -> None:
+    """Delete a member and revoke their API keys. `undelete` restores the member within the undelete window."""
+    confirm(f"Delete {member}?", yes=yes)
+
+    async def work(store: Store) -> tuple[int, int]:
+        tenant = await only_account(store, account)
+        return await member_records.delete_member(store, tenant, member, force=force), tenant.undelete_days
+
+    ended, days = with_store(settings, work)
+    keys = f"; {counted(ended, 'API key')} revoked" if ended else ""
+    click.echo(f"Deleted {member}{keys}. For {counted(days, 'day')}: documo members undelete {member}", err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
@@ -14,7 +15,8 @@ import yaml
 
 from documo.settings import Settings, read_settings
 from documo.store.database import DATABASE, Store, running_store
-from lockstep.errors import not_found
+from lockstep.endings import INTERRUPTED
+from lockstep.errors import invalid, not_found
 from lockstep.postgres.places import read_record
 
 FORMATS = ("table", "json", "jsonl", "yaml")
@@ -100,6 +102,17 @@ def with_store(settings: Settings, work: Callable[[Store], Awaitable[R]], *, cre
             return await work(store)
 
     return asyncio.run(run())
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask *question* on the terminal, unless *yes*. Ends the command if the answer is no; raises LockstepError without a terminal."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise invalid(question, next_step="Cannot ask for confirmation without a terminal; pass --yes to continue")
+    if not click.confirm(question, err=True):
+        click.echo("Nothing changed.", err=True)
+        raise click.exceptions.Exit(INTERRUPTED)
 
 
 def require_data(settings: Settings) -> None:

@@ -40,6 +40,7 @@ class KeyRow:
     last_four: str
     scopes: Sequence[str]
     member_id: str
+    created_by: str | None
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -50,7 +51,7 @@ class KeyRow:
 
 @dataclass(frozen=True, slots=True)
 class KeyPrincipal:
-    """The caller behind a valid key. *role* is the effective role of the key's owner."""
+    """The caller behind a valid key. *role* is the effective role of the key's owner; *issued_by* is the key of a token."""
 
     key_id: str
     tenant_id: int
@@ -59,6 +60,12 @@ class KeyPrincipal:
     role: str
     expires_at: datetime | None
     kind: str
+    issued_by: str | None = None
+
+    @property
+    def lasting_key(self) -> str:
+        """The key that the account's list shows: a token stands there as the key that it was issued for."""
+        return self.issued_by or self.key_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +85,14 @@ async def insert(
     *,
     kind: str,
     client_id: str | None = None,
+    created_by: str | None = None,
 ) -> None:
     await connection.execute(
-        "insert into api_keys (id, tenant_id, member_id, name, hash, prefix, last_four, scopes, kind, expires_at, client_id)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "insert into api_keys (id, tenant_id, member_id, name, hash, prefix, last_four, scopes, kind, expires_at, client_id,"
+        " created_by) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             key.id, tenant_id, member_id, key.name, digest, key.prefix, key.secret[-4:], list(key.scopes), kind,
-            key.expires_at, client_id,
+            key.expires_at, client_id, created_by,
         ),
     )  # fmt: skip
 
@@ -92,12 +100,34 @@ async def insert(
 async def rows(connection: Connection, tenant_id: int) -> list[KeyRow]:
     cursor = connection.cursor(row_factory=class_row(KeyRow))
     await cursor.execute(
-        "select id::text, name, kind, prefix, last_four, scopes, member_id::text, created_at, expires_at, revoked_at,"
+        "select id::text, name, kind, prefix, last_four, scopes, member_id::text, created_by, created_at, expires_at, revoked_at,"
         " last_used_at, last_used_address, last_used_agent from api_keys where tenant_id = %s and kind <> 'token'"
         " order by created_at, id",
         (tenant_id,),
     )
     return await cursor.fetchall()
+
+
+async def requests_by_key(connection: Connection, tenant_id: int) -> dict[str, int]:
+    """How many requests of each key the request log has; those with a token count for its key. Needs the tenant's transaction."""
+    cursor = await connection.execute(
+        "select coalesce(k.client_id, k.id)::text, sum(l.requests)::bigint from (select key_id, count(*) as requests"
+        " from request_log where tenant_id = %s and key_id is not null group by key_id) l join api_keys k on k.id = l.key_id"
+        " group by 1",
+        (tenant_id,),
+    )
+    return {str(key): int(requests) for key, requests in await cursor.fetchall()}
+
+
+async def may_provision(connection: Connection, tenant_id: int) -> bool:
+    """Whether the account has a key that may write users. Needs the tenant's transaction."""
+    cursor = await connection.execute(
+        "select 1 from api_keys k join resources r on r.tenant_id = k.tenant_id and r.id = k.member_id where k.tenant_id = %s"
+        " and k.revoked_at is null and (k.expires_at is null or k.expires_at > now()) and k.scopes && array['users', 'admin']"
+        " and k.kind <> 'token' and r.active and r.deleted_at is null limit 1",
+        (tenant_id,),
+    )
+    return await cursor.fetchone() is not None
 
 
 async def revoke(connection: Connection, tenant_id: int, key_id: str) -> None:
@@ -119,8 +149,8 @@ async def expire(connection: Connection, tenant_id: int, key_id: str, at: dateti
 async def principal(connection: Connection, digest: bytes) -> KeyPrincipal | None:
     """The principal of the key with this hash, or None if the key is unknown or ended, or its owner is inactive or deleted."""
     cursor = await connection.execute(
-        "select k.id::text, k.tenant_id, k.member_id::text, k.scopes, k.expires_at, k.kind, a.default_role"
-        " from api_keys k join accounts a on a.id = k.tenant_id"
+        "select k.id::text, k.tenant_id, k.member_id::text, k.scopes, k.expires_at, k.kind, a.default_role,"
+        " k.client_id::text from api_keys k join accounts a on a.id = k.tenant_id"
         " where k.hash = %s and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())",
         (digest,),
     )
@@ -135,7 +165,7 @@ async def principal(connection: Connection, digest: bytes) -> KeyPrincipal | Non
     owner = await cursor.fetchone()
     if owner is None:
         return None
-    return KeyPrincipal(key[0], key[1], key[2], frozenset(key[3]), owner[0] or key[6], key[4], key[5])
+    return KeyPrincipal(key[0], key[1], key[2], frozenset(key[3]), owner[0] or key[6], key[4], key[5], key[7])
 
 
 async def ended(connection: Connection, digest: bytes) -> EndedKey | None:

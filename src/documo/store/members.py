@@ -22,6 +22,12 @@ COUNT = (
 )
 
 roles = role_rows
+_STATES = {
+    "": "deleted_at is null",
+    "active": "deleted_at is null and active",
+    "inactive": "deleted_at is null and not active",
+    "deleted": "deleted_at is not null",
+}
 
 
 async def insert_local(
@@ -36,7 +42,7 @@ async def insert_local(
     )
     if kind != "User":
         return
-    await _write_search(connection, tenant_id, member_id, document)
+    await write_search(connection, tenant_id, member_id, document)
     await connection.execute(COUNT, (tenant_id, 1))
 
 
@@ -53,12 +59,11 @@ async def member_rows(connection: Connection, tenant_id: int, *, deleted: bool) 
 
 
 async def searched_rows(
-    connection: Connection, tenant_id: int, *, search: str, only: str, after: str, most: int
-) -> list[dict[str, Any]]:
-    """A page of members in the order of their names. *only*: "", "inactive" or "deleted"."""
-    state = {"deleted": "deleted_at is not null", "inactive": "deleted_at is null and not active"}.get(
-        only, "deleted_at is null"
-    )
+    connection: Connection, tenant_id: int, *, search: str, only: str, role: str, default_role: str, source: str,
+    after: str, most: int,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """A page of members in the order of their names. *only*: "", "active", "inactive" or "deleted"; *source*: "", "scim" or "local"."""
+    state = _STATES.get(only, _STATES[""])
     name = (
         "coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'givenName',"
         " document->'name'->>'familyName'))"
@@ -66,11 +71,25 @@ async def searched_rows(
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
         f"select id::text, document->>'userName' as user_name, {name} as name, role, active, source, deleted_at,"  # noqa: S608 -- constants
-        " coalesce(unique_name, '') || ' ' || id::text as key from resources"
+        " coalesce(unique_name, '') || ' ' || id::text as key, managed_by is not null as has_client,"
+        " (select k.name from api_keys k where k.id = r.managed_by) as managing_key,"
+        " (select l.at from member_last_sign_ins l where l.tenant_id = r.tenant_id and l.member_id = r.id) as signed_in_at"
+        " from resources r"
         f" where tenant_id = %(tenant)s and kind in ('User', 'Operator') and {state}"
         f" and (%(search)s = '' or strpos(coalesce(unique_name, ''), %(folded)s) > 0 or strpos(lower({name}), %(folded)s) > 0)"
+        " and (%(role)s = '' or coalesce(role, %(default_role)s) = %(role)s)"
+        " and (%(source)s = '' or (source = 'scim' or managed_by is not null) = (%(source)s = 'scim'))"
         " and coalesce(unique_name, '') || ' ' || id::text > %(after)s order by key limit %(most)s",
-        {"tenant": tenant_id, "search": search, "folded": key_of(search), "after": after, "most": most},
+        {
+            "tenant": tenant_id,
+            "search": search,
+            "folded": key_of(search),
+            "after": after,
+            "most": most,
+            "role": role,
+            "default_role": default_role,
+            "source": source,
+        },
     )
     return await cursor.fetchall()
 
@@ -87,8 +106,12 @@ async def member_row(connection: Connection, tenant_id: int, member_id: str) -> 
         " (select coalesce(array_agg(g.document->>'displayName' order by g.id), '{}') from group_members m join resources g"
         " on g.tenant_id = m.tenant_id and g.id = m.group_id where m.tenant_id = r.tenant_id and m.member_id = r.id) as groups,"
         " (select count(*) from api_keys k where k.tenant_id = r.tenant_id and k.member_id = r.id and k.revoked_at is null"
-        " and k.kind <> 'token' and (k.expires_at is null or k.expires_at > now())) as keys"
-        " from resources r where r.tenant_id = %s and r.id = %s",
+        " and k.kind <> 'token' and (k.expires_at is null or k.expires_at > now())) as keys, l.at as last_sign_in,"
+        " l.address as last_address, exists(select from member_second_factors f where f.tenant_id = r.tenant_id"
+        " and f.member_id = r.id and f.confirmed_at is not null) as has_second_factor,"
+        " r.password_hash is not null as has_password"
+        " from resources r left join member_last_sign_ins l on l.tenant_id = r.tenant_id and l.member_id = r.id"
+        " where r.tenant_id = %s and r.id = %s",
         (tenant_id, member_id),
     )
     row = await cursor.fetchone()
@@ -143,7 +166,7 @@ async def find_with_role(connection: Connection, tenant_id: int, role: str) -> s
 async def find_deleted(connection: Connection, tenant_id: int, who: str, window_days: int) -> str | None:
     """The id of the member with this id or user name who was deleted last, within the window."""
     cursor = await connection.execute(
-        "select id::text from resources where tenant_id = %s and kind = 'User'"
+        "select id::text from resources where tenant_id = %s and kind in ('User', 'Operator')"
         " and deleted_at > clock_timestamp() - make_interval(days => %s)"
         " and (unique_name = %s or id = %s) order by deleted_at desc limit 1",
         (tenant_id, window_days, key_of(who), read_id(who)),
@@ -160,7 +183,7 @@ async def set_role(connection: Connection, tenant_id: int, member_id: str, role:
     )
     row = await cursor.fetchone()
     if row is not None:
-        await _write_search(connection, tenant_id, member_id, row[0])
+        await write_search(connection, tenant_id, member_id, row[0])
     await _tell(connection, tenant_id)
 
 
@@ -182,14 +205,17 @@ async def end_keys(connection: Connection, tenant_id: int, member_ids: Sequence[
 
 
 async def undelete(connection: Connection, tenant_id: int, member_id: str) -> None:
-    await connection.execute(
-        f"update resources set deleted_at = null, {BUMP} where tenant_id = %s and id = %s",  # noqa: S608 -- a constant
+    cursor = await connection.execute(
+        f"update resources set deleted_at = null, {BUMP} where tenant_id = %s and id = %s returning kind",  # noqa: S608 -- a constant
         (tenant_id, member_id),
     )
-    await connection.execute(COUNT, (tenant_id, 1))
+    row = await cursor.fetchone()
+    if row is not None and row[0] == "User":
+        await connection.execute(COUNT, (tenant_id, 1))
 
 
-async def _write_search(connection: Connection, tenant_id: int, member_id: str, document: dict[str, Any]) -> None:
+async def write_search(connection: Connection, tenant_id: int, member_id: str, document: dict[str, Any]) -> None:
+    """Write the values of a User that filters search."""
     search = search_document(document, default_registry().resource("User"))
     await connection.execute(
         "insert into resource_search (tenant_id, id, kind, document) values (%s, %s, 'User', %s)"

@@ -66,7 +66,8 @@ class ResourceColumns(NamedTuple):
 
 _GIVEN = (
     "given as (select * from json_to_recordset(%(items)s::json) as g(id uuid, unique_name text, external_id text,"
-    " display_name text, active boolean, role text, document jsonb, search jsonb, password_hash text, version bigint))"
+    " display_name text, active boolean, role text, document jsonb, search jsonb, password_hash text, version bigint,"
+    " managed_by uuid))"
 )
 # Two people whose names became equal when the rules for names changed stay two: each keeps their key until the name is changed.
 _KEPT_NAME = (
@@ -77,8 +78,9 @@ _CREATE = f"""
 with {_GIVEN},
 made as (
     insert into resources
-        (tenant_id, id, kind, unique_name, external_id, display_name, active, role, document, password_hash)
-    select %(tenant)s, g.id, %(kind)s, g.unique_name, g.external_id, g.display_name, g.active, g.role, g.document, g.password_hash
+        (tenant_id, id, kind, unique_name, external_id, display_name, active, role, document, password_hash, managed_by)
+    select %(tenant)s, g.id, %(kind)s, g.unique_name, g.external_id, g.display_name, g.active, g.role, g.document, g.password_hash,
+        g.managed_by
     from given g
     where %(hold_days)s::int is null or g.unique_name is null or not exists (
         select 1 from resources d where d.tenant_id = %(tenant)s and d.kind = %(kind)s and d.unique_name = g.unique_name
@@ -101,7 +103,8 @@ with {_GIVEN},
 changed as (
     update resources r set unique_name = {_KEPT_NAME}, external_id = g.external_id, display_name = g.display_name,
         active = g.active, role = g.role, document = g.document, password_hash = coalesce(g.password_hash, r.password_hash),
-        version = g.version, last_modified = clock_timestamp(), deleted_at = null
+        version = g.version, last_modified = clock_timestamp(), deleted_at = null,
+        managed_by = coalesce(r.managed_by, g.managed_by)
     from given g where r.tenant_id = %(tenant)s and r.id = g.id
     returning r.id, r.kind, r.version, r.last_modified
 ),
@@ -121,8 +124,9 @@ def item_of(
     *,
     version: int = 1,
     password_hash: str | None = None,
+    key: str | None = None,
 ) -> dict[str, Any]:
-    """One resource for `create` or `update`."""
+    """One resource for `create` or `update`. *key*: the API key that asked for it, which manages it if no other does."""
     return {
         "id": resource_id,
         "unique_name": columns.unique_name,
@@ -134,6 +138,7 @@ def item_of(
         "search": columns.search,
         "password_hash": password_hash,
         "version": version,
+        "managed_by": key,
     }
 
 

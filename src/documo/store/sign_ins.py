@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 from lockstep.postgres.pool import Connection
 
 _CURRENT = "kind in ('User', 'Operator') and deleted_at is null"
+_SESSION = "id::text, tenant_id, member_id::text, device, address, signed_in_at, seen_at, expires_at"
 _NAME = "coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'givenName', document->'name'->>'familyName'))"
 
 
@@ -34,15 +35,22 @@ class MemberSessionRow:
     tenant_id: int
     member_id: str
     device: str
+    address: str
     signed_in_at: datetime
     seen_at: datetime
     expires_at: datetime
 
 
-async def members_named(connection: Connection, name: str, *, most: int) -> list[tuple[int, str]]:
-    """Tenant and id of the members with a password whose user name has the key *name*. Needs no tenant."""
+async def members_named(connection: Connection, name: str, *, most: int, account: str = "") -> list[tuple[int, str]]:
+    """Tenant and id of the members with a password whose user name has the key *name*, the one who signed in last first.
+
+    *account*: only in the account of this name, in any case; "" for all. Needs no tenant.
+    """
     cursor = await connection.execute(
-        "select tenant_id, member_id::text from sign_in_names where name = %s order by tenant_id limit %s", (name, most)
+        "select n.tenant_id, n.member_id::text from sign_in_names n join accounts a on a.id = n.tenant_id"
+        " left join member_last_sign_ins l on l.tenant_id = n.tenant_id and l.member_id = n.member_id"
+        " where n.name = %s and (%s = '' or lower(a.name) = lower(%s)) order by l.at desc nulls last, n.tenant_id limit %s",
+        (name, account, account, most),
     )
     return [(int(tenant), str(member)) for tenant, member in await cursor.fetchall()]
 
@@ -67,22 +75,49 @@ async def set_password(connection: Connection, tenant_id: int, member_id: str, p
 
 
 async def insert_session(
-    connection: Connection, tenant_id: int, member_id: str, secret_hash: bytes, *, device: str, now: datetime,
-    expires_at: datetime,
+    connection: Connection, tenant_id: int, member_id: str, secret_hash: bytes, *, device: str, address: str,
+    now: datetime, expires_at: datetime,
 ) -> None:  # fmt: skip
+    """Insert a session, and note that the member signed in."""
     await connection.execute(
-        "insert into member_sessions (tenant_id, member_id, secret_hash, device, signed_in_at, seen_at, expires_at)"
-        " values (%s, %s, %s, %s, %s, %s, %s)",
-        (tenant_id, member_id, secret_hash, device, now, now, expires_at),
+        "insert into member_sessions (tenant_id, member_id, secret_hash, device, address, signed_in_at, seen_at, expires_at)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (tenant_id, member_id, secret_hash, device, address, now, now, expires_at),
     )
+    await connection.execute(
+        "insert into member_last_sign_ins values (%s, %s, %s, %s)"
+        " on conflict (tenant_id, member_id) do update set at = excluded.at, address = excluded.address",
+        (tenant_id, member_id, now, address),
+    )
+
+
+async def sessions_of(
+    connection: Connection, tenant_id: int, member_id: str, *, now: datetime
+) -> list[MemberSessionRow]:
+    """The sessions of a member that have not expired, the newest first."""
+    cursor = connection.cursor(row_factory=class_row(MemberSessionRow))
+    await cursor.execute(
+        f"select {_SESSION} from member_sessions where tenant_id = %s and member_id = %s and expires_at > %s"  # noqa: S608 -- a constant
+        " order by signed_in_at desc, id",
+        (tenant_id, member_id, now),
+    )
+    return await cursor.fetchall()
+
+
+async def end_sessions(connection: Connection, tenant_id: int, member_id: str, *, only: str | None = None) -> int:
+    """End one session of a member, or all; returns how many there were."""
+    cursor = await connection.execute(
+        "delete from member_sessions where tenant_id = %s and member_id = %s and (%s::uuid is null or id = %s)",
+        (tenant_id, member_id, only, only),
+    )
+    return cursor.rowcount
 
 
 async def read_session(connection: Connection, secret_hash: bytes) -> MemberSessionRow | None:
     """The session with this secret, even if it has expired. Needs no tenant."""
     cursor = connection.cursor(row_factory=class_row(MemberSessionRow))
     await cursor.execute(
-        "select id::text, tenant_id, member_id::text, device, signed_in_at, seen_at, expires_at from member_sessions"
-        " where secret_hash = %s",
+        f"select {_SESSION} from member_sessions where secret_hash = %s",  # noqa: S608 -- a constant
         (secret_hash,),
     )
     return await cursor.fetchone()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
-
-import pyotp
 
 from lockstep.actions.access import open_to_all
 from lockstep.actions.callers import Caller
@@ -15,14 +12,13 @@ from lockstep.actions.permissions import StepUpRequired
 from lockstep.actions.sessions import caller_or_refusal
 from lockstep.actions.totp import PURPOSE, is_newest_code
 from lockstep.credentials.issued_secrets import hash_of
+from lockstep.credentials.one_time_codes import address_of_seed, in_groups, new_recovery_codes, new_seed
 from lockstep.errors import conflict, invalid
 from lockstep.storage import administrators, audit_log
 from lockstep.storage import second_factors as store
 from lockstep.vault import Secret
 
 ISSUER = "Lockstep"
-RECOVERY_CODES = 10
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that look alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +45,14 @@ async def begin_second_factor(context: Context, secret: str) -> NewSecondFactor:
     Raises StepUpRequired, and LockstepError if there is a second factor already.
     """
     caller = await recent_caller(context, secret)
-    seed = pyotp.random_base32()
+    seed = new_seed()
     async with context.recording() as connection:
         found = await administrators.read_administrator(connection, caller.actor.administrator)
         if found is None or found.has_second_factor:
             raise conflict("You have a second factor already", next_step="Remove it first")
         sealed = context.vault.seal(Secret(seed), purpose=PURPOSE, name=found.id)
         await store.save_seed(connection, found.id, sealed)
-    return NewSecondFactor(seed, pyotp.TOTP(seed).provisioning_uri(name=caller.email, issuer_name=ISSUER))
+    return NewSecondFactor(seed, address_of_seed(seed, name=caller.email, issuer=ISSUER))
 
 
 @open_to_all
@@ -67,7 +63,7 @@ async def confirm_second_factor(context: Context, secret: str, code: str) -> lis
     """
     caller = await recent_caller(context, secret)
     await admit(context, caller.email)
-    codes = ["".join(secrets.choice(_LETTERS) for _ in range(16)) for _ in range(RECOVERY_CODES)]
+    codes = new_recovery_codes()
     async with context.recording() as connection:
         found = await administrators.read_administrator(connection, caller.actor.administrator)
         is_due = found is not None and not found.has_second_factor
@@ -79,7 +75,7 @@ async def confirm_second_factor(context: Context, secret: str, code: str) -> lis
     if not is_right:
         await failed(context, caller.email, who=caller.email)
         raise invalid("The code is wrong", next_step="Enter the code that the app shows now")
-    return [f"{code[:4]}-{code[4:8]}-{code[8:12]}-{code[12:]}" for code in codes]
+    return [in_groups(code) for code in codes]
 
 
 @open_to_all

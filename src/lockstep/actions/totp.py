@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
-import pyotp
-
 from lockstep.actions.context import Context
 from lockstep.actions.passkey_proofs import PasskeyQuestion
 from lockstep.credentials.issued_secrets import hash_of
+from lockstep.credentials.one_time_codes import as_entered, matching_step
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.pool import Connection
 from lockstep.storage import second_factors as store
 
 PURPOSE = "second factor"  # of the sealed seed
-_STEP = timedelta(seconds=30)
 
 
 class SecondFactorRequired(LockstepError):
@@ -35,7 +31,7 @@ class SecondFactorRequired(LockstepError):
 
 async def is_code(context: Context, connection: Connection, administrator: str, code: str) -> bool:
     """Whether *code* is a code of the app or a recovery code, neither used before. It is used up."""
-    plain = "".join(code.split()).replace("-", "").lower()
+    plain = as_entered(code)
     if await store.use_recovery_code(connection, administrator, hash_of(plain)):
         return True
     return await is_newest_code(context, connection, administrator, plain)
@@ -50,12 +46,5 @@ async def is_newest_code(context: Context, connection: Connection, administrator
         seed = context.vault.open(sealed, purpose=PURPOSE, name=administrator).reveal()
     except LockstepError:
         return False  # the key is another one: recovery codes still work
-    step = _matching_step(pyotp.TOTP(seed), code.strip(), context.now())
+    step = matching_step(seed, code.strip(), context.now())
     return step is not None and await store.use_step(connection, administrator, step)
-
-
-def _matching_step(totp: pyotp.TOTP, code: str, now: datetime) -> int | None:
-    """The time step of *code*: the present one, or one of its neighbours, because clocks differ (RFC 6238, section 5.2)."""
-    steps = (int((now + offset).timestamp()) // int(_STEP.total_seconds()) for offset in (-_STEP, _STEP * 0, _STEP))
-    matching = [step for step in steps if pyotp.utils.strings_equal(totp.generate_otp(step), code)]
-    return matching[0] if matching else None

@@ -42,8 +42,14 @@ def new_environment(package: str, extra: Mapping[str, Any]) -> Environment:
         "sentence": sentence,
         "json": pretty_json,
         "breaks": breaks,
+        "pattern": pattern,
     }
     return environment
+
+
+def pattern(word: object) -> str:
+    """The regular expression of a browser (HTML, attribute `pattern`) that only *word* matches."""
+    return re.sub(r"[\\^$.*+?()\[\]{}|/]", r"\\\g<0>", str(word))
 
 
 def number(value: float) -> str:

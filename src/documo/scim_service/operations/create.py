@@ -50,6 +50,7 @@ async def create_resource(
         await hash_password(incoming.password),
         resource_id,
         member_ids,
+        request.caller.principal.lasting_key,
     )
     made = await service.creates.ask((tenant.id, place.kind), creation)
     if place.kind != "Group":

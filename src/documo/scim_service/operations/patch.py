@@ -64,6 +64,7 @@ async def patch_resource(
         return ChangeDecision(document, columns, password)
 
     change = ResourceChange(
-        tenant, place.kind, resource_id, decide, tuple(members), request.conditions, request.tolerances, len(rest) or 1
-    )
+        tenant, place.kind, resource_id, decide, tuple(members), request.conditions, request.tolerances, len(rest) or 1,
+        request.caller.principal.lasting_key,
+    )  # fmt: skip
     return await service.changes.ask(tenant.id, change)

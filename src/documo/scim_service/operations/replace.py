@@ -50,5 +50,8 @@ async def replace_resource(
         members = (ReplaceMembers(early.members) if early.members else RemoveAllMembers(),)
     elif place.kind == "Group" and tenant.profile.name == "strict":
         members = (RemoveAllMembers(),)
-    change = ResourceChange(tenant, place.kind, resource_id, decide, members, request.conditions, request.tolerances)
+    change = ResourceChange(
+        tenant, place.kind, resource_id, decide, members, request.conditions, request.tolerances,
+        key=request.caller.principal.lasting_key,
+    )  # fmt: skip
     return (await service.changes.ask(tenant.id, change)).row

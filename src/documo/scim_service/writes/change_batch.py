@@ -68,6 +68,7 @@ class ResourceChange:
     conditions: Conditions = Conditions()  # noqa: RUF009 -- frozen
     tolerances: list[str] = field(default_factory=list)
     operations: int = 1  # how many of them `decide` applies
+    key: str | None = None
 
     def named_members(self) -> set[str]:
         """The ids that would become members."""
@@ -183,7 +184,7 @@ class _Batch:
         if columns.role != stored.role:
             self._other_role.append(change.id)
         self._member_statements += statements
-        return self._put(stored, document, columns, password_hash)
+        return self._put(stored, document, columns, password_hash, change.key)
 
     async def _decision(self, change: ResourceChange, stored: Stored) -> ChangeDecision:
         """What `decide` says. A long decision is made in a thread, one at a time, so that other requests do not wait for it."""
@@ -205,11 +206,12 @@ class _Batch:
         return bool(rows)
 
     def _put(
-        self, stored: Stored, document: dict[str, Any], columns: ResourceColumns, password_hash: str | None
-    ) -> Stored:
+        self, stored: Stored, document: dict[str, Any], columns: ResourceColumns, password_hash: str | None,
+        key: str | None,
+    ) -> Stored:  # fmt: skip
         version = stored.version + 1
         earlier = self._items.get(stored.id, {})
-        item = resources.item_of(stored.id, document, columns, version=version, password_hash=password_hash)
+        item = resources.item_of(stored.id, document, columns, version=version, password_hash=password_hash, key=key)
         for name in ("search", "password_hash"):
             item[name] = item[name] if item[name] is not None else earlier.get(name)
         self._items[stored.id] = item

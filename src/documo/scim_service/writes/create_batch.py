@@ -34,6 +34,7 @@ class Creation:
     password_hash: str | None = None
     id: str = ""  # chosen in advance by a bulk request, whose operations refer to each other
     member_ids: tuple[str, ...] = ()
+    key: str | None = None
 
 
 class Made(NamedTuple):
@@ -74,7 +75,7 @@ def _statements(creations: Sequence[Creation], ids: Sequence[str], hold_days: in
     """Create all, then add the members of those that were created, in one transaction."""
     tenant_id, kind = creations[0].tenant.id, creations[0].kind
     items = [
-        resources.item_of(resource_id, c.document, c.columns, password_hash=c.password_hash)
+        resources.item_of(resource_id, c.document, c.columns, password_hash=c.password_hash, key=c.key)
         for c, resource_id in zip(creations, ids, strict=True)
     ]
     create = resources.create(tenant_id, kind, items, hold_days=hold_days)
@@ -188,8 +189,9 @@ async def _restore(transaction: Transaction, creation: Creation, namesake: _Name
     tenant_id = creation.tenant.id
     version = namesake.version + 1
     item = resources.item_of(
-        namesake.id, creation.document, creation.columns, version=version, password_hash=creation.password_hash
-    )
+        namesake.id, creation.document, creation.columns, version=version, password_hash=creation.password_hash,
+        key=creation.key,
+    )  # fmt: skip
     statements = [resources.update(tenant_id, [item])]
     if namesake.deleted:
         statements.append(resources.count_change(tenant_id, creation.kind, 1))

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from documo.access import api_keys
 from documo.accounts import Account
+from documo.request_log import client_guess
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import LockstepError, conflict
 from lockstep.kit.page_errors import STATUSES
@@ -39,9 +41,10 @@ async def create_key(context: PageContext, request: Request) -> Answer:
             member=context.member().member_id,
             scopes=[str(scope) for scope in form.getlist("scope")],
             expires_in=timedelta(days=int(days)) if days in LENGTHS and days else None,
+            created_by=context.member().user_name,
         )
     except LockstepError as refused:
-        return await _list(context, account, on_the_form(refused))
+        return await _list(context, account, on_the_form(refused), form)
     return _reveal(made)
 
 
@@ -55,6 +58,7 @@ async def roll_key(context: PageContext, request: Request) -> Answer:
             account.id,
             request.path_params["id"],
             overlap=timedelta(hours=int(hours) if hours in OVERLAPS else 24),
+            created_by=context.member().user_name,
         )
     except LockstepError as refused:
         return await _list(context, account, on_the_form(refused))
@@ -74,7 +78,10 @@ async def revoke_key(context: PageContext, request: Request) -> Answer:
     return Redirect(HERE, notice="Revoked. Requests with this key are refused from now on")
 
 
-async def _list(context: PageContext, account: Account, refused: LockstepError | None = None) -> PageView:
+async def _list(
+    context: PageContext, account: Account, refused: LockstepError | None = None, form: FormData | None = None
+) -> PageView:
+    """*form*: what was entered to create a key, if that was refused."""
     now = datetime.now(UTC)
     keys = await api_keys.list_keys(context.store, account.id)
     current = [key for key in keys if key.revoked_at is None and (key.expires_at is None or key.expires_at > now)]
@@ -82,8 +89,11 @@ async def _list(context: PageContext, account: Account, refused: LockstepError |
         "keys": current,
         "ended": [key for key in keys if key not in current],
         "ending": [key for key in current if key.expires_at is not None and key.expires_at < now + WARNED],
-        "scopes": api_keys.SCOPES,
-        "chosen": api_keys.DEFAULT_SCOPES,
+        "requests": await api_keys.requests_by_key(context.store, account.id),
+        "clients": {key.id: _client(key.last_used_agent) for key in keys},
+        "scopes": list(api_keys.SCOPES.items()),
+        "chosen": form.getlist("scope") if form is not None else api_keys.DEFAULT_SCOPES,
+        "entered": form or {},
         "lengths": list(LENGTHS.items()),
         "overlaps": list(OVERLAPS.items()),
         "refused": refused,
@@ -96,6 +106,11 @@ async def _list(context: PageContext, account: Account, refused: LockstepError |
         model=model,
         status=STATUSES[refused.kind] if refused else 200,
     )
+
+
+def _client(user_agent: str | None) -> str:
+    guess = client_guess(user_agent or "")
+    return "" if guess == "unknown" else guess
 
 
 def _reveal(made: api_keys.NewKey) -> PageView:

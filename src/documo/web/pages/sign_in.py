@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from documo.access import member_sign_in as sign_ins
+from documo.access.second_factor import CodeRequired
 from documo.web.context import DocumoPages, PageContext
 from documo.web.frame import PRODUCT
 from documo.web.sessions import SIGN_IN, address_of, device_of, session_secret, signed_in, signed_out
@@ -28,12 +29,14 @@ async def sign_in_page(context: PageContext, request: Request) -> Answer:
 async def sign_in(context: PageContext, request: Request) -> Answer:
     form = await request.form()
     email, back = str(form.get("email", "")), safe_next(str(form.get("next", "/")))
+    account, code = str(form.get("account", "")), str(form.get("code", ""))
     try:
         session = await sign_ins.sign_in(
-            context.store, email, str(form.get("password", "")), device=device_of(request), address=address_of(request)
-        )
+            context.store, email, str(form.get("password", "")), code=code, account=account,
+            device=device_of(request), address=address_of(request),
+        )  # fmt: skip
     except LockstepError as refused:
-        return _form(email=email, next_=back, refused=refused)
+        return _form(email=email, account=account, next_=back, refused=refused, wants_code=bool(code))
     await sign_ins.sign_out(context.store, session_secret(request))  # the one that the browser had
     return signed_in(request, session, back=back)
 
@@ -56,10 +59,11 @@ async def accept_link(context: PageContext, request: Request) -> Answer:
     user_name = await sign_ins.owner_of_link(context.store, secret)
     try:
         session = await sign_ins.accept_link(
-            context.store, secret, str(form.get("password", "")), device=device_of(request)
-        )
+            context.store, secret, str(form.get("password", "")), code=str(form.get("code", "")),
+            device=device_of(request), address=address_of(request),
+        )  # fmt: skip
     except LockstepError as refused:
-        return _password_form(secret, user_name, refused)
+        return _password_form(secret, user_name, refused, wants_code="code" in form)
     await sign_ins.sign_out(context.store, session_secret(request))
     return signed_in(request, session, back="/")
 
@@ -74,19 +78,37 @@ async def change_look(_: PageContext, request: Request) -> Response:
     return await looks.change_look(request, PRODUCT)
 
 
-def _form(*, email: str = "", next_: str = "/", refused: LockstepError | None = None) -> PageView:
+def _form(
+    *, email: str = "", account: str = "", next_: str = "/", refused: LockstepError | None = None,
+    wants_code: bool = False,
+) -> PageView:  # fmt: skip
     return PageView(
         "sign_in/sign_in.html",
         heading="Sign in",
-        model={"email": email, "next": next_, "refused": refused},
+        model={
+            "email": email,
+            "account": account,
+            "next": next_,
+            "refused": refused,
+            "wants_code": wants_code or isinstance(refused, CodeRequired),
+            "only_code_missing": isinstance(refused, CodeRequired),
+        },
         status=STATUSES[refused.kind] if refused else 200,
     )
 
 
-def _password_form(secret: str, user_name: str, refused: LockstepError | None = None) -> PageView:
+def _password_form(
+    secret: str, user_name: str, refused: LockstepError | None = None, *, wants_code: bool = False
+) -> PageView:
     return PageView(
         "sign_in/password.html",
         heading="Set your password",
-        model={"user_name": user_name, "secret": secret, "refused": refused},
+        model={
+            "user_name": user_name,
+            "secret": secret,
+            "refused": refused,
+            "wants_code": wants_code or isinstance(refused, CodeRequired),
+            "only_code_missing": isinstance(refused, CodeRequired),
+        },
         status=STATUSES[refused.kind] if refused else 200,
     )

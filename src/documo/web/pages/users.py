@@ -1,4 +1,4 @@
-"""Users of the account: search, New user, role, activate, deactivate, undelete, and the link that sets a password."""
+"""Users of the account: search and filters, New user, and what an Admin does to one user."""
 
 from __future__ import annotations
 
@@ -7,44 +7,54 @@ from datetime import timedelta
 
 from starlette.requests import Request
 
-from documo import members
+from documo import member_records, members
 from documo.access import member_sign_in as sign_ins
+from documo.access import own_sign_in, second_factor
 from documo.accounts import Account
+from documo.member_records import MemberDetails
 from documo.store import accounts as accounts_table
 from documo.web.context import DocumoPages, PageContext
-from lockstep.errors import LockstepError
+from lockstep.credentials.passwords import check_password
+from lockstep.errors import LockstepError, conflict
 from lockstep.kit.page_errors import STATUSES
 from lockstep.kit.pages import Answer, Chip, Crumb, PageView, Redirect, address, on_the_form
+from lockstep.wording import counted
 
 pages = DocumoPages()
 PAGE_SIZE = 50
-SHOWN = {"": "Current", "inactive": "Inactive", "deleted": "Deleted"}
+SHOWN = {"": "Current", "active": "Active", "inactive": "Inactive", "deleted": "Deleted"}
+SOURCES = {"": "Any source", "local": "Local", "scim": "SCIM"}
 
 
 @pages.get("/users")
 async def list_users(context: PageContext, request: Request) -> Answer:
-    account = await context.as_admin()
-    search, shown = request.query_params.get("search", "").strip(), request.query_params.get("show", "")
-    after = request.query_params.get("after", "")
-    shown = shown if shown in SHOWN else ""
+    account, query = await context.as_admin(), request.query_params
+    roles = await _roles(context, account)
+    shown = query.get("show", "") if query.get("show", "") in SHOWN else ""
+    source = query.get("source", "") if query.get("source", "") in SOURCES else ""
+    role = query.get("role", "") if query.get("role", "") in dict(roles) else ""
+    search, after = query.get("search", "").strip(), query.get("after", "")
     found = await members.find_members(
-        context.store, account, search=search, only=shown, after=after, most=PAGE_SIZE + 1
+        context.store, account, search=search, only=shown, role=role, source=source, after=after, most=PAGE_SIZE + 1
     )
     page, more = found[:PAGE_SIZE], len(found) > PAGE_SIZE
+    chosen = {"show": shown, "role": role, "source": source, "search": search}
     return PageView(
         "users/list.html",
         heading="Users",
         section="Users",
         model={
             "members": page,
-            "search": search,
-            "shown": shown,
+            **chosen,
+            "is_filtered": any(chosen.values()),
+            "roles": [("", "Any role"), *roles],
+            "sources": list(SOURCES.items()),
             "show_chips": [
-                Chip(label, address("/users", show=value, search=search), shown == value)
+                Chip(label, address("/users", **{**chosen, "show": value}), shown == value)
                 for value, label in SHOWN.items()
             ],
-            "next": address("/users", show=shown, search=search, after=page[-1].key) if more else None,
-            "previous": address("/users", show=shown, search=search) if after else None,
+            "next": address("/users", **chosen, after=page[-1].key) if more else None,
+            "previous": address("/users", **chosen) if after else None,
             "undelete_days": account.undelete_days,
         },
     )
@@ -58,26 +68,38 @@ async def new_user(context: PageContext, _: Request) -> Answer:
 @pages.post("/users/new")
 async def create_user(context: PageContext, request: Request) -> Answer:
     account = await context.as_admin()
-    entered = {name: str(value) for name, value in (await request.form()).items() if isinstance(value, str)}
+    entered = await _entered(request)
+    details, password = _details(entered), entered.pop("password", "")
     try:
+        if password:
+            check_password(password, details.user_name)
         member = await members.add_member(
             context.store,
             account.id,
-            entered.get("email", "").strip(),
+            details.user_name,
             role=entered.get("role", account.default_role),
-            given_name=entered.get("given_name", "").strip(),
-            family_name=entered.get("family_name", "").strip(),
-            phone=entered.get("phone", "").strip(),
+            given_name=details.given_name,
+            family_name=details.family_name,
+            phone=details.phone,
         )
     except LockstepError as refused:
         return await _new_form(context, account, entered, on_the_form(refused))
-    link = await sign_ins.password_link(context.store, account, member, created_by=context.member().user_name)
-    return _link_page(context, member, link)
+    if password:
+        await sign_ins.set_password(context.store, account, member, password)
+        return Redirect(f"/users/{member}", notice="Created. The user can sign in with the password")
+    return _link_page(context, member, await _new_link(context, account, member))
 
 
 @pages.get("/users/{id}")
 async def show_user(context: PageContext, request: Request) -> Answer:
     return await _user(context, await context.as_admin(), request.path_params["id"])
+
+
+@pages.post("/users/{id}/details")
+async def change_details(context: PageContext, request: Request) -> Answer:
+    account, who, entered = await context.as_admin(), request.path_params["id"], _details(await _entered(request))
+    change = member_records.change_details(context.store, account, who, entered)
+    return await _changed(context, account, who, change, notice="Saved", entered=entered)
 
 
 @pages.post("/users/{id}/role")
@@ -102,6 +124,20 @@ async def activate(context: PageContext, request: Request) -> Answer:
     return await _changed(context, account, who, change, notice="Activated")
 
 
+@pages.post("/users/{id}/delete")
+async def delete(context: PageContext, request: Request) -> Answer:
+    account, who, form = await context.as_admin(), request.path_params["id"], await request.form()
+    try:
+        member = await members.show(context.store, account, who)
+        if str(form.get("confirmation", "")).strip() != member["user_name"]:
+            raise conflict("Nothing was deleted: the email was not typed", next_step=f"Type {member['user_name']}")
+        await member_records.delete_member(context.store, account, who)
+    except LockstepError as refused:
+        return await _user(context, account, who, on_the_form(refused))
+    days = counted(account.undelete_days, "day")
+    return Redirect("/users?show=deleted", notice=f"Deleted. For {days} the user can be restored here")
+
+
 @pages.post("/users/{id}/undelete")
 async def undelete(context: PageContext, request: Request) -> Answer:
     account, who = await context.as_admin(), request.path_params["id"]
@@ -112,18 +148,42 @@ async def undelete(context: PageContext, request: Request) -> Answer:
 @pages.post("/users/{id}/link")
 async def make_link(context: PageContext, request: Request) -> Answer:
     account, who = await context.as_admin(), request.path_params["id"]
-    link = await sign_ins.password_link(context.store, account, who, created_by=context.member().user_name)
-    return _link_page(context, who, link)
+    return _link_page(context, who, await _new_link(context, account, who))
+
+
+@pages.post("/users/{id}/second-factor/reset")
+async def reset_second_factor(context: PageContext, request: Request) -> Answer:
+    account, who = await context.as_admin(), request.path_params["id"]
+    change = second_factor.reset_second_factor(context.store, account, who)
+    return await _changed(context, account, who, change, notice="The second factor was removed")
+
+
+@pages.post("/users/{id}/sessions/end")
+async def end_sessions(context: PageContext, request: Request) -> Answer:
+    account, who = await context.as_admin(), request.path_params["id"]
+    only = str((await request.form()).get("session", ""))
+    ended = await own_sign_in.end_sessions(context.store, account, who, only=only or None)
+    return Redirect(f"/users/{who}", notice=f"{counted(ended, 'session')} ended")
+
+
+async def _entered(request: Request) -> dict[str, str]:
+    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
+def _details(entered: dict[str, str]) -> MemberDetails:
+    names = ("email", "given_name", "family_name", "phone")
+    return MemberDetails(*(entered.get(name, "").strip() for name in names))
 
 
 async def _changed(
-    context: PageContext, account: Account, who: str, change: Awaitable[object], *, notice: str
-) -> Answer:
+    context: PageContext, account: Account, who: str, change: Awaitable[object], *, notice: str,
+    entered: MemberDetails | None = None,
+) -> Answer:  # fmt: skip
     """Make the change and go back to the user's page, which says why if it was refused."""
     try:
         await change
     except LockstepError as refused:
-        return await _user(context, account, who, on_the_form(refused))
+        return await _user(context, account, who, on_the_form(refused), entered)
     return Redirect(f"/users/{who}", notice=notice)
 
 
@@ -145,16 +205,34 @@ async def _new_form(
     )
 
 
-async def _user(context: PageContext, account: Account, who: str, refused: LockstepError | None = None) -> PageView:
+async def _user(
+    context: PageContext, account: Account, who: str, refused: LockstepError | None = None,
+    entered: MemberDetails | None = None,
+) -> PageView:  # fmt: skip
     member = await members.show(context.store, account, who)
+    details, management = await member_records.details_of(context.store, account, who)
     return PageView(
         "users/user.html",
         heading=member["name"] or member["user_name"],
         section="Users",
         parents=(Crumb("Users", "/users"),),
-        model={"member": member, "refused": refused, "roles": await _roles(context, account)},
+        model={
+            "member": member,
+            "details": entered or details,
+            "management": management,
+            "sessions": await own_sign_in.sessions_of(context.store, account, who),
+            "own_session": context.member().session,
+            "is_self": context.member().member_id == member["id"],
+            "undelete_days": account.undelete_days,
+            "refused": refused,
+            "roles": await _roles(context, account),
+        },
         status=STATUSES[refused.kind] if refused else 200,
     )
+
+
+async def _new_link(context: PageContext, account: Account, who: str) -> sign_ins.PasswordLink:
+    return await sign_ins.password_link(context.store, account, who, created_by=context.member().user_name)
 
 
 def _link_page(context: PageContext, member: str, link: sign_ins.PasswordLink) -> PageView:

@@ -1,0 +1,131 @@
+"""The second factor of a member: a code of an authenticator app (TOTP, RFC 6238) or a recovery code, each accepted once.
+
+The member adds and removes it with the own password; an Admin resets it for somebody who lost the device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from documo.members import TenantFacts
+from documo.store import members as members_table
+from documo.store import second_factors as table
+from documo.store import sign_ins as sign_ins_table
+from documo.store.database import Store
+from lockstep.credentials.issued_secrets import hash_of
+from lockstep.credentials.one_time_codes import (
+    address_of_seed,
+    as_entered,
+    in_groups,
+    matching_step,
+    new_recovery_codes,
+    new_seed,
+)
+from lockstep.errors import Kind, LockstepError, conflict, invalid, not_found
+from lockstep.postgres.pool import Connection
+
+ISSUER = "Documo"
+
+
+class CodeRequired(LockstepError):
+    """The password is right, and a code is needed as well. A page asks for it, and signs in again with both."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Kind.UNAUTHORIZED,
+            "Enter your password again, and the code of your authenticator app",
+            next_step="Without the device, enter one of your recovery codes",
+            code="CodeRequired",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NewSecondFactor:
+    """What the authenticator app reads: as a QR code of *uri*, or typed. Both are available only here."""
+
+    seed: str = field(repr=False)
+    uri: str = field(repr=False)
+
+
+async def has_second_factor(store: Store, tenant_id: int, member_id: str) -> bool:
+    """Whether the member signs in with a code as well."""
+    async with store.tenant(tenant_id) as connection:
+        return await table.is_confirmed(connection, tenant_id, member_id)
+
+
+async def begin_second_factor(store: Store, tenant_id: int, member_id: str, *, account: str) -> NewSecondFactor:
+    """Make a seed; it counts once a code of it was entered. Raises LockstepError if there is a second factor already."""
+    seed = new_seed()
+    async with store.tenant(tenant_id) as connection:
+        member = await sign_ins_table.read_member(connection, tenant_id, member_id)
+        if member is None or not await table.save_seed(connection, tenant_id, member_id, seed):
+            raise conflict("You have a second factor already", next_step="Remove it first")
+    uri = address_of_seed(seed, name=f"{account}: {member.user_name}", issuer=ISSUER)
+    return NewSecondFactor(seed, uri)
+
+
+async def confirm_second_factor(store: Store, tenant_id: int, member_id: str, code: str, *, now: datetime) -> list[str]:
+    """Let the second factor count, after a first code; return the recovery codes, which are available only here.
+
+    Raises LockstepError for a wrong code.
+    """
+    codes = new_recovery_codes()
+    async with store.tenant(tenant_id) as connection:
+        found = await table.read_factor(connection, tenant_id, member_id)
+        if found is None or found.is_confirmed:
+            raise conflict("Nothing waits to be confirmed", next_step="Set up the authenticator app again")
+        if not await _is_newest_code(connection, tenant_id, member_id, found.seed, code.strip(), now=now):
+            raise invalid("The code is wrong", next_step="Enter the code that the app shows now")
+        await table.confirm(connection, tenant_id, member_id, map(hash_of, codes))
+    return [in_groups(code) for code in codes]
+
+
+async def waiting_seed(store: Store, tenant_id: int, member_id: str, *, account: str) -> NewSecondFactor | None:
+    """The seed that waits for its first code, to show it again after a wrong one."""
+    async with store.tenant(tenant_id) as connection:
+        found = await table.read_factor(connection, tenant_id, member_id)
+        member = await sign_ins_table.read_member(connection, tenant_id, member_id)
+    if found is None or found.is_confirmed or member is None:
+        return None
+    return NewSecondFactor(
+        found.seed, address_of_seed(found.seed, name=f"{account}: {member.user_name}", issuer=ISSUER)
+    )
+
+
+async def remove_second_factor(store: Store, tenant_id: int, member_id: str) -> None:
+    """Remove the own second factor with its recovery codes."""
+    async with store.tenant(tenant_id) as connection:
+        await table.remove(connection, tenant_id, member_id)
+
+
+async def reset_second_factor(store: Store, tenant: TenantFacts, who: str) -> bool:
+    """Remove the second factor of a member who lost it, and sign the member out everywhere; returns whether there was one.
+
+    Raises LockstepError for an unknown member.
+    """
+    async with store.tenant(tenant.id) as connection:
+        member_id = await members_table.find_member(connection, tenant.id, who)
+        if member_id is None:
+            raise not_found(f"There is no member {who[:200]!r}", next_step="documo members list")
+        removed = await table.remove(connection, tenant.id, member_id)
+        await sign_ins_table.end_sessions(connection, tenant.id, member_id)
+    return removed
+
+
+async def is_code(connection: Connection, tenant_id: int, member_id: str, code: str, *, now: datetime) -> bool:
+    """Whether *code* is a code of the app or a recovery code, neither used before. It is used up. Needs the tenant's transaction."""
+    found = await table.read_factor(connection, tenant_id, member_id)
+    if found is None or not found.is_confirmed:
+        return False
+    plain = as_entered(code)
+    if await table.use_recovery_code(connection, tenant_id, member_id, hash_of(plain)):
+        return True
+    return await _is_newest_code(connection, tenant_id, member_id, found.seed, plain, now=now)
+
+
+async def _is_newest_code(
+    connection: Connection, tenant_id: int, member_id: str, seed: str, code: str, *, now: datetime
+) -> bool:
+    step = matching_step(seed, code, now)
+    return step is not None and await table.use_step(connection, tenant_id, member_id, step)

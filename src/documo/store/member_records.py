@@ -1,0 +1,65 @@
+"""SQL of the record of one member as Admins change it by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from documo.store import resources
+from documo.store.members import BUMP, write_search
+from documo.user_names import key_of
+from lockstep.postgres.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRecord:
+    """The SCIM document of a member, and who manages it."""
+
+    document: dict[str, Any]
+    kind: str
+    source: str
+    managed_by: str | None
+    managing_key: str | None
+
+
+async def read_record(connection: Connection, tenant_id: int, member_id: str) -> MemberRecord:
+    """The record of an existing member, locked until the transaction ends."""
+    cursor = connection.cursor(row_factory=class_row(MemberRecord))
+    await cursor.execute(
+        "select document, kind, source, managed_by::text, (select k.name from api_keys k where k.id = r.managed_by)"
+        " as managing_key from resources r where tenant_id = %s and id = %s for no key update of r",
+        (tenant_id, member_id),
+    )
+    row = await cursor.fetchone()
+    assert row is not None, "the caller has found the member in this transaction"  # noqa: S101
+    return row
+
+
+async def write_document(
+    connection: Connection, tenant_id: int, member_id: str, document: dict[str, Any], *, kind: str
+) -> None:
+    """Write a member's document with the columns made from it. Raises UniqueViolation if another member has the user name."""
+    display = document.get("displayName")
+    await connection.execute(
+        f"update resources set document = %s, unique_name = %s, display_name = %s, {BUMP} where tenant_id = %s and id = %s",  # noqa: S608 -- a constant
+        (
+            Jsonb(document), key_of(str(document["userName"])), display.casefold() if isinstance(display, str) else None,
+            tenant_id, member_id,
+        ),
+    )  # fmt: skip
+    if kind == "User":
+        await write_search(connection, tenant_id, member_id, document)
+
+
+async def soft_delete(connection: Connection, tenant_id: int, member_id: str, *, kind: str) -> int:
+    """Delete a member as a SCIM client does; returns the number of keys revoked. An Operator is in no list that is counted."""
+    revoked = 0
+    for statement, parameters in resources.soft_delete(tenant_id, member_id, kind):
+        if kind != "User" and "resource_counts" in statement:
+            continue
+        cursor = await connection.execute(statement, parameters)
+        revoked = cursor.rowcount if "api_keys" in statement else revoked
+    return revoked

@@ -1,0 +1,130 @@
+"""Own account: the member's own password, second factor and sessions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import segno
+from markupsafe import Markup
+from starlette.requests import Request
+
+from documo.access import own_sign_in, second_factor
+from documo.accounts import find_account
+from documo.web.context import DocumoPages, PageContext
+from documo.web.sessions import address_of, device_of, signed_in
+from lockstep.errors import LockstepError
+from lockstep.kit.page_errors import STATUSES
+from lockstep.kit.pages import Answer, Crumb, PageView, Redirect, on_the_form
+
+pages = DocumoPages()
+HERE = "/own-account"
+HEADING = "Own account"
+FACTOR = f"{HERE}/second-factor"
+
+
+@pages.get(HERE)
+async def show(context: PageContext, _: Request) -> Answer:
+    return await _page(context)
+
+
+@pages.post(f"{HERE}/password")
+async def change_password(context: PageContext, request: Request) -> Answer:
+    form, caller = await request.form(), context.member()
+    try:
+        session = await own_sign_in.change_password(
+            context.store, caller, str(form.get("password", "")), str(form.get("new_password", "")),
+            device=device_of(request), address=address_of(request),
+        )  # fmt: skip
+    except LockstepError as refused:
+        return await _page(context, on_the_form(refused))
+    return signed_in(request, session, back=HERE)
+
+
+@pages.post(f"{HERE}/sessions/end")
+async def end_session(context: PageContext, request: Request) -> Answer:
+    caller, form = context.member(), await request.form()
+    account = await find_account(context.store, str(caller.tenant_id))
+    await own_sign_in.end_sessions(context.store, account, caller.member_id, only=str(form.get("session", "")))
+    return Redirect(HERE, notice="The session was ended")
+
+
+@pages.post(FACTOR)
+async def begin(context: PageContext, request: Request) -> Answer:
+    """Show the QR code. It counts once a first code was entered."""
+    form, caller = await request.form(), context.member()
+    try:
+        await own_sign_in.require_password(context.store, caller, str(form.get("password", "")))
+        made = await second_factor.begin_second_factor(
+            context.store, caller.tenant_id, caller.member_id, account=caller.account
+        )
+    except LockstepError as refused:
+        return await _page(context, on_the_form(refused))
+    return _enrolment(made)
+
+
+@pages.post(f"{FACTOR}/confirm")
+async def confirm(context: PageContext, request: Request) -> Answer:
+    form, caller = await request.form(), context.member()
+    try:
+        codes = await second_factor.confirm_second_factor(
+            context.store, caller.tenant_id, caller.member_id, str(form.get("code", "")), now=datetime.now(UTC)
+        )
+    except LockstepError as refused:
+        waiting = await second_factor.waiting_seed(
+            context.store, caller.tenant_id, caller.member_id, account=caller.account
+        )
+        shown = on_the_form(refused)
+        return _enrolment(waiting, shown) if waiting else await _page(context, shown)
+    return PageView(
+        "own_account/recovery_codes.html",
+        heading="Recovery codes",
+        parents=(Crumb(HEADING, HERE),),
+        model={"codes": codes, "here": HERE},
+    )
+
+
+@pages.post(f"{FACTOR}/remove")
+async def remove(context: PageContext, request: Request) -> Answer:
+    form, caller = await request.form(), context.member()
+    try:
+        await own_sign_in.require_password(context.store, caller, str(form.get("password", "")))
+        await second_factor.remove_second_factor(context.store, caller.tenant_id, caller.member_id)
+    except LockstepError as refused:
+        return await _page(context, on_the_form(refused))
+    return Redirect(HERE, notice="Signing in needs the password alone")
+
+
+async def _page(context: PageContext, refused: LockstepError | None = None) -> PageView:
+    caller = context.member()
+    account = await find_account(context.store, str(caller.tenant_id))
+    model: dict[str, Any] = {
+        "member": caller,
+        "sessions": await own_sign_in.sessions_of(context.store, account, caller.member_id),
+        "has_second_factor": await second_factor.has_second_factor(context.store, caller.tenant_id, caller.member_id),
+        "has_password": await own_sign_in.has_password(context.store, caller),
+        "refused": refused,
+        "here": HERE,
+    }
+    return PageView(
+        "own_account/own_account.html",
+        heading=HEADING,
+        model=model,
+        status=STATUSES[refused.kind] if refused else 200,
+    )
+
+
+def _enrolment(made: second_factor.NewSecondFactor, refused: LockstepError | None = None) -> PageView:
+    return PageView(
+        "own_account/second_factor.html",
+        heading="Second factor",
+        parents=(Crumb(HEADING, HERE),),
+        model={"seed": made.seed, "picture": _picture(made.uri), "here": HERE, "refused": refused},
+        status=STATUSES[refused.kind] if refused else 200,
+    )
+
+
+def _picture(uri: str) -> Markup:
+    """The QR code as SVG, which segno builds of numbers alone."""
+    code = segno.make(uri, error="m")
+    return Markup(code.svg_inline(scale=4, border=2, dark="#000", light="#fff", lineclass=None))  # noqa: S704

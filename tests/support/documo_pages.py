@@ -1,0 +1,54 @@
+"""Browsers without script at Documo's pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from documo import members
+from documo.access import member_sign_in as sign_ins
+from documo.web.sessions import COOKIE
+from tests.support.documo_client import Client
+
+PASSWORD = "a sentence of five words"
+
+
+@dataclass
+class Visitor:
+    """A browser at Documo's pages."""
+
+    http: aiohttp.ClientSession
+    origin: str
+
+    async def get(self, path: str) -> tuple[int, str]:
+        async with self.http.get(self.origin + path) as answer:
+            return answer.status, await answer.text()
+
+    async def post(self, path: str, *, on: str = "/", **fields: str) -> tuple[int, str]:
+        """Send a form of the page *on*."""
+        _, page = await self.get(on)
+        token = re.search(r'name="csrf" (?:value|content)="([^"]*)"', page)
+        data: dict[str, Any] = {"csrf": token[1] if token else "", **fields}
+        async with self.http.post(self.origin + path, data=data, headers={"Origin": self.origin}) as answer:
+            return answer.status, await answer.text()
+
+
+@asynccontextmanager
+async def visiting(api: Client) -> AsyncIterator[Visitor]:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        yield Visitor(http, api.url.removesuffix("/scim/v2"))
+
+
+@asynccontextmanager
+async def signed_in(api: Client, role: str = "Admin", email: str = "ada@x.org") -> AsyncIterator[Visitor]:
+    member = await members.add_member(api.store, api.account.id, email, role=role)
+    link = await sign_ins.password_link(api.store, api.account, member, created_by="test")
+    session = await sign_ins.accept_link(api.store, link.secret, PASSWORD)
+    async with visiting(api) as visitor:
+        visitor.http.cookie_jar.update_cookies({COOKIE: session.secret})
+        yield visitor
