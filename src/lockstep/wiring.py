@@ -34,6 +34,7 @@ from lockstep.settings import Settings
 from lockstep.sources.registry import inspect_file, open_source
 from lockstep.storage.credentials import sealed_secrets
 from lockstep.storage.outbound_places import list_places
+from lockstep.storage.signing_certificates import sealed_keys
 from lockstep.sync.compiled import CompiledConfigurations
 from lockstep.sync.drive import Drive
 from lockstep.sync.services import Services as Services
@@ -168,7 +169,7 @@ async def open_house(
         pool = await open_pool(database, max_size=settings.pool_size)
         stack.push_async_callback(pool.close)
         async with pool.connection() as connection:
-            sealed = len(await sealed_secrets(connection))
+            sealed = len(await sealed_secrets(connection)) + len(await sealed_keys(connection))
         vault = (
             open_vault(settings.data, key=settings.key, older_key=settings.older_key, sealed=sealed)
             if needs_key or not sealed

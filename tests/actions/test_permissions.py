@@ -48,14 +48,26 @@ SHARED = {
     "passkey_proofs.is_passkey": "of signing in",
     "passkey_proofs.sealed_challenge": "of the own passkeys",
     "passkey_proofs.use_challenge": "of the own passkeys",
+    "remote.running.run_named": "calls an action",
+    "remote.running.stream_named": "calls an action",
     "second_factor.recent_caller": "of the actions on the own account",
     "sessions.caller_or_refusal": "of the actions on the own account",
+    "single_sign_on.issuing.claims_for": "of the portal, which has proved who the person is",
+    "single_sign_on.issuing.facts_of": "of the portal",
+    "single_sign_on.issuing.read_claims": "of the actions on single sign-on",
+    "single_sign_on.issuing.signing_key_of": "of the portal",
+    "single_sign_on.keys.active_key": "of the portal",
+    "single_sign_on.keys.ensure_key": "of the actions on single sign-on",
+    "single_sign_on.keys.make_key": "of the actions on single sign-on",
+    "single_sign_on.keys.opened_key": "of the portal",
+    "single_sign_on.settings.read_settings": "of the actions on single sign-on",
+    "single_sign_on.settings.read_view": "of the actions on single sign-on",
     "totp.is_code": "of signing in",
     "totp.is_newest_code": "of signing in",
 }
 MODULES = [
-    importlib.import_module(f"lockstep.actions.{found.name}")
-    for found in pkgutil.iter_modules(lockstep.actions.__path__)
+    importlib.import_module(found.name)
+    for found in pkgutil.walk_packages(lockstep.actions.__path__, "lockstep.actions.")
 ]
 CHECKED = {name: rule for name, rule in ACTIONS.items() if rule.permission is not None}
 MINE, OTHERS, NOWHERE = "documo", "elsewhere", "nowhere"
@@ -68,7 +80,7 @@ def public_functions() -> dict[str, Callable[..., Any]]:
             if name.startswith("_") or not inspect.isfunction(function) or function.__module__ != module.__name__:
                 continue
             if next(iter(inspect.signature(function).parameters), "") == "context":
-                found[f"{module.__name__.rpartition('.')[2]}.{name}"] = function
+                found[f"{module.__name__.removeprefix('lockstep.actions.')}.{name}"] = function
     return found
 
 

@@ -26,8 +26,8 @@ PURE_ROOMS = ("src/lockstep/engine", "src/lockstep/scim", "src/lockstep/saml", "
 # fmt: off
 PURE_IMPORTS = frozenset({
     "__future__", "base64", "binascii", "calendar", "collections", "contextlib", "copy", "dataclasses", "datetime", "difflib", "enum",
-    "functools", "hashlib", "heapq", "itertools", "math", "operator", "re", "string", "struct", "types", "typing", "unicodedata",
-    "urllib.parse", "uuid",
+    "functools", "hashlib", "heapq", "ipaddress", "itertools", "math", "operator", "re", "string", "struct", "types", "typing",
+    "unicodedata", "urllib.parse", "uuid",
     "jmespath", "orjson", "precis_i18n", "re2", "yaml",
 })
 # fmt: on

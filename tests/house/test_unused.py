@@ -16,6 +16,7 @@ CALLED_FROM_OUTSIDE = {
     "compile_text": "the meaning of a filter, with which tests compare Documo's SQL",
     "documented": "scripts/generate_settings_reference.py",
     "json_schema": "scripts/generate_configuration_schema.py",
+    "signing_key_of": "the portal",
     "data_received": "asyncio",
     "ignore_aliases": "PyYAML",
     "capture_signals": "uvicorn",

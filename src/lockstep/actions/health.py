@@ -13,11 +13,13 @@ from lockstep.actions.access import needs
 from lockstep.actions.applications import list_applications
 from lockstep.actions.context import Context, audit
 from lockstep.actions.permissions import Permission
+from lockstep.actions.single_sign_on.certificates import expiring_certificates
+from lockstep.actions.single_sign_on.keys import opened_key
 from lockstep.actions.status import WORKER_SILENT_SECONDS, JobStatus, statuses_of
 from lockstep.engine.decisions.headline import Standing
 from lockstep.errors import LockstepError
 from lockstep.postgres.pool import Connection
-from lockstep.storage import credentials, jobs, made_accounts, sources
+from lockstep.storage import applications, credentials, jobs, made_accounts, signing_certificates, sources
 from lockstep.storage.credentials import CredentialRow
 from lockstep.storage.jobs import JobRow
 from lockstep.storage.made_accounts import MadeAccount
@@ -57,18 +59,31 @@ async def left_undone(context: Context, touched: Collection[str]) -> list[str]:
 
 @needs(Permission.APPLICATIONS_READ)
 async def sealed(context: Context) -> list[HealthFinding]:
-    """Whether the key decrypts the stored tokens; one finding for each token that it does not decrypt."""
+    """Whether the key decrypts the stored tokens and signing keys; one finding for each that it does not decrypt."""
     async with context.reading() as connection:
         stored = await credentials.sealed_secrets(connection)
-    failed = []
+        failed, is_sealed = await _unreadable_keys(context, connection)
     for name, app, envelope in stored:
         try:
             context.vault.open(envelope, purpose=TOKEN, name=app, shown=name)
         except LockstepError as shut:
             failed.append(HealthFinding("secrets", Level.FAIL, f"{shut.detail}. {shut.why}", shut.next_step))
-    if stored and not failed:
-        return [HealthFinding("secrets", Level.OK, "the key decrypts every stored token")]
+    if (stored or is_sealed) and not failed:
+        return [HealthFinding("secrets", Level.OK, "the key decrypts every stored token and signing key")]
     return failed
+
+
+async def _unreadable_keys(context: Context, connection: Connection) -> tuple[list[HealthFinding], bool]:
+    """A finding for each signing key that the key does not decrypt; and whether there is any signing key."""
+    apps = {one.id: one for one in await applications.list_applications(connection)}
+    stored = await signing_certificates.sealed_keys(connection)
+    failed = []
+    for app, thumbprint, envelope in stored:
+        try:
+            opened_key(context, apps[app], thumbprint, envelope)
+        except LockstepError as shut:
+            failed.append(HealthFinding("secrets", Level.FAIL, f"{shut.detail}. {shut.why}", shut.next_step))
+    return failed, bool(stored)
 
 
 @needs(Permission.APPLICATIONS_READ)
@@ -85,6 +100,9 @@ async def examine(context: Context) -> list[HealthFinding]:
             found.append(_application(row, status, stored.get(row.app)))
             found += _unclaimed(row, made.get(row.id, []))
         found += await _failing_sources(connection)
+    for ending in await expiring_certificates(context):
+        level = Level.FAIL if ending.is_urgent else Level.WARN
+        found.append(HealthFinding(f"sign-on of {ending.app_name}", level, ending.sentence, ending.next_step))
     return found
 
 

@@ -48,6 +48,7 @@ class Permission(StrEnum):
     ASSIGNMENTS_WRITE = "assignments.write"
     CONFIGURATION_WRITE = "configuration.write"
     CREDENTIALS_WRITE = "credentials.write"
+    SIGN_ON_WRITE = "signOn.write"
     CONNECTION_TEST = "connection.test"
     PROVISIONING_CONTROL = "provisioning.control"
     PROVISIONING_PUSH = "provisioning.push"
@@ -75,6 +76,7 @@ MEANINGS: Mapping[Permission, str] = {
     Permission.ASSIGNMENTS_WRITE: "assign people and groups to an application",
     Permission.CONFIGURATION_WRITE: "change settings, mappings and scoping filters, apply files, test an application by writing to it",
     Permission.CREDENTIALS_WRITE: "store the tenant URL and the secret token of an application",
+    Permission.SIGN_ON_WRITE: "change how people sign in to an application: its addresses, claims and signing certificates",
     Permission.CONNECTION_TEST: "test the connection with the stored credentials",
     Permission.PROVISIONING_CONTROL: "start, pause, restart, run and retry provisioning; end a quarantine",
     Permission.PROVISIONING_PUSH: "provision named people and groups on demand",
@@ -114,6 +116,7 @@ TABLE: Mapping[Permission, frozenset[Role]] = {
     Permission.ASSIGNMENTS_WRITE: frozenset({_G, _A, _C, _W}),
     Permission.CONFIGURATION_WRITE: frozenset({_G, _A, _C, _W}),
     Permission.CREDENTIALS_WRITE: frozenset({_G, _A, _C, _W}),
+    Permission.SIGN_ON_WRITE: frozenset({_G, _A, _C, _W}),
     Permission.CONNECTION_TEST: frozenset({_G, _A, _C, _W, _O}),
     Permission.PROVISIONING_CONTROL: frozenset({_G, _A, _C, _W, _O}),
     Permission.PROVISIONING_PUSH: frozenset({_G, _A, _C, _W, _O, _H}),
@@ -137,6 +140,7 @@ IN_ONE_APPLICATION: frozenset[Permission] = frozenset(
         Permission.ASSIGNMENTS_WRITE,
         Permission.CONFIGURATION_WRITE,
         Permission.CREDENTIALS_WRITE,
+        Permission.SIGN_ON_WRITE,
         Permission.CONNECTION_TEST,
         Permission.PROVISIONING_CONTROL,
         Permission.PROVISIONING_PUSH,
@@ -150,6 +154,7 @@ IN_ONE_APPLICATION: frozenset[Permission] = frozenset(
 NEEDS_STEP_UP: frozenset[Permission] = frozenset(
     {
         Permission.CREDENTIALS_WRITE,
+        Permission.SIGN_ON_WRITE,
         Permission.ADMINISTRATORS_WRITE,
         Permission.TOKENS_WRITE,
         Permission.SERVICE_TOKENS_WRITE,
@@ -185,7 +190,7 @@ class StepUpRequired(LockstepError):
         super().__init__(
             Kind.FORBIDDEN,
             f"{who} has to enter the password again to do this",
-            why="Credentials, roles and tokens may be changed for 10 minutes after the password was entered",
+            why="Credentials, single sign-on, roles and tokens may be changed for 10 minutes after the password was entered",
             next_step="Confirm your password, then repeat the change",
             code="StepUpRequired",
         )

@@ -66,6 +66,7 @@ COMMANDS: dict[str, str] = {
     "serve": "lockstep.cli.serve:serve",
     "settings": "lockstep.cli.settings:settings",
     "sources": "lockstep.cli.sources:sources",
+    "sso": "lockstep.cli.sso:sso",
     "start": "lockstep.cli.provision:start",
     "status": "lockstep.cli.status:status",
     "token": "lockstep.cli.token:token",
@@ -77,7 +78,7 @@ COMMANDS: dict[str, str] = {
 # The overview in the order of the work. It is the one help page that is longer than a screen: it is where a command is looked for.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "People and applications": ("sources", "people", "groups", "apps", "assign"),
-    "Configuration": ("creds", "map", "scope", "settings", "expr", "outbound"),
+    "Configuration": ("creds", "map", "scope", "settings", "sso", "expr", "outbound"),
     "Configuration files": ("export", "plan", "apply", "diff", "fmt", "import", "config"),
     "Provisioning": ("start", "pause", "run", "push", "retry", "restart", "deletes", "quarantine", "links"),
     "What happened, and why": ("status", "explain", "logs", "cycles", "audit"),

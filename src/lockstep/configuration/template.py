@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lockstep.configuration.document.configuration_json import configuration_from_json
+from lockstep.configuration.single_sign_on import SignOnSettings, usual_claims
 from lockstep.engine.records import AppRole, ObjectKind
 from lockstep.engine.rules.configuration import JobConfiguration
 from lockstep.engine.rules.target_attributes import TargetAttribute
@@ -53,6 +54,7 @@ class Template:
     publisher: str = ""
     categories: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    sign_on: SignOnSettings = field(default_factory=lambda: SignOnSettings(claims=usual_claims()))
 
     @property
     def kinds(self) -> tuple[ObjectKind, ...]:

@@ -18,6 +18,7 @@ import yaml
 
 from lockstep.configuration.document.mapping_json import attribute_from_json, attribute_to_json
 from lockstep.configuration.document.strict_json import ConfigurationError, Part, unknown_word
+from lockstep.configuration.single_sign_on import sign_on_from_json
 from lockstep.configuration.template import Capabilities, Template, TenantUrlRule
 from lockstep.engine.records import AppRole, ObjectKind
 from lockstep.engine.rules.target_attributes import says_more
@@ -96,6 +97,7 @@ def template_from_json(value: Any) -> Template:
         publisher=part.text("publisher"),
         categories=tuple(str(category) for category in part.list("categories")),
         notes=tuple(str(note) for note in part.list("notes")),
+        sign_on=sign_on_from_json(part.part("singleSignOn")),
     )
     lists.done()
     part.done()

@@ -125,6 +125,22 @@ async def count_assigned(connection: Connection, app: str) -> tuple[int, int]:
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
+async def sample_person(connection: Connection, app: str) -> str:
+    """The user principal name of an active person: one who is assigned to *app*, else the first one; "" without people."""
+    for condition in (
+        "where id in (select object_id from effective_assignment where app = %s) and",
+        "where %s <> '' and",
+    ):
+        cursor = await connection.execute(
+            f"select user_principal_name from person {condition} deleted_at is null and account_enabled "  # noqa: S608
+            "order by lower(user_principal_name) limit 1",
+            (app,),
+        )
+        if row := await cursor.fetchone():
+            return str(row[0])
+    return ""
+
+
 async def _read(connection: Connection, condition: str, parameters: tuple[str | list[str], ...]) -> list[AssignmentRow]:
     async with connection.cursor(row_factory=class_row(AssignmentRow)) as cursor:
         await cursor.execute(_SELECT + condition, parameters)

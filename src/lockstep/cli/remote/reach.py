@@ -51,6 +51,11 @@ ONLY_HERE: dict[str, tuple[str, str]] = {
     "sources add": ("It names files on the disk of the server", "Run it on that machine, or use Sources in the admin centre"),
     "sources rekey": ("It reads files on the disk of the server", "Run it on that machine"),
     **dict.fromkeys(
+        [f"sso {word}" for word in ("address", "certs activate", "certs download", "certs list", "certs new", "certs remove",
+                                    "claims list", "claims remove", "claims set", "import", "metadata", "set", "show", "test")],
+        ("It is not offered to other machines", "Use Single sign-on of the application in the admin centre, or the REST API"),
+    ),
+    **dict.fromkeys(
         [f"token {word}" for word in ("create", "list", "revoke")],
         (_TOKENS, "Use Settings > Access tokens in the admin centre, or run the command on that machine"),
     ),

@@ -123,7 +123,7 @@ def _attribute(part: Part, kind: ObjectKind, known: Sequence[TargetAttribute]) -
     target = _target_path(part, "target")
     match = part.number("match", 0, most=1_000)
     drift = Drift.REPORT if target == "active" else Drift.ENFORCE
-    source, apply = _source(part), part.word("apply", Apply, Apply.ALWAYS)
+    source, apply = source_from_json(part), part.word("apply", Apply, Apply.ALWAYS)
     attribute = attribute_named(target, kind, known, is_matching=match > 0)
     if _means_several(source, apply) and not is_declared(target, kind, known):
         attribute = replace(attribute, multi_valued=True)
@@ -159,7 +159,8 @@ def _means_several(source: MappingSource, apply: Apply) -> bool:
     return isinstance(source, Expression) and source.compiled.gives_several
 
 
-def _source(part: Part) -> MappingSource:
+def source_from_json(part: Part) -> MappingSource:
+    """Where a value comes from: the key source, constant or expression of *part*, or none of them. Raises ConfigurationError."""
     given = [key for key in SOURCES if key in part]
     if len(given) > 1:
         raise part.error(given[1], f"only one of source, constant and expression is allowed; {given[0]} is already set")
@@ -174,6 +175,18 @@ def _source(part: Part) -> MappingSource:
         return Expression(compile_expression(part.text("expression", required=True)))
     except ExpressionError as error:
         raise part.error("expression", error.detail) from None
+
+
+def source_to_json(source: MappingSource) -> dict[str, Any]:
+    match source:
+        case Direct(attribute):
+            return {"source": attribute}
+        case Constant(value):
+            return {"constant": list(value) if isinstance(value, tuple) else value}
+        case Expression(compiled):
+            return {"expression": compiled.text}
+        case NoSource():
+            return {}
 
 
 def _value(part: Part, key: str) -> Value:
@@ -206,16 +219,7 @@ def _refuse_doubles(part: Part, mapping: ObjectMapping) -> None:
 
 
 def _attribute_to_json(mapping: AttributeMapping, kind: ObjectKind) -> dict[str, Any]:
-    found: dict[str, Any] = {"target": mapping.target}
-    match mapping.source:
-        case Direct(attribute):
-            found["source"] = attribute
-        case Constant(value):
-            found["constant"] = list(value) if isinstance(value, tuple) else value
-        case Expression(compiled):
-            found["expression"] = compiled.text
-        case NoSource():
-            pass
+    found: dict[str, Any] = {"target": mapping.target, **source_to_json(mapping.source)}
     if mapping.default is not None:
         found["default"] = list(mapping.default) if isinstance(mapping.default, tuple) else mapping.default
     usual_drift = Drift.REPORT if mapping.target == "active" else Drift.ENFORCE

@@ -1,0 +1,121 @@
+"""What an assertion says about a person: the Name ID and the claims, with the role that provisioning sends.
+
+A value that is empty sends no claim. A Name ID that is empty signs nobody in, because the application would have to guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lockstep.configuration.single_sign_on import NameIdFormat, SignOnSettings
+from lockstep.engine.decisions.source_record import OF_MANAGER, source_record
+from lockstep.engine.expressions import DROP, SKIP_OBJECT, EvaluationContext, ExpressionError
+from lockstep.engine.moment import Moment
+from lockstep.engine.records import Lifecycle, SourceObject
+from lockstep.engine.rules.configuration import Constant, Direct, Expression, JobConfiguration, MappingSource
+from lockstep.engine.rules.operators import is_empty, text_of
+from lockstep.errors import Kind, LockstepError
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What is said about one person. *role*: the value of the effective application role, "" without one."""
+
+    name_id: str
+    name_id_format: NameIdFormat
+    attributes: Mapping[str, Sequence[str]]
+    is_assigned: bool
+    role: str
+    display: str = ""
+    is_active: bool = True
+    problems: Mapping[str, str] = field(default_factory=dict)  # by claim: why it has no value
+
+
+def manager_names(settings: SignOnSettings) -> frozenset[str]:
+    """The manager's attributes that are needed."""
+    return frozenset(name.removeprefix(OF_MANAGER) for name in settings.attributes() if name.startswith(OF_MANAGER))
+
+
+def claims_about(
+    obj: SourceObject, settings: SignOnSettings, configuration: JobConfiguration, *, moment: Moment, salt: bytes
+) -> Claims:
+    """The claims of *obj*. What cannot be evaluated is in `problems`; the Name ID's under ""."""
+    record = source_record(obj, configuration, is_soft_deleted=False)
+    context = EvaluationContext(moment, (), configuration.default_domain)
+    problems: dict[str, str] = {}
+
+    def values(name: str, source: MappingSource) -> tuple[str, ...]:
+        try:
+            return _texts(_value(source, record, context))
+        except ExpressionError as error:
+            problems[name] = error.detail
+            return ()
+
+    name_id = _name_id(obj.id, settings, values, salt)
+    attributes = {claim.name: found for claim in settings.claims if (found := values(claim.name, claim.source))}
+    if not name_id and "" not in problems:
+        problems[""] = "The Name ID is empty"
+    roles = record["appRoleAssignments"]
+    return Claims(
+        name_id,
+        settings.name_id_format,
+        attributes,
+        is_assigned=bool(obj.assignments),
+        role=str(roles[0]["value"]) if roles else "",
+        display=obj.display,
+        is_active=obj.account_enabled and obj.lifecycle is Lifecycle.ACTIVE,
+        problems=problems,
+    )
+
+
+def require_usable(claims: Claims, app: str) -> None:
+    """Raise LockstepError unless an assertion can be made from *claims*."""
+    if not claims.is_active:
+        raise LockstepError(
+            Kind.FORBIDDEN,
+            f"{claims.display} cannot sign in",
+            why="The person is disabled or deleted in the directory",
+            code="PersonNotActive",
+        )
+    for name, problem in claims.problems.items():
+        what = f'the claim "{name}"' if name else "the Name ID"
+        raise LockstepError(
+            Kind.CONFLICT,
+            f"{claims.display} cannot sign in to {app}",
+            why=f"{what[0].upper()}{what[1:]} has no usable value: {problem}",
+            next_step=f"Correct the value or its expression, then look: lockstep sso test {app} --user {claims.display}",
+            code="ClaimsUnusable",
+        )
+
+
+def _name_id(person: str, settings: SignOnSettings, values: Any, salt: bytes) -> str:
+    match settings.name_id_format:
+        case NameIdFormat.PERSISTENT:
+            return hashlib.sha256(salt + person.encode()).hexdigest()
+        case NameIdFormat.TRANSIENT:
+            return f"_{secrets.token_hex(20)}"
+        case _:
+            found = values("", settings.name_id)
+            return found[0] if len(found) == 1 else ""
+
+
+def _value(source: MappingSource, record: Mapping[str, Any], context: EvaluationContext) -> Any:
+    match source:
+        case Direct(attribute):
+            return record.get(attribute)
+        case Constant(value):
+            return value
+        case Expression(compiled):
+            return compiled.evaluate(record, context)
+    return None
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if value is DROP or value is SKIP_OBJECT or is_empty(value):
+        return ()
+    several = value if isinstance(value, tuple | list) else (value,)
+    return tuple(dict.fromkeys(text_of(one) for one in several if not is_empty(one)))

@@ -1,0 +1,119 @@
+"""What the portal needs to sign a person in to an application: the facts about the application, its key, and the claims of the person.
+
+The portal has proved who the person is, and calls this as itself; whether the person may go on is decided from what is returned.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from lockstep.actions.context import Context
+from lockstep.actions.lookup import find_application
+from lockstep.actions.single_sign_on.address import Endpoints, endpoints_of, stored_address
+from lockstep.actions.single_sign_on.claims import Claims, claims_about, manager_names, require_usable
+from lockstep.actions.single_sign_on.keys import active_key
+from lockstep.actions.single_sign_on.settings import read_settings
+from lockstep.configuration.single_sign_on import SignOnMode, SignOnSettings
+from lockstep.directory.objects import read_app_roles, read_objects
+from lockstep.engine.moment import Moment
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.rules.configuration import JobConfiguration
+from lockstep.errors import conflict, not_found
+from lockstep.postgres.pool import Connection
+from lockstep.saml.certificates import SigningKey
+from lockstep.storage import application_sso, jobs, signing_certificates
+from lockstep.storage.applications import ApplicationRow
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationSso:
+    """An application as the portal sees it. *settings* has reply URLs, claims, signing and the rest. *certificates*: PEM, active first."""
+
+    app: str
+    name: str
+    display_name: str
+    settings: SignOnSettings
+    endpoints: Endpoints
+    certificates: tuple[str, ...]
+
+    @property
+    def mode(self) -> SignOnMode:
+        return self.settings.mode
+
+    @property
+    def assignment_required(self) -> bool:
+        return self.settings.assignment_required
+
+    def reply_url(self, asked: str = "") -> str:
+        """Where an assertion may be sent: the reply URL that a request *asked* for, or the default one.
+
+        Raises LockstepError if it is not registered. URLs are compared character by character.
+        """
+        if not asked:
+            return self.settings.reply_urls[0]
+        if asked not in self.settings.reply_urls:
+            raise conflict(
+                f"{self.display_name} asked for an answer at an address that is not registered",
+                why=f"Expected one of {', '.join(self.settings.reply_urls)}; received {asked[:300]}",
+                next_step=f"If the address is right, add it as Reply URL: lockstep sso set {self.name} --reply-url URL",
+                code="UnknownReplyUrl",
+            )
+        return asked
+
+
+async def facts_of(context: Context, app_id: str, *, origin: str = "") -> ApplicationSso:
+    """The single sign-on of the application with that id or name. *origin* counts until a public address is stored.
+
+    Raises LockstepError for an unknown application.
+    """
+    async with context.reading() as connection:
+        app = await find_application(connection, app_id)
+        rows = (await signing_certificates.read_certificates(connection, [app.id])).get(app.id, [])
+        return ApplicationSso(
+            app.id,
+            app.name,
+            app.display_name,
+            await read_settings(context, connection, app),
+            endpoints_of(await stored_address(connection) or origin, app.name),
+            tuple(row.certificate for row in rows),
+        )
+
+
+async def signing_key_of(context: Context, app_id: str) -> SigningKey:
+    """The active key. Raises LockstepError if there is none, or if it cannot be decrypted."""
+    async with context.reading() as connection:
+        return await active_key(context, connection, await find_application(connection, app_id))
+
+
+async def claims_for(context: Context, app_id: str, person_id: str) -> Claims:
+    """What an assertion for the application says about the person (ids).
+
+    Raises LockstepError if the person is unknown, disabled or deleted, or if a claim or the Name ID cannot be evaluated.
+    """
+    async with context.reading() as connection:
+        app = await find_application(connection, app_id)
+        found = await read_claims(context, connection, app, person_id)
+    require_usable(found, app.name)
+    return found
+
+
+async def read_claims(context: Context, connection: Connection, app: ApplicationRow, person_id: str) -> Claims:
+    """Like `claims_for`, with what is wrong as part of the result."""
+    row = await application_sso.read_sign_on(connection, app.id)
+    settings = await read_settings(context, connection, app)
+    job = await jobs.find_job(connection, app.id)
+    configuration = JobConfiguration(
+        version=0,
+        roles=await read_app_roles(connection, app.id),
+        default_domain=job.config.get("defaultDomain") if job else None,
+    )
+    objects = await read_objects(
+        connection, app.id, ObjectKind.USER, [person_id], manager_attributes=manager_names(settings)
+    )
+    if person_id not in objects:
+        raise not_found("Unknown person")
+    moment = Moment(context.now(), secrets.token_bytes(16))
+    return claims_about(
+        objects[person_id], settings, configuration, moment=moment, salt=row.pairwise_salt if row else b""
+    )

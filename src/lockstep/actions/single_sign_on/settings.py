@@ -1,0 +1,190 @@
+"""The single sign-on settings of an application: read them, and change them by the keys that a configuration file has.
+
+A change is one transaction from reading to storing, and is checked whole. Turning SAML on makes a signing certificate if there is none.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context
+from lockstep.actions.email_addresses import checked_email
+from lockstep.actions.lookup import find_application
+from lockstep.actions.mappings import SOURCE_NAMES, refuse_unknown
+from lockstep.actions.permissions import Permission
+from lockstep.actions.single_sign_on.address import Endpoints, endpoints_of, stored_address
+from lockstep.actions.single_sign_on.keys import ensure_key, readable_certificates
+from lockstep.configuration.document.mapping_json import with_changes
+from lockstep.configuration.document.strict_json import Part
+from lockstep.configuration.findings import Finding
+from lockstep.configuration.single_sign_on import SignOnMode, SignOnSettings, sign_on_from_json, sign_on_to_json
+from lockstep.configuration.source_names import is_known, unknown_in_expression, unknown_source_name
+from lockstep.configuration.template import Template
+from lockstep.engine.records import ObjectKind
+from lockstep.engine.rules.configuration import Direct, Expression, MappingSource
+from lockstep.errors import invalid, not_found
+from lockstep.postgres.pool import Connection
+from lockstep.storage import application_sso, audit_log, credentials, signing_certificates
+from lockstep.storage.applications import ApplicationRow
+from lockstep.storage.signing_certificates import CertificateRow
+
+OFFERED_MODES = (SignOnMode.DISABLED, SignOnMode.SAML)
+PLACE = "singleSignOn"
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SignOnView:
+    """The single sign-on of an application. *certificates*: the active one first. *changed_at*: None with the gallery's defaults."""
+
+    application: ApplicationRow
+    settings: SignOnSettings
+    endpoints: Endpoints
+    certificates: tuple[CertificateRow, ...]
+    has_address: bool
+    changed_at: datetime | None
+    changed_by: str
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def show_sign_on(context: Context, app: str, *, origin: str = "") -> SignOnView:
+    """*origin*: where the caller reaches Lockstep, which counts until a public address is stored."""
+    async with context.reading() as connection:
+        return await read_view(context, connection, await find_application(connection, app), origin=origin)
+
+
+@needs(Permission.SIGN_ON_WRITE, app="app")
+async def change_sign_on(
+    context: Context, app: str, changes: Mapping[str, Any], *, replaces: bool = False
+) -> SignOnView:
+    """Change the given keys of the section `singleSignOn`; None gives a key its default. *replaces*: the other keys get theirs, too.
+
+    Raises LockstepError with the place of a mistake, and then changes nothing.
+    """
+
+    def change(config: Json) -> Json:
+        kept = {} if replaces else config
+        return {key: value for key, value in {**kept, **changes}.items() if value is not None}
+
+    return await _edit(context, app, change)
+
+
+@needs(Permission.SIGN_ON_WRITE, app="app")
+async def set_claim(context: Context, app: str, name: str, changes: Mapping[str, Any] | None) -> SignOnView:
+    """Add or change the claim *name*: one of source, expression and constant; a new name in `name`. None removes it."""
+
+    def change(config: Json) -> Json:
+        claims = list(config.get("claims", ()))
+        known = next((index for index, one in enumerate(claims) if one["name"] == name), None)
+        if changes is None:
+            if known is None:
+                raise not_found(f'{app} has no claim "{name[:100]}"', next_step=f"See: lockstep sso show {app}")
+            del claims[known]
+        elif known is None:
+            claims.append(with_changes({"name": name}, changes))
+        else:
+            claims[known] = with_changes(claims[known], changes)
+        return {**config, "claims": claims}
+
+    return await _edit(context, app, change)
+
+
+async def read_view(context: Context, connection: Connection, app: ApplicationRow, *, origin: str = "") -> SignOnView:
+    row = await application_sso.read_sign_on(connection, app.id)
+    stored = await stored_address(connection)
+    kept = await signing_certificates.read_certificates(connection, [app.id])
+    return SignOnView(
+        application=app,
+        settings=await read_settings(context, connection, app),
+        endpoints=endpoints_of(stored or origin, app.name),
+        certificates=tuple(kept.get(app.id, ())),
+        has_address=bool(stored),
+        changed_at=row.changed_at if row else None,
+        changed_by=row.changed_by if row else "",
+    )
+
+
+async def read_settings(context: Context, connection: Connection, app: ApplicationRow) -> SignOnSettings:
+    """The stored settings, else those of the gallery entry for the application's own address."""
+    row = await application_sso.read_sign_on(connection, app.id)
+    if row is not None:
+        return sign_on_from_json(Part(row.config, PLACE))
+    if app.template not in context.gallery.names():
+        return SignOnSettings()
+    credential = await credentials.read_credential(connection, app.id)
+    return usual_settings(context.gallery.template(app.template), credential.tenant_url if credential else "")
+
+
+def usual_settings(template: Template, tenant_url: str) -> SignOnSettings:
+    """The gallery's settings. With a host of the customer's own, its origin takes the place of the usual one."""
+    usual, own = _origin(template.tenant_url.default), _origin(tenant_url)
+    if not usual or not own or own == usual:
+        return template.sign_on
+
+    def moved(addresses: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(own + one.removeprefix(usual) if one.startswith(usual) else one for one in addresses)
+
+    return replace(
+        template.sign_on,
+        identifiers=moved(template.sign_on.identifiers),
+        reply_urls=moved(template.sign_on.reply_urls),
+    )
+
+
+async def _edit(context: Context, app: str, change: Callable[[Json], Json]) -> SignOnView:
+    async with context.recording() as connection:
+        found = await find_application(connection, app)
+        await application_sso.lock_sign_on(connection, found.id)
+        before = await read_settings(context, connection, found)
+        known = sign_on_to_json(before)
+        after = _checked(change(dict(known)), before)
+        await application_sso.save_sign_on(
+            connection, found.id, sign_on_to_json(after), salt=secrets.token_bytes(32), actor=context.actor.name
+        )
+        if after.mode is SignOnMode.SAML:
+            await ensure_key(context, connection, found)
+        await audit_log.append(
+            connection, actor=context.actor.name, activity="Update single sign-on", target=found.name,
+            before=known, after=sign_on_to_json(after),
+        )  # fmt: skip
+        return await read_view(context, connection, found)
+
+
+def _checked(config: Json, before: SignOnSettings) -> SignOnSettings:
+    settings = sign_on_from_json(Part(config, PLACE))
+    if settings.mode not in OFFERED_MODES:
+        raise invalid(f'The method "{settings.mode}" is not available', next_step=f"One of: {', '.join(OFFERED_MODES)}")
+    checked_email(settings.notification_email)
+    for text in (settings.encryption_certificate, *settings.request_certificates):
+        readable_certificates(text)
+    known = set(_unknown_names(before))
+    refuse_unknown(found for found in _unknown_names(settings) if found not in known)
+    return settings
+
+
+def _unknown_names(settings: SignOnSettings) -> list[Finding]:
+    found = _unknown_in(settings.name_id, f"{PLACE}.nameId")
+    for claim in settings.claims:
+        found += _unknown_in(claim.source, f"{PLACE}.claims[{claim.name}]")
+    return found
+
+
+def _unknown_in(source: MappingSource, place: str) -> list[Finding]:
+    known = SOURCE_NAMES[ObjectKind.USER]
+    match source:
+        case Direct(attribute) if not is_known(attribute, known):
+            return [Finding("error", place, unknown_source_name(attribute, known))]
+        case Expression(compiled):
+            return list(unknown_in_expression(compiled.text, place, known))
+    return []
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else ""

@@ -1,0 +1,268 @@
+"""`lockstep sso`: how people sign in to an application through Lockstep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lockstep.actions.rows.single_sign_on import sign_on_json, trial_json
+from lockstep.actions.single_sign_on import address as addresses
+from lockstep.actions.single_sign_on import metadata as exchange
+from lockstep.actions.single_sign_on import settings, trying
+from lockstep.actions.single_sign_on.settings import OFFERED_MODES, SignOnView
+from lockstep.cli import SuggestingGroup
+from lockstep.cli.application_argument import app_argument
+from lockstep.cli.config_files import text_of_file
+from lockstep.cli.output import Column, Output, hint, output_option
+from lockstep.cli.session import run
+from lockstep.cli.sso_certs import certs
+from lockstep.configuration.single_sign_on import NameIdFormat, SignedPart
+from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
+from lockstep.errors import not_found
+
+_NO_ADDRESS = "The public address of Lockstep is not stored yet: lockstep sso address https://id.contoso.com"
+
+
+@click.group(cls=SuggestingGroup)
+def sso() -> None:
+    """People sign in to applications through Lockstep (SAML 2.0).
+
+    \b
+    lockstep sso set documo --mode saml
+    lockstep sso show documo
+    lockstep sso test documo --user kim.berg@contoso.com
+    """
+
+
+@sso.command("show")
+@app_argument
+@output_option
+def show(app: str, output: Output) -> None:
+    """Show the settings, and what the application must know of Lockstep.
+
+    \b
+    lockstep sso show documo
+    """
+    _print(run(lambda context: settings.show_sign_on(context, app)), output)
+
+
+@sso.command("set")
+@app_argument
+@click.option("--mode", type=click.Choice([mode.value for mode in OFFERED_MODES]), help="The single sign-on method.")
+@click.option("--identifier", "identifiers", multiple=True, metavar="URI", help="Entity ID; repeatable.")
+@click.option("--reply-url", "replyUrls", multiple=True, metavar="URL", help="Reply URL; repeatable.")
+@click.option("--sign-on-url", "signOnUrl", metavar="URL", help="Where people begin at the application.")
+@click.option("--relay-state", "relayState", metavar="TEXT", help="Sent along when Lockstep begins.")
+@click.option("--logout-url", "logoutUrl", metavar="URL", help="Where the application ends a session.")
+@click.option(
+    "--name-id-format",
+    type=click.Choice([form.value for form in NameIdFormat]),
+    metavar="FORMAT",
+    help="|".join(form.value for form in NameIdFormat),
+)
+@click.option("--name-id", metavar="TEXT", help="The Name ID: an attribute or an expression.")
+@click.option("--signing", type=click.Choice([part.value for part in SignedPart]), help="What is signed.")
+@click.option("--encryption-certificate", metavar="FILE", help="Encrypt assertions for it.")
+@click.option(
+    "--assignment-required/--no-assignment-required", "assignmentRequired", default=None, help="Who may sign in."
+)
+@click.option("--notification-email", "notificationEmail", metavar="ADDRESS", help="Stored only: no mail is sent.")
+@output_option
+def set_(app: str, output: Output, **given: Any) -> None:
+    """Change the settings that are given. "" removes an address or a certificate.
+
+    \b
+    lockstep sso set documo --mode saml
+    """
+    changes = _changes(given)
+    if not changes:
+        raise click.UsageError("Nothing to change was given. See: lockstep sso set --help")
+    _print(run(lambda context: settings.change_sign_on(context, app, changes)), output)
+
+
+@sso.group("claims", cls=SuggestingGroup)
+def claims() -> None:
+    """The claims that an assertion has beside the Name ID.
+
+    \b
+    lockstep sso claims list documo
+    lockstep sso claims set documo department --source department
+    """
+
+
+@claims.command("list")
+@app_argument
+@output_option
+def list_claims(app: str, output: Output) -> None:
+    """List the claims with their sources.
+
+    \b
+    lockstep sso claims list documo
+    """
+    view = run(lambda context: settings.show_sign_on(context, app))
+    rows = [{"name": one["name"], "value": _source_text(one)} for one in sign_on_json(view)["singleSignOn"]["claims"]]
+    output.many(rows, [Column("name", "CLAIM"), Column("value", "VALUE")], empty="No claims: only the Name ID is sent.")
+
+
+@claims.command("set")
+@click.argument("app")
+@click.argument("name")
+@click.option("--source", metavar="ATTRIBUTE", help="An attribute of the person.")
+@click.option("--expression", metavar="TEXT", help="An expression, as in mappings.")
+@click.option("--constant", metavar="TEXT", help="The same value for everybody.")
+@output_option
+def set_claim(app: str, name: str, output: Output, **given: str | None) -> None:
+    """Add or change the claim NAME.
+
+    \b
+    lockstep sso claims set documo department --source department
+    lockstep sso claims set documo role \\
+      --expression 'SingleAppRoleAssignment([appRoleAssignments])'
+    """
+    changes = {key: value for key, value in given.items() if value is not None}
+    if len(changes) != 1:
+        raise click.UsageError("Give one of --source, --expression and --constant")
+    _print(run(lambda context: settings.set_claim(context, app, name, changes)), output)
+
+
+@claims.command("remove")
+@click.argument("app")
+@click.argument("name")
+@output_option
+def remove_claim(app: str, name: str, output: Output) -> None:
+    """Remove the claim NAME.
+
+    \b
+    lockstep sso claims remove documo department
+    """
+    _print(run(lambda context: settings.set_claim(context, app, name, None)), output)
+
+
+sso.add_command(certs)
+
+
+@sso.command("metadata")
+@app_argument
+def metadata(app: str) -> None:
+    """Print Lockstep's Federation Metadata XML for the application.
+
+    \b
+    lockstep sso metadata documo > lockstep.xml
+    """
+    xml = run(lambda context: exchange.federation_metadata(context, app))
+    click.echo(xml)
+
+
+@sso.command("import")
+@click.argument("app")
+@click.argument("place", metavar="FILE|URL")
+@output_option
+def import_(app: str, place: str, output: Output) -> None:
+    """Fill the settings from the application's own metadata: a file, - for stdin, or a URL.
+
+    \b
+    lockstep sso import documo documo.xml
+    lockstep sso import documo https://app.documo.com/saml/metadata
+    """
+    if place.startswith(("https://", "http://")):
+        view = run(lambda context: exchange.fetch_metadata(context, app, place))
+    else:
+        xml = text_of_file(place).encode()
+        view = run(lambda context: exchange.upload_metadata(context, app, xml))
+    _print(view, output)
+
+
+@sso.command("test")
+@app_argument
+@click.option("--user", default="", metavar="USER", help="The person; default: somebody who is assigned.")
+@output_option
+def test(app: str, user: str, output: Output) -> None:
+    """Show whether a person could sign in, and what the assertion would say. Nobody signs in.
+
+    \b
+    lockstep sso test documo --user kim.berg@contoso.com
+    """
+    found = run(lambda context: trying.try_sign_on(context, app, user))
+    if found is None:
+        raise not_found("There are no people to try with", next_step="See: lockstep sources add --help")
+    row = trial_json(found)
+    lines = [f"{found.person}: {'can sign in' if found.would_sign_in else 'cannot sign in'}"]
+    for one in found.conditions:
+        lines.append(f"  {'+' if one.holds else '!'} {one.sentence}" + ("" if one.holds else f". {one.next_step}"))
+    lines += [f"  Name ID    {row['nameId']}", f"  format     {row['nameIdFormat']}"]
+    lines += [f"  audience   {row['audience']}", f"  recipient  {row['recipient']}", "  claims"]
+    lines += [f"    {name}: {', '.join(values)}" for name, values in row["attributes"].items()]
+    output.one(row, text=lines)
+
+
+@sso.command("address")
+@click.argument("origin", required=False)
+@output_option
+def address(origin: str | None, output: Output) -> None:
+    """Show or store the public address at which browsers reach Lockstep. "" removes it.
+
+    Applications know Lockstep by it: after a change they need the new addresses.
+
+    \b
+    lockstep sso address https://id.contoso.com
+    """
+    found = run(
+        lambda context: addresses.show_address(context) if origin is None else addresses.set_address(context, origin)
+    )
+    output.one({"address": found}, text=found or _NO_ADDRESS)
+
+
+def _changes(given: dict[str, Any]) -> dict[str, Any]:
+    certificate, form, name_id = (given.pop(one) for one in ("encryption_certificate", "name_id_format", "name_id"))
+    changes = {
+        key: [one for one in value if one] if isinstance(value, tuple) else value
+        for key, value in given.items()
+        if value not in (None, ())
+    }
+    if certificate is not None:
+        changes["encryptionCertificate"] = text_of_file(certificate) if certificate else None
+    if form is not None or name_id is not None:
+        key = "expression" if name_id and not name_id.isidentifier() else "source"
+        changes["nameId"] = {"format": form or NameIdFormat.EMAIL_ADDRESS.value} | ({key: name_id} if name_id else {})
+    return changes
+
+
+def _source_text(one: dict[str, Any]) -> str:
+    if "source" in one:
+        return f"[{one['source']}]"
+    return str(one["expression"]) if "expression" in one else f'"{one["constant"]}"'
+
+
+def _print(view: SignOnView, output: Output) -> None:
+    row = sign_on_json(view)
+    section = row["singleSignOn"]
+    name_id = section["nameId"]
+    pairs = [
+        ("method", section["mode"]),
+        ("Identifier (Entity ID)", ", ".join(section.get("identifiers", ())) or "none"),
+        ("Reply URL", ", ".join(section.get("replyUrls", ())) or "none"),
+        ("Sign on URL", section.get("signOnUrl") or "none: Lockstep begins"),
+        ("Logout URL", section.get("logoutUrl") or "none"),
+        ("Name ID", f"{_source_text(name_id) if len(name_id) > 1 else 'made by Lockstep'} ({name_id['format']})"),
+        ("signed", section["signing"]),
+        ("encrypted", "yes" if section.get("encryptionCertificate") else "no"),
+        ("assignment required", "yes" if section["assignmentRequired"] else "no"),
+        ("Login URL", row["loginUrl"]),
+        ("Lockstep Identifier", row["identifier"]),
+        ("Logout URL there", row["logoutUrl"]),
+    ]
+    lines = [view.application.display_name, *(f"  {label:<23} {text}" for label, text in pairs), "  claims"]
+    lines += [f"    {one['name']}: {_source_text(one)}" for one in section["claims"]] or ["    none"]
+    lines += ["  signing certificates"]
+    lines += [
+        f"    {one.thumbprint} until {one.not_after:%Y-%m-%d}{', active' if one.is_active else ''}"
+        for one in view.certificates
+    ] or ["    none: choosing SAML makes one"]
+    output.one(row, text=lines)
+    if not view.has_address:
+        hint(_NO_ADDRESS)
+    if section.get("notificationEmail"):
+        hint(
+            f"{MAIL_IS_NOT_SENT}: {section['notificationEmail']} is stored only. Expiry is shown on Home and by lockstep status."
+        )

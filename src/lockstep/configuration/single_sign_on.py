@@ -1,0 +1,286 @@
+"""How people sign in to one application through Lockstep, as a value and as JSON, in files and in the database. Pure.
+
+Addresses are exact: an assertion goes only to a reply URL that is listed here, whatever a request asks for.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from lockstep.configuration.document.mapping_json import SOURCES, source_from_json, source_to_json
+from lockstep.configuration.document.strict_json import ConfigurationError, Part
+from lockstep.engine.expressions import compile_expression
+from lockstep.engine.expressions.tree import attribute_names
+from lockstep.engine.rules.configuration import Direct, Expression, MappingSource, NoSource
+
+MOST_ADDRESSES, MOST_CLAIMS, MOST_CERTIFICATES = 50, 100, 5
+LONGEST_ADDRESS, LONGEST_NAME, LONGEST_STATE, LONGEST_CERTIFICATE = 2048, 256, 1024, 16_384  # characters
+_CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
+ROLE_CLAIM = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
+# Claims of a new application, as in Entra.
+USUAL_CLAIMS: Mapping[str, str] = {
+    f"{_CLAIMS}emailaddress": "mail",
+    f"{_CLAIMS}givenname": "givenName",
+    f"{_CLAIMS}surname": "surname",
+    f"{_CLAIMS}name": "userPrincipalName",
+}
+EFFECTIVE_ROLE = "SingleAppRoleAssignment([appRoleAssignments])"  # the role that provisioning sends
+_USER_PRINCIPAL_NAME = Direct("userPrincipalName")
+
+
+class SignOnMode(StrEnum):
+    """A *single sign-on method*."""
+
+    DISABLED = "disabled"
+    SAML = "saml"
+    OIDC = "oidc"
+
+
+class NameIdFormat(StrEnum):
+    """What a Name ID means (SAML core, section 8.3). A persistent one is pairwise: two applications cannot compare theirs."""
+
+    EMAIL_ADDRESS = "emailAddress"
+    PERSISTENT = "persistent"
+    TRANSIENT = "transient"
+    UNSPECIFIED = "unspecified"
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether the value is made by Lockstep, so that it has no source."""
+        return self in (NameIdFormat.PERSISTENT, NameIdFormat.TRANSIENT)
+
+    @property
+    def urn(self) -> str:
+        version = "2.0" if self.is_generated else "1.1"
+        return f"urn:oasis:names:tc:SAML:{version}:nameid-format:{self.value}"
+
+
+class SignedPart(StrEnum):
+    """Which element of a SAML response is signed."""
+
+    ASSERTION = "assertion"
+    RESPONSE = "response"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRule:
+    """One claim, and where its values come from."""
+
+    name: str
+    source: MappingSource
+
+
+@dataclass(frozen=True, slots=True)
+class SignOnSettings:
+    """The single sign-on of one application. The first reply URL is the default one.
+
+    *request_certificates* verify signed requests of the application. *encryption_certificate*: PEM; "" sends assertions unencrypted.
+    """
+
+    mode: SignOnMode = SignOnMode.DISABLED
+    identifiers: tuple[str, ...] = ()
+    reply_urls: tuple[str, ...] = ()
+    sign_on_url: str = ""
+    relay_state: str = ""
+    logout_url: str = ""
+    name_id_format: NameIdFormat = NameIdFormat.EMAIL_ADDRESS
+    name_id: MappingSource = _USER_PRINCIPAL_NAME
+    claims: tuple[ClaimRule, ...] = ()
+    signing: SignedPart = SignedPart.ASSERTION
+    encryption_certificate: str = ""
+    request_certificates: tuple[str, ...] = ()
+    requires_signed_requests: bool = False
+    assignment_required: bool = True
+    notification_email: str = ""
+
+    def attributes(self) -> frozenset[str]:
+        """The attributes of a person that the Name ID and the claims read."""
+        found: set[str] = set()
+        for source in (self.name_id, *(claim.source for claim in self.claims)):
+            match source:
+                case Direct(attribute):
+                    found.add(attribute)
+                case Expression(compiled):
+                    found |= set(attribute_names(compiled.tree))
+        return frozenset(found)
+
+
+def usual_claims() -> tuple[ClaimRule, ...]:
+    """The claims of a new application: those of Entra, and the role, so that one assignment decides both account and sign-in."""
+    role = ClaimRule(ROLE_CLAIM, Expression(compile_expression(EFFECTIVE_ROLE)))
+    return (*(ClaimRule(name, Direct(attribute)) for name, attribute in USUAL_CLAIMS.items()), role)
+
+
+def sign_on_from_json(part: Part) -> SignOnSettings:
+    """Read the section `singleSignOn`. Raises ConfigurationError with the place of the mistake."""
+    mode = part.word("mode", SignOnMode, SignOnMode.DISABLED)
+    name_id_format, name_id = _name_id(part.part("nameId"))
+    settings = SignOnSettings(
+        mode=mode,
+        identifiers=_texts(part, "identifiers", check_identifier),
+        reply_urls=_texts(part, "replyUrls", check_url),
+        sign_on_url=_optional(part, "signOnUrl"),
+        relay_state=_short(part, "relayState", LONGEST_STATE),
+        logout_url=_optional(part, "logoutUrl"),
+        name_id_format=name_id_format,
+        name_id=name_id,
+        claims=_claims(part) if part.raw("claims") is not None else usual_claims(),
+        signing=part.word("signing", SignedPart, SignedPart.ASSERTION),
+        encryption_certificate=_certificate(part.text("encryptionCertificate"), part, "encryptionCertificate"),
+        request_certificates=_certificates(part),
+        requires_signed_requests=part.boolean("requireSignedRequests", default=False),
+        assignment_required=part.boolean("assignmentRequired", default=True),
+        notification_email=_short(part, "notificationEmail", 254),
+    )
+    part.done()
+    _require_complete(part, settings)
+    return settings
+
+
+def sign_on_to_json(settings: SignOnSettings) -> dict[str, Any]:
+    """The canonical form. Keys with their usual value are left out, except those that a reader looks for."""
+    name_id: dict[str, Any] = {"format": settings.name_id_format.value}
+    found: dict[str, Any] = {
+        "mode": settings.mode.value,
+        "identifiers": list(settings.identifiers),
+        "replyUrls": list(settings.reply_urls),
+        "signOnUrl": settings.sign_on_url,
+        "relayState": settings.relay_state,
+        "logoutUrl": settings.logout_url,
+        "nameId": name_id | ({} if settings.name_id_format.is_generated else source_to_json(settings.name_id)),
+        "claims": [{"name": claim.name, **source_to_json(claim.source)} for claim in settings.claims],
+        "signing": settings.signing.value,
+        "encryptionCertificate": settings.encryption_certificate,
+        "requestCertificates": list(settings.request_certificates),
+        "requireSignedRequests": settings.requires_signed_requests,
+        "assignmentRequired": settings.assignment_required,
+        "notificationEmail": settings.notification_email,
+    }
+    always = {"mode", "nameId", "claims", "signing", "assignmentRequired"}
+    return {key: value for key, value in found.items() if key in always or value not in ("", [], False)}
+
+
+def check_url(text: str) -> str:
+    """What is wrong with an address that a browser is sent to; "" if nothing is.
+
+    Only https keeps an assertion from others on the way. http is for servers on this machine.
+    """
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return "is not a URL"
+    if len(text) > LONGEST_ADDRESS or not text.isprintable() or " " in text:
+        return f"is longer than {LONGEST_ADDRESS} characters, or contains a blank or a control character"
+    if parts.scheme not in ("https", "http") or not host:
+        return "must begin with https:// and a host name"
+    if parts.username is not None or parts.fragment or "*" in text:
+        return "must be exact: without a user name, a fragment (#) and a wildcard (*)"
+    if parts.scheme == "http" and not _is_own_machine(host):
+        return (
+            "must begin with https://, because an assertion lets its bearer sign in; http:// is only for this machine"
+        )
+    return ""
+
+
+def check_identifier(text: str) -> str:
+    """What is wrong with an entity id (SAML core, section 8.3.6: a URI of at most 1024 characters); "" if nothing is."""
+    if len(text) > 1024 or not text.isprintable() or " " in text:
+        return "is longer than 1,024 characters, or contains a blank or a control character"
+    return ""
+
+
+def _is_own_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _texts(part: Part, key: str, check: Any) -> tuple[str, ...]:
+    found: list[str] = []
+    for index, value in enumerate(part.list(key)):
+        text = value.strip() if isinstance(value, str) else ""
+        wrong = "must be text and not empty" if not text else check(text)
+        if wrong:
+            raise part.error(f"{key}[{index}]", wrong)
+        found.append(text)
+    if len(found) > MOST_ADDRESSES:
+        raise part.error(key, f"has at most {MOST_ADDRESSES} entries")
+    return tuple(dict.fromkeys(found))
+
+
+def _optional(part: Part, key: str) -> str:
+    text = part.text(key).strip()
+    if text and (wrong := check_url(text)):
+        raise part.error(key, wrong)
+    return text
+
+
+def _short(part: Part, key: str, most: int) -> str:
+    text = part.text(key).strip()
+    if len(text) > most or not text.isprintable():
+        raise part.error(key, f"is longer than {most:,} characters, or contains a control character")
+    return text
+
+
+def _name_id(part: Part) -> tuple[NameIdFormat, MappingSource]:
+    form = part.word("format", NameIdFormat, NameIdFormat.EMAIL_ADDRESS)
+    source = source_from_json(part)
+    part.done()
+    if form.is_generated:
+        if not isinstance(source, NoSource):
+            raise part.error("format", f"a {form.value} Name ID is made by Lockstep: leave out {', '.join(SOURCES)}")
+        return form, _USER_PRINCIPAL_NAME
+    return form, _USER_PRINCIPAL_NAME if isinstance(source, NoSource) else source
+
+
+def _claims(part: Part) -> tuple[ClaimRule, ...]:
+    found: list[ClaimRule] = []
+    for index, one in enumerate(part.parts("claims")):
+        name = _short(one, "name", LONGEST_NAME)
+        if not name:
+            raise one.error("name", "is missing")
+        if any(claim.name == name for claim in found):
+            raise part.error(f"claims[{index}].name", f'the claim "{name}" is defined twice')
+        source = source_from_json(one)
+        one.done()
+        if isinstance(source, NoSource):
+            raise ConfigurationError(one.place, f"a claim needs one of {', '.join(SOURCES)}")
+        found.append(ClaimRule(name, source))
+    if len(found) > MOST_CLAIMS:
+        raise part.error("claims", f"has at most {MOST_CLAIMS} entries")
+    return tuple(found)
+
+
+def _certificates(part: Part) -> tuple[str, ...]:
+    found = [
+        _certificate(str(value), part, f"requestCertificates[{index}]")
+        for index, value in enumerate(part.list("requestCertificates"))
+    ]
+    if len(found) > MOST_CERTIFICATES:
+        raise part.error("requestCertificates", f"has at most {MOST_CERTIFICATES} entries")
+    return tuple(one for one in found if one)
+
+
+def _certificate(text: str, part: Part, key: str) -> str:
+    if len(text) > LONGEST_CERTIFICATE or "PRIVATE KEY" in text:
+        raise part.error(key, "must be a certificate, which contains no private key")
+    return text.strip()
+
+
+def _require_complete(part: Part, settings: SignOnSettings) -> None:
+    if settings.requires_signed_requests and not settings.request_certificates:
+        raise part.error("requireSignedRequests", "needs requestCertificates, with which signatures are verified")
+    if settings.mode is not SignOnMode.SAML:
+        return
+    if not settings.identifiers:
+        raise part.error("identifiers", "is missing: the Identifier (Entity ID) of the application")
+    if not settings.reply_urls:
+        raise part.error("replyUrls", "is missing: the Reply URL (Assertion Consumer Service URL) of the application")
