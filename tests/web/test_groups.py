@@ -147,6 +147,7 @@ async def test_a_group_is_deleted_only_after_the_number_of_its_members_was_typed
     here = f"/groups/{sales}"
 
     asked = await admin.get(f"{here}/delete")
+    seen = await admin.get(f"{here}/delete/consequences")
     wrong = await admin.post(f"{here}/delete", {"confirmation": "6"})
     still = await groups.show_group(centre.hub.context, sales)
     done = await admin.post(f"{here}/delete", {"confirmation": "60"})
@@ -156,7 +157,9 @@ async def test_a_group_is_deleted_only_after_the_number_of_its_members_was_typed
     restoring = await admin.post(f"{here}/restore")
     await admin.post(f"{here}/restore", {"step": "confirm"})
 
-    assert "The group has 60 members" in asked.text and "Type 60 to confirm" in asked.text
+    assert "The group has 60 members" in asked.text and f'hx-get="{here}/delete/consequences"' in asked.html
+    assert "Delete the group" not in asked.text, "the button comes with what happens to accounts"
+    assert "Type 60 to confirm" in seen.text and "Delete the group" in seen.text
     assert wrong.status == 400 and "Type 60" in wrong.text and still.group.deleted_at is None
     assert done.location == "/groups" and "Sales & <Co>" in deleted.text and "Restore" in page.text
     assert "Restore the group?" in restoring.text

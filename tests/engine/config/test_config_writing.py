@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockstep.configuration.files.file import ConfigDocument, DocumentKind, read_documents
-from lockstep.configuration.files.write import format_text, write_documents
+from lockstep.configuration.files.file import ConfigDocument, DocumentKind, document_to_json, read_documents
+from lockstep.configuration.files.write import format_text, laid_out, serialized, write_documents
 from tests.engine.config.config_cases import APPLICATION, CONTOSO, one
 from tests.engine.config.config_strategies import JSON, documents
 
@@ -28,6 +28,14 @@ def test_another_reader_of_yaml_sees_the_same_values(value: object) -> None:
     document = ConfigDocument(DocumentKind.SOURCE, "a", {"type": "csv", "connection": {"x": value}})
 
     assert yaml.safe_load(write_documents([document]))["spec"]["connection"]["x"] == value
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.text(max_size=5) | st.just("k" * 130), JSON, max_size=4))
+def test_files_are_written_exactly_as_pyyaml_writes_them(value: dict[str, object]) -> None:
+    document = ConfigDocument(DocumentKind.SOURCE, "a", {"type": "csv", "connection": value})
+
+    assert write_documents([document]) == serialized(laid_out(document_to_json(document)))
 
 
 def test_the_canonical_form_is_stable() -> None:

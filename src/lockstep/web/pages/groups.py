@@ -94,7 +94,13 @@ async def show_group(context: Context, request: Request) -> View:
 
 @pages.get(f"{HERE}/{{group}}/delete")
 async def ask_to_delete(context: Context, request: Request) -> View:
-    return await _deletion(context, request)
+    """Shown at once. What the deletion does to accounts takes a while with many applications, and the button comes with it."""
+    return _deletion(await page_of_group(context, request.path_params["group"]))
+
+
+@pages.get(f"{HERE}/{{group}}/delete/consequences")
+async def show_consequences(context: Context, request: Request) -> View:
+    return await _rehearsed_deletion(context, await page_of_group(context, request.path_params["group"]))
 
 
 @pages.post(f"{HERE}/{{group}}/delete")
@@ -110,7 +116,7 @@ async def delete(context: Context, request: Request) -> Answer:
             )
         await groups.delete_group(context, page.group.id)
     except LockstepError as refused:
-        return await _deletion(context, request, refused=on_the_form(refused))
+        return await _rehearsed_deletion(context, page, refused=on_the_form(refused))
     return Redirect(HERE, notice=f"{page.group.display_name} was deleted and can be restored until it is purged")
 
 
@@ -139,20 +145,17 @@ async def restore(context: Context, request: Request) -> Answer:
     return Redirect(href_of(page), notice=f"{page.group.display_name} was restored")
 
 
-async def _deletion(context: Context, request: Request, *, refused: LockstepError | None = None) -> View:
-    page = await page_of_group(context, request.path_params["group"])
-    group = page.group
-
+async def _rehearsed_deletion(context: Context, page: GroupPage, *, refused: LockstepError | None = None) -> View:
     async def work(inner: Context) -> object:
-        return await groups.delete_group(inner, group.id)
+        return await groups.delete_group(inner, page.group.id)
 
-    model = {
-        "page": page,
-        "lines": consequence_lines(await foresee(context, work)),
-        "here": f"{href_of(page)}/delete",
-        "back": href_of(page),
-        "refused": refused,
-    }
+    return _deletion(page, consequence_lines(await foresee(context, work)), refused=refused)
+
+
+def _deletion(page: GroupPage, lines: list[str] | None = None, *, refused: LockstepError | None = None) -> View:
+    """*lines*: what happens to accounts; None if that is still to be worked out, in which case nothing can be deleted yet."""
+    group = page.group
+    model = {"page": page, "lines": lines, "here": f"{href_of(page)}/delete", "back": href_of(page), "refused": refused}
     return View(
         "groups/delete.html",
         f"Delete {group.display_name}",
