@@ -31,11 +31,21 @@ class Visitor:
 
     async def post(self, path: str, *, on: str = "/", **fields: str) -> tuple[int, str]:
         """Send a form of the page *on*."""
-        _, page = await self.get(on)
-        token = re.search(r'name="csrf" (?:value|content)="([^"]*)"', page)
-        data: dict[str, Any] = {"csrf": token[1] if token else "", **fields}
+        data: dict[str, Any] = {"csrf": await self.token(on), **fields}
         async with self.http.post(self.origin + path, data=data, headers={"Origin": self.origin}) as answer:
             return answer.status, await answer.text()
+
+    async def upload(self, path: str, field: str, content: bytes, *, name: str, **fields: str) -> tuple[int, str]:
+        """Send a form with a file."""
+        data = aiohttp.FormData({"csrf": await self.token("/"), **fields}, quote_fields=False)  # as browsers do
+        data.add_field(field, content, filename=name, content_type="application/octet-stream")
+        async with self.http.post(self.origin + path, data=data, headers={"Origin": self.origin}) as answer:
+            return answer.status, await answer.text()
+
+    async def token(self, page: str) -> str:
+        """The token of the session, from a page."""
+        found = re.search(r'name="csrf" (?:value|content)="([^"]*)"', (await self.get(page))[1])
+        return found[1] if found else ""
 
 
 @asynccontextmanager

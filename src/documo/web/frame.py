@@ -20,7 +20,7 @@ class RailEntry:
 
 
 RAIL = (
-    RailEntry("Home", "/", "home"),
+    RailEntry("Documents", "/", "box"),
     RailEntry("Users", "/users", "people"),
     RailEntry("Account Settings", "/settings/account", "settings"),
 )

@@ -43,6 +43,7 @@ def new_environment(package: str, extra: Mapping[str, Any]) -> Environment:
         "json": pretty_json,
         "breaks": breaks,
         "pattern": pattern,
+        "file_size": file_size,
     }
     return environment
 
@@ -55,6 +56,13 @@ def pattern(word: object) -> str:
 def number(value: float) -> str:
     """1204 -> "1,204"."""
     return f"{value:,}"
+
+
+def file_size(count: int) -> str:
+    """So many bytes as "512 bytes", "12 kB" or "3.4 MB"."""
+    if count < 1_000:
+        return counted(count, "byte")
+    return f"{count / 1_000:,.0f} kB" if count < 1_000_000 else f"{count / 1_000_000:,.1f} MB"
 
 
 def percent(part: float, whole: float) -> str:

@@ -1,4 +1,4 @@
-"""Sign in and out, set a password through a link, and the first page."""
+"""Sign in and out, and set a password through a link."""
 
 from __future__ import annotations
 
@@ -66,11 +66,6 @@ async def accept_link(context: PageContext, request: Request) -> Answer:
         return _password_form(secret, user_name, refused, wants_code="code" in form)
     await sign_ins.sign_out(context.store, session_secret(request))
     return signed_in(request, session, back="/")
-
-
-@pages.get("/")
-async def home(context: PageContext, _: Request) -> Answer:
-    return PageView("home.html", heading="Home", section="Home", model={"member": context.member()})
 
 
 @pages.post("/look", is_public=True)

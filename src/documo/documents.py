@@ -1,0 +1,158 @@
+"""Documents of an account: who may do what with them, and how large they may be.
+
+Every member reads all documents. They are stored in the database, so that backups and the wall between accounts cover them, and they
+belong to the account: those of a deleted member stay.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Protocol
+
+from documo.identifiers import new_id, read_id
+from documo.members import ADMIN
+from documo.store import documents as table
+from documo.store.database import Store
+from documo.store.documents import DocumentRow
+from lockstep.errors import Kind, LockstepError, conflict, invalid, not_found
+
+MOST_BYTES = 10_000_000  # of one document
+MOST_BYTES_OF_ACCOUNT = 1_000_000_000
+MOST_NAME = 200  # characters
+PIECE = 256 * 1024  # bytes
+
+
+class DocumentAbility(StrEnum):
+    """What a member may do with documents."""
+
+    READ = "read"
+    UPLOAD = "upload"
+    DELETE_OWN = "delete own"
+    DELETE_ALL = "delete all"
+
+
+_OF_MEMBERS = frozenset({DocumentAbility.READ, DocumentAbility.UPLOAD, DocumentAbility.DELETE_OWN})
+ABILITIES: Mapping[str, frozenset[DocumentAbility]] = {
+    ADMIN: frozenset(DocumentAbility),
+    "Editor": frozenset(DocumentAbility),
+    "Member": _OF_MEMBERS,
+    "Viewer": frozenset({DocumentAbility.READ}),
+}
+
+
+class Reader(Protocol):
+    """The member who asks. *role* is the effective role."""
+
+    @property
+    def tenant_id(self) -> int: ...
+    @property
+    def member_id(self) -> str: ...
+    @property
+    def user_name(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+
+
+def may(reader: Reader, ability: DocumentAbility) -> bool:
+    """Whether the role of *reader* gives this ability. A role that the account made itself may do what Member may."""
+    return ability in ABILITIES.get(reader.role, _OF_MEMBERS)
+
+
+def may_delete(reader: Reader, document: DocumentRow) -> bool:
+    if may(reader, DocumentAbility.DELETE_ALL):
+        return True
+    return document.owner_id == reader.member_id and may(reader, DocumentAbility.DELETE_OWN)
+
+
+async def list_documents(
+    store: Store, reader: Reader, *, search: str = "", before: str = "", most: int
+) -> list[DocumentRow]:
+    """The documents, the newest first; *before*: only those older than this one."""
+    async with store.tenant(reader.tenant_id) as connection:
+        return await table.rows(connection, reader.tenant_id, search=search, before=read_id(before) or "", most=most)
+
+
+async def add_document(
+    store: Store, reader: Reader, name: str, size: int, read: Callable[[int], Awaitable[bytes]]
+) -> str:
+    """Store a document of *size* bytes, which *read* returns a few at a time; returns the id.
+
+    Raises LockstepError for a role that may not upload, a name that is no file name, and a document that is empty or too large.
+    """
+    if not may(reader, DocumentAbility.UPLOAD):
+        raise _not_with(reader.role, "upload documents")
+    shown = checked_name(name)
+    if not 0 < size <= MOST_BYTES:
+        raise invalid(
+            f"{shown} is empty" if not size else f"{shown} is larger than {MOST_BYTES // 1_000_000} MB",
+            next_step="Choose another file",
+        )
+    made = new_id()
+    async with store.tenant(reader.tenant_id) as connection:
+        if await table.bytes_taken(connection, reader.tenant_id) + size > MOST_BYTES_OF_ACCOUNT:
+            raise conflict(
+                f"The documents of the account fill its {MOST_BYTES_OF_ACCOUNT // 1_000_000_000} GB",
+                next_step="Delete some first",
+            )
+        document = DocumentRow(made, shown, size, reader.member_id, reader.user_name, datetime.now(UTC))
+        await table.insert(connection, reader.tenant_id, document)
+        seq = 0
+        while piece := await read(PIECE):
+            await table.insert_piece(connection, reader.tenant_id, made, seq, piece)
+            seq += 1
+    return made
+
+
+async def find_document(store: Store, reader: Reader, document_id: str) -> DocumentRow:
+    """One document. Raises LockstepError if the account has none like it."""
+    wanted = read_id(document_id)
+    async with store.tenant(reader.tenant_id) as connection:
+        found = await table.read(connection, reader.tenant_id, wanted) if wanted else None
+    if found is None:
+        raise not_found("There is no such document", next_step="It may have been deleted: go back to Documents")
+    return found
+
+
+async def content_of(store: Store, reader: Reader, document: DocumentRow) -> AsyncIterator[bytes]:
+    """The content in pieces, each read when it is needed."""
+    seq = 0
+    while True:
+        async with store.tenant(reader.tenant_id) as connection:
+            piece = await table.read_piece(connection, reader.tenant_id, document.id, seq)
+        if piece is None:
+            return
+        yield piece
+        seq += 1
+
+
+async def delete_document(store: Store, reader: Reader, document_id: str) -> DocumentRow:
+    """Delete a document, and return it. Raises LockstepError for an unknown one, and for a member who may not delete it."""
+    document = await find_document(store, reader, document_id)
+    if not may_delete(reader, document):
+        raise _not_with(reader.role, f"delete {document.name}, which {document.owner_name} uploaded")
+    async with store.tenant(reader.tenant_id) as connection:
+        await table.delete(connection, reader.tenant_id, document.id)
+    return document
+
+
+def checked_name(name: str) -> str:
+    """*name* as it is shown and downloaded: without folders and characters that cannot be seen. Raises LockstepError if nothing is left."""
+    last = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
+    shown = "".join(letter for letter in last if letter.isprintable()).strip(" .")
+    if not shown:
+        raise invalid("The document has no name", next_step="Give the file a name")
+    if len(shown) > MOST_NAME:
+        stem, dot, ending = shown.rpartition(".")
+        shown = stem[: MOST_NAME - len(ending) - 1] + dot + ending if stem and len(ending) < 20 else shown[:MOST_NAME]
+    return shown
+
+
+def _not_with(role: str, what: str) -> LockstepError:
+    return LockstepError(
+        Kind.FORBIDDEN,
+        f"With the role {role} you may not {what}",
+        next_step="Ask an Admin of your account to do it, or to give you another role",
+    )
