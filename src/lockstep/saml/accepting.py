@@ -87,11 +87,11 @@ def accept(response: bytes, expected: Expected, *, now: datetime) -> Accepted:
     head = verified(root, expected.certificates, expected.legacy) if is_signed else root
     for check_head in HEAD_CHECKS:
         check_head(head, expected, is_signed, now)
-    assertion = _assertion_of(root, head, expected, is_response_signed=is_signed)
-    reading = Reading(head, assertion, expected, is_signed, now)
+    assertion, is_covered = _assertion_of(root, head, expected, is_response_signed=is_signed)
+    reading = Reading(head, assertion, expected, is_covered, is_signed, now)
     for check_assertion in ASSERTION_CHECKS:
         check_assertion(reading)
-    return _accepted(reading)
+    return _accepted(reading, confirmation_of(reading))
 
 
 def read_envelope(response: bytes) -> Envelope:
@@ -180,8 +180,10 @@ HEAD_CHECKS: tuple[Callable[[Element, Expected, bool, datetime], None], ...] = (
 )
 
 
-def _assertion_of(root: Element, head: Element, expected: Expected, *, is_response_signed: bool) -> Element:
-    """The assertion as its own signature covers it, otherwise as that of the response does."""
+def _assertion_of(
+    root: Element, head: Element, expected: Expected, *, is_response_signed: bool
+) -> tuple[Element, bool]:
+    """The assertion as its own signature covers it, otherwise as that of the response does; and whether one of them does."""
     encrypted = only_child(head, "saml", "EncryptedAssertion")
     if encrypted is not None:
         return _decrypted_assertion(encrypted, expected, is_response_signed=is_response_signed)
@@ -189,30 +191,32 @@ def _assertion_of(root: Element, head: Element, expected: Expected, *, is_respon
     if received is None or covered is None:
         raise fault(FaultCode.ASSERTION_MISSING, expected="an assertion", received="none")
     if signature_of(received) is not None:
-        return verified(received, expected.certificates, expected.legacy)
-    if not is_response_signed:
-        raise fault(FaultCode.NOT_SIGNED, expected="a signature of the response or the assertion", received="none")
-    return covered
+        return verified(received, expected.certificates, expected.legacy), True
+    return covered, is_response_signed
 
 
-def _decrypted_assertion(encrypted: Element, expected: Expected, *, is_response_signed: bool) -> Element:
+def _decrypted_assertion(encrypted: Element, expected: Expected, *, is_response_signed: bool) -> tuple[Element, bool]:
     opened = decrypted(encrypted, expected.decryption_keys, expected.legacy)
+    # Who may change the bytes at will must not learn how far they came.
+    tells = is_response_signed or opened.is_authenticated
     try:
         assertion = parse(opened.content)
-        if not is_element(assertion, "saml", "Assertion"):
-            raise fault(FaultCode.ASSERTION_MISSING, expected="an assertion", received=str(assertion.tag))
         for check in DECRYPTED_CHECKS:
             check(assertion)
         if signature_of(assertion) is not None:
-            return verified(assertion, expected.certificates, expected.legacy)
-        if not is_response_signed:
-            raise fault(FaultCode.NOT_SIGNED, expected="a signature of the response or the assertion", received="none")
-        return assertion
+            return verified(assertion, expected.certificates, expected.legacy), True
     except SamlFault:
-        if opened.is_authenticated or is_response_signed:
+        if tells:
             raise
-        # Anybody can send these bytes changed: how far they came must not show.
         raise fault(FaultCode.DECRYPTION_FAILED) from None
+    if not tells:
+        raise fault(FaultCode.DECRYPTION_FAILED)
+    return assertion, is_response_signed
+
+
+def _check_is_assertion(assertion: Element) -> None:
+    if not is_element(assertion, "saml", "Assertion"):
+        raise fault(FaultCode.ASSERTION_MISSING, expected="an assertion", received=str(assertion.tag))
 
 
 def _check_nothing_inside(assertion: Element) -> None:
@@ -225,15 +229,18 @@ def _check_nothing_inside(assertion: Element) -> None:
             raise fault(FaultCode.SIGNATURE_MISPLACED, expected="a child of the Assertion", received="elsewhere")
 
 
-DECRYPTED_CHECKS: tuple[Callable[[Element], None], ...] = (check_unique_ids, _check_nothing_inside)
+DECRYPTED_CHECKS: tuple[Callable[[Element], None], ...] = (
+    _check_is_assertion,
+    check_unique_ids,
+    _check_nothing_inside,
+)
 
 
-def _accepted(reading: Reading) -> Accepted:
+def _accepted(reading: Reading, confirmation: Element) -> Accepted:
     assertion, expected = reading.assertion, reading.expected
     name_id = name_id_of(assertion)
     statement = children(assertion, "saml", "AuthnStatement")[0]
     session_end = statement.get("SessionNotOnOrAfter")
-    confirmation = confirmation_of(reading)
     return Accepted(
         assertion_id=assertion.get("ID"),
         name_id=text_of(name_id),

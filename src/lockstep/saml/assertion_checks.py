@@ -1,4 +1,4 @@
-"""What an assertion must say to sign somebody in here and now (SAML profiles, section 4.1.4.3). Its signature is already verified."""
+"""What an assertion must say to sign somebody in here and now (SAML profiles, section 4.1.4.3). Signatures are verified before."""
 
 from __future__ import annotations
 
@@ -34,11 +34,15 @@ class Expectations(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A response whose signature was verified: *head* is the response, *assertion* the element that the signature covers."""
+    """A response whose signatures were verified: *head* is the response, *assertion* the element that is read.
+
+    *is_covered* says whether a signature covers the assertion, *is_response_signed* whether one covers the response.
+    """
 
     head: Element
     assertion: Element
     expected: Expectations
+    is_covered: bool
     is_response_signed: bool
     now: datetime
 
@@ -55,6 +59,11 @@ class Reading:
         """The request that is answered, as far as a signature covers it; empty if none is named."""
         named = str(confirmation.get("InResponseTo") or "")
         return named or (str(self.head.get("InResponseTo") or "") if self.is_response_signed else "")
+
+
+def _check_covered(reading: Reading) -> None:
+    if not reading.is_covered:
+        raise fault(FaultCode.NOT_SIGNED, expected="a signature of the response or the assertion", received="none")
 
 
 def _check_version(reading: Reading) -> None:
@@ -121,11 +130,8 @@ def _check_session(reading: Reading) -> None:
             raise fault(FaultCode.SESSION_ENDED, expected=f"after {reading.now.isoformat()}", received=end)
 
 
-def _check_confirmation(reading: Reading) -> None:
-    confirmation_of(reading)
-
-
 ASSERTION_CHECKS: tuple[Callable[[Reading], None], ...] = (
+    _check_covered,
     _check_version,
     _check_issuer,
     _check_conditions,
@@ -135,7 +141,6 @@ ASSERTION_CHECKS: tuple[Callable[[Reading], None], ...] = (
     _check_name_id,
     _check_statement,
     _check_session,
-    _check_confirmation,
 )
 
 

@@ -6,6 +6,7 @@ covers and what is read can then not be two different elements. KeyInfo is never
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -177,6 +178,22 @@ def _check_digest(signature: Element, element: Element, legacy: Legacy) -> None:
             raise fault(FaultCode.ALGORITHM_REFUSED, expected="a digest with SHA-256 or better", received=name)
 
 
+def _check_values(signature: Element, element: Element, legacy: Legacy) -> None:
+    """Junk between the letters of Base64 is ignored by lenient readers, so there are many texts for one signature; we accept one."""
+    digests = [
+        value
+        for one in children(_signed_info(signature), "ds", "Reference")
+        for value in children(one, "ds", "DigestValue")
+    ]
+    for value in (*children(signature, "ds", "SignatureValue"), *digests):
+        try:
+            decoded = base64.b64decode("".join(text_of(value).split()), validate=True)
+        except ValueError:
+            decoded = b""
+        if not decoded:
+            raise fault(FaultCode.SIGNATURE_SHAPE_REFUSED, expected="Base64", received=text_of(value))
+
+
 SIGNATURE_CHECKS: tuple[Callable[[Element, Element, Legacy], None], ...] = (
     _check_shape,
     _check_canonicalization,
@@ -185,6 +202,7 @@ SIGNATURE_CHECKS: tuple[Callable[[Element, Element, Legacy], None], ...] = (
     _check_reference,
     _check_transforms,
     _check_digest,
+    _check_values,
 )
 
 

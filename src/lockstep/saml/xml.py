@@ -77,11 +77,6 @@ def _check_no_instruction(node: Element, depth: int) -> None:
         raise fault(FaultCode.INSTRUCTION_REFUSED, received=str(node.target))
 
 
-def _check_no_entity(node: Element, depth: int) -> None:
-    if node.tag is etree.Entity:
-        raise fault(FaultCode.MALFORMED, received="an entity reference")
-
-
 def _check_no_include(node: Element, depth: int) -> None:
     if isinstance(node.tag, str) and node.tag.startswith(f"{{{XINCLUDE}}}"):
         raise fault(FaultCode.INCLUDE_REFUSED, received=node.tag)
@@ -98,7 +93,6 @@ BYTE_CHECKS: tuple[Callable[[bytes], None], ...] = (_check_encoding, _check_no_d
 NODE_CHECKS: tuple[Callable[[Element, int], None], ...] = (
     _check_depth,
     _check_no_instruction,
-    _check_no_entity,
     _check_no_include,
     _check_comment,
 )
