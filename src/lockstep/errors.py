@@ -25,6 +25,10 @@ class Kind(StrEnum):
     INTERNAL = "internal"  # a bug in Lockstep
 
 
+# What to do about a file that the operating system refuses.
+CHECK_READING = "Check the path, and that you have permission to read it"
+CHECK_WRITING = "Check the path, and that you have permission to write there"
+
 EXIT_CODES: dict[Kind, int] = {
     Kind.INVALID: 64,
     Kind.UNAUTHORIZED: 4,

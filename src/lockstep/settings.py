@@ -14,7 +14,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from lockstep.errors import LockstepError, invalid
+from lockstep.errors import CHECK_READING, LockstepError, invalid
 from lockstep.http.origins import read_entry
 from lockstep.postgres.database import urls_from
 from lockstep.serving.tokens import checked_token
@@ -210,7 +210,11 @@ def _lookup(environment: Mapping[str, str], variable: str) -> str:
         return Path(file).read_text().strip()
     except (OSError, UnicodeDecodeError) as refused:
         why = refused.strerror if isinstance(refused, OSError) else "It is not valid UTF-8 text"
-        raise invalid(f"{variable}_FILE names {file}, which cannot be read", why=why or "") from None
+        raise invalid(
+            f"{variable}_FILE names {file}, which cannot be read",
+            why=why or "",
+            next_step=CHECK_READING,
+        ) from None
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:

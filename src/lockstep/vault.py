@@ -18,7 +18,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from lockstep.errors import Kind, LockstepError, invalid
+from lockstep.errors import CHECK_READING, Kind, LockstepError, invalid
 from lockstep.wording import counted
 
 KEY_BYTES = 32
@@ -183,7 +183,7 @@ def _read_key(path: Path) -> VaultKey:
         mode, text = path.stat().st_mode, path.read_text()
     except (OSError, UnicodeDecodeError) as refused:
         why = refused.strerror if isinstance(refused, OSError) else "It is not valid UTF-8 text"
-        raise invalid(f"The key file {path} cannot be read", why=why or "") from None
+        raise invalid(f"The key file {path} cannot be read", why=why or "", next_step=CHECK_READING) from None
     if mode & 0o077:
         raise LockstepError(
             Kind.FORBIDDEN,

@@ -305,6 +305,20 @@ async def test_operation_of_somebody_elses_application_does_not_exist(client: Cl
         assert (await client.get(f"operations/{unknown}")).status == 404
 
 
+async def test_link_names_the_attribute_that_its_account_was_matched_by(client: Client) -> None:
+    app = (await applications.show_application(client.hub.context, "documo")).application
+    statement = (
+        "insert into link (job, kind, source_id, target_id, state, display{}) "
+        "values (%s, 'User', gen_random_uuid(), %s, 'live', %s{})"
+    )
+    await client.hub.fetch(statement.format("", ""), app.job, "u_1", "anna")
+    await client.hub.fetch(statement.format(", matched_by", ", 'userName'"), app.job, "u_2", "bo")
+
+    listed = (await client.get("applications/documo/links")).body["items"]
+
+    assert [(one["account"], one["matchedBy"]) for one in listed] == [("u_1", ""), ("u_2", "userName")]
+
+
 @pytest.mark.parametrize("reset", ["Full", "ConnectorDataStore", "ForceDeletes"])
 async def test_restart_that_forgets_links_or_approves_writes_needs_to_be_confirmed(client: Client, reset: str) -> None:
     answer = await client.post("applications/documo/restart", {"reset": [reset]})

@@ -57,7 +57,7 @@ def test_new_person_without_match_is_created_with_all_values() -> None:
     assert [(change.path, change.old, change.new) for change in made.changes] == [
         (k, None, v) for k, v in IN_STEP.items()
     ]
-    assert (made.target_id, made.link_state, made.cause) == ("", LinkState.LIVE, "")
+    assert (made.target_id, made.link_state, made.cause, made.matched_by) == ("", LinkState.LIVE, "", "")
     assert made.reason.text == "The person is in scope: assigned directly; no scoping filter."
 
 
@@ -76,6 +76,7 @@ def test_match_that_is_equal_is_only_linked() -> None:
     made = plan(match=one(found))
 
     assert (made.action, made.link_to, made.target_id, made.changes) == (Action.LINK, found, "u-7", ())
+    assert made.matched_by == "userName"
     assert made.reason.text == 'The account "anna@contoso.com" (u-7) has the same userName.'
 
 
@@ -85,6 +86,7 @@ def test_match_that_differs_is_linked_and_updated() -> None:
     made = plan(match=one(found))
 
     assert (made.action, made.link_to, made.link_state) == (Action.UPDATE, found, LinkState.LIVE)
+    assert made.matched_by == "userName"
     assert made.changes == (Change("name.givenName", "Anne", "Anna"),)
 
 

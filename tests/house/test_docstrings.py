@@ -1,10 +1,11 @@
-"""What docstrings say about the code: an exception that one names exists."""
+"""What docstrings say about the code: an exception that one names exists, and so does a member of a class."""
 
 from __future__ import annotations
 
 import ast
 import builtins
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.support.source import nodes_of
 SOURCE = Path(__file__).parents[2] / "src"
 # Exceptions of libraries: click and psycopg.
 FOREIGN = {"UsageError", "OperationalError", "UniqueViolation"}
+OF_DOTNET = {"Replace"}  # of its class Regex
 
 
 def test_exceptions_that_docstrings_name_exist() -> None:
@@ -34,6 +36,25 @@ def test_exceptions_that_docstrings_name_exist() -> None:
         for docstring in _docstrings(file)
         for name in re.findall(r"\bRaises? `?([A-Z]\w+)", docstring)
         if name not in known
+    ]
+
+    assert not wrong
+
+
+def test_members_of_classes_that_docstrings_name_exist() -> None:
+    files = list(SOURCE.rglob("*.py"))
+    members: dict[str, set[str]] = defaultdict(set)
+    for file in files:
+        for node in nodes_of(file):
+            if isinstance(node, ast.ClassDef):
+                members[node.name] |= {word for line in node.body for word in re.findall(r"\w+", ast.unparse(line))}
+
+    wrong = [
+        f"{file.relative_to(SOURCE)}: {name}.{member}"
+        for file in files
+        for docstring in _docstrings(file)
+        for name, member in re.findall(r"(?<![\w./\"'])([A-Z][a-z]\w+)\.(\w+)", docstring)
+        if member not in members[name] | OF_DOTNET
     ]
 
     assert not wrong

@@ -51,6 +51,25 @@ async def test_accounts_that_exist_are_linked_by_the_listing_and_only_difference
     assert cycle.requests == 15 + 1
 
 
+async def test_link_says_by_which_attribute_the_account_was_matched_and_keeps_it_when_the_account_changes(
+    world: World, target: ModelTarget
+) -> None:
+    await world.add_people([1, 2, 3])
+    target.add({"userName": upn(1), "active": True, "name.givenName": "Given1", "name.familyName": "Sur1"})
+    target.add({"userName": upn(2), "active": True, "name.givenName": "Other", "name.familyName": "Other"})
+    matched = "select display, matched_by from link order by display"
+
+    cycle = await world.sync()
+    first = await world.rows(matched)
+    await world.change([1, 2, 3], surname="Changed")
+    await world.drain()
+
+    assert cycle.counts == {"linked": 1, "updated": 1, "created": 1}
+    assert first == [(upn(1), "userName"), (upn(2), "userName"), (upn(3), "")]
+    assert await world.rows(matched) == first
+    assert {values["name.familyName"] for values in target.people().values()} == {"Changed"}
+
+
 async def test_restart_reads_pages_and_repairs_what_was_changed_in_the_application(
     world: World, target: ModelTarget
 ) -> None:

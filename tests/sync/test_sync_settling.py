@@ -70,6 +70,42 @@ async def test_leaver_whose_create_was_never_answered_loses_the_account(
     assert state == ("tombstone" if leaving == "purged" else "disabled")
 
 
+async def test_link_that_settling_makes_says_how_its_account_was_found(
+    world: World, lossy: Lossy, target: ModelTarget
+) -> None:
+    await world.add_people([0])
+    await world.sync()
+    target.add({"userName": upn(1), "active": True, "name.givenName": "Given1", "name.familyName": "Old"})
+    lossy.loses = lambda verb, key: "after"
+    await world.add_people([1, 2])
+    await crash(world, lossy, waiting=2)
+
+    await settle(world)
+
+    assert await nothing_is_open(world)
+    found = dict(await world.rows("select display, matched_by from link"))
+    assert found == {upn(0): "", upn(1): "userName", upn(2): ""}
+
+
+async def test_update_of_a_matched_account_whose_answer_was_lost_is_written_once(
+    world: World, lossy: Lossy, target: ModelTarget
+) -> None:
+    await world.add_people([0])
+    await world.sync()
+    target.add({"userName": upn(1), "active": True, "name.givenName": "Given1", "name.familyName": "Old"})
+    lossy.loses = lambda verb, key: "after" if verb == "update" else ""
+    await world.add_people([1])
+    await crash(world, lossy, waiting=1)
+
+    await settle(world)
+
+    assert target.people()[upn(1)]["name.familyName"] == "Sur1"
+    assert target.requests["update"] == 1
+    assert await world.rows("select action, state from operation where source_id = %s", person_id(1)) == [
+        ("update", "confirmed")
+    ]
+
+
 async def test_person_renamed_while_the_create_is_open_keeps_the_one_account(
     world: World, lossy: Lossy, target: ModelTarget
 ) -> None:

@@ -148,6 +148,15 @@ async def test_links_are_paged_searched_and_forgotten(centre: Centre, admin: Bro
     assert [row.target_id for row in await links.list_links(centre.hub.context, "documo")] == ["u_anna", "u_cy"]
 
 
+async def test_links_name_the_attribute_that_matched(centre: Centre, admin: Browser, job: str) -> None:
+    before = await admin.get(f"{HERE}/links")
+    await centre.hub.fetch("update link set matched_by = 'userName' where target_id = 'u_bo' returning 1")
+    after = await admin.get(f"{HERE}/links")
+
+    assert "Matched by" in before.text and "userName" not in before.text
+    assert after.text.count("userName") == 1
+
+
 async def test_accounts_without_a_link_say_why_they_cannot_be_read(centre: Centre, admin: Browser, job: str) -> None:
     page = await admin.get(f"{HERE}/links/orphans")
     chosen = await admin.post(f"{HERE}/links/choose", {"user": "anna@contoso.test", "account": "u_9"})

@@ -60,7 +60,11 @@ def read_faults(file: Path) -> list[Rule]:
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise invalid(f"Cannot read the faults file {file}", why=str(error).splitlines()[0]) from None
+        raise invalid(
+            f"Cannot read the faults file {file}",
+            why=str(error).splitlines()[0],
+            next_step="Check the path, and that the file is UTF-8 text",
+        ) from None
     items = document.get("faults") if isinstance(document, dict) else document
     if not isinstance(items, list):
         raise invalid(

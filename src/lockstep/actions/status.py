@@ -124,7 +124,7 @@ async def find_cycle(context: Context, number: int) -> tuple[str, Cycle]:
         found = await cycles.read_cycle(connection, number)
         row = await jobs.read_job(connection, found.job) if found is not None else None
     if found is None or row is None or not context.actor.may(Permission.APPLICATIONS_READ, row.app):
-        raise not_found(f"There is no cycle {number}", next_step="See: lockstep status")
+        raise not_found(f"There is no cycle {number}", next_step="See: lockstep cycles APP")
     return row.app_name, found
 
 

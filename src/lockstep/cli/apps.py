@@ -23,7 +23,7 @@ from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
 from lockstep.cli.session import run
-from lockstep.errors import invalid
+from lockstep.errors import CHECK_READING, invalid
 from lockstep.gallery.loader import load_gallery
 from lockstep.wording import counted
 
@@ -267,7 +267,7 @@ def _read_json(file: Path) -> Any:
     try:
         return orjson.loads(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
     except OSError as refused:
-        raise invalid(f"{file} cannot be read", why=refused.strerror or "") from None
+        raise invalid(f"{file} cannot be read", why=refused.strerror or "", next_step=CHECK_READING) from None
     except orjson.JSONDecodeError as wrong:
         raise invalid(f"{file} is not valid JSON: {wrong}") from None
 

@@ -13,7 +13,7 @@ from lockstep.actions.sources import list_sources
 from lockstep.cli.output import Output, hint, output_option
 from lockstep.cli.session import has_data, operator, require_data, settings_of
 from lockstep.configuration.files.names import LOCAL_SOURCE
-from lockstep.errors import conflict, invalid, not_found
+from lockstep.errors import CHECK_READING, conflict, invalid, not_found
 from lockstep.postgres import dump
 from lockstep.postgres.embedded import Options
 from lockstep.postgres.server import running, start_or_attach
@@ -140,7 +140,7 @@ def _read_key(file: Path) -> bytes:
     except FileNotFoundError:
         raise not_found(f"There is no file {file}") from None
     except (OSError, UnicodeDecodeError) as refused:
-        raise invalid(f"The key {file} cannot be read", why=str(refused)) from None
+        raise invalid(f"The key {file} cannot be read", why=str(refused), next_step=CHECK_READING) from None
     return content
 
 

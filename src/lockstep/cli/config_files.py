@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lockstep.configuration.files.file import ConfigDocument, read_documents
-from lockstep.errors import invalid, not_found
+from lockstep.errors import CHECK_READING, invalid, not_found
 from lockstep.vault import Secret
 
 STDIN = "-"
@@ -58,7 +58,7 @@ def text_of_file(name: str) -> str:
     except UnicodeDecodeError:
         raise invalid(f"{name} is neither UTF-8 nor UTF-16", next_step="Save it as UTF-8") from None
     except OSError as error:
-        raise invalid(f"{name} cannot be read: {error.strerror}") from None
+        raise invalid(f"{name} cannot be read: {error.strerror}", next_step=CHECK_READING) from None
 
 
 def resolve_reference(reference: str) -> Secret | None:

@@ -15,8 +15,8 @@ from lockstep.cli.times import local_time
 from lockstep.wording import counted
 
 _COLUMNS = [Column("name", "Who"), Column("kind", "Kind"), Column("state", "State"), Column("account", "Account"),
-            Column("cause", "Why", is_wide=True), Column("since", "Since", is_wide=True, show=local_time),
-            Column("id", "Id", is_wide=True)]  # fmt: skip
+            Column("matchedBy", "Matched by", is_wide=True), Column("cause", "Why", is_wide=True),
+            Column("since", "Since", is_wide=True, show=local_time), Column("id", "Id", is_wide=True)]  # fmt: skip
 _STATES = ["live", "disabled", "released", "lost", "tombstone"]
 
 
@@ -64,7 +64,7 @@ def _orphans(app: str, output: Output, *, settle: bool, yes: bool) -> None:
         return
     rows = orphans_json(found)
     columns = [Column("name", "Account name"), Column("kind", "Kind"), Column("account", "Account"),
-               Column("madeFor", "Created for"), Column("owner", "Possible owner"), Column("why", "Matched by")]  # fmt: skip
+               Column("madeFor", "Created for"), Column("owner", "Possible owner"), Column("why", "Why")]  # fmt: skip
     output.many(rows, columns, name="account", empty="Every account is linked to someone.")
     if any(one.made is not None for one in found):
         hint(

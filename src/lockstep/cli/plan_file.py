@@ -18,7 +18,7 @@ from lockstep.actions.configuration_state import with_absolute_paths
 from lockstep.actions.rows.configuration import change_json
 from lockstep.configuration.files.file import ConfigDocument, DocumentKind, read_documents
 from lockstep.configuration.files.write import write_documents
-from lockstep.errors import conflict, invalid
+from lockstep.errors import CHECK_WRITING, conflict, invalid
 
 KIND, FORMAT = "lockstep/plan", 1
 
@@ -47,7 +47,7 @@ def write_plan(file: Path, documents: Sequence[ConfigDocument], plan: Configurat
     try:
         file.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     except OSError as refused:
-        raise invalid(f"{file} cannot be written: {refused.strerror}") from None
+        raise invalid(f"{file} cannot be written: {refused.strerror}", next_step=CHECK_WRITING) from None
 
 
 def read_plan(files: Sequence[str]) -> KeptPlan | None:

@@ -105,7 +105,7 @@ class Plan:
     """What should happen to one object in one application, and why. Nothing has been done yet; a preview shows exactly this.
 
     *mapped* holds all values that flow in this situation; *changes* is the part that differs from what the target holds. *link_to* is set
-    if a match was found and the link is new. The first of *reasons* answers "why".
+    if a match was found and the link is new; *matched_by* is then the target attribute that found it. The first of *reasons* answers "why".
     """
 
     kind: ObjectKind
@@ -115,6 +115,7 @@ class Plan:
     reasons: tuple[Reason, ...]
     target_id: str = ""
     link_to: Account | None = None
+    matched_by: str = ""
     mapped: Mapped = NOT_MAPPED
     changes: tuple[Change, ...] = ()
     steps: tuple[Step, ...] = ()

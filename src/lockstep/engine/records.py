@@ -97,6 +97,9 @@ class Link:
     cause: str = ""  # why it is in this state: unassigned, filtered, disabled, deleted, purged, ...
     display: str = ""  # the object's name when the link was last written
     answers: Mapping[str, Any] = field(default_factory=dict)  # by path: what came back instead of what was sent
+    matched_by: str = (
+        ""  # the target attribute that led to the account; "" if we created it or an administrator chose it
+    )
     is_forgotten: bool = False  # match again if an account is wanted; otherwise end this one
 
 

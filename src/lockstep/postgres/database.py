@@ -11,7 +11,7 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from lockstep.errors import invalid
+from lockstep.errors import CHECK_READING, invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +66,8 @@ def _from_file(path: str, variable: str) -> str:
     try:
         return Path(path).read_text().strip()
     except OSError as refused:
-        raise invalid(f"{variable}_FILE names {path}, which cannot be read", why=refused.strerror or "") from None
+        raise invalid(
+            f"{variable}_FILE names {path}, which cannot be read",
+            why=refused.strerror or "",
+            next_step=CHECK_READING,
+        ) from None

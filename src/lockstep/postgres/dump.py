@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from lockstep.errors import Kind, LockstepError, invalid
+from lockstep.errors import CHECK_READING, CHECK_WRITING, Kind, LockstepError, invalid
 from lockstep.postgres.database import Database
 from lockstep.postgres.identity import plain_environment
 from lockstep.postgres.programs import wheel_programs
@@ -31,7 +31,7 @@ def dump(database: Database, file: Path) -> int:
     try:
         number, half = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
     except OSError as refused:
-        raise invalid(f"{file} cannot be written", why=refused.strerror or "") from None
+        raise invalid(f"{file} cannot be written", why=refused.strerror or "", next_step=CHECK_WRITING) from None
     try:
         with os.fdopen(number, "wb") as out:
             _run("pg_dump", ["-Fc", "-d", database.conninfo], stdout=out.fileno(), what=f"{file} was not written")
@@ -49,7 +49,7 @@ def check_dump(file: Path) -> None:
         with file.open("rb") as head:
             is_dump = head.read(len(MARK)) == MARK
     except OSError as refused:
-        raise invalid(f"{file} cannot be read", why=refused.strerror or "") from None
+        raise invalid(f"{file} cannot be read", why=refused.strerror or "", next_step=CHECK_READING) from None
     if not is_dump:
         raise invalid(f"{file} is not a backup", next_step="Use a file written by lockstep backup")
 
@@ -82,4 +82,9 @@ def _run(program: str, arguments: list[str], *, stdout: int, what: str) -> None:
     )
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise LockstepError(Kind.INTERNAL, what, why=lines[-1] if lines else f"{program} exited with {done.returncode}")
+        raise LockstepError(
+            Kind.INTERNAL,
+            what,
+            why=lines[-1] if lines else f"{program} exited with {done.returncode}",
+            next_step="Remove the cause, then run the command again",
+        )

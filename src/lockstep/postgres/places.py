@@ -19,7 +19,7 @@ from pathlib import Path
 
 import orjson
 
-from lockstep.errors import Kind, LockstepError, conflict, invalid
+from lockstep.errors import CHECK_READING, Kind, LockstepError, conflict, invalid
 from lockstep.postgres.identity import ServerUser
 from lockstep.postgres.locks import give_to_owner_of_folder
 
@@ -57,7 +57,7 @@ def read_record(data: Path) -> Record | None:
     except FileNotFoundError:
         return None
     except OSError as refused:
-        raise invalid(f"{path} cannot be read", why=refused.strerror or "") from refused
+        raise invalid(f"{path} cannot be read", why=refused.strerror or "", next_step=CHECK_READING) from refused
     except (ValueError, KeyError, TypeError) as broken:
         raise invalid(
             f"{path} is damaged: it must contain the location of the database",

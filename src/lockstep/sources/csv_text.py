@@ -14,7 +14,7 @@ from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 
-from lockstep.errors import LockstepError, invalid, not_found
+from lockstep.errors import CHECK_READING, LockstepError, invalid, not_found
 from lockstep.sources.csv_encoding import check_encoding, find_encoding
 
 SNIFFED_BYTES = 65_536
@@ -124,7 +124,7 @@ def _head(path: Path) -> bytes:
         raise not_found(f"There is no file {path}", next_step="Check the path") from None
     except (OSError, ValueError) as refused:
         reason = refused.strerror if isinstance(refused, OSError) else "its name holds a NUL character"
-        raise invalid(f"{path.name} cannot be read", why=reason or "") from None
+        raise invalid(f"{path.name} cannot be read", why=reason or "", next_step=CHECK_READING) from None
 
 
 def _refuse_other_files(path: Path, head: bytes) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from lockstep.errors import invalid
+from lockstep.errors import CHECK_READING, invalid
 
 STANDARD_INPUT = "-"
 _SAME = frozenset({STANDARD_INPUT, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
@@ -82,4 +82,4 @@ def _opened(name: str, shown: str) -> BinaryIO:
         # Without O_NONBLOCK, opening a FIFO without a writer would block.
         return os.fdopen(os.open(name, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)
     except OSError as refused:
-        raise invalid(f"{shown} cannot be read", why=refused.strerror or "") from None
+        raise invalid(f"{shown} cannot be read", why=refused.strerror or "", next_step=CHECK_READING) from None

@@ -39,7 +39,8 @@ class JournalEntry:
     """One operation as the journal keeps it. *before* and *after* hold the changed values by path, without redacted ones.
 
     *match_keys*: the keys under which a created account is found; another create with one of these keys must wait. *queries*: how to search
-    for the account if the response is lost. *held* is set if the operation waits for approval.
+    for the account if the response is lost. *matched_by*: the attribute that found the account, if the operation writes to one that has
+    no link yet. *held* is set if the operation waits for approval.
     """
 
     id: str
@@ -58,6 +59,7 @@ class JournalEntry:
     decision: str | None = None
     match_keys: tuple[str, ...] = ()
     queries: tuple[MatchQuery, ...] = ()
+    matched_by: str = ""
     held: HoldReason | None = None
 
 
@@ -99,16 +101,16 @@ async def write_entries(
             select * from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, kind text, source_id uuid, target_id text,
                 cycle bigint, action text, attempt bigint, before jsonb, after jsonb, ends_access boolean, grants boolean,
                 empties boolean, renames boolean, decision text, match_key text,
-                other_keys text[], queries jsonb)
+                other_keys text[], queries jsonb, matched_by text)
         ), rival as (
             select given.id from given where given.match_key is not null and {older_rival("given")}
         ), written as (
             insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after,
-                ends_access, grants, empties, renames, decision, match_key, other_keys, queries)
+                ends_access, grants, empties, renames, decision, match_key, other_keys, queries, matched_by)
             select given.id, %(job)s, given.kind, given.source_id, given.target_id, given.cycle, given.action, 'planned',
                 given.attempt, given.before, given.after, given.ends_access, given.grants,
                 given.empties, given.renames, given.decision, given.match_key,
-                given.other_keys, given.queries
+                given.other_keys, given.queries, given.matched_by
             from given
             where given.id not in (select rival.id from rival) and coalesce((
                 select true from dirty
@@ -224,5 +226,6 @@ def _row(entry: JournalEntry) -> Row:
         "match_key": entry.match_keys[0] if entry.match_keys else None,
         "other_keys": entry.match_keys[1:] or None,
         "queries": [{"attribute": one.attribute, "value": one.value} for one in entry.queries] or None,
+        "matched_by": entry.matched_by,
         "error": entry.held,
     }

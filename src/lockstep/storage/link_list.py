@@ -9,6 +9,17 @@ from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
 
+# One page: people first, then by name.
+_PAGE = """select kind, source_id::text, target_id, state, display, cause, matched_by, updated_at, review_at
+    from link
+    where job = %(job)s and (%(state)s = '' or state = %(state)s)
+        and (%(kind)s = '' or kind < %(kind)s
+            or kind = %(kind)s and (lower(display), source_id::text) > (lower(%(name)s), %(id)s))
+        and ({})
+    order by kind desc, lower(display), source_id::text limit %(limit)s"""
+_OF_OBJECT = _PAGE.format("%(source)s = '' or source_id::text = %(source)s")
+_FOUND = _PAGE.format("%(search)s = '' or display ilike %(part)s or target_id ilike %(beginning)s")
+
 
 @dataclass(frozen=True, slots=True)
 class LinkRow:
@@ -20,6 +31,7 @@ class LinkRow:
     state: str
     display: str
     cause: str
+    matched_by: str
     updated_at: datetime
     review_at: datetime | None
 
@@ -39,12 +51,7 @@ async def list_links(
     """
     async with connection.cursor(row_factory=class_row(LinkRow)) as cursor:
         await cursor.execute(
-            """select kind, source_id::text, target_id, state, display, cause, updated_at, review_at from link
-            where job = %(job)s and (%(source)s = '' or source_id::text = %(source)s)
-                and (%(state)s = '' or state = %(state)s)
-                and (%(kind)s = '' or kind < %(kind)s
-                    or kind = %(kind)s and (lower(display), source_id::text) > (lower(%(name)s), %(id)s))
-            order by kind desc, lower(display), source_id::text limit %(limit)s""",
+            _OF_OBJECT,
             {"job": job, "source": source_id, "state": state, "limit": limit}
             | dict(zip(("kind", "name", "id"), after, strict=True)),
         )
@@ -60,12 +67,7 @@ async def page_of_links(
     escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     async with connection.cursor(row_factory=class_row(LinkRow)) as cursor:
         await cursor.execute(
-            """select kind, source_id::text, target_id, state, display, cause, updated_at, review_at from link
-            where job = %(job)s and (%(state)s = '' or state = %(state)s)
-                and (%(search)s = '' or display ilike %(part)s or target_id ilike %(beginning)s)
-                and (%(kind)s = '' or kind < %(kind)s
-                    or kind = %(kind)s and (lower(display), source_id::text) > (lower(%(name)s), %(id)s))
-            order by kind desc, lower(display), source_id::text limit %(limit)s""",
+            _FOUND,
             {"job": job, "state": state, "search": search, "part": f"%{escaped}%", "beginning": f"{escaped}%", "limit": limit}
             | dict(zip(("kind", "name", "id"), after, strict=True)),
         )  # fmt: skip

@@ -37,7 +37,7 @@ _HAS_LEFT = f"""({_IS_DELETED} and link.state in ('disabled', 'released')
 
 # The links that count: not a forgotten one whose account now belongs to another object.
 _COUNTED = """select kind, source_id::text, target_id, state, base, desired_hash, config_version, etag, generated,
-    review_at, cause, display, is_forgotten, answers, job
+    review_at, cause, display, is_forgotten, answers, matched_by, job
 from link where {} and not (is_forgotten and exists (select from link other
     where other.job = link.job and other.kind = link.kind and other.target_id = link.target_id
         and other.state <> 'tombstone' and not other.is_forgotten))"""
@@ -67,7 +67,7 @@ def link_from(row: Sequence[Any]) -> Link:
     return Link(
         kind=ObjectKind(row[0]), source_id=row[1], target_id=row[2], state=LinkState(row[3]), base=row[4],
         desired_hash=row[5], config_version=row[6], etag=row[7], generated=row[8], review_at=row[9],
-        cause=row[10], display=row[11], is_forgotten=row[12], answers=row[13],
+        cause=row[10], display=row[11], is_forgotten=row[12], answers=row[13], matched_by=row[14],
     )  # fmt: skip
 
 
@@ -124,17 +124,18 @@ async def save_links(connection: Connection, job: str, new: Sequence[Link]) -> N
     """Insert or replace links. Raises UniqueViolation if another object holds an account."""
     await connection.execute(
         """insert into link (job, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
-            observed_at, generated, cause, review_at, is_forgotten, answers)
+            observed_at, generated, cause, review_at, is_forgotten, answers, matched_by)
         select %(job)s, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
-            now(), generated, cause, review_at, is_forgotten, answers
+            now(), generated, cause, review_at, is_forgotten, answers, matched_by
         from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid, target_id text, state text,
             display text, base jsonb, desired_hash text, config_version integer, etag text, generated jsonb, cause text,
-            review_at timestamptz, is_forgotten boolean, answers jsonb)
+            review_at timestamptz, is_forgotten boolean, answers jsonb, matched_by text)
         on conflict (job, kind, source_id) do update set
             target_id = excluded.target_id, state = excluded.state, display = excluded.display, base = excluded.base,
             desired_hash = excluded.desired_hash, config_version = excluded.config_version, etag = excluded.etag,
             observed_at = excluded.observed_at, generated = excluded.generated, cause = excluded.cause,
-            review_at = excluded.review_at, is_forgotten = excluded.is_forgotten, answers = excluded.answers, updated_at = now()""",
+            review_at = excluded.review_at, is_forgotten = excluded.is_forgotten, answers = excluded.answers,
+            matched_by = excluded.matched_by, updated_at = now()""",
         {"job": job, "rows": as_rows(new)},
     )
 

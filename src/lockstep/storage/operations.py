@@ -36,6 +36,7 @@ class OpenOperation:
     planned_at: datetime
     queries: Sequence[Mapping[str, str]] | None = None
     error: Mapping[str, Any] | None = None
+    matched_by: str = ""
 
 
 async def open_operations(
@@ -45,7 +46,7 @@ async def open_operations(
     async with connection.cursor(row_factory=class_row(OpenOperation)) as cursor:
         await cursor.execute(
             """select id::text, kind, source_id::text, target_id, action, state, attempt, after, planned_at,
-                queries, error
+                queries, error, matched_by
             from operation
             where job = %s and kind = %s and source_id = any(%s::uuid[]) and state in ('planned', 'ambiguous')
             order by planned_at""",

@@ -201,7 +201,23 @@ def test_links_are_listed_forgotten_and_chosen(started: Lockstep, documo: Documo
     assert (forgotten.code, taken.code, chosen.code) == (0, 7, 0)
     assert account in orphans.out and documo.users()[upn("bo")]["id"] not in orphans.out
     assert upn("bo") in taken.err
-    assert started("links", "documo", "-o", "json").json["items"][0]["account"] == account
+    first = started("links", "documo", "-o", "json").json["items"][0]
+    assert (first["account"], first["matchedBy"]) == (account, "")
+
+
+def test_link_names_the_attribute_that_its_account_was_matched_by(started: Lockstep) -> None:
+    created = started("links", "documo", "-o", "json").json["items"]
+    started("links", "documo", "--user", upn("anna"), "--forget", "--yes")
+    started("run", "documo", "--wait")
+
+    again = started("links", "documo", "--user", upn("anna"), "-o", "json").json["items"]
+    wide = started("links", "documo", "-o", "wide")
+    table = started("links", "documo", "-o", "table")
+
+    assert {row["matchedBy"] for row in created} == {""}
+    assert [row["matchedBy"] for row in again] == ["userName"]
+    assert "MATCHED BY" in wide.out.upper() and "userName" in wide.out
+    assert "userName" not in table.out
 
 
 def test_account_of_nobody_is_shown_with_who_may_own_it(started: Lockstep, documo: DocumoThere) -> None:

@@ -85,6 +85,7 @@ class LinkJson(TypedDict):
     kind: str
     state: str
     account: str
+    matchedBy: str
     cause: str
     since: str
 
@@ -201,6 +202,7 @@ def link_json(row: LinkRow) -> LinkJson:
         "kind": row.kind,
         "state": row.state,
         "account": row.target_id,
+        "matchedBy": row.matched_by,
         "cause": row.cause,
         "since": iso_time(row.updated_at),
     }

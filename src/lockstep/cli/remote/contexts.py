@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from lockstep.actions.rows.times import iso
-from lockstep.errors import conflict, invalid, not_found
+from lockstep.errors import CHECK_READING, conflict, invalid, not_found
 from lockstep.settings import Settings
 from lockstep.vault import Secret
 from lockstep.wording import did_you_mean
@@ -104,7 +104,7 @@ def read_contexts() -> Contexts:
     except FileNotFoundError:
         return Contexts()
     except OSError as refused:
-        raise invalid(f"{file} cannot be read: {refused.strerror}") from None
+        raise invalid(f"{file} cannot be read: {refused.strerror}", next_step=CHECK_READING) from None
     if os.name == "posix" and mode & 0o077:
         raise conflict(
             f"{file} can be read by other users (mode {mode:04o}), and it holds your tokens",

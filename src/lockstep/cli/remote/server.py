@@ -244,7 +244,10 @@ def open_server(url: str, *, token: str = "", ca_file: str = "", name: str = "")
     except ValueError as wrong:
         raise invalid(f"{url} is not the address of a server: {wrong}") from None
     except (OSError, ssl.SSLError):
-        raise invalid(f"{ca_file} holds no certificate that can be read") from None
+        raise invalid(
+            f"{ca_file} holds no certificate that can be read",
+            next_step="Name a file with the certificates of the authority in PEM form",
+        ) from None
     return RemoteServer(url, HttpClient(rules, tls=tls, largest_body=LARGEST_ANSWER), token=token, name=name)
 
 

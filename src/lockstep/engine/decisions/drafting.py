@@ -35,6 +35,7 @@ class Draft:
     link_state: LinkState | None = None
     target_id: str = ""
     link_to: Account | None = None
+    matched_by: str = ""
     mapped: Mapped = NOT_MAPPED
     changes: tuple[Change, ...] = ()
     matching: tuple[Step, ...] = ()
@@ -67,6 +68,7 @@ def as_plan(prepared: PreparedObject, draft: Draft) -> Plan:
         reasons=reasons,
         target_id=_target_id(prepared, draft),
         link_to=draft.link_to,
+        matched_by=draft.matched_by,
         mapped=mapped,
         changes=draft.changes,
         steps=steps,

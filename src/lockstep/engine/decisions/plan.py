@@ -4,7 +4,7 @@ Planning is total: every input gives a plan, and what cannot be decided is refus
 is not "no match": creating it again would hide a deletion.
 
     prepared = prepare(person, link, configuration, moment, account_ids)
-    while (want := wanted(prepared, match=match, observed=observed)) is not Wanted.NOTHING: ask for it
+    while (want := wanted(prepared, match=match, observed=observed)) is not NextQuestion.NOTHING: ask for it
     plan = make_plan(prepared, match=match, observed=observed)
 """
 

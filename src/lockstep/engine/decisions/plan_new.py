@@ -6,6 +6,8 @@ else, are refused for an administrator to decide.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lockstep.engine.decisions.drafting import Draft, difference, differs, flag_is_off, mapped_for, may, turns_on
 from lockstep.engine.decisions.mapping import TakenValues, held_values
 from lockstep.engine.decisions.matching import ManyMatches, Match, NoMatch, OneMatch, TakenMatch
@@ -67,31 +69,31 @@ def _create(prepared: PreparedObject, match: NoMatch, taken: TakenValues | None)
 
 def _link(prepared: PreparedObject, match: OneMatch) -> Draft:
     assert prepared.mapping is not None  # noqa: S101
-    step = (matching_step(match, prepared.queries),)
-    account, former, is_strangers = match.account, match.left_by, match.is_strangers
+    account = match.account
     mapped = mapped_for(prepared, creating=False)
     if (draft := refused(mapped)) is not None:
         return draft
     differing = difference(prepared, mapped, held_values(prepared.mapping, account.resource))
     changes = differing.changes
     found = _found(match)
+    linked = Draft(
+        Action.LINK,
+        (found,),
+        LinkState.LIVE,
+        account.id,
+        link_to=account,
+        matched_by=match.query.attribute,
+        matching=(matching_step(match, prepared.queries),),
+        takes_over_from=match.left_by,
+        claims_anothers=match.is_strangers,
+    )
     if changes and not may(prepared, "update"):
-        reasons = (found, flag_is_off(prepared, "update", outcome="Would be updated"))
-        return Draft(
-            Action.LINK, reasons, LinkState.LIVE, account.id, account, matching=step, takes_over_from=former,
-            claims_anothers=is_strangers,
-        )  # fmt: skip
+        return replace(linked, reasons=(found, flag_is_off(prepared, "update", outcome="Would be updated")))
     if not changes:
-        return Draft(
-            Action.LINK, (found, *differing.reasons), LinkState.LIVE, account.id, account, mapped, matching=step,
-            takes_over_from=former, claims_anothers=is_strangers, withheld=differing.withheld,
-        )  # fmt: skip
+        reasons = (found, *differing.reasons)
+        return replace(linked, reasons=reasons, mapped=mapped, withheld=differing.withheld)
     action = Action.ENABLE if turns_on(changes) else Action.UPDATE
-    reasons = (found, differs(changes))
-    return Draft(
-        action, reasons, LinkState.LIVE, account.id, account, mapped, changes, step, takes_over_from=former,
-        claims_anothers=is_strangers,
-    )  # fmt: skip
+    return replace(linked, action=action, reasons=(found, differs(changes)), mapped=mapped, changes=changes)
 
 
 def _found(match: OneMatch) -> Reason:

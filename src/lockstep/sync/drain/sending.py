@@ -102,6 +102,7 @@ def journal_entry(job: str, write: Write) -> JournalEntry:
         decision="approved" if write.claim.is_approved else None,
         match_keys=tuple(match_key(job, plan.kind, query) for query in queries),
         queries=tuple(queries),
+        matched_by=plan.matched_by,
     )
 
 

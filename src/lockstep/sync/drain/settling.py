@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from lockstep.engine.decisions.intent import Intent, IntentKind
+from lockstep.engine.decisions.mapping import held_values
 from lockstep.engine.decisions.matching import match_key
 from lockstep.engine.decisions.plan import PreparedObject, make_plan
 from lockstep.engine.decisions.settlement import (
@@ -146,7 +147,11 @@ class _Run:
         if holder is not None and not holder.has_left:
             return
         self.found.takes_over = holder is not None
-        self._link_to(account, base=base_after_change({}, self._sent(operation), account, self.prepared.mapping))
+        # What the account already held is agreed too; without it, the next plan would write these values again.
+        mapping = self.prepared.mapping
+        held = held_values(mapping, account.resource) if mapping is not None else {}
+        base = base_after_change(held, self._sent(operation), account, mapping)
+        self._link_to(account, base=base, matched_by=operation.matched_by)
 
     # -- creates
 
@@ -244,8 +249,8 @@ class _Run:
 
     # -- shared by both
 
-    def _link_to(self, account: Account, *, base: Values, made_by: Sent | None = None) -> None:
-        self.found.relink(made_link(self.prepared, account, base, made_by), is_new=True)
+    def _link_to(self, account: Account, *, base: Values, made_by: Sent | None = None, matched_by: str = "") -> None:
+        self.found.relink(made_link(self.prepared, account, base, made_by, matched_by=matched_by), is_new=True)
 
     async def _account(self, what: Sent) -> Account | None:
         if what.target_id not in self._read:

@@ -67,11 +67,14 @@ def link_after(planned: PlanResult, answer: Answer | None) -> Link | None:
         cause=plan.cause,
         display=plan.display,
         answers=kept_values.answers_of(planned, old, answer),
+        matched_by=plan.matched_by if plan.link_to is not None else old.matched_by if old else "",
         is_forgotten=old is not None and old.is_forgotten,
     )
 
 
-def made_link(prepared: PreparedObject, account: Account, base: Values, made_by: Sent | None) -> Link:
+def made_link(
+    prepared: PreparedObject, account: Account, base: Values, made_by: Sent | None, *, matched_by: str = ""
+) -> Link:
     """The link to an account that an operation with an unknown outcome has created or adopted. The next plan starts from *base*."""
     return Link(
         prepared.obj.kind,
@@ -84,6 +87,7 @@ def made_link(prepared: PreparedObject, account: Account, base: Values, made_by:
         generated=_generated(prepared.mapping, made_by) if made_by is not None and prepared.mapping is not None else {},
         cause=prepared.intent.cause,
         display=prepared.obj.display,
+        matched_by=matched_by,
     )
 
 
