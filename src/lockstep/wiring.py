@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 import psycopg_pool
 
+from lockstep.actions import retention
 from lockstep.actions import sources as source_actions
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.jobs import new_services
@@ -118,12 +119,15 @@ class House:
             _, touched = await purge_due(self.pool, system.now(), after=self.settings.purge_after)
             await self.drive.wake(touched)
 
+        async def forget() -> None:
+            await retention.remove_old(system)
+
         following = asyncio.create_task(self._follow_outbound_list(), name="outbound list")
         try:
             await run_worker(
                 services,
                 import_source=import_source,
-                housekeeping=(purge, follow_rules),
+                housekeeping=(purge, follow_rules, forget),
                 concurrency=self.settings.worker_concurrency,
                 ready=ready,
             )

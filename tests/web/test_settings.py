@@ -25,7 +25,7 @@ async def invited(centre: Centre, admin: Browser, *roles: Role, email: str = "ki
 
 
 async def test_every_settings_page_opens_for_a_global_administrator(admin: Browser) -> None:
-    for path in ("", "/admins", "/sso", "/tokens", "/sessions", "/outbound"):
+    for path in ("", "/admins", "/sso", "/tokens", "/sessions", "/outbound", "/retention", "/about"):
         assert (await admin.get(f"/settings{path}")).status == 200, path
 
 

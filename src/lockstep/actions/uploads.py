@@ -70,7 +70,7 @@ async def keep_upload(
         registered = {name: known.config[name] for name in _READING if name in known.config} if known else {}
         await source_uploads.insert(
             connection, upload, source=source, file_name=_shown_name(file_name), config=registered | dict(config or {}),
-            actor=context.actor.name, kept=KEPT,
+            actor=context.actor.name,
         )  # fmt: skip
         await _keep(connection, upload, content)
         return await _found(connection, upload)

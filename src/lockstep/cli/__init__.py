@@ -59,6 +59,7 @@ COMMANDS: dict[str, str] = {
     "quarantine": "lockstep.cli.quarantine:quarantine",
     "restart": "lockstep.cli.provision:restart",
     "restore": "lockstep.cli.backup:restore",
+    "retention": "lockstep.cli.retention:retention",
     "retry": "lockstep.cli.provision:retry",
     "run": "lockstep.cli.provision:run",
     "scim": "lockstep.cli.scim:scim",
@@ -78,7 +79,7 @@ COMMANDS: dict[str, str] = {
 # The overview in the order of the work. It is the one help page that is longer than a screen: it is where a command is looked for.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "People and applications": ("sources", "people", "groups", "apps", "assign"),
-    "Configuration": ("creds", "map", "scope", "settings", "sso", "expr", "outbound"),
+    "Configuration": ("creds", "map", "scope", "settings", "sso", "expr", "outbound", "retention"),
     "Configuration files": ("export", "plan", "apply", "diff", "fmt", "import", "config"),
     "Provisioning": ("start", "pause", "run", "push", "retry", "restart", "deletes", "quarantine", "links"),
     "What happened, and why": ("status", "explain", "logs", "cycles", "audit"),

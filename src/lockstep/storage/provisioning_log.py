@@ -221,9 +221,3 @@ async def application_names(connection: Connection, ids: Iterable[str]) -> dict[
         "select id::text, display_name from application where id = any(%s::uuid[])", (list(ids),)
     )
     return {row[0]: row[1] for row in await cursor.fetchall()}
-
-
-async def purge_log(connection: Connection, older_than: timedelta) -> int:
-    """Delete records older than *older_than*; return how many."""
-    cursor = await connection.execute("delete from provisioning_log where at < now() - %s", (older_than,))
-    return cursor.rowcount

@@ -12,7 +12,7 @@ from psycopg.rows import class_row
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json
 
-_KEPT = 200  # runs of a source
+MOST_KEPT = 200  # runs of a source
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ async def append(
     await connection.execute(
         """delete from source_run where source = %(source)s and id <=
         (select id from source_run where source = %(source)s order by id desc offset %(kept)s limit 1)""",
-        {"source": source, "kept": _KEPT},
+        {"source": source, "kept": MOST_KEPT},
     )
     return int(row[0]) if row else 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from psycopg import sql
@@ -40,10 +40,8 @@ async def insert(
     file_name: str,
     config: Mapping[str, Any],
     actor: str,
-    kept: timedelta,
 ) -> None:
-    """Insert an upload without content. Removes uploads that are older than *kept*."""
-    await connection.execute("delete from source_upload where created_at < now() - %s", (kept,))
+    """Insert an upload without content."""
     await connection.execute(
         "insert into source_upload (id, source, file_name, size, config, created_by) values (%s, %s, %s, 0, %s, %s)",
         (upload, source, file_name, as_json(config), actor),

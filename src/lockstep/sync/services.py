@@ -54,7 +54,6 @@ class Times:
 
     cycle_interval: timedelta = timedelta(minutes=40)
     probe_interval: timedelta = timedelta(hours=1)
-    log_retention: timedelta = timedelta(days=30)
     deadline_seconds: float = 10.0  # of one request to an application
     lease_margin_seconds: float = 10.0
     lease_renewal_seconds: float = 5.0

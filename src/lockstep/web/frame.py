@@ -67,7 +67,9 @@ SETTINGS_TABS: Sequence[tuple[str, str]] = (
     ("Access tokens", "/settings/tokens"),
     ("Sessions", "/settings/sessions"),
     ("Private networks", "/settings/outbound"),
+    ("Retention", "/settings/retention"),
     ("Configuration", "/settings/configuration"),
+    ("About", "/settings/about"),
 )
 TABS_OF_SECTION: Mapping[str, Sequence[tuple[str, str]]] = {"Logs": LOG_TABS, "Settings": SETTINGS_TABS}
 

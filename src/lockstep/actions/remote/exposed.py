@@ -36,6 +36,7 @@ from lockstep.actions import (
     people,
     previews,
     provisioning,
+    retention,
     roles,
     settings,
     source_decisions,
@@ -103,6 +104,7 @@ _MODULES: Mapping[Any, tuple[str, ...]] = {
         "approve_deletes", "approve_rejected", "clear_quarantine", "pause", "push", "reject_deletes", "restart", "retry",
         "run", "start",
     ),
+    retention: ("foresee_retention", "set_retention", "show_retention"),
     roles: (
         "add_role", "export_manifest", "import_manifest", "list_roles", "move_role", "remove_role", "set_role_enabled",
     ),

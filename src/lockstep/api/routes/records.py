@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Query, Request
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from lockstep.actions import audit, logs, outbound, source_decisions, sources
+from lockstep.actions import audit, logs, outbound, retention, source_decisions, sources
 from lockstep.actions.audit import AuditFilter
 from lockstep.actions.context import Context
 from lockstep.actions.logs import LogFilter
+from lockstep.actions.retention import RetentionRow
 from lockstep.actions.rows.records import (
     AuditJson,
     SourceDetailsJson,
@@ -23,6 +25,7 @@ from lockstep.actions.rows.records import (
 )
 from lockstep.actions.rows.times import iso
 from lockstep.api.changes import Changed, Consenting, changed
+from lockstep.api.conditions import matched, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import Selects, number, selected, time, words
 from lockstep.api.paging import Asking, Page, page, page_of_rows
@@ -30,6 +33,7 @@ from lockstep.api.shapes import Body, Name, Text
 from lockstep.errors import not_found
 
 router = router_of()
+Days = Annotated[int, Field(ge=0, le=3_650)]
 _LOG = (
     Selects("application", "eq", "app"),
     Selects("user", "eq", "person"),
@@ -87,6 +91,24 @@ class PlaceJson(TypedDict):
 class PlaceChangedJson(TypedDict):
     entry: str
     changed: bool
+
+
+class RetentionJson(TypedDict):
+    """*key* "": it cannot be changed. *days* 0: without end."""
+
+    key: str
+    what: str
+    kept: str
+    days: int
+    why: str
+
+
+class RetentionChange(Body):
+    """Days for each kind of records; 0 keeps them for ever. What is left out stays."""
+
+    provisioning_log: Days | None = Field(None, examples=[90])
+    cycles: Days | None = None
+    directory_changes: Days | None = None
 
 
 class Place(Body):
@@ -228,3 +250,28 @@ async def add_outbound(context: Asked, body: Place) -> PlaceChangedJson:
 @router.delete("/outbound", tags=["Outbound list"])
 async def remove_outbound(context: Asked, entry: Annotated[str, Query(max_length=400)]) -> PlaceChangedJson:
     return {"entry": await outbound.remove_place(context, entry), "changed": True}
+
+
+@router.get("/retention", tags=["Retention"])
+async def show_retention(context: Asked, request: Request) -> list[RetentionJson]:
+    """How long everything is kept, and why. Rows with a key can be changed."""
+    return tagged(request, _retention_json(await retention.show_retention(context)))
+
+
+@router.patch("/retention", tags=["Retention"])
+async def set_retention(context: Asked, request: Request, body: RetentionChange) -> list[RetentionJson]:
+    """Change how long records are kept. What is older is removed within an hour, and cannot be brought back."""
+    given = body.model_dump(exclude_none=True, by_alias=True)
+
+    async def work(inner: Context) -> list[RetentionJson]:
+        return _retention_json(await retention.set_retention(inner, given))
+
+    return tagged(request, await matched(request, _read_retention, work)(context))
+
+
+async def _read_retention(context: Context) -> list[RetentionJson]:
+    return _retention_json(await retention.show_retention(context))
+
+
+def _retention_json(rows: Sequence[RetentionRow]) -> list[RetentionJson]:
+    return [{"key": one.key, "what": one.what, "kept": one.kept, "days": one.days, "why": one.why} for one in rows]

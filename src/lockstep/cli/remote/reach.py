@@ -21,7 +21,7 @@ WORK_ANYWHERE = frozenset(
         "logs", "logs show", "map attributes", "map eval", "map lint", "map list", "map set", "map show", "outbound add",
         "outbound list", "outbound remove", "pause", "people delete", "people disable", "people enable", "people list",
         "people purge", "people restore", "people set", "people show", "plan", "push", "quarantine clear", "quarantine show",
-        "restart", "retry", "run", "scope set", "scope show", "scope test", "settings", "sources confirm", "sources import",
+        "restart", "retention", "retry", "run", "scope set", "scope show", "scope test", "settings", "sources confirm", "sources import",
         "sources list", "sources reject", "sources remove", "sources rename", "sources show", "sources status", "start", "status",
     }
 )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 
 from lockstep.configuration.document.mapping_json import ACTIONS
 from lockstep.configuration.files.file import API_VERSION, DocumentKind
+from lockstep.configuration.files.retention import LIMITS, MOST_DAYS
 from lockstep.configuration.files.secrets import REFERENCE
 from lockstep.configuration.files.sections import AUTHENTICATIONS, COLOURS, EVENTS, MODES, OF_AUTHENTICATION
 from lockstep.configuration.files.source import FILE_KINDS, OPENED_SOURCE_TYPES
@@ -71,7 +72,8 @@ def _tenant() -> Schema:
         "on": _list({"enum": list(EVENTS)}),
     }
     environment = _object({"name": TEXT, "colour": {"enum": list(COLOURS)}}, "name")
-    return _object({"notifications": _object(notifications), "environment": environment})
+    retention = _object({one.key: {"type": "integer", "minimum": 0, "maximum": MOST_DAYS} for one in LIMITS})
+    return _object({"notifications": _object(notifications), "environment": environment, "retention": retention})
 
 
 def _source() -> Schema:

@@ -10,6 +10,7 @@ from typing import Any
 from lockstep.configuration.document.configuration_json import configuration_from_json, configuration_to_json
 from lockstep.configuration.document.filter_json import filter_from_json, filter_to_json
 from lockstep.configuration.document.strict_json import ConfigurationError, Part, unknown_word
+from lockstep.configuration.files.retention import LIMITS, wrong_days
 from lockstep.configuration.files.secrets import checked_reference, refuse_secrets
 
 EVENTS = ("failure", "quarantine", "deleteThreshold", "recovered")
@@ -32,6 +33,8 @@ def tenant_from_json(part: Part) -> dict[str, Any]:
         spec["notifications"] = _notifications(part.part("notifications"))
     if "environment" in part:
         spec["environment"] = _environment(part.part("environment"))
+    if "retention" in part:
+        spec["retention"] = _retention(part.part("retention"))
     part.done()
     return spec
 
@@ -45,6 +48,18 @@ def _environment(part: Part) -> dict[str, Any]:
         raise part.error("colour", unknown_word(colour, COLOURS, "colour"))
     part.done()
     return {"name": name, "colour": colour}
+
+
+def _retention(part: Part) -> dict[str, int]:
+    """Days for each kind of records; 0 keeps them for ever."""
+    found: dict[str, int] = {}
+    for limit in LIMITS:
+        if limit.key in part:
+            found[limit.key] = part.number(limit.key, limit.days)
+            if wrong := wrong_days(limit, found[limit.key]):
+                raise part.error(limit.key, wrong)
+    part.done()
+    return found
 
 
 def group_from_json(part: Part) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import structlog
 from procrastinate import App, JobContext
 from procrastinate.jobs import Status
 
-from lockstep.storage import cycles, jobs, links, operations, provisioning_log, sources
+from lockstep.storage import cycles, jobs, links, operations, sources
 from lockstep.storage.backlog import jobs_with_due_work
 from lockstep.sync.cycle.frame import open_scheduled_cycle
 from lockstep.sync.drain.drain import drain_job
@@ -108,9 +108,8 @@ async def run_schedule(services: Services, drive: Drive) -> list[str]:
 
 
 async def run_housekeeping(services: Services, app: App | None, more: tuple[Housekeeping, ...] = ()) -> None:
-    """Remove old log records and finished tasks; then run the housekeeping that other rooms registered."""
+    """End abandoned cycles and remove finished tasks; then run the housekeeping that other rooms registered."""
     async with services.pool.connection() as connection:
-        await provisioning_log.purge_log(connection, services.times.log_retention)
         await cycles.end_abandoned(connection, older_than=ABANDONED_AFTER)
     if app is not None:
         await app.job_manager.delete_old_jobs(

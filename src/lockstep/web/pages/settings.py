@@ -5,8 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lockstep import __version__
-from lockstep.actions import configuration_export, environment, health, outbound, overview
+from lockstep.actions import about, configuration_export, environment, health, outbound, overview
 from lockstep.actions.context import Context
 from lockstep.actions.environment import EnvironmentBadge
 from lockstep.actions.health import HealthFinding, Level
@@ -29,6 +28,18 @@ async def show_general(context: Context, request: Request) -> View:
     return await _general(context)
 
 
+@pages.get("/settings/about")
+async def show_about(context: Context, request: Request) -> View:
+    model = {"about": await about.show_about(context), "address": str(request.base_url).rstrip("/")}
+    return View(
+        "settings/about.html",
+        "About",
+        model,
+        section="Settings",
+        copy_as=CopyAs(command="lockstep version"),
+    )
+
+
 @pages.post("/settings/environment")
 async def set_environment(context: Context, request: Request) -> Answer:
     form = await request.form()
@@ -46,7 +57,6 @@ async def _general(
     findings = await health.examine(context)
     model = {
         "organisation": await overview.organisation_name(context),
-        "version": __version__,
         "badge": badge or await environment.show_environment(context),
         "colours": [(one, one.capitalize()) for one in environment.COLOURS],
         "longest": environment.LONGEST_ENVIRONMENT,

@@ -1,0 +1,77 @@
+"""What this installation is made of: the versions of Lockstep, Python and PostgreSQL, and the parts of others with their licences."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+
+from lockstep import __version__
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.storage.batches import only_row
+
+LICENCE = "Apache License 2.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A package that Lockstep needs. *licence* "": its metadata does not name one."""
+
+    name: str
+    version: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    version: str
+    licence: str
+    python: str
+    postgres: str
+    database: str
+    parts: Sequence[Part]
+
+
+@needs(Permission.DIRECTORY_READ)
+async def show_about(context: Context) -> About:
+    async with context.reading() as connection:
+        cursor = await connection.execute(
+            "select current_setting('server_version'), pg_size_pretty(pg_database_size(current_database()))"
+        )
+        postgres, size = await only_row(cursor)
+    parts = await asyncio.to_thread(_parts)
+    return About(__version__, LICENCE, platform.python_version(), str(postgres).partition(" ")[0], str(size), parts)
+
+
+def _parts() -> list[Part]:
+    """The packages that Lockstep itself asks for and that are installed, by name."""
+    wanted = {re.split(r"[^A-Za-z0-9._-]", one)[0] for one in _needed() if "extra ==" not in one}
+    found = []
+    for name in sorted(wanted, key=str.lower):
+        try:
+            one = distribution(name)
+        except PackageNotFoundError:  # for another platform
+            continue
+        found.append(Part(name, one.version, _licence(one)))
+    return found
+
+
+def _needed() -> Sequence[str]:
+    try:
+        return distribution("lockstep").requires or ()
+    except PackageNotFoundError:  # run from its source
+        return ()
+
+
+def _licence(one: Distribution) -> str:
+    told = one.metadata.get_all("License-Expression") or ()
+    named = [
+        line.rpartition(":: ")[2] for line in one.metadata.get_all("Classifier") or () if line.startswith("License ::")
+    ]
+    short = [line for line in one.metadata.get_all("License") or () if len(line) < 60]
+    return ", ".join(told or named or short)

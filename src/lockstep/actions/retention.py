@@ -1,0 +1,137 @@
+"""How long everything is kept: three kinds of records as the organisation chooses, the others by a rule that each row names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context, audit
+from lockstep.actions.permissions import Permission
+from lockstep.actions.repeated_requests import KEPT as ANSWERS_KEPT
+from lockstep.actions.uploads import KEPT as UPLOADS_KEPT
+from lockstep.configuration.files.retention import LIMITS as LIMITS
+from lockstep.configuration.files.retention import RetentionLimit, days_of, wrong_days
+from lockstep.credentials.attempts import FORGOTTEN
+from lockstep.errors import invalid
+from lockstep.postgres.pool import transaction
+from lockstep.storage import retention as store
+from lockstep.storage import tenant
+from lockstep.storage.retention import NEWEST_CYCLES, Aging
+from lockstep.storage.source_runs import MOST_KEPT
+from lockstep.storage.tenant import TenantRow
+from lockstep.wording import counted
+
+BATCH = 5_000  # rows removed in one transaction
+ACTIVITY = "Set retention"
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionRow:
+    """*kept* says how long *what* is kept. *key* "": it cannot be changed, and *why* says the reason. *days* 0: without end."""
+
+    what: str
+    kept: str
+    why: str
+    key: str = ""
+    days: int = 0
+
+
+@needs(Permission.DIRECTORY_READ)
+async def show_retention(context: Context) -> list[RetentionRow]:
+    """Everything that is kept, what can be changed first."""
+    async with context.reading() as connection:
+        days = days_of((await tenant.read_tenant(connection)).settings)
+    changeable = [RetentionRow(one.what, days_text(days[one.key]), one.why, one.key, days[one.key]) for one in LIMITS]
+    return [*changeable, *_fixed(context)]
+
+
+@needs(Permission.ORGANISATION_WRITE)
+async def set_retention(context: Context, days: Mapping[str, int]) -> list[RetentionRow]:
+    """Keep each kind that *days* names for so many days; 0 for ever. Raises LockstepError, changing nothing, if one is not possible.
+
+    What is older is removed within an hour.
+    """
+    async with context.changing() as edit:
+        stored = await tenant.read_tenant(edit.connection)
+        before = days_of(stored.settings)
+        after = _checked(before, days)
+        if after != before:
+            settings = {**stored.settings, "retention": after}
+            await tenant.save_tenant(edit.connection, TenantRow(stored.name, settings, stored.labels))
+            await audit(edit, ACTIVITY, "the organisation", before=before, after=after)
+    return await show_retention(context)
+
+
+@needs(Permission.ORGANISATION_WRITE)
+async def foresee_retention(context: Context, days: Mapping[str, int]) -> dict[str, int]:
+    """How many rows of each kind would be removed if *days* were set, by key; kinds that lose none are absent."""
+    async with context.reading() as connection:
+        after = _checked(days_of((await tenant.read_tenant(connection)).settings), days)
+        found = {
+            key: await store.count_old(connection, Aging(key), _before(context, length))
+            for key, length in after.items()
+            if length
+        }
+    return {key: number for key, number in found.items() if number}
+
+
+@needs(Permission.ORGANISATION_WRITE)
+async def remove_old(context: Context) -> dict[Aging, int]:
+    """Remove what is older than it is kept, in batches with a transaction each; return how many rows of each kind."""
+    async with context.reading() as connection:
+        days = days_of((await tenant.read_tenant(connection)).settings)
+    moments = {Aging(key): _before(context, length) for key, length in days.items() if length} | {
+        Aging.UPLOADS: context.now() - UPLOADS_KEPT,
+        Aging.API_ANSWERS: context.now() - ANSWERS_KEPT,
+        Aging.SESSIONS: context.now(),
+        Aging.LINKS: context.now(),
+        Aging.SIGN_IN_ATTEMPTS: context.now() - FORGOTTEN,
+    }
+    removed: dict[Aging, int] = {}
+    for what, before in moments.items():
+        batch = BATCH
+        while batch == BATCH:
+            async with transaction(context.pool) as connection:
+                batch = await store.remove_old(connection, what, before, most=BATCH)
+            removed[what] = removed.get(what, 0) + batch
+    return removed
+
+
+def days_text(days: int) -> str:
+    return counted(days, "day") if days else "For ever"
+
+
+def _before(context: Context, days: int) -> datetime:
+    return context.now() - timedelta(days=days)
+
+
+def _checked(before: Mapping[str, int], given: Mapping[str, int]) -> dict[str, int]:
+    known: dict[str, RetentionLimit] = {one.key: one for one in LIMITS}
+    for key, days in given.items():
+        if key not in known:
+            raise invalid(f'Unknown kind of records "{key[:40]}"', next_step=f"Choose one of: {', '.join(known)}")
+        if wrong := wrong_days(known[key], days):
+            raise invalid(f"{known[key].what}: {wrong}")
+    return {**before, **given}
+
+
+def _fixed(context: Context) -> list[RetentionRow]:
+    bin_days = context.purge_after.days
+    return [
+        RetentionRow("Deleted people and groups", days_text(bin_days) if bin_days else str(context.purge_after),
+                     "They can be restored until then. The setting is LOCKSTEP_PURGE_AFTER of the server."),
+        RetentionRow("Audit log", "For ever", "Each entry holds the hash of the one before it, so removing one would break the proof."),
+        RetentionRow("Configuration versions", "For ever", "Each can be compared and restored."),
+        RetentionRow("Imports of a source", f"The newest {MOST_KEPT}", "Older ones are removed by the next import."),
+        RetentionRow("Newest cycles", f"{NEWEST_CYCLES} of each application", "They stay, even if cycles are kept for a shorter time."),
+        RetentionRow("Uploaded files", _hours(UPLOADS_KEPT), "A file waits in the database until it is imported or discarded."),
+        RetentionRow("Answers to API requests with an Idempotency-Key", _hours(ANSWERS_KEPT), "A repeated request gets the first answer."),
+        RetentionRow("Failed sign-ins", _hours(FORGOTTEN), "They make the next attempt wait."),
+        RetentionRow("Sessions and one-time links", "Until they expire", "A session ends after 12 hours at the latest."),
+    ]  # fmt: skip
+
+
+def _hours(length: timedelta) -> str:
+    return counted(int(length / timedelta(hours=1)), "hour")

@@ -1,0 +1,42 @@
+"""How long records are kept, as the organisation's settings say it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MOST_DAYS = 3_650
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionLimit:
+    """*days*: if nothing is set; 0 for ever. *least*: the shortest time that can be set."""
+
+    key: str
+    what: str
+    days: int
+    least: int
+    why: str
+
+
+LIMITS = (
+    RetentionLimit("provisioningLog", "Provisioning logs", 30, 1,
+                   "What was written to applications and why, with the exchange."),
+    RetentionLimit("cycles", "Cycles", 365, 30, "When each ran, and how many accounts it changed."),
+    RetentionLimit("directoryChanges", "Changes of people and groups", 0, 30,
+                   "The timeline of a person or group. What happened before is no longer shown."),
+)  # fmt: skip
+
+
+def days_of(settings: Mapping[str, Any]) -> dict[str, int]:
+    """The days of each kind: what is set, otherwise the default."""
+    given = settings.get("retention") or {}
+    return {one.key: int(given.get(one.key, one.days)) for one in LIMITS}
+
+
+def wrong_days(limit: RetentionLimit, days: int) -> str:
+    """Why *days* are not possible; "" if they are."""
+    if days == 0 or limit.least <= days <= MOST_DAYS:
+        return ""
+    return f"{limit.least} to {MOST_DAYS} days are possible, or 0 to keep them for ever"

@@ -1,0 +1,62 @@
+"""What grows old: how much of it is older than a moment, and its removal in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+from psycopg import sql
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import only_row
+
+NEWEST_CYCLES = 100  # of a job; they stay, however old they are
+
+
+class Aging(StrEnum):
+    """Rows that are removed when they are old."""
+
+    PROVISIONING_LOG = "provisioningLog"
+    CYCLES = "cycles"
+    DIRECTORY_CHANGES = "directoryChanges"
+    UPLOADS = "uploads"
+    API_ANSWERS = "apiAnswers"
+    SESSIONS = "sessions"
+    LINKS = "oneTimeLinks"
+    SIGN_IN_ATTEMPTS = "signInAttempts"
+
+
+# The table of each, and which of its rows are old at the moment %(before)s.
+_OLD: Mapping[Aging, tuple[str, str]] = {
+    Aging.PROVISIONING_LOG: ("provisioning_log", "at < %(before)s"),
+    Aging.CYCLES: (
+        "cycle",
+        """ended_at < %(before)s and state <> 'running' and id < coalesce((select later.id from cycle as later
+            where later.job = cycle.job order by later.id desc offset %(newest)s limit 1), 0)""",
+    ),
+    Aging.DIRECTORY_CHANGES: ("change", "at < %(before)s"),
+    Aging.UPLOADS: ("source_upload", "created_at < %(before)s"),
+    Aging.API_ANSWERS: ("api_answer", "created_at < %(before)s"),
+    Aging.SESSIONS: ("administrator_session", "expires_at < %(before)s"),
+    Aging.LINKS: ("one_time_link", "expires_at < %(before)s"),
+    Aging.SIGN_IN_ATTEMPTS: ("sign_in_attempt", "last_at < %(before)s"),
+}
+
+
+async def count_old(connection: Connection, what: Aging, before: datetime) -> int:
+    table, condition = _OLD[what]
+    query = sql.SQL("select count(*) from {} where {}").format(sql.Identifier(table), sql.SQL(condition))
+    cursor = await connection.execute(query, {"before": before, "newest": NEWEST_CYCLES - 1})
+    (number,) = await only_row(cursor)
+    return int(number)
+
+
+async def remove_old(connection: Connection, what: Aging, before: datetime, *, most: int) -> int:
+    """Remove up to *most* of the rows that are old; return how many. Rows that somebody else works on are left for the next time."""
+    table, condition = _OLD[what]
+    query = sql.SQL(
+        "delete from {table} where ctid in (select ctid from {table} where {condition} limit %(most)s for update skip locked)"
+    ).format(table=sql.Identifier(table), condition=sql.SQL(condition))
+    cursor = await connection.execute(query, {"before": before, "newest": NEWEST_CYCLES - 1, "most": most})
+    return cursor.rowcount
