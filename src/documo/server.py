@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from documo.access.ended_keys import EndedKeys
 from documo.access.sign_ins import RefusedSignIns
+from documo.access.sso.refreshing import MetadataReader
 from documo.events.delivery import EventDelivery
 from documo.events.poll import poll_endpoint
 from documo.events.streams import EventKeys, event_keys
@@ -70,6 +71,7 @@ def make_app(
     settings: Settings,
     port: int,
     keys: EventKeys,
+    metadata: MetadataReader,
 ) -> App:
     """The whole application with its metrics: the SCIM service directly, what other programs ask for, and the pages."""
     public_url = settings.public_url or f"http://{settings.host}:{port}"
@@ -86,7 +88,7 @@ def make_app(
         ]
     )
     others.router.redirect_slashes = False  # a redirect would repeat the Host of the request
-    people = pages_app(store, api_url=public_url)
+    people = pages_app(store, api_url=public_url, metadata=metadata)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")
@@ -117,15 +119,16 @@ async def serving(
     request_log = RequestLog(store)
     service = Service(store, cursor_key, tenants.forget, search_limits=settings.search_limits)
     keys = await event_keys(store)
-    app = make_app(store, tenants, service, request_log, settings, port, keys)
+    outbound = OutboundRules(settings.outbound_allow, advice=OUTBOUND_ADVICE)
+    metadata = MetadataReader(store, outbound)
+    app = make_app(store, tenants, service, request_log, settings, port, keys, metadata)
     issuer = settings.public_url or f"http://{settings.host}:{port}"
     async with store.control() as connection:
         await save_address(connection, issuer)
-    delivery = EventDelivery(
-        store, tenants, keys, OutboundRules(settings.outbound_allow, advice=OUTBOUND_ADVICE), issuer
-    )
+    delivery = EventDelivery(store, tenants, keys, outbound, issuer)
     background = (
-        tenants.listen(), request_log.run(), service.statistics.run(), delivery.run(), keep_returning_free_pages(),
+        tenants.listen(), request_log.run(), service.statistics.run(), delivery.run(), metadata.run(),
+        keep_returning_free_pages(),
     )  # fmt: skip
     tasks = [asyncio.create_task(work) for work in background]
     try:

@@ -8,9 +8,11 @@ import pytest
 
 from documo import members
 from documo.access import member_sign_in as sign_ins
+from documo.access.sso.refreshing import MetadataReader
 from documo.store.database import Store
 from documo.web.app import pages_app
 from documo.web.sessions import COOKIE
+from lockstep.http.outbound import OutboundRules
 from lockstep.kit.pages import pages_in
 from tests.support.documo_client import Client, Documo
 from tests.support.documo_pages import PASSWORD, signed_in, visiting
@@ -185,5 +187,8 @@ async def test_pages_carry_the_security_headers_and_are_not_stored(api: Client) 
 
 def test_pages_are_found_without_a_list(store: Store) -> None:
     assert {"/login", "/users", "/settings/api-keys"} <= {
-        getattr(route, "path", "") for route in pages_app(store, api_url="http://127.0.0.1").routes
+        getattr(route, "path", "")
+        for route in pages_app(
+            store, api_url="http://127.0.0.1", metadata=MetadataReader(store, OutboundRules())
+        ).routes
     }

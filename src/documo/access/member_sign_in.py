@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from documo.access.member_passwords import OF_MEMBERS
 from documo.access.second_factor import CodeRequired, has_second_factor, is_code
+from documo.access.sso.providers import refuse_password
 from documo.members import TenantFacts
 from documo.store import accounts as accounts_table
 from documo.store import members as members_table
@@ -86,6 +87,7 @@ async def sign_in(
         raise _inactive()
     await _check_code(store, tenant_id, member.id, code, name=name, address=address, now=now)
     async with store.tenant(tenant_id) as connection:
+        await refuse_password(connection, tenant_id, member.id)
         is_only = await forget_failures(connection, name, address=address)
         session = await begin_session(connection, tenant_id, member.id, device=device, address=address, now=now)
     if not is_only:
@@ -217,6 +219,7 @@ async def accept_link(
         if not await table.use_link(connection, hash_of(secret)):
             raise _link_used()
         await connection.execute(SET_TENANT, (str(owner[0]),))
+        await refuse_password(connection, *owner)
         await table.set_password(connection, *owner, digest)
         await forget_failures(connection, name)
         return await begin_session(connection, *owner, device=device, address=address, now=now)
@@ -249,14 +252,26 @@ async def forget_failures(connection: Connection, name: str, *, address: str = "
 
 
 async def begin_session(
-    connection: Connection, tenant_id: int, member_id: str, *, device: str, address: str, now: datetime
+    connection: Connection,
+    tenant_id: int,
+    member_id: str,
+    *,
+    device: str,
+    address: str,
+    now: datetime,
+    ends_at: datetime | None = None,
+    name_id: str = "",
+    session_index: str = "",
 ) -> MemberSession:
-    """Begin a session of a member who proved who they are. Needs the tenant's transaction."""
-    made = MemberSession(new_secret(), now + LONGEST)
+    """Begin a session of a member who has proved who they are, in the tenant's transaction.
+
+    *ends_at*: when it ends at the latest. *name_id* and *session_index*: its names at the identity provider that vouched for the member.
+    """
+    made = MemberSession(new_secret(), min(now + LONGEST, ends_at or now + LONGEST))
     await table.remove_expired(connection, now)
     await table.insert_session(
         connection, tenant_id, member_id, hash_of(made.secret), device=device[:_MOST_DEVICE], address=address,
-        now=now, expires_at=made.expires_at,
+        now=now, expires_at=made.expires_at, name_id=name_id, session_index=session_index,
     )  # fmt: skip
     return made
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from documo.access.member_passwords import OF_MEMBERS
 from documo.access.member_sign_in import MemberCaller, MemberSession, begin_session, forget_failures
+from documo.access.sso.providers import refuse_password
 from documo.identifiers import read_id
 from documo.members import TenantFacts
 from documo.store import members as members_table
@@ -52,6 +53,7 @@ async def change_password(
     await require_password(store, caller, password)
     digest, now = await OF_MEMBERS.hash_password(new_password), datetime.now(UTC)
     async with store.tenant(caller.tenant_id) as connection:
+        await refuse_password(connection, caller.tenant_id, caller.member_id)
         await table.set_password(connection, caller.tenant_id, caller.member_id, digest)
         return await begin_session(
             connection, caller.tenant_id, caller.member_id, device=device, address=address, now=now

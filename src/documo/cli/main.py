@@ -18,6 +18,7 @@ from documo.cli.requests import requests
 from documo.cli.roles import roles
 from documo.cli.sandbox import sandbox
 from documo.cli.serve import serve
+from documo.cli.sso import sso
 from lockstep.endings import exit_code_of
 
 
@@ -28,7 +29,6 @@ def documo() -> None:
 
     \b
     documo accounts create Contoso --admin admin@contoso.com
-    documo keys create --account Contoso
     """
 
 
@@ -39,7 +39,7 @@ def version(output: DocumoOutput) -> None:
     output.one({"version": __version__}, text=__version__)
 
 
-for command in (accounts, members, roles, keys, domains, events, requests, serve, sandbox, backup, restore):
+for command in (accounts, members, roles, keys, domains, sso, events, requests, serve, sandbox, backup, restore):
     documo.add_command(command)
 
 

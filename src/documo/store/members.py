@@ -226,3 +226,13 @@ async def write_search(connection: Connection, tenant_id: int, member_id: str, d
 
 async def _tell(connection: Connection, tenant_id: int) -> None:
     await connection.execute("select pg_notify('documo_changed', %s)", (str(tenant_id),))
+
+
+async def admins_with_password(connection: Connection, tenant_id: int) -> list[tuple[str, str]]:
+    """Id and user name of the active Admins who can sign in with a password, by name."""
+    cursor = await connection.execute(
+        "select id::text, document->>'userName' from resources where tenant_id = %s and role = 'Admin' and active"
+        " and deleted_at is null and password_hash is not null and kind in ('User', 'Operator') order by 2",
+        (tenant_id,),
+    )
+    return [(str(member), str(name)) for member, name in await cursor.fetchall()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,7 +11,9 @@ from psycopg.rows import class_row
 from lockstep.postgres.pool import Connection
 
 _CURRENT = "kind in ('User', 'Operator') and deleted_at is null"
-_SESSION = "id::text, tenant_id, member_id::text, device, address, signed_in_at, seen_at, expires_at"
+_SESSION = (
+    "id::text, tenant_id, member_id::text, device, address, signed_in_at, seen_at, expires_at, name_id, session_index"
+)
 _NAME = "coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'givenName', document->'name'->>'familyName'))"
 
 
@@ -39,6 +42,8 @@ class MemberSessionRow:
     signed_in_at: datetime
     seen_at: datetime
     expires_at: datetime
+    name_id: str
+    session_index: str
 
 
 async def members_named(connection: Connection, name: str, *, most: int, account: str = "") -> list[tuple[int, str]]:
@@ -66,6 +71,25 @@ async def read_member(connection: Connection, tenant_id: int, member_id: str) ->
     return await cursor.fetchone()
 
 
+async def member_with_name(connection: Connection, tenant_id: int, name: str) -> SignInMember | None:
+    """The member whose user name has the key *name*, unless deleted. Needs the tenant's transaction."""
+    cursor = await connection.execute(
+        f"select id::text from resources where tenant_id = %s and unique_name = %s and {_CURRENT}",  # noqa: S608 -- constants
+        (tenant_id, name),
+    )
+    row = await cursor.fetchone()
+    return await read_member(connection, tenant_id, str(row[0])) if row else None
+
+
+async def end_sessions_of(connection: Connection, tenant_id: int, name_id: str, session_indexes: Sequence[str]) -> int:
+    """End the sessions that a provider began for *name_id*: those with these indexes or, without indexes, all. Returns their number."""
+    cursor = await connection.execute(
+        "delete from member_sessions where tenant_id = %s and name_id = %s and (%s or session_index = any(%s))",
+        (tenant_id, name_id, not session_indexes, list(session_indexes)),
+    )
+    return cursor.rowcount
+
+
 async def set_password(connection: Connection, tenant_id: int, member_id: str, password_hash: str) -> None:
     """Set the password; the member is signed out everywhere."""
     await connection.execute(
@@ -76,13 +100,13 @@ async def set_password(connection: Connection, tenant_id: int, member_id: str, p
 
 async def insert_session(
     connection: Connection, tenant_id: int, member_id: str, secret_hash: bytes, *, device: str, address: str,
-    now: datetime, expires_at: datetime,
+    now: datetime, expires_at: datetime, name_id: str = "", session_index: str = "",
 ) -> None:  # fmt: skip
     """Insert a session, and note that the member signed in."""
     await connection.execute(
-        "insert into member_sessions (tenant_id, member_id, secret_hash, device, address, signed_in_at, seen_at, expires_at)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s)",
-        (tenant_id, member_id, secret_hash, device, address, now, now, expires_at),
+        "insert into member_sessions (tenant_id, member_id, secret_hash, device, address, signed_in_at, seen_at, expires_at,"
+        " name_id, session_index) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (tenant_id, member_id, secret_hash, device, address, now, now, expires_at, name_id, session_index),
     )
     await connection.execute(
         "insert into member_last_sign_ins values (%s, %s, %s, %s)"

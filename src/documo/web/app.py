@@ -7,10 +7,14 @@ from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.routing import Route
 
 from documo import __version__
 from documo.access.member_sign_in import MemberCaller, caller_of_session
+from documo.access.sso.addresses import REPLY_PATH
+from documo.access.sso.refreshing import MetadataReader
 from documo.store.database import Store
+from documo.web.assertions import assertion_endpoint
 from documo.web.context import PageContext
 from documo.web.frame import PRODUCT, DocumoFrame, frame_of
 from documo.web.sessions import SIGN_IN, session_secret
@@ -26,12 +30,13 @@ from lockstep.process.bug_report import as_error, is_lost_database
 BUILT = Path(__file__).parent / "built"
 
 
-def pages_app(store: Store, *, api_url: str) -> Starlette:
+def pages_app(store: Store, *, api_url: str, metadata: MetadataReader) -> Starlette:
     """The pages. Raises LockstepError, when a page is asked for, if the scripts and styles were not built."""
     pages = pages_in("documo.web.pages")
     assets = Assets(BUILT)
     renderer = DocumoRenderer(assets, {page.path for page in pages if page.method == "GET"})
-    return DocumoDesk(renderer, store, api_url).app([assets.route()], pages)
+    others = [assets.route(), Route(REPLY_PATH, assertion_endpoint(store, api_url), methods=["POST"])]
+    return DocumoDesk(renderer, store, api_url, metadata).app(others, pages)
 
 
 class DocumoRenderer(Renderer):
@@ -51,16 +56,17 @@ class DocumoRenderer(Renderer):
 class DocumoDesk(PageDesk[PageContext, MemberCaller]):
     """Answers the requests for Documo's pages."""
 
-    def __init__(self, renderer: Renderer, store: Store, api_url: str) -> None:
+    def __init__(self, renderer: Renderer, store: Store, api_url: str, metadata: MetadataReader) -> None:
         super().__init__(renderer)
         self._store = store
         self._api_url = api_url
+        self._metadata = metadata
 
     async def caller_of(self, request: Request) -> MemberCaller | None:
         return await caller_of_session(self._store, session_secret(request))
 
     def context_of(self, caller: MemberCaller | None) -> PageContext:
-        return PageContext(self._store, self._api_url, caller)
+        return PageContext(self._store, self._api_url, self._metadata, self._renderer.respond, caller)
 
     def sign_in_first(self, request: Request) -> Redirect:
         back = page_asked_for(request)

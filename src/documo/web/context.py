@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from starlette.requests import Request
+from starlette.responses import Response
+
 from documo.access.member_sign_in import MemberCaller
+from documo.access.sso.refreshing import MetadataReader
 from documo.accounts import Account, find_account
 from documo.members import ADMIN
 from documo.settings import SCIM_PATH
 from documo.store.database import Store
 from lockstep.errors import Kind, LockstepError
-from lockstep.kit.pages import ModulePages
+from lockstep.kit.pages import ModulePages, PageView
 
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """The store, and the member who asks. *api_url*: where customers reach the API."""
+    """The store, and the member who asks. *api_url*: where customers reach the API. *rendered* turns a page into its response."""
 
     store: Store
     api_url: str
+    metadata: MetadataReader
+    rendered: Callable[[Request, PageView], Response]
     caller: MemberCaller | None = None
 
     @property

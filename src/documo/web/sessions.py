@@ -33,7 +33,11 @@ def signed_in(request: Request, session: MemberSession, *, back: str) -> Respons
 
 
 def signed_out(request: Request) -> Response:
-    response = RedirectResponse(SIGN_IN, status_code=303)
+    return forgotten(request, RedirectResponse(SIGN_IN, status_code=303))
+
+
+def forgotten(request: Request, response: Response) -> Response:
+    """*response*, after which the browser has no session."""
     response.delete_cookie(COOKIE, path="/", secure=request.url.scheme == "https", httponly=True, samesite="lax")
     return response
 

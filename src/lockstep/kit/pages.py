@@ -52,7 +52,8 @@ class PageView:
     """A whole page.
 
     *model* has what the template shows. *section* is the rail's word; *parents* are breadcrumbs above the page. *live* names the topics
-    whose events make the parts with `data-live` be read again.
+    whose events make the parts with `data-live` be read again. *sends_to* is the address of another server to which a form of the page
+    is sent; without it, browsers refuse such a form.
     """
 
     template: str
@@ -64,6 +65,7 @@ class PageView:
     lead: str = ""
     copy_as: CopyAs | None = None
     live: str = ""
+    sends_to: str = ""
     status: int = 200
 
 

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from lockstep.kit import csrf
+from lockstep.kit.headers import POLICY, content_security_policy
 from lockstep.kit.looks import looks_of
 from lockstep.kit.page_errors import PageError
 from lockstep.kit.pages import Answer, CopyAs, Fragment, PageView, Redirect
@@ -79,6 +80,8 @@ class Renderer(ABC):
         }
         html = self._environment.get_template(view.template).render(model)
         response = HTMLResponse(html, status_code=view.status, headers={"X-Whole-Page": "yes"})
+        if view.sends_to:
+            response.headers[POLICY] = content_security_policy(view.sends_to)
         if notice:
             response.delete_cookie(self._notice, path="/", httponly=True, samesite="lax")
         return response

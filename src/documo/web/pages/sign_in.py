@@ -7,9 +7,10 @@ from starlette.responses import Response
 
 from documo.access import member_sign_in as sign_ins
 from documo.access.second_factor import CodeRequired
+from documo.access.sso.leaving import leave
 from documo.web.context import DocumoPages, PageContext
 from documo.web.frame import PRODUCT
-from documo.web.sessions import SIGN_IN, address_of, device_of, session_secret, signed_in, signed_out
+from documo.web.sessions import SIGN_IN, address_of, device_of, forgotten, session_secret, signed_in, signed_out
 from lockstep.errors import LockstepError
 from lockstep.kit import looks
 from lockstep.kit.page_errors import STATUSES
@@ -43,8 +44,19 @@ async def sign_in(context: PageContext, request: Request) -> Answer:
 
 @pages.post("/sign-out")
 async def sign_out(context: PageContext, request: Request) -> Answer:
-    await sign_ins.sign_out(context.store, session_secret(request))
-    return signed_out(request)
+    provider = await leave(context.store, session_secret(request), api_url=context.api_url)
+    if not provider:
+        return signed_out(request)
+    view = PageView(
+        "sso/leave.html",
+        heading="Signed out of Documo",
+        model={
+            "url": provider,
+            "fields": {},
+            "lead": "Now your company's session ends. If nothing happens, choose Continue.",
+        },
+    )
+    return forgotten(request, context.rendered(request, view))
 
 
 @pages.get("/links/{secret}", is_public=True)

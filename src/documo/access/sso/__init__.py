@@ -1,0 +1,12 @@
+"""Members sign in through their company's identity provider: Documo as a service provider of SAML 2.0.
+
+What is wrong with a message is decided in `lockstep.saml`. Map:
+
+providers     the identity provider of an account, as its Admins set it up or its metadata says
+addresses     the entity ID and the reply URL of an account
+asking        a request to the provider
+answering     the provider's response: whose it is, whom it signs in
+collecting    the browser that began the sign-in gets its session, or the Admin the result of a test
+leaving       single logout
+refreshing    metadata of providers is read again each day
+"""

@@ -1,0 +1,51 @@
+"""The names by which an identity provider knows an account of Documo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from documo.store import domains as domains_table
+from documo.store.database import Store
+
+REPLY_PATH = "/assert"
+LOGOUT_PATH = "/saml/logout"
+METADATA_PATH = "/saml/metadata"
+SIGN_ON_PATH = "/sso"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAddress:
+    """*base* is the public URL or the account's custom API domain, without a slash at its end, and the entity ID."""
+
+    base: str
+
+    @property
+    def entity_id(self) -> str:
+        return self.base
+
+    @property
+    def reply_url(self) -> str:
+        return self.base + REPLY_PATH
+
+    @property
+    def logout_url(self) -> str:
+        return self.base + LOGOUT_PATH
+
+    @property
+    def sign_on_url(self) -> str:
+        return self.base + SIGN_ON_PATH
+
+
+async def service_address(store: Store, tenant_id: int, api_url: str) -> ServiceAddress:
+    """The address of the account: its first verified domain, with the scheme and port of *api_url*, or *api_url* itself."""
+    async with store.control() as connection:
+        found = await domains_table.rows(connection, tenant_id)
+    host = next((host for host, _, _, is_verified in found if is_verified), None)
+    return ServiceAddress(api_url if host is None else with_host(api_url, host))
+
+
+def with_host(url: str, host: str) -> str:
+    """*url* at another host, on the same port."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host))

@@ -1,0 +1,295 @@
+"""A provider's response at /assert: which account it is for, whether it is genuine, and whom it signs in.
+
+What is wrong is kept for the account's Admins under a number, which is all that the person sees. The response may have been brought
+by anybody's browser, so it leads to a ticket and not to a session: only the browser that began the sign-in can use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from documo import members
+from documo.access.sso.addresses import service_address
+from documo.access.sso.providers import Provider, find_provider, own_key
+from documo.accounts import find_account
+from documo.store import sign_ins as members_table
+from documo.store import single_sign_on as table
+from documo.store import sso_requests as requests_table
+from documo.store.database import Store
+from documo.store.sso_requests import RequestRow, TicketRow
+from documo.user_names import key_of
+from lockstep.credentials.issued_secrets import hash_of, new_secret
+from lockstep.errors import Kind, LockstepError, conflict, not_found
+from lockstep.postgres.pool import Connection
+from lockstep.saml.accepting import Accepted, Expected, accept, read_envelope
+from lockstep.saml.bindings import own_reference, read_post
+from lockstep.saml.faults import FaultCode, SamlFault, fault
+from lockstep.saml.signatures import Legacy
+
+TICKET_LASTS = timedelta(minutes=2)
+MOST_ACCOUNTS = 10  # that one provider may serve
+MAX_KEPT_RESPONSE = 100_000  # characters of the response to a test
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What the browser exchanges for its session. The secret is available only here."""
+
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A response, and what is known of it before it is accepted."""
+
+    xml: bytes
+    request: RequestRow | None
+    number: str
+    address: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """Whom an account's provider vouches for. *member_id* is None where the account has no such active member, for *problem*."""
+
+    tenant_id: int
+    accepted: Accepted
+    name: str
+    member_id: str | None
+    problem: LockstepError | None = None
+
+
+async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, number: str, address: str) -> Ticket:
+    """Accept a response. *number* is what the person may tell an Admin if it is refused, *address* the client's.
+
+    Raises LockstepError if it is refused. What was expected and received is in the account's list of sign-ins.
+    """
+    incoming = read_post(form)
+    now = datetime.now(UTC)
+    envelope = read_envelope(incoming.message)
+    async with store.control() as connection:
+        request = await requests_table.read_request(connection, envelope.in_response_to, now)
+        tenants = (
+            [request.tenant_id]
+            if request is not None
+            else await table.tenants_of_issuer(connection, envelope.issuer, most=MOST_ACCOUNTS)
+        )
+    if not tenants:
+        raise not_found("No account signs in through this identity provider", next_step="Ask your administrator")
+    arrival = _Arrival(incoming.message, request, number, address, now)
+    if request is not None and incoming.relay_state and own_reference(incoming.relay_state) != request.reference:
+        raise conflict("The response belongs to another sign-in", next_step="Sign in again")
+    if request is not None and request.tested_by:
+        return await _tested(store, tenants[0], arrival, api_url)
+    return await _signed_in(store, await _person(store, tenants, arrival, api_url), arrival)
+
+
+async def _person(store: Store, tenants: Sequence[int], arrival: _Arrival, api_url: str) -> _Person:
+    """The one person whom the response signs in. An unsolicited one may be for any account that uses the provider."""
+    found: list[_Person] = []
+    refused: list[tuple[int, SamlFault]] = []
+    for tenant_id in tenants:
+        try:
+            found.append(await _accepted_by(store, tenant_id, arrival, api_url))
+        except SamlFault as wrong:
+            refused.append((tenant_id, wrong))
+    usable = [one for one in found if one.member_id is not None]
+    if len(usable) == 1 or (not usable and len(found) == 1):
+        return (usable or found)[0]
+    if found:
+        raise conflict(
+            "Several accounts that sign in through this identity provider would accept this sign-in",
+            next_step="Start at Documo's sign-in page with your email address",
+        )
+    if len(refused) == 1:  # the response may be another account's: the others learn nothing of it
+        await _note_refusal(store, *refused[0], arrival)
+    raise refused[0][1] if len(refused) == 1 else _refused_everywhere()
+
+
+async def _accepted_by(store: Store, tenant_id: int, arrival: _Arrival, api_url: str) -> _Person:
+    provider = await find_provider(store, tenant_id)
+    if provider is None:
+        raise not_found("Single sign-on is not set up any more", next_step="Ask your administrator")
+    accepted = accept(arrival.xml, await _expected(store, provider, arrival.request, api_url), now=arrival.now)
+    name = _name(provider, accepted)
+    member_id, problem = await _member(store, provider, name)
+    return _Person(tenant_id, accepted, name, member_id, problem)
+
+
+async def _expected(store: Store, provider: Provider, request: RequestRow | None, api_url: str) -> Expected:
+    service = await service_address(store, provider.tenant_id, api_url)
+    return Expected(
+        issuer=provider.row.entity_id,
+        audience=service.entity_id,
+        recipient=request.reply_url if request is not None else service.reply_url,
+        certificates=provider.certificates,
+        in_response_to=request.id if request is not None else None,
+        allow_unsolicited=request is None and provider.row.allows_unsolicited,
+        legacy=Legacy(sha1=provider.row.allows_sha1, rsa15=provider.row.allows_rsa15),
+        decryption_keys=[await own_key(store, provider.tenant_id)],
+    )
+
+
+def _name(provider: Provider, accepted: Accepted) -> str:
+    """The configured attribute's only value, or else the Name ID. Raises LockstepError if there is no such value."""
+    wanted = provider.row.identity_attribute
+    if not wanted:
+        return accepted.name_id
+    values = accepted.attributes.get(wanted, ())
+    if len(values) != 1:
+        raise _no_identity(wanted, values, accepted)
+    return values[0]
+
+
+async def _member(store: Store, provider: Provider, name: str) -> tuple[str | None, LockstepError | None]:
+    """The active member of the account with this user name, whole and in any case; made if the account says so."""
+    async with store.tenant(provider.tenant_id) as connection:
+        member = await members_table.member_with_name(connection, provider.tenant_id, key_of(name))
+    if member is None and provider.row.creates_members:
+        return await _made(store, provider, name)
+    if member is None:
+        return None, not_found(
+            f"{name[:200]} has no account here", next_step="Ask your administrator to give you access to Documo"
+        )
+    if not member.active:
+        return None, LockstepError(
+            Kind.FORBIDDEN,
+            "Your account is inactive",
+            why="It was deactivated by an administrator, or by your company's user provisioning",
+            next_step="Ask your IT team",
+            code="Inactive",
+        )
+    return member.id, None
+
+
+async def _made(store: Store, provider: Provider, name: str) -> tuple[str | None, LockstepError | None]:
+    account = await find_account(store, str(provider.tenant_id))
+    try:
+        return await members.add_member(
+            store, account.id, name, role=provider.row.default_role or account.default_role
+        ), None
+    except LockstepError as refused:
+        return None, refused
+
+
+async def _signed_in(store: Store, person: _Person, arrival: _Arrival) -> Ticket:
+    tenant_id = person.tenant_id
+    ticket = Ticket(new_secret())
+    async with store.tenant(tenant_id) as connection:
+        if arrival.request is not None and not await requests_table.use_request(connection, arrival.request.id):
+            raise _used()
+        is_new = await requests_table.use_assertion(
+            connection, tenant_id, hash_of(person.accepted.assertion_id), person.accepted.not_on_or_after
+        )
+        if is_new and person.member_id is not None:
+            await requests_table.insert_ticket(
+                connection, hash_of(ticket.secret), _ticket_row(person, arrival.request), arrival.now + TICKET_LASTS
+            )
+    if not is_new:
+        await _note(store, person, arrival, _used())
+        raise _used()
+    await _note(store, person, arrival, person.problem)
+    if person.problem is not None:
+        raise person.problem
+    return ticket
+
+
+def _ticket_row(person: _Person, request: RequestRow | None) -> TicketRow:
+    accepted = person.accepted
+    return TicketRow(
+        tenant_id=person.tenant_id,
+        member_id=person.member_id,
+        browser_hash=request.browser_hash if request is not None else None,
+        next=request.next if request is not None else "/",
+        name_id=accepted.name_id,
+        session_index=accepted.session_index,
+        session_ends_at=accepted.session_not_on_or_after,
+        attempt_id=None,
+    )
+
+
+async def _tested(store: Store, tenant_id: int, arrival: _Arrival, api_url: str) -> Ticket:
+    """Keep the result of a test, whatever it is, for the Admin who began it. Signs nobody in."""
+    request, problem, person = arrival.request, None, None
+    if request is None:
+        raise _used()
+    try:
+        person = await _accepted_by(store, tenant_id, arrival, api_url)
+        problem = person.problem
+    except LockstepError as refused:
+        problem = refused
+    ticket = Ticket(new_secret())
+    async with store.tenant(tenant_id) as connection:
+        if not await requests_table.use_request(connection, request.id):
+            raise _used()
+        attempt = await _insert(connection, tenant_id, arrival, problem, person.name if person else "", is_test=True)
+        row = TicketRow(
+            tenant_id, None, request.browser_hash, f"/settings/security/sign-ins/{attempt}", "", "", None, attempt
+        )
+        await requests_table.insert_ticket(connection, hash_of(ticket.secret), row, arrival.now + TICKET_LASTS)
+    return ticket
+
+
+async def _note(store: Store, person: _Person, arrival: _Arrival, problem: LockstepError | None) -> None:
+    async with store.tenant(person.tenant_id) as connection:
+        await _insert(connection, person.tenant_id, arrival, problem, person.name)
+
+
+async def _note_refusal(store: Store, tenant_id: int, wrong: SamlFault, arrival: _Arrival) -> None:
+    async with store.tenant(tenant_id) as connection:
+        await _insert(connection, tenant_id, arrival, wrong, "")
+
+
+async def _insert(
+    connection: Connection,
+    tenant_id: int,
+    arrival: _Arrival,
+    problem: LockstepError | None,
+    person: str,
+    *,
+    is_test: bool = False,
+) -> str:
+    wrong = problem if isinstance(problem, SamlFault) else None
+    return await table.note_attempt(
+        connection,
+        tenant_id,
+        at=arrival.now,
+        number=arrival.number,
+        result="" if problem is None else problem.code or problem.kind.value,
+        detail="" if problem is None else problem.detail,
+        expected=wrong.expected if wrong else "",
+        received=wrong.received if wrong else "",
+        person=person.replace("\0", "\ufffd")[:200],
+        is_test=is_test,
+        response=arrival.xml.decode("utf-8", "replace")[:MAX_KEPT_RESPONSE] if is_test else "",
+        address=arrival.address,
+    )
+
+
+def _no_identity(wanted: str, values: Sequence[str], accepted: Accepted) -> SamlFault:
+    sent = ", ".join(sorted(accepted.attributes)) or "no attributes"
+    return replace(
+        fault(
+            FaultCode.NAME_ID_REFUSED,
+            expected=f"one value of {wanted}",
+            received=f"{len(values)} values; the assertion has {sent}",
+        ),
+        detail="The assertion does not contain the configured field with the identity",
+    )
+
+
+def _refused_everywhere() -> LockstepError:
+    return LockstepError(
+        Kind.FORBIDDEN,
+        "No account accepts this sign-in",
+        next_step="Start at Documo's sign-in page with your email address, or ask your administrator",
+    )
+
+
+def _used() -> LockstepError:
+    return LockstepError(
+        Kind.CONFLICT, "This sign-in was already used", next_step="Sign in again", code="AssertionUsed"
+    )

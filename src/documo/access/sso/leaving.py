@@ -1,0 +1,112 @@
+"""Single logout by redirect (SAML profiles, section 4.4): begun here or at the provider. Both messages are signed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from documo.access.sso.addresses import ServiceAddress, service_address
+from documo.access.sso.providers import Provider, find_provider, own_key
+from documo.store import sign_ins as sessions_table
+from documo.store import single_sign_on as table
+from documo.store.database import Store
+from lockstep.credentials.issued_secrets import hash_of
+from lockstep.errors import not_found
+from lockstep.saml.bindings import read_redirect, redirect_url
+from lockstep.saml.faults import FaultCode, SamlFault, fault
+from lockstep.saml.identifiers import new_id
+from lockstep.saml.logout import (
+    LogoutRequest,
+    LogoutResponse,
+    read_logout_request,
+    write_logout_request,
+    write_logout_response,
+)
+from lockstep.saml.messages import read_header
+from lockstep.saml.signatures import Legacy
+from lockstep.saml.xml import parse
+
+MOST_ACCOUNTS = 10
+
+
+async def leave(store: Store, session_secret: str, *, api_url: str) -> str:
+    """End the session with this secret. Returns where the provider ends its own session too, or "" if it has no such address."""
+    async with store.control() as connection:
+        session = await sessions_table.read_session(connection, hash_of(session_secret))
+        if session is None:
+            return ""
+        await sessions_table.end_session(connection, session.id)
+    provider = await find_provider(store, session.tenant_id) if session.name_id else None
+    if provider is None or not provider.row.logout_url:
+        return ""
+    service, now = await service_address(store, session.tenant_id, api_url), datetime.now(UTC)
+    message = write_logout_request(
+        LogoutRequest(
+            id=new_id(),
+            issuer=service.entity_id,
+            destination=provider.row.logout_url,
+            issued_at=now,
+            name_id=session.name_id,
+            session_indexes=(session.session_index,) if session.session_index else (),
+        )
+    )
+    return redirect_url(
+        provider.row.logout_url, message=message, field="SAMLRequest", key=await own_key(store, session.tenant_id)
+    )
+
+
+async def leave_for_provider(store: Store, raw_query: str, *, api_url: str) -> str:
+    """End the sessions that a signed LogoutRequest names. Returns the provider's address with our answer, "" if it has none.
+
+    Raises LockstepError if the request is not signed with a certificate of the account's provider, or not meant for us.
+    """
+    incoming = read_redirect(raw_query)
+    async with store.control() as connection:
+        tenants = await table.tenants_of_issuer(
+            connection, read_header(parse(incoming.message), "LogoutRequest").issuer, most=MOST_ACCOUNTS
+        )
+    refused: SamlFault | None = None
+    for tenant_id in tenants:
+        provider = await find_provider(store, tenant_id)
+        if provider is None:
+            continue
+        try:
+            service = await service_address(store, tenant_id, api_url)
+            request = _read(raw_query, provider, service)
+        except SamlFault as wrong:
+            refused = wrong
+            continue
+        async with store.tenant(tenant_id) as connection:
+            await sessions_table.end_sessions_of(connection, tenant_id, request.name_id, request.session_indexes)
+        return await _answer(store, provider, service, request, incoming.relay_state)
+    raise refused or not_found("No account signs in through this identity provider", next_step="Ask your administrator")
+
+
+def _read(raw_query: str, provider: Provider, service: ServiceAddress) -> LogoutRequest:
+    incoming = read_redirect(
+        raw_query, certificates=provider.certificates, legacy=Legacy(sha1=provider.row.allows_sha1)
+    )
+    if not incoming.signed:
+        raise fault(FaultCode.NOT_SIGNED, expected="a signature of the request", received="none")
+    return read_logout_request(
+        incoming.message,
+        issuer=provider.row.entity_id,
+        destination=service.logout_url,
+        now=datetime.now(UTC),
+    )
+
+
+async def _answer(
+    store: Store, provider: Provider, service: ServiceAddress, request: LogoutRequest, relay_state: str
+) -> str:
+    if not provider.row.logout_url:
+        return ""
+    answer = LogoutResponse(
+        new_id(), service.entity_id, provider.row.logout_url, datetime.now(UTC), in_response_to=request.id
+    )
+    return redirect_url(
+        provider.row.logout_url,
+        message=write_logout_response(answer),
+        field="SAMLResponse",
+        relay_state=relay_state,
+        key=await own_key(store, provider.tenant_id),
+    )

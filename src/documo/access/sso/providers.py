@@ -1,0 +1,279 @@
+"""The identity provider of an account: set up by hand or from metadata, enforced, removed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import psycopg
+
+from documo.members import ADMIN, known_role
+from documo.store import members as members_table
+from documo.store import sign_ins as members_at_sign_in
+from documo.store import single_sign_on as table
+from documo.store.database import Store
+from documo.store.single_sign_on import KeyRow, ProviderRow
+from lockstep.errors import Kind, LockstepError, conflict, invalid, not_found
+from lockstep.postgres.pool import Connection
+from lockstep.saml.certificates import Certificate, SigningKey, certificates_in, new_signing_key
+from lockstep.saml.metadata import read_idp_metadata
+from lockstep.saml.names import Binding
+
+WARNED = timedelta(days=30)  # before a certificate ends
+MAX_TEXT = 2_000
+_DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z")
+_HOST_AND_PORT = re.compile(r"[A-Za-z0-9.\-:\[\]]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What an Admin enters in *Setup SAML*."""
+
+    entity_id: str
+    sign_in_url: str
+    certificates: str
+    email_domain: str = ""
+    identity_attribute: str = ""
+    logout_url: str = ""
+    metadata_url: str = ""
+    requests_signed: bool = False
+    requests_by_post: bool = False
+    allows_unsolicited: bool = True
+    allows_sha1: bool = False
+    allows_rsa15: bool = False
+    creates_members: bool = False
+    default_role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """The identity provider of an account, with its certificates read."""
+
+    tenant_id: int
+    row: ProviderRow
+    certificates: Sequence[Certificate]
+
+    def ending(self, now: datetime) -> list[Certificate]:
+        """The certificates that end within 30 days or have ended."""
+        return [one for one in self.certificates if one.not_after < now + WARNED]
+
+
+async def find_provider(store: Store, tenant_id: int) -> Provider | None:
+    """The account's provider; None if it has none."""
+    async with store.tenant(tenant_id) as connection:
+        row = await table.read_provider(connection, tenant_id)
+    return None if row is None else Provider(tenant_id, row, certificates_in(row.certificates))
+
+
+async def provider_of(store: Store, tenant_id: int) -> Provider:
+    """The account's provider. Raises LockstepError if it has none."""
+    found = await find_provider(store, tenant_id)
+    if found is None:
+        raise not_found(
+            "Single sign-on is not set up for this account",
+            next_step="Set it up under Account Settings > Security > Configure SSO",
+        )
+    return found
+
+
+async def set_up(store: Store, tenant_id: int, setup: Setup) -> Provider:
+    """Set up or change the account's provider. Raises LockstepError, and changes nothing, if a value cannot be used."""
+    row = await _checked(store, tenant_id, setup)
+    async with store.tenant(tenant_id) as connection:
+        before = await table.read_provider(connection, tenant_id)
+        if before is not None:
+            row = replace(
+                row,
+                is_enforced=before.is_enforced,
+                break_glass=before.break_glass,
+                metadata_read_at=before.metadata_read_at if before.metadata_url == row.metadata_url else None,
+            )
+        await _save(connection, tenant_id, row)
+    return await provider_of(store, tenant_id)
+
+
+async def remove_provider(store: Store, tenant_id: int) -> None:
+    """Members sign in with passwords from now on. Raises LockstepError if the account has no provider."""
+    await provider_of(store, tenant_id)
+    async with store.tenant(tenant_id) as connection:
+        await table.remove_provider(connection, tenant_id)
+
+
+async def enforce(store: Store, tenant_id: int, *, break_glass: str) -> None:
+    """End sign-ins by password, except for *break_glass*, the user name of an active Admin who has a password.
+
+    Raises LockstepError if that Admin could not sign in: otherwise a fault at the provider would lock everybody out.
+    """
+    provider = await provider_of(store, tenant_id)
+    async with store.tenant(tenant_id) as connection:
+        member_id = await members_table.find_member(connection, tenant_id, break_glass)
+        member = await members_at_sign_in.read_member(connection, tenant_id, member_id) if member_id else None
+        if member is None or not member.active or member.role != ADMIN or member.password_hash is None:
+            raise invalid(
+                f"{break_glass[:200]!r} cannot keep the way in" if break_glass else "One Admin must keep the way in",
+                why="If the provider fails, this Admin is the only one who can still sign in",
+                next_step="Choose an active Admin who has a password",
+            )
+        await _save(connection, tenant_id, replace(provider.row, is_enforced=True, break_glass=member.id))
+
+
+async def stop_enforcing(store: Store, tenant_id: int) -> None:
+    provider = await provider_of(store, tenant_id)
+    async with store.tenant(tenant_id) as connection:
+        await _save(connection, tenant_id, replace(provider.row, is_enforced=False, break_glass=None))
+
+
+async def refuse_password(connection: Connection, tenant_id: int, member_id: str) -> None:
+    """Raise LockstepError if the account enforces single sign-on and this member is not the one who keeps the way in."""
+    row = await table.read_provider(connection, tenant_id)
+    if row is not None and row.is_enforced and row.break_glass != member_id:
+        raise LockstepError(
+            Kind.FORBIDDEN,
+            "Your account signs in through your company's identity provider only",
+            next_step="Use Sign in with SSO",
+            code="SsoEnforced",
+        )
+
+
+async def own_key(store: Store, tenant_id: int) -> SigningKey:
+    """The account's own key, made on first use."""
+    async with store.tenant(tenant_id) as connection:
+        row = await table.read_key(connection, tenant_id)
+    if row is None:
+        made = new_signing_key("Documo single sign-on", now=datetime.now(UTC), years=10)
+        async with store.tenant(tenant_id) as connection:
+            await table.insert_key(connection, tenant_id, KeyRow(made.certificate.pem, made.private_pem))
+            row = await table.read_key(connection, tenant_id)
+    if row is None:
+        raise not_found("The account has been deleted")
+    return SigningKey(certificates_in(row.certificate)[0], row.private_key)
+
+
+def setup_of(provider: Provider) -> Setup:
+    """What was entered for the provider."""
+    row = provider.row
+    return Setup(
+        entity_id=row.entity_id,
+        sign_in_url=row.sign_in_url,
+        certificates=row.certificates,
+        email_domain=row.email_domain,
+        identity_attribute=row.identity_attribute,
+        logout_url=row.logout_url,
+        metadata_url=row.metadata_url,
+        requests_signed=row.requests_signed,
+        requests_by_post=row.requests_by_post,
+        allows_unsolicited=row.allows_unsolicited,
+        allows_sha1=row.allows_sha1,
+        allows_rsa15=row.allows_rsa15,
+        creates_members=row.creates_members,
+        default_role=row.default_role,
+    )
+
+
+def setup_of_metadata(xml: bytes) -> Setup:
+    """The fields that the provider's metadata fills. Raises LockstepError if it is no metadata of an identity provider."""
+    said = read_idp_metadata(xml)
+    by_post = Binding.REDIRECT not in said.sign_on
+    return Setup(
+        entity_id=said.entity_id,
+        sign_in_url=said.sign_on[Binding.POST if by_post else Binding.REDIRECT],
+        certificates="".join(one.pem for one in said.certificates),
+        logout_url=said.logout.get(Binding.REDIRECT, ""),
+        requests_signed=said.want_authn_requests_signed,
+        requests_by_post=by_post,
+    )
+
+
+def read_again(row: ProviderRow, xml: bytes, *, now: datetime) -> ProviderRow:
+    """*row* with what its metadata says now. Raises LockstepError if that is another provider's."""
+    said = setup_of_metadata(xml)
+    if said.entity_id != row.entity_id:
+        raise conflict(f"The metadata is of another provider: {said.entity_id[:200]}", why=f"Expected {row.entity_id}")
+    return replace(
+        row,
+        sign_in_url=said.sign_in_url,
+        certificates=said.certificates,
+        logout_url=said.logout_url,
+        requests_signed=said.requests_signed,
+        requests_by_post=said.requests_by_post,
+        metadata_read_at=now,
+        metadata_problem="",
+    )
+
+
+async def _checked(store: Store, tenant_id: int, setup: Setup) -> ProviderRow:
+    entity_id = _required("Entity Id", setup.entity_id)
+    for label, url in (("SSO URL", setup.sign_in_url), ("Logout URL", setup.logout_url)):
+        _check_url(label, url.strip(), is_required=label == "SSO URL")
+    _check_url("Metadata URL", setup.metadata_url.strip(), is_required=False)
+    domain = setup.email_domain.strip().lower().removeprefix("@")
+    if domain and not _DOMAIN.match(domain):
+        raise invalid(f"{setup.email_domain[:80]!r} is not an email domain", next_step="Write it as example.com")
+    certificates = certificates_in(_required("Signer Certificate", setup.certificates, most=64 * 1024))
+    role = ""
+    if setup.creates_members and setup.default_role.strip():
+        async with store.tenant(tenant_id) as connection:
+            role = await known_role(connection, tenant_id, setup.default_role.strip())
+    return ProviderRow(
+        entity_id=entity_id,
+        sign_in_url=setup.sign_in_url.strip(),
+        certificates="".join(one.pem for one in certificates),
+        logout_url=setup.logout_url.strip(),
+        email_domain=domain,
+        identity_attribute=setup.identity_attribute.strip()[:MAX_TEXT],
+        requests_signed=setup.requests_signed,
+        requests_by_post=setup.requests_by_post,
+        metadata_url=setup.metadata_url.strip(),
+        allows_unsolicited=setup.allows_unsolicited,
+        allows_sha1=setup.allows_sha1,
+        allows_rsa15=setup.allows_rsa15,
+        creates_members=setup.creates_members,
+        default_role=role,
+    )
+
+
+def _required(label: str, text: str, *, most: int = MAX_TEXT) -> str:
+    given = text.strip()
+    if not given or len(given) > most:
+        raise invalid(
+            f"{label} is too long" if given else f"{label} is missing",
+            next_step="Copy it from your identity provider",
+        )
+    return given
+
+
+def _check_url(label: str, url: str, *, is_required: bool) -> None:
+    if not url and not is_required:
+        return
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    is_address = parts.scheme in ("https", "http") and _HOST_AND_PORT.match(parts.netloc) is not None
+    if not is_address or len(url) > MAX_TEXT or not url.isprintable() or " " in url:
+        raise invalid(
+            f"{label} is not an address" if url else f"{label} is missing",
+            next_step="Write it as https://login.example.com/saml2",
+        )
+
+
+async def _save(connection: Connection, tenant_id: int, row: ProviderRow) -> None:
+    try:
+        await table.save_provider(connection, tenant_id, row)
+    except psycopg.errors.UniqueViolation:
+        raise conflict(
+            f"The email domain {row.email_domain} is set up for another account",
+            next_step="Leave Email Domain empty and start at your identity provider, or ask Documo's support",
+        ) from None
+
+
+async def tenant_for_email(store: Store, email: str) -> int | None:
+    """The account whose people sign in with addresses like *email*; None if no account says so."""
+    _, _, domain = email.strip().lower().rpartition("@")
+    if not _DOMAIN.match(domain):
+        return None
+    async with store.control() as connection:
+        return await table.tenant_of_domain(connection, domain)

@@ -1,0 +1,174 @@
+"""SQL of single sign-on: the provider of an account, its key, and how sign-ins ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+
+KEPT_ATTEMPTS = 200  # of each account
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRow:
+    """The identity provider of an account. *certificates* are PEM, one or several; *break_glass* is the id of a member."""
+
+    entity_id: str
+    sign_in_url: str
+    certificates: str
+    logout_url: str = ""
+    email_domain: str = ""
+    identity_attribute: str = ""
+    requests_signed: bool = False
+    requests_by_post: bool = False
+    metadata_url: str = ""
+    metadata_read_at: datetime | None = None
+    metadata_problem: str = ""
+    is_enforced: bool = False
+    break_glass: str | None = None
+    allows_unsolicited: bool = True
+    allows_sha1: bool = False
+    allows_rsa15: bool = False
+    creates_members: bool = False
+    default_role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """The account's own key, both parts in PEM."""
+
+    certificate: str
+    private_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """How a sign-in ended. *result* is "" for a success. *response* is the XML of a test."""
+
+    id: str
+    at: datetime
+    number: str
+    result: str
+    detail: str
+    expected: str
+    received: str
+    person: str
+    is_test: bool
+    response: str
+    address: str
+
+
+_NAMES = tuple(column.name for column in fields(ProviderRow))
+_SHOWN = ", ".join("break_glass::text" if name == "break_glass" else name for name in _NAMES)
+_SAVE = (
+    f"insert into single_sign_on (tenant_id, {', '.join(_NAMES)}) values (%(tenant_id)s,"  # noqa: S608 -- constants
+    f" {', '.join(f'%({name})s' for name in _NAMES)}) on conflict (tenant_id) do update set"
+    f" {', '.join(f'{name} = excluded.{name}' for name in _NAMES)}, changed_at = statement_timestamp()"
+)
+_ATTEMPT = "id::text, at, number, result, detail, expected, received, person, is_test, response, address"
+
+
+async def read_provider(connection: Connection, tenant_id: int) -> ProviderRow | None:
+    cursor = connection.cursor(row_factory=class_row(ProviderRow))
+    await cursor.execute(f"select {_SHOWN} from single_sign_on where tenant_id = %s", (tenant_id,))  # noqa: S608 -- constants
+    return await cursor.fetchone()
+
+
+async def save_provider(connection: Connection, tenant_id: int, row: ProviderRow) -> None:
+    """Insert or replace. Raises psycopg's UniqueViolation if another account has the e-mail domain."""
+    await connection.execute(_SAVE, {"tenant_id": tenant_id, **{name: getattr(row, name) for name in _NAMES}})
+
+
+async def remove_provider(connection: Connection, tenant_id: int) -> None:
+    await connection.execute("delete from single_sign_on where tenant_id = %s", (tenant_id,))
+
+
+async def tenant_of_domain(connection: Connection, domain: str) -> int | None:
+    """The account whose people have e-mail addresses in *domain*. Needs no tenant."""
+    cursor = await connection.execute("select tenant_id from single_sign_on where email_domain = %s", (domain,))
+    row = await cursor.fetchone()
+    return int(row[0]) if row else None
+
+
+async def tenants_of_issuer(connection: Connection, entity_id: str, *, most: int) -> list[int]:
+    """The accounts that use this provider. Needs no tenant."""
+    cursor = await connection.execute(
+        "select tenant_id from single_sign_on where entity_id = %s order by tenant_id limit %s", (entity_id, most)
+    )
+    return [int(row[0]) for row in await cursor.fetchall()]
+
+
+async def due_for_refresh(connection: Connection, before: datetime) -> list[int]:
+    """The accounts whose provider's metadata was last read before *before*. Needs no tenant."""
+    cursor = await connection.execute(
+        "select tenant_id from single_sign_on where metadata_url <> '' and coalesce(metadata_read_at, '-infinity') < %s"
+        " order by tenant_id",
+        (before,),
+    )
+    return [int(row[0]) for row in await cursor.fetchall()]
+
+
+async def read_key(connection: Connection, tenant_id: int) -> KeyRow | None:
+    cursor = connection.cursor(row_factory=class_row(KeyRow))
+    await cursor.execute("select certificate, private_key from sso_keys where tenant_id = %s", (tenant_id,))
+    return await cursor.fetchone()
+
+
+async def insert_key(connection: Connection, tenant_id: int, key: KeyRow) -> None:
+    """Keep the account's key, unless somebody else just did."""
+    await connection.execute(
+        "insert into sso_keys values (%s, %s, %s) on conflict do nothing", (tenant_id, key.certificate, key.private_key)
+    )
+
+
+async def note_attempt(
+    connection: Connection,
+    tenant_id: int,
+    *,
+    at: datetime,
+    number: str,
+    result: str = "",
+    detail: str = "",
+    expected: str = "",
+    received: str = "",
+    person: str = "",
+    is_test: bool = False,
+    response: str = "",
+    address: str = "",
+) -> str:
+    """Keep how a sign-in ended, and drop the oldest of many; returns the id."""
+    cursor = await connection.execute(
+        "insert into sso_attempts (tenant_id, at, number, result, detail, expected, received, person, is_test, response,"
+        " address) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning id::text",
+        (tenant_id, at, number, result, detail, expected, received, person, is_test, response, address),
+    )
+    row = await cursor.fetchone()
+    await connection.execute(
+        "delete from sso_attempts where tenant_id = %s and at < (select at from sso_attempts where tenant_id = %s"
+        " order by at desc offset %s limit 1)",
+        (tenant_id, tenant_id, KEPT_ATTEMPTS),
+    )
+    return str(row[0]) if row else ""
+
+
+async def attempts(connection: Connection, tenant_id: int, *, most: int) -> Sequence[AttemptRow]:
+    """The newest attempts, newest first."""
+    cursor = connection.cursor(row_factory=class_row(AttemptRow))
+    await cursor.execute(
+        f"select {_ATTEMPT} from sso_attempts where tenant_id = %s order by at desc limit %s",  # noqa: S608 -- constants
+        (tenant_id, most),
+    )
+    return await cursor.fetchall()
+
+
+async def attempt(connection: Connection, tenant_id: int, attempt_id: str) -> AttemptRow | None:
+    cursor = connection.cursor(row_factory=class_row(AttemptRow))
+    await cursor.execute(
+        f"select {_ATTEMPT} from sso_attempts where tenant_id = %s and id::text = %s",  # noqa: S608 -- constants
+        (tenant_id, attempt_id),
+    )
+    return await cursor.fetchone()

@@ -1,0 +1,220 @@
+"""Account Settings > Security: Configure SSO (Setup SAML), Test SSO, Enforce, and how sign-ins ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+
+from documo.access.sso import providers
+from documo.access.sso.addresses import service_address
+from documo.access.sso.asking import ask
+from documo.access.sso.providers import Setup
+from documo.accounts import Account
+from documo.store import accounts as accounts_table
+from documo.store import members as members_table
+from documo.store import single_sign_on as attempts_table
+from documo.web.context import DocumoPages, PageContext
+from documo.web.pages.sso import leave_for
+from lockstep.errors import LockstepError, conflict, invalid, not_found
+from lockstep.kit.page_errors import STATUSES
+from lockstep.kit.pages import Answer, Crumb, PageView, Redirect, on_the_form
+
+pages = DocumoPages()
+HERE = "/settings/security"
+SETUP = HERE + "/sso"
+MOST_ATTEMPTS = 50
+MAX_METADATA = 1024 * 1024  # bytes
+FLAGS = ("requests_signed", "requests_by_post", "allows_unsolicited", "allows_sha1", "allows_rsa15", "creates_members")
+
+
+@pages.get(HERE)
+async def security(context: PageContext, _: Request) -> Answer:
+    return await _overview(context, await context.as_admin())
+
+
+@pages.get(SETUP)
+async def setup_page(context: PageContext, _: Request) -> Answer:
+    account = await context.as_admin()
+    provider = await providers.find_provider(context.store, account.id)
+    return await _setup(
+        context, account, providers.setup_of(provider) if provider else Setup("", "", ""), is_new=provider is None
+    )
+
+
+@pages.post(SETUP)
+async def save_setup(context: PageContext, request: Request) -> Answer:
+    account, entered = await context.as_admin(), _entered(await request.form())
+    try:
+        await providers.set_up(context.store, account.id, entered)
+        if entered.metadata_url:
+            await context.metadata.refresh(account.id, now=datetime.now(UTC))
+    except LockstepError as refused:
+        is_new = await providers.find_provider(context.store, account.id) is None
+        return await _setup(context, account, entered, is_new=is_new, refused=on_the_form(refused))
+    return Redirect(HERE, notice="Single sign-on is set up. Test it before you enforce it")
+
+
+@pages.post(SETUP + "/metadata")
+async def read_metadata(context: PageContext, request: Request) -> Answer:
+    """Fill the form from metadata. Nothing is saved yet."""
+    account, form = await context.as_admin(), await request.form()
+    provider = await providers.find_provider(context.store, account.id)
+    before = providers.setup_of(provider) if provider else Setup("", "", "")
+    try:
+        url = str(form.get("url", "")).strip()
+        said = providers.setup_of_metadata(await _metadata_in(context, form, url))
+    except LockstepError as refused:
+        return await _setup(context, account, before, is_new=provider is None, refused=on_the_form(refused))
+    filled = replace(
+        before,
+        entity_id=said.entity_id,
+        sign_in_url=said.sign_in_url,
+        certificates=said.certificates,
+        logout_url=said.logout_url,
+        requests_signed=said.requests_signed,
+        requests_by_post=said.requests_by_post,
+        metadata_url=url,
+    )
+    return await _setup(context, account, filled, is_new=provider is None, is_filled=True)
+
+
+@pages.post(SETUP + "/remove")
+async def remove(context: PageContext, request: Request) -> Answer:
+    account, form = await context.as_admin(), await request.form()
+    try:
+        if str(form.get("confirmation", "")).strip() != account.name:
+            raise conflict("Nothing was removed: the name was not typed", next_step=f"Type {account.name}")
+        await providers.remove_provider(context.store, account.id)
+    except LockstepError as refused:
+        return await _overview(context, account, on_the_form(refused))
+    return Redirect(HERE, notice="Removed. Members sign in with passwords")
+
+
+@pages.post(HERE + "/test")
+async def test(context: PageContext, request: Request) -> Response | PageView | Answer:
+    account = await context.as_admin()
+    try:
+        asked = await ask(context.store, account.id, api_url=context.api_url, tested_by=context.member().user_name)
+    except LockstepError as refused:
+        return await _overview(context, account, on_the_form(refused))
+    return leave_for(context, request, asked)
+
+
+@pages.post(HERE + "/enforce")
+async def enforce(context: PageContext, request: Request) -> Answer:
+    account, form = await context.as_admin(), await request.form()
+    try:
+        if form.get("enforced"):
+            await providers.enforce(context.store, account.id, break_glass=str(form.get("break_glass", "")))
+        else:
+            await providers.stop_enforcing(context.store, account.id)
+    except LockstepError as refused:
+        return await _overview(context, account, on_the_form(refused))
+    return Redirect(HERE, notice="Members sign in with SSO only" if form.get("enforced") else "Passwords work again")
+
+
+@pages.get(HERE + "/sign-ins/{id}")
+async def show_attempt(context: PageContext, request: Request) -> Answer:
+    account = await context.as_admin()
+    async with context.store.tenant(account.id) as connection:
+        found = await attempts_table.attempt(connection, account.id, request.path_params["id"])
+    if found is None:
+        raise not_found("There is no such sign-in", next_step="The last 200 are kept")
+    return PageView(
+        "settings/sign_in_attempt.html",
+        heading="Test of single sign-on" if found.is_test else "Sign-in",
+        section="Account Settings",
+        parents=(Crumb("Security", HERE),),
+        model={"attempt": found},
+    )
+
+
+async def _metadata_in(context: PageContext, form: FormData, url: str) -> bytes:
+    upload, pasted = form.get("file"), str(form.get("pasted", "")).strip()
+    if isinstance(upload, UploadFile) and upload.filename:
+        data = await upload.read(MAX_METADATA + 1)
+    elif pasted:
+        data = pasted.encode()
+    elif url:
+        data = await context.metadata.fetch(url)
+    else:
+        raise invalid("There is no metadata", next_step="Paste it, choose its file, or enter its address")
+    if len(data) > MAX_METADATA:
+        raise invalid("The metadata is larger than 1 MB", next_step="Paste the part of your identity provider")
+    return data
+
+
+def _entered(form: FormData) -> Setup:
+    texts: Mapping[str, str] = {name: str(value) for name, value in form.items() if isinstance(value, str)}
+    return Setup(
+        entity_id=texts.get("entity_id", ""),
+        sign_in_url=texts.get("sign_in_url", ""),
+        certificates=texts.get("certificates", ""),
+        email_domain=texts.get("email_domain", ""),
+        identity_attribute=texts.get("identity_attribute", ""),
+        logout_url=texts.get("logout_url", ""),
+        metadata_url=texts.get("metadata_url", ""),
+        default_role=texts.get("default_role", ""),
+        **{name: name in texts for name in FLAGS},
+    )
+
+
+async def _overview(context: PageContext, account: Account, refused: LockstepError | None = None) -> PageView:
+    now = datetime.now(UTC)
+    provider = await providers.find_provider(context.store, account.id)
+    async with context.store.tenant(account.id) as connection:
+        attempts = await attempts_table.attempts(connection, account.id, most=MOST_ATTEMPTS)
+        admins = await members_table.admins_with_password(connection, account.id)
+    model: dict[str, Any] = {
+        "provider": provider,
+        "service": await service_address(context.store, account.id, context.api_url),
+        "metadata_url": f"{context.api_url}/saml/metadata?account={account.id}",
+        "ending": provider.ending(now) if provider else [],
+        "attempts": attempts,
+        "admins": [(name, name) for _, name in admins],
+        "kept_by": next((name for member, name in admins if provider and member == provider.row.break_glass), ""),
+        "account": account,
+        "now": now,
+        "refused": refused,
+    }
+    return PageView(
+        "settings/security.html",
+        heading="Security",
+        section="Account Settings",
+        model=model,
+        status=STATUSES[refused.kind] if refused else 200,
+    )
+
+
+async def _setup(
+    context: PageContext,
+    account: Account,
+    entered: Setup,
+    *,
+    is_new: bool,
+    is_filled: bool = False,
+    refused: LockstepError | None = None,
+) -> PageView:
+    async with context.store.tenant(account.id) as connection:
+        roles = await accounts_table.role_rows(connection, account.id)
+    return PageView(
+        "settings/setup_saml.html",
+        heading="Setup SAML",
+        section="Account Settings",
+        parents=(Crumb("Security", HERE),),
+        model={
+            "entered": entered,
+            "roles": [("", f"Default ({account.default_role})"), *roles],
+            "service": await service_address(context.store, account.id, context.api_url),
+            "is_new": is_new,
+            "is_filled": is_filled,
+            "refused": refused,
+        },
+        status=STATUSES[refused.kind] if refused else 200,
+    )

@@ -1,0 +1,140 @@
+"""Sign in with SSO: the request to the provider, the way back, single logout, and our metadata."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from documo.access import member_sign_in as sign_ins
+from documo.access.sso import leaving
+from documo.access.sso.addresses import LOGOUT_PATH, METADATA_PATH, SIGN_ON_PATH
+from documo.access.sso.asking import REQUEST_LASTS, Asked, ask
+from documo.access.sso.collecting import collect
+from documo.access.sso.providers import tenant_for_email
+from documo.access.sso.service import metadata_of
+from documo.web.context import DocumoPages, PageContext
+from documo.web.sessions import SIGN_IN, address_of, device_of, session_secret, signed_in
+from lockstep.errors import LockstepError, not_found
+from lockstep.kit.page_errors import STATUSES
+from lockstep.kit.pages import Answer, PageView, Redirect
+from lockstep.kit.returning import safe_next
+
+pages = DocumoPages()
+BROWSER_COOKIE = "documo_sso"
+_NUMBER = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+
+
+@pages.get(SIGN_ON_PATH, is_public=True)
+async def sign_on_page(context: PageContext, request: Request) -> Answer:
+    back = safe_next(request.query_params.get("next", "/"))
+    return Redirect(back) if context.caller is not None else _form(next_=back)
+
+
+@pages.post(SIGN_ON_PATH, is_public=True)
+async def sign_on(context: PageContext, request: Request) -> Answer:
+    form = await request.form()
+    email, back = str(form.get("email", ""))[:320], safe_next(str(form.get("next", "/")))
+    try:
+        tenant_id = await tenant_for_email(context.store, email)
+        if tenant_id is None:
+            raise not_found(
+                "No account signs in with single sign-on for this email domain",
+                next_step="Check the address, or sign in with a password",
+            )
+        asked = await ask(context.store, tenant_id, api_url=context.api_url, back=back)
+    except LockstepError as refused:
+        return _form(email=email, next_=back, refused=refused)
+    return leave_for(context, request, asked)
+
+
+@pages.get("/sso/finish/{ticket}", is_public=True)
+async def finish(context: PageContext, request: Request) -> Answer:
+    try:
+        collected = await collect(
+            context.store,
+            request.path_params["ticket"],
+            request.cookies.get(BROWSER_COOKIE, ""),
+            device=device_of(request),
+            address=address_of(request),
+        )
+    except LockstepError as refused:
+        return _failed(refused.detail, refused.next_step, status=STATUSES[refused.kind])
+    if collected.session is None:
+        return Redirect(safe_next(collected.next))
+    await sign_ins.sign_out(context.store, session_secret(request))  # the one that the browser had
+    response = signed_in(request, collected.session, back=collected.next)
+    response.delete_cookie(BROWSER_COOKIE, path="/sso")
+    return response
+
+
+@pages.get("/sso/failed", is_public=True)
+async def failed(_: PageContext, request: Request) -> Answer:
+    number = request.query_params.get("number", "")
+    return _failed(
+        "Your identity provider's answer was not accepted",
+        "Ask your administrator",
+        number=number if _NUMBER.match(number) else "",
+    )
+
+
+@pages.get(METADATA_PATH, is_public=True)
+async def service_metadata(context: PageContext, request: Request) -> Answer:
+    xml = await metadata_of(context.store, request.query_params.get("account", ""), api_url=context.api_url)
+    return Response(
+        xml,
+        media_type="application/samlmetadata+xml",
+        headers={"Content-Disposition": 'attachment; filename="documo-metadata.xml"'},
+    )
+
+
+@pages.get(LOGOUT_PATH, is_public=True)
+async def logout(context: PageContext, request: Request) -> Answer:
+    """The provider ends sessions, or answers our request to end its own."""
+    query = request.scope["query_string"].decode("latin-1")
+    if "SAMLResponse" in request.query_params:
+        return Redirect(SIGN_IN, notice="You are signed out")
+    answer = await leaving.leave_for_provider(context.store, query, api_url=context.api_url)
+    return RedirectResponse(answer, status_code=303) if answer else Redirect(SIGN_IN, notice="You are signed out")
+
+
+def leave_for(context: PageContext, request: Request, asked: Asked) -> Response | PageView:
+    """The page that brings the request to the provider. A redirect would not do: browsers refuse one that follows a form of ours."""
+    response = context.rendered(
+        request,
+        PageView(
+            "sso/leave.html",
+            heading="Opening your company's sign-in page",
+            model={"url": asked.url, "fields": asked.fields, "lead": "If nothing happens, choose Continue."},
+            sends_to=asked.url if asked.fields else "",
+        ),
+    )
+    response.set_cookie(
+        BROWSER_COOKIE,
+        asked.browser_secret,
+        max_age=int(REQUEST_LASTS.total_seconds()),
+        path="/sso",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+def _form(*, email: str = "", next_: str = "/", refused: LockstepError | None = None) -> PageView:
+    return PageView(
+        "sso/sign_on.html",
+        heading="Sign in with SSO",
+        model={"email": email, "next": next_, "refused": refused},
+        status=STATUSES[refused.kind] if refused else 200,
+    )
+
+
+def _failed(detail: str, next_step: str, *, number: str = "", status: int = 403) -> PageView:
+    return PageView(
+        "sso/failed.html",
+        heading="Signing in did not work",
+        model={"detail": detail, "next_step": next_step, "number": number},
+        status=status,
+    )

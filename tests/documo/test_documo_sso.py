@@ -1,0 +1,348 @@
+"""Members of Documo sign in through their company's identity provider: who gets in, in which browser, and what the others see."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from yarl import URL
+
+from documo import members
+from documo.access.sso import providers
+from documo.access.sso.providers import Setup
+from documo.accounts import create_account
+from documo.domains import set_domain
+from lockstep.errors import LockstepError
+from lockstep.saml.responses import Signing
+from tests.support.documo_client import Client
+from tests.support.documo_pages import PASSWORD, Visitor, signed_in, visiting
+from tests.support.saml_provider import ENTITY_ID, LOGOUT_URL, SIGN_IN_URL, Provider, key_named, logout_on
+
+ANNA = "anna@contoso.example"
+
+
+@pytest.fixture
+async def provider(api: Client) -> Provider:
+    """The provider of the account of *api*, whose people have addresses at contoso.example."""
+    made = Provider(api.url.removesuffix("/scim/v2"))
+    await providers.set_up(api.store, api.account.id, setup(made))
+    return made
+
+
+def setup(provider: Provider, **changed: object) -> Setup:
+    plain = Setup(ENTITY_ID, SIGN_IN_URL, provider.certificate.pem, email_domain="contoso.example")
+    return replace(plain, **changed)  # type: ignore[arg-type]
+
+
+async def ask(visitor: Visitor, email: str = ANNA, next_: str = "/") -> str:
+    status, page = await visitor.post("/sso", on="/sso", email=email, next=next_)
+    assert status == 200, page
+    return page
+
+
+async def bring(visitor: Visitor, form: Mapping[str, str]) -> tuple[int, str, str]:
+    """Bring the response as the provider's page does: status, text and address of where it leads."""
+    headers = {"Origin": "https://login.contoso.example", "Sec-Fetch-Site": "cross-site"}
+    async with visitor.http.post(f"{visitor.origin}/assert", data=form, headers=headers) as answer:
+        return answer.status, await answer.text(), answer.url.path
+
+
+async def refused(visitor: Visitor, form: Mapping[str, str]) -> bool:
+    _, page, _ = await bring(visitor, form)
+    return "Signing in did not work" in page and "Sign in" in (await visitor.get("/"))[1]
+
+
+async def last_sign_in(api: Client) -> str:
+    async with signed_in(api, email="admin-looks@x.org") as admin:
+        page = (await admin.get("/settings/security"))[1]
+        row = page.split("Sign-ins with SSO", 2)[-1]
+        link = row.split('href="', 1)[1].split('"', 1)[0]
+        return (await admin.get(link))[1]
+
+
+@pytest.mark.parametrize("signing", Signing)
+async def test_provisioned_member_signs_in_at_the_provider(api: Client, provider: Provider, signing: Signing) -> None:
+    await api.user(ANNA, displayName="Anna Berg")
+    async with visiting(api) as anna:
+        asked = provider.asked_on(await ask(anna, next_="/own-account"))
+        status, page, path = await bring(anna, provider.response(ANNA.upper(), asked=asked, signing=signing))
+
+    assert (status, path) == (200, "/own-account")
+    assert ANNA in page
+
+
+async def test_sign_in_may_begin_at_the_provider_unless_the_account_forbids_it(api: Client, provider: Provider) -> None:
+    await api.user(ANNA)
+    async with visiting(api) as anna:
+        assert (await bring(anna, provider.response(ANNA)))[2] == "/"
+
+    await providers.set_up(api.store, api.account.id, setup(provider, allows_unsolicited=False))
+    async with visiting(api) as anna:
+        assert await refused(anna, provider.response(ANNA))
+    assert "Unsolicited" in await last_sign_in(api)
+
+
+async def test_response_helps_only_the_browser_that_asked(api: Client, provider: Provider) -> None:
+    await api.user(ANNA)
+    async with visiting(api) as mallory, visiting(api) as anna:
+        asked = provider.asked_on(await ask(mallory))
+        _, page, _ = await bring(anna, provider.response(ANNA, asked=asked))
+        assert "Another browser began this sign-in" in page
+        assert "Sign in" in (await anna.get("/"))[1]
+
+
+async def test_assertion_signs_in_once(api: Client, provider: Provider) -> None:
+    await api.user(ANNA)
+    form = provider.response(ANNA)
+    async with visiting(api) as anna, visiting(api) as thief:
+        assert (await bring(anna, form))[2] == "/"
+        assert await refused(thief, form)
+    assert "This sign-in was already used" in await last_sign_in(api)
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"audience": "https://other.example"}, "WrongAudience"),
+        ({"recipient": "https://other.example/assert"}, "WrongRecipient"),
+        ({"now": datetime(2020, 1, 1, tzinfo=UTC)}, "Expired"),
+        ({"now": datetime.now(UTC) + timedelta(hours=1)}, "NotYetValid"),
+        ({"issuer": "https://other.example"}, "WrongIssuer"),
+    ],
+)
+async def test_refusal_shows_the_person_a_number_and_the_admin_the_reason(
+    api: Client, provider: Provider, changed: dict[str, object], code: str
+) -> None:
+    await api.user(ANNA)
+    async with visiting(api) as anna:
+        asked = provider.asked_on(await ask(anna))
+        _, page, _ = await bring(anna, provider.response(ANNA, asked=asked, **changed))  # type: ignore[arg-type]
+
+    assert "Ask your administrator" in page and code not in page and "other.example" not in page
+    shown = await last_sign_in(api)
+    assert code in shown or "WrongDestination" in shown
+
+
+async def test_response_signed_with_a_foreign_key_is_refused(api: Client, provider: Provider) -> None:
+    await api.user(ANNA)
+    provider.key = key_named("mallory")
+    async with visiting(api) as anna:
+        assert await refused(anna, provider.response(ANNA))
+    assert "WrongCertificate" in await last_sign_in(api)
+
+
+async def test_provider_of_one_account_signs_nobody_in_to_another(api: Client, provider: Provider) -> None:
+    other = await create_account(api.store, "Fabrikam", admin="admin@fabrikam.example")
+    await members.add_member(api.store, other.id, "eve@fabrikam.example", role="Admin")
+    async with visiting(api) as eve:
+        assert await refused(eve, provider.response("eve@fabrikam.example"))
+
+
+async def test_response_to_a_request_of_another_account_is_refused(api: Client, provider: Provider) -> None:
+    other = await create_account(api.store, "Fabrikam", admin="admin@fabrikam.example")
+    mallory = Provider(provider.audience, "https://sts.fabrikam.example/", key_named("mallory"))
+    await providers.set_up(
+        api.store, other.id, replace(setup(mallory), entity_id=mallory.entity_id, email_domain="fabrikam.example")
+    )
+    await api.user(ANNA)
+    async with visiting(api) as visitor:
+        asked = provider.asked_on(await ask(visitor))
+        assert await refused(visitor, mallory.response(ANNA, asked=asked))
+
+
+async def test_inactive_and_unknown_people_get_no_session(api: Client, provider: Provider) -> None:
+    await api.user(ANNA, active=False)
+    async with visiting(api) as anna:
+        assert await refused(anna, provider.response(ANNA))
+        assert await refused(anna, provider.response("nobody@contoso.example"))
+        assert await refused(anna, provider.response(f"{ANNA} "))
+
+
+async def test_disabling_a_member_ends_the_session_that_the_provider_began(api: Client, provider: Provider) -> None:
+    member = await api.user(ANNA)
+    async with visiting(api) as anna:
+        await bring(anna, provider.response(ANNA))
+        assert ANNA in (await anna.get("/own-account"))[1]
+        await api.patch(f"/Users/{member}", {"op": "replace", "path": "active", "value": False})
+        assert "Sign in" in (await anna.get("/own-account"))[1]
+
+
+async def test_session_ends_when_the_provider_says(api: Client, provider: Provider) -> None:
+    await api.user(ANNA)
+    form = provider.response(ANNA, session_lifetime=timedelta(seconds=1), now=datetime.now(UTC) - timedelta(seconds=60))
+    async with visiting(api) as anna:
+        await bring(anna, form)  # accepted within the skew of the clocks, and over already
+        assert "Sign in" in (await anna.get("/own-account"))[1]
+
+
+async def test_encrypted_assertion_is_accepted(api: Client, provider: Provider) -> None:
+    await api.user(ANNA)
+    ours = (await providers.own_key(api.store, api.account.id)).certificate
+    async with visiting(api) as anna:
+        assert (await bring(anna, provider.response(ANNA, encrypt_to=ours)))[2] == "/"
+
+
+async def test_identity_comes_from_the_configured_field_and_from_nothing_else(api: Client, provider: Provider) -> None:
+    await providers.set_up(api.store, api.account.id, setup(provider, identity_attribute="mail"))
+    await api.user(ANNA)
+    async with visiting(api) as anna:
+        assert await refused(anna, provider.response(ANNA))
+        assert await refused(anna, provider.response("x", attributes={"mail": [ANNA, "other@contoso.example"]}))
+        assert (await bring(anna, provider.response("x", attributes={"mail": [ANNA]})))[2] == "/"
+
+
+async def test_enforcing_ends_passwords_but_for_the_admin_who_keeps_the_way_in(api: Client, provider: Provider) -> None:
+    await api.user(ANNA, password=PASSWORD)
+    async with signed_in(api, email="ada@x.org"), visiting(api) as anna, visiting(api) as ada:
+        with pytest.raises(LockstepError, match="cannot keep the way in"):
+            await providers.enforce(api.store, api.account.id, break_glass=ANNA)
+        await providers.enforce(api.store, api.account.id, break_glass="ada@x.org")
+
+        status, page = await anna.post("/login", on="/login", email=ANNA, password=PASSWORD, next="/")
+        assert (status, "identity provider only" in page) == (403, True)
+        assert (await ada.post("/login", on="/login", email="ada@x.org", password=PASSWORD, next="/"))[0] == 200
+
+
+async def test_unknown_email_domain_says_what_to_do(api: Client, provider: Provider) -> None:
+    async with visiting(api) as anna:
+        status, page = await anna.post("/sso", on="/sso", email="anna@else.example", next="/")
+    assert (status, "No account signs in with single sign-on" in page) == (404, True)
+
+
+@pytest.mark.parametrize("next_", ["//evil.example", "https://evil.example/", "/\\evil.example"])
+async def test_sign_in_leads_to_no_other_server(api: Client, provider: Provider, next_: str) -> None:
+    await api.user(ANNA)
+    async with visiting(api) as anna:
+        asked = provider.asked_on(await ask(anna, next_=next_))
+        assert (await bring(anna, provider.response(ANNA, asked=asked)))[2] == "/"
+
+
+@pytest.mark.parametrize("relay_state", ["https://evil.example/", "<script>alert(1)</script>", "a\r\nSet-Cookie: x=1"])
+async def test_relay_state_of_a_stranger_leads_nowhere(api: Client, provider: Provider, relay_state: str) -> None:
+    await api.user(ANNA)
+    async with visiting(api) as anna:
+        asked = provider.asked_on(await ask(anna))
+        assert await refused(anna, {**provider.response(ANNA, asked=asked), "RelayState": relay_state})
+
+
+async def test_what_is_no_response_is_refused_with_a_number(api: Client, provider: Provider) -> None:
+    async with visiting(api) as anna:
+        assert await refused(anna, {"SAMLResponse": "%%%"})
+        assert await refused(anna, {"SAMLResponse": base64.b64encode(b"<a/>").decode()})
+        assert await refused(anna, {})
+        assert await refused(anna, {"SAMLResponse": "A" * 600_000})
+
+
+async def test_signing_out_ends_both_sessions(api: Client, provider: Provider) -> None:
+    await providers.set_up(api.store, api.account.id, setup(provider, logout_url=LOGOUT_URL))
+    await api.user(ANNA)
+    async with visiting(api) as anna:
+        await bring(anna, provider.response(ANNA))
+        _, page = await anna.post("/sign-out", on="/own-account")
+        assert "LogoutRequest" in logout_on(page).message.decode()
+        assert "Sign in" in (await anna.get("/"))[1]
+
+
+async def test_signed_logout_request_of_the_provider_ends_the_sessions_that_it_names(
+    api: Client, provider: Provider
+) -> None:
+    await providers.set_up(api.store, api.account.id, setup(provider, logout_url=LOGOUT_URL))
+    await api.user(ANNA)
+    async with visiting(api) as anna, visiting(api) as browser:
+        await bring(anna, provider.response(ANNA))
+        for key, works in ((None, False), (key_named("mallory"), False), (provider.key, True)):
+            address = provider.logout_request(ANNA, key=key)
+            async with browser.http.get(URL(address, encoded=True), allow_redirects=False) as answer:
+                assert (answer.status == 303) is works
+            assert ("Sign in" in (await anna.get("/own-account"))[1]) is works
+        assert "LogoutResponse" in logout_on(answer.headers["Location"]).message.decode()
+
+
+async def test_admin_sets_up_sso_by_the_labels_of_the_form_and_tests_it(api: Client) -> None:
+    provider = Provider(api.url.removesuffix("/scim/v2"))
+    await api.user(ANNA)
+    async with signed_in(api) as admin:
+        form = (await admin.get("/settings/security/sso"))[1]
+        for label in (
+            "Entity Id", "SSO URL (Redirect URL)", "Email Domain", "Field Name in SAML Token containing Identity email",
+            "Signer Certificate", "Submit",
+        ):  # fmt: skip
+            assert label in form
+        status, page = await admin.post(
+            "/settings/security/sso",
+            entity_id=ENTITY_ID,
+            sign_in_url=SIGN_IN_URL,
+            email_domain="contoso.example",
+            identity_attribute="",
+            certificates=provider.certificate.base64,
+            allows_unsolicited="on",
+        )
+        assert (status, provider.certificate.thumbprint in page) == (200, True)
+
+        asked = provider.asked_on((await admin.post("/settings/security/test", on="/settings/security"))[1])
+        assert asked.request.force_authn
+        _, page, path = await bring(admin, provider.response(ANNA, asked=asked))
+        assert "Single sign-on works" in page and path.startswith("/settings/security/sign-ins/")
+        assert "ada@x.org" in (await admin.get("/own-account"))[1]  # a test signs nobody in
+
+        asked = provider.asked_on((await admin.post("/settings/security/test", on="/settings/security"))[1])
+        _, page, _ = await bring(admin, provider.response(ANNA, asked=asked, audience="https://wrong.example"))
+        assert "WrongAudience" in page and "https://wrong.example" in page and provider.audience in page
+
+
+async def test_form_keeps_what_was_entered_and_says_what_is_wrong(api: Client) -> None:
+    async with signed_in(api) as admin:
+        status, page = await admin.post(
+            "/settings/security/sso", entity_id="https://sts", sign_in_url="javascript:alert(1)", certificates="x"
+        )
+        assert (status, "SSO URL is not an address" in page, "javascript:alert(1)" in page) == (400, True, True)
+        _, page = await admin.post(
+            "/settings/security/sso", entity_id="e", sign_in_url=SIGN_IN_URL, certificates="not a certificate"
+        )
+        assert "No certificate can be read" in page
+
+
+async def test_metadata_fills_the_form_and_saves_nothing(api: Client) -> None:
+    provider = Provider(api.url.removesuffix("/scim/v2"))
+    async with signed_in(api) as admin:
+        status, page = await admin.post("/settings/security/sso/metadata", pasted=provider.metadata().decode())
+        assert (status, SIGN_IN_URL in page, "Nothing is saved yet" in page) == (200, True, True)
+    assert await providers.find_provider(api.store, api.account.id) is None
+
+
+async def test_email_domain_belongs_to_one_account(api: Client, provider: Provider) -> None:
+    other = await create_account(api.store, "Fabrikam", admin="admin@fabrikam.example")
+    with pytest.raises(LockstepError, match="is set up for another account"):
+        await providers.set_up(api.store, other.id, setup(provider))
+
+
+async def test_metadata_that_is_read_again_brings_the_new_certificate_and_no_other_provider(
+    api: Client, provider: Provider
+) -> None:
+    row = (await providers.provider_of(api.store, api.account.id)).row
+    new = Provider(provider.audience, key=key_named("next"))
+    now = datetime.now(UTC)
+
+    changed = providers.read_again(row, new.metadata(), now=now)
+    assert (changed.certificates, changed.metadata_read_at) == (new.certificate.pem, now)
+    with pytest.raises(LockstepError, match="of another provider"):
+        providers.read_again(row, Provider(provider.audience, "https://other.example/").metadata(), now=now)
+
+
+async def test_metadata_of_documo_names_the_custom_domain(api: Client) -> None:
+    async with visiting(api) as visitor:
+        status, xml = await visitor.get(f"/saml/metadata?account={api.account.id}")
+        assert (status, f'Location="{visitor.origin}/assert"' in xml) == (200, True)
+        await set_domain(api.store, api.account.id, "scim.contoso.example", vouched=True)
+        _, xml = await visitor.get(f"/saml/metadata?account={api.account.id}")
+        assert "//scim.contoso.example" in xml and f'Location="{visitor.origin}/assert"' not in xml
+
+
+async def test_first_sign_in_creates_a_member_only_if_the_account_says_so(api: Client, provider: Provider) -> None:
+    await providers.set_up(api.store, api.account.id, setup(provider, creates_members=True, default_role="Viewer"))
+    async with visiting(api) as anna:
+        assert (await bring(anna, provider.response(ANNA)))[2] == "/"
+        assert "Viewer" in (await anna.get("/own-account"))[1]
