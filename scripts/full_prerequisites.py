@@ -15,6 +15,7 @@ from pathlib import Path
 NEEDED = {
     Path("/usr/lib/postgresql/15/bin/postgres"): "postgresql-15",
     Path("/usr/bin/chromium"): "chromium",
+    Path("/usr/bin/xmlsec1"): "xmlsec1",
 }
 
 
