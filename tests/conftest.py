@@ -34,7 +34,7 @@ MEMORY = Path("/dev/shm")
 def cheap_passwords() -> Iterator[None]:
     """The least that argon2id may cost: with real costs, passwords take a tenth of the time of all tests."""
     with pytest.MonkeyPatch.context() as patch:
-        for one in (passwords.OF_ADMINISTRATORS, OF_MEMBERS):
+        for one in (passwords.OF_ADMINISTRATORS, passwords.OF_PEOPLE, OF_MEMBERS):
             patch.setattr(one, "_hasher", PasswordHasher.from_parameters(CHEAPEST))
         yield
 

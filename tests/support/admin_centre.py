@@ -21,12 +21,13 @@ from lockstep.actions.live import LiveHub, live_hub
 from lockstep.actions.permissions import Role
 from lockstep.actions.sign_in import IDLE, LONGEST
 from lockstep.credentials.issued_secrets import hash_of, new_secret
+from lockstep.portal.app import portal_routes
 from lockstep.serving.limits import ServingLimits
 from lockstep.serving.server import listen, serving_http
 from lockstep.storage import administrator_sessions, administrators
 from lockstep.storage.administrators import RoleGrant
 from lockstep.targets.opener import ScimTargets
-from lockstep.web.app import admin_app
+from lockstep.web.app import admin_app, built_assets
 from lockstep.web.callers import SESSION_COOKIE
 from lockstep.web.rendering import Site
 from tests.support.hub import Hub
@@ -184,7 +185,8 @@ async def serving_centre(
 
     listener = listen("127.0.0.1", 0, next_step="")
     async with live_hub(hub.pool) as live:
-        app = admin_app(contexts, site=site, hub=live)
+        assets = built_assets()
+        app = admin_app(contexts, site=site, hub=live, others=portal_routes(contexts, assets), assets=assets)
         port = listener.getsockname()[1]
         limits = ServingLimits(stop_seconds=1.0, trusted_proxies=trusted_proxies)
         async with serving_http(app, listener, limits=limits):

@@ -48,6 +48,12 @@ on conflict do nothing;
 insert into operation (id, job, kind, source_id, action, state, target_id, attempt, planned_at)
 select gen_random_uuid(), job.id, 'User', md5('person ' || n)::uuid, 'disable', 'held', 't' || n, 0, now()
 from job, generate_series(1, %(m)s::int) as n on conflict do nothing;
+insert into sign_in_log (at, person, person_display, result, code, address)
+select now(), md5('person ' || n)::uuid, 'person' || n, 'failure', 'WrongPassword', '192.0.2.7'
+from generate_series(%(n)s::int, %(m)s::int) as n;
+insert into person_session (person, secret_hash, methods, signed_in_at, seen_at, expires_at)
+select md5('person 1')::uuid, decode(md5('session ' || n), 'hex'), '{password}', now(), now(), now() + interval '1 hour'
+from generate_series(%(n)s::int, %(m)s::int) as n;
 insert into source_run (source, actor, file_name, passes, failure)
 select 'hr', 'ada', 'people.csv', '[]', '' from generate_series(%(n)s::int, %(m)s::int);
 insert into cycle (job, kind, state, phase, config_version, started_at, ended_at, total, done, counts)
@@ -77,22 +83,23 @@ async def add(hub: Hub, first: int, last: int) -> None:
 
 async def addresses(hub: Hub) -> dict[str, str]:
     """The address of every page with values for its parameters. A route with a parameter that has no value here fails."""
-    [(person, group, change, number, run, cycle, email)] = await hub.fetch(
+    [(person, group, change, number, run, cycle, email, record)] = await hub.fetch(
         """select md5('person 1')::uuid::text, md5('group 1')::uuid::text, (select change_id::text from provisioning_log limit 1),
             (select max(seq)::text from audit_log), (select max(id)::text from source_run),
             (select max(cycle.id)::text from cycle join job on job.id = cycle.job
                 join application on application.id = job.app and application.name = 'app-2'),
-            (select min(email) from administrator)"""
+            (select min(email) from administrator), (select max(id::text) from sign_in_log)"""
     )
     upload = await uploads.keep_upload(hub.context, "hr", "people.csv", _file())
     values = {
         "app": "app-2", "template": "documo", "object": "user", "email": email, "person": person, "group": group,
-        "source": "hr", "run": run,
+        "source": "hr", "run": run, "record": record,
         "change": change, "number": number, "cycle": cycle, "file": "ProvisioningLogs.json", "upload": upload.id,
     }  # fmt: skip
     pages = [page.path for page in all_pages() if page.method == "GET" and not page.is_public]
     more = {
         "/apps/{app}/provisioning/mappings/{object}/edit": "/apps/app-2/provisioning/mappings/user/edit?target=userName",
+        "/logs/sign-ins/download/{file}": "/logs/sign-ins/download/SignInLogs.json",
         "/logs/audit/download/{file}": "/logs/audit/download/AuditLogs.json",
     }
     return {path: more.get(path) or path.format(**values) for path in pages}

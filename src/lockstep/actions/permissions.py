@@ -39,6 +39,7 @@ class Permission(StrEnum):
 
     DIRECTORY_READ = "directory.read"
     PEOPLE_WRITE = "people.write"
+    PEOPLE_SIGN_IN = "people.signIn"
     SOURCES_WRITE = "sources.write"
     SOURCES_IMPORT = "sources.import"
     SOURCES_DECIDE = "sources.decide"
@@ -67,6 +68,7 @@ class Permission(StrEnum):
 MEANINGS: Mapping[Permission, str] = {
     Permission.DIRECTORY_READ: "see people, groups and sources",
     Permission.PEOPLE_WRITE: "change, disable, delete and restore people; change groups, members and group rules",
+    Permission.PEOPLE_SIGN_IN: "make links with which people set a password, see and end their sessions, remove their second factor",
     Permission.SOURCES_WRITE: "add, change and remove sources; import your own file",
     Permission.SOURCES_IMPORT: "import a source that is set up",
     Permission.SOURCES_DECIDE: "confirm or reject what a source that shrank would do",
@@ -82,7 +84,7 @@ MEANINGS: Mapping[Permission, str] = {
     Permission.PROVISIONING_PUSH: "provision named people and groups on demand",
     Permission.APPROVALS_DECIDE: "approve or reject held writes",
     Permission.LINKS_WRITE: "link people to existing accounts, forget links, settle orphans",
-    Permission.LOGS_READ: "read the provisioning log",
+    Permission.LOGS_READ: "read the provisioning log and the sign-in log",
     Permission.OUTBOUND_WRITE: "change the private networks that Lockstep may connect to",
     Permission.ORGANISATION_WRITE: "change the organisation's settings, start restore mode, delete tokens that cannot be decrypted",
     Permission.AUDIT_READ: "read and verify the audit log",
@@ -107,6 +109,7 @@ _EVERY_ROLE = frozenset(Role)
 TABLE: Mapping[Permission, frozenset[Role]] = {
     Permission.DIRECTORY_READ: _EVERY_ROLE,
     Permission.PEOPLE_WRITE: frozenset({_G}),
+    Permission.PEOPLE_SIGN_IN: frozenset({_G, _H}),
     Permission.SOURCES_WRITE: frozenset({_G}),
     Permission.SOURCES_IMPORT: frozenset({_G, _O}),
     Permission.SOURCES_DECIDE: frozenset({_G, _O}),
@@ -155,6 +158,7 @@ NEEDS_STEP_UP: frozenset[Permission] = frozenset(
     {
         Permission.CREDENTIALS_WRITE,
         Permission.SIGN_ON_WRITE,
+        Permission.PEOPLE_SIGN_IN,
         Permission.ADMINISTRATORS_WRITE,
         Permission.TOKENS_WRITE,
         Permission.SERVICE_TOKENS_WRITE,
@@ -190,7 +194,7 @@ class StepUpRequired(LockstepError):
         super().__init__(
             Kind.FORBIDDEN,
             f"{who} has to enter the password again to do this",
-            why="Credentials, single sign-on, roles and tokens may be changed for 10 minutes after the password was entered",
+            why="Credentials, single sign-on, roles, tokens and sign-in of people may be changed shortly after the password was entered",
             next_step="Confirm your password, then repeat the change",
             code="StepUpRequired",
         )

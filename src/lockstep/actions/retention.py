@@ -1,4 +1,4 @@
-"""How long everything is kept: three kinds of records as the organisation chooses, the others by a rule that each row names."""
+"""How long everything is kept: four kinds of records as the organisation chooses, the others by a rule that each row names."""
 
 from __future__ import annotations
 
@@ -87,6 +87,8 @@ async def remove_old(context: Context) -> dict[Aging, int]:
         Aging.API_ANSWERS: context.now() - ANSWERS_KEPT,
         Aging.SESSIONS: context.now(),
         Aging.LINKS: context.now(),
+        Aging.PERSON_SESSIONS: context.now(),
+        Aging.PERSON_LINKS: context.now(),
         Aging.SIGN_IN_ATTEMPTS: context.now() - FORGOTTEN,
     }
     removed: dict[Aging, int] = {}

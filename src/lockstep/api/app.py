@@ -28,6 +28,7 @@ from lockstep.api.routes import (
     operations,
     provisioning,
     records,
+    sign_ins,
     single_sign_on,
     uploads,
 )
@@ -37,7 +38,7 @@ ROOT = "/api/v1"
 _ROUTERS = (
     applications.router, configuration.router, configuration_files.router, provisioning.router, links.router, operations.router,
     directory.router, records.router, uploads.router, uploads.files, administration.router, administration.front, actions.router,
-    identity_providers.router, single_sign_on.router, events.router,
+    identity_providers.router, single_sign_on.router, sign_ins.router, events.router,
 )  # fmt: skip
 
 

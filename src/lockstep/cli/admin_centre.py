@@ -9,10 +9,11 @@ from dataclasses import replace
 from lockstep.actions.live import live_hub
 from lockstep.api.app import api_routes
 from lockstep.cli.monitoring import RequestTimes, metrics_of
+from lockstep.portal.app import portal_routes
 from lockstep.serving.health import health_routes
 from lockstep.serving.limits import ServingLimits
 from lockstep.serving.server import listen, serving_http
-from lockstep.web.app import admin_app
+from lockstep.web.app import admin_app, built_assets
 from lockstep.web.rendering import Site
 from lockstep.wiring import House
 
@@ -31,8 +32,10 @@ async def serving_admin_centre(
     metrics = await metrics_of(house, times, whole=True)
     health = health_routes(house.pool, metrics, house.server.is_reachable)
     async with live_hub(house.pool) as hub:
-        others = [*health, *api_routes(house.context, hub=hub)]
-        app = admin_app(house.context, site=Site(environment=environment, has_api=True), hub=hub, others=others)
+        assets = built_assets()
+        others = [*health, *api_routes(house.context, hub=hub), *portal_routes(house.context, assets)]
+        site = Site(environment=environment, has_api=True)
+        app = admin_app(house.context, site=site, hub=hub, others=others, assets=assets)
         limits = replace(LIMITS, trusted_proxies=house.settings.trusted_proxies)
         async with serving_http(app, listener, limits=limits):
             try:

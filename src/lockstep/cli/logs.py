@@ -16,6 +16,7 @@ from lockstep.actions import logs as actions
 from lockstep.actions.context import Context
 from lockstep.actions.logs import ChangeRow, LogFilter, LogRow
 from lockstep.cli import SuggestingGroup
+from lockstep.cli.logs_sign_ins import sign_ins
 from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.plans import change_lines
 from lockstep.cli.session import run
@@ -74,6 +75,9 @@ def logs(ctx: click.Context, /, **given: Any) -> None:
     output.many(rows, _COLUMNS, name="changeId", empty="No log entries match.")
     if next_number is not None:
         hint(f"There are more entries. Continue with: --after {next_number}, or show all: --limit 0")
+
+
+logs.add_command(sign_ins)
 
 
 @logs.command("show")

@@ -12,6 +12,7 @@ from lockstep.actions.standing import AppStanding
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_asked, run_consented
 from lockstep.cli.output import Column, Output, hint, output_option, safe
+from lockstep.cli.people_sign_in import sign_in
 from lockstep.cli.session import run
 from lockstep.errors import invalid
 from lockstep.wording import counted
@@ -25,6 +26,9 @@ def people() -> None:
     lockstep people list --search berg
     lockstep people disable kim.berg@contoso.test
     """
+
+
+people.add_command(sign_in)
 
 
 @people.command("list")

@@ -37,12 +37,18 @@ class Days(click.ParamType[int]):
 
 @click.command("retention")
 @click.option("--provisioning-log", type=Days(), metavar="LENGTH", help="Keep provisioning logs so long: 90d, forever.")
+@click.option("--sign-in-log", type=Days(), metavar="LENGTH", help="Keep sign-in logs so long.")
 @click.option("--cycles", type=Days(), metavar="LENGTH", help="Keep cycles so long; the newest 100 always stay.")
 @click.option("--directory-changes", type=Days(), metavar="LENGTH", help="Keep changes of people and groups so long.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def retention(
-    provisioning_log: int | None, cycles: int | None, directory_changes: int | None, yes: bool, output: Output
+    provisioning_log: int | None,
+    sign_in_log: int | None,
+    cycles: int | None,
+    directory_changes: int | None,
+    yes: bool,
+    output: Output,
 ) -> None:
     """Show or change how long records are kept. Older ones are removed within an hour.
 
@@ -50,7 +56,12 @@ def retention(
     lockstep retention
     lockstep retention --provisioning-log 90d --cycles forever
     """
-    given = {"provisioningLog": provisioning_log, "cycles": cycles, "directoryChanges": directory_changes}
+    given = {
+        "provisioningLog": provisioning_log,
+        "signInLog": sign_in_log,
+        "cycles": cycles,
+        "directoryChanges": directory_changes,
+    }
     days = {key: length for key, length in given.items() if length is not None}
 
     async def work(context: Context) -> list[RetentionRow]:

@@ -1,4 +1,4 @@
-"""Passwords: argon2id, in threads of their own, and one rule that asks for length and nothing else (NIST SP 800-63B)."""
+"""Passwords: argon2id, in threads of their own. The rule asks for length, and refuses what attackers try first (NIST SP 800-63B)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
+from lockstep.credentials.obvious_passwords import why_obvious
 from lockstep.errors import Kind, LockstepError, invalid
 
 SHORTEST, LONGEST = 12, 1_000
@@ -21,17 +22,21 @@ _MOST_WAITING = 20
 Answer = TypeVar("Answer")
 
 
-def check_password(password: str, email: str) -> None:
-    """Raise LockstepError unless *password* may be used by somebody with this e-mail."""
+def check_password(password: str, email: str, *, longest: int = LONGEST) -> None:
+    """Raise LockstepError unless *password* may be used by somebody with this e-mail: long enough, and not one that attackers try first."""
     entered = composed(password)
     if len(entered) < SHORTEST:
         raise invalid(
             f"The password is shorter than {SHORTEST} characters", next_step="Use a few words, or a password manager"
         )
-    if len(entered) > LONGEST:
-        raise invalid(f"The password is longer than {LONGEST} characters")
+    if len(entered) > longest:
+        raise invalid(f"The password is longer than {longest} characters")
     if entered.strip().lower() == email.strip().lower():
         raise invalid("The password is the e-mail address", next_step="Choose one that nobody can guess")
+    if why := why_obvious(entered, email):
+        raise invalid(
+            "The password is easy to guess", why=why, next_step="Choose a few words that do not belong together"
+        )
 
 
 class Passwords:
@@ -80,6 +85,9 @@ class Passwords:
 
 COSTS = RFC_9106_LOW_MEMORY  # the second recommended option: 64 MiB, three passes
 OF_ADMINISTRATORS = Passwords(PasswordHasher.from_parameters(COSTS))
+OF_PEOPLE = Passwords(
+    PasswordHasher.from_parameters(COSTS)
+)  # threads of their own: people cannot keep administrators waiting
 
 
 def composed(password: str) -> str:

@@ -18,8 +18,11 @@ class Aging(StrEnum):
     """Rows that are removed when they are old."""
 
     PROVISIONING_LOG = "provisioningLog"
+    SIGN_IN_LOG = "signInLog"
     CYCLES = "cycles"
     DIRECTORY_CHANGES = "directoryChanges"
+    PERSON_SESSIONS = "personSessions"
+    PERSON_LINKS = "personLinks"
     UPLOADS = "uploads"
     API_ANSWERS = "apiAnswers"
     SESSIONS = "sessions"
@@ -30,6 +33,9 @@ class Aging(StrEnum):
 # The table of each, and which of its rows are old at the moment %(before)s.
 _OLD: Mapping[Aging, tuple[str, str]] = {
     Aging.PROVISIONING_LOG: ("provisioning_log", "at < %(before)s"),
+    Aging.SIGN_IN_LOG: ("sign_in_log", "at < %(before)s"),
+    Aging.PERSON_SESSIONS: ("person_session", "expires_at < %(before)s"),
+    Aging.PERSON_LINKS: ("person_link", "expires_at < %(before)s"),
     Aging.CYCLES: (
         "cycle",
         """ended_at < %(before)s and state <> 'running' and id < coalesce((select later.id from cycle as later

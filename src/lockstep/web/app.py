@@ -32,19 +32,29 @@ BUILT = Path(__file__).parent / "built"
 
 
 def admin_app(
-    contexts: Contexts, *, site: Site | None = None, hub: LiveHub | None = None, others: Sequence[BaseRoute] = ()
+    contexts: Contexts,
+    *,
+    site: Site | None = None,
+    hub: LiveHub | None = None,
+    others: Sequence[BaseRoute] = (),
+    assets: Assets | None = None,
 ) -> Starlette:
-    """The pages. *others* are routes of other rooms, tried first, such as health checks and the API. *hub* feeds live updates.
+    """The pages. *others* are routes of other rooms, tried first, such as health checks, the API and the portal. *hub* feeds live updates.
 
-    Raises LockstepError if the scripts and styles were not built.
+    *assets*: the scripts and styles, None for `built_assets()`. Raises LockstepError if they were not built.
     """
-    assets = Assets(BUILT)
+    assets = assets or built_assets()
     pages = all_pages()
     renderer = AdminRenderer(assets, Frames({page.path for page in pages if page.method == "GET"}), site or Site())
     routes: list[BaseRoute] = [*others, assets.route()]
     if hub is not None:
         routes.append(live_route(contexts, hub))
     return AdminDesk(contexts, renderer, hub).app(routes, pages)
+
+
+def built_assets() -> Assets:
+    """The scripts and styles of the admin centre, which the portal has, too."""
+    return Assets(BUILT)
 
 
 class AdminDesk(PageDesk[Context, Caller]):

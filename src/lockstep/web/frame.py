@@ -58,12 +58,14 @@ PROVISIONING_TABS: Sequence[tuple[str, str]] = (
 LOG_TABS: Sequence[tuple[str, str]] = (
     ("Provisioning logs", "/logs/provisioning"),
     ("Failures", "/logs/provisioning/failures"),
+    ("Sign-in logs", "/logs/sign-ins"),
     ("Audit logs", "/logs/audit"),
 )
 SETTINGS_TABS: Sequence[tuple[str, str]] = (
     ("General", "/settings"),
     ("Administrators", "/settings/admins"),
     ("Single sign-on", "/settings/sso"),
+    ("People's sign-in", "/settings/people-sign-in"),
     ("Access tokens", "/settings/tokens"),
     ("Sessions", "/settings/sessions"),
     ("Private networks", "/settings/outbound"),

@@ -53,6 +53,7 @@ groups list
 groups show sales
 links documo --orphans
 logs
+logs sign-ins
 logs show 1
 map list documo
 map show documo userName
@@ -127,6 +128,11 @@ groups delete crew --yes
 groups restore crew
 map set documo displayName --expression '[mail]' --dry-run
 map set documo displayName --expression '[mail]' --yes -o json
+people sign-in link anna@contoso.test
+people sign-in sessions anna@contoso.test
+people sign-in end anna@contoso.test
+people sign-in remove-factor anna@contoso.test
+people sign-in set --contact 'the help desk'
 outbound add https://app.internal:8443
 outbound remove https://app.internal:8443
 people set anna@contoso.test jobTitle=Lead

@@ -39,6 +39,7 @@ from lockstep.actions import (
     retention,
     roles,
     settings,
+    sign_in_logs,
     source_decisions,
     source_keys,
     sources,
@@ -46,6 +47,7 @@ from lockstep.actions import (
     unkept,
 )
 from lockstep.actions.access import CHECKED
+from lockstep.actions.person_sign_in import passwords, person_totp, sessions, setting
 from lockstep.errors import conflict
 from lockstep.ports import Probe
 
@@ -99,6 +101,8 @@ _MODULES: Mapping[Any, tuple[str, ...]] = {
     ),
     outbound: ("add_place", "list_places", "remove_place"),
     people: ("delete", "list_people", "purge", "restore", "set_enabled", "set_person", "show_person"),
+    passwords: ("new_sign_in_link",),
+    person_totp: ("remove_person_factor",),
     previews: ("expression_record", "preview"),
     provisioning: (
         "approve_deletes", "approve_rejected", "clear_quarantine", "pause", "push", "reject_deletes", "restart", "retry",
@@ -108,7 +112,10 @@ _MODULES: Mapping[Any, tuple[str, ...]] = {
     roles: (
         "add_role", "export_manifest", "import_manifest", "list_roles", "move_role", "remove_role", "set_role_enabled",
     ),
+    sessions: ("end_person_sessions", "list_person_sessions"),
+    setting: ("change_sign_in_setting", "show_sign_in_setting"),
     settings: ("change_settings", "show_scope", "show_settings"),
+    sign_in_logs: ("pages_of_sign_ins",),
     source_decisions: ("confirm_hold", "reject_hold", "who_is_held"),
     source_keys: ("rename_source",),
     sources: ("list_sources", "remove_source", "show_source"),
@@ -127,6 +134,7 @@ EXPOSED: Mapping[str, Exposed] = {
     "links.settle_orphans": Exposed(here={"found": None}),
     # A record may be long. `pages_of_log` has all of them.
     "logs.list_log": Exposed(most=1_000),
+    "sign_in_logs.list_sign_ins": Exposed(most=1_000),
     # A request does not do the work of a worker.
     f"{_noun(following)}.follow_cycle": Exposed(here={"helps": False}),
     # A configuration names files, and those would be the server's.

@@ -18,9 +18,11 @@ WORK_ANYWHERE = frozenset(
         "creds show", "creds test", "cycles", "deletes approve", "deletes list", "deletes reject", "diff", "explain", "export",
         "expr eval", "expr repl", "groups add-member", "groups create", "groups delete", "groups list", "groups remove-member",
         "groups restore", "groups rule clear", "groups rule set", "groups rule show", "groups rule test", "groups show", "links",
-        "logs", "logs show", "map attributes", "map eval", "map lint", "map list", "map set", "map show", "outbound add",
+        "logs", "logs show", "logs sign-ins", "map attributes", "map eval", "map lint", "map list", "map set", "map show", "outbound add",
         "outbound list", "outbound remove", "pause", "people delete", "people disable", "people enable", "people list",
-        "people purge", "people restore", "people set", "people show", "plan", "push", "quarantine clear", "quarantine show",
+        "people purge", "people restore", "people set", "people show", "people sign-in end", "people sign-in link",
+        "people sign-in remove-factor", "people sign-in sessions", "people sign-in set",
+        "plan", "push", "quarantine clear", "quarantine show",
         "restart", "retention", "retry", "run", "scope set", "scope show", "scope test", "settings", "sources confirm", "sources import",
         "sources list", "sources reject", "sources remove", "sources rename", "sources show", "sources status", "start", "status",
     }

@@ -23,6 +23,7 @@ class RetentionLimit:
 LIMITS = (
     RetentionLimit("provisioningLog", "Provisioning logs", 30, 1,
                    "What was written to applications and why, with the exchange."),
+    RetentionLimit("signInLog", "Sign-in logs", 30, 1, "Who signed in to which application, and why others were refused."),
     RetentionLimit("cycles", "Cycles", 365, 30, "When each ran, and how many accounts it changed."),
     RetentionLimit("directoryChanges", "Changes of people and groups", 0, 30,
                    "The timeline of a person or group. What happened before is no longer shown."),

@@ -1,0 +1,95 @@
+"""How an attempt to sign in ended: the codes of the sign-in log with their sentences, and writing them.
+
+A person who has not proved who they are reads one sentence for every refusal. What was wrong is in the log, for administrators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lockstep.actions.context import Context
+from lockstep.errors import Kind, LockstepError
+from lockstep.storage import sign_in_log
+from lockstep.storage.person_credentials import PersonCredential
+from lockstep.storage.sign_in_log import FAILURE, SUCCESS, SignInRecord
+
+_MOST_DEVICE, _MOST_DETAIL = 200, 500  # characters
+
+
+class SignInCode(StrEnum):
+    """The reason of a refusal. The values are stored."""
+
+    UNKNOWN_PERSON = "UnknownPerson"
+    NO_PASSWORD = "NoPassword"  # noqa: S105  # a code
+    WRONG_PASSWORD = "WrongPassword"  # noqa: S105  # a code
+    WRONG_CODE = "WrongCode"
+    DISABLED = "AccountDisabled"
+    TOO_MANY_FAILURES = "TooManyFailures"
+    METHOD_OFF = "MethodNotAllowed"
+    CODE_NEEDED = "SecondFactorNeeded"
+    PROVIDER_REFUSED = "ProviderRefused"
+    OTHER_IDENTITY = "OtherIdentity"
+
+
+MEANINGS: Mapping[SignInCode, str] = {
+    SignInCode.UNKNOWN_PERSON: "No person of the directory has the name that was entered",
+    SignInCode.NO_PASSWORD: "The person has no password yet",
+    SignInCode.WRONG_PASSWORD: "The password is wrong",
+    SignInCode.WRONG_CODE: "The code of the second factor is wrong, or was used before",
+    SignInCode.DISABLED: "The person is disabled or deleted in the directory",
+    SignInCode.TOO_MANY_FAILURES: "Too many attempts failed before, and the delay has not passed",
+    SignInCode.METHOD_OFF: "People may not sign in in this way",
+    SignInCode.CODE_NEEDED: "The code of the second factor was not entered",
+    SignInCode.PROVIDER_REFUSED: "The provider did not vouch for a person of the directory",
+    SignInCode.OTHER_IDENTITY: "The provider knew the person under another identity before",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """What the door knows of the browser: what it says it is, and the network address of the client."""
+
+    device: str = ""
+    address: str = ""
+
+
+def meaning_of(code: str) -> str:
+    """The sentence of *code*; "" if it is none of ours."""
+    return MEANINGS[SignInCode(code)] if code in set(SignInCode) else ""
+
+
+async def note_sign_in(
+    context: Context,
+    visitor: Visitor,
+    *,
+    person: PersonCredential | None = None,
+    code: SignInCode | None = None,
+    result: str = "",
+    detail: str = "",
+    methods: Sequence[str] = (),
+) -> None:
+    """Write one record of a sign-in to Lockstep itself; without a *code* it succeeded."""
+    record = SignInRecord(
+        context.now(),
+        result or (FAILURE if code else SUCCESS),
+        code or "",
+        detail[:_MOST_DETAIL],
+        person=person.person if person else None,
+        person_display=person.user_principal_name if person else "",
+        address=visitor.address,
+        device=visitor.device[:_MOST_DEVICE],
+        methods=methods,
+    )
+    async with context.recording() as connection:
+        await sign_in_log.append(connection, record)
+
+
+def refused() -> LockstepError:
+    return LockstepError(
+        Kind.UNAUTHORIZED,
+        "The user name, the password or the code is wrong",
+        next_step="Try again. If you forgot the password, ask your administrator for a link to set a new one",
+        code="SignInRefused",
+    )

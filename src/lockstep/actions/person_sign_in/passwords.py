@@ -1,0 +1,177 @@
+"""People sign in with a password, and set it through a link that works once.
+
+A refused sign-in never says whether the name, the password, the code or the person is at fault, and takes the same time in each case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from lockstep.actions.access import needs, open_to_all
+from lockstep.actions.context import Context
+from lockstep.actions.lookup import find_person
+from lockstep.actions.permissions import Permission
+from lockstep.actions.person_sign_in.outcomes import SignInCode, Visitor, note_sign_in, refused
+from lockstep.actions.person_sign_in.person_totp import is_code_of_person
+from lockstep.actions.person_sign_in.sessions import CODE, PASSWORD, PersonSignedIn, begin_session
+from lockstep.actions.totp import SecondFactorRequired
+from lockstep.credentials import lockout
+from lockstep.credentials.issued_secrets import hash_of, new_secret
+from lockstep.credentials.passwords import OF_PEOPLE, check_password
+from lockstep.errors import Kind, LockstepError, conflict, invalid
+from lockstep.storage import audit_log, person_credentials, person_sessions
+from lockstep.storage.person_credentials import PersonCredential
+from lockstep.storage.sign_in_log import INTERRUPTED
+
+LONGEST_PASSWORD = 128
+LINK_VALID = timedelta(days=7)
+_LONGEST_NAME = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class SignInLink:
+    """A link with which a person sets a password once. The path contains its secret, which is available only here."""
+
+    user_principal_name: str
+    expires_at: datetime
+    path: str = field(repr=False)
+
+
+@open_to_all
+async def sign_person_in(
+    context: Context, name: str, password: str, code: str = "", *, visitor: Visitor, replaces: str = ""
+) -> PersonSignedIn:
+    """Begin a session. *replaces*: the secret of the session that the browser had, which ends.
+
+    Raises SecondFactorRequired if the password is right and the code is missing. Raises LockstepError if anything is wrong, without
+    saying what, and after too many failures for this name or address until a delay is over.
+    """
+    name = name.strip()[:_LONGEST_NAME]
+    OF_PEOPLE.refuse_if_busy()
+    try:
+        await lockout.admit(context.recording, subject_of(name), address=visitor.address, now=context.now())
+    except LockstepError:
+        await note_sign_in(context, visitor, code=SignInCode.TOO_MANY_FAILURES)
+        raise
+    async with context.recording() as connection:
+        setting = await person_credentials.read_setting(connection)
+        found = await person_credentials.credential_named(connection, name)
+    is_right = await OF_PEOPLE.matches(password, found.password_hash if found else None)
+    if wrong := _what_is_wrong(found, is_right=is_right, is_allowed=setting.has_password):
+        await note_sign_in(context, visitor, person=found, code=wrong)
+        raise refused()
+    assert found is not None  # noqa: S101  # otherwise something is wrong
+    if found.has_second_factor:
+        await _check_code(context, found, code, visitor)
+    methods = [PASSWORD, CODE] if found.has_second_factor else [PASSWORD]
+    async with context.recording() as connection:
+        await lockout.succeeded(connection, subject_of(name), address=visitor.address)
+        signed_in = await begin_session(context, connection, found.person, methods, visitor, replaces=replaces)
+    await note_sign_in(context, visitor, person=found, methods=methods)
+    return signed_in
+
+
+def subject_of(name: str) -> str:
+    """What failures with this name are counted for: not together with those of an administrator who has the same address."""
+    return f"person {name.lower()}"
+
+
+def _what_is_wrong(found: PersonCredential | None, *, is_right: bool, is_allowed: bool) -> SignInCode | None:
+    if found is None:
+        return SignInCode.UNKNOWN_PERSON
+    if found.password_hash is None:
+        return SignInCode.NO_PASSWORD
+    if not is_right:
+        return SignInCode.WRONG_PASSWORD
+    if not found.is_live:
+        return SignInCode.DISABLED
+    return None if is_allowed else SignInCode.METHOD_OFF
+
+
+async def _check_code(context: Context, found: PersonCredential, code: str, visitor: Visitor) -> None:
+    """Raise LockstepError unless *code* is a new one of the person. The password was right."""
+    if not code.strip():
+        await lockout.forgiven(context.recording, subject_of(found.user_principal_name), address=visitor.address)
+        await note_sign_in(context, visitor, person=found, code=SignInCode.CODE_NEEDED, result=INTERRUPTED)
+        raise SecondFactorRequired()
+    async with context.recording() as connection:
+        is_right = await is_code_of_person(context, connection, found.person, code)
+    if not is_right:
+        await note_sign_in(context, visitor, person=found, code=SignInCode.WRONG_CODE)
+        raise refused()
+
+
+@needs(Permission.PEOPLE_SIGN_IN)
+async def new_sign_in_link(context: Context, person: str) -> SignInLink:
+    """A link with which the person sets a password; an earlier link ends. Raises LockstepError for an unknown or disabled person."""
+    secret, expires_at = new_secret(), context.now() + LINK_VALID
+    async with context.recording() as connection:
+        found = await find_person(connection, person)
+        if not found.account_enabled:
+            raise invalid(
+                f"{found.user_principal_name} is disabled and could not sign in", next_step="Enable the person first"
+            )
+        if not (await person_credentials.read_setting(connection)).has_password:
+            raise conflict(
+                "People do not sign in with a password of Lockstep",
+                next_step="Allow it: lockstep people sign-in set --password on",
+            )
+        await person_credentials.save_link(
+            connection, found.id, hash_of(secret), created_by=context.actor.name, expires_at=expires_at
+        )
+        await audit_log.append(
+            connection, actor=context.actor.name, activity="Create sign-in link", target=found.user_principal_name
+        )
+    return SignInLink(found.user_principal_name, expires_at, f"/myapps/link/{secret}")
+
+
+@open_to_all
+async def owner_of_link(context: Context, secret: str) -> str:
+    """The user principal name of the person whose link this is. Raises LockstepError if it does not work any more."""
+    async with context.recording() as connection:
+        owner = await person_credentials.link_owner(connection, hash_of(secret), context.now())
+    if owner is None or not owner.is_live:
+        raise _link_gone()
+    return owner.user_principal_name
+
+
+@open_to_all
+async def accept_link(
+    context: Context, secret: str, password: str, *, visitor: Visitor, replaces: str = ""
+) -> PersonSignedIn | None:
+    """Set the password; the link is used up, and all sessions of the person end. Begins a session, or returns None for a person with a
+    second factor, who signs in with both.
+
+    Raises LockstepError if the link does not work any more, or for a password that may not be used; the link then still works.
+    """
+    name = await owner_of_link(context, secret)
+    check_password(password, name, longest=LONGEST_PASSWORD)
+    digest = await OF_PEOPLE.hash_password(password)
+    async with context.recording() as connection:
+        owner = await person_credentials.link_owner(connection, hash_of(secret), context.now())
+        if owner is None or not owner.is_live or not await person_credentials.use_link(connection, hash_of(secret)):
+            raise _link_gone()
+        await person_credentials.save_password(connection, owner.person, digest)
+        await person_sessions.end_sessions(connection, owner.person)
+        await lockout.succeeded(connection, subject_of(owner.user_principal_name), address="")
+        await audit_log.append(
+            connection,
+            actor=owner.user_principal_name,
+            activity="Set password through a link",
+            target=owner.user_principal_name,
+        )
+        if owner.has_second_factor:
+            return None
+        signed_in = await begin_session(context, connection, owner.person, [PASSWORD], visitor, replaces=replaces)
+    await note_sign_in(context, visitor, person=owner, methods=[PASSWORD])
+    return signed_in
+
+
+def _link_gone() -> LockstepError:
+    return LockstepError(
+        Kind.UNAUTHORIZED,
+        "This link does not work",
+        why="It was used, it has expired, or a newer one replaced it",
+        next_step="Ask your administrator for a new link",
+    )

@@ -1,0 +1,89 @@
+"""The second factor of a person: codes of an authenticator app (TOTP, RFC 6238), each accepted once. Add it, confirm it, remove it."""
+
+from __future__ import annotations
+
+from lockstep.actions.access import needs, open_to_all
+from lockstep.actions.context import Context
+from lockstep.actions.lookup import find_person
+from lockstep.actions.permissions import Permission
+from lockstep.actions.person_sign_in.sessions import CODE, PersonSignedIn, person_or_refusal
+from lockstep.actions.second_factor import ISSUER, NewSecondFactor
+from lockstep.credentials import lockout
+from lockstep.credentials.issued_secrets import hash_of, new_secret
+from lockstep.credentials.one_time_codes import address_of_seed, matching_step, new_seed
+from lockstep.errors import LockstepError, conflict, invalid
+from lockstep.postgres.pool import Connection
+from lockstep.storage import audit_log, person_sessions
+from lockstep.storage import person_credentials as store
+from lockstep.vault import Secret
+
+_PURPOSE = "second factor of a person"  # of the sealed seed
+
+
+async def is_code_of_person(context: Context, connection: Connection, person: str, code: str) -> bool:
+    """Whether *code* is one of the app, newer than the last that was used. It is used up."""
+    sealed = await store.sealed_seed(connection, person)
+    if sealed is None:
+        return False
+    try:
+        seed = context.vault.open(sealed, purpose=_PURPOSE, name=person).reveal()
+    except LockstepError:
+        return False  # the key is another one: an administrator removes the second factor
+    step = matching_step(seed, "".join(code.split()), context.now())
+    return step is not None and await store.use_step(connection, person, step)
+
+
+@open_to_all
+async def begin_factor(context: Context, secret: str) -> NewSecondFactor:
+    """Make a seed for the person with this session. It counts once a code of it was entered.
+
+    Raises LockstepError if the session has ended, or there is a second factor already.
+    """
+    caller = await person_or_refusal(context, secret)
+    if caller.has_second_factor:
+        raise conflict(
+            "You have a second factor already", next_step="To replace it, ask your administrator to remove it"
+        )
+    seed = new_seed()
+    async with context.recording() as connection:
+        sealed = context.vault.seal(Secret(seed), purpose=_PURPOSE, name=caller.person)
+        await store.save_seed(connection, caller.person, sealed)
+    return NewSecondFactor(seed, address_of_seed(seed, name=caller.user_principal_name, issuer=ISSUER))
+
+
+@open_to_all
+async def confirm_factor(context: Context, secret: str, code: str) -> PersonSignedIn:
+    """Let the second factor count, after a first code. The session gets a new secret. Raises LockstepError for a wrong code."""
+    caller = await person_or_refusal(context, secret)
+    subject = f"code {caller.person}"
+    await lockout.admit(context.recording, subject, address="", now=context.now())
+    new = new_secret()
+    async with context.recording() as connection:
+        is_right = not caller.has_second_factor and await is_code_of_person(context, connection, caller.person, code)
+        if is_right:
+            await lockout.succeeded(connection, subject, address="")
+            await store.confirm_seed(connection, caller.person)
+            await person_sessions.add_method(connection, caller.session, CODE, hash_of(new))
+            await audit_log.append(
+                connection,
+                actor=caller.user_principal_name,
+                activity="Add second factor",
+                target=caller.user_principal_name,
+            )
+    if not is_right:
+        raise invalid("The code is wrong", next_step="Enter the code that the app shows now")
+    return PersonSignedIn(new, caller.expires_at)
+
+
+@needs(Permission.PEOPLE_SIGN_IN)
+async def remove_person_factor(context: Context, person: str) -> None:
+    """Remove the second factor of a person who lost the device; all their sessions end. Raises LockstepError if there is none."""
+    async with context.recording() as connection:
+        found = await find_person(connection, person)
+        if await store.sealed_seed(connection, found.id) is None:
+            raise conflict(f"{found.user_principal_name} has no second factor")
+        await store.save_seed(connection, found.id, None)
+        await person_sessions.end_sessions(connection, found.id)
+        await audit_log.append(
+            connection, actor=context.actor.name, activity="Remove second factor", target=found.user_principal_name
+        )

@@ -1,0 +1,164 @@
+"""Sessions of people of the directory: who is signed in, signing out, and what administrators see and end.
+
+A person who is disabled or deleted is signed out in the transaction of that change, by a trigger of the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from lockstep.actions.access import needs, open_to_all
+from lockstep.actions.context import Context
+from lockstep.actions.lookup import find_person
+from lockstep.actions.permissions import Permission
+from lockstep.actions.person_sign_in.outcomes import Visitor, refused
+from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
+from lockstep.errors import Kind, LockstepError, not_found
+from lockstep.postgres.pool import Connection
+from lockstep.storage import audit_log, people, person_credentials
+from lockstep.storage import person_sessions as store
+from lockstep.storage.person_sessions import PersonSessionRow as PersonSessionRow
+
+IDLE = timedelta(hours=8)  # a session that was not used for so long has ended
+LONGEST = timedelta(hours=12)  # and each one after this time
+PASSWORD, CODE, PROVIDER = "password", "code", "provider"  # the methods of a session
+_SEEN_AGAIN = timedelta(minutes=1)
+_MOST_DEVICE = 200  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class PersonCaller:
+    """A person of the directory who has proved who they are, in these *methods*.
+
+    Who *lacks_factor* has to add a second factor before anything else.
+    """
+
+    person: str
+    user_principal_name: str
+    display_name: str
+    session: str
+    methods: Sequence[str]
+    signed_in_at: datetime
+    expires_at: datetime
+    has_second_factor: bool
+    lacks_factor: bool
+    csrf_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonSignedIn:
+    """A session that just began, or that got a new secret. The secret is available only here."""
+
+    secret: str = field(repr=False)
+    expires_at: datetime
+
+
+@open_to_all
+async def caller_of_person(context: Context, secret: str) -> PersonCaller | None:
+    """The person whose session has this secret; None if it has ended, or the person is disabled or deleted."""
+    if not secret:
+        return None
+    now = context.now()
+    async with context.recording() as connection:
+        session = await store.read_session(connection, hash_of(secret))
+        if session is None or now >= min(session.expires_at, session.seen_at + IDLE):
+            return None
+        credential = await person_credentials.credential_of(connection, session.person)
+        setting = await person_credentials.read_setting(connection)
+        found = (await people.read_people(connection, [session.person])).get(session.person)
+        if found is None or credential is None:
+            return None
+        if now - session.seen_at >= _SEEN_AGAIN:
+            await store.note_seen(connection, session.id, now)
+    return PersonCaller(
+        person=found.id,
+        user_principal_name=found.user_principal_name,
+        display_name=found.display,
+        session=session.id,
+        methods=session.methods,
+        signed_in_at=session.signed_in_at,
+        expires_at=session.expires_at,
+        has_second_factor=credential.has_second_factor,
+        lacks_factor=setting.needs_second_factor and PASSWORD in session.methods and CODE not in session.methods,
+        csrf_secret=derived(secret, "person csrf"),
+    )
+
+
+async def person_or_refusal(context: Context, secret: str) -> PersonCaller:
+    """The person whose session has this secret. Raises LockstepError if it has ended."""
+    caller = await caller_of_person(context, secret)
+    if caller is None:
+        raise LockstepError(Kind.UNAUTHORIZED, "Your session has ended", next_step="Sign in again")
+    return caller
+
+
+async def begin_session(
+    context: Context, connection: Connection, person: str, methods: Sequence[str], visitor: Visitor, *, replaces: str
+) -> PersonSignedIn:
+    """A new session with a secret of its own. *replaces*: the secret of the one that the browser had, which ends.
+
+    Raises LockstepError for somebody who was disabled or deleted a moment ago.
+    """
+    made, now = PersonSignedIn(new_secret(), context.now() + LONGEST), context.now()
+    previous = await store.read_session(connection, hash_of(replaces)) if replaces else None
+    if previous is not None:
+        await store.end_session(connection, previous.id)
+    begun = await store.insert_session(
+        connection,
+        person,
+        hash_of(made.secret),
+        methods=methods,
+        device=visitor.device[:_MOST_DEVICE],
+        address=visitor.address,
+        now=now,
+        expires_at=made.expires_at,
+    )
+    if not begun:
+        raise refused()
+    return made
+
+
+@open_to_all
+async def sign_person_out(context: Context, secret: str) -> None:
+    """End the session with this secret, if it still exists."""
+    async with context.recording() as connection:
+        session = await store.read_session(connection, hash_of(secret))
+        if session is not None:
+            await store.end_session(connection, session.id)
+
+
+@needs(Permission.PEOPLE_SIGN_IN)
+async def list_person_sessions(context: Context, person: str) -> list[PersonSessionRow]:
+    """Where a person is signed in, the last used first."""
+    async with context.reading() as connection:
+        found = await find_person(connection, person)
+        rows = await store.list_sessions(connection, found.id, context.now())
+    return [row for row in rows if context.now() < row.seen_at + IDLE]
+
+
+@needs(Permission.PEOPLE_SIGN_IN)
+async def end_person_sessions(context: Context, person: str, session: str = "") -> int:
+    """End one session of a person, or without *session* all of them; return how many there were.
+
+    Raises LockstepError for an unknown session or person.
+    """
+    async with context.recording() as connection:
+        found = await find_person(connection, person)
+        if session:
+            own = {row.id for row in await store.list_sessions(connection, found.id, context.now())}
+            if session not in own:
+                raise not_found("This session does not exist, or has ended")
+            ended = int(await store.end_session(connection, session))
+        else:
+            ended = await store.end_sessions(connection, found.id)
+        if ended:
+            await audit_log.append(
+                connection,
+                actor=context.actor.name,
+                activity="Revoke sign-in sessions",
+                target=found.user_principal_name,
+                after={"sessions": ended},
+            )
+    return ended

@@ -1,0 +1,81 @@
+"""How people of the directory may prove who they are, and who helps them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lockstep.actions.access import needs, open_to_all
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.errors import invalid
+from lockstep.storage import audit_log, identity_providers
+from lockstep.storage import person_credentials as store
+from lockstep.storage.person_credentials import SignInSetting as SignInSetting
+
+_LONGEST_CONTACT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class WaysToSignIn:
+    """What the sign-in page offers. *provider* is the name in "Sign in with NAME", "" without one."""
+
+    has_password: bool
+    provider: str
+    contact: str
+
+
+@open_to_all
+async def ways_to_sign_in(context: Context) -> WaysToSignIn:
+    """How people may sign in."""
+    async with context.recording() as connection:
+        setting = await store.read_setting(connection)
+        row = await identity_providers.read_provider(connection) if setting.has_provider else None
+    return WaysToSignIn(setting.has_password, row.name if row else "", setting.contact)
+
+
+@needs(Permission.DIRECTORY_READ)
+async def show_sign_in_setting(context: Context) -> SignInSetting:
+    """How people may sign in, as it is set."""
+    async with context.reading() as connection:
+        return await store.read_setting(connection)
+
+
+@needs(Permission.ORGANISATION_WRITE)
+async def change_sign_in_setting(
+    context: Context,
+    *,
+    has_password: bool | None = None,
+    has_provider: bool | None = None,
+    needs_second_factor: bool | None = None,
+    contact: str | None = None,
+) -> SignInSetting:
+    """Change what is given. Sessions stay as they are. Raises LockstepError if people may sign in through a provider that is not set up."""
+    given: dict[str, Any] = {
+        "has_password": has_password,
+        "has_provider": has_provider,
+        "needs_second_factor": needs_second_factor,
+        "contact": contact.strip() if contact is not None else None,
+    }
+    changed = {name: value for name, value in given.items() if value is not None}
+    if contact is not None and (len(contact.strip()) > _LONGEST_CONTACT or not contact.strip().isprintable()):
+        raise invalid(f"The contact is longer than {_LONGEST_CONTACT} characters, or contains a control character")
+    async with context.recording() as connection:
+        before = await store.read_setting(connection)
+        after = replace(before, **changed)
+        if after.has_provider and await identity_providers.read_provider(connection) is None:
+            raise invalid(
+                "No provider is set up through which people could sign in",
+                next_step="Set it up: lockstep admins sso set --help",
+            )
+        if after != before:
+            await store.save_setting(connection, after, now=context.now(), actor=context.actor.name)
+            await audit_log.append(
+                connection,
+                actor=context.actor.name,
+                activity="Change sign-in of people",
+                target="People",
+                before={name: getattr(before, name) for name in changed},
+                after=changed,
+            )
+    return after

@@ -1,0 +1,109 @@
+"""Sign-ins of people: the log, sessions, the link that sets a password, and how people may sign in."""
+
+from __future__ import annotations
+
+from typing_extensions import TypedDict
+
+from lockstep.actions import sign_in_logs
+from lockstep.actions.person_sign_in import passwords, person_totp, sessions, setting
+from lockstep.actions.rows.sign_ins import (
+    PersonSessionJson,
+    SignInJson,
+    SignInLinkJson,
+    SignInSettingJson,
+    person_session_json,
+    sign_in_json,
+    sign_in_link_json,
+    sign_in_setting_json,
+)
+from lockstep.actions.sign_in_logs import SignInFilter
+from lockstep.api.door import Asked, router_of
+from lockstep.api.filtering import Selects, selected, time, words
+from lockstep.api.paging import Asking, Page, page
+from lockstep.api.shapes import Body, Text
+
+router = router_of("Sign-ins")
+_SIGN_INS = (
+    Selects("application", "eq", "app"),
+    Selects("user", "eq", "user"),
+    Selects("result", "eq", "result", words("success", "failure", "interrupted")),
+    Selects("code", "eq", "code"),
+    Selects("time", "ge", "after", time),
+    Selects("time", "lt", "before", time),
+)
+
+
+class SignedOutJson(TypedDict):
+    sessions: int
+
+
+class SignInSettingChange(Body):
+    """What is absent stays as it is."""
+
+    password: bool | None = None
+    provider: bool | None = None
+    second_factor: bool | None = None
+    contact: Text | None = None
+
+
+@router.get("/sign-ins")
+async def list_sign_ins(context: Asked, query: Asking) -> Page[SignInJson]:
+    """The sign-in log, newest first.
+
+    The filter knows `application eq`, `user eq` (a part of the name, or an id), `result eq`, `code eq`, `time ge` and `time lt`.
+    """
+    query.refuse_sort("-time")
+    chosen = selected(query.filter, _SIGN_INS)
+    app = chosen.pop("app", "")
+    wanted = SignInFilter(below_seq=query.after(int), **chosen)
+    found = await sign_in_logs.list_sign_ins(context, wanted, app=app, limit=query.limit + 1)
+    return page(query, [sign_in_json(row) for row in found], lambda last: last["number"])
+
+
+@router.get("/settings/people-sign-in")
+async def show_setting(context: Asked) -> SignInSettingJson:
+    """How people may sign in to My Apps."""
+    return sign_in_setting_json(await setting.show_sign_in_setting(context))
+
+
+@router.patch("/settings/people-sign-in")
+async def change_setting(context: Asked, body: SignInSettingChange) -> SignInSettingJson:
+    """Change how people may sign in. Sessions stay as they are."""
+    return sign_in_setting_json(
+        await setting.change_sign_in_setting(
+            context,
+            has_password=body.password,
+            has_provider=body.provider,
+            needs_second_factor=body.second_factor,
+            contact=body.contact,
+        )
+    )
+
+
+@router.post("/people/{person}/sign-in-link", status_code=201)
+async def new_link(context: Asked, person: str) -> SignInLinkJson:
+    """A link with which the person sets a password, once. An earlier link of the person ends."""
+    return sign_in_link_json(await passwords.new_sign_in_link(context, person))
+
+
+@router.get("/people/{person}/sessions")
+async def list_sessions(context: Asked, person: str) -> list[PersonSessionJson]:
+    """Where the person is signed in, the last used first."""
+    return [person_session_json(row) for row in await sessions.list_person_sessions(context, person)]
+
+
+@router.delete("/people/{person}/sessions")
+async def sign_out(context: Asked, person: str) -> SignedOutJson:
+    """End all sessions of the person."""
+    return {"sessions": await sessions.end_person_sessions(context, person)}
+
+
+@router.delete("/people/{person}/sessions/{session}")
+async def end_session(context: Asked, person: str, session: str) -> SignedOutJson:
+    return {"sessions": await sessions.end_person_sessions(context, person, session)}
+
+
+@router.delete("/people/{person}/second-factor", status_code=204)
+async def remove_factor(context: Asked, person: str) -> None:
+    """Remove the second factor of a person who lost the device; their sessions end."""
+    await person_totp.remove_person_factor(context, person)

@@ -1,0 +1,133 @@
+"""`lockstep people sign-in`: how people of the directory sign in to My Apps, links, sessions, second factors."""
+
+from __future__ import annotations
+
+import click
+
+from lockstep.actions.context import Context
+from lockstep.actions.person_sign_in import passwords, person_totp, sessions, setting
+from lockstep.actions.person_sign_in.setting import SignInSetting
+from lockstep.actions.rows.sign_ins import person_session_json, sign_in_link_json, sign_in_setting_json
+from lockstep.cli import SuggestingGroup
+from lockstep.cli.output import Column, Output, hint, output_option
+from lockstep.cli.session import run
+from lockstep.cli.times import local_stamp, local_time
+from lockstep.wording import counted
+
+_SWITCH = click.Choice(["on", "off"])
+
+
+@click.group("sign-in", cls=SuggestingGroup)
+def sign_in() -> None:
+    """How people sign in to My Apps: links that set a password, sessions, second factors.
+
+    \b
+    lockstep people sign-in link kim.berg@contoso.test
+    lockstep people sign-in set --second-factor on
+    """
+
+
+@sign_in.command("set")
+@click.option("--password", type=_SWITCH, help="Whether people may sign in with a password of Lockstep.")
+@click.option("--provider", type=_SWITCH, help="Whether they may sign in through the provider of: lockstep admins sso")
+@click.option("--second-factor", type=_SWITCH, help="Whether a password needs a second factor.")
+@click.option("--contact", metavar="TEXT", help='Who helps them, for example "the help desk, phone 4711".')
+@output_option
+def set_(
+    password: str | None, provider: str | None, second_factor: str | None, contact: str | None, output: Output
+) -> None:
+    """Show or change how people sign in to My Apps.
+
+    \b
+    lockstep people sign-in set
+    lockstep people sign-in set --second-factor on --contact "the help desk, phone 4711"
+    """
+
+    async def work(context: Context) -> SignInSetting:
+        if (password, provider, second_factor, contact) == (None, None, None, None):
+            return await setting.show_sign_in_setting(context)
+        return await setting.change_sign_in_setting(
+            context,
+            has_password=_is_on(password),
+            has_provider=_is_on(provider),
+            needs_second_factor=_is_on(second_factor),
+            contact=contact,
+        )
+
+    found = run(work)
+    output.one(
+        sign_in_setting_json(found),
+        text=[
+            f"Password       {_word(found.has_password)}",
+            f"Provider       {_word(found.has_provider)}",
+            f"Second factor  {'required beside a password' if found.needs_second_factor else 'optional'}",
+            f"Contact        {found.contact or 'not set'}",
+        ],
+    )
+
+
+@sign_in.command("link")
+@click.argument("person")
+@output_option
+def link_(person: str, output: Output) -> None:
+    """Print a one-time link with which a person sets a password. An earlier link of the person ends.
+
+    \b
+    lockstep people sign-in link kim.berg@contoso.test
+    """
+    link = run(lambda context: passwords.new_sign_in_link(context, person))
+    output.one(sign_in_link_json(link), text=link.path)
+    hint(f"Add this path to the address of Lockstep. It works once, until {local_stamp(link.expires_at)}.")
+
+
+@sign_in.command("sessions")
+@click.argument("person")
+@output_option
+def list_sessions(person: str, output: Output) -> None:
+    """List where a person is signed in.
+
+    \b
+    lockstep people sign-in sessions kim.berg@contoso.test
+    """
+    rows = [person_session_json(one) for one in run(lambda context: sessions.list_person_sessions(context, person))]
+    columns = [Column("signedInAt", "Signed in", show=local_time), Column("seenAt", "Last seen", show=local_time),
+               Column("address", "Address"), Column("methods", "How"), Column("device", "Device", is_wide=True),
+               Column("expiresAt", "Ends at the latest", show=local_time, is_wide=True), Column("id", "Id")]  # fmt: skip
+    output.many(rows, columns, name="id", empty="Not signed in anywhere.")
+
+
+@sign_in.command("end")
+@click.argument("person")
+@click.option(
+    "--session", default="", metavar="ID", help="End only this session. See: lockstep people sign-in sessions PERSON"
+)
+@output_option
+def end(person: str, session: str, output: Output) -> None:
+    """End the sessions of a person.
+
+    \b
+    lockstep people sign-in end kim.berg@contoso.test
+    """
+    ended = run(lambda context: sessions.end_person_sessions(context, person, session))
+    output.one({"user": person, "sessions": ended}, text=f"{counted(ended, 'session')} of {person} ended.")
+
+
+@sign_in.command("remove-factor")
+@click.argument("person")
+@output_option
+def remove_factor(person: str, output: Output) -> None:
+    """Remove the second factor of a person who lost the device. All sessions of the person end.
+
+    \b
+    lockstep people sign-in remove-factor kim.berg@contoso.test
+    """
+    run(lambda context: person_totp.remove_person_factor(context, person))
+    output.one({"user": person, "secondFactor": False}, text=f"The second factor of {person} is removed.")
+
+
+def _is_on(given: str | None) -> bool | None:
+    return None if given is None else given == "on"
+
+
+def _word(is_on: bool) -> str:
+    return "on" if is_on else "off"

@@ -1,0 +1,1 @@
+"""The pages for people of the directory: sign in, My Apps, and the way into applications."""

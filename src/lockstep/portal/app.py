@@ -1,0 +1,88 @@
+"""The portal: the kit's desk with the sessions of people of the directory. Its routes stand before those of the admin centre."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Route
+
+from lockstep import __version__
+from lockstep.actions.context import NOT_SIGNED_IN, Actor, Context
+from lockstep.actions.person_sign_in.sessions import PersonCaller, caller_of_person
+from lockstep.errors import LockstepError
+from lockstep.kit.assets import Assets
+from lockstep.kit.desk import PageDesk
+from lockstep.kit.page_errors import PageError
+from lockstep.kit.pages import PageView, Redirect, pages_in
+from lockstep.kit.rendering import Renderer
+from lockstep.kit.returning import page_asked_for
+from lockstep.portal.cookies import HOME, SIGN_IN, session_secret
+from lockstep.portal.page import PortalContext
+from lockstep.process.bug_report import as_error
+
+PRODUCT = "Lockstep"
+SECOND_FACTOR = "/myapps/second-factor"
+_WITHOUT_FACTOR = (SECOND_FACTOR, "/myapps/sign-out")
+
+Contexts = Callable[[Actor], Context]
+
+
+def portal_routes(contexts: Contexts, assets: Assets) -> list[BaseRoute]:
+    """The routes of the portal, whose styles and scripts are among *assets*."""
+    desk = PortalDesk(contexts, PortalRenderer(assets))
+    return [Route(page.path, desk.endpoint(page), methods=[page.method]) for page in pages_in("lockstep.portal.pages")]
+
+
+@dataclass(frozen=True, slots=True)
+class PortalFrame:
+    """What the templates of the frame show of one page."""
+
+    title: str
+
+
+class PortalRenderer(Renderer):
+    """Renders with the templates in `portal/templates`."""
+
+    def __init__(self, assets: Assets) -> None:
+        super().__init__(
+            "lockstep.portal",
+            PRODUCT,
+            {"asset": assets.url, "version": __version__, "sign_in_page": SIGN_IN, "home": HOME},
+        )
+
+    def frame_of(self, view: PageView) -> PortalFrame:
+        return PortalFrame(" - ".join(dict.fromkeys((view.heading, "My Apps", PRODUCT))))
+
+    def problem_view(self, problem: PageError) -> PageView:
+        return PageView("", problem.title)
+
+
+class PortalDesk(PageDesk[PortalContext, PersonCaller]):
+    """Answers the requests for pages of the portal."""
+
+    def __init__(self, contexts: Contexts, renderer: Renderer) -> None:
+        super().__init__(renderer)
+        self._contexts = contexts
+
+    async def caller_of(self, request: Request) -> PersonCaller | None:
+        """The person, unless a second factor is missing: then only the page that adds one is theirs."""
+        caller = await caller_of_person(self._contexts(NOT_SIGNED_IN), session_secret(request))
+        request.state.lacks_factor = caller is not None and caller.lacks_factor
+        if caller is not None and caller.lacks_factor:
+            may_add = not caller.has_second_factor and request.url.path.startswith(_WITHOUT_FACTOR)
+            return caller if may_add else None
+        return caller
+
+    def context_of(self, caller: PersonCaller | None) -> PortalContext:
+        return PortalContext(self._contexts(NOT_SIGNED_IN), caller)
+
+    def sign_in_first(self, request: Request) -> Redirect:
+        back = page_asked_for(request)
+        page = SECOND_FACTOR if request.state.lacks_factor else SIGN_IN
+        return Redirect(page if back in ("/", HOME) else f"{page}?next={quote(back, safe='')}")
+
+    def as_error(self, fault: Exception) -> LockstepError:
+        return as_error(fault)

@@ -1,0 +1,46 @@
+"""The session of a person in the browser's cookie, and what the request says of the browser."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lockstep.actions.person_sign_in.outcomes import Visitor
+from lockstep.actions.person_sign_in.sessions import PersonSignedIn
+
+SESSION_COOKIE = "lockstep_person"
+HOME = "/myapps"
+SIGN_IN = "/myapps/sign-in"
+
+
+def session_secret(request: Request) -> str:
+    return request.cookies.get(SESSION_COOKIE, "")
+
+
+def set_session(response: Response, request: Request, signed_in: PersonSignedIn) -> None:
+    """Keep the session in the browser until it ends."""
+    response.set_cookie(
+        SESSION_COOKIE,
+        signed_in.secret,
+        expires=signed_in.expires_at,
+        path="/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def forget_session(response: Response, request: Request) -> None:
+    response.delete_cookie(
+        SESSION_COOKIE, path="/", secure=request.url.scheme == "https", httponly=True, samesite="lax"
+    )
+
+
+def visitor_of(request: Request) -> Visitor:
+    """Behind a trusted proxy, the address is the one that the proxy names."""
+    return Visitor(request.headers.get("user-agent", ""), request.client.host if request.client is not None else "")
+
+
+def origin_of(request: Request) -> str:
+    """The origin of the pages, as the browser writes it."""
+    return f"{request.url.scheme}://{request.url.netloc}"

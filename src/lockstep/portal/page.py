@@ -1,0 +1,28 @@
+"""What the functions of the portal's pages work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lockstep.actions.context import Context
+from lockstep.actions.person_sign_in.sessions import PersonCaller
+from lockstep.errors import Kind, LockstepError
+from lockstep.kit.pages import ModulePages
+
+
+@dataclass(frozen=True, slots=True)
+class PortalContext:
+    """What actions work with, as somebody who is no administrator, and the person who asks."""
+
+    actions: Context
+    caller: PersonCaller | None = None
+
+    def person(self) -> PersonCaller:
+        """The caller of a page that is not public."""
+        if self.caller is None:
+            raise LockstepError(Kind.UNAUTHORIZED, "Your session has ended", next_step="Sign in again")
+        return self.caller
+
+
+class PortalPages(ModulePages[PortalContext]):
+    """The pages of one module."""

@@ -1,0 +1,155 @@
+"""Sign in and out, set a password through a link, add a second factor."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import segno
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from lockstep.actions.person_sign_in import passwords, person_totp, sessions
+from lockstep.actions.person_sign_in.setting import ways_to_sign_in
+from lockstep.actions.totp import SecondFactorRequired
+from lockstep.errors import LockstepError
+from lockstep.kit.page_errors import STATUSES
+from lockstep.kit.pages import Answer, PageView, Redirect, on_the_form
+from lockstep.kit.returning import safe_next
+from lockstep.portal.cookies import HOME, SIGN_IN, forget_session, session_secret, set_session, visitor_of
+from lockstep.portal.page import PortalContext, PortalPages
+
+pages = PortalPages()
+FACTOR = "/myapps/second-factor"
+
+
+@pages.get(SIGN_IN, is_public=True)
+async def show_sign_in(context: PortalContext, request: Request) -> Answer:
+    back = next_of(request.query_params.get("next", ""))
+    if context.caller is not None and request.query_params.get("again") != "yes":
+        return Redirect(back)
+    return await _form(context, back=back)
+
+
+@pages.post(SIGN_IN, is_public=True)
+async def sign_in(context: PortalContext, request: Request) -> Answer:
+    form = await request.form()
+    name, back = str(form.get("name", "")), next_of(str(form.get("next", "")))
+    try:
+        signed_in = await passwords.sign_person_in(
+            context.actions,
+            name,
+            str(form.get("password", "")),
+            str(form.get("code", "")),
+            visitor=visitor_of(request),
+            replaces=session_secret(request),
+        )
+    except LockstepError as refused:
+        return await _form(context, name=name, back=back, refused=on_the_form(refused))
+    response = RedirectResponse(back, status_code=303)
+    set_session(response, request, signed_in)
+    return response
+
+
+@pages.post("/myapps/sign-out")
+async def sign_out(context: PortalContext, request: Request) -> Response:
+    await sessions.sign_person_out(context.actions, session_secret(request))
+    response = RedirectResponse(SIGN_IN, status_code=303)
+    forget_session(response, request)
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
+@pages.get("/myapps/link/{secret}", is_public=True)
+async def show_link(context: PortalContext, request: Request) -> Answer:
+    return await _link_form(context, request)
+
+
+@pages.post("/myapps/link/{secret}", is_public=True)
+async def accept_link(context: PortalContext, request: Request) -> Answer:
+    form = await request.form()
+    try:
+        signed_in = await passwords.accept_link(
+            context.actions,
+            request.path_params["secret"],
+            str(form.get("password", "")),
+            visitor=visitor_of(request),
+            replaces=session_secret(request),
+        )
+    except LockstepError as refused:
+        return await _link_form(context, request, on_the_form(refused))
+    if signed_in is None:
+        return Redirect(SIGN_IN, notice="The password is set. Sign in with it and a code of your authenticator app")
+    response = RedirectResponse(HOME, status_code=303)
+    set_session(response, request, signed_in)
+    return response
+
+
+@pages.get(FACTOR)
+async def show_factor(context: PortalContext, request: Request) -> Answer:
+    back = next_of(request.query_params.get("next", ""))
+    return PageView(
+        "portal/factor.html", "Second factor", {"has_one": context.person().has_second_factor, "back": back}
+    )
+
+
+@pages.post(FACTOR)
+async def begin_factor(context: PortalContext, request: Request) -> Answer:
+    """Show the QR code. It counts once a first code was entered."""
+    back = next_of(str((await request.form()).get("next", "")))
+    made = await person_totp.begin_factor(context.actions, session_secret(request))
+    code = segno.make(made.uri, error="m")
+    picture = Markup(code.svg_inline(scale=4, border=2, dark="#000", light="#fff", lineclass=None))  # noqa: S704  # numbers alone
+    model = {"seed": made.seed, "picture": picture, "back": back}
+    return PageView("portal/new_factor.html", "Add a second factor", model)
+
+
+@pages.post(f"{FACTOR}/confirm")
+async def confirm_factor(context: PortalContext, request: Request) -> Answer:
+    form = await request.form()
+    back = next_of(str(form.get("next", "")))
+    try:
+        signed_in = await person_totp.confirm_factor(
+            context.actions, session_secret(request), str(form.get("code", ""))
+        )
+    except LockstepError as refused:
+        return PageView(
+            "portal/factor.html",
+            "Second factor",
+            {"has_one": False, "back": back, "refused": on_the_form(refused)},
+            status=STATUSES[refused.kind],
+        )
+    response = RedirectResponse(back, status_code=303)
+    set_session(response, request, signed_in)
+    return response
+
+
+def next_of(text: str) -> str:
+    """Where to go after signing in: an address of the portal, never one of another server or of the admin centre."""
+    safe = safe_next(text)
+    return safe if safe.startswith(("/myapps", "/saml2/")) else HOME
+
+
+async def _form(
+    context: PortalContext, *, name: str = "", back: str = HOME, refused: LockstepError | None = None
+) -> PageView:
+    model = {
+        "name": name,
+        "next": back,
+        "refused": refused,
+        "wants_code": isinstance(refused, SecondFactorRequired),
+        "ways": await ways_to_sign_in(context.actions),
+        "through_provider": f"{SIGN_IN}/sso?{urlencode({'next': back})}",
+    }
+    return PageView("portal/sign_in.html", "Sign in", model, status=STATUSES[refused.kind] if refused else 200)
+
+
+async def _link_form(context: PortalContext, request: Request, refused: LockstepError | None = None) -> PageView:
+    secret = request.path_params["secret"]
+    model = {
+        "name": await passwords.owner_of_link(context.actions, secret),
+        "secret": secret,
+        "refused": refused,
+        "longest": passwords.LONGEST_PASSWORD,
+    }
+    return PageView("portal/link.html", "Set your password", model, status=STATUSES[refused.kind] if refused else 200)

@@ -1,0 +1,10 @@
+"""People of the directory sign in: passwords, one-time links, sessions, and the sign-in log."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0037"
+down_revision = "0036"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)

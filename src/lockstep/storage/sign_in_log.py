@@ -1,0 +1,126 @@
+"""The sign-in log: one record for each attempt of a person to sign in to Lockstep, or through it to an application.
+
+Readers page by `seq`, newest first: ask for the next page with the last seq of the previous one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.patterns import part_of
+
+SUCCESS, FAILURE, INTERRUPTED = "success", "failure", "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class SignInRecord:
+    """What is written of an attempt. *person* and *app* are ids; None for nobody's name, and for My Apps itself."""
+
+    at: datetime
+    result: str
+    code: str = ""
+    detail: str = ""
+    person: str | None = None
+    person_display: str = ""
+    app: str | None = None
+    app_display: str = ""
+    address: str = ""
+    device: str = ""
+    methods: Sequence[str] = ()
+    protocol: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignInRow:
+    """One record of the log."""
+
+    seq: int
+    id: str
+    at: datetime
+    person: str | None
+    person_display: str
+    app: str | None
+    app_display: str
+    address: str
+    device: str
+    methods: Sequence[str]
+    protocol: str
+    result: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInFilter:
+    """Which records to read; an absent field matches all. *user*: a part of the name, or the id of a person. *apps*: ids."""
+
+    user: str | None = None
+    person: str | None = None
+    app: str | None = None
+    apps: Sequence[str] | None = None
+    result: str | None = None
+    code: str | None = None
+    address: str | None = None
+    id: str | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+    below_seq: int | None = None
+
+
+_CONDITIONS: Mapping[str, str] = {
+    "user": "(lower(person_display) like lower(%(user_part)s) or person::text = %(user)s)",
+    "person": "person = %(person)s",
+    "app": "app = %(app)s",
+    "apps": "app = any(%(apps)s::uuid[])",
+    "result": "result = %(result)s",
+    "code": "code = %(code)s",
+    "address": "starts_with(address, %(address)s)",
+    "id": "id::text = %(id)s",
+    "after": "at >= %(after)s",
+    "before": "at < %(before)s",
+    "below_seq": "seq < %(below_seq)s",
+}
+
+
+async def append(connection: Connection, record: SignInRecord) -> None:
+    await connection.execute(
+        """insert into sign_in_log (at, person, person_display, app, app_display, address, device, methods, protocol, result, code, detail)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+        (
+            record.at,
+            record.person,
+            record.person_display,
+            record.app,
+            record.app_display,
+            record.address,
+            record.device,
+            list(record.methods),
+            record.protocol,
+            record.result,
+            record.code,
+            record.detail,
+        ),
+    )
+
+
+async def read_log(connection: Connection, wanted: SignInFilter, *, limit: int = 100) -> list[SignInRow]:
+    """The newest *limit* records that match, newest first."""
+    given: dict[str, Any] = {name: getattr(wanted, name) for name in _CONDITIONS if getattr(wanted, name) is not None}
+    conditions = sql.SQL(" and ").join([sql.SQL(_CONDITIONS[name]) for name in given] or [sql.SQL("true")])
+    if wanted.user is not None:
+        given["user_part"] = part_of(wanted.user)
+    statement = sql.SQL(
+        """select seq, id::text, at, person::text, person_display, app::text, app_display, address, device, methods, protocol, result,
+            code, detail
+        from sign_in_log where {} order by seq desc limit %(limit)s"""
+    ).format(conditions)
+    async with connection.cursor(row_factory=class_row(SignInRow)) as cursor:
+        await cursor.execute(statement, given | {"limit": limit})
+        return await cursor.fetchall()

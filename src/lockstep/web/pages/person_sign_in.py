@@ -1,0 +1,117 @@
+"""How one person signs in: the link that sets a password, the sessions, the second factor; and the setting for all people."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.actions.person_sign_in import passwords, person_totp, sessions, setting
+from lockstep.actions.person_sign_in.setting import SignInSetting
+from lockstep.actions.sign_in_logs import SignInFilter, list_sign_ins
+from lockstep.errors import LockstepError
+from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
+from lockstep.web.pages.people import person_of
+from lockstep.web.sign_in_form import METHODS, SignInLine
+from lockstep.wording import counted
+
+pages = Pages()
+SETTING = "/settings/people-sign-in"
+_LATEST = 10
+
+
+@pages.get("/users/{person}/sign-in")
+async def show_sign_in(context: Context, request: Request) -> View:
+    person = (await person_of(context, request)).person
+    may_change = context.actor.may(Permission.PEOPLE_SIGN_IN) and person.deleted_at is None
+    rows = await list_sign_ins(context, SignInFilter(person=person.id), limit=_LATEST)
+    is_stepped_up = context.actor.is_stepped_up
+    model = {
+        "person": person,
+        "here": f"/users/{person.id}/sign-in",
+        "may_change": may_change,
+        "sessions": await sessions.list_person_sessions(context, person.id) if may_change and is_stepped_up else None,
+        "methods": METHODS,
+        "lines": [SignInLine(row) for row in rows],
+    }
+    return View(
+        "people/sign_in.html",
+        f"Sign-in of {person.display}",
+        model,
+        section="People",
+        parents=[Crumb("People", "/users"), Crumb(person.display, f"/users/{person.id}")],
+        copy_as=CopyAs(
+            command=f"lockstep logs sign-ins --user {person.id}", api=f"/api/v1/people/{person.id}/sessions"
+        ),
+    )
+
+
+@pages.post("/users/{person}/sign-in/link")
+async def new_link(context: Context, request: Request) -> Answer:
+    """The only page that ever shows the link."""
+    link = await passwords.new_sign_in_link(context, request.path_params["person"])
+    here = f"/users/{request.path_params['person']}"
+    model = {
+        "link": {"email": link.user_principal_name, "expires_at": link.expires_at},
+        "address": f"{request.url.scheme}://{request.url.netloc}{link.path}",
+        "text": "Give this link to the person",
+        "back": f"{here}/sign-in",
+    }
+    parents = [Crumb("People", "/users"), Crumb(link.user_principal_name, here)]
+    return View("settings/link.html", "One-time link", model, section="People", parents=parents)
+
+
+@pages.post("/users/{person}/sign-in/revoke")
+async def revoke(context: Context, request: Request) -> Answer:
+    person, form = request.path_params["person"], await request.form()
+    ended = await sessions.end_person_sessions(context, person, str(form.get("session", "")))
+    return Redirect(f"/users/{person}/sign-in", notice=f"{counted(ended, 'session')} ended")
+
+
+@pages.post("/users/{person}/sign-in/remove-factor")
+async def remove_factor(context: Context, request: Request) -> Answer:
+    person = request.path_params["person"]
+    await person_totp.remove_person_factor(context, person)
+    return Redirect(f"/users/{person}/sign-in", notice="The second factor was removed, and all sessions ended")
+
+
+@pages.get(SETTING)
+async def show_setting(context: Context, request: Request) -> View:
+    return await _setting(context, await setting.show_sign_in_setting(context))
+
+
+@pages.post(SETTING)
+async def change_setting(context: Context, request: Request) -> Answer:
+    form = await request.form()
+    wanted = SignInSetting(
+        "password" in form, "provider" in form, "second_factor" in form, str(form.get("contact", "")).strip()
+    )
+    try:
+        await setting.change_sign_in_setting(
+            context,
+            has_password=wanted.has_password,
+            has_provider=wanted.has_provider,
+            needs_second_factor=wanted.needs_second_factor,
+            contact=wanted.contact,
+        )
+    except LockstepError as refused:
+        return await _setting(context, wanted, on_the_form(refused))
+    return Redirect(SETTING, notice="Saved")
+
+
+async def _setting(context: Context, shown: SignInSetting, refused: LockstepError | None = None) -> View:
+    model = {
+        "setting": shown,
+        "refused": refused,
+        "may_write": context.actor.everywhere(Permission.ORGANISATION_WRITE),
+        "here": SETTING,
+    }
+    return View(
+        "settings/people_sign_in.html",
+        "People's sign-in",
+        model,
+        section="Settings",
+        lead="How people of the directory prove who they are before My Apps lets them into applications",
+        copy_as=CopyAs(command="lockstep people sign-in set", api="/api/v1/settings/people-sign-in"),
+        status=400 if refused else 200,
+    )

@@ -1,0 +1,93 @@
+"""The filters of the sign-in log, as they stand in an address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from lockstep.actions.person_sign_in.outcomes import SignInCode, meaning_of
+from lockstep.actions.sign_in_logs import SignInFilter, SignInRow
+from lockstep.web.log_form import RANGES
+from lockstep.web.status_look import Look
+
+RESULTS: Mapping[str, Look] = {
+    "success": Look("Success", "ok", "check-circle"),
+    "failure": Look("Failure", "error", "error"),
+    "interrupted": Look("Interrupted", "neutral", "circle"),
+}
+METHODS: Mapping[str, str] = {"password": "password", "code": "authenticator app", "provider": "identity provider"}
+_NAMES = ("app", "status", "code", "range", "user", "address")
+
+
+@dataclass(frozen=True, slots=True)
+class SignInQuery:
+    """What the address says. Unknown values of a list count as not given."""
+
+    app: str = ""
+    status: str = ""
+    code: str = ""
+    range: str = ""
+    user: str = ""
+    address: str = ""
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> SignInQuery:
+        given = {name: query.get(name, "").replace("\0", "").strip() for name in _NAMES}
+        for name, known in (("status", set(RESULTS)), ("range", set(RANGES)), ("code", set(SignInCode))):
+            if given[name] not in known:
+                given[name] = ""
+        return cls(**given)
+
+    def as_query(self) -> dict[str, str]:
+        return {name: getattr(self, name) for name in _NAMES if getattr(self, name)}
+
+    def as_filter(self, now: datetime, below: int | None = None) -> SignInFilter:
+        length = RANGES[self.range][1]
+        return SignInFilter(
+            user=self.user or None,
+            result=self.status or None,
+            code=self.code or None,
+            address=self.address or None,
+            after=now - length if length else None,
+            below_seq=below,
+        )
+
+    def as_command(self) -> str:
+        """The same list on the command line; "" if the command line has no such filter."""
+        if self.address or self.user:
+            return ""
+        flags = [f" --{name} {getattr(self, name)}" for name in ("app", "status", "code") if getattr(self, name)]
+        return "lockstep logs sign-ins" + "".join(flags) + (f" --since {self.range}" if self.range else "")
+
+
+@dataclass(frozen=True, slots=True)
+class SignInLine:
+    """A record as pages show it."""
+
+    row: SignInRow
+
+    @property
+    def look(self) -> Look:
+        return RESULTS[self.row.result]
+
+    @property
+    def who(self) -> str:
+        return self.row.person_display or "An unknown name"
+
+    @property
+    def app(self) -> str:
+        return self.row.app_display or "My Apps"
+
+    @property
+    def how(self) -> str:
+        return ", ".join(METHODS.get(one, one) for one in self.row.methods)
+
+    @property
+    def reason(self) -> str:
+        return meaning_of(self.row.code)
+
+
+def reasons() -> list[tuple[str, str]]:
+    """The choices of the filter by reason."""
+    return [("", "All reasons"), *((one.value, meaning_of(one)) for one in SignInCode)]
