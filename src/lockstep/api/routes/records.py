@@ -107,6 +107,7 @@ class RetentionChange(Body):
     """Days for each kind of records; 0 keeps them for ever. What is left out stays."""
 
     provisioning_log: Days | None = Field(None, examples=[90])
+    sign_in_log: Days | None = None
     cycles: Days | None = None
     directory_changes: Days | None = None
 
