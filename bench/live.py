@@ -2,8 +2,11 @@
 
     .venv/bin/python bench/live.py --listeners 200
 
-A cycle sends one notice with each batch of outcomes that it records. Two parts are measured as CPU time of this process: sending a notice,
-and passing the notices of a busy cycle on to pages that listen. The pages are streams of another process.
+First whole cycles, in turn without and with pages that do what the script of a page does: listen, wait as long as an event says, and read
+the page again. Their process is another one, on the same machine. `ratio` is the time of the cycles with them by that without.
+
+Then the parts. A cycle sends one notice with each batch of outcomes that it records. Two parts are measured as CPU time of this process:
+sending a notice, and passing the notices of a busy cycle on to pages that listen. The pages are streams of another process.
 """
 
 from __future__ import annotations
@@ -11,12 +14,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import random
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +30,13 @@ import aiohttp
 import orjson
 import uvloop
 
+from cycle import initial_cycle
+from lockstep.actions import applications, status
+from lockstep.actions.context import Actor, Context
+from lockstep.actions.settings import set_mapping
 from lockstep.cli.events import log_to_stderr
+from lockstep.cli.up import stage
+from lockstep.cli.up.running import running
 from lockstep.postgres import embedded
 from lockstep.settings import load_settings
 from lockstep.storage.notices import Topic, notify
@@ -33,8 +45,9 @@ from lockstep.web.callers import SESSION_COOKIE
 from lockstep.wiring import House, open_house
 from web import serving
 from web_data import new_session
-from web_measuring import Served, cpu_seconds, until
+from web_measuring import cpu_seconds
 
+PAGE = "/apps/documo/provisioning"
 JOB = "documo.tenant.application"
 
 
@@ -44,18 +57,56 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--per-second", type=int, default=25, help="Notices of a busy cycle.")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--people", type=int, default=2_000, help="Written by each cycle.")
+    parser.add_argument("--reads", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--listen", nargs=2, metavar=("URL", "SECRET"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.listen:
-        uvloop.run(listen(*chosen.listen, chosen.listeners))
+        uvloop.run(listen(*chosen.listen, chosen.listeners, reads=chosen.reads))
         return
     log_to_stderr(level="warning", form="auto")
     folder = Path(tempfile.mkdtemp(prefix="lockstep-bench-"))
     folder.chmod(0o711)
     try:
-        print(orjson.dumps(uvloop.run(measure(folder, chosen)), option=orjson.OPT_INDENT_2).decode())
+        cycles = uvloop.run(measure_cycles(folder / "cycles", chosen))
+        found = {"cycles": cycles} | uvloop.run(measure(folder / "parts", chosen))
+        print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
     finally:
-        embedded.remove(folder)
+        for one in ("cycles", "parts"):
+            embedded.remove(folder / one)
+
+
+async def measure_cycles(folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
+    """The seconds of cycles that write everybody, in turn without and with pages that read again."""
+    async with running(replace(load_settings({}, {"data": folder}), port=0), documo_port=0, say=lambda _: None) as both:
+        context = both.house.context(Actor("bench"))
+        await stage.import_contoso(context, folder / "contoso", people=chosen.people, seed=1)
+        await applications.add_application(context, "documo")
+        stage.require_passed((await stage.connect(context, both.documo)).probes)
+        await initial_cycle(context)
+        secret = await new_session(both.house)
+        alone, heard = [], []
+        for place in range(chosen.rounds):
+            alone.append(await writing_cycle(context, 2 * place))
+            async with heard_by(both.address, secret, chosen.listeners, reads=True):
+                heard.append(await writing_cycle(context, 2 * place + 1))
+        return {
+            "people": chosen.people,
+            "seconds_alone": [round(one, 2) for one in alone],
+            "seconds_with_pages": [round(one, 2) for one in heard],
+            "ratio": round(statistics.median(heard) / statistics.median(alone), 3),
+        }
+
+
+async def writing_cycle(context: Context, place: int) -> float:
+    """Change the mapping of the family name, so that everybody is written."""
+    last = (await status.list_cycles(context, stage.APP, limit=1))[0]
+    began = time.monotonic()
+    await set_mapping(context, stage.APP, "name.familyName", {"expression": f'Join(" ", [surname], "{place}")'})
+    while (cycle := (await status.list_cycles(context, stage.APP, limit=1))[0]).id == last.id:
+        await asyncio.sleep(0.005)
+    await stage.follow(context, cycle, on_progress=lambda _: None)
+    return time.monotonic() - began
 
 
 async def measure(folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
@@ -63,7 +114,7 @@ async def measure(folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
         secret = await new_session(house)
         async with serving(house) as served:
             alone = [await busy_cycle(house, chosen) for _ in range(chosen.rounds)]
-            async with heard_by(served, secret, chosen.listeners):
+            async with heard_by(served.origin, secret, chosen.listeners):
                 heard = [await busy_cycle(house, chosen) for _ in range(chosen.rounds)]
         plain = [await transactions(house, with_notice=False) for _ in range(chosen.rounds)]
         noticed = [await transactions(house, with_notice=True) for _ in range(chosen.rounds)]
@@ -99,27 +150,60 @@ async def busy_cycle(house: House, chosen: argparse.Namespace) -> float:
 
 
 @asynccontextmanager
-async def heard_by(served: Served, secret: str, count: int) -> AsyncIterator[None]:
-    process = subprocess.Popen([sys.executable, __file__, "--listeners", str(count), "--listen", served.origin, secret])
+async def heard_by(origin: str, secret: str, count: int, *, reads: bool = False) -> AsyncIterator[None]:
+    """*count* pages of another process listen during the block; with *reads* they read again what an event concerns."""
+    words = [
+        sys.executable,
+        __file__,
+        "--listeners",
+        str(count),
+        "--listen",
+        origin,
+        secret,
+        *(["--reads"] if reads else []),
+    ]
+    process = await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE)
     try:
-        await until(lambda: len(served.hub) == count)
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"ready\n"
         yield
     finally:
         process.terminate()
-        await asyncio.to_thread(process.wait)
+        await process.wait()
 
 
-async def listen(origin: str, secret: str, count: int) -> None:
-    """Hold *count* streams until the process is ended."""
+async def listen(origin: str, secret: str, count: int, *, reads: bool) -> None:
+    """Do what the script of *count* open pages does, until the process is ended."""
     connector, timeout = aiohttp.TCPConnector(limit=0), aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(cookies={SESSION_COOKIE: secret}, connector=connector, timeout=timeout) as http:
+        connected = 0
 
         async def one() -> None:
-            async with http.get(f"{origin}/events") as stream:
-                async for _ in stream.content:
-                    pass
+            nonlocal connected
+            async with http.get(f"{origin}/events") as stream, asyncio.TaskGroup() as reading:
+                connected += 1
+                if connected == count:
+                    print("ready", flush=True)
+                due = asyncio.Event()
+                pause = 1.0
+                if reads:
+                    reading.create_task(read_again(http, origin, due, lambda: pause))
+                async for line in stream.content:
+                    if line.startswith(b"data: ") and line.strip() != b"data:":
+                        pause = max(1.0, int(line.split()[1]) / 1000)
+                        due.set()
 
         await asyncio.gather(*(one() for _ in range(count)), return_exceptions=True)
+
+
+async def read_again(http: aiohttp.ClientSession, origin: str, due: asyncio.Event, pause: Callable[[], float]) -> None:
+    """As live.js: after an event, wait and read the page; then look whether there was another event meanwhile."""
+    while True:
+        await due.wait()
+        await asyncio.sleep(pause() * (random.uniform(0.5, 1.5) if pause() > 1 else 1.0))
+        due.clear()
+        async with http.get(f"{origin}{PAGE}", headers={"X-Live": "yes"}) as answer:
+            await answer.read()
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import ExitStack
 
 import aiohttp
 import pytest
 
 from lockstep.actions import applications
-from lockstep.actions.live import RESET, Topic, live_hub
+from lockstep.actions.live import READING_SECONDS, READING_SHARE, RESET, LiveHub, Topic, live_hub
 from lockstep.actions.permissions import Role
 from lockstep.actions.sign_in import sign_out
 from lockstep.kit import streams
@@ -97,7 +98,7 @@ async def test_an_owner_is_told_nothing_of_somebody_elses_application(centre: Ce
     event = await read_event(answer)
     while event["event"] != Topic.PROGRESS:
         event = await read_event(answer)
-    assert event["data"] == mine.job
+    assert event["data"].partition(" ")[2] == mine.job
 
 
 async def test_events_need_a_session(centre: Centre) -> None:
@@ -121,6 +122,7 @@ async def test_a_stream_that_is_open_ends_once_its_session_has_ended(
 
     monkeypatch.setattr(streams, "BEAT_SECONDS", beats)
     monkeypatch.setattr(streams, "CHECK_SECONDS", 0.0)
+    await centre.live.connected.wait()  # what was told before is told with a reset
     happening = asyncio.create_task(happen()) if beats > 1 else None
     answer = await open_events(admin)
     assert (await read_event(answer))["event"] == ("change" if happening else "beat")
@@ -132,3 +134,40 @@ async def test_a_stream_that_is_open_ends_once_its_session_has_ended(
     assert answer.content.at_eof()
     if happening is not None:
         happening.cancel()
+
+
+def test_pages_that_read_again_together_use_a_fixed_share_of_a_core_however_many_they_are() -> None:
+    hub = LiveHub()
+
+    def use(listeners: int, cost: float) -> float:
+        with ExitStack() as stack:
+            for _ in range(listeners):
+                stack.enter_context(hub.listening())
+            for _ in range(50):
+                hub.note_readings(4, 4 * cost)
+            return listeners * cost / hub.reading_pause
+
+    assert hub.reading_pause == READING_SECONDS[0]
+    assert use(1, 0.01) < READING_SHARE, "a page alone reads every second"
+    for listeners in (10, 50, 200):
+        for cost in (0.002, 0.01):
+            assert use(listeners, cost) <= READING_SHARE * 1.001
+    with ExitStack() as stack:
+        for _ in range(2_000):
+            stack.enter_context(hub.listening())
+        assert hub.reading_pause == READING_SECONDS[1]
+
+
+async def test_an_event_says_how_long_its_page_waits_and_readings_are_measured(centre: Centre, admin: Browser) -> None:
+    await centre.live.connected.wait()
+    answer = await open_events(admin)
+    centre.live.note_readings(1, 100.0)  # a server that is very busy
+    busy = centre.live.reading_pause
+
+    await applications.add_application(centre.hub.context, "documo")
+    event = await read_event(answer)
+    for _ in range(30):
+        await (await admin.http.get(f"{admin.origin}/apps", headers={"X-Live": "yes"})).read()
+
+    assert event["data"].partition(" ")[0] == str(int(busy * 1000)) and busy > READING_SECONDS[0]
+    assert centre.live.reading_pause < busy

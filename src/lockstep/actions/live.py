@@ -27,6 +27,10 @@ RESET = "reset"
 KEPT = 1000  # events kept for listeners that return
 MOST_WAITING = 256  # events a listener may be behind before it is cut
 PROGRESS_SECONDS = 1.0  # the progress of one job is told at most so often
+READING_SHARE = 0.02  # of one core, for all open pages that read their parts again
+READING_SECONDS = (1.0, 120.0)  # between two readings of a page: at least, at most
+_FIRST_READING = 0.01  # CPU seconds, before one was measured
+_NEW_READING = 0.2  # weight of a new measurement
 _RETRY_SECONDS = (0.2, 1.0, 5.0)
 _APPLICATION_NAME = "lockstep-live"
 
@@ -102,10 +106,24 @@ class LiveHub:
         self._most_waiting = most_waiting
         self._progress_seconds = progress_seconds
         self._told: dict[str, bool] = {}  # jobs whose progress was told a moment ago, and whether there was more since
+        self._reading_cost = _FIRST_READING
         self.connected = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._listeners)
+
+    @property
+    def reading_pause(self) -> float:
+        """Seconds that a page waits between two readings of its parts, on average.
+
+        It grows with the listeners and with what a reading costs, so that all of them together use READING_SHARE of a core.
+        """
+        least, most = READING_SECONDS
+        return min(max(len(self) * self._reading_cost / READING_SHARE, least), most)
+
+    def note_readings(self, count: int, cpu_seconds: float) -> None:
+        """Learn from *count* readings of pages what one costs."""
+        self._reading_cost += _NEW_READING * (cpu_seconds / count - self._reading_cost)
 
     @property
     def latest(self) -> str:

@@ -23,7 +23,7 @@ from lockstep.process.bug_report import as_error
 from lockstep.web import callers
 from lockstep.web.frame import Frames
 from lockstep.web.header import Headers
-from lockstep.web.live import live_route
+from lockstep.web.live import CountReadings, live_route
 from lockstep.web.page import all_pages
 from lockstep.web.rendering import AdminRenderer, Site
 
@@ -49,7 +49,10 @@ def admin_app(
     routes: list[BaseRoute] = [*others, assets.route()]
     if hub is not None:
         routes.append(live_route(contexts, hub))
-    return AdminDesk(contexts, renderer, hub).app(routes, pages)
+    app = AdminDesk(contexts, renderer, hub).app(routes, pages)
+    if hub is not None:
+        app.add_middleware(CountReadings, hub=hub)
+    return app
 
 
 def built_assets() -> Assets:

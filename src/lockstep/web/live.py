@@ -2,16 +2,19 @@
 
 One LISTEN connection serves all of them (`actions.live`). A page begins after the event that was the latest when it was read (`?after=`),
 so nothing that happens until it listens is lost; the browser resumes with Last-Event-ID. Nothing is sent that a page would have to hide: an
-event names its topic, and the application only to those who may see it.
+event names its topic, and the application only to those who may see it. Its data begins with how many milliseconds the page waits before it
+reads, on average: many open pages must not slow a cycle down.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.live import LiveEvent, LiveHub
@@ -21,6 +24,7 @@ from lockstep.web import callers
 
 PATH = "/events"
 AFTER = "after"
+READING = b"x-live"  # header of a page that reads its parts again
 BEAT = b"event: beat\ndata:\n\n"  # an event, since the script of a page does not see comments
 
 
@@ -39,10 +43,37 @@ def live_route(contexts: Callable[[Actor], Context], hub: LiveHub) -> Route:
 
         after = last_event_id(request.headers.get("last-event-id") or request.query_params.get(AFTER))
         listening = hub.listening(after=after, wanted=wanted)
-        return stream_response(listening, _frame, may_listen=is_signed_in, beat=BEAT)
+
+        def frame(event: LiveEvent) -> bytes:
+            return event_frame(event.id, event.topic, b"%d %b" % (hub.reading_pause * 1000, event.job.encode()))
+
+        return stream_response(listening, frame, may_listen=is_signed_in, beat=BEAT)
 
     return Route(PATH, events, methods=["GET"])
 
 
-def _frame(event: LiveEvent) -> bytes:
-    return event_frame(event.id, event.topic, event.job.encode())
+class CountReadings:
+    """Tells the hub what it costs to answer pages that read their parts again.
+
+    Requests that overlap share the CPU time of the thread, so it is counted while at least one of them is answered. What else the
+    thread did meanwhile counts too: on a busy server, pages wait longer.
+    """
+
+    def __init__(self, app: ASGIApp, hub: LiveHub) -> None:
+        self._app, self._hub = app, hub
+        self._open = self._done = 0
+        self._began = 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or READING not in dict(scope["headers"]):
+            return await self._app(scope, receive, send)
+        if not self._open:
+            self._began, self._done = time.thread_time(), 0
+        self._open += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._open -= 1
+            self._done += 1
+            if not self._open:
+                self._hub.note_readings(self._done, time.thread_time() - self._began)

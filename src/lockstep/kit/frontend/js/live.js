@@ -1,15 +1,16 @@
 // Live updates: <body data-live-topics="status cycle" data-live-after="EVENT"> listens to /events, from the event after which the page was
-// read. Elements with data-live (topics) and an id are read again from the page's own address, at most once a second, when one of their topics
-// is told. What could not be read stays due. A stream that stalls is said so, with the time of the last data.
+// read. Elements with data-live (topics) and an id are read again from the page's own address when one of their topics is told, at most once a second; an event
+// says how long to wait when many pages are open, and each waits another part of it. What could not be read stays due. A stream that stalls is said so, with the time of the last data.
 import { htmx } from "./start.js";
 
 const TOPICS = ["progress", "cycle", "status", "change", "source"];
 const SILENT = 40000; // the server sends at least a beat every 15 s
-const EVERY = 1000;
+const EVERY = 1000; // unless the server says more
 const AGAIN = 5000; // after a failure
 const due = new Set(); // ids of the parts to read again
 let source = null;
 let seen = document.body.dataset.liveAfter ?? ""; // the last event
+let pace = EVERY; // what the server said
 let timer = 0;
 let last = Date.now();
 let loading = false;
@@ -17,7 +18,9 @@ let loading = false;
 const parts = () => [...document.querySelectorAll("[data-live][id]")];
 const isEdited = (part) => part.contains(document.activeElement) && /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
 
-function later(pause = EVERY) {
+const pauseOf = () => (pace > EVERY ? pace * (0.5 + Math.random()) : EVERY);
+
+function later(pause = pauseOf()) {
   if (!timer && due.size) timer = setTimeout(refresh, pause);
 }
 
@@ -31,7 +34,7 @@ async function refresh() {
   const isRead = await read(wanted);
   loading = false;
   if (!isRead) wanted.forEach((part) => due.add(part.id));
-  later(isRead ? EVERY : AGAIN);
+  later(isRead ? pauseOf() : Math.max(AGAIN, pauseOf()));
 }
 
 // Whether the parts are up to date, or cannot be: the session has ended, or the page is gone.
@@ -75,7 +78,7 @@ function stalled(is) {
 function connect() {
   source?.close();
   source = new EventSource(`/events?after=${encodeURIComponent(seen)}`);
-  const hear = (name, topics) => source.addEventListener(name, (event) => { seen = event.lastEventId || seen; told(topics); });
+  const hear = (name, topics) => source.addEventListener(name, (event) => { seen = event.lastEventId || seen; pace = Math.max(EVERY, Number.parseInt(event.data, 10) || 0); told(topics); });
   TOPICS.forEach((topic) => hear(topic, [topic]));
   hear("reset", TOPICS);
   source.addEventListener("beat", () => { last = Date.now(); stalled(false); });
