@@ -164,10 +164,13 @@ def test_what_is_no_certificate_is_refused(text: str) -> None:
 
 
 def test_private_key_is_refused_and_not_repeated() -> None:
-    with pytest.raises(SamlFault) as refused:
-        certificates_in(key_of("idp").private_pem)
+    pem = key_of("idp").private_pem
+    bare = "".join(pem.splitlines()[1:-1])
+    for text, received in [(pem, "a private key"), (bare, f"{len(bare)} characters")]:
+        with pytest.raises(SamlFault) as refused:
+            certificates_in(text)
 
-    assert (refused.value.code, refused.value.received) == (FaultCode.CERTIFICATE_UNREADABLE, "a private key")
+        assert (refused.value.code, refused.value.received) == (FaultCode.CERTIFICATE_UNREADABLE, received)
     assert "PRIVATE" not in repr(key_of("idp"))
 
 
@@ -196,6 +199,7 @@ IDP_METADATA = IdpMetadata(
     logout={Binding.REDIRECT: f"{IDP}/logout"},
     want_authn_requests_signed=True,
     name_id_formats=[NameIdFormat.EMAIL_ADDRESS],
+    valid_until=NOW + timedelta(days=7),
 )
 SP_METADATA = SpMetadata(
     entity_id=SP,

@@ -239,15 +239,15 @@ DECRYPTED_CHECKS: tuple[Callable[[Element], None], ...] = (
 def _accepted(reading: Reading, confirmation: Element) -> Accepted:
     assertion, expected = reading.assertion, reading.expected
     name_id = name_id_of(assertion)
-    statement = children(assertion, "saml", "AuthnStatement")[0]
-    session_end = statement.get("SessionNotOnOrAfter")
+    statements = children(assertion, "saml", "AuthnStatement")
+    session_ends = [read_time(end) for one in statements if (end := one.get("SessionNotOnOrAfter"))]
     return Accepted(
         assertion_id=assertion.get("ID"),
         name_id=text_of(name_id),
         name_id_format="" if name_id is None else name_id.get("Format") or "",
         attributes=_attributes(assertion),
-        session_index=statement.get("SessionIndex") or "",
-        session_not_on_or_after=read_time(session_end) if session_end else None,
+        session_index=statements[0].get("SessionIndex") or "",
+        session_not_on_or_after=min(session_ends, default=None),
         not_on_or_after=end_of_validity(reading, confirmation) + expected.skew,
         in_response_to=reading.answered(confirmation) or None,
         issuer=expected.issuer,

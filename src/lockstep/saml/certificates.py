@@ -76,7 +76,12 @@ def certificates_in(text: str) -> list[Certificate]:
         bodies = [part for part in re.split(r"\n\s*\n|[,;]", text) if part.strip()]
     found = [_certificate(body) for body in bodies]
     if not found:
-        raise fault(FaultCode.CERTIFICATE_UNREADABLE, expected="a certificate", received=text[:40], next_step=_HINT)
+        raise fault(
+            FaultCode.CERTIFICATE_UNREADABLE,
+            expected="a certificate",
+            received=f"{len(text)} characters",
+            next_step=_HINT,
+        )
     return list({one.thumbprint: one for one in found}.values())
 
 
@@ -110,7 +115,7 @@ def _certificate(body: str) -> Certificate:
         der = base64.b64decode("".join(body.split()), validate=True)
         loaded = x509.load_der_x509_certificate(der)
     except (ValueError, binascii.Error):
-        shown = "".join(body.split())[:40]
+        shown = f"{len(body)} characters"  # they may be a private key
         raise fault(
             FaultCode.CERTIFICATE_UNREADABLE, expected="a certificate", received=shown, next_step=_HINT
         ) from None

@@ -20,6 +20,7 @@ from lockstep.saml.xml import (
     is_element,
     new_element,
     parse,
+    read_time,
     serialized,
     text_of,
     written_time,
@@ -104,6 +105,7 @@ def read_idp_metadata(xml: bytes, *, entity_id: str = "") -> IdpMetadata:
         logout=_endpoints(role, "SingleLogoutService"),
         want_authn_requests_signed=_is_true(role.get("WantAuthnRequestsSigned")),
         name_id_formats=_formats(role),
+        valid_until=_valid_until(entity, role),
     )
 
 
@@ -124,6 +126,7 @@ def read_sp_metadata(xml: bytes, *, entity_id: str = "") -> SpMetadata:
         authn_requests_signed=_is_true(role.get("AuthnRequestsSigned")),
         want_assertions_signed=_is_true(role.get("WantAssertionsSigned")),
         name_id_formats=_formats(role),
+        valid_until=_valid_until(entity, role),
     )
 
 
@@ -158,6 +161,12 @@ def _role(xml: bytes, name: str, entity_id: str) -> tuple[Element, Element]:
             received=f"{len(found)}, in {root.tag}",
         )
     return found[0]
+
+
+def _valid_until(*elements: Element) -> datetime | None:
+    """The earliest end; what to do after it is the caller's decision, who may have newer metadata."""
+    ends = [read_time(end) for element in elements if (end := element.get("validUntil"))]
+    return min(ends, default=None)
 
 
 def _rank(service: Element) -> tuple[bool, int]:

@@ -113,9 +113,10 @@ def _verified_with(certificate: Certificate, element: Element, legacy: Legacy) -
             verification_time=certificate.not_before,
         ),
     )
-    if isinstance(result, list) or result.signed_xml is None or result.signed_xml.tag != element.tag:
+    covered = None if isinstance(result, list) else result.signed_xml
+    if covered is None or (covered.tag, covered.get("ID")) != (element.tag, element.get("ID")):
         raise fault(FaultCode.REFERENCE_REFUSED)
-    return result.signed_xml
+    return covered
 
 
 def _check_shape(signature: Element, element: Element, legacy: Legacy) -> None:

@@ -22,6 +22,9 @@ Element = Any
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 64
+# What libxml2 does with many attributes or namespaces takes time with the square of their number.
+MAX_ATTRIBUTES = 64  # of one element
+MAX_NAMESPACES = 4096  # declarations; some providers repeat two of them for each value
 PREFIXES = {"saml": SAML, "samlp": SAMLP, "md": MD, "ds": DS, "xenc": XENC}
 _DECLARATION = re.compile(rb"""^<\?xml[^>]*?encoding\s*=\s*["']([^"']*)["']""")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
@@ -67,9 +70,20 @@ def _check_no_dtd(data: bytes) -> None:
         raise fault(FaultCode.DTD_REFUSED)
 
 
+def _check_namespaces(data: bytes) -> None:
+    count = data.count(b"xmlns")
+    if count > MAX_NAMESPACES:
+        raise fault(FaultCode.TOO_LARGE, expected=f"at most {MAX_NAMESPACES} namespaces", received=str(count))
+
+
 def _check_depth(node: Element, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise fault(FaultCode.TOO_DEEP, expected=f"at most {MAX_DEPTH} levels", received="more")
+
+
+def _check_attributes(node: Element, depth: int) -> None:
+    if isinstance(node.tag, str) and (count := len(node.attrib)) > MAX_ATTRIBUTES:
+        raise fault(FaultCode.TOO_LARGE, expected=f"at most {MAX_ATTRIBUTES} attributes", received=str(count))
 
 
 def _check_no_instruction(node: Element, depth: int) -> None:
@@ -82,19 +96,21 @@ def _check_no_include(node: Element, depth: int) -> None:
         raise fault(FaultCode.INCLUDE_REFUSED, received=node.tag)
 
 
-def _check_comment(node: Element, depth: int) -> None:
-    if node.tag is etree.Comment and (parent := node.getparent()) is not None:
-        beside = (parent.text or "", *(child.tail or "" for child in parent))
+def _check_comments(node: Element, depth: int) -> None:
+    """Once for each element that has comments, however many: their number is the sender's choice."""
+    if isinstance(node.tag, str) and (comment := next(node.iterchildren(etree.Comment), None)) is not None:
+        beside = (node.text or "", *(child.tail or "" for child in node))
         if any(text.strip() for text in beside):
-            raise fault(FaultCode.COMMENT_IN_VALUE, received=str(node.text))
+            raise fault(FaultCode.COMMENT_IN_VALUE, received=str(comment.text))
 
 
-BYTE_CHECKS: tuple[Callable[[bytes], None], ...] = (_check_encoding, _check_no_dtd)
+BYTE_CHECKS: tuple[Callable[[bytes], None], ...] = (_check_encoding, _check_no_dtd, _check_namespaces)
 NODE_CHECKS: tuple[Callable[[Element, int], None], ...] = (
     _check_depth,
+    _check_attributes,
     _check_no_instruction,
     _check_no_include,
-    _check_comment,
+    _check_comments,
 )
 
 

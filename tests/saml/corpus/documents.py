@@ -32,6 +32,11 @@ case(
     "comment in the audience", FaultCode.COMMENT_IN_VALUE, replaced(b"</saml:Audience>", b"<!-- x --></saml:Audience>")
 )
 case(
+    "30,000 comments in one value",
+    FaultCode.COMMENT_IN_VALUE,
+    replaced(b">Sales<", b">" + b"<!---->" * 30_000 + b"Sales<"),
+)
+case(
     "processing instruction in the Name ID",
     FaultCode.INSTRUCTION_REFUSED,
     replaced(b"lee.wong@contoso.com</saml:NameID>", b"lee.wong@contoso.com<?x y?>.evil.example</saml:NameID>"),
@@ -109,6 +114,16 @@ case(
 )
 case("1 MB", FaultCode.TOO_LARGE, lambda: response() + b" " * 1_000_000)
 case("1 MB in one value", FaultCode.TOO_LARGE, replaced(b">Sales<", b">" + b"x" * 1_000_000 + b"<"))
+case(
+    "20,000 attributes",
+    FaultCode.TOO_LARGE,
+    replaced(b"<samlp:Status>", b"<samlp:Status " + b" ".join(b'a%d=""' % at for at in range(20_000)) + b">"),
+)
+case(
+    "10,000 namespaces",
+    FaultCode.TOO_LARGE,
+    replaced(b"<samlp:Status>", b"<samlp:Status " + b" ".join(b'xmlns:a%d="u"' % at for at in range(10_000)) + b">"),
+)
 case(
     "depth 10,000",
     FaultCode.TOO_DEEP,
