@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from lockstep.actions import applications, assignments, audit, people, sources
-from lockstep.actions.context import Context
+from lockstep.actions.configuration import plan_configuration
+from lockstep.actions.configuration_apply import apply_configuration
+from lockstep.actions.configuration_export import export_everything
+from lockstep.actions.context import NOT_SIGNED_IN, Context
 from lockstep.actions.credentials import set_credentials
-from lockstep.actions.single_sign_on import address, issuing, settings
+from lockstep.actions.single_sign_on import address, certificates, issuing, metadata, settings, trying
 from lockstep.configuration.document.strict_json import ConfigurationError
+from lockstep.configuration.files.file import read_documents
 from lockstep.configuration.single_sign_on import ROLE_CLAIM, NameIdFormat, SignOnMode
 from lockstep.errors import LockstepError
+from lockstep.saml.certificates import new_signing_key
+from lockstep.saml.metadata import SpMetadata, read_idp_metadata, write_sp_metadata
+from lockstep.saml.names import Binding
 from lockstep.storage.audit_log import AuditFilter
+from lockstep.targets.opener import ScimTargets
 from tests.support.hub import Hub, guid, person, upn, write_csv
 
 CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
@@ -217,3 +227,135 @@ async def test_changes_are_in_the_audit_log_with_both_states(context: Context) -
     assert update.after is not None
     assert len(update.before["claims"]) - len(update.after["claims"]) == 1
     assert "PRIVATE" not in str(added.after)
+
+
+async def test_a_file_sets_single_sign_on_up_and_applying_the_export_changes_nothing(context: Context) -> None:
+    context = replace(context, opener=ScimTargets(()))
+    file = f"""
+apiVersion: lockstep/v1
+kind: Application
+metadata: {{ name: documo }}
+spec:
+  template: documo
+  singleSignOn:
+    mode: saml
+    identifiers: [urn:documo]
+    replyUrls: [https://docs.contoso.test/assert]
+    nameId: {{ format: persistent }}
+    claims: [{{ name: department, expression: 'ToUpper([department])' }}]
+    requestCertificates: []
+---
+apiVersion: lockstep/v1
+kind: Tenant
+metadata: {{ name: Contoso }}
+spec: {{ publicAddress: {AT}/ }}
+"""
+
+    application, tenant = read_documents(file, "test.yaml")
+    await apply_configuration(context, [application], prune=True)
+    await apply_configuration(context, [tenant])
+    view = await settings.show_sign_on(context, "documo")
+    exported = read_documents(await export_everything(context), "export.yaml")
+    plan = await plan_configuration(context, exported)
+
+    assert (view.settings.mode, view.settings.identifiers) == (SignOnMode.SAML, ("urn:documo",))
+    assert [claim.name for claim in view.settings.claims] == ["department"]
+    assert (view.endpoints.login_url, len(view.certificates)) == (f"{AT}/saml2/documo/sso", 1)
+    assert plan.changes == ()
+
+
+async def test_a_file_with_an_unknown_attribute_is_refused_before_anything_changes(context: Context) -> None:
+    context = replace(context, opener=ScimTargets(()))
+    file = """
+apiVersion: lockstep/v1
+kind: Application
+metadata: { name: documo }
+spec:
+  template: documo
+  singleSignOn: { claims: [{ name: x, source: mial }] }
+"""
+
+    with pytest.raises(LockstepError, match=r"test\.yaml:7:"):
+        await plan_configuration(context, read_documents(file, "test.yaml"))
+
+
+async def test_a_prepared_certificate_does_not_sign_until_it_is_made_active(context: Context) -> None:
+    [first] = (await settings.change_sign_on(context, "documo", {"mode": "saml"})).certificates
+    view = await certificates.add_certificate(context, "documo")
+    [second] = [one for one in view.certificates if one.thumbprint != first.thumbprint]
+    assert (await issuing.signing_key_of(context, "documo")).certificate.thumbprint == first.thumbprint
+
+    await certificates.activate_certificate(context, "documo", second.thumbprint[:8].lower())
+
+    assert (await issuing.signing_key_of(context, "documo")).certificate.thumbprint == second.thumbprint
+    facts = await issuing.facts_of(context, "documo")
+    assert facts.certificates == (second.certificate, first.certificate)
+    with pytest.raises(LockstepError, match="cannot be removed"):
+        await certificates.remove_certificate(context, "documo", second.thumbprint)
+    assert len((await certificates.remove_certificate(context, "documo", first.thumbprint)).certificates) == 1
+
+
+@pytest.mark.parametrize(
+    ("left", "shown"),
+    [(61, None), (60, False), (8, False), (7, True), (-1, True)],
+)
+async def test_a_certificate_is_brought_to_attention_from_60_days_and_is_urgent_from_7(
+    context: Context, left: int, shown: bool | None
+) -> None:
+    [one] = (await settings.change_sign_on(context, "documo", {"mode": "saml"})).certificates
+    then = replace(context, now=lambda: one.not_after - timedelta(days=left))
+
+    found = await certificates.expiring_certificates(then)
+
+    assert [ending.is_urgent for ending in found] == ([] if shown is None else [shown])
+    await settings.change_sign_on(context, "documo", {"mode": "disabled"})
+    assert await certificates.expiring_certificates(then) == []
+
+
+async def test_metadata_of_the_application_fills_the_settings_and_ours_names_all_certificates(context: Context) -> None:
+    await address.set_address(context, AT)
+    key = new_signing_key("sp", now=datetime.now(UTC))
+    theirs = SpMetadata(
+        "urn:docs", ["https://docs.test/acs"], [key.certificate], [key.certificate],
+        logout={Binding.REDIRECT: "https://docs.test/slo"}, authn_requests_signed=True, name_id_formats=[NameIdFormat.PERSISTENT.urn],
+    )  # fmt: skip
+
+    await metadata.upload_metadata(context, "documo", write_sp_metadata(theirs))
+    found = (await settings.change_sign_on(context, "documo", {"mode": "saml"})).settings
+    await certificates.add_certificate(context, "documo")
+    ours = read_idp_metadata(await metadata.federation_metadata(context, "documo"))
+
+    assert (found.identifiers, found.reply_urls, found.logout_url) == (
+        ("urn:docs",), ("https://docs.test/acs",), "https://docs.test/slo",
+    )  # fmt: skip
+    assert found.requires_signed_requests
+    assert found.request_certificates == (key.certificate.pem.strip(),)
+    assert found.encryption_certificate == key.certificate.pem.strip()
+    assert found.name_id_format is NameIdFormat.PERSISTENT
+    assert (ours.entity_id, len(ours.certificates)) == (f"{AT}/saml2/documo/metadata", 2)
+    assert ours.sign_on[Binding.POST] == f"{AT}/saml2/documo/sso"
+    with pytest.raises(LockstepError, match="metadata cannot be used"):
+        await metadata.upload_metadata(context, "documo", b"<x/>")
+
+
+async def test_metadata_is_public_only_for_applications_that_people_sign_in_to(context: Context) -> None:
+    nobody = replace(context, actor=NOT_SIGNED_IN)
+    refusals = []
+    for app in ("documo", "unknown"):
+        with pytest.raises(LockstepError) as refused:
+            await metadata.federation_metadata(nobody, app)
+        refusals.append((refused.value.kind, refused.value.detail.replace(app, "X")))
+
+    assert refusals[0] == refusals[1]
+
+
+async def test_a_trial_names_each_condition_and_signs_nothing(context: Context) -> None:
+    before = await trying.try_sign_on(context, "documo", upn("ben"), origin=AT)
+    await settings.change_sign_on(context, "documo", {"mode": "saml"})
+    anna = await trying.try_sign_on(context, "documo", origin=AT)
+
+    assert before is not None
+    assert anna is not None
+    assert [one.holds for one in before.conditions] == [False, False, True, False]
+    assert (anna.person, anna.would_sign_in) == (upn("anna"), True)
+    assert (anna.audience, anna.recipient) == ("https://api.documo.com", "https://api.documo.com/assert")

@@ -30,6 +30,7 @@ from lockstep.actions.lookup import find_group, find_person
 from lockstep.actions.mappings import new_unknown_names
 from lockstep.actions.permissions import Permission
 from lockstep.actions.settings import NOT_DECIDING
+from lockstep.actions.single_sign_on.settings import checked_settings
 from lockstep.configuration.document.strict_json import unknown_word
 from lockstep.configuration.files.change import ConfigChange, Sign
 from lockstep.configuration.files.difference import difference
@@ -38,6 +39,7 @@ from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.configuration.files.sections import assignment_key
 from lockstep.configuration.lint import lint
 from lockstep.configuration.rules import configuration_from_json
+from lockstep.configuration.single_sign_on import SignOnSettings
 from lockstep.errors import LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, assignments, credentials, groups, links, people, sources, tenant
@@ -182,7 +184,7 @@ async def _application(
                 "spec.template", conflict(detail, next_step="Use a different name for the new application")
             )
     document = await _with_stored_names(connection, document, current, coming)
-    _refuse_unknown_names(document, current)
+    _refuse_unusable(document, current)
     notes = [*(_display_name_notes(document, current) if app else []), *_lint_notes(document)]
     compared = ConfigDocument(
         document.kind, document.name, {k: v for k, v in document.spec.items() if k != "displayName"}
@@ -211,8 +213,15 @@ def _display_name_notes(document: ConfigDocument, current: Mapping[str, Any]) ->
     return [f'The display name stays "{current["displayName"]}": it can only be set when an application is added.']
 
 
-def _refuse_unknown_names(document: ConfigDocument, current: Mapping[str, Any]) -> None:
-    """Raise LockstepError, at its place in the file, for an unknown source attribute that nothing stored uses."""
+def _refuse_unusable(document: ConfigDocument, current: Mapping[str, Any]) -> None:
+    """Raise LockstepError, at its place in the file, for an unknown source attribute that nothing stored uses, and for single sign-on
+    that cannot work.
+    """
+    if "singleSignOn" in document.spec:
+        try:
+            checked_settings(document.spec["singleSignOn"], SignOnSettings())
+        except LockstepError as refused:
+            raise document.wrong("spec.singleSignOn", refused) from None
     stored = configuration_from_json(current.get("provisioning", {}), version=0)
     wanted = configuration_from_json(document.spec.get("provisioning", {}), version=0)
     for found in new_unknown_names(stored, wanted):

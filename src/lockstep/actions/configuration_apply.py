@@ -29,6 +29,7 @@ from lockstep.actions.credentials import Authentication, AuthenticationMethod, c
 from lockstep.actions.permissions import Permission
 from lockstep.actions.roles import import_manifest, list_roles
 from lockstep.actions.settings import change_configuration
+from lockstep.actions.single_sign_on.settings import change_sign_on
 from lockstep.actions.sources import remove_source, save_source
 from lockstep.configuration.files.change import ConfigChange, Sign
 from lockstep.configuration.files.file import ConfigDocument, DocumentKind
@@ -146,6 +147,8 @@ async def _apply_application(context: Context, plan: DocumentPlan, token: Secret
     wanted, known = _by_key(spec.get("assignments")), _by_key(plan.current["assignments"])
     if "assignments" in spec:
         await _assign(context, app, [one for key, one in wanted.items() if key not in known])
+    if "singleSignOn" in spec:
+        await change_sign_on(context, app, spec["singleSignOn"], replaces=True)
     await _configure(context, app, spec.get("provisioning", {}))
     if "assignments" in spec:
         await _unassign(context, app, [one for key, one in known.items() if key not in wanted])

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from lockstep.actions.credentials import authentication_of
+from lockstep.configuration.document.strict_json import Part
 from lockstep.configuration.files.file import ConfigDocument
 from lockstep.configuration.files.sections import PROVISIONING_KEYS
 from lockstep.configuration.rules import configuration_from_json, configuration_to_json
+from lockstep.configuration.single_sign_on import sign_on_from_json, sign_on_to_json
 from lockstep.configuration.template import Template
 from lockstep.engine.records import DEFAULT_ACCESS
 from lockstep.postgres.pool import Connection
-from lockstep.storage import applications, assignments, credentials, groups
+from lockstep.storage import application_sso, applications, assignments, credentials, groups
 from lockstep.storage.applications import ApplicationRow, RoleRow
 from lockstep.storage.credentials import CredentialRow
 from lockstep.storage.jobs import JobRow
@@ -35,6 +37,7 @@ class StoredParts:
     credential: CredentialRow | None
     roles: Sequence[RoleRow]
     assignments: Sequence[Json]
+    sign_on: Mapping[str, Any] | None
 
 
 async def read_parts(connection: Connection, apps: Sequence[str]) -> dict[str, StoredParts]:
@@ -42,7 +45,10 @@ async def read_parts(connection: Connection, apps: Sequence[str]) -> dict[str, S
     roles = await applications.read_all_roles(connection)
     stored = await credentials.read_credentials(connection, apps)
     assigned = await _assignments(connection, apps)
-    return {app: StoredParts(stored.get(app), roles.get(app, ()), assigned.get(app, ())) for app in apps}
+    sign_ons = {app: row.config for app, row in (await application_sso.read_sign_ons(connection, apps)).items()}
+    return {
+        app: StoredParts(stored.get(app), roles.get(app, ()), assigned.get(app, ()), sign_ons.get(app)) for app in apps
+    }
 
 
 def application_spec(app: ApplicationRow, job: JobRow, parts: StoredParts) -> Json:
@@ -53,11 +59,17 @@ def application_spec(app: ApplicationRow, job: JobRow, parts: StoredParts) -> Js
         "credentials": _authentication(parts.credential),
         "roles": [role_to_json(role) for role in parts.roles],
         "assignments": list(parts.assignments),
+        **({"singleSignOn": sign_on_spec(parts.sign_on)} if parts.sign_on is not None else {}),
         "provisioning": provisioning_spec(job.config, status=job.status),
     }
     if parts.credential is not None and parts.credential.tenant_url:
         spec["credentials"]["tenantUrl"] = parts.credential.tenant_url
     return spec
+
+
+def sign_on_spec(config: Mapping[str, Any]) -> Json:
+    """Stored single sign-on settings in canonical form."""
+    return sign_on_to_json(sign_on_from_json(Part(config, "singleSignOn")))
 
 
 def _authentication(row: credentials.CredentialRow | None) -> Json:
@@ -75,6 +87,7 @@ def template_spec(template: Template) -> Json:
         "credentials": {"authentication": "bearer", "tenantUrl": template.tenant_url.default},
         "roles": [role_to_json(role) for role in roles],
         "assignments": [],
+        "singleSignOn": sign_on_to_json(template.sign_on),
         "provisioning": provisioning_spec(template.provisioning, status="off"),
     }
 

@@ -189,6 +189,14 @@ def check_url(text: str) -> str:
     return ""
 
 
+def check_origin(text: str) -> str:
+    """What is wrong with the origin of a server, https://id.contoso.com; "" if nothing is."""
+    wrong = check_url(text)
+    if not wrong and (urlsplit(text).path or urlsplit(text).query):
+        return "must be scheme and host only, without a path"
+    return wrong
+
+
 def check_identifier(text: str) -> str:
     """What is wrong with an entity id (SAML core, section 8.3.6: a URI of at most 1024 characters); "" if nothing is."""
     if len(text) > 1024 or not text.isprintable() or " " in text:

@@ -22,7 +22,9 @@ def mail_note(*, email: str | None, on_failure: bool | None) -> str:
 def file_notes(spec: Mapping[str, Any]) -> tuple[str, ...]:
     """The notes for the spec of a document, for an application or for the organisation."""
     provisioning, wanted = spec.get("provisioning") or {}, spec.get("notifications") or {}
-    note = mail_note(email=provisioning.get("notificationEmail"), on_failure=provisioning.get("emailOnFailure"))
+    sign_on = spec.get("singleSignOn") or {}
+    email = provisioning.get("notificationEmail") or sign_on.get("notificationEmail")
+    note = mail_note(email=email, on_failure=provisioning.get("emailOnFailure"))
     if wanted.get("email") or wanted.get("webhook"):
         note = f"No mail and no webhook is sent in this version; {_INSTEAD}"
     return (note,) if note else ()

@@ -7,12 +7,11 @@ one at which the pages are served counts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
-from lockstep.configuration.single_sign_on import check_url
+from lockstep.configuration.single_sign_on import check_origin
 from lockstep.errors import invalid
 from lockstep.postgres.pool import Connection
 from lockstep.storage import audit_log, tenant
@@ -74,13 +73,13 @@ async def stored_address(connection: Connection) -> str:
 
 
 def checked_address(address: str) -> str:
+    """*address* without a slash at its end. Raises LockstepError unless it is an origin."""
     text = address.strip().rstrip("/")
     if not text:
         return ""
-    wrong = check_url(text)
-    if wrong or urlsplit(text).path or urlsplit(text).query:
+    if wrong := check_origin(text):
         raise invalid(
-            f'"{address[:100]}" {wrong or "must be scheme and host only, without a path"}',
+            f'"{address[:100]}" {wrong}',
             next_step="For example: lockstep sso address https://id.contoso.com",
         )
     return text

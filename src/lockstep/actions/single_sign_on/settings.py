@@ -143,7 +143,7 @@ async def _edit(context: Context, app: str, change: Callable[[Json], Json]) -> S
         await application_sso.lock_sign_on(connection, found.id)
         before = await read_settings(context, connection, found)
         known = sign_on_to_json(before)
-        after = _checked(change(dict(known)), before)
+        after = checked_settings(change(dict(known)), before)
         await application_sso.save_sign_on(
             connection, found.id, sign_on_to_json(after), salt=secrets.token_bytes(32), actor=context.actor.name
         )
@@ -156,7 +156,8 @@ async def _edit(context: Context, app: str, change: Callable[[Json], Json]) -> S
         return await read_view(context, connection, found)
 
 
-def _checked(config: Json, before: SignOnSettings) -> SignOnSettings:
+def checked_settings(config: Json, before: SignOnSettings) -> SignOnSettings:
+    """The settings that *config* describes. Attributes that *before* used may go on being unknown. Raises LockstepError."""
     settings = sign_on_from_json(Part(config, PLACE))
     if settings.mode not in OFFERED_MODES:
         raise invalid(f'The method "{settings.mode}" is not available', next_step=f"One of: {', '.join(OFFERED_MODES)}")

@@ -185,6 +185,19 @@ def _provisioning(comparison: DocumentComparison, place: str, declared: Json, cu
     return found
 
 
+def _sign_on(comparison: DocumentComparison, place: str, declared: Json, current: Json | None) -> Json:
+    known = dict(current or {})
+    claims = comparison.items(
+        f"{place}.claims",
+        declared.get("claims", []),
+        known.pop("claims", []),
+        key=lambda one: one["name"],
+        name=lambda one: str(one["name"]),
+    )
+    comparison.fields(place, {key: value for key, value in declared.items() if key != "claims"}, known)
+    return {**declared, "claims": claims}
+
+
 def _mapping(comparison: DocumentComparison, place: str, declared: Json, current: Json) -> Json:
     lists = {
         "scopingFilters": ("title", lambda one: one["title"]),
@@ -229,5 +242,6 @@ _SECTIONS: Mapping[tuple[DocumentKind, str], Callable[[DocumentComparison, str, 
     (DocumentKind.APPLICATION, "credentials"): _credentials,
     (DocumentKind.APPLICATION, "roles"): _roles,
     (DocumentKind.APPLICATION, "assignments"): _assignments,
+    (DocumentKind.APPLICATION, "singleSignOn"): _sign_on,
     (DocumentKind.APPLICATION, "provisioning"): _provisioning,
 }

@@ -16,6 +16,7 @@ from lockstep.configuration.files.retention import LIMITS, MOST_DAYS
 from lockstep.configuration.files.secrets import REFERENCE
 from lockstep.configuration.files.sections import AUTHENTICATIONS, COLOURS, EVENTS, MODES, OF_AUTHENTICATION
 from lockstep.configuration.files.source import FILE_KINDS, OPENED_SOURCE_TYPES
+from lockstep.configuration.single_sign_on import NameIdFormat, SignedPart, SignOnMode
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.configuration import Apply, Drift, Flow, Scope
 from lockstep.engine.rules.operators import OPERATORS
@@ -73,7 +74,14 @@ def _tenant() -> Schema:
     }
     environment = _object({"name": TEXT, "colour": {"enum": list(COLOURS)}}, "name")
     retention = _object({one.key: {"type": "integer", "minimum": 0, "maximum": MOST_DAYS} for one in LIMITS})
-    return _object({"notifications": _object(notifications), "environment": environment, "retention": retention})
+    public = TEXT | {"description": "The origin at which browsers reach Lockstep: https://id.contoso.com"}
+    keys = {
+        "notifications": _object(notifications),
+        "environment": environment,
+        "retention": retention,
+        "publicAddress": public,
+    }
+    return _object(keys)
 
 
 def _source() -> Schema:
@@ -130,9 +138,33 @@ def _application() -> Schema:
         "credentials": _object(credentials),
         "roles": _list(_object(role)) | {"description": "The order is the precedence."},
         "assignments": _list(assignment),
+        "singleSignOn": _single_sign_on(),
         "provisioning": {"$ref": "#/$defs/provisioning"},
     }
     return _object(keys, "template")
+
+
+def _single_sign_on() -> Schema:
+    value = {"source": TEXT, "constant": VALUE, "expression": TEXT | {"maxLength": 10_000}}
+    certificate = TEXT | {"description": "PEM, without a private key"}
+    keys = {
+        "mode": _words(SignOnMode),
+        "identifiers": _list(TEXT) | {"description": "Identifier (Entity ID)"},
+        "replyUrls": _list(TEXT)
+        | {"description": "Reply URL (Assertion Consumer Service URL); the first is the default"},
+        "signOnUrl": TEXT,
+        "relayState": TEXT,
+        "logoutUrl": TEXT,
+        "nameId": _object({"format": _words(NameIdFormat), **value}),
+        "claims": _list(_object({"name": TEXT, **value}, "name")),
+        "signing": _words(SignedPart),
+        "encryptionCertificate": certificate,
+        "requestCertificates": _list(certificate),
+        "requireSignedRequests": BOOLEAN,
+        "assignmentRequired": BOOLEAN,
+        "notificationEmail": TEXT,
+    }
+    return _object(keys)
 
 
 def _provisioning() -> Schema:

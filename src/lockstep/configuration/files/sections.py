@@ -12,6 +12,7 @@ from lockstep.configuration.document.filter_json import filter_from_json, filter
 from lockstep.configuration.document.strict_json import ConfigurationError, Part, unknown_word
 from lockstep.configuration.files.retention import LIMITS, wrong_days
 from lockstep.configuration.files.secrets import checked_reference, refuse_secrets
+from lockstep.configuration.single_sign_on import check_origin, sign_on_from_json, sign_on_to_json
 
 EVENTS = ("failure", "quarantine", "deleteThreshold", "recovered")
 AUTHENTICATIONS = ("bearer", "oauth2ClientCredentials", "basic")
@@ -35,8 +36,17 @@ def tenant_from_json(part: Part) -> dict[str, Any]:
         spec["environment"] = _environment(part.part("environment"))
     if "retention" in part:
         spec["retention"] = _retention(part.part("retention"))
+    if "publicAddress" in part:
+        spec["publicAddress"] = _public_address(part)
     part.done()
     return spec
+
+
+def _public_address(part: Part) -> str:
+    text = part.text("publicAddress").strip().rstrip("/")
+    if text and (wrong := check_origin(text)):
+        raise part.error("publicAddress", wrong)
+    return text
 
 
 def _environment(part: Part) -> dict[str, Any]:
@@ -84,6 +94,8 @@ def application_from_json(part: Part) -> dict[str, Any]:
         spec["roles"] = _roles(part)
     if part.raw("assignments") is not None:
         spec["assignments"] = _assignments(part)
+    if "singleSignOn" in part:
+        spec["singleSignOn"] = sign_on_to_json(sign_on_from_json(part.part("singleSignOn")))
     if "provisioning" in part:
         spec["provisioning"] = provisioning_from_json(part.part("provisioning"))
     part.done()
