@@ -1,0 +1,130 @@
+"""The signing certificates of an application with the options of signing, and the trial of its single sign-on."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from lockstep.actions.context import Context
+from lockstep.actions.single_sign_on import certificates, settings, trying
+from lockstep.configuration.single_sign_on import SignedPart
+from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
+from lockstep.errors import LockstepError
+from lockstep.web.callers import origin_of
+from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
+from lockstep.web.pages.single_sign_on import HERE, page_of, read
+
+pages = Pages()
+CERTIFICATES = f"{HERE}/certificates"
+SIGNING = (
+    (SignedPart.ASSERTION.value, "Sign SAML assertion"),
+    (SignedPart.RESPONSE.value, "Sign SAML response"),
+    (SignedPart.BOTH.value, "Sign SAML response and assertion"),
+)
+
+
+@pages.get(CERTIFICATES)
+async def show(context: Context, request: Request) -> View:
+    return await _page(context, request)
+
+
+@pages.post(f"{CERTIFICATES}/new")
+async def add(context: Context, request: Request) -> Answer:
+    app = request.path_params["app"]
+    try:
+        await certificates.add_certificate(context, app)
+    except LockstepError as refused:
+        return await _page(context, request, refused=on_the_form(refused))
+    return Redirect(f"/apps/{app}/sso/certificates", notice="The new certificate signs once it is made active")
+
+
+@pages.post(f"{CERTIFICATES}/activate")
+async def activate(context: Context, request: Request) -> Answer:
+    app, thumbprint = request.path_params["app"], str((await request.form()).get("thumbprint", ""))
+    try:
+        await certificates.activate_certificate(context, app, thumbprint)
+    except LockstepError as refused:
+        return await _page(context, request, refused=on_the_form(refused))
+    return Redirect(f"/apps/{app}/sso/certificates", notice="Lockstep signs with this certificate from now on")
+
+
+@pages.post(f"{CERTIFICATES}/remove")
+async def remove(context: Context, request: Request) -> Answer:
+    app, thumbprint = request.path_params["app"], str((await request.form()).get("thumbprint", ""))
+    try:
+        await certificates.remove_certificate(context, app, thumbprint)
+    except LockstepError as refused:
+        return await _page(context, request, refused=on_the_form(refused))
+    return Redirect(f"/apps/{app}/sso/certificates", notice="The certificate and its key are deleted")
+
+
+@pages.post(CERTIFICATES)
+async def save_options(context: Context, request: Request) -> Answer:
+    form = await request.form()
+    app = request.path_params["app"]
+    typed = {
+        "signing": str(form.get("signing", "")),
+        "notificationEmail": str(form.get("notificationEmail", "")).strip(),
+        "encryptionCertificate": str(form.get("encryptionCertificate", "")).strip(),
+        "assignmentRequired": form.get("assignmentRequired") == "on",
+        "requireSignedRequests": form.get("requireSignedRequests") == "on",
+    }
+    try:
+        await settings.change_sign_on(context, app, typed)
+    except LockstepError as refused:
+        return await _page(context, request, typed=typed, refused=on_the_form(refused))
+    return Redirect(f"/apps/{app}/sso/certificates", notice="Saved")
+
+
+@pages.get(f"{HERE}/test")
+async def test(context: Context, request: Request) -> View:
+    """What signing in would do for the person in the address, else for somebody who is assigned."""
+    found, user = await read(context, request), request.query_params.get("user", "").strip()
+    trial, wrong = None, ""
+    try:
+        trial = await trying.try_sign_on(context, found.application.name, user, origin=origin_of(request))
+    except LockstepError as unknown:
+        wrong = f"{unknown.detail}. {unknown.next_step}"
+    name = found.application.name
+    found_page = page_of(
+        context, found, "single_sign_on/test.html", f"Test single sign-on with {found.application.display_name}",
+        {"trial": trial, "user": user or (trial.person if trial else ""), "wrong": wrong}, is_below=True,
+    )  # fmt: skip
+    asked = f" --user {trial.person}" if trial else ""
+    return View(
+        found_page.template, found_page.heading, found_page.model, app=found_page.app, tab=found_page.tab,
+        parents=found_page.parents,
+        copy_as=CopyAs(
+            command=f"lockstep sso test {name}{asked}", api=f"/api/v1/applications/{name}/single-sign-on/trial"
+        ),
+    )  # fmt: skip
+
+
+async def _page(
+    context: Context,
+    request: Request,
+    *,
+    typed: dict[str, object] | None = None,
+    refused: LockstepError | None = None,
+) -> View:
+    found = await read(context, request)
+    stored = found.settings
+    model = {
+        "certificates": found.certificates,
+        "now": context.now(),
+        "signing": SIGNING,
+        "mail": MAIL_IS_NOT_SENT,
+        "typed": typed
+        or {
+            "signing": stored.signing.value,
+            "notificationEmail": stored.notification_email,
+            "encryptionCertificate": stored.encryption_certificate,
+            "assignmentRequired": stored.assignment_required,
+            "requireSignedRequests": stored.requires_signed_requests,
+        },
+        "verifies": len(stored.request_certificates),
+        "refused": refused,
+    }
+    return page_of(
+        context, found, "single_sign_on/certificates.html", "SAML Signing Certificate", model, is_below=True,
+        status=400 if refused else 200,
+    )  # fmt: skip
