@@ -16,6 +16,10 @@ NEEDED = {
     Path("/usr/lib/postgresql/15/bin/postgres"): "postgresql-15",
     Path("/usr/bin/chromium"): "chromium",
     Path("/usr/bin/xmlsec1"): "xmlsec1",
+    Path("/usr/share/simplesamlphp/www/index.php"): "simplesamlphp",
+    Path("/usr/bin/php"): "php-cli",
+    Path("/etc/php/8.2/mods-available/dom.ini"): "php-xml",
+    Path("/etc/php/8.2/mods-available/mbstring.ini"): "php-mbstring",
 }
 
 
