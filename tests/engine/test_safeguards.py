@@ -61,7 +61,7 @@ def test_leavers_dripping_in_one_per_cycle_are_held_by_the_day() -> None:
     for _ in range(50):
         plan = hold_or_release(planned(), replace(counts, cycle=Tally()), config)
         released += plan.action is Action.DISABLE
-        counts = counts.with_plan(plan)
+        counts = counts.plus(tally_of(plan))
 
     assert released == 20
 
@@ -190,11 +190,10 @@ def test_many_emptied_attributes_are_held() -> None:
 def test_only_what_is_let_through_is_counted() -> None:
     counts = Counts()
 
-    assert counts.with_plan(planned(Action.HELD, grants=("the role Admin",), empties=True)) == counts
-    assert counts.with_plan(planned(Action.DISABLE)).day == Tally(losses=1)
-    assert counts.with_plan(planned(Action.UPDATE, grants=("the role Admin",), empties=True)).hour == Tally(
-        grants=1, empties=1
-    )
+    assert counts.plus(tally_of(planned(Action.HELD, grants=("the role Admin",), empties=True))) == counts
+    assert counts.plus(tally_of(planned(Action.DISABLE))).day == Tally(losses=1)
+    update = planned(Action.UPDATE, grants=("the role Admin",), empties=True)
+    assert counts.plus(tally_of(update)).hour == Tally(grants=1, empties=1)
 
 
 ROLE = 'roles[primary eq "True"].value'

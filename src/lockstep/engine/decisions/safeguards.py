@@ -84,9 +84,8 @@ class Counts:
         yield "within an hour", self.hour
         yield "within 24 hours", self.day
 
-    def with_plan(self, plan: Plan) -> Counts:
-        """The counts after *plan* was let through."""
-        tally = tally_of(plan)
+    def plus(self, tally: Tally) -> Counts:
+        """The counts after plans with the effects *tally* were let through."""
         return replace(self, cycle=self.cycle + tally, hour=self.hour + tally, day=self.day + tally)
 
     def without(self, tally: Tally) -> Counts:

@@ -53,6 +53,7 @@ class Guard:
         self._counts = Counts()
         # What each object adds to the counts: an object that is retried after an outage must not count twice.
         self._passed: dict[tuple[str, str], Tally] = {}
+        self._new_accounts = 0  # let through, and not in the counts yet: most plans only add one
         self._read_at = -FRESH_SECONDS
         self._cycle: int | None = None
 
@@ -67,15 +68,16 @@ class Guard:
         plan = planned.plan
         if not (tally_of(plan) or plan.has_doubtful_match):
             if plan.action is Action.CREATE:  # new privileged accounts are compared with all new accounts
-                self._counts = self._counts.with_plan(plan)
+                self._new_accounts += 1
                 self._ahead.decided(plan, passed=True)
             return planned
+        self._counts, self._new_accounts = self._counts.plus(Tally(creates=self._new_accounts)), 0
         await self._refresh(job, claim.cycle)
         key = (claim.kind, claim.source_id)
         self._counts = self._counts.without(self._passed.pop(key, Tally()))
         checked = await self._check(job, claim, planned, decisions)
-        self._counts = self._counts.with_plan(checked)
         self._passed[key] = tally_of(checked)
+        self._counts = self._counts.plus(self._passed[key])
         self._ahead.decided(plan, passed=checked is plan)
         return planned if checked is plan else replace(planned, plan=checked)
 
