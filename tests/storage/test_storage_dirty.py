@@ -91,6 +91,17 @@ async def test_object_that_changed_after_the_claim_stays_dirty(connection: Conne
     assert await claim(connection) == [2]
 
 
+async def test_object_that_the_recording_transaction_marks_itself_stays_dirty(connection: Connection) -> None:
+    await mark(connection, 1, 2)
+    claims = await dirty.claim(connection, JOB, owner="me", limit=10, lease_seconds=60)
+    async with connection.transaction():
+        await dirty.fence(connection, JOB, claims)
+        await mark(connection, 2)
+        await dirty.finish(connection, JOB, claims)
+
+    assert await claim(connection) == [2]
+
+
 async def test_fence_knows_only_the_newest_attempt(connection: Connection) -> None:
     await mark(connection, 1)
     (old,) = await dirty.claim(connection, JOB, owner="zombie", limit=10, lease_seconds=0)

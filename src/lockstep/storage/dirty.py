@@ -220,21 +220,21 @@ async def fence(connection: Connection, job: str, claims: Iterable[Claim]) -> se
 
 
 async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> None:
-    """Remove finished objects. An object that changed meanwhile stays and can be claimed again."""
+    """Remove finished objects. An object that changed meanwhile, even in this transaction, stays and can be claimed again."""
     rows = as_rows(
         {"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt, "version": one.version} for one in claims
     )
     await connection.execute(
-        """delete from dirty
-        using jsonb_to_recordset(%(rows)s::jsonb) as mine (kind text, source_id uuid, attempt bigint, version bigint)
-        where dirty.job = %(job)s and dirty.kind = mine.kind and dirty.source_id = mine.source_id
-            and dirty.attempt = mine.attempt and dirty.version = mine.version""",
-        {"job": job, "rows": rows},
-    )
-    await connection.execute(
-        """update dirty set lease_owner = null, lease_until = null, cycle = null, failures = 0, first_failed_at = null,
+        """with mine as materialized (
+            select * from jsonb_to_recordset(%(rows)s::jsonb) as mine (kind text, source_id uuid, attempt bigint, version bigint)
+        ), unchanged as (
+            delete from dirty using mine
+            where dirty.job = %(job)s and dirty.kind = mine.kind and dirty.source_id = mine.source_id
+                and dirty.attempt = mine.attempt and dirty.version = mine.version
+        )
+        update dirty set lease_owner = null, lease_until = null, cycle = null, failures = 0, first_failed_at = null,
             last_error = null, resume = null
-        from jsonb_to_recordset(%(rows)s::jsonb) as mine (kind text, source_id uuid, attempt bigint, version bigint)
+        from mine
         where dirty.job = %(job)s and dirty.kind = mine.kind and dirty.source_id = mine.source_id
             and dirty.attempt = mine.attempt and dirty.version <> mine.version""",
         {"job": job, "rows": rows},
