@@ -21,7 +21,7 @@ from lockstep.engine.decisions.plan_new import UNDER_WAY
 from lockstep.engine.records import Action
 from lockstep.http.deadline import deadline
 from lockstep.ports import Answer, Target, TargetSettings
-from lockstep.storage import journal
+from lockstep.storage import journal, target_state
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import SettledOperation
 from lockstep.storage.pipelines import pipelined
@@ -41,8 +41,8 @@ from lockstep.sync.services import Job, Services
 
 log = structlog.get_logger()
 
-LARGEST_BATCH = 128
-BATCH_SECONDS = 0.1  # an outcome waits at most this long to be recorded, and only while others are still open
+LARGEST_BATCH = 256
+BATCH_SECONDS = 0.2  # an outcome waits at most this long to be recorded, and only while others are still open
 IN_VAIN = application_health.NO_ANSWER | application_health.NEEDS_SOMEBODY
 DATABASE_TROUBLE = (psycopg.Error, OSError)  # not caused by an object: the drain ends and the sweep starts another
 CONTENDER_WAIT = timedelta(seconds=0.1)  # doubles with every look
@@ -274,12 +274,15 @@ class Pipeline:
             batch = await self._journal.take()
             entries = [sending.journal_entry(self.job.id, write) for write in batch]
             taking = [one for write, one in zip(batch, entries, strict=True) if write.planned.plan.link_to is not None]
+            asked_at = self.services.clock.now()
             async with pipelined(self.services.pool) as connection:
                 too_late = await journal.lock_accounts(connection, self.job.id, taking) if taking else set()
                 in_time = [one for one in entries if one.id not in too_late]
-                journalled, rivals = await journal.write_entries(
-                    connection, self.job.id, in_time, owner=self.services.owner
+                (journalled, rivals), state = await asyncio.gather(
+                    journal.write_entries(connection, self.job.id, in_time, owner=self.services.owner),
+                    target_state.read_state(connection, self.job.id),  # in the same round trip: turns need a fresh one
                 )
+            self._turns.learn(state, asked_at=asked_at)
             for write in batch:
                 if write.operation_id in journalled:
                     self._queue.put(write)
