@@ -144,7 +144,7 @@ def roles() -> str:
     head = [
         "# Roles of administrators",
         "",
-        "What each role may do in Lockstep. An Application owner may do it in the own applications only; permissions that concern no",
+        "What each role may do in Lockstep. An Application owner may do it only in their own applications; permissions that concern no",
         "single application hold everywhere. The permissions are also the scopes of access tokens, except the last three.",
         "[Manage administrators](../administrators.md) says how to give roles. The same table: `lockstep admins roles`.",
         "",

@@ -1,4 +1,4 @@
-"""Query a name server for TXT records. They are only compared with a proof.
+"""Query a name server for TXT records, which are only compared with the expected proof of ownership.
 
 A response with another id or question is ignored, and one that was cut short is asked for again over TCP. A name server that reports an
 error counts as one that does not answer; only a response without records, or "no such name", means that there are none.

@@ -164,7 +164,7 @@ async def test_map_to_another_key_than_the_settled_one_is_refused_with_the_comma
 
 
 @pytest.mark.parametrize(
-    ("numbers", "why"), [(("7", "7"), 'have the same value, "7"'), (("7", ""), "Line 3 has no value in it")]
+    ("numbers", "why"), [(("7", "7"), 'have the same value, "7"'), (("7", ""), "Line 3 has no value in this column")]
 )
 async def test_column_that_cannot_tell_people_apart_is_refused_as_the_key(
     hub: Hub, tmp_path: Path, numbers: tuple[str, str], why: str

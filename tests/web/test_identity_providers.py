@@ -145,7 +145,7 @@ async def test_an_address_that_the_provider_does_not_vouch_for_is_refused(
     refused = await firm.sign_in(firm.centre.browser())
 
     assert (refused.status, await administrators.list_administrators(firm.context)) == (403, [])
-    assert "Contoso ID vouches for no e-mail address of yours" in refused.text
+    assert "Contoso ID sent no verified e-mail address for you" in refused.text
 
 
 async def test_a_provider_whose_addresses_are_trusted_need_not_say_that_they_are_verified(firm: Firm) -> None:
@@ -206,7 +206,7 @@ async def test_an_answer_works_once_and_only_in_the_browser_that_asked(firm: Fir
     again = await browser.get(callback)
 
     assert (stolen.status, first.status, again.status) == (401, 303, 401)
-    assert "was not begun in this browser" in stolen.text
+    assert "began in another browser" in stolen.text
     assert (await other.get("/apps")).status == 303
 
 
@@ -277,7 +277,7 @@ async def test_somebody_else_at_the_provider_does_not_confirm_a_session(firm: Fi
         (await firm.provider.sign_in(other.http, departure.location, "ben")).removeprefix(firm.centre.origin)
     )
 
-    assert refused.status == 403 and "You signed in as somebody else than anna@contoso.test" in refused.text
+    assert refused.status == 403 and "You signed in with another account than anna@contoso.test" in refused.text
 
 
 async def test_who_comes_from_the_provider_has_no_password_and_no_roles_to_change_here(firm: Firm) -> None:

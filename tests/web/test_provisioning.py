@@ -158,7 +158,7 @@ async def test_a_test_of_typed_credentials_stores_nothing_and_says_the_cause(
 
     assert "Test connection failed" in whole.text and "What to do" in whole.text and "Unsaved" in whole.text
     assert part.html.lstrip().startswith("<div") and "a-secret-token-k9Qz" not in part.html + whole.html
-    assert "There is no token to test with" in no_token.text
+    assert "A token is needed for the test" in no_token.text
     assert (await credentials.show_credentials(centre.hub.context, "documo")).secret_token == ""
 
 

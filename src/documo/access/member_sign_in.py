@@ -69,7 +69,7 @@ async def sign_in(
     store: Store, user_name: str, password: str, *, code: str = "", account: str = "", device: str = "",
     address: str = "",
 ) -> MemberSession:  # fmt: skip
-    """Begin a session. *device* is what the browser says it is, *address* the network address of the client.
+    """Begin a session. *device* is what the browser calls itself, *address* the network address of the client.
 
     The password is tried in the accounts that the name was used in last, or in *account* alone. Raises CodeRequired if the password is
     right and the member has a second factor, and LockstepError if anything is wrong, and after too many failures for this name or address

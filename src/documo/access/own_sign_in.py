@@ -45,7 +45,7 @@ async def has_password(store: Store, caller: MemberCaller) -> bool:
 async def change_password(
     store: Store, caller: MemberCaller, password: str, new_password: str, *, device: str, address: str
 ) -> MemberSession:
-    """Replace the own password. All sessions end, and a new one begins in this browser.
+    """Replace the member's own password. All sessions end, and a new one begins in this browser.
 
     Raises LockstepError if the current password is wrong, or the new one may not be used.
     """

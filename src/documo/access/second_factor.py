@@ -1,6 +1,6 @@
 """The second factor of a member: a code of an authenticator app (TOTP, RFC 6238) or a recovery code, each accepted once.
 
-The member adds and removes it with the own password; an Admin resets it for somebody who lost the device.
+Members add and remove it with their own password; an Admin resets it for somebody who lost the device.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ async def begin_second_factor(store: Store, tenant_id: int, member_id: str, *, a
     async with store.tenant(tenant_id) as connection:
         member = await sign_ins_table.read_member(connection, tenant_id, member_id)
         if member is None or not await table.save_seed(connection, tenant_id, member_id, seed):
-            raise conflict("You have a second factor already", next_step="Remove it first")
+            raise conflict("You have a second factor already", next_step="Remove the present one first")
     uri = address_of_seed(seed, name=f"{account}: {member.user_name}", issuer=ISSUER)
     return NewSecondFactor(seed, uri)
 
 
 async def confirm_second_factor(store: Store, tenant_id: int, member_id: str, code: str, *, now: datetime) -> list[str]:
-    """Let the second factor count, after a first code; return the recovery codes, which are available only here.
+    """Enable the second factor after a first code; return the recovery codes, which are available only here.
 
     Raises LockstepError for a wrong code.
     """
@@ -94,7 +94,7 @@ async def waiting_seed(store: Store, tenant_id: int, member_id: str, *, account:
 
 
 async def remove_second_factor(store: Store, tenant_id: int, member_id: str) -> None:
-    """Remove the own second factor with its recovery codes."""
+    """Remove the member's own second factor with its recovery codes."""
     async with store.tenant(tenant_id) as connection:
         await table.remove(connection, tenant_id, member_id)
 
@@ -114,7 +114,7 @@ async def reset_second_factor(store: Store, tenant: TenantFacts, who: str) -> bo
 
 
 async def is_code(connection: Connection, tenant_id: int, member_id: str, code: str, *, now: datetime) -> bool:
-    """Whether *code* is a code of the app or a recovery code, neither used before. It is used up. Needs the tenant's transaction."""
+    """Whether *code* is an unused code of the app or an unused recovery code. Uses it up. Needs the tenant's transaction."""
     found = await table.read_factor(connection, tenant_id, member_id)
     if found is None or not found.is_confirmed:
         return False

@@ -1,7 +1,7 @@
-"""Every action says which permission it needs, by a decorator that checks it before the action begins.
+"""A decorator on every action names the permission that it needs, and checks it before the action begins.
 
-`ACTIONS` lists them all. A public action that is not in it fails the build. With a context of another installation, the action is
-called there, and that installation checks.
+`ACTIONS` lists them all. The build fails if a public action is missing there. If the context belongs to another installation, the action
+runs there, and that installation checks.
 """
 
 from __future__ import annotations
@@ -25,10 +25,9 @@ Action = TypeVar("Action", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """What an action needs. *permission* None: everybody may call it, also somebody who is not signed in.
-
-    *app* is the parameter with the name of the application for which the permission is needed. An action that *filters* shows only what
-    concerns the applications in which the caller has the permission.
+    """What an action needs. If *permission* is None, everybody may call it, even without signing in. *app* is the parameter that names the
+    application for which the permission is needed. An action that *filters* shows only what concerns the applications in which the caller
+    has the permission.
     """
 
     permission: Permission | None
@@ -41,15 +40,14 @@ CHECKED: dict[str, Callable[..., Any]] = {}  # the actions that need a permissio
 
 
 def needs(permission: Permission, *, app: str = "", filters: bool = False) -> Callable[[Action], Action]:
-    """The action needs *permission*: everywhere, or only for the application that its parameter *app* names.
-
-    Raises LockstepError before the action begins. For somebody else's application it is the error for an unknown one.
+    """Let the action begin only if the caller has *permission*: everywhere, or only for the application that its parameter *app* names.
+    Otherwise raises LockstepError; for an application that the caller may not see, the error is the same as for an unknown one.
     """
     return functools.partial(_checked, AccessRule(permission, app, filters))
 
 
 def open_to_all(action: Action) -> Action:
-    """The action needs no permission, because it decides who the caller is."""
+    """Let everybody call the action, because it decides who the caller is."""
     ACTIONS[_name(action)] = AccessRule(None)
     return action
 
@@ -106,7 +104,9 @@ def _checked(rule: AccessRule, action: Action) -> Action:
 
 
 async def needs_also(context: Context, permission: Permission, *, app: str) -> None:
-    """For an action that needs a second *permission* for some of its parameters: it asks first, before it changes anything."""
+    """Declare that the action needs a second *permission* for some of its parameters. The action checks that itself, before it changes
+    anything.
+    """
     async with context.recording() as connection:
         await require_application(context, connection, app, permission)
 
@@ -114,7 +114,7 @@ async def needs_also(context: Context, permission: Permission, *, app: str) -> N
 def _given(
     signature: inspect.Signature, context: Context, args: Sequence[Any], options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The arguments by name, without the context and without those that were not given."""
+    """Return the given arguments by name, without the context."""
     _, *rest = signature.bind(context, *args, **options).arguments.items()
     return dict(rest)
 
@@ -122,7 +122,8 @@ def _given(
 async def require_application(context: Context, connection: Connection, app: str, permission: Permission) -> None:
     """Raise LockstepError unless the caller has *permission* for the application called *app*.
 
-    If the caller may not even read it, the error is that for an unknown application: neither says whether it exists.
+    If the caller may not even read it, the error is the same as for an unknown application, so that it does not reveal whether the
+    application exists.
     """
     actor = context.actor
     found = await applications.find_application(connection, app)
@@ -134,7 +135,7 @@ async def require_application(context: Context, connection: Connection, app: str
 
 def _unknown(name: str, visible: list[str]) -> LockstepError:
     otherwise = (
-        f"Available: {', '.join(visible)}" if visible else "No application is yours yet: ask a Lockstep administrator"
+        f"Available: {', '.join(visible)}" if visible else "You own no application yet: ask a Lockstep administrator"
     )
     return not_found(
         f'Unknown application "{name}"', next_step=did_you_mean(name, visible, most=3, otherwise=otherwise)

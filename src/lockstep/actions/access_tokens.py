@@ -29,7 +29,7 @@ _MOST_NAME = 100  # characters
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token just made. The secret is available only here."""
+    """A new token. The secret is available only here."""
 
     id: str
     name: str
@@ -40,7 +40,7 @@ class NewToken:
 
 @open_to_all
 async def caller_of_token(context: Context, token: str) -> Caller | None:
-    """Who calls with this token; None if it is unknown, expired or revoked, or its owner is disabled."""
+    """Return the caller to whom this token belongs; None if the token is unknown, expired or revoked, or its owner is disabled."""
     if not is_token(token):
         return None
     now = context.now()
@@ -92,10 +92,8 @@ async def sign_in_for_token(
     expires_in: timedelta = USUAL_LENGTH,
     address: str = "",
 ) -> NewToken:
-    """Sign in once and make a personal token, whose *scopes* are by default all that the administrator may do with a token. *address*: the
-    network address of the client.
-
-    Raises what signing in and making a token raise. No session stays open.
+    """Sign in, make a personal token and sign out again. *scopes*: by default everything that the administrator may do with a token.
+    *address*: the network address of the client. Raises what signing in and making a token raise.
     """
     signed_in = await sign_in(context, email, password, code, device=name, address=address)
     try:
@@ -113,7 +111,7 @@ async def sign_in_for_token(
 
 @open_to_all
 async def revoke_this_token(context: Context, token: str) -> TokenRow:
-    """Delete the token with the secret *token*: its bearer may do that. Raises LockstepError if it is unknown."""
+    """Delete the token with the secret *token*, which its bearer may always do. Raises LockstepError if it is unknown."""
     async with context.recording() as connection:
         row = await store.find_by_secret(connection, hash_of(token)) if is_token(token) else None
         if row is None:
@@ -124,7 +122,7 @@ async def revoke_this_token(context: Context, token: str) -> TokenRow:
 
 @needs(Permission.TOKENS_WRITE)
 async def list_tokens(context: Context) -> list[TokenRow]:
-    """The tokens that the caller may revoke, newest first: the own ones, or all."""
+    """Return the tokens that the caller may revoke (their own, or all), newest first."""
     async with context.recording() as connection:
         return await store.list_tokens(
             connection, owner="" if _sees_all(context.actor) else context.actor.administrator
@@ -133,7 +131,7 @@ async def list_tokens(context: Context) -> list[TokenRow]:
 
 @needs(Permission.TOKENS_WRITE)
 async def revoke_token(context: Context, token: str) -> TokenRow:
-    """Delete the token with this id; it is refused from now on. Raises LockstepError if it does not exist or is somebody else's."""
+    """Delete the token with this id; it is refused from now on. Raises LockstepError if it does not exist or belongs to somebody else."""
     async with context.recording() as connection:
         row = await store.read_token(connection, token.strip())
         if row is None or not (_sees_all(context.actor) or row.owner == context.actor.administrator):
@@ -149,7 +147,7 @@ async def _delete(connection: Connection, row: TokenRow, *, actor: str) -> None:
 
 
 def checked_scopes(scopes: Sequence[str], able: frozenset[str], *, who: str) -> tuple[str, ...]:
-    """*scopes* in the order of the permissions. Raises LockstepError if one is unknown or not among those that the owner is *able* to."""
+    """*scopes* in the order of the permissions. Raises LockstepError if one is unknown or not among those that the owner has (*able*)."""
     if not scopes:
         raise invalid("A token needs at least one scope", next_step="For example: --scope applications.read")
     known = [scope.value for scope in Permission if scope in SCOPES]
@@ -177,7 +175,7 @@ async def _caller(connection: Connection, row: TokenRow, now: datetime) -> Calle
 
 
 def _is_stale(owner: administrators.AdministratorRow, now: datetime) -> bool:
-    """Whether the provider has not vouched for the owner for so long that the owner may have left."""
+    """Whether the owner last signed in through the provider so long ago that they may have left."""
     return owner.is_federated and (owner.last_sign_in_at is None or now - owner.last_sign_in_at > VOUCHED_FOR)
 
 
@@ -213,7 +211,10 @@ async def _make(
 ) -> NewToken:
     name, now = name.strip(), context.now()
     if not name or len(name) > _MOST_NAME:
-        raise invalid(f"The name of a token has 1 to {_MOST_NAME} characters", next_step="Name what will use it")
+        raise invalid(
+            f"The name of a token must have 1 to {_MOST_NAME} characters",
+            next_step="Enter the name of what will use the token",
+        )
     if not timedelta() < expires_in <= LONGEST:
         raise invalid(f"A token is valid for at most {counted(LONGEST.days, 'day')}", next_step="Choose a shorter time")
     secret, expires_at = new_token(prefix), now + expires_in

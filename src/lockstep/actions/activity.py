@@ -1,4 +1,4 @@
-"""What was done in the applications on each of the last days."""
+"""How many accounts were changed in the applications on each of the last days."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ class DayActivity:
 
 @needs(Permission.APPLICATIONS_READ, app="app", filters=True)
 async def daily_activity(context: Context, *, app: str = "", days: int = DAYS) -> Sequence[DayActivity]:
-    """The last *days* days up to today, oldest first: of the application named *app*, or of all that the caller may see."""
+    """Return the activity of the last *days* days, oldest first, today included: in the application *app*, or in all that the caller may
+    see.
+    """
     today = context.now().astimezone(UTC).date()
     first = today - timedelta(days=days - 1)
     async with context.reading() as connection:

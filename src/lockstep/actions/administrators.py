@@ -28,7 +28,7 @@ LINK_VALID = timedelta(hours=24)
 class AdministratorView:
     """An administrator with roles. *owns* are the names of the applications of an Application owner.
 
-    Who *is_federated* signs in through a provider, which gives the roles.
+    If *is_federated*, they sign in through a provider, which determines the roles.
     """
 
     email: str
@@ -55,7 +55,9 @@ class NewLink:
 
 @needs(Permission.ADMINISTRATORS_WRITE)
 async def first_link(context: Context) -> str | None:
-    """The path of a new one-time link for the first administrator, which voids the previous one; None if there is an administrator."""
+    """Make a one-time link for the first administrator and return its path; the previous link stops working. Returns None if there is an
+    administrator already.
+    """
     async with context.recording() as connection:
         await store.lock_administrators(connection)
         if await store.any_administrator(connection):
@@ -67,9 +69,9 @@ async def first_link(context: Context) -> str | None:
 async def invite(
     context: Context, email: str, roles: Sequence[Role], *, owns: Sequence[str] = (), display_name: str = ""
 ) -> NewLink:
-    """Add an administrator with these roles, who sets the password through the link. *owns*: applications of an Application owner.
+    """Add an administrator with these roles, who sets a password through the returned link. *owns*: applications of an Application owner.
 
-    Raises LockstepError for an e-mail that is invalid or taken, and for a role that lacks its applications.
+    Raises LockstepError if the e-mail address is invalid or taken, and if an Application owner would own no application.
     """
     address = checked_email(email).lower()
     if not address:
@@ -102,7 +104,7 @@ async def list_administrators(context: Context) -> list[AdministratorView]:
 
 @open_to_all
 async def own_roles(context: Context) -> tuple[str, ...]:
-    """The names of the caller's roles, as `Application owner (documo)` for one application. None for a service token."""
+    """Return the names of the caller's roles, such as `Application owner (documo)`; None for a service token."""
     if not context.actor.administrator:
         return ()
     async with context.recording() as connection:
@@ -118,13 +120,13 @@ async def own_roles(context: Context) -> tuple[str, ...]:
 async def change_roles(
     context: Context, email: str, roles: Sequence[Role], *, owns: Sequence[str] = ()
 ) -> AdministratorView:
-    """Give an administrator exactly these roles, and end the sessions. Raises LockstepError for the last Global administrator."""
+    """Give an administrator exactly these roles, and end their sessions. Raises LockstepError for the last Global administrator."""
     async with context.recording() as connection:
         await store.lock_administrators(connection)
         found = await _find(connection, email)
         _require_local(
             found,
-            "The roles come with each sign-in",
+            "The provider sends the roles at each sign-in",
             "Change the roles of the groups: lockstep admins sso set --map GROUP=ROLE",
         )
         before, after = await store.read_grants(connection, found.id), await _grants(connection, roles, owns)
@@ -138,7 +140,7 @@ async def change_roles(
 
 @needs(Permission.ADMINISTRATORS_WRITE)
 async def set_enabled(context: Context, email: str, *, is_enabled: bool) -> AdministratorView:
-    """Enable or disable an administrator. Disabling ends the sessions; the tokens are refused meanwhile.
+    """Enable or disable an administrator. Disabling ends their sessions; their tokens are refused while they are disabled.
 
     Raises LockstepError for the last Global administrator.
     """
@@ -158,7 +160,7 @@ async def set_enabled(context: Context, email: str, *, is_enabled: bool) -> Admi
 
 @needs(Permission.ADMINISTRATORS_WRITE)
 async def remove(context: Context, email: str) -> None:
-    """Delete an administrator with sessions and personal tokens. Raises LockstepError for the last Global administrator."""
+    """Delete an administrator, and their sessions and personal tokens. Raises LockstepError for the last Global administrator."""
     async with context.recording() as connection:
         await store.lock_administrators(connection)
         found = await _find(connection, email)
@@ -170,13 +172,12 @@ async def remove(context: Context, email: str) -> None:
 
 @needs(Permission.ADMINISTRATORS_WRITE)
 async def reset_password(context: Context, email: str, *, second_factor: bool = False) -> NewLink:
-    """Make the password of an administrator invalid, end the sessions, and return a link that sets a new one.
-
-    *second_factor*: remove that too, for somebody who lost the device and the recovery codes.
+    """Invalidate an administrator's password, end their sessions, and return a link that sets a new password. *second_factor*: also remove
+    the second factor, for somebody who lost both the device and the recovery codes.
     """
     async with context.recording() as connection:
         found = await _find(connection, email)
-        _require_local(found, "There is no password here", "Reset the password at the provider")
+        _require_local(found, "Lockstep has no password for this administrator", "Reset the password at the provider")
         await store.save_password_hash(connection, found.id, None)
         await sessions.end_sessions(connection, found.id)
         await succeeded(connection, found.email)
@@ -254,7 +255,7 @@ async def _require_global(connection: Connection) -> None:
         name = ROLE_NAMES[Role.GLOBAL_ADMINISTRATOR]
         raise conflict(
             f"This is the last enabled {name} with a password",
-            why="Without one, nobody could manage administrators while the provider of single sign-on is not available",
+            why="Otherwise nobody could manage administrators while the provider of single sign-on is unavailable",
             next_step=f"Give somebody else the role {name} first",
         )
 

@@ -1,4 +1,6 @@
-"""Assignments as pages show them: some at a time, with how many people each group brings, and whom one may still choose."""
+"""Assignments as pages show them: page by page, with the number of people that each group brings, and the candidates for another
+assignment.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ MOST_FOUND = 12
 
 @dataclass(frozen=True, slots=True)
 class AssignmentPage:
-    """*total* counts all assignments and *people* the people whom they reach. *next* begins the following page, "" at the end."""
+    """*total* counts all assignments, *people* the people that they reach. *next* begins the following page; "" at the end."""
 
     rows: Sequence[AssignedRow]
     total: int
@@ -48,7 +50,7 @@ class Candidate:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def page_of_assignments(context: Context, app: str, *, search: str = "", after: str = "") -> AssignmentPage:
-    """Groups first, then people, by name. *after* is `next` of the previous page."""
+    """Return one page of assignments, groups first, each by name. *after* is `next` of the previous page."""
     async with context.reading() as connection:
         found = await find_application(connection, app)
         rows = await assigned_pages.read_page(connection, found.id, search=search, after=after, limit=PAGE + 1)
@@ -59,7 +61,7 @@ async def page_of_assignments(context: Context, app: str, *, search: str = "", a
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def some_assignments(context: Context, app: str, ids: Sequence[str]) -> list[AssignmentRow]:
-    """Those of *ids* that are assignments of *app*."""
+    """Return those assignments of *app* whose ids are in *ids*."""
     async with context.reading() as connection:
         found = await find_application(connection, app)
         wanted = frozenset(ids)
@@ -68,7 +70,7 @@ async def some_assignments(context: Context, app: str, ids: Sequence[str]) -> li
 
 @needs(Permission.ASSIGNMENTS_WRITE, app="app")
 async def remove_assignments(context: Context, app: str, ids: Sequence[str]) -> int:
-    """Remove those of *ids* that are still assignments of *app*; return how many."""
+    """Remove those assignments of *app* whose ids are in *ids*; return how many there were."""
     async with context.changing() as edit:
         found = await find_application(edit.connection, app)
         wanted = frozenset(ids)
@@ -83,7 +85,7 @@ async def remove_assignments(context: Context, app: str, ids: Sequence[str]) -> 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def find_candidates(context: Context, app: str, search: str) -> list[Candidate]:
-    """People and groups whose names contain *search*, groups first; the first few of each if it is empty."""
+    """Return people and groups whose names contain *search*, groups first; the first few of each if *search* is empty."""
     async with context.reading() as connection:
         await find_application(connection, app)
         some = await groups.list_groups(connection, search=search, limit=MOST_FOUND)
@@ -97,7 +99,7 @@ async def find_candidates(context: Context, app: str, search: str) -> list[Candi
 
 @needs(Permission.DIRECTORY_READ)
 async def candidates_of(context: Context, users: Sequence[str], group_ids: Sequence[str]) -> list[Candidate]:
-    """The people and groups with these ids. Raises LockstepError for one that does not exist."""
+    """Return the people and groups with these ids. Raises LockstepError if one does not exist."""
     async with context.reading() as connection:
         found_groups = [await find_group(connection, one) for one in group_ids]
         members = await assigned_pages.count_members(connection, [one.id for one in found_groups])

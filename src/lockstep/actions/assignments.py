@@ -37,7 +37,7 @@ async def assign(
 ) -> list[AssignmentRow]:
     """Assign all of them or none; return the new assignments.
 
-    Raises LockstepError with suggestions for unknown names and roles.
+    Raises LockstepError, with suggestions, for an unknown name or role.
     """
     async with context.changing() as edit:
         found = await find_application(edit.connection, app)
@@ -61,7 +61,7 @@ async def reassign(
 ) -> tuple[list[AssignmentRow], list[AssignmentRow]]:
     """Make *role* the only direct role of each principal; return the assignments that were added and removed.
 
-    One transaction, so that nobody is unassigned in between, which would disable accounts.
+    Both happen in one transaction: if somebody were unassigned in between, their account would be disabled.
     """
     async with context.together() as inner, inner.changing() as edit:
         new = await assign(inner, app, users=users, groups=groups, role=role)
@@ -82,7 +82,7 @@ async def reassign(
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def role_warning(context: Context, app: str, role: str | None) -> str:
-    """A warning if the gallery knows the application's roles and *role* is none of them; else ""."""
+    """Return a warning if the gallery lists the application's roles and *role* is not among them; otherwise ""."""
     async with context.reading() as connection:
         found = await find_application(connection, app)
         chosen = find_role(await applications.read_roles(connection, found.id), role or "")
@@ -100,7 +100,7 @@ async def role_warning(context: Context, app: str, role: str | None) -> str:
 async def unassign(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), role: str | None = None
 ) -> list[AssignmentRow]:
-    """Remove the assignments of these users and groups, or only those with *role*; return the removed assignments."""
+    """Remove all assignments of these users and groups, or only those with *role*. Returns the removed assignments."""
     async with context.changing() as edit:
         found = await find_application(edit.connection, app)
         principals = await _principals(edit.connection, users, groups)

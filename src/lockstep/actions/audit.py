@@ -1,4 +1,4 @@
-"""Read the audit log: who changed what and when, with the values before and after; and verify that it was not altered."""
+"""Read the audit log (who changed what and when, with the values before and after), and verify that nobody altered it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PAGE = 1_000
 
 @needs(Permission.AUDIT_READ)
 async def list_entries(context: Context, wanted: AuditFilter, *, limit: int | None = None) -> list[AuditRow]:
-    """The newest *limit* matching entries, or all of them, newest first."""
+    """Return the newest *limit* matching entries (None: all), newest first."""
     found: list[AuditRow] = []
     query = wanted
     async with context.reading() as connection:
@@ -44,6 +44,6 @@ async def show_entry(context: Context, number: int) -> AuditRow:
 
 @needs(Permission.AUDIT_READ)
 async def verify(context: Context) -> ChainBreak | None:
-    """Return the first break of the chain, or None if no entry was changed and none is missing in between."""
+    """Return the first break of the chain; None if no entry was changed or removed from the middle."""
     async with context.reading() as connection:
         return await audit_log.verify(connection)

@@ -1,4 +1,4 @@
-"""Who is calling: an administrator with a session or a token, and what the roles of this administrator permit at present."""
+"""The caller: an administrator with a session or a token, and what their roles permit at present."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from lockstep.storage.administrators import AdministratorRow, RoleGrant
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who has proved who they are. *actor* is what actions are called with.
-
-    *session* and *token* are ids. With a token, *session* and *csrf_secret* are "", and *email* is that of the owner, or "" for a service
-    token.
-    *stepped_up_at* is when the password was last entered. Who *is_federated* has none here and proves that to the provider.
+    """Somebody who has proved who they are. Actions are called with *actor*. *session* and *token* are ids. For a token, *session* and
+    *csrf_secret* are "", and *email* is that of its owner ("" for a service token). *stepped_up_at* is when they last entered the password.
+    If *is_federated*, they have no password here and sign in at the provider again instead.
     """
 
     actor: Actor
@@ -33,14 +31,14 @@ class Caller:
 
     @property
     def key(self) -> str:
-        """What tells this caller from others: the session or the token."""
+        """What identifies this caller: the session or the token."""
         return self.session or self.token
 
 
 def actor_of(
     administrator: AdministratorRow, grants: Sequence[RoleGrant], *, name: str = "", is_stepped_up: bool = True
 ) -> Actor:
-    """The actor for an administrator with these roles."""
+    """Return the actor for an administrator with these roles."""
     everywhere = permissions_of(Role(grant.role) for grant in grants if grant.app is None)
     owned = frozenset(grant.app for grant in grants if grant.app is not None)
     of_owners = permissions_of([Role.APPLICATION_OWNER]) if owned else frozenset()
@@ -55,7 +53,7 @@ def actor_of(
 
 
 def limited(actor: Actor, scopes: Collection[str]) -> Actor:
-    """*actor* with no other permissions than the *scopes* of a token."""
+    """Return *actor* with only those permissions that are also *scopes* of the token."""
     allowed = frozenset(scopes)
     return Actor(
         actor.name,

@@ -1,7 +1,7 @@
-"""Whom a change of an application's configuration would create, update, disable or leave, with values for some of them.
+"""Preview a change of an application's configuration: who would be created, updated, disabled or left alone, with values for some of them.
 
-The change is made in a transaction that is rolled back, and everybody concerned is planned before and after it, without asking the
-application: somebody who has an account there already is linked to it instead of created.
+The change is made in a transaction that is rolled back, and everybody affected is planned before and after it. The application is not
+contacted, so somebody who already has an account there without a link is shown as created.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _GROUPS = (
 
 @dataclass(frozen=True, slots=True)
 class ForeseenValue:
-    """One attribute of the application. *old* "": it has none that we know of."""
+    """One attribute of the application. *old* is "" if no current value is known."""
 
     path: str
     old: str
@@ -45,7 +45,7 @@ class ForeseenValue:
 
 @dataclass(frozen=True, slots=True)
 class ForeseenObject:
-    """*values* are given for the first ones of each action. *reason*: why, if it cannot be provisioned."""
+    """One affected object. Only the first few of each action have *values*. *reason*: why it cannot be provisioned, if so."""
 
     name: str
     values: Sequence[ForeseenValue] = ()
@@ -54,7 +54,7 @@ class ForeseenObject:
 
 @dataclass(frozen=True, slots=True)
 class ForeseenAction:
-    """Everybody for whom the change leads to one action. *total* may be more than are named."""
+    """Everybody for whom the change leads to the same action. *total* may exceed the number of those that are named."""
 
     sign: str
     heading: str
@@ -80,7 +80,7 @@ class _Undo(Exception):
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")
 async def preview_change(context: Context, app: str, work: Callable[[Context], Awaitable[object]]) -> ChangePreview:
-    """What *work* would do to the accounts in *app*. Writes nothing. Raises what *work* raises."""
+    """Return what *work* would do to the accounts in *app*. Writes nothing. Raises what *work* raises."""
     async with context.reading() as connection:
         now = await read_job(context, connection, app)
     after: dict[str, tuple[str, Plan]] = {}

@@ -1,7 +1,5 @@
-"""Configuration as code: what files would change.
-
-Planning only reads. Files manage what they name: a missing section changes nothing, and neither does a missing application, unless
-the files include the Tenant document and so describe the whole organisation.
+"""Configuration as code: plan what files would change. Planning only reads. Files manage only what they name: a section or an application
+that is missing from them stays as it is, unless they include the Tenant document and so describe the whole organisation.
 """
 
 from __future__ import annotations
@@ -63,10 +61,8 @@ def no_secrets(_: str) -> Secret | None:
 async def plan_configuration(
     context: Context, documents: Sequence[ConfigDocument], *, prune: bool = False, resolve: Resolve = no_secrets
 ) -> ConfigurationPlan:
-    """What applying *documents* would change. Writes nothing.
-
-    Raises LockstepError with file, line and column for documents that cannot be applied, for example with unknown names or a changed
-    template.
+    """Return what applying *documents* would change. Writes nothing. Raises LockstepError, with file, line and column, if they cannot be
+    applied: an unknown name, a changed template.
     """
     refuse_doubles(documents)
     order = list(DocumentKind)
@@ -94,7 +90,7 @@ async def plan_configuration(
 
 
 async def _not_named(connection: Connection, documents: Sequence[ConfigDocument], *, prune: bool) -> list[DocumentPlan]:
-    """Stored applications, then sources, that no document describes."""
+    """Return the stored applications, then the sources, that no document describes."""
     named = {(one.kind, one.name) for one in documents}
     there = [
         *((DocumentKind.APPLICATION, app.name) for app in await applications.list_applications(connection)),
@@ -125,7 +121,7 @@ async def _tenant(connection: Connection, document: ConfigDocument, *, prune: bo
 
 
 def _label_changes(document: ConfigDocument, stored: Mapping[str, str]) -> list[ConfigChange]:
-    """Changes of the labels in the file; a file without labels changes none."""
+    """Return the changes of labels; a file without labels changes none."""
     if not document.labels or document.labels == stored:
         return []
     return [ConfigChange(Sign.CHANGE, document.title, LABELS, dict(stored) or None, dict(document.labels))]
@@ -163,7 +159,7 @@ async def _application(
     prune: bool,
     resolve: Resolve,
 ) -> DocumentPlan:
-    """Plan one application. *coming*: groups that the files create before the application is applied."""
+    """Plan one application. *coming*: groups that the files create before they configure the application."""
     app = await applications.find_application(connection, document.name)
     try:
         template = context.gallery.template(document.spec["template"])
@@ -230,7 +226,7 @@ def _refuse_unusable(document: ConfigDocument, current: Mapping[str, Any]) -> No
 
 
 def _lint_notes(document: ConfigDocument) -> list[str]:
-    """What is probably a mistake, or cannot work."""
+    """Return notes on what cannot work and on what is probably a mistake."""
     configuration = configuration_from_json(document.spec.get("provisioning", {}), version=0)
     return [f"{one.severity}: {one.place}: {one.message}" for one in lint(configuration) if one.severity != "kept"]
 
@@ -238,7 +234,7 @@ def _lint_notes(document: ConfigDocument) -> list[str]:
 async def _with_stored_names(
     connection: Connection, document: ConfigDocument, current: Mapping[str, Any], coming: frozenset[str]
 ) -> ConfigDocument:
-    """*document* with tenant URL, people, groups and roles spelled as they are stored. Raises LockstepError for unknown ones."""
+    """Return *document* with tenant URL, people, groups and roles spelled as they are stored. Raises LockstepError if one is unknown."""
     spec = dict(document.spec)
     url = spec.get("credentials", {}).get("tenantUrl")
     if url:
@@ -318,7 +314,7 @@ async def _secret_change(
 
 
 async def _looked_at_again(connection: Connection, app: ApplicationRow, spec: Mapping[str, Any]) -> int:
-    """About how many objects a changed configuration re-evaluates: those in scope, or those with an account."""
+    """Estimate how many objects a changed configuration re-evaluates: those in scope, or those with an account."""
     if not app.started or not set(spec.get("provisioning", {})) - NOT_DECIDING:
         return 0
     if app.syncs_all or spec["provisioning"].get("scope") == "all":

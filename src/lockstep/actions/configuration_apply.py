@@ -1,6 +1,6 @@
 """Apply the changes of configuration files, through the actions that a person uses, in one transaction.
 
-Either all changes are made or none. No object is evaluated before the commit, so no state in between takes effect.
+Either all changes are made or none. No object is evaluated before the commit, so an intermediate state never takes effect.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ async def apply_configuration(
 ) -> ConfigurationPlan:
     """Change the configuration to what *documents* say; return what was done. *prune* removes what they do not contain.
 
-    More than *most_removals* removals are refused, because a truncated file looks like one that removes everything. *expected*: the
-    changes that somebody has seen and accepted. Raises LockstepError (conflict) if they differ by now, and, before anything is
-    changed, if a secret is missing.
+    More than *most_removals* removals are refused, because a truncated file looks like one that removes everything. *expected*: the changes
+    that somebody has seen and accepted. Raises LockstepError, changing nothing, if the changes are no longer the expected ones (conflict)
+    or a secret is missing.
     """
     async with context.together() as all_or_nothing:
         plan = await plan_configuration(all_or_nothing, documents, prune=prune, resolve=resolve)
@@ -174,7 +174,7 @@ async def _set_credentials(context: Context, app: str, plan: DocumentPlan, token
 
 
 def _token(plan: DocumentPlan, resolve: Resolve) -> Secret | None:
-    """The token to store; None if it is stored already. Raises LockstepError if it is needed and missing."""
+    """Return the token to store; None if it is stored already. Raises LockstepError if the token is needed and missing."""
     if not any(change.place.startswith(_CREDENTIALS + "secretTokenRef") for change in plan.changes):
         return None
     reference = plan.document.spec["credentials"]["secretTokenRef"]

@@ -1,4 +1,4 @@
-"""Edit a configuration as text: what it would change is planned first, and only what was planned and seen is applied."""
+"""Edit a configuration as text. Its changes are planned first, and only a plan that somebody has seen is applied."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ _PLACE = re.compile(rf"{re.escape(FILE)}:(\d+):(\d+): (.*)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class EditedText:
-    """A configuration as text. *base* identifies the configuration in force when the text was read. *app* "": of the organisation."""
+    """A configuration as text. *base* identifies the configuration that was in force when the text was read. *app* is "" for the whole
+    organisation.
+    """
 
     text: str
     base: str
@@ -55,7 +57,7 @@ class TextPlan:
 
 @dataclass(frozen=True, slots=True)
 class TextError:
-    """What is wrong in the text, with the lines around it. *line* 0: nothing in particular."""
+    """What is wrong in the text, with the lines around it. *line* is 0 if no line is to blame."""
 
     line: int
     column: int
@@ -66,14 +68,14 @@ class TextError:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def read_text(context: Context, app: str = "") -> EditedText:
-    """The configuration in force, of an application or (*app* "") of the whole organisation."""
+    """Return the configuration in force: of the application *app*, or of the whole organisation if *app* is ""."""
     text = await export_application(context, app) if app else await export_everything(context)
     return EditedText(text, _digest(text), app)
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def text_of_version(context: Context, app: str, version: int) -> EditedText:
-    """The provisioning configuration of an earlier version, to be planned. Whether provisioning is on stays as it is."""
+    """Return the provisioning configuration of an earlier version as text to plan. It leaves provisioning switched on or off as it is."""
     now = await read_text(context, app)
     async with context.reading() as connection:
         found = await find_application(connection, app)
@@ -88,16 +90,14 @@ async def text_of_version(context: Context, app: str, version: int) -> EditedTex
 
 @needs(Permission.CONFIGURATION_WRITE, filters=True)
 async def plan_text(context: Context, edited: EditedText) -> TextPlan:
-    """What applying the text would change. Writes nothing.
-
-    Raises LockstepError for an error in the text (`error_in` says where), or (conflict) if the configuration was changed since the text
-    was read: applying it would take the other change back.
+    """Return what applying the text would change. Writes nothing. Raises LockstepError if the text has an error (`error_in` says where), or
+    (conflict) if the configuration has changed since the text was read: applying the text would revert that change.
     """
     documents = await asyncio.to_thread(_documents, edited)
     if (await read_text(context, edited.app)).base != edited.base:
         raise conflict(
             "Somebody changed the configuration since you opened it",
-            next_step="Open it again in another window and put your change in, or read it again here",
+            next_step="Open it again in another window and make your change there, or reload it here",
             code="StaleText",
         )
     plan = await plan_configuration(context, documents, prune=edited.prune)
@@ -116,16 +116,15 @@ async def plan_text(context: Context, edited: EditedText) -> TextPlan:
 
 @needs(Permission.CONFIGURATION_WRITE, filters=True)
 async def apply_text(context: Context, edited: EditedText, *, mark: str) -> ConfigurationPlan:
-    """Apply the text: all changes, or none. *mark*: of the plan that was seen and confirmed.
-
-    Raises LockstepError (conflict) if applying would do anything else than that plan.
+    """Apply the text: all changes, or none. *mark* identifies the plan that was seen and confirmed. Raises LockstepError (conflict) if
+    applying would do anything other than that plan.
     """
     documents = await asyncio.to_thread(_documents, edited)
     async with context.together() as one:
         plan = await plan_configuration(one, documents, prune=edited.prune)
         if _mark(edited, plan) != mark:
             raise conflict(
-                "This is not what the plan showed; nothing was changed",
+                "Applying would do something other than the plan showed; nothing was changed",
                 why="The text or the configuration was changed since",
                 next_step="Plan again",
                 code="StalePlan",

@@ -1,6 +1,7 @@
 """Export an application as a configuration file, or as the synchronization schema that Entra would have for it.
 
-Applying the file changes nothing. Its secret is a reference, which may have to be adjusted, because the value is never read.
+Applying the file changes nothing. Secrets are never read, so the file has a reference in place of the secret, which may have to be
+adjusted.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from lockstep.storage.applications import ApplicationRow
 
 @needs(Permission.APPLICATIONS_READ, app="name")
 async def export_application(context: Context, name: str) -> str:
-    """The application as YAML. Raises LockstepError if it does not exist."""
+    """Return the application as YAML. Raises LockstepError if it does not exist."""
     async with context.reading() as connection:
         documents = await _applications(connection, [await find_application(connection, name)])
     return await asyncio.to_thread(write_documents, documents)
@@ -38,9 +39,8 @@ async def export_application(context: Context, name: str) -> str:
 
 @needs(Permission.APPLICATIONS_READ)
 async def export_everything(context: Context) -> str:
-    """The whole organisation as YAML: tenant settings, sources, groups of our own, applications.
-
-    People, and groups that sources bring, are not configuration.
+    """Return the whole organisation as YAML: tenant settings, sources, groups created in Lockstep, applications. People and the groups of
+    sources are not configuration.
     """
     async with context.reading() as connection:
         stored = await tenant.read_tenant(connection)
@@ -59,7 +59,7 @@ async def export_everything(context: Context) -> str:
 
 
 async def _applications(connection: Connection, apps: Sequence[ApplicationRow]) -> list[ConfigDocument]:
-    """The documents of *apps*, with as many statements as for one."""
+    """Return the documents of *apps*. Needs as many statements as for a single one."""
     parts = await read_parts(connection, [app.id for app in apps])
     rows = await jobs.read_jobs_of(connection, [app.id for app in apps])
     labels = await tenant.read_all_labels(connection, "Application")

@@ -1,7 +1,5 @@
-"""Groups of our own in configuration files: their description and the rule that decides their members.
-
-Files create and change groups. They never delete one, since all members would lose what the group gives them; use `lockstep groups
-delete`.
+"""Groups created in Lockstep, in configuration files: their description, and the rule that decides their members. Files create and change
+groups but never delete one, because all its members would lose what the group gives them; use `lockstep groups delete`.
 """
 
 from __future__ import annotations
@@ -41,7 +39,7 @@ async def own_groups(connection: Connection) -> list[ConfigDocument]:
 
 
 def group_spec(group: GroupRow) -> dict[str, Any]:
-    """A group's spec. Without a rule its members are added by hand and are not configuration."""
+    """Return a group's spec. The members of a group without a rule are added by hand and are not configuration."""
     spec: dict[str, Any] = {}
     if group.attributes.get(DESCRIPTION):
         spec[DESCRIPTION] = group.attributes[DESCRIPTION]
@@ -51,7 +49,7 @@ def group_spec(group: GroupRow) -> dict[str, Any]:
 
 
 async def plan_group(connection: Connection, document: ConfigDocument) -> DocumentPlan:
-    """The changes of the document. Raises LockstepError for an invalid rule, and for a group that a source brings."""
+    """Return what the document would change. Raises LockstepError if the rule is invalid or the group belongs to a source."""
     if document.spec.get(RULE):
         try:
             check_rule(document.spec[RULE])

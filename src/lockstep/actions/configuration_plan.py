@@ -15,8 +15,8 @@ from lockstep.configuration.unsent_mail import file_notes
 class DocumentPlan:
     """The changes of one document. *spec*: the sections that differ, with new values; *current*: what is in force.
 
-    *is_gone*: the files describe the whole organisation without it, so pruning removes it. *looked_at_again*: about how many objects
-    are re-evaluated after saving; only differences are written.
+    *is_gone*: the files describe the whole organisation and do not contain it, so pruning removes it. *looked_at_again*: about how many
+    objects are re-evaluated after saving; only differences are written.
     """
 
     document: ConfigDocument
@@ -29,7 +29,7 @@ class DocumentPlan:
     is_gone: bool = False
 
     def with_file_notes(self) -> DocumentPlan:
-        """Add the notes on the file itself, whether it changes anything or not."""
+        """Add the notes on the file itself, even if it changes nothing."""
         return replace(self, notes=(*self.notes, *file_notes(self.document.spec)))
 
 
@@ -45,5 +45,5 @@ class ConfigurationPlan:
 
     @property
     def effective(self) -> tuple[ConfigChange, ...]:
-        """The changes that applying would make, without those that are only listed."""
+        """Return the changes that applying would make, without those that are only listed for information."""
         return tuple(change for change in self.changes if not change.is_kept)

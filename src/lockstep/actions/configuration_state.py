@@ -32,7 +32,7 @@ _SOURCE_SECTIONS = {"map": "attributes", "delta": "delta"}
 
 @dataclass(frozen=True, slots=True)
 class StoredParts:
-    """What is stored about an application beside its rows."""
+    """What is stored about an application in addition to its rows."""
 
     credential: CredentialRow | None
     roles: Sequence[RoleRow]
@@ -41,7 +41,7 @@ class StoredParts:
 
 
 async def read_parts(connection: Connection, apps: Sequence[str]) -> dict[str, StoredParts]:
-    """The parts of *apps*, with as many statements as for one."""
+    """Return the parts of *apps*. Needs as many statements as for a single one."""
     roles = await applications.read_all_roles(connection)
     stored = await credentials.read_credentials(connection, apps)
     assigned = await _assignments(connection, apps)
@@ -125,7 +125,7 @@ def source_config(spec: Mapping[str, Any]) -> Json:
 
 
 def with_absolute_paths(document: ConfigDocument) -> Json:
-    """The spec of a source. Relative paths in it start at the folder of the configuration file."""
+    """Return the spec of a source with absolute paths. Relative paths start at the folder of the configuration file."""
     spec = dict(document.spec)
     files = spec.get("connection", {}).get("files")
     if document.origin is None or not isinstance(files, list):

@@ -1,6 +1,6 @@
 """Test Connection: probe the stored credentials step by step, and store the result.
 
-If the connection works, a job that was stopped because it did not work tries again at once.
+If the connection works, a job that was stopped by a broken connection tries again at once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from lockstep.vault import SECRET_UNREADABLE, Secret
 
 @needs(Permission.CONNECTION_TEST, app="app")
 async def test_connection(context: Context, app: str) -> Sequence[Probe]:
-    """Run the probes with the stored tenant URL and token, in order; the connection works if all that ran passed.
+    """Run the probes, in order, with the stored tenant URL and token. The connection works if every probe that ran has passed.
 
     Raises LockstepError if there are no credentials. Writes nothing to the application.
     """
@@ -55,16 +55,15 @@ async def try_credentials(
     context: Context, app: str, *, tenant_url: str | None = None, secret_token: Secret | None = None,
     authentication: Authentication | None = None,
 ) -> Sequence[Probe]:  # fmt: skip
-    """Run the probes with a tenant URL and a token that are not stored; what is not given is taken from the stored credentials.
-
-    Stores nothing. A stored token is not sent to another origin: LockstepError then, and without any token or URL.
+    """Run the probes with the given tenant URL and token, and with the stored one for each that is not given. Stores nothing. Raises
+    LockstepError if no URL or token is left, and if the stored token would be sent to another origin.
     """
     context.refuse_rehearsal()
     services = new_services(context)
     _, settings, _ = await _candidates(context, services, app, tenant_url, secret_token, authentication)
     if settings is None:
         raise invalid(
-            "There is no token to test with",
+            "A token is needed for the test",
             why="A token is used for one server only",
             next_step="Enter the secret token, then test again",
         )
@@ -82,10 +81,9 @@ async def set_tested_credentials(
     must_work: bool = False,
     agree: Callable[[Probe], None],
 ) -> CredentialView:
-    """Store the tenant URL, the secret or how requests are authenticated, without replacing working credentials by failing ones unasked.
-
-    If a token is stored, the new credentials are tested first. If they fail and the stored ones work, *agree* is called and raises to
-    refuse. With *must_work* failing credentials are never stored: LockstepError. Also raises it for an invalid URL or token.
+    """Store the tenant URL, the secret or how requests are authenticated; ask before failing credentials replace working ones. If a token
+    is stored, the new credentials are tested first. If they fail and the stored ones work, *agree* is called, which raises to refuse.
+    Raises LockstepError if the URL or the token is invalid, and, with *must_work*, if the new credentials fail.
     """
     context.refuse_rehearsal()
     services = new_services(context)
@@ -105,7 +103,7 @@ async def set_tested_credentials(
             agree(failed)
     elif must_work:
         raise invalid(
-            "There is no token to test with",
+            "A token is needed for the test",
             next_step="Enter it with --token-stdin; a token is used for one server only",
         )
     view = await set_credentials(
@@ -122,8 +120,8 @@ async def _candidates(
     context: Context, services: Services, app: str, tenant_url: str | None, secret_token: Secret | None,
     authentication: Authentication | None,
 ) -> tuple[bool, TargetSettings | None, TargetSettings | None]:  # fmt: skip
-    """Whether a stored token is replaced or sent elsewhere, and the settings to open the application with the new and the stored
-    credentials.
+    """Return whether a stored token is replaced or sent elsewhere, and the settings that open the application with the new and with the
+    stored credentials.
     """
     url = checked_url(tenant_url) if tenant_url is not None else None
     async with context.reading() as connection:
@@ -154,7 +152,7 @@ async def _candidates(
 async def _stored_settings(
     context: Context, connection: Connection, job: Job, deadline_seconds: float
 ) -> TargetSettings | None:
-    """The settings with the stored token; None if the key cannot decrypt it, so that it can be entered again."""
+    """Return the settings with the stored token; None if the key cannot decrypt the token, so that a new one can be entered."""
     try:
         return await read_target_settings(
             connection, job.row, job.configuration, context.vault, deadline_seconds=deadline_seconds
@@ -170,7 +168,7 @@ async def _works(services: Services, settings: TargetSettings) -> bool:
 
 
 def first_failure(probes: Sequence[Probe]) -> Probe | None:
-    """The first probe that failed; None if all that ran passed."""
+    """Return the first probe that failed; None if every probe that ran has passed."""
     return next((probe for probe in probes if probe.tried and not probe.passed), None)
 
 

@@ -1,4 +1,4 @@
-"""What a change does to people, in sentences: the same ones in commands and on pages."""
+"""Describe what a change does to people, in the same sentences for commands and pages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One rule for all callers: a change that removes accounts, grants privileges or renames people shows its numbers before it is made.
 
-The change is rehearsed in a transaction that is rolled back: every affected object is planned before and after it. So the numbers
-come from the code that would do the work, and a new caller only needs `consented`.
+The change is rehearsed in a transaction that is rolled back: every affected object is planned before and after it. So the numbers come from
+the code that would do the work. A new caller only needs `consented`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Consequences:
         return len(self.names.get(effect, ()))
 
     def needs_consent(self, named: int) -> bool:
-        """Whether the change must be confirmed by a person who has already named *named* people."""
+        """Whether somebody must confirm the change, given that they have named *named* people themselves."""
         if self.findings or sum(map(self.count, _TAKEN)) > named:
             return True
         asked = (Effect.GAINS_PRIVILEGE, Effect.RENAMED, Effect.FAILS)
@@ -61,7 +61,7 @@ class _Undo(Exception):
 async def consented(
     context: Context, work: Work[Answer], agree: Callable[[Sequence[Consequences]], None], *, named: int = 0
 ) -> tuple[Answer, list[Consequences]]:
-    """Do *work*. *agree* is called first if an application's consequences need consent, and raises to refuse."""
+    """Do *work*. If its consequences for an application need consent, calls *agree* first, which raises to refuse."""
     found = await foresee(context, work)
     if any(one.needs_consent(named) for one in found):
         agree(found)
@@ -69,7 +69,7 @@ async def consented(
 
 
 async def foresee(context: Context, work: Work[object]) -> list[Consequences]:
-    """The effects of *work* on people, by application. Writes nothing. Raises what *work* raises."""
+    """Return the effects of *work* on people, by application. Writes nothing. Raises what *work* raises."""
     if context.elsewhere is not None:
         return await context.elsewhere.foresee(context, work)
     rehearsal = Rehearsal()
@@ -129,7 +129,7 @@ async def _whole(
 
 
 async def _effects(context: Context, connection: Connection, job: Job, kind: ObjectKind, ids: Sequence[str]) -> _Found:
-    """The effects on these objects in the present state; objects without effect are left out."""
+    """Return the effects on these objects in the present state, without objects that have none."""
     moment = new_services(context).moment()
     found: _Found = {}
     for start in range(0, len(ids), SLICE):
@@ -145,7 +145,7 @@ async def _effects(context: Context, connection: Connection, job: Job, kind: Obj
 async def _compared(
     context: Context, connection: Connection, job: Job, now: Job | None, kind: ObjectKind, after: _Found
 ) -> Consequences | None:
-    """The consequences of the change: the effects after it, except those that would occur without it."""
+    """Return the consequences of the change: the effects after it, except those that would occur anyway."""
     before = await _effects(context, connection, now, kind, list(after)) if now is not None else {}
     names: dict[Effect, list[str]] = {}
     words: dict[Effect, set[str]] = {}

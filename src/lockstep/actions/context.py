@@ -41,16 +41,15 @@ class Templates(Protocol):
     def names(self) -> Sequence[str]: ...
 
     def template(self, name: str) -> Template:
-        """The template *name*. Raises LockstepError with suggestions."""
+        """Return the template *name*. Raises LockstepError, with suggestions, if it is unknown."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The caller. *permissions* are those in Lockstep, not in any application.
-
-    An application owner has *own_permissions* in *own_applications* (ids) in addition. *administrator* is the id of a signed-in
-    administrator, "" for the command line and the system. Who *is_stepped_up* has entered the password a short while ago.
+    """The caller. *permissions* hold everywhere in Lockstep; an application owner also has *own_permissions* in *own_applications* (ids).
+    *administrator* is the id of a signed-in administrator, "" for the command line and the system. *is_stepped_up*: they have recently
+    entered the password.
     """
 
     name: str
@@ -69,7 +68,7 @@ class Actor:
         return permission in self.permissions
 
     def require(self, permission: str, app: str = "") -> None:
-        """Raise LockstepError unless the caller has the permission; StepUpRequired if only the password is missing."""
+        """Raise LockstepError unless the caller has the permission, and StepUpRequired if they only have to enter the password again."""
         if not self.may(permission, app):
             raise NotPermitted(self.name, permission, app)
         if permission in NEEDS_STEP_UP and not self.is_stepped_up:
@@ -91,28 +90,28 @@ class Rehearsal:
 
 
 class Elsewhere(Protocol):
-    """Another installation. Actions that are called with a context of it run there, as its caller."""
+    """Another installation. An action that is called with its context runs there, as the caller that it knows."""
 
     async def call(self, context: Context, action: str, given: Mapping[str, Any]) -> Any:
-        """Run *action* there with the arguments *given*, and return its result. Raises what the action raises."""
+        """Run *action* in the other installation with the arguments *given*, and return its result. Raises what the action raises."""
         ...
 
     def stream(self, context: Context, action: str, given: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
-        """The items of the *action*, which is a generator, as they appear."""
+        """Yield the items of *action*, which is a generator, as they arrive."""
         ...
 
     async def changed(self) -> None:
-        """Wait until something may have changed there."""
+        """Wait until something may have changed in the other installation."""
         ...
 
     async def foresee(self, context: Context, work: Callable[[Context], Awaitable[Any]]) -> list[Any]:
-        """The consequences of *work*, which changes nothing."""
+        """Return the consequences of *work* without doing it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an action works with. With *elsewhere*, there is no database here, and actions run in the other installation."""
+    """What an action works with. If *elsewhere* is set, there is no database here, and actions run in that installation."""
 
     pool: Pool
     actor: Actor
@@ -146,7 +145,7 @@ class Context:
             await self.after_commit(edit.touched)
 
     def recording(self) -> AbstractAsyncContextManager[Connection]:
-        """A transaction for what is not the directory: it does not wait for imports."""
+        """A transaction that does not change the directory, so it does not wait for imports."""
         return self._transaction()
 
     @asynccontextmanager
@@ -159,17 +158,17 @@ class Context:
             yield connection
 
     def refuse_rehearsal(self) -> None:
-        """Raise LockstepError within a rehearsal: what the action does outside the transaction cannot be rolled back."""
+        """Raise LockstepError within a rehearsal, because the action has effects outside the transaction that cannot be rolled back."""
         if self.rehearsal is not None:
             raise conflict(
-                "This cannot be tried without doing it",
-                why="It sends requests to the application or works outside the transaction that a dry run takes back",
-                next_step="Do it without the dry run. To see what a push would send: lockstep push APP USER --dry-run",
+                "This action has no dry run",
+                why="It sends requests to the application, or changes something outside the transaction that a dry run rolls back",
+                next_step="Run it without --dry-run. To see what a push would send: lockstep push APP USER --dry-run",
             )
 
     @asynccontextmanager
     async def together(self) -> AsyncIterator[Context]:
-        """A context whose actions happen completely or not at all: they share one transaction, and jobs are woken after its commit."""
+        """A context whose actions share one transaction: all take effect, or none. Jobs are woken after its commit."""
         self._require_database()
         if self.within is not None:
             yield self
@@ -201,7 +200,7 @@ async def audit(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the audit entry; the last step of every action that changed something. It must not contain a secret."""
+    """Write the audit entry, as the last step of every action that changed something. It must not contain a secret."""
     await audit_log.append(
         edit.connection, actor=edit.actor, activity=activity, target=target, before=before, after=after
     )

@@ -1,7 +1,7 @@
 """The credentials of an application: written, never read back, and masked when shown.
 
-A token is meant for one origin. When the origin of the tenant URL changes, the stored token is deleted, so that somebody who may
-change only the URL cannot have the token sent elsewhere.
+A token is meant for one origin. When the origin of the tenant URL changes, the stored token is deleted: somebody who may change only the
+URL must not be able to have the token sent elsewhere.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SHOWN_FROM = 16  # minimum length; of a shorter token even four characters woul
 
 @dataclass(frozen=True, slots=True)
 class CredentialView:
-    """The part of the credentials that may be shown to anybody."""
+    """The credentials without their secrets."""
 
     tenant_url: str
     secret_token: str  # masked, or ""
@@ -48,9 +48,8 @@ async def set_credentials(
     context: Context, app: str, *, tenant_url: str | None = None, secret_token: Secret | None = None,
     authentication: Authentication | None = None,
 ) -> CredentialView:  # fmt: skip
-    """Store the tenant URL, the secret, how requests are authenticated, or several of them. What is not given stays.
-
-    Raises LockstepError for an invalid URL or secret, and if a stored secret would be used in another way than it was entered for.
+    """Store the tenant URL, the secret, how requests are authenticated, or several of these. Values that are not given stay. Raises
+    LockstepError if the URL or the secret is invalid, and if a stored secret would be used in another way than it was entered for.
     """
     if tenant_url is None and not secret_token and authentication is None:
         raise invalid("Neither a tenant URL nor a token was given", next_step="Use --tenant-url URL or --token-stdin")
@@ -109,7 +108,7 @@ def authentication_of(row: CredentialRow | None) -> Authentication:
 
 
 def checked_authentication(given: Authentication) -> Authentication:
-    """*given* in stored form. Raises LockstepError if a part is missing or cannot be sent."""
+    """Return *given* in stored form. Raises LockstepError if a part is missing or cannot be sent."""
     client_id, scope = given.client_id.strip(), given.scope.strip()
     for text in (client_id, scope):
         if len(text) > _MOST_CHARACTERS or not text.isprintable():
@@ -152,7 +151,7 @@ def check_secret(secret: Secret, authentication: Authentication) -> None:
 
 
 def _audited(tenant_url: str, row: CredentialRow | None) -> dict[str, Any]:
-    """The credentials for the audit log, without the secret. How requests are authenticated is left out for the usual way."""
+    """Return the credentials for the audit log, without the secret. How requests are authenticated is left out if it is the default."""
     shown = {"tenantUrl": tenant_url, "secretToken": MASK if row and row.has_secret else ""}
     authentication = authentication_of(row)
     if authentication == Authentication():
@@ -163,7 +162,7 @@ def _audited(tenant_url: str, row: CredentialRow | None) -> dict[str, Any]:
 
 
 def checked_url(text: str) -> str:
-    """*text* as a tenant URL. Raises LockstepError unless it is http(s) with a host and without user name and fragment."""
+    """Return *text* as a tenant URL. Raises LockstepError unless it is an http(s) URL with a host, and without user name and fragment."""
     url = text.strip()
     try:
         parts = urlsplit(url)

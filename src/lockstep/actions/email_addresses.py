@@ -6,7 +6,7 @@ from lockstep.errors import invalid
 
 
 def checked_email(text: str) -> str:
-    """*text* as an e-mail address; "" removes it. Raises LockstepError unless it looks like an address."""
+    """Return *text* as an e-mail address, or "" if it is empty. Raises LockstepError if it does not look like an address."""
     address = text.strip()
     local, at, domain = address.rpartition("@")
     if address and (not local or not at or "." not in domain or any(letter.isspace() for letter in address)):

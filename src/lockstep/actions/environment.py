@@ -1,4 +1,4 @@
-"""The badge that tells installations apart: a word and a colour, in the frame of every page."""
+"""The badge that distinguishes installations: a word and a colour in the frame of every page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lockstep.storage.tenant import TenantRow
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentBadge:
-    """*name* "": no badge. *colour* is one of COLOURS."""
+    """The badge; there is none if *name* is "". *colour* is one of COLOURS."""
 
     name: str = ""
     colour: str = "grey"
@@ -34,7 +34,7 @@ async def set_environment(context: Context, badge: EnvironmentBadge) -> Environm
     """Set the badge; an empty name removes it. Raises LockstepError for a long name or an unknown colour."""
     name = " ".join(badge.name.split())
     if len(name) > LONGEST_ENVIRONMENT or not name.isprintable():
-        raise invalid(f"The name of the environment has at most {LONGEST_ENVIRONMENT} characters")
+        raise invalid(f"The name of the environment must have at most {LONGEST_ENVIRONMENT} characters")
     if badge.colour not in COLOURS:
         raise invalid(f'Unknown colour "{badge.colour[:20]}"', next_step=f"Choose one of: {', '.join(COLOURS)}")
     async with context.changing() as edit:

@@ -1,4 +1,4 @@
-"""Explain why somebody has or lacks an account in an application: by asking the application or, if it fails, from what is stored."""
+"""Explain why somebody has or lacks an account in an application. Asks the application; if that fails, uses what is stored."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ MOST_NAMED = 3  # assignments or groups listed by name; further ones are only co
 
 @dataclass(frozen=True, slots=True)
 class ExplainedObject:
-    """An explanation. *failed*: why the application could not be asked; it then covers only what is known without it. *decision*: what was
-    decided about the write.
+    """An explanation. *failed*: why the application could not be asked; the explanation then covers only what is stored. *decision*: what
+    an administrator decided about the held write.
     """
 
     plan: Plan
@@ -44,7 +44,7 @@ class ExplainedObject:
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def only_application(context: Context) -> str:
-    """The name of the only application. Raises LockstepError if there is none or more than one."""
+    """Return the name of the only application. Raises LockstepError if there is none or more than one."""
     names = [app.name for app in await list_applications(context)]
     if len(names) == 1:
         return names[0]
@@ -55,7 +55,7 @@ async def only_application(context: Context) -> str:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def explain_person(context: Context, user: str, app: str) -> ExplainedObject:
-    """The plan for one person at present with its ladder of gates, and anything that prevents it from being carried out."""
+    """Return the present plan for one person, with its ladder of gates and anything that keeps it from being carried out."""
     services = new_services(context)
     async with context.reading() as connection:
         job = await read_job(context, connection, app)

@@ -1,4 +1,4 @@
-"""Try an expression with people of the directory and with attributes that are entered by hand. Stores nothing."""
+"""Try an expression on people in the directory and on attributes entered by hand. Stores nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionTrial:
-    """*findings*: attributes that nobody has, which evaluate as empty."""
+    """*findings*: unknown attributes, which evaluate as empty."""
 
     trials: Sequence[Trial]
     findings: Sequence[Finding] = ()
@@ -42,7 +42,7 @@ class ExpressionTrial:
 async def try_expression(
     context: Context, app: str, text: str, *, people: Sequence[str] = (), by_hand: Mapping[str, Any] | None = None
 ) -> ExpressionTrial:
-    """Evaluate *text* for each of *people* and for the attributes *by_hand*. An evaluation that fails says so in its parts.
+    """Evaluate *text* for each of *people* and for the attributes *by_hand*. If an evaluation fails, its parts say so.
 
     Raises ExpressionError if *text* does not compile, LockstepError for an unknown person.
     """
@@ -59,9 +59,8 @@ async def try_expression(
 
 
 def attributes_from(settings: Iterable[str]) -> dict[str, Any]:
-    """Attributes from `name=value`. Repeating a name gives several values; a value in JSON brackets is parsed as JSON.
-
-    Raises ValueError for a setting without a name.
+    """Parse attributes written as `name=value`. A repeated name gives several values; a value in JSON brackets is parsed as JSON. Raises
+    ValueError if a name is missing.
     """
     found: dict[str, Any] = {}
     for setting in settings:

@@ -28,11 +28,9 @@ async def evaluate(
     now: datetime | None = None,
     taken: Sequence[str] = (),
 ) -> tuple[ExplainedExpression, tuple[str, ...]]:
-    """The value of *expression* and of its parts, and notes on names that are no attributes of people. A part that
-    fails says why.
-
-    *attributes* go before those of the person *user*. *taken*: values already in use in the application. Raises ExpressionError for an
-    expression that does not compile, LockstepError for an unknown person, and for an unknown attribute if a person is given.
+    """Return the value of *expression* and of each of its parts, and notes on names that are not attributes of people. A part that fails
+    says why. *attributes* override those of the person *user*. *taken*: values already in use in the application. Raises ExpressionError if
+    the expression does not compile, and LockstepError if the person is unknown or, with a person, an attribute is unknown.
     """
     record = dict(await expression_record(context, user, app)) if user else {}
     record |= attributes

@@ -1,4 +1,4 @@
-"""What fails at present in all applications, grouped by the error, so that one cause is looked at and retried once."""
+"""What fails at present in all applications, grouped by error, so that each cause is examined and retried once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FailingApplication:
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def list_failing(context: Context) -> list[FailingApplication]:
-    """The applications that the caller may see and in which something fails now, the one with the most failures first."""
+    """Return the applications in which something fails now, of those that the caller may see; most failures first."""
     async with context.reading() as connection:
         rows = await jobs.read_jobs(connection)
         visible = [row for row in rows if context.actor.may(Permission.APPLICATIONS_READ, row.app)]

@@ -1,6 +1,7 @@
 """Administrators who come from the provider: added at the first sign-in, with the roles that their groups give at each.
 
-Issuer and subject identify somebody, never the e-mail address: that of a local administrator, or of another subject, opens nothing.
+Issuer and subject identify somebody; the e-mail address never does: one that belongs to a local administrator or to another subject gives
+no access.
 """
 
 from __future__ import annotations
@@ -21,10 +22,9 @@ from lockstep.storage.identity_providers import ProviderRow
 async def admit_identity(
     context: Context, provider: ProviderRow, identity: Identity, claims: Mapping[str, Any]
 ) -> AdministratorRow:
-    """The administrator who is *identity*, with the roles that *claims* give now.
-
-    Raises LockstepError for somebody without a role, who loses sessions and roles of before, for a disabled administrator, and for a new
-    one whose e-mail address belongs to another administrator.
+    """Return the administrator for *identity*, with the roles that *claims* give now; add them at their first sign-in. Raises LockstepError
+    if the claims give no role (earlier sessions and roles are then removed), if the administrator is disabled, and if a new one has the
+    e-mail address of another administrator.
     """
     async with context.recording() as connection:
         await administrators.lock_administrators(connection)
@@ -75,7 +75,7 @@ async def _added(connection: Connection, provider: ProviderRow, identity: Identi
 async def _renamed(
     connection: Connection, found: AdministratorRow, identity: Identity, provider: ProviderRow
 ) -> AdministratorRow | None:
-    """*found* with the present name, and the present address unless another administrator has it."""
+    """Update *found* with the present name, and with the present address unless another administrator has it."""
     if found.email != identity.email and await administrators.find_administrator(connection, identity.email) is None:
         await administrators.save_email(connection, found.id, identity.email)
         await audit_log.append(
@@ -117,11 +117,11 @@ def _actor(provider: ProviderRow) -> str:
 
 
 def _no_role(provider: ProviderRow, identity: Identity, claims: Mapping[str, Any]) -> LockstepError:
-    why = f"No value of the claim {provider.roles_claim} gives a role"
+    why = f"No value of your claim {provider.roles_claim} gives a role"
     if was_left_out(claims, provider.roles_claim):
         why = (
-            f"You are in too many groups for {provider.name} to send them. Send only groups that are assigned to Lockstep there, "
-            "or use app roles"
+            f"You are in too many groups for {provider.name} to send. At the provider, send only groups that are assigned to "
+            "Lockstep, or use app roles"
         )
     return LockstepError(
         Kind.FORBIDDEN,

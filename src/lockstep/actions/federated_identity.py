@@ -1,4 +1,6 @@
-"""What the claims of a provider say: who it is, whether the e-mail address is theirs, and which roles the values of a claim give. Pure."""
+"""Interpret the claims of a provider: who somebody is, whether the e-mail address is verified, and which roles the values of a claim give.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ _LONGEST_SUBJECT, _LONGEST_NAME = 255, 200  # OpenID Connect Core, section 2; ou
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A person as the provider knows them. Only *subject* identifies; *email* is a name that people read, verified by the provider."""
+    """A person as the provider knows them. Only *subject* identifies them; *email* is for display, and verified by the provider."""
 
     issuer: str
     subject: str
@@ -26,9 +28,8 @@ class Identity:
 
 
 def identity_in(claims: Mapping[str, Any], *, issuer: str, provider: str, trusts_email: bool) -> Identity:
-    """The person of *claims*. *trusts_email*: accept an address of which nothing is said, or that is a preferred user name.
-
-    Raises LockstepError without a verified address.
+    """Return the person that *claims* describe. *trusts_email*: also accept an address whose verification is not mentioned, and a preferred
+    user name. Raises LockstepError if there is no acceptable address.
     """
     subject = claims["sub"]
     email = _text(claims.get("email")) or (_text(claims.get("preferred_username")) if trusts_email else "")
@@ -42,23 +43,23 @@ def identity_in(claims: Mapping[str, Any], *, issuer: str, provider: str, trusts
         why = f"{provider} does not say that {email} is verified" if address else "It sent no e-mail address"
         raise LockstepError(
             Kind.FORBIDDEN,
-            f"{provider} vouches for no e-mail address of yours",
+            f"{provider} sent no verified e-mail address for you",
             why=why,
-            next_step="Verify the address there. If the provider never says so and its addresses can be trusted, "
-            "a Global administrator can set that",
+            next_step="Verify the address at the provider. If the provider never says whether addresses are verified but they "
+            "can be trusted, a Global administrator can set that",
         )
     return Identity(issuer, subject, address, _text(claims.get("name"))[:_LONGEST_NAME])
 
 
 def grants_for(claims: Mapping[str, Any], claim: str, roles: Sequence[ClaimRole]) -> list[RoleGrant]:
-    """The roles that the values of *claim* give; none for no value that has a role."""
+    """Return the roles that the values of *claim* give; none if no value has a role."""
     values = values_of(claims, claim)
     grants = [RoleGrant(Role(one.role), one.app, one.app_name) for one in roles if one.value in values]
     return list(dict.fromkeys(grants))
 
 
 def values_of(claims: Mapping[str, Any], claim: str) -> frozenset[str]:
-    """The values of *claim*: a text or a list of texts, at that name or, with dots in it, inside objects (`realm_access.roles`)."""
+    """Return the values of *claim*, which is a text or a list of texts. Dots in the name lead into objects (`realm_access.roles`)."""
     found: Any = claims.get(claim)
     if claim not in claims:
         found = claims
@@ -69,12 +70,12 @@ def values_of(claims: Mapping[str, Any], claim: str) -> frozenset[str]:
 
 
 def has_claim(claims: Mapping[str, Any], claim: str) -> bool:
-    """Whether *claim* is there, be it empty."""
+    """Whether *claim* is present, even if it is empty."""
     return claim in claims or bool(values_of(claims, claim))
 
 
 def was_left_out(claims: Mapping[str, Any], claim: str) -> bool:
-    """Whether the provider says that *claim* has too many values to be sent (Entra's overage)."""
+    """Whether the provider left *claim* out because it has too many values (Entra's overage)."""
     names = claims.get("_claim_names")
     return isinstance(names, Mapping) and claim in names
 

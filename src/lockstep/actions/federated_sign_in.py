@@ -1,7 +1,5 @@
-"""Sign in through the provider, and prove again through it who one is.
-
-The browser keeps what belongs to the attempt in a sealed cookie, so that only the browser that began it can end it, once, within ten
-minutes. State, nonce and PKCE verifier are derived from the secret in it.
+"""Sign in through the provider, or step up by signing in there again. A sealed cookie holds the attempt, so only the browser that began it
+can finish it, once, within ten minutes. State, nonce and PKCE verifier are derived from the secret in the cookie.
 """
 
 from __future__ import annotations
@@ -39,7 +37,7 @@ _PURPOSE, _OWNER = "sign-in attempt", "single sign-on"
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """Where the browser goes, and what it keeps meanwhile. *cookie* is sealed."""
+    """The address that the browser goes to, and the sealed *cookie* that it keeps meanwhile."""
 
     url: str
     cookie: str = field(repr=False)
@@ -55,7 +53,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """What the cookie holds. *session*: the one in which somebody proves again who they are; "" for a new one."""
+    """What the cookie holds. *session*: the session to step up; "" to begin a new one."""
 
     secret: str = field(repr=False)
     issuer: str
@@ -76,9 +74,8 @@ class _Begun:
 
 @open_to_all
 async def begin(context: Context, *, redirect_uri: str, next_page: str, session_secret: str = "") -> Departure:
-    """Leave for the provider, and come back to *redirect_uri*. *session_secret*: to prove again in this session who one is.
-
-    Raises LockstepError without single sign-on, if the provider cannot be reached, and if the session has ended.
+    """Begin an attempt: return the provider's address, from which the browser comes back to *redirect_uri*. *session_secret*: the session
+    to step up. Raises LockstepError if single sign-on is not configured, the provider cannot be reached, or the session has ended.
     """
     session = (await caller_or_refusal(context, session_secret)).session if session_secret else ""
     client, _ = await read_client(context)
@@ -98,11 +95,9 @@ async def finish(
     device: str = "",
     address: str = "",
 ) -> Arrival:
-    """Come back with the provider's *answer*, the parameters of the address. *cookie* is what the browser kept, *session_secret* that of
-    the session that it has, which ends with a new one.
-
-    Raises LockstepError for an answer that does not belong to the cookie, was used before, or is not accepted, and for somebody who has
-    no role. Failures count for the client's *address*.
+    """Finish an attempt with the provider's *answer* (the parameters of the address) and the browser's *cookie*. *session_secret*: the
+    browser's session, which a new session ends. Raises LockstepError if the answer does not belong to the cookie, was used before or is not
+    accepted, and if the person has no role. Failures count for the client's *address*.
     """
     await admit(context, "", address=address)
     begun = await _begun(context, cookie, answer)
@@ -142,7 +137,7 @@ async def _begun(context: Context, cookie: str, answer: Mapping[str, str]) -> _B
 async def _claims(
     context: Context, client: Client, row: ProviderRow, begun: _Begun, answer: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The claims of the ID token, and those that only the user info has."""
+    """Return the claims of the ID token, and those that only the user info has."""
     if (client.issuer, client.id) != (begun.issuer, begun.client_id):
         raise _not_ours()
     http, attempt = http_of(context), begun.attempt()
@@ -197,15 +192,15 @@ async def _prove_again(
         if caller.session != begun.session or found is None or found.id != caller.actor.administrator:
             raise LockstepError(
                 Kind.FORBIDDEN,
-                f"You signed in as somebody else than {caller.email}",
+                f"You signed in with another account than {caller.email}",
                 next_step=f"Confirm as {caller.email}, or sign out first",
             )
         if proved_at is None or proved_at < begun.begun_at - timedelta(seconds=LEEWAY_SECONDS):
             raise LockstepError(
                 Kind.FORBIDDEN,
                 "The provider did not ask for your credentials again",
-                why="Its answer has no recent auth_time",
-                next_step="A Global administrator can let the provider send the claim auth_time",
+                why="Its answer contains no recent auth_time",
+                next_step="Ask a Global administrator to make the provider send the claim auth_time",
             )
         await succeeded(connection, caller.email, address=address)
         await administrator_sessions.step_up(connection, caller.session, hash_of(new), context.now())
@@ -224,7 +219,7 @@ async def _note_refusal(context: Context, refused: LockstepError, *, address: st
 def _not_ours() -> LockstepError:
     return LockstepError(
         Kind.UNAUTHORIZED,
-        "This sign-in was not begun in this browser, or it took too long",
-        why="An answer of the provider works once, within 10 minutes, in the browser that asked",
+        "This sign-in began in another browser, or took too long",
+        why="The provider's answer works once, within 10 minutes, in the browser that began the sign-in",
         next_step="Sign in again",
     )

@@ -1,4 +1,4 @@
-"""Follow a cycle until it has ended, and do its work here if no worker runs."""
+"""Follow a cycle until it ends, and do its work in this process if no worker runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WORKER_SILENT_SECONDS = 15.0
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def follow_cycle(context: Context, app: str, number: int, *, helps: bool = True) -> AsyncIterator[Cycle]:
-    """Yield the cycle *number* of the application whenever it has changed, as `follow` does. Says so if nothing works on it."""
+    """Yield the cycle *number* of the application whenever it has changed, as `follow` does. Reports if no worker is working on it."""
     cycle = await show_cycle(context, app, number)
     if not helps:
         async with context.reading() as connection:

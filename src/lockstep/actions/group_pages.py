@@ -61,7 +61,7 @@ async def change_mixed_members(
     add: Sequence[tuple[str, str]] = (),
     remove: Sequence[tuple[str, str]] = (),
 ) -> tuple[int, int]:
-    """Add and remove people and groups, given as kind and id, all of them or none; return how many changed."""
+    """Add and remove people and groups, given as kind and id: all of them, or none. Returns how many memberships changed."""
     added = removed = 0
     async with context.together() as inner:
         for is_group, kind in ((False, "User"), (True, "Group")):

@@ -26,7 +26,7 @@ Rule = Sequence[Mapping[str, Any]]
 
 
 def check_rule(rule: Rule) -> None:
-    """Raise LockstepError for an invalid rule, and, with suggestions, for an unknown attribute."""
+    """Raise LockstepError if the rule is invalid or names an unknown attribute; the error then suggests similar ones."""
     compiled = rule_from_json(rule)
     if not compiled.filters:
         raise invalid("A rule needs at least one filter", next_step="To add members by hand, clear the rule")
@@ -77,7 +77,9 @@ async def decide_for(context: Context, name: str, user: str, rule: Rule | None =
 
 @needs(Permission.PEOPLE_WRITE)
 async def set_rule(context: Context, name: str, rule: Rule | None) -> tuple[GroupRow, RuleEffect]:
-    """Set the rule that decides the members, at once. None: the members stay and are edited by hand from now on."""
+    """Set the rule that decides the members, and evaluate it at once. Without a rule (None), the present members stay and are edited by
+    hand from now on.
+    """
     if rule is not None:
         check_rule(rule)
     async with context.changing() as edit:

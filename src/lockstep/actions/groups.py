@@ -1,4 +1,4 @@
-"""Groups, created by hand or brought by a source. Direct members can be edited by hand in both."""
+"""Groups, created by hand or read from a source. The direct members of both can be edited by hand."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ async def restore_group(context: Context, name: str) -> GroupRow:
 async def change_members(
     context: Context, name: str, *, add: Sequence[str] = (), remove: Sequence[str] = (), groups_too: bool = False
 ) -> tuple[int, int]:
-    """Add and remove direct members by user principal name (with *groups_too* also by group name); return how many changed."""
+    """Add and remove direct members by user principal name, and with *groups_too* also by group name. Returns how many changed."""
     async with context.changing() as edit:
         group = await find_group(edit.connection, name)
         refuse_by_hand(group)

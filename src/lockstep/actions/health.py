@@ -1,4 +1,4 @@
-"""The checks of `doctor`: is everything in order in the database and in each application?
+"""The checks of `doctor`, of the database and of each application.
 
 An application that was never connected is a warning; one whose last test failed is an error.
 """
@@ -48,7 +48,7 @@ class HealthFinding:
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def left_undone(context: Context, touched: Collection[str]) -> list[str]:
-    """The applications of those *touched* jobs that have work for a worker while no worker is running."""
+    """Return the applications whose *touched* jobs have work while no worker is running."""
     async with context.reading() as connection:
         if await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS):
             return []
@@ -59,7 +59,7 @@ async def left_undone(context: Context, touched: Collection[str]) -> list[str]:
 
 @needs(Permission.APPLICATIONS_READ)
 async def sealed(context: Context) -> list[HealthFinding]:
-    """Whether the key decrypts the stored tokens and signing keys; one finding for each that it does not decrypt."""
+    """Check whether the key decrypts the stored tokens and signing keys. Returns one finding for each that it cannot decrypt."""
     async with context.reading() as connection:
         stored = await credentials.sealed_secrets(connection)
         failed, is_sealed = await _unreadable_keys(context, connection)
@@ -74,7 +74,7 @@ async def sealed(context: Context) -> list[HealthFinding]:
 
 
 async def _unreadable_keys(context: Context, connection: Connection) -> tuple[list[HealthFinding], bool]:
-    """A finding for each signing key that the key does not decrypt; and whether there is any signing key."""
+    """Return a finding for each signing key that the key cannot decrypt, and whether there are any signing keys."""
     apps = {one.id: one for one in await applications.list_applications(connection)}
     stored = await signing_certificates.sealed_keys(connection)
     failed = []

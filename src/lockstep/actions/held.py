@@ -1,4 +1,4 @@
-"""Held writes with what a person needs to decide: what would happen, to whom, why, and how many are alike."""
+"""Held writes, with what a person needs to decide about them: what would happen, to whom, why, and how many are alike."""
 
 from __future__ import annotations
 
@@ -58,9 +58,8 @@ async def list_held(
     first: int | None = None,
     rejected: bool = False,
 ) -> list[HeldWrite]:
-    """Writes that wait for a decision, oldest first. *users* and *reasons* select some of them; *first* limits their number.
-
-    *rejected*: list rejected writes, which are not sent, instead.
+    """Return writes that wait for a decision, oldest first. *users* and *reasons* select some of them; *first* limits their number.
+    *rejected*: return rejected writes instead, which are not sent.
     """
     async with context.reading() as connection:
         row = await job_row(connection, app)
@@ -71,7 +70,7 @@ async def list_held(
 
 
 def summary(held: Sequence[HeldWrite]) -> list[str]:
-    """One sentence per guard: how many objects, the operation, the limit, and the reasons."""
+    """Describe held writes in one sentence per guard: how many objects, the operation, the limit, and the reasons."""
     lines = []
     for guard in GuardCode:
         alike = [one for one in held if one.guard is guard]
@@ -87,7 +86,7 @@ def summary(held: Sequence[HeldWrite]) -> list[str]:
 
 
 def what_is_held(one: HeldOperation) -> str:
-    """What a held write would do to the account, as a verb phrase: "disable", "get the role Admin"."""
+    """Describe what a held write would do to the account, as a verb phrase: "disable", "get the role Admin"."""
     match one.guard:
         case GuardCode.GRANTS | GuardCode.RENAMES | GuardCode.EMPTIED:
             return str(one.error.get("details", {}).get("what", one.action))

@@ -1,6 +1,6 @@
-"""Single sign-on of administrators: the provider, and which values of a claim give which roles. A value without a role gives no access.
-
-Changing it needs the password again, ends the sessions that began through another provider, and keeps local administrators as they are.
+"""Single sign-on of administrators: the provider, and the roles that the values of a claim give. A value without a role gives no access.
+Changing the provider requires the password again and ends the sessions that began through another provider. Local administrators are not
+affected.
 """
 
 from __future__ import annotations
@@ -48,9 +48,8 @@ class IdentityProvider:
 
 @dataclass(frozen=True, slots=True)
 class ProviderChange:
-    """The provider to store. *secret* None keeps the stored one, which does not go to another issuer; "" is a public client.
-
-    *roles*: value, role, and for an Application owner the name of the application.
+    """The provider to store. *secret*: None keeps the stored one, which is never sent to another issuer; "" makes Lockstep a public client.
+    *roles*: value, role and, for an Application owner, the name of the application.
     """
 
     name: str
@@ -65,7 +64,7 @@ class ProviderChange:
 
 @open_to_all
 async def provider_name(context: Context) -> str:
-    """The name in "Sign in with NAME"; "" without single sign-on."""
+    """Return the name for "Sign in with NAME"; "" if single sign-on is not configured."""
     async with context.recording() as connection:
         row = await store.read_provider(connection)
     return row.name if row else ""
@@ -73,14 +72,14 @@ async def provider_name(context: Context) -> str:
 
 @needs(Permission.ADMINISTRATORS_READ)
 async def show_identity_provider(context: Context) -> IdentityProvider | None:
-    """How single sign-on is set up; None if it is not."""
+    """Return how single sign-on is configured; None if it is not."""
     async with context.recording() as connection:
         row = await store.read_provider(connection)
         return _view(row, await store.read_roles(connection)) if row else None
 
 
 def change_of(view: IdentityProvider) -> ProviderChange:
-    """The change that leaves everything as it is."""
+    """Return the change that would leave everything as it is."""
     return ProviderChange(
         view.name,
         view.issuer,
@@ -94,7 +93,9 @@ def change_of(view: IdentityProvider) -> ProviderChange:
 
 @needs(Permission.ADMINISTRATORS_WRITE)
 async def set_identity_provider(context: Context, change: ProviderChange) -> IdentityProvider:
-    """Store the provider and its roles. Raises LockstepError for what cannot be, and if the provider is not reachable or another one."""
+    """Store the provider and its roles. Raises LockstepError if a value is invalid, and if the provider cannot be reached or reports
+    another issuer.
+    """
     name, client_id = _checked(change.name, "name"), _checked(change.client_id, "client id")
     issuer, claim = _checked(change.issuer, "issuer"), _checked(change.roles_claim, "claim")
     scopes = tuple(dict.fromkeys(("openid", *change.scopes)))
@@ -129,9 +130,8 @@ async def set_identity_provider(context: Context, change: ProviderChange) -> Ide
 
 @needs(Permission.ADMINISTRATORS_WRITE)
 async def remove_identity_provider(context: Context) -> IdentityProvider:
-    """Forget the provider. Who signed in through it is signed out and cannot come back; local administrators are not concerned.
-
-    Raises LockstepError if there is none.
+    """Remove the provider. Administrators who signed in through it are signed out and cannot sign in again; local administrators are not
+    affected. Raises LockstepError if there is no provider.
     """
     async with context.recording() as connection:
         await administrators.lock_administrators(connection)
@@ -149,14 +149,18 @@ async def remove_identity_provider(context: Context) -> IdentityProvider:
 
 @needs(Permission.ADMINISTRATORS_READ)
 async def test_provider(context: Context) -> Metadata:
-    """Ask the provider where it answers. Raises LockstepError if it does not, or if the stored secret cannot be decrypted."""
+    """Read the provider's discovery document. Raises LockstepError if the provider does not answer or the stored secret cannot be
+    decrypted.
+    """
     client, _ = await read_client(context)
     return await discover(http_of(context), client.issuer)
 
 
 @open_to_all
 async def sign_out_address(context: Context) -> str:
-    """Where one signs out of the provider, too (RP-Initiated Logout 1.0); "" if it has no such address, or cannot be reached."""
+    """Return the address that signs out of the provider as well (RP-Initiated Logout 1.0); "" if the provider has none or cannot be
+    reached.
+    """
     try:
         client, _ = await read_client(context)
         metadata = await discover(http_of(context), client.issuer)
@@ -166,7 +170,9 @@ async def sign_out_address(context: Context) -> str:
 
 
 async def read_client(context: Context) -> tuple[Client, ProviderRow]:
-    """Lockstep as the provider knows it. Raises LockstepError without single sign-on, and if the secret cannot be decrypted."""
+    """Return Lockstep as a client of the provider. Raises LockstepError if single sign-on is not configured or the secret cannot be
+    decrypted.
+    """
     async with context.recording() as connection:
         row = await store.read_provider(connection)
         sealed = await store.sealed_secret(connection)
@@ -176,9 +182,9 @@ async def read_client(context: Context) -> tuple[Client, ProviderRow]:
 
 
 def http_of(context: Context) -> HttpClient:
-    """The connections of this process. Raises LockstepError in a context that may not connect to anything."""
+    """Return the HTTP client of this process. Raises LockstepError if this context has none."""
     if context.http is None:
-        raise LockstepError(Kind.INTERNAL, "This process has no connections to providers")
+        raise LockstepError(Kind.INTERNAL, "This process cannot connect to providers")
     return context.http()
 
 

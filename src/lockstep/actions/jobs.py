@@ -1,4 +1,4 @@
-"""Shared by the actions on provisioning: the job of an application, and the services that work on it."""
+"""Read the job of an application, and build its services, for the actions on provisioning."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lockstep.sync.services import Job, Services
 
 
 async def job_row(connection: Connection, app: str) -> JobRow:
-    """The job of the application *app*. Raises LockstepError with suggestions."""
+    """Return the job of the application *app*. Raises LockstepError, with suggestions, if there is no such application."""
     row = await jobs.find_job(connection, app)
     if row is None:
         found = await find_application(connection, app)
@@ -22,13 +22,13 @@ async def job_row(connection: Connection, app: str) -> JobRow:
 
 
 async def read_job(context: Context, connection: Connection, app: str) -> Job:
-    """The job with its compiled configuration."""
+    """Return the job with its compiled configuration."""
     row = await job_row(connection, app)
     return await new_services(context).compiled(connection, row)
 
 
 def new_services(context: Context) -> Services:
-    """Services for one action. Raises LockstepError in a process that cannot contact applications."""
+    """Build the services for one action. Raises LockstepError if this process cannot contact applications."""
 
     def template_of(name: str) -> Template | None:
         return context.gallery.template(name) if name in context.gallery.names() else None

@@ -51,7 +51,9 @@ async def list_links(
     limit: int = 100,
     after: tuple[str, str, str] = ("", "", ""),
 ) -> list[LinkRow]:
-    """Links by name, people first; *user* limits them to one person's. *after*: kind, name and id of the last one of the page before."""
+    """Return links by name, people first; with *user* only those of one person. *after*: kind, name and id of the last link on the previous
+    page.
+    """
     async with context.reading() as connection:
         row = await job_row(connection, app)
         source_id = (await find_anybody(connection, user)).id if user else ""
@@ -70,8 +72,8 @@ async def page_of_links(
     after: tuple[str, str, str] = ("", "", ""),
     limit: int = 50,
 ) -> list[LinkRow]:
-    """A page of links by name, people first. *search*: part of a name or the beginning of an account's id; *after*: kind, name and
-    `source_id` of the row before the page.
+    """Return one page of links by name, people first. *search*: part of a name, or the beginning of an account's id. *after*: kind, name
+    and `source_id` of the last row on the previous page.
     """
     async with context.reading() as connection:
         row = await job_row(connection, app)
@@ -129,9 +131,8 @@ async def _made_for(
 async def settle_orphans(context: Context, app: str, found: Sequence[Orphan] | None = None) -> list[MadeAccount]:
     """Link accounts that our journal created, and that have no link, to the people they were created for.
 
-    People who should have no account are disabled in it, by the usual plan and subject to the guards. Accounts known only from the
-    journal are searched for. *found*: the orphans that were listed; without it, they are listed now. Returns the creates whose accounts
-    are searched for.
+    The accounts of people who should have none are disabled, by the usual plan and subject to the guards. Accounts known only from the
+    journal are searched for. *found*: the orphans, if they were listed already. Returns the creates whose accounts are searched for.
     """
     found = await list_orphans(context, app) if found is None else found
     async with context.changing() as edit:
@@ -186,7 +187,7 @@ async def choose_link(context: Context, app: str, user: str, target_id: str) -> 
 async def forget_link(context: Context, app: str, user: str) -> LinkRow:
     """Delete a person's link; the account stays. A person in scope is then matched or created again.
 
-    An account that nobody takes over leaves the groups that the person's membership put it in.
+    If nobody takes the account over, it is removed from the groups that the person's memberships put it in.
     """
     async with context.changing() as edit:
         job = await job_row(edit.connection, app)

@@ -1,7 +1,7 @@
 """Live events: what changed, for every open page and API client of this process, over one LISTEN connection.
 
-An event says what to read again. Events are kept for a while, so a listener that was cut off continues after the last one it saw; when
-that is not possible, because too much happened or the connection to PostgreSQL was lost, it receives a `reset`: read everything again.
+An event says what to read again. Events are kept for a while, so a listener that was disconnected continues after the last one it saw. If
+that is impossible, because too much happened or the connection to PostgreSQL was lost, it receives a `reset`: read everything again.
 
 A busy cycle records outcomes many times a second. Its progress is passed on once a second, so that open pages do not slow it down.
 """
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class LiveEvent:
-    """Something changed. *topic* is a `Topic` or `RESET`; *job* and *name* say what it concerns, "" if nothing in particular."""
+    """Something changed. *topic* is a `Topic` or `RESET`; *job* and *name* say what changed, and are "" if it is nothing in particular."""
 
     id: str
     topic: str
@@ -127,7 +127,9 @@ class LiveHub:
 
     @property
     def latest(self) -> str:
-        """The id of the latest event. Whoever takes it before reading the database can later hear of everything that the reading missed."""
+        """Return the id of the latest event. A reader who takes it before reading the database can later receive every event that came
+        after the read began.
+        """
         return f"{self._era}-{self._number}"
 
     @contextmanager
@@ -143,7 +145,7 @@ class LiveHub:
             self._listeners.discard(one)
 
     def hear(self, topic: str, *, job: str = "", name: str = "") -> None:
-        """Pass a notice on: at once, but further progress of the same job together, a moment later."""
+        """Pass a notice on at once; further progress of the same job is collected and passed on a moment later."""
         if topic != Topic.PROGRESS:
             self.publish(topic, job=job, name=name)
         elif job in self._told:

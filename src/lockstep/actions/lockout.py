@@ -9,7 +9,9 @@ from lockstep.storage import audit_log
 
 
 async def admit(context: Context, email: str, *, address: str = "") -> None:
-    """Count an attempt as failed before it is looked at. Raises LockstepError while a delay lasts; it does not say for what."""
+    """Count an attempt as failed before it is checked. Raises LockstepError while a delay lasts; the error does not say what caused the
+    delay.
+    """
     await lockout.admit(context.recording, email, address=address, now=context.now())
 
 
@@ -35,10 +37,10 @@ async def failed(context: Context, email: str, *, who: str, address: str = "") -
 
 
 async def forgiven(context: Context, email: str, *, address: str = "") -> None:
-    """Take back the attempt that `admit` counted: nothing was wrong, only something is missing."""
+    """Take back the attempt that `admit` counted: nothing in it was wrong, it was only incomplete."""
     await lockout.forgiven(context.recording, email, address=address)
 
 
 async def succeeded(connection: Connection, email: str, *, address: str = "") -> None:
-    """Forget the failures of this e-mail, and that this attempt of the address was counted."""
+    """Clear the failures of this e-mail address, and take back the attempt that was counted for the network address."""
     await lockout.succeeded(connection, email, address=address)

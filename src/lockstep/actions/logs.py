@@ -36,7 +36,7 @@ class GraphNames:
 async def list_log(
     context: Context, wanted: LogFilter | None = None, *, app: str = "", limit: int = 100
 ) -> list[LogRow]:
-    """The newest matching records, newest first; *app* is the name of an application."""
+    """Return the newest matching records, newest first. *app* is the name of an application."""
     async with context.reading() as connection:
         query = wanted or LogFilter()
         if app:
@@ -49,7 +49,7 @@ async def list_log(
 async def pages_of_log(
     context: Context, wanted: LogFilter | None = None, *, app: str = "", size: int = _PAGE
 ) -> AsyncIterator[list[LogRow]]:
-    """All matching records, newest first, in pages of up to *size*."""
+    """Yield all matching records, newest first, in pages of up to *size*."""
     query = wanted or LogFilter()
     while page := await list_log(context, query, app=app, limit=min(size, _PAGE)):
         yield page
@@ -58,7 +58,7 @@ async def pages_of_log(
 
 @needs(Permission.DIRECTORY_READ)
 async def directory_change_before(context: Context, row: LogRow) -> ChangeRow | None:
-    """The latest change of the person or group in the directory before *row*, which is often its cause."""
+    """Return the latest change of the person or group in the directory before *row*; it is often the cause of *row*."""
     if not row.source_id:
         return None
     async with context.reading() as connection:
@@ -67,7 +67,7 @@ async def directory_change_before(context: Context, row: LogRow) -> ChangeRow | 
 
 @needs(Permission.LOGS_READ, filters=True)
 async def show_log(context: Context, name: str) -> list[LogRow]:
-    """The records of one change, oldest first. *name*: the number of a record, or a change id or its beginning.
+    """Return the records of one change, oldest first. *name*: the number of a record, or (the beginning of) a change id.
 
     Raises LockstepError if there is none, or if the beginning is ambiguous.
     """
@@ -92,7 +92,7 @@ async def show_log(context: Context, name: str) -> list[LogRow]:
 
 @needs(Permission.LOGS_READ, filters=True)
 async def attempts_beside(context: Context, row: LogRow) -> tuple[str, str]:
-    """The ids of the previous and the next change of the object of *row* in the same application; "" if there is none."""
+    """Return the ids of the previous and the next change of the same object in the same application; "" if there is none."""
     if not row.source_id or not context.actor.may(Permission.LOGS_READ, row.app):
         return "", ""
     async with context.reading() as connection:
@@ -103,7 +103,7 @@ async def attempts_beside(context: Context, row: LogRow) -> tuple[str, str]:
 async def follow_log(
     context: Context, wanted: LogFilter | None = None, *, app: str = "", after: int | None = None
 ) -> AsyncIterator[LogRow]:
-    """New records as they are written, oldest first, without end: those after the number *after*, or those from now on."""
+    """Yield new records as they are written, oldest first, without end: those after the number *after*, or from now on."""
     position = after
     if position is None:
         newest = await list_log(context, wanted, app=app, limit=1)
@@ -124,7 +124,7 @@ async def as_graph(context: Context, rows: Sequence[LogRow]) -> list[dict[str, A
 
 @needs(Permission.LOGS_READ, filters=True)
 async def graph_names(context: Context, apps: Sequence[str]) -> GraphNames:
-    """What the form of Microsoft Graph says beside records of the applications with these ids."""
+    """Return the names that the form of Microsoft Graph adds to records of the applications with these ids."""
     async with context.reading() as connection:
         seen = {app for app in apps if context.actor.may(Permission.LOGS_READ, app)}
         names = await provisioning_log.application_names(connection, seen)

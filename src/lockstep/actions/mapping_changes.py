@@ -46,7 +46,7 @@ async def set_object_mapping(
 async def move_mapping(
     context: Context, app: str, old: str, target: str, changes: Mapping[str, Any], *, kind: ObjectKind
 ) -> None:
-    """Let the mapping of *old* write *target* instead, with *changes*. What the application has in *old* stays."""
+    """Make the mapping of *old* write *target* instead, with *changes*. Values that the application already has in *old* stay."""
     async with context.together() as inner:
         await set_mapping(inner, app, target, changes, kind=kind)
         await set_mapping(inner, app, old, None, kind=kind)
@@ -74,10 +74,9 @@ async def restore_default_mappings(context: Context, app: str, kind: ObjectKind)
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")
 async def import_entra_schema(context: Context, app: str, text: str) -> list[Finding]:
-    """Replace all mappings by those of a synchronization schema in Entra's JSON, and say what could not be read as it is.
-
-    An attribute that was mapped before keeps what Entra cannot say: its privileged values, redaction and drift. Raises LockstepError if
-    *text* is not a schema.
+    """Replace all mappings by those of a synchronization schema in Entra's JSON, and report what could not be read as it is. An attribute
+    that was mapped before keeps the settings that Entra's schema cannot express: privileged values, redaction and drift. Raises
+    LockstepError if *text* is not a schema.
     """
     try:
         document = orjson.loads(text)
@@ -86,7 +85,8 @@ async def import_entra_schema(context: Context, app: str, text: str) -> list[Fin
     found = import_schema(document, SOURCE_NAMES)
     if not found.provisioning["mappings"]:
         raise invalid(
-            "The schema has no mappings", next_step="Paste a schema as Graph answers it, with synchronizationRules"
+            "The schema has no mappings",
+            next_step="Paste a schema in the form that Microsoft Graph returns, with synchronizationRules",
         )
 
     def changed(config: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
-"""What the page of one mapping shows: its settings and attributes with their findings, and sample objects with the values they get.
-
-Everything is read from the directory and the links; the application is not contacted.
+"""The content of the page of one mapping: its settings, its attributes with their findings, and sample objects with the values that they
+get. Everything is read from the directory and the links; the application is not contacted.
 """
 
 from __future__ import annotations
@@ -43,7 +42,8 @@ _NUMBER = re.compile(r"mappings\[(\d+)\](?:\.attributes\[(\d+)\])?")
 class MappingView:
     """One mapping. *rows* are its attributes as in an application's file, *filters* its scoping filters.
 
-    *by_target* are the findings about single attributes, *findings* the others. *kinds*: the kinds of object that the application has.
+    *by_target* has the findings about single attributes, *findings* the others. *kinds*: the kinds of object that the application has
+    mappings for.
     """
 
     app: str
@@ -61,7 +61,8 @@ class MappingView:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A person or group with the values that the mappings give now. *held*: what the account had at the last agreement; None without one.
+    """A person or group with the values that the mappings give now. *held*: the values that both sides last agreed on; None without an
+    account.
 
     *hidden* are the targets whose values are not shown.
     """
@@ -75,7 +76,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class TriedValue:
-    """What a mapping that is being edited gives for one object. *note*: why there is no value."""
+    """The value that a mapping being edited gives for one object. *note*: why there is no value."""
 
     name: str
     display: str
@@ -139,7 +140,7 @@ async def count_concerned(context: Context, app: str, kind: ObjectKind) -> int:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def sample_names(context: Context, app: str, kind: ObjectKind, *, most: int = MOST_SAMPLES) -> list[SampleName]:
-    """Some objects to try a mapping with: people who have an account to compare with first, then assigned ones, then any."""
+    """Return some objects to try a mapping with: first people who have an account to compare with, then assigned ones, then any."""
     async with context.reading() as connection:
         if kind is ObjectKind.GROUP:
             return [SampleName(row.id, row.display_name) for row, _ in await groups.list_groups(connection, limit=most)]
@@ -157,7 +158,7 @@ async def sample_names(context: Context, app: str, kind: ObjectKind, *, most: in
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def show_sample(context: Context, app: str, kind: ObjectKind, name: str) -> Sample:
-    """The values that the mappings give for one person or group. Raises LockstepError with suggestions for an unknown name."""
+    """Return the values that the mappings give for one person or group. Raises LockstepError, with suggestions, for an unknown name."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
         mapping = mapping_of(job, kind)
@@ -170,7 +171,7 @@ async def show_sample(context: Context, app: str, kind: ObjectKind, name: str) -
 async def try_mapping(
     context: Context, app: str, kind: ObjectKind, target: str, changes: Mapping[str, Any], names: Sequence[str]
 ) -> list[TriedValue]:
-    """What the mapping of *target* would give with *changes* (as for `set_mapping`) for each of *names*. Stores nothing.
+    """Return the value that the mapping of *target*, with *changes* as for `set_mapping`, would give for each of *names*. Stores nothing.
 
     Raises LockstepError if the mapping does not compile or a name is unknown.
     """
@@ -214,7 +215,7 @@ def source_choices(kind: ObjectKind) -> list[str]:
 
 
 def _placed(found: Sequence[Finding], configuration: JobConfiguration, mapping: ObjectMapping) -> _Places:
-    """Sort the findings about *mapping* to its attributes."""
+    """Sort the findings about *mapping* by attribute."""
     places = _Places()
     index = next(number for number, one in enumerate(configuration.objects) if one is mapping)
     for one in found:

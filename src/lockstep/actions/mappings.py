@@ -1,6 +1,5 @@
-"""Check and test mappings and scoping filters: what cannot work, and who would pass.
-
-Testing filters stores nothing: they are compiled in place of the stored ones and evaluated for everybody in the directory.
+"""Check mappings and scoping filters for what cannot work, and test who would pass. Testing filters stores nothing: they are compiled in
+place of the stored ones and evaluated for everybody in the directory.
 """
 
 from __future__ import annotations
@@ -48,8 +47,8 @@ _MOST_LINTED = 10_000  # people; fewer are enough to reveal a mapping that gives
 
 @dataclass(frozen=True, slots=True)
 class ScopeCounts:
-    """Numbers for everybody in the directory. *leavers*: people with a live account who are in scope as stored but not by the tested
-    filters. *already_out*: those with a live account who are out of scope in both.
+    """Numbers for everybody in the directory. *leavers*: people with a live account who pass the stored filters but not the tested ones.
+    *already_out*: people with a live account who pass neither.
     """
 
     people: int
@@ -70,7 +69,7 @@ async def read_mappings(context: Context, app: str) -> list[dict[str, Any]]:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def lint_mappings(context: Context, app: str) -> tuple[Finding, ...]:
-    """What cannot work in the configuration, and what is probably a mistake."""
+    """Return findings: what cannot work in the configuration, and what is probably a mistake."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
         given = await _count_privileges(context, connection, job)
@@ -140,7 +139,7 @@ async def decide_for(
     filters: Sequence[Mapping[str, Any]] | None = None,
     scope: Scope | None = None,
 ) -> tuple[str, ScopeDecision]:
-    """The name of one person or group, and whether it is in scope: as stored, or by *filters* and *scope*."""
+    """Decide whether one person or group is in scope: as stored, or by *filters* and *scope*. Also returns its name."""
     async with context.reading() as connection:
         job = _with_scope(await read_job(context, connection, app), scope)
         mapping = _mapping(job, kind, filters)
@@ -160,7 +159,7 @@ async def count_scope(
     filters: Sequence[Mapping[str, Any]] | None = None,
     scope: Scope | None = None,
 ) -> ScopeCounts:
-    """How many people are in scope as stored, or by *filters* and *scope*, and who has an account and would leave the scope."""
+    """Count the people in scope, as stored or by *filters* and *scope*, and those with an account who would leave the scope."""
     counts = {"": 0, UNASSIGNED: 0, FILTERED: 0}
     leavers: list[str] = []
     already_out = 0
@@ -187,8 +186,8 @@ async def count_scope(
 async def _everybody(
     connection: Connection, job: Job, *mappings: ObjectMapping, everybody: bool
 ) -> AsyncIterator[tuple[SourceObject, int, Sequence[str]]]:
-    """Everyone in the directory: one object for people who are alike to the filters of *mappings*, how many they are, and the names of
-    those with a live account. Without *everybody*, people who are not assigned are alike.
+    """Group everyone in the directory by what the filters of *mappings* read. Returns for each group one of its objects, their number, and
+    the names of those with a live account. Without *everybody*, people who are not assigned form one group.
     """
     names = frozenset[str]().union(*(attributes_of(one.condition) for each in mappings for one in each.scoping_filters))
     if names <= _AS_STORED:
@@ -219,7 +218,7 @@ def _with_scope(job: Job, scope: Scope | None) -> Job:
 
 
 def _of_manager(job: Job, mapping: ObjectMapping) -> frozenset[str]:
-    """The manager attributes that *mapping* reads; its filters may be the ones under test."""
+    """Return the manager attributes that *mapping* reads. Its filters may be those that are being tested."""
     return manager_attributes(replace(job.configuration, objects=(mapping,)), ObjectKind.USER)
 
 
@@ -244,7 +243,7 @@ def _mapping(job: Job, kind: ObjectKind, filters: Sequence[Mapping[str, Any]] | 
 async def lint_filters(
     context: Context, app: str, kind: ObjectKind, filters: Sequence[Mapping[str, Any]]
 ) -> tuple[Finding, ...]:
-    """What cannot work in *filters*, and what is probably a mistake. Raises LockstepError if they do not compile."""
+    """Return findings about *filters*: what cannot work, and what is probably a mistake. Raises LockstepError if they do not compile."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
     tried = replace(_mapping(job, kind, filters), enabled=True)

@@ -1,7 +1,5 @@
-"""The attributes that mappings may write: those that the application reports, and those that an administrator adds.
-
-Attributes reported by the application are added to the list, so that mappings write them with the right type; an administrator's
-entry is never changed.
+"""The attributes that mappings may write: those that the application reports and those that an administrator adds. Reported attributes are
+added to the list, so that mappings write them with the right type; an administrator's entry is never changed.
 """
 
 from __future__ import annotations

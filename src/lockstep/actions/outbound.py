@@ -1,5 +1,5 @@
-"""The private networks where applications may be reached. A separate permission: being allowed to set up an application does not include
-it.
+"""The private networks where applications may be reached. They need a permission of their own, which being allowed to set up an application
+does not include.
 
 Cloud metadata addresses are refused here and never connected to, whatever the list says.
 """

@@ -1,4 +1,4 @@
-"""All applications at a glance: how each is doing, what failed in the last day, and what needs a person."""
+"""All applications at a glance: the state of each, what failed in the last day, and what needs a person's attention."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class AppOverview:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether a person has to do something. One that was never switched on, or was paused, does not wait for anybody."""
+        """Whether a person has to do something. An application that was never switched on, or was paused, needs nobody."""
         return self.status.headline.exit_code != 0 and self.label not in _NEEDS_NOBODY
 
     @property
@@ -94,7 +94,7 @@ async def _overviews(connection: Connection, rows: Sequence[JobRow]) -> list[App
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def overview(context: Context, *, recent: int = 8) -> Overview:
-    """What the first page shows."""
+    """Return what the first page shows."""
     apps = await list_overview(context)
     async with context.reading() as connection:
         newest = await provisioning_log.read_log(connection, LogFilter(), limit=recent * 4)

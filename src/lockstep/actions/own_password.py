@@ -1,4 +1,4 @@
-"""The own password of an administrator."""
+"""An administrator changes their own password."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from lockstep.storage import administrators, audit_log
 
 @open_to_all
 async def change_password(context: Context, secret: str, password: str, new_password: str) -> SignedIn:
-    """Replace the own password. This session gets a new secret, which replaces the old one in the cookie; all others end.
-
-    Raises LockstepError if the session has ended, the present password is wrong, or the new one may not be used.
+    """Replace the caller's own password. This session gets a new secret, which replaces the old one in the cookie; all other sessions end.
+    Raises LockstepError if the session has ended, the present password is wrong, or the new one is not acceptable.
     """
     caller = await caller_or_refusal(context, secret)
     check_password(new_password, caller.email)

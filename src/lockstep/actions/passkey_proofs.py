@@ -1,6 +1,5 @@
-"""Questions to passkeys and their answers (WebAuthn, level 3). A question is sealed, works for five minutes, and is answered once.
-
-webauthn is imported where it is used: it takes long to load, and only servers need it.
+"""Challenges to passkeys and their answers (WebAuthn, level 3). A challenge is sealed, is valid for five minutes, and can be answered once.
+The library webauthn is imported where it is used: it takes long to load, and only servers need it.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _LONGEST_ANSWER = 20_000  # characters
 
 @dataclass(frozen=True, slots=True)
 class PasskeyQuestion:
-    """*options* is what the browser is given, as JSON; *seal* comes back with its answer."""
+    """A challenge for the browser: *options* is passed to it as JSON; *seal* comes back with the answer."""
 
     options: str
     seal: str = field(repr=False)
@@ -36,7 +35,7 @@ class PasskeyQuestion:
 
 @dataclass(frozen=True, slots=True)
 class PasskeyAnswer:
-    """What came back to the page at *origin*. Without an *answer*, the page could ask for one."""
+    """What the page at *origin* received. *answer* is empty if the passkey has not been asked yet."""
 
     origin: str
     seal: str = field(default="", repr=False)
@@ -52,13 +51,13 @@ def new_challenge() -> bytes:
 
 
 def sealed_challenge(context: Context, challenge: bytes, *, administrator: str) -> str:
-    """The *challenge* as it comes back with the answer, of this administrator alone."""
+    """Seal the *challenge*, so that only an answer of this administrator can use it."""
     content = orjson.dumps({"challenge": challenge.hex(), "at": context.now().timestamp()}).decode()
     return context.vault.seal(Secret(content), purpose=_PURPOSE, name=administrator).hex()
 
 
 async def use_challenge(context: Context, connection: Connection, seal: str, *, administrator: str) -> bytes | None:
-    """The challenge in *seal*; None if it is not one for this administrator, too old, or was answered before."""
+    """Open *seal* and use up its challenge. Returns None if it belongs to another administrator, is too old, or was answered before."""
     try:
         content = context.vault.open(bytes.fromhex(seal), purpose=_PURPOSE, name=administrator).reveal()
     except (ValueError, LockstepError):
@@ -72,7 +71,7 @@ async def use_challenge(context: Context, connection: Connection, seal: str, *, 
 
 
 async def ask_passkey(context: Context, administrator: str, page: PasskeyAnswer | None) -> PasskeyQuestion | None:
-    """The question to the passkeys of the administrator for the host of *page*; None without one."""
+    """Make a challenge for the administrator's passkeys on the host of *page*; None if there are none."""
     if page is None:
         return None
     async with context.recording() as connection:
@@ -92,7 +91,7 @@ async def ask_passkey(context: Context, administrator: str, page: PasskeyAnswer 
 
 
 async def is_passkey(context: Context, connection: Connection, administrator: str, given: PasskeyAnswer | None) -> bool:
-    """Whether *given* is the answer of a passkey of the administrator to a question of ours. It is used up."""
+    """Whether *given* is a valid answer of one of the administrator's passkeys to our challenge. Uses the challenge up."""
     if given is None or not given.answer or len(given.answer) > _LONGEST_ANSWER:
         return False
     challenge = await use_challenge(context, connection, given.seal, administrator=administrator)

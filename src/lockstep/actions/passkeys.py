@@ -1,4 +1,4 @@
-"""The own passkeys of an administrator. They answer in place of the authenticator app, which stays, as do the recovery codes."""
+"""An administrator manages their own passkeys. A passkey works in place of the authenticator app; app and recovery codes stay valid."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def list_passkeys(context: Context, secret: str) -> list[PasskeyRow]:
 
 @open_to_all
 async def begin_passkey(context: Context, secret: str, page: PasskeyAnswer) -> PasskeyQuestion:
-    """Ask the browser at *page* to make a passkey. Raises StepUpRequired, and LockstepError without an authenticator app."""
+    """Ask the browser at *page* to make a passkey. Raises StepUpRequired, and LockstepError if there is no authenticator app."""
     caller = await recent_caller(context, secret)
     own = caller.actor.administrator
     async with context.recording() as connection:
@@ -42,7 +42,7 @@ async def begin_passkey(context: Context, secret: str, page: PasskeyAnswer) -> P
     if found is None or not found.has_second_factor:
         raise conflict(
             "Set up an authenticator app first",
-            why="Its recovery codes let you in if you lose the device with the passkey",
+            why="The recovery codes of the app let you in if you lose the device with the passkey",
             next_step="Then add a passkey",
         )
     if len(known) >= MOST:
@@ -65,13 +65,15 @@ async def begin_passkey(context: Context, secret: str, page: PasskeyAnswer) -> P
 
 @open_to_all
 async def add_passkey(context: Context, secret: str, given: PasskeyAnswer, *, name: str) -> None:
-    """Store the passkey that the browser made. Raises StepUpRequired, and LockstepError if it does not answer our question."""
+    """Store the passkey that the browser made. Raises StepUpRequired, and LockstepError if the passkey does not answer our challenge."""
     caller = await recent_caller(context, secret)
     own, now = caller.actor.administrator, context.now()
     async with context.recording() as connection:
         challenge = await use_challenge(context, connection, given.seal, administrator=own)
     if challenge is None:
-        raise invalid("The passkey was not added: it took too long, or was added already", next_step="Try again")
+        raise invalid(
+            "The passkey was not added: it took too long, or the passkey exists already", next_step="Try again"
+        )
     from webauthn import verify_registration_response
     from webauthn.helpers.exceptions import WebAuthnException
 

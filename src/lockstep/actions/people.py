@@ -1,6 +1,6 @@
 """People: show them, edit them by hand, disable, delete, restore.
 
-A manual edit lasts until the source's row for that person changes; then the row takes precedence.
+A manual edit lasts until the person's row in the source changes; then the row takes precedence.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ async def count_people(context: Context, wanted: PersonFilter) -> int:
 
 @needs(Permission.DIRECTORY_READ)
 async def count_states(context: Context, wanted: PersonFilter) -> PersonCounts:
-    """How many people match in each state, whichever state *wanted* asks for."""
+    """Count the people that match *wanted* in each state, ignoring the state that *wanted* itself asks for."""
     async with context.reading() as connection:
         if await _is_hidden(context, connection, wanted):
             return PersonCounts(0, 0, 0, 0)
@@ -100,8 +100,8 @@ async def show_person(context: Context, name: str, *, is_deleted: bool = False) 
 
 @needs(Permission.PEOPLE_WRITE)
 async def set_person(context: Context, name: str, texts: Mapping[str, str]) -> PersonRow:
-    """Change attributes: name to text, where empty text removes the attribute; `manager` by name. Raises LockstepError for invalid
-    input.
+    """Change attributes, given as name and text; an empty text removes the attribute, and `manager` takes a name. Raises LockstepError for
+    invalid input.
     """
     async with context.changing() as edit:
         person = await find_person(edit.connection, name)
@@ -183,7 +183,9 @@ async def purge_due(context: Context) -> int:
 
 
 async def _is_hidden(context: Context, connection: Connection, wanted: PersonFilter) -> bool:
-    """Whether *wanted* asks who is assigned to an application that the caller may not see. Nobody matches, as for an unknown one."""
+    """Whether *wanted* asks for the people assigned to an application that the caller may not see. Like an unknown one, it matches no
+    people.
+    """
     if not wanted.app or context.actor.everywhere(Permission.APPLICATIONS_READ):
         return False
     found = await applications.find_application(connection, wanted.app)

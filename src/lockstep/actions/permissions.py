@@ -70,7 +70,7 @@ MEANINGS: Mapping[Permission, str] = {
     Permission.PEOPLE_WRITE: "change, disable, delete and restore people; change groups, members and group rules",
     Permission.PEOPLE_SIGN_IN: "make links with which people set a password, see and end their sessions, remove their second factor",
     Permission.SOURCES_WRITE: "add, change and remove sources; import your own file",
-    Permission.SOURCES_IMPORT: "import a source that is set up",
+    Permission.SOURCES_IMPORT: "import a registered source",
     Permission.SOURCES_DECIDE: "confirm or reject what a source that shrank would do",
     Permission.APPLICATIONS_READ: "see applications, their configuration, status, accounts and what provisioning would do",
     Permission.APPLICATIONS_CREATE: "add applications",
@@ -135,7 +135,7 @@ TABLE: Mapping[Permission, frozenset[Role]] = {
     Permission.SERVICE_TOKENS_WRITE: frozenset({_G}),
 }
 
-# Permissions about one application. An application owner has them in the own applications only.
+# Permissions about one application. An application owner has them only in their own applications.
 IN_ONE_APPLICATION: frozenset[Permission] = frozenset(
     {
         Permission.APPLICATIONS_READ,
@@ -188,7 +188,7 @@ class NotPermitted(LockstepError):
 
 
 class StepUpRequired(LockstepError):
-    """The caller may do this after entering the password again. Doors ask for it and repeat the request."""
+    """The caller may do this after entering the password again. Doors ask for the password and repeat the request."""
 
     def __init__(self, who: str) -> None:
         super().__init__(

@@ -1,6 +1,5 @@
-"""Previews: what would be done to somebody and why, and the record that expressions see. Nothing is written, here or in the application.
-
-The application is opened only when the plan needs it, so that a person out of scope is explained without credentials.
+"""Preview what would be done to somebody and why, and the record that expressions see. Nothing is written, here or in the application. The
+application is opened only when the plan needs it, so a person out of scope can be explained without credentials.
 """
 
 from __future__ import annotations
@@ -61,7 +60,9 @@ class LazyReader:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def preview(context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = ()) -> list[Plan]:
-    """What a push of these people and groups would do, in the given order. Raises LockstepError if the application cannot be read."""
+    """Return what a push of these people and groups would do, in the given order. Raises LockstepError if the application cannot be
+    read.
+    """
     services = new_services(context)
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
@@ -81,8 +82,8 @@ async def preview(context: Context, app: str, *, users: Sequence[str] = (), grou
 
 @needs(Permission.APPLICATIONS_READ, app="app", filters=True)
 async def expression_record(context: Context, user: str, app: str = "") -> Mapping[str, Any]:
-    """The record of a person that the mappings of *app* see; default: the first application they are assigned to, or else the first of
-    all.
+    """Return the record of a person as the mappings of *app* see it. Default for *app*: the first application that they are assigned to,
+    else the first of all.
     """
     async with context.reading() as connection:
         person = await find_anybody(connection, user)
@@ -111,7 +112,7 @@ async def expression_record(context: Context, user: str, app: str = "") -> Mappi
 
 
 async def find_anybody(connection: Connection, name: str) -> PersonRow:
-    """A person by name, including the recycle bin. Raises LockstepError with suggestions."""
+    """Find a person by name, even in the recycle bin. Raises LockstepError, with suggestions, if there is none."""
     try:
         return await find_person(connection, name)
     except LockstepError:
@@ -122,7 +123,7 @@ async def find_anybody(connection: Connection, name: str) -> PersonRow:
 
 
 def read_failed(failed: TargetError) -> LockstepError:
-    """A failed read of the application as an error for a person."""
+    """Turn a failed read of the application into an error for a person."""
     answer = failed.answer
     kind = _KINDS.get(answer.verdict, Kind.UNREACHABLE)
     return LockstepError(kind, answer.detail, next_step=answer.next_step, code=answer.code)

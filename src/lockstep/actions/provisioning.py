@@ -59,10 +59,9 @@ _RESETS_NEED = {
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def start(context: Context, app: str, *, as_of_backup: bool = False) -> JobRow:
-    """Switch provisioning on: the first time with an initial cycle, later from where it stopped. Lifts a quarantine.
-
-    Raises LockstepError without credentials, and after a restore until the sources have been read again. *as_of_backup*: accept the
-    people of the backup, for all applications.
+    """Switch provisioning on: the first time with an initial cycle, later from where it stopped. Lifts a quarantine. *as_of_backup*: after
+    a restore, accept the people of the backup, for all applications. Raises LockstepError if there are no credentials, and after a restore
+    until all sources have been read again.
     """
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
@@ -103,10 +102,9 @@ async def pause(context: Context, app: str) -> JobRow:
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def restart(context: Context, app: str, scopes: Collection[ResetScope] = USUAL_RESTART) -> JobRow:
-    """Start over, clearing what *scopes* say. Always switches on as well. Links stay unless ConnectorDataStore is given.
-
-    Without a position or links to continue from it runs an initial cycle; otherwise it continues where it stopped. Forgetting links
-    and approving held writes need the permissions of `forget_link` and `approve_deletes` as well.
+    """Clear what *scopes* name and start again; also switches provisioning on. Links stay unless ConnectorDataStore is given. If no
+    position or links are left to continue from, an initial cycle runs; otherwise it continues where it stopped. Forgetting links and
+    approving held writes need the permissions of `forget_link` and `approve_deletes` as well.
     """
     wanted = _FULL if ResetScope.FULL in scopes else frozenset(scopes)
     for scope, permission in _RESETS_NEED.items():
@@ -162,7 +160,7 @@ async def run(context: Context, app: str, *, full: bool = False) -> Cycle:
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def clear_quarantine(context: Context, app: str) -> bool:
-    """Let a job in quarantine try again now; False if it is in none. It stays switched on or off as it was."""
+    """Let a job in quarantine try again now; return False if it is not in quarantine. Provisioning stays switched on or off as it was."""
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
         if row.quarantine is None:
@@ -194,8 +192,8 @@ async def push(
 ) -> list[PushResult]:
     """Provision people and groups now, ahead of all others, and report for each what was done and why.
 
-    *again* also sends values that the application did not keep before; if it keeps one now, that counts for all objects. Works while
-    provisioning is off, too. Raises LockstepError for unknown names, and without credentials.
+    *again*: also send values that the application did not keep before; if it keeps one now, it is assumed to keep that attribute for all
+    objects. Works even while provisioning is off. Raises LockstepError if a name is unknown or there are no credentials.
     """
     context.refuse_rehearsal()
     services = new_services(context)
@@ -235,7 +233,7 @@ async def approve_deletes(context: Context, app: str, ids: Sequence[str] | None 
 
 @needs(Permission.APPROVALS_DECIDE, app="app")
 async def reject_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
-    """Reject held writes (all of them without *ids*). Neither they nor writes with the same effect are sent until something else was
+    """Reject held writes (all of them without *ids*). They, and writes with the same effect, are not sent until something else has been
     planned for the object.
     """
     return await _decide(context, app, "rejected", ids)
@@ -243,7 +241,7 @@ async def reject_deletes(context: Context, app: str, ids: Sequence[str] | None =
 
 @needs(Permission.APPROVALS_DECIDE, app="app")
 async def approve_rejected(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
-    """Approve rejected writes after all (all of them without *ids*), re-evaluated against the present state."""
+    """Approve rejected writes after all (all of them without *ids*). Each is re-evaluated against the present state."""
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
         count = await rejections.approve_rejected(edit.connection, row.id, actor=context.actor.name, ids=ids)

@@ -1,4 +1,6 @@
-"""What the pages about an application's provisioning show beyond its status: progress in time, failures in groups, one cycle, setup."""
+"""What the pages about an application's provisioning show besides its status: the time left, failures in groups, one cycle, and the
+setup.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ _SPREAD = 0.35  # of the expected time, in both directions
 
 @dataclass(frozen=True, slots=True)
 class TimeLeft:
-    """How long the running cycle will probably take. *per_second*: objects so far."""
+    """How much longer the running cycle will probably take. *per_second*: the rate so far, in objects."""
 
     shortest: timedelta
     likely: timedelta
@@ -108,7 +110,7 @@ async def show_setup(context: Context, app: str) -> Setup:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def provisioning_overview(context: Context, app: str) -> ProvisioningOverview:
-    """What the overview shows. Its parts are read at one moment."""
+    """Return what the overview shows, read in one transaction."""
     setup = await show_setup(context, app)
     async with context.reading() as connection:
         row = await job_row(connection, app)
@@ -125,7 +127,7 @@ async def provisioning_overview(context: Context, app: str) -> ProvisioningOverv
 
 
 def time_left(cycle: Cycle | None, now: datetime) -> TimeLeft | None:
-    """The time that *cycle* still takes at its speed so far; None while too little is done to say it."""
+    """Return the time that *cycle* still needs at its present rate; None while too little is done to estimate it."""
     if cycle is None or not cycle.has_fixed_total or cycle.done < _ENOUGH_DONE:
         return None
     speed = cycle.done / max((now - cycle.started_at).total_seconds(), 0.001)

@@ -31,9 +31,8 @@ class FirstAnswer:
 
 @open_to_all
 async def claim_key(context: Context, key: str, request: bytes) -> FirstAnswer | None:
-    """Claim *key* of the caller for a request with the digest *request*; the first answer if it was answered already.
-
-    Raises LockstepError if the key belongs to another request, or if the first one is still under way.
+    """Claim the caller's *key* for a request with the digest *request*. Returns the first answer if there is one. Raises LockstepError if
+    the key belongs to another request, or the first request is still under way.
     """
     async with context.recording() as connection:
         known = await api_answers.claim(connection, context.actor.name, key, request, kept=KEPT, abandoned=_ABANDONED)
@@ -61,6 +60,6 @@ async def keep_answer(context: Context, key: str, answer: FirstAnswer) -> None:
 
 @open_to_all
 async def free_key(context: Context, key: str) -> None:
-    """Let *key* be used again: its request was refused and has changed nothing."""
+    """Release *key* for another attempt: its request was refused and has changed nothing."""
     async with context.recording() as connection:
         await api_answers.forget(connection, context.actor.name, key)

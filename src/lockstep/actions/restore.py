@@ -1,7 +1,6 @@
-"""Restore mode: the rules after an old database was restored, until a person starts provisioning again.
-
-Applications have changed since the backup. So every job is off, and its next start is a full cycle that lists the application's accounts
-before anything is planned; open operations of the journal are settled by looking at the application first.
+"""Restore mode: the rules that apply after a backup was restored, until a person starts provisioning again. Applications have changed since
+the backup. So every job is off, and its next start is a full cycle that lists the application's accounts before anything is planned. Open
+operations of the journal are settled first, by reading the application.
 
 The directory is as old as the backup: people who have left since still count as active. So no job starts before every source has been read
 again.
@@ -47,7 +46,7 @@ async def enter_restore_mode(context: Context, source: str) -> list[str]:
 
 
 async def note_read_again(edit: Edit, source: SourceRecord) -> None:
-    """Note that the source was read to its end: its people are current unless some of them are held."""
+    """Record that the source was read completely: its people are current unless some of them are held."""
     if (source.watermark or {}).get(_RESTORED):
         await sources.note_reading(edit.connection, source.name, {_RESTORED: _READ})
 
@@ -58,7 +57,7 @@ async def require_people_of_today(connection: Connection, app: str) -> None:
         state = (one.watermark or {}).get(_RESTORED)
         if state == _UNREAD:
             raise conflict(
-                f"The people of {one.name} are as of the backup, so people who left since then would get their accounts back",
+                f"The people of {one.name} are as old as the backup, so people who have left since would get their accounts back",
                 next_step=f"Import them again: lockstep sources import {one.name}. "
                 f"If that is impossible and you have checked who left: lockstep start {app} --as-of-backup",
             )

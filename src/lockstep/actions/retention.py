@@ -123,7 +123,7 @@ def _fixed(context: Context) -> list[RetentionRow]:
     bin_days = context.purge_after.days
     return [
         RetentionRow("Deleted people and groups", days_text(bin_days) if bin_days else str(context.purge_after),
-                     "They can be restored until then. The setting is LOCKSTEP_PURGE_AFTER of the server."),
+                     "They can be restored until then. The setting is the server's LOCKSTEP_PURGE_AFTER."),
         RetentionRow("Audit log", "For ever", "Each entry holds the hash of the one before it, so removing one would break the proof."),
         RetentionRow("Configuration versions", "For ever", "Each can be compared and restored."),
         RetentionRow("Imports of a source", f"The newest {MOST_KEPT}", "Older ones are removed by the next import."),

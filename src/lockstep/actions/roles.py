@@ -18,7 +18,7 @@ from lockstep.storage.applications import RoleRow
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def list_roles(context: Context, app: str) -> list[RoleRow]:
-    """The role list in the order of precedence."""
+    """Return the roles in order of precedence."""
     async with context.reading() as connection:
         found = await find_application(connection, app)
         return await applications.read_roles(connection, found.id)

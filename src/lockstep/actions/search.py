@@ -1,6 +1,5 @@
-"""Find what somebody types: people, groups, applications and log records that the caller may see.
-
-A question such as "why is Anna not in Documo?" is about a person and an application: its other words are left out of the search.
+"""Search for people, groups, applications and log records that the caller may see. Of a question such as "why is Anna not in Documo?", only
+the person and the application are searched for.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ _WORD = re.compile(r"[^\s,;!?()\"“”]+")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What was typed. *words* are to be found. *app* is the id of the application that it names beside them, or alone in a question; where
-    only one can be meant, a question need not name it. *is_order*: somebody is to be provisioned.
+    """What was typed. *words* are searched for. *app* is the id of the application that the text names; a question need not name it if
+    there is only one. *is_order*: the text asks to provision somebody.
     """
 
     text: str
@@ -68,19 +67,19 @@ class Found:
 
     @property
     def asked(self) -> ApplicationHit | None:
-        """The application that the text names beside a person."""
+        """Return the application that the text names together with a person."""
         return next((one for one in self.applications if one.id == self.query.app), None)
 
     @property
     def answer(self) -> tuple[PersonHit, ApplicationHit] | None:
-        """The person and the application of a question, if there is no doubt about either."""
+        """Return the person and the application that a question is about, if both are unambiguous."""
         app = self.asked
         return (self.people[0], app) if app is not None and len(self.people) == 1 else None
 
 
 @needs(Permission.DIRECTORY_READ)
 async def find(context: Context, text: str, *, with_log: bool = True) -> Found:
-    """The first matches of *text* of each kind. Applications and log records are only those that the caller may read."""
+    """Return the first matches of *text* of each kind, with only those applications and log records that the caller may read."""
     async with context.reading() as connection:
         visible = [
             one
@@ -104,7 +103,7 @@ async def find(context: Context, text: str, *, with_log: bool = True) -> Found:
 
 
 def read_query(text: str, visible: Sequence[ApplicationRow]) -> Query:
-    """Understand what was typed. Words that only make a question of it are left out, unless nothing else is left."""
+    """Parse what was typed. Question words are left out, unless nothing else is left."""
     text = " ".join(text.replace("\0", "").replace("’", "'").split())
     words = [_bare(word) for word in _WORD.findall(text)][:_MOST_WORDS]
     words = [word for word in words if word]
@@ -131,7 +130,9 @@ def _bare(word: str) -> str:
 def _named(
     words: Sequence[str], visible: Sequence[ApplicationRow], *, by_beginning: bool
 ) -> tuple[ApplicationRow | None, list[str]]:
-    """The application whose whole name is among *words*, and the other words. *by_beginning*: else the one whose name a word begins."""
+    """Return the application whose whole name is among *words*, and the other words. *by_beginning*: otherwise the one whose name begins
+    with a word.
+    """
     folded = [_folded(word) for word in words]
     for is_whole in (True, False) if by_beginning else (True,):
         for app in sorted(visible, key=lambda one: len(one.display_name), reverse=True):
@@ -147,7 +148,7 @@ def _named(
 
 
 def _applications(query: Query, visible: Sequence[ApplicationRow]) -> list[ApplicationHit]:
-    """The one that is named, else those whose names contain all words."""
+    """Return the application that is named, otherwise those whose names contain all words."""
     words = [_folded(word) for word in query.words]
     return [
         ApplicationHit(one.id, one.name, one.display_name)
@@ -158,5 +159,5 @@ def _applications(query: Query, visible: Sequence[ApplicationRow]) -> list[Appli
 
 
 def _folded(text: str) -> str:
-    """*text* in small letters without accents."""
+    """Return *text* in lower case without accents."""
     return "".join(one for one in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(one))

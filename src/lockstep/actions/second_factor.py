@@ -1,4 +1,4 @@
-"""The own second factor of an administrator: add it, confirm it with a first code, remove it."""
+"""An administrator's own second factor: add it, confirm it with a first code, remove it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NewSecondFactor:
 
 @open_to_all
 async def has_second_factor(context: Context, secret: str) -> bool:
-    """Whether the administrator with this session signs in with a code, too."""
+    """Whether the administrator with this session also needs a code to sign in."""
     caller = await caller_or_refusal(context, secret)
     async with context.recording() as connection:
         found = await administrators.read_administrator(connection, caller.actor.administrator)
@@ -40,16 +40,15 @@ async def has_second_factor(context: Context, secret: str) -> bool:
 
 @open_to_all
 async def begin_second_factor(context: Context, secret: str) -> NewSecondFactor:
-    """Make a seed for the administrator with this session. It counts once a code of it was entered.
-
-    Raises StepUpRequired, and LockstepError if there is a second factor already.
+    """Make a seed for the administrator with this session. It takes effect when a first code has been entered. Raises StepUpRequired, and
+    LockstepError if there is a second factor already.
     """
     caller = await recent_caller(context, secret)
     seed = new_seed()
     async with context.recording() as connection:
         found = await administrators.read_administrator(connection, caller.actor.administrator)
         if found is None or found.has_second_factor:
-            raise conflict("You have a second factor already", next_step="Remove it first")
+            raise conflict("You have a second factor already", next_step="Remove the present one first")
         sealed = context.vault.seal(Secret(seed), purpose=PURPOSE, name=found.id)
         await store.save_seed(connection, found.id, sealed)
     return NewSecondFactor(seed, address_of_seed(seed, name=caller.email, issuer=ISSUER))
@@ -57,7 +56,7 @@ async def begin_second_factor(context: Context, secret: str) -> NewSecondFactor:
 
 @open_to_all
 async def confirm_second_factor(context: Context, secret: str, code: str) -> list[str]:
-    """Let the second factor count, after a first code; return the recovery codes, which are available only here.
+    """Enable the second factor after a first code; return the recovery codes, which are available only here.
 
     Raises StepUpRequired, and LockstepError for a wrong code.
     """
@@ -88,7 +87,7 @@ async def remove_second_factor(context: Context, secret: str) -> None:
 
 
 async def recent_caller(context: Context, secret: str) -> Caller:
-    """The administrator with this session. Raises StepUpRequired, and LockstepError for somebody who comes from a provider."""
+    """The administrator with this session. Raises StepUpRequired, and LockstepError if the administrator signs in through a provider."""
     caller = await caller_or_refusal(context, secret)
     if caller.is_federated:
         raise conflict("You sign in through single sign-on", next_step="Set up a second factor at the provider")

@@ -1,4 +1,4 @@
-"""The own sessions of an administrator: where one is signed in, and ending it there."""
+"""An administrator's own sessions: list them and end them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ async def caller_or_refusal(context: Context, secret: str) -> Caller:
 
 @open_to_all
 async def list_sessions(context: Context, secret: str) -> list[SessionRow]:
-    """All sessions of the administrator whose session has this secret, the last used first. Raises LockstepError if it has ended."""
+    """Return all sessions of the administrator whose session has this secret, most recently used first. Raises LockstepError if it has
+    ended.
+    """
     caller = await caller_or_refusal(context, secret)
     async with context.recording() as connection:
         return await store.list_sessions(connection, caller.actor.administrator)
@@ -30,7 +32,7 @@ async def list_sessions(context: Context, secret: str) -> list[SessionRow]:
 
 @open_to_all
 async def end_session(context: Context, secret: str, session: str) -> None:
-    """End one's own session with the id *session*. Raises LockstepError if it does not exist or is somebody else's."""
+    """End one's own session with the id *session*. Raises LockstepError if it does not exist or belongs to somebody else."""
     caller = await caller_or_refusal(context, secret)
     async with context.recording() as connection:
         own = {one.id for one in await store.list_sessions(connection, caller.actor.administrator)}

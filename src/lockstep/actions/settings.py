@@ -81,10 +81,10 @@ async def change_settings(
     deletion_percent: int | None = None,
     members_per_patch: int | None = None,
 ) -> SettingsView:
-    """Change the given settings and no others. Raises LockstepError for invalid values, and then changes nothing.
+    """Change the given settings and no others. Raises LockstepError, changing nothing, if a value is invalid.
 
-    Changing the scope from *all* to *assigned* makes everybody who is not assigned a leaver. Status on and off is `start` and
-    `pause`, with their permission. A *deletion_threshold* of 0 disables the guard, a *deletion_percent* of 0 its percentage.
+    Changing the scope from *all* to *assigned* makes everybody who is not assigned a leaver. Status on and off is `start` and `pause`, with
+    their permission. A *deletion_threshold* of 0 disables the guard, a *deletion_percent* of 0 its percentage.
     """
     if status is not None:
         await needs_also(context, Permission.PROVISIONING_CONTROL, app=app)
@@ -130,10 +130,10 @@ def _refuse_impossible(*, mode: str | None, status: str | None, scope: str | Non
 async def set_mapping(
     context: Context, app: str, target: str, changes: Mapping[str, Any] | None, *, kind: ObjectKind = ObjectKind.USER
 ) -> AttributeMapping | None:
-    """Add or change the mapping of *target*. *changes* has the keys of an application's file (source, expression, constant, default,
-    match, ...).
+    """Add or change the mapping of *target*. *changes* has the keys of an application's file (source, expression, constant, default, match,
+    ...).
 
-    A value of None removes the key; *changes* None removes the mapping. Raises LockstepError with the place of a mistake.
+    A value of None removes the key; if *changes* is None, the mapping is removed. Raises LockstepError, with the place, for a mistake.
     """
 
     def changed(config: Config) -> None:
@@ -166,7 +166,7 @@ async def set_mapping(
 
 
 async def _guarded_values(context: Context, app: str, target: str, kind: ObjectKind) -> Config:
-    """The privileged values that the gallery lists for the attribute, so that a mapping that is removed and added again stays guarded."""
+    """Return the privileged values that the gallery lists for the attribute: a mapping that is removed and added again stays guarded."""
     async with context.reading() as connection:
         template = (await job_row(connection, app)).template
     mapping = (
@@ -189,7 +189,7 @@ def _has_match(config: Config, kind: ObjectKind) -> bool:
 async def show_scope(
     context: Context, app: str, *, kind: ObjectKind = ObjectKind.USER
 ) -> tuple[str, list[dict[str, Any]]]:
-    """The scope (assigned or all), and the scoping filters of one kind in the form of an application's file."""
+    """Return the scope (assigned or all), and the scoping filters of one kind in the form of an application's file."""
     async with context.reading() as connection:
         row = await job_row(connection, app)
         job = await new_services(context).compiled(connection, row)
@@ -202,7 +202,7 @@ async def set_scope(
 ) -> JobConfiguration:
     """Replace all scoping filters of one kind by *filters*; without any, everybody passes.
 
-    Raises LockstepError for a mistake, and for a membership in an unknown group, since nobody would pass.
+    Raises LockstepError for a mistake, and for an unknown group, because its membership would let nobody pass.
     """
     async with context.reading() as connection:
         for name in dict.fromkeys(named for one in filters for named in groups_named(one)):

@@ -1,4 +1,4 @@
-"""What saving an application's settings will do, said before the click."""
+"""What saving an application's settings will do, shown before they are saved."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EVALUATES = frozenset({"scope", "nested_groups", "deletion_threshold", "deletio
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """*sentence* says what happens; *lines* to whom. *confirm*: the number of people to type before it is saved, 0 for none."""
+    """*sentence* says what will happen, *lines* to which people. *confirm*: the number to type before saving; 0 if none is needed."""
 
     sentence: str
     lines: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class Announcement:
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")
 async def announce_settings(context: Context, app: str, changes: Mapping[str, Any]) -> Announcement:
-    """What `change_settings` with *changes* will do. Writes nothing. Raises what it raises for invalid values."""
+    """Return what `change_settings` with *changes* will do. Writes nothing. Raises what `change_settings` raises for invalid values."""
     setup = await show_setup(context, app)
     lines: tuple[str, ...] = ()
     confirm = 0

@@ -1,4 +1,4 @@
-"""Signing in to the admin centre: password, session, entering the password again, and the links that work once.
+"""Sign in to the admin centre: password, session, step-up, and one-time links.
 
 A refused sign-in never says whether the e-mail, the password or the account is at fault, and takes the same time in each case.
 """
@@ -44,7 +44,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What a one-time link is for. *email* is "" for the first administrator, who enters it."""
+    """What a one-time link invites to. *email* is "" for the first administrator, who enters it."""
 
     email: str
     display_name: str
@@ -63,12 +63,10 @@ async def sign_in(
     address: str = "",
     replaces: str = "",
 ) -> SignedIn:
-    """Begin a session. *device* is what the browser says it is, *address* the network address of the client.
-
-    *replaces* is the secret of the session that the browser had, which ends.
-
-    Raises SecondFactorRequired if the password is right, and a code and the answer of a *passkey* are missing. Raises LockstepError if
-    anything is wrong, without saying what, and after too many failures for this e-mail or this address until a delay is over.
+    """Begin a session. *device* is what the browser calls itself, *address* the network address of the client. *replaces*: the secret of
+    the browser's previous session, which ends. Raises SecondFactorRequired if the password is right but neither a code nor the answer of a
+    *passkey* is given. Raises LockstepError, without saying why, if anything is wrong, and during the delay after too many failures for
+    this e-mail or network address.
     """
     email, now = email.strip().lower(), context.now()
     OF_ADMINISTRATORS.refuse_if_busy()
@@ -133,7 +131,7 @@ async def caller_of_session(context: Context, secret: str) -> Caller | None:
 async def step_up(context: Context, secret: str, password: str) -> SignedIn:
     """Enter the password again. The session gets a new secret, which replaces the old one in the cookie.
 
-    Raises LockstepError if the session has ended or the password is wrong; failures count like those of signing in.
+    Raises LockstepError if the session has ended or the password is wrong; failures count as failed sign-ins.
     """
     caller = await caller_of_session(context, secret)
     if caller is None:
@@ -168,7 +166,7 @@ async def sign_out(context: Context, secret: str) -> None:
 
 @open_to_all
 async def read_invitation(context: Context, link_secret: str) -> Invitation:
-    """What the page of a one-time link shows. Raises LockstepError if it does not work, or not any more."""
+    """Return what the page of a one-time link shows. Raises LockstepError if the link is unknown, used or expired."""
     async with context.recording() as connection:
         link, found = await _link(connection, link_secret, context.now())
     return Invitation(found.email if found else "", found.display_name if found else "", link.expires_at)
@@ -180,8 +178,8 @@ async def accept_invitation(
 ) -> SignedIn:
     """Use a one-time link: set the password and begin a session. The first administrator also gives the *email*.
 
-    A link that resets a password keeps the name if *display_name* is "". Raises LockstepError for a password that is too short; the
-    link then still works.
+    A link that resets a password keeps the name if *display_name* is "". Raises LockstepError if the password is not acceptable; the link
+    then still works.
     """
     now, name = context.now(), display_name.strip()
     async with context.recording() as connection:
@@ -214,7 +212,7 @@ async def accept_invitation(
 async def _first(connection: Connection, email: str, name: str) -> AdministratorRow:
     if await administrators.any_administrator(connection):
         raise conflict(
-            "There is an administrator already", next_step="Ask for an invitation: lockstep admins invite EMAIL"
+            "The first administrator exists already", next_step="Ask for an invitation: lockstep admins invite EMAIL"
         )
     new = await administrators.insert_administrator(connection, email, display_name=name, actor=email)
     grant = RoleGrant(Role.GLOBAL_ADMINISTRATOR)
@@ -235,9 +233,8 @@ async def begin_session(
     lasts: timedelta = LONGEST,
     stepped_up_at: datetime | None = None,
 ) -> SignedIn:
-    """A new session with a secret of its own. *replaces*: the secret of the one that the browser had, which ends.
-
-    *stepped_up_at*: the last proof of who it is, None for now.
+    """Begin a session with a new secret. *replaces*: the secret of the browser's previous session, which ends. *stepped_up_at*: when they
+    last proved who they are; None: now.
     """
     secret, expires_at = new_secret(), now + lasts
     previous = await sessions.read_session(connection, hash_of(replaces)) if replaces else None
@@ -286,6 +283,6 @@ def _link_gone() -> LockstepError:
     return LockstepError(
         Kind.UNAUTHORIZED,
         "This link does not work",
-        why="It was used, it has expired, or a newer one replaced it",
+        why="The link was used, has expired, or was replaced by a newer one",
         next_step="Ask an administrator for a new link, or run: lockstep admins invite EMAIL",
     )

@@ -22,7 +22,7 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class SourceDecision:
-    """The effect of a decision. *left*: people, groups and memberships that left; *renamed*: people with a new key."""
+    """The effect of a decision: *left* counts people, groups and memberships that left, *renamed* people with a new key."""
 
     left: int = 0
     kept: int = 0
@@ -45,8 +45,7 @@ async def who_is_held(context: Context, name: str, *, limit: int = 10_000) -> di
 async def confirm_hold(context: Context, name: str, *, shown: str) -> SourceDecision:
     """Remove the objects that the source no longer contains, and set the new key of renamed people, who keep their accounts.
 
-    *shown*: the `mark_of` what was shown to the person who confirms. Raises LockstepError if something else waits by now, or if nothing
-    was shown.
+    *shown*: what the person saw, as `mark_of` identifies it. Raises LockstepError if something else waits by now, or if nothing was shown.
     """
     holds = await _holds(context, name)
     if mark_of(holds) != shown:
@@ -68,8 +67,8 @@ async def confirm_hold(context: Context, name: str, *, shown: str) -> SourceDeci
 
 @needs(Permission.SOURCES_DECIDE)
 async def reject_hold(context: Context, name: str) -> SourceDecision:
-    """Keep the objects that the source no longer contains, until another import asks again. People who seemed renamed count as two
-    people from now on.
+    """Keep the objects that the source no longer contains; the next import may ask again. People who seemed renamed count as two people
+    from now on.
     """
     holds = await _holds(context, name)
     await _decide(context, holds, "rejected", left=0)
@@ -80,7 +79,7 @@ async def reject_hold(context: Context, name: str) -> SourceDecision:
 
 
 def mark_of(holds: Sequence[HoldRow]) -> str:
-    """A text that changes with what waits for a decision."""
+    """Identify what waits for a decision, by a text that changes with it."""
     return " ".join(sorted(f"{hold.id}/{hold.generation}/{hold.missing}" for hold in holds))
 
 
@@ -103,7 +102,7 @@ async def _give_new_keys(context: Context, hold: HoldRow) -> int:
 
 
 async def _let_some_leave(context: Context, hold: HoldRow) -> tuple[int, int] | None:
-    """Let some objects of *hold* leave: how many were examined and how many left. None if the hold is empty."""
+    """Remove some objects of *hold*; return how many were examined and how many were removed. None if the hold is empty."""
     async with context.changing() as edit:
         held = await source_holds.held_objects(edit.connection, hold.id, limit=_BATCH)
         if not held:

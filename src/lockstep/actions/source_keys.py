@@ -36,9 +36,8 @@ class Rekeyed:
 
 @needs(Permission.SOURCES_WRITE)
 async def rename_source(context: Context, name: str, new_name: str) -> SourceRecord:
-    """Rename a source with everything that it has brought. If a registered source without people has the new name, it takes over.
-
-    So people who were first imported by hand can be moved to a source that is registered later.
+    """Rename a source and move its objects along. If a registered source without people already has the new name, that source takes the
+    objects over: so people who were first imported by hand can be moved to a source that is registered later.
     """
     if not is_source_name(new_name) or name in (LOCAL_SOURCE, new_name):
         raise invalid(f'The source {name} cannot be renamed to "{new_name}"', next_step="Choose another name")
@@ -93,7 +92,7 @@ async def rekey_source(context: Context, name: str, column: str, *, config: Mapp
 
 
 def _with_key(config: Mapping[str, Any], column: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """The configuration with *column* as the key, and the key columns by kind that follow from it."""
+    """Return the configuration with *column* as the key, and the key columns by kind that follow from it."""
     maps = {}
     for name, given in dict(config.get("map") or {}).items():
         meanings = [given] if isinstance(given, str) else list(given)
@@ -133,7 +132,7 @@ async def _keys_by_line(reading: SourcePass) -> dict[int, str]:
 def _unfit(column: str, missing: list[int], pairs: Mapping[str, str]) -> Exception:
     seen: dict[str, str] = {}
     twice = next(((seen[key], old, key) for old, key in pairs.items() if seen.setdefault(key, old) != old), None)
-    why = f"Line {missing[0]} has no value in it" if missing else ""
+    why = f"Line {missing[0]} has no value in this column" if missing else ""
     if twice:
         why = f'{twice[0]} and {twice[1]} have the same value, "{shown(twice[2])}"'
     return invalid(

@@ -1,4 +1,4 @@
-"""Sources: register them, show them, import them or show what an import would do, remove them."""
+"""Sources: register, show, import, rehearse an import, and remove them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
-    """A source with what it has brought, and what waits for a decision."""
+    """A source, the number of its objects, and what waits for a decision."""
 
     source: SourceRecord
     counts: Mapping[str, int]
@@ -42,7 +42,7 @@ class SourceView:
 
     @property
     def every(self) -> timedelta | None:
-        """How often a worker reads it; None: only by hand."""
+        """How often a worker reads the source; None: only by hand."""
         return parse_duration(str(self.source.config.get("every") or ""))
 
     @property
@@ -52,7 +52,7 @@ class SourceView:
 
     @property
     def next_read_at(self) -> datetime | None:
-        """When a worker will read it next; a time in the past means as soon as a worker runs."""
+        """When a worker will read the source next. A time in the past means: as soon as a worker runs."""
         if self.every is None:
             return None
         return self.read_at + self.every if self.read_at else self.source.created_at
@@ -68,9 +68,8 @@ async def save_source(
     context: Context, name: str, *, kind: str, config: Mapping[str, Any], display_name: str = "", replaces: bool = False,
     is_kept: bool = True,
 ) -> SourceRecord:  # fmt: skip
-    """Register a source. Its files are read first, so that unreadable ones are refused now and not at night.
-
-    *is_kept*: its files will still exist tomorrow; the copies made from a pipe will not, and are not remembered.
+    """Register a source. Its files are read first, so that an unreadable file is refused now and not during the next scheduled read.
+    *is_kept*: the files are permanent; copies made from a pipe are not, and are not remembered.
     """
     if not is_source_name(name):
         raise invalid(
@@ -117,9 +116,8 @@ async def import_source(
 ) -> list[PassResult]:  # fmt: skip
     """Import a source once, completely. *config* overrides the registered configuration for this import.
 
-    *file_name*: the file that was given for this import alone, for the list of runs.
-
-    Stops after a pass that failed, because memberships can be imported only once their people exist.
+    *file_name*: the file given for this import alone, as the list of runs shows it. Stops after a failed pass, because memberships can be
+    imported only after their people.
     """
     if config is not None:
         context.actor.require(Permission.SOURCES_WRITE)
@@ -162,7 +160,7 @@ async def import_file(
 ) -> list[PassResult]:
     """Import the file of *config* into the source *name*, registering a new source with it.
 
-    *is_kept*: the file will still exist tomorrow.
+    *is_kept*: the file is permanent.
     """
     context.actor.require(Permission.SOURCES_IMPORT)
     if options is not None:
@@ -178,7 +176,7 @@ async def import_file(
 async def rehearse_import(
     context: Context, name: str, *, config: Mapping[str, Any] | None = None, options: IntakeOptions | None = None
 ) -> list[PassResult]:
-    """What an import would do, by doing it in a transaction that is rolled back. A source that is not registered needs *config*."""
+    """Return what an import would do, by doing it in a transaction that is rolled back. A source that is not registered needs *config*."""
     context.refuse_rehearsal()
     async with rehearsing(context.pool) as connection:
         if config is not None and await store.read_source(connection, name) is None:
@@ -191,13 +189,15 @@ async def rehearse_import(
 
 @needs(Permission.SOURCES_WRITE)
 async def remove_source(context: Context, name: str, *, with_objects: bool = False) -> int:
-    """Remove a source and return how many objects it took along. Its objects must be gone, or go to the recycle bin *with_objects*."""
+    """Remove a source. Raises LockstepError if it still has objects, unless *with_objects*: they then go to the recycle bin. Returns how
+    many.
+    """
     removed = 0
     async with context.reading() as connection:
         await find_source(connection, name)
         counts = await store.count_objects(connection, name)
     if name == LOCAL_SOURCE:
-        raise invalid("Objects created by hand have no source that can be removed")
+        raise invalid("Objects created by hand belong to no source that could be removed")
     if (counts["people"] or counts["groups"]) and not with_objects:
         raise conflict(
             f"{name} has imported {counted(counts['people'], 'person')} and {counted(counts['groups'], 'group')}",

@@ -34,7 +34,9 @@ class AppStanding:
 
 
 async def standings(connection: Connection, person: str, is_visible: Callable[[str], bool]) -> list[AppStanding]:
-    """Every visible application that *person* (an id) is assigned to, has an account in, or is provisioned to because the scope is all."""
+    """Return every visible application that *person* (an id) is assigned to, has an account in, or is provisioned to because its scope is
+    all.
+    """
     apps = [one for one in await applications.list_applications(connection) if is_visible(one.id)]
     assigned = await read_entitlements_everywhere(connection, person)
     roles = await applications.read_all_roles(connection)
@@ -54,7 +56,7 @@ async def standings(connection: Connection, person: str, is_visible: Callable[[s
 
 
 def ways_in(assigned: Sequence[Assignment], roles: Mapping[str, AppRole | RoleRow]) -> list[str]:
-    """How an object is assigned, with the role, the one that counts first: `through the group Sales (Member)`."""
+    """Describe each assignment of an object, the one that counts first: `through the group Sales (Member)`."""
     found = []
     for one in assigned:
         role = roles.get(one.role_id)

@@ -33,9 +33,9 @@ WORKER_SILENT_SECONDS = 30.0
 class JobStatus:
     """One job. *code* is Graph's: NotConfigured, NotRun, Active, Paused, Quarantine; *headline* is the actual state.
 
-    *links* counts linked accounts by kind; *backlog* what waits, fails or has a future date. *held* writes wait for approval,
-    *rejected* ones are still wanted, *maybe_created* ones were sent and got no response. *trouble*: the last response of an
-    application that gives no usable ones, with the seconds until it is asked again.
+    *links* counts linked accounts by kind; *backlog* counts what waits, fails or has a future date. *held* writes wait for approval,
+    *rejected* ones are still wanted, *maybe_created* ones were sent and got no response. *trouble*: the last response of an application
+    that gives no usable responses, with the seconds until the next attempt.
     """
 
     app: str
@@ -55,7 +55,7 @@ class JobStatus:
     steady_at: datetime | None
     quarantine: Mapping[str, Any] | None
     trouble: Mapping[str, Any] | None
-    not_kept: tuple[str, ...] = ()  # attributes that the application was sent and does not keep
+    not_kept: tuple[str, ...] = ()  # attributes that the application accepts but does not keep
     unverified_groups: int = 0  # groups whose members were written but are not shown by the application
     has_credentials: bool = False
     paused_at: datetime | None = None
@@ -98,7 +98,7 @@ async def list_status(context: Context) -> list[JobStatus]:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def list_cycles(context: Context, app: str, *, limit: int = 20, below: int = 0) -> list[Cycle]:
-    """The newest cycles, newest first; those before the cycle *below*, if it is given."""
+    """Return the newest cycles, newest first; with *below*, those before that cycle."""
     async with context.reading() as connection:
         row = await job_row(connection, app)
         return await cycles.latest_cycles(connection, row.id, limit=limit, below=below)
@@ -119,7 +119,7 @@ async def show_cycle(context: Context, app: str, number: int) -> Cycle:
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def find_cycle(context: Context, number: int) -> tuple[str, Cycle]:
-    """The name of the application, and the cycle with this number. Raises LockstepError if the caller may see none."""
+    """Return the cycle with this number and the name of its application. Raises LockstepError if there is none that the caller may see."""
     async with context.reading() as connection:
         found = await cycles.read_cycle(connection, number)
         row = await jobs.read_job(connection, found.job) if found is not None else None
@@ -129,7 +129,7 @@ async def find_cycle(context: Context, number: int) -> tuple[str, Cycle]:
 
 
 async def statuses_of(connection: Connection, rows: Sequence[JobRow]) -> list[JobStatus]:
-    """The status of each of *rows*, with as many statements as for one job."""
+    """Return the status of each of *rows*. Needs as many statements as for a single job."""
     if not rows:
         return []
     ids = [row.id for row in rows]
@@ -156,7 +156,7 @@ async def status_of(connection: Connection, row: JobRow) -> JobStatus:
 
 
 class _Found(NamedTuple):
-    """What was read of all jobs at once, by the job's id; *with_secret* has ids of applications."""
+    """What was read for all jobs at once, by the id of the job; *with_secret* has ids of applications."""
 
     cycles: Mapping[str, tuple[Cycle | None, Cycle | None]]
     backlogs: Mapping[str, Backlog]

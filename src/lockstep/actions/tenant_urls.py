@@ -1,4 +1,4 @@
-"""Look at a tenant URL while it is typed: is it usable, and what was probably meant. Pure; asks no server."""
+"""Check a tenant URL while it is typed: whether it is usable, and what was probably meant. Pure; contacts no server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SCIM = "/scim/v2"
 
 @dataclass(frozen=True, slots=True)
 class UrlAdvice:
-    """*is_error*: it cannot be stored. *fix*: the URL that was probably meant, "" if this one looks right."""
+    """*is_error*: the URL cannot be stored. *fix*: the URL that was probably meant; "" if this one looks right."""
 
     text: str
     fix: str = ""
@@ -23,7 +23,7 @@ class UrlAdvice:
 
 
 def advise_on_url(text: str, *, path: str = "") -> UrlAdvice:
-    """What to say about the tenant URL *text*. *path*: how the gallery says that it ends, such as `/scim/v2`."""
+    """Advise on the tenant URL *text*. *path*: how URLs of this application end according to the gallery, such as `/scim/v2`."""
     typed = text.strip()
     if not typed:
         return UrlAdvice("")
@@ -45,7 +45,7 @@ def advise_on_url(text: str, *, path: str = "") -> UrlAdvice:
 
 
 def _ended(url: str, path: str) -> str:
-    """*url* with the path that SCIM servers have, if it has none or another version of the word."""
+    """Return *url* with the usual path of SCIM servers, if it has none or another spelling of it."""
     parts = urlsplit(url)
     if parts.query:
         return url

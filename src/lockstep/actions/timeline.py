@@ -31,7 +31,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """*names*: the managers and members that the changes mention, by id. *next*: the time before which the following page begins."""
+    """*names*: by id, the names of the managers and members that the changes mention. *next*: the *before* of the following page."""
 
     events: Sequence[Event]
     names: dict[str, str]

@@ -14,9 +14,8 @@ PURPOSE = "second factor"  # of the sealed seed
 
 
 class SecondFactorRequired(LockstepError):
-    """The password is right, and a code is needed as well. Doors ask for it and sign in again with both.
-
-    *question* is for a passkey, which may answer in place of a code; None if the administrator has none for this host.
+    """The password is right, but a code is needed as well. Doors ask for it and sign in again with both. *question* is a challenge for a
+    passkey, which may answer in place of a code; None if the administrator has no passkey for this host.
     """
 
     def __init__(self, question: PasskeyQuestion | None = None) -> None:
@@ -30,7 +29,7 @@ class SecondFactorRequired(LockstepError):
 
 
 async def is_code(context: Context, connection: Connection, administrator: str, code: str) -> bool:
-    """Whether *code* is a code of the app or a recovery code, neither used before. It is used up."""
+    """Whether *code* is an unused code of the app or an unused recovery code. Uses it up."""
     plain = as_entered(code)
     if await store.use_recovery_code(connection, administrator, hash_of(plain)):
         return True
@@ -38,7 +37,7 @@ async def is_code(context: Context, connection: Connection, administrator: str, 
 
 
 async def is_newest_code(context: Context, connection: Connection, administrator: str, code: str) -> bool:
-    """Whether *code* is one of the app, newer than the last that was used. It is used up."""
+    """Whether *code* is a code of the app, newer than the last one used. Uses it up."""
     sealed = await store.sealed_seed(connection, administrator)
     if sealed is None:
         return False

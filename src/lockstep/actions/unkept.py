@@ -1,4 +1,4 @@
-"""The attributes that an application was sent and does not keep, each with what to do about it."""
+"""The attributes that an application accepts but does not keep, each with what to do about it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from lockstep.sync.services import Job, unkept_of
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def unkept_attributes(context: Context, app: str) -> Mapping[tuple[str, str], Finding]:
-    """By kind of object and target path: the attributes that the application was sent and does not keep, each with what to do about it."""
+    """Return, by kind of object and target path, the attributes that the application accepts but does not keep, each with what to do about
+    it.
+    """
     async with context.reading() as connection:
         return unkept_in(await read_job(context, connection, app))
 
 
 def unkept_in(job: Job) -> dict[tuple[str, str], Finding]:
-    """The same for a job that has been read already."""
+    """Return the same for a job that has been read already."""
     certain = {(one.kind, one.path) for one in confirmed(unkept_of(job.row), job.configuration)}
     app, name = job.row.app_name, job.row.app_display_name
     found = {}
@@ -36,7 +38,7 @@ def unkept_in(job: Job) -> dict[tuple[str, str], Finding]:
         which = f"'{path}'" if '"' in path or " " in path else path
         of_group = " --kind group" if kind is ObjectKind.GROUP else ""
         message = (
-            f'{name} does not keep "{path}": {row["answers"]} responses in a row left it out, '
+            f'{name} does not keep "{path}": {row["answers"]} consecutive responses left it out, '
             f"most recently for {row['display'] or 'an account'}; {then}"
         )
         next_step = (

@@ -1,7 +1,6 @@
-"""Import a file that was uploaded: keep it, show how it would be read and whom it would change, then import all of it or nothing.
-
-The file waits in the database, so that any process can go on with it. Its import is one transaction with the note that it was
-imported: a second click waits for the first and gets its result.
+"""Import an uploaded file: keep it, show how it would be read and who would change, then import all of it or nothing. The file is kept in
+the database, so that any process can continue with it. The import and the note that it happened are one transaction: a second click waits
+for the first and gets its result.
 """
 
 from __future__ import annotations
@@ -44,7 +43,9 @@ _READING = ("map", "values", "dateFormats", "encoding", "delimiter", "partial")
 
 @dataclass(frozen=True, slots=True)
 class UploadView:
-    """An upload with how its file would be read. *is_new*: its source is not registered yet. *key*: what identifies people, if chosen."""
+    """An upload, and how its file would be read. *is_new*: its source is not registered yet. *key*: the column that identifies people, if
+    one was chosen.
+    """
 
     upload: UploadRow
     shape: FileShape
@@ -102,7 +103,7 @@ async def change_upload(context: Context, upload: str, config: Mapping[str, Any]
 
 @needs(Permission.SOURCES_WRITE)
 async def rehearse_upload(context: Context, upload: str) -> UploadRow:
-    """Note whom an import would change, by doing it in a transaction that is rolled back."""
+    """Store what an import would change, by doing it in a transaction that is rolled back."""
     async with context.reading() as connection:
         found = await _found(connection, upload)
         _refuse_imported(found)
@@ -125,16 +126,15 @@ async def rehearse_upload(context: Context, upload: str) -> UploadRow:
         }
         now = await _found(connection, upload, locks=True)
         if now.config != found.config:
-            raise conflict("The way to read the file was changed meanwhile", next_step="Try it again")
+            raise conflict("Somebody changed how the file is read in the meantime", next_step="Try it again")
         await source_uploads.save_rehearsal(connection, upload, rehearsal)
         return await _found(connection, upload)
 
 
 @needs(Permission.SOURCES_WRITE)
 async def import_upload(context: Context, upload: str, *, mark: str = "") -> UploadRow:
-    """Import the file: everything in it, or nothing. An upload that was imported before is returned as it ended.
-
-    *mark*: of the dry run that was looked at. Raises LockstepError if it is not the newest one, or the source was imported since.
+    """Import the file: everything in it, or nothing. If it was imported before, returns that result. *mark* identifies the dry run that the
+    person saw. Raises LockstepError if there is a newer dry run, or the source was imported since.
     """
     async with context.together() as inner, inner.recording() as connection:
         found = await _found(connection, upload, locks=True)
@@ -145,7 +145,7 @@ async def import_upload(context: Context, upload: str, *, mark: str = "") -> Upl
         results = await _import(inner, found, None)
         broken = next((one.error for one in results if one.error), "")
         if broken:
-            raise invalid("The file could not be read to its end; nothing was imported", why=broken)
+            raise invalid("The file could not be read completely; nothing was imported", why=broken)
         await source_uploads.save_imported(connection, upload, {"passes": [pass_record(one) for one in results]})
         return await _found(connection, upload)
 
@@ -167,7 +167,7 @@ async def rekey_with_upload(context: Context, upload: str, column: str) -> Rekey
 
 @needs(Permission.SOURCES_WRITE)
 async def discard_upload(context: Context, upload: str) -> UploadRow:
-    """Forget the file. Nothing was imported from it."""
+    """Delete the file without importing it."""
     async with context.recording() as connection:
         found = await _found(connection, upload, locks=True)
         await source_uploads.remove(connection, upload)
@@ -196,7 +196,7 @@ async def _keep(connection: Connection, upload: str, content: AsyncIterator[byte
 
 
 async def _import(context: Context, found: UploadRow, options: IntakeOptions | None) -> list[PassResult]:
-    """Import the file within the transaction of *context*, and keep the way to read it with a source that has no files of its own."""
+    """Import the file within the transaction of *context*. A source without files of its own remembers how the file is read."""
     async with context.recording() as connection, _as_file(connection, found) as path:
         source = await sources.read_source(connection, found.source)
         config = _config(found, path)
@@ -214,8 +214,8 @@ async def _refuse_outdated(connection: Connection, found: UploadRow, mark: str) 
     rehearsal = found.rehearsal or {}
     if rehearsal.get("mark") != mark or rehearsal.get("generation") != (source.generation if source else 0):
         raise conflict(
-            "The dry run that you looked at is no longer true; nothing was imported",
-            why="The source was imported since, or the file is read in another way now",
+            "The dry run that you saw is out of date; nothing was imported",
+            why="The source was imported since then, or the file is now read in another way",
             next_step="Look at a new dry run, then import",
         )
 
@@ -241,7 +241,7 @@ def _is_id(text: str) -> bool:
 
 
 def _shown_name(name: str) -> str:
-    """The last part of a name that a browser sends, which may be a path or hold anything."""
+    """Return the last part of a file name from a browser, which may be a path or contain anything."""
     last = "".join(one for one in name.replace("\\", "/").rpartition("/")[2] if one.isprintable())
     return last.encode()[:_LONGEST_NAME].decode(errors="ignore") or "upload.csv"
 
@@ -255,7 +255,7 @@ def _config(found: UploadRow, path: Path) -> dict[str, Any]:
 
 @asynccontextmanager
 async def _as_file(connection: Connection, found: UploadRow) -> AsyncIterator[Path]:
-    """The content as a file that only this process can read, and that is deleted afterwards. Errors name it as it was uploaded."""
+    """The content as a file that only this process can read and that is deleted afterwards. Errors use its uploaded name."""
     with tempfile.TemporaryDirectory(prefix="lockstep-") as folder:
         path = Path(folder) / (found.file_name if found.file_name not in (".", "..") else "upload.csv")
         with path.open("wb") as file:

@@ -136,7 +136,7 @@ def test(output: Output) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output_option
 def remove(yes: bool, output: Output) -> None:
-    """Forget the provider. Who signed in through it is signed out; administrators with a password stay.
+    """Remove the provider. Administrators who signed in through it are signed out; those with a password stay.
 
     \b
     lockstep admins sso remove

@@ -107,7 +107,7 @@ def _output() -> Iterator[str]:
 
 def _csv() -> Iterator[str]:
     yield "How CSV files are read (sources add, import, rekey); what is not given is detected, or asked for before anything is written:"
-    yield "  --map COLUMN=ATTRIBUTE         what a column means; COLUMN=id makes it the key; a column may have several attributes"
+    yield "  --map COLUMN=ATTRIBUTE         what a column means; COLUMN=id sets the key column; a column may have several attributes"
     yield '  --value COLUMN:WORD=VALUE      what a word in a column means: --value "status:Suspended=false"'
     yield "  --date-format [COLUMN:]FORMAT  DD/MM/YYYY, MM/DD/YYYY, ...; of one column, or of the whole file"
     yield "  --encoding TEXT                cp1252, utf-16, ...; found out for UTF-8, UTF-16 and Western European files"

@@ -40,7 +40,7 @@ def reading_options(command: Any) -> Any:
         ),
         click.option(
             "--map", "mapping", multiple=True, metavar="COLUMN=ATTRIBUTE",
-            help="COLUMN=id makes it the key. Repeatable.",
+            help="COLUMN=id sets the key column. Repeatable.",
         ),
     ):  # fmt: skip
         command = option(command)

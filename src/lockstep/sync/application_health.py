@@ -1,8 +1,8 @@
 """React to answers that concern the application as a whole: refused credentials, a request to wait, or no response.
 
 Refused credentials quarantine the job at once, whatever the counts: further requests could only lock an account or fill a log. An
-application that does not respond is tried again after growing pauses. All workers keep them; they are counted by the kind of request. The
-first failure is shown in status, doctor and the log.
+application that does not respond is tried again after growing pauses. All workers observe the pauses, which are counted by kind of request.
+The first failure is shown in status, doctor and the log.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TOO_MANY_REQUESTS = 429
 
 
 async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> str:
-    """Record for all workers what *answer* means for the job; returns why nothing more can be sent, or "" if it can.
+    """Record for all workers what *answer* means for the job. Returns why nothing more can be sent, or "" if sending may continue.
 
     *asked*: the kind of request that was answered. A probe and a listing concern the application as a whole: one failure is enough for a
     pause.
@@ -75,7 +75,7 @@ async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> 
 
 
 async def answered(services: Services, job: Job, asked: Asked) -> None:
-    """The application gave a usable answer to a request of kind *asked*, even if a refusal: reset the failure count for that kind."""
+    """Reset the failure count for requests of kind *asked*: the application gave a usable answer, even if it was a refusal."""
     async with transaction(services.pool) as connection:
         before = await target_state.note_answered(connection, job.id, asked)
     if before.streak(asked).breaks:
@@ -170,7 +170,7 @@ def error_row(answer: Answer) -> Row:
 
 
 async def _log(connection: Connection, job: Job, answer: Answer, *, begins: str = "") -> None:
-    """Write what concerns the application as a whole to the provisioning log too: once, when it begins."""
+    """Write an event that concerns the whole application to the provisioning log too, once, when it begins."""
     record = record_of_application(job.row.app_display_name, answer, begins=begins)
     await provisioning_log.append(connection, job.id, job.row.app, [record])
 

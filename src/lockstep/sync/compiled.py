@@ -1,7 +1,6 @@
-"""Compiled configurations, kept by what they were compiled from: a process compiles each configuration once, for pages and workers alike.
-
-The key has the whole document and not only its version, because a change that is only rehearsed has the number of a version that is
-never stored, or that another document gets later.
+"""A cache of compiled configurations: a process compiles each configuration once, for pages and workers alike. The key is the whole
+document, not only its version: a change that is only rehearsed uses a version number that is never stored, or that another document gets
+later.
 """
 
 from __future__ import annotations

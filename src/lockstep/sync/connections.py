@@ -19,7 +19,7 @@ TOKEN = "secretToken"  # noqa: S105  # what the vault's envelope says it is for
 async def read_target_settings(
     connection: Connection, job: JobRow, configuration: JobConfiguration, vault: Vault, *, deadline_seconds: float
 ) -> TargetSettings:
-    """Everything needed to open the application. Raises LockstepError if no credentials are stored."""
+    """Return everything needed to open the application. Raises LockstepError if no credentials are stored."""
     cursor = await connection.execute(
         "select tenant_url, secret, authentication, client_id, token_url, scope from credential where app = %s",
         (job.app,),

@@ -1,8 +1,8 @@
-"""The drive: Procrastinate tasks in the same database. The dirty set is the state; a task only says "look there".
+"""The drive: Procrastinate tasks in the same database. The dirty set is the state; a task only says which job to look at.
 
-A drain is deferred after the commit that marked rows, never inside it: a waiting task could be taken before the rows are visible.
-A crash in between is covered by the sweep. At most one drain of a job is queued (queueing lock); a caller that finds one
-queued has nothing to do.
+A drain is deferred after the commit that marked rows, never inside it: a worker could take the task before the rows are visible. If the
+process crashes in between, the sweep finds the rows. At most one drain of a job is queued (queueing lock); a caller that finds one queued
+has nothing to do.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Drive:
         return self._app
 
     async def wake(self, jobs: Collection[str]) -> None:
-        """Have a worker drain *jobs* soon. Call it after the commit that marked rows."""
+        """Make a worker drain *jobs* soon. Call this after the commit that marked rows."""
         for job in jobs:
             await self.defer_drain(job)
 

@@ -65,7 +65,7 @@ class SharedTurns:
             self.be_quiet(state.seconds_to_wait)
 
     def forget(self) -> None:
-        """Forget the pause: the application was reported to work again."""
+        """Forget the pause, because the application was reported to work again."""
         self._quiet_until = 0.0
 
     async def wait(self) -> None:

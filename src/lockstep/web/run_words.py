@@ -33,7 +33,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class NamedChanges:
-    """People and groups under one heading. *total* may be more than are named."""
+    """People and groups under one heading. *total* may exceed the number of those that are named."""
 
     heading: str
     sign: str

@@ -26,7 +26,7 @@ def test_status_lint_and_show_name_it_with_what_to_do(forgetful: Lockstep) -> No
     assert "not kept     costCenter   lockstep map lint documo" in status.out
     assert as_json["notKept"] == ["costCenter"]
     [finding] = [one for one in lint if "does not keep" in one["message"]]
-    assert 'Documo does not keep "costCenter": 2 responses in a row left it out' in finding["message"]
+    assert 'Documo does not keep "costCenter": 2 consecutive responses left it out' in finding["message"]
     assert "lockstep push documo USER --again" in finding["nextStep"]
     assert "Documo does not keep" in show.out
 

@@ -1,1 +1,1 @@
-"""Actions by name, for callers that are not in this process: which ones may be called, and how arguments and results travel."""
+"""Actions by name, for callers outside this process: which ones may be called, and how arguments and results are transferred."""

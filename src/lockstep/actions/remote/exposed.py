@@ -1,7 +1,6 @@
-"""The actions that may be called by name, and what a caller may not say in such a call.
-
-A caller from another machine gives values that a person could type: the server sets what only a process on its own machine can know,
-such as files on its disk. An action that makes tokens or administrators is not here: a token may not do that.
+"""The actions that may be called by name, and the parameters that such a call may not set. A caller on another machine passes values that a
+person could type; the server itself sets what only a process on its machine can know, such as files on its disk. Actions that make tokens
+or administrators are missing, because a token may not do that.
 """
 
 from __future__ import annotations
@@ -54,8 +53,9 @@ from lockstep.ports import Probe
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """*here*: parameters that are not sent; the server uses these values. *kept*: parameters that may not be given at all. An action that
-    does not *tell* returns nothing to its caller. *most*: rows that a caller may ask for at once, since the answer is made in memory.
+    """How an action is exposed. *here*: parameters that are not sent; the server uses these values. *kept*: parameters that a caller may
+    not set. If *tell* is false, the caller gets no result. *most*: how many rows a caller may ask for at once, because the answer is built
+    in memory.
     """
 
     here: Mapping[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Run an action for a caller on another machine: what it says on the way and what it leaves undone belong to its answer."""
+"""Run an action for a caller on another machine. The answer includes the messages on the way, and the work that is left undone."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ from lockstep.errors import conflict, invalid
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What an action returned, what it said, and the applications to which nothing is sent because no worker runs.
-
-    *effects*: the consequences, if it was only rehearsed.
+    """What an action returned, its messages, and the applications to which nothing is sent because no worker runs. *effects*: the
+    consequences, if the action was only rehearsed.
     """
 
     result: Any
@@ -38,8 +37,8 @@ class _Notes:
 async def run_named(
     context: Context, name: str, told: Mapping[str, Any], *, shape: str = "", rehearses: bool = False
 ) -> Ran:
-    """Run the action *name*. *rehearses*: only find its consequences. Raises what the action raises, and LockstepError for a call that
-    this version does not understand.
+    """Run the action *name*. *rehearses*: only find out its consequences. Raises what the action raises, and LockstepError if this version
+    does not understand the call.
     """
     wire, notes = _understood(name, told, shape), _Notes()
     if wire.streams:
@@ -63,9 +62,8 @@ async def run_named(
 def stream_named(
     context: Context, name: str, told: Mapping[str, Any], *, shape: str = ""
 ) -> AsyncIterator[tuple[str, Any]]:
-    """The items of the action *name* as pairs: `("item", value)`, and `("said", text)` for what it says on the way.
-
-    Raises LockstepError at once for a call that this version does not understand.
+    """Yield the items of the action *name* as pairs: `("item", value)`, and `("said", text)` for its messages. Raises LockstepError at once
+    if this version does not understand the call.
     """
     wire = _understood(name, told, shape)
     if not wire.streams:
@@ -86,8 +84,8 @@ def _understood(name: str, told: Mapping[str, Any], shape: str) -> Wire:
     wire = wire_of(name)
     if shape and shape != wire.shape:
         raise conflict(
-            f"This version of the command line asks for {name} in another way than the server's version answers it",
-            next_step="Install the version of the server on your machine",
+            f"The command line and the server have different versions and do not agree on {name}",
+            next_step="Install the server's version on your machine",
             code="AnotherVersion",
         )
     return wire

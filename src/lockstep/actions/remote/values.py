@@ -1,7 +1,6 @@
-"""Results as JSON, and back, without loss: what a command prints from a result that travelled is what it prints from the result itself.
-
-Records, enumerations, tuples and times are marked with `$`. Only records and enumerations of Lockstep are made again, and a secret
-never travels.
+"""Convert results to JSON and back, without loss: a command prints the same from a transferred result as from the result itself. Records,
+enumerations, tuples and times are marked with `$`. Only records and enumerations of Lockstep are rebuilt, and a secret is never
+transferred.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _OURS = "lockstep."
 
 
 def to_json(value: Any) -> Any:
-    """*value* in JSON types. Raises LockstepError for what cannot travel."""
+    """Return *value* in JSON types. Raises LockstepError if it cannot be transferred."""
     if type(value) in _PLAIN:
         return value
     if type(value) is list:
@@ -39,11 +38,11 @@ def to_json(value: Any) -> Any:
     for kind, (name, written, _) in _FORMS.items():
         if type(value) is kind:
             return _marked(name, written(value))
-    raise LockstepError(Kind.INTERNAL, f"A result of the type {type(value).__name__} cannot travel")
+    raise LockstepError(Kind.INTERNAL, f"A result of the type {type(value).__name__} cannot be transferred")
 
 
 def from_json(told: Any) -> Any:
-    """The value that `to_json` wrote. Raises LockstepError if this version does not know its type."""
+    """Return the value that `to_json` wrote. Raises LockstepError if this version does not know its type."""
     if isinstance(told, list):
         return [from_json(one) for one in told]
     if not isinstance(told, dict):
@@ -97,8 +96,8 @@ def _class_named(name: str) -> type[Any]:
     if not is_ours or not (is_dataclass(found) or issubclass(found, Enum)):
         raise LockstepError(
             Kind.CONFLICT,
-            f"The server answered with something that this version does not know: {name}",
-            next_step="Install the version of the server on this machine",
+            f"The server's answer contains a type that this version does not know: {name}",
+            next_step="Install the server's version on this machine",
         )
     kind: type[Any] = found
     return kind

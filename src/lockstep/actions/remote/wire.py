@@ -1,6 +1,5 @@
-"""What travels when an action is called by name: its arguments, which the server checks by their types, and its result.
-
-The *shape* of an action is a digest of everything that travels. Two versions understand each other in every action whose shape is the same.
+"""What is transferred when an action is called by name: its arguments, which the server checks by their types, and its result. The *shape*
+of an action is a digest of the types of everything transferred. Two versions understand each other in every action whose shape is the same.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ def _as_secret(value: Any) -> Any:
 
 
 def _read_again(document: ConfigDocument) -> ConfigDocument:
-    """*document* as our reader of files accepts it, with the positions that the caller's errors name."""
+    """Return *document* as our file reader accepts it, with the positions that errors to the caller name."""
     [read] = read_documents(write_documents([document]), "request")
     return replace(read, origin=document.origin)
 
@@ -49,7 +48,7 @@ Resolve = Callable[[str], Secret | None]
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """One action on the wire."""
+    """One action in its transferred form."""
 
     name: str
     action: Callable[..., Any]
@@ -59,14 +58,14 @@ class Wire:
     streams: bool
 
     def sent(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments *given* as JSON. Raises LockstepError for one that does not travel."""
+        """Return the arguments *given* as JSON. Raises LockstepError if one cannot be transferred."""
         told: dict[str, Any] = {}
         for name, value in given.items():
             if name == _RESOLVE:
                 told[_SECRETS] = _resolved(value, given.get("documents", ()))
             elif name in self.exposed.kept and value is not None:
                 raise conflict(
-                    "Files are read on the machine of the server, so this cannot be said from here",
+                    "Files are read on the server's machine, so this argument cannot be given from here",
                     next_step="Run the command on that machine",
                 )
             elif name in self.parameters:
@@ -74,7 +73,7 @@ class Wire:
         return told
 
     def received(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments that *told* describes, checked. Raises LockstepError for what the action does not take."""
+        """Check and return the arguments in *told*. Raises LockstepError if the action does not take them."""
         given: dict[str, Any] = {}
         for name, value in told.items():
             adapter = _SECRETS_ADAPTER if name == _SECRETS and self._resolves else self.parameters.get(name)
@@ -109,8 +108,8 @@ class Wire:
         asked = value if name in _ROWS else getattr(value, "limit", None)
         if isinstance(asked, int) and asked > self.exposed.most:
             raise invalid(
-                f"{self.name}: {name} asks for {counted(asked, 'row')} at once; the most is {self.exposed.most:,}",
-                next_step="Ask for fewer, then for those after the last one",
+                f"{self.name}: {name} asks for {counted(asked, 'row')} at once; the maximum is {self.exposed.most:,}",
+                next_step="Ask for fewer rows, then for those after the last one",
             )
 
     @property
@@ -125,10 +124,10 @@ _SECRETS_ADAPTER: TypeAdapter[Any] = TypeAdapter(dict[str, _SECRET | None])
 
 @cache
 def wire_of(name: str) -> Wire:
-    """The action called *name*. Raises LockstepError if it cannot be called by name."""
+    """Return the action *name* in its transferred form. Raises LockstepError if it cannot be called by name."""
     exposed = EXPOSED.get(name)
     if exposed is None:
-        raise not_found(f'No action "{name}" can be called by name', next_step="Use the addresses in /api/docs")
+        raise not_found(f'Unknown action "{name}"', next_step="Use the addresses in /api/docs")
     action = CHECKED[name]
     hints = get_type_hints(inspect.unwrap(action))
     result = hints.pop("return")
@@ -165,7 +164,7 @@ def _travelling(hint: Any) -> Any:
 
 
 def _form(hint: Any, seen: set[type]) -> str:
-    """Everything in *hint* that changes what travels."""
+    """Return everything in *hint* that changes what is transferred."""
     if isinstance(hint, type) and hint not in seen:
         if is_dataclass(hint):
             seen.add(hint)
@@ -182,7 +181,7 @@ def _form(hint: Any, seen: set[type]) -> str:
 
 
 def _resolved(resolve: Resolve, documents: Collection[ConfigDocument]) -> dict[str, str | None]:
-    """The secrets that *documents* refer to, which only the caller's machine has."""
+    """Return the secrets that *documents* refer to; only the caller's machine has them."""
     references = {
         str(reference)
         for one in documents

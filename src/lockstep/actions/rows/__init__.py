@@ -1,4 +1,3 @@
-"""What actions return, as JSON: one shape per noun, which the command line prints (`-o json`) and the API answers.
-
-The types are the contract: the OpenAPI description is generated from them, so a field exists in both or in none.
+"""The results of actions as JSON: one shape per noun, for the command line (`-o json`) and the API. The types are the contract: the OpenAPI
+description is generated from them, so both have the same fields.
 """

@@ -111,7 +111,7 @@ class VersionJson(TypedDict):
 
 
 def settings_json(view: SettingsView, *, interval: str | None) -> SettingsJson:
-    """The settings. *interval*: in the form that the door uses for durations."""
+    """Return the settings. *interval* is in the form that the door uses for durations."""
     return {
         "application": view.app,
         "mode": view.mode,

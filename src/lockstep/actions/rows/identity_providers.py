@@ -9,7 +9,7 @@ from lockstep.actions.rows.times import iso_time
 
 
 class ClaimRoleJson(TypedDict):
-    """Who has *value* in the claim has *role*; *app* is the application of an applicationOwner, else ""."""
+    """An administrator with *value* in the claim has *role*; *app* is the application of an applicationOwner, otherwise ""."""
 
     value: str
     role: str
@@ -17,7 +17,7 @@ class ClaimRoleJson(TypedDict):
 
 
 class IdentityProviderJson(TypedDict):
-    """*redirectPath* on the admin centre is what the provider must know as redirect URI."""
+    """The provider. Its redirect URI for Lockstep is *redirectPath* at the address of the admin centre."""
 
     name: str
     issuer: str

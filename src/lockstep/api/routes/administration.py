@@ -1,4 +1,4 @@
-"""Who calls, administrators, and access tokens."""
+"""The caller's own account, administrators, and access tokens."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ front = router_of("Administration", route_class=FrontRoute)
 
 
 class CallerJson(TypedDict):
-    """*permissions* hold everywhere, *ownPermissions* in the own applications (ids). *version* is the server's."""
+    """*permissions* hold everywhere, *ownPermissions* in the caller's own applications (ids). *version* is the server's."""
 
     name: str
     email: str

@@ -155,7 +155,7 @@ async def pause(context: Asked, app: AppName) -> SwitchedJson:
 
 @router.post("/applications/{app}/restart")
 async def restart(context: Asked, app: AppName, body: Restart) -> SwitchedJson:
-    """Start over, clearing what *reset* says."""
+    """Clear what *reset* names and start again."""
     scopes = USUAL_RESTART if body.reset is None else frozenset(body.reset)
     for scope, happens in _CONSENT.items():
         if scope in scopes and not body.confirm:

@@ -36,7 +36,7 @@ Columns = dict[Name, Name | list[Name]]
 
 
 class Reading(Body):
-    """How files are read, as in the reference of CSV files. *map*: column to attribute, or to several; "id" makes it the key."""
+    """How files are read, as in the reference of CSV files. *map*: column to attribute, or to several; "id" makes that column the key."""
 
     map: Columns = Field(default_factory=dict, max_length=2000, examples=[{"E-mail": "userPrincipalName"}])
     values: dict[Name, dict[Name, Text]] = Field(default_factory=dict, max_length=200)
@@ -158,5 +158,5 @@ async def import_upload(
 
 @router.delete("/uploads/{upload}")
 async def discard_upload(context: Asked, upload: str) -> UploadJson:
-    """Forget the file. Nothing was imported from it."""
+    """Delete the file without importing it."""
     return upload_json(await uploads.discard_upload(context, upload))

@@ -49,7 +49,7 @@ class Contexts:
     servers: Mapping[str, ServerContext] = field(default_factory=dict)
 
     def named(self, name: str) -> ServerContext:
-        """The server *name*. Raises LockstepError with suggestions."""
+        """Return the server *name*. Raises LockstepError, with suggestions, if it is unknown."""
         if name not in self.servers:
             known = [LOCAL, *sorted(self.servers)]
             raise not_found(

@@ -87,7 +87,7 @@ def up(
 
         return run_check(people=people, seed=seed)
     if output == "json" and not step:
-        raise click.UsageError("-o json goes with --step: add --step")
+        raise click.UsageError("-o json works only with --step")
     settings = load_settings(os.environ, {"data": folder or globals_of(ctx).data, "port": port})
     log_to_stderr(
         level=settings.log_level if settings.origins["log_level"] != "default" else "warning", form=settings.log_format

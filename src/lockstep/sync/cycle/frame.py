@@ -39,7 +39,7 @@ NO_SCIM = frozenset({Verdict.REFUSED, Verdict.CONFLICT, Verdict.STALE, Verdict.G
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the running cycle, if any, says about claiming."""
+    """What the running cycle, if any, implies for claiming."""
 
     cycle: cycles.Cycle | None = None
 
@@ -100,7 +100,9 @@ async def _prepare(services: Services, job: Job, target: Target) -> bool:
 
 
 async def _read_list(services: Services, job: Job, mapping: ObjectMapping, target: Target, *, cycle: int) -> bool:
-    """Read the accounts of one kind, or give the list up and log that; False if it must be read after a pause."""
+    """Read the accounts of one kind; return False if the list must be read again after a pause. A list that cannot be used is given up, and
+    that is logged.
+    """
     try:
         requests = await read_index(services, job, mapping, target, cycle=cycle)
     except TargetError as failed:
@@ -188,7 +190,7 @@ def interval_of(services: Services, job: Job) -> timedelta:
 async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
     """Open the incremental cycle that is due, with the objects that are due; failed objects are retried at their own times.
 
-    False if a quarantine lets nothing be sent. In a quarantine for failure counts, some of the failed objects are tried.
+    Returns False if a quarantine blocks everything. In a quarantine for failure counts, some of the failed objects are tried.
     """
     async with transaction(services.pool) as connection:
         job = await services.read_job(connection, job_id)
@@ -203,7 +205,7 @@ async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
 
 
 async def open_incremental(connection: Connection, job: Job) -> cycles.Cycle:
-    """The running cycle, or a new incremental one on request: all failed objects are tried in it."""
+    """Return the running cycle, or open an incremental one, as a person requested; all failed objects are tried in it."""
     cycle, _ = await cycles.open_cycle(connection, job.id, "incremental")
     retried = await dirty_marks.make_escrow_due(connection, job.id, cycle=cycle.id)
     fresh = await dirty_marks.adopt_due(connection, job.id, cycle=cycle.id)

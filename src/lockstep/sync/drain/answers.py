@@ -1,4 +1,4 @@
-"""What an answer of the application means for the object: written, refused, put off, or to be looked at again.
+"""Decide what an answer of the application means for the object: written, refused, put off, or to be looked at again.
 
 A write whose outcome is unknown is never repeated: its operation stays open, and the next claim looks at the application first.
 """
@@ -99,7 +99,9 @@ def _settled(operation: str, state: str, answer: Answer, requests: int) -> Settl
 
 
 def _may_be_of_before(planned: PlanResult, answer: Answer) -> bool:
-    """Whether *answer* may show the account as it was before. Some applications answer so: look before calling it a failure."""
+    """Whether *answer* may show the account as it was before the write. Some applications answer like that, so read the account before
+    calling it a failure.
+    """
     return planned.plan.action is not Action.CREATE and kept_values.is_refused_silently(answer)
 
 
@@ -112,7 +114,7 @@ def _not_taken(
     settled: tuple[SettledOperation, ...] = (),
     requests: int,
 ) -> Outcome:
-    """The outcome if the application took no request. A request held back by our own turns was never sent and does not count."""
+    """Return the outcome if the application took no request. A request held back by our own turns was never sent and does not count."""
     if answer.verdict is Verdict.THROTTLED and not answer.exchanges:
         return giving_back.not_sent(claim, due=answer.retry_at, settled=settled)
     return giving_back.put_off(claim, answer, first=wait, moment=moment, settled=settled, requests=requests)

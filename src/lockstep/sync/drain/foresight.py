@@ -63,7 +63,7 @@ class Foresight:
         self._count.clear()
 
     def waiting(self, plan: Plan) -> Tally | None:
-        """What the other objects of its burst would do; None if *plan* belongs to no burst that was read."""
+        """Return what the other objects of the burst would do; None if *plan* belongs to no burst that was read."""
         burst = self._bursts.get((plan.kind.value, plan.source_id))
         return None if burst is None else burst.total - burst.passed - tally_of(plan)
 

@@ -1,6 +1,6 @@
 """Apply the guards: count guarded changes in the database, in this drain and in the queue behind it, and hold those beyond a limit.
 
-The database knows what every worker has journalled; changes that this drain let through and has not journalled yet are added.
+The database counts what every worker has journalled; changes that this drain has let through but not yet journalled are added.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Guard:
         self._cycle: int | None = None
 
     def new_slice(self) -> None:
-        """More objects were claimed: count again what waits behind them."""
+        """Count again what waits in the queue, because more objects were claimed."""
         self._ahead.new_slice()
 
     async def pass_or_hold(

@@ -1,4 +1,5 @@
-"""The leases of one drain: renewed while the work continues, with known ends, so that no request is sent that could outlive its lease.
+"""The leases of one drain. They are renewed while the work continues, and their ends are known, so that no request is sent that could
+outlive its lease.
 
 We count a lease's end from a time read before the statement that created it, on the monotonic clock: our end is never later than the
 database's.

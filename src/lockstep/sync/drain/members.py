@@ -184,12 +184,12 @@ class MemberSync:
             await provisioning_log.append(connection, self.job.id, self.job.row.app, [record])
 
     def _without_some(self) -> Outcome:
-        """All members are in step except those the application refused: they are retried with the group, separately from the others."""
+        """Return the result if the application refused some members: they are retried with the group, apart from the others."""
         failure = refusal(list(self.result.refused.values()))
         return replace(self._failed(failure, refused=tuple(self.result.refused)), is_logged=True)
 
     def _failed(self, failure: Failure, *, refused: tuple[str, ...] = ()) -> Outcome:
-        """The group is in step but its members are not: a reference failure. *refused*: the members to send last in the retry."""
+        """Return a reference failure: the group is in step, but its members are not. *refused*: the members to send last in the retry."""
         outcome = outcomes.refused(self.claim, self.planned, failure, moment=self.services.moment())
         assert outcome.postponed is not None  # noqa: S101
         resume = replace(outcome.postponed.resume, is_about_references=True, refused_members=refused)

@@ -180,7 +180,7 @@ async def _recorded(pipeline: Pipeline, conveyor: asyncio.Task[None]) -> None:
 async def preview(
     services: Services, job: Job, kind: ObjectKind, ids: Sequence[str], reader: TargetReader
 ) -> list[PlanResult]:
-    """What would be done to *ids*, and why. Writes nothing, neither here nor in the application."""
+    """Return what would be done to *ids*, and why. Writes nothing, here or in the application."""
     moment = services.moment()
     async with services.pool.connection() as connection:
         known = await load(connection, job, kind, ids)

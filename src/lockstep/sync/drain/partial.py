@@ -44,7 +44,7 @@ class Parts:
         return self._result(answer)
 
     async def create(self, changes: Sequence[Change], answer: Answer) -> Answer:
-        """The same for a create, which is sent again only without non-essential attributes that the refusal names."""
+        """Do the same for a create. It is sent again only without those non-essential attributes that the refusal names."""
         named = [one for one in named_in(changes, answer) if not _is_essential(one, self.mapping)]
         if not named:
             return answer

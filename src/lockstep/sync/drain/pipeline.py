@@ -244,7 +244,9 @@ class Pipeline:
             self.done(outcome)
 
     def fault(self, claim: Claim) -> None:
-        """Handle a bug of ours in one object: it goes to the retry list with what a person needs to report it; the others continue."""
+        """Handle an internal error in one object: it goes to the retry list with what a person needs to report it; the other objects
+        continue.
+        """
         log.error("object_fault", kind=claim.kind, object=claim.source_id, trace=traceback.format_exc())
         failure = Failure(
             "InternalError",

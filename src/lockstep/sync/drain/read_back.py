@@ -15,7 +15,7 @@ from lockstep.sync.planning.planner import PlanResult
 
 
 async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer) -> Answer:
-    """*answer* as far as a read confirms it, with the newest state of the account."""
+    """Return *answer* as far as a read confirms it, with the newest state of the account."""
     doubts = [one for one in answer.judged if _is_doubtful(planned, one)]
     if not doubts or answer.account is None:
         return answer
@@ -29,7 +29,7 @@ async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer) -
 
 
 def _is_doubtful(planned: PlanResult, one: JudgedValue) -> bool:
-    """Whether *one* needs a read: it is a failure, or it affects other objects. Values known not to be kept need none."""
+    """Whether *one* needs a read, because it is a failure or affects other objects. Values known not to be kept need none."""
     plan = planned.plan
     if one.fate is Fate.REFUSED:
         return plan.action is Action.CREATE  # any other write is looked at again after a pause

@@ -1,4 +1,4 @@
-"""Journal a write and send it, or say what becomes of a plan that needs no request.
+"""Journal a write and send it, or return the outcome of a plan that needs no request.
 
 A write whose outcome is unknown is never repeated: its operation stays open, and the next claim looks at the application first.
 """

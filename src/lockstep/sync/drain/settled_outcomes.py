@@ -59,7 +59,7 @@ def settled(
 
 
 def with_settled_before(outcome: Outcome) -> Outcome:
-    """*outcome*, counting also what the look before it found: a create whose response was lost counts as a create."""
+    """Return *outcome*, also counting what the look before it found: a create whose response was lost counts as a create."""
     did = outcome.claim.resume.did
     if not did or not outcome.counted:
         return outcome
@@ -69,9 +69,8 @@ def with_settled_before(outcome: Outcome) -> Outcome:
 
 
 def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wait: timedelta) -> Outcome:
-    """*outcome*; if it was about a second account of the object, the object itself is planned next.
-
-    The first time at once; after that with growing pauses, because an application may report success and keep the account active.
+    """Return *outcome*. If it was about a second account of the object, the object itself is planned next: the first time at once, then
+    after growing pauses, because an application may report success and still keep the account active.
     """
     if not planned.is_stray or not outcome.is_done:
         return outcome

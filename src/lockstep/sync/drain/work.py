@@ -116,11 +116,13 @@ class Ahead:
 
     @property
     def smallest_slice(self) -> int:
-        """How much room there must be for another slice: while it is planned, senders work on the other half."""
+        """Return how much room another slice needs: while it is planned, senders work on the other half."""
         return self.most // 2
 
     def room(self, *, undecided: int, in_flight: int) -> int:
-        """How many more objects may come. Those that only wait to be recorded occupy no sender and have their own limit."""
+        """Return how many more objects may be claimed. Objects that only wait to be recorded occupy no sender and have a limit of their
+        own.
+        """
         return min(self.most - undecided, self.most + MOST_UNRECORDED - in_flight)
 
 
@@ -144,7 +146,7 @@ class Batches(Generic[T]):
             self._full.set()
 
     def hurry(self) -> None:
-        """Hand out what is there: no more items will come soon."""
+        """Hand out what is there, because no more items will come soon."""
         if self._items:
             self._full.set()
 

@@ -29,7 +29,7 @@ def look_again(
     requests: int,
     is_first_at_once: bool = False,
 ) -> Outcome:
-    """Nothing is decided: read the account and plan the object again, after a pause that doubles each time.
+    """Decide nothing: read the account and plan the object again, after a pause that doubles each time.
 
     *is_first_at_once*: the answer was clear and a fresh read will probably solve it, so only the second failure has to wait.
     """
@@ -50,10 +50,9 @@ def put_off(
     settled: tuple[SettledOperation, ...] = (),
     requests: int,
 ) -> Outcome:
-    """The application took no request (busy, unreachable, not allowed): nothing happened, and the object waits.
-
-    The object's pause doubles each time in a row, and *answer* may ask for a longer one. It never counts as failed, because the object is
-    not at fault; but after a while the cycle no longer waits for it.
+    """Let the object wait, because the application took no request (busy, unreachable, not allowed) and so nothing happened. The pause
+    doubles with each consecutive time, and *answer* may ask for a longer one. It never counts as failed, because the object is not at
+    fault; but after a while the cycle no longer waits for it.
     """
     tries = claim.resume.looks + 1
     due = max(moment.now + growing_pause(tries, first=first), answer.retry_at or moment.now)
@@ -67,15 +66,15 @@ def put_off(
 
 
 def not_sent(claim: Claim, *, due: datetime | None, settled: tuple[SettledOperation, ...] = ()) -> Outcome:
-    """No request was sent (the process stops, or the application wants a pause): the object is released unchanged, due at once or at
-    *due*.
+    """Release the object unchanged, due at once or at *due*, because no request was sent (the process stops, or the application wants a
+    pause).
     """
     postponed = _given_back(claim, due or Due.AT_ONCE, claim.resume, claim.last_error)
     return Outcome(claim, settled=settled, postponed=postponed)
 
 
 def slowed(claim: Claim, *, due: datetime) -> Outcome:
-    """Too many objects fail, so writes that give or change accounts wait until *due*; an object that failed before keeps its reason."""
+    """Let the write wait until *due*, because too many objects fail. An object that failed before keeps its reason."""
     error = claim.last_error or ShownError("Quarantine", "Waits for the end of the quarantine")
     postponed = _given_back(claim, due, replace(claim.resume, is_slowed=True), error, keeps_cycle=False)
     return Outcome(claim, counted="postponed", postponed=postponed)

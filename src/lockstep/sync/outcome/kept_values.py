@@ -1,4 +1,4 @@
-"""What the answer to a write, or a later read, shows of the values that were sent: for the link, the job and the log. Pure."""
+"""Compare the values that were sent with those that the answer, or a later read, shows; for the link, the job and the log. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Evidence: TypeAlias = KeptAttribute | MissingAttribute
 
 
 def with_judgement(planned: PlanResult, answer: Answer) -> Answer:
-    """*answer* with a judgement on each accepted value: whether the application shows it as sent."""
+    """Return *answer* with a judgement on each accepted value: whether the application shows it as sent."""
     mapping = planned.prepared.mapping
     if mapping is None or answer.account is None or answer.verdict is not Verdict.DONE:
         return answer
@@ -31,7 +31,7 @@ def with_judgement(planned: PlanResult, answer: Answer) -> Answer:
 
 
 def with_refusals(answer: Answer) -> Answer:
-    """*answer*, with essential values that the application accepted but did not keep counted as refused."""
+    """Return *answer*; essential values that the application accepted but did not keep count as refused."""
     unkept = [one for one in answer.judged if one.fate is Fate.REFUSED]
     refused = tuple(RefusedValue(one.path, _words(one), NOT_KEPT, is_unkept=True) for one in unkept)
     return replace(answer, refused=answer.refused + refused) if refused else answer
@@ -42,7 +42,7 @@ def is_refused_silently(answer: Answer) -> bool:
 
 
 def judged_reading(planned: PlanResult) -> tuple[JudgedValue, ...]:
-    """What the read before the plan shows of values whose writes were answered without a body."""
+    """Judge values whose writes were answered without a body, by the read before this plan."""
     link = planned.prepared.link
     return _read(planned, _link_of(planned))[1] if link is not None and link.answers else ()
 
@@ -83,8 +83,8 @@ _kept = lru_cache(maxsize=1024)(KeptAttribute)  # every write gives the same few
 
 
 def in_order(evidence: Sequence[Evidence]) -> tuple[list[KeptAttribute], list[MissingAttribute]]:
-    """The evidence of a batch, oldest first, summed up: the attributes that the application kept, and for the others how many answers left
-    them out.
+    """Sum up the evidence of a batch, oldest first: which attributes the application kept, and how many answers left out each of the
+    others.
     """
     kept: dict[tuple[str, str], KeptAttribute] = {}
     missing: dict[tuple[str, str], MissingAttribute] = {}

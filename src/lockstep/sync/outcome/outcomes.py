@@ -103,7 +103,7 @@ class Failure:
 
     @classmethod
     def of(cls, answer: Answer, *, code: str) -> Failure:
-        """What *answer* means for the object. *code* is the code if the answer has none."""
+        """Build the failure that *answer* means for the object. *code* is used if the answer has none."""
         return cls(answer.code or code, answer.detail, answer.next_step, may_pass=answer.may_pass)
 
     @property
@@ -138,7 +138,7 @@ def _scheduled(claim: Claim, at: datetime) -> Postponement:
 
 
 def _frees(planned: PlanResult) -> str:
-    """The account that its person has left or that has been renamed."""
+    """Return the account that this plan frees: its person has left, or it is renamed."""
     plan, mapping = planned.plan, planned.prepared.mapping
     if plan.action in (Action.DISABLE, Action.DELETE, Action.RELEASE):
         return plan.target_id
@@ -228,26 +228,26 @@ def _is_about_references(planned: PlanResult) -> bool:
 
 
 def held_back(claim: Claim, planned: PlanResult, operation: JournalEntry) -> Outcome:
-    """The object is held: parked until somebody approves or rejects it, or something changes."""
+    """Park the held object until somebody approves or rejects it, or something changes."""
     error = ShownError(planned.plan.reason.code, planned.plan.reason.text)
     postponed = Postponement(claim, Due.NEVER, Resume(Stage.HELD), error)
     return Outcome(claim, counted="held", held=operation, postponed=postponed, requests=planned.requests)
 
 
 def left_rejected(claim: Claim, planned: PlanResult) -> Outcome:
-    """The operation was rejected: there is nothing to do until a different one is planned."""
+    """Do nothing, because the operation was rejected, until a different one is planned."""
     return Outcome(claim, counted=COUNTED[Action.SKIP], stays_rejected=True, requests=planned.requests)
 
 
 def unlinked(outcome: Outcome) -> tuple[SettledOperation, ...]:
-    """The operations of an outcome that cannot be recorded as it is: its create has made an account all the same."""
+    """Return the operations of an outcome that cannot be recorded with its link: its create has made an account all the same."""
     if outcome.counted != COUNTED[Action.CREATE]:
         return () if outcome.is_newly_linked and outcome.counted == "" else outcome.settled
     return tuple(SettledOperation(one.id, "ambiguous", request_count=one.request_count) for one in outcome.settled)
 
 
 def with_members_due(outcome: Outcome) -> Outcome:
-    """The group's own outcome, its dirty row kept: the members come next, now that the account is recorded."""
+    """Return the group's own outcome and keep its dirty row: the members come next, now that the account is recorded."""
     resume = Resume(Stage.MEMBERS_DUE, looks=outcome.claim.resume.looks, members_due=True)
     return replace(
         outcome, postponed=next_at_once(outcome.claim, resume, "MembersDue", "Its members will be compared next")
@@ -255,13 +255,13 @@ def with_members_due(outcome: Outcome) -> Outcome:
 
 
 def with_names_due(outcome: Outcome) -> Outcome:
-    """The outcome of a disable, its dirty row kept: the changes of names follow, in a separate write."""
+    """Return the outcome of a disable and keep the dirty row: the changes of names follow in a separate write."""
     text = "The account gets the current names of its person"
     return replace(outcome, postponed=next_at_once(outcome.claim, Resume(Stage.NAMES_DUE), "NamesDue", text))
 
 
 def next_at_once(claim: Claim, resume: Resume, code: str, reason: str) -> Postponement:
-    """The object goes on at once with *resume*, in the same cycle. Earlier failures are reset."""
+    """Continue with *resume* at once, in the same cycle. Earlier failures are reset."""
     return Postponement(claim, Due.AT_ONCE, resume, ShownError(code, reason), keeps_cycle=True)
 
 

@@ -1,7 +1,7 @@
 """Record outcomes: many at a time in one fenced transaction (Transaction B).
 
-An outcome whose attempt is no longer the newest is refused whole: another worker has taken the object over and will look at the application
-before it writes. Nothing of a late commit is stored, not even its log record.
+If an outcome's attempt is no longer the newest, all of it is refused, even its log record: another worker has taken the object over and
+will look at the application before it writes.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ async def _record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetSt
 
 
 async def _reopen(connection: Connection, job: Job, late: Sequence[Outcome]) -> None:
-    """Have the attempt that now holds the object check whether what a late answer reports happened; the answer itself changes nothing."""
+    """Make the attempt that now holds the object check whether what a late answer reports has happened. The answer itself changes
+    nothing.
+    """
     happened = [settled for one in late for settled in one.settled if settled.state == "confirmed"]
     if happened:
         await journal.reopen(connection, job.id, happened)

@@ -66,7 +66,7 @@ class SliceOwnership:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The pages as one slice sees them: the arguments of `plan_one`."""
+    """The pages as one slice sees them, in the form of the arguments of `plan_one`."""
 
     reader: IndexReader = IndexReader()
     ownership: SliceOwnership = SliceOwnership()

@@ -48,7 +48,7 @@ class StoredOwnership:
 
 
 def owners_from(prepared: PreparedObject, holders: Mapping[str, Holder], under_way: Collection[str]) -> Owners:
-    """The accounts that belong to other objects, that others have left, and that others are leaving."""
+    """Sort the accounts: those that belong to other objects, that others have left, and that others are leaving."""
     others = [holder for holder in holders.values() if holder.source_id != prepared.obj.id]
     return Owners(
         {one.target_id: one.display or one.source_id for one in others if not one.has_left},

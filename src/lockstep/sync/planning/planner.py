@@ -65,7 +65,7 @@ class PlanResult:
 
 
 class NotKnown(Exception):
-    """Only the application can answer this: what was read before is not enough."""
+    """What was read before is not enough: only the application can answer."""
 
 
 class PlanReader(AccountReader, Protocol):

@@ -44,7 +44,7 @@ class StoredClaims:
 
 @dataclass(frozen=True, slots=True)
 class ImaginedClaims:
-    """Claims of a preview: respected among the objects that it shows, and never stored."""
+    """The claims of a preview. They hold among the objects that it shows, and are never stored."""
 
     pool: Pool
     job: str
@@ -75,7 +75,7 @@ class UniqueChoice:
 
 
 def choices_of(prepared: PreparedObject, refused: Iterable[Mapping[str, object]] = ()) -> list[UniqueChoice]:
-    """The values to choose for one object. *refused*: creates of the object that the application rejected because a value was taken.
+    """Return the values to choose for one object. *refused*: creates of the object that the application rejected because a value was taken.
 
     Some accounts do not show up in searches, so refused values are tried last. They are tried all the same, because the refusal may have
     concerned another attribute.
@@ -120,7 +120,7 @@ async def _next_free(choice: UniqueChoice, values: set[tuple[str, str]], is_in_u
 
 
 def taken_by(choices: Iterable[UniqueChoice]) -> TakenValues:
-    """What the engine sees for one object: every candidate except the chosen one is taken."""
+    """Return what the engine sees for one object: every candidate except the chosen one is taken."""
     return {choice.attribute: frozenset(choice.candidates) - {choice.chosen} for choice in choices}
 
 
