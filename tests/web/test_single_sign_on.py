@@ -217,3 +217,15 @@ async def test_names_that_are_markup_stay_text(documo: Centre, admin: Browser) -
         page = await admin.get(HERE + path)
         assert page.status == 200
         assert evil not in page.html
+
+
+async def test_a_certificate_that_ends_is_something_that_needs_somebody_on_home(documo: Centre, admin: Browser) -> None:
+    await saml(documo)
+    assert "signing certificate" not in (await admin.get("/")).text
+
+    await documo.hub.fetch("update signing_certificate set not_after = now() + interval '20 days'")
+
+    page = await admin.get("/")
+    assert "1 thing needs you" in page.text
+    assert "The signing certificate of Documo ends in 19 days" in page.text
+    assert f"{HERE}/certificates" in page.links

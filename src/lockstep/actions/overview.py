@@ -11,6 +11,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.health import HealthFinding, failing_sources
 from lockstep.actions.jobs import job_row
 from lockstep.actions.permissions import Permission
+from lockstep.actions.single_sign_on.certificates import Expiry, expiring_certificates
 from lockstep.actions.status import JobStatus, statuses_of
 from lockstep.actions.status_labels import StatusLabel, label_of
 from lockstep.postgres.pool import Connection
@@ -48,11 +49,12 @@ class AppOverview:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """*sources* are those that could not be read. *recent* are the newest changes, newest first."""
+    """*sources* are those that could not be read. *recent* are the newest changes, newest first. *certificates* end soon, or have ended."""
 
     apps: Sequence[AppOverview]
     sources: Sequence[HealthFinding]
     recent: Sequence[LogRow]
+    certificates: Sequence[Expiry] = ()
 
     @property
     def urgent(self) -> list[AppOverview]:
@@ -100,4 +102,4 @@ async def overview(context: Context, *, recent: int = 8) -> Overview:
         newest = await provisioning_log.read_log(connection, LogFilter(), limit=recent * 4)
         visible = {app.id for app in apps}
         shown = [row for row in newest if row.app in visible and row.status != "skipped"][:recent]
-    return Overview(apps, await failing_sources(context), shown)
+    return Overview(apps, await failing_sources(context), shown, await expiring_certificates(context))

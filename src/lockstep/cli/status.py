@@ -17,6 +17,7 @@ from lockstep.actions import status as actions
 from lockstep.actions.context import Context
 from lockstep.actions.health import HealthFinding, failing_sources
 from lockstep.actions.rows.provisioning import cycle_json, status_json
+from lockstep.actions.single_sign_on.certificates import Expiry, expiring_certificates
 from lockstep.actions.status import Cycle, JobStatus
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Column, Output, hint, output_option, safe
@@ -54,14 +55,17 @@ def status(app: str | None, watch: bool, output: Output) -> int:
     if watch:
         run(lambda context: _watch(context, read, app, output))
 
-    async def once(context: Context) -> tuple[list[JobStatus], list[HealthFinding]]:
+    async def once(context: Context) -> tuple[list[JobStatus], list[HealthFinding], list[Expiry]]:
         statuses = await read(context)
-        return statuses, await failing_sources(context)
+        return statuses, await failing_sources(context), await expiring_certificates(context)
 
-    found, unread = run(once)
+    found, unread, ending = run(once)
     _show(found, app, output)
     for one in unread:
         hint(f"warning: {one.name}: {one.text}. {one.remedy}")
+    for expiry in ending:
+        if app in (None, expiry.app_name):
+            hint(f"warning: {expiry.sentence}. {expiry.next_step}")
     return worst_exit_code(one.headline for one in found)
 
 

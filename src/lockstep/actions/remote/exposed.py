@@ -47,6 +47,7 @@ from lockstep.actions import (
 )
 from lockstep.actions.access import CHECKED
 from lockstep.actions.person_sign_in import passwords, person_totp, sessions, setting
+from lockstep.actions.single_sign_on import certificates
 from lockstep.errors import conflict
 from lockstep.ports import Probe
 
@@ -81,6 +82,7 @@ _MODULES: Mapping[Any, tuple[str, ...]] = {
     applications: ("add_application", "list_applications", "remove_application", "show_application"),
     assignments: ("assign", "list_assignments", "reassign", "role_warning", "unassign"),
     audit: ("list_entries", "show_entry", "verify"),
+    certificates: ("expiring_certificates",),
     configuration: ("plan_configuration",),
     configuration_apply: ("apply_configuration",),
     configuration_export: ("export_application", "export_entra_schema", "export_everything"),

@@ -64,7 +64,7 @@ async def show_home(context: Context, request: Request) -> View:
         "activity": _activity(found),
         "chart": activity_chart(days),
     }
-    number = len(found.urgent) + len(found.sources)
+    number = len(found.urgent) + len(found.sources) + len(found.certificates)
     heading = (
         "Everything is in step"
         if not number

@@ -1,0 +1,40 @@
+"""Single sign-on of applications over the REST API."""
+
+from __future__ import annotations
+
+from tests.api.conftest import Client
+
+HERE = "applications/documo/single-sign-on"
+
+
+async def test_a_program_sets_single_sign_on_up_and_rolls_the_certificate(client: Client) -> None:
+    before = await client.get(HERE)
+    made = await client.call("PATCH", HERE, {"singleSignOn": {"mode": "saml", "nameId": {"format": "persistent"}}})
+    wrong = await client.call("PATCH", HERE, {"singleSignOn": {"replyUrls": ["http://docs.test/acs"]}})
+    added = await client.call("POST", "applications/documo/signing-certificates", {})
+    [first, second] = [one["thumbprint"] for one in added.body["certificates"]]
+    active = await client.call("POST", f"applications/documo/signing-certificates/{second}/activate")
+    removed = await client.call("DELETE", f"applications/documo/signing-certificates/{first}")
+
+    assert before.body["singleSignOn"]["mode"] == "disabled"
+    assert made.body["singleSignOn"]["nameId"] == {"format": "persistent"}
+    assert (wrong.status, "replyUrls" in wrong.body["detail"]) == (422, True) or wrong.status == 400
+    assert active.body["certificates"][0]["thumbprint"] == second
+    assert [one["isActive"] for one in removed.body["certificates"]] == [True]
+    assert "PRIVATE" not in str(removed.body)
+
+
+async def test_a_trial_says_what_an_assertion_would_say(client: Client) -> None:
+    await client.call("PATCH", HERE, {"singleSignOn": {"mode": "saml"}})
+    await client.call("POST", "applications/documo/assignments", {"users": ["anna@contoso.test"], "role": "Editor"})
+
+    trial = await client.get(f"{HERE}/trial", user="anna@contoso.test")
+
+    assert trial.body["wouldSignIn"] is True
+    assert trial.body["nameId"] == "anna@contoso.test"
+    assert trial.body["attributes"]["http://schemas.microsoft.com/ws/2008/06/identity/claims/role"] == ["Editor"]
+
+
+async def test_metadata_needs_one_place(client: Client) -> None:
+    for body in ({}, {"xml": "<x/>", "url": "https://docs.test/metadata"}, {"xml": "<x/>"}):
+        assert (await client.call("POST", f"{HERE}/metadata", body)).status in (400, 422)
