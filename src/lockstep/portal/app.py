@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from lockstep import __version__
@@ -15,12 +16,14 @@ from lockstep.actions.person_sign_in.sessions import PersonCaller, caller_of_per
 from lockstep.errors import LockstepError
 from lockstep.kit.assets import Assets
 from lockstep.kit.desk import PageDesk
+from lockstep.kit.headers import POLICY, content_security_policy
 from lockstep.kit.page_errors import PageError
-from lockstep.kit.pages import PageView, Redirect, pages_in
+from lockstep.kit.pages import Answer, PageView, Redirect, pages_in
 from lockstep.kit.rendering import Renderer
 from lockstep.kit.returning import page_asked_for
-from lockstep.portal.cookies import HOME, SIGN_IN, session_secret
-from lockstep.portal.page import PortalContext
+from lockstep.portal.cookies import HOME, SIGN_IN, session_secret, set_way_out
+from lockstep.portal.page import LeavingView, PortalContext
+from lockstep.portal.pages.saml import SSO, form_endpoint
 from lockstep.process.bug_report import as_error
 
 PRODUCT = "Lockstep"
@@ -33,7 +36,11 @@ Contexts = Callable[[Actor], Context]
 def portal_routes(contexts: Contexts, assets: Assets) -> list[BaseRoute]:
     """The routes of the portal, whose styles and scripts are among *assets*."""
     desk = PortalDesk(contexts, PortalRenderer(assets))
-    return [Route(page.path, desk.endpoint(page), methods=[page.method]) for page in pages_in("lockstep.portal.pages")]
+    foreign = Route(SSO, form_endpoint(lambda: contexts(NOT_SIGNED_IN)), methods=["POST"])
+    return [
+        foreign,
+        *(Route(page.path, desk.endpoint(page), methods=[page.method]) for page in pages_in("lockstep.portal.pages")),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,17 @@ class PortalRenderer(Renderer):
             PRODUCT,
             {"asset": assets.url, "version": __version__, "sign_in_page": SIGN_IN, "home": HOME},
         )
+
+    def respond(self, request: Request, answer: Answer) -> Response:
+        response = super().respond(request, answer)
+        if isinstance(answer, PageView) and answer.sends_to:
+            # An application may send the browser on to another of its hosts, and browsers hold that to the policy of the form, too.
+            response.headers[POLICY] = content_security_policy().replace(
+                "form-action 'self'", "form-action https: http:"
+            )
+        if isinstance(answer, LeavingView):
+            set_way_out(response, request, answer.way)
+        return response
 
     def frame_of(self, view: PageView) -> PortalFrame:
         return PortalFrame(" - ".join(dict.fromkeys((view.heading, "My Apps", PRODUCT))))

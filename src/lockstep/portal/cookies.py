@@ -11,6 +11,8 @@ from lockstep.actions.person_sign_in.sessions import PersonSignedIn
 SESSION_COOKIE = "lockstep_person"
 HOME = "/myapps"
 SIGN_IN = "/myapps/sign-in"
+SIGNED_OUT = "/myapps/signed-out"
+WAY_COOKIE = "lockstep_way_out"  # the applications that are still to be signed out of, sealed
 
 
 def session_secret(request: Request) -> str:
@@ -38,9 +40,23 @@ def forget_session(response: Response, request: Request) -> None:
 
 def visitor_of(request: Request) -> Visitor:
     """Behind a trusted proxy, the address is the one that the proxy names."""
-    return Visitor(request.headers.get("user-agent", ""), request.client.host if request.client is not None else "")
+    address = request.client.host if request.client is not None else ""
+    return Visitor(request.headers.get("user-agent", ""), address, request.state.request_id)
 
 
 def origin_of(request: Request) -> str:
     """The origin of the pages, as the browser writes it."""
     return f"{request.url.scheme}://{request.url.netloc}"
+
+
+def set_way_out(response: Response, request: Request, way: str) -> None:
+    """Keep in the browser which applications are still to be signed out of, or with "" none."""
+    response.set_cookie(
+        WAY_COOKIE,
+        way,
+        max_age=600 if way else 0,
+        path="/myapps",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from lockstep.actions.context import Context
 from lockstep.actions.person_sign_in.sessions import PersonCaller
 from lockstep.errors import Kind, LockstepError
-from lockstep.kit.pages import ModulePages
+from lockstep.kit.pages import ModulePages, PageView
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,14 @@ class PortalContext:
         if self.caller is None:
             raise LockstepError(Kind.UNAUTHORIZED, "Your session has ended", next_step="Sign in again")
         return self.caller
+
+
+@dataclass(frozen=True, slots=True)
+class LeavingView(PageView):
+    """A page on the way out; the browser keeps *way*, sealed, "" at its end."""
+
+    _: KW_ONLY
+    way: str = ""
 
 
 class PortalPages(ModulePages[PortalContext]):

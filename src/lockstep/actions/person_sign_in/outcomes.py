@@ -31,6 +31,20 @@ class SignInCode(StrEnum):
     CODE_NEEDED = "SecondFactorNeeded"
     PROVIDER_REFUSED = "ProviderRefused"
     OTHER_IDENTITY = "OtherIdentity"
+    # Of sign-ins to applications
+    NOT_ASSIGNED = "NotAssigned"
+    UNKNOWN_REPLY_URL = "UnknownReplyUrl"
+    WRONG_ISSUER = "WrongIssuer"
+    WRONG_DESTINATION = "WrongDestination"
+    NOT_SIGNED = "NotSigned"
+    SIGNATURE_WRONG = "SignatureWrong"
+    REQUEST_EXPIRED = "RequestExpired"
+    REQUEST_REFUSED = "RequestRefused"
+    NO_PASSIVE = "NoPassive"
+    NO_AUTHN_CONTEXT = "NoAuthnContext"
+    WRONG_NAME_ID_FORMAT = "WrongNameIdFormat"
+    CLAIMS_UNUSABLE = "ClaimsUnusable"
+    NO_CERTIFICATE = "NoSigningCertificate"
 
 
 MEANINGS: Mapping[SignInCode, str] = {
@@ -44,15 +58,29 @@ MEANINGS: Mapping[SignInCode, str] = {
     SignInCode.CODE_NEEDED: "The code of the second factor was not entered",
     SignInCode.PROVIDER_REFUSED: "The provider did not vouch for a person of the directory",
     SignInCode.OTHER_IDENTITY: "The provider knew the person under another identity before",
+    SignInCode.NOT_ASSIGNED: "The application is not assigned to the person",
+    SignInCode.UNKNOWN_REPLY_URL: "The application asked for an answer at a reply URL that is not registered",
+    SignInCode.WRONG_ISSUER: "The request names another application than the one that is registered",
+    SignInCode.WRONG_DESTINATION: "The request is meant for another identity provider",
+    SignInCode.NOT_SIGNED: "The request is not signed",
+    SignInCode.SIGNATURE_WRONG: "The signature of the request is not of a registered certificate",
+    SignInCode.REQUEST_EXPIRED: "The request is too old, or one of the clocks is wrong",
+    SignInCode.REQUEST_REFUSED: "The request cannot be read as SAML",
+    SignInCode.NO_PASSIVE: "The application asked for an answer without a page, and nobody was signed in",
+    SignInCode.NO_AUTHN_CONTEXT: "The application asks for a stronger way to sign in than the person used",
+    SignInCode.WRONG_NAME_ID_FORMAT: "The application asks for another Name ID format than the one that is set",
+    SignInCode.CLAIMS_UNUSABLE: "No assertion can be made for the person",
+    SignInCode.NO_CERTIFICATE: "The application has no active signing certificate",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """What the door knows of the browser: what it says it is, and the network address of the client."""
+    """What the door knows of the browser: what it says it is, the network address of the client, and the number of the request."""
 
     device: str = ""
     address: str = ""
+    number: str = ""
 
 
 def meaning_of(code: str) -> str:

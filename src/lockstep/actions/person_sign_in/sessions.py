@@ -120,15 +120,6 @@ async def begin_session(
     return made
 
 
-@open_to_all
-async def sign_person_out(context: Context, secret: str) -> None:
-    """End the session with this secret, if it still exists."""
-    async with context.recording() as connection:
-        session = await store.read_session(connection, hash_of(secret))
-        if session is not None:
-            await store.end_session(connection, session.id)
-
-
 @needs(Permission.PEOPLE_SIGN_IN)
 async def list_person_sessions(context: Context, person: str) -> list[PersonSessionRow]:
     """Where a person is signed in, the last used first."""

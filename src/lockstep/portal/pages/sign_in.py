@@ -9,15 +9,27 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from lockstep.actions.person_sign_in import passwords, person_totp, sessions
+from lockstep.actions.person_sign_in import passwords, person_totp
 from lockstep.actions.person_sign_in.setting import ways_to_sign_in
+from lockstep.actions.saml_sign_in import leaving
 from lockstep.actions.totp import SecondFactorRequired
 from lockstep.errors import LockstepError
 from lockstep.kit.page_errors import STATUSES
 from lockstep.kit.pages import Answer, PageView, Redirect, on_the_form
 from lockstep.kit.returning import safe_next
-from lockstep.portal.cookies import HOME, SIGN_IN, forget_session, session_secret, set_session, visitor_of
-from lockstep.portal.page import PortalContext, PortalPages
+from lockstep.portal.cookies import (
+    HOME,
+    SIGN_IN,
+    SIGNED_OUT,
+    WAY_COOKIE,
+    forget_session,
+    origin_of,
+    session_secret,
+    set_session,
+    set_way_out,
+    visitor_of,
+)
+from lockstep.portal.page import LeavingView, PortalContext, PortalPages
 
 pages = PortalPages()
 FACTOR = "/myapps/second-factor"
@@ -53,11 +65,25 @@ async def sign_in(context: PortalContext, request: Request) -> Answer:
 
 @pages.post("/myapps/sign-out")
 async def sign_out(context: PortalContext, request: Request) -> Response:
-    await sessions.sign_person_out(context.actions, session_secret(request))
-    response = RedirectResponse(SIGN_IN, status_code=303)
+    way = await leaving.sign_out_here(context.actions, session_secret(request))
+    response = RedirectResponse(SIGNED_OUT, status_code=303)
     forget_session(response, request)
+    set_way_out(response, request, way)
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
+
+
+@pages.get(SIGNED_OUT, is_public=True)
+async def show_signed_out(context: PortalContext, request: Request) -> Answer:
+    """Lead the browser to the next application that it is signed in to. It comes back here from each.
+
+    The way goes on by a page and not by a redirect: browsers hold redirects after a form to the addresses that the form may be sent to.
+    """
+    stop = await leaving.next_stop(context.actions, request.cookies.get(WAY_COOKIE, ""), origin=origin_of(request))
+    if stop is None:
+        return LeavingView("portal/signed_out.html", "You are signed out")
+    model = {"url": stop.url, "fields": {}}
+    return LeavingView("portal/sending.html", f"Signing out of {stop.app}", model, way=stop.rest)
 
 
 @pages.get("/myapps/link/{secret}", is_public=True)

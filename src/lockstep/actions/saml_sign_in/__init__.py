@@ -1,0 +1,1 @@
+"""SAML sign-in of people to applications: requests, answers, metadata, single logout."""

@@ -1,0 +1,142 @@
+"""AuthnRequests of applications: read, checked, and kept sealed in an address until the person has signed in.
+
+Nothing of a request is believed before its issuer and its reply URL were compared with what is registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from lockstep.actions.access import open_to_all
+from lockstep.actions.context import Context
+from lockstep.actions.person_sign_in.outcomes import Visitor
+from lockstep.actions.saml_sign_in.noting import refuse, saml_application
+from lockstep.actions.single_sign_on.issuing import ApplicationSso
+from lockstep.actions.single_sign_on.keys import readable_certificates
+from lockstep.errors import Kind, LockstepError, conflict
+from lockstep.saml.bindings import Incoming, read_post, read_redirect
+from lockstep.saml.certificates import Certificate
+from lockstep.saml.faults import FaultCode, fault
+from lockstep.saml.requests import AuthnRequest, read_authn_request
+from lockstep.vault import Secret
+
+VALID = timedelta(minutes=30)  # from the request to the answer: somebody may have to find the phone with the codes
+_SKEW, _OLDEST = timedelta(minutes=3), timedelta(minutes=15)
+_PURPOSE = "request of an application"
+_MOST_CONTEXTS, _LONGEST_ID, _LONGEST_CONTEXT = 20, 256, 300
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is left of a request that was checked. *id* is "" for a sign-in that no application asked for."""
+
+    app: str
+    reply_url: str
+    relay_state: str
+    at: float
+    audience: str
+    id: str = ""
+    force_authn: bool = False
+    is_passive: bool = False
+    name_id_format: str = ""
+    contexts: tuple[str, ...] = ()
+    comparison: str = "exact"
+
+    @property
+    def asked_at(self) -> datetime:
+        return datetime.fromtimestamp(self.at, UTC)
+
+
+@open_to_all
+async def receive_query(context: Context, app: str, raw_query: str, *, visitor: Visitor, origin: str) -> str:
+    """Check a request by HTTP-Redirect; return it sealed. Raises LockstepError, which tells the person nothing of what was wrong."""
+    facts = await saml_application(context, app, origin=origin)
+    try:
+        return _sealed(context, _checked(context, facts, read_redirect(raw_query, certificates=keys_of(facts))))
+    except LockstepError as wrong:
+        raise await refuse(context, visitor, facts, wrong) from None
+
+
+@open_to_all
+async def receive_form(context: Context, app: str, form: Mapping[str, str], *, visitor: Visitor, origin: str) -> str:
+    """Check a request by HTTP-POST; return it sealed. Raises LockstepError as `receive_query` does."""
+    facts = await saml_application(context, app, origin=origin)
+    try:
+        return _sealed(context, _checked(context, facts, read_post(form, certificates=keys_of(facts))))
+    except LockstepError as wrong:
+        raise await refuse(context, visitor, facts, wrong) from None
+
+
+def opened(context: Context, facts: ApplicationSso, sealed: str) -> Asked:
+    """The request in *sealed*. Raises LockstepError if it is not ours, of another application, or too old."""
+    try:
+        envelope = bytes.fromhex(sealed)
+        asked = Asked(**orjson.loads(context.vault.open(envelope, purpose=_PURPOSE, name=facts.app).reveal()))
+    except (ValueError, TypeError, LockstepError):
+        raise _too_old() from None
+    if context.now() >= asked.asked_at + VALID or asked.reply_url not in facts.settings.reply_urls:
+        raise _too_old()
+    return asked
+
+
+def _sealed(context: Context, asked: Asked) -> str:
+    return context.vault.seal(Secret(orjson.dumps(asked).decode()), purpose=_PURPOSE, name=asked.app).hex()
+
+
+def keys_of(facts: ApplicationSso) -> list[Certificate]:
+    return [one for text in facts.settings.request_certificates for one in readable_certificates(text)]
+
+
+def _checked(context: Context, facts: ApplicationSso, incoming: Incoming) -> Asked:
+    """Raise LockstepError unless the request comes from the application and is meant for us."""
+    if incoming.field != "SAMLRequest":
+        raise fault(FaultCode.NOT_EXPECTED_MESSAGE, expected="SAMLRequest", received=incoming.field)
+    request = read_authn_request(incoming.message)
+    settings, login_url, now = facts.settings, facts.endpoints.login_url, context.now()
+    if request.issuer not in settings.identifiers:
+        raise fault(FaultCode.WRONG_ISSUER, expected=", ".join(settings.identifiers), received=request.issuer)
+    if settings.requires_signed_requests and not incoming.signed:
+        raise fault(FaultCode.NOT_SIGNED, expected="a request signed with a key of the application", received="none")
+    # A signed request must name its destination, or it could be taken from another provider (bindings, section 3.4.5.2).
+    if (request.destination or incoming.signed) and request.destination != login_url:
+        raise fault(FaultCode.WRONG_DESTINATION, expected=login_url, received=request.destination or "none")
+    if not now - _OLDEST <= request.issued_at <= now + _SKEW:
+        expected = f"issued between {(now - _OLDEST).isoformat()} and {(now + _SKEW).isoformat()}"
+        raise fault(FaultCode.EXPIRED, expected=expected, received=request.issued_at.isoformat())
+    _refuse_too_much(request)
+    return Asked(
+        facts.app, _reply_url(facts, request), incoming.relay_state, now.timestamp(), request.issuer, request.id,
+        request.force_authn, request.is_passive, request.name_id_format, request.contexts, request.contexts_comparison,
+    )  # fmt: skip
+
+
+def _reply_url(facts: ApplicationSso, request: AuthnRequest) -> str:
+    """Where the answer goes. The numbers of reply URLs in metadata are not kept, so one that could mean several is refused."""
+    if request.reply_index is not None and not request.reply_url and len(facts.settings.reply_urls) > 1:
+        raise conflict(
+            f"{facts.display_name} asked for an answer at the reply URL number {request.reply_index}",
+            why="Several are registered, and numbers are not kept",
+            next_step="Let the application name the URL",
+            code="UnknownReplyUrl",
+        )
+    return facts.reply_url(request.reply_url)
+
+
+def _refuse_too_much(request: AuthnRequest) -> None:
+    """What is kept travels in an address, which must not become too long."""
+    longest = max((len(one) for one in request.contexts), default=0)
+    if len(request.id) > _LONGEST_ID or len(request.contexts) > _MOST_CONTEXTS or longest > _LONGEST_CONTEXT:
+        raise fault(FaultCode.TOO_LARGE, expected=f"at most {_MOST_CONTEXTS} contexts, and short ids", received="more")
+
+
+def _too_old() -> LockstepError:
+    return LockstepError(
+        Kind.INVALID,
+        "This sign-in is not valid any more",
+        why="It was begun too long ago, or the settings of the application have changed",
+        next_step="Go back to the application and sign in again",
+    )

@@ -1,0 +1,42 @@
+"""Authentication contexts: what a session proves, and whether that is what an application asks for (SAML core, section 3.3.2.2.1). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lockstep.actions.person_sign_in.sessions import CODE, PASSWORD
+
+_CLASSES = "urn:oasis:names:tc:SAML:2.0:ac:classes:"
+UNSPECIFIED = f"{_CLASSES}unspecified"
+PROTECTED_PASSWORD = f"{_CLASSES}PasswordProtectedTransport"
+TIME_SYNC_TOKEN = f"{_CLASSES}TimeSyncToken"
+MULTI_FACTOR = "https://refeds.org/profile/mfa"
+# From weak to strong; classes of one rank prove the same.
+_RANKS: Sequence[frozenset[str]] = (
+    frozenset({UNSPECIFIED}),
+    frozenset({f"{_CLASSES}Password", PROTECTED_PASSWORD, "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password"}),
+    frozenset({TIME_SYNC_TOKEN, MULTI_FACTOR, "http://schemas.microsoft.com/claims/multipleauthn"}),
+)  # fmt: skip
+
+
+def class_for(methods: Sequence[str], wanted: Sequence[str], comparison: str) -> str | None:
+    """The class to state for a session that began with *methods*; None if it is not what is *wanted*.
+
+    What a provider did is not known, so a session that began there is unspecified.
+    """
+    rank = 2 if CODE in methods else 1 if PASSWORD in methods else 0
+    own = (UNSPECIFIED, PROTECTED_PASSWORD, TIME_SYNC_TOKEN)[rank]
+    if not wanted:
+        return own
+    if comparison == "exact":
+        reached = [one for one in wanted if any(one in _RANKS[below] for below in range(rank + 1))]
+        return reached[0] if reached else None
+    known = [found for one in wanted if (found := _rank_of(one)) is not None]
+    if not known:
+        return None
+    is_enough = {"minimum": rank >= min(known), "maximum": rank <= max(known), "better": rank > max(known)}[comparison]
+    return own if is_enough else None
+
+
+def _rank_of(name: str) -> int | None:
+    return next((rank for rank, names in enumerate(_RANKS) if name in names), None)

@@ -1,0 +1,154 @@
+"""Single logout (SAML profiles, section 4.4) by HTTP-Redirect: an application signs a person out, or somebody signs out here.
+
+A request of an application counts only with its signature: otherwise anybody could sign people out. Signing out here leads the browser from
+one application to the next; what is left of the way is sealed in a cookie.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from lockstep.actions.access import open_to_all
+from lockstep.actions.context import Context
+from lockstep.actions.person_sign_in.outcomes import Visitor
+from lockstep.actions.person_sign_in.sessions import caller_of_person
+from lockstep.actions.saml_sign_in.asking import keys_of
+from lockstep.actions.saml_sign_in.noting import refuse, saml_application
+from lockstep.actions.single_sign_on.issuing import ApplicationSso, signing_key_of
+from lockstep.errors import LockstepError
+from lockstep.saml.bindings import Incoming, read_redirect, redirect_url
+from lockstep.saml.faults import FaultCode, SamlFault, fault
+from lockstep.saml.identifiers import new_id
+from lockstep.saml.logout import (
+    LogoutRequest,
+    LogoutResponse,
+    read_logout_request,
+    write_logout_request,
+    write_logout_response,
+)
+from lockstep.saml.names import Status
+from lockstep.storage import person_sessions, session_applications
+from lockstep.vault import Secret
+
+VALID = timedelta(minutes=10)
+_PURPOSE, _NAME = "signing out", "applications"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The next application on the way out: the browser goes to *url* and keeps *rest*, sealed, for the stop after it."""
+
+    app: str
+    url: str
+    rest: str = field(repr=False)
+
+
+@open_to_all
+async def receive_logout(context: Context, app: str, raw_query: str, *, visitor: Visitor, origin: str) -> str:
+    """What an application sends: the address of the answer to its request; "" for its answer to ours, or if it takes none.
+
+    Raises LockstepError for a request that is not signed by the application, is meant for another provider, or is too old.
+    """
+    facts = await saml_application(context, app, origin=origin)
+    try:
+        incoming = read_redirect(raw_query, certificates=keys_of(facts))
+        if incoming.field == "SAMLResponse":
+            return ""
+        if not incoming.signed:
+            raise fault(
+                FaultCode.NOT_SIGNED, expected="a request signed with a key of the application", received="none"
+            )
+        request = _read(context, facts, incoming)
+        is_everywhere = await _end_sessions(context, facts, request)
+        return await _answer(context, facts, request, incoming.relay_state, is_everywhere=is_everywhere)
+    except LockstepError as wrong:
+        raise await refuse(context, visitor, facts, wrong) from None
+
+
+@open_to_all
+async def sign_out_here(context: Context, secret: str) -> str:
+    """End the session with this secret; return, sealed, the way through the applications that take part in single logout, or ""."""
+    caller = await caller_of_person(context, secret)
+    if caller is None:
+        return ""
+    async with context.recording() as connection:
+        rows = await session_applications.applications_of(connection, caller.session)
+        await person_sessions.end_session(connection, caller.session)
+    way = [(row.app, row.name_id, row.name_id_format, row.session_index) for row in rows]
+    return _sealed(context, way, context.now().timestamp()) if way else ""
+
+
+@open_to_all
+async def next_stop(context: Context, way: str, *, origin: str) -> Stop | None:
+    """The next application of a sealed *way*; None at its end. Applications without a Logout URL are left out."""
+    try:
+        opened = context.vault.open(bytes.fromhex(way), purpose=_PURPOSE, name=_NAME).reveal()
+        at, rows = orjson.loads(opened)
+    except (ValueError, TypeError, LockstepError):
+        return None
+    if context.now() >= datetime.fromtimestamp(at, UTC) + VALID:
+        return None
+    while rows:
+        (app, name_id, name_id_format, index), *rows = rows
+        try:
+            facts = await saml_application(context, app, origin=origin, is_id=True)
+            key = await signing_key_of(context, facts.app)
+        except LockstepError:
+            continue  # it was removed, or has no key any more: there is nobody to tell
+        if url := facts.settings.logout_url:
+            request = LogoutRequest(
+                new_id(), facts.endpoints.identifier, url, context.now(), name_id, name_id_format, (index,)
+            )
+            address = redirect_url(url, message=write_logout_request(request), field="SAMLRequest", key=key)
+            return Stop(facts.display_name, address, _sealed(context, rows, at))
+    return None
+
+
+def _sealed(context: Context, way: object, at: float) -> str:
+    return context.vault.seal(Secret(orjson.dumps([at, way]).decode()), purpose=_PURPOSE, name=_NAME).hex()
+
+
+def _read(context: Context, facts: ApplicationSso, incoming: Incoming) -> LogoutRequest:
+    """The request, from any of the identifiers of the application."""
+    refused: SamlFault | None = None
+    for issuer in facts.settings.identifiers:
+        try:
+            return read_logout_request(
+                incoming.message, issuer=issuer, destination=facts.endpoints.logout_url, now=context.now()
+            )
+        except SamlFault as wrong:
+            refused = wrong
+            if wrong.code != FaultCode.WRONG_ISSUER:
+                break
+    raise refused or fault(FaultCode.WRONG_ISSUER, expected="a registered identifier", received="none")
+
+
+async def _end_sessions(context: Context, facts: ApplicationSso, request: LogoutRequest) -> bool:
+    """End the sessions that the request means; return whether no other application knows them."""
+    is_everywhere = True
+    async with context.recording() as connection:
+        rows = await session_applications.sessions_named(
+            connection, facts.app, request.name_id, request.session_indexes
+        )
+        for row in rows:
+            others = await session_applications.applications_of(connection, row.session)
+            is_everywhere = is_everywhere and len(others) <= 1
+            await person_sessions.end_session(connection, row.session)
+    return is_everywhere
+
+
+async def _answer(
+    context: Context, facts: ApplicationSso, request: LogoutRequest, relay_state: str, *, is_everywhere: bool
+) -> str:
+    url = facts.settings.logout_url
+    if not url:
+        return ""
+    status = Status.SUCCESS if is_everywhere else Status.PARTIAL_LOGOUT
+    response = LogoutResponse(new_id(), facts.endpoints.identifier, url, context.now(), request.id, status)
+    return redirect_url(
+        url, message=write_logout_response(response), field="SAMLResponse", relay_state=relay_state,
+        key=await signing_key_of(context, facts.app),
+    )  # fmt: skip

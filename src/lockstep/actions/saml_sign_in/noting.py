@@ -1,0 +1,104 @@
+"""How an attempt to sign in to an application ended: for the log with everything, for the person with a number to quote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lockstep.actions.context import Context
+from lockstep.actions.person_sign_in.outcomes import SignInCode, Visitor
+from lockstep.actions.person_sign_in.sessions import PersonCaller
+from lockstep.actions.single_sign_on.issuing import ApplicationSso, facts_of
+from lockstep.configuration.single_sign_on import SignOnMode
+from lockstep.errors import Kind, LockstepError, not_found
+from lockstep.saml.faults import FaultCode, SamlFault
+from lockstep.storage import sign_in_log
+from lockstep.storage.sign_in_log import FAILURE, SUCCESS, SignInRecord
+
+_MOST_DEVICE, _MOST_DETAIL = 200, 1_000  # characters
+_CODES: Mapping[str, SignInCode] = {
+    FaultCode.WRONG_ISSUER: SignInCode.WRONG_ISSUER,
+    FaultCode.NOT_SIGNED: SignInCode.NOT_SIGNED,
+    FaultCode.SIGNATURE_WRONG: SignInCode.SIGNATURE_WRONG,
+    FaultCode.WRONG_DESTINATION: SignInCode.WRONG_DESTINATION,
+    FaultCode.EXPIRED: SignInCode.REQUEST_EXPIRED,
+}
+
+
+async def saml_application(context: Context, app: str, *, origin: str, is_id: bool = False) -> ApplicationSso:
+    """The application of that name (or id: *is_id*) with SAML sign-on.
+
+    Raises LockstepError otherwise: one that is unknown looks like one without it.
+    """
+    try:
+        facts = await facts_of(context, app, origin=origin)
+    except LockstepError as missing:
+        if missing.kind is not Kind.NOT_FOUND:
+            raise
+        raise _none() from None
+    if facts.mode is not SignOnMode.SAML or app != (facts.app if is_id else facts.name):
+        raise _none()
+    return facts
+
+
+async def note_saml(
+    context: Context,
+    visitor: Visitor,
+    facts: ApplicationSso,
+    *,
+    caller: PersonCaller | None = None,
+    code: SignInCode | None = None,
+    detail: str = "",
+    methods: Sequence[str] = (),
+) -> None:
+    """Write one record of a sign-in to the application; without a *code* it succeeded."""
+    number = f"Request {visitor.number}. " if visitor.number else ""
+    record = SignInRecord(
+        context.now(),
+        FAILURE if code else SUCCESS,
+        code or "",
+        (number + detail)[:_MOST_DETAIL] if code else detail[:_MOST_DETAIL],
+        person=caller.person if caller else None,
+        person_display=caller.user_principal_name if caller else "",
+        app=facts.app,
+        app_display=facts.display_name,
+        address=visitor.address,
+        device=visitor.device[:_MOST_DEVICE],
+        methods=methods,
+        protocol="saml",
+    )
+    async with context.recording() as connection:
+        await sign_in_log.append(connection, record)
+
+
+async def refuse(
+    context: Context,
+    visitor: Visitor,
+    facts: ApplicationSso,
+    wrong: LockstepError,
+    *,
+    caller: PersonCaller | None = None,
+) -> LockstepError:
+    """Note what was *wrong*, and return what the person reads, which tells nothing of it."""
+    more = f"Expected {wrong.expected}; received {wrong.received}" if isinstance(wrong, SamlFault) else wrong.why
+    await note_saml(context, visitor, facts, caller=caller, code=code_of(wrong), detail=f"{wrong.detail}. {more}")
+    return did_not_work()
+
+
+def code_of(wrong: LockstepError) -> SignInCode:
+    if isinstance(wrong, SamlFault):
+        return _CODES.get(wrong.code, SignInCode.REQUEST_REFUSED)
+    known = {"UnknownReplyUrl": SignInCode.UNKNOWN_REPLY_URL, "NoSigningCertificate": SignInCode.NO_CERTIFICATE}
+    return known.get(wrong.code, SignInCode.CLAIMS_UNUSABLE)
+
+
+def did_not_work() -> LockstepError:
+    return LockstepError(
+        Kind.INVALID,
+        "Signing in did not work",
+        next_step="Ask your administrator, and name the request number. The sign-in log has the reason",
+        code="SignInFailed",
+    )
+
+
+def _none() -> LockstepError:
+    return not_found("No application signs in at this address", next_step="Open the application from My Apps")

@@ -1,0 +1,134 @@
+"""The SAML endpoints of one application, and opening it from My Apps.
+
+Forms that bring a response to an application leave this server, so their pages say to which address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from lockstep.actions.context import Context
+from lockstep.actions.saml_sign_in.answering import NotAssigned, Opened, Posted, SignInFirst, answer_request, launch
+from lockstep.actions.saml_sign_in.asking import receive_form, receive_query
+from lockstep.actions.saml_sign_in.describing import metadata_of
+from lockstep.actions.saml_sign_in.leaving import receive_logout
+from lockstep.actions.saml_sign_in.noting import did_not_work
+from lockstep.errors import LockstepError
+from lockstep.kit.bodies import limited_receive
+from lockstep.kit.pages import Answer, PageView, Redirect
+from lockstep.kit.tracing import request_id_of
+from lockstep.portal.cookies import SIGN_IN, SIGNED_OUT, origin_of, session_secret, visitor_of
+from lockstep.portal.page import PortalContext, PortalPages
+
+pages = PortalPages()
+SSO, FAILED = "/saml2/{app}/sso", "/saml2/{app}/failed"
+MAX_FORM = 512 * 1024  # bytes: a request of 256 KB in Base64, escaped
+_XML = "application/samlmetadata+xml"
+
+
+@pages.get(SSO, is_public=True)
+async def take_query(context: PortalContext, request: Request) -> Answer:
+    """HTTP-Redirect. The query is read as it was sent, because that is what is signed."""
+    app = request.path_params["app"]
+    sealed = await receive_query(
+        context.actions, app, request.url.query, visitor=visitor_of(request), origin=origin_of(request)
+    )
+    return Redirect(_continue(app, sealed))
+
+
+def form_endpoint(context_of: Callable[[], Context]) -> Callable[[Request], Awaitable[Response]]:
+    """HTTP-POST. It is no page: the form is another server's, so it has no token of ours, and brings no session along."""
+
+    async def take(request: Request) -> Response:
+        app = request.path_params["app"]
+        request.state.request_id = request_id_of(request.headers)
+        try:
+            request._receive = limited_receive(request.receive, request.headers, MAX_FORM)
+            form = await request.form(max_files=0, max_fields=20, max_part_size=MAX_FORM)
+            fields = {name: str(value) for name, value in form.multi_items()}
+            sealed = await receive_form(
+                context_of(), app, fields, visitor=visitor_of(request), origin=origin_of(request)
+            )
+        except LockstepError:
+            failed = f"/saml2/{quote(app, safe='')}/failed?number={request.state.request_id}"
+            return RedirectResponse(failed, status_code=303)
+        return RedirectResponse(_continue(app, sealed), status_code=303)
+
+    return take
+
+
+@pages.get(FAILED, is_public=True)
+async def show_failed(_: PortalContext, request: Request) -> Answer:
+    """The page after a form that was refused; the number is the one in the log."""
+    number = request.query_params.get("number", "")
+    request.state.request_id = request_id_of({"x-request-id": number})
+    raise did_not_work()
+
+
+@pages.get("/saml2/{app}/continue", is_public=True)
+async def answer(context: PortalContext, request: Request) -> Answer:
+    app, sealed = request.path_params["app"], request.query_params.get("request", "")
+    found = await answer_request(
+        context.actions,
+        app,
+        sealed,
+        session_secret(request),
+        visitor=visitor_of(request),
+        origin=origin_of(request),
+    )
+    if isinstance(found, SignInFirst):
+        again = "&again=yes" if found.again else ""
+        return Redirect(f"{SIGN_IN}?next={quote(_continue(app, sealed), safe='')}{again}")
+    return _shown(found)
+
+
+@pages.get("/myapps/launch/{app}")
+async def open_application(context: PortalContext, request: Request) -> Answer:
+    return _shown(
+        await launch(
+            context.actions,
+            request.path_params["app"],
+            session_secret(request),
+            visitor=visitor_of(request),
+            origin=origin_of(request),
+        )
+    )
+
+
+@pages.get("/saml2/{app}/metadata", is_public=True)
+async def show_metadata(context: PortalContext, request: Request) -> Answer:
+    document = await metadata_of(context.actions, request.path_params["app"], origin=origin_of(request))
+    return Response(document, media_type=_XML)
+
+
+@pages.get("/saml2/{app}/logout", is_public=True)
+async def take_logout(context: PortalContext, request: Request) -> Answer:
+    """A request of the application, which is answered, or its answer to ours: then the way out goes on."""
+    address = await receive_logout(
+        context.actions,
+        request.path_params["app"],
+        request.url.query,
+        visitor=visitor_of(request),
+        origin=origin_of(request),
+    )
+    return Redirect(address or SIGNED_OUT)
+
+
+def _continue(app: str, sealed: str) -> str:
+    return f"/saml2/{quote(app, safe='')}/continue?request={sealed}"
+
+
+def _shown(found: Posted | Opened | NotAssigned) -> PageView:
+    match found:
+        case Posted(app, url, fields):
+            return PageView("portal/sending.html", f"Signing in to {app}", {"url": url, "fields": fields}, sends_to=url)
+        case Opened(app, url):
+            return PageView("portal/sending.html", f"Opening {app}", {"url": url, "fields": {}})
+        case NotAssigned(app, contact):
+            return PageView(
+                "portal/not_assigned.html", f"No access to {app}", {"app": app, "contact": contact}, status=403
+            )
