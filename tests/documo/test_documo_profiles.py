@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from documo.store import request_log as table
-from tests.support.documo_client import ENTERPRISE, GROUP, PATCH, USER, Documo
+from tests.support.documo_client import ENTERPRISE, GROUP, PATCH, USER, Client, Documo
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 SEARCH = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
@@ -238,13 +238,29 @@ async def test_what_was_forgiven_is_in_the_request_log(documo: Documo) -> None:
     body = {"schemas": [PATCH], "Operations": [{"op": "Replace", "path": "active", "value": "False"}]}
     await api.send("PATCH", f"/Users/{user}", body, headers={"User-Agent": "Azure AD Provisioning"})
 
-    async def entries() -> list[dict[str, object]]:
-        async with api.store.tenant(api.account.id) as connection:
-            return await table.rows(connection, api.account.id)
-
-    async with asyncio.timeout(5):
-        while not (found := [entry for entry in await entries() if entry["method"] == "PATCH"]):
-            await asyncio.sleep(0.02)
-    (entry,) = found
+    (entry,) = await logged_patches(api, 1)
     assert entry["client"] == "Entra" and entry["status"] == 204
     assert entry["tolerances"], "capitalised op and boolean as text were forgiven"
+
+
+async def test_blank_after_an_op_and_yes_or_no_are_forgiven_and_logged(documo: Documo) -> None:
+    api = await documo.client()
+    user = f"/Users/{await api.user('a@x.org')}"
+
+    off = await api.patch(user, {"op": "REPLACE ", "path": "active", "value": "No"})
+    on = await api.patch(user, {"op": "REPLACE ", "path": "active", "value": "Yes"})
+
+    assert (off.status, off.body["active"], on.status, on.body["active"]) == (200, False, 200, True)
+    for entry in await logged_patches(api, 2):
+        assert entry["tolerances"] == ["booleans_as_yes_or_no", "capitalised_ops", "padded_ops"]
+
+
+async def logged_patches(api: Client, count: int) -> list[dict[str, Any]]:
+    """Wait until the request log has *count* PATCH requests; the log is written after the answer."""
+    async with asyncio.timeout(5):
+        while True:
+            async with api.store.tenant(api.account.id) as connection:
+                entries = await table.rows(connection, api.account.id)
+            if len(found := [entry for entry in entries if entry["method"] == "PATCH"]) == count:
+                return found
+            await asyncio.sleep(0.02)

@@ -143,6 +143,27 @@ def test_a_right_request_needs_no_tolerance() -> None:
     assert normalize_filter('userName eq "a"', LENIENT, USER).applied == ()
 
 
+@pytest.mark.parametrize("profile", ["strict", "entra", "okta", "onelogin", "jumpcloud", "google"])
+@pytest.mark.parametrize(("op", "value"), [("replace ", False), ("replace", "No")])
+def test_habit_of_no_known_client_is_tolerated_by_lenient_alone(profile: str, op: str, value: Any) -> None:
+    case = {"patch": [{"op": op, "path": "active", "value": value}], "before": {"active": True}}
+
+    assert _outcome(case, "lenient")[0]["active"] is False
+    with pytest.raises(ScimError) as refused:
+        _outcome(case, profile)
+    assert refused.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("op", "value"), [("re place", False), ("update ", False), (" ", False), ("REPLACE ", "Y"), ("REPLACE ", "None")]
+)
+def test_other_ops_and_other_words_for_a_boolean_are_refused(op: str, value: Any) -> None:
+    with pytest.raises(ScimError) as refused:
+        _outcome({"patch": [{"op": op, "path": "active", "value": value}], "before": {"active": True}}, "lenient")
+
+    assert refused.value.status == 400
+
+
 def test_patch_without_schemas_is_read_for_scripts_and_refused_when_strict() -> None:
     body = {"operations": [{"op": "replace", "path": "title", "value": "x"}]}
 

@@ -27,10 +27,12 @@ class Profile:
 
 
 # Columns: entra, okta, onelogin, jumpcloud, google. `lenient` has all tolerances, `strict` none. A profile that ignores unknown
-# attributes must understand keys that are paths; otherwise a change would be dropped silently.
+# attributes must understand keys that are paths; otherwise a change would be dropped silently. A row without a mark is a habit of
+# clients that have no profile of their own: only `lenient` tolerates it.
 _TABLE: Final[dict[str, str]] = {
     #                          E O L J G
     "capitalised_names":      "x - - - -",
+    "padded_ops":             "- - - - -",
     "capitalised_ops":        "x - x - -",
     "incomplete_envelope":    "x - x x x",
     "empty_path":             "- - x x -",
@@ -44,6 +46,7 @@ _TABLE: Final[dict[str, str]] = {
     "incomplete_schemas":     "x - x x x",
     "qualified_keys":         "x - x - -",
     "booleans_as_text":       "x - x - -",
+    "booleans_as_yes_or_no":  "- - - - -",
     "numbers_as_text":        "x - x - -",
     "texts_as_numbers":       "- - x x -",
     "list_as_object":         "- - x - -",

@@ -30,6 +30,14 @@ def capitalised_names(item: Mapping[str, Any], definition: ResourceDefinition) -
     return {(name.lower() if name.lower() in ("op", "path", "value") else name): value for name, value in item.items()}
 
 
+def padded_ops(item: Mapping[str, Any], definition: ResourceDefinition) -> Mapping[str, Any]:
+    """`"op": "replace "` instead of `replace`, with blanks around it: connectors written in-house, scripts."""
+    op = item.get("op")
+    if isinstance(op, str) and op != op.strip() and op.strip().lower() in ("add", "remove", "replace"):
+        return {**item, "op": op.strip()}
+    return item
+
+
 def capitalised_ops(item: Mapping[str, Any], definition: ResourceDefinition) -> Mapping[str, Any]:
     """`"op": "Replace"` instead of `replace`: Microsoft Entra without aadOptscim062020."""
     op = item.get("op")
@@ -54,6 +62,7 @@ def missing_value_clears(item: Mapping[str, Any], definition: ResourceDefinition
 
 RAW_TOLERANCES: Final[tuple[RawTolerance, ...]] = (
     capitalised_names,
+    padded_ops,
     capitalised_ops,
     empty_path,
     missing_value_clears,

@@ -27,6 +27,13 @@ def booleans_as_text(value: Any, attribute: Attribute, listed: bool) -> Any:
     return value
 
 
+def booleans_as_yes_or_no(value: Any, attribute: Attribute, listed: bool) -> Any:
+    """`"active": "No"` instead of `false`: connectors written in-house, scripts that copy a column of an HR system."""
+    if attribute.type == "boolean" and isinstance(value, str) and value.strip().lower() in ("yes", "no"):
+        return value.strip().lower() == "yes"
+    return value
+
+
 def numbers_as_text(value: Any, attribute: Attribute, listed: bool) -> Any:
     """`"level": "5"` instead of `5`: Microsoft Entra, which keeps every source value as a text."""
     if isinstance(value, str) and not listed:
@@ -112,6 +119,7 @@ VALUE_TOLERANCES: Final[tuple[ValueTolerance, ...]] = (
     elements_as_text,
     manager_as_text,
     booleans_as_text,
+    booleans_as_yes_or_no,
     numbers_as_text,
     texts_as_numbers,
 )
