@@ -1,0 +1,148 @@
+"""Documo behind identity providers of others, over HTTP: SimpleSAMLphp, and pysaml2 with xmlsec1."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from saml2.config import IdPConfig
+from saml2.saml import NameID
+from saml2.server import Server
+
+from bench.pysaml2_peer import RSA_SHA256, SHA256
+from documo.access.sso import providers
+from documo.access.sso.providers import Setup
+from lockstep.saml.certificates import SigningKey, new_signing_key
+from lockstep.saml.metadata import SpMetadata, read_idp_metadata, read_sp_metadata
+from lockstep.saml.names import Binding, NameIdFormat
+from tests.support.documo_client import Client
+from tests.support.documo_pages import Visitor, visiting
+from tests.support.simplesamlphp import EMAIL_FORMAT, NAME, running
+
+pytestmark = pytest.mark.full
+PYSAML2 = "https://idp.contoso.com/saml2"
+
+
+@pytest.fixture(scope="module")
+def idp_key() -> SigningKey:
+    return new_signing_key("peer", now=datetime.now(UTC))
+
+
+async def metadata_of(api: Client, visitor: Visitor) -> tuple[bytes, SpMetadata]:
+    status, xml = await visitor.get(f"/saml/metadata?account={api.account.id}")
+    assert status == 200, xml
+    return xml.encode(), read_sp_metadata(xml.encode())
+
+
+async def asked(visitor: Visitor, begins: str) -> str:
+    """The address at the provider that the sign-in page leads to."""
+    status, page = await visitor.post("/sso", on="/sso", email=NAME, next="/own-account")
+    assert status == 200, page
+    found = re.search(rf'href="({re.escape(begins)}\?[^"]*)"', page)
+    assert found is not None, page
+    return html.unescape(found[1])
+
+
+async def bring(visitor: Visitor, url: str, fields: dict[str, str]) -> tuple[str, str]:
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    async with visitor.http.post(url, data=fields, headers=headers) as answer:
+        return answer.url.path, await answer.text()
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "encrypted"])
+async def test_member_signs_in_at_simplesamlphp(api: Client, idp_key: SigningKey, encrypted: bool) -> None:
+    await api.user(NAME)
+    async with visiting(api) as lee:
+        _, documo = await metadata_of(api, lee)
+        known = {
+            "AssertionConsumerService": documo.reply_urls[0],
+            "SingleLogoutService": documo.logout[Binding.REDIRECT],
+            "certData": documo.signing_certificates[0].base64,
+            "validate.authnrequest": True,
+            "assertion.encryption": encrypted,
+            "NameIDFormat": EMAIL_FORMAT,
+        }
+        with running(idp_key, service_providers={documo.entity_id: known}, identity_providers={}) as php:
+            provider = read_idp_metadata(await php.metadata(lee.http, "idp"))
+            setup = Setup(
+                provider.entity_id,
+                provider.sign_on[Binding.REDIRECT],
+                "".join(one.pem for one in provider.certificates),
+                email_domain="contoso.com",
+                requests_signed=True,
+            )
+            await providers.set_up(api.store, api.account.id, setup)
+            where, fields = await php.sign_in(lee.http, await asked(lee, php.sign_on_url))
+
+        path, page = await bring(lee, where, fields)
+
+    assert where == documo.reply_urls[0]
+    assert path == "/own-account" and NAME in page
+
+
+@pytest.mark.parametrize("signed", ["assertion", "response"])
+async def test_member_signs_in_at_pysaml2(api: Client, idp_key: SigningKey, tmp_path: Path, signed: str) -> None:
+    await api.user(NAME)
+    sign_on = f"{PYSAML2}/sso"
+    setup = Setup(PYSAML2, sign_on, idp_key.certificate.pem, email_domain="contoso.com", requests_signed=True)
+    await providers.set_up(api.store, api.account.id, setup)
+    async with visiting(api) as lee:
+        xml, documo = await metadata_of(api, lee)
+        server = _pysaml2(tmp_path, idp_key, xml)
+        sent = {name: values[0] for name, values in parse_qs(urlsplit(await asked(lee, sign_on)).query).items()}
+        request = server.parse_authn_request(
+            sent["SAMLRequest"], Binding.REDIRECT.value, sent["RelayState"], sent["SigAlg"], sent["Signature"]
+        )
+        assert request.sender() == documo.entity_id
+
+        response = server.create_authn_response(
+            {"mail": [NAME]},
+            in_response_to=request.message.id,
+            destination=request.message.assertion_consumer_service_url,
+            sp_entity_id=documo.entity_id,
+            userid=NAME,
+            name_id=_name_id(),
+            authn={"class_ref": "urn:oasis:names:tc:SAML:2.0:ac:classes:Password", "authn_auth": PYSAML2},
+            sign_assertion=signed == "assertion",
+            sign_response=signed == "response",
+            sign_alg=RSA_SHA256,
+            digest_alg=SHA256,
+        )
+        fields = {"SAMLResponse": base64.b64encode(str(response).encode()).decode(), "RelayState": sent["RelayState"]}
+        path, page = await bring(lee, documo.reply_urls[0], fields)
+
+    assert path == "/own-account" and NAME in page
+
+
+def _name_id() -> object:
+
+    return NameID(format=NameIdFormat.EMAIL_ADDRESS.value, text=NAME)
+
+
+def _pysaml2(folder: Path, key: SigningKey, service_metadata: bytes) -> Server:
+    (folder / "key.pem").write_text(key.private_pem)
+    (folder / "cert.pem").write_text(key.certificate.pem)
+    (folder / "documo.xml").write_bytes(service_metadata)
+    config = IdPConfig()
+    config.load(
+        {
+            "entityid": PYSAML2,
+            "xmlsec_binary": "/usr/bin/xmlsec1",
+            "key_file": str(folder / "key.pem"),
+            "cert_file": str(folder / "cert.pem"),
+            "metadata": {"local": [str(folder / "documo.xml")]},
+            "service": {
+                "idp": {
+                    "endpoints": {"single_sign_on_service": [(f"{PYSAML2}/sso", Binding.REDIRECT.value)]},
+                    "want_authn_requests_signed": True,
+                    "policy": {"default": {"lifetime": {"minutes": 5}, "attribute_restrictions": None}},
+                }
+            },
+        }
+    )
+    return Server(config=config)
