@@ -1,0 +1,115 @@
+"""Logout messages that are not for us, too old, or answer something else; and metadata that cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lockstep.saml.faults import FaultCode, SamlFault
+from lockstep.saml.logout import (
+    LogoutRequest,
+    LogoutResponse,
+    read_logout_request,
+    read_logout_response,
+    write_logout_request,
+    write_logout_response,
+)
+from lockstep.saml.metadata import IdpMetadata, read_idp_metadata, write_idp_metadata
+from lockstep.saml.names import Binding
+from tests.saml.parties import IDP, NOW, SP, key_of
+
+HERE = f"{SP}/saml/logout"
+REQUEST = LogoutRequest("_1", IDP, HERE, NOW, "lee.wong@contoso.com")
+RESPONSE = LogoutResponse("_2", IDP, HERE, NOW, "_1")
+
+
+REQUESTS: dict[str, tuple[dict[str, Any], FaultCode]] = {
+    "another issuer": ({"issuer": "https://evil.example"}, FaultCode.WRONG_ISSUER),
+    "no issuer": ({"issuer": ""}, FaultCode.WRONG_ISSUER),
+    "another destination": ({"destination": "https://other.example/logout"}, FaultCode.WRONG_DESTINATION),
+    "no destination": ({"destination": ""}, FaultCode.WRONG_DESTINATION),
+    "ended": ({"not_on_or_after": NOW - timedelta(minutes=3)}, FaultCode.EXPIRED),
+    "an hour old": ({"issued_at": NOW - timedelta(hours=1)}, FaultCode.EXPIRED),
+    "from the future": ({"issued_at": NOW + timedelta(minutes=4)}, FaultCode.NOT_YET_VALID),
+    "no name": ({"name_id": ""}, FaultCode.NAME_ID_REFUSED),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_hostile_logout_request_is_refused_for_its_own_reason(name: str) -> None:
+    changes, code = REQUESTS[name]
+
+    with pytest.raises(SamlFault) as refused:
+        read_logout_request(write_logout_request(replace(REQUEST, **changes)), issuer=IDP, destination=HERE, now=NOW)
+
+    assert refused.value.code == code
+
+
+RESPONSES: dict[str, tuple[Callable[[], bytes], FaultCode]] = {
+    "another request": (
+        lambda: write_logout_response(replace(RESPONSE, in_response_to="_9")),
+        FaultCode.WRONG_IN_RESPONSE_TO,
+    ),
+    "no request": (lambda: write_logout_response(replace(RESPONSE, in_response_to="")), FaultCode.WRONG_IN_RESPONSE_TO),
+    "another issuer": (lambda: write_logout_response(replace(RESPONSE, issuer=SP)), FaultCode.WRONG_ISSUER),
+    "another destination": (lambda: write_logout_response(replace(RESPONSE, destination=SP)), FaultCode.WRONG_DESTINATION),
+    "a request": (lambda: write_logout_request(REQUEST), FaultCode.NOT_EXPECTED_MESSAGE),
+    "no status": (lambda: write_logout_response(RESPONSE).replace(b"samlp:Status", b"samlp:Other"), FaultCode.MALFORMED),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RESPONSES)
+def test_hostile_logout_response_is_refused_for_its_own_reason(name: str) -> None:
+    build, code = RESPONSES[name]
+
+    with pytest.raises(SamlFault) as refused:
+        read_logout_response(build(), issuer=IDP, destination=HERE, in_response_to="_1", now=NOW)
+
+    assert refused.value.code == code
+
+
+def idp_metadata() -> bytes:
+    return write_idp_metadata(IdpMetadata(IDP, {Binding.REDIRECT: f"{IDP}/sso"}, [key_of("idp").certificate]))
+
+
+def federation(*entity_ids: str) -> bytes:
+    entities = b"".join(idp_metadata().replace(f'"{IDP}"'.encode(), f'"{one}"'.encode()) for one in entity_ids)
+    return (
+        b'<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata">'
+        + entities
+        + b"</md:EntitiesDescriptor>"
+    )
+
+
+METADATA: dict[str, tuple[Callable[[], bytes], FaultCode]] = {
+    "a web page": (lambda: b"<html/>", FaultCode.METADATA_UNUSABLE),
+    "not XML": (lambda: b"404 page not found", FaultCode.MALFORMED),
+    "document type": (lambda: b"<!DOCTYPE x>" + idp_metadata(), FaultCode.DTD_REFUSED),
+    "of SAML 1.1": (lambda: idp_metadata().replace(b"SAML:2.0:protocol", b"SAML:1.1:protocol"), FaultCode.METADATA_UNUSABLE),
+    "no certificate": (lambda: idp_metadata().replace(b"KeyDescriptor", b"Other"), FaultCode.METADATA_UNUSABLE),
+    "certificate for encryption only": (lambda: idp_metadata().replace(b'"signing"', b'"encryption"'), FaultCode.METADATA_UNUSABLE),
+    "certificate that is none": (lambda: idp_metadata().replace(b"MII", b"AAA", 1), FaultCode.CERTIFICATE_UNREADABLE),
+    "no address": (lambda: idp_metadata().replace(b"HTTP-Redirect", b"SOAP"), FaultCode.METADATA_UNUSABLE),
+    "several providers": (lambda: federation("https://a.example", "https://b.example"), FaultCode.METADATA_UNUSABLE),
+    "2 MB": (lambda: idp_metadata() + b" " * 2_000_000, FaultCode.TOO_LARGE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", METADATA)
+def test_metadata_that_cannot_be_used_is_refused_for_its_own_reason(name: str) -> None:
+    build, code = METADATA[name]
+
+    with pytest.raises(SamlFault) as refused:
+        read_idp_metadata(build())
+
+    assert refused.value.code == code
+
+
+def test_provider_of_a_federation_is_found_by_its_name() -> None:
+    xml = federation("https://a.example", "https://b.example")
+
+    assert read_idp_metadata(xml, entity_id="https://b.example").entity_id == "https://b.example"
