@@ -45,6 +45,7 @@ DOCUMO = (
     ("DOCUMO_METRICS_TOKEN", "The bearer token for `/metrics`, at least 16 characters", "none: no metrics"),
     ("DOCUMO_MAX_CONNECTIONS", "Maximum simultaneous connections", "2000"),
     ("DOCUMO_MAX_CONNECTIONS_PER_ADDRESS", "Maximum simultaneous connections from one address", "256"),
+    ("DOCUMO_NAME_SERVER", "The name server that is asked for the records of custom domains", "the system's"),
     ("DOCUMO_TRUSTED_PROXIES", "Addresses and networks of reverse proxies whose X-Forwarded-For is believed", "none"),
     ("DOCUMO_SEARCHES_PER_ACCOUNT", "Searches of one account that run at once; further ones wait, then get 429", "2"),
     ("DOCUMO_SEARCH_SECONDS", "Time limit for one statement of a search, at most 60", "2"),

@@ -116,6 +116,12 @@ async def account_with_members(store: Store, name: str) -> tuple[Account, int]:
         return account, await table.member_count(connection, account.id)
 
 
+async def seats_taken(store: Store, tenant_id: int) -> int:
+    """How many members of the account are active."""
+    async with store.tenant(tenant_id) as connection:
+        return await table.active_member_count(connection, tenant_id)
+
+
 async def delete_account(store: Store, account_id: int) -> None:
     """Delete an account and everything in it, in one transaction."""
     async with store.tenant(account_id) as connection:

@@ -1,4 +1,4 @@
-"""Query a name server for TXT records, which are only compared with the expected proof of ownership.
+"""Query a name server for TXT and CNAME records. They are compared with what an account should set, and shown.
 
 A response with another id or question is ignored, and one that was cut short is asked for again over TCP. A name server that reports an
 error counts as one that does not answer; only a response without records, or "no such name", means that there are none.
@@ -23,16 +23,32 @@ TIMEOUT_SECONDS, TRIES = 2.0, 3
 
 async def txt_records(name: str, *, name_server: str | None = None) -> list[str]:
     """The TXT records of *name*; empty when there are none. Raises LockstepError when no name server answers."""
+    return _texts(await _answer(name, "TXT", name_server))
+
+
+async def cname_record(name: str, *, name_server: str | None = None) -> str:
+    """The name that *name* is an alias of; "" if it is none. Raises LockstepError when no name server answers."""
+    answer = await _answer(name, "CNAME", name_server)
+    found = [
+        record.target.to_text(omit_final_dot=True)
+        for records in answer.answer
+        if records.rdtype == dns.rdatatype.CNAME and records.name == answer.question[0].name
+        for record in records
+    ]
+    return found[0].lower() if found else ""
+
+
+async def _answer(name: str, kind: str, name_server: str | None) -> dns.message.Message:
     server = name_server or _system_name_server()
     address, port = _place_of(server)
-    query = dns.message.make_query(name, "TXT")
+    query = dns.message.make_query(name, kind)
     for _ in range(TRIES):
         with suppress(dns.exception.DNSException, OSError, EOFError):
             answer, _over_tcp = await dns.asyncquery.udp_with_fallback(
                 query, address, TIMEOUT_SECONDS, port, ignore_unexpected=True, ignore_errors=True
             )
             if answer.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-                return _texts(answer)
+                return answer
     raise unreachable(f"The name server {server} did not answer", next_step="Try another one: --name-server ADDRESS")
 
 

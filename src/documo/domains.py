@@ -1,40 +1,58 @@
-"""Custom API domains: the host names, other than the public URL's, that each serve one account.
+"""Custom domains: the host names, other than the public URL's, that each serve one account's API or its pages.
 
-A host is served only once its owner has proved it with a TXT record or the operator has vouched for it; any other host gets 421.
+A host of the API is served only once its owner has proved it with a TXT record or the operator has vouched for it; any other host gets 421.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
 
 import psycopg
 
-from documo.dns_txt import txt_records
+from documo.dns_txt import cname_record, txt_records
 from documo.store import domains as table
 from documo.store.database import Store
 from lockstep.errors import conflict, invalid, not_found
 
+API, APP = "api", "app"
+_MOST_SEEN, _MOST_TEXT = 5, 200  # TXT records, and characters of each, that are kept to be shown
 _HOST = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A host of an account; *proof* is the text that its TXT record must contain."""
+    """A host of an account; *proof* is the text that its TXT record must contain.
+
+    *kind*: what it serves, API or APP. *seen_txt*, *seen_cname*: what the name server said at *checked_at*.
+    """
 
     host: str
     tenant_id: int
     proof: str
     verified: bool
+    kind: str = API
+    seen_txt: Sequence[str] | None = None
+    seen_cname: str | None = None
+    checked_at: datetime | None = None
 
     @property
     def record_name(self) -> str:
         return f"_documo.{self.host}"
 
 
-async def set_domain(store: Store, tenant_id: int, host: str, *, vouched: bool = False) -> Domain:
-    """Add a custom API domain; *vouched* skips the proof. Raises LockstepError for an invalid or taken name."""
+def url_of(host: str, public_url: str) -> str:
+    """Where a custom domain is reached: with the scheme and port of the public URL."""
+    parts = urlsplit(public_url)
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
+
+
+async def set_domain(store: Store, tenant_id: int, host: str, *, kind: str = API, vouched: bool = False) -> Domain:
+    """Add a custom domain; *vouched* skips the proof. Raises LockstepError for an invalid or taken name."""
     name = host.strip().lower().rstrip(".")
     if not _HOST.match(name):
         raise invalid(
@@ -42,7 +60,9 @@ async def set_domain(store: Store, tenant_id: int, host: str, *, vouched: bool =
         )
     try:
         async with store.control() as connection:
-            await table.insert(connection, tenant_id, name, f"documo-proof={secrets.token_hex(16)}", verified=vouched)
+            await table.insert(
+                connection, tenant_id, name, f"documo-proof={secrets.token_hex(16)}", kind=kind, verified=vouched
+            )
     except psycopg.errors.UniqueViolation:
         raise conflict(f"The domain {name} is already in use", next_step="documo domains list") from None
     return await find_domain(store, tenant_id, name)
@@ -59,7 +79,7 @@ async def find_domain(store: Store, tenant_id: int, host: str) -> Domain:
 async def list_domains(store: Store, tenant_id: int) -> list[Domain]:
     """The account's domains by name."""
     async with store.control() as connection:
-        return [Domain(*row) for row in await table.rows(connection, tenant_id)]
+        return [Domain(**row) for row in await table.rows(connection, tenant_id)]
 
 
 async def remove_domain(store: Store, tenant_id: int, host: str) -> None:
@@ -70,15 +90,22 @@ async def remove_domain(store: Store, tenant_id: int, host: str) -> None:
 
 
 async def verify_domain(store: Store, tenant_id: int, host: str, *, name_server: str | None = None) -> Domain:
-    """Check the proof in DNS and serve the domain from then on. If it is missing, raises LockstepError with the records found."""
+    """Check the proof in DNS and serve the domain from then on. If it is missing, raises LockstepError with the records found.
+
+    The CNAME record is looked up to be shown; it is not needed, because a domain can lead here in other ways.
+    """
     domain = await find_domain(store, tenant_id, host)
     seen = await txt_records(domain.record_name, name_server=name_server)
+    cname = await cname_record(domain.host, name_server=name_server)
+    shown = [text[:_MOST_TEXT] for text in seen[:_MOST_SEEN]]
+    async with store.control() as connection:
+        await table.note_answer(connection, tenant_id, domain.host, shown, cname[:_MOST_TEXT])
+        if domain.proof in seen:
+            await table.mark_verified(connection, tenant_id, domain.host)
     if domain.proof not in seen:
         raise conflict(
             f"{domain.record_name} does not contain the proof yet",
-            why=f"Found: {', '.join(seen[:3]) or 'no TXT record'}",
+            why=f"Found: {', '.join(shown[:3]) or 'no TXT record'}",
             next_step=f"Add the TXT record {domain.record_name} with the value {domain.proof}, then verify again",
         )
-    async with store.control() as connection:
-        await table.mark_verified(connection, tenant_id, domain.host)
     return await find_domain(store, tenant_id, host)

@@ -88,7 +88,7 @@ def make_app(
         ]
     )
     others.router.redirect_slashes = False  # a redirect would repeat the Host of the request
-    people = pages_app(store, api_url=public_url, metadata=metadata)
+    people = pages_app(store, api_url=public_url, metadata=metadata, name_server=settings.name_server or None)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")

@@ -35,6 +35,7 @@ class Settings:
     urls: Mapping[str, str] = field(default_factory=dict, repr=False)
     rate_override: int | None = None
     outbound_allow: tuple[str, ...] = ()  # private origins and networks that events may be sent to
+    name_server: str = ""  # that is asked for the records of custom domains; "": the system's
     metrics_token: str = field(default="", repr=False)  # "": there is no /metrics
     limits: ServingLimits = field(default_factory=ServingLimits)  # of the HTTP server
     search_limits: SearchLimits = field(default_factory=SearchLimits)
@@ -59,6 +60,7 @@ def read_settings(
         urls=urls,
         rate_override=rate,
         outbound_allow=_allowed(environment, "DOCUMO_OUTBOUND_ALLOW"),
+        name_server=environment.get("DOCUMO_NAME_SERVER", "").strip(),
         metrics_token=_metrics_token(environment),
         limits=limits_from(environment),
         search_limits=search_limits_from(environment),

@@ -1,7 +1,7 @@
 """`make screenshots`: a picture of every page that links lead to, in both themes and three widths, into `screenshots/`.
 
-Options: the beginning of the addresses to take, such as /apps; none takes all. The option `tour` takes those of docs/tour.md instead, into
-`docs/images/`, as much as a window of 1280 by 900 shows.
+Options: the beginning of the addresses to take, such as /apps, or documo for Documo's pages; none takes all. The option `tour` takes
+those of docs/tour.md instead, into `docs/images/`, as much as a window of 1280 by 900 shows.
 """
 
 from __future__ import annotations
@@ -13,8 +13,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.support.browser import THEMES, WIDTHS, Visitor, chromium, every_page, first_sign_in, visiting
-from tests.support.up_process import running_up
+from playwright.async_api import Browser
+
+from tests.support.browser import (
+    DOCUMO_PAGES,
+    THEMES,
+    WIDTHS,
+    Visitor,
+    chromium,
+    documo_sign_in,
+    every_page,
+    first_sign_in,
+    visiting,
+)
+from tests.support.documo_browser import documo_states
+from tests.support.up_process import Up, running_up
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "screenshots"
@@ -38,6 +51,10 @@ async def main(wanted: Sequence[str]) -> None:
     with running_up("--people", "1204", "--seed", "20261123") as up:
         async with chromium() as browser:
             state = await first_sign_in(browser, up)
+            if not wanted or "documo" in wanted:
+                await _take_documo(browser, up)
+            if list(wanted) == ["documo"]:
+                return
             if list(wanted) == ["tour"]:
                 async with visiting(browser, up.origin, state) as visitor:
                     await _take_tour(visitor)
@@ -46,6 +63,25 @@ async def main(wanted: Sequence[str]) -> None:
                 await _take(visitor, ["/sign-in"], wanted)
             async with visiting(browser, up.origin, state) as visitor:
                 await _take(visitor, [*await every_page(visitor), "/no-such-page"], wanted)
+
+
+async def _take_documo(browser: Browser, up: Up) -> None:
+    state = await documo_sign_in(browser, up)
+    async with visiting(browser, up.documo_origin) as visitor:
+        await _take(visitor, ["/login"], (), prefix="documo-")
+    async with visiting(browser, up.documo_origin, state) as visitor:
+        async for name in documo_states(visitor):
+            await _take_page(visitor, name)
+        await _take(visitor, [*await every_page(visitor, of=DOCUMO_PAGES), "/no-such-page"], (), prefix="documo-")
+
+
+async def _take_page(visitor: Visitor, name: str) -> None:
+    """The page as it is, which a form led to."""
+    for theme in THEMES:
+        for width in WIDTHS:
+            await visitor.look(theme=theme, width=width)
+            (FOLDER / f"{theme}-{width}").mkdir(parents=True, exist_ok=True)
+            await visitor.page.screenshot(path=FOLDER / f"{theme}-{width}" / f"documo-{name}.png", full_page=True)
 
 
 async def _take_tour(visitor: Visitor) -> None:
@@ -58,7 +94,7 @@ async def _take_tour(visitor: Visitor) -> None:
         print(f"docs/images/{name}.png")
 
 
-async def _take(visitor: Visitor, paths: Sequence[str], wanted: Sequence[str]) -> None:
+async def _take(visitor: Visitor, paths: Sequence[str], wanted: Sequence[str], *, prefix: str = "") -> None:
     for path in paths:
         if wanted and not path.startswith(tuple(wanted)):
             continue
@@ -67,7 +103,7 @@ async def _take(visitor: Visitor, paths: Sequence[str], wanted: Sequence[str]) -
                 await visitor.look(theme=theme, width=width)
                 await visitor.go(path)
                 name = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "home"
-                file = FOLDER / f"{theme}-{width}" / f"{name[:80]}.png"
+                file = FOLDER / f"{theme}-{width}" / f"{prefix}{name[:80]}.png"
                 file.parent.mkdir(parents=True, exist_ok=True)
                 await visitor.page.screenshot(path=file, full_page=True)
                 print(file.relative_to(FOLDER.parent))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field, replace
-from typing import cast
+from dataclasses import replace
 
 import dns.flags
 import dns.message
@@ -18,79 +16,9 @@ from documo.dns_txt import txt_records
 from documo.store.database import Store
 from lockstep.errors import LockstepError
 from tests.support.documo_client import Client, Documo, documo_on
+from tests.support.name_server import NameServer
 
 HOST = "scim.contoso.example"
-
-
-@dataclass
-class NameServer(asyncio.DatagramProtocol):
-    """Answers from *records* and keeps every question that it understood."""
-
-    records: dict[str, list[str]] = field(default_factory=dict)
-    rcode: dns.rcode.Rcode = dns.rcode.NOERROR
-    cuts_short: bool = False
-    noise: list[bytes] = field(default_factory=list)
-    is_silent: int = 0
-    questions: list[str] = field(default_factory=list)
-    address: str = ""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-        host, port = transport.get_extra_info("sockname")
-        self.address = f"{host}#{port}"
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        question = dns.message.from_wire(data)
-        name = question.question[0].name.to_text(omit_final_dot=True)
-        self.questions.append(name)
-        if len(self.questions) <= self.is_silent:
-            return
-        for text in ("of-another-id", "of-another-name"):
-            self._transport.sendto(_answer(question, [text], forged=text), addr)
-        for datagram in self.noise:
-            self._transport.sendto(datagram, addr)
-        texts = [] if self.cuts_short else self.records.get(name, [])
-        self._transport.sendto(_answer(question, texts, rcode=self.rcode, is_cut=self.cuts_short), addr)
-
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """The same over TCP (RFC 1035, section 4.2.2)."""
-        question = dns.message.from_wire(await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big")))
-        name = question.question[0].name.to_text(omit_final_dot=True)
-        answer = _answer(question, self.records.get(name, []))
-        writer.write(len(answer).to_bytes(2, "big") + answer)
-        await writer.drain()
-        writer.close()
-
-
-def _answer(
-    question: dns.message.Message,
-    texts: Iterable[str],
-    *,
-    rcode: dns.rcode.Rcode = dns.rcode.NOERROR,
-    forged: str = "",
-    is_cut: bool = False,
-) -> bytes:
-    if forged == "of-another-name":
-        question = dns.message.make_query("other.example", "TXT", id=question.id)
-    response = dns.message.make_response(question)
-    response.id ^= 1 if forged == "of-another-id" else 0
-    response.set_rcode(rcode)
-    response.flags |= dns.flags.TC if is_cut else 0
-    name = question.question[0].name
-    texts = [" ".join(f'"{text[at : at + 200]}"' for at in range(0, len(text), 200)) for text in texts]
-    if texts:
-        response.answer.append(dns.rrset.from_text(name, 60, "IN", "TXT", *texts))
-        response.answer.append(dns.rrset.from_text(name, 60, "IN", "CNAME", "elsewhere.example."))
-    return response.to_wire()
-
-
-@pytest.fixture
-async def name_server() -> AsyncIterator[NameServer]:
-    loop = asyncio.get_running_loop()
-    transport, server = await loop.create_datagram_endpoint(NameServer, local_addr=("127.0.0.1", 0))
-    assert server.address  # otherwise the system's name server would be queried
-    yield server
-    transport.close()
 
 
 async def status_under(client: Client, host: str) -> int:
@@ -110,7 +38,7 @@ async def test_a_domain_is_served_from_the_moment_its_proof_stands_in_dns(api: C
 
     assert (before, refused_status, made.verified, verified.verified) == (421, 421, False, True)
     assert "of-somebody-else" in str(refused.value.why) and made.proof in str(refused.value.next_step)
-    assert set(name_server.questions) == {f"_documo.{HOST}"}
+    assert set(name_server.questions) == {f"_documo.{HOST}", HOST}
     async with asyncio.timeout(5):
         while await status_under(api, HOST) != 200:
             await asyncio.sleep(0.01)

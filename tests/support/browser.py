@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
 
-from lockstep.web.page import all_pages
+from lockstep.kit.pages import pages_in
 from tests.support.up_process import Up
 
 CHROMIUM = "/usr/bin/chromium"
@@ -22,6 +22,8 @@ THEMES: tuple[Theme, ...] = ("light", "dark")
 WIDTHS = (1440, 1280, 390)
 HEIGHT = 900
 EMAIL, NAME, PASSWORD = "ada@contoso.test", "Ada Byron", "a sentence of five words"
+DOCUMO_EMAIL = "admin@documo.test"
+LOCKSTEP_PAGES, DOCUMO_PAGES = "lockstep.web.pages", "documo.web.pages"
 _LINK = re.compile(r'<a [^>]*?href="([^"]+)"')
 
 
@@ -112,15 +114,29 @@ async def visiting(
         await context.close()
 
 
-async def every_page(visitor: Visitor) -> list[str]:
-    """The addresses of all pages that links lead to from Home: one of each route and each set of query parameters."""
+async def documo_sign_in(browser: Browser, up: Up) -> Any:
+    """Sign in to Documo as the account's admin; the state of the browser, for `visiting`."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto(up.documo_link(DOCUMO_EMAIL))
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Set password and sign in").click()
+    await page.get_by_role("heading", name="Documents", level=1).wait_for()
+    state = await context.storage_state()
+    await context.close()
+    return state
+
+
+async def every_page(visitor: Visitor, *, of: str = LOCKSTEP_PAGES) -> list[str]:
+    """The addresses of all pages that links lead to from Home: one of each route in *of* and each set of query parameters."""
+    patterns = _patterns(of)
     found: list[str] = []
     seen: set[tuple[str, tuple[str, ...]]] = set()
     waiting = ["/"]
     while waiting:
         address = waiting.pop(0)
         parts = urlsplit(address)
-        kind = (_route_of(parts.path), tuple(sorted(parse_qs(parts.query))))
+        kind = (_route_of(parts.path, patterns), tuple(sorted(parse_qs(parts.query))))
         if kind in seen or not kind[0]:
             continue
         seen.add(kind)
@@ -138,12 +154,13 @@ def _path(address: str) -> str:
     return "" if parts.scheme or parts.netloc else parts.path + (f"?{parts.query}" if parts.query else "")
 
 
-_PATTERNS: Sequence[tuple[re.Pattern[str], str]] = [
-    (re.compile(re.sub(r"\\\{[^/]*?\\\}", "[^/]+", re.escape(page.path)) + "$"), page.path)
-    for page in all_pages()
-    if page.method == "GET"
-]
+def _patterns(package: str) -> Sequence[tuple[re.Pattern[str], str]]:
+    return [
+        (re.compile(re.sub(r"\\\{[^/]*?\\\}", "[^/]+", re.escape(page.path)) + "$"), page.path)
+        for page in pages_in(package)
+        if page.method == "GET"
+    ]
 
 
-def _route_of(path: str) -> str:
-    return next((route for pattern, route in _PATTERNS if pattern.match(path)), "")
+def _route_of(path: str, patterns: Sequence[tuple[re.Pattern[str], str]]) -> str:
+    return next((route for pattern, route in patterns if pattern.match(path)), "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -36,6 +37,15 @@ class Up:
     def link(self) -> str:
         """The one-time link of the first administrator."""
         return self._found(r"First sign-in +(http://\S+)")
+
+    @property
+    def documo_origin(self) -> str:
+        return self._found(r"Documo \(app\) +(http://\S+)")
+
+    def documo_link(self, email: str) -> str:
+        """A link with which this member of Documo sets a password."""
+        command = [str(BIN / "documo"), "members", "link", email, "--data", str(self.data), "-o", "json"]
+        return str(json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["url"])
 
     def _found(self, pattern: str) -> str:
         found = re.search(pattern, "\n".join(self.lines))

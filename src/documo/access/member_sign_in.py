@@ -14,9 +14,11 @@ from documo.access.second_factor import CodeRequired, has_second_factor, is_code
 from documo.access.sso.providers import refuse_password
 from documo.members import TenantFacts
 from documo.store import accounts as accounts_table
+from documo.store import branding as branding_table
 from documo.store import members as members_table
 from documo.store import second_factors as factors_table
 from documo.store import sign_ins as table
+from documo.store.branding import BrandRow
 from documo.store.database import SET_TENANT, Store
 from documo.user_names import key_of
 from lockstep.credentials import lockout
@@ -45,6 +47,7 @@ class MemberCaller:
     role: str
     session: str
     expires_at: datetime
+    brand: BrandRow
     csrf_secret: str = field(repr=False)
 
 
@@ -123,7 +126,10 @@ async def caller_of_session(store: Store, secret: str) -> MemberCaller | None:
         member = await table.read_member(connection, session.tenant_id, session.member_id)
         if member is None or not member.active:
             return None
-        account = await accounts_table.account_row(connection, str(session.tenant_id)) or {}
+        account = await accounts_table.account_row(connection, str(session.tenant_id))
+        brand = await branding_table.read(connection, session.tenant_id)
+        if account is None or brand is None:
+            return None
         if now - session.seen_at >= _SEEN_AGAIN:
             await table.note_seen(connection, session.id, now)
     return MemberCaller(
@@ -135,6 +141,7 @@ async def caller_of_session(store: Store, secret: str) -> MemberCaller | None:
         role=member.role or str(account["default_role"]),
         session=session.id,
         expires_at=session.expires_at,
+        brand=brand,
         csrf_secret=derived(secret, "csrf"),
     )
 

@@ -13,25 +13,27 @@ from documo.cli.output import DocumoOutput, data_option, output_option, with_sto
 from documo.settings import SCIM_PATH, Settings
 from documo.store.database import Store
 
-COLUMNS = ("host", "verified", "tenant_url", "txt_record", "txt_value")
+COLUMNS = ("host", "serves", "verified", "tenant_url", "txt_record", "txt_value")
 
 
 @click.group()
 def domains() -> None:
-    """Manage custom API domains."""
+    """Manage custom domains of the API and of the pages."""
 
 
 @domains.command("set")
 @click.argument("host")
+@click.option("--app", "is_app", is_flag=True, help="The domain serves the pages, not the API.")
 @click.option("--vouched", is_flag=True, help="Skip the proof in DNS: the operator vouches for the domain.")
 @account_option
 @data_option
 @output_option
-def set_(host: str, vouched: bool, account: str | None, settings: Settings, output: DocumoOutput) -> None:
-    """Add a custom API domain to an account."""
+def set_(host: str, is_app: bool, vouched: bool, account: str | None, settings: Settings, output: DocumoOutput) -> None:
+    """Add a custom domain to an account."""
 
     async def work(store: Store) -> rules.Domain:
-        return await rules.set_domain(store, (await only_account(store, account)).id, host, vouched=vouched)
+        tenant, kind = await only_account(store, account), rules.APP if is_app else rules.API
+        return await rules.set_domain(store, tenant.id, host, kind=kind, vouched=vouched)
 
     output.one(_described(with_store(settings, work)))
 
@@ -81,8 +83,9 @@ def verify(host: str, name_server: str | None, account: str | None, settings: Se
 def _described(domain: rules.Domain) -> dict[str, Any]:
     return {
         "host": domain.host,
+        "serves": "pages" if domain.kind == rules.APP else "API",
         "verified": domain.verified,
-        "tenant_url": f"https://{domain.host}{SCIM_PATH}",
+        "tenant_url": f"https://{domain.host}{SCIM_PATH}" if domain.kind == rules.API else None,
         "txt_record": domain.record_name,
         "txt_value": domain.proof,
     }

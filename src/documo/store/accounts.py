@@ -59,12 +59,22 @@ async def member_count(connection: Connection, tenant_id: int) -> int:
     return int(row[0]) if row else 0
 
 
+async def active_member_count(connection: Connection, tenant_id: int) -> int:
+    """How many seats are taken."""
+    cursor = await connection.execute(
+        "select count(*) from resources where tenant_id = %s and kind = 'User' and active and deleted_at is null",
+        (tenant_id,),
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
 async def delete_account(connection: Connection, tenant_id: int) -> None:
     """Delete every row of an account. Needs the tenant's transaction: row-level security hides the rows from any other."""
     for name in (
         "group_members", "resource_search", "resource_counts", "resources", "request_log", "event_streams", "api_keys",
         "domains", "sign_in_names", "member_sessions", "member_links", "member_last_sign_ins", "member_second_factors",
-        "documents",
+        "documents", "branding",
     ):  # fmt: skip
         await connection.execute(
             sql.SQL("delete from {} where tenant_id = %s").format(sql.Identifier(name)), (tenant_id,)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -13,6 +15,8 @@ from documo import __version__
 from documo.access.member_sign_in import MemberCaller, caller_of_session
 from documo.access.sso.addresses import REPLY_PATH
 from documo.access.sso.refreshing import MetadataReader
+from documo.branding import brand_of_host
+from documo.store.branding import BrandRow
 from documo.store.database import Store
 from documo.web.assertions import assertion_endpoint
 from documo.web.context import PageContext
@@ -30,13 +34,16 @@ from lockstep.process.bug_report import as_error, is_lost_database
 BUILT = Path(__file__).parent / "built"
 
 
-def pages_app(store: Store, *, api_url: str, metadata: MetadataReader) -> Starlette:
-    """The pages. Raises LockstepError, when a page is asked for, if the scripts and styles were not built."""
+def pages_app(store: Store, *, api_url: str, metadata: MetadataReader, name_server: str | None = None) -> Starlette:
+    """The pages. *name_server* is asked for the records of domains, instead of the system's.
+
+    Raises LockstepError, when a page is asked for, if the scripts and styles were not built.
+    """
     pages = pages_in("documo.web.pages")
     assets = Assets(BUILT)
     renderer = DocumoRenderer(assets, {page.path for page in pages if page.method == "GET"})
     others = [assets.route(), Route(REPLY_PATH, assertion_endpoint(store, api_url), methods=["POST"])]
-    return DocumoDesk(renderer, store, api_url, metadata).app(others, pages)
+    return DocumoDesk(renderer, store, api_url, metadata, name_server).app(others, pages)
 
 
 class DocumoRenderer(Renderer):
@@ -49,6 +56,11 @@ class DocumoRenderer(Renderer):
     def frame_of(self, view: PageView) -> DocumoFrame:
         return frame_of(view, self._paths)
 
+    def more_names(self, request: Request) -> Mapping[str, Any]:
+        caller: MemberCaller | None = getattr(request.state, "caller", None)
+        brand: BrandRow | None = caller.brand if caller is not None else getattr(request.state, "brand", None)
+        return {"brand": brand, "accent": brand.accent if brand is not None else ""}
+
     def problem_view(self, problem: PageError) -> PageView:
         return PageView("", problem.title)
 
@@ -56,17 +68,26 @@ class DocumoRenderer(Renderer):
 class DocumoDesk(PageDesk[PageContext, MemberCaller]):
     """Answers the requests for Documo's pages."""
 
-    def __init__(self, renderer: Renderer, store: Store, api_url: str, metadata: MetadataReader) -> None:
+    def __init__(
+        self, renderer: Renderer, store: Store, public_url: str, metadata: MetadataReader, name_server: str | None
+    ) -> None:
         super().__init__(renderer)
         self._store = store
-        self._api_url = api_url
+        self._public_url = public_url
         self._metadata = metadata
+        self._name_server = name_server
+
+    async def arrive(self, request: Request) -> None:
+        """Find the brand to show to somebody who has not signed in yet."""
+        request.state.brand = await brand_of_host(self._store, request.headers.get("host", ""))
 
     async def caller_of(self, request: Request) -> MemberCaller | None:
         return await caller_of_session(self._store, session_secret(request))
 
     def context_of(self, caller: MemberCaller | None) -> PageContext:
-        return PageContext(self._store, self._api_url, self._metadata, self._renderer.respond, caller)
+        return PageContext(
+            self._store, self._public_url, self._metadata, self._renderer.respond, caller, self._name_server
+        )
 
     def sign_in_first(self, request: Request) -> Redirect:
         back = page_asked_for(request)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from documo.access.member_sign_in import MemberCaller
 from documo.access.sso.refreshing import MetadataReader
 from documo.accounts import Account, find_account
+from documo.domains import url_of
 from documo.members import ADMIN
 from documo.settings import SCIM_PATH
 from documo.store.database import Store
@@ -20,13 +21,29 @@ from lockstep.kit.pages import ModulePages, PageView
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """The store, and the member who asks. *api_url*: where customers reach the API. *rendered* turns a page into its response."""
+    """The store, and the member who asks. *public_url*: where the service is reached without a custom domain.
+
+    *rendered* turns a page into its response.
+    """
 
     store: Store
-    api_url: str
+    public_url: str
     metadata: MetadataReader
     rendered: Callable[[Request, PageView], Response]
     caller: MemberCaller | None = None
+    name_server: str | None = None
+
+    @property
+    def api_url(self) -> str:
+        """Where the caller's account reaches the API: at its own API domain, once that is verified."""
+        host = self.caller.brand.host_of_api if self.caller is not None else None
+        return url_of(host, self.public_url) if host else self.public_url
+
+    @property
+    def app_url(self) -> str:
+        """Where the caller's account reaches the pages."""
+        host = self.caller.brand.host_of_app if self.caller is not None else None
+        return url_of(host, self.public_url) if host else self.public_url
 
     @property
     def scim_url(self) -> str:

@@ -28,6 +28,7 @@ TABS: Mapping[str, Sequence[Crumb]] = {
     "Account Settings": (
         Crumb("Account", "/settings/account"),
         Crumb("API keys", "/settings/api-keys"),
+        Crumb("Branding", "/settings/branding"),
         Crumb("Security", "/settings/security"),
     )
 }

@@ -45,6 +45,10 @@ class Renderer(ABC):
         """How the page's content is had elsewhere: label and command."""
         return []
 
+    def more_names(self, request: Request) -> Mapping[str, Any]:
+        """Further names that the product's templates may use on any page."""
+        return {}
+
     def respond(self, request: Request, answer: Answer) -> Response:
         match answer:
             case PageView():
@@ -111,6 +115,7 @@ class Renderer(ABC):
             **looks_of(request, self._product),
             "header": getattr(request.state, "header", None),
             "latest_event": getattr(request.state, "latest_event", ""),
+            **self.more_names(request),
         }
 
 

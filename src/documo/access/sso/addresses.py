@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
 
-from documo.store import domains as domains_table
+from documo.domains import API, list_domains, url_of
 from documo.store.database import Store
 
 REPLY_PATH = "/assert"
@@ -38,14 +37,7 @@ class ServiceAddress:
 
 
 async def service_address(store: Store, tenant_id: int, api_url: str) -> ServiceAddress:
-    """The address of the account: its first verified domain, with the scheme and port of *api_url*, or *api_url* itself."""
-    async with store.control() as connection:
-        found = await domains_table.rows(connection, tenant_id)
-    host = next((host for host, _, _, is_verified in found if is_verified), None)
-    return ServiceAddress(api_url if host is None else with_host(api_url, host))
-
-
-def with_host(url: str, host: str) -> str:
-    """*url* at another host, on the same port."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host))
+    """The address of the account: its first verified API domain, with the scheme and port of *api_url*, or *api_url* itself."""
+    found = await list_domains(store, tenant_id)
+    host = next((one.host for one in found if one.verified and one.kind == API), None)
+    return ServiceAddress(api_url if host is None else url_of(host, api_url))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from documo.domains import url_of
 from documo.scim_service.tenant.tenants import Tenants
 from documo.settings import SCIM_PATH
 from lockstep.scim.errors import ScimError
@@ -20,12 +21,11 @@ class Hosts:
     def __init__(self, public_url: str, listening: str, tenants: Tenants) -> None:
         self._tenants = tenants
         self.base_url = public_url + SCIM_PATH
-        scheme, _, host = public_url.partition("://")
+        host = public_url.partition("://")[2]
         port = listening.rpartition(":")[2]
         own = {host, listening, f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"}
         self._own = {name.encode() for name in own}
-        # A custom domain is reached with the scheme and port of the public URL.
-        self._scheme, self._port = scheme, _port_of(host)
+        self._public_url = public_url
 
     async def base_url_for(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, int | None]:
         """The base URL, and the only tenant that it serves (None: every tenant).
@@ -43,13 +43,7 @@ class Hosts:
         owner = await self._tenants.domain_owner(domain) if not mark or _is_port(port) else None
         if owner is None:
             raise ScimError(421, "", "This host is not served here: use the API URL from your account's settings.")
-        return f"{self._scheme}://{domain}{self._port}{SCIM_PATH}", owner
-
-
-def _port_of(host: str) -> str:
-    """`:8081` for `127.0.0.1:8081`; "" for the default port of the scheme."""
-    name, mark, port = host.rpartition(":")
-    return f":{port}" if mark and name and _is_port(port) else ""
+        return url_of(domain, self._public_url) + SCIM_PATH, owner
 
 
 def _is_port(text: str) -> bool:

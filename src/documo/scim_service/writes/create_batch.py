@@ -124,6 +124,11 @@ async def seats_error(transaction: Transaction, tenant: ScimTenant, *, wanted: i
     _, counted = await transaction.send(*resources.seats_taken(tenant.id))
     if int(counted[0][0]) + wanted <= seats:
         return None
+    return no_seat_left(seats)
+
+
+def no_seat_left(seats: int) -> ScimError:
+    """The answer to a client that creates or activates one member too many."""
     # 402, not 403: a client takes 403 for a problem with its credentials and stops everything, though only one person did not fit.
     return ScimError(
         402,

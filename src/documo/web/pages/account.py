@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import orjson
 from starlette.requests import Request
 
-from documo.accounts import account_with_members
+from documo.accounts import seats_taken
+from documo.scim_service.writes.create_batch import no_seat_left
 from documo.web.context import DocumoPages, PageContext
 from lockstep.kit.pages import Answer, PageView
 
@@ -13,10 +15,17 @@ pages = DocumoPages()
 
 @pages.get("/settings/account")
 async def show_account(context: PageContext, _: Request) -> Answer:
-    account, taken = await account_with_members(context.store, str((await context.as_admin()).id))
+    account = await context.as_admin()
+    answer = no_seat_left(account.seats or 1)
     return PageView(
         "settings/account.html",
         heading="Account",
         section="Account Settings",
-        model={"account": account, "taken": taken, "api_url": context.api_url, "scim_url": context.scim_url},
+        model={
+            "account": account,
+            "taken": await seats_taken(context.store, account.id),
+            "api_url": context.api_url,
+            "scim_url": context.scim_url,
+            "seats_answer": f"HTTP {answer.status}\n{orjson.dumps(answer.error_body(), option=orjson.OPT_INDENT_2).decode()}",
+        },
     )

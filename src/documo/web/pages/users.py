@@ -242,7 +242,7 @@ def _link_page(context: PageContext, member: str, link: sign_ins.PasswordLink) -
         section="Users",
         parents=(Crumb("Users", "/users"), Crumb(link.user_name, f"/users/{member}")),
         model={
-            "address": f"{context.api_url}/links/{link.secret}",
+            "address": f"{context.app_url}/links/{link.secret}",
             "link": link,
             "days": sign_ins.LINK_LASTS // timedelta(days=1),
             "member": member,

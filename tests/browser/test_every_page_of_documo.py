@@ -1,0 +1,77 @@
+"""What holds for every page of Documo, in both themes: those that links lead to, and those that forms lead to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.support.browser import DOCUMO_PAGES, THEMES, Theme, Visitor, documo_sign_in, every_page, visiting
+from tests.support.documo_browser import documo_states
+from tests.support.up_process import Up
+
+pytestmark = pytest.mark.full
+
+
+@pytest.fixture(scope="session")
+async def documo_session(chrome: Browser, up: Up) -> Any:
+    return await documo_sign_in(chrome, up)
+
+
+@pytest.fixture
+async def documo_visitor(chrome: Browser, up: Up, documo_session: Any) -> AsyncIterator[Visitor]:
+    """A page of the account's Admin. The test fails if the browser's console said anything, or a request left the origin."""
+    async with visiting(chrome, up.documo_origin, documo_session) as one:
+        yield one
+        assert one.said == []
+
+
+async def faults_of(visitor: Visitor, name: str, theme: Theme) -> list[str]:
+    """What axe finds in the page as it is, and by how much it is too wide, at 1280 and 320 px."""
+    found: list[str] = []
+    for width in (1280, 320):
+        await visitor.look(theme=theme, width=width)
+        found += [f"{name} at {width} px {line}" for line in await visitor.axe()]
+        if (by := await visitor.overflow()) > 0:
+            found.append(f"{name} is {by} px too wide at {width} px")
+    return found
+
+
+@pytest.mark.parametrize("theme", THEMES)
+async def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_window(
+    documo_visitor: Visitor, theme: Theme
+) -> None:
+    found: list[str] = []
+    async for name in documo_states(documo_visitor):
+        found += await faults_of(documo_visitor, name, theme)
+    pages = await every_page(documo_visitor, of=DOCUMO_PAGES)
+    for path in pages:
+        await documo_visitor.go(path)
+        found += await faults_of(documo_visitor, path, theme)
+
+    assert not found, "\n".join(found)
+    assert {"/", "/users", "/own-account", "/settings/account", "/settings/api-keys"} <= set(pages)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+async def test_axe_finds_nothing_serious_on_the_page_to_sign_in(chrome: Browser, up: Up, theme: Theme) -> None:
+    async with visiting(chrome, up.documo_origin) as visitor:
+        await visitor.go("/login?next=/users")
+
+        assert await faults_of(visitor, "/login", theme) == []
+        assert visitor.said == []
+
+
+async def test_every_page_has_one_heading_a_title_and_its_landmarks(documo_visitor: Visitor) -> None:
+    page = documo_visitor.page
+    for path in await every_page(documo_visitor, of=DOCUMO_PAGES):
+        await documo_visitor.go(path)
+
+        assert await page.get_by_role("heading", level=1).count() == 1, path
+        assert (await page.title()).endswith(" - Documo"), path
+        assert await page.get_by_role("main").count() == 1, path
+        assert await page.get_by_role("navigation", name="Main").count() == 1, path
+        text = await page.inner_text("body")
+        assert [word for word in ("undefined", "[object Object]", "NaN", "None None") if word in text] == [], path
