@@ -173,7 +173,9 @@ def _configure(
         **own,
     }
     service = {"0": "saml:SP", "entityID": php.sp, "idp": next(iter(identity_providers), None), **own}
-    signing = {"sign.authnrequest": True, "sign.logout": True, "redirect.sign": True}
+    # Unless it is told otherwise, it asks for transient names.
+    policy = {"Format": EMAIL_FORMAT, "AllowCreate": True}
+    signing = {"sign.authnrequest": True, "sign.logout": True, "redirect.sign": True, "NameIDPolicy": policy}
     people = {"0": "exampleauth:UserPass", f"lee:{PASSWORD}": {"mail": [NAME], "givenName": ["Lee"], "uid": ["lee"]}}
     _write(folder / "config.php", "config", _settings(folder, php))
     _write(folder / "authsources.php", "config", {"people": people, "default-sp": {**service, **signing}})
