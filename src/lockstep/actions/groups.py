@@ -43,7 +43,7 @@ async def list_groups(
     limit: int = 1000,
     after: tuple[str, str] = ("", ""),
 ) -> list[tuple[GroupRow, int]]:
-    """Groups by name, each with the number of its direct members. *after*: name and id of the last one of the page before."""
+    """Groups by name, each with the number of its direct members. *after*: name and id of the last one on the previous page."""
     async with context.reading() as connection:
         return await groups.list_groups(connection, search=search, is_deleted=is_deleted, limit=limit, after=after)
 

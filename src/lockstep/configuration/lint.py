@@ -139,4 +139,6 @@ def _condition(condition: Condition, place: str) -> Iterator[Finding]:
                 message = (
                     f"{condition.label}: an object without {attribute} does not pass, although the clause is negative"
                 )
-                yield Finding("warning", place, message, f"Add a second filter with {attribute} IS NULL if it should.")
+                yield Finding(
+                    "warning", place, message, f"If it should pass, add a second filter with {attribute} IS NULL."
+                )

@@ -1,4 +1,6 @@
-"""What columns, words and dates of a file mean, as people type it: `COLUMN=ATTRIBUTE`, `COLUMN:WORD=VALUE`, `[COLUMN:]FORMAT`. Pure."""
+"""Parse what columns, words and dates of a file mean, as people type it: `COLUMN=ATTRIBUTE`, `COLUMN:WORD=VALUE`, `[COLUMN:]FORMAT`.
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from lockstep.errors import LockstepError, invalid
 
 
 def read_columns(texts: Sequence[str]) -> dict[str, str | list[str]]:
-    """Column to attribute, or to several. Raises LockstepError for a text of another form."""
+    """Parse the attribute, or several, of each column. Raises LockstepError if a text has another form."""
     found: dict[str, list[str]] = {}
     for text in texts:
         column, equals, attribute = text.rpartition("=")
@@ -19,7 +21,7 @@ def read_columns(texts: Sequence[str]) -> dict[str, str | list[str]]:
 
 
 def read_words(texts: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Column to word to its meaning. Raises LockstepError for a text of another form."""
+    """Parse the meaning of each word, by column. Raises LockstepError if a text has another form."""
     found: dict[str, dict[str, str]] = {}
     for text in texts:
         place, equals, value = text.rpartition("=")
@@ -31,7 +33,7 @@ def read_words(texts: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def read_formats(texts: Sequence[str]) -> dict[str, str]:
-    """Column to the format of its dates; "" for all columns."""
+    """Parse the format of the dates of each column; the column "" stands for all."""
     found = {}
     for text in texts:
         column, colon, form = text.partition(":")

@@ -1,6 +1,6 @@
 """The rules of a job in one import: its configuration, how to read and write it, and which attributes it depends on.
 
-`dependencies` makes changes cheap: a change of an attribute that no rule reads marks no object for re-evaluation.
+`dependencies` makes changes cheap: if no rule reads a changed attribute, no object is marked for re-evaluation.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def unknown_in_expression(text: str, place: str, known: Collection[str]) -> Iter
 
 
 def is_known(name: str, known: Collection[str]) -> bool:
-    """Whether *name* is in *known*, always known, or an extension attribute, which need not be declared."""
+    """Whether *name* is in *known*, is a built-in attribute, or is an extension attribute, which need not be declared."""
     return name in known or name in ALWAYS_KNOWN or name.startswith(_EXTENSIONS)
 
 
@@ -107,7 +107,7 @@ def expression_in_known_case(text: str, known: Collection[str]) -> str:
 
 
 def unknown_source_name(name: str, known: Collection[str]) -> str:
-    """A sentence about the unknown *name*, with a suggestion."""
+    """Write a sentence about the unknown *name*, with a suggestion."""
     return unknown_word(name, sorted(ALWAYS_KNOWN.union(known)), "source attribute", lists_known=False)
 
 

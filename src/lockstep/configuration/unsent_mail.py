@@ -1,4 +1,4 @@
-"""Warn that mail is not sent yet if settings ask for it. Pure.
+"""Warn, if settings ask for mail, that no mail is sent yet. Pure.
 
 The settings are kept because configurations from Entra and from files contain them, but nobody should rely on receiving mail.
 """

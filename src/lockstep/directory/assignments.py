@@ -19,9 +19,8 @@ ASSIGNMENT = "Assignment"
 
 
 def choose_role(roles: Sequence[RoleRow], wanted: str | None, app: ApplicationRow) -> str:
-    """The id of the role *wanted*, given by value, name or id in any case; the role of default access without one.
-
-    Raises LockstepError for a role that is unknown, ambiguous, disabled or meant for applications.
+    """Return the id of the role *wanted*, given by value, name or id in any case; if it is empty, that of default access. Raises
+    LockstepError if the role is unknown, ambiguous, disabled or meant for applications.
     """
     if not wanted or wanted == DEFAULT_ACCESS or wanted.lower() == "default access":
         return DEFAULT_ACCESS

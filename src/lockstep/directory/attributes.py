@@ -173,12 +173,12 @@ def group_attribute(name: str) -> DirectoryAttribute | None:
 
 
 def squeezed(name: str) -> str:
-    """*name* in the form in which headers are compared: lower-case letters and digits only."""
+    """Return *name* as headers are compared: lower-case letters and digits only."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 def plain(text: str) -> str:
-    """*text* in the form in which identifiers are compared: composed (NFC), without invisible characters (Unicode's Cf), trimmed."""
+    """Return *text* as identifiers are compared: composed (NFC), without invisible characters (Unicode's Cf), trimmed."""
     if text.isascii():
         return text.strip()
     seen = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
@@ -186,7 +186,7 @@ def plain(text: str) -> str:
 
 
 def parse_value(attribute: DirectoryAttribute, text: str, dates: DateForm = ANY_FORM) -> Any:
-    """The value of *text*; None for empty text. Texts are composed (NFC). Raises UnreadableValue."""
+    """Convert *text* to a value; None if it is empty. Texts are composed (NFC). Raises UnreadableValue."""
     text = text.strip()
     if not text:
         return None

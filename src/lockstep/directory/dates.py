@@ -78,7 +78,7 @@ def orders_of(text: str) -> frozenset[DayOrder]:
 
 
 def is_clocked_in_halves(text: str) -> bool:
-    """Whether *text* has AM or PM, like Entra's downloads; such a column has the month first unless a date proves otherwise."""
+    """Whether *text* has AM or PM, as in Entra's downloads. A column of such dates has the month first unless a date proves otherwise."""
     found = _NUMERIC.fullmatch(text)
     return bool(found and found["half"])
 

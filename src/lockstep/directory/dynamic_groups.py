@@ -30,7 +30,7 @@ _BATCH = 1000
 
 @dataclass(slots=True)
 class RuleEffect:
-    """The effect of a rule on a group: the number of members it then has, and who joins and leaves, by id and name."""
+    """The effect of a rule on a group: the resulting number of members, and who joins and leaves, by id and name."""
 
     members: int = 0
     joiners: dict[str, str] = field(default_factory=dict)
@@ -62,9 +62,8 @@ async def refresh_people(edit: Edit, people: Sequence[PersonRow], changed: Mappi
 
 
 async def set_rule(edit: Edit, group: GroupRow, rule: Sequence[Mapping[str, Any]] | None) -> RuleEffect:
-    """Set the rule of a group and apply it at once. None: the members stay and are edited by hand from now on.
-
-    Raises ConfigurationError for an invalid rule, LockstepError for a group that cannot have one.
+    """Set the rule of a group and apply it at once. Without a rule (None), the members stay and are edited by hand from now on. Raises
+    ConfigurationError if the rule is invalid, LockstepError if the group cannot have one.
     """
     compiled = None if rule is None else rule_from_json(rule)
     if compiled is not None and not compiled.filters:

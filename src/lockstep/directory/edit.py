@@ -131,7 +131,7 @@ async def _editing(connection: Connection, actor: str) -> AsyncIterator[Edit]:
 
 
 def _lane(hit: Hit, *, is_leaving: bool) -> Lane:
-    """Objects that may lose an existing account first, then objects without an account."""
+    """Return the lane: objects that may lose an existing account come first, then objects without an account."""
     if is_leaving and hit.is_linked:
         return Lane.LEAVERS
     return Lane.UPDATES if hit.is_linked else Lane.CREATES

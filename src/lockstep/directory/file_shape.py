@@ -1,4 +1,4 @@
-"""What is known of a file before it is imported: how it would be read, and what its columns mean."""
+"""What is known about a file before its import: how it would be read, and what its columns mean."""
 
 from __future__ import annotations
 

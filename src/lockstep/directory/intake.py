@@ -267,7 +267,7 @@ async def delete_objects(edit: Edit, kind: str, ids: list[str]) -> int:
 
 
 def renamings_reason(found: Sequence[Renaming]) -> str:
-    """Why people who may have a new key are held, with the first five of them."""
+    """Explain why people who may have a new key are held, naming the first five."""
     if not found:
         return ""
     some = "; ".join(f"{one.old_name} as {one.new_name} (employee id {one.employee_id})" for one in found[:5])
@@ -284,7 +284,7 @@ def _reason(kind: str, *, missing: int, before: int, is_empty: bool) -> str:
 
 @asynccontextmanager
 async def rehearsing(pool: Pool) -> AsyncIterator[Connection]:
-    """A transaction that is rolled back at its end, so that a pass in it shows its effects. Other changes wait until then."""
+    """A transaction that is rolled back at its end, so that a pass in it only shows its effects. Other changes wait until then."""
     async with pool.connection() as connection:
         async with connection.transaction(force_rollback=True):
             yield connection

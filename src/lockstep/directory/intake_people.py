@@ -48,9 +48,8 @@ class PersonIntake:
         await self._store(edit, first, is_last_try=False, asks_for_renamings=True)
 
     async def settle_renamings(self, edit: Edit) -> None:
-        """Decide on new people whose employee id belongs to somebody: hold them if that person is missing, otherwise create them.
-
-        Held people count as seen, and so do the people they may be.
+        """Decide on new people whose employee id belongs to an existing person: hold them if that person is missing from the source,
+        otherwise create them. Both the held people and the existing ones that they may be count as seen.
         """
         suspects, self.suspects = self.suspects, []
         if not suspects:
@@ -68,7 +67,7 @@ class PersonIntake:
         await self._store(edit, others, is_last_try=False)
 
     async def take_postponed(self, edit: Edit) -> None:
-        """Try those again whose name was taken, now that all others are in place."""
+        """Try the people again whose name was taken, now that all others are in place."""
         lines, self.postponed = self.postponed, []
         await self._store(edit, lines, is_last_try=True)
 
@@ -161,7 +160,7 @@ class PersonIntake:
     async def _with_free_names(
         self, edit: Edit, writes: list[tuple[PersonLine, PersonWrite]], *, is_last_try: bool
     ) -> list[PersonWrite]:
-        """Those whose user principal name is free, or is released by its holder in the same batch."""
+        """Return the people whose user principal name is free, or is released by its holder in the same batch."""
         holders = await store.holders_of(edit.connection, [write.after.user_principal_name for _, write in writes])
         while True:
             leaves = {

@@ -31,10 +31,10 @@ async def read_objects(
     with_groups: bool = True,
     manager_attributes: Collection[str] = (),
 ) -> dict[str, SourceObject]:
-    """Those of *ids* that are not purged, by id, as *app*'s decisions see them.
+    """Return those of *ids* that are not purged, by id, as *app*'s decisions see them.
 
-    *with_groups*: include the groups of each person, for mappings that read memberships. *manager_attributes*: attributes of the
-    manager to include as `manager.<attribute>`, at the price of one more statement.
+    *with_groups*: include the groups of each person, for mappings that read memberships. *manager_attributes*: attributes of the manager to
+    include as `manager.<attribute>`, at the price of one more statement.
     """
     rows, held, groups, all_roles = await asyncio.gather(  # in one round trip, if the caller has begun a pipeline
         _read_rows(connection, kind, ids),

@@ -155,7 +155,7 @@ def _was_enabled(write: PersonWrite) -> bool:
 
 
 async def _free_names(edit: Edit, writes: Sequence[PersonWrite]) -> None:
-    """Release all names that change first: within one statement the unique index would see an exchanged name twice."""
+    """Release all changing names first: within one statement, the unique index would see an exchanged name twice."""
     moving = [
         w for w in writes if w.before and w.before.user_principal_name.lower() != w.after.user_principal_name.lower()
     ]

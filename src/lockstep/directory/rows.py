@@ -85,7 +85,9 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class SourcePage:
-    """Some rows. *is_last*: the source ended properly. *unproven*: why this pass, even so, must not make anybody missing."""
+    """Some rows. *is_last*: the source ended properly. *unproven*: why nobody may count as missing after this pass, even though the
+    source ended.
+    """
 
     lines: tuple[Line, ...]
     bad: tuple[BadRow, ...] = ()

@@ -1,4 +1,4 @@
-"""What should happen to one object in one application, and why: the desired account, the plan, its steps, what a guard limits."""
+"""The plan: what should happen to one object in one application, and why. Also the desired account, the steps, and what a guard limits."""
 
 from __future__ import annotations
 
@@ -137,15 +137,14 @@ class Plan:
 
     @property
     def desired_hash(self) -> str:
-        """The digest of the account that both sides agree on once the plan was carried out; "" if there is none to store.
-
-        Withheld values are still wanted: storing a digest would mark them as agreed, and they would never be written.
+        """The digest of the account that both sides agree on after the plan was carried out; "" if none may be stored. Withheld values are
+        still wanted: a stored digest would mark them as agreed, and they would never be written.
         """
         return self.mapped.digest if self.mapped is not NOT_MAPPED and not self.withheld else ""
 
     @property
     def has_doubtful_match(self) -> bool:
-        """Whether it links an account that may not belong to this object."""
+        """Whether the plan links an account that may not belong to this object."""
         return self.link_to is not None and (self.claims_privileged or self.claims_anothers)
 
     @property

@@ -69,7 +69,7 @@ async def read_token(connection: Connection, token: str) -> TokenRow | None:
 
 
 async def list_tokens(connection: Connection, *, owner: str = "") -> list[TokenRow]:
-    """All tokens, or those of one owner, newest first."""
+    """Return all tokens, or those of one owner, newest first."""
     async with connection.cursor(row_factory=class_row(TokenRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from {_FROM} where %(owner)s = '' or owner::text = %(owner)s "

@@ -36,7 +36,7 @@ async def insert_session(
     expires_at: datetime,
     stepped_up_at: datetime | None = None,
 ) -> None:
-    """Begin a session at *now*, and forget the expired ones of everybody. *stepped_up_at*: None for now."""
+    """Begin a session at *now*, and delete everybody's expired sessions. *stepped_up_at*: None stands for *now*."""
     await connection.execute("delete from administrator_session where expires_at < %s", (now,))
     await connection.execute(
         """insert into administrator_session (administrator, secret_hash, device, signed_in_at, seen_at, stepped_up_at, expires_at)
@@ -52,7 +52,7 @@ async def read_session(connection: Connection, secret_hash: bytes) -> SessionRow
 
 
 async def list_sessions(connection: Connection, administrator: str) -> list[SessionRow]:
-    """The sessions of an administrator, the last used first."""
+    """Return the sessions of an administrator, most recently used first."""
     async with connection.cursor(row_factory=class_row(SessionRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from administrator_session where administrator = %s order by seen_at desc, id",
@@ -66,7 +66,7 @@ async def note_seen(connection: Connection, session: str, at: datetime) -> None:
 
 
 async def step_up(connection: Connection, session: str, secret_hash: bytes, at: datetime) -> None:
-    """Note that the password was entered again, and give the session a new secret."""
+    """Record that the password was entered again, and give the session a new secret."""
     await connection.execute(
         "update administrator_session set secret_hash = %s, stepped_up_at = %s, seen_at = %s where id = %s",
         (secret_hash, at, at, session),

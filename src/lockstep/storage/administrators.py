@@ -20,9 +20,8 @@ _LOCK = 0x10C6_AD31
 
 @dataclass(frozen=True, slots=True)
 class AdministratorRow:
-    """One administrator, without anything secret. *email* is in lower case.
-
-    Who *is_federated* signs in through a provider and has no password; *is_connected* is false if it is not the present one.
+    """One administrator, without anything secret. *email* is in lower case. *is_federated*: they sign in through a provider and have no
+    password; *is_connected* is false if that provider is not the present one.
     """
 
     id: str
@@ -53,7 +52,9 @@ class RoleGrant:
 
 
 async def lock_administrators(connection: Connection) -> None:
-    """Wait for other changes of administrators; held until the transaction ends. The last Global administrator must stay one."""
+    """Wait for other changes of administrators, so that two of them cannot both remove a last Global administrator. Held until the
+    transaction ends.
+    """
     await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
 
 
@@ -66,7 +67,7 @@ async def find_administrator(connection: Connection, email: str) -> Administrato
 
 
 async def find_identity(connection: Connection, issuer: str, subject: str) -> AdministratorRow | None:
-    """The administrator whom the provider *issuer* calls *subject*."""
+    """Find the administrator that the provider *issuer* calls *subject*."""
     async with connection.cursor(row_factory=class_row(AdministratorRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from administrator where issuer = %s and subject = %s", (issuer, subject)
@@ -98,7 +99,7 @@ async def insert_administrator(connection: Connection, email: str, *, display_na
 async def insert_federated(
     connection: Connection, email: str, *, display_name: str, issuer: str, subject: str, actor: str
 ) -> str:
-    """Add an administrator whom the provider *issuer* calls *subject*; return the id."""
+    """Add an administrator that the provider *issuer* calls *subject*; return the id."""
     cursor = await connection.execute(
         """insert into administrator (email, display_name, created_by, issuer, subject) values (%s, %s, %s, %s, %s)
         returning id::text""",
@@ -114,7 +115,7 @@ async def federated_administrators(connection: Connection) -> list[str]:
 
 
 async def delete_administrator(connection: Connection, administrator: str) -> None:
-    """Delete the administrator with grants, sessions, tokens and links."""
+    """Delete the administrator, and their grants, sessions, tokens and links."""
     await connection.execute("delete from administrator where id = %s", (administrator,))
 
 
@@ -187,7 +188,7 @@ async def replace_grants(
 
 
 async def count_enabled(connection: Connection, role: str) -> int:
-    """How many enabled administrators who need no provider to sign in have the *role*."""
+    """Count the enabled administrators with *role* who can sign in without a provider."""
     cursor = await connection.execute(
         """select count(distinct administrator.id) from administrator
         join role_grant on role_grant.administrator = administrator.id where role_grant.role = %s and administrator.is_enabled

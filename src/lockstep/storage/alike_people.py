@@ -1,4 +1,4 @@
-"""People who are alike to a scoping filter: counted by the values that the filter reads, instead of being read one by one."""
+"""Count people by the values that a scoping filter reads, instead of reading them one by one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ class AlikePeople:
 async def alike_people(
     connection: Connection, job: str, app: str, names: Sequence[str], *, everybody: bool
 ) -> list[AlikePeople]:
-    """Everyone outside the recycle bin, by the attributes *names*. Without *everybody*, people who are not assigned have none."""
+    """Group everyone outside the recycle bin by the attributes *names*. Without *everybody*, people who are not assigned are grouped as if
+    they had none of them.
+    """
     pairs = [sql.SQL("{0}, person.attributes -> {0}").format(sql.Literal(name)) for name in names]
     query = sql.SQL(
         """with assigned as (select distinct object_id as id from effective_assignment where app = %(app)s and kind = 'User'),

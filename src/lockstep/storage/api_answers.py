@@ -26,9 +26,8 @@ class ApiAnswer:
 async def claim(
     connection: Connection, caller: str, key: str, request: bytes, *, kept: timedelta, abandoned: timedelta
 ) -> ApiAnswer | None:
-    """Claim *key* for *request*: None if it is new, else what is known of the first request with this key.
-
-    Removes what is older than *kept*, and claims without an answer older than *abandoned*, whose process died.
+    """Claim *key* for *request*. Returns None if the key is new, otherwise what is known of the first request with it. Removes answers
+    older than *kept*, and unanswered claims older than *abandoned*, because their process died.
     """
     await connection.execute(
         "delete from api_answer where created_at < now() - %s or (status is null and created_at < now() - %s)",

@@ -52,7 +52,7 @@ async def list_applications(connection: Connection) -> list[ApplicationRow]:
 
 
 async def find_application(connection: Connection, name: str) -> ApplicationRow | None:
-    """The application with that name or id."""
+    """Find the application with that name or id."""
     async with connection.cursor(row_factory=class_row(ApplicationRow)) as cursor:
         await cursor.execute(
             _SELECT + "where application.name = lower(%(name)s) or application.id::text = lower(%(name)s)",

@@ -1,4 +1,4 @@
-"""The assignments of one application in pages, each with the number of people whom it reaches."""
+"""The assignments of one application in pages, each with the number of people that it reaches."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ order by position collate "C" limit %(limit)s"""
 
 
 async def read_page(connection: Connection, app: str, *, search: str, after: str, limit: int) -> Sequence[AssignedRow]:
-    """Groups first, then people, by name. *after* is the `position` of the last row of the previous page."""
+    """Read one page: groups first, then people, by name. *after* is the `position` of the last row on the previous page."""
     values = {"app": app, "search": search, "like": part_of(search), "after": after, "limit": limit}
     async with connection.cursor(row_factory=class_row(AssignedRow)) as cursor:
         await cursor.execute(_LIST, values)
@@ -57,7 +57,7 @@ async def read_page(connection: Connection, app: str, *, search: str, after: str
 
 
 async def count_members(connection: Connection, groups: Sequence[str]) -> dict[str, int]:
-    """How many people outside the recycle bin are direct members of each group."""
+    """Count the people outside the recycle bin that are direct members of each group."""
     cursor = await connection.execute(
         """select member.group_id::text, count(*) from member
         join person on person.id = member.member_id and person.deleted_at is null

@@ -31,7 +31,7 @@ class AssignmentRow:
 
 @dataclass(frozen=True, slots=True)
 class EntitlementRow:
-    """Why one object is assigned: directly or through a group."""
+    """How one object is assigned: directly or through a group."""
 
     app: str
     object_id: str
@@ -114,7 +114,7 @@ async def entitlements_everywhere(connection: Connection, object_id: str) -> lis
 
 
 async def count_assigned(connection: Connection, app: str) -> tuple[int, int]:
-    """How many assignments the application has, and how many people outside the recycle bin they reach."""
+    """Count the assignments of the application, and the people outside the recycle bin that they reach."""
     cursor = await connection.execute(
         """select (select count(*) from assignment where app = %(app)s), (select count(distinct person.id)
             from effective_assignment as held join person on person.id = held.object_id and person.deleted_at is null
@@ -126,7 +126,7 @@ async def count_assigned(connection: Connection, app: str) -> tuple[int, int]:
 
 
 async def sample_person(connection: Connection, app: str) -> str:
-    """The user principal name of an active person: one who is assigned to *app*, else the first one; "" without people."""
+    """Return the user principal name of an active person: one who is assigned to *app*, otherwise the first; "" if there are no people."""
     for condition in (
         "where id in (select object_id from effective_assignment where app = %s) and",
         "where %s <> '' and",

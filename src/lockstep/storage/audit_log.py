@@ -122,7 +122,7 @@ async def newest_entries(
 
 
 async def verify(connection: Connection) -> ChainBreak | None:
-    """Return the first break of the chain, or None if no entry was changed and none is missing in between."""
+    """Return the first break of the chain; None if no entry was changed or removed from the middle."""
     previous, position = GENESIS, 0
     while entries := await read_entries(connection, after=position, limit=1000):
         for entry in entries:

@@ -1,4 +1,4 @@
-"""What waits in the dirty set: when something is due, for which jobs, and how much there is."""
+"""What waits in the dirty set: when it is due, for which jobs, and how much it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lockstep.storage.batches import only_row
 
 
 async def seconds_until_due(connection: Connection, job: str) -> float | None:
-    """Seconds until something of *job* can be claimed (0 if now); None if nothing waits for a time."""
+    """Return the seconds until an object of *job* can be claimed (0: now); None if none will become claimable by time alone."""
     cursor = await connection.execute(
         """select case when min(due) <= now() then 0 else extract(epoch from min(due) - now()) end
         from dirty, greatest(not_before, coalesce(lease_until, '-infinity')) as due

@@ -58,7 +58,7 @@ async def latest_before(connection: Connection, object_id: str, at: datetime) ->
 async def history_of(
     connection: Connection, object_id: str, *, limit: int = 100, before: datetime | None = None
 ) -> list[ChangeRow]:
-    """The changes of one object, newest first; those before *before*, if it is given."""
+    """Return the changes of one object, newest first; with *before*, only earlier ones."""
     async with connection.cursor(row_factory=class_row(ChangeRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from change where object_id = %(id)s

@@ -51,7 +51,7 @@ async def read_credentials(connection: Connection, apps: Sequence[str]) -> dict[
 
 
 async def with_secret(connection: Connection, apps: Sequence[str]) -> frozenset[str]:
-    """Those of *apps* that have a secret."""
+    """Return those of *apps* that have a secret."""
     cursor = await connection.execute(
         "select app::text from credential where app = any(%s::uuid[]) and secret is not null", (list(apps),)
     )
@@ -95,7 +95,7 @@ async def save_tenant_url(connection: Connection, app: str, tenant_url: str, *, 
 async def save_authentication(
     connection: Connection, app: str, *, method: str, client_id: str, token_url: str, scope: str
 ) -> None:
-    """Store how requests are authenticated. The row exists."""
+    """Store how requests are authenticated, in the row that exists already."""
     await connection.execute(
         """update credential set authentication = %s, client_id = %s, token_url = %s, scope = %s, tested_at = null, test_result = null
         where app = %s""",

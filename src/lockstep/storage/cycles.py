@@ -56,7 +56,7 @@ async def read_cycle(connection: Connection, cycle: int) -> Cycle | None:
 
 
 async def latest_cycles(connection: Connection, job: str, *, limit: int = 10, below: int = 0) -> list[Cycle]:
-    """The newest cycles of *job*, newest first; those before the cycle *below*, if it is given."""
+    """Return the newest cycles of *job*, newest first; with *below*, those before that cycle."""
     async with connection.cursor(row_factory=class_row(Cycle)) as cursor:
         await cursor.execute(
             _SELECT + "where job = %(job)s and (%(below)s = 0 or id < %(below)s) order by id desc limit %(limit)s",
@@ -66,7 +66,7 @@ async def latest_cycles(connection: Connection, job: str, *, limit: int = 10, be
 
 
 async def running_and_last(connection: Connection, jobs: Sequence[str]) -> dict[str, tuple[Cycle | None, Cycle | None]]:
-    """Of each job: the running cycle, and the newest one that has ended. On-demand runs are neither."""
+    """Return for each job the running cycle and the newest one that has ended. On-demand runs do not count."""
     async with connection.cursor(row_factory=class_row(Cycle)) as cursor:
         await cursor.execute(
             _SELECT  # noqa: S608
@@ -90,7 +90,7 @@ async def _read(connection: Connection, condition: str, parameters: tuple[Any, .
 
 
 async def open_cycle(connection: Connection, job: str, kind: str, *, phase: str = "write") -> tuple[Cycle, bool]:
-    """The running cycle of *job*, or a new one of *kind* if none is running; and whether it was opened now."""
+    """Return the running cycle of *job*, or open one of *kind* if none is running; and whether it was opened now."""
     cursor = await connection.execute(
         """insert into cycle (job, kind, phase, config_version)
         select id, %s, %s, config_version from job where id = %s
@@ -147,7 +147,7 @@ async def set_phase(connection: Connection, cycle: int, phase: str) -> None:
 
 
 async def note_trouble(connection: Connection, cycle: int, error: Mapping[str, Any]) -> None:
-    """Note an error in a cycle that goes on nevertheless."""
+    """Record an error in a cycle that continues nevertheless."""
     await connection.execute("update cycle set error = %s where id = %s", (as_json(error), cycle))
 
 

@@ -1,4 +1,4 @@
-"""What the cycles of each day did, summed in the database: a day is one row, however many cycles it had."""
+"""What the cycles of each day did, summed in the database: one row per day, however many cycles ran."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ MEMBERS_MARK = "members"
 
 
 class Due(Enum):
-    """The ends of time, as PostgreSQL writes them: due now, or not before something changes or somebody decides."""
+    """The two infinite times of PostgreSQL: due now, or not due before something changes or somebody decides."""
 
     AT_ONCE = "-infinity"
     NEVER = "infinity"
@@ -60,7 +60,7 @@ class Claim:
 
     @property
     def is_on_demand(self) -> bool:
-        """Whether somebody asked for this object by name: then "nothing to do" is reported too."""
+        """Whether somebody asked for this object by name. Even "nothing to do" is then reported."""
         return AskedBy.NAME in self.reasons
 
     @property
@@ -127,7 +127,7 @@ async def claim(
     up_to_lane: int = Lane.RECONCILE.number,
     oldest_first: bool = False,
 ) -> list[Claim]:
-    """Lease up to *limit* due objects of *job*, leavers first. With *oldest_first* those that waited longest come first."""
+    """Lease up to *limit* due objects of *job*, leavers first. *oldest_first*: those that have waited longest come first."""
     parameters = {"job": job, "owner": owner, "limit": limit, "lease_seconds": lease_seconds, "up_to_lane": up_to_lane}
     cursor = await connection.execute(_OLDEST if oldest_first else _BY_LANE, parameters)
     claims = [_claim_from(row) for row in await cursor.fetchall()]

@@ -64,10 +64,8 @@ async def mark_all(
 
 
 async def refresh_statistics(connection: Connection, marked: int) -> None:
-    """Refresh the planner's statistics after many marks: with those of an empty table it would scan the whole table for each of a few
-    rows.
-
-    Returns at once if another transaction is doing it: waiting here, with rows locked, could deadlock.
+    """Refresh the planner's statistics after many marks: with those of an empty table it would scan the whole table to find each of a few
+    rows. Returns at once if another transaction is already doing it, because waiting here, with rows locked, could deadlock.
     """
     if marked < MANY:
         return
@@ -89,7 +87,7 @@ async def set_cycle(connection: Connection, job: str, attempts: Sequence[int], *
 
 
 async def adopt_due(connection: Connection, job: str, *, cycle: int) -> int:
-    """Count everything in *cycle* that is due and belongs to no cycle yet; return how many."""
+    """Add everything to *cycle* that is due and belongs to no cycle yet; return how many."""
     cursor = await connection.execute(
         _IN_ORDER.format(which="job = %(job)s and cycle is null and not_before <= now()", change="cycle = %(cycle)s"),
         {"job": job, "cycle": cycle},
@@ -123,7 +121,7 @@ async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> in
 async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] | None = None, *, code: str = "") -> int:
     """Make failed objects due now: those of *ids*, those with error *code*, or all without either; return how many.
 
-    A parked object (given up, or held for approval) becomes due only when it is named: a held write is no side effect of a retry.
+    A parked object (given up, or held for approval) becomes due only when it is named: a retry must not send a held write as a side effect.
     """
     cursor = await connection.execute(
         """update dirty set not_before = '-infinity'

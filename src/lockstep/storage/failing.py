@@ -10,7 +10,7 @@ from lockstep.storage.batches import only_row
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """Failures of one job. *references*: objects whose own account is right, but whose manager or member the application refuses."""
+    """Failures of one job. *references*: objects whose own account is in step, but whose manager or member the application refuses."""
 
     base: int
     references: int

@@ -13,7 +13,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """Objects of one job with the same error. *reason*, *next_step* and *names* are those of the first ones, as examples."""
+    """Objects of one job with the same error. *reason*, *next_step* and *names* come from the first of them, as examples."""
 
     job: str
     code: str
@@ -25,7 +25,7 @@ class FailureGroup:
 
 
 async def failure_groups(connection: Connection, jobs: Sequence[str], *, names: int = 5) -> list[FailureGroup]:
-    """The groups of *jobs*, the largest first. A held write is no failure."""
+    """Return the groups of *jobs*, largest first. A held write does not count as a failure."""
     async with connection.cursor(row_factory=class_row(FailureGroup)) as cursor:
         await cursor.execute(
             """select dirty.job, coalesce(last_error ->> 'code', '') as code, min(coalesce(last_error ->> 'reason', '')) as reason,

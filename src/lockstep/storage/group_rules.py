@@ -70,7 +70,7 @@ async def due_for_review(connection: Connection, now: datetime) -> list[RuleRow]
 async def memberships_among(
     connection: Connection, groups: Iterable[str], persons: Iterable[str]
 ) -> set[tuple[str, str]]:
-    """Those pairs of group and person that are memberships now."""
+    """Return those pairs of group and person that are memberships now."""
     cursor = await connection.execute(
         """select group_id::text, member_id::text from member
         where group_id = any(%s::uuid[]) and member_id = any(%s::uuid[])""",
@@ -88,7 +88,7 @@ async def has_nested(connection: Connection, group: str) -> bool:
 
 
 async def everybody(connection: Connection, *, page_size: int = 1000) -> AsyncIterator[Sequence[PersonRow]]:
-    """All people who are not in the recycle bin, page by page."""
+    """Yield all people outside the recycle bin, page by page."""
     after = "00000000-0000-0000-0000-000000000000"
     while page := await people.live_people_after(connection, after, limit=page_size):
         yield page

@@ -53,7 +53,7 @@ async def read_groups(connection: Connection, ids: Sequence[str]) -> dict[str, G
 
 
 async def names_that_find_one(connection: Connection, names: Sequence[str]) -> frozenset[str]:
-    """Those of *names* by which `find_groups` finds exactly one group outside the recycle bin, in lower case."""
+    """Return, in lower case, those of *names* by which `find_groups` finds exactly one group outside the recycle bin."""
     wanted = sorted({name.lower() for name in names})
     cursor = await connection.execute(
         """select name from (
@@ -135,7 +135,7 @@ async def list_groups(
     limit: int = 1000,
     after: tuple[str, str] = ("", ""),
 ) -> list[tuple[GroupRow, int]]:
-    """Groups by display name, each with the number of its direct members. *after*: name and id of the last one of the page before."""
+    """Groups by display name, each with the number of its direct members. *after*: name and id of the last one on the previous page."""
     cursor = await connection.execute(
         f"""select {_COLUMNS}, (select count(*) from member where group_id = grp.id) from grp
         where (%(search)s = '' or strpos(lower(display_name), lower(%(search)s)) > 0)
@@ -185,8 +185,8 @@ async def edges_of_members(connection: Connection, members: Sequence[str]) -> li
 
 
 async def groups_of_people(connection: Connection, app: str, people: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Person, group id and group name for every group of *people*: direct memberships, and those through nested groups if *app* flattens
-    them.
+    """Return person, group id and group name for every membership of *people*: direct ones and, if *app* flattens nested groups, those
+    through them.
     """
     cursor = await connection.execute(
         """select one.member_id::text, grp.id::text, grp.display_name

@@ -37,7 +37,7 @@ class HeldOperation:
 async def jobs_that_hold(
     connection: Connection, jobs: Sequence[str], kind: ObjectKind, source_id: str
 ) -> frozenset[str]:
-    """Those of *jobs* in which a write of the object waits for a decision."""
+    """Return those of *jobs* in which a write of the object waits for a decision."""
     cursor = await connection.execute(
         "select job from operation where state = 'held' and job = any(%s) and kind = %s and source_id = %s",
         (list(jobs), kind, source_id),
@@ -48,8 +48,8 @@ async def jobs_that_hold(
 async def held_operations(
     connection: Connection, job: str, *, source_id: str | None = None, rejected: bool = False
 ) -> list[HeldOperation]:
-    """Writes that wait for a decision or, with *rejected*, those that somebody rejected and that stay rejected. Oldest first; only those
-    of *source_id* if it is given.
+    """Return writes that wait for a decision or, with *rejected*, those whose rejection is in force; oldest first. *source_id*: only those
+    of this object.
     """
     which = STANDS if rejected else "state = 'held'"
     async with connection.cursor(row_factory=class_row(HeldOperation)) as cursor:

@@ -1,4 +1,4 @@
-"""The provider through which administrators sign in, which of its groups give which roles, and the answers of it that were used."""
+"""The provider through which administrators sign in, the roles that its groups give, and which of its answers were used."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ProviderRow:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRole:
-    """Who has *value* in the claim has *role*; *app* is the application of an owner."""
+    """An administrator with *value* in the claim has *role*; *app* is the application of an owner."""
 
     value: str
     role: str
@@ -46,7 +46,7 @@ async def read_provider(connection: Connection) -> ProviderRow | None:
 
 
 async def sealed_secret(connection: Connection) -> bytes | None:
-    """The envelope of the client secret; None without one."""
+    """Return the envelope of the client secret; None if there is none."""
     cursor = await connection.execute("select secret from single_sign_on")
     row = await cursor.fetchone()
     return bytes(row[0]) if row and row[0] is not None else None
@@ -65,7 +65,7 @@ async def save_provider(
     now: datetime,
     actor: str,
 ) -> None:
-    """Store the provider in place of the one before."""
+    """Store the provider, replacing the previous one."""
     await connection.execute(
         """insert into single_sign_on (name, issuer, client_id, secret, scopes, roles_claim, trusts_email, changed_at, changed_by)
         values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
@@ -77,7 +77,7 @@ async def save_provider(
 
 
 async def delete_provider(connection: Connection) -> None:
-    """Forget the provider with its secret and roles."""
+    """Delete the provider with its secret and roles."""
     await connection.execute("delete from single_sign_on_role")
     await connection.execute("delete from single_sign_on")
 
@@ -104,7 +104,7 @@ async def replace_roles(connection: Connection, roles: Sequence[ClaimRole]) -> N
 
 
 async def use_answer(connection: Connection, state_hash: bytes, *, now: datetime, expires_at: datetime) -> bool:
-    """Note that the answer with this state was used; return False if it was before."""
+    """Record that the answer with this state was used; return False if it was used before."""
     await connection.execute("delete from used_answer where expires_at < %s", (now,))
     cursor = await connection.execute(
         "insert into used_answer (state_hash, expires_at) values (%s, %s) on conflict do nothing",

@@ -1,8 +1,8 @@
 """What exists once per installation: the tenant's id, and the lock that serialises changes of the directory.
 
-Call `lock_directory` before changing people, groups, members, roles or assignments, before starting a job and before changing what a
-job depends on. Otherwise two transactions that do not see each other (one assigns a group, one adds a member) would each find nothing
-to mark, and the new member would never be evaluated.
+Call `lock_directory` before changing people, groups, members, roles or assignments, before starting a job and before changing what a job
+depends on. Otherwise two transactions that do not see each other (one assigns a group, one adds a member) would each find nothing to mark,
+so the new member would never be evaluated.
 """
 
 # ruff: noqa: S101  # an asserted row always exists

@@ -148,7 +148,7 @@ async def set_status(connection: Connection, job: str, status: str, *, actor: st
 
 
 async def distrust_target_index(connection: Connection, job: str) -> None:
-    """Have everything that was read from the application read again before it is used."""
+    """Mark everything that was read from the application as untrusted, so that it is read again before it is used."""
     await connection.execute("update target_index_state set complete = false where job = %s", (job,))
 
 
@@ -187,7 +187,7 @@ async def end_connection_wait(connection: Connection, job: str) -> bool:
 
 
 async def note_probe(connection: Connection, job: str) -> None:
-    """Record that the application has just answered a probe as it should."""
+    """Record that the application has just answered a probe correctly."""
     await connection.execute("update job set last_probe_at = now() where id = %s", (job,))
 
 

@@ -93,7 +93,7 @@ async def write_entries(
     """Write operations as planned.
 
     Returns the ids that were written and may be sent, and the ids of those whose account (`match_keys`) is being created for another
-    object. All others have lost their lease. Leases and rivals are looked up row by row (hence the limits): in a join, a planner with
+    object; the leases of all others are lost. The limits make PostgreSQL look up leases and rivals row by row: in a join, a planner with
     old statistics would read everything that is due.
     """
     cursor = await connection.execute(
@@ -179,9 +179,8 @@ async def hold(connection: Connection, job: str, entries: Sequence[JournalEntry]
 
 
 async def lock_accounts(connection: Connection, job: str, entries: Sequence[JournalEntry]) -> set[str]:
-    """Keep other workers off the accounts of *entries* until this transaction ends.
-
-    Returns the ids of those that come too late: another object has the account or is being given it.
+    """Lock the accounts of *entries* against other workers until this transaction ends. Returns the ids of entries that come too late,
+    because another object has the account or is about to get it.
     """
     rows = as_rows(map(_row, entries))
     # Lock in one order, so that two workers cannot deadlock.

@@ -45,9 +45,8 @@ async def list_links(
     limit: int = 100,
     after: tuple[str, str, str] = ("", "", ""),
 ) -> list[LinkRow]:
-    """Links by name, people first, optionally only those of *source_id* or in *state*.
-
-    *after*: kind, name and source id of the last one of the page before.
+    """Return links by name, people first; optionally only those of *source_id* or in *state*. *after*: kind, name and source id of the last
+    link on the previous page.
     """
     async with connection.cursor(row_factory=class_row(LinkRow)) as cursor:
         await cursor.execute(
@@ -61,8 +60,8 @@ async def list_links(
 async def page_of_links(
     connection: Connection, job: str, *, search: str, state: str, after: tuple[str, str, str], limit: int
 ) -> list[LinkRow]:
-    """People first, by name. *search*: part of a name or the beginning of an account's id. *after*: kind, name and `source_id` of the last
-    row of the page before.
+    """Return one page of links, people first, by name. *search*: part of a name, or the beginning of an account's id. *after*: kind, name
+    and `source_id` of the last row on the previous page.
     """
     escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     async with connection.cursor(row_factory=class_row(LinkRow)) as cursor:

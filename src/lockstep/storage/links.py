@@ -56,7 +56,7 @@ async def read_links(connection: Connection, job: str, kind: str, ids: Iterable[
 async def links_in_jobs(
     connection: Connection, jobs: Sequence[str], kind: ObjectKind, source_id: str
 ) -> dict[str, Link]:
-    """The links of one object in *jobs*, by job, as `read_links` gives them."""
+    """Return the links of one object in *jobs*, by job, with the same exceptions as `read_links`."""
     cursor = await connection.execute(
         _COUNTED.format("job = any(%s) and kind = %s and source_id = %s"), (list(jobs), kind, source_id)
     )
@@ -106,7 +106,7 @@ async def bury_links(connection: Connection, job: str, kind: str, accounts: Iter
 
 
 async def former_owner(connection: Connection, job: str, kind: str, source_id: str) -> tuple[str, datetime] | None:
-    """The deleted object whose account *source_id* took over last, by name, and when; None if it took none over."""
+    """Return the name of the deleted object whose account *source_id* took over last, and when; None if it took over none."""
     cursor = await connection.execute(
         """select coalesce(owner.user_principal_name, former.display), former.updated_at
         from link join link as former on former.job = link.job and former.kind = link.kind
@@ -141,7 +141,7 @@ async def save_links(connection: Connection, job: str, new: Sequence[Link]) -> N
 
 
 async def save_etag(connection: Connection, job: str, kind: ObjectKind, source_id: str, etag: str) -> None:
-    """Store the account's version after a write that changed nothing else in the link; empty if it is unknown."""
+    """Store the account's version ("" if unknown) after a write that changed nothing else in the link."""
     await connection.execute(
         "update link set etag = %s where job = %s and kind = %s and source_id = %s", (etag, job, kind.value, source_id)
     )

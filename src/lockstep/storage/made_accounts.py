@@ -58,7 +58,7 @@ async def unclaimed(connection: Connection, jobs: Sequence[str], *, limit: int =
 async def made_for(
     connection: Connection, job: str, kind: str, accounts: Mapping[str, Sequence[str]]
 ) -> dict[str, MadeAccount]:
-    """Of *accounts* (id to the match keys it answers to), those that a create of ours made, by account id.
+    """Return, by account id, those of *accounts* that a create of ours made; *accounts* maps each id to its match keys.
 
     A create whose response named the account takes precedence over one that only searched for its name.
     """

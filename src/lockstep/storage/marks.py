@@ -50,10 +50,10 @@ async def are_jobs_started(connection: Connection) -> bool:
 
 
 async def touched_by_changes(connection: Connection, kind: str, rows: Sequence[Mapping[str, Any]]) -> list[Hit]:
-    """Those of *rows* (id, changed: attribute names, concerns_all) that a job knows and whose changed attributes it depends on.
+    """Find those of *rows* (id, changed: attribute names, concerns_all) that a job knows and whose changed attributes it depends on.
 
-    A job knows an object that it synchronizes (scope: all), that is assigned, or that has a link. *concerns_all* marks changes that
-    every job depends on: created, restored, enabled, disabled, deleted.
+    A job knows an object that it synchronizes (scope: all), that is assigned, or that has a link. *concerns_all* marks changes that every
+    job depends on: created, restored, enabled, disabled, deleted.
     """
     return await _hits(
         connection,
@@ -169,7 +169,7 @@ async def touched_by_roles(connection: Connection, app: str, roles: Sequence[str
 
 
 async def write_member_marks(connection: Connection, edges: Sequence[Edge]) -> list[Hit]:
-    """Note changed members for every job that has a live account for their group; return those groups."""
+    """Record changed members for every job that has a live account for their group; return those groups."""
     return await _hits(
         connection,
         f"""with {_REACHED},

@@ -91,10 +91,8 @@ async def workers(connection: Connection, *, silent_seconds: float) -> tuple[int
 
 
 class WrittenTally:
-    """Counts log entries by (job, action, status) since `begin`, reading only entries that were added since the last look.
-
-    Entries of the last minute are read again each time: they get their numbers before they are committed, so a lower number may appear
-    after a higher one.
+    """Counts log entries by (job, action, status) since `begin`, reading only entries that were added since the last read. Entries of the
+    last minute are read again each time: numbers are given before the commit, so a lower number may appear after a higher one.
     """
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class OneTimeLink:
-    """One link. *administrator* is None for the first administrator, who is not known yet."""
+    """One link. *administrator* is None for the first administrator, who does not exist yet."""
 
     id: str
     purpose: str
@@ -30,7 +30,7 @@ async def replace_link(
     actor: str,
     expires_at: datetime,
 ) -> None:
-    """Store a link in place of the one that existed for the same administrator, or for the first."""
+    """Store a link, replacing the previous one of the same administrator, or of the first administrator."""
     await connection.execute("delete from one_time_link where administrator is not distinct from %s", (administrator,))
     await connection.execute(
         """insert into one_time_link (purpose, administrator, secret_hash, created_at, created_by, expires_at)
@@ -49,7 +49,7 @@ async def find_link(connection: Connection, secret_hash: bytes) -> OneTimeLink |
 
 
 async def use_link(connection: Connection, link: str) -> bool:
-    """Delete the link; return False if somebody else was quicker."""
+    """Delete the link; return False if another request deleted it first."""
     cursor = await connection.execute("delete from one_time_link where id = %s", (link,))
     return cursor.rowcount == 1
 

@@ -77,7 +77,7 @@ async def mark_forgotten(connection: Connection) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class GuardedWrite:
-    """A write that a guard held, as it was then: the action, the guard, its sentence and its details."""
+    """A write that a guard held, as it was at that time: the action, the guard, its sentence and its details."""
 
     action: Action
     guard: GuardCode
@@ -100,7 +100,7 @@ def _guarded(action: str, error: Mapping[str, Any]) -> GuardedWrite:
 
 
 async def held_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, GuardedWrite]:
-    """The held write of those of *ids* that wait for a decision."""
+    """Return the held writes of those of *ids* that wait for a decision."""
     cursor = await connection.execute(
         """select source_id::text, action, coalesce(error, '{}') from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and state = 'held'""",
@@ -110,7 +110,7 @@ async def held_among(connection: Connection, job: str, kind: str, ids: Iterable[
 
 
 async def approved_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, GuardedWrite]:
-    """The write that was approved last, for each of *ids* that has one."""
+    """Return the last approved write for each of *ids* that has one."""
     cursor = await connection.execute(
         """select distinct on (source_id) source_id::text, action, coalesce(error, '{}') from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and state = 'dropped' and decision = 'approved'
@@ -134,10 +134,10 @@ async def withdraw_held(connection: Connection, job: str, claims: Iterable[Claim
 
 @dataclass(frozen=True, slots=True)
 class UndecidedCounts:
-    """How many operations need a person.
+    """How many operations need a person's attention.
 
-    *held*: wait for a decision. *rejected*: rejected losses of access that are still wanted, since the account is live.
-    *maybe_created*: creates without a response for longer than any request takes.
+    *held*: wait for a decision. *rejected*: rejected losses of access that are still wanted, since the account is live. *maybe_created*:
+    creates without a response for longer than any request takes.
     """
 
     held: int

@@ -10,7 +10,9 @@ MOST_PEOPLE = 2_000
 
 
 async def people_without_account(connection: Connection, job: str, words: Iterable[str]) -> list[str]:
-    """Ids of people whose address, its local part, display name, last name or employee id is one of *words* (lower case)."""
+    """Return the ids of people for whom one of *words* (in lower case) is the address, its local part, the display name, the last name or
+    the employee id.
+    """
     cursor = await connection.execute(
         """select id::text from person
         where deleted_at is null

@@ -23,7 +23,7 @@ class PasskeyRow:
 
 
 async def list_passkeys(connection: Connection, administrator: str) -> list[PasskeyRow]:
-    """The passkeys of an administrator, the oldest first."""
+    """Return the passkeys of an administrator, oldest first."""
     async with connection.cursor(row_factory=class_row(PasskeyRow)) as cursor:
         await cursor.execute(
             """select id::text, name, host, credential_id, public_key, sign_count, created_at, last_used_at

@@ -1,13 +1,13 @@
-"""Patterns for LIKE of a text that somebody typed, in which % and _ stand for themselves."""
+"""Build LIKE patterns from a text that somebody typed, in which % and _ stand for themselves."""
 
 from __future__ import annotations
 
 
 def literal(text: str) -> str:
-    """The pattern that only *text* itself matches."""
+    """Return a pattern that matches only *text* itself."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def part_of(text: str) -> str:
-    """The pattern that every text with *text* in it matches."""
+    """Return a pattern that matches every text that contains *text*."""
     return f"%{literal(text)}%"

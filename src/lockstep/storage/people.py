@@ -1,6 +1,6 @@
 """People as the directory stores them: a JSON document of attributes under Entra's names, with a few columns beside it.
 
-Writes are batches. `attributes` contains userPrincipalName and accountEnabled too, so write those columns only together with it.
+Writes are batches. The columns `user_principal_name` and `account_enabled` repeat values of `attributes`, so write all of them together.
 """
 
 # ruff: noqa: S608  # statements are built from constants of this module
@@ -75,7 +75,7 @@ async def read_people(connection: Connection, ids: Sequence[str]) -> dict[str, P
 
 
 async def find_person(connection: Connection, name: str, *, is_deleted: bool = False) -> PersonRow | None:
-    """The person with that user principal name (ignoring case) or id. With *is_deleted* the one that was deleted last."""
+    """Find the person with that user principal name (ignoring case) or id; with *is_deleted*, the one that was deleted last."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from person
@@ -123,7 +123,7 @@ async def find_by_any_name(connection: Connection, name: str, *, limit: int) -> 
 
 
 async def taken_ids(connection: Connection, ids: Iterable[str]) -> set[str]:
-    """Those of *ids* that an object of the directory already has."""
+    """Return those of *ids* that an object of the directory already has."""
     wanted = list(ids)
     cursor = await connection.execute(
         """select id::text from person where id = any(%(ids)s::uuid[])
@@ -167,7 +167,7 @@ async def free_names(connection: Connection, ids: Sequence[str]) -> None:
 
 
 async def waiting_for_manager(connection: Connection, source: str, keys: Sequence[str]) -> list[PersonRow]:
-    """People of *source* whose manager is given by one of *keys* and had not arrived yet."""
+    """Find the people of *source* who wait for a manager that one of *keys* identifies."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from person where source = %s and manager_anchor = any(%s) order by id",

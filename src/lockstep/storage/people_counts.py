@@ -22,7 +22,7 @@ class PersonCounts:
 
 
 async def count_states(connection: Connection, wanted: PersonFilter) -> PersonCounts:
-    """How many people match in each state. The state and the page that *wanted* asks for are ignored; the table is read once."""
+    """Count the people that match in each state, ignoring the state and the page that *wanted* asks for. Reads the table once."""
     conditions, parameters = conditions_of(replace(wanted, is_deleted=None, is_enabled=None, after=""))
     query = sql.SQL(
         """select count(*) filter (where deleted_at is null), count(*) filter (where deleted_at is null and account_enabled),

@@ -135,8 +135,8 @@ def _conditions(wanted: LogFilter) -> tuple[list[str], dict[str, Any]]:
 
 
 def _contains(name: str, text: str, table: str = "") -> str:
-    """The condition that a record contains the parameter *name*. Fewer than three letters cannot be found by the index: asked for them, it
-    would be read as a whole, with all records.
+    """Return the condition that a record contains the parameter *name*. The index cannot find fewer than three letters: for them,
+    PostgreSQL would read the whole index and all records.
     """
     searched = _SEARCHED.format(table)
     if _TRIGRAM.search(text):
@@ -159,7 +159,7 @@ async def read_log(connection: Connection, wanted: LogFilter, *, limit: int = 10
 
 
 async def attempts_beside(connection: Connection, row: LogRow) -> tuple[str, str]:
-    """The ids of the changes just before and just after that of *row*, of the same object in the same application; "" if there is none."""
+    """Return the ids of the previous and the next change of the same object in the same application; "" if there is none."""
     found = []
     for condition, order in (("<", "desc"), (">", "asc")):
         cursor = await connection.execute(
@@ -176,7 +176,7 @@ async def attempts_beside(connection: Connection, row: LogRow) -> tuple[str, str
 
 
 async def count_failures(connection: Connection, jobs: Sequence[str], *, since: timedelta) -> dict[str, int]:
-    """How many changes of each job failed in the time *since*; jobs without failures are absent."""
+    """Count the failed changes of each job in the time *since*; jobs without failures are absent."""
     cursor = await connection.execute(
         """select job, count(distinct change_id) from provisioning_log
         where job = any(%s) and status = 'failure' and at >= now() - %s group by job""",

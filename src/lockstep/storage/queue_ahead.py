@@ -1,4 +1,4 @@
-"""The objects that are still queued: what else may happen after the write at hand.
+"""The objects that are still queued: what else may happen after the present write.
 
 Objects with an account may still be disabled, deleted or emptied; objects without one may still be given privileges.
 """
@@ -33,7 +33,7 @@ class WaitingObject:
 
 
 async def count_waiting(connection: Connection, job: str, *, up_to_lane: int, linked: bool, after: int) -> int:
-    """How many due objects with (*linked*) or without a link were marked after version *after*."""
+    """Count the due objects with (*linked*) or without a link that were marked after version *after*."""
     cursor = await connection.execute(
         f"select count(*) {_WAITING}",  # constants of this module only
         {"job": job, "up_to_lane": up_to_lane, "linked": linked, "after": after},

@@ -1,4 +1,4 @@
-"""Waiting references: attributes whose other end has no account yet, and which objects to wake when it gets one."""
+"""Waiting references: attributes that refer to an object without an account, and the objects to wake when it gets one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lockstep.storage.batches import as_rows
 
 @dataclass(frozen=True, slots=True)
 class WaitingReference:
-    """*attribute* of the object *holder* is to point at *missing*, which has no account yet. Both are directory ids."""
+    """*attribute* of the object *holder* must point to *missing*, which has no account yet. Both are directory ids."""
 
     kind: ObjectKind
     holder: str

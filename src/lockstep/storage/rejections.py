@@ -1,4 +1,4 @@
-"""Rejections in force: which writes somebody decided not to send. They are read for the guards, ended, or taken back.
+"""Rejections in force: the writes that somebody decided not to send. Read them for the guards, end them, or take them back.
 
 Only the newest rejection of an object counts; ending it ends the earlier ones too.
 """
@@ -17,7 +17,7 @@ STANDS = "decision = 'rejected' and rejection_ended_at is null"
 
 
 async def rejections_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, Rejection]:
-    """The rejections in force for those of *ids* whose newest decision is a rejection."""
+    """Return the rejections in force for those of *ids* whose newest decision is a rejection."""
     cursor = await connection.execute(
         f"""select distinct on (source_id) source_id::text, action, error -> 'effects', error ->> 'guard', decided_by, settled_at
         from operation
@@ -37,7 +37,7 @@ def _effects(pairs: Iterable[tuple[str | None, str]]) -> Effects:
 
 
 async def end_rejections(connection: Connection, job: str, claims: Iterable[Claim]) -> None:
-    """End the rejections that stand for these objects."""
+    """End the rejections in force for these objects."""
     await connection.execute(
         f"""update operation set rejection_ended_at = clock_timestamp()
         from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid)

@@ -1,4 +1,4 @@
-"""What grows old: how much of it is older than a moment, and its removal in batches."""
+"""Records with a limited lifetime: count those older than a moment, and remove them in batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEWEST_CYCLES = 100  # of a job; they stay, however old they are
 
 
 class Aging(StrEnum):
-    """Rows that are removed when they are old."""
+    """A kind of rows that are removed when they are old."""
 
     PROVISIONING_LOG = "provisioningLog"
     SIGN_IN_LOG = "signInLog"
@@ -59,7 +59,7 @@ async def count_old(connection: Connection, what: Aging, before: datetime) -> in
 
 
 async def remove_old(connection: Connection, what: Aging, before: datetime, *, most: int) -> int:
-    """Remove up to *most* of the rows that are old; return how many. Rows that somebody else works on are left for the next time."""
+    """Remove up to *most* old rows; return how many. Rows that another transaction has locked are left for the next time."""
     table, condition = _OLD[what]
     query = sql.SQL(
         "delete from {table} where ctid in (select ctid from {table} where {condition} limit %(most)s for update skip locked)"

@@ -1,4 +1,4 @@
-"""Find people and groups by what somebody types: all words, in any order, ignoring case and accents."""
+"""Find people and groups by what somebody types. All words must match, in any order, ignoring case and accents."""
 
 from __future__ import annotations
 
@@ -37,9 +37,8 @@ class GroupHit:
 
 
 async def find_people(connection: Connection, words: Sequence[str], *, limit: int) -> list[PersonHit]:
-    """Those whose names contain all *words*: first people with a name that begins with the first word, last those in the recycle bin.
-
-    An object id finds its person. Where very many match, some of them are taken: sorting all of them would take long.
+    """Find people whose names contain all *words*: first those with a name that begins with the first word, last those in the recycle bin.
+    An object id finds its person. If very many match, returns some of them, because sorting all would take long.
     """
     contained, given = _all_words("search_text", words)
     statement = sql.SQL(
@@ -62,7 +61,9 @@ async def find_people(connection: Connection, words: Sequence[str], *, limit: in
 
 
 async def find_groups(connection: Connection, words: Sequence[str], *, limit: int) -> list[GroupHit]:
-    """Groups outside the recycle bin whose names contain all *words*, those first whose name begins with the first; or by object id."""
+    """Find groups outside the recycle bin whose names contain all *words*, first those whose name begins with the first word. An object id
+    finds its group.
+    """
     contained, given = _all_words("folded(display_name)", words)
     statement = sql.SQL(
         """select id::text, display_name, (select count(*) from member where group_id = grp.id) as members

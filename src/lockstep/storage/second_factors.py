@@ -9,14 +9,14 @@ from lockstep.storage.passkeys import delete_passkeys
 
 
 async def sealed_seed(connection: Connection, administrator: str) -> bytes | None:
-    """The envelope of the seed; None without one."""
+    """Return the envelope of the seed; None if there is none."""
     cursor = await connection.execute("select second_factor from administrator where id = %s", (administrator,))
     row = await cursor.fetchone()
     return bytes(row[0]) if row and row[0] is not None else None
 
 
 async def save_seed(connection: Connection, administrator: str, sealed: bytes | None) -> None:
-    """Store a seed that counts once it is confirmed, or remove the second factor with its recovery codes and passkeys."""
+    """Store a seed, which takes effect when it is confirmed; or remove the second factor with its recovery codes and passkeys."""
     await connection.execute(
         "update administrator set second_factor = %s, second_factor_confirmed = false, last_step = 0 where id = %s",
         (sealed, administrator),
@@ -26,7 +26,7 @@ async def save_seed(connection: Connection, administrator: str, sealed: bytes | 
 
 
 async def use_step(connection: Connection, administrator: str, step: int) -> bool:
-    """Note that the code of this time step was used; return False if it, or a newer one, was used before."""
+    """Record that the code of this time step was used; return False if it, or a newer one, was used before."""
     cursor = await connection.execute(
         "update administrator set last_step = %(step)s where id = %(id)s and last_step < %(step)s",
         {"step": step, "id": administrator},
@@ -35,7 +35,7 @@ async def use_step(connection: Connection, administrator: str, step: int) -> boo
 
 
 async def confirm(connection: Connection, administrator: str, code_hashes: Iterable[bytes]) -> None:
-    """Let the second factor count from now on, with these recovery codes."""
+    """Enable the second factor, with these recovery codes."""
     await connection.execute("update administrator set second_factor_confirmed = true where id = %s", (administrator,))
     for code_hash in code_hashes:
         await connection.execute(
@@ -44,7 +44,7 @@ async def confirm(connection: Connection, administrator: str, code_hashes: Itera
 
 
 async def use_recovery_code(connection: Connection, administrator: str, code_hash: bytes) -> bool:
-    """Use up a recovery code; return False if there is none like it."""
+    """Use up a recovery code; return False if it does not exist."""
     cursor = await connection.execute(
         "delete from recovery_code where administrator = %s and code_hash = %s", (administrator, code_hash)
     )

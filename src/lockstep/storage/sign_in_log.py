@@ -21,7 +21,7 @@ SUCCESS, FAILURE, INTERRUPTED = "success", "failure", "interrupted"
 
 @dataclass(frozen=True, slots=True)
 class SignInRecord:
-    """What is written of an attempt. *person* and *app* are ids; None for nobody's name, and for My Apps itself."""
+    """What is recorded of an attempt. *person* and *app* are ids: None for an unknown name, and for My Apps itself."""
 
     at: datetime
     result: str

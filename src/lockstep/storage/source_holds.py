@@ -1,6 +1,5 @@
-"""Decisions that a pass leaves open: leavers of a source that shrank, and people who may have a new key.
-
-A hold lists its people from what the pass has seen, so it reads the temporary tables of the pass's connection.
+"""Decisions that a pass leaves to a person: leavers of a source that shrank, and people who may have a new key. A hold takes its people
+from what the pass has seen, so it reads the temporary tables of the pass's connection.
 """
 
 # ruff: noqa: S101, S608  # statements are built from constants of this module; an asserted row always exists

@@ -54,7 +54,7 @@ async def add_part(connection: Connection, upload: str, place: int, content: byt
 
 
 async def read(connection: Connection, upload: str, *, locks: bool = False) -> UploadRow | None:
-    """One upload; with *locks*, nobody else decides about it before the end of the transaction."""
+    """Read one upload. *locks*: lock it until the transaction ends, so that nobody else decides about it."""
     query = sql.SQL("select {} from source_upload where id = %s").format(_FIELDS)
     if locks:
         query += sql.SQL(" for update")
@@ -64,7 +64,7 @@ async def read(connection: Connection, upload: str, *, locks: bool = False) -> U
 
 
 async def parts(connection: Connection, upload: str) -> AsyncIterator[bytes]:
-    """The content, piece by piece."""
+    """Yield the content, piece by piece."""
     place = 0
     while True:
         cursor = await connection.execute(
@@ -78,7 +78,7 @@ async def parts(connection: Connection, upload: str) -> AsyncIterator[bytes]:
 
 
 async def save_config(connection: Connection, upload: str, config: Mapping[str, Any]) -> None:
-    """Another way to read the file: what was rehearsed before is no longer true."""
+    """Store another way to read the file, and clear the rehearsal, which is no longer true."""
     await connection.execute(
         "update source_upload set config = %s, rehearsal = null where id = %s", (as_json(config), upload)
     )
@@ -89,7 +89,7 @@ async def save_rehearsal(connection: Connection, upload: str, rehearsal: Mapping
 
 
 async def save_imported(connection: Connection, upload: str, imported: Mapping[str, Any]) -> None:
-    """The upload was imported: its content is no longer needed."""
+    """Record that the upload was imported, and delete its content, which is no longer needed."""
     await connection.execute("update source_upload set imported = %s where id = %s", (as_json(imported), upload))
     await connection.execute("delete from source_upload_part where upload = %s", (upload,))
 

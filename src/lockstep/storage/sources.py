@@ -1,6 +1,6 @@
 """Sources of people and groups, and the passes over them.
 
-A pass notes what it has seen in temporary tables of its connection: an unchanged row is not written, not even to mark it as seen.
+A pass records what it has seen in temporary tables of its connection, so an unchanged row is not written, not even to mark it as seen.
 """
 
 # ruff: noqa: S101, S608  # statements are built from constants of this module; an asserted row always exists
@@ -82,7 +82,7 @@ async def due_for_reading(connection: Connection) -> list[str]:
 
 
 async def rename_source(connection: Connection, name: str, new_name: str, *, is_taken_over: bool) -> None:
-    """Rename a source, with everything it has brought. *is_taken_over*: a source of the new name exists, takes over these objects and
+    """Rename a source and move its objects along. *is_taken_over*: a source with the new name exists, which takes over the objects and
     keeps its own configuration.
     """
     if is_taken_over:
@@ -127,12 +127,12 @@ async def live_objects(connection: Connection, name: str, kind: str, *, limit: i
 
 
 async def count_objects(connection: Connection, name: str) -> dict[str, int]:
-    """How many live people and groups the source has brought, and how many are in the recycle bin."""
+    """Count the live people and groups of the source, and those in the recycle bin."""
     return (await count_all_objects(connection, [name]))[name]
 
 
 async def count_all_objects(connection: Connection, names: Sequence[str]) -> dict[str, dict[str, int]]:
-    """What `count_objects` says of each of *names*."""
+    """Return what `count_objects` returns, for each of *names*."""
     cursor = await connection.execute(
         """select source, count(*) filter (where kind = 'p' and is_live), count(*) filter (where kind = 'p' and not is_live),
             count(*) filter (where kind = 'g' and is_live), count(*) filter (where kind = 'g' and not is_live)
@@ -186,7 +186,7 @@ async def note_seen_edges(connection: Connection, edges: Iterable[tuple[str, str
 
 
 async def refresh_statistics(connection: Connection, kind: str) -> None:
-    """Refresh the planner's statistics now; autovacuum would come a minute too late."""
+    """Refresh the planner's statistics now, because autovacuum may come a minute too late."""
     for table in {"User": ("person",), "Group": ("grp",), "Member": ("member", "awaited_member")}[kind]:
         await connection.execute(f"analyze {table}")
 

@@ -1,4 +1,4 @@
-"""The accounts of the application, listed page by page at the start of an initial cycle, so that no account is searched one by one.
+"""The accounts of the application, listed page by page at the start of an initial cycle, so that they need not be searched for one by one.
 
 The index is trusted only during the cycle that read it, and only if the listing was proved complete.
 """
@@ -58,7 +58,7 @@ async def give_up(connection: Connection, job: str, kind: str, *, cycle: int, is
 
 
 async def was_unusable(connection: Connection, job: str, kind: str) -> bool:
-    """Whether the last listing that ended was given up because the application did not list its accounts."""
+    """Whether the last listing to end was given up because the application did not list its accounts."""
     cursor = await connection.execute(
         "select true from target_index_state where job = %s and kind = %s and is_unusable", (job, kind)
     )

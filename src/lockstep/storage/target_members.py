@@ -1,6 +1,6 @@
 """Which members a provisioned group has in the application, as last set by us, and how they differ from the directory.
 
-Comparing costs as much as the change, not as the group: usually only members noted in dirty_member are compared.
+The cost of a comparison depends on the size of the change, not of the group: usually only members noted in dirty_member are compared.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lockstep.storage.batches import as_rows, only_row
 class MemberChange:
     """One member to add to, or remove from, the application's group.
 
-    A removal without *former_id* is not sent, only forgotten: the account belongs to another member now.
+    A removal without *former_id* is not sent but only deleted from our records, because the account belongs to another member now.
     """
 
     member_id: str
@@ -96,7 +96,7 @@ async def differences(
 
 
 async def newest_note(connection: Connection, job: str, group: str) -> int:
-    """The version of the newest noted member. What is read after this call answers all notes up to it."""
+    """Return the version of the newest noted member. Whatever is read after this call covers all notes up to that version."""
     cursor = await connection.execute(
         "select coalesce(max(version), 0) from dirty_member where job = %s and group_id = %s", (job, group)
     )
@@ -153,7 +153,7 @@ async def note_accounts_of(connection: Connection, job: str, member: str) -> Non
 
 
 async def note(connection: Connection, job: str, group: str, members: Sequence[str]) -> None:
-    """Have these members compared at the group's next turn."""
+    """Mark these members for comparison at the group's next turn."""
     await connection.execute(
         """insert into dirty_member (job, group_id, member_id) select %s, %s, unnest(%s::uuid[])
         on conflict (job, group_id, member_id) do update set version = nextval('dirty_version')""",
@@ -180,8 +180,8 @@ async def apply_changes(connection: Connection, job: str, group: str, changes: S
 
 
 async def hold_accounts(connection: Connection, job: str, changes: Sequence[MemberChange]) -> list[str]:
-    """Those of *changes* whose member was added with an account that is no longer theirs. All others keep theirs until the transaction
-    ends.
+    """Return those of *changes* whose member was added with an account that is no longer theirs. All others are guaranteed to keep their
+    accounts until the transaction ends.
 
     Call this before locking any other row: recording links locks links before groups.
     """
@@ -201,7 +201,7 @@ async def hold_accounts(connection: Connection, job: str, changes: Sequence[Memb
 
 
 async def compare_again(connection: Connection, job: str, group: str, members: Sequence[str]) -> None:
-    """Have *members* compared again, and make the group due at once."""
+    """Mark *members* for another comparison, and make the group due at once."""
     await note(connection, job, group, members)
     await connection.execute("select mark_dirty(%s, 'Group', array[%s]::uuid[], 5::smallint, 'members')", (job, group))
 

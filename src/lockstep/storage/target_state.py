@@ -32,7 +32,7 @@ class TargetState:
 
     @property
     def is_slowed(self) -> bool:
-        """Whether something that has not succeeded since caused a pause."""
+        """Whether a kind of request caused a pause and has not succeeded since."""
         return any(streak.pauses for streak in self.streaks.values())
 
 
@@ -108,7 +108,7 @@ async def note_stop(connection: Connection, job: str, asked: Asked) -> int:
 
 
 async def note_answered(connection: Connection, job: str, asked: Asked) -> TargetState:
-    """Record a usable response to *asked*, even a refusal: its next pauses start short again. Returns the state before."""
+    """Record a usable response to *asked*, even a refusal, so that the next pauses start short again. Returns the previous state."""
     before = await _state(connection, _SELECT + " for update", job)
     rest = {kind: streak for kind, streak in before.streaks.items() if kind is not asked}
     is_over = before.trouble is not None and (not rest or before.trouble.get("asked") == asked.value)

@@ -1,4 +1,4 @@
-"""Which objects a change affects: those marked since it began, and all that an application has to do with."""
+"""Which objects a change affects: those marked since it began, and all those that an application provisions or has linked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def marked_since(connection: Connection, version: int) -> dict[str, dict[O
 
 
 def concerning(kind: str, *, everybody: bool) -> sql.Composed:
-    """The query for the ids of *kind* that are assigned (all of them with *everybody*) or linked. Its parameters: app, job, kind."""
+    """Return the query for the ids of *kind* that are assigned (with *everybody*: all ids) or linked. Its parameters: app, job, kind."""
     table = {"User": "person", "Group": "grp"}[kind]
     in_scope = (
         f"select id from {table} where deleted_at is null"  # noqa: S608  # one of two fixed table names

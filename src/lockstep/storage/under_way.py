@@ -33,8 +33,8 @@ class Candidate:
 def older_rival(given: str) -> str:
     """SQL: whether another object is creating what the row *given* (kind, source_id, match_key, other_keys) would create.
 
-    The limit keeps it a lookup per row, answered by the index; a join would read the whole journal. OFFSET 0 keeps the match key the
-    only condition that chooses an index; otherwise every row may read all open operations too.
+    The limit makes it one index lookup per row; a join would read the whole journal. OFFSET 0 keeps the match key the only condition that
+    chooses an index; otherwise every row may read all open operations too.
     """
     older = f"""other.source_id <> {given}.source_id and other.{IS_OPEN}
             and other.planned_at <= coalesce((
@@ -50,7 +50,9 @@ def older_rival(given: str) -> str:
 async def wanted_by_others(
     connection: Connection, job: str, kind: str, found: Sequence[Candidate]
 ) -> set[tuple[str, str]]:
-    """Those of *found*, as (source_id, account), whose account is being given to another object or may just have been created for it."""
+    """Return those of *found*, as (source_id, account), whose account another object is about to get, or may just have been created for
+    another object.
+    """
     cursor = await connection.execute(
         f"""select given.source_id::text, given.account
         from jsonb_to_recordset(%(rows)s::jsonb)
@@ -67,7 +69,7 @@ async def wanted_by_others(
 async def made_for_others(
     connection: Connection, job: str, kind: str, source_id: str, accounts: Iterable[str]
 ) -> set[str]:
-    """Those of *accounts* that a create for another object is known to have made."""
+    """Return those of *accounts* that a create for another object is known to have made."""
     cursor = await connection.execute(
         """select distinct target_id from operation
         where job = %s and kind = %s and target_id = any(%s) and action = 'create' and target_id <> ''
@@ -78,7 +80,7 @@ async def made_for_others(
 
 
 async def made_in_cycle(connection: Connection, cycle: int, keys: Iterable[str]) -> set[str]:
-    """Those of *keys* under which an account was, or is being, created in this cycle."""
+    """Return those of *keys* under which an account was, or is being, created in this cycle."""
     cursor = await connection.execute(
         """select distinct match_key from operation
         where match_key = any(%s) and cycle = %s and state in ('planned', 'ambiguous', 'confirmed')""",

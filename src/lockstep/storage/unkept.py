@@ -1,4 +1,4 @@
-"""The attributes that the application does not keep: how many responses in a row left out what was sent.
+"""The attributes that the application does not keep, with the number of consecutive responses that left out what was sent.
 
 A response that contains the value resets the count; objects whose difference was withheld are then evaluated again.
 """
@@ -55,7 +55,7 @@ async def note_kept(connection: Connection, job: str, kept: Sequence[KeptAttribu
 
 
 async def note_missing(connection: Connection, job: str, missing: Sequence[MissingAttribute]) -> None:
-    """Record how many responses in a row left these attributes out."""
+    """Record how many consecutive responses left these attributes out."""
     await connection.execute(
         """insert into unkept_attribute (job, kind, path, mapping, answers, source_id, display)
         select %(job)s, kind, path, mapping, answers, source_id, display

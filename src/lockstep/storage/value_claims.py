@@ -1,7 +1,7 @@
 """Values chosen for one object, claimed before its account is created, so that no two objects get the same value.
 
-A claim counts while its holder has an account or a turn to come; any other claim is taken over. The claiming statement decides that,
-so no cleanup is needed, and a process that dies leaves no value blocked.
+A claim counts while its holder has an account or is still waiting to be processed; any other claim is taken over. The claiming statement
+decides that, so no cleanup is needed, and a process that dies leaves no value blocked.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ async def claim_values(connection: Connection, job: str, kind: str, claims: Iter
 async def claimed_by_others(
     connection: Connection, job: str, kind: str, claims: Iterable[ValueClaim]
 ) -> set[ValueClaim]:
-    """Those of *claims* that would not succeed at present. Claims nothing."""
+    """Return those of *claims* that would not succeed at present. Claims nothing."""
     cursor = await connection.execute(
         f"""select given.attribute, given.value, given.source_id::text
         from jsonb_to_recordset(%(rows)s::jsonb) as given (attribute text, value text, source_id uuid)
@@ -69,7 +69,7 @@ async def claimed_by_others(
 async def refused_lately(
     connection: Connection, job: str, kind: str, ids: Sequence[str]
 ) -> dict[str, list[dict[str, object]]]:
-    """What creates of these objects wanted to write when the application refused a value as taken, by object. Kept for one day."""
+    """Return, by object, what its creates of the last day wanted to write when the application refused a value as taken."""
     cursor = await connection.execute(
         """select source_id::text, after from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and action = 'create' and state = 'refused'

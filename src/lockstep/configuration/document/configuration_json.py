@@ -57,7 +57,7 @@ def configuration_from_json(
 
 
 def configuration_to_json(configuration: JobConfiguration) -> dict[str, Any]:
-    """Write the form that `configuration_from_json` reads. Default values are left out, except those that people look for."""
+    """Write the form that `configuration_from_json` reads. Default values are left out, except those that readers expect to see."""
     start = configuration.start
     found: dict[str, Any] = {
         **_settings_to_json(configuration.settings),
@@ -135,7 +135,7 @@ def _guards_to_json(guards: Guards) -> dict[str, Any] | None:
 
 
 def _optional(part: Part, key: str, default: int | None, *, least: int, most: int = 2**31) -> int | None:
-    """Read a number that null switches off."""
+    """Read a number, or null, which switches the limit off."""
     if part.says_null(key):
         return None
     return part.number(key, default or 0, least=least, most=most) if key in part else default

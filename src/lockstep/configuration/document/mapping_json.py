@@ -67,7 +67,9 @@ def mapping_to_json(mapping: ObjectMapping) -> dict[str, Any]:
 
 
 def with_changes(known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The mapping of an attribute as in an application's file, with *changes*. None removes a key; a new source replaces the former."""
+    """Return the mapping of an attribute, in the form of an application's file, with *changes* applied. None removes a key; a new source
+    replaces the former one.
+    """
     found = dict(known)
     if any(changes.get(key) is not None for key in SOURCES):
         for key in SOURCES:
@@ -160,7 +162,7 @@ def _means_several(source: MappingSource, apply: Apply) -> bool:
 
 
 def source_from_json(part: Part) -> MappingSource:
-    """Where a value comes from: the key source, constant or expression of *part*, or none of them. Raises ConfigurationError."""
+    """Read where a value comes from: the key source, constant or expression of *part*, or none of them. Raises ConfigurationError."""
     given = [key for key in SOURCES if key in part]
     if len(given) > 1:
         raise part.error(given[1], f"only one of source, constant and expression is allowed; {given[0]} is already set")

@@ -63,7 +63,7 @@ class Part:
         return self._value
 
     def says_null(self, key: str) -> bool:
-        """Whether the key is present with null, which means switched off and differs from being left out."""
+        """Whether the key is present with the value null, which means switched off; a missing key does not."""
         return key in self._value and self.raw(key) is None
 
     def text(self, key: str, default: str = "", *, required: bool = False) -> str:

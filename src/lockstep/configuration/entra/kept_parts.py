@@ -10,7 +10,7 @@ from typing import Any
 
 
 def keep(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """For every key that differs, keep their value and our value at the time. Keys with equal values are left out."""
+    """Keep, for every key that differs, the document's value and our value at that time. Keys with equal values are left out."""
     kept: dict[str, Any] = {}
     for key in dict.fromkeys((*theirs, *ours)):
         if key in theirs and key in ours and theirs[key] == ours[key]:
@@ -25,7 +25,7 @@ def keep(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def give_back(ours: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *ours* in their form: the inverse of `keep` if none of our values has changed."""
+    """Return *ours* in the document's form: the inverse of `keep` if none of our values has changed."""
     result = dict(ours)
     for key, pair in kept.items():
         unchanged = (

@@ -223,7 +223,7 @@ def _mapping(comparison: DocumentComparison, place: str, declared: Json, current
 def _as_known(declared: Json, current: Json) -> Json:
     """Complete *declared* with the gallery's facts about the application that the file does not mention.
 
-    Otherwise a file with nothing but mappings would drop the list of privileged roles, and the guard with it.
+    Otherwise a file with nothing but mappings would remove the list of privileged roles and so disable its guard.
     """
     privileged = {
         one["target"].lower(): one["privileged"] for one in current.get("attributes", []) if "privileged" in one

@@ -56,7 +56,7 @@ class ConfigDocument:
         return f"{self.kind} {self.name}"
 
     def wrong(self, place: str, error: LockstepError) -> LockstepError:
-        """Return *error*, caused by the content at *place* (`spec.template`), with the position in the file."""
+        """Return *error*, caused by the content at *place* (such as `spec.template`), with its position in the file."""
         if self.origin is None:
             return error
         line, column = self.origin.position(place)

@@ -1,4 +1,4 @@
-"""How long records are kept, as the organisation's settings say it."""
+"""How long records are kept, according to the organisation's settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_DAYS = 3_650
 
 @dataclass(frozen=True, slots=True)
 class RetentionLimit:
-    """*days*: if nothing is set; 0 for ever. *least*: the shortest time that can be set."""
+    """*days*: the default; 0 keeps records for ever. *least*: the shortest time that can be set."""
 
     key: str
     what: str
@@ -31,13 +31,13 @@ LIMITS = (
 
 
 def days_of(settings: Mapping[str, Any]) -> dict[str, int]:
-    """The days of each kind: what is set, otherwise the default."""
+    """Return the days for each kind: what is set, otherwise the default."""
     given = settings.get("retention") or {}
     return {one.key: int(given.get(one.key, one.days)) for one in LIMITS}
 
 
 def wrong_days(limit: RetentionLimit, days: int) -> str:
-    """Why *days* are not possible; "" if they are."""
+    """Return why *days* is not a valid value; "" if it is."""
     if days == 0 or limit.least <= days <= MOST_DAYS:
         return ""
     return f"{limit.least} to {MOST_DAYS} days are possible, or 0 to keep them for ever"

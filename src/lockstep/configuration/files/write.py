@@ -55,7 +55,9 @@ def _write(document: dict[str, Any]) -> str:
 
 @lru_cache(maxsize=128)
 def _kept(document: bytes) -> str:
-    """The text of a document in JSON. Few documents change between one export of an organisation and the next."""
+    """The text of a document in JSON. The text is cached, because few documents change between one export of an organisation and the
+    next.
+    """
     return _written(orjson.loads(document))
 
 
@@ -65,7 +67,7 @@ def _written(document: dict[str, Any]) -> str:
 
 
 def laid_out(value: Any) -> yaml.Node:
-    """The parts of *value*, each with whether it is written on one line."""
+    """Return the parts of *value*, each with whether it is written on one line."""
     node: yaml.Node = _Representer(sort_keys=False).represent_data(_plain(value))
     _lay_out(node, "", 0)
     return node
@@ -103,7 +105,7 @@ def _on_one_line(node: yaml.Node, *, is_inside: bool) -> str:
 
 
 def _scalar(node: yaml.ScalarNode, *, is_inside: bool) -> str:
-    """A word as PyYAML writes it, *is_inside* a list or an object on one line or outside."""
+    """Write a scalar as PyYAML does. *is_inside*: it is inside a list or an object on one line."""
     write = _word if len(node.value) <= WIDTH else _word.__wrapped__
     return write(node.tag, node.value, node.style, is_inside)
 
@@ -120,7 +122,7 @@ def _fits(node: yaml.Node) -> bool:
 
 
 def _has_plain_keys(node: yaml.Node) -> bool:
-    """Whether all keys are as those of a file: short words on one line."""
+    """Whether all keys are like those of a file: short words on one line."""
     if isinstance(node, yaml.MappingNode):
         return all(
             0 < len(key.value) <= _LONGEST_KEY and key.value.isprintable() and _has_plain_keys(value)

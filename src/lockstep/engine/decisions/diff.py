@@ -19,7 +19,7 @@ from lockstep.engine.rules.target_attributes import AttributeType
 def changes_between(
     desired: Values, held: Values, *, cleared: Collection[str] = (), mapping: ObjectMapping
 ) -> tuple[Change, ...]:
-    """The changes that turn *held* into *desired* and clear *cleared*, in the order of the mapping. Other paths are left alone."""
+    """Return the changes that turn *held* into *desired* and clear *cleared*, in the order of the mapping. Other paths are left alone."""
     changes: list[Change] = []
     for attribute in mapping.flowing:
         path = attribute.target
@@ -57,7 +57,7 @@ def _to_write(new: Value, old: Value, mapping: AttributeMapping) -> Value:
 
 
 def _added(old: Value, new: Value, mapping: AttributeMapping) -> tuple[Value, ...]:
-    """The values to add if the mapping never removes other values; empty if the mapping defines the complete list."""
+    """Return the values to add, if the mapping never removes other values; empty if the mapping defines the complete list."""
     if not mapping.attribute.multi_valued or not (_only_adds(mapping) or _adds_roles(mapping)):
         return ()
     known = {_key(item, mapping) for item in _items(old)}

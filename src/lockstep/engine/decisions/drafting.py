@@ -88,7 +88,9 @@ def as_plan(prepared: PreparedObject, draft: Draft) -> Plan:
 
 
 def mapped_for(prepared: PreparedObject, *, creating: bool, taken: TakenValues | None = None) -> Mapped:
-    """Map the desired account. To disable, use only the mappings that depend on it: a leaver's other values must not block it."""
+    """Map the desired account. To disable it, use only the mappings that depend on the switch: a leaver's other values must not block
+    the disable.
+    """
     assert prepared.mapping is not None  # noqa: S101  # an intent that maps implies a mapping
     return map_account(
         prepared.obj,
@@ -106,7 +108,7 @@ def mapped_for(prepared: PreparedObject, *, creating: bool, taken: TakenValues |
 
 
 def held_by(prepared: PreparedObject, observed: Observed) -> Values:
-    """The current values of the linked account: as observed, else as last agreed."""
+    """Return the current values of the linked account: as observed, otherwise as last agreed."""
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link else {}
     if isinstance(observed, Account):
@@ -116,7 +118,7 @@ def held_by(prepared: PreparedObject, observed: Observed) -> Values:
 
 
 def difference(prepared: PreparedObject, mapped: Mapped, held: Values, *, is_read: bool = False) -> ValueDifference:
-    """Find what to write, and what differs without being a reason to write. *is_read*: *held* was just read from the application."""
+    """Find what to write, and which differences are no reason to write. *is_read*: *held* was just read from the application."""
     assert prepared.mapping is not None  # noqa: S101
     changes = changes_between(mapped.values, held, cleared=mapped.cleared, mapping=prepared.mapping)
     answers = prepared.link.answers if prepared.link is not None and prepared.is_linked else {}
@@ -131,7 +133,8 @@ def difference(prepared: PreparedObject, mapped: Mapped, held: Values, *, is_rea
 
 
 def names_that_follow(prepared: PreparedObject, observed: Observed) -> tuple[Change, ...]:
-    """The changes that replace outdated matching values of a disabled account: the old values may belong to someone else by now.
+    """Return the changes that replace outdated matching values of a disabled account, because the old values may belong to someone else
+    by now.
 
     If a matching value cannot be evaluated, nothing is changed: a failure here must not keep access from ending.
     """
@@ -164,7 +167,7 @@ def names_that_follow(prepared: PreparedObject, observed: Observed) -> tuple[Cha
 def _without_drift(
     prepared: PreparedObject, changes: tuple[Change, ...]
 ) -> tuple[tuple[Change, ...], tuple[Reason, ...]]:
-    """Drop changes that only undo what the application changed, if the mapping's drift rule is to report or adopt it."""
+    """Drop changes that only undo what the application changed, if the mapping's drift rule says to report or adopt such changes."""
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link and prepared.link.state is LinkState.LIVE else {}
     kept: list[Change] = []
@@ -213,7 +216,7 @@ def flag_is_off(prepared: PreparedObject, action: str, *, outcome: str) -> Reaso
 
 
 def not_written(draft: Draft) -> Draft:
-    """Turn *draft* into a skip without a desired hash: storing one would mark a change as agreed that was never written."""
+    """Turn *draft* into a skip without a desired hash: a stored hash would mark a change as agreed that was never written."""
     return replace(draft, action=Action.SKIP, mapped=NOT_MAPPED)
 
 
@@ -245,7 +248,7 @@ def _grants(changes: tuple[Change, ...], mapping: ObjectMapping | None) -> tuple
 
 
 def _renames(draft: Draft, mapping: ObjectMapping | None) -> tuple[str, ...]:
-    """The matching attributes of an existing account whose value changes, so that it is no longer found by the old one."""
+    """Return the matching attributes of an existing account whose values change: it is then no longer found by the old values."""
     if mapping is None or draft.action is Action.CREATE:
         return ()
     matching = {attribute.target for attribute in mapping.matching}

@@ -37,13 +37,13 @@ def predicted_plan(
     moment: Moment,
     account_ids: Mapping[str, str] | None = None,
 ) -> Plan:
-    """The plan without asking the application: the last agreed values count as current, and no account matches."""
+    """Make the plan without asking the application: the last agreed values count as current, and no account matches."""
     prepared = replace(prepare(obj, link, configuration, moment, account_ids), must_look=False)
     return make_plan(prepared, match=NO_MATCH)
 
 
 def effects_of(plan: Plan, link: Link | None) -> dict[Effect, str]:
-    """The effects of *plan* with a description each; empty for most plans."""
+    """Return the effects of *plan*, each with a description; empty for most plans."""
     found: dict[Effect, str] = {}
     if plan.ends_access:
         found[Effect.LOSES_ACCESS] = plan.action.value
@@ -63,6 +63,6 @@ def effects_of(plan: Plan, link: Link | None) -> dict[Effect, str]:
 
 
 def caused(after: Mapping[Effect, str], before: Iterable[Effect]) -> dict[Effect, str]:
-    """The effects in *after* that are not in *before*."""
+    """Return the effects in *after* that are not in *before*."""
     known = set(before)
     return {effect: words for effect, words in after.items() if effect not in known}

@@ -37,7 +37,8 @@ class WriteDecision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Facts beside the plan. *assigned* says through what and with which role. *notes* say what else prevents sending.
+    """Facts in addition to the plan. *assigned* says through what the person is assigned, and with which role. *notes* say what else
+    prevents sending.
 
     *decision* and *decided* say whether the write waits for approval or was rejected. *unasked* says why the application was not asked.
     """

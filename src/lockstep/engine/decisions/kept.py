@@ -156,9 +156,8 @@ def after_write(
     changes: Iterable[Change],
     mapping: ObjectMapping,
 ) -> dict[str, Any]:
-    """The answers to store after *changes* were written.
-
-    *unseen* are changes that were sent before, were missing, and got no value in the answer; the next read shows their fate.
+    """Return the answers to store after *changes* were written. *unseen* are changes that were missing after an earlier write and for which
+    this answer has no value either; the next read shows their fate.
     """
     written = {change.path for change in changes}
     kept = {path: entry for path, entry in known.items() if path not in written}
@@ -180,7 +179,7 @@ def after_write(
 def after_read(
     known: Answers, account: Account, mapping: ObjectMapping
 ) -> tuple[dict[str, Any], tuple[JudgedValue, ...]]:
-    """The entries of *known* that still hold for *account*, and the fate of values whose write got no informative answer."""
+    """Return the entries of *known* that still hold for *account*, and the fate of values whose write was answered without them."""
     held = held_values(mapping, account.resource)
     kept: dict[str, Any] = {}
     judged: list[JudgedValue] = []
@@ -213,7 +212,7 @@ def with_unkept(configuration: JobConfiguration, found: Iterable[Unkept]) -> Job
 
 
 def confirmed(found: Iterable[Unkept], configuration: JobConfiguration) -> list[Unkept]:
-    """The entries of *found* that are certain and concern a present mapping, including essential attributes."""
+    """Return the entries of *found* that are certain and concern a present mapping, essential attributes included."""
     return [one for one in found if one.answers >= ENOUGH and _still_mapped(one, configuration) is not None]
 
 
@@ -263,7 +262,7 @@ def _fate_of_absent(change: Change, resource: Mapping[str, Any], mapping: Attrib
 
 
 def _shows_level(resource: Mapping[str, Any], path: str) -> bool:
-    """Whether *resource* shows siblings of the attribute at *path*: only then is its absence meaningful."""
+    """Whether *resource* shows siblings of the attribute at *path*. Only then does its absence mean anything."""
     parsed = parse_path(path, lenient=True)
     holder, name = resource, parsed.attribute
     if parsed.schema and isinstance(extension := _named(resource, parsed.schema), Mapping):

@@ -113,9 +113,9 @@ def choose_match(
 ) -> Match:
     """Interpret the answers, which must be in order of precedence.
 
-    *linked_to* maps account ids to the display name of the linked object, *left_by* to that of a deleted object that left the account.
-    *leaving* are accounts of deleted objects that are still linked, *under_way* accounts that are being linked to another object;
-    *strangers* are those of *left_by* whose former owner is another person (`are_different_people`).
+    *linked_to* maps account ids to the display name of the linked object, *left_by* to the display name of the deleted object that left the
+    account behind. *leaving* are accounts of deleted objects that are still linked, *under_way* accounts that are being linked to another
+    object; *strangers* are those of *left_by* whose former owner is another person (`are_different_people`).
     """
     owners = linked_to or {}
     former = left_by or {}
@@ -134,7 +134,9 @@ def choose_match(
 
 
 def are_different_people(employee_id: object, other: object) -> bool:
-    """Whether these two employee ids prove that two people are not the same. A missing one proves nothing, nor do leading zeros."""
+    """Whether these two employee ids prove that two people are different. A missing id proves nothing, nor does a difference in leading
+    zeros.
+    """
     one, another = (str(value or "").strip().casefold().lstrip("0") for value in (employee_id, other))
     return bool(one and another) and one != another
 

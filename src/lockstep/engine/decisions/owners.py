@@ -25,7 +25,7 @@ class Suggestion:
 
 
 def suggest_owners(account: Account, people: Iterable[SourceObject]) -> tuple[Suggestion, ...]:
-    """The most probable owners of an account without an owner, best first; empty rather than a wild guess."""
+    """Return the most probable owners of an account that has none, best first; empty if nothing but a guess is possible."""
     marks = _marks_of_account(account)
     found = [suggestion for person in people if (suggestion := _compare(marks, person)).score >= LEAST_SCORE]
     return tuple(sorted(found, key=lambda suggestion: (-suggestion.score, suggestion.display))[:MOST_SUGGESTIONS])

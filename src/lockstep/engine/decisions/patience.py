@@ -53,7 +53,7 @@ NO_STREAK = Streak()
 
 
 def growing_pause(tries: int, *, first: timedelta = FIRST_PAUSE, longest: timedelta = LONGEST_PAUSE) -> timedelta:
-    """The pause after *tries* failed tries: *first* after one, doubled by each further one up to *longest*; zero if *tries* is 0."""
+    """Return the pause after *tries* failed tries: *first* after one, doubled by each further one up to *longest*; zero if *tries* is 0."""
     if tries < 1:
         return timedelta(0)
     doublings = min(tries - 1, MOST_DOUBLINGS)
@@ -65,9 +65,9 @@ def after_failure(
 ) -> tuple[Streak, timedelta]:
     """Add one failed request to *streak*; return it and the pause for the whole application, zero for none.
 
-    *is_enough*: the request is not about a single object, so one failure alone causes a pause. *wanted* is the pause that the
-    application asked for (Retry-After); it is obeyed, but from the second consecutive time on the pause is at least the growing one,
-    so that an application that always says "0 seconds" is not asked again and again.
+    *is_enough*: the request is not about a single object, so one failure alone causes a pause. *wanted* is the pause that the application
+    asked for (Retry-After); it is obeyed, but from the second consecutive time on the pause is at least the growing one: an application
+    that always says "0 seconds" must not be asked again and again.
     """
     failures = streak.failures + 1
     if not is_enough and failures <= TOLERATED:

@@ -1,7 +1,7 @@
 """Plan for an object with an account: keep it in step, enable, disable, delete or release it.
 
-Disabling works through the mappings. If no mapping can switch the account off, leaving the scope means deletion, as in Entra; for a
-person who is only disabled, the account is then left alone.
+Disabling works through the mappings. If no mapping can switch the account off, leaving the scope means deletion, as in Entra; the account
+of a person who is only disabled is then left alone.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def plan_new(prepared: PreparedObject, match: Match | None, taken: TakenValues |
 
 
 def refused(mapped: Mapped) -> Draft | None:
-    """The draft if the object cannot be mapped, otherwise None. An object that a mapping skips on purpose is not a failure."""
+    """Return the draft if the object cannot be mapped, otherwise None. An object that a mapping skips on purpose is not a failure."""
     if mapped.problem is None:
         return None
     action = Action.SKIP if mapped.is_excluded else Action.REFUSE

@@ -105,7 +105,7 @@ def prepare(
 
 
 def wanted(prepared: PreparedObject, *, match: Match | None = None, observed: Observed = NOT_READ) -> NextQuestion:
-    """What to ask next. Reading comes first: a linked object is matched again only if its account is gone."""
+    """Return what to ask next. Reading comes first: a linked object is matched again only if its account is gone."""
     if prepared.must_look and observed is NOT_READ:
         return NextQuestion.LOOK
     needs_match = prepared.intent.kind is IntentKind.PROVISION and (

@@ -89,9 +89,9 @@ def next_attempt(
 ) -> datetime:
     """Return when the job is tried again. *series_count* is 1 for the first attempt in this quarantine.
 
-    After too many failures the wait is 40 minutes, doubled each time, up to a day. After an EXCEPTION it is 5 minutes, doubled up to an
-    hour if leavers wait (a probe costs one request, and they keep access until it succeeds) or if the trouble may pass by itself. If it
-    *needs somebody*, it is doubled up to a day: refused credentials are tried at once when new ones arrive.
+    After too many failures the wait is 40 minutes, doubled each time, up to a day. After an EXCEPTION it is 5 minutes, doubled each time.
+    It grows to an hour at most if leavers wait (a probe costs one request, and they keep access until it succeeds) or if the trouble may
+    pass by itself; if it *needs somebody*, to a day, because new credentials are tried at once.
     """
     tries = max(series_count, 1)
     if reason is QuarantineReason.EXCEPTION:
@@ -101,5 +101,5 @@ def next_attempt(
 
 
 def holds_everything(reason: QuarantineReason) -> bool:
-    """Whether leavers wait too: only if nothing can be sent at all."""
+    """Whether even leavers must wait, which is so only if nothing can be sent at all."""
     return reason is QuarantineReason.EXCEPTION

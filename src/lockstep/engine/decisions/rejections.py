@@ -31,15 +31,17 @@ class Rejection:
 
 
 def guarded_effects(plan: Plan) -> Effects:
-    """The effects of *plan*, or of the write that it holds, that a guard limits. Two writes with equal effects are the same."""
+    """Return those effects of *plan*, or of the write that it holds, that a guard limits. Two writes with equal effects count as the
+    same write.
+    """
     return frozenset(_effects(replace(plan, action=plan.held_action) if plan.held_action is not None else plan))
 
 
 def keep_rejected(plan: Plan, rejection: Rejection, *, app: str) -> Plan | None:
-    """Apply *rejection* to *plan*. None if the plan has no effect of the rejected kind, so that the rejection has ended.
+    """Apply *rejection* to *plan*. Returns None if the plan has no effect of the rejected kind: the rejection has then ended.
 
-    If all its effects were rejected, nothing is sent, not even the harmless part. If only some were, or if an effect is of the same
-    kind (another role, a deletion instead of a disable), the plan is held for approval, whatever the limits are.
+    If all its effects were rejected, nothing is sent, not even the harmless part. If only some were, or if an effect is of the same kind
+    (another role, a deletion instead of a disable), the plan is held for approval, whatever the limits are.
     """
     effects = guarded_effects(plan)
     if not {guard for guard, _ in effects} & {guard for guard, _ in rejection.effects}:

@@ -34,7 +34,9 @@ class Tally:
 
     @classmethod
     def at_most(cls, count: int, *, new: int) -> Tally:
-        """An upper bound for *count* objects, *new* of which have no account yet: each may have every effect that a guard limits."""
+        """Return an upper bound for *count* objects, *new* of which have no account yet. It assumes that each has every effect that a
+        guard limits.
+        """
         return cls(**{one.name: count for one in fields(cls)} | {"creates": new, "new_grants": new})
 
     def __add__(self, other: Tally) -> Tally:
@@ -89,7 +91,7 @@ class Counts:
         return replace(self, cycle=self.cycle + tally, hour=self.hour + tally, day=self.day + tally)
 
     def without(self, tally: Tally) -> Counts:
-        """The counts without *tally*, because its object is tried again."""
+        """Return the counts without *tally*, because its object is tried again."""
         windows = (self.cycle, self.hour, self.day)
         cycle, hour, day = ((window - tally).larger(Tally()) for window in windows)
         return replace(self, cycle=cycle, hour=hour, day=day)
@@ -155,7 +157,7 @@ def hold_undecided(plan: Plan, guard: GuardCode, sentence: str, details: Mapping
 
 
 def tally_of(plan: Plan) -> Tally:
-    """The effects of *plan* that guards count; all zero for most plans."""
+    """Count the effects of *plan* that guards limit; all zero for most plans."""
     if not plan.action.writes:
         return Tally()
     is_new = plan.action is Action.CREATE
@@ -191,7 +193,7 @@ def hold_regardless(plan: Plan, because: str) -> Plan:
 
 
 def _concerned(plan: Plan) -> dict[GuardCode, str]:
-    """The guards that limit *plan*, most severe first, with what would happen to the account."""
+    """Return the guards that limit *plan*, most severe first, with what would happen to the account."""
     tally = tally_of(plan)
     found = {GuardCode.MATCH: "be linked to a person with fewer privileges"} if plan.claims_privileged else {}
     if plan.claims_anothers:

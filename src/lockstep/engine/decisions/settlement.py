@@ -1,7 +1,7 @@
-"""Infer from an account whether an operation without an answer took effect. Pure; `lockstep.sync.drain.settling` reads the account.
+"""Infer from an account whether an unanswered operation took effect. Pure; `lockstep.sync.drain.settling` reads the account.
 
-Only the journal counts: what was sent, to which account, and by which queries it can be found. The present plan plays no part: the
-person may have been renamed, disabled or purged since, and the account that our create made is still theirs.
+Only the journal counts: what was sent, to which account, and by which queries it can be found. The present plan plays no part: the person
+may have been renamed, disabled or purged since, and the account that our create made is still theirs.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def took_effect(operation: Sent, account: Account | None, mapping: ObjectMapping
 
 
 def base_of_made(operation: Sent, account: Account, mapping: ObjectMapping | None) -> Values:
-    """The agreed values of an account that our create made: the values sent, in the application's spelling.
+    """Return the agreed values of an account that our create made: the values sent, in the application's spelling.
 
     For mappings that tolerate drift, the sent value is kept; otherwise a change by the application would count as agreed.
     """

@@ -19,7 +19,7 @@ OF_MANAGER = f"{MANAGER}."  # prefix for attributes of the referenced manager: m
 
 
 def source_record(obj: SourceObject, configuration: JobConfiguration, *, is_soft_deleted: bool) -> dict[str, Any]:
-    """The attributes of *obj* with accountEnabled, objectId, references, appRoleAssignments and IsSoftDeleted."""
+    """Return the attributes of *obj* with accountEnabled, objectId, references, appRoleAssignments and IsSoftDeleted."""
     record: dict[str, Any] = dict(obj.attributes)
     if obj.references:
         record.update(obj.references)

@@ -26,7 +26,7 @@ def unique_mappings(mapping: ObjectMapping | None) -> tuple[AttributeMapping, ..
 
 
 def unique_candidates(prepared: PreparedObject) -> tuple[MatchQuery, ...]:
-    """Each candidate with its target attribute, as a query. Empty if the object has an account or gets none."""
+    """Return each candidate with its target attribute, as a query; none if the object has an account or gets none."""
     if prepared.intent.kind is not IntentKind.PROVISION or (prepared.is_linked and not recreates(prepared)):
         return ()
     return tuple(
@@ -37,7 +37,7 @@ def unique_candidates(prepared: PreparedObject) -> tuple[MatchQuery, ...]:
 
 
 def all_taken(prepared: PreparedObject, taken: Mapping[str, Collection[str]]) -> Reason | None:
-    """The reason if one of the mappings has no free value left; otherwise None."""
+    """Return the reason if one of the mappings has no free value left, otherwise None."""
     for attribute in unique_mappings(prepared.mapping):
         candidates = _candidates(attribute, prepared)
         if candidates and all(value in taken.get(attribute.target, ()) for value in candidates):
@@ -51,7 +51,7 @@ def all_taken(prepared: PreparedObject, taken: Mapping[str, Collection[str]]) ->
 
 
 def unique_steps(prepared: PreparedObject, values: Values, taken: Mapping[str, Collection[str]]) -> tuple[Step, ...]:
-    """Log steps for values that were not made by their first rule."""
+    """Return log steps for values that do not come from their first rule."""
     steps = []
     for attribute in unique_mappings(prepared.mapping):
         chosen = values.get(attribute.target)

@@ -46,7 +46,7 @@ def charged_one(implementation: Callable[..., Any], read: Sequence[Evaluate], co
 
 
 def charged_roles(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: int) -> Evaluate:
-    """Charge for the number of role assignments, not for their texts, which are passed on unchanged."""
+    """Charge for the number of role assignments; their texts are passed on unchanged and cost nothing."""
     argument, free = read[0], FREE_UNITS // cost
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
@@ -74,7 +74,7 @@ def charged(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: 
 
 
 def makes_long_results(function: Function) -> bool:
-    """Whether the result of *function* can be long and was not charged for together with its arguments."""
+    """Whether the result of *function* can be long, and is not already charged for together with its arguments."""
     if function.chooses or (function.cost and function.returns is ValueKind.TEXT):
         return False
     return function.returns in (ValueKind.TEXT, ValueKind.VALUES, ValueKind.ANY)

@@ -69,7 +69,7 @@ def _is_repeated(source: str, at: int) -> bool:
 
 
 def _letters(source: str, begin: int) -> list[tuple[int, str]]:
-    """The characters from *begin* on that are neither escaped nor inside a class, with their index."""
+    """Yield the characters from *begin* on that are neither escaped nor inside a class, with their index."""
     found, at, in_class = [], begin, False
     while at < len(source):
         letter = source[at]

@@ -152,7 +152,9 @@ class AttributeMapping:
 
     @cached_property
     def quick_read(self) -> QuickRead | None:
-        """A reader for the usual case that returns None if the full evaluation is needed; None if that is always needed."""
+        """A quick reader for the usual case, which returns None if the full evaluation is needed; None if the full evaluation is always
+        needed.
+        """
         if self.attribute.multi_valued or self.is_redacted or self.is_generated or self.only_creates:
             return None
         match self.source, self.attribute.type:

@@ -36,7 +36,7 @@ class Membership:
 
 
 def is_member(obj: SourceObject, rule: MembershipRule, moment: Moment) -> tuple[bool, datetime | None]:
-    """Whether *obj* is a member, and when time alone may change that. Skips the reason, which makes it fast for many objects."""
+    """Return whether *obj* is a member, and when time alone may change that. Builds no reason, so it is fast for many objects."""
     if not _may_be_member(obj):
         return False, None
     record = _record(obj)

@@ -42,7 +42,7 @@ def is_kept(generated: Values, target: str, compiled: CompiledExpression) -> boo
 
 
 def depends_on_today(compiled: CompiledExpression) -> bool:
-    """Whether time alone may change the value, so that it must be re-evaluated."""
+    """Whether time alone may change the value. It must then be re-evaluated."""
     return "Now" in compiled.functions and not is_generated(compiled)
 
 
