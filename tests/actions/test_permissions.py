@@ -39,6 +39,8 @@ SHARED = {
     "jobs.read_job": "of the actions on a job",
     "jobs.services_of": "of the actions that open an application",
     "federated_administrators.admit_identity": "of signing in",
+    "federated_sign_in.begun_with": "of signing in",
+    "federated_sign_in.claims_of_answer": "of signing in",
     "lockout.admit": "of signing in",
     "lockout.failed": "of signing in",
     "lockout.forgiven": "of signing in",

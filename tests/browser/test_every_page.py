@@ -30,10 +30,13 @@ async def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_window(vi
 
 
 @pytest.mark.parametrize("theme", THEMES)
-async def test_axe_finds_nothing_serious_on_the_page_to_sign_in(chrome: Browser, up: Up, theme: Theme) -> None:
+@pytest.mark.parametrize("path", ["/sign-in?next=/apps", "/myapps/sign-in", "/myapps/signed-out"])
+async def test_axe_finds_nothing_serious_on_the_pages_before_signing_in(
+    chrome: Browser, up: Up, theme: Theme, path: str
+) -> None:
     async with visiting(chrome, up.origin) as visitor:
         await visitor.look(theme=theme)
-        await visitor.go("/sign-in?next=/apps")
+        await visitor.go(path)
 
         assert await visitor.axe() == []
         assert visitor.said == []

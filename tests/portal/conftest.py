@@ -15,13 +15,17 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-async def centre(hub: Hub, tmp_path: Path) -> AsyncIterator[Centre]:
-    """The admin centre and the portal on a directory with Anna, Ben and Carla."""
-    rows = [person(name) for name in ("anna", "ben", "carla")]
-    await sources.import_file(
-        hub.context, "hr", {"files": [{"path": str(write_csv(tmp_path / "people.csv", rows))}]}, is_kept=True
-    )
-    async with serving_centre(hub) as running:
+async def directory(hub: Hub, tmp_path: Path) -> Hub:
+    """A directory with Anna, Ben and Carla."""
+    file = write_csv(tmp_path / "people.csv", [person(name) for name in ("anna", "ben", "carla")])
+    await sources.import_file(hub.context, "hr", {"files": [{"path": str(file)}]}, is_kept=True)
+    return hub
+
+
+@pytest.fixture
+async def centre(directory: Hub) -> AsyncIterator[Centre]:
+    """The admin centre and the portal."""
+    async with serving_centre(directory) as running:
         yield running
 
 

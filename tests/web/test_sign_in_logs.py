@@ -87,6 +87,14 @@ async def test_owner_sees_sign_ins_to_the_own_applications_alone(logged: Hub, ce
     assert upn("anna") not in (await owner.get("/logs/sign-ins")).text
 
 
+async def test_sign_ins_stand_on_the_timeline_of_the_person(logged: Hub, admin: Browser) -> None:
+    page = await admin.get(f"/users/{guid('anna')}?only=sign-ins")
+
+    assert "Signed in to Documo" in page.text
+    assert "from 192.0.2.7" in page.text
+    assert "Added" not in page.text.partition("Timeline")[2]
+
+
 async def test_link_is_shown_once_to_those_who_may_make_one(logged: Hub, centre: Centre, admin: Browser) -> None:
     here = f"/users/{guid('anna')}/sign-in"
     assert "Create sign-in link" in (await admin.get(here)).text

@@ -52,8 +52,11 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
-    """What the cookie holds. *session*: the session to step up; "" to begin a new one."""
+class BegunSignIn:
+    """What the cookie holds. *session*: the session to step up; "" to begin a new one.
+
+    *again*: the provider is to ask for the credentials even if it knows the browser.
+    """
 
     secret: str = field(repr=False)
     issuer: str
@@ -62,6 +65,7 @@ class _Begun:
     next_page: str
     session: str
     at: float
+    again: bool = False
 
     @property
     def begun_at(self) -> datetime:
@@ -69,18 +73,22 @@ class _Begun:
 
     def attempt(self) -> Attempt:
         state, nonce, verifier = (derived(self.secret, use) for use in ("state", "nonce", "verifier"))
-        return Attempt(self.redirect_uri, state, nonce, verifier, enters_again=bool(self.session))
+        return Attempt(self.redirect_uri, state, nonce, verifier, enters_again=self.again or bool(self.session))
 
 
 @open_to_all
-async def begin(context: Context, *, redirect_uri: str, next_page: str, session_secret: str = "") -> Departure:
+async def begin(
+    context: Context, *, redirect_uri: str, next_page: str, session_secret: str = "", again: bool = False
+) -> Departure:
     """Begin an attempt: return the provider's address, from which the browser comes back to *redirect_uri*. *session_secret*: the session
-    to step up. Raises LockstepError if single sign-on is not configured, the provider cannot be reached, or the session has ended.
+    to step up; *again*: ask for the credentials without one. Raises LockstepError if single sign-on is not configured, the provider cannot
+    be reached, or the session has ended.
     """
     session = (await caller_or_refusal(context, session_secret)).session if session_secret else ""
     client, _ = await read_client(context)
     metadata = await discover(http_of(context), client.issuer)
-    begun = _Begun(new_secret(), client.issuer, client.id, redirect_uri, next_page, session, context.now().timestamp())
+    now = context.now().timestamp()
+    begun = BegunSignIn(new_secret(), client.issuer, client.id, redirect_uri, next_page, session, now, again)
     sealed = context.vault.seal(Secret(orjson.dumps(begun).decode()), purpose=_PURPOSE, name=_OWNER)
     return Departure(authorization_url(client, metadata, begun.attempt()), sealed.hex())
 
@@ -100,10 +108,10 @@ async def finish(
     accepted, and if the person has no role. Failures count for the client's *address*.
     """
     await admit(context, "", address=address)
-    begun = await _begun(context, cookie, answer)
+    begun = await begun_with(context, cookie, answer)
     try:
         client, row = await read_client(context)
-        claims, enriched = await _claims(context, client, row, begun, answer)
+        claims, enriched = await claims_of_answer(context, client, row, begun, answer)
         if begun.session:
             arrival = await _prove_again(context, begun, claims, session_secret, address=address)
         else:
@@ -116,30 +124,30 @@ async def finish(
     return arrival
 
 
-async def _begun(context: Context, cookie: str, answer: Mapping[str, str]) -> _Begun:
+async def begun_with(context: Context, cookie: str, answer: Mapping[str, str]) -> BegunSignIn:
     """What the cookie holds, if the *answer* belongs to it and is the first one."""
     try:
         sealed = bytes.fromhex(cookie)
-        begun = _Begun(**orjson.loads(context.vault.open(sealed, purpose=_PURPOSE, name=_OWNER).reveal()))
+        begun = BegunSignIn(**orjson.loads(context.vault.open(sealed, purpose=_PURPOSE, name=_OWNER).reveal()))
     except (ValueError, TypeError, LockstepError):
-        raise _not_ours() from None
+        raise not_begun_here() from None
     now, state = context.now(), begun.attempt().state
     expires_at = begun.begun_at + VALID
     if hash_of(answer.get("state", "")) != hash_of(state) or now >= expires_at:
-        raise _not_ours()
+        raise not_begun_here()
     async with context.recording() as connection:
         is_first = await store.use_answer(connection, hash_of(state), now=now, expires_at=expires_at)
     if not is_first:
-        raise _not_ours()
+        raise not_begun_here()
     return begun
 
 
-async def _claims(
-    context: Context, client: Client, row: ProviderRow, begun: _Begun, answer: Mapping[str, str]
+async def claims_of_answer(
+    context: Context, client: Client, row: ProviderRow, begun: BegunSignIn, answer: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the claims of the ID token, and those that only the user info has."""
     if (client.issuer, client.id) != (begun.issuer, begun.client_id):
-        raise _not_ours()
+        raise not_begun_here()
     http, attempt = http_of(context), begun.attempt()
     metadata = await discover(http, client.issuer)
     tokens = await redeem(http, client, metadata, attempt, code_in(client, metadata, answer))
@@ -153,7 +161,7 @@ async def _claims(
 async def _sign_in(
     context: Context,
     row: ProviderRow,
-    begun: _Begun,
+    begun: BegunSignIn,
     claims: Mapping[str, Any],
     *,
     device: str,
@@ -183,7 +191,7 @@ async def _sign_in(
 
 
 async def _prove_again(
-    context: Context, begun: _Begun, claims: Mapping[str, Any], session_secret: str, *, address: str
+    context: Context, begun: BegunSignIn, claims: Mapping[str, Any], session_secret: str, *, address: str
 ) -> Arrival:
     caller: Caller = await caller_or_refusal(context, session_secret)
     proved_at, new = authenticated_at(dict(claims)), new_secret()
@@ -216,7 +224,7 @@ async def _note_refusal(context: Context, refused: LockstepError, *, address: st
         )
 
 
-def _not_ours() -> LockstepError:
+def not_begun_here() -> LockstepError:
     return LockstepError(
         Kind.UNAUTHORIZED,
         "This sign-in began in another browser, or took too long",

@@ -10,23 +10,27 @@ from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.directory.people import MANAGER
-from lockstep.storage import applications, changes, provisioning_log
+from lockstep.storage import applications, changes, provisioning_log, sign_in_log
 from lockstep.storage.changes import ChangeRow
 from lockstep.storage.provisioning_log import LogFilter, LogRow
+from lockstep.storage.sign_in_log import SignInFilter, SignInRow
 
 PAGE = 30
 MOST_NAMED = 10  # members of a change that are named
-DIRECTORY = "directory"  # what is shown instead of an application
+DIRECTORY, SIGN_INS = "directory", "sign-ins"  # what is shown instead of an application
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened: a change in the directory, or a record of the provisioning log. *app* is the application's display name."""
+    """One thing that happened: a change in the directory, a record of the provisioning log, or a sign-in. *app* is the application's
+    display name.
+    """
 
     at: datetime
     change: ChangeRow | None = None
     record: LogRow | None = None
     app: str = ""
+    sign_in: SignInRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,9 @@ class Timeline:
 async def show_timeline(
     context: Context, object_id: str, *, only: str = "", before: datetime | None = None, limit: int = PAGE
 ) -> Timeline:
-    """The newest events before *before*. *only*: `directory`, or the name of one application. Records of applications whose log the caller
-    may not read are left out.
+    """The newest events before *before*. *only*: `directory`, `sign-ins`, or the name of one application.
+
+    Records of applications whose log the caller may not read are left out.
     """
     async with context.reading() as connection:
         apps = {
@@ -55,7 +60,13 @@ async def show_timeline(
         if only in ("", DIRECTORY):
             rows = await changes.history_of(connection, object_id, limit=limit + 1, before=before)
             events += [Event(row.at, change=row) for row in rows]
-        if only != DIRECTORY:
+        if only in ("", SIGN_INS):
+            signed_in = SignInFilter(person=object_id, before=before)
+            if not context.actor.everywhere(Permission.LOGS_READ):
+                signed_in = replace(signed_in, apps=sorted(apps))
+            rows_of_log = await sign_in_log.read_log(connection, signed_in, limit=limit + 1)
+            events += [Event(row.at, app=row.app_display or "My Apps", sign_in=row) for row in rows_of_log]
+        if only not in (DIRECTORY, SIGN_INS):
             wanted = LogFilter(source_id=object_id, before=before)
             if only or not context.actor.everywhere(Permission.LOGS_READ):
                 wanted = replace(wanted, apps=[one.id for one in apps.values() if only in ("", one.name)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from lockstep.actions.federated_sign_in import VALID
 from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.actions.person_sign_in.sessions import PersonSignedIn
 
@@ -12,6 +13,11 @@ SESSION_COOKIE = "lockstep_person"
 HOME = "/myapps"
 SIGN_IN = "/myapps/sign-in"
 SIGNED_OUT = "/myapps/signed-out"
+PROVIDER, CALLBACK = (
+    "/myapps/sign-in/sso",
+    "/myapps/sign-in/sso/callback",
+)  # leave for the identity provider, and come back
+ATTEMPT_COOKIE = "lockstep_person_sso"  # what the browser keeps meanwhile, sealed
 WAY_COOKIE = "lockstep_way_out"  # the applications that are still to be signed out of, sealed
 
 
@@ -56,6 +62,19 @@ def set_way_out(response: Response, request: Request, way: str) -> None:
         way,
         max_age=600 if way else 0,
         path="/myapps",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def set_attempt(response: Response, request: Request, cookie: str) -> None:
+    """Keep in the browser that it left for the provider, or with "" forget it."""
+    response.set_cookie(
+        ATTEMPT_COOKIE,
+        cookie,
+        max_age=int(VALID.total_seconds()) if cookie else 0,
+        path=PROVIDER,
         secure=request.url.scheme == "https",
         httponly=True,
         samesite="lax",

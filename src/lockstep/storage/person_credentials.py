@@ -63,6 +63,21 @@ async def credential_named(connection: Connection, name: str) -> PersonCredentia
     return await _one(connection, "where lower(user_principal_name) = lower(%s) and deleted_at is null", name)
 
 
+async def credential_with_mail(connection: Connection, mail: str) -> PersonCredential | None:
+    """The only person with that mail address who is not in the recycle bin; None if several have it."""
+    async with connection.cursor(row_factory=class_row(PersonCredential)) as cursor:
+        await cursor.execute(
+            _SELECT + "where lower(attributes ->> 'mail') = lower(%s) and deleted_at is null limit 2", (mail,)
+        )
+        found = await cursor.fetchall()
+    return found[0] if len(found) == 1 else None
+
+
+async def credential_at(connection: Connection, issuer: str, subject: str) -> PersonCredential | None:
+    """The person for whom the provider vouched under *subject* before."""
+    return await _one(connection, "where issuer = %s and subject = %s", issuer, subject)
+
+
 async def _one(connection: Connection, condition: str, *given: object) -> PersonCredential | None:
     async with connection.cursor(row_factory=class_row(PersonCredential)) as cursor:
         await cursor.execute(_SELECT + condition, given)
@@ -74,6 +89,15 @@ async def save_password(connection: Connection, person: str, digest: str) -> Non
         """insert into person_credential (person, password_hash) values (%s, %s)
         on conflict (person) do update set password_hash = excluded.password_hash""",
         (person, digest),
+    )
+
+
+async def save_identity(connection: Connection, person: str, issuer: str | None, subject: str | None) -> None:
+    """Note under which *subject* a provider knows the person, or forget it with None."""
+    await connection.execute(
+        """insert into person_credential (person, issuer, subject) values (%s, %s, %s)
+        on conflict (person) do update set issuer = excluded.issuer, subject = excluded.subject""",
+        (person, issuer, subject),
     )
 
 

@@ -16,7 +16,12 @@ RESULTS: Mapping[str, Look] = {
     "failure": Look("Failure", "error", "error"),
     "interrupted": Look("Interrupted", "neutral", "circle"),
 }
-METHODS: Mapping[str, str] = {"password": "password", "code": "authenticator app", "provider": "identity provider"}
+METHODS: Mapping[str, str] = {
+    "password": "password",
+    "code": "authenticator app",
+    "provider": "identity provider",
+    "reentered": "entered again",
+}
 _NAMES = ("app", "status", "code", "range", "user", "address")
 
 

@@ -11,8 +11,10 @@ from starlette.requests import Request
 
 from lockstep.actions.context import Context
 from lockstep.actions.logs import ChangeRow, LogRow
-from lockstep.actions.timeline import DIRECTORY, MOST_NAMED, Event, show_timeline
+from lockstep.actions.sign_in_logs import SignInRow
+from lockstep.actions.timeline import DIRECTORY, MOST_NAMED, SIGN_INS, Event, show_timeline
 from lockstep.web.page import Chip, address
+from lockstep.web.sign_in_form import SignInLine
 from lockstep.web.status_look import result_look
 
 _MOST_LISTED = 4  # attributes of a change that are shown at once
@@ -52,14 +54,14 @@ class Moment:
 
 
 async def timeline_of(
-    context: Context, request: Request, here: str, object_id: str, apps: Mapping[str, str]
+    context: Context, request: Request, here: str, object_id: str, apps: Mapping[str, str], *, signs_in: bool = False
 ) -> dict[str, Any]:
-    """What the template `timeline.html` shows. The filter and the page are in the address."""
+    """What the template `timeline.html` shows. The filter and the page are in the address. A person *signs_in*, a group does not."""
     query = request.query_params
-    only = query.get("only", "") if query.get("only", "") in (DIRECTORY, *apps) else ""
+    only = query.get("only", "") if query.get("only", "") in (DIRECTORY, SIGN_INS, *apps) else ""
     before = _as_moment(query.get("before", ""))
     found = await show_timeline(context, object_id, only=only, before=before)
-    chips = [("", "All"), (DIRECTORY, "Directory"), *apps.items()]
+    chips = [("", "All"), (DIRECTORY, "Directory"), *([(SIGN_INS, "Sign-ins")] if signs_in else []), *apps.items()]
     return {
         "moments": [_moment(one, found.names) for one in found.events],
         "timeline_chips": [Chip(label, address(here, only=key), key == only) for key, label in chips],
@@ -77,7 +79,16 @@ def _as_moment(text: str) -> datetime | None:
 
 
 def _moment(event: Event, names: Mapping[str, str]) -> Moment:
+    if event.sign_in is not None:
+        return _of_sign_in(event, event.sign_in)
     return _of_change(event.change, names) if event.change is not None else _of_record(event)
+
+
+def _of_sign_in(event: Event, row: SignInRow) -> Moment:
+    line = SignInLine(row)
+    title = f"Signed in to {event.app}" if row.result == "success" else f"Could not sign in to {event.app}"
+    detail = ", ".join(part for part in (line.reason, f"from {row.address}" if row.address else "") if part)
+    return Moment(event.at, title, "", detail, line.look.tone, f"/logs/sign-ins/{row.id}", ())
 
 
 def _of_change(change: ChangeRow, names: Mapping[str, str]) -> Moment:

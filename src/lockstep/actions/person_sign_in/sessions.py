@@ -23,7 +23,8 @@ from lockstep.storage.person_sessions import PersonSessionRow as PersonSessionRo
 
 IDLE = timedelta(hours=8)  # a session that was not used for so long has ended
 LONGEST = timedelta(hours=12)  # and each one after this time
-PASSWORD, CODE, PROVIDER = "password", "code", "provider"  # the methods of a session
+# The methods of a session; with the last, the provider asked for the credentials even if it knew the browser.
+PASSWORD, CODE, PROVIDER, REENTERED = "password", "code", "provider", "reentered"
 _SEEN_AGAIN = timedelta(minutes=1)
 _MOST_DEVICE = 200  # characters
 

@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 from lockstep.actions.access import open_to_all
 from lockstep.actions.context import Context
 from lockstep.actions.person_sign_in.outcomes import SignInCode, Visitor
-from lockstep.actions.person_sign_in.sessions import PersonCaller, caller_of_person, person_or_refusal
+from lockstep.actions.person_sign_in.sessions import (
+    PROVIDER,
+    REENTERED,
+    PersonCaller,
+    caller_of_person,
+    person_or_refusal,
+)
 from lockstep.actions.saml_sign_in.asking import Asked, opened
 from lockstep.actions.saml_sign_in.contexts import class_for
 from lockstep.actions.saml_sign_in.noting import note_saml, refuse, saml_application
@@ -80,7 +86,7 @@ async def answer_request(
     caller = await caller_of_person(context, secret)
     if caller is not None and caller.lacks_factor:
         caller = None
-    is_again = caller is not None and asked.force_authn and caller.signed_in_at < asked.asked_at
+    is_again = caller is not None and asked.force_authn and not _is_fresh(caller, asked)
     if caller is None or is_again:
         if not asked.is_passive:
             return SignInFirst(is_again)
@@ -146,6 +152,12 @@ async def _signed_in(
         await session_applications.note_application(connection, row, context.now())
     await note_saml(context, visitor, facts, caller=caller, methods=caller.methods)
     return _posted(facts, asked, response)
+
+
+def _is_fresh(caller: PersonCaller, asked: Asked) -> bool:
+    """Whether the person entered credentials since the request. A provider that knew the browser may not have asked for them."""
+    is_entered = PROVIDER not in caller.methods or REENTERED in caller.methods
+    return is_entered and caller.signed_in_at >= asked.asked_at
 
 
 async def _claims(context: Context, visitor: Visitor, facts: ApplicationSso, caller: PersonCaller) -> Claims:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 import segno
 from markupsafe import Markup
 from starlette.requests import Request
@@ -15,10 +13,11 @@ from lockstep.actions.saml_sign_in import leaving
 from lockstep.actions.totp import SecondFactorRequired
 from lockstep.errors import LockstepError
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, PageView, Redirect, on_the_form
+from lockstep.kit.pages import Answer, PageView, Redirect, address, on_the_form
 from lockstep.kit.returning import safe_next
 from lockstep.portal.cookies import (
     HOME,
+    PROVIDER,
     SIGN_IN,
     SIGNED_OUT,
     WAY_COOKIE,
@@ -38,9 +37,10 @@ FACTOR = "/myapps/second-factor"
 @pages.get(SIGN_IN, is_public=True)
 async def show_sign_in(context: PortalContext, request: Request) -> Answer:
     back = next_of(request.query_params.get("next", ""))
-    if context.caller is not None and request.query_params.get("again") != "yes":
+    is_again = request.query_params.get("again") == "yes"
+    if context.caller is not None and not is_again:
         return Redirect(back)
-    return await _form(context, back=back)
+    return await _form(context, back=back, again=is_again)
 
 
 @pages.post(SIGN_IN, is_public=True)
@@ -157,7 +157,12 @@ def next_of(text: str) -> str:
 
 
 async def _form(
-    context: PortalContext, *, name: str = "", back: str = HOME, refused: LockstepError | None = None
+    context: PortalContext,
+    *,
+    name: str = "",
+    back: str = HOME,
+    again: bool = False,
+    refused: LockstepError | None = None,
 ) -> PageView:
     model = {
         "name": name,
@@ -165,7 +170,7 @@ async def _form(
         "refused": refused,
         "wants_code": isinstance(refused, SecondFactorRequired),
         "ways": await ways_to_sign_in(context.actions),
-        "through_provider": f"{SIGN_IN}/sso?{urlencode({'next': back})}",
+        "through_provider": address(PROVIDER, next=back, again="yes" if again else ""),
     }
     return PageView("portal/sign_in.html", "Sign in", model, status=STATUSES[refused.kind] if refused else 200)
 

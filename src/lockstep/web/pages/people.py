@@ -162,7 +162,7 @@ async def _page(
         "edit_href": f"{here}/edit" if may_write and person.source == LOCAL_SOURCE and not is_deleted else "",
         "asked": asked,
         "here": here,
-        **await timeline_of(context, request, here, person.id, names),
+        **await timeline_of(context, request, here, person.id, names, signs_in=True),
     }
     lead = [person.user_principal_name, person.attributes.get("jobTitle"), person.attributes.get("department")]
     return View(

@@ -1,0 +1,54 @@
+"""Sign in through the identity provider: leave for it, and come back."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+
+from lockstep.actions.person_sign_in.upstream import come_back, leave_for_provider
+from lockstep.kit.pages import Answer
+from lockstep.portal.cookies import (
+    ATTEMPT_COOKIE,
+    CALLBACK,
+    PROVIDER,
+    origin_of,
+    session_secret,
+    set_attempt,
+    set_session,
+    visitor_of,
+)
+from lockstep.portal.page import PortalContext, PortalPages
+from lockstep.portal.pages.sign_in import next_of
+
+pages = PortalPages()
+
+
+@pages.get(PROVIDER, is_public=True)
+async def leave(context: PortalContext, request: Request) -> Answer:
+    query = request.query_params
+    departure = await leave_for_provider(
+        context.actions,
+        redirect_uri=origin_of(request) + CALLBACK,
+        next_page=next_of(query.get("next", "")),
+        again=query.get("again") == "yes",
+    )
+    response = RedirectResponse(departure.url, status_code=303)
+    set_attempt(response, request, departure.cookie)
+    return response
+
+
+@pages.get(CALLBACK, is_public=True)
+async def arrive(context: PortalContext, request: Request) -> Answer:
+    """The provider sends the browser here. The cookie of the attempt proves that this browser began it."""
+    arrival = await come_back(
+        context.actions,
+        request.cookies.get(ATTEMPT_COOKIE, ""),
+        dict(request.query_params),
+        redirect_uri=origin_of(request) + CALLBACK,
+        visitor=visitor_of(request),
+        replaces=session_secret(request),
+    )
+    response = RedirectResponse(next_of(arrival.next_page), status_code=303)
+    set_session(response, request, arrival.signed_in)
+    set_attempt(response, request, "")
+    return response
