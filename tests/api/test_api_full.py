@@ -49,7 +49,8 @@ NEVER_DONE = {
     "create_token", "list_tokens", "revoke_token", "invite", "remove_administrator", "reset_password", "change_administrator",
     # They need what their example does not have: a file of YAML, an account, a file on the server, an ETag, a write that is held.
     "apply", "plan", "choose_link", "register_source", "import_source", "set_scope", "set_manifest", "approve", "reject",
-    "confirm_source", "reject_source", "set_credentials", "rename_source", "remove_source",
+    "confirm_source", "reject_source", "set_credentials", "rename_source", "remove_source", "import_metadata",
+    "activate_certificate", "remove_certificate",
     # The upload was given another way to be read before; the group and the person are not in the recycle bin.
     "rehearse_upload", "import_upload", "restore_group", "purge",
     # Nothing with the name in the request is there.

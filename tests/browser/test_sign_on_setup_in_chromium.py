@@ -1,0 +1,54 @@
+"""An administrator sets up single sign-on by the labels of the pages, and every page of it is accessible."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from lockstep.actions import applications, sources
+from lockstep.web.callers import SESSION_COOKIE
+from tests.support.admin_centre import serving_centre
+from tests.support.browser import THEMES, visiting
+from tests.support.hub import Hub, person, write_csv
+
+pytestmark = pytest.mark.full
+HERE = "/apps/documo/sso"
+
+
+async def test_an_administrator_sets_up_saml_by_the_labels(hub: Hub, chrome: Browser, tmp_path: Path) -> None:
+    config = {"files": [{"path": str(write_csv(tmp_path / "people.csv", [person("anna")]))}]}
+    await sources.import_file(hub.context, "staff", config, is_kept=True)
+    await applications.add_application(hub.context, "documo")
+    async with serving_centre(hub) as centre:
+        secret = await centre.new_session()
+        async with visiting(chrome, centre.origin) as visitor:
+            page = visitor.page
+            await page.context.add_cookies([{"name": SESSION_COOKIE, "value": secret, "url": centre.origin}])
+            await visitor.go(HERE)
+            await page.get_by_role("button", name="Select SAML").click()
+            await page.get_by_role("link", name="Edit Basic SAML Configuration").click()
+            await page.get_by_label("Identifier (Entity ID)").fill("https://docs.contoso.test")
+            await page.get_by_label("Reply URL (Assertion Consumer Service URL)").fill(
+                "https://docs.contoso.test/assert"
+            )
+            await page.get_by_label("Sign on URL").fill("https://docs.contoso.test/sso")
+            await page.get_by_role("button", name="Save").click()
+            await page.get_by_role("link", name="Edit Attributes & Claims").click()
+            await page.get_by_role("link", name="Add new claim").click()
+            await page.get_by_label("Name", exact=True).fill("department")
+            await page.get_by_label("Value").fill("department")
+            await page.get_by_text("Sales").wait_for()
+            await page.get_by_role("button", name="Save").click()
+            await page.get_by_role("link", name="Single sign-on").first.click()
+            await page.get_by_role("link", name="Test this application").click()
+            await page.get_by_text("anna@contoso.test is assigned to Documo").wait_for()
+
+            for path in ("", "/method", "/basic", "/claims", "/claims/edit", "/certificates", "/test"):
+                for theme in THEMES:
+                    await visitor.look(theme=theme, width=320)
+                    await visitor.go(HERE + path)
+                    assert await visitor.axe() == [], path
+                    assert await visitor.overflow() <= 0, path
+            assert visitor.said == []

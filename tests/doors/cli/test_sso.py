@@ -1,0 +1,55 @@
+"""`lockstep sso`: an operator sets up single sign-on of an application from a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lockstep.saml.certificates import certificates_in
+from lockstep.saml.metadata import SpMetadata, read_idp_metadata, write_sp_metadata
+from tests.support.command_line import Lockstep
+from tests.support.hub import upn
+
+AT = "https://id.contoso.test"
+
+
+def test_operator_sets_single_sign_on_up_and_gives_the_application_what_it_needs(connected: Lockstep) -> None:
+    unknown = connected("sso", "show", "documo")
+    assert connected("sso", "address", AT).out.strip() == AT
+    made = connected("sso", "set", "documo", "--mode", "saml", "--name-id", "Join([mailNickname], [userPrincipalName])")
+    claim = connected("sso", "claims", "set", "documo", "team", "--source", "department", "-o", "json").json
+    tried = connected("sso", "test", "documo", "--user", upn("anna"))
+    refused = connected("sso", "set", "documo", "--reply-url", "http://docs.test/acs")
+
+    assert "lockstep sso address" in unknown.err
+    assert f"{AT}/saml2/documo/sso" in made.out
+    assert "Join([mailNickname], [userPrincipalName])" in made.out
+    assert {"name": "team", "source": "department"} in claim["singleSignOn"]["claims"]
+    assert f"{upn('anna')}: can sign in" in tried.out
+    assert "team: Sales" in tried.out
+    assert (refused.code, "https://" in refused.err) == (64, True)
+
+
+def test_operator_rolls_the_certificate_in_two_steps(connected: Lockstep) -> None:
+    connected("sso", "address", AT)
+    connected("sso", "set", "documo", "--mode", "saml")
+    [first] = connected("sso", "certs", "list", "documo", "-o", "json").json["items"]
+    rows = connected("sso", "certs", "new", "documo", "-o", "json").json["items"]
+    [second] = [one for one in rows if one["thumbprint"] != first["thumbprint"]]
+    metadata = connected("sso", "metadata", "documo").out
+
+    assert connected("sso", "certs", "activate", "documo", second["thumbprint"][:10], "--yes").code == 0
+
+    assert len(read_idp_metadata(metadata.encode()).certificates) == 2
+    downloaded = certificates_in(connected("sso", "certs", "download", "documo").out)
+    assert [one.thumbprint for one in downloaded] == [second["thumbprint"]]
+    assert connected("sso", "certs", "remove", "documo", first["thumbprint"]).code == 0
+
+
+def test_metadata_of_the_application_is_imported_from_a_file(connected: Lockstep, tmp_path: Path) -> None:
+    file = tmp_path / "documo.xml"
+    file.write_bytes(write_sp_metadata(SpMetadata("urn:docs", ["https://docs.test/acs"])))
+
+    imported = connected("sso", "import", "documo", str(file), "-o", "json").json
+
+    assert imported["singleSignOn"]["identifiers"] == ["urn:docs"]
+    assert imported["singleSignOn"]["replyUrls"] == ["https://docs.test/acs"]
