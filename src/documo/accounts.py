@@ -42,12 +42,14 @@ class Account:
     patch_answer: str
     rate_per_second: int
     rate_burst: int
+    audit_days: int
+    scim_enabled: bool
     custom: Custom
 
 
 SETTABLE = (
     "plan", "seats", "default_role", "profile", "restore_policy", "hold_names", "undelete_days", "indirect_groups",
-    "patch_answer", "rate_per_second", "rate_burst",
+    "patch_answer", "rate_per_second", "rate_burst", "audit_days", "scim_enabled",
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ import orjson
 import psycopg
 import structlog
 
+from documo.audit_log import remove_old
 from documo.identifiers import new_id
 from documo.store import keys as keys_table
 from documo.store import request_log as table
@@ -184,6 +185,7 @@ class RequestLog:
                 async with self._store.tenant(tenant_id) as connection:
                     await table.remove_before(connection, tenant_id, datetime.now(UTC) - KEEP)
                     await table.purge_deleted(connection, tenant_id)
+                    await remove_old(connection, tenant_id)
 
 
 @lru_cache(maxsize=512)

@@ -6,6 +6,7 @@ who knows the password is told that the member is inactive.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -14,10 +15,12 @@ from documo.access.second_factor import CodeRequired, has_second_factor, is_code
 from documo.access.sso.providers import refuse_password
 from documo.members import TenantFacts
 from documo.store import accounts as accounts_table
+from documo.store import audit_log as audit_table
 from documo.store import branding as branding_table
 from documo.store import members as members_table
 from documo.store import second_factors as factors_table
 from documo.store import sign_ins as table
+from documo.store.actors import member_actor
 from documo.store.branding import BrandRow
 from documo.store.database import SET_TENANT, Store
 from documo.user_names import key_of
@@ -81,14 +84,19 @@ async def sign_in(
     name, now = key_of(user_name.strip()), datetime.now(UTC)
     OF_MEMBERS.refuse_if_busy()
     await lockout.admit(store.control, name, address=address, now=now)
-    found = await _with_password(store, name, password, account.strip())
+    named = await _members_named(store, name, account.strip())
+    found = await _with_password(store, named, password)
     if found is None:
+        await _note_refused(store, named, name, "The password is wrong", device=device, address=address, now=now)
         raise _refused()
     tenant_id, member = found
     if not member.active:
+        await _note_refused(
+            store, [(tenant_id, member.id)], name, "The member is inactive", device=device, address=address, now=now
+        )
         await lockout.forgiven(store.control, name, address=address)
         raise _inactive()
-    await _check_code(store, tenant_id, member.id, code, name=name, address=address, now=now)
+    await _check_code(store, tenant_id, member.id, code, name=name, device=device, address=address, now=now)
     async with store.tenant(tenant_id) as connection:
         await refuse_password(connection, tenant_id, member.id)
         is_only = await forget_failures(connection, name, address=address)
@@ -99,7 +107,7 @@ async def sign_in(
 
 
 async def _check_code(
-    store: Store, tenant_id: int, member_id: str, code: str, *, name: str, address: str, now: datetime
+    store: Store, tenant_id: int, member_id: str, code: str, *, name: str, device: str, address: str, now: datetime
 ) -> None:
     """Raise CodeRequired if a code is missing, and LockstepError if it is wrong. A code that is right is used up."""
     async with store.tenant(tenant_id) as connection:
@@ -110,7 +118,24 @@ async def _check_code(
         await lockout.forgiven(store.control, name, address=address)
         raise CodeRequired
     if not is_right:
+        await _note_refused(
+            store, [(tenant_id, member_id)], name, "The code is wrong", device=device, address=address, now=now
+        )
         raise _refused()
+
+
+async def _note_refused(
+    store: Store, members: Sequence[tuple[int, str]], name: str, why: str, *, device: str, address: str, now: datetime
+) -> None:
+    """Tell the Admins of those who have the name, and of a lock that this failure began. It does the same work if nobody has it."""
+    details = {"why": why, "address": address, "device": device[:_MOST_DEVICE]}
+    async with store.control() as connection:
+        await audit_table.note_refused_sign_in(connection, members, name, details, activity="refuse")
+        locked = await lockout.locked_now(connection, name, address="", now=now)
+        ends = [str(attempts.locked_until) for _, attempts in locked]
+        await audit_table.note_refused_sign_in(
+            connection, members if ends else [], name, {**details, "until": "".join(ends)}, activity="lock"
+        )
 
 
 async def caller_of_session(store: Store, secret: str) -> MemberCaller | None:
@@ -220,9 +245,9 @@ async def accept_link(
         raise _link_used()
     if await has_second_factor(store, *owner):
         await lockout.admit(store.control, name, address=address, now=now)
-        await _check_code(store, *owner, code, name=name, address=address, now=now)
+        await _check_code(store, *owner, code, name=name, device=device, address=address, now=now)
     digest = await OF_MEMBERS.hash_password(password)
-    async with store.control() as connection:
+    async with store.acting_as(member_actor(owner[1], user_name)).control() as connection:
         if not await table.use_link(connection, hash_of(secret)):
             raise _link_used()
         await connection.execute(SET_TENANT, (str(owner[0]),))
@@ -232,10 +257,15 @@ async def accept_link(
         return await begin_session(connection, *owner, device=device, address=address, now=now)
 
 
-async def _with_password(store: Store, name: str, password: str, account: str) -> tuple[int, table.SignInMember] | None:
-    """The member of that name with that password. A refusal verifies the same number of passwords, whoever has the name."""
+async def _members_named(store: Store, name: str, account: str) -> list[tuple[int, str]]:
     async with store.control() as connection:
-        named = await table.members_named(connection, name, most=TRIED, account=account)
+        return await table.members_named(connection, name, most=TRIED, account=account)
+
+
+async def _with_password(
+    store: Store, named: Sequence[tuple[int, str]], password: str
+) -> tuple[int, table.SignInMember] | None:
+    """The one of *named* with that password. A refusal verifies the same number of passwords, however many there are."""
     for tenant_id, member_id in named:
         async with store.tenant(tenant_id) as connection:
             member = await table.read_member(connection, tenant_id, member_id)
@@ -270,7 +300,7 @@ async def begin_session(
     name_id: str = "",
     session_index: str = "",
 ) -> MemberSession:
-    """Begin a session of a member who has proved who they are, in the tenant's transaction.
+    """Begin a session of a member who has proved who they are, in the tenant's transaction, and note it in the audit log.
 
     *ends_at*: when it ends at the latest. *name_id* and *session_index*: its names at the identity provider that vouched for the member.
     """
@@ -280,6 +310,8 @@ async def begin_session(
         connection, tenant_id, member_id, hash_of(made.secret), device=device[:_MOST_DEVICE], address=address,
         now=now, expires_at=made.expires_at, name_id=name_id, session_index=session_index,
     )  # fmt: skip
+    details = {"with": "single sign-on" if name_id else "password", "address": address, "device": device[:_MOST_DEVICE]}
+    await audit_table.note_sign_in(connection, tenant_id, member_id, details)
     return made
 
 

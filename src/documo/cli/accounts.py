@@ -109,6 +109,8 @@ def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
 )
 @click.option("--rate", "rate_per_second", type=click.IntRange(0), help="Requests per second; 0 = no limit.")
 @click.option("--burst", "rate_burst", type=click.IntRange(1), help="Requests accepted at once.")
+@click.option("--audit-days", type=click.IntRange(30, 3650), metavar="DAYS", help="Days that the audit log is kept.")
+@click.option("--scim/--no-scim", "scim_enabled", default=None, help="Take SCIM requests, or refuse them with 403.")
 @click.option("--schemas", type=click.File("rb"), help="JSON file of own schemas and extensions.")
 @data_option
 @output_option

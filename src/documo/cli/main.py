@@ -8,6 +8,7 @@ import click
 
 from documo import __version__
 from documo.cli.accounts import accounts
+from documo.cli.audit import audit
 from documo.cli.backup import backup, restore
 from documo.cli.domains import domains
 from documo.cli.events import events
@@ -39,7 +40,7 @@ def version(output: DocumoOutput) -> None:
     output.one({"version": __version__}, text=__version__)
 
 
-for command in (accounts, members, roles, keys, domains, sso, events, requests, serve, sandbox, backup, restore):
+for command in (accounts, members, roles, keys, domains, sso, events, requests, audit, serve, sandbox, backup, restore):
     documo.add_command(command)
 
 

@@ -14,6 +14,7 @@ import orjson
 import yaml
 
 from documo.settings import Settings, read_settings
+from documo.store.actors import command_actor
 from documo.store.database import DATABASE, Store, running_store
 from lockstep.endings import INTERRUPTED
 from lockstep.errors import invalid, not_found
@@ -99,7 +100,8 @@ def with_store(settings: Settings, work: Callable[[Store], Awaitable[R]], *, cre
 
     async def run() -> R:
         async with running_store(settings, main=False, max_size=2) as store:
-            return await work(store)
+            context = click.get_current_context(silent=True)
+            return await work(store.acting_as(command_actor(context.command_path if context else "documo")))
 
     return asyncio.run(run())
 

@@ -50,7 +50,7 @@ def requests(
             "With --tail the list never ends, so it cannot be one JSON or YAML document",
             next_step="Use -o jsonl with --tail",
         )
-    wanted = _Wanted(limit, _statuses(status), _moment(since))
+    wanted = _Wanted(limit, _statuses(status), moment_of(since))
     with_store(settings, lambda store: _show(store, account, output, wanted, tail=tail))
 
 
@@ -117,7 +117,7 @@ def _statuses(text: str) -> tuple[int, int]:
     return int(text.lower().replace("xx", "00")), int(text.lower().replace("xx", "99"))
 
 
-def _moment(text: str) -> datetime | None:
+def moment_of(text: str) -> datetime | None:
     """The time that `15m`, `2h`, `3d` or an ISO 8601 text stands for; without a zone it is UTC."""
     if not text:
         return None

@@ -74,7 +74,7 @@ async def delete_account(connection: Connection, tenant_id: int) -> None:
     for name in (
         "group_members", "resource_search", "resource_counts", "resources", "request_log", "event_streams", "api_keys",
         "domains", "sign_in_names", "member_sessions", "member_links", "member_last_sign_ins", "member_second_factors",
-        "documents", "branding",
+        "documents", "branding", "audit_log",
     ):  # fmt: skip
         await connection.execute(
             sql.SQL("delete from {} where tenant_id = %s").format(sql.Identifier(name)), (tenant_id,)

@@ -20,29 +20,38 @@ from lockstep.postgres.server import running, start_or_attach
 PACKAGE = "documo.migrations"
 DATABASE = "documo"
 SET_TENANT = "select set_config('documo.tenant', %s, true)"
+SET_ACTOR = "select set_config('documo.actor', %s, true)"
+SET_BOTH = "select set_config('documo.tenant', %s, true), set_config('documo.actor', %s, true)"
 
 
 class Store:
-    """The connection pool, and the two kinds of transaction."""
+    """The connection pool, and the two kinds of transaction. *actor*: who is named in the audit log for their changes; see `actors`."""
 
     is_rehearsal = False
     begin, commit, undo = "begin", "commit", "rollback"
 
-    def __init__(self, pool: Pool, database: Database) -> None:
+    def __init__(self, pool: Pool, database: Database, actor: str = "") -> None:
         self.pool = pool
         self.database = database
+        self.actor = actor
+
+    def acting_as(self, actor: str) -> Store:
+        """The same store, whose changes are noted as those of *actor*."""
+        return Store(self.pool, self.database, actor)
 
     @asynccontextmanager
     async def tenant(self, tenant_id: int) -> AsyncIterator[Connection]:
         """A transaction that sees the rows of one tenant."""
         async with transaction(self.pool) as connection:
-            await connection.execute(SET_TENANT, (str(tenant_id),))
+            await connection.execute(SET_BOTH, (str(tenant_id), self.actor))
             yield connection
 
     @asynccontextmanager
     async def control(self) -> AsyncIterator[Connection]:
         """A transaction on accounts, keys and domains; it sees no tenant's rows."""
         async with transaction(self.pool) as connection:
+            if self.actor:
+                await connection.execute(SET_ACTOR, (self.actor,))
             yield connection
 
     async def notices(self, channel: str) -> AsyncIterator[None]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg.sql import Composed
 
-from documo.store.database import SET_TENANT, Store
+from documo.store.database import SET_BOTH, Store
 from lockstep.postgres.pool import Connection, pipeline
 
 Statement = tuple[str | Composed, Sequence[Any] | dict[str, Any]]
@@ -21,14 +21,14 @@ LONGEST_PREPARED = 8_192  # bytes: the driver keeps the text of prepared stateme
 LARGEST_KEPT = 1024 * 1024  # bytes: a connection that has sent more is closed, because its buffer never shrinks
 
 
-async def one_trip(store: Store, tenant_id: int, statements: Sequence[Statement]) -> list[Rows]:
-    """Run *statements* as one transaction of the tenant, in one round trip; returns the rows of each."""
+async def one_trip(store: Store, tenant_id: int, statements: Sequence[Statement], *, actor: str = "") -> list[Rows]:
+    """Run *statements* as one transaction of the tenant, in one round trip; returns the rows of each. *actor*: see `actors`."""
     if store.is_rehearsal:
-        async with open_transaction(store, tenant_id) as transaction:
+        async with open_transaction(store, tenant_id, actor=actor) as transaction:
             return await transaction.send(*statements, commit=True)
     async with store.connection() as connection:
         try:
-            return await _send(connection, [(SET_TENANT, (str(tenant_id),)), *statements], skip=1)
+            return await _send(connection, [(SET_BOTH, (str(tenant_id), actor)), *statements], skip=1)
         finally:
             if _size(statements) > LARGEST_KEPT:
                 await connection.close()
@@ -37,10 +37,10 @@ async def one_trip(store: Store, tenant_id: int, statements: Sequence[Statement]
 class Transaction:
     """An open transaction of a tenant; each call of `send` is one round trip."""
 
-    def __init__(self, store: Store, connection: Connection, tenant_id: int) -> None:
+    def __init__(self, store: Store, connection: Connection, tenant_id: int, actor: str) -> None:
         self._store = store
         self._connection = connection
-        self._opening: list[Statement] = [(store.begin, ()), (SET_TENANT, (str(tenant_id),))]
+        self._opening: list[Statement] = [(store.begin, ()), (SET_BOTH, (str(tenant_id), actor))]
         self.is_open = False
         self.largest = 0  # bytes, of one round trip
 
@@ -56,10 +56,10 @@ class Transaction:
 
 
 @asynccontextmanager
-async def open_transaction(store: Store, tenant_id: int) -> AsyncIterator[Transaction]:
-    """A transaction that begins with its first `send` and is rolled back unless it was committed."""
+async def open_transaction(store: Store, tenant_id: int, *, actor: str = "") -> AsyncIterator[Transaction]:
+    """A transaction that begins with its first `send` and is rolled back unless it was committed. *actor*: see `actors`."""
     async with store.connection() as connection:
-        transaction = Transaction(store, connection, tenant_id)
+        transaction = Transaction(store, connection, tenant_id, actor)
         try:
             yield transaction
         finally:

@@ -16,6 +16,7 @@ from documo.access.member_sign_in import MemberCaller, caller_of_session
 from documo.access.sso.addresses import REPLY_PATH
 from documo.access.sso.refreshing import MetadataReader
 from documo.branding import brand_of_host
+from documo.store.actors import member_actor
 from documo.store.branding import BrandRow
 from documo.store.database import Store
 from documo.web.assertions import assertion_endpoint
@@ -85,8 +86,11 @@ class DocumoDesk(PageDesk[PageContext, MemberCaller]):
         return await caller_of_session(self._store, session_secret(request))
 
     def context_of(self, caller: MemberCaller | None) -> PageContext:
+        store = self._store
+        if caller is not None:
+            store = store.acting_as(member_actor(caller.member_id, caller.user_name))
         return PageContext(
-            self._store, self._public_url, self._metadata, self._renderer.respond, caller, self._name_server
+            store, self._public_url, self._metadata, self._renderer.respond, caller, self._name_server
         )
 
     def sign_in_first(self, request: Request) -> Redirect:

@@ -30,6 +30,7 @@ TABS: Mapping[str, Sequence[Crumb]] = {
         Crumb("API keys", "/settings/api-keys"),
         Crumb("Branding", "/settings/branding"),
         Crumb("Security", "/settings/security"),
+        Crumb("Audit log", "/settings/audit"),
     )
 }
 

@@ -36,7 +36,6 @@ ACTION_SETS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "lost": ("Lost access", ("disable", "delete", "stagedDelete")),
 }
 _NAMES = ("app", "status", "action", "range", "code", "person", "text")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MOST_DIGITS = 18  # numbers of records fit into a bigint
 
 
@@ -88,9 +87,3 @@ def number_in(query: Mapping[str, str], name: str) -> int | None:
     """The number of a record in *query*, or None if it is absent or not a number."""
     text = query.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
-
-
-def spreadsheet_text(value: object) -> str:
-    """Text that a spreadsheet does not take for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -8,6 +8,7 @@ from documo.scim_service.request.exchange import Request, ResourcePlace, ScimAns
 from documo.scim_service.tenant.service import Service
 from documo.scim_service.writes.protected import Admins, refuse_change_of_role
 from documo.store import resources
+from documo.store.actors import key_actor
 from documo.store.resources import Stored
 from documo.store.round_trip import open_transaction
 from lockstep.scim.errors import not_found
@@ -16,7 +17,8 @@ from lockstep.scim.errors import not_found
 async def delete(service: Service, request: Request, place: ResourcePlace, resource_id: str) -> ScimAnswer:
     """Delete a resource with its memberships and keys; 204 without a body."""
     tenant = request.tenant
-    async with open_transaction(service.store, tenant.id) as transaction:
+    actor = key_actor({resource_id: request.caller.principal.lasting_key})
+    async with open_transaction(service.store, tenant.id, actor=actor) as transaction:
         (rows,) = await transaction.send(resources.lock(tenant.id, [resource_id]))
         stored = Stored(*rows[0]) if rows else None
         if stored is None or stored.kind != place.kind:

@@ -24,6 +24,7 @@ from documo.scim_service.writes.member_check import checked_members
 from documo.scim_service.writes.memberships import Memberships, questions
 from documo.scim_service.writes.protected import Admins
 from documo.store import group_members, resources
+from documo.store.actors import key_actor
 from documo.store.database import Store
 from documo.store.resources import ResourceColumns, ResourceRow, Stored
 from documo.store.round_trip import Statement, Transaction, open_transaction
@@ -113,7 +114,8 @@ async def run_changes(store: Store, changes: Sequence[ResourceChange]) -> list[C
 
 async def _run(store: Store, changes: Sequence[ResourceChange]) -> list[Changed | Exception]:
     tenant = changes[0].tenant
-    async with open_transaction(store, tenant.id) as transaction:
+    actor = key_actor({change.id: change.key for change in changes})
+    async with open_transaction(store, tenant.id, actor=actor) as transaction:
         batch = _Batch(tenant, transaction)
         return await batch.run(changes)
 

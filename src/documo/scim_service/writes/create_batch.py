@@ -16,6 +16,7 @@ import psycopg
 from documo.identifiers import new_id
 from documo.scim_service.tenant.tenants import ScimTenant
 from documo.store import group_members, resources
+from documo.store.actors import key_actor
 from documo.store.database import Store
 from documo.store.resources import ResourceColumns, ResourceRow
 from documo.store.round_trip import Rows, Statement, Transaction, one_trip, open_transaction
@@ -62,7 +63,8 @@ async def run_creates(store: Store, creations: Sequence[Creation]) -> list[Made 
     told = [resources.tell(tenant.id)] if kind == "Role" else []
     hold_days = _hold_days(tenant) if kind == "User" else None
     statements = _statements(creations, ids, hold_days)
-    results = await one_trip(store, tenant.id, [*statements, *told])
+    actor = key_actor({resource_id: one.key for resource_id, one in zip(ids, creations, strict=True)})
+    results = await one_trip(store, tenant.id, [*statements, *told], actor=actor)
     made, kinds = _outcome(results[: len(statements)])
     answers: list[Made | Exception] = []
     for creation, resource_id in zip(creations, ids, strict=True):
@@ -105,7 +107,7 @@ def _made(creation: Creation, resource_id: str, created: str, kinds: Mapping[str
 
 async def _create_within_seats(store: Store, creation: Creation) -> Made | Exception:
     tenant = creation.tenant
-    async with open_transaction(store, tenant.id) as transaction:
+    async with open_transaction(store, tenant.id, actor=key_actor({"": creation.key})) as transaction:
         if creation.columns.active:
             full = await seats_error(transaction, tenant)
             if full is not None:
@@ -152,7 +154,7 @@ async def _settle(store: Store, creation: Creation) -> Made | Exception:
 
 async def _settle_name(store: Store, creation: Creation, name: str, taken: ScimError) -> Made | Exception:
     tenant = creation.tenant
-    async with open_transaction(store, tenant.id) as transaction:
+    async with open_transaction(store, tenant.id, actor=key_actor({"": creation.key})) as transaction:
         (rows,) = await transaction.send(
             resources.lock_namesake(tenant.id, creation.kind, name, tenant.account.undelete_days)
         )

@@ -15,7 +15,8 @@ from lockstep.actions.audit import AuditFilter
 from lockstep.actions.context import Context
 from lockstep.actions.rows.records import audit_json
 from lockstep.errors import not_found
-from lockstep.web.log_form import RANGES, number_in, spreadsheet_text
+from lockstep.kit.spreadsheets import spreadsheet_text
+from lockstep.web.log_form import RANGES, number_in
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, View, address
 
 pages = Pages()

@@ -15,7 +15,8 @@ from lockstep.actions import logs
 from lockstep.actions.context import Context
 from lockstep.actions.logs import LogFilter
 from lockstep.errors import not_found
-from lockstep.web.log_form import LogQuery, spreadsheet_text
+from lockstep.kit.spreadsheets import spreadsheet_text
+from lockstep.web.log_form import LogQuery
 from lockstep.web.page import Answer, Pages
 
 pages = Pages()

@@ -1,0 +1,141 @@
+"""The audit log of an account: who changed what, through whatever door, and who signed in.
+
+Triggers write an entry in the transaction of each change. Entries cannot be changed, and go after the days that the account keeps them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from documo.identifiers import read_id
+from documo.store import audit_log as table
+from documo.store.database import Store
+from lockstep.errors import not_found
+
+ACTIVITIES: Mapping[str, str] = {
+    "create": "Created",
+    "change": "Changed",
+    "activate": "Activated",
+    "deactivate": "Deactivated",
+    "delete": "Deleted",
+    "restore": "Restored",
+    "set password": "Password set",
+    "revoke": "Revoked",
+    "verify": "Verified",
+    "sign in": "Signed in",
+    "refuse": "Sign-in refused",
+    "lock": "Sign-in locked",
+}
+DOORS: Mapping[str, str] = {"member": "Pages", "command": "Command line", "key": "SCIM", "system": "Documo"}
+_OF_MEMBERS = ("User", "Operator", "Sign-in", "Password link", "Second factor")
+MOST_EXPORTED = 10_000
+
+remove_old = table.remove_old
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries; "" and None stand for all. *actor* and *text* are parts of the names of who did it and of what was changed."""
+
+    actor: str = ""
+    text: str = ""
+    kind: str = ""
+    activity: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One change or sign-in. *before* and *after* hold the attributes that differ."""
+
+    seq: int
+    at: datetime
+    actor_kind: str
+    actor: str
+    actor_id: str | None
+    activity: str
+    kind: str
+    object_id: str
+    object_name: str
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return ACTIVITIES.get(self.activity, self.activity)
+
+    @property
+    def member_id(self) -> str:
+        """The member that the entry is about, "" for others."""
+        return self.object_id if self.kind in _OF_MEMBERS and read_id(self.object_id) else ""
+
+    @property
+    def door(self) -> str:
+        return DOORS[self.actor_kind]
+
+    def differences(self) -> list[tuple[str, Any, Any]]:
+        """Attribute, value before, value after; None where there was none."""
+        return [
+            (name, self.before.get(name), self.after.get(name)) for name in dict.fromkeys([*self.before, *self.after])
+        ]
+
+
+async def find_entries(
+    store: Store, tenant_id: int, wanted: AuditFilter, *, most: int, below: int | None = None
+) -> list[AuditEntry]:
+    """At most *most* entries, the newest first, older than the one with the number *below*."""
+    async with store.tenant(tenant_id) as connection:
+        rows = await table.rows(
+            connection, tenant_id, below=below, most=most, actor=wanted.actor, text=wanted.text, kind=wanted.kind,
+            activity=wanted.activity, since=wanted.since, until=wanted.until,
+        )  # fmt: skip
+    return [_entry_of(row) for row in rows]
+
+
+async def show_entry(store: Store, tenant_id: int, seq: int) -> AuditEntry:
+    """One entry. Raises LockstepError if there is none with this number."""
+    async with store.tenant(tenant_id) as connection:
+        row = await table.entry(connection, tenant_id, seq)
+    if row is None:
+        raise not_found(f"The audit log has no entry {seq}", next_step="documo audit list")
+    return _entry_of(row)
+
+
+async def kinds_of(store: Store, tenant_id: int) -> list[str]:
+    """The kinds of things that the log has entries about."""
+    async with store.tenant(tenant_id) as connection:
+        return await table.kinds(connection, tenant_id)
+
+
+def as_json(entry: AuditEntry) -> dict[str, Any]:
+    """An entry for programs."""
+    return {
+        "number": entry.seq,
+        "at": entry.at.isoformat(),
+        "actor": entry.actor,
+        "actorKind": entry.actor_kind,
+        "actorId": entry.actor_id,
+        "activity": entry.activity,
+        "kind": entry.kind,
+        "objectId": entry.object_id,
+        "object": entry.object_name,
+        "before": dict(entry.before),
+        "after": dict(entry.after),
+    }
+
+
+def _entry_of(row: table.AuditRow) -> AuditEntry:
+    if row.actor_kind == "key":
+        actor = row.key_name or "a removed key"
+    elif row.kind == "Sign-in" and row.actor_kind == "system":
+        actor = "Somebody"
+    else:
+        actor = row.actor_name or "Documo"
+    return AuditEntry(
+        row.seq, row.at, row.actor_kind, actor, row.actor_id, row.activity, row.kind, row.object_id, row.object_name,
+        row.before or {}, row.after or {},
+    )  # fmt: skip

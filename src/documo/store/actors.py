@@ -1,0 +1,30 @@
+"""Who makes a change, as the setting `documo.actor` names them to the triggers that write the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+
+
+def member_actor(member_id: str, user_name: str) -> str:
+    """A member, in the pages."""
+    return _setting(kind="member", id=member_id, name=user_name)
+
+
+def command_actor(command: str) -> str:
+    """An operator on the command line: *command* is `documo members disable`."""
+    return _setting(kind="command", name=command)
+
+
+def key_actor(keys: Mapping[str, str | None]) -> str:
+    """The API keys of a batch of SCIM requests. *keys*: the resource that each changes."""
+    different = set(keys.values())
+    if len(different) == 1:
+        (key,) = different
+        return _setting(kind="key", id=key) if key else ""
+    return _setting(kind="key", of={resource: key for resource, key in keys.items() if key})
+
+
+def _setting(**values: object) -> str:
+    return orjson.dumps(values).decode()

@@ -1,0 +1,107 @@
+"""SQL of the audit log. Changes are noted by triggers (migration 0011); sign-ins, which change no row of their own, are noted here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from lockstep.postgres.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One entry. *key_name*: of the API key that did it; None if another kind of actor did, or the key is gone."""
+
+    seq: int
+    at: datetime
+    actor_kind: str
+    actor_id: str | None
+    actor_name: str
+    key_name: str | None
+    activity: str
+    kind: str
+    object_id: str
+    object_name: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+_SELECT = (
+    "select l.seq, l.at, l.actor_kind, l.actor_id::text, l.actor_name, k.name as key_name, l.activity, l.kind, l.object_id,"
+    " l.object_name, l.before, l.after from audit_log l left join api_keys k on l.actor_kind = 'key' and k.id = l.actor_id"
+    " where l.tenant_id = %(tenant)s"
+)
+
+
+async def rows(
+    connection: Connection, tenant_id: int, *, below: int | None, most: int, actor: str, text: str, kind: str,
+    activity: str, since: datetime | None, until: datetime | None,
+) -> list[AuditRow]:  # fmt: skip
+    """The newest entries, older than the one with the number *below*. *actor* and *text* are parts of names, in any case."""
+    cursor = connection.cursor(row_factory=class_row(AuditRow))
+    await cursor.execute(
+        f"{_SELECT} and (%(below)s::bigint is null or l.seq < %(below)s)"  # constants
+        " and (%(actor)s = '' or strpos(lower(coalesce(k.name, l.actor_name)), lower(%(actor)s)) > 0)"
+        " and (%(text)s = '' or strpos(lower(l.object_name), lower(%(text)s)) > 0 or l.object_id = %(text)s)"
+        " and (%(kind)s = '' or l.kind = %(kind)s) and (%(activity)s = '' or l.activity = %(activity)s)"
+        " and (%(since)s::timestamptz is null or l.at >= %(since)s) and (%(until)s::timestamptz is null or l.at < %(until)s)"
+        " order by l.seq desc limit %(most)s",
+        {
+            "tenant": tenant_id, "below": below, "actor": actor, "text": text, "kind": kind, "activity": activity,
+            "since": since, "until": until, "most": most,
+        },
+    )  # fmt: skip
+    return await cursor.fetchall()
+
+
+async def entry(connection: Connection, tenant_id: int, seq: int) -> AuditRow | None:
+    cursor = connection.cursor(row_factory=class_row(AuditRow))
+    await cursor.execute(f"{_SELECT} and l.seq = %(seq)s", {"tenant": tenant_id, "seq": seq})
+    return await cursor.fetchone()
+
+
+async def kinds(connection: Connection, tenant_id: int) -> list[str]:
+    """The kinds that occur. A loose index scan would be faster, but a log of an account has some thousand entries."""
+    cursor = await connection.execute(
+        "select distinct kind from audit_log where tenant_id = %s order by kind", (tenant_id,)
+    )
+    return [str(row[0]) for row in await cursor.fetchall()]
+
+
+async def remove_old(connection: Connection, tenant_id: int) -> None:
+    """Remove the entries that are older than the account keeps them."""
+    await connection.execute(
+        "delete from audit_log l using accounts a where a.id = l.tenant_id and l.tenant_id = %s"
+        " and l.at < now() - make_interval(days => a.audit_days)",
+        (tenant_id,),
+    )
+
+
+async def note_sign_in(connection: Connection, tenant_id: int, member_id: str, details: dict[str, str]) -> None:
+    """Note that a member signed in. Needs the tenant's transaction."""
+    await connection.execute(
+        "insert into audit_log (tenant_id, actor_kind, actor_id, actor_name, activity, kind, object_id, object_name, after)"
+        " select tenant_id, 'member', id, document->>'userName', 'sign in', 'Sign-in', id::text, document->>'userName', %s"
+        " from resources where tenant_id = %s and id = %s",
+        (Jsonb(details), tenant_id, member_id),
+    )
+
+
+async def note_refused_sign_in(
+    connection: Connection, members: Sequence[tuple[int, str]], name: str, details: dict[str, str], *, activity: str
+) -> None:
+    """Note that somebody tried to sign in as one of *members*, (tenant, id), who all have the name. Needs no tenant.
+
+    Without members the same statement runs, and it does not wait for the disk: how long it takes says nothing.
+    """
+    await connection.execute("set local synchronous_commit = off")
+    await connection.execute(
+        "insert into audit_log (tenant_id, actor_kind, actor_name, activity, kind, object_id, object_name, after)"
+        " select m.tenant_id, 'system', '', %s, 'Sign-in', m.id, %s, %s from unnest(%s::int[], %s::text[]) as m(tenant_id, id)",
+        (activity, name, Jsonb(details), [one for one, _ in members], [one for _, one in members]),
+    )

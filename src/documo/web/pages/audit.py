@@ -1,0 +1,122 @@
+"""Audit log: who changed what, and who signed in; filters, the values before and after, downloads."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from documo import audit_log
+from documo.audit_log import ACTIVITIES, MOST_EXPORTED, AuditFilter
+from documo.web.context import DocumoPages, PageContext
+from lockstep.errors import not_found
+from lockstep.kit.pages import Answer, Crumb, PageView, address
+from lockstep.kit.spreadsheets import spreadsheet_text
+
+pages = DocumoPages()
+HERE = "/settings/audit"
+PAGE_SIZE = 50
+RANGES: Mapping[str, tuple[str, timedelta | None]] = {
+    "": ("Any time", None),
+    "1h": ("Last hour", timedelta(hours=1)),
+    "24h": ("Last 24 hours", timedelta(hours=24)),
+    "7d": ("Last 7 days", timedelta(days=7)),
+    "30d": ("Last 30 days", timedelta(days=30)),
+}
+_NAMES = ("actor", "text", "kind", "activity", "range")
+_MOST_DIGITS = 18  # of a number that a bigint holds
+_DOWNLOADS = {"AuditLog.csv": "CSV", "AuditLog.json": "JSON"}
+
+
+@pages.get(HERE)
+async def list_entries(context: PageContext, request: Request) -> Answer:
+    account = await context.as_admin()
+    kinds = await audit_log.kinds_of(context.store, account.id)
+    given = _given(request.query_params, kinds)
+    below = _number(request.query_params.get("after", ""))
+    found = await audit_log.find_entries(context.store, account.id, _filter(given), most=PAGE_SIZE + 1, below=below)
+    return PageView(
+        "settings/audit.html",
+        heading="Audit log",
+        section="Account Settings",
+        model={
+            "entries": found[:PAGE_SIZE],
+            "given": given,
+            "is_filtered": any(given.values()),
+            "kinds": [("", "Anything"), *((kind, kind) for kind in kinds)],
+            "activities": [("", "Any activity"), *ACTIVITIES.items()],
+            "ranges": [(key, label) for key, (label, _) in RANGES.items()],
+            "next": address(HERE, **given, after=str(found[PAGE_SIZE - 1].seq)) if len(found) > PAGE_SIZE else None,
+            "first": address(HERE, **given) if below else None,
+            "downloads": [(label, address(f"{HERE}/download/{name}", **given)) for name, label in _DOWNLOADS.items()],
+            "days": account.audit_days,
+            "here": HERE,
+        },
+    )
+
+
+@pages.get(HERE + "/{number}")
+async def show_entry(context: PageContext, request: Request) -> Answer:
+    account, number = await context.as_admin(), _number(request.path_params["number"])
+    if number is None:
+        raise not_found("The audit log has no such entry", next_step="Choose one in the audit log")
+    entry = await audit_log.show_entry(context.store, account.id, number)
+    return PageView(
+        "settings/audit_entry.html",
+        heading=f"{entry.title}: {entry.object_name or entry.kind}",
+        section="Account Settings",
+        parents=(Crumb("Audit log", HERE),),
+        model={
+            "entry": entry,
+            "fields": [(name, _text(before), _text(after)) for name, before, after in entry.differences()],
+        },
+    )
+
+
+@pages.get(HERE + "/download/{file}")
+async def download(context: PageContext, request: Request) -> Answer:
+    account, name = await context.as_admin(), request.path_params["file"]
+    if name not in _DOWNLOADS:
+        raise not_found("There is no such download", next_step="Choose one in the audit log")
+    given = _given(request.query_params, await audit_log.kinds_of(context.store, account.id))
+    found = await audit_log.find_entries(context.store, account.id, _filter(given), most=MOST_EXPORTED)
+    rows = [audit_log.as_json(entry) for entry in found]
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    if name.endswith(".json"):
+        return Response(orjson.dumps(rows), media_type="application/json", headers=headers)
+    file = io.StringIO()
+    writer = csv.writer(file)
+    columns = ("number", "at", "actor", "actorKind", "activity", "kind", "object", "objectId", "before", "after")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(spreadsheet_text(_text(row[column])) for column in columns)
+    return Response(file.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _given(query: Mapping[str, str], kinds: list[str]) -> dict[str, str]:
+    """The filters of the address. Unknown values of a list count as not given."""
+    given = {name: query.get(name, "").strip() for name in _NAMES}
+    for name, known in (("kind", kinds), ("activity", ACTIVITIES), ("range", RANGES)):
+        given[name] = given[name] if given[name] in known else ""
+    return given
+
+
+def _filter(given: Mapping[str, str]) -> AuditFilter:
+    length = RANGES[given["range"]][1]
+    since = datetime.now(UTC) - length if length else None
+    return AuditFilter(given["actor"], given["text"], given["kind"], given["activity"], since)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
+
+
+def _text(value: object) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return orjson.dumps(value).decode()
