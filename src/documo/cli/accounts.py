@@ -91,14 +91,14 @@ def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
     "--restore-policy",
     type=click.Choice(rules.CHOICES["restore_policy"]),
     metavar="WHAT",
-    help=f"POST for a former member: {'|'.join(rules.CHOICES['restore_policy'])}.",
+    help=f"Former member: {'|'.join(rules.CHOICES['restore_policy'])}.",
 )
 @click.option("--hold-names/--free-names", default=None, help="Keep names of deleted members taken.")
 @click.option(
     "--undelete-days",
     type=click.IntRange(0, 3650),
     metavar="DAYS",
-    help="Days in which a deleted member can be restored.",
+    help="Days to undelete.",
 )
 @click.option("--indirect-groups/--direct-groups", default=None, help="What user.groups shows.")
 @click.option(
@@ -109,13 +109,13 @@ def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
 )
 @click.option("--rate", "rate_per_second", type=click.IntRange(0), help="Requests per second; 0 = no limit.")
 @click.option("--burst", "rate_burst", type=click.IntRange(1), help="Requests accepted at once.")
-@click.option("--audit-days", type=click.IntRange(30, 3650), metavar="DAYS", help="Days that the audit log is kept.")
+@click.option("--audit-days", type=click.IntRange(30, 3650), metavar="DAYS", help="Days of the audit log.")
 @click.option("--scim/--no-scim", "scim_enabled", default=None, help="Take SCIM requests, or refuse them with 403.")
 @click.option("--schemas", type=click.File("rb"), help="JSON file of own schemas and extensions.")
 @data_option
 @output_option
 def set_(name: str, schemas: Any, settings: Settings, output: DocumoOutput, **given: Any) -> None:
-    """Change settings of an account, effective from the next request. See docs/documo.md."""
+    """Change settings of an account, effective from the next request."""
     values = {key: value for key, value in given.items() if value is not None}
     if values.get("seats") == 0:
         values["seats"] = None

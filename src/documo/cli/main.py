@@ -26,10 +26,8 @@ from lockstep.endings import exit_code_of
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, message="%(version)s")
 def documo() -> None:
-    """The application side: accounts, members, API keys and a SCIM service.
-
-    \b
-    documo accounts create Contoso --admin admin@contoso.com
+    """The application side: accounts, members, API keys and a SCIM service. Begin
+    with `documo accounts create NAME --admin EMAIL`.
     """
 
 

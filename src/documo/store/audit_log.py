@@ -1,4 +1,4 @@
-"""SQL of the audit log. Changes are noted by triggers (migration 0011); sign-ins, which change no row of their own, are noted here."""
+"""SQL of the audit log. Changes are noted by triggers (migration 0012); sign-ins, which change no row of their own, are noted here."""
 
 from __future__ import annotations
 

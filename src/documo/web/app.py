@@ -89,9 +89,7 @@ class DocumoDesk(PageDesk[PageContext, MemberCaller]):
         store = self._store
         if caller is not None:
             store = store.acting_as(member_actor(caller.member_id, caller.user_name))
-        return PageContext(
-            store, self._public_url, self._metadata, self._renderer.respond, caller, self._name_server
-        )
+        return PageContext(store, self._public_url, self._metadata, self._renderer.respond, caller, self._name_server)
 
     def sign_in_first(self, request: Request) -> Redirect:
         back = page_asked_for(request)

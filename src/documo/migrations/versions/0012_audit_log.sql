@@ -170,7 +170,9 @@ create trigger api_key_changed_audit after update of name, scopes, expires_at, r
 create trigger issuer_audit after update on trusted_issuers for each row
     execute function audit_row('API key', 'key_id', 'key_id', 'issuer', 'audience', 'jwks', 'subject');
 create trigger domain_audit after insert or update or delete on domains for each row
-    execute function audit_row('Domain', 'host', 'host', 'host', 'verified_at');
+    execute function audit_row('Domain', 'host', 'host', 'host', 'kind', 'verified_at');
+create trigger branding_audit after insert or update on branding for each row
+    execute function audit_row('Branding', 'tenant_id', 'name', 'name', 'accent', 'logo_version');
 create trigger account_audit after insert or update on accounts for each row
     execute function audit_row('Account', 'id', 'name', 'name', 'plan', 'seats', 'default_role', 'profile', 'restore_policy', 'hold_names',
         'undelete_days', 'indirect_groups', 'patch_answer', 'rate_per_second', 'rate_burst', 'custom_schemas', 'custom_resource_types',
