@@ -299,3 +299,21 @@ def test_tables_align_names_of_any_script(command: Any) -> None:
 
     at = header.index("Plan")
     assert cell_len(first[: first.index("standard")]) == cell_len(second[: second.index("standard")]) == at
+
+
+def test_members_are_edited_deleted_restored_and_signed_out(command: Any) -> None:
+    command("accounts", "create", "Contoso", "--admin", "ada@x.org")
+    command("members", "add", "anna@x.org", "--phone", "1")
+    command("members", "edit", "anna@x.org", "--given-name", "Anna", "--email", "anna.berg@x.org")
+    shown = orjson.loads(command("members", "show", "anna.berg@x.org", "-o", "json").stdout)
+    assert (shown["name"], shown["user_name"]) == ("Anna", "anna.berg@x.org")
+
+    assert "Ended 0 sessions" in command("members", "sessions", "anna.berg@x.org", "--end-all").stderr
+    assert orjson.loads(command("members", "sessions", "anna.berg@x.org", "-o", "json").stdout)["sessions"] == []
+    assert "had no second factor" in command("members", "reset-second-factor", "anna.berg@x.org").stderr
+
+    assert "pass --yes" in command("members", "delete", "anna.berg@x.org", code=64).stderr
+    assert "documo members undelete" in command("members", "delete", "anna.berg@x.org", "--yes").stderr
+    command("members", "undelete", "anna.berg@x.org")
+    command("members", "delete", "ada@x.org", "--yes", code=7)
+    command("members", "delete", "ada@x.org", "--yes", "--force")

@@ -11,10 +11,12 @@ import pytest
 from documo.access import member_sign_in as sign_ins
 from documo.access import own_sign_in, second_factor
 from documo.access.second_factor import CodeRequired
+from documo.store.database import Store
 from documo.store.sign_ins import members_named
 from lockstep.credentials.attempts import OF_EMAIL
 from lockstep.errors import LockstepError
-from tests.support.documo_client import Client
+from lockstep.serving.limits import ServingLimits
+from tests.support.documo_client import Client, documo_on
 from tests.support.documo_pages import PASSWORD, Visitor, signed_in, visiting
 
 HERE = "/own-account"
@@ -168,3 +170,22 @@ async def test_second_factors_of_another_account_are_behind_the_wall(pair: tuple
     async with beta.store.tenant(beta.account.id) as connection:
         cursor = await connection.execute("select count(*) from member_second_factors")
         assert await cursor.fetchone() == (0,)
+
+
+@pytest.mark.parametrize(("proxies", "seen"), [(("127.0.0.1",), "203.0.113.77"), ((), "127.0.0.1")])
+async def test_session_shows_the_address_that_only_a_trusted_proxy_may_name(
+    store: Store, proxies: tuple[str, ...], seen: str
+) -> None:
+    async with documo_on(store, limits=ServingLimits(trusted_proxies=proxies)) as documo:
+        api = await documo.client()
+        await api.user("anna@x.org", password=PASSWORD)
+        async with visiting(api) as anna:
+            async with anna.http.post(
+                f"{anna.origin}/login",
+                data={"email": "anna@x.org", "password": PASSWORD},
+                headers={"Origin": anna.origin, "X-Forwarded-For": "203.0.113.77"},
+            ) as answer:
+                assert answer.status == 200
+        (session,) = await own_sign_in.sessions_of(store, api.account, "anna@x.org")
+
+    assert session.address == seen

@@ -32,7 +32,7 @@ async def documo_states(visitor: Visitor) -> AsyncIterator[str]:
     yield "new-api-key"
 
     await visitor.go("/settings/api-keys")
-    await page.get_by_role("link", name="Revoke Entra").click()
+    await page.get_by_role("link", name="Revoke Entra").last.click()
     await page.get_by_role("dialog", name="Revoke Entra").wait_for()
     yield "revoke-key"
 
@@ -49,5 +49,5 @@ async def documo_states(visitor: Visitor) -> AsyncIterator[str]:
     yield "delete-user"
     await page.get_by_label("Type grace@contoso.test to confirm").fill("grace@contoso.test")
     await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    await page.get_by_role("button", name="Undelete grace@contoso.test").wait_for()
+    await page.get_by_role("button", name="Undelete grace@contoso.test").first.wait_for()
     yield "deleted-users"
