@@ -51,3 +51,15 @@ async def documo_states(visitor: Visitor) -> AsyncIterator[str]:
     await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await page.get_by_role("button", name="Undelete grace@contoso.test").first.wait_for()
     yield "deleted-users"
+
+    await visitor.go("/users?source=scim")
+    await page.locator("#users").get_by_role("row").nth(1).get_by_role("link").first.click()
+    await page.get_by_text("Managed by provisioning").wait_for()
+    yield "provisioned-user"
+
+    await visitor.go("/settings/branding/domain")
+    if not await page.get_by_text("docs.contoso.example").count():
+        await page.get_by_label("App domain", exact=True).fill("docs.contoso.example")
+        await page.get_by_role("button", name="Add the App domain").click()
+    await page.get_by_role("button", name="Verify docs.contoso.example").wait_for()
+    yield "domain"
