@@ -59,7 +59,7 @@ async def documo_states(visitor: Visitor) -> AsyncIterator[str]:
 
     await visitor.go("/settings/branding/domain")
     if not await page.get_by_text("docs.contoso.example").count():
-        await page.get_by_label("App domain", exact=True).fill("docs.contoso.example")
+        await page.get_by_role("textbox", name="App domain").fill("docs.contoso.example")
         await page.get_by_role("button", name="Add the App domain").click()
     await page.get_by_role("button", name="Verify docs.contoso.example").wait_for()
     yield "domain"
