@@ -43,7 +43,9 @@ _ROUTERS = (
 
 
 def api_app(contexts: Contexts, *, hub: LiveHub | None = None, rates: Rates | None = None) -> FastAPI:
-    """The application to be mounted at `/api/v1`. *contexts* makes the context of an actor; *hub* feeds the events; *rates* counts."""
+    """Build the application to mount at `/api/v1`. *contexts* makes the context of an actor; *hub* feeds the events; *rates* counts
+    requests.
+    """
     app = FastAPI(
         title="Lockstep",
         version=__version__,
@@ -81,7 +83,7 @@ def api_routes(contexts: Contexts, *, hub: LiveHub | None = None, rates: Rates |
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
-    """An unknown address, or a method that an address does not take."""
+    """Answer a request for an unknown address, or with a method that the address does not take."""
     begin(request)
     status = error.status_code if isinstance(error, HTTPException | StarletteHTTPException) else 404
     if status == 405:

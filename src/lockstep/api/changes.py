@@ -1,4 +1,4 @@
-"""Changes that concern people: what they would cause is shown first (`?dryRun=true`), and done only with consent where it is needed."""
+"""Changes that affect people: `?dryRun=true` shows their effects, and a change that needs consent is made only with it."""
 
 from __future__ import annotations
 

@@ -23,15 +23,14 @@ def etag(value: Any) -> str:
 
 
 def tagged(request: Request, value: Answer, *, state: Any = None) -> Answer:
-    """*value*, whose response says which state it is. *state*: what tells states apart, if *value* holds other things as well."""
+    """Return *value*, with an ETag on the response. *state*: what the ETag identifies, if *value* contains other things as well."""
     request.state.headers["ETag"] = etag(value if state is None else state)
     return value
 
 
 def matched(request: Request, read: Read, work: Work[Answer], *, is_needed: bool = False) -> Work[Answer]:
-    """*work*, which is refused if If-Match is given and is not the state that *read* gives, in one transaction with the check.
-
-    *is_needed*: the request replaces a whole, so it must say what it replaces.
+    """Do *work*, in one transaction with the check of If-Match. Refuses if If-Match is given and differs from the state that *read*
+    returns. *is_needed*: If-Match is required, because the request replaces a whole document.
     """
     given = request.headers.get("if-match", "").strip()
 

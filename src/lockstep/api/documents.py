@@ -51,7 +51,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def describe(app: FastAPI) -> None:
-    """Make `app.openapi` give the whole description: how to authenticate, conditions, and the media type of problems."""
+    """Make `app.openapi` return the complete description: how to authenticate, conditions, and the media type of problems."""
     made: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:
@@ -181,7 +181,9 @@ def _operation(method: str, path: str, operation: dict[str, Any], described: dic
 
 
 def example_of(schema: dict[str, Any], described: dict[str, Any]) -> Any:
-    """An example of what *schema* describes: its own, or one for each member that has one or must be given, or one of its type."""
+    """Return an example of what *schema* describes: its own; else one built from the members that have one or are required; else one of
+    its type.
+    """
     if "$ref" in schema:
         return example_of(described["components"]["schemas"][schema["$ref"].rpartition("/")[2]], described)
     if schema.get("examples"):

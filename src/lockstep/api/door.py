@@ -1,4 +1,6 @@
-"""The door of every route: who calls, is the request ours, errors as problems, and the headers of each response."""
+"""The door of every route: identify the caller, check that a form is ours, turn errors into problems, and set the headers of each
+response.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,7 @@ class Desk:
         return caller
 
     async def is_still_known(self, request: Request) -> bool:
-        """Whether the caller of a request that goes on is still permitted to call."""
+        """Whether the caller of a long-running request may still call."""
         try:
             await self.caller(request)
         except LockstepError:
@@ -84,7 +86,7 @@ def _unknown(detail: str) -> ApiError:
 
 
 class DoorRoute(APIRoute):
-    """A route behind the door. *most_bytes*: of a body. One that *takes_json* looks at it before its action."""
+    """A route behind the door. *most_bytes*: the largest body. *takes_json*: check the JSON of the body before the action is called."""
 
     most_bytes = MOST_BYTES
     takes_json = True
@@ -181,7 +183,7 @@ class FrontRoute(DoorRoute):
 
 
 async def _refuse_unstorable(request: Request, *, takes_json: bool) -> None:
-    """Refuse NUL and wide numbers, which cannot be stored, before an action meets them, and JSON that is none."""
+    """Refuse invalid JSON, and NUL characters and too large numbers, which cannot be stored, before an action receives them."""
     given = (one for pair in request.query_params.multi_items() for one in pair)
     require_no_nul([request.scope["path"], *given], of="address")
     if not takes_json or not request.headers.get("content-type", "").partition(";")[0].strip().lower().endswith("json"):

@@ -1,4 +1,4 @@
-"""`?fields=`: the items of a list with the members that the caller wants, and no others."""
+"""`?fields=`: return only those members of the items of a list that the caller wants."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def words(*allowed: str) -> Read:
 
 @dataclass(frozen=True, slots=True)
 class Selects:
-    """`attribute op value` selects by the parameter *parameter* of the action, whose value *read* makes."""
+    """`attribute op value` sets the action's parameter *parameter* to the value that *read* makes."""
 
     attribute: str
     op: str
@@ -65,7 +65,7 @@ class Selects:
 
 
 def selected(filter: str, known: Sequence[Selects]) -> dict[str, Any]:
-    """The parameters that *filter* gives. It is one comparison, or several joined by `and`. Raises ApiError for anything else."""
+    """Return the parameters that *filter* sets. It is one comparison, or several joined by `and`. Raises ApiError for anything else."""
     if not filter:
         return {}
     tree = _parsed(filter)

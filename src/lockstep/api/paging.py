@@ -98,7 +98,9 @@ Asking = Annotated[ListQuery, Depends(_asked)]
 
 
 def page(query: ListQuery, items: Sequence[Item], key: Any, *, count: int | None = None) -> Page[Item]:
-    """A page of *items*, of which one more than the limit was read if there are more. *key* gives the key of the last one shown."""
+    """Build a page of *items*. The caller reads one item more than the limit, which shows whether there are more. *key* returns the key
+    of an item.
+    """
     shown, has_more = list(items[: query.limit]), len(items) > query.limit
     cursor = query.cursor_after(key(shown[-1])) if has_more else None
     found: Page[Item] = {"items": shown, "nextCursor": cursor}

@@ -1,6 +1,5 @@
-"""How many requests a caller may make in a minute, told in every answer (draft-ietf-httpapi-ratelimit-headers-07).
-
-It keeps a script that went wrong from taking the server from everybody else. The count is that of this process.
+"""Limit how many requests a caller may make in a minute, and report it in every response (draft-ietf-httpapi-ratelimit-headers-07), so that
+a faulty script cannot use up the server. Each process counts for itself.
 """
 
 from __future__ import annotations

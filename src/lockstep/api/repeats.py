@@ -18,7 +18,7 @@ _KEPT_HEADERS = ("location", "etag", "retry-after", "content-type")
 
 
 async def once(request: Request, context: Context, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    """The answer of *answer*, or the first one if the request repeats an earlier one."""
+    """Return the answer of *answer*; if the request repeats an earlier one, the first answer."""
     key = request.headers.get(HEADER, "").strip()
     if request.method != "POST" or not key:
         return await answer(request)

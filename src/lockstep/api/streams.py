@@ -1,4 +1,4 @@
-"""What an action says on the way as server-sent events, in the kit's stream: it also ends when the server stops."""
+"""The messages of an action as server-sent events, in the kit's stream. The stream also ends when the server stops."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STREAM = {"content": {MEDIA_TYPE: {"schema": _EVENT}}}  # of each event
 
 @contextmanager
 def until_stopped(frames: AsyncIterator[bytes], hub: LiveHub) -> Iterator[AsyncIterator[bytes]]:
-    """*frames*, which end when the server stops."""
+    """Yield *frames* until they end or the server stops."""
 
     async def ended() -> None:
         async for _ in listener:

@@ -104,7 +104,9 @@ def list_(output: Output) -> None:
 def roles_(output: Output) -> None:
     """Print which role has which permission. An applicationOwner has the permissions in their own applications.
 
-    \b lockstep admins roles lockstep admins roles -o json
+    \b
+    lockstep admins roles
+    lockstep admins roles -o json
     """
     is_read = output.form in ("table", "wide", "markdown")
     rows: list[dict[str, Any]] = [

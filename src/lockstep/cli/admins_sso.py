@@ -117,7 +117,7 @@ def show(output: Output) -> None:
 @sso.command("test")
 @output_option
 def test(output: Output) -> None:
-    """Ask the provider where it answers, and see that the stored secret can be read. Nobody signs in.
+    """Check that the provider answers and that the stored secret can be read. Nobody signs in.
 
     \b
     lockstep admins sso test

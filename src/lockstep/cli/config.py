@@ -231,7 +231,7 @@ def _foreseen(documents: Sequence[ConfigDocument], found: ConfigurationPlan, *, 
 
 
 def _any_secret(reference: str) -> Secret:
-    """A placeholder, so that a secret missing on this machine does not prevent anybody from seeing what a file would do."""
+    """Return a placeholder, so that one can see what a file would do even if a secret is missing on this machine."""
     return resolve_reference(reference) or Secret("rehearsed")
 
 

@@ -168,7 +168,7 @@ def test(app: str, deep: bool, yes: bool, output: Output) -> int:
 
 
 async def _allowed_here_alone(context: Context, app: str) -> tuple[str, ...]:
-    """The application's origin if only this shell's environment allows it, so that a server without that environment would refuse it."""
+    """Return the application's origin if only this shell's environment allows it: a server without that environment would refuse it."""
     settings = settings_of()
     if not settings.outbound_allow:
         return ()

@@ -136,7 +136,7 @@ async def _follow(context: Context, wanted: LogFilter, app: str, output: Output)
 
 
 async def _new_rows(context: Context, wanted: LogFilter, app: str) -> AsyncIterator[LogRow]:
-    """New records without end. A connection to a server that is cut is made again, and nothing is left out."""
+    """Yield new records without end. A lost connection to a server is made again, and no record is left out."""
     newest = await actions.list_log(context, wanted, app=app, limit=1)
     after = newest[0].seq if newest else 0
     while True:

@@ -74,7 +74,7 @@ def read_plan(files: Sequence[str]) -> KeptPlan | None:
 
 
 def refuse_stale(kept: KeptPlan, plan: ConfigurationPlan) -> None:
-    """Raise LockstepError if applying would now do something else than was planned."""
+    """Raise LockstepError if applying would now do something other than what was planned."""
     if _changes(plan) != kept.changes:
         raise conflict(
             "The configuration has changed since this plan was created",

@@ -1,4 +1,4 @@
-"""What a request may bring: a limit on its body, checked while it arrives, and no text that cannot be stored."""
+"""What a request may contain: a body up to a limit, checked while it arrives, and no text that cannot be stored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lockstep.errors import LockstepError, invalid
 
 
 def limited_receive(receive: Receive, headers: Mapping[str, str], limit: int) -> Receive:
-    """*receive*, which raises LockstepError once the body has more than *limit* bytes, or says that it will have."""
+    """Wrap *receive*: it raises LockstepError when the body exceeds *limit* bytes, or announces that it will."""
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)

@@ -1,6 +1,5 @@
-"""Is a form ours? Every POST must come from a page of the same origin, and carry the token of its session.
-
-The token in a page is masked anew each time, so that compressing the page does not reveal it (BREACH). Pure but for the random mask.
+"""Check that a form is ours: every POST must come from a page of the same origin and carry the token of its session. The token is masked
+differently in every page, so that compression does not reveal it (BREACH). Pure but for the random mask.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ def is_token_of(given: str, secret: str) -> bool:
 
 
 def require_same_origin(headers: Mapping[str, str], *, scheme: str) -> None:
-    """Raise LockstepError unless the request says that it comes from a page of the host that it was sent to.
+    """Raise LockstepError unless the request comes from a page of the host that it was sent to.
 
     Browsers say so in Sec-Fetch-Site or, where that is missing (plain http), in Origin.
     """

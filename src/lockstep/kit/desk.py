@@ -36,7 +36,7 @@ log = structlog.get_logger("lockstep.kit.desk")
 
 
 class SignedInCaller(Protocol):
-    """Who is asking, as far as the check of forms needs it."""
+    """The signed-in caller, as far as the check of forms needs to know."""
 
     @property
     def csrf_secret(self) -> str: ...
@@ -47,7 +47,7 @@ P = TypeVar("P", bound=SignedInCaller)
 
 
 class PageDesk(ABC, Generic[C, P]):
-    """The pages of one product. It says who is asking, what its page functions work with, and where somebody signs in."""
+    """The pages of one product. A product defines who the caller is, what its page functions work with, and where to sign in."""
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
@@ -64,7 +64,7 @@ class PageDesk(ABC, Generic[C, P]):
 
     @abstractmethod
     def as_error(self, fault: Exception) -> LockstepError:
-        """What to say of a fault that nobody foresaw; reports it if it is ours."""
+        """Return the error to show for an unforeseen fault; report the fault if it is ours."""
 
     async def arrive(self, request: Request) -> None:
         """Called first for each request for a page."""
@@ -140,7 +140,7 @@ class PageDesk(ABC, Generic[C, P]):
         return self._renderer.error(request, problem)
 
     async def no_such_page(self, request: Request, error: Exception) -> Response:
-        """An unknown address, or a method that it does not take."""
+        """Answer a request for an unknown address, or with a method that the address does not take."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         detail = "There is no page at this address" if status == 404 else "Use the links and forms of the pages"
         return await self._outside(request, status, detail)

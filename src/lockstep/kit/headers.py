@@ -42,7 +42,7 @@ PRIVATE = "no-store"
 
 
 class SecurityHeaders:
-    """Adds the headers to what *app* answers. What says nothing of caching is private: it is not stored."""
+    """Adds the headers to the responses of *app*. A response without caching headers is private and is not stored."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -67,7 +67,7 @@ def page_error(error: LockstepError, *, request_id: str) -> PageError:
 
 
 def plain_page_error(status: int, detail: str, *, request_id: str) -> PageError:
-    """The page of a status that no error of ours stands behind, such as an unknown address."""
+    """Return the page for a status without an error of ours, such as an unknown address."""
     title = TITLES.get(status, TITLES[500 if status >= 500 else 400])
     return PageError(status, title, _sentence(detail), "", "", request_id, status >= 500)
 

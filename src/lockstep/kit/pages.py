@@ -1,4 +1,4 @@
-"""What a page is: a function of a context and a request, and what it answers. A product adds what its own frame shows."""
+"""Pages: functions of a context and a request, and what they may answer. A product adds what its own frame shows."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyAs:
-    """The same thing elsewhere: a command, and a path of the API."""
+    """How to do the same outside the pages: a command, and a path of the API."""
 
     command: str = ""
     api: str = ""
@@ -144,9 +144,11 @@ def pages_in(package_name: str) -> list[PageRoute[Any]]:
 
 
 def on_the_form(refused: LockstepError) -> LockstepError:
-    """*refused*, for the form whose change was refused: `except LockstepError as refused: return _form(..., refused=on_the_form(refused))`.
+    """Return *refused*, for the form whose change was refused: `except LockstepError as refused: return _form(...,
+    refused=on_the_form(refused))`.
 
-    Raises it again if no other entry in the form can help. It then becomes a page: who may do this, the password again, or a fault of ours.
+    Raises it again if no other entry in the form can help; it then becomes a page: who may do this, enter the password again, or an
+    internal error.
     """
     if refused.kind in _NOT_ABOUT_THE_FORM:
         raise refused

@@ -63,7 +63,7 @@ def end_session(response: Response, request: Request) -> None:
 
 
 def keep_attempt(response: Response, request: Request, departure: Departure) -> None:
-    """Keep in the browser that it left for the provider."""
+    """Keep the sealed attempt in the browser while it is at the provider."""
     response.set_cookie(
         ATTEMPT_COOKIE,
         departure.cookie,
@@ -96,6 +96,6 @@ def address_of(request: Request) -> str:
 
 
 def sign_in_first(request: Request, *, page: str = SIGN_IN) -> Redirect:
-    """Go to *page* (sign in, or enter the password again) and come back."""
+    """Redirect to *page* (sign in, or enter the password again), which comes back afterwards."""
     back = page_asked_for(request)
     return Redirect(page if back == "/" and page == SIGN_IN else f"{page}?next={quote(back)}")

@@ -72,7 +72,7 @@ class CycleRow:
 
     @property
     def counts(self) -> list[tuple[str, int, str]]:
-        """Word, number and tone of each count; those that are usually looked for also if they are zero."""
+        """Return word, number and tone of each count. The usual ones are shown even if they are zero."""
         known = [
             (word, self.cycle.counts.get(name, 0), tone if self.cycle.counts.get(name) else "")
             for name, word, tone in COUNTS

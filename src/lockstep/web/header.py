@@ -1,4 +1,4 @@
-"""What the top bar shows of the whole system: its health in one word. Read once in a few seconds for everybody with the same rights."""
+"""What the top bar shows of the whole system: its health in one word. Read once every few seconds for all who have the same rights."""
 
 from __future__ import annotations
 

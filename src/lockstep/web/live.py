@@ -2,8 +2,8 @@
 
 One LISTEN connection serves all of them (`actions.live`). A page begins after the event that was the latest when it was read (`?after=`),
 so nothing that happens until it listens is lost; the browser resumes with Last-Event-ID. Nothing is sent that a page would have to hide: an
-event names its topic, and the application only to those who may see it. Its data begins with how many milliseconds the page waits before it
-reads, on average: many open pages must not slow a cycle down.
+event names its topic, and the application only to those who may see it. Its data begins with the average number of milliseconds that a page
+waits before it reads, so that many open pages do not slow a cycle down.
 """
 
 from __future__ import annotations
@@ -53,10 +53,9 @@ def live_route(contexts: Callable[[Actor], Context], hub: LiveHub) -> Route:
 
 
 class CountReadings:
-    """Tells the hub what it costs to answer pages that read their parts again.
-
-    Requests that overlap share the CPU time of the thread, so it is counted while at least one of them is answered. What else the
-    thread did meanwhile counts too: on a busy server, pages wait longer.
+    """Measures for the hub what it costs to answer pages that read their parts again. Overlapping requests share the CPU time of the
+    thread, so the time is counted while at least one of them is being answered. Other work of the thread counts too: on a busy server,
+    pages wait longer.
     """
 
     def __init__(self, app: ASGIApp, hub: LiveHub) -> None:

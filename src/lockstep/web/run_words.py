@@ -55,7 +55,7 @@ def totals(passes: Sequence[Mapping[str, Any]]) -> Totals:
 
 
 def changes_in(passes: Sequence[Mapping[str, Any]]) -> list[NamedChanges]:
-    """Who goes first: that is what must not be overlooked."""
+    """Return the changes under their headings, leavers first, because they must not be overlooked."""
     found = []
     for what, heading, sign in _HEADINGS:
         rows = [change for one in passes for change in one.get("changes", ()) if change["what"] == what]

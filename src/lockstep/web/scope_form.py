@@ -1,6 +1,6 @@
 """The form of scoping filters: from stored filters to rows, from posted rows to filters, and adding and removing rows without script.
 
-A condition that is no clause (a group of conditions, a membership, an expression) keeps its place as it is stored.
+A condition that is not a clause (a group of conditions, a membership, an expression) stays in its place as it is stored.
 """
 
 from __future__ import annotations

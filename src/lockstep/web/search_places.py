@@ -1,4 +1,4 @@
-"""The pages and tasks that searching offers: each with the words by which it is found, and the permission without which it is not."""
+"""The pages and tasks that the search offers, each with the words by which it is found and the permission that it needs."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class CallerJson(TypedDict):
 
 
 class AdministratorJson(TypedDict):
-    """Who *isFederated* signs in through single sign-on, which gives the roles."""
+    """If *isFederated*, they sign in through single sign-on, which determines the roles."""
 
     email: str
     displayName: str
@@ -90,7 +90,7 @@ class Invitation(Body):
 
 
 class AdministratorChange(Body):
-    """*roles* and *owns* replace those before."""
+    """*roles* and *owns* replace the present ones."""
 
     roles: list[Role] | None = None
     owns: Annotated[list[Name], Field(max_length=200)] = Field(default_factory=list)

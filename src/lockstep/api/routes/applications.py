@@ -47,7 +47,7 @@ class NewApplication(Body):
 
 
 class NewCredentials(Body):
-    """What is left out stays. Credentials that work are replaced by some that do not only with *replaceWorking*."""
+    """Members that are left out stay. Working credentials are replaced by failing ones only with *replaceWorking*."""
 
     tenant_url: Text | None = Field(None, examples=["https://api.documo.com/scim/v2"])
     secret_token: Annotated[str, Field(max_length=20_000)] | None = Field(None, examples=["dk_live_..."])

@@ -39,7 +39,7 @@ YAML_TEXT: dict[str, Any] = {"content": {YAML: {"schema": {"type": "string"}}}}
 
 
 class Expression(Body):
-    """Evaluate for a person, or for given attributes, which go before the person's."""
+    """Evaluate for a person, or for given attributes, which override the person's."""
 
     expression: Annotated[str, Field(max_length=20_000)] = Field(examples=['Join(" ", [givenName], [surname])'])
     user: Text = ""
@@ -57,7 +57,7 @@ class Files(Body):
 
 
 class FilesToApply(Files):
-    """*expected*: the changes of the plan that was looked at; anything else is refused."""
+    """*expected*: the changes of the plan that you saw; anything else is refused."""
 
     expected: list[dict[str, Any]] | None = None
     most_removals: Annotated[int, Field(ge=0, le=100_000)] = MOST_REMOVALS

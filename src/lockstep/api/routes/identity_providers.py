@@ -27,7 +27,9 @@ class ClaimRoleBody(Body):
 
 
 class IdentityProviderBody(Body):
-    """Replaces what was before. Without *clientSecret* the stored one is kept, unless issuer or client differ; "" is a public client."""
+    """Replaces the whole provider. Without *clientSecret* the stored one is kept, unless issuer or client differ; "" makes Lockstep a
+    public client.
+    """
 
     name: Name = Field(examples=["Contoso ID"])
     issuer: Name = Field(examples=["https://login.contoso.test"])
@@ -66,5 +68,5 @@ async def set_identity_provider(context: Asked, body: IdentityProviderBody) -> I
 
 @router.delete("/single-sign-on", status_code=204)
 async def remove_identity_provider(context: Asked) -> None:
-    """Forget the provider, and sign out everybody who came through it."""
+    """Remove the provider, and sign out everybody who signed in through it."""
     await actions.remove_identity_provider(context)

@@ -1,4 +1,4 @@
-"""Work that goes on after its request was answered."""
+"""Work that continues after its request was answered."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class OperationJson(TypedDict):
 
 @router.get("/operations/{operation}")
 async def show_operation(context: Asked, request: Request, operation: str) -> OperationJson:
-    """How far work is that was begun with 202. Read it again after Retry-After seconds until `endedDateTime` is set."""
+    """The progress of work that was accepted with 202. Read it again after Retry-After seconds until `endedDateTime` is set."""
     kind, _, number = operation.partition("-")
     if kind != "cycle" or not (number.isascii() and number.isdigit()) or int(number) > _LARGEST:
         raise not_found(f"There is no operation {operation}")

@@ -54,7 +54,7 @@ _AUDIT = (
 
 
 class VerifiedJson(TypedDict):
-    """*brokenAt*: the first entry that was changed, or after one that is missing."""
+    """*brokenAt*: the first entry that was changed, or that follows a missing one."""
 
     intact: bool
     brokenAt: int | None
@@ -70,7 +70,7 @@ class SourceDecidedJson(TypedDict):
 
 
 class Confirmation(Body):
-    """*shown*: the member of that name of the source, as it was when somebody looked."""
+    """*shown*: the member `shown` of the source, as you read it."""
 
     shown: Text
 
@@ -94,7 +94,7 @@ class PlaceChangedJson(TypedDict):
 
 
 class RetentionJson(TypedDict):
-    """*key* "": it cannot be changed. *days* 0: without end."""
+    """If *key* is "", the time cannot be changed. *days* is 0 if records are kept for ever."""
 
     key: str
     what: str
@@ -261,7 +261,7 @@ async def show_retention(context: Asked, request: Request) -> list[RetentionJson
 
 @router.patch("/retention", tags=["Retention"])
 async def set_retention(context: Asked, request: Request, body: RetentionChange) -> list[RetentionJson]:
-    """Change how long records are kept. What is older is removed within an hour, and cannot be brought back."""
+    """Change how long records are kept. Older records are removed within an hour, and cannot be restored."""
     given = body.model_dump(exclude_none=True, by_alias=True)
 
     async def work(inner: Context) -> list[RetentionJson]:

@@ -23,7 +23,9 @@ from lockstep.errors import not_found
 
 
 class UploadRoute(DoorRoute):
-    """A route that takes a whole file. It is not read as JSON, whatever it says it is: that takes many times its size in memory."""
+    """A route that takes a whole file. It is never parsed as JSON, even if the request says that it is JSON, because that takes many times
+    its size in memory.
+    """
 
     most_bytes = uploads.LARGEST + 1024 * 1024
     takes_json = False
@@ -136,7 +138,7 @@ async def show_upload(context: Asked, upload: str) -> UploadJson:
 
 @router.put("/uploads/{upload}/reading")
 async def change_upload(context: Asked, upload: str, body: UploadReading) -> UploadJson:
-    """Read the file in another way. What a dry run showed before is forgotten."""
+    """Read the file in another way. The result of an earlier dry run is discarded."""
     return upload_json(await uploads.change_upload(context, upload, body.config()))
 
 

@@ -1,4 +1,4 @@
-"""Signing in and out, the password again before a delicate change, and the links that work once."""
+"""Signing in and out, entering the password again before a delicate change, and one-time links."""
 
 from __future__ import annotations
 

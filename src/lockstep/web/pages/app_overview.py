@@ -1,4 +1,4 @@
-"""One application: where it stands and what comes next; its properties; and removing it."""
+"""One application: its state and the next step, its properties, and its removal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Enterprise applications: the list, with a filter for each thing that one looks for in it."""
+"""Enterprise applications: the list, with its filters."""
 
 from __future__ import annotations
 

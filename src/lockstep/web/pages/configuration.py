@@ -34,7 +34,7 @@ async def change_everything(context: Context, request: Request) -> Answer:
 
 @pages.get(OF_APP)
 async def show(context: Context, request: Request) -> View:
-    """The configuration in force, or with `?version=` an earlier one with what restoring it would change."""
+    """The configuration in force; with `?version=`, an earlier one and what restoring it would change."""
     app = (await applications.show_application(context, request.path_params["app"])).application.name
     version = request.query_params.get("version", "")
     if not version:

@@ -94,7 +94,9 @@ async def show_group(context: Context, request: Request) -> View:
 
 @pages.get(f"{HERE}/{{group}}/delete")
 async def ask_to_delete(context: Context, request: Request) -> View:
-    """Shown at once. What the deletion does to accounts takes a while with many applications, and the button comes with it."""
+    """Show the page at once. Working out what the deletion does to accounts takes a while with many applications; the button appears with
+    the result.
+    """
     return _deletion(await page_of_group(context, request.path_params["group"]))
 
 
@@ -105,7 +107,7 @@ async def show_consequences(context: Context, request: Request) -> View:
 
 @pages.post(f"{HERE}/{{group}}/delete")
 async def delete(context: Context, request: Request) -> Answer:
-    """The number of members has to be typed, as it is now."""
+    """Delete the group if the present number of its members was typed."""
     page = await page_of_group(context, request.path_params["group"])
     form = await request.form()
     try:
@@ -153,7 +155,7 @@ async def _rehearsed_deletion(context: Context, page: GroupPage, *, refused: Loc
 
 
 def _deletion(page: GroupPage, lines: list[str] | None = None, *, refused: LockstepError | None = None) -> View:
-    """*lines*: what happens to accounts; None if that is still to be worked out, in which case nothing can be deleted yet."""
+    """*lines*: what happens to accounts; None if that is not known yet, and then nothing can be deleted."""
     group = page.group
     model = {"page": page, "lines": lines, "here": f"{href_of(page)}/delete", "back": href_of(page), "refused": refused}
     return View(

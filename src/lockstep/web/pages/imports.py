@@ -155,7 +155,7 @@ async def _page(context: Context, name: str, *, wrong: str = "", refused: Lockst
 
 
 def _step(problem: LockstepError) -> str:
-    """What to do next, where the command line would name an option: the form has a field for it."""
+    """Say what to do next: where the command line would name an option, name the field of the form."""
     step = problem.next_step
     return next((here for option, here in _FIELDS if option in step), step)
 

@@ -36,7 +36,7 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.get(f"{_HERE}/orphans")
 async def show_orphans(context: Context, request: Request) -> View:
-    """Reads all accounts of the application, so it is a page of its own."""
+    """A page of its own, because it reads all accounts of the application."""
     app = await applications.show_application(context, request.path_params["app"])
     found: Sequence[Orphan] = ()
     refused: LockstepError | None = None

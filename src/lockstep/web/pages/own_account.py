@@ -46,7 +46,7 @@ async def change_password(context: Context, request: Request) -> Answer:
 
 @pages.post(f"{HERE}/second-factor")
 async def begin(context: Context, request: Request) -> Answer:
-    """Show the QR code. It counts once a first code was entered."""
+    """Show the QR code. The second factor takes effect when a first code has been entered."""
     try:
         made = await second_factor.begin_second_factor(context, session_secret(request))
     except LockstepError as refused:

@@ -125,7 +125,7 @@ async def choose_restart(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/provisioning/restart")
 async def restart(context: Context, request: Request) -> Answer:
-    """What forgets links or approves held writes needs the number of accounts typed."""
+    """Restart provisioning. If that forgets links or approves held writes, the number of accounts must be typed."""
     name = request.path_params["app"]
     form = await request.form()
     scopes = frozenset(scope for scope, _, _ in RESETS if scope.value in form.getlist("scope"))

@@ -100,7 +100,9 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post(HERE)
 async def save(context: Context, request: Request) -> Answer:
-    """Test the connection, or save: the credentials only if they work, what takes accounts away only after its number was typed."""
+    """Test the connection, or save. Credentials are saved only if they work; a change that takes accounts away only after the number
+    was typed.
+    """
     data = await request.form()
     stored, form = await _read(context, request), SettingsForm.of(data)
     step = str(data.get("step", ""))
@@ -188,7 +190,7 @@ async def _save_credentials(context: Context, stored: Stored, form: SettingsForm
         return
 
     def agree(_: Probe) -> None:
-        """Not asked: credentials that do not work are refused before."""
+        """Never called: credentials that do not work are refused before."""
 
     await connection.set_tested_credentials(
         context, name, tenant_url=url, secret_token=token, authentication=method, must_work=True, agree=agree

@@ -63,7 +63,7 @@ async def show_results(context: Context, request: Request) -> Answer:
 
 @pages.get(f"{HERE}/palette")
 async def show_palette(context: Context, request: Request) -> Fragment:
-    """The results beside the field while one types; the places to go while it is empty."""
+    """The results beside the field during typing; while it is empty, the places to go."""
     text = _typed(request)
     found = await search.find(context, text)
     sections = _sections(context, found)

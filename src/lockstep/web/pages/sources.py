@@ -81,7 +81,7 @@ async def rekey(context: Context, request: Request) -> Answer:
 
 @pages.post(HERE + "/{source}/decide")
 async def decide(context: Context, request: Request) -> Answer:
-    """Confirming needs the number of what leaves, typed: it is the number at present, so that nobody confirms what they did not see."""
+    """Confirm or reject. To confirm, the present number of leaving objects must be typed, so that nobody confirms what they did not see."""
     name, form = request.path_params["source"], await request.form()
     if form.get("decision") == "confirm":
         view = await sources.show_source(context, name)
