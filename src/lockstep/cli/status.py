@@ -25,6 +25,7 @@ from lockstep.cli.provision import counts_text
 from lockstep.cli.session import run
 from lockstep.cli.times import local_stamp, local_time, stamp
 from lockstep.engine.decisions.headline import worst_exit_code
+from lockstep.errors import Kind, LockstepError
 from lockstep.wording import counted
 
 _WATCH_SECONDS = 0.5
@@ -57,7 +58,7 @@ def status(app: str | None, watch: bool, output: Output) -> int:
 
     async def once(context: Context) -> tuple[list[JobStatus], list[HealthFinding], list[Expiry]]:
         statuses = await read(context)
-        return statuses, await failing_sources(context), await expiring_certificates(context)
+        return statuses, await failing_sources(context), await _ending(context)
 
     found, unread, ending = run(once)
     _show(found, app, output)
@@ -84,6 +85,16 @@ def cycles(app: str, limit: int, output: Output) -> None:
     is_table = output.form in ("table", "wide", "csv", "markdown")
     rows = [cycle_json(cycle) | (_cycle_texts(cycle) if is_table else {}) for cycle in found]
     output.many(rows, _CYCLE_COLUMNS, name="id", empty=f"No cycle yet. Start one: lockstep start {app}")
+
+
+async def _ending(context: Context) -> list[Expiry]:
+    """The certificates that end. A server of an earlier version does not know this action, and has none."""
+    try:
+        return await expiring_certificates(context)
+    except LockstepError as refused:
+        if refused.kind is Kind.NOT_FOUND:
+            return []
+        raise
 
 
 async def _watch(
