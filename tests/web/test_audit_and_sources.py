@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
+import pytest
 
 from lockstep.actions import sources
 from lockstep.actions.permissions import Role
+from lockstep.web.pages import audit_logs
 from tests.support.admin_centre import Browser, Centre
 from tests.support.hub import person, write_csv
 
@@ -29,6 +32,39 @@ async def test_the_audit_log_is_filtered_verified_and_downloaded(centre: Centre,
     assert "No audit entry passes this filter" in none.text
     assert all("application" in one["activity"].lower() for one in orjson.loads(as_json.html))
     assert as_csv.html.startswith("number,at,actor")
+
+
+async def test_a_range_of_days_bounds_the_list_and_the_download_without_being_applied_first(
+    centre: Centre, admin: Browser
+) -> None:
+    await admin.post("/apps/new/documo", {"displayName": "Documo"})
+    today, tomorrow = (f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%d}" for days in (0, 1))
+
+    page = await admin.get("/logs/audit")
+    found = await admin.get(f"/logs/audit?since={today}&until={today}")
+    later = await admin.get(f"/logs/audit?since={tomorrow}")
+    earlier = await admin.get("/logs/audit/download/AuditLogs.json?until=2020-01-01")
+    records = await admin.get(f"/logs/provisioning?since={tomorrow}&until=no+day")
+
+    assert 'formaction="/logs/audit/download/AuditLogs.csv"' in page.html
+    assert "documo" in found.text and f'value="{today}"' in found.html
+    assert "No audit entry passes this filter" in later.text and orjson.loads(earlier.html) == []
+    assert records.status == 200 and f"--since {tomorrow}" in records.html
+
+
+async def test_a_download_has_all_entries_though_it_reads_them_in_pages(
+    centre: Centre, admin: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_logs, "DOWNLOADED_AT_ONCE", 2)
+    for number in range(5):
+        await admin.post("/settings/outbound", {"entry": f"10.1.{number}.0/24"})
+
+    rows = orjson.loads((await admin.get("/logs/audit/download/AuditLogs.json")).html)
+    lines = (await admin.get("/logs/audit/download/AuditLogs.csv")).html.splitlines()
+
+    numbers = [one["number"] for one in rows]
+    assert numbers == sorted(numbers, reverse=True) and len(numbers) == 5
+    assert len(lines) == len(numbers) + 1
 
 
 async def test_only_those_who_may_read_the_audit_log_see_it(centre: Centre) -> None:

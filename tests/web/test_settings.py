@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 import pyotp
+import pytest
 
 from lockstep.actions import access_tokens, administrators
 from lockstep.actions.permissions import Role
+from lockstep.web.devices import device_name
 from tests.support.admin_centre import Browser, Centre
 
 PASSWORD = "a sentence of five words"
@@ -137,3 +139,43 @@ async def test_the_environment_badge_stands_on_every_page(centre: Centre) -> Non
     assert set_.status == 303 and wrong.status == 400 and "at most 30" in wrong.text and refused.status == 403
     assert 'tone-error">Prod &lt;script&gt;</span>' in page.html
     assert "name: Prod <script>" in text and "colour: red" in text
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Windows"),
+        (
+            "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140 Safari/537.36 Edg/140",
+            "Edge on Windows",
+        ),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 15_0) AppleWebKit/605.1.15 Version/18 Safari/605.1.15",
+            "Safari on macOS",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605 CriOS/140 Mobile Safari/604.1",
+            "Chrome on iPhone",
+        ),
+        ("Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/140 Mobile Safari/537.36", "Chrome on Android"),
+        ("something else", "something else"),
+        ("", "Unknown"),
+    ],
+)
+def test_a_device_is_named_by_its_browser_and_its_system(told: str, name: str) -> None:
+    assert device_name(told) == name
+
+
+async def test_inviting_and_creating_a_token_have_pages_of_their_own(centre: Centre, admin: Browser) -> None:
+    listed, invite = await admin.get("/settings/admins"), await admin.get("/settings/admins/invite")
+    tokens, new = await admin.get("/settings/tokens"), await admin.get("/settings/tokens/new")
+    auditor = await centre.signed_in(Role.AUDITOR)
+
+    assert (
+        "/settings/admins/invite" in listed.links
+        and 'name="email"' not in listed.html
+        and 'name="email"' in invite.html
+    )
+    assert "/settings/tokens/new" in tokens.links and 'name="scope"' not in tokens.html and 'name="scope"' in new.html
+    assert "/settings/admins/invite" not in (await auditor.get("/settings/admins")).links
+    assert (await auditor.get("/settings/admins/invite")).status == 403

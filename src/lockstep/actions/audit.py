@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
@@ -13,23 +11,14 @@ from lockstep.storage.audit_log import AuditFilter as AuditFilter
 from lockstep.storage.audit_log import AuditRow as AuditRow
 from lockstep.storage.audit_log import ChainBreak as ChainBreak
 
-_PAGE = 1_000
+MOST_ENTRIES = 1_001  # of one answer; one more than a page of the command line
 
 
 @needs(Permission.AUDIT_READ)
-async def list_entries(context: Context, wanted: AuditFilter, *, limit: int | None = None) -> list[AuditRow]:
-    """Return the newest *limit* matching entries (None: all), newest first."""
-    found: list[AuditRow] = []
-    query = wanted
+async def list_entries(context: Context, wanted: AuditFilter, *, limit: int = 100) -> list[AuditRow]:
+    """Return the newest *limit* matching entries, at most MOST_ENTRIES, newest first. For more, ask for those below the last."""
     async with context.reading() as connection:
-        while limit is None or len(found) < limit:
-            size = _PAGE if limit is None else min(_PAGE, limit - len(found))
-            page = await audit_log.newest_entries(connection, query, limit=size)
-            found += page
-            if len(page) < size:
-                break
-            query = replace(query, below_seq=page[-1].seq)
-    return found
+        return await audit_log.newest_entries(connection, wanted, limit=min(limit, MOST_ENTRIES))
 
 
 @needs(Permission.AUDIT_READ)

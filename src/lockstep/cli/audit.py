@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from lockstep.actions import audit as actions
 from lockstep.actions.audit import AuditFilter, AuditRow
+from lockstep.actions.context import Context
 from lockstep.actions.rows.records import audit_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, hint, output_option, safe
@@ -16,6 +18,7 @@ from lockstep.cli.session import run
 from lockstep.cli.times import TIME, iso, local_time
 from lockstep.errors import conflict
 
+_PAGE = 1_000
 _COLUMNS = [Column("number", "No."), Column("at", "Time", show=local_time), Column("actor", "Who"), Column("activity", "Activity"),
             Column("object", "Object"), Column("before", "Before", is_wide=True), Column("after", "After", is_wide=True)]  # fmt: skip
 
@@ -49,11 +52,25 @@ def audit(ctx: click.Context, /, **given: Any) -> None:
         below_seq=given["after"],
     )
     limit = int(given["limit"]) or None
-    found = run(lambda context: actions.list_entries(context, wanted, limit=None if limit is None else limit + 1))
+    found = run(lambda context: _entries(context, wanted, limit))
     shown = found[:limit]
     output.many([audit_json(one) for one in shown], _COLUMNS, name="number", empty="No audit entries match.")
     if len(found) > len(shown):
         hint(f"There are more entries. Continue with: --after {shown[-1].seq}, or show all: --limit 0")
+
+
+async def _entries(context: Context, wanted: AuditFilter, limit: int | None) -> list[AuditRow]:
+    """One entry more than *limit*, or all of them, read in pages."""
+    found: list[AuditRow] = []
+    page = wanted
+    while limit is None or len(found) <= limit:
+        size = _PAGE if limit is None else min(_PAGE, limit + 1 - len(found))
+        rows = await actions.list_entries(context, page, limit=size)
+        found += rows
+        if len(rows) < size:
+            break
+        page = replace(wanted, below_seq=rows[-1].seq)
+    return found
 
 
 @audit.command("show")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from lockstep.actions.logs import LogFilter
 
@@ -35,7 +35,7 @@ ACTION_SETS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "gained": ("Got access", ("create",)),
     "lost": ("Lost access", ("disable", "delete", "stagedDelete")),
 }
-_NAMES = ("app", "status", "action", "range", "code", "person", "text")
+_NAMES = ("app", "status", "action", "range", "since", "until", "code", "person", "text")
 _MOST_DIGITS = 18  # numbers of records fit into a bigint
 
 
@@ -47,17 +47,19 @@ class LogQuery:
     status: str = ""
     action: str = ""
     range: str = ""
+    since: str = ""
+    until: str = ""
     code: str = ""
     person: str = ""
     text: str = ""
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> LogQuery:
-        given = {name: query.get(name, "").replace("\0", "").strip() for name in _NAMES}
+        given = {name: query.get(name, "").strip() for name in _NAMES}
         for name, known in (("status", dict(STATUSES)), ("action", {**ACTIONS, **ACTION_SETS}), ("range", RANGES)):
             if given[name] not in known:
                 given[name] = ""
-        return cls(**given)
+        return cls(**given | days_in(given))
 
     def as_query(self) -> dict[str, str]:
         return {name: getattr(self, name) for name in _NAMES if getattr(self, name)}
@@ -71,7 +73,8 @@ class LogQuery:
             actions=list(ACTION_SETS[self.action][1]) if self.action in ACTION_SETS else None,
             error_code=self.code or None,
             text=self.text or None,
-            after=now - length if length else None,
+            after=day_after(self.since) or (now - length if length else None),
+            before=day_after(self.until, days=1),
             below_seq=below,
         )
 
@@ -80,7 +83,23 @@ class LogQuery:
         if self.code or self.text or self.person or self.action in ACTION_SETS:
             return ""
         flags = [f" --{name} {getattr(self, name)}" for name in ("app", "status", "action") if getattr(self, name)]
-        return "lockstep logs" + "".join(flags) + (f" --since {self.range}" if self.range else "")
+        since = self.since or self.range
+        flags += [f" --since {since}"] if since else []
+        flags += [f" --until {end.date()}"] if (end := day_after(self.until, days=1)) else []
+        return "lockstep logs" + "".join(flags)
+
+
+def days_in(given: Mapping[str, str]) -> dict[str, str]:
+    """The days `since` and `until` of *given* as they are; "" for what is not a day."""
+    return {name: given[name] if day_after(given[name]) else "" for name in ("since", "until")}
+
+
+def day_after(text: str, *, days: int = 0) -> datetime | None:
+    """The beginning of a day in UTC, or *days* later; None if *text* is not a day such as 2026-11-01."""
+    try:
+        return datetime.combine(date.fromisoformat(text), time(), UTC) + timedelta(days=days)
+    except (ValueError, OverflowError):
+        return None
 
 
 def number_in(query: Mapping[str, str], name: str) -> int | None:

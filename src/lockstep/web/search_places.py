@@ -32,6 +32,7 @@ PLACES: Sequence[Place] = (
     Place("New group", "/groups/new", "plus", Permission.PEOPLE_WRITE, "create add group rule dynamic"),
     Place("Provisioning logs", "/logs/provisioning", "logs", Permission.LOGS_READ, "failures errors history"),
     Place("Failures", "/logs/provisioning/failures", "warning", Permission.LOGS_READ, "failing errors retry"),
+    Place("Sign-in logs", "/logs/sign-ins", "lock", Permission.LOGS_READ, "portal single sign-on failed"),
     Place("Audit logs", "/logs/audit", "shield", Permission.AUDIT_READ, "who changed verify chain"),
     Place("Sources", "/sources", "source", Permission.DIRECTORY_READ, "import csv upload file"),
     Place("General settings", "/settings", "settings", Permission.DIRECTORY_READ, "organisation name tenant"),
@@ -44,7 +45,11 @@ PLACES: Sequence[Place] = (
     Place("Private networks", "/settings/outbound", "globe", Permission.OUTBOUND_WRITE, "outbound allow settings"),
     Place("Configuration", "/settings/configuration", "code", Permission.APPLICATIONS_READ, "yaml export plan apply"),
     Place("Health", "/settings#health", "check-circle", Permission.DIRECTORY_READ, "doctor checks settings"),
-    Place("About", "/settings#about", "info", Permission.DIRECTORY_READ, "version licence settings"),
+    Place("Retention", "/settings/retention", "clock", Permission.DIRECTORY_READ, "kept deleted old records settings"),
+    Place("About", "/settings/about", "info", Permission.DIRECTORY_READ, "version licence settings"),
+    Place(
+        "People's sign-in", "/settings/people-sign-in", "lock", Permission.DIRECTORY_READ, "portal password settings"
+    ),
 )
 # Below the address of an application: label, the rest of the address, icon, further words.
 OF_APPLICATION: Sequence[tuple[str, str, str, str]] = (

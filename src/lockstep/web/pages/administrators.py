@@ -69,8 +69,13 @@ async def invite(context: Context, request: Request) -> Answer:
         )
     except LockstepError as refused:
         typed = {"email": email, "name": str(form.get("name", "")), "role": form.getlist("role")}
-        return await _list(context, refused=on_the_form(refused), typed=typed)
+        return await _invitation(context, refused=on_the_form(refused), typed=typed)
     return _link_page(request, link, "Send this link to the new administrator")
+
+
+@pages.get(f"{HERE}/invite")
+async def show_invitation(context: Context, request: Request) -> View:
+    return await _invitation(context)
 
 
 @pages.get(f"{HERE}/{{email}}")
@@ -107,17 +112,13 @@ def _owned(form: FormData) -> list[str]:
     return [str(one) for one in form.getlist("owns")]
 
 
-async def _list(
-    context: Context, *, refused: LockstepError | None = None, typed: Mapping[str, object] | None = None
-) -> View:
+async def _list(context: Context) -> View:
     model = {
         "administrators": await actions.list_administrators(context),
         "role_names": ROLE_NAMES,
         "roles": _HOLDERS,
-        "apps": await applications.list_applications(context),
         "table": _table(),
-        "refused": refused,
-        "typed": {"email": "", "name": "", "role": [], **(typed or {})},
+        "may_write": context.actor.everywhere(Permission.ADMINISTRATORS_WRITE),
         "here": HERE,
     }
     return View(
@@ -126,6 +127,28 @@ async def _list(
         model,
         section="Settings",
         copy_as=CopyAs(command="lockstep admins list", api="/api/v1/administrators"),
+    )
+
+
+async def _invitation(
+    context: Context, *, refused: LockstepError | None = None, typed: Mapping[str, object] | None = None
+) -> View:
+    context.actor.require(Permission.ADMINISTRATORS_WRITE)
+    model = {
+        "roles": _HOLDERS,
+        "apps": await applications.list_applications(context),
+        "refused": refused,
+        "typed": {"email": "", "name": "", "role": [], **(typed or {})},
+        "here": HERE,
+    }
+    return View(
+        "settings/invite.html",
+        "Invite an administrator",
+        model,
+        section="Settings",
+        parents=[Crumb("Administrators", HERE)],
+        lead="You get a link to send, which works once.",
+        copy_as=CopyAs(command="lockstep admins invite EMAIL --role ROLE"),
         status=400 if refused else 200,
     )
 

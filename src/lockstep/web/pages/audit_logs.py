@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import StreamingResponse
 
 from lockstep.actions import audit
-from lockstep.actions.audit import AuditFilter
+from lockstep.actions.audit import AuditFilter, AuditRow
 from lockstep.actions.context import Context
-from lockstep.actions.rows.records import audit_json
+from lockstep.actions.rows.records import AuditJson, audit_json
 from lockstep.errors import not_found
 from lockstep.kit.spreadsheets import spreadsheet_text
-from lockstep.web.log_form import RANGES, number_in
+from lockstep.web.log_form import RANGES, day_after, days_in, number_in
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, View, address
 
 pages = Pages()
 HERE = "/logs/audit"
 SIZE = 50
-_NAMES = ("actor", "activity", "object", "range")
+DOWNLOADED_AT_ONCE = 1_000
+_NAMES = ("actor", "activity", "object", "range", "since", "until")
 
 
 @pages.get(HERE)
@@ -39,8 +41,8 @@ async def list_entries(context: Context, request: Request) -> View:
         "next": address(HERE, **given, after=str(entries[SIZE - 1].seq)) if len(entries) > SIZE else None,
         "first": address(HERE, **given) if after else None,
         "downloads": [
-            (label, address(f"{HERE}/download/{name}", **given))
-            for name, label in (("AuditLogs.csv", "Audit logs (CSV)"), ("AuditLogs.json", "Audit logs (JSON)"))
+            (label, f"{HERE}/download/{name}")
+            for name, label in (("AuditLogs.csv", "Download CSV"), ("AuditLogs.json", "Download JSON"))
         ],
         "verify_href": address(HERE, **given, verify="1"),
         "is_checked": is_checked,
@@ -80,22 +82,62 @@ async def download(context: Context, request: Request) -> Answer:
     if name not in ("AuditLogs.csv", "AuditLogs.json"):
         raise not_found(f"There is no download {name}", next_step="Choose one in Audit logs")
     wanted = _filter(context, _given(request.query_params))
-    rows = [audit_json(entry) for entry in await audit.list_entries(context, wanted)]
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    if name.endswith(".json"):
-        return Response(orjson.dumps(rows), media_type="application/json", headers=headers)
+    first = await audit.list_entries(
+        context, wanted, limit=DOWNLOADED_AT_ONCE
+    )  # refused now, not in the middle of the file
+    is_json = name.endswith(".json")
+    body = _json(_pages(context, wanted, first)) if is_json else _csv(_pages(context, wanted, first))
+    kind = "application/json" if is_json else "text/csv; charset=utf-8"
+    return StreamingResponse(
+        body, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Whole-Page": "yes"}
+    )
+
+
+async def _pages(context: Context, wanted: AuditFilter, first: Sequence[AuditRow]) -> AsyncIterator[list[AuditJson]]:
+    """All entries, a page at a time: no connection is held, and no more than a page is in memory."""
+    page = first
+    while page:
+        yield [audit_json(entry) for entry in page]
+        if len(page) < DOWNLOADED_AT_ONCE:
+            return
+        page = await audit.list_entries(context, replace(wanted, below_seq=page[-1].seq), limit=DOWNLOADED_AT_ONCE)
+
+
+async def _json(found: AsyncIterator[list[AuditJson]]) -> AsyncIterator[bytes]:
+    lead = b"["
+    async for rows in found:
+        yield lead + b",\n".join(orjson.dumps(row) for row in rows)
+        lead = b",\n"
+    yield b"[]" if lead == b"[" else b"]"
+
+
+async def _csv(found: AsyncIterator[list[AuditJson]]) -> AsyncIterator[bytes]:
+    yield _lines([["number", "at", "actor", "activity", "object", "before", "after", "hash"]])
+    async for rows in found:
+        yield _lines(
+            [
+                row["number"],
+                row["at"],
+                row["actor"],
+                row["activity"],
+                row["object"],
+                _text(row["before"]),
+                _text(row["after"]),
+                row["hash"],
+            ]
+            for row in rows
+        )
+
+
+def _lines(rows: Iterable[Iterable[object]]) -> bytes:
     file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(["number", "at", "actor", "activity", "object", "before", "after", "hash"])
-    for row in rows:
-        values = [row["number"], row["at"], row["actor"], row["activity"], row["object"]]
-        writer.writerow(map(spreadsheet_text, [*values, _text(row["before"]), _text(row["after"]), row["hash"]]))
-    return Response(file.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    csv.writer(file).writerows([spreadsheet_text(value) for value in row] for row in rows)
+    return file.getvalue().encode()
 
 
 def _given(query: Mapping[str, str]) -> dict[str, str]:
-    given = {name: query.get(name, "").replace("\0", "").strip() for name in _NAMES}
-    return given | {"range": given["range"] if given["range"] in RANGES else ""}
+    given = {name: query.get(name, "").strip() for name in _NAMES}
+    return given | days_in(given) | {"range": given["range"] if given["range"] in RANGES else ""}
 
 
 def _filter(context: Context, given: Mapping[str, str], below: int | None = None) -> AuditFilter:
@@ -104,7 +146,8 @@ def _filter(context: Context, given: Mapping[str, str], below: int | None = None
         actor=given["actor"] or None,
         activity=given["activity"] or None,
         object=given["object"] or None,
-        after=context.now() - length if length else None,
+        after=day_after(given["since"]) or (context.now() - length if length else None),
+        before=day_after(given["until"], days=1),
         below_seq=below,
     )
 

@@ -107,7 +107,7 @@ def _review(
 async def _chooser(
     context: Context, page: GroupPage, picked: Picked, search_text: str = "", *, refused: LockstepError | None = None
 ) -> View:
-    text = search_text.replace("\0", "").strip()
+    text = search_text.strip()
     chosen = await assignment_pages.candidates_of(context, picked.ids("User"), picked.ids("Group"))
     hits = await search.find(context, text, with_log=False) if text else None
     found: list[Candidate] = []

@@ -24,7 +24,7 @@ PAGE = 50
 @pages.get(HERE)
 async def list_groups(context: Context, request: Request) -> View:
     query = request.query_params
-    search, show = query.get("search", "").replace("\0", "").strip(), query.get("show", "")
+    search, show = query.get("search", "").strip(), query.get("show", "")
     show = show if show == "deleted" else ""
     identifier, _, name = query.get("after", "").partition(":")
     rows = await groups.list_groups(
@@ -58,7 +58,7 @@ async def list_groups(context: Context, request: Request) -> View:
 @pages.get(f"{HERE}/{{group}}")
 async def show_group(context: Context, request: Request) -> View:
     query = request.query_params
-    search, after = query.get("search", "").replace("\0", "").strip(), query.get("after", "").replace("\0", "")
+    search, after = query.get("search", "").strip(), query.get("after", "")
     page = await page_of_group(context, request.path_params["group"], search=search, after=after)
     group, here = page.group, href_of(page)
     names = {one.name: one.display_name for one in await applications.list_applications(context)}

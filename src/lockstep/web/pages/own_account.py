@@ -12,6 +12,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.passkey_proofs import PasskeyAnswer
 from lockstep.errors import LockstepError
 from lockstep.web.callers import caller_in, origin_of, session_secret, set_session
+from lockstep.web.devices import device_name
 from lockstep.web.page import Answer, Crumb, Pages, Redirect, View, on_the_form
 
 pages = Pages()
@@ -116,6 +117,7 @@ async def remove_passkey(context: Context, request: Request) -> Answer:
 async def _page(context: Context, request: Request, *, refused: LockstepError | None = None) -> View:
     caller = caller_in(request)
     model = {
+        "device_name": device_name,
         "sessions": await sessions.list_sessions(context, session_secret(request)),
         "current": caller.session,
         "email": caller.email,

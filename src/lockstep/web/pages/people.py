@@ -59,14 +59,14 @@ async def list_people(context: Context, request: Request) -> View:
     query = request.query_params
     show, after = query.get("show", ""), query.get("after", "")
     show = show if show in FILTERS else ""
-    given = {name: query.get(name, "").replace("\0", "").strip() for name in ("search", "source", "department")}
+    given = {name: query.get(name, "").strip() for name in ("search", "source", "department")}
     wanted = PersonFilter(
         search=given["search"],
         source=given["source"],
         department=given["department"],
         limit=PAGE + 1,
         after=after,
-        after_id=query.get("id", "").replace("\0", ""),
+        after_id=query.get("id", ""),
         **FILTERS[show][1],
     )
     rows = await people.list_people(context, wanted)
@@ -164,7 +164,11 @@ async def _page(
         "here": here,
         **await timeline_of(context, request, here, person.id, names, signs_in=True),
     }
-    lead = [person.user_principal_name, person.attributes.get("jobTitle"), person.attributes.get("department")]
+    lead = [
+        person.user_principal_name if person.display != person.user_principal_name else "",
+        person.attributes.get("jobTitle"),
+        person.attributes.get("department"),
+    ]
     return View(
         "people/person.html",
         person.display,

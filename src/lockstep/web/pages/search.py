@@ -73,7 +73,7 @@ async def show_palette(context: Context, request: Request) -> Fragment:
 
 
 def _typed(request: Request) -> str:
-    return " ".join(request.query_params.get("q", "").replace("\0", "").split())[:_MOST_CHARACTERS]
+    return " ".join(request.query_params.get("q", "").split())[:_MOST_CHARACTERS]
 
 
 def _sections(context: Context, found: Found) -> list[Section]:

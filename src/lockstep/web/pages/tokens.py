@@ -20,7 +20,18 @@ LENGTHS = [("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 yea
 
 @pages.get(HERE)
 async def list_tokens(context: Context, request: Request) -> View:
-    return await _list(context, request)
+    return View(
+        "settings/tokens.html",
+        "Access tokens",
+        {"tokens": await actions.list_tokens(context), "here": HERE},
+        section="Settings",
+        copy_as=CopyAs(command="lockstep token list", api="/api/v1/tokens"),
+    )
+
+
+@pages.get(f"{HERE}/new")
+async def show_new(context: Context, request: Request) -> View:
+    return await _new(context, request)
 
 
 @pages.post(HERE)
@@ -34,7 +45,7 @@ async def create(context: Context, request: Request) -> Answer:
         make = actions.create_service_token if is_service else actions.create_personal_token
         made = await make(context, name, scopes, expires_in=length)
     except LockstepError as refused:
-        return await _list(context, request, refused=on_the_form(refused), name=name, chosen=scopes)
+        return await _new(context, request, refused=on_the_form(refused), name=name, chosen=scopes)
     return View(
         "settings/token.html",
         "New access token",
@@ -50,7 +61,7 @@ async def revoke(context: Context, request: Request) -> Answer:
     return Redirect(HERE, notice=f"The token {gone.name} no longer works")
 
 
-async def _list(
+async def _new(
     context: Context,
     request: Request,
     *,
@@ -61,7 +72,6 @@ async def _list(
     actor = caller_in(request).actor
     able = [one for one in Permission if one in SCOPES and one in (actor.permissions | actor.own_permissions)]
     model = {
-        "tokens": await actions.list_tokens(context),
         "scopes": [(one.value, MEANINGS[one]) for one in able],
         "chosen": frozenset(chosen or ()),
         "lengths": LENGTHS,
@@ -71,10 +81,12 @@ async def _list(
         "here": HERE,
     }
     return View(
-        "settings/tokens.html",
-        "Access tokens",
+        "settings/token_new.html",
+        "Create an access token",
         model,
         section="Settings",
-        copy_as=CopyAs(command="lockstep token list", api="/api/v1/tokens"),
+        parents=[Crumb("Access tokens", HERE)],
+        lead="A script or a service uses it instead of a password. It is shown once.",
+        copy_as=CopyAs(command="lockstep token create NAME", api="/api/v1/tokens"),
         status=400 if refused else 200,
     )
