@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from lockstep.actions import identity_providers, people, sign_in_logs
+from lockstep.actions import applications, assignments, identity_providers, people, sign_in_logs
 from lockstep.actions.identity_providers import ProviderChange
 from lockstep.actions.person_sign_in import passwords, setting
+from lockstep.actions.single_sign_on import settings
 from lockstep.errors import LockstepError
 from lockstep.portal.cookies import CALLBACK, SESSION_COOKIE
 from lockstep.vault import Secret
 from tests.portal.conftest import with_password
+from tests.portal.test_saml_sign_in import ISSUER, REPLY, App, field, follow, key_of
 from tests.support.admin_centre import Browser, Centre, Page, serving_centre
 from tests.support.hub import Hub, upn
 from tests.support.oidc_provider import OidcProvider, running_oidc_provider
@@ -116,6 +118,33 @@ async def test_answer_works_once_and_in_the_browser_that_asked(firm: Centre, pro
     assert (await firm.browser().get(back)).status == 401
     assert (await browser.get(back)).status == 303
     assert (await browser.get(back)).status == 401
+
+
+async def test_forced_request_is_answered_only_after_the_provider_asked_again(
+    firm: Centre, provider: OidcProvider
+) -> None:
+    app, browser = await app_of(firm), firm.browser()
+    await sign_in(firm, provider, browser)
+    request = app.request(force_authn=True)
+
+    shown = await follow(browser, app.address(request))
+    assert field(shown, "SAMLResponse") == ""
+    [leave] = [link for link in shown.links if link.startswith("/myapps/sign-in/sso")]
+    departure = await browser.get(leave)
+    url = await provider.sign_in(browser.http, departure.location, "anna")
+    page = await follow(browser, url.removeprefix(firm.origin))
+
+    assert "prompt=login" in departure.location
+    assert (await app.accepted(page, request.id)).name_id == upn("anna")
+
+
+async def app_of(firm: Centre) -> App:
+    """An application to which Anna is assigned."""
+    await applications.add_application(firm.context, "documo", name="documo")
+    change = {"mode": "saml", "identifiers": [ISSUER], "replyUrls": [REPLY], "signOnUrl": None}
+    await settings.change_sign_on(firm.context, "documo", change)
+    await assignments.assign(firm.context, "documo", users=[upn("anna")], role="Editor")
+    return App(firm, key_of("Documo"))
 
 
 async def test_provider_that_is_switched_off_lets_nobody_in_and_passwords_too(
