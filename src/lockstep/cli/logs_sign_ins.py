@@ -35,7 +35,7 @@ _COLUMNS = [Column("number", "No."), Column("at", "Time", show=local_time), Colu
 @click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="Most entries (0 = all).")
 @click.option("--after", type=click.IntRange(1), metavar="NUMBER", help="Continue after this record, with older ones.")
 @output_option
-def sign_ins(output: Output, /, **given: Any) -> None:
+def sign_ins(*, output: Output, **given: Any) -> None:
     """Show the sign-ins of people, newest first.
 
     \b

@@ -128,6 +128,7 @@ groups delete crew --yes
 groups restore crew
 map set documo displayName --expression '[mail]' --dry-run
 map set documo displayName --expression '[mail]' --yes -o json
+retention --sign-in-log 60d
 people sign-in link anna@contoso.test
 people sign-in sessions anna@contoso.test
 people sign-in end anna@contoso.test
@@ -172,6 +173,7 @@ WRITTEN: tuple[tuple[str, str], ...] = (
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)?", "TIME"),
     (r"127\.0\.0\.1:\d+", "ADDRESS"),
     (r"\d+ ms", "MILLISECONDS"),
+    (r"/myapps/link/[\w-]+", "LINK"),
     (r"Port \d+", "PORT"),
     (r"\d+\.\d+( s\b|(?=[,\n]))", "SECONDS"),
 )

@@ -13,6 +13,8 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
+from lockstep.configuration.document.strict_json import Part
+from lockstep.configuration.single_sign_on import SignOnSettings, sign_on_from_json, sign_on_to_json
 from lockstep.errors import Kind, LockstepError
 
 MARK, CONTENT = "$", "v"
@@ -30,14 +32,14 @@ def to_json(value: Any) -> Any:
         if MARK not in value and all(type(key) is str for key in value):
             return {key: to_json(one) for key, one in value.items()}
         return _marked("mapping", [[to_json(key), to_json(one)] for key, one in value.items()])
+    if type(value) in _FORMS:
+        name, written, _ = _FORMS[type(value)]
+        return _marked(name, written(value))
     if is_dataclass(value) and not isinstance(value, type):
         told = {one.name: to_json(getattr(value, one.name)) for one in fields(value) if one.init}
         return _marked(_name_of(type(value)), told)
     if isinstance(value, Enum):
         return _marked(_name_of(type(value)), value.value)
-    for kind, (name, written, _) in _FORMS.items():
-        if type(value) is kind:
-            return _marked(name, written(value))
     raise LockstepError(Kind.INTERNAL, f"A result of the type {type(value).__name__} cannot be transferred")
 
 
@@ -73,6 +75,8 @@ _FORMS: Mapping[type, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = 
     datetime: ("time", datetime.isoformat, datetime.fromisoformat),
     date: ("date", date.isoformat, date.fromisoformat),
     bytes: ("bytes", bytes.hex, bytes.fromhex),
+    # Its expressions are compiled, which is code: what travels is their text.
+    SignOnSettings: ("signOn", sign_on_to_json, lambda told: sign_on_from_json(Part(told, "singleSignOn"))),
     timedelta: ("length", timedelta.total_seconds, lambda told: timedelta(seconds=told)),
 }
 _READ = {name: read for name, _, read in _FORMS.values()}
