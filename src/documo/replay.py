@@ -6,6 +6,7 @@ The request runs with the rights of an Admin of the account. The log holds `***`
 from __future__ import annotations
 
 import secrets
+import shlex
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -51,6 +52,15 @@ async def replay_request(store: Store, tenant_id: int, entry: Mapping[str, Any])
         "tolerances": request.tolerances,
         "body": answer.body.decode(),
     }
+
+
+def as_curl(entry: Mapping[str, Any]) -> str:
+    """A command that sends the request again."""
+    parts = ["curl", "-i", "-X", str(entry["method"]), "-H", '"Authorization: Bearer $DOCUMO_KEY"']
+    if entry["request_body"]:
+        parts += ["-H", shlex.quote(f"Content-Type: {entry['request_type'] or 'application/scim+json'}")]
+        parts += ["--data-binary", shlex.quote(entry["request_body"])]
+    return " ".join([*parts, '"$DOCUMO_API_URL"' + shlex.quote(str(entry["path"]))])
 
 
 def _with_some_password(body: str) -> str:

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from documo.cli.requests import as_curl
-from documo.replay import replay_request
+from documo.replay import as_curl, replay_request
 from documo.store import request_log as table
 from tests.support.documo_client import PATCH, USER, Client
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ import click
 from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
-from documo.replay import replay_request
+from documo.replay import as_curl, replay_request
 from documo.settings import Settings
 from documo.store import request_log as table
 from documo.store.database import Store
@@ -88,15 +87,6 @@ def replay(request_id: str, account: str | None, settings: Settings, output: Doc
 
     answer = with_store(settings, work)
     output.one(answer, text=f"{answer['status']}  (was {answer['was']})\n{answer['body']}")
-
-
-def as_curl(entry: Mapping[str, Any]) -> str:
-    """A command that sends the request again."""
-    parts = ["curl", "-i", "-X", str(entry["method"]), "-H", '"Authorization: Bearer $DOCUMO_KEY"']
-    if entry["request_body"]:
-        parts += ["-H", shlex.quote(f"Content-Type: {entry['request_type'] or 'application/scim+json'}")]
-        parts += ["--data-binary", shlex.quote(entry["request_body"])]
-    return " ".join([*parts, '"$DOCUMO_API_URL"' + shlex.quote(str(entry["path"]))])
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,38 @@ async def rows(
     return await cursor.fetchall()
 
 
+async def page_rows(
+    connection: Connection, tenant_id: int, *, below: str, most: int, statuses: tuple[int, int], method: str, client: str,
+    key: str, text: str,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """The newest entries older than *below*. *key*: the id of an API key; *text*: a part of the path."""
+    cursor = connection.cursor(row_factory=dict_row)
+    await cursor.execute(
+        "select l.id, l.at, l.method, l.path, l.status, l.milliseconds, l.client, l.tolerances, k.name as key_name"
+        " from request_log l left join api_keys k on k.id = l.key_id where l.tenant_id = %(tenant)s"
+        " and (%(below)s = '' or l.id < %(below)s) and l.status between %(low)s and %(high)s"
+        " and (%(method)s = '' or l.method = %(method)s) and (%(client)s = '' or l.client = %(client)s)"
+        " and (%(key)s = '' or l.key_id::text = %(key)s) and (%(text)s = '' or strpos(lower(l.path), lower(%(text)s)) > 0)"
+        " order by l.id desc limit %(most)s",
+        {
+            "tenant": tenant_id, "below": below, "most": most, "low": statuses[0], "high": statuses[1],
+            "method": method, "client": client, "key": key, "text": text,
+        },
+    )  # fmt: skip
+    return await cursor.fetchall()
+
+
+async def hours(connection: Connection, tenant_id: int) -> list[tuple[int, int, int]]:
+    """For the hours of the last day that have requests: how many hours ago, requests answered, requests refused."""
+    cursor = await connection.execute(
+        "select floor(extract(epoch from now() - at) / 3600)::int as ago, count(*) filter (where status < 400),"
+        " count(*) filter (where status >= 400) from request_log where tenant_id = %s and at > now() - interval '24 hours'"
+        " group by ago",
+        (tenant_id,),
+    )
+    return [(int(ago), int(fine), int(refused)) for ago, fine, refused in await cursor.fetchall()]
+
+
 async def entry(connection: Connection, tenant_id: int, entry_id: str) -> dict[str, Any] | None:
     """One entry by its id or the beginning of it."""
     cursor = connection.cursor(row_factory=dict_row)

@@ -30,6 +30,8 @@ TABS: Mapping[str, Sequence[Crumb]] = {
         Crumb("API keys", "/settings/api-keys"),
         Crumb("Branding", "/settings/branding"),
         Crumb("Security", "/settings/security"),
+        Crumb("SCIM", "/settings/scim"),
+        Crumb("SCIM request log", "/settings/scim/logs"),
         Crumb("Audit log", "/settings/audit"),
     )
 }
