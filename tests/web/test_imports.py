@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 
 import aiohttp
+import pytest
 
-from lockstep.actions import source_runs, sources
+from lockstep.actions import source_runs, sources, uploads
 from lockstep.actions.permissions import Role
+from lockstep.errors import LockstepError
 from tests.support.admin_centre import Browser, Centre, Page
 
 HEADER = "Personnel no;E-mail;surname;Standort"
@@ -105,7 +108,7 @@ async def test_a_dry_run_that_is_no_longer_true_imports_nothing(centre: Centre, 
 
     late = await admin.post(sent.location, {"step": "import", "mark": mark_of(page), "confirmation": "1"})
 
-    assert late.status == 400 and "no longer true" in late.text
+    assert late.status == 400 and "out of date" in late.text
     assert (await sources.show_source(centre.hub.context, "hr")).counts["people"] == 3
 
 
@@ -144,3 +147,28 @@ async def test_only_who_may_write_sources_uploads(centre: Centre, admin: Browser
     assert (await operator.get(sent.location)).status == 403
     assert (await operator.post(sent.location, {"step": "import"})).status == 403
     assert "/import" not in (await operator.get("/sources")).links
+
+
+async def test_no_connection_is_held_while_a_client_sends_and_what_breaks_off_is_not_kept(centre: Centre) -> None:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"userPrincipalName,displayName\n" + b"x" * (1024 * 1024)
+        [(open_ones,)] = await centre.hub.fetch(
+            "select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in transaction%%'"
+        )
+        assert open_ones == 0
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await uploads.keep_upload(centre.hub.context, "hr", "people.csv", content())
+
+    assert await centre.hub.fetch("select id from source_upload") == []
+
+
+async def test_a_kind_of_file_that_does_not_exist_is_refused(centre: Centre) -> None:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"userPrincipalName\nanna@contoso.test\n"
+
+    kept = await uploads.keep_upload(centre.hub.context, "hr", "people.csv", content())
+
+    with pytest.raises(LockstepError, match="is no kind of file"):
+        await uploads.change_upload(centre.hub.context, kept.id, {"kind": "robots"})

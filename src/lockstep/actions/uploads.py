@@ -73,7 +73,13 @@ async def keep_upload(
             connection, upload, source=source, file_name=_shown_name(file_name), config=registered | dict(config or {}),
             actor=context.actor.name,
         )  # fmt: skip
-        await _keep(connection, upload, content)
+    try:
+        await _keep(context, upload, content)
+    except BaseException:
+        async with context.recording() as connection:
+            await source_uploads.remove(connection, upload)
+        raise
+    async with context.reading() as connection:
         return await _found(connection, upload)
 
 
@@ -94,7 +100,10 @@ async def show_upload(context: Context, upload: str) -> UploadView:
 
 @needs(Permission.SOURCES_WRITE)
 async def change_upload(context: Context, upload: str, config: Mapping[str, Any]) -> UploadRow:
-    """Read the file in another way: with another map, encoding or delimiter."""
+    """Read the file in another way: with another map, encoding or delimiter. Raises LockstepError for an unknown kind of file."""
+    kind = str(config.get("kind") or "")
+    if kind and kind not in frozenset(PassKind):
+        raise invalid(f'"{kind[:40]}" is no kind of file', next_step=f"Choose one of: {', '.join(PassKind)}")
     async with context.recording() as connection:
         _refuse_imported(await _found(connection, upload, locks=True))
         await source_uploads.save_config(connection, upload, config)
@@ -174,7 +183,13 @@ async def discard_upload(context: Context, upload: str) -> UploadRow:
     return found
 
 
-async def _keep(connection: Connection, upload: str, content: AsyncIterator[bytes]) -> None:
+async def _keep(context: Context, upload: str, content: AsyncIterator[bytes]) -> None:
+    """Store the content part by part. No connection is held while the client sends the next one."""
+
+    async def add(part: bytes) -> None:
+        async with context.recording() as connection:
+            await source_uploads.add_part(connection, upload, place, part)
+
     size = place = 0
     pending = bytearray()
     async for some in content:
@@ -186,11 +201,11 @@ async def _keep(connection: Connection, upload: str, content: AsyncIterator[byte
             )
         pending += some
         while len(pending) >= _PART:
-            await source_uploads.add_part(connection, upload, place, bytes(pending[:_PART]))
+            await add(bytes(pending[:_PART]))
             del pending[:_PART]
             place += 1
     if pending:
-        await source_uploads.add_part(connection, upload, place, bytes(pending))
+        await add(bytes(pending))
     if not size:
         raise invalid("The file is empty", next_step="Choose a CSV file with a header and one line for each person")
 
