@@ -5,7 +5,7 @@ A write whose outcome is unknown is never repeated: its operation stays open, an
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from lockstep.engine.decisions.plan import PreparedObject
@@ -33,60 +33,114 @@ def outcome_of(
     write: Write, answer: Answer, *, moment: Moment, seconds: float, wait: timedelta, initiated_by: str
 ) -> Outcome:
     """What to record for *answer*. *wait*: the time from an ambiguous answer to the next look at the application."""
-    claim, planned, operation = write.claim, write.planned, write.operation_id
-    requests = outcomes.requests_of(answer)
-    looks = claim.resume.looks
+    return _Reply(write, answer, moment, seconds, wait, initiated_by).outcome()
 
-    def settled(state: str) -> tuple[SettledOperation, ...]:
-        return (_settled(operation, state, answer, requests),)
 
-    def again(words: str, state: str, *, is_first_at_once: bool = False) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """The answer to one write, with all that its outcome depends on: the arguments of `outcome_of`."""
+
+    write: Write
+    answer: Answer
+    moment: Moment
+    seconds: float
+    wait: timedelta
+    initiated_by: str
+
+    def outcome(self) -> Outcome:
+        answer, looks = self.answer, self.write.claim.resume.looks
+        match answer.verdict:
+            case Verdict.DONE | Verdict.DONE_ALREADY:
+                return self._accepted(looks)
+            case Verdict.GONE if self._action is not Action.CREATE and looks < outcomes.MOST_LOOKS_AGAIN:
+                return self._again(GONE_TEXT, "refused")
+            case Verdict.CONFLICT | Verdict.STALE if looks < outcomes.MOST_LOOKS_AGAIN:
+                return self._again(answer.detail, "refused", is_first_at_once=True)
+            case Verdict.AMBIGUOUS if looks < outcomes.MOST_UNCERTAIN_LOOKS:
+                return self._again(answer.detail, "ambiguous")
+            case Verdict.THROTTLED:
+                # A 503 may come from a proxy that passed the request on.
+                was_refused = not answer.exchanges or answer.exchanges[-1].status == 429
+                return self._not_taken("dropped" if was_refused else "ambiguous")
+            case Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
+                return self._not_taken("dropped")
+            case _:
+                state = "ambiguous" if answer.verdict is Verdict.AMBIGUOUS else "refused"
+                return self._refused(Failure.of(answer, code="Conflict"), state)
+
+    def _accepted(self, looks: int) -> Outcome:
+        """The outcome if the application reports success, which its answer may contradict."""
+        write, answer = self.write, self.answer
+        claim, planned, operation = write.claim, write.planned, write.operation_id
+        is_change = answer.verdict is Verdict.DONE
+        if not is_change and self._action is Action.DELETE and looks < outcomes.MOST_LOOKS_AGAIN:
+            # "Not found" does not prove that the account is gone, so read it first.
+            return self._again(GONE_TEXT, "ambiguous")
+        if is_change and self._action is Action.CREATE and not _is_answer_to(planned, answer):
+            if looks < outcomes.MOST_LOOKS_AGAIN:
+                return self._again(OTHER_TEXT, "ambiguous")
+            failure = Failure("OtherAccount", OTHER_TEXT, "Report it to the vendor of the application.")
+            return self._refused(failure, "ambiguous")
+        if is_change and _may_be_of_before(planned, answer) and looks < LOOKS_AT_SILENCE:
+            return self._again(UNKEPT, "refused")
+        if answer.refused:
+            failure = partial.failure_of(answer)
+            log = self._record(failure)
+            return partial.outcome(claim, planned, operation, answer, failure, moment=self.moment, log=log)
+        return outcomes.written(claim, planned, operation, answer, log=self._record(None))
+
+    @property
+    def _action(self) -> Action:
+        return self.write.planned.plan.action
+
+    def _again(self, words: str, state: str, *, is_first_at_once: bool = False) -> Outcome:
         return giving_back.look_again(
-            claim,
+            self.write.claim,
             words,
-            after=wait,
-            moment=moment,
-            settled=settled(state),
-            requests=requests,
+            after=self.wait,
+            moment=self.moment,
+            settled=self._settled(state),
+            requests=outcomes.requests_of(self.answer),
             is_first_at_once=is_first_at_once,
         )
 
-    match answer.verdict:
-        case Verdict.DONE_ALREADY if planned.plan.action is Action.DELETE and looks < outcomes.MOST_LOOKS_AGAIN:
-            # "Not found" does not prove that the account is gone, so read it first.
-            return again(GONE_TEXT, "ambiguous")
-        case Verdict.DONE if planned.plan.action is Action.CREATE and not _is_answer_to(planned, answer):
-            if looks < outcomes.MOST_LOOKS_AGAIN:
-                return again(OTHER_TEXT, "ambiguous")
-            failure = Failure("OtherAccount", OTHER_TEXT, "Report it to the vendor of the application.")
-            other = outcomes.refused(claim, planned, failure, moment=moment, settled=settled("ambiguous"))
-            return _logged(other, write, answer, failure, seconds, initiated_by, requests=requests)
-        case Verdict.DONE if _may_be_of_before(planned, answer) and looks < LOOKS_AT_SILENCE:
-            return again(UNKEPT, "refused")
-        case Verdict.DONE | Verdict.DONE_ALREADY if answer.refused:
-            in_part, failure = partial.outcome(claim, planned, operation, answer, moment=moment)
-            return _logged(in_part, write, answer, failure, seconds, initiated_by)
-        case Verdict.DONE | Verdict.DONE_ALREADY:
-            record = _record_of(write, answer, None, seconds, initiated_by)
-            return outcomes.written(claim, planned, operation, answer, log=record)
-        case Verdict.GONE if planned.plan.action is not Action.CREATE and looks < outcomes.MOST_LOOKS_AGAIN:
-            return again(GONE_TEXT, "refused")
-        case Verdict.CONFLICT | Verdict.STALE if looks < outcomes.MOST_LOOKS_AGAIN:
-            return again(answer.detail, "refused", is_first_at_once=True)
-        case Verdict.AMBIGUOUS if looks < outcomes.MOST_UNCERTAIN_LOOKS:
-            return again(answer.detail, "ambiguous")
-        case Verdict.THROTTLED:
-            # A 503 may come from a proxy that passed the request on.
-            was_refused = not answer.exchanges or answer.exchanges[-1].status == 429
-            state = "dropped" if was_refused else "ambiguous"
-            return _not_taken(claim, answer, moment=moment, wait=wait, settled=settled(state), requests=requests)
-        case Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
-            return _not_taken(claim, answer, moment=moment, wait=wait, settled=settled("dropped"), requests=requests)
-        case _:
-            failure = Failure.of(answer, code="Conflict")
-            state = "ambiguous" if answer.verdict is Verdict.AMBIGUOUS else "refused"
-            refused = outcomes.refused(claim, planned, failure, moment=moment, settled=settled(state))
-            return _logged(refused, write, answer, failure, seconds, initiated_by, requests=requests)
+    def _not_taken(self, state: str) -> Outcome:
+        requests = outcomes.requests_of(self.answer)
+        return _not_taken(
+            self.write.claim,
+            self.answer,
+            moment=self.moment,
+            wait=self.wait,
+            settled=self._settled(state),
+            requests=requests,
+        )
+
+    def _refused(self, failure: Failure, state: str) -> Outcome:
+        return outcomes.refused(
+            self.write.claim,
+            self.write.planned,
+            failure,
+            moment=self.moment,
+            settled=self._settled(state),
+            log=self._record(failure),
+            requests=outcomes.requests_of(self.answer),
+        )
+
+    def _settled(self, state: str) -> tuple[SettledOperation, ...]:
+        requests = outcomes.requests_of(self.answer)
+        return (_settled(self.write.operation_id, state, self.answer, requests),)
+
+    def _record(self, failure: Failure | None) -> LogRecord:
+        return record_of(
+            self.write.planned.plan,
+            change_id=self.write.operation_id,
+            cycle=self.write.claim.cycle,
+            initiated_by=self.initiated_by,
+            answer=self.answer,
+            failure=failure,
+            seconds=self.seconds,
+            marks=self.write.claim.reasons,
+        )
 
 
 def _settled(operation: str, state: str, answer: Answer, requests: int) -> SettledOperation:
@@ -151,34 +205,6 @@ def failed_look(
             failure = Failure.of(answer, code="InternalServerError")
             display = prepared.obj.display if prepared is not None else ""
             record = record_of_failure(claim, failure, answer, display=display, initiated_by=initiated_by)
-            refused = outcomes.refused(
-                claim, None, failure, moment=moment, prepared=prepared, is_unsettled=is_unsettled
+            return outcomes.refused(
+                claim, None, failure, moment=moment, prepared=prepared, is_unsettled=is_unsettled, log=record
             )
-            return replace(refused, log=record)
-
-
-def _logged(
-    outcome: Outcome,
-    write: Write,
-    answer: Answer,
-    failure: Failure | None,
-    seconds: float,
-    initiated_by: str,
-    *,
-    requests: int = 0,
-) -> Outcome:
-    record = _record_of(write, answer, failure, seconds, initiated_by)
-    return replace(outcome, log=record, requests=outcome.requests + requests)
-
-
-def _record_of(write: Write, answer: Answer, failure: Failure | None, seconds: float, initiated_by: str) -> LogRecord:
-    return record_of(
-        write.planned.plan,
-        change_id=write.operation_id,
-        cycle=write.claim.cycle,
-        initiated_by=initiated_by,
-        answer=answer,
-        failure=failure,
-        seconds=seconds,
-        marks=write.claim.reasons,
-    )

@@ -16,6 +16,7 @@ from lockstep.engine.rules.configuration import ObjectMapping
 from lockstep.ports import Answer, RefusedValue, Verdict
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import SettledOperation
+from lockstep.storage.log_record import LogRecord
 from lockstep.sync.outcome import kept_values, outcomes
 from lockstep.sync.outcome.links import link_after
 from lockstep.sync.outcome.outcomes import Failure, Outcome
@@ -98,9 +99,16 @@ def named_in(changes: Sequence[Change], refusal: Answer) -> list[Change]:
 
 
 def outcome(
-    claim: Claim, planned: PlanResult, operation: str, answer: Answer, *, moment: Moment
-) -> tuple[Outcome, Failure]:
-    """What to record if *answer* accepted a part: the link contains that part, and the rest is a failure of the object."""
+    claim: Claim,
+    planned: PlanResult,
+    operation: str,
+    answer: Answer,
+    failure: Failure,
+    *,
+    moment: Moment,
+    log: LogRecord,
+) -> Outcome:
+    """What to record if *answer* accepted a part: the link contains that part, and the rest is *failure* of the object."""
     plan = planned.plan
     left_out = {one.path for one in answer.refused}
     taken = replace(
@@ -115,26 +123,30 @@ def outcome(
         ),
     )
     missing = replace(planned, plan=replace(plan, changes=tuple(one for one in plan.changes if one.path in left_out)))
-    failure = _failure(answer)
     link = link_after(taken, answer)
     target_id = answer.account.id if answer.account is not None else plan.target_id
     settled = SettledOperation(operation, "confirmed", target_id, outcomes.requests_of(answer))
-    refused = outcomes.refused(claim, missing, failure, moment=moment, settled=(settled,))
-    return (
-        replace(
-            refused,
-            # Without a hash the object is compared again, so refused values show as differences until they are accepted.
-            link=replace(link, desired_hash="") if link is not None else None,
-            takes_over=bool(plan.takes_over_from),
-            is_newly_linked=plan.action is Action.CREATE or plan.link_to is not None,
-            requests=planned.requests + outcomes.requests_of(answer),
-            evidence=kept_values.evidence_of(planned, answer.judged),
-        ),
+    refused = outcomes.refused(
+        claim,
+        missing,
         failure,
+        moment=moment,
+        settled=(settled,),
+        log=log,
+        requests=outcomes.requests_of(answer),
+    )
+    return replace(
+        refused,
+        # Without a hash the object is compared again, so refused values show as differences until they are accepted.
+        link=replace(link, desired_hash="") if link is not None else None,
+        takes_over=bool(plan.takes_over_from),
+        is_newly_linked=plan.action is Action.CREATE or plan.link_to is not None,
+        evidence=kept_values.evidence_of(planned, answer.judged),
     )
 
 
-def _failure(answer: Answer) -> Failure:
+def failure_of(answer: Answer) -> Failure:
+    """Why the object fails if *answer* accepted only a part."""
     names = ", ".join(one.path for one in answer.refused)
     first = answer.refused[0]
     text = (

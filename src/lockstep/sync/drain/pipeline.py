@@ -331,10 +331,10 @@ class Pipeline:
             # Another object was linked to the account while we looked, or the answer cannot be stored: this object is refused.
             one = batch[0]
             failure = unrecordable(violated)
-            still_open = outcomes.unlinked(one)
-            outcome = refused(one.claim, None, failure, moment=self.services.moment(), settled=still_open)
-            failed = as_failure(one.log, failure) if one.log is not None else None
-            await record(self.services.pool, self.job, [replace(outcome, log=failed, requests=one.requests)])
+            logged = as_failure(one.log, failure) if one.log is not None else None
+            settled, requests, moment = outcomes.unlinked(one), one.requests, self.services.moment()
+            one = refused(one.claim, None, failure, moment=moment, settled=settled, log=logged, requests=requests)
+            await record(self.services.pool, self.job, [one])
             return
         self._turns.learn(state, asked_at=asked_at)
         self._in_vain |= state.streaks.keys()

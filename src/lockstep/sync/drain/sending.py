@@ -15,11 +15,12 @@ from lockstep.engine.decisions.kept import steps_of
 from lockstep.engine.decisions.matching import match_key
 from lockstep.engine.decisions.rejections import guarded_effects
 from lockstep.engine.moment import Moment
-from lockstep.engine.plans import BlockedBy, GuardCode
+from lockstep.engine.plans import BlockedBy, GuardCode, Plan
 from lockstep.engine.records import Action, Change
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import HoldReason, JournalEntry
+from lockstep.storage.log_record import LogRecord
 from lockstep.sync.drain import partial
 from lockstep.sync.drain.read_back import confirmed
 from lockstep.sync.drain.work import Write
@@ -109,24 +110,35 @@ def journal_entry(job: str, write: Write) -> JournalEntry:
 def planned_now(claim: Claim, planned: PlanResult, *, moment: Moment, change_id: str, initiated_by: str) -> Outcome:
     """The outcome of a plan that needs no request; refused objects go to the retry list, held objects are parked."""
     plan = planned.plan
-    failure = None
-    if plan.blocked_by is BlockedBy.REJECTION:
-        outcome = outcomes.left_rejected(claim, planned)
-    elif plan.action is Action.HELD:
-        outcome = outcomes.held_back(claim, planned, _held_entry(claim, planned, change_id))
-    elif plan.action is Action.REFUSE:
-        account = plan.reason.details.get("targetId", "") if plan.reason.details.get("linkedTo") else ""
-        may_pass = plan.blocked_by is BlockedBy.FORMER_OWNER
-        failure = Failure(plan.reason.code, plan.reason.text, plan.reason.next_step, account, may_pass)
-        outcome = outcomes.refused(claim, planned, failure, moment=moment)
-    else:
-        outcome = outcomes.without_write(claim, planned)
+    is_rejected = plan.blocked_by is BlockedBy.REJECTION
+    failure = _failure_of(plan) if plan.action is Action.REFUSE and not is_rejected else None
+    log = _record_of(claim, planned, failure, change_id=change_id, initiated_by=initiated_by)
+    if is_rejected:
+        return outcomes.left_rejected(claim, planned, log=log)
+    if plan.action is Action.HELD:
+        return outcomes.held_back(claim, planned, _held_entry(claim, planned, change_id), log=log)
+    if failure is not None:
+        return outcomes.refused(claim, planned, failure, moment=moment, log=log)
+    return outcomes.without_write(claim, planned, log=log)
+
+
+def _failure_of(plan: Plan) -> Failure:
+    """Why the object of a refused plan fails."""
+    account = plan.reason.details.get("targetId", "") if plan.reason.details.get("linkedTo") else ""
+    may_pass = plan.blocked_by is BlockedBy.FORMER_OWNER
+    return Failure(plan.reason.code, plan.reason.text, plan.reason.next_step, account, may_pass)
+
+
+def _record_of(
+    claim: Claim, planned: PlanResult, failure: Failure | None, *, change_id: str, initiated_by: str
+) -> LogRecord | None:
+    """The log record of a plan that needs no request; None if the object is in step and there is nothing to report."""
     judged = kept_values.judged_reading(planned)
-    is_news = plan.reports_drift or bool(steps_of(judged))
-    if plan.action is Action.NONE and not claim.is_on_demand and not is_news:
-        return outcome  # in step: nothing to log
-    record = record_of(
-        plan,
+    is_news = planned.plan.reports_drift or bool(steps_of(judged))
+    if planned.plan.action is Action.NONE and not claim.is_on_demand and not is_news:
+        return None
+    return record_of(
+        planned.plan,
         change_id=change_id,
         cycle=claim.cycle,
         initiated_by=initiated_by,
@@ -134,7 +146,6 @@ def planned_now(claim: Claim, planned: PlanResult, *, moment: Moment, change_id:
         judged=judged,
         marks=claim.reasons,
     )
-    return replace(outcome, log=record)
 
 
 def _held_entry(claim: Claim, planned: PlanResult, operation_id: str) -> JournalEntry:

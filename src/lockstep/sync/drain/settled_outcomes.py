@@ -76,8 +76,16 @@ def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wai
         return outcome
     looks = outcome.claim.resume.looks
     if looks >= MOST_LOOKS_AGAIN:
-        refused = outcomes.refused(outcome.claim, None, STAYS_ACTIVE, moment=moment, is_unsettled=True)
-        return replace(refused, settled=outcome.settled, log=outcome.log, requests=outcome.requests)
+        return outcomes.refused(
+            outcome.claim,
+            None,
+            STAYS_ACTIVE,
+            moment=moment,
+            settled=outcome.settled,
+            is_unsettled=True,
+            log=outcome.log,
+            requests=outcome.requests,
+        )
     pause = growing_pause(looks, first=first_wait)
     due = moment.now + pause if pause else Due.AT_ONCE
     resume, error = Resume(Stage.SETTLED, looks=looks + 1), ShownError(SETTLED, "It will be planned next")

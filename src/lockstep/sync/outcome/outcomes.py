@@ -111,7 +111,7 @@ class Failure:
         return ShownError(self.code, self.reason, self.next_step)
 
 
-def without_write(claim: Claim, planned: PlanResult) -> Outcome:
+def without_write(claim: Claim, planned: PlanResult, *, log: LogRecord | None = None) -> Outcome:
     """The outcome of a plan that needs no request: in step, linked, released, skipped.
 
     The object may become due by time alone, such as a hire date: the link remembers when, or the dirty row if there is no link.
@@ -124,6 +124,7 @@ def without_write(claim: Claim, planned: PlanResult) -> Outcome:
         link=link_after(planned, None) if touches_link(planned) else None,
         takes_over=bool(plan.takes_over_from),
         is_newly_linked=plan.link_to is not None,
+        log=log,
         waiting=waiting_references(planned),
         postponed=_scheduled(claim, waits_until) if waits_until is not None else None,
         requests=planned.requests,
@@ -177,8 +178,10 @@ def refused(
     settled: tuple[SettledOperation, ...] = (),
     prepared: PreparedObject | None = None,
     is_unsettled: bool = False,
+    log: LogRecord | None = None,
+    requests: int = 0,
 ) -> Outcome:
-    """A failure of the object itself: it goes to the retry list.
+    """A failure of the object itself: it goes to the retry list. *requests*: those sent since the plan was made.
 
     Retries may end only if the object is known to need an account and none of its earlier requests is open.
     """
@@ -215,9 +218,15 @@ def refused(
         keeps_cycle=is_soon,
     )
     link = link_after(planned, None) if planned is not None and becomes_lost(planned) else None
-    requests = planned.requests if planned else 0
-    counted = "" if is_soon else "failed"
-    return Outcome(claim, counted=counted, link=link, settled=settled, postponed=postponed, requests=requests)
+    return Outcome(
+        claim,
+        counted="" if is_soon else "failed",
+        link=link,
+        settled=settled,
+        log=log,
+        postponed=postponed,
+        requests=requests + (planned.requests if planned is not None else 0),
+    )
 
 
 def _is_about_references(planned: PlanResult) -> bool:
@@ -227,16 +236,16 @@ def _is_about_references(planned: PlanResult) -> bool:
     return bool(planned.plan.changes) and all(change.path in references for change in planned.plan.changes)
 
 
-def held_back(claim: Claim, planned: PlanResult, operation: JournalEntry) -> Outcome:
+def held_back(claim: Claim, planned: PlanResult, operation: JournalEntry, *, log: LogRecord | None = None) -> Outcome:
     """Park the held object until somebody approves or rejects it, or something changes."""
     error = ShownError(planned.plan.reason.code, planned.plan.reason.text)
     postponed = Postponement(claim, Due.NEVER, Resume(Stage.HELD), error)
-    return Outcome(claim, counted="held", held=operation, postponed=postponed, requests=planned.requests)
+    return Outcome(claim, counted="held", held=operation, log=log, postponed=postponed, requests=planned.requests)
 
 
-def left_rejected(claim: Claim, planned: PlanResult) -> Outcome:
+def left_rejected(claim: Claim, planned: PlanResult, *, log: LogRecord | None = None) -> Outcome:
     """Do nothing, because the operation was rejected, until a different one is planned."""
-    return Outcome(claim, counted=COUNTED[Action.SKIP], stays_rejected=True, requests=planned.requests)
+    return Outcome(claim, counted=COUNTED[Action.SKIP], stays_rejected=True, log=log, requests=planned.requests)
 
 
 def unlinked(outcome: Outcome) -> tuple[SettledOperation, ...]:
