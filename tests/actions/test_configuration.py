@@ -208,7 +208,7 @@ async def test_what_fails_changes_nothing_at_all(context: Context) -> None:
     new = HEAD.replace("name: documo", "name: another")
     text = f"{new}---\n{HEAD}  roles: [{{value: member, displayName: Members}}]\n"
 
-    with pytest.raises(LockstepError, match='The role "Admin" of Documo is held by 1 assignment') as refused:
+    with pytest.raises(LockstepError, match='The role "Admin" of Documo is used by 1 assignment') as refused:
         await apply_configuration(context, read(text), prune=True, resolve=resolve)
 
     assert "Application documo cannot be applied; nothing was changed" in refused.value.why

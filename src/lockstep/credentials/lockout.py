@@ -1,7 +1,7 @@
 """Failed sign-ins lead to growing delays.
 
 They are counted for the e-mail that was entered, whether or not somebody has it, and for the address of the client, so that trying one
-password on many e-mails is no way around the first limit.
+password with many e-mails does not avoid the first limit.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ async def replace_roles(edit: Edit, app: ApplicationRow, roles: Sequence[RoleRow
         if holders:
             held = counted(holders, "assignment")
             raise conflict(
-                f'The role "{gone.display_name}" of {app.display_name} is held by {held}',
+                f'The role "{gone.display_name}" of {app.display_name} is used by {held}',
                 next_step=f"Remove the assignments first: lockstep assign list {app.name}",
             )
     touched = [

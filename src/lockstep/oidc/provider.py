@@ -88,7 +88,7 @@ def _require_place(http: HttpClient, endpoint: str, url: object) -> None:
 
 
 def _optional(found: Mapping[str, Any], name: str) -> str:
-    """A URL that a browser or we may be sent to; anything but http and https is no address for that."""
+    """A URL that a browser or we may be sent to; other schemes than http and https are refused."""
     url = found.get(name)
     return url if isinstance(url, str) and urlsplit(url).scheme in ("https", "http") else ""
 

@@ -1,4 +1,4 @@
-"""Read one row of a CSV file as a person, a group or a member. An unusable row says why, and of whom it is if that can be read. Pure."""
+"""Read one row of a CSV file as a person, a group or a member. An unusable row says why and, if that can be read, who it is. Pure."""
 
 from __future__ import annotations
 

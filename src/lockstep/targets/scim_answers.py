@@ -129,7 +129,7 @@ def _is_too_much(row: AnswerRow, words: str) -> bool:
 
 
 def scim_detail(content: Mapping[str, Any] | None, redactor: Redactor) -> str:
-    """The detail of a SCIM error, redacted; "" if *content* is no SCIM error (RFC 7644, 3.12)."""
+    """The detail of a SCIM error, redacted; "" if *content* is not a SCIM error (RFC 7644, 3.12)."""
     if content is None:
         return ""
     detail = content.get("detail")
