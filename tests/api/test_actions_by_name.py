@@ -119,7 +119,7 @@ async def test_a_rehearsal_sends_nothing_to_the_application(client: Client, name
     done = await client.post(f"actions/{name}", {"arguments": {"app": "documo", **given}})
 
     # Without credentials it is noticed only by what is done that there are none.
-    assert "cannot be tried" in tried.body["detail"] and "no credentials" in done.body["detail"]
+    assert "has no dry run" in tried.body["detail"] and "no credentials" in done.body["detail"]
 
 
 async def test_a_call_reads_no_more_rows_than_fit_into_memory(client: Client) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from lockstep.actions import applications, uploads
+from lockstep.actions.single_sign_on.settings import change_sign_on
 from lockstep.engine.records import Change
 from lockstep.postgres.pool import transaction
 from lockstep.storage import provisioning_log
@@ -94,7 +95,7 @@ async def addresses(hub: Hub) -> dict[str, str]:
     values = {
         "app": "app-2", "template": "documo", "object": "user", "email": email, "person": person, "group": group,
         "source": "hr", "run": run, "record": record,
-        "change": change, "number": number, "cycle": cycle, "file": "ProvisioningLogs.json", "upload": upload.id,
+        "change": change, "number": number, "cycle": cycle, "file": "ProvisioningLogs.json", "upload": upload.id, "what": "metadata",
     }  # fmt: skip
     pages = [page.path for page in all_pages() if page.method == "GET" and not page.is_public]
     more = {
@@ -122,6 +123,7 @@ async def statements_of(admin: Browser, path: str) -> tuple[int, list[str]]:
 
 async def test_no_page_sends_more_statements_for_more_things(centre: Centre, admin: Browser) -> None:
     await add(centre.hub, 1, 2)  # up to two of each
+    await change_sign_on(centre.hub.context, "app-2", {"mode": "saml"})
     few = {route: await statements_of(admin, path) for route, path in (await addresses(centre.hub)).items()}
     for last in range(3, 8):
         await add(centre.hub, last, last)

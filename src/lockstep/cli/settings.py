@@ -42,7 +42,7 @@ class Threshold(click.ParamType[dict[str, int]]):
 @click.option("--email-on-failure/--no-email-on-failure", default=None, hidden=True)
 @click.option("--scope", metavar="assigned|all", help="Provision only assigned people and groups, or everyone.")
 @click.option("--status", metavar="on|off", help="Switch provisioning on or off.")
-@click.option("--interval", type=LENGTH, metavar="LENGTH", help="Longest time between cycles, for example 40m.")
+@click.option("--interval", type=LENGTH, metavar="LENGTH", help="Longest time between cycles, such as 40m.")
 @click.option("--nested-groups/--no-nested-groups", default=None, help="Include members of nested groups.")
 @click.option(
     "--deletion-threshold",
