@@ -16,7 +16,7 @@ from lockstep.actions.permissions import Permission
 from lockstep.actions.single_sign_on.issuing import facts_of
 from lockstep.actions.single_sign_on.settings import SignOnView, change_sign_on
 from lockstep.configuration.single_sign_on import NameIdFormat, SignedPart, SignOnMode, check_url
-from lockstep.errors import Kind, LockstepError, invalid, not_found
+from lockstep.errors import invalid, not_found
 from lockstep.http.client import WireError
 from lockstep.http.deadline import end_of_request
 from lockstep.saml.certificates import certificates_in
@@ -75,16 +75,14 @@ async def fetch_metadata(context: Context, app: str, url: str) -> SignOnView:
             body=None, deadline=end_of_request(_SECONDS),
         )  # fmt: skip
     except WireError as failed:
-        raise LockstepError(
-            Kind.UNREACHABLE,
+        # The address is part of the request, so a wrong one is no fault of this server.
+        raise invalid(
             f"{urlsplit(url).hostname} cannot be reached",
             why=failed.sentence,
             next_step=failed.next_step or "Download the file there and upload it here",
-            retryable=True,
         ) from None
     if answer.status != 200:
-        raise LockstepError(
-            Kind.UNREACHABLE,
+        raise invalid(
             f"{urlsplit(url).hostname} answered {answer.status} instead of metadata",
             next_step="Check the address, or download the file there and upload it here",
         )
