@@ -54,7 +54,7 @@ NEVER_DONE = {
     # The upload was given another way to be read before; the group and the person are not in the recycle bin.
     "rehearse_upload", "import_upload", "restore_group", "purge",
     # Nothing with the name in the request is there.
-    "remove_attribute", "remove_outbound", "remove_role", "show_run", "unassign",
+    "remove_attribute", "remove_outbound", "remove_role", "show_run", "unassign", "end_session", "remove_factor",
 }  # fmt: skip
 
 
