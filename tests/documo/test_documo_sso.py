@@ -261,6 +261,24 @@ async def test_signed_logout_request_of_the_provider_ends_the_sessions_that_it_n
         assert "LogoutResponse" in logout_on(answer.headers["Location"]).message.decode()
 
 
+async def test_logout_request_ends_the_sessions_in_every_account_and_answers_where_one_ended(
+    api: Client, provider: Provider
+) -> None:
+    """The first account only names the provider, as anybody may who knows its public certificate."""
+    elsewhere = setup(provider, logout_url="https://elsewhere.example/logout")
+    await providers.set_up(api.store, api.account.id, elsewhere)
+    other = await create_account(api.store, "Fabrikam", admin="admin@fabrikam.example")
+    await providers.set_up(api.store, other.id, setup(provider, logout_url=LOGOUT_URL, email_domain=""))
+    await members.add_member(api.store, other.id, ANNA, role="Viewer")
+    async with visiting(api) as anna, visiting(api) as browser:
+        await bring(anna, provider.response(ANNA))
+        assert ANNA in (await anna.get("/own-account"))[1]
+        address = URL(provider.logout_request(ANNA, key=provider.key), encoded=True)
+        async with browser.http.get(address, allow_redirects=False) as answer:
+            assert answer.headers["Location"].startswith(LOGOUT_URL)
+        assert "Sign in" in (await anna.get("/own-account"))[1]
+
+
 async def test_admin_sets_up_sso_by_the_labels_of_the_form_and_tests_it(api: Client) -> None:
     provider = Provider(api.url.removesuffix("/scim/v2"))
     await api.user(ANNA)

@@ -55,7 +55,8 @@ async def leave(store: Store, session_secret: str, *, api_url: str) -> str:
 
 
 async def leave_for_provider(store: Store, raw_query: str, *, api_url: str) -> str:
-    """End the sessions that a signed LogoutRequest names. Returns the provider's address with our answer, "" if it has none.
+    """End the sessions that a signed LogoutRequest names, in each account that uses the provider. Returns the provider's address with
+    our answer, as set up in an account where a session ended, "" if it has none.
 
     Raises LockstepError if the request is not signed with a certificate of the account's provider, or not meant for us.
     """
@@ -65,6 +66,7 @@ async def leave_for_provider(store: Store, raw_query: str, *, api_url: str) -> s
             connection, read_header(parse(incoming.message), "LogoutRequest").issuer, most=MOST_ACCOUNTS
         )
     refused: SamlFault | None = None
+    answers: list[tuple[bool, Provider, ServiceAddress, LogoutRequest]] = []
     for tenant_id in tenants:
         provider = await find_provider(store, tenant_id)
         if provider is None:
@@ -76,9 +78,17 @@ async def leave_for_provider(store: Store, raw_query: str, *, api_url: str) -> s
             refused = wrong
             continue
         async with store.tenant(tenant_id) as connection:
-            await sessions_table.end_sessions_of(connection, tenant_id, request.name_id, request.session_indexes)
-        return await _answer(store, provider, service, request, incoming.relay_state)
-    raise refused or not_found("No account signs in through this identity provider", next_step="Ask your administrator")
+            ended = await sessions_table.end_sessions_of(
+                connection, tenant_id, request.name_id, request.session_indexes
+            )
+        answers.append((ended > 0, provider, service, request))
+    if not answers:
+        raise refused or not_found(
+            "No account signs in through this identity provider", next_step="Ask your administrator"
+        )
+    # An account that only names the provider, with its public certificate, must not choose where the browser goes.
+    _, provider, service, request = max(answers, key=lambda one: one[0])
+    return await _answer(store, provider, service, request, incoming.relay_state)
 
 
 def _read(raw_query: str, provider: Provider, service: ServiceAddress) -> LogoutRequest:
