@@ -364,3 +364,18 @@ async def test_first_sign_in_creates_a_member_only_if_the_account_says_so(api: C
     async with visiting(api) as anna:
         assert (await bring(anna, provider.response(ANNA)))[2] == "/"
         assert "Viewer" in (await anna.get("/own-account"))[1]
+
+
+async def test_account_that_names_the_provider_of_another_makes_no_members_of_its_people(
+    api: Client, provider: Provider
+) -> None:
+    other = await create_account(api.store, "Fabrikam", admin="admin@fabrikam.example")
+    claimed = setup(provider, email_domain="", creates_members=True, default_role="Viewer")
+    await providers.set_up(api.store, other.id, claimed)
+    await api.user(ANNA)
+    async with visiting(api) as anna:
+        assert (await bring(anna, provider.response(ANNA)))[2] == "/"
+        _, page, _ = await bring(anna, provider.response("bo@contoso.example"))
+        assert "Signing in did not work" in page
+    found = await members.find_members(api.store, other, search="", after="", most=10)
+    assert [member.user_name for member in found] == ["admin@fabrikam.example"]

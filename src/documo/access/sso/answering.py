@@ -53,13 +53,17 @@ class _Arrival:
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """Whom an account's provider vouches for. *member_id* is None where the account has no such active member, for *problem*."""
+    """Whom an account's provider vouches for. *member_id* is None where the account has no such active member, for *problem*.
+
+    *may_be_made*: the account has no member of that name and makes one at the first sign-in.
+    """
 
     tenant_id: int
     accepted: Accepted
     name: str
     member_id: str | None
     problem: LockstepError | None = None
+    may_be_made: bool = False
 
 
 async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, number: str, address: str) -> Ticket:
@@ -88,7 +92,11 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
 
 
 async def _person(store: Store, tenants: Sequence[int], arrival: _Arrival, api_url: str) -> _Person:
-    """The one person whom the response signs in. An unsolicited one may be for any account that uses the provider."""
+    """The one person whom the response signs in. An unsolicited one may be for any account that uses the provider.
+
+    A member is made only if no other account accepts it: anybody may name a provider, whose certificate is public, and would otherwise
+    learn the names of its people and stand in the way of their sign-ins.
+    """
     found: list[_Person] = []
     refused: list[tuple[int, SamlFault]] = []
     for tenant_id in tenants:
@@ -98,7 +106,7 @@ async def _person(store: Store, tenants: Sequence[int], arrival: _Arrival, api_u
             refused.append((tenant_id, wrong))
     usable = [one for one in found if one.member_id is not None]
     if len(usable) == 1 or (not usable and len(found) == 1):
-        return (usable or found)[0]
+        return await _made_if_new(store, (usable or found)[0])
     if found:
         raise conflict(
             "Several accounts that sign in through this identity provider would accept this sign-in",
@@ -115,8 +123,11 @@ async def _accepted_by(store: Store, tenant_id: int, arrival: _Arrival, api_url:
         raise not_found("Single sign-on is not set up any more", next_step="Ask your administrator")
     accepted = accept(arrival.xml, await _expected(store, provider, arrival.request, api_url), now=arrival.now)
     name = _name(provider, accepted)
-    member_id, problem = await _member(store, provider, name)
-    return _Person(tenant_id, accepted, name, member_id, problem)
+    async with store.tenant(tenant_id) as connection:
+        member = await members_table.member_with_name(connection, tenant_id, key_of(name))
+    problem = _problem_of(member, name)
+    may_be_made = member is None and provider.row.creates_members
+    return _Person(tenant_id, accepted, name, member.id if member and not problem else None, problem, may_be_made)
 
 
 async def _expected(store: Store, provider: Provider, request: RequestRow | None, api_url: str) -> Expected:
@@ -144,35 +155,34 @@ def _name(provider: Provider, accepted: Accepted) -> str:
     return values[0]
 
 
-async def _member(store: Store, provider: Provider, name: str) -> tuple[str | None, LockstepError | None]:
-    """The active member of the account with this user name, whole and in any case; made if the account says so."""
-    async with store.tenant(provider.tenant_id) as connection:
-        member = await members_table.member_with_name(connection, provider.tenant_id, key_of(name))
-    if member is None and provider.row.creates_members:
-        return await _made(store, provider, name)
+def _problem_of(member: members_table.SignInMember | None, name: str) -> LockstepError | None:
+    """Why the account signs in no member of this name, which is compared whole and in any case."""
     if member is None:
-        return None, not_found(
+        return not_found(
             f"{name[:200]} has no account here", next_step="Ask your administrator to give you access to Documo"
         )
     if not member.active:
-        return None, LockstepError(
+        return LockstepError(
             Kind.FORBIDDEN,
             "Your account is inactive",
             why="It was deactivated by an administrator, or by your company's user provisioning",
             next_step="Ask your IT team",
             code="Inactive",
         )
-    return member.id, None
+    return None
 
 
-async def _made(store: Store, provider: Provider, name: str) -> tuple[str | None, LockstepError | None]:
-    account = await find_account(store, str(provider.tenant_id))
+async def _made_if_new(store: Store, person: _Person) -> _Person:
+    provider = await find_provider(store, person.tenant_id) if person.may_be_made else None
+    if provider is None:
+        return person
+    account = await find_account(store, str(person.tenant_id))
+    role = provider.row.default_role or account.default_role
     try:
-        return await members.add_member(
-            store, account.id, name, role=provider.row.default_role or account.default_role
-        ), None
+        member_id = await members.add_member(store, account.id, person.name, role=role)
     except LockstepError as refused:
-        return None, refused
+        return replace(person, problem=refused)
+    return replace(person, member_id=member_id, problem=None)
 
 
 async def _signed_in(store: Store, person: _Person, arrival: _Arrival) -> Ticket:
@@ -217,7 +227,7 @@ async def _tested(store: Store, tenant_id: int, arrival: _Arrival, api_url: str)
     if request is None:
         raise _used()
     try:
-        person = await _accepted_by(store, tenant_id, arrival, api_url)
+        person = await _made_if_new(store, await _accepted_by(store, tenant_id, arrival, api_url))
         problem = person.problem
     except LockstepError as refused:
         problem = refused
