@@ -63,6 +63,21 @@ async def test_newer_link_replaces_the_older_one(centre: Centre) -> None:
         await passwords.owner_of_link(centre.context, older)
 
 
+async def test_link_does_not_work_while_people_may_not_sign_in_with_passwords(hub: Hub, centre: Centre) -> None:
+    secret = await secret_of_link(centre, "anna")
+    await setting.change_sign_in_setting(centre.context, has_password=False)
+
+    browser = centre.browser()
+    done = await browser.post(f"/myapps/link/{secret}", {"password": PASSWORD})
+
+    assert (done.status, cookie(browser)) == (401, "")
+    assert (await centre.browser().get(f"/myapps/link/{secret}")).status == 401
+    assert await hub.fetch("select from person_session union all select from person_credential") == []
+
+    await setting.change_sign_in_setting(centre.context, has_password=True)
+    assert await passwords.owner_of_link(centre.context, secret) == upn("anna")
+
+
 @pytest.mark.parametrize(
     ("password", "why"),
     [

@@ -20,6 +20,7 @@ from lockstep.credentials import lockout
 from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.credentials.passwords import OF_PEOPLE, check_password
 from lockstep.errors import Kind, LockstepError, conflict, invalid
+from lockstep.postgres.pool import Connection
 from lockstep.storage import audit_log, person_credentials, person_sessions
 from lockstep.storage.person_credentials import PersonCredential
 from lockstep.storage.sign_in_log import INTERRUPTED
@@ -130,10 +131,7 @@ async def new_sign_in_link(context: Context, person: str) -> SignInLink:
 async def owner_of_link(context: Context, secret: str) -> str:
     """The user principal name of the person whose link this is. Raises LockstepError if it does not work any more."""
     async with context.recording() as connection:
-        owner = await person_credentials.link_owner(connection, hash_of(secret), context.now())
-    if owner is None or not owner.is_live:
-        raise _link_gone()
-    return owner.user_principal_name
+        return (await _owner_of_link(context, connection, secret)).user_principal_name
 
 
 @open_to_all
@@ -149,8 +147,8 @@ async def accept_link(
     check_password(password, name, longest=LONGEST_PASSWORD)
     digest = await OF_PEOPLE.hash_password(password)
     async with context.recording() as connection:
-        owner = await person_credentials.link_owner(connection, hash_of(secret), context.now())
-        if owner is None or not owner.is_live or not await person_credentials.use_link(connection, hash_of(secret)):
+        owner = await _owner_of_link(context, connection, secret)
+        if not await person_credentials.use_link(connection, hash_of(secret)):
             raise _link_gone()
         await person_credentials.save_password(connection, owner.person, digest)
         await person_sessions.end_sessions(connection, owner.person)
@@ -168,10 +166,19 @@ async def accept_link(
     return signed_in
 
 
+async def _owner_of_link(context: Context, connection: Connection, secret: str) -> PersonCredential:
+    """Raise LockstepError if the link is over, the person is disabled, or people may not sign in with passwords any more."""
+    owner = await person_credentials.link_owner(connection, hash_of(secret), context.now())
+    setting = await person_credentials.read_setting(connection)
+    if owner is None or not owner.is_live or not setting.has_password:
+        raise _link_gone()
+    return owner
+
+
 def _link_gone() -> LockstepError:
     return LockstepError(
         Kind.UNAUTHORIZED,
         "This link does not work",
-        why="It was used, it has expired, or a newer one replaced it",
+        why="It was used, it has expired, a newer one replaced it, or people do not sign in with passwords any more",
         next_step="Ask your administrator for a new link",
     )
