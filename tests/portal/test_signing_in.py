@@ -9,11 +9,12 @@ import pytest
 
 from lockstep.actions import people, sign_in_logs
 from lockstep.actions.context import Context
-from lockstep.actions.person_sign_in import passwords, sessions, setting
+from lockstep.actions.person_sign_in import passwords, person_totp, sessions, setting
 from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.credentials.passwords import OF_PEOPLE
 from lockstep.errors import Kind, LockstepError
 from lockstep.portal.cookies import SESSION_COOKIE
+from lockstep.storage import person_credentials
 from tests.portal.conftest import PASSWORD, secret_of_link, with_password
 from tests.support.admin_centre import Browser, Centre, Page
 from tests.support.hub import Hub, upn
@@ -293,6 +294,20 @@ async def test_required_second_factor_is_added_before_anything_else_and_asked_fo
     assert "Enter the code of your authenticator app" in asked.text
     replayed = await try_to_sign_in(other, upn("anna"), code=clock.now())
     assert replayed.status == 401
+
+
+async def test_second_factor_that_counts_is_not_replaced_by_a_page_that_was_opened_before(centre: Centre) -> None:
+    """Two pages add a second factor at the same moment: the slower one has looked before, and writes after the first is confirmed."""
+    browser = await signed_in(centre)
+    made = await person_totp.begin_factor(centre.context, cookie(browser))
+    caller = await sessions.person_or_refusal(centre.context, cookie(browser))
+    code = pyotp.TOTP(made.seed).at(centre.context.now())
+    await person_totp.confirm_factor(centre.context, cookie(browser), code)
+
+    async with centre.context.recording() as connection:
+        assert not await person_credentials.add_seed(connection, caller.person, b"another")
+        found = await person_credentials.credential_of(connection, caller.person)
+    assert found is not None and found.has_second_factor
 
 
 async def test_names_with_markup_are_shown_as_text(centre: Centre) -> None:

@@ -108,12 +108,22 @@ async def sealed_seed(connection: Connection, person: str) -> bytes | None:
     return bytes(row[0]) if row and row[0] is not None else None
 
 
-async def save_seed(connection: Connection, person: str, sealed: bytes | None) -> None:
-    """Store a seed that counts once it is confirmed, or remove the second factor."""
-    await connection.execute(
-        """insert into person_credential (person, second_factor) values (%s, %s) on conflict (person) do update
-        set second_factor = excluded.second_factor, second_factor_confirmed = false, last_step = 0""",
+async def add_seed(connection: Connection, person: str, sealed: bytes) -> bool:
+    """Store a seed that counts once it is confirmed; return False if there is a confirmed one, which stays."""
+    cursor = await connection.execute(
+        """insert into person_credential as present (person, second_factor) values (%s, %s) on conflict (person) do update
+        set second_factor = excluded.second_factor, last_step = 0 where not present.second_factor_confirmed""",
         (person, sealed),
+    )
+    return cursor.rowcount == 1
+
+
+async def remove_seed(connection: Connection, person: str) -> None:
+    """Remove the second factor."""
+    await connection.execute(
+        """update person_credential set second_factor = null, second_factor_confirmed = false, last_step = 0
+        where person = %s""",
+        (person,),
     )
 
 

@@ -40,14 +40,13 @@ async def begin_factor(context: Context, secret: str) -> NewSecondFactor:
     Raises LockstepError if the session has ended, or there is a second factor already.
     """
     caller = await person_or_refusal(context, secret)
-    if caller.has_second_factor:
-        raise conflict(
-            "You have a second factor already", next_step="To replace it, ask your administrator to remove it"
-        )
     seed = new_seed()
     async with context.recording() as connection:
         sealed = context.vault.seal(Secret(seed), purpose=_PURPOSE, name=caller.person)
-        await store.save_seed(connection, caller.person, sealed)
+        if not await store.add_seed(connection, caller.person, sealed):
+            raise conflict(
+                "You have a second factor already", next_step="To replace it, ask your administrator to remove it"
+            )
     return NewSecondFactor(seed, address_of_seed(seed, name=caller.user_principal_name, issuer=ISSUER))
 
 
@@ -82,7 +81,7 @@ async def remove_person_factor(context: Context, person: str) -> None:
         found = await find_person(connection, person)
         if await store.sealed_seed(connection, found.id) is None:
             raise conflict(f"{found.user_principal_name} has no second factor")
-        await store.save_seed(connection, found.id, None)
+        await store.remove_seed(connection, found.id)
         await person_sessions.end_sessions(connection, found.id)
         await audit_log.append(
             connection, actor=context.actor.name, activity="Remove second factor", target=found.user_principal_name
