@@ -10,6 +10,7 @@ from documo import members
 from documo.access import member_sign_in as sign_ins
 from documo.access.member_passwords import OF_MEMBERS
 from documo.access.member_sign_in import MemberSession
+from documo.accounts import find_account
 from lockstep.credentials.attempts import OF_EMAIL
 from lockstep.errors import LockstepError
 from tests.support.documo_client import Client, Documo
@@ -234,3 +235,21 @@ async def test_signing_in_to_the_own_account_does_not_forgive_guesses_at_the_sam
                 await signed_in(beta, password=f"guess number {number} at it")
             await signed_in(beta, password=known)
             await sign_ins.set_password(beta.store, beta.account, "anna@x.org", known)
+
+
+async def test_sign_in_with_the_old_password_gets_no_session_if_the_password_changes_meanwhile(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api.user("anna@x.org", password=PASSWORD)
+    account = await find_account(api.store, str(api.account.id))
+    verify = type(OF_MEMBERS).matches
+
+    async def verify_and_change(self: object, password: str, digest: str | None) -> bool:
+        found = await verify(OF_MEMBERS, password, digest)
+        if found:
+            await sign_ins.set_password(api.store, account, "anna@x.org", "another horse battery 7")
+        return found
+
+    monkeypatch.setattr(type(OF_MEMBERS), "matches", verify_and_change)
+    with pytest.raises(LockstepError, match="is wrong"):
+        await sign_ins.sign_in(api.store, "anna@x.org", PASSWORD)

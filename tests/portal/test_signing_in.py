@@ -79,6 +79,22 @@ async def test_link_does_not_work_while_people_may_not_sign_in_with_passwords(hu
     assert await passwords.owner_of_link(centre.context, secret) == upn("anna")
 
 
+async def test_sign_in_with_the_old_password_gets_no_session_if_the_password_changes_meanwhile(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await with_password(centre, "anna")
+    verify = type(OF_PEOPLE).matches
+
+    async def verify_and_change(self: object, password: str, digest: str | None) -> bool:
+        found = await verify(OF_PEOPLE, password, digest)
+        await with_password(centre, "anna", "another horse battery")
+        return found
+
+    monkeypatch.setattr(type(OF_PEOPLE), "matches", verify_and_change)
+    with pytest.raises(LockstepError, match="is wrong"):
+        await passwords.sign_person_in(centre.context, upn("anna"), PASSWORD, visitor=HERE)
+
+
 @pytest.mark.parametrize(
     ("password", "why"),
     [

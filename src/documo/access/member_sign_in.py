@@ -99,6 +99,8 @@ async def sign_in(
     await _check_code(store, tenant_id, member.id, code, name=name, device=device, address=address, now=now)
     async with store.tenant(tenant_id) as connection:
         await refuse_password(connection, tenant_id, member.id)
+        if not await table.may_still_sign_in(connection, tenant_id, member.id, password_hash=member.password_hash):
+            raise _refused()  # it was changed while it was verified
         is_only = await forget_failures(connection, name, address=address)
         session = await begin_session(connection, tenant_id, member.id, device=device, address=address, now=now)
     if not is_only:

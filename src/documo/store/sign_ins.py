@@ -71,6 +71,20 @@ async def read_member(connection: Connection, tenant_id: int, member_id: str) ->
     return await cursor.fetchone()
 
 
+async def may_still_sign_in(
+    connection: Connection, tenant_id: int, member_id: str, *, password_hash: str | None = None
+) -> bool:
+    """Whether the member is active and, if given, has that password. Needs the tenant's transaction, and holds it so to its end: a change
+    that ends sessions waits, and then finds the one that begins here.
+    """
+    cursor = await connection.execute(
+        f"select 1 from resources where tenant_id = %s and id = %s and {_CURRENT} and active"  # noqa: S608 -- constants
+        " and (%s::text is null or password_hash = %s) for share",
+        (tenant_id, member_id, password_hash, password_hash),
+    )
+    return await cursor.fetchone() is not None
+
+
 async def member_with_name(connection: Connection, tenant_id: int, name: str) -> SignInMember | None:
     """The member whose user name has the key *name*, unless deleted. Needs the tenant's transaction."""
     cursor = await connection.execute(

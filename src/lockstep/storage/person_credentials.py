@@ -84,6 +84,16 @@ async def _one(connection: Connection, condition: str, *given: object) -> Person
         return await cursor.fetchone()
 
 
+async def has_password(connection: Connection, person: str, digest: str | None) -> bool:
+    """Whether the password is still this one. It stays so to the end of the transaction: a change waits, and then ends the session that
+    begins here.
+    """
+    cursor = await connection.execute(
+        "select from person_credential where person = %s and password_hash = %s for share", (person, digest)
+    )
+    return cursor.rowcount == 1
+
+
 async def save_password(connection: Connection, person: str, digest: str) -> None:
     await connection.execute(
         """insert into person_credential (person, password_hash) values (%s, %s)

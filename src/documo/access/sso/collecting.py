@@ -34,13 +34,12 @@ async def collect(store: Store, ticket: str, browser_secret: str, *, device: str
         if row.member_id is None:
             return Collected(row.next, None)
         await connection.execute(SET_TENANT, (str(row.tenant_id),))
-        member = await members_table.read_member(connection, row.tenant_id, row.member_id)
-        if member is None or not member.active:
+        if not await members_table.may_still_sign_in(connection, row.tenant_id, row.member_id):
             raise LockstepError(
                 Kind.FORBIDDEN, "Your account is inactive", next_step="Ask your IT team", code="Inactive"
             )
         session = await begin_session(
-            connection, row.tenant_id, member.id, device=device, address=address, now=now, ends_at=row.session_ends_at,
+            connection, row.tenant_id, row.member_id, device=device, address=address, now=now, ends_at=row.session_ends_at,
             name_id=row.name_id, session_index=row.session_index,
         )  # fmt: skip
     return Collected(row.next, session)

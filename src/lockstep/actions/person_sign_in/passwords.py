@@ -67,6 +67,8 @@ async def sign_person_in(
         await _check_code(context, found, code, visitor)
     methods = [PASSWORD, CODE] if found.has_second_factor else [PASSWORD]
     async with context.recording() as connection:
+        if not await person_credentials.has_password(connection, found.person, found.password_hash):
+            raise refused()  # it was changed while it was verified
         await lockout.succeeded(connection, subject_of(name), address=visitor.address)
         signed_in = await begin_session(context, connection, found.person, methods, visitor, replaces=replaces)
     await note_sign_in(context, visitor, person=found, methods=methods)
