@@ -379,3 +379,14 @@ async def test_account_that_names_the_provider_of_another_makes_no_members_of_it
         assert "Signing in did not work" in page
     found = await members.find_members(api.store, other, search="", after="", most=10)
     assert [member.user_name for member in found] == ["admin@fabrikam.example"]
+
+
+async def test_response_of_a_provider_that_was_removed_begins_no_session(api: Client, provider: Provider) -> None:
+    await api.user(ANNA)
+    async with visiting(api) as anna:
+        form = provider.response(ANNA)
+        async with anna.http.post(f"{anna.origin}/assert", data=form, allow_redirects=False) as answer:
+            finish = answer.headers["Location"]
+        await providers.remove_provider(api.store, api.account.id)
+        async with anna.http.get(finish) as answer:
+            assert "This sign-in is over" in await answer.text()

@@ -95,6 +95,11 @@ async def use_ticket(connection: Connection, secret_hash: bytes, now: datetime) 
     return await cursor.fetchone()
 
 
+async def remove_tickets(connection: Connection, tenant_id: int) -> None:
+    """Remove the responses of an account that were accepted and not yet collected."""
+    await connection.execute("delete from sso_tickets where tenant_id = %s", (tenant_id,))
+
+
 async def remove_expired(connection: Connection, now: datetime) -> None:
     """Remove what is over, of all accounts. Needs no tenant."""
     await connection.execute("delete from sso_requests where expires_at < %s", (now,))

@@ -53,10 +53,7 @@ class _Arrival:
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """Whom an account's provider vouches for. *member_id* is None where the account has no such active member, for *problem*.
-
-    *may_be_made*: the account has no member of that name and makes one at the first sign-in.
-    """
+    """Whom an account's provider vouches for. *member_id* is None without such an active member, for *problem*; it *may_be_made* then."""
 
     tenant_id: int
     accepted: Accepted
@@ -94,8 +91,7 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
 async def _person(store: Store, tenants: Sequence[int], arrival: _Arrival, api_url: str) -> _Person:
     """The one person whom the response signs in. An unsolicited one may be for any account that uses the provider.
 
-    A member is made only if no other account accepts it: anybody may name a provider, whose certificate is public, and would otherwise
-    learn the names of its people and stand in the way of their sign-ins.
+    A member is made only if no other account accepts it: anybody may name a provider, and would learn the names of its people.
     """
     found: list[_Person] = []
     refused: list[tuple[int, SamlFault]] = []
@@ -158,9 +154,7 @@ def _name(provider: Provider, accepted: Accepted) -> str:
 def _problem_of(member: members_table.SignInMember | None, name: str) -> LockstepError | None:
     """Why the account signs in no member of this name, which is compared whole and in any case."""
     if member is None:
-        return not_found(
-            f"{name[:200]} has no account here", next_step="Ask your administrator to give you access to Documo"
-        )
+        return not_found(f"{name[:200]} has no account here", next_step="Ask your administrator for access to Documo")
     if not member.active:
         return LockstepError(
             Kind.FORBIDDEN,

@@ -14,6 +14,7 @@ from documo.members import ADMIN, known_role
 from documo.store import members as members_table
 from documo.store import sign_ins as members_at_sign_in
 from documo.store import single_sign_on as table
+from documo.store import sso_requests
 from documo.store.database import Store
 from documo.store.single_sign_on import KeyRow, ProviderRow
 from lockstep.errors import Kind, LockstepError, conflict, invalid, not_found
@@ -100,6 +101,7 @@ async def remove_provider(store: Store, tenant_id: int) -> None:
     await provider_of(store, tenant_id)
     async with store.tenant(tenant_id) as connection:
         await table.remove_provider(connection, tenant_id)
+        await sso_requests.remove_tickets(connection, tenant_id)
 
 
 async def enforce(store: Store, tenant_id: int, *, break_glass: str) -> None:
