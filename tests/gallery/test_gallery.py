@@ -76,7 +76,7 @@ def test_unknown_application_is_refused_with_what_was_meant() -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "message"),
     [
-        ("name.givenName, source: givenName", "name.givenName, sorce: givenName", 'line 52: provisioning.mappings[0].attributes[2].sorce: unknown key "sorce"'),
+        ("name.givenName, source:", "name.givenName, sorce:", 'line 52: provisioning.mappings[0].attributes[2].sorce: unknown key "sorce"'),
         ("displayName: Documo", "dispayName: Documo", "displayName: is missing"),
         ("Switch(", "Swich(", "line 51: provisioning.mappings[0].attributes[1].expression: "),
         ("target: name.givenName", "target: name.given", 'unknown target attribute "name.given", did you mean "name.givenName"?'),
