@@ -75,6 +75,13 @@ async def test_the_host_of_the_tenant_url_takes_the_place_of_documos(context: Co
     assert (found.identifiers, found.reply_urls) == (
         ("https://docs.contoso.test",), ("https://docs.contoso.test/assert",),
     )  # fmt: skip
+    assert found.sign_on_url == "https://app.documo.com/sso"
+
+
+async def test_documo_on_this_machine_is_opened_there(context: Context) -> None:
+    await set_credentials(context, "documo", tenant_url="http://127.0.0.1:8081/scim/v2")
+
+    assert (await settings.show_sign_on(context, "documo")).settings.sign_on_url == "http://127.0.0.1:8081/sso"
 
 
 async def test_turning_saml_on_makes_one_active_key_that_only_the_vault_opens(hub: Hub, context: Context) -> None:

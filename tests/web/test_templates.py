@@ -83,3 +83,16 @@ def test_a_list_stands_in_a_box_that_scrolls_and_says_what_each_column_is(path: 
 def test_every_pager_has_the_same_words(path: Path) -> None:
     for call in re.findall(r"\{\{ pager\((.*)\) \}\}", path.read_text()):
         assert not re.search(r", \"(?:First|Next|Newe|Older|Prev)", call), call
+
+
+def test_a_pager_stands_in_the_foot_of_its_card() -> None:
+    """In both products. Elsewhere it would touch the last row."""
+    wrong = []
+    for path in SOURCE.parent.rglob("templates/**/*.html"):
+        text = path.read_text()
+        for pager in re.finditer(r"\{\{ pager\(", text):
+            _, foot, since = text[: pager.start()].rpartition('<div class="card-foot')
+            if not foot or "</div>" in since:
+                wrong.append(str(path))
+
+    assert wrong == []

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -122,7 +123,11 @@ async def read_settings(context: Context, connection: Connection, app: Applicati
 
 
 def usual_settings(template: Template, tenant_url: str) -> SignOnSettings:
-    """The gallery's settings. With a host of the customer's own, its origin takes the place of the usual one."""
+    """The gallery's settings. With a host of the customer's own, its origin takes the place of the usual one.
+
+    Where people open the application is another host, which the tenant URL does not tell, unless the application runs on one machine with
+    an address and no name, as in the demo.
+    """
     usual, own = _origin(template.tenant_url.default), _origin(tenant_url)
     if not usual or not own or own == usual:
         return template.sign_on
@@ -134,7 +139,20 @@ def usual_settings(template: Template, tenant_url: str) -> SignOnSettings:
         template.sign_on,
         identifiers=moved(template.sign_on.identifiers),
         reply_urls=moved(template.sign_on.reply_urls),
+        sign_on_url=_at(own, template.sign_on.sign_on_url) if _has_no_name(own) else template.sign_on.sign_on_url,
     )
+
+
+def _at(origin: str, url: str) -> str:
+    return origin + urlsplit(url).path if url else ""
+
+
+def _has_no_name(origin: str) -> bool:
+    host = urlsplit(origin).hostname or ""
+    try:
+        return bool(ip_address(host))
+    except ValueError:
+        return host == "localhost"
 
 
 async def _edit(context: Context, app: str, change: Callable[[Json], Json]) -> SignOnView:
