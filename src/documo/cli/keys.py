@@ -114,7 +114,7 @@ def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings
     "--jwks", "--pem", "file", required=True, type=click.File("rb"), metavar="FILE",
     help="The issuer's public keys; - reads stdin.",
 )  # fmt: skip
-@click.option("--subject", metavar="ID", help="Accept only this claim sub, appid or azp.")
+@click.option("--subject", metavar="ID", help="Accept only tokens whose sub, appid or azp is this ID.")
 @click.option("--any-subject", is_flag=True, help="Accept every application of the issuer.")
 @click.option("--name", default="", help="Name of the trust, such as its purpose.")
 @click.option("--member", default="", metavar="EMAIL", help="Member that the tokens act for.")

@@ -119,7 +119,7 @@ async def note_failure(connection: Connection, stream_id: str, error: str, *, wa
 
 
 async def drop_refused(connection: Connection, stream_id: str, jti: str, *, most: int) -> bool:
-    """Count a refusal of one event; at *most* refusals it is given up, so that the stream goes on. Returns whether it was."""
+    """Count a refusal of one event. Refusal number *most* drops the event, so that the stream goes on. Returns whether it was dropped."""
     await connection.execute(
         "update stream_events set refusals = refusals + 1 where stream_id = %s and jti = %s", (stream_id, jti)
     )

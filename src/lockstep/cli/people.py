@@ -48,7 +48,7 @@ people.add_command(sign_in)
     "--after-id",
     default="",
     metavar="ID",
-    help="With --after: the last one's id, if several share the name.",
+    help="With --after: the id of the last person listed, if several share that name.",
 )
 @output_option
 def list_(

@@ -41,7 +41,7 @@ def scope() -> None:
 @click.option("--kind", type=click.Choice(list(_KINDS)), default="user", show_default=True)
 @output_option
 def show(app: str, kind: str, output: Output) -> None:
-    """Show the scope and its filters. One filter is enough; all its clauses must pass.
+    """Show the scope and its filters. A person is in scope if all clauses of at least one filter pass.
 
     \b
     lockstep scope show documo

@@ -65,7 +65,10 @@ def show(app: str, output: Output) -> None:
 @click.option("--signing", type=click.Choice([part.value for part in SignedPart]), help="What is signed.")
 @click.option("--encryption-certificate", metavar="FILE", help="Encrypt assertions for it.")
 @click.option(
-    "--assignment-required/--no-assignment-required", "assignmentRequired", default=None, help="Who may sign in."
+    "--assignment-required/--no-assignment-required",
+    "assignmentRequired",
+    default=None,
+    help="Assigned people alone may sign in, or everyone.",
 )
 @click.option("--notification-email", "notificationEmail", metavar="ADDRESS", help="Stored only: no mail is sent.")
 @output_option

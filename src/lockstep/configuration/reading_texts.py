@@ -21,7 +21,7 @@ def read_columns(texts: Sequence[str]) -> dict[str, str | list[str]]:
 
 
 def read_words(texts: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Parse the meaning of each word, by column. Raises LockstepError if a text has another form."""
+    """Parse texts of the form COLUMN:WORD=VALUE: the value of each word, by column. Raises LockstepError for any other form."""
     found: dict[str, dict[str, str]] = {}
     for text in texts:
         place, equals, value = text.rpartition("=")

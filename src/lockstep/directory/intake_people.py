@@ -49,7 +49,7 @@ class PersonIntake:
 
     async def settle_renamings(self, edit: Edit) -> None:
         """Decide on new people whose employee id belongs to an existing person: hold them if that person is missing from the source,
-        otherwise create them. Both the held people and the existing ones that they may be count as seen.
+        otherwise create them. A held person counts as seen, and so does the existing person of whom it may be a renaming.
         """
         suspects, self.suspects = self.suspects, []
         if not suspects:

@@ -164,7 +164,7 @@ def _role(xml: bytes, name: str, entity_id: str) -> tuple[Element, Element]:
 
 
 def _valid_until(*elements: Element) -> datetime | None:
-    """The earliest end; what to do after it is the caller's decision, who may have newer metadata."""
+    """The earliest `validUntil`, or None. What to do after it is left to the caller, which may have newer metadata."""
     ends = [read_time(end) for element in elements if (end := element.get("validUntil"))]
     return min(ends, default=None)
 

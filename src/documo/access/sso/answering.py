@@ -105,7 +105,7 @@ async def _person(store: Store, tenants: Sequence[int], arrival: _Arrival, api_u
         return await _made_if_new(store, (usable or found)[0])
     if found:
         raise conflict(
-            "Several accounts that sign in through this identity provider would accept this sign-in",
+            "This sign-in fits more than one organisation that uses this identity provider",
             next_step="Start at Documo's sign-in page with your email address",
         )
     if len(refused) == 1:  # the response may be another account's: the others learn nothing of it

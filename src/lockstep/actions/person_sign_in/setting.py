@@ -1,4 +1,4 @@
-"""How people of the directory may prove who they are, and who helps them."""
+"""How people of the directory may sign in, and the contact that the sign-in page names for help."""
 
 from __future__ import annotations
 

@@ -173,7 +173,7 @@ async def list_sources(context: Asked, query: Asking) -> Page[SourceJson]:
 
 @router.get("/sources/{source}", tags=["Sources"])
 async def show_source(context: Asked, source: str) -> SourceDetailsJson:
-    """One source: what was imported, and whose removal waits for a decision."""
+    """One source: what was imported, and the people whose removal waits for a decision."""
     view = await sources.show_source(context, source)
     held = await source_decisions.who_is_held(context, source) if view.holds else {}
     return source_details_json(view, held)

@@ -248,7 +248,7 @@ def _grants(changes: tuple[Change, ...], mapping: ObjectMapping | None) -> tuple
 
 
 def _renames(draft: Draft, mapping: ObjectMapping | None) -> tuple[str, ...]:
-    """Return the matching attributes of an existing account whose values change: it is then no longer found by the old values."""
+    """Return the matching attributes whose values change on an existing account, which is then no longer found by the old values."""
     if mapping is None or draft.action is Action.CREATE:
         return ()
     matching = {attribute.target for attribute in mapping.matching}

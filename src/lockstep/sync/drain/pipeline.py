@@ -294,7 +294,7 @@ class Pipeline:
                     self._forget([write.claim])
 
     def _look_again_soon(self, work: Write, reason: str) -> None:
-        """Wait for the object that came first, a limited number of times; after that the object fails and is retried like any other."""
+        """Look at *work* again after the rival that came first, a limited number of times; then it fails and is retried like any other."""
         if work.claim.resume.looks >= outcomes.MOST_UNCERTAIN_LOOKS:
             failure = Failure(UNDER_WAY, reason, "Nothing to do: Lockstep retries.")
             moment = self.services.moment()
