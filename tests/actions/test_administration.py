@@ -176,7 +176,7 @@ async def test_manifest_goes_out_and_comes_back_the_same(contoso: Hub) -> None:
 async def test_role_that_somebody_holds_is_not_removed(contoso: Hub) -> None:
     await assignments.assign(contoso.context, "documo", users=[upn("anna")], role="Viewer")
 
-    with pytest.raises(LockstepError, match="held by 1"):
+    with pytest.raises(LockstepError, match="used by 1"):
         await roles.remove_role(contoso.context, "documo", "Viewer")
 
 
