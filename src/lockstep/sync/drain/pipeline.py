@@ -41,8 +41,8 @@ from lockstep.sync.services import Job, Services
 
 log = structlog.get_logger()
 
-LARGEST_BATCH = 256
-BATCH_SECONDS = 0.2  # an outcome waits at most this long to be recorded, and only while others are still open
+LARGEST_BATCH = 128
+BATCH_SECONDS = 0.1  # an outcome waits at most this long to be recorded, and only while others are still open
 IN_VAIN = application_health.NO_ANSWER | application_health.NEEDS_SOMEBODY
 DATABASE_TROUBLE = (psycopg.Error, OSError)  # not caused by an object: the drain ends and the sweep starts another
 CONTENDER_WAIT = timedelta(seconds=0.1)  # doubles with every look

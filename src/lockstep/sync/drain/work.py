@@ -17,9 +17,9 @@ from lockstep.sync.planning.planner import PlanResult
 T = TypeVar("T")
 
 FEWEST_PER_SENDER = 4
-MOST_PER_SENDER = 32
+MOST_PER_SENDER = 16
 SECONDS_AHEAD = 0.5
-MOST_UNRECORDED = 400
+MOST_UNRECORDED = 200
 
 
 @dataclass(frozen=True, slots=True)
