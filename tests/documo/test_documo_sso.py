@@ -390,3 +390,24 @@ async def test_response_of_a_provider_that_was_removed_begins_no_session(api: Cl
         await providers.remove_provider(api.store, api.account.id)
         async with anna.http.get(finish) as answer:
             assert "This sign-in is over" in await answer.text()
+
+
+async def test_response_that_comes_again_makes_no_member(api: Client, provider: Provider) -> None:
+    await providers.set_up(api.store, api.account.id, setup(provider, creates_members=True))
+    form = provider.response(ANNA)
+    async with visiting(api) as anna, visiting(api) as thief:
+        assert (await bring(anna, form))[2] == "/"
+        [member] = (await api.find(f'userName eq "{ANNA}"')).ids
+        await api.send("DELETE", f"/Users/{member}")
+        assert await refused(thief, form)
+
+    assert (await api.find(f'userName eq "{ANNA}"')).ids == []
+
+
+async def test_test_of_sso_makes_no_member(api: Client, provider: Provider) -> None:
+    await providers.set_up(api.store, api.account.id, setup(provider, creates_members=True))
+    async with signed_in(api) as admin:
+        asked = provider.asked_on((await admin.post("/settings/security/test", on="/settings/security"))[1])
+        assert "Single sign-on works" in (await bring(admin, provider.response(ANNA, asked=asked)))[1]
+
+    assert (await api.find(f'userName eq "{ANNA}"')).ids == []

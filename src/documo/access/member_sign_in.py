@@ -95,7 +95,7 @@ async def sign_in(
             store, [(tenant_id, member.id)], name, "The member is inactive", device=device, address=address, now=now
         )
         await lockout.forgiven(store.control, name, address=address)
-        raise _inactive()
+        raise inactive()
     await _check_code(store, tenant_id, member.id, code, name=name, device=device, address=address, now=now)
     async with store.tenant(tenant_id) as connection:
         await refuse_password(connection, tenant_id, member.id)
@@ -327,7 +327,8 @@ def _refused() -> LockstepError:
     )
 
 
-def _inactive() -> LockstepError:
+def inactive() -> LockstepError:
+    """The refusal of a member who proved who they are and is inactive."""
     return LockstepError(
         Kind.FORBIDDEN,
         "Your account is inactive",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from documo import members
+from documo.access.member_sign_in import inactive
 from documo.access.sso.addresses import service_address
 from documo.access.sso.providers import Provider, find_provider, own_key
 from documo.accounts import find_account
@@ -91,7 +92,7 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
 async def _person(store: Store, tenants: Sequence[int], arrival: _Arrival, api_url: str) -> _Person:
     """The one person whom the response signs in. An unsolicited one may be for any account that uses the provider.
 
-    A member is made only if no other account accepts it: anybody may name a provider, and would learn the names of its people.
+    Where several accept it, none makes a member: anybody may name a provider, and would learn the names of its people.
     """
     found: list[_Person] = []
     refused: list[tuple[int, SamlFault]] = []
@@ -102,7 +103,7 @@ async def _person(store: Store, tenants: Sequence[int], arrival: _Arrival, api_u
             refused.append((tenant_id, wrong))
     usable = [one for one in found if one.member_id is not None]
     if len(usable) == 1 or (not usable and len(found) == 1):
-        return await _made_if_new(store, (usable or found)[0])
+        return (usable or found)[0]
     if found:
         raise conflict(
             "This sign-in fits more than one organisation that uses this identity provider",
@@ -156,13 +157,7 @@ def _problem_of(member: members_table.SignInMember | None, name: str) -> Lockste
     if member is None:
         return not_found(f"{name[:200]} has no account here", next_step="Ask your administrator for access to Documo")
     if not member.active:
-        return LockstepError(
-            Kind.FORBIDDEN,
-            "Your account is inactive",
-            why="It was deactivated by an administrator, or by your company's user provisioning",
-            next_step="Ask your IT team",
-            code="Inactive",
-        )
+        return inactive()
     return None
 
 
@@ -179,25 +174,27 @@ async def _made_if_new(store: Store, person: _Person) -> _Person:
     return replace(person, member_id=member_id, problem=None)
 
 
-async def _signed_in(store: Store, person: _Person, arrival: _Arrival) -> Ticket:
-    tenant_id = person.tenant_id
-    ticket = Ticket(new_secret())
+async def _signed_in(store: Store, vouched: _Person, arrival: _Arrival) -> Ticket:
+    """Use the response up, and only then make a member or a ticket: a response that comes again has no effect."""
+    tenant_id, accepted = vouched.tenant_id, vouched.accepted
     async with store.tenant(tenant_id) as connection:
         if arrival.request is not None and not await requests_table.use_request(connection, arrival.request.id):
             raise _used()
         is_new = await requests_table.use_assertion(
-            connection, tenant_id, hash_of(person.accepted.assertion_id), person.accepted.not_on_or_after
+            connection, tenant_id, hash_of(accepted.assertion_id), accepted.not_on_or_after
         )
-        if is_new and person.member_id is not None:
-            await requests_table.insert_ticket(
-                connection, hash_of(ticket.secret), _ticket_row(person, arrival.request), arrival.now + TICKET_LASTS
-            )
     if not is_new:
-        await _note(store, person, arrival, _used())
+        await _note(store, vouched, arrival, _used())
         raise _used()
+    person = await _made_if_new(store, vouched)
     await _note(store, person, arrival, person.problem)
     if person.problem is not None:
         raise person.problem
+    ticket = Ticket(new_secret())
+    async with store.tenant(tenant_id) as connection:
+        await requests_table.insert_ticket(
+            connection, hash_of(ticket.secret), _ticket_row(person, arrival.request), arrival.now + TICKET_LASTS
+        )
     return ticket
 
 
@@ -216,13 +213,13 @@ def _ticket_row(person: _Person, request: RequestRow | None) -> TicketRow:
 
 
 async def _tested(store: Store, tenant_id: int, arrival: _Arrival, api_url: str) -> Ticket:
-    """Keep the result of a test, whatever it is, for the Admin who began it. Signs nobody in."""
+    """Keep the result of a test, whatever it is, for the Admin who began it. Signs nobody in, and makes no member."""
     request, problem, person = arrival.request, None, None
     if request is None:
         raise _used()
     try:
-        person = await _made_if_new(store, await _accepted_by(store, tenant_id, arrival, api_url))
-        problem = person.problem
+        person = await _accepted_by(store, tenant_id, arrival, api_url)
+        problem = None if person.may_be_made else person.problem
     except LockstepError as refused:
         problem = refused
     ticket = Ticket(new_secret())

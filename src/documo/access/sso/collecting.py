@@ -6,7 +6,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from documo.access.member_sign_in import MemberSession, begin_session
+from documo.access.member_sign_in import MemberSession, begin_session, inactive
 from documo.store import sign_ins as members_table
 from documo.store import sso_requests as table
 from documo.store.database import SET_TENANT, Store
@@ -35,9 +35,7 @@ async def collect(store: Store, ticket: str, browser_secret: str, *, device: str
             return Collected(row.next, None)
         await connection.execute(SET_TENANT, (str(row.tenant_id),))
         if not await members_table.may_still_sign_in(connection, row.tenant_id, row.member_id):
-            raise LockstepError(
-                Kind.FORBIDDEN, "Your account is inactive", next_step="Ask your IT team", code="Inactive"
-            )
+            raise inactive()
         session = await begin_session(
             connection, row.tenant_id, row.member_id, device=device, address=address, now=now, ends_at=row.session_ends_at,
             name_id=row.name_id, session_index=row.session_index,
