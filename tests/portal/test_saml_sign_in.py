@@ -341,6 +341,52 @@ async def test_request_of_one_application_is_of_no_use_for_another_and_ends_by_i
     assert (await browser.get(f"/saml2/documo/continue?request={sealed}")).status == 400
 
 
+@pytest.mark.parametrize("binding", ["redirect", "post"])
+async def test_request_is_answered_only_in_the_browser_that_brought_it(app: App, binding: str) -> None:
+    """An address gets into histories and logs. Who finds it there is signed in, too, and must not answer in its place."""
+    browser, request = app.centre.browser(), app.request()
+    if binding == "redirect":
+        path = (await exactly(browser, app.address(request))).location
+    else:
+        fields = post_fields(write_authn_request(request), field="SAMLRequest")
+        async with browser.http.post(f"{app.base}/sso", data=fields, allow_redirects=False) as answer:
+            path = answer.headers["Location"]
+    other = await signed_in(app.centre)
+
+    for page in (await other.get(path), await sign_in(browser, await follow(browser, path))):
+        is_own = page.status == 200
+        assert bool(field(page, "SAMLResponse")) is is_own
+    assert (await other.get(path)).status == 400
+    another = await exactly(other, app.address(app.request()))  # now it has a secret of its own
+    assert (await other.get(path)).status == 400
+    assert field(await other.get(another.location), "SAMLResponse")
+
+
+async def test_character_that_xml_cannot_hold_is_refused_with_its_reason_in_the_log(app: App) -> None:
+    await settings.set_claim(app.centre.context, "documo", "unit", {"constant": "a\x07b"})
+    browser = await signed_in(app.centre)
+
+    page = await follow(browser, app.address(app.request()))
+
+    assert (page.status, field(page, "SAMLResponse")) == (400, "")
+    newest = (await sign_in_logs.list_sign_ins(app.centre.context, app="documo", limit=1))[0]
+    assert (newest.code, newest.person_display) == ("ClaimsUnusable", upn("anna"))
+    assert "U+0007" in newest.detail
+
+
+async def test_refused_requests_without_end_are_counted_and_not_each_recorded(app: App) -> None:
+    """Anybody can send them, so they must neither fill the disk nor hide what else is in the log."""
+    for _ in range(15):
+        assert (await app.centre.browser().get("/saml2/documo/sso?SAMLRequest=x")).status == 400
+    known = await signed_in(app.centre, "ben")
+    await follow(known, app.address(app.request()))
+
+    rows = await sign_in_logs.list_sign_ins(app.centre.context, app="documo")
+
+    assert [row.code for row in rows] == ["NotAssigned", "MoreRefused"] + ["RequestRefused"] * 10
+    assert [row.more for row in rows] == [0, 5] + [0] * 10
+
+
 async def test_disabled_person_signs_in_nowhere(app: App) -> None:
     browser = await signed_in(app.centre)
     await people.set_enabled(app.centre.context, [upn("anna")], is_enabled=False)

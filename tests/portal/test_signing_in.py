@@ -7,8 +7,9 @@ from dataclasses import replace
 import pyotp
 import pytest
 
-from lockstep.actions import people, sign_in_logs
-from lockstep.actions.context import Context
+from lockstep.actions import administrators, people, sign_in_logs
+from lockstep.actions.context import Actor, Context
+from lockstep.actions.permissions import Role, permissions_of
 from lockstep.actions.person_sign_in import passwords, person_totp, sessions, setting
 from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.credentials.passwords import OF_PEOPLE
@@ -310,6 +311,36 @@ async def test_required_second_factor_is_added_before_anything_else_and_asked_fo
     assert "Enter the code of your authenticator app" in asked.text
     replayed = await try_to_sign_in(other, upn("anna"), code=clock.now())
     assert replayed.status == 401
+
+
+async def test_new_second_factor_and_new_password_end_the_other_sessions_of_the_person(centre: Centre) -> None:
+    """Whoever signed in with the password alone may be the one against whom the factor was added."""
+    browser, other = await signed_in(centre), await signed_in(centre)
+    assert (await browser.get("/myapps")).status == 303  # the new password of the second ended the first
+    browser = centre.browser()
+    await try_to_sign_in(browser, upn("anna"))
+    seed = (await person_totp.begin_factor(centre.context, cookie(browser))).seed
+    assert (await other.get("/myapps")).status == 200
+
+    await person_totp.confirm_factor(centre.context, cookie(browser), pyotp.TOTP(seed).at(centre.context.now()))
+
+    assert (await other.get("/myapps")).status == 303
+    assert len(await sessions.list_person_sessions(centre.context, upn("anna"))) == 1
+
+
+@pytest.mark.parametrize("address", ["mail", "userPrincipalName"])
+async def test_help_desk_lets_nobody_in_as_an_administrator(centre: Centre, address: str) -> None:
+    known = upn("anna") if address == "userPrincipalName" else "Boss@contoso.test"
+    await people.set_person(centre.context, upn("anna"), {"mail": "boss@contoso.test"})
+    await administrators.invite(centre.context, known, [Role.AUDITOR])
+    desk = replace(centre.context, actor=Actor("desk", permissions_of([Role.HELP_DESK])))
+
+    for work in (passwords.new_sign_in_link, person_totp.remove_person_factor):
+        with pytest.raises(LockstepError, match="may not do this") as refused:
+            await work(desk, upn("anna"))
+        assert refused.value.kind is Kind.FORBIDDEN and "is an administrator" in refused.value.why
+    assert await passwords.new_sign_in_link(desk, upn("ben"))
+    assert await passwords.new_sign_in_link(centre.context, upn("anna"))
 
 
 async def test_second_factor_that_counts_is_not_replaced_by_a_page_that_was_opened_before(centre: Centre) -> None:

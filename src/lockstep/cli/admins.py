@@ -13,7 +13,7 @@ from lockstep.actions.permissions import MEANINGS, ROLE_NAMES, TABLE, Permission
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.admins_sso import sso
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
-from lockstep.cli.session import run
+from lockstep.cli.session import run, served_at
 from lockstep.cli.times import iso, local_stamp, local_time
 from lockstep.errors import conflict
 from lockstep.wording import counted
@@ -230,6 +230,8 @@ def _row(one: AdministratorView) -> dict[str, Any]:
 def _show_link(link: NewLink, output: Output) -> None:
     output.one(
         {"email": link.email, "path": link.path, "expiresAt": iso(link.expires_at)},
-        text=link.path,
+        text=served_at() + link.path,
     )
-    hint(f"Add this path to the admin centre's address. It works once, until {local_stamp(link.expires_at)}.")
+    hint(
+        f"It works once, until {local_stamp(link.expires_at)}. If browsers reach the admin centre at another address, change the beginning."
+    )

@@ -10,7 +10,7 @@ from lockstep.actions.person_sign_in.setting import SignInSetting
 from lockstep.actions.rows.sign_ins import person_session_json, sign_in_link_json, sign_in_setting_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, hint, output_option
-from lockstep.cli.session import run
+from lockstep.cli.session import run, served_at
 from lockstep.cli.times import local_stamp, local_time
 from lockstep.wording import counted
 
@@ -76,8 +76,10 @@ def link_(person: str, output: Output) -> None:
     lockstep people sign-in link kim.berg@contoso.test
     """
     link = run(lambda context: passwords.new_sign_in_link(context, person))
-    output.one(sign_in_link_json(link), text=link.path)
-    hint(f"Add this path to the address of Lockstep. It works once, until {local_stamp(link.expires_at)}.")
+    output.one(sign_in_link_json(link), text=link.url or served_at() + link.path)
+    hint(f"It works once, until {local_stamp(link.expires_at)}.")
+    if not link.url:
+        hint("The public address of Lockstep is not stored, so check the beginning: lockstep sso address ORIGIN")
 
 
 @sign_in.command("sessions")

@@ -94,6 +94,13 @@ def _tell_of_undone(names: Sequence[str]) -> None:
         )
 
 
+def served_at() -> str:
+    """The origin of the pages as far as this command knows: of the server in use, or where `lockstep serve` listens."""
+    settings = settings_of()
+    server = chosen_server(settings)
+    return server.url.rstrip("/") if server is not None else f"http://{settings.host}:{settings.port}"
+
+
 @asynccontextmanager
 async def session(settings: Settings, *, creates: bool = False) -> AsyncIterator[tuple[House, Context]]:
     """Open the house for one command, with a context for the person who runs it."""

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from lockstep.actions.federated_sign_in import VALID
 from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.actions.person_sign_in.sessions import PersonSignedIn
+from lockstep.actions.saml_sign_in.asking import VALID as REQUEST_VALID
 
 SESSION_COOKIE = "lockstep_person"
 HOME = "/myapps"
@@ -19,6 +20,8 @@ PROVIDER, CALLBACK = (
 )  # leave for the identity provider, and come back
 ATTEMPT_COOKIE = "lockstep_person_sso"  # what the browser keeps meanwhile, sealed
 WAY_COOKIE = "lockstep_way_out"  # the applications that are still to be signed out of, sealed
+
+BROWSER_COOKIE = "lockstep_person_browser"  # which browser brought the request of an application
 
 
 def session_secret(request: Request) -> str:
@@ -32,6 +35,23 @@ def set_session(response: Response, request: Request, signed_in: PersonSignedIn)
         signed_in.secret,
         expires=signed_in.expires_at,
         path="/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def browser_secret(request: Request) -> str:
+    return request.cookies.get(BROWSER_COOKIE, "")
+
+
+def set_browser_secret(response: Response, request: Request, secret: str) -> None:
+    """Let the browser be known as the one that brought a request until that is too old."""
+    response.set_cookie(
+        BROWSER_COOKIE,
+        secret,
+        max_age=int(REQUEST_VALID.total_seconds()),
+        path="/saml2",
         secure=request.url.scheme == "https",
         httponly=True,
         samesite="lax",

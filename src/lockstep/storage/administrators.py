@@ -87,6 +87,14 @@ async def any_administrator(connection: Connection) -> bool:
     return bool((await only_row(cursor))[0])
 
 
+async def any_of(connection: Connection, emails: Sequence[str]) -> bool:
+    """Whether an administrator has one of these addresses, in lower case."""
+    cursor = await connection.execute(
+        "select exists (select from administrator where email = any(%s))", (list(emails),)
+    )
+    return bool((await only_row(cursor))[0])
+
+
 async def insert_administrator(connection: Connection, email: str, *, display_name: str, actor: str) -> str:
     """Add an administrator without a password; return the id."""
     cursor = await connection.execute(

@@ -101,7 +101,9 @@ async def end_session(connection: Connection, session: str) -> bool:
     return cursor.rowcount == 1
 
 
-async def end_sessions(connection: Connection, person: str) -> int:
-    """End all sessions of a person; return how many there were."""
-    cursor = await connection.execute("delete from person_session where person = %s", (person,))
+async def end_sessions(connection: Connection, person: str, *, except_for: str = "") -> int:
+    """End all sessions of a person, but not the session *except_for*; return how many there were."""
+    cursor = await connection.execute(
+        "delete from person_session where person = %s and id::text <> %s", (person, except_for)
+    )
     return cursor.rowcount

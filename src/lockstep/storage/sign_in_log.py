@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import only_row
 from lockstep.storage.patterns import part_of
 
 SUCCESS, FAILURE, INTERRUPTED = "success", "failure", "interrupted"
@@ -21,7 +22,9 @@ SUCCESS, FAILURE, INTERRUPTED = "success", "failure", "interrupted"
 
 @dataclass(frozen=True, slots=True)
 class SignInRecord:
-    """What is recorded of an attempt. *person* and *app* are ids: None for an unknown name, and for My Apps itself."""
+    """What is recorded of an attempt. *person* and *app* are ids: None for an unknown name, and for My Apps itself.
+    *more*: how many further attempts the record stands for.
+    """
 
     at: datetime
     result: str
@@ -35,6 +38,7 @@ class SignInRecord:
     device: str = ""
     methods: Sequence[str] = ()
     protocol: str = ""
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class SignInRow:
     result: str
     code: str
     detail: str
+    more: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +94,12 @@ _CONDITIONS: Mapping[str, str] = {
 }
 
 
-async def append(connection: Connection, record: SignInRecord) -> None:
+async def append(connection: Connection, record: SignInRecord, *, refused_to: bytes | None = None) -> None:
+    """Write a record. *refused_to*: what `count_refusal` finds it by."""
     await connection.execute(
-        """insert into sign_in_log (at, person, person_display, app, app_display, address, device, methods, protocol, result, code, detail)
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+        """insert into sign_in_log
+            (at, person, person_display, app, app_display, address, device, methods, protocol, result, code, detail, more, refused_to)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
         (
             record.at,
             record.person,
@@ -106,7 +113,27 @@ async def append(connection: Connection, record: SignInRecord) -> None:
             record.result,
             record.code,
             record.detail,
+            record.more,
+            refused_to,
         ),
+    )
+
+
+async def records_of_refusals(connection: Connection, refused_to: bytes, *, since: datetime) -> int:
+    """How many records there are since then. Others wait until this transaction has ended."""
+    await connection.execute("select pg_advisory_xact_lock(hashtextextended('refused ' || %s, 0))", (refused_to.hex(),))
+    cursor = await connection.execute(
+        "select count(*) from sign_in_log where refused_to = %s and at >= %s", (refused_to, since)
+    )
+    return int((await only_row(cursor))[0])
+
+
+async def count_refusal(connection: Connection, refused_to: bytes) -> None:
+    """Count one more attempt in the newest record."""
+    await connection.execute(
+        """update sign_in_log set more = more + 1
+        where seq = (select seq from sign_in_log where refused_to = %s order by at desc, seq desc limit 1)""",
+        (refused_to,),
     )
 
 
@@ -118,7 +145,7 @@ async def read_log(connection: Connection, wanted: SignInFilter, *, limit: int =
         given["user_part"] = part_of(wanted.user)
     statement = sql.SQL(
         """select seq, id::text, at, person::text, person_display, app::text, app_display, address, device, methods, protocol, result,
-            code, detail
+            code, detail, more
         from sign_in_log where {} order by seq desc limit %(limit)s"""
     ).format(conditions)
     async with connection.cursor(row_factory=class_row(SignInRow)) as cursor:

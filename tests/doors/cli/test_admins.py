@@ -12,7 +12,7 @@ from tests.support.serving_process import free_port, process
 
 def test_operator_invites_changes_and_disables_administrators(connected: Lockstep) -> None:
     first = connected("admins", "invite")
-    assert (first.code, first.out.startswith("/invitations/")) == (0, True)
+    assert (first.code, first.out.startswith("http://127.0.0.1:8080/invitations/")) == (0, True)
     assert connected("admins", "invite", "anna@contoso.com", "--role", "globalAdministrator").code == 0
     assert connected("admins", "invite").code == 7
     owner = ("ben@contoso.com", "--role", "applicationOwner", "--app")
@@ -30,6 +30,15 @@ def test_operator_invites_changes_and_disables_administrators(connected: Lockste
     assert "Invite administrator" in audited
     assert "(command line)" in audited
     assert link["path"].rpartition("/")[2] not in audited
+
+
+def test_link_of_a_person_is_printed_whole_with_the_stored_address(connected: Lockstep) -> None:
+    unknown = connected("people", "sign-in", "link", "anna@contoso.test")
+    assert (unknown.code, unknown.out.startswith("http://127.0.0.1:8080/myapps/link/")) == (0, True)
+    assert connected("sso", "address", "https://id.contoso.com").code == 0
+    assert connected("people", "sign-in", "link", "anna@contoso.test").out.startswith(
+        "https://id.contoso.com/myapps/link/"
+    )
 
 
 def test_server_prints_a_link_while_there_is_no_administrator(connected: Lockstep) -> None:

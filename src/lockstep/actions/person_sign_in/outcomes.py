@@ -6,16 +6,21 @@ A person who has not proved who they are reads one sentence for every refusal. W
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 
 from lockstep.actions.context import Context
+from lockstep.credentials.attempts import network_of
+from lockstep.credentials.issued_secrets import hash_of
 from lockstep.errors import Kind, LockstepError
 from lockstep.storage import sign_in_log
 from lockstep.storage.person_credentials import PersonCredential
 from lockstep.storage.sign_in_log import FAILURE, SUCCESS, SignInRecord
 
 _MOST_DEVICE, _MOST_DETAIL = 200, 500  # characters
+# Anybody can have requests refused without end, so not each gets a record: per application and network, within the time.
+MOST_RECORDS, COUNTED_FOR = 10, timedelta(minutes=10)
 
 
 class SignInCode(StrEnum):
@@ -45,6 +50,7 @@ class SignInCode(StrEnum):
     WRONG_NAME_ID_FORMAT = "WrongNameIdFormat"
     CLAIMS_UNUSABLE = "ClaimsUnusable"
     NO_CERTIFICATE = "NoSigningCertificate"
+    MORE_REFUSED = "MoreRefused"
 
 
 MEANINGS: Mapping[SignInCode, str] = {
@@ -71,6 +77,7 @@ MEANINGS: Mapping[SignInCode, str] = {
     SignInCode.WRONG_NAME_ID_FORMAT: "The application asks for another Name ID format than the one that is set",
     SignInCode.CLAIMS_UNUSABLE: "No assertion can be made for the person",
     SignInCode.NO_CERTIFICATE: "The application has no active signing certificate",
+    SignInCode.MORE_REFUSED: "Further attempts from this network were refused, and are only counted",
 }
 
 
@@ -110,8 +117,25 @@ async def note_sign_in(
         device=visitor.device[:_MOST_DEVICE],
         methods=methods,
     )
+    await write_sign_in(context, record)
+
+
+async def write_sign_in(context: Context, record: SignInRecord) -> None:
+    """Write *record*; or only count it, if it is a refusal of nobody in particular and there were many."""
+    if record.result != FAILURE or record.person is not None:
+        async with context.recording() as connection:
+            await sign_in_log.append(connection, record)
+        return
+    refused_to = hash_of(f"{record.app or ''} {network_of(record.address)}")
     async with context.recording() as connection:
-        await sign_in_log.append(connection, record)
+        known = await sign_in_log.records_of_refusals(connection, refused_to, since=record.at - COUNTED_FOR)
+        if known < MOST_RECORDS:
+            await sign_in_log.append(connection, record, refused_to=refused_to)
+        elif known == MOST_RECORDS:
+            counted = replace(record, code=SignInCode.MORE_REFUSED, detail="", device="", more=1)
+            await sign_in_log.append(connection, counted, refused_to=refused_to)
+        else:
+            await sign_in_log.count_refusal(connection, refused_to)
 
 
 def refused() -> LockstepError:

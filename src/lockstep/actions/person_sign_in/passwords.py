@@ -12,9 +12,11 @@ from lockstep.actions.access import needs, open_to_all
 from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_person
 from lockstep.actions.permissions import Permission
+from lockstep.actions.person_sign_in.guarding import refuse_for_administrators
 from lockstep.actions.person_sign_in.outcomes import SignInCode, Visitor, note_sign_in, refused
 from lockstep.actions.person_sign_in.person_totp import is_code_of_person
 from lockstep.actions.person_sign_in.sessions import CODE, PASSWORD, PersonSignedIn, begin_session
+from lockstep.actions.single_sign_on.address import stored_address
 from lockstep.actions.totp import SecondFactorRequired
 from lockstep.credentials import lockout
 from lockstep.credentials.issued_secrets import hash_of, new_secret
@@ -32,11 +34,20 @@ _LONGEST_NAME = 1_000
 
 @dataclass(frozen=True, slots=True)
 class SignInLink:
-    """A link with which a person sets a password once. The path contains its secret, which is available only here."""
+    """A link with which a person sets a password once. The path contains its secret, which is available only here.
+
+    *address*: the public address of Lockstep, "" if none is stored.
+    """
 
     user_principal_name: str
     expires_at: datetime
     path: str = field(repr=False)
+    address: str
+
+    @property
+    def url(self) -> str:
+        """The whole link; "" if the address of Lockstep is not known."""
+        return self.address + self.path if self.address else ""
 
 
 @open_to_all
@@ -107,10 +118,14 @@ async def _check_code(context: Context, found: PersonCredential, code: str, visi
 
 @needs(Permission.PEOPLE_SIGN_IN)
 async def new_sign_in_link(context: Context, person: str) -> SignInLink:
-    """A link with which the person sets a password; an earlier link ends. Raises LockstepError for an unknown or disabled person."""
+    """A link with which the person sets a password; an earlier link ends.
+
+    Raises LockstepError for an unknown or disabled person, and for an administrator unless the caller may change administrators.
+    """
     secret, expires_at = new_secret(), context.now() + LINK_VALID
     async with context.recording() as connection:
         found = await find_person(connection, person)
+        await refuse_for_administrators(context, connection, found)
         if not found.account_enabled:
             raise invalid(
                 f"{found.user_principal_name} is disabled and could not sign in", next_step="Enable the person first"
@@ -126,7 +141,8 @@ async def new_sign_in_link(context: Context, person: str) -> SignInLink:
         await audit_log.append(
             connection, actor=context.actor.name, activity="Create sign-in link", target=found.user_principal_name
         )
-    return SignInLink(found.user_principal_name, expires_at, f"/myapps/link/{secret}")
+        address = await stored_address(connection)
+    return SignInLink(found.user_principal_name, expires_at, f"/myapps/link/{secret}", address)
 
 
 @open_to_all

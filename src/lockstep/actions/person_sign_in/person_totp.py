@@ -6,6 +6,7 @@ from lockstep.actions.access import needs, open_to_all
 from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_person
 from lockstep.actions.permissions import Permission
+from lockstep.actions.person_sign_in.guarding import refuse_for_administrators
 from lockstep.actions.person_sign_in.sessions import CODE, PersonSignedIn, person_or_refusal
 from lockstep.actions.second_factor import ISSUER, NewSecondFactor
 from lockstep.credentials import lockout
@@ -52,7 +53,10 @@ async def begin_factor(context: Context, secret: str) -> NewSecondFactor:
 
 @open_to_all
 async def confirm_factor(context: Context, secret: str, code: str) -> PersonSignedIn:
-    """Let the second factor count, after a first code. The session gets a new secret. Raises LockstepError for a wrong code."""
+    """Let the second factor count, after a first code. The session gets a new secret, and the others of the person end.
+
+    Raises LockstepError for a wrong code.
+    """
     caller = await person_or_refusal(context, secret)
     subject = f"code {caller.person}"
     await lockout.admit(context.recording, subject, address="", now=context.now())
@@ -62,6 +66,7 @@ async def confirm_factor(context: Context, secret: str, code: str) -> PersonSign
         if is_right:
             await lockout.succeeded(connection, subject, address="")
             await store.confirm_seed(connection, caller.person)
+            await person_sessions.end_sessions(connection, caller.person, except_for=caller.session)
             await person_sessions.add_method(connection, caller.session, CODE, hash_of(new))
             await audit_log.append(
                 connection,
@@ -76,9 +81,13 @@ async def confirm_factor(context: Context, secret: str, code: str) -> PersonSign
 
 @needs(Permission.PEOPLE_SIGN_IN)
 async def remove_person_factor(context: Context, person: str) -> None:
-    """Remove the second factor of a person who lost the device; all their sessions end. Raises LockstepError if there is none."""
+    """Remove the second factor of a person who lost the device; all their sessions end.
+
+    Raises LockstepError if there is none, and for an administrator unless the caller may change administrators.
+    """
     async with context.recording() as connection:
         found = await find_person(connection, person)
+        await refuse_for_administrators(context, connection, found)
         if await store.sealed_seed(connection, found.id) is None:
             raise conflict(f"{found.user_principal_name} has no second factor")
         await store.remove_seed(connection, found.id)

@@ -30,6 +30,7 @@ class SignInJson(TypedDict):
     code: str
     reason: str
     detail: str
+    more: int
 
 
 class PersonSessionJson(TypedDict):
@@ -45,6 +46,7 @@ class PersonSessionJson(TypedDict):
 class SignInLinkJson(TypedDict):
     user: str
     path: str
+    url: str
     expiresAt: str
 
 
@@ -72,6 +74,7 @@ def sign_in_json(row: SignInRow) -> SignInJson:
         "code": row.code,
         "reason": meaning_of(row.code),
         "detail": row.detail,
+        "more": row.more,
     }
 
 
@@ -89,7 +92,12 @@ def person_session_json(row: PersonSessionRow) -> PersonSessionJson:
 
 def sign_in_link_json(link: SignInLink) -> SignInLinkJson:
     """The only form that has the secret of the link."""
-    return {"user": link.user_principal_name, "path": link.path, "expiresAt": iso_time(link.expires_at)}
+    return {
+        "user": link.user_principal_name,
+        "path": link.path,
+        "url": link.url,
+        "expiresAt": iso_time(link.expires_at),
+    }
 
 
 def sign_in_setting_json(setting: SignInSetting) -> SignInSettingJson:

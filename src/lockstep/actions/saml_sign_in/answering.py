@@ -75,14 +75,14 @@ class NotAssigned:
 
 @open_to_all
 async def answer_request(
-    context: Context, app: str, sealed: str, secret: str, *, visitor: Visitor, origin: str
+    context: Context, app: str, sealed: str, secret: str, *, visitor: Visitor, origin: str, browser: str
 ) -> SignInFirst | Posted | NotAssigned:
-    """Answer the request in *sealed* for the person whose session has this *secret*.
+    """Answer the request in *sealed* for the person whose session has this *secret*. *browser*: the secret of the browser that brought it.
 
-    Raises LockstepError if the request is too old, and if no assertion can be made; the log has the reason.
+    Raises LockstepError if the request is too old or came in another browser, and if no assertion can be made; the log has the reason.
     """
     facts = await saml_application(context, app, origin=origin)
-    asked = opened(context, facts, sealed)
+    asked = opened(context, facts, sealed, browser)
     caller = await caller_of_person(context, secret)
     if caller is not None and caller.lacks_factor:
         caller = None

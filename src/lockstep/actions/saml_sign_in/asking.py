@@ -6,8 +6,9 @@ Nothing of a request is believed before its issuer and its reply URL were compar
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from hmac import compare_digest
 
 import orjson
 
@@ -17,6 +18,7 @@ from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.actions.saml_sign_in.noting import refuse, saml_application
 from lockstep.actions.single_sign_on.issuing import ApplicationSso
 from lockstep.actions.single_sign_on.keys import readable_certificates
+from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.errors import Kind, LockstepError, conflict
 from lockstep.saml.bindings import Incoming, read_post, read_redirect
 from lockstep.saml.certificates import Certificate
@@ -32,7 +34,9 @@ _MOST_CONTEXTS, _LONGEST_ID, _LONGEST_CONTEXT = 20, 256, 300
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is left of a request that was checked. *id* is "" for a sign-in that no application asked for."""
+    """What is left of a request that was checked. *id* is "" for a sign-in that no application asked for. *browser*: digest of the secret
+    of the browser that brought it.
+    """
 
     app: str
     reply_url: str
@@ -45,34 +49,52 @@ class Asked:
     name_id_format: str = ""
     contexts: tuple[str, ...] = ()
     comparison: str = "exact"
+    browser: str = ""
 
     @property
     def asked_at(self) -> datetime:
         return datetime.fromtimestamp(self.at, UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request that was checked, *sealed* for an address. It is of use only in the browser that has the secret *browser*."""
+
+    sealed: str
+    browser: str = field(repr=False)
+
+
 @open_to_all
-async def receive_query(context: Context, app: str, raw_query: str, *, visitor: Visitor, origin: str) -> str:
-    """Check a request by HTTP-Redirect; return it sealed. Raises LockstepError, which tells the person nothing of what was wrong."""
+async def receive_query(
+    context: Context, app: str, raw_query: str, *, visitor: Visitor, origin: str, browser: str = ""
+) -> Received:
+    """Check a request by HTTP-Redirect. *browser*: the secret that the browser has from an earlier request.
+
+    Raises LockstepError, which tells the person nothing of what was wrong.
+    """
     facts = await saml_application(context, app, origin=origin)
     try:
-        return _sealed(context, _checked(context, facts, read_redirect(raw_query, certificates=keys_of(facts))))
+        return _received(
+            context, _checked(context, facts, read_redirect(raw_query, certificates=keys_of(facts))), browser
+        )
     except LockstepError as wrong:
         raise await refuse(context, visitor, facts, wrong) from None
 
 
 @open_to_all
-async def receive_form(context: Context, app: str, form: Mapping[str, str], *, visitor: Visitor, origin: str) -> str:
-    """Check a request by HTTP-POST; return it sealed. Raises LockstepError as `receive_query` does."""
+async def receive_form(
+    context: Context, app: str, form: Mapping[str, str], *, visitor: Visitor, origin: str, browser: str = ""
+) -> Received:
+    """Check a request by HTTP-POST, as `receive_query` does."""
     facts = await saml_application(context, app, origin=origin)
     try:
-        return _sealed(context, _checked(context, facts, read_post(form, certificates=keys_of(facts))))
+        return _received(context, _checked(context, facts, read_post(form, certificates=keys_of(facts))), browser)
     except LockstepError as wrong:
         raise await refuse(context, visitor, facts, wrong) from None
 
 
-def opened(context: Context, facts: ApplicationSso, sealed: str) -> Asked:
-    """The request in *sealed*. Raises LockstepError if it is not ours, of another application, or too old."""
+def opened(context: Context, facts: ApplicationSso, sealed: str, browser: str) -> Asked:
+    """The request in *sealed*. Raises LockstepError if it is not ours, of another application or browser, or too old."""
     try:
         envelope = bytes.fromhex(sealed)
         asked = Asked(**orjson.loads(context.vault.open(envelope, purpose=_PURPOSE, name=facts.app).reveal()))
@@ -80,7 +102,18 @@ def opened(context: Context, facts: ApplicationSso, sealed: str) -> Asked:
         raise _too_old() from None
     if context.now() >= asked.asked_at + VALID or asked.reply_url not in facts.settings.reply_urls:
         raise _too_old()
+    if not browser or not compare_digest(asked.browser, _digest(browser)):
+        raise _too_old()
     return asked
+
+
+def _received(context: Context, asked: Asked, browser: str) -> Received:
+    secret = browser or new_secret()
+    return Received(_sealed(context, replace(asked, browser=_digest(secret))), secret)
+
+
+def _digest(browser: str) -> str:
+    return hash_of(browser).hex()
 
 
 def _sealed(context: Context, asked: Asked) -> str:
@@ -137,6 +170,6 @@ def _too_old() -> LockstepError:
     return LockstepError(
         Kind.INVALID,
         "This sign-in is not valid any more",
-        why="It was begun too long ago, or the settings of the application have changed",
+        why="It was begun too long ago or in another browser, or the settings of the application have changed",
         next_step="Go back to the application and sign in again",
     )

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lockstep.actions.context import Context
-from lockstep.actions.person_sign_in.outcomes import SignInCode, Visitor
+from lockstep.actions.person_sign_in.outcomes import SignInCode, Visitor, write_sign_in
 from lockstep.actions.person_sign_in.sessions import PersonCaller
 from lockstep.actions.single_sign_on.issuing import ApplicationSso, facts_of
 from lockstep.configuration.single_sign_on import SignOnMode
 from lockstep.errors import Kind, LockstepError, not_found
 from lockstep.saml.faults import FaultCode, SamlFault
-from lockstep.storage import sign_in_log
 from lockstep.storage.sign_in_log import FAILURE, SUCCESS, SignInRecord
 
 _MOST_DEVICE, _MOST_DETAIL = 200, 1_000  # characters
@@ -66,8 +65,7 @@ async def note_saml(
         methods=methods,
         protocol="saml",
     )
-    async with context.recording() as connection:
-        await sign_in_log.append(connection, record)
+    await write_sign_in(context, record)
 
 
 async def refuse(

@@ -6,6 +6,7 @@ A value that is empty sends no claim. A Name ID that is empty signs nobody in, b
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from lockstep.engine.records import Lifecycle, SourceObject
 from lockstep.engine.rules.configuration import Constant, Direct, Expression, JobConfiguration, MappingSource
 from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.errors import Kind, LockstepError
+
+# What no XML document can hold, so no assertion either (XML 1.0, section 2.2).
+_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,14 @@ def claims_about(
 
     def values(name: str, source: MappingSource) -> tuple[str, ...]:
         try:
-            return _texts(_value(source, record, context))
+            found = _texts(_value(source, record, context))
         except ExpressionError as error:
             problems[name] = error.detail
             return ()
+        if refused := next((one for text in found for one in _NOT_IN_XML.findall(text)), ""):
+            problems[name] = f"it contains the character U+{ord(refused):04X}, which XML cannot hold"
+            return ()
+        return found
 
     name_id = _name_id(obj.id, settings, values, salt)
     attributes = {claim.name: found for claim in settings.claims if (found := values(claim.name, claim.source))}

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from lockstep.actions.context import Context
 from lockstep.actions.saml_sign_in.answering import NotAssigned, Opened, Posted, SignInFirst, answer_request, launch
-from lockstep.actions.saml_sign_in.asking import receive_form, receive_query
+from lockstep.actions.saml_sign_in.asking import Received, receive_form, receive_query
 from lockstep.actions.saml_sign_in.describing import metadata_of
 from lockstep.actions.saml_sign_in.leaving import receive_logout
 from lockstep.actions.saml_sign_in.noting import did_not_work
@@ -21,7 +21,15 @@ from lockstep.errors import LockstepError
 from lockstep.kit.bodies import limited_receive
 from lockstep.kit.pages import Answer, PageView, Redirect
 from lockstep.kit.tracing import request_id_of
-from lockstep.portal.cookies import SIGN_IN, SIGNED_OUT, origin_of, session_secret, visitor_of
+from lockstep.portal.cookies import (
+    SIGN_IN,
+    SIGNED_OUT,
+    browser_secret,
+    origin_of,
+    session_secret,
+    set_browser_secret,
+    visitor_of,
+)
 from lockstep.portal.page import PortalContext, PortalPages
 
 pages = PortalPages()
@@ -31,13 +39,18 @@ _XML = "application/samlmetadata+xml"
 
 
 @pages.get(SSO, is_public=True)
-async def take_query(context: PortalContext, request: Request) -> Answer:
+async def take_query(context: PortalContext, request: Request) -> Response:
     """HTTP-Redirect. The query is read as it was sent, because that is what is signed."""
     app = request.path_params["app"]
-    sealed = await receive_query(
-        context.actions, app, request.url.query, visitor=visitor_of(request), origin=origin_of(request)
+    received = await receive_query(
+        context.actions,
+        app,
+        request.url.query,
+        visitor=visitor_of(request),
+        origin=origin_of(request),
+        browser=browser_secret(request),
     )
-    return Redirect(_continue(app, sealed))
+    return _on_to_answer(request, app, received)
 
 
 def form_endpoint(context_of: Callable[[], Context]) -> Callable[[Request], Awaitable[Response]]:
@@ -50,13 +63,18 @@ def form_endpoint(context_of: Callable[[], Context]) -> Callable[[Request], Awai
             request._receive = limited_receive(request.receive, request.headers, MAX_FORM)
             form = await request.form(max_files=0, max_fields=20, max_part_size=MAX_FORM)
             fields = {name: str(value) for name, value in form.multi_items()}
-            sealed = await receive_form(
-                context_of(), app, fields, visitor=visitor_of(request), origin=origin_of(request)
+            received = await receive_form(
+                context_of(),
+                app,
+                fields,
+                visitor=visitor_of(request),
+                origin=origin_of(request),
+                browser=browser_secret(request),
             )
         except LockstepError:
             failed = f"/saml2/{quote(app, safe='')}/failed?number={request.state.request_id}"
             return RedirectResponse(failed, status_code=303)
-        return RedirectResponse(_continue(app, sealed), status_code=303)
+        return _on_to_answer(request, app, received)
 
     return take
 
@@ -79,6 +97,7 @@ async def answer(context: PortalContext, request: Request) -> Answer:
         session_secret(request),
         visitor=visitor_of(request),
         origin=origin_of(request),
+        browser=browser_secret(request),
     )
     if isinstance(found, SignInFirst):
         again = "&again=yes" if found.again else ""
@@ -116,6 +135,12 @@ async def take_logout(context: PortalContext, request: Request) -> Answer:
         origin=origin_of(request),
     )
     return Redirect(address or SIGNED_OUT)
+
+
+def _on_to_answer(request: Request, app: str, received: Received) -> Response:
+    response = RedirectResponse(_continue(app, received.sealed), status_code=303)
+    set_browser_secret(response, request, received.browser)
+    return response
 
 
 def _continue(app: str, sealed: str) -> str:

@@ -10,6 +10,7 @@ from lockstep.actions.person_sign_in import passwords, person_totp, sessions, se
 from lockstep.actions.person_sign_in.setting import SignInSetting
 from lockstep.actions.sign_in_logs import SignInFilter, list_sign_ins
 from lockstep.errors import LockstepError
+from lockstep.web.callers import origin_of
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.people import person_of
 from lockstep.web.sign_in_form import METHODS, SignInLine
@@ -53,7 +54,7 @@ async def new_link(context: Context, request: Request) -> Answer:
     here = f"/users/{request.path_params['person']}"
     model = {
         "link": {"email": link.user_principal_name, "expires_at": link.expires_at},
-        "address": f"{request.url.scheme}://{request.url.netloc}{link.path}",
+        "address": link.url or origin_of(request) + link.path,
         "text": "Give this link to the person",
         "back": f"{here}/sign-in",
     }

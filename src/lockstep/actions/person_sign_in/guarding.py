@@ -1,0 +1,37 @@
+"""Who may let somebody sign in as a person of the directory who is an administrator as well.
+
+A link, or a removed second factor, is as good as being that person in every application. The help desk has these for everybody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission, roles_with
+from lockstep.errors import Kind, LockstepError
+from lockstep.postgres.pool import Connection
+from lockstep.storage import administrators
+from lockstep.storage.people import PersonRow
+
+
+async def refuse_for_administrators(context: Context, connection: Connection, person: PersonRow) -> None:
+    """Raise LockstepError if *person* has the name or an address of an administrator, unless the caller may change administrators."""
+    if context.actor.everywhere(Permission.ADMINISTRATORS_WRITE):
+        return
+    if await administrators.any_of(connection, list(_addresses(person))):
+        raise LockstepError(
+            Kind.FORBIDDEN,
+            f"{context.actor.name} may not do this for {person.user_principal_name}",
+            why=f"{person.display} is an administrator of Lockstep, so this could be used to act as an administrator",
+            next_step=f"Ask a {' or '.join(roles_with(Permission.ADMINISTRATORS_WRITE))}",
+            code="PersonIsAdministrator",
+        )
+
+
+def _addresses(person: PersonRow) -> Iterable[str]:
+    yield person.user_principal_name.lower()
+    for name in ("mail", "otherMails", "proxyAddresses"):
+        value = person.attributes.get(name) or ()
+        for one in (value,) if isinstance(value, str) else value:
+            yield str(one).lower().removeprefix("smtp:")
