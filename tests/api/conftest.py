@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from starlette.applications import Starlette
 
 from lockstep.actions import access_tokens, applications, groups, sources
+from lockstep.actions.background_tasks import background_tasks
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.live import LiveHub, live_hub
 from lockstep.actions.permissions import SCOPES
@@ -56,6 +58,15 @@ class Client:
     async def get(self, path: str, **query: Any) -> Answer:
         return await self.call("GET", path, **query)
 
+    async def finished(self, path: str, **query: Any) -> Answer:
+        """POST to *path*, and its operation once it has ended."""
+        begun = await self.post(path, **query)
+        assert begun.status == 202, begun
+        async with asyncio.timeout(20):
+            while (answer := await self.get(begun.headers["location"])).body["endedDateTime"] is None:
+                await asyncio.sleep(0.02)
+        return answer
+
     async def post(self, path: str, body: Any = None, *, headers: dict[str, str] | None = None, **query: Any) -> Answer:
         return await self.call("POST", path, body, headers=headers, **query)
 
@@ -79,11 +90,11 @@ async def client(hub: Hub, tmp_path: Path, allowed: tuple[str, ...]) -> AsyncIte
         return replace(hub.context, actor=actor, opener=targets, http=lambda: targets.client)
 
     new = await access_tokens.create_service_token(contexts(Actor("tests")), "tests", sorted(SCOPES))
-    async with live_hub(hub.pool) as live:
+    async with live_hub(hub.pool) as live, background_tasks() as tasks:
         await live.connected.wait()
         listener = listen("127.0.0.1", 0, next_step="")
         origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        app = Starlette(routes=list(api_routes(contexts, hub=live)))
+        app = Starlette(routes=list(api_routes(contexts, hub=live, tasks=tasks)))
         async with (
             serving_http(app, listener, limits=ServingLimits()),
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as http,

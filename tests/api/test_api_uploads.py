@@ -21,17 +21,17 @@ async def test_a_file_is_uploaded_tried_and_imported_once(client: Client) -> Non
     upload = (await send(client, FILE)).body["id"]
     reading = {"map": {"mail address": "userPrincipalName", "no": "id"}}
 
-    unreadable = await client.post(f"uploads/{upload}/rehearse")
+    unreadable = await client.finished(f"uploads/{upload}/rehearse")
     await client.call("PUT", f"uploads/{upload}/reading", reading)
-    tried = await client.post(f"uploads/{upload}/rehearse")
+    tried = (await client.finished(f"uploads/{upload}/rehearse")).body["result"]
     before = await client.get("sources/staff")
-    first = await client.post(f"uploads/{upload}/import", mark=tried.body["rehearsal"]["mark"])
-    again = await client.post(f"uploads/{upload}/import", mark=tried.body["rehearsal"]["mark"])
+    first = await client.finished(f"uploads/{upload}/import", mark=tried["rehearsal"]["mark"])
+    again = await client.finished(f"uploads/{upload}/import", mark=tried["rehearsal"]["mark"])
     runs = await client.get("sources/staff/runs")
 
-    assert unreadable.status == 400 and "userPrincipalName" in unreadable.body["detail"]
-    assert [one["name"] for one in tried.body["rehearsal"]["passes"][0]["changes"]] == ["zoe@x.test", "yan@x.test"]
-    assert before.status == 404 and first.status == 200 and first.body == again.body
+    assert unreadable.body["state"] == "failed" and "userPrincipalName" in unreadable.body["error"]["detail"]
+    assert [one["name"] for one in tried["rehearsal"]["passes"][0]["changes"]] == ["zoe@x.test", "yan@x.test"]
+    assert before.status == 404 and first.body["state"] == "succeeded" and first.body["result"] == again.body["result"]
     assert [one["fileName"] for one in runs.body["items"]] == ["staff.csv"]
     run = await client.get(f"sources/staff/runs/{runs.body['items'][0]['id']}")
     assert run.body["passes"][0]["created"] == 2
@@ -46,11 +46,11 @@ async def test_a_source_is_registered_renamed_and_an_outdated_dry_run_is_refused
     unreadable = await client.post("sources", {"name": "none", "files": [{"path": str(tmp_path / "none.csv")}]})
     renamed = await client.post("sources/more/rename", {"name": "yet-more"})
     upload = (await send(client, FILE.replace("mail address", "userPrincipalName"))).body["id"]
-    refused = await client.post(f"uploads/{upload}/import", mark="none")
+    refused = await client.finished(f"uploads/{upload}/import", mark="none")
     gone = await client.call("DELETE", f"uploads/{upload}")
 
     assert made.status == 201 and made.body["people"] == 0 and unreadable.status in (400, 404)
-    assert renamed.body["name"] == "yet-more" and refused.status == 409
+    assert renamed.body["name"] == "yet-more" and refused.body["error"]["status"] == 409
     assert gone.status == 200 and (await client.get(f"uploads/{upload}")).status == 404
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from lockstep.actions import access_tokens
+from lockstep.actions.background_tasks import background_tasks
 from lockstep.actions.context import Actor
 from lockstep.actions.live import live_hub
 from lockstep.actions.permissions import SCOPES
@@ -28,7 +29,11 @@ def serving_lockstep(database: Database, data: Path, *, has_worker: bool = False
 
     async def serve(ready: Callable[[tuple[str, str]], None], stop: asyncio.Event) -> None:
         given = {"DATABASE_URL": database.conninfo, "LOCKSTEP_DATA": str(data)}
-        async with open_house(load_settings(given), main=False) as house, live_hub(house.pool) as hub:
+        async with (
+            open_house(load_settings(given), main=False) as house,
+            live_hub(house.pool) as hub,
+            background_tasks() as tasks,
+        ):
             await hub.connected.wait()
             made = await access_tokens.create_service_token(house.context(Actor("tests")), "tests", sorted(SCOPES))
             listener = listen("127.0.0.1", 0, next_step="")
@@ -36,7 +41,7 @@ def serving_lockstep(database: Database, data: Path, *, has_worker: bool = False
             services = house.services()
             worker = asyncio.create_task(house.work(services)) if has_worker else None
             async with serving_http(
-                Starlette(routes=api_routes(house.context, hub=hub)), listener, limits=ServingLimits()
+                Starlette(routes=api_routes(house.context, hub=hub, tasks=tasks)), listener, limits=ServingLimits()
             ):
                 ready((origin, made.secret))
                 await stop.wait()

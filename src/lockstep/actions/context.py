@@ -100,6 +100,10 @@ class Elsewhere(Protocol):
         """Yield the items of *action*, which is a generator, as they arrive."""
         ...
 
+    async def upload(self, source: str, path: Path) -> str:
+        """Send the file at *path* for *source* to the other installation; return the id of the upload there."""
+        ...
+
     async def changed(self) -> None:
         """Wait until something may have changed in the other installation."""
         ...

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lockstep.actions.access import needs
+from lockstep.actions.background_tasks import KEPT as TASKS_KEPT
 from lockstep.actions.context import Context, audit
 from lockstep.actions.permissions import Permission
 from lockstep.actions.repeated_requests import KEPT as ANSWERS_KEPT
@@ -85,6 +86,7 @@ async def remove_old(context: Context) -> dict[Aging, int]:
     moments = {Aging(key): _before(context, length) for key, length in days.items() if length} | {
         Aging.UPLOADS: context.now() - UPLOADS_KEPT,
         Aging.API_ANSWERS: context.now() - ANSWERS_KEPT,
+        Aging.BACKGROUND_TASKS: context.now() - TASKS_KEPT,
         Aging.SESSIONS: context.now(),
         Aging.LINKS: context.now(),
         Aging.PERSON_SESSIONS: context.now(),
@@ -130,6 +132,7 @@ def _fixed(context: Context) -> list[RetentionRow]:
         RetentionRow("Newest cycles", f"{NEWEST_CYCLES} of each application", "They stay, even if cycles are kept for a shorter time."),
         RetentionRow("Uploaded files", _hours(UPLOADS_KEPT), "A file waits in the database until it is imported or discarded."),
         RetentionRow("Answers to API requests with an Idempotency-Key", _hours(ANSWERS_KEPT), "A repeated request gets the first answer."),
+        RetentionRow("Operations of the API", _hours(TASKS_KEPT), "Their results are read by the caller who began them."),
         RetentionRow("Failed sign-ins", _hours(FORGOTTEN), "They make the next attempt wait."),
         RetentionRow("Sessions and one-time links", "Until they expire", "A session ends after 12 hours at the latest."),
     ]  # fmt: skip

@@ -163,7 +163,7 @@ async def import_file(
     *is_kept*: the file is permanent.
     """
     context.actor.require(Permission.SOURCES_IMPORT)
-    if options is not None:
+    if options is not None and options.guard != IntakeGuard():
         context.actor.require(Permission.SOURCES_DECIDE)
     async with context.reading() as connection:
         is_new = await store.read_source(connection, name) is None

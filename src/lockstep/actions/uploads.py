@@ -9,10 +9,8 @@ import asyncio
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from lockstep.actions.access import needs
@@ -22,12 +20,21 @@ from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.actions.source_keys import Rekeyed, rekey_source
 from lockstep.actions.source_runs import pass_record
-from lockstep.actions.sources import IntakeOptions, PassKind, PassResult, import_source, save_source
+from lockstep.actions.sources import (
+    IntakeOptions,
+    PassKind,
+    PassResult,
+    import_file,
+    import_source,
+    rehearse_import,
+    save_source,
+)
+from lockstep.actions.uploaded_files import READING, as_file, config_of, find, written
 from lockstep.configuration.files.names import LOCAL_SOURCE, SOURCE_RULE, is_source_name
 from lockstep.directory.file_shape import FileColumn as FileColumn
 from lockstep.directory.file_shape import FileShape as FileShape
 from lockstep.engine.decisions.effects import Effect
-from lockstep.errors import conflict, invalid, not_found
+from lockstep.errors import conflict, invalid
 from lockstep.postgres.pool import Connection
 from lockstep.storage import source_uploads, sources
 from lockstep.storage.source_uploads import UploadRow as UploadRow
@@ -38,7 +45,6 @@ MOST_NAMED = 500  # people and groups that a dry run names, for each kind of cha
 _PART = 1024 * 1024
 _LONGEST_NAME = 200  # bytes; a file system takes 255
 _ALL = 100_000
-_READING = ("map", "values", "dateFormats", "encoding", "delimiter", "partial")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ async def keep_upload(
         known = await sources.read_source(connection, source)
         if known is not None and known.kind != "csv":
             raise invalid(f"The source {source} does not read CSV files", next_step="Choose another source")
-        registered = {name: known.config[name] for name in _READING if name in known.config} if known else {}
+        registered = {name: known.config[name] for name in READING if name in known.config} if known else {}
         await source_uploads.insert(
             connection, upload, source=source, file_name=_shown_name(file_name), config=registered | dict(config or {}),
             actor=context.actor.name,
@@ -80,21 +86,52 @@ async def keep_upload(
             await source_uploads.remove(connection, upload)
         raise
     async with context.reading() as connection:
-        return await _found(connection, upload)
+        return await find(connection, upload)
+
+
+@needs(Permission.SOURCES_WRITE)
+async def find_upload(context: Context, upload: str) -> UploadRow:
+    """An upload. Raises LockstepError if it is unknown or older than a day."""
+    async with context.reading() as connection:
+        return await find(connection, upload)
+
+
+@needs(Permission.SOURCES_WRITE)
+async def take_upload(
+    context: Context, upload: str, config: Mapping[str, Any], *, options: IntakeOptions | None = None, rehearses: bool = False
+) -> list[PassResult]:  # fmt: skip
+    """Import the upload as if its file were on this machine, or, if it *rehearses*, only find out what would change. The upload is deleted,
+    whatever comes of it. Unlike `import_upload`, good rows are imported even if others are bad.
+    """
+    found = await find_upload(context, upload)
+    _refuse_imported(found)
+    reading = {name: config[name] for name in READING if name in config}
+    named = {name: config[name] for name in ("kind", "group") if config.get(name)}
+    try:
+        with tempfile.TemporaryDirectory(prefix="lockstep-") as folder:
+            async with context.reading() as connection:
+                path = await written(connection, found, folder)
+            read = {**reading, "files": [{"kind": None, **named, "path": str(path)}]}
+            if rehearses:
+                return await rehearse_import(context, found.source, config=read, options=options)
+            return await import_file(context, found.source, read, is_kept=False, options=options)
+    finally:
+        async with context.recording() as connection:
+            await source_uploads.remove(connection, upload)
 
 
 @needs(Permission.SOURCES_WRITE)
 async def show_upload(context: Context, upload: str) -> UploadView:
     """An upload, and how its file would be read. Raises LockstepError if it is unknown or older than a day."""
     async with context.reading() as connection:
-        found = await _found(connection, upload)
+        found = await find(connection, upload)
         source = await sources.read_source(connection, found.source)
         keys = dict((source.watermark or {}).get("keys", {})) if source else {}
         key = str(keys.get(str(PassKind.PEOPLE), ""))
         if found.imported is not None:
             return UploadView(found, FileShape(), source is None, key)
-        async with _as_file(connection, found) as path:
-            shape = await asyncio.to_thread(context.inspect_file, path, _config(found, path), keys)
+        async with as_file(connection, found) as path:
+            shape = await asyncio.to_thread(context.inspect_file, path, config_of(found, path), keys)
     return UploadView(found, shape, source is None, key)
 
 
@@ -105,16 +142,16 @@ async def change_upload(context: Context, upload: str, config: Mapping[str, Any]
     if kind and kind not in frozenset(PassKind):
         raise invalid(f'"{kind[:40]}" is no kind of file', next_step=f"Choose one of: {', '.join(PassKind)}")
     async with context.recording() as connection:
-        _refuse_imported(await _found(connection, upload, locks=True))
+        _refuse_imported(await find(connection, upload, locks=True))
         await source_uploads.save_config(connection, upload, config)
-        return await _found(connection, upload)
+        return await find(connection, upload)
 
 
 @needs(Permission.SOURCES_WRITE)
 async def rehearse_upload(context: Context, upload: str) -> UploadRow:
     """Store what an import would change, by doing it in a transaction that is rolled back."""
     async with context.reading() as connection:
-        found = await _found(connection, upload)
+        found = await find(connection, upload)
         _refuse_imported(found)
     results: list[PassResult] = []
 
@@ -133,11 +170,11 @@ async def rehearse_upload(context: Context, upload: str) -> UploadRow:
             "leaving": sum(one.removed for one in results),
             "losing": losing,
         }
-        now = await _found(connection, upload, locks=True)
+        now = await find(connection, upload, locks=True)
         if now.config != found.config:
             raise conflict("Somebody changed how the file is read in the meantime", next_step="Try it again")
         await source_uploads.save_rehearsal(connection, upload, rehearsal)
-        return await _found(connection, upload)
+        return await find(connection, upload)
 
 
 @needs(Permission.SOURCES_WRITE)
@@ -146,7 +183,7 @@ async def import_upload(context: Context, upload: str, *, mark: str = "") -> Upl
     person saw. Raises LockstepError if there is a newer dry run, or the source was imported since.
     """
     async with context.together() as inner, inner.recording() as connection:
-        found = await _found(connection, upload, locks=True)
+        found = await find(connection, upload, locks=True)
         if found.imported is not None:
             return found
         if mark:
@@ -156,17 +193,17 @@ async def import_upload(context: Context, upload: str, *, mark: str = "") -> Upl
         if broken:
             raise invalid("The file could not be read completely; nothing was imported", why=broken)
         await source_uploads.save_imported(connection, upload, {"passes": [pass_record(one) for one in results]})
-        return await _found(connection, upload)
+        return await find(connection, upload)
 
 
 @needs(Permission.SOURCES_WRITE)
 async def rekey_with_upload(context: Context, upload: str, column: str) -> Rekeyed:
     """Identify the people of the source by *column* of the uploaded file from now on. The file must have the old key too."""
     async with context.reading() as connection:
-        found = await _found(connection, upload)
+        found = await find(connection, upload)
         _refuse_imported(found)
-        async with _as_file(connection, found) as path:
-            done = await rekey_source(context, found.source, column, config=_config(found, path))
+        async with as_file(connection, found) as path:
+            done = await rekey_source(context, found.source, column, config=config_of(found, path))
     async with context.recording() as connection:
         source = await sources.read_source(connection, found.source)
         mapping = dict(source.config).get("map", {}) if source else {}
@@ -178,7 +215,7 @@ async def rekey_with_upload(context: Context, upload: str, column: str) -> Rekey
 async def discard_upload(context: Context, upload: str) -> UploadRow:
     """Delete the file without importing it."""
     async with context.recording() as connection:
-        found = await _found(connection, upload, locks=True)
+        found = await find(connection, upload, locks=True)
         await source_uploads.remove(connection, upload)
     return found
 
@@ -212,14 +249,14 @@ async def _keep(context: Context, upload: str, content: AsyncIterator[bytes]) ->
 
 async def _import(context: Context, found: UploadRow, options: IntakeOptions | None) -> list[PassResult]:
     """Import the file within the transaction of *context*. A source without files of its own remembers how the file is read."""
-    async with context.recording() as connection, _as_file(connection, found) as path:
+    async with context.recording() as connection, as_file(connection, found) as path:
         source = await sources.read_source(connection, found.source)
-        config = _config(found, path)
+        config = config_of(found, path)
         if source is None:
             await save_source(context, found.source, kind="csv", config=config, is_kept=False)
         elif not source.config.get("files"):
-            keeps = {name: value for name, value in source.config.items() if name not in _READING}
-            remembered = keeps | {name: found.config[name] for name in _READING if name in found.config}
+            keeps = {name: value for name, value in source.config.items() if name not in READING}
+            remembered = keeps | {name: found.config[name] for name in READING if name in found.config}
             await sources.save_config(connection, found.source, remembered)
         return await import_source(context, found.source, config=config, options=options, file_name=found.file_name)
 
@@ -240,40 +277,7 @@ def _refuse_imported(found: UploadRow) -> None:
         raise conflict(f"{found.file_name} was imported already", next_step="Upload it again to import it again")
 
 
-async def _found(connection: Connection, upload: str, *, locks: bool = False) -> UploadRow:
-    found = await source_uploads.read(connection, upload, locks=locks) if _is_id(upload) else None
-    if found is None:
-        raise not_found("This upload is unknown or older than a day", next_step="Upload the file again")
-    return found
-
-
-def _is_id(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _shown_name(name: str) -> str:
     """Return the last part of a file name from a browser, which may be a path or contain anything."""
     last = "".join(one for one in name.replace("\\", "/").rpartition("/")[2] if one.isprintable())
     return last.encode()[:_LONGEST_NAME].decode(errors="ignore") or "upload.csv"
-
-
-def _config(found: UploadRow, path: Path) -> dict[str, Any]:
-    file = {"path": str(path), "kind": found.config.get("kind") or None}
-    group = {"group": found.config["group"]} if found.config.get("group") else {}
-    reading = {name: found.config[name] for name in _READING if found.config.get(name)}
-    return {**reading, "files": [file | group]}
-
-
-@asynccontextmanager
-async def _as_file(connection: Connection, found: UploadRow) -> AsyncIterator[Path]:
-    """The content as a file that only this process can read and that is deleted afterwards. Errors use its uploaded name."""
-    with tempfile.TemporaryDirectory(prefix="lockstep-") as folder:
-        path = Path(folder) / (found.file_name if found.file_name not in (".", "..") else "upload.csv")
-        with path.open("wb") as file:
-            async for some in source_uploads.parts(connection, found.id):
-                file.write(some)
-        yield path

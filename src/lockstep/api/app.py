@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import BaseRoute, Mount, Route
 
 from lockstep import __version__
+from lockstep.actions.background_tasks import BackgroundTasks
 from lockstep.actions.live import LiveHub
 from lockstep.api import documents, events
 from lockstep.api.door import Contexts, Desk, begin, failed, finished
@@ -42,9 +43,11 @@ _ROUTERS = (
 )  # fmt: skip
 
 
-def api_app(contexts: Contexts, *, hub: LiveHub | None = None, rates: Rates | None = None) -> FastAPI:
+def api_app(
+    contexts: Contexts, *, hub: LiveHub | None = None, rates: Rates | None = None, tasks: BackgroundTasks | None = None
+) -> FastAPI:
     """Build the application to mount at `/api/v1`. *contexts* makes the context of an actor; *hub* feeds the events; *rates* counts
-    requests.
+    requests; *tasks* are the operations that go on after their request was answered.
     """
     app = FastAPI(
         title="Lockstep",
@@ -60,6 +63,7 @@ def api_app(contexts: Contexts, *, hub: LiveHub | None = None, rates: Rates | No
     app.state.desk = Desk(contexts)
     app.state.rates = rates or Rates()
     app.state.hub = LiveHub() if hub is None else hub  # an empty hub is false
+    app.state.tasks = tasks or BackgroundTasks()
     for router in _ROUTERS:
         app.router.routes += router.routes  # `include_router` would make every route once more, with the first request
     app.add_exception_handler(StarletteHTTPException, _no_route)
@@ -67,9 +71,11 @@ def api_app(contexts: Contexts, *, hub: LiveHub | None = None, rates: Rates | No
     return app
 
 
-def api_routes(contexts: Contexts, *, hub: LiveHub | None = None, rates: Rates | None = None) -> Sequence[BaseRoute]:
+def api_routes(
+    contexts: Contexts, *, hub: LiveHub | None = None, rates: Rates | None = None, tasks: BackgroundTasks | None = None
+) -> Sequence[BaseRoute]:
     """Everything that a server adds to its routes: the API, `/api/openapi.json`, `/api/docs` and `/problems/{slug}`."""
-    app = api_app(contexts, hub=hub, rates=rates)
+    app = api_app(contexts, hub=hub, rates=rates, tasks=tasks)
     mounted = Mount(ROOT, app)
     # A path with a line break is the API's too, and gets its form of "not found".
     mounted.path_regex = re.compile(mounted.path_regex.pattern, re.DOTALL)

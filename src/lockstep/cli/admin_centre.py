@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from lockstep.actions.background_tasks import background_tasks
 from lockstep.actions.live import live_hub
 from lockstep.api.app import api_routes
 from lockstep.cli.monitoring import RequestTimes, metrics_of
@@ -31,9 +32,9 @@ async def serving_admin_centre(
     listener = listen(host, port, next_step="Stop the other program, or choose another port: --port N")
     metrics = await metrics_of(house, times, whole=True)
     health = health_routes(house.pool, metrics, house.server.is_reachable)
-    async with live_hub(house.pool) as hub:
+    async with live_hub(house.pool) as hub, background_tasks() as tasks:
         assets = built_assets()
-        others = [*health, *api_routes(house.context, hub=hub), *portal_routes(house.context, assets)]
+        others = [*health, *api_routes(house.context, hub=hub, tasks=tasks), *portal_routes(house.context, assets)]
         site = Site(environment=environment, has_api=True)
         app = admin_app(house.context, site=site, hub=hub, others=others, assets=assets)
         limits = replace(LIMITS, trusted_proxies=house.settings.trusted_proxies)

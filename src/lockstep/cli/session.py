@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -49,7 +49,7 @@ def run(work: Callable[[Context], Awaitable[Answer]], *, label: str = "", create
     settings, flags = settings_of(), globals_of()
     server = chosen_server(settings)
     if server is not None:
-        return asyncio.run(_run_there(server, work))
+        return asyncio.run(_run_there(server, work, label=label if flags.shows_progress else ""))
 
     async def all_of_it() -> Answer:
         touched: set[str] = set()
@@ -59,11 +59,7 @@ def run(work: Callable[[Context], Awaitable[Answer]], *, label: str = "", create
                 touched.update(jobs)
                 await context.after_commit(jobs)
 
-            with ProgressLine(label, is_on=bool(label) and flags.shows_progress) as line:
-
-                def show(progress: Progress) -> None:
-                    line.show(progress.read, fraction=progress.fraction, label=f"{label} {progress.kind}")
-
+            with _shown(label if flags.shows_progress else "") as show:
                 answer = await work(replace(context, on_progress=show, after_commit=remember))
             await _tell_of_missing_worker(context, touched)
             return answer
@@ -72,11 +68,23 @@ def run(work: Callable[[Context], Awaitable[Answer]], *, label: str = "", create
         return asyncio.run(all_of_it())
 
 
-async def _run_there(server: ServerContext, work: Callable[[Context], Awaitable[Answer]]) -> Answer:
+@contextmanager
+def _shown(label: str) -> Iterator[Callable[[Progress], None]]:
+    """Yield a function that shows progress as *label*; "" shows none."""
+    with ProgressLine(label, is_on=bool(label)) as line:
+
+        def show(progress: Progress) -> None:
+            line.show(progress.read, fraction=progress.fraction, label=f"{label} {progress.kind}")
+
+        yield show
+
+
+async def _run_there(server: ServerContext, work: Callable[[Context], Awaitable[Answer]], *, label: str) -> Answer:
     from lockstep.cli.remote.server import connected  # most commands work with the data folder
 
     async with connected(server) as connection:
-        answer = await work(connection.context(say=hint))
+        with _shown(label) as show:
+            answer = await work(replace(connection.context(say=hint), on_progress=show))
         _tell_of_undone(connection.undone)
         return answer
 

@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from lockstep.actions import sources as actions
+from lockstep.actions import uploads
 from lockstep.actions.context import Context
 from lockstep.actions.rows.records import pass_json
 from lockstep.actions.sources import IntakeGuard, IntakeOptions, PassKind, PassResult
 from lockstep.cli.output import Output, hint, output_option, safe
 from lockstep.cli.session import run
 from lockstep.cli.source_options import ReadingOptions, config_from, overlaid, reading_options
-from lockstep.errors import EXIT_CODES, Kind, conflict
+from lockstep.errors import EXIT_CODES, Kind
 from lockstep.sources.piped import is_piped, regular_file
 from lockstep.wording import counted
 
@@ -74,13 +75,12 @@ def import_(
             return what, await take(context, what, config=config, options=options)
         if _looks_like_a_name(what):
             await actions.show_source(context, what)  # raises LockstepError with suggestions if there is none
-        if context.elsewhere is not None:
-            raise conflict(
-                f"{what} is on this machine, and a server reads its own files only",
-                next_step="Copy it to the server's machine, or import it there: lockstep sources import FILE",
-            )
         name = source or DEFAULT_SOURCE
         with regular_file(what) as path:
+            if context.elsewhere is not None:
+                upload = await context.elsewhere.upload(name, path)
+                file_config = {**given, "kind": kind, "group": group}
+                return name, await uploads.take_upload(context, upload, file_config, options=options, rehearses=dry_run)
             file = {"path": str(path.absolute()), "kind": kind} | ({"group": group} if group else {})
             config = {**given, "files": [file]}
             if dry_run:

@@ -47,7 +47,7 @@ def sniff(path: Path, *, encoding: str = "", delimiter: str = "") -> TextForm:
     """Detect how to read *path*. Raises LockstepError if it is missing, empty or not CSV, or if its encoding must be named."""
     check_delimiter(delimiter)
     named = check_encoding(encoding) if encoding else ""
-    head = _head(path)
+    head = head_of(path)
     if not head.removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff").strip():
         raise _no_csv(path, "it is empty", "Export the list again")
     _refuse_other_files(path, head)
@@ -108,7 +108,8 @@ def guess_delimiter(text: str) -> str:
     return max(DELIMITERS, key=header.count)  # the first delimiter if none occurs
 
 
-def _head(path: Path) -> bytes:
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file. Raises LockstepError if it is no regular file that can be read."""
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):

@@ -25,6 +25,7 @@ class Aging(StrEnum):
     PERSON_LINKS = "personLinks"
     UPLOADS = "uploads"
     API_ANSWERS = "apiAnswers"
+    BACKGROUND_TASKS = "backgroundTasks"
     SESSIONS = "sessions"
     LINKS = "oneTimeLinks"
     SIGN_IN_ATTEMPTS = "signInAttempts"
@@ -44,6 +45,7 @@ _OLD: Mapping[Aging, tuple[str, str]] = {
     Aging.DIRECTORY_CHANGES: ("change", "at < %(before)s"),
     Aging.UPLOADS: ("source_upload", "created_at < %(before)s"),
     Aging.API_ANSWERS: ("api_answer", "created_at < %(before)s"),
+    Aging.BACKGROUND_TASKS: ("background_task", "created_at < %(before)s"),
     Aging.SESSIONS: ("administrator_session", "expires_at < %(before)s"),
     Aging.LINKS: ("one_time_link", "expires_at < %(before)s"),
     Aging.SIGN_IN_ATTEMPTS: ("sign_in_attempt", "last_at < %(before)s"),

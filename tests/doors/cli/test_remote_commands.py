@@ -162,6 +162,10 @@ links documo --user anna@contoso.test --forget --yes
 links documo --orphans --settle --yes
 sources import people --dry-run
 sources import people
+sources import {folder}/more.csv --source more --dry-run
+sources import {folder}/more.csv --source more --map "Name=displayName"
+sources import {folder}/none.csv
+sources import {folder}/bad.csv
 sources confirm people --yes
 sources reject people
 sources rename people hr
@@ -226,6 +230,8 @@ def two_ways(
             assert here(one, "groups create sales").code == 0
             exported = here(one, "export documo").out
             (one.folder / "documo.yaml").write_text(exported.replace("scope: assigned", "scope: all"))
+            (one.folder / "more.csv").write_text("no,userPrincipalName,Name\n1,zoe@contoso.test,Zoe\n2,,Nobody\n")
+            (one.folder / "bad.csv").write_text("no,surname\n1,Zoe\n")
         with serving_lockstep(served.lockstep, served.folder / "data") as (url, token):
             at = datetime.now(UTC) + timedelta(days=1)
             write_contexts(Contexts().with_server(ServerContext("server", url, Secret(token), "tests", at)))

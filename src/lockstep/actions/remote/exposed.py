@@ -55,13 +55,14 @@ from lockstep.ports import Probe
 @dataclass(frozen=True, slots=True)
 class Exposed:
     """How an action is exposed. *here*: parameters that are not sent; the server uses these values. *kept*: parameters that a caller may
-    not set. If *tell* is false, the caller gets no result. *most*: how many rows a caller may ask for at once, because the answer is built
-    in memory.
+    not set. If *tells* is false, the caller gets no result. One that *is_long* goes on after its request was answered. *most*: how many
+    rows a caller may ask for at once, because the answer is built in memory.
     """
 
     here: Mapping[str, Any] = field(default_factory=dict)
     kept: frozenset[str] = frozenset()
     tells: bool = True
+    is_long: bool = False
     most: int = 100_001  # one more than the command line offers, to see whether there are more
 
 
@@ -140,7 +141,8 @@ EXPOSED: Mapping[str, Exposed] = {
     # A request does not do the work of a worker.
     f"{_noun(following)}.follow_cycle": Exposed(here={"helps": False}),
     # A configuration names files, and those would be the server's.
-    "sources.import_source": Exposed(kept=frozenset({"config"})),
-    "sources.rehearse_import": Exposed(kept=frozenset({"config"})),
+    "sources.import_source": Exposed(kept=frozenset({"config", "file_name"}), is_long=True),
+    "sources.rehearse_import": Exposed(kept=frozenset({"config"}), is_long=True),
+    "uploads.take_upload": Exposed(is_long=True),
 }
 assert EXPOSED.keys() <= CHECKED.keys(), sorted(EXPOSED.keys() - CHECKED.keys())  # noqa: S101  # a misspelt name

@@ -5,7 +5,7 @@ Arguments and results have the form of this version (`lockstep.actions.remote`);
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Annotated, Any
 
@@ -15,11 +15,16 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from lockstep.actions.background_tasks import TaskName
+from lockstep.actions.context import Context
 from lockstep.actions.remote.running import run_named, stream_named
 from lockstep.actions.remote.values import to_json
+from lockstep.actions.remote.wire import wire_of
+from lockstep.api.background import OperationJson, accepted
 from lockstep.api.door import Asked, Desk, as_problem, router_of
 from lockstep.api.shapes import Body
 from lockstep.api.streams import STREAM, until_stopped
+from lockstep.errors import invalid
 from lockstep.kit.streams import stream_response
 
 router = router_of("Actions")
@@ -53,6 +58,18 @@ async def call_action(context: Asked, action: ActionName, body: Call) -> CallJso
         "undone": list(ran.undone),
         "effects": to_json(list(ran.effects)),
     }
+
+
+@router.post("/actions/{action}/begin", status_code=202)
+async def begin_action(context: Asked, request: Request, action: ActionName, body: Call) -> OperationJson:
+    """Call an action that takes long. Location is the operation; its result is what calling it without `begin` answers."""
+    if not wire_of(action).exposed.is_long:
+        raise invalid(f"{action} is not a long action", next_step=f"POST /actions/{action}")
+
+    async def work(inner: Context) -> Mapping[str, Any]:
+        return {**await call_action(inner, action, body)}
+
+    return await accepted(context, request, TaskName(action, action, f"/actions/{action}"), work)
 
 
 @router.post("/actions/{action}/stream", response_class=StreamingResponse, responses={200: STREAM})

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from fastapi import Request
-from typing_extensions import TypedDict
 
 from lockstep.actions import status
 from lockstep.actions.rows.provisioning import cycle_json
+from lockstep.api.background import OperationJson, operation_of
 from lockstep.api.door import Asked, router_of
 from lockstep.api.shapes import NEXT_LOOK, rooted
 from lockstep.errors import not_found
@@ -18,26 +15,13 @@ router = router_of("Operations")
 _LARGEST = 2**62
 
 
-class OperationJson(TypedDict):
-    """*state* is `running`, or how the work ended. *resource* is what it made, with everything there is to know about it."""
-
-    id: str
-    kind: str
-    application: str
-    state: str
-    createdDateTime: str
-    endedDateTime: str | None
-    done: int
-    total: int
-    error: Mapping[str, Any] | None
-    resource: str
-
-
 @router.get("/operations/{operation}")
 async def show_operation(context: Asked, request: Request, operation: str) -> OperationJson:
     """The progress of work that was accepted with 202. Read it again after Retry-After seconds until `endedDateTime` is set."""
     kind, _, number = operation.partition("-")
-    if kind != "cycle" or not (number.isascii() and number.isdigit()) or int(number) > _LARGEST:
+    if kind != "cycle":
+        return await operation_of(context, request, operation)
+    if not (number.isascii() and number.isdigit()) or int(number) > _LARGEST:
         raise not_found(f"There is no operation {operation}")
     app, cycle = await status.find_cycle(context, int(number))
     row = cycle_json(cycle)
@@ -46,12 +30,16 @@ async def show_operation(context: Asked, request: Request, operation: str) -> Op
     return {
         "id": operation,
         "kind": "cycle",
+        "target": app,
         "application": app,
         "state": row["state"],
         "createdDateTime": row["startedDateTime"],
         "endedDateTime": row["endedDateTime"],
+        "phase": "",
         "done": row["done"],
         "total": row["total"],
+        "fraction": row["done"] / row["total"] if row["total"] else None,
+        "result": None,
         "error": row["error"],
         "resource": rooted(request, f"/applications/{app}/cycles/{cycle.id}"),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import Query, Request
@@ -11,8 +11,10 @@ from typing_extensions import TypedDict
 
 from lockstep.actions import audit, logs, outbound, retention, source_decisions, sources
 from lockstep.actions.audit import AuditFilter
+from lockstep.actions.background_tasks import TaskName
 from lockstep.actions.context import Context
 from lockstep.actions.logs import LogFilter
+from lockstep.actions.permissions import Permission
 from lockstep.actions.retention import RetentionRow
 from lockstep.actions.rows.records import (
     AuditJson,
@@ -24,6 +26,7 @@ from lockstep.actions.rows.records import (
     source_json,
 )
 from lockstep.actions.rows.times import iso
+from lockstep.api.background import OperationJson, accepted
 from lockstep.api.changes import Changed, Consenting, changed
 from lockstep.api.conditions import matched, tagged
 from lockstep.api.door import Asked, router_of
@@ -73,12 +76,6 @@ class Confirmation(Body):
     """*shown*: the member `shown` of the source, as you read it."""
 
     shown: Text
-
-
-class PassesJson(TypedDict):
-    source: str
-    dryRun: bool
-    passes: list[dict[str, Any]]
 
 
 class PlaceJson(TypedDict):
@@ -179,14 +176,23 @@ async def show_source(context: Asked, source: str) -> SourceDetailsJson:
     return source_details_json(view, held)
 
 
-@router.post("/sources/{source}/import", tags=["Sources"])
+@router.post("/sources/{source}/import", tags=["Sources"], status_code=202)
 async def import_source(
-    context: Asked, source: str, dryRun: Annotated[bool, Query(description="Only show what would change")] = False
-) -> PassesJson:  # fmt: skip
-    """Read the source's files now. Many leavers at once wait for a decision."""
-    await sources.show_source(context, source)
+    context: Asked, request: Request, source: str,
+    dryRun: Annotated[bool, Query(description="Only show what would change")] = False,
+) -> OperationJson:  # fmt: skip
+    """Read the source's files now. Many leavers at once wait for a decision.
+
+    Location is the operation; its result is `{source, dryRun, passes}`.
+    """
+    context.actor.require(Permission.SOURCES_WRITE if dryRun else Permission.SOURCES_IMPORT)
+    name = (await sources.show_source(context, source)).source.name
     take = sources.rehearse_import if dryRun else sources.import_source
-    return {"source": source, "dryRun": dryRun, "passes": [pass_json(one) for one in await take(context, source)]}
+
+    async def work(inner: Context) -> Mapping[str, Any]:
+        return {"source": name, "dryRun": dryRun, "passes": [pass_json(one) for one in await take(inner, name)]}
+
+    return await accepted(context, request, TaskName("dryRun" if dryRun else "import", name, f"/sources/{name}"), work)
 
 
 @router.post("/sources/{source}/confirm", tags=["Sources"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request
 from pydantic import Field
 
 from lockstep.actions import source_keys, source_runs, sources, uploads
+from lockstep.actions.background_tasks import TaskName
+from lockstep.actions.context import Context
 from lockstep.actions.rows.records import (
     RunJson,
     SourceJson,
@@ -16,6 +19,7 @@ from lockstep.actions.rows.records import (
     source_json,
     upload_json,
 )
+from lockstep.api.background import OperationJson, accepted
 from lockstep.api.door import Asked, DoorRoute, router_of
 from lockstep.api.paging import Asking, Page, page
 from lockstep.api.shapes import Body, Name, Text
@@ -142,23 +146,43 @@ async def change_upload(context: Asked, upload: str, body: UploadReading) -> Upl
     return upload_json(await uploads.change_upload(context, upload, body.config()))
 
 
-@router.post("/uploads/{upload}/rehearse")
-async def rehearse_upload(context: Asked, upload: str) -> UploadJson:
-    """Whom an import would create, change, restore and remove, and what that does to their accounts. Nothing is imported."""
-    return upload_json(await uploads.rehearse_upload(context, upload))
+@router.post("/uploads/{upload}/rehearse", status_code=202)
+async def rehearse_upload(context: Asked, request: Request, upload: str) -> OperationJson:
+    """Find whom an import would create, change, restore and remove, and what that does to their accounts. Nothing is imported.
+
+    Location is the operation; its result is the upload with its `rehearsal`.
+    """
+
+    async def work(inner: Context) -> Mapping[str, Any]:
+        return {**upload_json(await uploads.rehearse_upload(inner, upload))}
+
+    return await accepted(context, request, await _named(context, "dryRun", upload), work)
 
 
-@router.post("/uploads/{upload}/import")
+@router.post("/uploads/{upload}/import", status_code=202)
 async def import_upload(
     context: Asked,
+    request: Request,
     upload: str,
     mark: Annotated[str, Query(max_length=40, description="rehearsal.mark of the dry run that was looked at")] = "",
-) -> UploadJson:
-    """Import the whole file, or nothing. The first import registers the source. Many leavers at once wait for a decision."""
-    return upload_json(await uploads.import_upload(context, upload, mark=mark))
+) -> OperationJson:
+    """Import the whole file, or nothing. The first import registers the source. Many leavers at once wait for a decision.
+
+    Location is the operation; its result is the upload, with what was `imported`. Its error says if there is a newer dry run than *mark*.
+    """
+
+    async def work(inner: Context) -> Mapping[str, Any]:
+        return {**upload_json(await uploads.import_upload(inner, upload, mark=mark))}
+
+    return await accepted(context, request, await _named(context, "import", upload), work)
 
 
 @router.delete("/uploads/{upload}")
 async def discard_upload(context: Asked, upload: str) -> UploadJson:
     """Delete the file without importing it."""
     return upload_json(await uploads.discard_upload(context, upload))
+
+
+async def _named(context: Context, kind: str, upload: str) -> TaskName:
+    """The name of an operation on *upload*. Raises LockstepError if the caller may not see it."""
+    return TaskName(kind, (await uploads.find_upload(context, upload)).source, f"/uploads/{upload}")

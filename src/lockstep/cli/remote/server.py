@@ -10,21 +10,25 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 
 import orjson
 
 from lockstep import __version__
 from lockstep.actions.consequences import Consequences
-from lockstep.actions.context import Actor, Context
+from lockstep.actions.context import Actor, Context, Progress
 from lockstep.actions.remote.values import from_json
 from lockstep.actions.remote.wire import wire_of
+from lockstep.actions.sources import PassKind
 from lockstep.cli.remote.contexts import ServerContext
 from lockstep.errors import Kind, LockstepError, conflict, invalid, unreachable
 from lockstep.gallery.loader import load_gallery
 from lockstep.http.client import HttpClient, Response, Trouble, WireError
 from lockstep.http.outbound import OutboundRules
 from lockstep.http.tls import tls_context
+from lockstep.sources.csv_text import head_of
 
 API = "/api/v1"
 LONGEST_SECONDS = 900.0  # an action may read a whole application
@@ -32,6 +36,9 @@ SILENT_SECONDS = 60.0  # a stream has a sign of life every 15 s
 LARGEST_ANSWER = 512 * 1024 * 1024
 _WATCH_SECONDS = 30.0
 _KINDS = frozenset(Kind)
+_PHASES = frozenset(PassKind)
+_FIRST_LOOK_SECONDS, _LOOK_SECONDS = 0.05, 1.0  # between two looks at an operation: at first, and at most
+_MOST_LOST = 10  # looks in a row without an answer
 _PAUSE_SECONDS = 0.5  # between two looks at what changes all the time
 
 
@@ -65,12 +72,41 @@ class RemoteServer:
         """Run *action* on the server. Raises what it raises, and LockstepError if there is no usable answer."""
         wire = wire_of(action)
         body = {"arguments": wire.sent(given), "shape": wire.shape, "rehearse": self._rehearses}
-        told = await self.ask("POST", f"/actions/{action}", body)
+        if wire.exposed.is_long and not self._rehearses:
+            told = await self._done(context, await self.ask("POST", f"/actions/{action}/begin", body))
+        else:
+            told = await self.ask("POST", f"/actions/{action}", body)
         for text in told["said"]:
             context.say(text)
         self.undone += told["undone"]
         self.effects += from_json(told["effects"])
         return from_json(told["result"])
+
+    async def _done(self, context: Context, operation: Mapping[str, Any]) -> Any:
+        """Wait until *operation* has ended; return its result. Raises its error. A lost connection is tried again for a while."""
+        pause, lost = _FIRST_LOOK_SECONDS, 0
+        while operation["endedDateTime"] is None:
+            if operation["phase"] in _PHASES:
+                context.on_progress(Progress(PassKind(operation["phase"]), operation["done"], operation["fraction"]))
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LOOK_SECONDS)
+            try:
+                operation, lost = await self.ask("GET", f"/operations/{operation['id']}"), 0
+            except LockstepError as failed:
+                lost += 1
+                if failed.kind is not Kind.UNREACHABLE or lost > _MOST_LOST:
+                    raise
+        if operation["error"] is not None:
+            raise self._error(operation["error"])
+        return operation["result"]
+
+    async def upload(self, source: str, path: Path) -> str:
+        """Send the file at *path* for *source*; return the id of the upload. Raises LockstepError."""
+        head_of(path)  # refuses what is no file
+        content = await asyncio.to_thread(path.read_bytes)
+        address = f"/sources/{quote(source, safe='')}/uploads?fileName={quote(path.name, safe='')}"
+        kept = await self.ask("POST", address, content, media_type="text/csv")
+        return str(kept["id"])
 
     async def stream(self, context: Context, action: str, given: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
         """The items of *action*. Raises LockstepError, also if the connection is cut."""
@@ -114,13 +150,13 @@ class RemoteServer:
             await asyncio.gather(self._watch, return_exceptions=True)
         await self._http.close()
 
-    async def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """One request to the API, and its JSON. Raises LockstepError."""
-        content = orjson.dumps(body) if body is not None else None
+    async def ask(self, method: str, path: str, body: Any = None, *, media_type: str = "application/json") -> Any:
+        """One request to the API, and its JSON. Raises LockstepError. *body* is JSON, or bytes of another *media_type*."""
+        content = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
         deadline = asyncio.get_running_loop().time() + LONGEST_SECONDS
         try:
             answer = await self._http.send(
-                method, f"{self.url}{API}{path}", headers=self._headers(), body=content, deadline=deadline
+                method, f"{self.url}{API}{path}", headers=self._headers(media_type), body=content, deadline=deadline
             )
         except WireError as failed:
             raise self._lost(failed) from None
@@ -160,9 +196,9 @@ class RemoteServer:
         except WireError as failed:
             raise self._lost(failed) from None
 
-    def _headers(self) -> dict[str, str]:
+    def _headers(self, media_type: str = "application/json") -> dict[str, str]:
         token = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        return {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"} | token
+        return {"Content-Type": media_type, "Accept": "application/json, text/event-stream"} | token
 
     def _lost(self, failed: WireError) -> LockstepError:
         next_step = failed.next_step
