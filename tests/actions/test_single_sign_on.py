@@ -363,6 +363,6 @@ async def test_a_trial_names_each_condition_and_signs_nothing(context: Context) 
 
     assert before is not None
     assert anna is not None
-    assert [one.holds for one in before.conditions] == [False, False, True, False]
+    assert [one.holds for one in before.conditions] == [False, True, False, True, False]
     assert (anna.person, anna.would_sign_in) == (upn("anna"), True)
     assert (anna.audience, anna.recipient) == ("https://api.documo.com", "https://api.documo.com/assert")

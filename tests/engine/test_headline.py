@@ -10,6 +10,10 @@ from lockstep.engine.decisions.headline import Facts, headline, worst_exit_code
 
 ROWS: list[tuple[dict[str, Any], str, int, str]] = [
     ({}, "inStep", 0, "In step."),
+    (
+        {"is_on": False, "is_started": False, "signs_on": True},
+        "signOnOnly", 0, "Used for single sign-on only: accounts are not provisioned.",
+    ),
     ({"is_on": False, "is_started": False}, "notSwitchedOn", 6, "Provisioning has not been switched on yet."),
     (
         {"is_on": False, "paused_by": "kim", "waiting": 1},

@@ -178,6 +178,21 @@ async def test_person_who_is_not_assigned_is_told_whom_to_ask(app: App) -> None:
     assert await reason(app.centre) == "NotAssigned"
 
 
+async def test_application_that_is_not_enabled_lets_nobody_in_and_is_on_no_tile(app: App) -> None:
+    await settings.change_sign_on(app.centre.context, "documo", {"enabledForSignIn": False})
+    browser = await signed_in(app.centre)
+
+    asked = await follow(browser, app.address(app.request()))
+    launched = await browser.get("/myapps/launch/documo")
+
+    assert (asked.status, launched.status) == (403, 403)
+    assert "nobody can sign in to" in asked.text and not field(asked, "SAMLResponse")
+    assert await reason(app.centre) == "ApplicationDisabled"
+    assert "/myapps/launch/documo" not in (await browser.get("/myapps")).links
+    await settings.change_sign_on(app.centre.context, "documo", {"enabledForSignIn": True})
+    assert field(await browser.get("/myapps/launch/documo"), "SAMLResponse")
+
+
 async def test_without_required_assignment_everybody_signs_in(app: App) -> None:
     await settings.change_sign_on(app.centre.context, "documo", {"assignmentRequired": False})
     browser, request = await signed_in(app.centre, "ben"), app.request()

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lockstep.actions import applications, assignments, roles, sources
+from lockstep.actions import applications, assignments, overview, roles, sources
 from lockstep.actions.permissions import Role
+from lockstep.actions.single_sign_on import settings
 from lockstep.errors import LockstepError
 from tests.support.admin_centre import Browser, Centre
 from tests.support.hub import guid, person, write_csv
@@ -143,3 +144,41 @@ async def test_a_manifest_that_is_no_json_is_refused_at_its_place_and_kept_for_c
     assert refused.status == 400 and "line 1, column" in refused.text and "appRoles&#34;: [}" in refused.html
     assert "attachment" in download.headers["Content-Disposition"]
     assert saved.location == "/apps/documo/app-roles"
+
+
+async def test_application_for_sign_on_alone_needs_nobody_and_its_steps_are_done(
+    centre: Centre, admin: Browser, tmp_path: Path
+) -> None:
+    hub = centre.hub
+    await import_anna(centre, tmp_path)
+    form = await admin.get("/apps/new/custom-scim")
+    await admin.post("/apps/new/custom-scim", {"displayName": "Wiki", "name": "wiki"})
+    before = await admin.get("/apps/wiki")
+    assert (await overview.show_overview(hub.context, "wiki")).status.headline.exit_code == 6
+
+    where = {"identifiers": ["https://wiki.test"], "replyUrls": ["https://wiki.test/acs"]}
+    await settings.change_sign_on(hub.context, "wiki", {"mode": "saml", **where})
+    halfway = await admin.get("/apps/wiki")
+    await assignments.assign(hub.context, "wiki", users=[guid("anna")])
+    after = await admin.get("/apps/wiki")
+
+    assert "Create your own application" in form.text and "(Non-gallery)" in form.text
+    assert "Set up single sign on" in before.text and "Not configured" in before.text
+    assert "Getting started" in halfway.text and "Getting started" not in after.text
+    assert "Single sign-on only" in after.text
+    found = await overview.show_overview(hub.context, "wiki")
+    assert (found.status.headline.exit_code, found.needs_attention) == (0, False)
+
+
+async def test_properties_say_who_may_sign_in_and_change_it(centre: Centre, admin: Browser) -> None:
+    await admin.post("/apps/new/documo", {"displayName": "Documo"})
+    page = await admin.get("/apps/documo/properties")
+    for label in ("Enabled for users to sign-in?", "Assignment required?"):
+        assert f"<legend>{label}</legend>" in page.html
+
+    saved = await admin.post("/apps/documo/properties", {"enabledForSignIn": "no", "assignmentRequired": "no"})
+
+    assert saved.status == 303
+    found = (await settings.show_sign_on(centre.hub.context, "documo")).settings
+    assert (found.is_enabled, found.assignment_required) == (False, False)
+    assert 'value="no" checked' in (await admin.get("/apps/documo/properties")).html

@@ -15,7 +15,7 @@ from lockstep.actions.single_sign_on.certificates import Expiry, expiring_certif
 from lockstep.actions.status import JobStatus, statuses_of
 from lockstep.actions.status_labels import StatusLabel, label_of
 from lockstep.postgres.pool import Connection
-from lockstep.storage import administrators, jobs, provisioning_log, tenant
+from lockstep.storage import administrators, application_sso, jobs, provisioning_log, tenant
 from lockstep.storage.jobs import JobRow
 from lockstep.storage.provisioning_log import LogFilter, LogRow
 
@@ -25,13 +25,16 @@ _NEEDS_NOBODY = frozenset({StatusLabel.NOT_CONFIGURED, StatusLabel.READY, Status
 
 @dataclass(frozen=True, slots=True)
 class AppOverview:
-    """One application. *failures* counts failed changes of the last 24 hours; *owners* are e-mail addresses."""
+    """One application. *failures* counts failed changes of the last 24 hours; *owners* are e-mail addresses. *signs_on*: a single sign-on
+    method is selected.
+    """
 
     id: str
     status: JobStatus
     label: StatusLabel
     failures: int
     owners: tuple[str, ...]
+    signs_on: bool = False
 
     @property
     def needs_attention(self) -> bool:
@@ -88,8 +91,11 @@ async def _overviews(connection: Connection, rows: Sequence[JobRow]) -> list[App
     failures = await provisioning_log.count_failures(connection, [row.id for row in rows], since=_DAY)
     owners = await administrators.owners_of(connection, [row.app for row in rows])
     statuses = await statuses_of(connection, rows)
+    signing_on = await application_sso.signing_on(connection, [row.app for row in rows])
     return [
-        AppOverview(row.app, status, label_of(status), failures.get(row.id, 0), owners.get(row.app, ()))
+        AppOverview(
+            row.app, status, label_of(status), failures.get(row.id, 0), owners.get(row.app, ()), row.app in signing_on
+        )
         for row, status in zip(rows, statuses, strict=True)
     ]
 

@@ -17,7 +17,7 @@ from lockstep.engine.decisions.headline import Facts, Headline, headline
 from lockstep.engine.decisions.kept import ENOUGH
 from lockstep.errors import not_found
 from lockstep.postgres.pool import Connection, pipeline
-from lockstep.storage import credentials, cycles, jobs, links, operations, target_state, unverified
+from lockstep.storage import application_sso, credentials, cycles, jobs, links, operations, target_state, unverified
 from lockstep.storage.backlog import Backlog, backlogs
 from lockstep.storage.cycles import Cycle as Cycle
 from lockstep.storage.jobs import JobRow
@@ -144,6 +144,7 @@ async def statuses_of(connection: Connection, rows: Sequence[JobRow]) -> list[Jo
         reach = asyncio.gather(
             target_state.read_states(connection, ids),
             credentials.with_secret(connection, [row.app for row in rows]),
+            application_sso.signing_on(connection, [row.app for row in rows]),
             jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS),
         )
         found = _Found(*await work, *await reach)
@@ -156,7 +157,7 @@ async def status_of(connection: Connection, row: JobRow) -> JobStatus:
 
 
 class _Found(NamedTuple):
-    """What was read for all jobs at once, by the id of the job; *with_secret* has ids of applications."""
+    """What was read for all jobs at once, by the id of the job; *with_secret* and *signing_on* have ids of applications."""
 
     cycles: Mapping[str, tuple[Cycle | None, Cycle | None]]
     backlogs: Mapping[str, Backlog]
@@ -165,6 +166,7 @@ class _Found(NamedTuple):
     unverified: Mapping[str, int]
     states: Mapping[str, TargetState]
     with_secret: frozenset[str]
+    signing_on: frozenset[str]
     has_worker: bool
 
 
@@ -189,6 +191,7 @@ def _status(row: JobRow, found: _Found) -> JobStatus:
         done=running.done if running is not None else 0,
         total=running.total if running is not None else 0,
         had_cycle=last is not None,
+        signs_on=row.app in found.signing_on and row.app not in found.with_secret,
     )
     return JobStatus(
         app=row.app_name,

@@ -12,6 +12,7 @@ class StatusLabel(StrEnum):
     """The words. Programs read `Standing`."""
 
     NOT_CONFIGURED = "Not configured"
+    SIGN_ON_ONLY = "Single sign-on only"
     READY = "Ready to start"
     INITIAL_CYCLE = "Initial cycle running"
     INCREMENTAL_CYCLE = "Incremental cycle running"
@@ -25,6 +26,7 @@ class StatusLabel(StrEnum):
 
 
 _LABELS = {
+    Standing.SIGN_ON_ONLY: StatusLabel.SIGN_ON_ONLY,
     Standing.PAUSED: StatusLabel.PAUSED,
     Standing.STOPPED: StatusLabel.QUARANTINE,
     Standing.SLOWED: StatusLabel.QUARANTINE,

@@ -62,13 +62,24 @@ def show(app: str, output: Output) -> None:
     help="|".join(form.value for form in NameIdFormat),
 )
 @click.option("--name-id", metavar="TEXT", help="The Name ID: an attribute or an expression.")
-@click.option("--signing", type=click.Choice([part.value for part in SignedPart]), help="What is signed.")
+@click.option(
+    "--signing",
+    type=click.Choice([part.value for part in SignedPart]),
+    metavar="PART",
+    help="What is signed: assertion|response|both.",
+)
 @click.option("--encryption-certificate", metavar="FILE", help="Encrypt assertions for it.")
 @click.option(
     "--assignment-required/--no-assignment-required",
     "assignmentRequired",
     default=None,
-    help="Assigned people alone may sign in, or everyone.",
+    help="Assigned people alone, or everyone.",
+)
+@click.option(
+    "--enabled/--no-enabled",
+    "enabledForSignIn",
+    default=None,
+    help="Let people sign in, or nobody.",
 )
 @click.option("--notification-email", "notificationEmail", metavar="ADDRESS", help="Stored only: no mail is sent.")
 @output_option
@@ -251,6 +262,7 @@ def _print(view: SignOnView, output: Output) -> None:
         ("signed", section["signing"]),
         ("encrypted", "yes" if section.get("encryptionCertificate") else "no"),
         ("assignment required", "yes" if section["assignmentRequired"] else "no"),
+        ("enabled for sign-in", "yes" if section.get("enabledForSignIn", True) else "no"),
         ("Login URL", row["loginUrl"]),
         ("Lockstep Identifier", row["identifier"]),
         ("Logout URL there", row["logoutUrl"]),

@@ -81,6 +81,7 @@ class SignOnSettings:
     """The single sign-on of one application. The first reply URL is the default one.
 
     *request_certificates* verify signed requests of the application. *encryption_certificate*: PEM; "" sends assertions unencrypted.
+    With *is_enabled* false nobody may sign in, and the rest stays as it is.
     """
 
     mode: SignOnMode = SignOnMode.DISABLED
@@ -97,6 +98,7 @@ class SignOnSettings:
     request_certificates: tuple[str, ...] = ()
     requires_signed_requests: bool = False
     assignment_required: bool = True
+    is_enabled: bool = True
     notification_email: str = ""
 
     def attributes(self) -> frozenset[str]:
@@ -136,6 +138,7 @@ def sign_on_from_json(part: Part) -> SignOnSettings:
         request_certificates=_certificates(part),
         requires_signed_requests=part.boolean("requireSignedRequests", default=False),
         assignment_required=part.boolean("assignmentRequired", default=True),
+        is_enabled=part.boolean("enabledForSignIn", default=True),
         notification_email=_short(part, "notificationEmail", 254),
     )
     part.done()
@@ -162,7 +165,9 @@ def sign_on_to_json(settings: SignOnSettings) -> dict[str, Any]:
         "assignmentRequired": settings.assignment_required,
         "notificationEmail": settings.notification_email,
     }
-    always = {"mode", "nameId", "claims", "signing", "assignmentRequired"}
+    if not settings.is_enabled:
+        found["enabledForSignIn"] = False
+    always = {"mode", "nameId", "claims", "signing", "assignmentRequired", "enabledForSignIn"}
     return {key: value for key, value in found.items() if key in always or value not in ("", [], False)}
 
 

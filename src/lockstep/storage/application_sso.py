@@ -39,6 +39,15 @@ async def read_sign_ons(connection: Connection, apps: Sequence[str]) -> dict[str
         return {row.app: row for row in await cursor.fetchall()}
 
 
+async def signing_on(connection: Connection, apps: Sequence[str]) -> frozenset[str]:
+    """Those of *apps* with a single sign-on method."""
+    cursor = await connection.execute(
+        "select app::text from application_sso where app = any(%s::uuid[]) and config ->> 'mode' <> 'disabled'",
+        (list(apps),),
+    )
+    return frozenset(row[0] for row in await cursor.fetchall())
+
+
 async def save_sign_on(connection: Connection, app: str, config: Mapping[str, Any], *, salt: bytes, actor: str) -> None:
     """Store the settings. *salt* is used only if the application has none yet."""
     await connection.execute(

@@ -19,6 +19,7 @@ class Look:
 
 _LOOKS = {
     StatusLabel.NOT_CONFIGURED: ("neutral", "circle"),
+    StatusLabel.SIGN_ON_ONLY: ("neutral", "lock"),
     StatusLabel.READY: ("neutral", "play"),
     StatusLabel.INITIAL_CYCLE: ("info", "ring"),
     StatusLabel.INCREMENTAL_CYCLE: ("info", "ring"),

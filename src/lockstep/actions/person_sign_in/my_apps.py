@@ -38,4 +38,6 @@ async def my_apps(context: Context, secret: str) -> Sequence[Tile]:
 
 
 def _may_open(settings: SignOnSettings, *, is_assigned: bool) -> bool:
-    return settings.mode is SignOnMode.SAML and (is_assigned or not settings.assignment_required)
+    return (
+        settings.mode is SignOnMode.SAML and settings.is_enabled and (is_assigned or not settings.assignment_required)
+    )

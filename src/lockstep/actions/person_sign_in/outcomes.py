@@ -37,6 +37,7 @@ class SignInCode(StrEnum):
     PROVIDER_REFUSED = "ProviderRefused"
     OTHER_IDENTITY = "OtherIdentity"
     # Of sign-ins to applications
+    APPLICATION_DISABLED = "ApplicationDisabled"
     NOT_ASSIGNED = "NotAssigned"
     UNKNOWN_REPLY_URL = "UnknownReplyUrl"
     WRONG_ISSUER = "WrongIssuer"
@@ -64,6 +65,7 @@ MEANINGS: Mapping[SignInCode, str] = {
     SignInCode.CODE_NEEDED: "The code of the second factor was not entered",
     SignInCode.PROVIDER_REFUSED: "The provider did not vouch for a person of the directory",
     SignInCode.OTHER_IDENTITY: "The provider knew the person under another identity before",
+    SignInCode.APPLICATION_DISABLED: "The application is not enabled for users to sign in",
     SignInCode.NOT_ASSIGNED: "The application is not assigned to the person",
     SignInCode.UNKNOWN_REPLY_URL: "The application asked for an answer at a reply URL that is not registered",
     SignInCode.WRONG_ISSUER: "The request names another application than the one that is registered",

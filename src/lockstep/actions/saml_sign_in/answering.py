@@ -67,10 +67,11 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class NotAssigned:
-    """The person has no access to the application. *contact*: who gives it, "" if that is not set."""
+    """The person has no access to the application, or with *is_off* nobody has. *contact*: who gives it, "" if that is not set."""
 
     app: str
     contact: str
+    is_off: bool = False
 
 
 @open_to_all
@@ -105,6 +106,8 @@ async def launch(
     caller = await person_or_refusal(context, secret)
     facts = await saml_application(context, app, origin=origin)
     settings = facts.settings
+    if not settings.is_enabled:
+        return await _not_assigned(context, visitor, facts, caller)
     if not settings.sign_on_url:
         begun_at, audience = context.now().timestamp(), settings.identifiers[0]
         asked = Asked(facts.app, facts.reply_url(), settings.relay_state, begun_at, audience)
@@ -117,6 +120,8 @@ async def launch(
 async def _signed_in(
     context: Context, visitor: Visitor, facts: ApplicationSso, asked: Asked, caller: PersonCaller
 ) -> Posted | NotAssigned:
+    if not facts.settings.is_enabled:
+        return await _not_assigned(context, visitor, facts, caller)
     claims = await _claims(context, visitor, facts, caller)
     if facts.assignment_required and not claims.is_assigned:
         return await _not_assigned(context, visitor, facts, caller)
@@ -200,7 +205,9 @@ def _posted(facts: ApplicationSso, asked: Asked, response: bytes) -> Posted:
 
 
 async def _not_assigned(context: Context, visitor: Visitor, facts: ApplicationSso, caller: PersonCaller) -> NotAssigned:
-    await note_saml(context, visitor, facts, caller=caller, code=SignInCode.NOT_ASSIGNED, methods=caller.methods)
+    is_off = not facts.settings.is_enabled
+    code = SignInCode.APPLICATION_DISABLED if is_off else SignInCode.NOT_ASSIGNED
+    await note_saml(context, visitor, facts, caller=caller, code=code, methods=caller.methods)
     async with context.recording() as connection:
         setting = await person_credentials.read_setting(connection)
-    return NotAssigned(facts.display_name, setting.contact)
+    return NotAssigned(facts.display_name, setting.contact, is_off)

@@ -85,6 +85,11 @@ def _conditions(view: SignOnView, claims: Claims) -> list[Condition]:
             f"Select it: lockstep sso set {app.name} --mode saml",
         ),
         Condition(
+            f"{app.display_name} is enabled for users to sign in",
+            settings.is_enabled,
+            f"Enable it: lockstep sso set {app.name} --enabled",
+        ),
+        Condition(
             "A signing certificate is active", active is not None,
             f"Make one: lockstep sso certs new {app.name} --activate",
         ),

@@ -150,8 +150,7 @@ def _single_sign_on() -> Schema:
     keys = {
         "mode": _words(SignOnMode),
         "identifiers": _list(TEXT) | {"description": "Identifier (Entity ID)"},
-        "replyUrls": _list(TEXT)
-        | {"description": "Reply URL (Assertion Consumer Service URL); the first is the default"},
+        "replyUrls": _list(TEXT) | {"description": "Reply URL (Assertion Consumer Service URL); the first counts"},
         "signOnUrl": TEXT,
         "relayState": TEXT,
         "logoutUrl": TEXT,
@@ -162,6 +161,7 @@ def _single_sign_on() -> Schema:
         "requestCertificates": _list(certificate),
         "requireSignedRequests": BOOLEAN,
         "assignmentRequired": BOOLEAN,
+        "enabledForSignIn": BOOLEAN | {"description": "Enabled for users to sign-in? Usually true"},
         "notificationEmail": TEXT,
     }
     return _object(keys)

@@ -17,6 +17,7 @@ from lockstep.wording import counted
 class Standing(StrEnum):
     """The state behind the headline, for programs."""
 
+    SIGN_ON_ONLY = "signOnOnly"
     NOT_SWITCHED_ON = "notSwitchedOn"
     PAUSED = "paused"
     STOPPED = "quarantined"  # nothing is sent, leavers included
@@ -39,6 +40,7 @@ class Facts:
 
     *waiting* counts due objects; *leavers_failing* counts those of *failing* whose access should have ended. *quarantine* and *trouble*
     are sentences from the last answer, or "". *next_attempt* ("in 5 minutes") and *trouble_for* ("2 hours") are readable phrases.
+    *signs_on*: people sign in to the application, which was never connected.
     """
 
     app: str
@@ -63,6 +65,7 @@ class Facts:
     done: int = 0
     total: int = 0
     had_cycle: bool = True
+    signs_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,11 @@ def _correct(facts: Facts) -> str:
 
 
 _TABLE: tuple[_Row, ...] = (
+    _Row(
+        Standing.SIGN_ON_ONLY,
+        lambda facts: not facts.is_on and not facts.is_started and facts.signs_on,
+        lambda facts: "Used for single sign-on only: accounts are not provisioned.",
+    ),
     _Row(
         Standing.NOT_SWITCHED_ON,
         lambda facts: not facts.is_on and not facts.is_started,

@@ -153,7 +153,6 @@ def _shown(found: Posted | Opened | NotAssigned) -> PageView:
             return PageView("portal/sending.html", f"Signing in to {app}", {"url": url, "fields": fields}, sends_to=url)
         case Opened(app, url):
             return PageView("portal/sending.html", f"Opening {app}", {"url": url, "fields": {}})
-        case NotAssigned(app, contact):
-            return PageView(
-                "portal/not_assigned.html", f"No access to {app}", {"app": app, "contact": contact}, status=403
-            )
+        case NotAssigned(app, contact, is_off):
+            model = {"app": app, "contact": contact, "is_off": is_off}
+            return PageView("portal/not_assigned.html", f"No access to {app}", model, status=403)

@@ -10,6 +10,9 @@ from starlette.requests import Request
 from lockstep.actions import activity, applications, overview
 from lockstep.actions.applications import ApplicationView
 from lockstep.actions.context import Context
+from lockstep.actions.overview import AppOverview
+from lockstep.actions.permissions import Permission
+from lockstep.actions.single_sign_on import settings
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.activity_chart import activity_chart
 from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, Redirect, View
@@ -39,7 +42,8 @@ async def show_overview(context: Context, request: Request) -> View:
         "status": found.status,
         "overview": found,
         "look": look_of_label(found.label),
-        "steps": _steps(app, place, is_on=found.is_on),
+        "steps": _steps(app, place, found),
+        "is_set_up": _is_set_up(app, found),
         "is_on": found.is_on,
         "chart": activity_chart(days),
     }
@@ -57,6 +61,15 @@ async def show_overview(context: Context, request: Request) -> View:
 @pages.get("/apps/{app}/properties")
 async def show_properties(context: Context, request: Request) -> View:
     return await _properties(context, request.path_params["app"])
+
+
+@pages.post("/apps/{app}/properties")
+async def save_properties(context: Context, request: Request) -> Answer:
+    """Who may sign in to the application."""
+    name, form = request.path_params["app"], await request.form()
+    wanted = {key: form.get(key) == "yes" for key in ("enabledForSignIn", "assignmentRequired")}
+    await settings.change_sign_on(context, name, wanted)
+    return Redirect(f"/apps/{name}/properties", notice="Saved")
 
 
 @pages.post("/apps/{app}/properties/delete")
@@ -81,10 +94,18 @@ def place_of(app: ApplicationView) -> AppPlace:
 async def _properties(context: Context, name: str, *, refused: LockstepError | None = None) -> View:
     app = await applications.show_application(context, name)
     place = place_of(app)
+    sign_on = (await settings.show_sign_on(context, name)).settings
     return View(
         "app/properties.html",
         "Properties",
-        {"app": app, "refused": refused, "action": f"{place.href}/properties/delete"},
+        {
+            "app": app,
+            "refused": refused,
+            "here": f"{place.href}/properties",
+            "action": f"{place.href}/properties/delete",
+            "sign_on": sign_on,
+            "may_edit": context.actor.may(Permission.SIGN_ON_WRITE, app.application.id),
+        },
         app=place,
         tab="Properties",
         copy_as=CopyAs(command=f"lockstep apps show {place.name}", api=f"/api/v1/applications/{place.name}"),
@@ -92,20 +113,31 @@ async def _properties(context: Context, name: str, *, refused: LockstepError | N
     )
 
 
-def _steps(app: ApplicationView, place: AppPlace, *, is_on: bool) -> Sequence[NextStep]:
-    """What Entra's tutorial does, in its order."""
+def _is_set_up(app: ApplicationView, found: AppOverview) -> bool:
+    """Whether the list of steps has done its work. An application may be used for sign-on alone or for provisioning alone."""
+    return (found.signs_on or found.is_on) and (app.assignment_count > 0 or app.application.syncs_all)
+
+
+def _steps(app: ApplicationView, place: AppPlace, found: AppOverview) -> Sequence[NextStep]:
+    """Those of Entra's *Getting Started*, in its order."""
     is_connected = app.credential is not None and app.credential.has_secret
     return (
         NextStep(
             "Assign users and groups",
-            "Define who will be in scope for provisioning.",
+            "Define who may sign in, and who will be in scope for provisioning.",
             f"{place.href}/users-groups",
             app.assignment_count > 0 or app.application.syncs_all,
+        ),
+        NextStep(
+            "Set up single sign on",
+            "Let people sign in to the application with the account that they have in Lockstep.",
+            f"{place.href}/sso",
+            found.signs_on,
         ),
         NextStep(
             "Provision user accounts",
             "Connect with Tenant URL and Secret Token, review the mappings, and switch provisioning on.",
             f"{place.href}/provisioning",
-            is_connected and is_on,
+            is_connected and found.is_on,
         ),
     )

@@ -32,9 +32,15 @@ class GalleryCard:
         return f"/apps/new/{self.entry.id}"
 
     @property
+    def is_own(self) -> bool:
+        """Whether it stands for an application that the gallery does not know."""
+        return self.entry.id == OWN
+
+    @property
     def abilities(self) -> Sequence[str]:
         can = self.entry.capabilities
         named = (
+            (can.single_sign_on, "Single sign-on"),
             (can.create, "Create"),
             (can.update, "Update"),
             (can.disable, "Disable"),
@@ -101,7 +107,7 @@ def _form(
     }
     return View(
         "gallery/entry.html",
-        card.entry.display_name,
+        "Create your own application" if card.is_own else card.entry.display_name,
         model,
         section="Applications",
         parents=[_APPLICATIONS, _GALLERY],
