@@ -54,6 +54,13 @@ def test_no_file_carries_a_path_of_one_machine() -> None:
     assert holding(MACHINE_PATHS) == []
 
 
+def test_one_module_says_how_cookies_are_kept() -> None:
+    kept = re.compile(r"\.(set|delete)_cookie\(")
+
+    found = {str(name) for name, text in texts() if name.parts[0] == "src" and kept.search(text)}
+    assert found == {"src/lockstep/kit/cookies.py"}
+
+
 def test_no_third_party_built_file_is_committed() -> None:
     assert [str(file.relative_to(ROOT)) for file in FILES if BUILT.search(file.name)] == []
     assert [str(file.relative_to(ROOT)) for file in FILES if file.name in ("uv.lock", "node_modules")] == []

@@ -11,9 +11,9 @@ from starlette.responses import RedirectResponse, Response
 
 from documo.access.sso.answering import take_response
 from documo.store.database import Store
-from documo.web.sessions import address_of
 from lockstep.errors import LockstepError
 from lockstep.kit.bodies import limited_receive
+from lockstep.kit.cookies import address_of
 from lockstep.kit.tracing import request_id_of
 
 MAX_FORM = 512 * 1024  # bytes: a response of 256 KB in Base64, escaped

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from lockstep.kit.cookies import keep_cookie
 from lockstep.kit.returning import safe_next
 
 # The allowed values, of which the first is the default.
@@ -16,7 +18,7 @@ LOOKS: Mapping[str, tuple[str, ...]] = {
     "rail": ("wide", "narrow"),
     "keys": ("on", "off"),
 }
-_KEPT_SECONDS = 365 * 24 * 3600
+_KEPT = timedelta(days=365)
 
 
 def looks_of(request: Request, product: str) -> dict[str, str]:
@@ -32,15 +34,7 @@ async def change_look(request: Request, product: str) -> Response:
     response = RedirectResponse(safe_next(back.path + (f"?{back.query}" if back.query else "") or "/"), status_code=303)
     for name, allowed in LOOKS.items():
         if form.get(name) in allowed:
-            response.set_cookie(
-                _cookie(product, name),
-                str(form[name]),
-                max_age=_KEPT_SECONDS,
-                path="/",
-                secure=request.url.scheme == "https",
-                httponly=True,
-                samesite="lax",
-            )
+            keep_cookie(response, request, _cookie(product, name), str(form[name]), until=_KEPT)
     return response
 
 

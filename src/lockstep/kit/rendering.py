@@ -6,6 +6,7 @@ import base64
 import binascii
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -13,11 +14,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from lockstep.kit import csrf
+from lockstep.kit.cookies import drop_cookie, keep_cookie
 from lockstep.kit.headers import POLICY, content_security_policy
 from lockstep.kit.looks import looks_of
 from lockstep.kit.page_errors import PageError
 from lockstep.kit.pages import Answer, CopyAs, Fragment, PageView, Redirect
 from lockstep.kit.templating import new_environment
+
+_NOTICE_WAITS = timedelta(minutes=1)  # for the page that shows it
 
 _MOST_NOTICE = 300  # characters
 
@@ -87,7 +91,7 @@ class Renderer(ABC):
         if view.sends_to:
             response.headers[POLICY] = content_security_policy(view.sends_to)
         if notice:
-            response.delete_cookie(self._notice, path="/", httponly=True, samesite="lax")
+            drop_cookie(response, request, self._notice)
         return response
 
     @property
@@ -100,9 +104,7 @@ class Renderer(ABC):
         else:
             response = RedirectResponse(answer.href, status_code=303)
         if answer.notice:
-            response.set_cookie(
-                self._notice, _sealed_notice(answer.notice), max_age=60, path="/", httponly=True, samesite="lax"
-            )
+            keep_cookie(response, request, self._notice, _sealed_notice(answer.notice), until=_NOTICE_WAITS)
         return response
 
     def _common(self, request: Request) -> dict[str, Any]:

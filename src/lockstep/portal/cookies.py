@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -9,6 +11,7 @@ from lockstep.actions.federated_sign_in import VALID
 from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.actions.person_sign_in.sessions import PersonSignedIn
 from lockstep.actions.saml_sign_in.asking import VALID as REQUEST_VALID
+from lockstep.kit.cookies import address_of, device_of, drop_cookie, keep_cookie
 
 SESSION_COOKIE = "lockstep_person"
 HOME = "/myapps"
@@ -20,6 +23,7 @@ PROVIDER, CALLBACK = (
 )  # leave for the identity provider, and come back
 ATTEMPT_COOKIE = "lockstep_person_sso"  # what the browser keeps meanwhile, sealed
 WAY_COOKIE = "lockstep_way_out"  # the applications that are still to be signed out of, sealed
+_WAY_LASTS = timedelta(minutes=10)
 
 BROWSER_COOKIE = "lockstep_person_browser"  # which browser brought the request of an application
 
@@ -30,15 +34,7 @@ def session_secret(request: Request) -> str:
 
 def set_session(response: Response, request: Request, signed_in: PersonSignedIn) -> None:
     """Keep the session in the browser until it ends."""
-    response.set_cookie(
-        SESSION_COOKIE,
-        signed_in.secret,
-        expires=signed_in.expires_at,
-        path="/",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
+    keep_cookie(response, request, SESSION_COOKIE, signed_in.secret, until=signed_in.expires_at)
 
 
 def browser_secret(request: Request) -> str:
@@ -47,55 +43,29 @@ def browser_secret(request: Request) -> str:
 
 def set_browser_secret(response: Response, request: Request, secret: str) -> None:
     """Let the browser be known as the one that brought a request until that is too old."""
-    response.set_cookie(
-        BROWSER_COOKIE,
-        secret,
-        max_age=int(REQUEST_VALID.total_seconds()),
-        path="/saml2",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
+    keep_cookie(response, request, BROWSER_COOKIE, secret, until=REQUEST_VALID, path="/saml2")
 
 
 def forget_session(response: Response, request: Request) -> None:
-    response.delete_cookie(
-        SESSION_COOKIE, path="/", secure=request.url.scheme == "https", httponly=True, samesite="lax"
-    )
+    drop_cookie(response, request, SESSION_COOKIE)
 
 
 def visitor_of(request: Request) -> Visitor:
-    """Behind a trusted proxy, the address is the one that the proxy names."""
-    address = request.client.host if request.client is not None else ""
-    return Visitor(request.headers.get("user-agent", ""), address, request.state.request_id)
-
-
-def origin_of(request: Request) -> str:
-    """The origin of the pages, as the browser writes it."""
-    return f"{request.url.scheme}://{request.url.netloc}"
+    return Visitor(device_of(request), address_of(request), request.state.request_id)
 
 
 def set_way_out(response: Response, request: Request, way: str) -> None:
     """Keep in the browser which applications are still to be signed out of, or with "" none."""
-    response.set_cookie(
-        WAY_COOKIE,
-        way,
-        max_age=600 if way else 0,
-        path="/myapps",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
+    _keep_or_drop(response, request, WAY_COOKIE, way, lasts=_WAY_LASTS, path=HOME)
 
 
 def set_attempt(response: Response, request: Request, cookie: str) -> None:
     """Keep in the browser that it left for the provider, or with "" forget it."""
-    response.set_cookie(
-        ATTEMPT_COOKIE,
-        cookie,
-        max_age=int(VALID.total_seconds()) if cookie else 0,
-        path=PROVIDER,
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
+    _keep_or_drop(response, request, ATTEMPT_COOKIE, cookie, lasts=VALID, path=PROVIDER)
+
+
+def _keep_or_drop(response: Response, request: Request, name: str, value: str, *, lasts: timedelta, path: str) -> None:
+    if value:
+        keep_cookie(response, request, name, value, until=lasts, path=path)
+    else:
+        drop_cookie(response, request, name, path=path)

@@ -11,6 +11,7 @@ from lockstep.actions.callers import Caller
 from lockstep.actions.context import NOT_SIGNED_IN, Actor, Context
 from lockstep.actions.federated_sign_in import VALID, Departure
 from lockstep.actions.sign_in import SignedIn, caller_of_session
+from lockstep.kit.cookies import drop_cookie, keep_cookie
 from lockstep.kit.returning import page_asked_for
 from lockstep.kit.returning import safe_next as safe_next
 from lockstep.web.page import Redirect
@@ -20,7 +21,6 @@ SIGN_IN = "/sign-in"
 STEP_UP = "/step-up"
 THROUGH_PROVIDER = "/sign-in/sso"  # leave for the provider of single sign-on, and below it come back
 ATTEMPT_COOKIE = "lockstep_sso"  # what the browser keeps meanwhile, sealed
-_MOST_DEVICE = 200  # characters
 
 
 def session_secret(request: Request) -> str:
@@ -45,54 +45,20 @@ def caller_in(request: Request) -> Caller:
 
 def set_session(response: Response, request: Request, signed_in: SignedIn) -> None:
     """Keep the session in the browser until it ends."""
-    response.set_cookie(
-        SESSION_COOKIE,
-        signed_in.session_secret,
-        expires=signed_in.expires_at,
-        path="/",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
+    keep_cookie(response, request, SESSION_COOKIE, signed_in.session_secret, until=signed_in.expires_at)
 
 
 def end_session(response: Response, request: Request) -> None:
-    response.delete_cookie(
-        SESSION_COOKIE, path="/", secure=request.url.scheme == "https", httponly=True, samesite="lax"
-    )
+    drop_cookie(response, request, SESSION_COOKIE)
 
 
 def keep_attempt(response: Response, request: Request, departure: Departure) -> None:
     """Keep the sealed attempt in the browser while it is at the provider."""
-    response.set_cookie(
-        ATTEMPT_COOKIE,
-        departure.cookie,
-        max_age=int(VALID.total_seconds()),
-        path=THROUGH_PROVIDER,
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
+    keep_cookie(response, request, ATTEMPT_COOKIE, departure.cookie, until=VALID, path=THROUGH_PROVIDER)
 
 
 def forget_attempt(response: Response, request: Request) -> None:
-    response.delete_cookie(
-        ATTEMPT_COOKIE, path=THROUGH_PROVIDER, secure=request.url.scheme == "https", httponly=True, samesite="lax"
-    )
-
-
-def device_of(request: Request) -> str:
-    return request.headers.get("user-agent", "")[:_MOST_DEVICE]
-
-
-def origin_of(request: Request) -> str:
-    """The origin of the pages, as the browser writes it."""
-    return f"{request.url.scheme}://{request.url.netloc}"
-
-
-def address_of(request: Request) -> str:
-    """The client's network address. Behind a trusted proxy it is the one that the proxy names."""
-    return request.client.host if request.client is not None else ""
+    drop_cookie(response, request, ATTEMPT_COOKIE, path=THROUGH_PROVIDER)
 
 
 def sign_in_first(request: Request, *, page: str = SIGN_IN) -> Redirect:

@@ -12,8 +12,9 @@ from starlette.requests import Request
 from documo.access import own_sign_in, second_factor
 from documo.accounts import find_account
 from documo.web.context import DocumoPages, PageContext
-from documo.web.sessions import address_of, device_of, signed_in
+from documo.web.sessions import signed_in
 from lockstep.errors import LockstepError
+from lockstep.kit.cookies import address_of, device_of
 from lockstep.kit.page_errors import STATUSES
 from lockstep.kit.pages import Answer, Crumb, PageView, Redirect, on_the_form
 

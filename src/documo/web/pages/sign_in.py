@@ -10,9 +10,10 @@ from documo.access.second_factor import CodeRequired
 from documo.access.sso.leaving import leave
 from documo.web.context import DocumoPages, PageContext
 from documo.web.frame import PRODUCT
-from documo.web.sessions import SIGN_IN, address_of, device_of, forgotten, session_secret, signed_in, signed_out
+from documo.web.sessions import SIGN_IN, forgotten, session_secret, signed_in, signed_out
 from lockstep.errors import LockstepError
 from lockstep.kit import looks
+from lockstep.kit.cookies import address_of, device_of
 from lockstep.kit.page_errors import STATUSES
 from lockstep.kit.pages import Answer, PageView, Redirect
 from lockstep.kit.returning import safe_next

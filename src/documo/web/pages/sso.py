@@ -15,8 +15,9 @@ from documo.access.sso.collecting import collect
 from documo.access.sso.providers import tenant_for_email
 from documo.access.sso.service import metadata_of
 from documo.web.context import DocumoPages, PageContext
-from documo.web.sessions import SIGN_IN, address_of, device_of, session_secret, signed_in
+from documo.web.sessions import SIGN_IN, session_secret, signed_in
 from lockstep.errors import LockstepError, not_found
+from lockstep.kit.cookies import address_of, device_of, drop_cookie, keep_cookie
 from lockstep.kit.page_errors import STATUSES
 from lockstep.kit.pages import Answer, PageView, Redirect
 from lockstep.kit.returning import safe_next
@@ -65,7 +66,7 @@ async def finish(context: PageContext, request: Request) -> Answer:
         return Redirect(safe_next(collected.next))
     await sign_ins.sign_out(context.store, session_secret(request))  # the one that the browser had
     response = signed_in(request, collected.session, back=collected.next)
-    response.delete_cookie(BROWSER_COOKIE, path="/sso")
+    drop_cookie(response, request, BROWSER_COOKIE, path="/sso")
     return response
 
 
@@ -110,15 +111,7 @@ def leave_for(context: PageContext, request: Request, asked: Asked) -> Response 
             sends_to=asked.url if asked.fields else "",
         ),
     )
-    response.set_cookie(
-        BROWSER_COOKIE,
-        asked.browser_secret,
-        max_age=int(REQUEST_LASTS.total_seconds()),
-        path="/sso",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
+    keep_cookie(response, request, BROWSER_COOKIE, asked.browser_secret, until=REQUEST_LASTS, path="/sso")
     return response
 
 

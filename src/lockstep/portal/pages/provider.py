@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from lockstep.actions.person_sign_in.upstream import come_back, leave_for_provider
+from lockstep.kit.cookies import origin_of
 from lockstep.kit.pages import Answer
 from lockstep.portal.cookies import (
     ATTEMPT_COOKIE,
     CALLBACK,
     PROVIDER,
-    origin_of,
     session_secret,
     set_attempt,
     set_session,

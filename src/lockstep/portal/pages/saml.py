@@ -19,13 +19,13 @@ from lockstep.actions.saml_sign_in.leaving import receive_logout
 from lockstep.actions.saml_sign_in.noting import did_not_work
 from lockstep.errors import LockstepError
 from lockstep.kit.bodies import limited_receive
+from lockstep.kit.cookies import origin_of
 from lockstep.kit.pages import Answer, PageView, Redirect
 from lockstep.kit.tracing import request_id_of
 from lockstep.portal.cookies import (
     SIGN_IN,
     SIGNED_OUT,
     browser_secret,
-    origin_of,
     session_secret,
     set_browser_secret,
     visitor_of,

@@ -12,6 +12,7 @@ from lockstep.actions.person_sign_in.setting import ways_to_sign_in
 from lockstep.actions.saml_sign_in import leaving
 from lockstep.actions.totp import SecondFactorRequired
 from lockstep.errors import LockstepError
+from lockstep.kit.cookies import origin_of
 from lockstep.kit.page_errors import STATUSES
 from lockstep.kit.pages import Answer, PageView, Redirect, address, on_the_form
 from lockstep.kit.returning import safe_next
@@ -22,7 +23,6 @@ from lockstep.portal.cookies import (
     SIGNED_OUT,
     WAY_COOKIE,
     forget_session,
-    origin_of,
     session_secret,
     set_session,
     set_way_out,

@@ -12,19 +12,17 @@ from lockstep.actions.context import Context
 from lockstep.actions.passkey_proofs import PasskeyAnswer
 from lockstep.actions.totp import SecondFactorRequired
 from lockstep.errors import Kind, LockstepError
+from lockstep.kit.cookies import address_of, device_of, origin_of
 from lockstep.kit.page_errors import STATUSES
 from lockstep.web.callers import (
     ATTEMPT_COOKIE,
     SIGN_IN,
     STEP_UP,
     THROUGH_PROVIDER,
-    address_of,
     caller_in,
-    device_of,
     end_session,
     forget_attempt,
     keep_attempt,
-    origin_of,
     safe_next,
     session_secret,
     set_session,

@@ -14,9 +14,9 @@ from lockstep.actions.context import Context
 from lockstep.actions.identity_providers import CALLBACK, ProviderChange
 from lockstep.actions.permissions import ROLE_NAMES, Role
 from lockstep.errors import LockstepError, invalid
+from lockstep.kit.cookies import origin_of
 from lockstep.oidc.provider import Metadata
 from lockstep.vault import Secret
-from lockstep.web.callers import origin_of
 from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
 
 pages = Pages()

@@ -11,7 +11,8 @@ from lockstep.actions import own_password, passkeys, second_factor, sessions
 from lockstep.actions.context import Context
 from lockstep.actions.passkey_proofs import PasskeyAnswer
 from lockstep.errors import LockstepError
-from lockstep.web.callers import caller_in, origin_of, session_secret, set_session
+from lockstep.kit.cookies import origin_of
+from lockstep.web.callers import caller_in, session_secret, set_session
 from lockstep.web.devices import device_name
 from lockstep.web.page import Answer, Crumb, Pages, Redirect, View, on_the_form
 

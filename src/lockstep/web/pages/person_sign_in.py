@@ -10,7 +10,7 @@ from lockstep.actions.person_sign_in import passwords, person_totp, sessions, se
 from lockstep.actions.person_sign_in.setting import SignInSetting
 from lockstep.actions.sign_in_logs import SignInFilter, list_sign_ins
 from lockstep.errors import LockstepError
-from lockstep.web.callers import origin_of
+from lockstep.kit.cookies import origin_of
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.people import person_of
 from lockstep.web.sign_in_form import METHODS, SignInLine

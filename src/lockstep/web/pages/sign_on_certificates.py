@@ -9,7 +9,7 @@ from lockstep.actions.single_sign_on import certificates, settings, trying
 from lockstep.configuration.single_sign_on import SignedPart
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
 from lockstep.errors import LockstepError
-from lockstep.web.callers import origin_of
+from lockstep.kit.cookies import origin_of
 from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.single_sign_on import HERE, page_of, read
 

@@ -16,7 +16,7 @@ from lockstep.actions.single_sign_on.settings import OFFERED_MODES, SignOnView
 from lockstep.configuration.single_sign_on import SignOnMode, SignOnSettings
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
 from lockstep.errors import LockstepError, invalid
-from lockstep.web.callers import origin_of
+from lockstep.kit.cookies import origin_of
 from lockstep.web.page import Answer, AppPlace, CopyAs, Crumb, Pages, Redirect, View, on_the_form
 from lockstep.web.sign_on_form import source_text
 
