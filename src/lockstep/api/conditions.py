@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
 
 import orjson
-from fastapi import Request
+from fastapi import Depends, Header, Request
 
 from lockstep.actions.context import Context
 from lockstep.api.problems import refused
@@ -15,6 +16,7 @@ from lockstep.api.problems import refused
 Answer = TypeVar("Answer")
 Read = Callable[[Context], Awaitable[Any]]
 Work = Callable[[Context], Awaitable[Answer]]
+_MEANING = "The ETag of what you read; the change is refused if it is no longer that"
 
 
 def etag(value: Any) -> str:
@@ -28,26 +30,44 @@ def tagged(request: Request, value: Answer, *, state: Any = None) -> Answer:
     return value
 
 
-def matched(request: Request, read: Read, work: Work[Answer], *, is_needed: bool = False) -> Work[Answer]:
-    """Do *work*, in one transaction with the check of If-Match. Refuses if If-Match is given and differs from the state that *read*
-    returns. *is_needed*: If-Match is required, because the request replaces a whole document.
-    """
-    given = request.headers.get("if-match", "").strip()
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What If-Match of a request says. A route that takes it as a parameter honours the header; the others refuse it."""
 
-    async def checked(context: Context) -> Answer:
-        if not given:
-            if is_needed:
-                raise refused("precondition-required", "This replaces the whole list, so If-Match is needed",
-                              next_step="Read it first, and send its ETag in If-Match")  # fmt: skip
-            return await work(context)
-        async with context.together() as inner:
-            wanted = {one.strip().removeprefix("W/") for one in given.split(",")}
-            if "*" not in wanted and etag(await read(inner)) not in wanted:
-                raise refused(
-                    "precondition-failed",
-                    "Somebody has changed it since you read it",
-                    next_step="Read it again, and repeat the change",
-                )
-            return await work(inner)
+    given: str
 
-    return checked
+    def matched(self, read: Read, work: Work[Answer], *, is_needed: bool = False) -> Work[Answer]:
+        """Do *work*, in one transaction with the check of If-Match. Refuses if If-Match is given and differs from the state that *read*
+        returns. *is_needed*: If-Match is required, because the request replaces a whole document.
+        """
+
+        async def checked(context: Context) -> Answer:
+            if not self.given:
+                if is_needed:
+                    raise refused("precondition-required", "This replaces the whole list, so If-Match is needed",
+                                  next_step="Read it first, and send its ETag in If-Match")  # fmt: skip
+                return await work(context)
+            async with context.together() as inner:
+                await self.require(inner, read)
+                return await work(inner)
+
+        return checked
+
+    async def require(self, context: Context, read: Read) -> None:
+        """Raise ApiError if If-Match is given and differs from the state that *read* returns: for work that sends requests, which no
+        transaction may wait for.
+        """
+        wanted = {one.strip().removeprefix("W/") for one in self.given.split(",")}
+        if self.given and "*" not in wanted and etag(await read(context)) not in wanted:
+            raise refused(
+                "precondition-failed",
+                "Somebody has changed it since you read it",
+                next_step="Read it again, and repeat the change",
+            )
+
+
+def if_match(given: Annotated[str, Header(alias="If-Match", max_length=200, description=_MEANING)] = "") -> Condition:
+    return Condition(given.strip())
+
+
+Unchanged = Annotated[Condition, Depends(if_match)]

@@ -25,18 +25,7 @@ Send a token as `Authorization: Bearer lockstep_pat_...`. Errors are RFC 9457 pr
 `sort` and `fields`.
 Changes that concern people take `dryRun=true`, and `confirm=true` where people lose accounts. Configuration has an ETag.
 """
-_TAKES_IF_MATCH = frozenset(
-    {
-        "set_mapping",
-        "remove_mapping",
-        "set_scope",
-        "change_settings",
-        "set_manifest",
-        "set_rule",
-        "set_credentials",
-        "set_person",
-    }
-)
+_BEFORE_SIGN_IN = frozenset({"sign_in"})  # no caller is known whose request could be repeated
 _METHODS = ("get", "post", "put", "patch", "delete")
 # Added here and not to the routes: FastAPI would make a model of each for every route, which takes longer than to start.
 _PROBLEMS = {
@@ -87,11 +76,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
 def _complete(operation: dict[str, Any], method: str) -> None:
     operation["responses"].pop("422", None)
     operation["responses"].update(_PROBLEMS)
-    if operation["operationId"] in _TAKES_IF_MATCH:
-        operation.setdefault("parameters", []).append(
-            _header("If-Match", "The ETag of what you read; the change is refused if it is no longer that")
-        )
-    if method == "post":
+    if method == "post" and operation["operationId"] not in _BEFORE_SIGN_IN:
         meaning = "A request that is repeated with the same key within 24 hours gets the first answer"
         operation.setdefault("parameters", []).append(_header("Idempotency-Key", meaning))
 

@@ -21,6 +21,7 @@ from lockstep.actions.access_tokens import caller_of_token
 from lockstep.actions.callers import Caller
 from lockstep.actions.context import NOT_SIGNED_IN, Actor, Context
 from lockstep.actions.sign_in import caller_of_session
+from lockstep.api.conditions import if_match
 from lockstep.api.fields import with_fields
 from lockstep.api.problems import ApiError, Problem, of_validation, problem_of, problem_response, refused
 from lockstep.api.repeats import once
@@ -92,8 +93,13 @@ class DoorRoute(APIRoute):
     takes_json = True
     needs_caller = True
 
+    @property
+    def honours_if_match(self) -> bool:
+        return any(one.call is if_match for one in self.dependant.dependencies)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
+        honours = self.honours_if_match
 
         async def handle(request: Request) -> Response:
             begin(request)
@@ -102,6 +108,12 @@ class DoorRoute(APIRoute):
 
         async def handle_logged(request: Request) -> Response:
             try:
+                if not honours and request.method not in csrf.SAFE_METHODS and "if-match" in request.headers:
+                    raise refused(
+                        "invalid-request",
+                        "If-Match has no meaning at this address",
+                        next_step="Send the request without it",
+                    )
                 request._receive = limited_receive(request.receive, request.headers, self.most_bytes)
                 desk: Desk = request.app.state.desk
                 if not self.needs_caller:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Request
 from pydantic import Field
@@ -13,13 +13,15 @@ from lockstep import __version__
 from lockstep.actions import access_tokens, administrators
 from lockstep.actions.access_tokens import USUAL_LENGTH, NewToken, TokenRow
 from lockstep.actions.administrators import AdministratorView, NewLink
+from lockstep.actions.context import Context
 from lockstep.actions.permissions import Role
 from lockstep.actions.rows.times import iso, iso_time
+from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, FrontRoute, Who, router_of
 from lockstep.api.paging import Asking, Page, page_of_rows
 from lockstep.api.problems import ApiError
 from lockstep.api.shapes import Body, Name, Text
-from lockstep.errors import Kind, LockstepError, invalid
+from lockstep.errors import Kind, LockstepError, invalid, not_found
 
 router = router_of("Administration")
 front = router_of("Administration", route_class=FrontRoute)
@@ -168,6 +170,12 @@ async def list_administrators(context: Asked, query: Asking) -> Page[Administrat
     return page_of_rows(query, rows, key="email")
 
 
+@router.get("/administrators/{email}")
+async def show_administrator(context: Asked, request: Request, email: str) -> AdministratorJson:
+    found = await _found(context, email)
+    return tagged(request, found, state=_lasting(found))
+
+
 @router.post("/administrators", status_code=201)
 async def invite(context: Asked, body: Invitation) -> LinkToPasswordJson:
     """Invite an administrator, who sets the password through the link."""
@@ -177,20 +185,28 @@ async def invite(context: Asked, body: Invitation) -> LinkToPasswordJson:
 
 
 @router.patch("/administrators/{email}")
-async def change_administrator(context: Asked, email: str, body: AdministratorChange) -> list[AdministratorJson]:
+async def change_administrator(
+    context: Asked, unchanged: Unchanged, email: str, body: AdministratorChange
+) -> list[AdministratorJson]:
     """Change roles, or enable or disable. The result has the administrator after each change."""
-    done = []
-    async with context.together() as inner:
-        if body.roles is not None:
-            done.append(await administrators.change_roles(inner, email, body.roles, owns=body.owns))
-        if body.is_enabled is not None:
-            done.append(await administrators.set_enabled(inner, email, is_enabled=body.is_enabled))
-    return [_administrator(one) for one in done]
+
+    async def work(inner: Context) -> list[AdministratorJson]:
+        done = []
+        async with inner.together() as one:
+            if body.roles is not None:
+                done.append(await administrators.change_roles(one, email, body.roles, owns=body.owns))
+            if body.is_enabled is not None:
+                done.append(await administrators.set_enabled(one, email, is_enabled=body.is_enabled))
+        return [_administrator(one) for one in done]
+
+    return await unchanged.matched(lambda inner: _state(inner, email), work)(context)
 
 
 @router.delete("/administrators/{email}", status_code=204)
-async def remove_administrator(context: Asked, email: str) -> None:
-    await administrators.remove(context, email)
+async def remove_administrator(context: Asked, unchanged: Unchanged, email: str) -> None:
+    await unchanged.matched(lambda inner: _state(inner, email), lambda inner: administrators.remove(inner, email))(
+        context
+    )
 
 
 @router.post("/administrators/{email}/reset-password")
@@ -215,6 +231,22 @@ async def create_token(context: Asked, body: NewTokenBody) -> NewTokenJson:
 @router.delete("/tokens/{token}")
 async def revoke_token(context: Asked, token: str) -> TokenJson:
     return _token(await access_tokens.revoke_token(context, token))
+
+
+async def _found(context: Context, email: str) -> AdministratorJson:
+    found = [one for one in await administrators.list_administrators(context) if one.email == email.strip().lower()]
+    if not found:
+        raise not_found(f"There is no administrator {email}", next_step="See them: GET /api/v1/administrators")
+    return _administrator(found[0])
+
+
+async def _state(context: Context, email: str) -> dict[str, Any]:
+    return _lasting(await _found(context, email))
+
+
+def _lasting(found: AdministratorJson) -> dict[str, Any]:
+    """What the ETag identifies: a sign-in is no change."""
+    return {name: value for name, value in found.items() if name != "lastSignInAt"}
 
 
 def _administrator(one: AdministratorView) -> AdministratorJson:

@@ -29,7 +29,7 @@ from lockstep.actions.rows.applications import (
     template_json,
 )
 from lockstep.api.changes import Changed, Consenting, changed
-from lockstep.api.conditions import matched, tagged
+from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.paging import Asking, Page, page_of_rows
 from lockstep.api.shapes import AppName, Body, Name, Names, Text, rooted
@@ -108,14 +108,18 @@ async def add_application(context: Asked, request: Request, body: NewApplication
 
 
 @router.get("/applications/{app}")
-async def show_application(context: Asked, app: AppName) -> ApplicationDetailsJson:
-    return application_details_json(await applications.show_application(context, app))
+async def show_application(context: Asked, request: Request, app: AppName) -> ApplicationDetailsJson:
+    return tagged(request, await _details(context, app))
 
 
 @router.delete("/applications/{app}")
-async def remove_application(context: Asked, app: AppName) -> ApplicationJson:
+async def remove_application(context: Asked, unchanged: Unchanged, app: AppName) -> ApplicationJson:
     """Remove an application with its configuration, links and assignments. The accounts in it are left unchanged."""
-    return application_json(await applications.remove_application(context, app))
+
+    async def work(inner: Context) -> ApplicationJson:
+        return application_json(await applications.remove_application(inner, app))
+
+    return await unchanged.matched(lambda inner: _details(inner, app), work)(context)
 
 
 @router.get("/applications/{app}/credentials")
@@ -125,7 +129,9 @@ async def show_credentials(context: Asked, request: Request, app: AppName) -> Cr
 
 
 @router.put("/applications/{app}/credentials")
-async def set_credentials(context: Asked, request: Request, app: AppName, body: NewCredentials) -> CredentialsJson:
+async def set_credentials(
+    context: Asked, request: Request, unchanged: Unchanged, app: AppName, body: NewCredentials
+) -> CredentialsJson:
     """Store the tenant URL, the token, or both, after a connection test if working ones are replaced."""
 
     def agree(failed: Probe) -> None:
@@ -138,16 +144,13 @@ async def set_credentials(context: Asked, request: Request, app: AppName, body: 
     async def read(inner: Context) -> CredentialsJson:
         return credentials_json(app, await credentials.show_credentials(inner, app))
 
-    async def nothing(_: Context) -> None:
-        return None
-
     token = Secret(body.secret_token) if body.secret_token else None
     method = (
         Authentication(body.authentication, body.client_id, body.token_url, body.scope)
         if body.authentication is not None
         else None
     )
-    await matched(request, read, nothing)(context)
+    await unchanged.require(context, read)
     view = await connection.set_tested_credentials(
         context, app, tenant_url=body.tenant_url, secret_token=token, authentication=method, must_work=body.must_work,
         agree=agree,
@@ -208,9 +211,10 @@ async def unassign(
 
 
 @router.get("/applications/{app}/roles")
-async def list_roles(context: Asked, query: Asking, app: AppName) -> Page[PlacedRoleJson]:
-    """The app roles; position 1 has the highest precedence."""
-    return page_of_rows(query, placed_roles_json(await roles.list_roles(context, app)), key="position")
+async def list_roles(context: Asked, request: Request, query: Asking, app: AppName) -> Page[PlacedRoleJson]:
+    """The app roles; position 1 has the highest precedence. The ETag is that of all of them."""
+    rows = await _roles(context, app)
+    return tagged(request, page_of_rows(query, rows, key="position"), state=rows)
 
 
 @router.post("/applications/{app}/roles", status_code=201)
@@ -223,7 +227,7 @@ async def add_role(context: Asked, app: AppName, body: NewRole) -> RoleJson:
 
 @router.patch("/applications/{app}/roles/{role}")
 async def change_role(
-    context: Asked, consent: Consenting, app: AppName, role: str, body: RoleChange
+    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, role: str, body: RoleChange
 ) -> Changed[list[PlacedRoleJson]]:
     """Enable, disable or move a role. The result is the whole list."""
 
@@ -233,15 +237,21 @@ async def change_role(
                 await roles.set_role_enabled(one, app, role, is_enabled=body.is_enabled)
             if body.position is not None:
                 await roles.move_role(one, app, role, position=body.position)
-            return placed_roles_json(await roles.list_roles(one, app))
+            return await _roles(one, app)
 
-    return await changed(context, consent, work)
+    return await changed(context, consent, unchanged.matched(lambda inner: _roles(inner, app), work))
 
 
 @router.delete("/applications/{app}/roles/{role}")
-async def remove_role(context: Asked, consent: Consenting, app: AppName, role: str) -> Changed[None]:
+async def remove_role(
+    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, role: str
+) -> Changed[None]:
     """Remove a role that is not assigned to anyone."""
-    return await changed(context, consent, lambda inner: roles.remove_role(inner, app, role))
+
+    async def work(inner: Context) -> None:
+        await roles.remove_role(inner, app, role)
+
+    return await changed(context, consent, unchanged.matched(lambda inner: _roles(inner, app), work))
 
 
 @router.get("/applications/{app}/manifest")
@@ -252,7 +262,7 @@ async def show_manifest(context: Asked, request: Request, app: AppName) -> dict[
 
 @router.put("/applications/{app}/manifest")
 async def set_manifest(
-    context: Asked, request: Request, consent: Consenting, app: AppName, body: Manifest
+    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, body: Manifest
 ) -> Changed[list[RoleJson]]:
     """Replace the app roles by those of a manifest. Needs If-Match."""
 
@@ -262,4 +272,12 @@ async def set_manifest(
     async def read(inner: Context) -> dict[str, Any]:
         return await roles.export_manifest(inner, app)
 
-    return await changed(context, consent, matched(request, read, work, is_needed=True))
+    return await changed(context, consent, unchanged.matched(read, work, is_needed=True))
+
+
+async def _details(context: Context, app: str) -> ApplicationDetailsJson:
+    return application_details_json(await applications.show_application(context, app))
+
+
+async def _roles(context: Context, app: str) -> list[PlacedRoleJson]:
+    return placed_roles_json(await roles.list_roles(context, app))

@@ -24,7 +24,7 @@ from lockstep.actions.rows.configuration import (
 )
 from lockstep.actions.settings import SettingsView
 from lockstep.api.changes import Changed, Consenting, changed
-from lockstep.api.conditions import matched, tagged
+from lockstep.api.conditions import Condition, Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.shapes import KINDS, AppName, Body, KindName, Name, Text
 from lockstep.configuration.rules import Scope
@@ -105,7 +105,7 @@ async def read_mappings(context: Asked, request: Request, app: AppName, kind: Ki
 
 @router.patch("/applications/{app}/mappings")
 async def set_mapping(
-    context: Asked, request: Request, consent: Consenting, app: AppName, target: TargetPath, body: MappingChange, kind: Kind = "user"
+    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, target: TargetPath, body: MappingChange, kind: Kind = "user"
 ) -> Changed[list[dict[str, Any]]]:  # fmt: skip
     """Add or change the mapping of one target attribute. The result is the whole list."""
     changes = body.model_dump(exclude_unset=True)
@@ -113,23 +113,23 @@ async def set_mapping(
         raise invalid("Use only one of source, expression and constant")
     if not changes:
         raise invalid("The body names no change")
-    return await changed(context, consent, _mapping_work(request, app, target, changes, kind))
+    return await changed(context, consent, _mapping_work(unchanged, app, target, changes, kind))
 
 
 @router.delete("/applications/{app}/mappings")
 async def remove_mapping(
-    context: Asked, request: Request, consent: Consenting, app: AppName, target: TargetPath, kind: Kind = "user"
+    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, target: TargetPath, kind: Kind = "user"
 ) -> Changed[list[dict[str, Any]]]:
     """Remove the mapping of one target attribute. Values in the application stay."""
-    return await changed(context, consent, _mapping_work(request, app, target, None, kind))
+    return await changed(context, consent, _mapping_work(unchanged, app, target, None, kind))
 
 
-def _mapping_work(request: Request, app: str, target: str, changes: dict[str, Any] | None, kind: KindName) -> Any:
+def _mapping_work(unchanged: Condition, app: str, target: str, changes: dict[str, Any] | None, kind: KindName) -> Any:
     async def work(inner: Context) -> list[dict[str, Any]]:
         await settings.set_mapping(inner, app, target, changes, kind=KINDS[kind])
         return await _attributes(inner, app, kind)
 
-    return matched(request, lambda inner: _attributes(inner, app, kind), work)
+    return unchanged.matched(lambda inner: _attributes(inner, app, kind), work)
 
 
 @router.get("/applications/{app}/mappings/findings")
@@ -150,11 +150,12 @@ async def evaluate_mappings(
 
 @router.get("/applications/{app}/attributes")
 async def list_attributes(
-    context: Asked, app: AppName, kind: Kind = "user", discover: bool = False
+    context: Asked, request: Request, app: AppName, kind: Kind = "user", discover: bool = False
 ) -> list[dict[str, Any]]:
     """The attribute list of the application. With *discover*, as its `/Schemas` publishes it."""
-    read = mappings_attributes.discover_attributes if discover else mappings_attributes.list_attributes
-    return await read(context, app, KINDS[kind])
+    if discover:
+        return await mappings_attributes.discover_attributes(context, app, KINDS[kind])
+    return tagged(request, await mappings_attributes.list_attributes(context, app, KINDS[kind]))
 
 
 @router.post("/applications/{app}/attributes")
@@ -168,11 +169,18 @@ async def add_attribute(context: Asked, app: AppName, body: NewAttribute, kind: 
 
 @router.delete("/applications/{app}/attributes")
 async def remove_attribute(
-    context: Asked, app: AppName, name: Annotated[str, Query(max_length=400)], kind: Kind = "user"
+    context: Asked, unchanged: Unchanged, app: AppName, name: Annotated[str, Query(max_length=400)], kind: Kind = "user"
 ) -> list[dict[str, Any]]:
     """Remove an attribute from the list. A mapping that writes it stays. Returns the list."""
-    await mappings_attributes.remove_attribute(context, app, name, KINDS[kind])
-    return await mappings_attributes.list_attributes(context, app, KINDS[kind])
+
+    async def read(inner: Context) -> list[dict[str, Any]]:
+        return await mappings_attributes.list_attributes(inner, app, KINDS[kind])
+
+    async def work(inner: Context) -> list[dict[str, Any]]:
+        await mappings_attributes.remove_attribute(inner, app, name, KINDS[kind])
+        return await read(inner)
+
+    return await unchanged.matched(read, work)(context)
 
 
 @router.get("/applications/{app}/scope")
@@ -182,7 +190,7 @@ async def show_scope(context: Asked, request: Request, app: AppName, kind: Kind 
 
 @router.put("/applications/{app}/scope")
 async def set_scope(
-    context: Asked, request: Request, consent: Consenting, app: AppName, body: NewScope, kind: Kind = "user"
+    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, body: NewScope, kind: Kind = "user"
 ) -> Changed[ScopeJson]:
     """Replace the scoping filters, the scope, or both. Needs If-Match."""
 
@@ -195,7 +203,7 @@ async def set_scope(
             return await _scope(one, app, kind)
 
     return await changed(
-        context, consent, matched(request, lambda inner: _scope(inner, app, kind), work, is_needed=True)
+        context, consent, unchanged.matched(lambda inner: _scope(inner, app, kind), work, is_needed=True)
     )
 
 
@@ -223,7 +231,7 @@ async def show_settings(context: Asked, request: Request, app: AppName) -> Setti
 
 @router.patch("/applications/{app}/settings")
 async def change_settings(
-    context: Asked, request: Request, consent: Consenting, app: AppName, body: SettingsChange
+    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, body: SettingsChange
 ) -> Changed[SettingsJson]:
     given = body.model_dump(exclude_none=True)
     if "interval" in given:
@@ -240,7 +248,7 @@ async def change_settings(
     async def read(inner: Context) -> SettingsJson:
         return _settings(await settings.show_settings(inner, app))
 
-    return await changed(context, consent, matched(request, read, work))
+    return await changed(context, consent, unchanged.matched(read, work))
 
 
 async def _attributes(context: Context, app: str, kind: KindName) -> list[dict[str, Any]]:

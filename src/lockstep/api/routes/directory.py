@@ -30,7 +30,7 @@ from lockstep.actions.rows.directory import (
     rule_effect_json,
 )
 from lockstep.api.changes import Changed, Consenting, changed
-from lockstep.api.conditions import matched, tagged
+from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import Selects, flag, selected
 from lockstep.api.paging import Asking, Page, page, page_of_rows
@@ -137,7 +137,7 @@ async def show_person(context: Asked, request: Request, person: str, deleted: bo
 
 @router.patch("/people/{person}")
 async def set_person(
-    context: Asked, request: Request, consent: Consenting, person: str, body: AttributeChange
+    context: Asked, unchanged: Unchanged, consent: Consenting, person: str, body: AttributeChange
 ) -> Changed[PersonJson]:
     """Change attributes by hand. The change lasts until the source reports one for that person."""
 
@@ -147,7 +147,7 @@ async def set_person(
     async def work(inner: Context) -> PersonJson:
         return person_json(await people.set_person(inner, person, body.attributes))
 
-    return await changed(context, consent, matched(request, read, work), named=1)
+    return await changed(context, consent, unchanged.matched(read, work), named=1)
 
 
 @router.post("/people/disable")
@@ -215,19 +215,19 @@ async def create_group(context: Asked, body: NewGroup) -> GroupJson:
 
 
 @router.get("/groups/{group}")
-async def show_group(context: Asked, group: str) -> GroupDetailsJson:
+async def show_group(context: Asked, request: Request, group: str) -> GroupDetailsJson:
     """One group with its first 1,000 direct members and its assignments."""
-    return group_details_json(await groups.show_group(context, group))
+    return tagged(request, await _group(context, group))
 
 
 @router.delete("/groups/{group}")
-async def delete_group(context: Asked, consent: Consenting, group: str) -> Changed[GroupJson]:
+async def delete_group(context: Asked, unchanged: Unchanged, consent: Consenting, group: str) -> Changed[GroupJson]:
     """Move a group to the recycle bin. Its members lose the access that it gave them."""
 
     async def work(inner: Context) -> GroupJson:
         return group_json(await groups.delete_group(inner, group))
 
-    return await changed(context, consent, work)
+    return await changed(context, consent, unchanged.matched(lambda inner: _group(inner, group), work))
 
 
 @router.post("/groups/{group}/restore")
@@ -258,7 +258,7 @@ async def show_rule(context: Asked, request: Request, group: str) -> RuleJson:
 
 @router.put("/groups/{group}/rule")
 async def set_rule(
-    context: Asked, request: Request, consent: Consenting, group: str, body: NewRule
+    context: Asked, unchanged: Unchanged, consent: Consenting, group: str, body: NewRule
 ) -> Changed[RuleEffectJson]:
     """Set the rule that decides the members, or remove it with null; then the members stay."""
 
@@ -266,7 +266,7 @@ async def set_rule(
         found, effect = await group_rules.set_rule(inner, group, body.membership_rule)
         return rule_effect_json(found.display_name, effect)
 
-    return await changed(context, consent, matched(request, lambda inner: _rule(inner, group), work))
+    return await changed(context, consent, unchanged.matched(lambda inner: _rule(inner, group), work))
 
 
 @router.post("/groups/{group}/rule/test")
@@ -287,6 +287,10 @@ async def decide_rule(
 
 def _version(found: PersonView) -> list[Any]:
     return [found.person.id, found.person.version]
+
+
+async def _group(context: Context, group: str) -> GroupDetailsJson:
+    return group_details_json(await groups.show_group(context, group))
 
 
 async def _rule(context: Context, group: str) -> RuleJson:

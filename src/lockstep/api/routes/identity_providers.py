@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from fastapi import Request
 from pydantic import Field
 
 from lockstep.actions import identity_providers as actions
+from lockstep.actions.context import Context
 from lockstep.actions.identity_providers import ROLES_CLAIM, SCOPES, ProviderChange
 from lockstep.actions.permissions import Role
 from lockstep.actions.rows.identity_providers import IdentityProviderJson, identity_provider_json
+from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.shapes import Body, Name, Text
 from lockstep.errors import not_found
@@ -42,16 +45,18 @@ class IdentityProviderBody(Body):
 
 
 @router.get("/single-sign-on")
-async def show_identity_provider(context: Asked) -> IdentityProviderJson:
+async def show_identity_provider(context: Asked, request: Request) -> IdentityProviderJson:
     """How administrators sign in through a provider. 404 if that is not set up."""
-    view = await actions.show_identity_provider(context)
-    if view is None:
+    found = await _provider(context)
+    if found is None:
         raise not_found("Single sign-on is not set up")
-    return identity_provider_json(view)
+    return tagged(request, found)
 
 
 @router.put("/single-sign-on")
-async def set_identity_provider(context: Asked, body: IdentityProviderBody) -> IdentityProviderJson:
+async def set_identity_provider(
+    context: Asked, unchanged: Unchanged, body: IdentityProviderBody
+) -> IdentityProviderJson:
     """Set up single sign-on. The provider must answer at its discovery document."""
     change = ProviderChange(
         body.name,
@@ -63,10 +68,16 @@ async def set_identity_provider(context: Asked, body: IdentityProviderBody) -> I
         trusts_email=body.trusts_email,
         roles=[(one.value, one.role, one.app) for one in body.roles],
     )
+    await unchanged.require(context, _provider)
     return identity_provider_json(await actions.set_identity_provider(context, change))
 
 
 @router.delete("/single-sign-on", status_code=204)
-async def remove_identity_provider(context: Asked) -> None:
+async def remove_identity_provider(context: Asked, unchanged: Unchanged) -> None:
     """Remove the provider, and sign out everybody who signed in through it."""
-    await actions.remove_identity_provider(context)
+    await unchanged.matched(_provider, actions.remove_identity_provider)(context)
+
+
+async def _provider(context: Context) -> IdentityProviderJson | None:
+    view = await actions.show_identity_provider(context)
+    return None if view is None else identity_provider_json(view)

@@ -28,7 +28,7 @@ from lockstep.actions.rows.records import (
 from lockstep.actions.rows.times import iso
 from lockstep.api.background import OperationJson, accepted
 from lockstep.api.changes import Changed, Consenting, changed
-from lockstep.api.conditions import matched, tagged
+from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import Selects, number, selected, time, words
 from lockstep.api.paging import Asking, Page, page, page_of_rows
@@ -169,11 +169,9 @@ async def list_sources(context: Asked, query: Asking) -> Page[SourceJson]:
 
 
 @router.get("/sources/{source}", tags=["Sources"])
-async def show_source(context: Asked, source: str) -> SourceDetailsJson:
+async def show_source(context: Asked, request: Request, source: str) -> SourceDetailsJson:
     """One source: what was imported, and the people whose removal waits for a decision."""
-    view = await sources.show_source(context, source)
-    held = await source_decisions.who_is_held(context, source) if view.holds else {}
-    return source_details_json(view, held)
+    return tagged(request, await _source(context, source))
 
 
 @router.post("/sources/{source}/import", tags=["Sources"], status_code=202)
@@ -232,20 +230,21 @@ async def reject_source(context: Asked, source: str) -> SourceDecidedJson:
 
 @router.delete("/sources/{source}", tags=["Sources"])
 async def remove_source(
-    context: Asked, consent: Consenting, source: str, withObjects: bool = False
-) -> Changed[int]:  # fmt: skip
+    context: Asked, unchanged: Unchanged, consent: Consenting, source: str, withObjects: bool = False
+) -> Changed[int]:
     """Remove a source; with *withObjects* its people and groups go to the recycle bin. The result is their number."""
-    return await changed(context, consent, lambda inner: sources.remove_source(inner, source, with_objects=withObjects))
+
+    async def work(inner: Context) -> int:
+        return await sources.remove_source(inner, source, with_objects=withObjects)
+
+    return await changed(context, consent, unchanged.matched(lambda inner: _source(inner, source), work))
 
 
 @router.get("/outbound", tags=["Outbound list"])
-async def list_outbound(context: Asked, query: Asking) -> Page[PlaceJson]:
-    """The private addresses where applications may be reached."""
-    rows: list[PlaceJson] = [
-        {"entry": one.entry, "origin": one.added_by, "reason": one.reason, "addedAt": iso(one.added_at)}
-        for one in await outbound.list_places(context)
-    ]
-    return page_of_rows(query, rows, key="entry")
+async def list_outbound(context: Asked, request: Request, query: Asking) -> Page[PlaceJson]:
+    """The private addresses where applications may be reached. The ETag is that of all of them."""
+    rows = await _places(context)
+    return tagged(request, page_of_rows(query, rows, key="entry"), state=rows)
 
 
 @router.post("/outbound", tags=["Outbound list"])
@@ -255,8 +254,13 @@ async def add_outbound(context: Asked, body: Place) -> PlaceChangedJson:
 
 
 @router.delete("/outbound", tags=["Outbound list"])
-async def remove_outbound(context: Asked, entry: Annotated[str, Query(max_length=400)]) -> PlaceChangedJson:
-    return {"entry": await outbound.remove_place(context, entry), "changed": True}
+async def remove_outbound(
+    context: Asked, unchanged: Unchanged, entry: Annotated[str, Query(max_length=400)]
+) -> PlaceChangedJson:
+    async def work(inner: Context) -> PlaceChangedJson:
+        return {"entry": await outbound.remove_place(inner, entry), "changed": True}
+
+    return await unchanged.matched(_places, work)(context)
 
 
 @router.get("/retention", tags=["Retention"])
@@ -266,14 +270,16 @@ async def show_retention(context: Asked, request: Request) -> list[RetentionJson
 
 
 @router.patch("/retention", tags=["Retention"])
-async def set_retention(context: Asked, request: Request, body: RetentionChange) -> list[RetentionJson]:
+async def set_retention(
+    context: Asked, request: Request, unchanged: Unchanged, body: RetentionChange
+) -> list[RetentionJson]:
     """Change how long records are kept. Older records are removed within an hour, and cannot be restored."""
     given = body.model_dump(exclude_none=True, by_alias=True)
 
     async def work(inner: Context) -> list[RetentionJson]:
         return _retention_json(await retention.set_retention(inner, given))
 
-    return tagged(request, await matched(request, _read_retention, work)(context))
+    return tagged(request, await unchanged.matched(_read_retention, work)(context))
 
 
 async def _read_retention(context: Context) -> list[RetentionJson]:
@@ -282,3 +288,16 @@ async def _read_retention(context: Context) -> list[RetentionJson]:
 
 def _retention_json(rows: Sequence[RetentionRow]) -> list[RetentionJson]:
     return [{"key": one.key, "what": one.what, "kept": one.kept, "days": one.days, "why": one.why} for one in rows]
+
+
+async def _source(context: Context, source: str) -> SourceDetailsJson:
+    view = await sources.show_source(context, source)
+    held = await source_decisions.who_is_held(context, source) if view.holds else {}
+    return source_details_json(view, held)
+
+
+async def _places(context: Context) -> list[PlaceJson]:
+    return [
+        {"entry": one.entry, "origin": one.added_by, "reason": one.reason, "addedAt": iso(one.added_at)}
+        for one in await outbound.list_places(context)
+    ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from fastapi import Request
 from typing_extensions import TypedDict
 
 from lockstep.actions import sign_in_logs
+from lockstep.actions.context import Context
 from lockstep.actions.person_sign_in import passwords, person_totp, sessions, setting
 from lockstep.actions.rows.sign_ins import (
     PersonSessionJson,
@@ -17,6 +19,7 @@ from lockstep.actions.rows.sign_ins import (
     sign_in_setting_json,
 )
 from lockstep.actions.sign_in_logs import SignInFilter
+from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import Selects, selected, time, words
 from lockstep.api.paging import Asking, Page, page
@@ -61,23 +64,23 @@ async def list_sign_ins(context: Asked, query: Asking) -> Page[SignInJson]:
 
 
 @router.get("/settings/people-sign-in")
-async def show_setting(context: Asked) -> SignInSettingJson:
+async def show_setting(context: Asked, request: Request) -> SignInSettingJson:
     """How people may sign in to My Apps."""
-    return sign_in_setting_json(await setting.show_sign_in_setting(context))
+    return tagged(request, await _setting(context))
 
 
 @router.patch("/settings/people-sign-in")
-async def change_setting(context: Asked, body: SignInSettingChange) -> SignInSettingJson:
+async def change_setting(context: Asked, unchanged: Unchanged, body: SignInSettingChange) -> SignInSettingJson:
     """Change how people may sign in. Sessions stay as they are."""
-    return sign_in_setting_json(
-        await setting.change_sign_in_setting(
-            context,
-            has_password=body.password,
-            has_provider=body.provider,
-            needs_second_factor=body.second_factor,
+
+    async def work(inner: Context) -> SignInSettingJson:
+        changed = await setting.change_sign_in_setting(
+            inner, has_password=body.password, has_provider=body.provider, needs_second_factor=body.second_factor,
             contact=body.contact,
-        )
-    )
+        )  # fmt: skip
+        return sign_in_setting_json(changed)
+
+    return await unchanged.matched(_setting, work)(context)
 
 
 @router.post("/people/{person}/sign-in-link", status_code=201)
@@ -107,3 +110,7 @@ async def end_session(context: Asked, person: str, session: str) -> SignedOutJso
 async def remove_factor(context: Asked, person: str) -> None:
     """Remove the second factor of a person who lost the device; their sessions end."""
     await person_totp.remove_person_factor(context, person)
+
+
+async def _setting(context: Context) -> SignInSettingJson:
+    return sign_in_setting_json(await setting.show_sign_in_setting(context))

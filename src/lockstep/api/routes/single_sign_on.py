@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Query, Request
 from pydantic import Field
 
+from lockstep.actions.context import Context
 from lockstep.actions.rows.single_sign_on import SignOnJson, SignOnTrialJson, sign_on_json, trial_json
 from lockstep.actions.single_sign_on import certificates, metadata, settings, trying
+from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.shapes import AppName, Body, Name, Text
 from lockstep.errors import invalid, not_found
@@ -37,14 +39,18 @@ class MetadataSource(Body):
 
 
 @router.get("/applications/{app}/single-sign-on")
-async def show_sign_on(context: Asked, app: AppName) -> SignOnJson:
-    return sign_on_json(await settings.show_sign_on(context, app))
+async def show_sign_on(context: Asked, request: Request, app: AppName) -> SignOnJson:
+    return tagged(request, await _sign_on(context, app))
 
 
 @router.patch("/applications/{app}/single-sign-on")
-async def change_sign_on(context: Asked, app: AppName, body: SignOnChange) -> SignOnJson:
+async def change_sign_on(context: Asked, unchanged: Unchanged, app: AppName, body: SignOnChange) -> SignOnJson:
     """Change how people sign in. Turning SAML on makes a signing certificate if there is none."""
-    return sign_on_json(await settings.change_sign_on(context, app, body.single_sign_on, replaces=body.replaces))
+
+    async def work(inner: Context) -> SignOnJson:
+        return sign_on_json(await settings.change_sign_on(inner, app, body.single_sign_on, replaces=body.replaces))
+
+    return await unchanged.matched(lambda inner: _sign_on(inner, app), work)(context)
 
 
 @router.get("/applications/{app}/single-sign-on/trial")
@@ -81,6 +87,14 @@ async def activate_certificate(context: Asked, app: AppName, thumbprint: Name) -
 
 
 @router.delete("/applications/{app}/signing-certificates/{thumbprint}")
-async def remove_certificate(context: Asked, app: AppName, thumbprint: Name) -> SignOnJson:
+async def remove_certificate(context: Asked, unchanged: Unchanged, app: AppName, thumbprint: Name) -> SignOnJson:
     """Forget a certificate that is not active, with its key."""
-    return sign_on_json(await certificates.remove_certificate(context, app, thumbprint))
+
+    async def work(inner: Context) -> SignOnJson:
+        return sign_on_json(await certificates.remove_certificate(inner, app, thumbprint))
+
+    return await unchanged.matched(lambda inner: _sign_on(inner, app), work)(context)
+
+
+async def _sign_on(context: Context, app: str) -> SignOnJson:
+    return sign_on_json(await settings.show_sign_on(context, app))

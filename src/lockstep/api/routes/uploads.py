@@ -20,6 +20,7 @@ from lockstep.actions.rows.records import (
     upload_json,
 )
 from lockstep.api.background import OperationJson, accepted
+from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, DoorRoute, router_of
 from lockstep.api.paging import Asking, Page, page
 from lockstep.api.shapes import Body, Name, Text
@@ -136,14 +137,18 @@ async def upload_file(
 
 
 @router.get("/uploads/{upload}")
-async def show_upload(context: Asked, upload: str) -> UploadJson:
-    return upload_json((await uploads.show_upload(context, upload)).upload)
+async def show_upload(context: Asked, request: Request, upload: str) -> UploadJson:
+    return tagged(request, await _upload(context, upload))
 
 
 @router.put("/uploads/{upload}/reading")
-async def change_upload(context: Asked, upload: str, body: UploadReading) -> UploadJson:
+async def change_upload(context: Asked, unchanged: Unchanged, upload: str, body: UploadReading) -> UploadJson:
     """Read the file in another way. The result of an earlier dry run is discarded."""
-    return upload_json(await uploads.change_upload(context, upload, body.config()))
+
+    async def work(inner: Context) -> UploadJson:
+        return upload_json(await uploads.change_upload(inner, upload, body.config()))
+
+    return await unchanged.matched(lambda inner: _upload(inner, upload), work)(context)
 
 
 @router.post("/uploads/{upload}/rehearse", status_code=202)
@@ -178,11 +183,19 @@ async def import_upload(
 
 
 @router.delete("/uploads/{upload}")
-async def discard_upload(context: Asked, upload: str) -> UploadJson:
+async def discard_upload(context: Asked, unchanged: Unchanged, upload: str) -> UploadJson:
     """Delete the file without importing it."""
-    return upload_json(await uploads.discard_upload(context, upload))
+
+    async def work(inner: Context) -> UploadJson:
+        return upload_json(await uploads.discard_upload(inner, upload))
+
+    return await unchanged.matched(lambda inner: _upload(inner, upload), work)(context)
 
 
 async def _named(context: Context, kind: str, upload: str) -> TaskName:
     """The name of an operation on *upload*. Raises LockstepError if the caller may not see it."""
     return TaskName(kind, (await uploads.find_upload(context, upload)).source, f"/uploads/{upload}")
+
+
+async def _upload(context: Context, upload: str) -> UploadJson:
+    return upload_json(await uploads.find_upload(context, upload))
