@@ -20,6 +20,7 @@ from lockstep.api.rates import Rates
 from lockstep.api.routes import (
     actions,
     administration,
+    app_roles,
     applications,
     configuration,
     configuration_files,
@@ -37,7 +38,7 @@ from lockstep.errors import not_found
 
 ROOT = "/api/v1"
 _ROUTERS = (
-    applications.router, configuration.router, configuration_files.router, provisioning.router, links.router, operations.router,
+    applications.router, app_roles.router, configuration.router, configuration_files.router, provisioning.router, links.router, operations.router,
     directory.router, records.router, uploads.router, uploads.files, administration.router, administration.front, actions.router,
     identity_providers.router, single_sign_on.router, sign_ins.router, events.router,
 )  # fmt: skip

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query, Request
 from pydantic import Field
 
-from lockstep.actions import applications, assignments, connection, credentials, roles
+from lockstep.actions import applications, assignments, connection, credentials
 from lockstep.actions.context import Context
 from lockstep.actions.credentials import Authentication, AuthenticationMethod
 from lockstep.actions.rows.applications import (
@@ -15,17 +15,13 @@ from lockstep.actions.rows.applications import (
     ApplicationJson,
     AssignmentJson,
     CredentialsJson,
-    PlacedRoleJson,
     ProbeJson,
-    RoleJson,
     TemplateJson,
     application_details_json,
     application_json,
     assignment_json,
     credentials_json,
-    placed_roles_json,
     probe_json,
-    role_json,
     template_json,
 )
 from lockstep.api.changes import Changed, Consenting, changed
@@ -68,22 +64,6 @@ class NewAssignments(Body):
     groups: Names = Field(default_factory=list, examples=[["all-sales"]])
     role: Text | None = Field(None, examples=["Member"])
     replaces_roles: bool = False
-
-
-class NewRole(Body):
-    value: Name = Field(examples=["auditor"])
-    display_name: Text = Field("", examples=["Auditor"])
-    description: Text = ""
-    position: Annotated[int, Field(ge=1, le=10_000)] | None = None
-
-
-class RoleChange(Body):
-    is_enabled: bool | None = Field(None, examples=[False])
-    position: Annotated[int, Field(ge=1, le=10_000)] | None = None
-
-
-class Manifest(Body):
-    app_roles: list[dict[str, Any]] = Field(max_length=1000)
 
 
 @router.get("/templates")
@@ -210,74 +190,5 @@ async def unassign(
     return await changed(context, consent, work, named=len(user))
 
 
-@router.get("/applications/{app}/roles")
-async def list_roles(context: Asked, request: Request, query: Asking, app: AppName) -> Page[PlacedRoleJson]:
-    """The app roles; position 1 has the highest precedence. The ETag is that of all of them."""
-    rows = await _roles(context, app)
-    return tagged(request, page_of_rows(query, rows, key="position"), state=rows)
-
-
-@router.post("/applications/{app}/roles", status_code=201)
-async def add_role(context: Asked, app: AppName, body: NewRole) -> RoleJson:
-    role = await roles.add_role(
-        context, app, body.value, display_name=body.display_name, description=body.description, position=body.position
-    )
-    return role_json(role)
-
-
-@router.patch("/applications/{app}/roles/{role}")
-async def change_role(
-    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, role: str, body: RoleChange
-) -> Changed[list[PlacedRoleJson]]:
-    """Enable, disable or move a role. The result is the whole list."""
-
-    async def work(inner: Context) -> list[PlacedRoleJson]:
-        async with inner.together() as one:
-            if body.is_enabled is not None:
-                await roles.set_role_enabled(one, app, role, is_enabled=body.is_enabled)
-            if body.position is not None:
-                await roles.move_role(one, app, role, position=body.position)
-            return await _roles(one, app)
-
-    return await changed(context, consent, unchanged.matched(lambda inner: _roles(inner, app), work))
-
-
-@router.delete("/applications/{app}/roles/{role}")
-async def remove_role(
-    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, role: str
-) -> Changed[None]:
-    """Remove a role that is not assigned to anyone."""
-
-    async def work(inner: Context) -> None:
-        await roles.remove_role(inner, app, role)
-
-    return await changed(context, consent, unchanged.matched(lambda inner: _roles(inner, app), work))
-
-
-@router.get("/applications/{app}/manifest")
-async def show_manifest(context: Asked, request: Request, app: AppName) -> dict[str, Any]:
-    """The app roles in the form of an Entra manifest."""
-    return tagged(request, await roles.export_manifest(context, app))
-
-
-@router.put("/applications/{app}/manifest")
-async def set_manifest(
-    context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, body: Manifest
-) -> Changed[list[RoleJson]]:
-    """Replace the app roles by those of a manifest. Needs If-Match."""
-
-    async def work(inner: Context) -> list[RoleJson]:
-        return [role_json(role) for role in await roles.import_manifest(inner, app, {"appRoles": body.app_roles})]
-
-    async def read(inner: Context) -> dict[str, Any]:
-        return await roles.export_manifest(inner, app)
-
-    return await changed(context, consent, unchanged.matched(read, work, is_needed=True))
-
-
 async def _details(context: Context, app: str) -> ApplicationDetailsJson:
     return application_details_json(await applications.show_application(context, app))
-
-
-async def _roles(context: Context, app: str) -> list[PlacedRoleJson]:
-    return placed_roles_json(await roles.list_roles(context, app))
