@@ -28,6 +28,7 @@ from lockstep.api.routes import (
     identity_providers,
     links,
     operations,
+    outbound,
     provisioning,
     records,
     sign_ins,
@@ -38,7 +39,8 @@ from lockstep.errors import not_found
 
 ROOT = "/api/v1"
 _ROUTERS = (
-    applications.router, app_roles.router, configuration.router, configuration_files.router, provisioning.router, links.router, operations.router,
+    applications.router, app_roles.router, outbound.router, configuration.router,
+    configuration_files.router, provisioning.router, links.router, operations.router,
     directory.router, records.router, uploads.router, uploads.files, administration.router, administration.front, actions.router,
     identity_providers.router, single_sign_on.router, sign_ins.router, events.router,
 )  # fmt: skip

@@ -9,7 +9,7 @@ from fastapi import Query, Request
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from lockstep.actions import audit, logs, outbound, retention, source_decisions, sources
+from lockstep.actions import audit, logs, retention, source_decisions, sources
 from lockstep.actions.audit import AuditFilter
 from lockstep.actions.background_tasks import TaskName
 from lockstep.actions.context import Context
@@ -25,14 +25,13 @@ from lockstep.actions.rows.records import (
     source_details_json,
     source_json,
 )
-from lockstep.actions.rows.times import iso
 from lockstep.api.background import OperationJson, accepted
 from lockstep.api.changes import Changed, Consenting, changed
 from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import Selects, number, selected, time, words
 from lockstep.api.paging import Asking, Page, page, page_of_rows
-from lockstep.api.shapes import Body, Name, Text
+from lockstep.api.shapes import Body, Text
 from lockstep.errors import not_found
 
 router = router_of()
@@ -78,18 +77,6 @@ class Confirmation(Body):
     shown: Text
 
 
-class PlaceJson(TypedDict):
-    entry: str
-    origin: str
-    reason: str
-    addedAt: str | None
-
-
-class PlaceChangedJson(TypedDict):
-    entry: str
-    changed: bool
-
-
 class RetentionJson(TypedDict):
     """If *key* is "", the time cannot be changed. *days* is 0 if records are kept for ever."""
 
@@ -107,11 +94,6 @@ class RetentionChange(Body):
     sign_in_log: Days | None = None
     cycles: Days | None = None
     directory_changes: Days | None = None
-
-
-class Place(Body):
-    entry: Name = Field(examples=["https://app.internal:8443"])
-    reason: Text = Field("", examples=["Documo in our own network"])
 
 
 @router.get("/logs", tags=["Logs"])
@@ -240,29 +222,6 @@ async def remove_source(
     return await changed(context, consent, unchanged.matched(lambda inner: _source(inner, source), work))
 
 
-@router.get("/outbound", tags=["Outbound list"])
-async def list_outbound(context: Asked, request: Request, query: Asking) -> Page[PlaceJson]:
-    """The private addresses where applications may be reached. The ETag is that of all of them."""
-    rows = await _places(context)
-    return tagged(request, page_of_rows(query, rows, key="entry"), state=rows)
-
-
-@router.post("/outbound", tags=["Outbound list"])
-async def add_outbound(context: Asked, body: Place) -> PlaceChangedJson:
-    entry, is_new = await outbound.add_place(context, body.entry, reason=body.reason)
-    return {"entry": entry, "changed": is_new}
-
-
-@router.delete("/outbound", tags=["Outbound list"])
-async def remove_outbound(
-    context: Asked, unchanged: Unchanged, entry: Annotated[str, Query(max_length=400)]
-) -> PlaceChangedJson:
-    async def work(inner: Context) -> PlaceChangedJson:
-        return {"entry": await outbound.remove_place(inner, entry), "changed": True}
-
-    return await unchanged.matched(_places, work)(context)
-
-
 @router.get("/retention", tags=["Retention"])
 async def show_retention(context: Asked, request: Request) -> list[RetentionJson]:
     """How long everything is kept, and why. Rows with a key can be changed."""
@@ -294,10 +253,3 @@ async def _source(context: Context, source: str) -> SourceDetailsJson:
     view = await sources.show_source(context, source)
     held = await source_decisions.who_is_held(context, source) if view.holds else {}
     return source_details_json(view, held)
-
-
-async def _places(context: Context) -> list[PlaceJson]:
-    return [
-        {"entry": one.entry, "origin": one.added_by, "reason": one.reason, "addedAt": iso(one.added_at)}
-        for one in await outbound.list_places(context)
-    ]
