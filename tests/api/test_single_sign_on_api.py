@@ -24,6 +24,19 @@ async def test_a_program_sets_single_sign_on_up_and_rolls_the_certificate(client
     assert "PRIVATE" not in str(removed.body)
 
 
+async def test_change_to_what_somebody_else_has_changed_is_refused(client: Client) -> None:
+    read = await client.get(HERE)
+    own, others = {"singleSignOn": {"relayState": "mine"}}, {"singleSignOn": {"relayState": "theirs"}}
+    first = await client.call("PATCH", HERE, others, headers={"If-Match": read.headers["etag"]})
+    late = await client.call("PATCH", HERE, own, headers={"If-Match": read.headers["etag"]})
+    now = await client.get(HERE)
+
+    assert (first.status, late.status) == (200, 412)
+    assert now.body["singleSignOn"]["relayState"] == "theirs"
+    assert now.headers["etag"] != read.headers["etag"]
+    assert (await client.call("PATCH", HERE, own, headers={"If-Match": now.headers["etag"]})).status == 200
+
+
 async def test_a_trial_says_what_an_assertion_would_say(client: Client) -> None:
     await client.call("PATCH", HERE, {"singleSignOn": {"mode": "saml"}})
     await client.call("POST", "applications/documo/assignments", {"users": ["anna@contoso.test"], "role": "Editor"})

@@ -229,3 +229,38 @@ async def test_a_certificate_that_ends_is_something_that_needs_somebody_on_home(
     assert "1 thing needs you" in page.text
     assert "The signing certificate of Documo ends in 19 days" in page.text
     assert f"{HERE}/certificates" in page.links
+
+
+@pytest.mark.parametrize(
+    ("page", "typed", "kept"),
+    [
+        (
+            f"{HERE}/basic",
+            {"identifiers": "https://mine.test", "replyUrls": "https://mine.test/acs"},
+            "https://mine.test/acs",
+        ),
+        (f"{HERE}/certificates", {"signing": "both", "assignmentRequired": "on"}, "Sign SAML response and assertion"),
+        (f"{HERE}/claims/edit", {"name": "unit", "kind": "source", "value": "department"}, 'value="unit"'),
+        ("/apps/documo/properties", {"enabledForSignIn": "no", "assignmentRequired": "yes"}, "Enabled for users"),
+    ],
+)
+async def test_form_that_is_older_than_somebody_elses_change_saves_nothing_until_it_is_sent_again(
+    documo: Centre, admin: Browser, page: str, typed: dict[str, str], kept: str
+) -> None:
+    await saml(documo)
+    version = _version_in((await admin.get(page)).html)
+    await settings.change_sign_on(documo.hub.context, "documo", {"relayState": "of somebody else"})
+    before = (await settings.show_sign_on(documo.hub.context, "documo")).settings
+
+    late = await admin.post(page, {**typed, "version": version})
+
+    assert late.status == 400 and kept in late.html
+    assert f"{documo.hub.context.actor.name} changed single sign-on of Documo in the meantime" in late.text
+    assert (await settings.show_sign_on(documo.hub.context, "documo")).settings == before
+    again = await admin.post(page, {**typed, "version": _version_in(late.html)})
+    assert again.status == 303
+
+
+def _version_in(html: str) -> str:
+    found = re.search(r'name="version" value="([^"]+)"', html)
+    return found[1] if found else ""

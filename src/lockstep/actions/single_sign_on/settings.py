@@ -29,7 +29,7 @@ from lockstep.configuration.source_names import is_known, unknown_in_expression,
 from lockstep.configuration.template import Template
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.configuration import Direct, Expression, MappingSource
-from lockstep.errors import invalid, not_found
+from lockstep.errors import conflict, invalid, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import application_sso, audit_log, credentials, signing_certificates
 from lockstep.storage.applications import ApplicationRow
@@ -52,6 +52,15 @@ class SignOnView:
     changed_at: datetime | None
     changed_by: str
 
+    @property
+    def version(self) -> str:
+        """It differs after each change. A form brings it back, so that a change of somebody else is not overwritten."""
+        return _version(self.changed_at)
+
+
+def _version(changed_at: datetime | None) -> str:
+    return changed_at.isoformat() if changed_at is not None else "defaults"
+
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def show_sign_on(context: Context, app: str, *, origin: str = "") -> SignOnView:
@@ -62,23 +71,28 @@ async def show_sign_on(context: Context, app: str, *, origin: str = "") -> SignO
 
 @needs(Permission.SIGN_ON_WRITE, app="app")
 async def change_sign_on(
-    context: Context, app: str, changes: Mapping[str, Any], *, replaces: bool = False
+    context: Context, app: str, changes: Mapping[str, Any], *, replaces: bool = False, seen: str = ""
 ) -> SignOnView:
     """Change the given keys of the section `singleSignOn`; None gives a key its default. *replaces*: the other keys get theirs, too.
+    *seen*: the version that the caller has read, "" if that does not matter.
 
-    Raises LockstepError with the place of a mistake, and then changes nothing.
+    Raises LockstepError with the place of a mistake, or if somebody else made a change since *seen*, and then changes nothing.
     """
 
     def change(config: Json) -> Json:
         kept = {} if replaces else config
         return {key: value for key, value in {**kept, **changes}.items() if value is not None}
 
-    return await _edit(context, app, change)
+    return await _edit(context, app, change, seen)
 
 
 @needs(Permission.SIGN_ON_WRITE, app="app")
-async def set_claim(context: Context, app: str, name: str, changes: Mapping[str, Any] | None) -> SignOnView:
-    """Add or change the claim *name*: one of source, expression and constant; a new name in `name`. None removes it."""
+async def set_claim(
+    context: Context, app: str, name: str, changes: Mapping[str, Any] | None, *, seen: str = ""
+) -> SignOnView:
+    """Add or change the claim *name*: one of source, expression and constant; a new name in `name`. None removes it. *seen*: as in
+    `change_sign_on`.
+    """
 
     def change(config: Json) -> Json:
         claims = list(config.get("claims", ()))
@@ -93,7 +107,7 @@ async def set_claim(context: Context, app: str, name: str, changes: Mapping[str,
             claims[known] = with_changes(claims[known], changes)
         return {**config, "claims": claims}
 
-    return await _edit(context, app, change)
+    return await _edit(context, app, change, seen)
 
 
 async def read_view(context: Context, connection: Connection, app: ApplicationRow, *, origin: str = "") -> SignOnView:
@@ -155,10 +169,11 @@ def _has_no_name(origin: str) -> bool:
         return host == "localhost"
 
 
-async def _edit(context: Context, app: str, change: Callable[[Json], Json]) -> SignOnView:
+async def _edit(context: Context, app: str, change: Callable[[Json], Json], seen: str) -> SignOnView:
     async with context.recording() as connection:
         found = await find_application(connection, app)
         await application_sso.lock_sign_on(connection, found.id)
+        await _refuse_change_since(connection, found, seen)
         before = await read_settings(context, connection, found)
         known = sign_on_to_json(before)
         after = checked_settings(change(dict(known)), before)
@@ -172,6 +187,17 @@ async def _edit(context: Context, app: str, change: Callable[[Json], Json]) -> S
             before=known, after=sign_on_to_json(after),
         )  # fmt: skip
         return await read_view(context, connection, found)
+
+
+async def _refuse_change_since(connection: Connection, app: ApplicationRow, seen: str) -> None:
+    row = await application_sso.read_sign_on(connection, app.id)
+    if seen and row is not None and seen != _version(row.changed_at):
+        raise conflict(
+            f"{row.changed_by} changed single sign-on of {app.display_name} in the meantime",
+            why=f"That was at {row.changed_at:%Y-%m-%d %H:%M} UTC, after you opened it. Nothing of yours is saved yet",
+            next_step="Look at what is set now. To replace it, save again",
+            code="ChangedInTheMeantime",
+        )
 
 
 def checked_settings(config: Json, before: SignOnSettings) -> SignOnSettings:

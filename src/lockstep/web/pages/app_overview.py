@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -15,7 +15,7 @@ from lockstep.actions.permissions import Permission
 from lockstep.actions.single_sign_on import settings
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.activity_chart import activity_chart
-from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, Redirect, View
+from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, Redirect, View, on_the_form
 from lockstep.web.status_look import look_of_label
 
 pages = Pages()
@@ -68,7 +68,10 @@ async def save_properties(context: Context, request: Request) -> Answer:
     """Who may sign in to the application."""
     name, form = request.path_params["app"], await request.form()
     wanted = {key: form.get(key) == "yes" for key in ("enabledForSignIn", "assignmentRequired")}
-    await settings.change_sign_on(context, name, wanted)
+    try:
+        await settings.change_sign_on(context, name, wanted, seen=str(form.get("version", "")))
+    except LockstepError as refused:
+        return await _properties(context, name, wanted=wanted, not_saved=on_the_form(refused))
     return Redirect(f"/apps/{name}/properties", notice="Saved")
 
 
@@ -91,10 +94,21 @@ def place_of(app: ApplicationView) -> AppPlace:
     return AppPlace(app.application.name, app.application.display_name)
 
 
-async def _properties(context: Context, name: str, *, refused: LockstepError | None = None) -> View:
+async def _properties(
+    context: Context,
+    name: str,
+    *,
+    refused: LockstepError | None = None,
+    wanted: Mapping[str, bool] | None = None,
+    not_saved: LockstepError | None = None,
+) -> View:
     app = await applications.show_application(context, name)
     place = place_of(app)
-    sign_on = (await settings.show_sign_on(context, name)).settings
+    shown = await settings.show_sign_on(context, name)
+    typed = wanted or {
+        "enabledForSignIn": shown.settings.is_enabled,
+        "assignmentRequired": shown.settings.assignment_required,
+    }
     return View(
         "app/properties.html",
         "Properties",
@@ -103,13 +117,16 @@ async def _properties(context: Context, name: str, *, refused: LockstepError | N
             "refused": refused,
             "here": f"{place.href}/properties",
             "action": f"{place.href}/properties/delete",
-            "sign_on": sign_on,
+            "mode": shown.settings.mode.value,
+            "version": shown.version,
+            "typed": typed,
+            "not_saved": not_saved,
             "may_edit": context.actor.may(Permission.SIGN_ON_WRITE, app.application.id),
         },
         app=place,
         tab="Properties",
         copy_as=CopyAs(command=f"lockstep apps show {place.name}", api=f"/api/v1/applications/{place.name}"),
-        status=400 if refused else 200,
+        status=400 if refused or not_saved else 200,
     )
 
 

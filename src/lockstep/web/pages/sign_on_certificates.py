@@ -11,7 +11,7 @@ from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
 from lockstep.errors import LockstepError
 from lockstep.kit.cookies import origin_of
 from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
-from lockstep.web.pages.single_sign_on import HERE, page_of, read
+from lockstep.web.pages.single_sign_on import HERE, page_of, read, seen_in
 
 pages = Pages()
 CERTIFICATES = f"{HERE}/certificates"
@@ -69,7 +69,7 @@ async def save_options(context: Context, request: Request) -> Answer:
         "requireSignedRequests": form.get("requireSignedRequests") == "on",
     }
     try:
-        await settings.change_sign_on(context, app, typed)
+        await settings.change_sign_on(context, app, typed, seen=seen_in(form))
     except LockstepError as refused:
         return await _page(context, request, typed=typed, refused=on_the_form(refused))
     return Redirect(f"/apps/{app}/sso/certificates", notice="Saved")

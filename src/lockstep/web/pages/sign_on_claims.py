@@ -19,7 +19,7 @@ from lockstep.engine.records import ObjectKind
 from lockstep.errors import LockstepError
 from lockstep.web.mapping_form import shown
 from lockstep.web.page import Answer, Fragment, Pages, Redirect, View, on_the_form
-from lockstep.web.pages.single_sign_on import HERE, page_of, read
+from lockstep.web.pages.single_sign_on import HERE, page_of, read, seen_in
 from lockstep.web.sign_on_form import KINDS, source_parts, source_text, typed_source
 
 pages = Pages()
@@ -52,7 +52,7 @@ async def save(context: Context, request: Request) -> Answer:
     form = await request.form()
     app, was, name = request.path_params["app"], str(form.get("was", "")), str(form.get("name", "")).strip()
     try:
-        await settings.set_claim(context, app, was or name, {"name": name, **typed_source(form)})
+        await settings.set_claim(context, app, was or name, {"name": name, **typed_source(form)}, seen=seen_in(form))
     except LockstepError as refused:
         typed = (name, str(form.get("kind", "source")), str(form.get("value", "")))
         found = await read(context, request)
@@ -74,7 +74,7 @@ async def save_name_id(context: Context, request: Request) -> Answer:
     is_generated = chosen in (NameIdFormat.PERSISTENT, NameIdFormat.TRANSIENT)
     try:
         changed = {"format": chosen} | ({} if is_generated else typed_source(form))
-        await settings.change_sign_on(context, app, {"nameId": changed})
+        await settings.change_sign_on(context, app, {"nameId": changed}, seen=seen_in(form))
     except LockstepError as refused:
         found = await read(context, request)
         return await _page(context, request, found, typed=form, refused=on_the_form(refused))

@@ -64,10 +64,10 @@ async def choose(context: Context, request: Request) -> View:
 
 @pages.post(f"{HERE}/method")
 async def select(context: Context, request: Request) -> Answer:
-    mode = str((await request.form()).get("mode", ""))
-    app = request.path_params["app"]
+    form, app = await request.form(), request.path_params["app"]
+    mode = str(form.get("mode", ""))
     try:
-        await settings.change_sign_on(context, app, {"mode": mode})
+        await settings.change_sign_on(context, app, {"mode": mode}, seen=seen_in(form))
     except LockstepError as refused:
         shown = on_the_form(refused)
         if mode == SignOnMode.SAML:  # the addresses are missing
@@ -91,7 +91,7 @@ async def save_basic(context: Context, request: Request) -> Answer:
     }
     enters = form.get("mode") == SignOnMode.SAML
     try:
-        await settings.change_sign_on(context, app, changes | ({"mode": "saml"} if enters else {}))
+        await settings.change_sign_on(context, app, changes | ({"mode": "saml"} if enters else {}), seen=seen_in(form))
     except LockstepError as refused:
         typed = {name: str(form.get(name, "")) for name in _FIELDS}
         return _basic(context, await read(context, request), typed=typed, refused=on_the_form(refused), enters=enters)
@@ -136,6 +136,11 @@ async def read(context: Context, request: Request) -> SignOnView:
     return await settings.show_sign_on(context, request.path_params["app"], origin=origin_of(request))
 
 
+def seen_in(form: FormData) -> str:
+    """The version of the settings that the page showed."""
+    return str(form.get("version", ""))
+
+
 def page_of(
     context: Context,
     found: SignOnView,
@@ -158,6 +163,7 @@ def page_of(
             "name": app.display_name,
             "may_edit": context.actor.may(Permission.SIGN_ON_WRITE, app.id),
             "mode": found.settings.mode.value,
+            "version": found.version,
             "refused": None,
             **model,
         },
