@@ -26,6 +26,7 @@ from lockstep.directory.intake import IntakeOptions, Progress
 from lockstep.directory.lifecycle import purge_due
 from lockstep.errors import LockstepError, conflict
 from lockstep.gallery.loader import Gallery, load_gallery
+from lockstep.oidc.discovered import DiscoveredProviders
 from lockstep.ports import Observer, unobserved
 from lockstep.postgres.embedded import Options
 from lockstep.postgres.migrate import migrate
@@ -70,6 +71,7 @@ class House:
     targets: ScimTargets
     drive: Drive
     configurations: CompiledConfigurations = field(default_factory=CompiledConfigurations)
+    providers: DiscoveredProviders = field(default_factory=DiscoveredProviders)
 
     def context(
         self, actor: Actor, *, say: Say = quietly, on_progress: Callable[[Progress], None] = _unseen
@@ -85,6 +87,7 @@ class House:
             opener=self.targets,
             configurations=self.configurations,
             http=lambda: self.targets.client,
+            providers=self.providers,
             after_commit=self.drive.wake,
             say=say,
             on_progress=on_progress,

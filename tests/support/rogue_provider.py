@@ -38,6 +38,7 @@ class RogueProvider:
     claims: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     user_info: dict[str, Any] = field(default_factory=dict)
+    discoveries: int = 0
     sign: Sign = signed
     verifiers: list[str] = field(default_factory=list)
     _nonces: dict[str, str] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class RogueProvider:
         return {name: value for name, value in (right | self.claims).items() if value is not None}
 
     async def discovery(self, _: Request) -> Response:
+        self.discoveries += 1
         right = {
             "issuer": self.issuer,
             "authorization_endpoint": f"{self.issuer}/authorize",

@@ -43,7 +43,7 @@ async def test_settling_disables_those_of_leavers_and_links_the_others(
 ) -> None:
     await left_behind(world, target)
 
-    await links.settle_orphans(context, "model", await links.list_orphans(context, "model"))
+    await links.settle_orphans(context, "model")
     await settle(world)
 
     assert {name for name, values in target.people().items() if values["active"]} == {upn(0), upn(2)}
@@ -78,3 +78,22 @@ async def test_account_of_somebody_purged_long_ago_is_deleted_as_purged_people_a
 
     assert upn(1) not in target.people()
     assert len(target.accounts[USER]) == 3
+
+
+async def test_accounts_without_a_link_are_read_page_by_page_in_a_steady_order(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.add_people([0])
+    await world.sync()
+    for number in range(7):
+        target.add({"userName": f"hand{number}@contoso.com", "active": True})
+
+    whole = await links.list_orphans(context, "model")
+    paged: list[links.Orphan] = []
+    while some := await links.list_orphans(
+        context, "model", limit=3, after=(paged[-1].kind, paged[-1].target_id) if paged else ("", "")
+    ):
+        assert len(some) <= 3
+        paged += some
+
+    assert len(whole) == 7 and paged == whole

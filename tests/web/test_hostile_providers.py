@@ -308,3 +308,24 @@ async def test_an_answer_counts_once_even_if_the_provider_takes_its_code_again(
 
     assert again.status == 401 and "The provider's answer works once" in again.text
     assert len(provider.verifiers) == 1
+
+
+async def test_visits_of_the_address_ask_the_provider_once(centre: Centre, provider: RogueProvider) -> None:
+    before = provider.discoveries
+    browser = centre.browser()
+
+    addresses = {(await browser.get("/sign-in/sso")).location.partition("?")[0] for _ in range(5)}
+
+    assert addresses == {f"{provider.issuer}/authorize"}
+    assert provider.discoveries - before == 1
+
+
+async def test_a_provider_that_fails_is_not_asked_by_each_visitor_either(
+    centre: Centre, provider: RogueProvider
+) -> None:
+    provider.metadata = {"issuer": "https://another.test"}
+    before = provider.discoveries
+
+    answers = [(await centre.browser().get("/sign-in/sso")).status for _ in range(3)]
+
+    assert (len(set(answers)), provider.discoveries - before) == (1, 1)

@@ -22,6 +22,7 @@ from lockstep.directory.intake import Progress as Progress
 from lockstep.directory.lifecycle import PURGE_AFTER
 from lockstep.directory.rows import SourcePass
 from lockstep.errors import conflict
+from lockstep.oidc.discovered import DiscoveredProviders
 from lockstep.ports import TargetOpener
 from lockstep.postgres.pool import Connection, Pool, transaction
 from lockstep.storage import audit_log, instance
@@ -126,6 +127,7 @@ class Context:
     inspect_file: InspectFile = lambda *_: FileShape()
     configurations: CompiledConfigurations = field(default_factory=CompiledConfigurations)
     http: Callable[[], HttpClient] | None = None  # for what is no application, by the same outbound rules
+    providers: DiscoveredProviders = field(default_factory=DiscoveredProviders)
     after_commit: AfterCommit = nothing_to_defer
     now: Callable[[], datetime] = _now
     say: Callable[[str], None] = field(default=lambda _: None)

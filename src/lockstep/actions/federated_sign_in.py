@@ -24,7 +24,7 @@ from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
 from lockstep.errors import Kind, LockstepError
 from lockstep.oidc.code_flow import Attempt, authorization_url, code_in, redeem, user_info
 from lockstep.oidc.id_token import LEEWAY_SECONDS, authenticated_at, checked_claims
-from lockstep.oidc.provider import Client, discover
+from lockstep.oidc.provider import Client
 from lockstep.storage import administrator_sessions, administrators, audit_log
 from lockstep.storage import identity_providers as store
 from lockstep.storage.identity_providers import ProviderRow
@@ -86,7 +86,7 @@ async def begin(
     """
     session = (await caller_or_refusal(context, session_secret)).session if session_secret else ""
     client, _ = await read_client(context)
-    metadata = await discover(http_of(context), client.issuer)
+    metadata = await context.providers.find(http_of(context), client.issuer)
     now = context.now().timestamp()
     begun = BegunSignIn(new_secret(), client.issuer, client.id, redirect_uri, next_page, session, now, again)
     sealed = context.vault.seal(Secret(orjson.dumps(begun).decode()), purpose=_PURPOSE, name=_OWNER)
@@ -149,7 +149,7 @@ async def claims_of_answer(
     if (client.issuer, client.id) != (begun.issuer, begun.client_id):
         raise not_begun_here()
     http, attempt = http_of(context), begun.attempt()
-    metadata = await discover(http, client.issuer)
+    metadata = await context.providers.find(http, client.issuer)
     tokens = await redeem(http, client, metadata, attempt, code_in(client, metadata, answer))
     claims = await checked_claims(http, client, metadata, attempt, tokens, now=context.now())
     if begun.session or ("email" in claims and has_claim(claims, row.roles_claim)):

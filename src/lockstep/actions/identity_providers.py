@@ -99,6 +99,7 @@ async def set_identity_provider(context: Context, change: ProviderChange) -> Ide
     name, client_id = _checked(change.name, "name"), _checked(change.client_id, "client id")
     issuer, claim = _checked(change.issuer, "issuer"), _checked(change.roles_claim, "claim")
     scopes = tuple(dict.fromkeys(("openid", *change.scopes)))
+    context.providers.forget()
     await discover(http_of(context), issuer)
     async with context.recording() as connection:
         await administrators.lock_administrators(connection)
@@ -153,6 +154,7 @@ async def test_provider(context: Context) -> Metadata:
     decrypted.
     """
     client, _ = await read_client(context)
+    context.providers.forget()
     return await discover(http_of(context), client.issuer)
 
 
@@ -163,7 +165,7 @@ async def sign_out_address(context: Context) -> str:
     """
     try:
         client, _ = await read_client(context)
-        metadata = await discover(http_of(context), client.issuer)
+        metadata = await context.providers.find(http_of(context), client.issuer)
     except LockstepError:
         return ""
     return with_query(metadata.end_session_endpoint, client_id=client.id) if metadata.end_session_endpoint else ""

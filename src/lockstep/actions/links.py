@@ -5,7 +5,7 @@ A link decides to whom an account belongs, so every change is audited and the ob
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from lockstep.actions.access import needs
@@ -81,9 +81,37 @@ async def page_of_links(
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
-async def list_orphans(context: Context, app: str) -> list[Orphan]:
-    """List the application's accounts page by page and return those without a link. Writes nothing."""
+async def list_orphans(
+    context: Context, app: str, *, limit: int = 1_000, after: tuple[str, str] = ("", "")
+) -> list[Orphan]:
+    """Return accounts of the application without a link, people first, then by account id: at most *limit*, those after *after* (kind and
+    account id of the last one on the previous page). Reads all accounts, page by page, and keeps only what it returns. Writes nothing.
+    """
     found: list[Orphan] = []
+    begin = _place(*after) if any(after) else None
+    async for job, kind, free in _without_link(context, app):
+        end = _place(found[-1].kind, found[-1].target_id) if len(found) >= limit else None
+        near = [one for one in free if _is_within(_place(kind.value, one.id), begin, end)]
+        async with context.reading() as connection:
+            people = await _possible_owners(connection, job, near) if kind is _USER else ()
+            made = await _made_for(connection, job, kind, near)
+        found += [
+            Orphan(kind.value, one.id, one.display, suggest_owners(one, people), made.get(one.id)) for one in near
+        ]
+        found = sorted(found, key=lambda one: _place(one.kind, one.target_id))[:limit]
+    return found
+
+
+def _place(kind: str, account: str) -> tuple[bool, str]:
+    return kind != _USER.value, account
+
+
+def _is_within(place: tuple[bool, str], begin: tuple[bool, str] | None, end: tuple[bool, str] | None) -> bool:
+    return (begin is None or place > begin) and (end is None or place < end)
+
+
+async def _without_link(context: Context, app: str) -> AsyncIterator[tuple[Job, ObjectKind, Sequence[Account]]]:
+    """Read all accounts of the application; yield those of each page that have no link."""
     services = new_services(context)
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
@@ -94,15 +122,17 @@ async def list_orphans(context: Context, app: str) -> list[Orphan]:
             async for page in target.pages(kind):
                 async with context.reading() as connection:
                     held = await links.holders(connection, job.id, kind.value, [one.id for one in page.accounts])
-                    free = [one for one in page.accounts if one.id not in held]
-                    people = await _possible_owners(connection, job, free) if kind is _USER else ()
-                    made = await _made_for(connection, job, kind, free)
-                found += [
-                    Orphan(kind.value, one.id, one.display, suggest_owners(one, people), made.get(one.id))
-                    for one in free
-                ]
+                yield job, kind, [one for one in page.accounts if one.id not in held]
     except TargetError as failed:
         raise read_failed(failed) from None
+
+
+async def _made_accounts(context: Context, app: str) -> list[MadeAccount]:
+    """The creates of ours that made accounts which have no link."""
+    found: list[MadeAccount] = []
+    async for job, kind, free in _without_link(context, app):
+        async with context.reading() as connection:
+            found += (await _made_for(connection, job, kind, free)).values()
     return found
 
 
@@ -132,13 +162,13 @@ async def settle_orphans(context: Context, app: str, found: Sequence[Orphan] | N
     """Link accounts that our journal created, and that have no link, to the people they were created for.
 
     The accounts of people who should have none are disabled, by the usual plan and subject to the guards. Accounts known only from the
-    journal are searched for. *found*: the orphans, if they were listed already. Returns the creates whose accounts are searched for.
+    journal are searched for. *found*: the orphans, if all of them were listed already. Returns the creates whose accounts are searched for.
     """
-    found = await list_orphans(context, app) if found is None else found
+    made = await _made_accounts(context, app) if found is None else [one.made for one in found if one.made is not None]
     async with context.changing() as edit:
         job = await job_row(edit.connection, app)
         known = {one.id: one for one in await made_accounts.unclaimed(edit.connection, [job.id])}
-        known |= {one.made.id: one.made for one in found if one.made is not None}
+        known |= {one.id: one for one in made}
         if known:
             await made_accounts.look_for(edit.connection, job.id, list(known.values()))
             names = ", ".join(sorted({one.display for one in known.values()})[:20])

@@ -17,6 +17,7 @@ from lockstep.wording import counted
 _COLUMNS = [Column("name", "Who"), Column("kind", "Kind"), Column("state", "State"), Column("account", "Account"),
             Column("matchedBy", "Matched by", is_wide=True), Column("cause", "Why", is_wide=True),
             Column("since", "Since", is_wide=True, show=local_time), Column("id", "Id", is_wide=True)]  # fmt: skip
+_MOST_SETTLED = 10_000  # accounts that are counted before the question; all are settled
 _STATES = ["live", "disabled", "released", "lost", "tombstone"]
 
 
@@ -47,7 +48,7 @@ def links(app: str, user: str, state: str | None, orphans: bool, settle: bool, c
     if settle and not orphans:
         raise click.UsageError("--settle needs --orphans")
     if orphans:
-        _orphans(app, output, settle=settle, yes=yes)
+        _orphans(app, output, limit=_MOST_SETTLED if settle else limit, settle=settle, yes=yes)
     elif choose or forget:
         _change(app, user, choose, output, yes=yes)
     else:
@@ -57,8 +58,8 @@ def links(app: str, user: str, state: str | None, orphans: bool, settle: bool, c
             hint(f"There may be more: --limit {limit * 10}")
 
 
-def _orphans(app: str, output: Output, *, settle: bool, yes: bool) -> None:
-    found = run(lambda context: actions.list_orphans(context, app))
+def _orphans(app: str, output: Output, *, limit: int, settle: bool, yes: bool) -> None:
+    found = run(lambda context: actions.list_orphans(context, app, limit=limit))
     if settle:
         _settle(app, found, output, yes=yes)
         return
@@ -66,6 +67,8 @@ def _orphans(app: str, output: Output, *, settle: bool, yes: bool) -> None:
     columns = [Column("name", "Account name"), Column("kind", "Kind"), Column("account", "Account"),
                Column("madeFor", "Created for"), Column("owner", "Possible owner"), Column("why", "Why")]  # fmt: skip
     output.many(rows, columns, name="account", empty="Every account is linked to someone.")
+    if len(rows) == limit:
+        hint(f"There may be more: --limit {limit * 10}")
     if any(one.made is not None for one in found):
         hint(
             f"Lockstep created some of them. To link them again, and disable those of leavers: lockstep links {app} --orphans --settle"
@@ -86,7 +89,7 @@ def _settle(app: str, found: Sequence[actions.Orphan], output: Output, *, yes: b
         "Accounts known only from the journal are included.",
         yes=yes,
     )
-    settled = run(lambda context: actions.settle_orphans(context, app, found))
+    settled = run(lambda context: actions.settle_orphans(context, app))
     rows = [
         {"kind": one.kind, "account": one.target_id, "madeFor": one.display, "id": one.source_id} for one in settled
     ]

@@ -1,6 +1,6 @@
 """A provider: what we know of it, what it says of itself (OpenID Connect Discovery 1.0), and the requests to it.
 
-Nothing is kept between two sign-ins, so a key that the provider withdrew is refused at once, and a new one is accepted at once.
+Keys are not kept between two sign-ins, so a key that the provider withdrew is refused at once, and a new one is accepted at once.
 """
 
 from __future__ import annotations

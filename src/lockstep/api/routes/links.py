@@ -9,7 +9,7 @@ from lockstep.actions import links
 from lockstep.actions.rows.provisioning import LinkJson, OrphanJson, link_json, orphans_json
 from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import Selects, selected, words
-from lockstep.api.paging import Asking, Page, page, page_of_rows
+from lockstep.api.paging import Asking, Page, page
 from lockstep.api.shapes import AppName, Body, Name
 
 router = router_of("Provisioning")
@@ -58,12 +58,15 @@ async def forget_link(context: Asked, app: AppName, user: str) -> LinkJson:
 
 @router.get("/applications/{app}/orphans")
 async def list_orphans(context: Asked, query: Asking, app: AppName) -> Page[OrphanJson]:
-    """Accounts in the application that are not linked to anyone. Reads all accounts, so it takes a while."""
-    return page_of_rows(query, orphans_json(await links.list_orphans(context, app)), key="account")
+    """Accounts in the application that are not linked to anyone, people first. Reads all accounts for each page, so it takes a while."""
+    query.refuse_sort("account")
+    selected(query.filter, ())
+    last = query.after(list) or ["", ""]
+    found = await links.list_orphans(context, app, limit=query.limit + 1, after=(str(last[0]), str(last[-1])))
+    return page(query, orphans_json(found), lambda last: [last["kind"], last["account"]])
 
 
 @router.post("/applications/{app}/orphans/settle")
 async def settle_orphans(context: Asked, app: AppName) -> SettledJson:
     """Link the accounts that Lockstep created to their people again, and disable those of leavers."""
-    found = await links.list_orphans(context, app)
-    return {"application": app, "count": len(await links.settle_orphans(context, app, found))}
+    return {"application": app, "count": len(await links.settle_orphans(context, app))}

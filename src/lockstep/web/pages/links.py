@@ -38,17 +38,22 @@ async def show(context: Context, request: Request) -> View:
 async def show_orphans(context: Context, request: Request) -> View:
     """A page of its own, because it reads all accounts of the application."""
     app = await applications.show_application(context, request.path_params["app"])
+    kind, _, account = request.query_params.get("after", "").partition(":")
     found: Sequence[Orphan] = ()
     refused: LockstepError | None = None
     try:
-        found = await links.list_orphans(context, app.application.name)
+        found = await links.list_orphans(context, app.application.name, limit=SIZE + 1, after=(kind, account))
     except LockstepError as error:
         refused = on_the_form(error)
     place = place_of(app)
     here = f"{place.href}/provisioning/links"
+    shown = found[:SIZE]
+    orphans = f"{here}/orphans"
     model = {
-        "found": found,
-        "made": sum(one.made is not None for one in found),
+        "found": shown,
+        "made": sum(one.made is not None for one in shown),
+        "first": orphans if account else "",
+        "next": address(orphans, after=f"{shown[-1].kind}:{shown[-1].target_id}") if len(found) > SIZE else "",
         "refused": refused,
         "here": here,
         "name": place.display_name,
@@ -93,8 +98,7 @@ async def forget(context: Context, request: Request) -> Answer:
 @pages.post(f"{_HERE}/settle")
 async def settle(context: Context, request: Request) -> Answer:
     name = request.path_params["app"]
-    found = await links.list_orphans(context, name)
-    done = await links.settle_orphans(context, name, found)
+    done = await links.settle_orphans(context, name)
     notice = f"{counted(len(done), 'account')} looked for, and linked to whom it was made for" if done else ""
     return Redirect(f"/apps/{name}/provisioning/links", notice=notice or "There was nothing to settle")
 
