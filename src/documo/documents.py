@@ -1,4 +1,4 @@
-"""Documents of an account: who may do what with them, and how large they may be.
+"""Documents of an account: whose they are, and how large they may be.
 
 Every member reads all documents. They are stored in the database, so that backups and the wall between accounts cover them, and they
 belong to the account: those of a deleted member stay.
@@ -7,40 +7,21 @@ belong to the account: those of a deleted member stay.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Protocol
 
 from documo.identifiers import new_id, read_id
-from documo.members import ADMIN
+from documo.permissions import Permission, allows, require
 from documo.store import documents as table
 from documo.store.database import Store
 from documo.store.documents import DocumentRow
-from lockstep.errors import Kind, LockstepError, conflict, invalid, not_found
+from lockstep.errors import conflict, invalid, not_found
 
 MOST_BYTES = 10_000_000  # of one document
 MOST_BYTES_OF_ACCOUNT = 1_000_000_000
 MOST_NAME = 200  # characters
 PIECE = 256 * 1024  # bytes
-
-
-class DocumentAbility(StrEnum):
-    """What a member may do with documents."""
-
-    READ = "read"
-    UPLOAD = "upload"
-    DELETE_OWN = "delete own"
-    DELETE_ALL = "delete all"
-
-
-_OF_MEMBERS = frozenset({DocumentAbility.READ, DocumentAbility.UPLOAD, DocumentAbility.DELETE_OWN})
-ABILITIES: Mapping[str, frozenset[DocumentAbility]] = {
-    ADMIN: frozenset(DocumentAbility),
-    "Editor": frozenset(DocumentAbility),
-    "Member": _OF_MEMBERS,
-    "Viewer": frozenset({DocumentAbility.READ}),
-}
 
 
 class Reader(Protocol):
@@ -56,15 +37,12 @@ class Reader(Protocol):
     def role(self) -> str: ...
 
 
-def may(reader: Reader, ability: DocumentAbility) -> bool:
-    """Whether the role of *reader* gives this ability. A role that the account made itself may do what Member may."""
-    return ability in ABILITIES.get(reader.role, _OF_MEMBERS)
-
-
 def may_delete(reader: Reader, document: DocumentRow) -> bool:
-    if may(reader, DocumentAbility.DELETE_ALL):
-        return True
-    return document.owner_id == reader.member_id and may(reader, DocumentAbility.DELETE_OWN)
+    return allows(reader.role, _to_delete(reader, document))
+
+
+def _to_delete(reader: Reader, document: DocumentRow) -> Permission:
+    return Permission.DOCUMENTS_DELETE_OWN if document.owner_id == reader.member_id else Permission.DOCUMENTS_DELETE_ALL
 
 
 async def list_documents(
@@ -82,8 +60,7 @@ async def add_document(
 
     Raises LockstepError for a role that may not upload, a name that is no file name, and a document that is empty or too large.
     """
-    if not may(reader, DocumentAbility.UPLOAD):
-        raise _not_with(reader.role, "upload documents")
+    require(reader.role, Permission.DOCUMENTS_UPLOAD)
     shown = checked_name(name)
     if not 0 < size <= MOST_BYTES:
         raise invalid(
@@ -131,8 +108,11 @@ async def content_of(store: Store, reader: Reader, document: DocumentRow) -> Asy
 async def delete_document(store: Store, reader: Reader, document_id: str) -> DocumentRow:
     """Delete a document, and return it. Raises LockstepError for an unknown one, and for a member who may not delete it."""
     document = await find_document(store, reader, document_id)
-    if not may_delete(reader, document):
-        raise _not_with(reader.role, f"delete {document.name}, which {document.owner_name} uploaded")
+    require(
+        reader.role,
+        _to_delete(reader, document),
+        to=f"delete {document.name}, which {document.owner_name} uploaded",
+    )
     async with store.tenant(reader.tenant_id) as connection:
         await table.delete(connection, reader.tenant_id, document.id)
     return document
@@ -148,11 +128,3 @@ def checked_name(name: str) -> str:
         stem, dot, ending = shown.rpartition(".")
         shown = stem[: MOST_NAME - len(ending) - 1] + dot + ending if stem and len(ending) < 20 else shown[:MOST_NAME]
     return shown
-
-
-def _not_with(role: str, what: str) -> LockstepError:
-    return LockstepError(
-        Kind.FORBIDDEN,
-        f"With the role {role} you may not {what}",
-        next_step="Ask an Admin of your account to do it, or to give you another role",
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,11 +13,11 @@ from documo.access.member_sign_in import MemberCaller
 from documo.access.sso.refreshing import MetadataReader
 from documo.accounts import Account, find_account
 from documo.domains import url_of
-from documo.members import ADMIN
+from documo.permissions import Permission, require
 from documo.settings import SCIM_PATH
 from documo.store.database import Store
 from lockstep.errors import Kind, LockstepError
-from lockstep.kit.pages import ModulePages, PageView
+from lockstep.kit.pages import FORM_BYTES, Answer, ModulePages, PageFunction, PageView
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +56,44 @@ class PageContext:
             raise LockstepError(Kind.UNAUTHORIZED, "Your session has ended", next_step="Sign in again")
         return self.caller
 
-    async def as_admin(self) -> Account:
-        """The account of the caller. Raises LockstepError unless the caller is an Admin, who alone may manage it."""
-        member = self.member()
-        if member.role != ADMIN:
-            raise LockstepError(
-                Kind.FORBIDDEN,
-                f"Only an Admin may manage the account, and your role is {member.role}",
-                next_step="Ask an Admin of your account to do it, or to give you the role",
-            )
-        return await find_account(self.store, str(member.tenant_id))
+    async def account(self) -> Account:
+        """The account of the caller."""
+        return await find_account(self.store, str(self.member().tenant_id))
 
 
 class DocumoPages(ModulePages[PageContext]):
-    """The pages of one module."""
+    """The pages of one module. One that is not public names the permission that it needs, and is not run without it."""
+
+    def get(
+        self, path: str, *, is_public: bool = False, needs: Permission | None = None
+    ) -> Callable[[PageFunction[PageContext]], PageFunction[PageContext]]:
+        return _guarding(super().get(path, is_public=is_public), path, needs=needs, is_public=is_public)
+
+    def post(
+        self, path: str, *, is_public: bool = False, form_bytes: int = FORM_BYTES, needs: Permission | None = None
+    ) -> Callable[[PageFunction[PageContext]], PageFunction[PageContext]]:
+        adding = super().post(path, is_public=is_public, form_bytes=form_bytes)
+        return _guarding(adding, path, needs=needs, is_public=is_public)
+
+
+def _guarding(
+    adding: Callable[[PageFunction[PageContext]], PageFunction[PageContext]],
+    path: str,
+    *,
+    needs: Permission | None,
+    is_public: bool,
+) -> Callable[[PageFunction[PageContext]], PageFunction[PageContext]]:
+    if is_public == (needs is not None):
+        raise TypeError(f"{path} is either public or needs a permission")
+
+    def add(function: PageFunction[PageContext]) -> PageFunction[PageContext]:
+        @wraps(function)
+        async def guarded(context: PageContext, request: Request) -> Answer:
+            if needs is not None:
+                require(context.member().role, needs)
+            return await function(context, request)
+
+        adding(guarded)
+        return function
+
+    return add

@@ -6,6 +6,7 @@ import orjson
 from starlette.requests import Request
 
 from documo.accounts import seats_taken
+from documo.permissions import Permission
 from documo.scim_service.writes.create_batch import no_seat_left
 from documo.web.context import DocumoPages, PageContext
 from lockstep.kit.pages import Answer, PageView
@@ -13,9 +14,9 @@ from lockstep.kit.pages import Answer, PageView
 pages = DocumoPages()
 
 
-@pages.get("/settings/account")
+@pages.get("/settings/account", needs=Permission.ACCOUNT)
 async def show_account(context: PageContext, _: Request) -> Answer:
-    account = await context.as_admin()
+    account = await context.account()
     answer = no_seat_left(account.seats or 1)
     return PageView(
         "settings/account.html",

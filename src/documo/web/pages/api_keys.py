@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from documo.access import api_keys
 from documo.accounts import Account
+from documo.permissions import Permission
 from documo.request_log import client_guess
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import LockstepError, conflict
@@ -24,14 +25,14 @@ OVERLAPS: Mapping[str, str] = {"0": "At once", "1": "In one hour", "24": "In one
 WARNED = timedelta(days=14)
 
 
-@pages.get(HERE)
+@pages.get(HERE, needs=Permission.API_KEYS)
 async def list_keys(context: PageContext, _: Request) -> Answer:
-    return await _list(context, await context.as_admin())
+    return await _list(context, await context.account())
 
 
-@pages.post(HERE)
+@pages.post(HERE, needs=Permission.API_KEYS)
 async def create_key(context: PageContext, request: Request) -> Answer:
-    account, form = await context.as_admin(), await request.form()
+    account, form = await context.account(), await request.form()
     days = str(form.get("days", ""))
     try:
         made = await api_keys.create_key(
@@ -48,9 +49,9 @@ async def create_key(context: PageContext, request: Request) -> Answer:
     return _reveal(made)
 
 
-@pages.post(HERE + "/{id}/roll")
+@pages.post(HERE + "/{id}/roll", needs=Permission.API_KEYS)
 async def roll_key(context: PageContext, request: Request) -> Answer:
-    account, form = await context.as_admin(), await request.form()
+    account, form = await context.account(), await request.form()
     hours = str(form.get("overlap", "24"))
     try:
         made = await api_keys.rotate_key(
@@ -65,9 +66,9 @@ async def roll_key(context: PageContext, request: Request) -> Answer:
     return _reveal(made)
 
 
-@pages.post(HERE + "/{id}/revoke")
+@pages.post(HERE + "/{id}/revoke", needs=Permission.API_KEYS)
 async def revoke_key(context: PageContext, request: Request) -> Answer:
-    account, form, which = await context.as_admin(), await request.form(), request.path_params["id"]
+    account, form, which = await context.account(), await request.form(), request.path_params["id"]
     try:
         key = next((one for one in await api_keys.list_keys(context.store, account.id) if one.id == which), None)
         if key is not None and str(form.get("confirmation", "")).strip() != key.name:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from documo import audit_log
 from documo.audit_log import ACTIVITIES, MOST_EXPORTED, AuditFilter
+from documo.permissions import Permission
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import not_found
 from lockstep.kit.pages import Answer, Crumb, PageView, address
@@ -33,9 +34,9 @@ _MOST_DIGITS = 18  # of a number that a bigint holds
 _DOWNLOADS = {"AuditLog.csv": "CSV", "AuditLog.json": "JSON"}
 
 
-@pages.get(HERE)
+@pages.get(HERE, needs=Permission.AUDIT_LOG)
 async def list_entries(context: PageContext, request: Request) -> Answer:
-    account = await context.as_admin()
+    account = await context.account()
     kinds = await audit_log.kinds_of(context.store, account.id)
     given = _given(request.query_params, kinds)
     below = _number(request.query_params.get("after", ""))
@@ -60,9 +61,9 @@ async def list_entries(context: PageContext, request: Request) -> Answer:
     )
 
 
-@pages.get(HERE + "/{number}")
+@pages.get(HERE + "/{number}", needs=Permission.AUDIT_LOG)
 async def show_entry(context: PageContext, request: Request) -> Answer:
-    account, number = await context.as_admin(), _number(request.path_params["number"])
+    account, number = await context.account(), _number(request.path_params["number"])
     if number is None:
         raise not_found("The audit log has no such entry", next_step="Choose one in the audit log")
     entry = await audit_log.show_entry(context.store, account.id, number)
@@ -78,9 +79,9 @@ async def show_entry(context: PageContext, request: Request) -> Answer:
     )
 
 
-@pages.get(HERE + "/download/{file}")
+@pages.get(HERE + "/download/{file}", needs=Permission.AUDIT_LOG)
 async def download(context: PageContext, request: Request) -> Answer:
-    account, name = await context.as_admin(), request.path_params["file"]
+    account, name = await context.account(), request.path_params["file"]
     if name not in _DOWNLOADS:
         raise not_found("There is no such download", next_step="Choose one in the audit log")
     given = _given(request.query_params, await audit_log.kinds_of(context.store, account.id))

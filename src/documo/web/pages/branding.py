@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from documo import branding, domains
+from documo.permissions import Permission
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.kit.page_errors import STATUSES
@@ -27,15 +28,14 @@ _LOGO_HEADERS = {
 }
 
 
-@pages.get(HERE)
+@pages.get(HERE, needs=Permission.BRANDING)
 async def show_brand(context: PageContext, _: Request) -> Answer:
-    await context.as_admin()
     return _brand_page(context)
 
 
-@pages.post(HERE)
+@pages.post(HERE, needs=Permission.BRANDING)
 async def save_brand(context: PageContext, request: Request) -> Answer:
-    account, form = await context.as_admin(), await request.form()
+    account, form = await context.account(), await request.form()
     entered = {"name": str(form.get("name", "")), "accent": str(form.get("accent", ""))}
     try:
         await branding.save_brand(context.store, account.id, **entered)
@@ -44,9 +44,9 @@ async def save_brand(context: PageContext, request: Request) -> Answer:
     return Redirect(HERE, notice="Saved")
 
 
-@pages.post(f"{HERE}/logo", form_bytes=branding.MOST_LOGO + _FORM)
+@pages.post(f"{HERE}/logo", form_bytes=branding.MOST_LOGO + _FORM, needs=Permission.BRANDING)
 async def save_logo(context: PageContext, request: Request) -> Answer:
-    account, form = await context.as_admin(), await request.form()
+    account, form = await context.account(), await request.form()
     given = form.get("logo")
     try:
         if not isinstance(given, UploadFile) or not given.filename:
@@ -57,9 +57,9 @@ async def save_logo(context: PageContext, request: Request) -> Answer:
     return Redirect(HERE, notice="The logo was saved")
 
 
-@pages.post(f"{HERE}/logo/remove")
+@pages.post(f"{HERE}/logo/remove", needs=Permission.BRANDING)
 async def remove_logo(context: PageContext, _: Request) -> Answer:
-    await branding.remove_logo(context.store, (await context.as_admin()).id)
+    await branding.remove_logo(context.store, (await context.account()).id)
     return Redirect(HERE, notice="The logo was removed")
 
 
@@ -73,15 +73,14 @@ async def logo(context: PageContext, request: Request) -> Response:
     return Response(found[0], media_type=found[1], headers=_LOGO_HEADERS)
 
 
-@pages.get(DOMAIN)
+@pages.get(DOMAIN, needs=Permission.BRANDING)
 async def show_domains(context: PageContext, _: Request) -> Answer:
-    await context.as_admin()
     return await _domain_page(context)
 
 
-@pages.post(DOMAIN)
+@pages.post(DOMAIN, needs=Permission.BRANDING)
 async def set_domain(context: PageContext, request: Request) -> Answer:
-    account, form = await context.as_admin(), await request.form()
+    account, form = await context.account(), await request.form()
     kind = domains.APP if form.get("kind") == domains.APP else domains.API
     host = str(form.get("host", "")).strip()
     try:
@@ -91,9 +90,9 @@ async def set_domain(context: PageContext, request: Request) -> Answer:
     return Redirect(DOMAIN, notice="Now set the records and verify them")
 
 
-@pages.post(f"{DOMAIN}/verify")
+@pages.post(f"{DOMAIN}/verify", needs=Permission.BRANDING)
 async def verify_domain(context: PageContext, request: Request) -> Answer:
-    account, host = await context.as_admin(), str((await request.form()).get("host", ""))
+    account, host = await context.account(), str((await request.form()).get("host", ""))
     try:
         await domains.verify_domain(context.store, account.id, host, name_server=context.name_server)
     except LockstepError as refused:
@@ -101,9 +100,9 @@ async def verify_domain(context: PageContext, request: Request) -> Answer:
     return Redirect(DOMAIN, notice=f"{host} is verified and served from now on")
 
 
-@pages.post(f"{DOMAIN}/remove")
+@pages.post(f"{DOMAIN}/remove", needs=Permission.BRANDING)
 async def remove_domain(context: PageContext, request: Request) -> Answer:
-    account, host = await context.as_admin(), str((await request.form()).get("host", ""))
+    account, host = await context.account(), str((await request.form()).get("host", ""))
     await domains.remove_domain(context.store, account.id, host)
     return Redirect(DOMAIN, notice=f"{host} is no longer served")
 
@@ -133,7 +132,7 @@ def _brand_page(
 async def _domain_page(
     context: PageContext, refused: LockstepError | None = None, entered: dict[str, str] | None = None
 ) -> PageView:
-    account = await context.as_admin()
+    account = await context.account()
     found = await domains.list_domains(context.store, account.id)
     return PageView(
         "settings/domain.html",

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from documo.access import own_sign_in, second_factor
 from documo.accounts import find_account
+from documo.permissions import Permission
 from documo.web.context import DocumoPages, PageContext
 from documo.web.sessions import signed_in
 from lockstep.errors import LockstepError
@@ -24,12 +25,12 @@ HEADING = "Own account"
 FACTOR = f"{HERE}/second-factor"
 
 
-@pages.get(HERE)
+@pages.get(HERE, needs=Permission.OWN_ACCOUNT)
 async def show(context: PageContext, _: Request) -> Answer:
     return await _page(context)
 
 
-@pages.post(f"{HERE}/password")
+@pages.post(f"{HERE}/password", needs=Permission.OWN_ACCOUNT)
 async def change_password(context: PageContext, request: Request) -> Answer:
     form, caller = await request.form(), context.member()
     try:
@@ -42,7 +43,7 @@ async def change_password(context: PageContext, request: Request) -> Answer:
     return signed_in(request, session, back=HERE)
 
 
-@pages.post(f"{HERE}/sessions/end")
+@pages.post(f"{HERE}/sessions/end", needs=Permission.OWN_ACCOUNT)
 async def end_session(context: PageContext, request: Request) -> Answer:
     caller, form = context.member(), await request.form()
     account = await find_account(context.store, str(caller.tenant_id))
@@ -50,7 +51,7 @@ async def end_session(context: PageContext, request: Request) -> Answer:
     return Redirect(HERE, notice="The session was ended")
 
 
-@pages.post(FACTOR)
+@pages.post(FACTOR, needs=Permission.OWN_ACCOUNT)
 async def begin(context: PageContext, request: Request) -> Answer:
     """Show the QR code. It counts once a first code was entered."""
     form, caller = await request.form(), context.member()
@@ -64,7 +65,7 @@ async def begin(context: PageContext, request: Request) -> Answer:
     return _enrolment(made)
 
 
-@pages.post(f"{FACTOR}/confirm")
+@pages.post(f"{FACTOR}/confirm", needs=Permission.OWN_ACCOUNT)
 async def confirm(context: PageContext, request: Request) -> Answer:
     form, caller = await request.form(), context.member()
     try:
@@ -85,7 +86,7 @@ async def confirm(context: PageContext, request: Request) -> Answer:
     )
 
 
-@pages.post(f"{FACTOR}/remove")
+@pages.post(f"{FACTOR}/remove", needs=Permission.OWN_ACCOUNT)
 async def remove(context: PageContext, request: Request) -> Answer:
     form, caller = await request.form(), context.member()
     try:

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from documo.access import api_keys
 from documo.accounts import change_account
+from documo.permissions import Permission
 from documo.replay import as_curl, replay_request
 from documo.store import request_log as table
 from documo.web.context import DocumoPages, PageContext
@@ -34,9 +35,9 @@ CLIENTS = (
 )  # fmt: skip
 
 
-@pages.get(HERE)
+@pages.get(HERE, needs=Permission.SCIM)
 async def show_scim(context: PageContext, _: Request) -> Answer:
-    account = await context.as_admin()
+    account = await context.account()
     async with context.store.tenant(account.id) as connection:
         hours = {ago: (fine, refused) for ago, fine, refused in await table.hours(connection, account.id)}
     keys = [key for key in await api_keys.list_keys(context.store, account.id) if key.revoked_at is None]
@@ -59,17 +60,17 @@ async def show_scim(context: PageContext, _: Request) -> Answer:
     )
 
 
-@pages.post(HERE + "/enabled")
+@pages.post(HERE + "/enabled", needs=Permission.SCIM)
 async def switch(context: PageContext, request: Request) -> Answer:
-    account = await context.as_admin()
+    account = await context.account()
     is_on = (await request.form()).get("enabled") == "on"
     await change_account(context.store, str(account.id), {"scim_enabled": is_on})
     return Redirect(HERE, notice="SCIM is on" if is_on else "SCIM is off. Requests are refused from now on")
 
 
-@pages.get(LOGS)
+@pages.get(LOGS, needs=Permission.SCIM)
 async def list_requests(context: PageContext, request: Request) -> Answer:
-    account, query = await context.as_admin(), request.query_params
+    account, query = await context.account(), request.query_params
     keys = [(key.id, key.name) for key in await api_keys.list_keys(context.store, account.id)]
     known = {"status": STATUS_CLASSES, "method": METHODS, "client": CLIENTS, "key": dict(keys)}
     given = {name: query.get(name, "") if query.get(name, "") in among else "" for name, among in known.items()}
@@ -100,18 +101,18 @@ async def list_requests(context: PageContext, request: Request) -> Answer:
     )
 
 
-@pages.get(LOGS + "/{id}")
+@pages.get(LOGS + "/{id}", needs=Permission.SCIM)
 async def show_request(context: PageContext, request: Request) -> Answer:
     return await _request(context, request.path_params["id"])
 
 
-@pages.post(LOGS + "/{id}/replay")
+@pages.post(LOGS + "/{id}/replay", needs=Permission.SCIM)
 async def replay(context: PageContext, request: Request) -> Answer:
     return await _request(context, request.path_params["id"], is_replayed=True)
 
 
 async def _request(context: PageContext, which: str, *, is_replayed: bool = False) -> PageView:
-    account, refused, answer = await context.as_admin(), None, None
+    account, refused, answer = await context.account(), None, None
     async with context.store.tenant(account.id) as connection:
         entry = await table.entry(connection, account.id, which)
     if entry is None or entry["id"] != which:

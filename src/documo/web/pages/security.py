@@ -16,6 +16,7 @@ from documo.access.sso.addresses import service_address
 from documo.access.sso.asking import ask
 from documo.access.sso.providers import Setup
 from documo.accounts import Account
+from documo.permissions import Permission
 from documo.store import accounts as accounts_table
 from documo.store import members as members_table
 from documo.store import single_sign_on as attempts_table
@@ -33,23 +34,23 @@ MAX_METADATA = 1024 * 1024  # bytes
 FLAGS = ("requests_signed", "requests_by_post", "allows_unsolicited", "allows_sha1", "allows_rsa15", "creates_members")
 
 
-@pages.get(HERE)
+@pages.get(HERE, needs=Permission.SINGLE_SIGN_ON)
 async def security(context: PageContext, _: Request) -> Answer:
-    return await _overview(context, await context.as_admin())
+    return await _overview(context, await context.account())
 
 
-@pages.get(SETUP)
+@pages.get(SETUP, needs=Permission.SINGLE_SIGN_ON)
 async def setup_page(context: PageContext, _: Request) -> Answer:
-    account = await context.as_admin()
+    account = await context.account()
     provider = await providers.find_provider(context.store, account.id)
     return await _setup(
         context, account, providers.setup_of(provider) if provider else Setup("", "", ""), is_new=provider is None
     )
 
 
-@pages.post(SETUP)
+@pages.post(SETUP, needs=Permission.SINGLE_SIGN_ON)
 async def save_setup(context: PageContext, request: Request) -> Answer:
-    account, entered = await context.as_admin(), _entered(await request.form())
+    account, entered = await context.account(), _entered(await request.form())
     try:
         await providers.set_up(context.store, account.id, entered)
         if entered.metadata_url:
@@ -60,10 +61,10 @@ async def save_setup(context: PageContext, request: Request) -> Answer:
     return Redirect(HERE, notice="Single sign-on is set up. Test it before you enforce it")
 
 
-@pages.post(SETUP + "/metadata")
+@pages.post(SETUP + "/metadata", needs=Permission.SINGLE_SIGN_ON)
 async def read_metadata(context: PageContext, request: Request) -> Answer:
     """Fill the form from metadata. Nothing is saved yet."""
-    account, form = await context.as_admin(), await request.form()
+    account, form = await context.account(), await request.form()
     provider = await providers.find_provider(context.store, account.id)
     before = providers.setup_of(provider) if provider else Setup("", "", "")
     try:
@@ -84,9 +85,9 @@ async def read_metadata(context: PageContext, request: Request) -> Answer:
     return await _setup(context, account, filled, is_new=provider is None, is_filled=True)
 
 
-@pages.post(SETUP + "/remove")
+@pages.post(SETUP + "/remove", needs=Permission.SINGLE_SIGN_ON)
 async def remove(context: PageContext, request: Request) -> Answer:
-    account, form = await context.as_admin(), await request.form()
+    account, form = await context.account(), await request.form()
     try:
         if str(form.get("confirmation", "")).strip() != account.name:
             raise conflict("Nothing was removed: the name was not typed", next_step=f"Type {account.name}")
@@ -96,9 +97,9 @@ async def remove(context: PageContext, request: Request) -> Answer:
     return Redirect(HERE, notice="Removed. Members sign in with passwords")
 
 
-@pages.post(HERE + "/test")
+@pages.post(HERE + "/test", needs=Permission.SINGLE_SIGN_ON)
 async def test(context: PageContext, request: Request) -> Response | PageView | Answer:
-    account = await context.as_admin()
+    account = await context.account()
     try:
         asked = await ask(context.store, account.id, api_url=context.api_url, tested_by=context.member().user_name)
     except LockstepError as refused:
@@ -106,9 +107,9 @@ async def test(context: PageContext, request: Request) -> Response | PageView | 
     return leave_for(context, request, asked)
 
 
-@pages.post(HERE + "/enforce")
+@pages.post(HERE + "/enforce", needs=Permission.SINGLE_SIGN_ON)
 async def enforce(context: PageContext, request: Request) -> Answer:
-    account, form = await context.as_admin(), await request.form()
+    account, form = await context.account(), await request.form()
     try:
         if form.get("enforced"):
             await providers.enforce(context.store, account.id, break_glass=str(form.get("break_glass", "")))
@@ -119,9 +120,9 @@ async def enforce(context: PageContext, request: Request) -> Answer:
     return Redirect(HERE, notice="Members sign in with SSO only" if form.get("enforced") else "Passwords work again")
 
 
-@pages.get(HERE + "/sign-ins/{id}")
+@pages.get(HERE + "/sign-ins/{id}", needs=Permission.SINGLE_SIGN_ON)
 async def show_attempt(context: PageContext, request: Request) -> Answer:
-    account = await context.as_admin()
+    account = await context.account()
     async with context.store.tenant(account.id) as connection:
         found = await attempts_table.attempt(connection, account.id, request.path_params["id"])
     if found is None:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from documo.access import member_sign_in as sign_ins
 from documo.access.second_factor import CodeRequired
 from documo.access.sso.leaving import leave
+from documo.permissions import Permission
 from documo.web.context import DocumoPages, PageContext
 from documo.web.frame import PRODUCT
 from documo.web.sessions import SIGN_IN, forgotten, session_secret, signed_in, signed_out
@@ -43,7 +44,7 @@ async def sign_in(context: PageContext, request: Request) -> Answer:
     return signed_in(request, session, back=back)
 
 
-@pages.post("/sign-out")
+@pages.post("/sign-out", needs=Permission.OWN_ACCOUNT)
 async def sign_out(context: PageContext, request: Request) -> Answer:
     provider = await leave(context.store, session_secret(request), api_url=context.api_url)
     if not provider:

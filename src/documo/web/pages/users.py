@@ -12,6 +12,7 @@ from documo.access import member_sign_in as sign_ins
 from documo.access import own_sign_in, second_factor
 from documo.accounts import Account
 from documo.member_records import MemberDetails
+from documo.permissions import Permission
 from documo.store import accounts as accounts_table
 from documo.web.context import DocumoPages, PageContext
 from lockstep.credentials.passwords import check_password
@@ -26,9 +27,9 @@ SHOWN = {"": "Current", "active": "Active", "inactive": "Inactive", "deleted": "
 SOURCES = {"": "Any source", "local": "Local", "scim": "SCIM"}
 
 
-@pages.get("/users")
+@pages.get("/users", needs=Permission.USERS)
 async def list_users(context: PageContext, request: Request) -> Answer:
-    account, query = await context.as_admin(), request.query_params
+    account, query = await context.account(), request.query_params
     roles = await _roles(context, account)
     shown = query.get("show", "") if query.get("show", "") in SHOWN else ""
     source = query.get("source", "") if query.get("source", "") in SOURCES else ""
@@ -60,14 +61,14 @@ async def list_users(context: PageContext, request: Request) -> Answer:
     )
 
 
-@pages.get("/users/new")
+@pages.get("/users/new", needs=Permission.USERS)
 async def new_user(context: PageContext, _: Request) -> Answer:
-    return await _new_form(context, await context.as_admin(), {})
+    return await _new_form(context, await context.account(), {})
 
 
-@pages.post("/users/new")
+@pages.post("/users/new", needs=Permission.USERS)
 async def create_user(context: PageContext, request: Request) -> Answer:
-    account = await context.as_admin()
+    account = await context.account()
     entered = await _entered(request)
     details, password = _details(entered), entered.pop("password", "")
     try:
@@ -90,43 +91,43 @@ async def create_user(context: PageContext, request: Request) -> Answer:
     return _link_page(context, member, await _new_link(context, account, member))
 
 
-@pages.get("/users/{id}")
+@pages.get("/users/{id}", needs=Permission.USERS)
 async def show_user(context: PageContext, request: Request) -> Answer:
-    return await _user(context, await context.as_admin(), request.path_params["id"])
+    return await _user(context, await context.account(), request.path_params["id"])
 
 
-@pages.post("/users/{id}/details")
+@pages.post("/users/{id}/details", needs=Permission.USERS)
 async def change_details(context: PageContext, request: Request) -> Answer:
-    account, who, entered = await context.as_admin(), request.path_params["id"], _details(await _entered(request))
+    account, who, entered = await context.account(), request.path_params["id"], _details(await _entered(request))
     change = member_records.change_details(context.store, account, who, entered)
     return await _changed(context, account, who, change, notice="Saved", entered=entered)
 
 
-@pages.post("/users/{id}/role")
+@pages.post("/users/{id}/role", needs=Permission.USERS)
 async def set_role(context: PageContext, request: Request) -> Answer:
-    account, who = await context.as_admin(), request.path_params["id"]
+    account, who = await context.account(), request.path_params["id"]
     role = str((await request.form()).get("role", ""))
     change = members.set_role(context.store, account, who, role)
     return await _changed(context, account, who, change, notice=f"The role is now {role}")
 
 
-@pages.post("/users/{id}/deactivate")
+@pages.post("/users/{id}/deactivate", needs=Permission.USERS)
 async def deactivate(context: PageContext, request: Request) -> Answer:
-    account, who = await context.as_admin(), request.path_params["id"]
+    account, who = await context.account(), request.path_params["id"]
     change = members.disable(context.store, account, who)
     return await _changed(context, account, who, change, notice="Deactivated, and signed out everywhere")
 
 
-@pages.post("/users/{id}/activate")
+@pages.post("/users/{id}/activate", needs=Permission.USERS)
 async def activate(context: PageContext, request: Request) -> Answer:
-    account, who = await context.as_admin(), request.path_params["id"]
+    account, who = await context.account(), request.path_params["id"]
     change = members.enable(context.store, account, who)
     return await _changed(context, account, who, change, notice="Activated")
 
 
-@pages.post("/users/{id}/delete")
+@pages.post("/users/{id}/delete", needs=Permission.USERS)
 async def delete(context: PageContext, request: Request) -> Answer:
-    account, who, form = await context.as_admin(), request.path_params["id"], await request.form()
+    account, who, form = await context.account(), request.path_params["id"], await request.form()
     try:
         member = await members.show(context.store, account, who)
         if str(form.get("confirmation", "")).strip() != member["user_name"]:
@@ -138,29 +139,29 @@ async def delete(context: PageContext, request: Request) -> Answer:
     return Redirect("/users?show=deleted", notice=f"Deleted. For {days} the user can be restored here")
 
 
-@pages.post("/users/{id}/undelete")
+@pages.post("/users/{id}/undelete", needs=Permission.USERS)
 async def undelete(context: PageContext, request: Request) -> Answer:
-    account, who = await context.as_admin(), request.path_params["id"]
+    account, who = await context.account(), request.path_params["id"]
     await members.undelete(context.store, account.id, who, window_days=account.undelete_days)
     return Redirect(f"/users/{who}", notice="Restored")
 
 
-@pages.post("/users/{id}/link")
+@pages.post("/users/{id}/link", needs=Permission.USERS)
 async def make_link(context: PageContext, request: Request) -> Answer:
-    account, who = await context.as_admin(), request.path_params["id"]
+    account, who = await context.account(), request.path_params["id"]
     return _link_page(context, who, await _new_link(context, account, who))
 
 
-@pages.post("/users/{id}/second-factor/reset")
+@pages.post("/users/{id}/second-factor/reset", needs=Permission.USERS)
 async def reset_second_factor(context: PageContext, request: Request) -> Answer:
-    account, who = await context.as_admin(), request.path_params["id"]
+    account, who = await context.account(), request.path_params["id"]
     change = second_factor.reset_second_factor(context.store, account, who)
     return await _changed(context, account, who, change, notice="The second factor was removed")
 
 
-@pages.post("/users/{id}/sessions/end")
+@pages.post("/users/{id}/sessions/end", needs=Permission.USERS)
 async def end_sessions(context: PageContext, request: Request) -> Answer:
-    account, who = await context.as_admin(), request.path_params["id"]
+    account, who = await context.account(), request.path_params["id"]
     only = str((await request.form()).get("session", ""))
     ended = await own_sign_in.end_sessions(context.store, account, who, only=only or None)
     return Redirect(f"/users/{who}", notice=f"{counted(ended, 'session')} ended")

@@ -1,0 +1,70 @@
+"""What a member may do on Documo's pages: the permissions, and the one table that says which role has which permission.
+
+Every page that needs a session names its permission, and is refused without it. Keys of the API have scopes instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from documo.members import ADMIN
+from lockstep.errors import Kind, LockstepError
+
+EDITOR, MEMBER, VIEWER = "Editor", "Member", "Viewer"
+
+
+class Permission(StrEnum):
+    """A permission. The values complete the sentence "A member may ..."."""
+
+    OWN_ACCOUNT = "change their own password, second factor and sessions"
+    DOCUMENTS_READ = "read documents"
+    DOCUMENTS_UPLOAD = "upload documents"
+    DOCUMENTS_DELETE_OWN = "delete documents of their own"
+    DOCUMENTS_DELETE_ALL = "delete documents of others"
+    USERS = "manage users"
+    ACCOUNT = "see the settings of the account"
+    API_KEYS = "manage API keys"
+    BRANDING = "change the brand and the domains of the account"
+    SINGLE_SIGN_ON = "manage single sign-on"
+    SCIM = "manage SCIM and see its requests"
+    AUDIT_LOG = "read the audit log"
+
+
+_EVERYBODY = frozenset({ADMIN, EDITOR, MEMBER, VIEWER})
+_ADMIN = frozenset({ADMIN})
+
+TABLE: Mapping[Permission, frozenset[str]] = {
+    Permission.OWN_ACCOUNT: _EVERYBODY,
+    Permission.DOCUMENTS_READ: _EVERYBODY,
+    Permission.DOCUMENTS_UPLOAD: frozenset({ADMIN, EDITOR, MEMBER}),
+    Permission.DOCUMENTS_DELETE_OWN: frozenset({ADMIN, EDITOR, MEMBER}),
+    Permission.DOCUMENTS_DELETE_ALL: frozenset({ADMIN, EDITOR}),
+    Permission.USERS: _ADMIN,
+    Permission.ACCOUNT: _ADMIN,
+    Permission.API_KEYS: _ADMIN,
+    Permission.BRANDING: _ADMIN,
+    Permission.SINGLE_SIGN_ON: _ADMIN,
+    Permission.SCIM: _ADMIN,
+    Permission.AUDIT_LOG: _ADMIN,
+}
+
+
+def allows(role: str, permission: Permission) -> bool:
+    """Whether *role* has the permission. A role that the account made itself has those of Member."""
+    return (role if role in _EVERYBODY else MEMBER) in TABLE[permission]
+
+
+def require(role: str, permission: Permission, *, to: str = "") -> None:
+    """Raise LockstepError unless *role* has the permission. *to*: what it was needed for, if that says more than its own words."""
+    if allows(role, permission):
+        return
+    what = to or permission.value
+    is_for_admins = TABLE[permission] == _ADMIN
+    raise LockstepError(
+        Kind.FORBIDDEN,
+        f"Only an Admin may {what}, and your role is {role}"
+        if is_for_admins
+        else f"With the role {role} you may not {what}",
+        next_step="Ask an Admin of your account to do it, or to give you another role",
+    )
