@@ -188,7 +188,7 @@ async def test_the_trial_shows_the_assertion_of_a_person_and_why_another_cannot_
     assert f"{upn('anna')} can sign in" in anna.text
     assert "Audience https://api.documo.com" in anna.text
     assert f"{upn('ben')} cannot sign in" in ben.text
-    assert "lockstep assign documo" in ben.text
+    assert "the application > Users and groups" in ben.text
     assert 'Unknown person "nobody"' in unknown.text
 
 

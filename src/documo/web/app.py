@@ -20,6 +20,7 @@ from documo.store.actors import member_actor
 from documo.store.branding import BrandRow
 from documo.store.database import Store
 from documo.web.assertions import assertion_endpoint
+from documo.web.command_pages import STEPS
 from documo.web.context import PageContext
 from documo.web.frame import PRODUCT, DocumoFrame, frame_of
 from documo.web.sessions import SIGN_IN, session_secret
@@ -52,7 +53,9 @@ class DocumoRenderer(Renderer):
 
     def __init__(self, assets: Assets, paths: set[str]) -> None:
         self._paths = paths
-        super().__init__("documo.web", PRODUCT, {"asset": assets.url, "version": __version__, "sign_in_page": SIGN_IN})
+        super().__init__(
+            "documo.web", PRODUCT, {"asset": assets.url, "version": __version__, "sign_in_page": SIGN_IN}, steps=STEPS
+        )
 
     def frame_of(self, view: PageView) -> DocumoFrame:
         return frame_of(view, self._paths)

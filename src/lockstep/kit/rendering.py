@@ -18,6 +18,7 @@ from lockstep.kit.cookies import drop_cookie, keep_cookie
 from lockstep.kit.headers import POLICY, content_security_policy
 from lockstep.kit.looks import looks_of
 from lockstep.kit.page_errors import PageError
+from lockstep.kit.page_steps import PageSteps
 from lockstep.kit.pages import Answer, CopyAs, Fragment, PageView, Redirect
 from lockstep.kit.templating import new_environment
 
@@ -30,12 +31,16 @@ class Renderer(ABC):
     """Renders the templates of one product with the kit's macros.
 
     *product* is its name, with which its cookies and its bundles of scripts and styles begin. *globals_* are names that all templates
-    may use; the kit's own need `asset`, `version` and `sign_in_page`.
+    may use; the kit's own need `asset`, `version` and `sign_in_page`. *steps*: the pages
+    that stand for commands in the next steps of errors.
     """
 
-    def __init__(self, package: str, product: str, globals_: Mapping[str, Any]) -> None:
+    def __init__(
+        self, package: str, product: str, globals_: Mapping[str, Any], *, steps: PageSteps | None = None
+    ) -> None:
         self._product = product
-        self._environment = new_environment(package, {"product": product, "bundle": product.lower(), **globals_})
+        names = {"product": product, "bundle": product.lower(), **globals_}
+        self._environment = new_environment(package, names, steps=steps)
 
     @abstractmethod
     def frame_of(self, view: PageView) -> object:

@@ -10,18 +10,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from lockstep.kit.icons import icon
+from lockstep.kit.page_steps import PageEnvironment, PageSteps
 from lockstep.wording import counted
 
 _SIZES = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
-def new_environment(package: str, extra: Mapping[str, Any]) -> Environment:
-    """The environment for the templates of *package*; *extra* are further globals."""
-    environment = Environment(
+def new_environment(package: str, extra: Mapping[str, Any], *, steps: PageSteps | None = None) -> PageEnvironment:
+    """The environment for the templates of *package*; *extra* are further globals, *steps* the pages that stand for commands."""
+    environment = PageEnvironment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("lockstep.kit")]),
         autoescape=True,
         undefined=StrictUndefined,
@@ -30,6 +31,7 @@ def new_environment(package: str, extra: Mapping[str, Any]) -> Environment:
         auto_reload=False,
         cache_size=-1,
     )
+    environment.steps = steps
     environment.globals |= {"icon": icon, **extra}
     environment.filters |= {
         "number": number,

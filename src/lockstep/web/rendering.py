@@ -12,6 +12,7 @@ from lockstep.kit.page_errors import PageError
 from lockstep.kit.pages import CopyAs, PageView
 from lockstep.kit.rendering import Renderer
 from lockstep.web.callers import SIGN_IN
+from lockstep.web.command_pages import STEPS
 from lockstep.web.frame import PRODUCT, Frame, Frames
 from lockstep.web.page import View
 from lockstep.web.source_words import source_kind
@@ -43,6 +44,7 @@ class AdminRenderer(Renderer):
                 "leads": frames.leads,
                 "source_kind": source_kind,
             },
+            steps=STEPS,
         )
 
     def frame_of(self, view: PageView) -> Frame:

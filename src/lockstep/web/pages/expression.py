@@ -17,6 +17,7 @@ from lockstep.engine.expressions.cases import plain
 from lockstep.engine.expressions.catalogue import Function
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import LockstepError
+from lockstep.web.command_pages import STEPS
 from lockstep.web.expression_marks import MarkedError, completions, functions, marked
 from lockstep.web.mapping_form import shown
 from lockstep.web.page import Answer, CopyAs, Fragment, Pages, View, on_the_form
@@ -83,7 +84,7 @@ async def _outcome(context: Context, app: str, form: Mapping[str, Any]) -> Outco
     except ValueError as problem:
         return Outcome(problem=f"Entered values: {problem}")
     except LockstepError as refused:
-        return Outcome(problem=f"{on_the_form(refused).detail}. {refused.next_step}")
+        return Outcome(problem=f"{on_the_form(refused).detail}. {STEPS.on_page(refused.next_step)}")
     results = [
         Result(one.name, _step(one.explained, 0), [] if i else list(_steps(one.explained, 0)))
         for i, one in enumerate(found.trials)

@@ -14,6 +14,7 @@ from lockstep.actions.permissions import Permission
 from lockstep.actions.uploads import UploadView
 from lockstep.errors import LockstepError
 from lockstep.web import import_form
+from lockstep.web.command_pages import STEPS
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
 from lockstep.web.run_words import changes_in, totals
 
@@ -157,7 +158,7 @@ async def _page(context: Context, name: str, *, wrong: str = "", refused: Lockst
 def _step(problem: LockstepError) -> str:
     """Say what to do next: where the command line would name an option, name the field of the form."""
     step = problem.next_step
-    return next((here for option, here in _FIELDS if option in step), step)
+    return next((here for option, here in _FIELDS if option in step), STEPS.on_page(step))
 
 
 def _to_type(view: UploadView) -> int:

@@ -15,6 +15,7 @@ from lockstep.actions.mapping_pages import TriedValue
 from lockstep.actions.settings import set_mapping
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import LockstepError, not_found
+from lockstep.web.command_pages import STEPS
 from lockstep.web.expression_marks import MarkedError, completions, error_of
 from lockstep.web.mapping_form import TYPES, AttributeForm, kind_of, shown, source_text
 from lockstep.web.page import Answer, Fragment, Pages, View, on_the_form
@@ -113,7 +114,7 @@ async def _try(context: Context, app: str, kind: ObjectKind, form: AttributeForm
             context, app, kind, form.target or "displayName", form.changes(), names[:MOST_TRIED]
         )
     except LockstepError as refused:
-        return Tried(problem=f"{on_the_form(refused).detail} {refused.next_step}".strip())
+        return Tried(problem=f"{on_the_form(refused).detail} {STEPS.on_page(refused.next_step)}".strip())
     return Tried([replace(one, value=shown(one.value)) for one in rows])
 
 

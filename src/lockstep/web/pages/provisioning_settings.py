@@ -22,6 +22,7 @@ from lockstep.actions.tenant_urls import advise_on_url
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
 from lockstep.errors import Kind, LockstepError
 from lockstep.ports import Probe
+from lockstep.web.command_pages import STEPS
 from lockstep.web.page import Answer, AppPlace, CopyAs, Fragment, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.provisioning import TAB, setup_steps
 from lockstep.web.provisioning_form import METHODS, SettingsForm
@@ -198,7 +199,7 @@ async def _save_credentials(context: Context, stored: Stored, form: SettingsForm
 
 
 def _put_beside(form: SettingsForm, refused: LockstepError) -> None:
-    text = f"{refused.detail}. {refused.next_step}" if refused.next_step else refused.detail
+    text = f"{refused.detail}. {STEPS.on_page(refused.next_step)}" if refused.next_step else refused.detail
     if "lient credentials need" in refused.detail or "asic needs" in refused.detail:
         form.errors["authentication"] = refused.detail
     elif refused.kind in _DO_NOT_WORK or "token" in refused.detail or "secret" in refused.detail.lower():

@@ -10,6 +10,7 @@ from lockstep.configuration.single_sign_on import SignedPart
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
 from lockstep.errors import LockstepError
 from lockstep.kit.cookies import origin_of
+from lockstep.web.command_pages import STEPS
 from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.single_sign_on import HERE, page_of, read, seen_in
 
@@ -83,7 +84,7 @@ async def test(context: Context, request: Request) -> View:
     try:
         trial = await trying.try_sign_on(context, found.application.name, user, origin=origin_of(request))
     except LockstepError as unknown:
-        wrong = f"{unknown.detail}. {unknown.next_step}"
+        wrong = f"{unknown.detail}. {STEPS.on_page(unknown.next_step)}"
     name = found.application.name
     found_page = page_of(
         context, found, "single_sign_on/test.html", f"Test single sign-on with {found.application.display_name}",

@@ -17,6 +17,7 @@ from lockstep.configuration.single_sign_on import EFFECTIVE_ROLE, ROLE_CLAIM, Na
 from lockstep.engine.expressions import ExpressionError
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import LockstepError
+from lockstep.web.command_pages import STEPS
 from lockstep.web.mapping_form import shown
 from lockstep.web.page import Answer, Fragment, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.single_sign_on import HERE, page_of, read, seen_in
@@ -112,7 +113,7 @@ async def _sample(context: Context, request: Request) -> tuple[SignOnTrial | Non
     try:
         return await trying.try_sign_on(context, app, user), ""
     except LockstepError as unknown:
-        return None, f"{unknown.detail}. {unknown.next_step}"
+        return None, f"{unknown.detail}. {STEPS.on_page(unknown.next_step)}"
 
 
 async def _page(

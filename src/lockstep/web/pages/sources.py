@@ -9,6 +9,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.actions.sources import SourceView
 from lockstep.errors import LockstepError
+from lockstep.web.command_pages import STEPS
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, address, on_the_form
 from lockstep.web.run_words import changes_in, totals
 from lockstep.web.status_look import Look
@@ -98,7 +99,7 @@ async def decide(context: Context, request: Request) -> Answer:
 
 
 def _said(refused: LockstepError) -> str:
-    return ". ".join(filter(None, (refused.detail, refused.why, refused.next_step)))
+    return ". ".join(filter(None, (refused.detail, refused.why, STEPS.on_page(refused.next_step))))
 
 
 async def _source(context: Context, name: str, *, wrong: str = "", before: int = 0) -> View:

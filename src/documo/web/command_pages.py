@@ -1,0 +1,17 @@
+"""Documo's page that does what a command does, for the next steps of errors."""
+
+from __future__ import annotations
+
+from lockstep.kit.page_steps import PageSteps
+
+STEPS = PageSteps(
+    "documo",
+    {
+        "audit": "Audit log",
+        "domains": "Security > Domains",
+        "keys": "API keys",
+        "members": "Users",
+        "roles": "Users",
+        "sso": "Single sign-on",
+    },
+)
