@@ -75,7 +75,7 @@ def test_a_list_stands_in_a_box_that_scrolls_and_says_what_each_column_is(path: 
     text = path.read_text()
     for head in re.findall(r"<thead>(.*?)</thead>", text, re.S):
         assert re.findall(r"<th[^>]*></th>", head) == [], head
-    for table in re.finditer(r"<table class=\"table(?! table-plain)[^>]*data-rows", text):
+    for table in re.finditer(r"<table class=\"table[^>]*data-rows", text):
         assert "table-box" in text[max(0, table.start() - 160) : table.start()], table[0]
 
 
@@ -96,3 +96,18 @@ def test_a_pager_stands_in_the_foot_of_its_card() -> None:
                 wrong.append(str(path))
 
     assert wrong == []
+
+
+def test_every_class_of_a_template_has_a_rule_or_a_script() -> None:
+    """A class without either was meant to do something, such as to keep a label on one line."""
+    source = SOURCE.parent
+    styles = "\n".join(path.read_text() for path in source.rglob("frontend/css/**/*.css"))
+    scripts = "\n".join(path.read_text() for path in source.rglob("frontend/js/**/*.js"))
+    known = set(re.findall(r"\.([a-zA-Z][\w-]*)", styles + scripts))
+
+    unknown = set[tuple[str, str]]()
+    for path in source.rglob("templates/**/*.html"):
+        for value in re.findall(r"class=\"([^\"]*)\"", re.sub(r"{#.*?#}|{%.*?%}", " ", path.read_text(), flags=re.S)):
+            names = re.sub(r"\S*{{.*?(?:}}\S*|$)", " ", value).split()
+            unknown |= {(name, path.name) for name in names if name not in known}
+    assert unknown == set()
