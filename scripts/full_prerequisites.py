@@ -17,6 +17,7 @@ NEEDED = {
     Path("/usr/bin/chromium"): "chromium",
     Path("/usr/bin/xmlsec1"): "xmlsec1",
     Path("/usr/share/simplesamlphp/www/index.php"): "simplesamlphp",
+    Path("/usr/sbin/slapd"): "slapd",
     Path("/usr/bin/php"): "php-cli",
     Path("/etc/php/8.2/mods-available/dom.ini"): "php-xml",
     Path("/etc/php/8.2/mods-available/mbstring.ini"): "php-mbstring",

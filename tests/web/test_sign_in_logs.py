@@ -13,6 +13,7 @@ from lockstep.storage import sign_in_log
 from lockstep.storage.sign_in_log import SignInRecord
 from tests.support.admin_centre import Browser, Centre
 from tests.support.hub import Hub, guid, person, upn, write_csv
+from tests.support.ldap_peer import ldap_peer
 
 AT = datetime(2026, 11, 2, 8, 30, tzinfo=UTC)
 
@@ -121,3 +122,24 @@ async def test_setting_is_changed_by_those_who_may_and_not_to_a_provider_that_is
     auditor = await centre.signed_in(Role.AUDITOR)
     assert "Required" in (await auditor.get("/settings/people-sign-in")).text
     assert (await auditor.post("/settings/people-sign-in", {"password": "on"})).status == 403
+
+
+async def test_ldap_directory_is_tested_before_it_is_saved_and_its_password_is_never_shown(
+    centre: Centre, admin: Browser
+) -> None:
+    here, reader = "/settings/people-sign-in", "cn=reader,dc=contoso"
+    async with ldap_peer() as peer:
+        peer.passwords[reader] = "reads-only-names"
+        typed = {"url": peer.url, "base_dn": "dc=contoso", "bind_dn": reader, "attribute": "mail", "ca": ""}
+        wrong = await admin.post(f"{here}/ldap", {**typed, "ldap_password": "wrong"})
+        early = await admin.post(here, {"ldap": "on"})
+        saved = await admin.post(f"{here}/ldap", {**typed, "ldap_password": "reads-only-names"})
+        on = await admin.post(here, {"ldap": "on", "password": "on"})
+        page = await admin.get(here)
+
+    assert (wrong.status, early.status, saved.status, on.status) == (400, 400, 303, 303)
+    assert "cannot be asked" in wrong.text and f'value="{reader}"' in wrong.html
+    assert "No LDAP directory is set up" in early.text
+    assert f'value="{reader}"' in page.html and "reads-only-names" not in page.html
+    assert (await admin.post(f"{here}/ldap/remove", {})).status == 303
+    assert "LDAP" in (await admin.get(here)).text

@@ -10,6 +10,7 @@ from lockstep.actions.person_sign_in.setting import SignInSetting
 from lockstep.actions.rows.sign_ins import person_session_json, sign_in_link_json, sign_in_setting_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, hint, output_option
+from lockstep.cli.people_ldap import ldap as ldap_
 from lockstep.cli.session import run, served_at
 from lockstep.cli.times import local_stamp, local_time
 from lockstep.wording import counted
@@ -30,11 +31,17 @@ def sign_in() -> None:
 @sign_in.command("set")
 @click.option("--password", type=_SWITCH, help="Whether people may sign in with a password of Lockstep.")
 @click.option("--provider", type=_SWITCH, help="Whether they may sign in through the provider of: lockstep admins sso")
+@click.option("--ldap", type=_SWITCH, help="Whether the password of the LDAP directory counts.")
 @click.option("--second-factor", type=_SWITCH, help="Whether a password needs a second factor.")
 @click.option("--contact", metavar="TEXT", help='Who helps them, for example "the help desk, phone 4711".')
 @output_option
 def set_(
-    password: str | None, provider: str | None, second_factor: str | None, contact: str | None, output: Output
+    password: str | None,
+    provider: str | None,
+    ldap: str | None,
+    second_factor: str | None,
+    contact: str | None,
+    output: Output,
 ) -> None:
     """Show or change how people sign in to My Apps.
 
@@ -44,7 +51,7 @@ def set_(
     """
 
     async def work(context: Context) -> SignInSetting:
-        if (password, provider, second_factor, contact) == (None, None, None, None):
+        if all(one is None for one in (password, provider, ldap, second_factor, contact)):
             return await setting.show_sign_in_setting(context)
         return await setting.change_sign_in_setting(
             context,
@@ -52,6 +59,7 @@ def set_(
             has_provider=_is_on(provider),
             needs_second_factor=_is_on(second_factor),
             contact=contact,
+            has_ldap=_is_on(ldap),
         )
 
     found = run(work)
@@ -60,10 +68,14 @@ def set_(
         text=[
             f"Password       {_word(found.has_password)}",
             f"Provider       {_word(found.has_provider)}",
+            f"LDAP           {_word(found.has_ldap)}",
             f"Second factor  {'required beside a password' if found.needs_second_factor else 'optional'}",
             f"Contact        {found.contact or 'not set'}",
         ],
     )
+
+
+sign_in.add_command(ldap_)
 
 
 @sign_in.command("link")

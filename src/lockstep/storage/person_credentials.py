@@ -18,6 +18,7 @@ class SignInSetting:
     has_provider: bool = False
     needs_second_factor: bool = False
     contact: str = ""
+    has_ldap: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +42,24 @@ from person left join person_credential as credential on credential.person = per
 async def read_setting(connection: Connection) -> SignInSetting:
     async with connection.cursor(row_factory=class_row(SignInSetting)) as cursor:
         await cursor.execute(
-            "select has_password, has_provider, needs_second_factor, contact from person_sign_in_setting"
+            "select has_password, has_provider, needs_second_factor, contact, has_ldap from person_sign_in_setting"
         )
         return await cursor.fetchone() or SignInSetting()
 
 
 async def save_setting(connection: Connection, setting: SignInSetting, *, now: datetime, actor: str) -> None:
     await connection.execute(
-        """update person_sign_in_setting set has_password = %s, has_provider = %s, needs_second_factor = %s, contact = %s,
+        """update person_sign_in_setting set has_password = %s, has_provider = %s, needs_second_factor = %s, contact = %s, has_ldap = %s,
             changed_at = %s, changed_by = %s""",
-        (setting.has_password, setting.has_provider, setting.needs_second_factor, setting.contact, now, actor),
+        (
+            setting.has_password,
+            setting.has_provider,
+            setting.needs_second_factor,
+            setting.contact,
+            setting.has_ldap,
+            now,
+            actor,
+        ),
     )
 
 

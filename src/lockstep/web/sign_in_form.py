@@ -19,6 +19,7 @@ RESULTS: Mapping[str, Look] = {
 METHODS: Mapping[str, str] = {
     "password": "password",
     "code": "authenticator app",
+    "directory": "password of the directory",
     "provider": "identity provider",
     "reentered": "entered again",
 }

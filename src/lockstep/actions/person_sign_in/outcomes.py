@@ -34,6 +34,8 @@ class SignInCode(StrEnum):
     TOO_MANY_FAILURES = "TooManyFailures"
     METHOD_OFF = "MethodNotAllowed"
     CODE_NEEDED = "SecondFactorNeeded"
+    DIRECTORY_REFUSED = "DirectoryRefused"
+    DIRECTORY_UNREACHABLE = "DirectoryUnreachable"
     PROVIDER_REFUSED = "ProviderRefused"
     OTHER_IDENTITY = "OtherIdentity"
     # Of sign-ins to applications
@@ -63,6 +65,8 @@ MEANINGS: Mapping[SignInCode, str] = {
     SignInCode.TOO_MANY_FAILURES: "Too many attempts failed before, and the delay has not passed",
     SignInCode.METHOD_OFF: "People may not sign in in this way",
     SignInCode.CODE_NEEDED: "The code of the second factor was not entered",
+    SignInCode.DIRECTORY_REFUSED: "The LDAP directory does not let the account in",
+    SignInCode.DIRECTORY_UNREACHABLE: "The LDAP directory could not be asked",
     SignInCode.PROVIDER_REFUSED: "The provider did not vouch for a person of the directory",
     SignInCode.OTHER_IDENTITY: "The provider knew the person under another identity before",
     SignInCode.APPLICATION_DISABLED: "The application is not enabled for users to sign in",

@@ -13,9 +13,10 @@ from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_person
 from lockstep.actions.permissions import Permission
 from lockstep.actions.person_sign_in.guarding import refuse_for_administrators
+from lockstep.actions.person_sign_in.ldap_passwords import NO_ENTRY, LdapVerdict, verify_in_ldap
 from lockstep.actions.person_sign_in.outcomes import SignInCode, Visitor, note_sign_in, refused
 from lockstep.actions.person_sign_in.person_totp import is_code_of_person
-from lockstep.actions.person_sign_in.sessions import CODE, PASSWORD, PersonSignedIn, begin_session
+from lockstep.actions.person_sign_in.sessions import CODE, DIRECTORY, PASSWORD, PersonSignedIn, begin_session
 from lockstep.actions.single_sign_on.address import stored_address
 from lockstep.actions.totp import SecondFactorRequired
 from lockstep.credentials import lockout
@@ -70,15 +71,19 @@ async def sign_person_in(
         setting = await person_credentials.read_setting(connection)
         found = await person_credentials.credential_named(connection, name)
     is_right = await OF_PEOPLE.matches(password, found.password_hash if found else None)
-    if wrong := _what_is_wrong(found, is_right=is_right, is_allowed=setting.has_password):
-        await note_sign_in(context, visitor, person=found, code=wrong)
+    verdict = await _asked(context, found, name, password, visitor) if setting.has_ldap else NO_ENTRY
+    if wrong := _what_is_wrong(found, verdict, is_right=is_right, is_allowed=setting.has_password):
+        await note_sign_in(context, visitor, person=found, code=wrong, detail=verdict.detail)
         raise refused()
     assert found is not None  # noqa: S101  # otherwise something is wrong
     if found.has_second_factor:
         await _check_code(context, found, code, visitor)
-    methods = [PASSWORD, CODE] if found.has_second_factor else [PASSWORD]
+    method = DIRECTORY if verdict.has_entry else PASSWORD
+    methods = [method, CODE] if found.has_second_factor else [method]
     async with context.recording() as connection:
-        if not await person_credentials.has_password(connection, found.person, found.password_hash):
+        if method == PASSWORD and not await person_credentials.has_password(
+            connection, found.person, found.password_hash
+        ):
             raise refused()  # it was changed while it was verified
         await lockout.succeeded(connection, subject_of(name), address=visitor.address)
         signed_in = await begin_session(context, connection, found.person, methods, visitor, replaces=replaces)
@@ -91,9 +96,33 @@ def subject_of(name: str) -> str:
     return f"person {name.lower()}"
 
 
-def _what_is_wrong(found: PersonCredential | None, *, is_right: bool, is_allowed: bool) -> SignInCode | None:
+async def _asked(
+    context: Context, found: PersonCredential | None, name: str, password: str, visitor: Visitor
+) -> LdapVerdict:
+    """What the LDAP directory says. Raises LockstepError, without a reason, if it cannot be asked; that counts as no failure."""
+    try:
+        return await verify_in_ldap(context, found, password)
+    except LockstepError as unreachable:
+        await lockout.forgiven(context.recording, subject_of(name), address=visitor.address)
+        await note_sign_in(context, visitor, code=SignInCode.DIRECTORY_UNREACHABLE, detail=unreachable.why)
+        raise LockstepError(
+            Kind.UNREACHABLE,
+            "Signing in is not possible at present",
+            next_step="Try again in a few minutes, or ask your administrator",
+            code="SignInFailed",
+        ) from None
+
+
+def _what_is_wrong(
+    found: PersonCredential | None, verdict: LdapVerdict, *, is_right: bool, is_allowed: bool
+) -> SignInCode | None:
+    """Somebody with an entry in the LDAP directory signs in with its password alone: a local one may be that of long ago."""
     if found is None:
         return SignInCode.UNKNOWN_PERSON
+    if verdict.has_entry:
+        if not verdict.is_right:
+            return verdict.code
+        return None if found.is_live else SignInCode.DISABLED
     if found.password_hash is None:
         return SignInCode.NO_PASSWORD
     if not is_right:

@@ -25,6 +25,8 @@ IDLE = timedelta(hours=8)  # a session that was not used for so long has ended
 LONGEST = timedelta(hours=12)  # and each one after this time
 # The methods of a session; with the last, the provider asked for the credentials even if it knew the browser.
 PASSWORD, CODE, PROVIDER, REENTERED = "password", "code", "provider", "reentered"
+DIRECTORY = "directory"  # the password of the LDAP directory
+BY_PASSWORD = frozenset({PASSWORD, DIRECTORY})
 _SEEN_AGAIN = timedelta(minutes=1)
 _MOST_DEVICE = 200  # characters
 
@@ -82,7 +84,9 @@ async def caller_of_person(context: Context, secret: str) -> PersonCaller | None
         signed_in_at=session.signed_in_at,
         expires_at=session.expires_at,
         has_second_factor=credential.has_second_factor,
-        lacks_factor=setting.needs_second_factor and PASSWORD in session.methods and CODE not in session.methods,
+        lacks_factor=setting.needs_second_factor
+        and not BY_PASSWORD.isdisjoint(session.methods)
+        and CODE not in session.methods,
         csrf_secret=derived(secret, "person csrf"),
     )
 

@@ -9,7 +9,7 @@ from lockstep.actions.access import needs, open_to_all
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.errors import invalid
-from lockstep.storage import audit_log, identity_providers
+from lockstep.storage import audit_log, identity_providers, ldap_directory
 from lockstep.storage import person_credentials as store
 from lockstep.storage.person_credentials import SignInSetting as SignInSetting
 
@@ -31,7 +31,7 @@ async def ways_to_sign_in(context: Context) -> WaysToSignIn:
     async with context.recording() as connection:
         setting = await store.read_setting(connection)
         row = await identity_providers.read_provider(connection) if setting.has_provider else None
-    return WaysToSignIn(setting.has_password, row.name if row else "", setting.contact)
+    return WaysToSignIn(setting.has_password or setting.has_ldap, row.name if row else "", setting.contact)
 
 
 @needs(Permission.DIRECTORY_READ)
@@ -49,13 +49,15 @@ async def change_sign_in_setting(
     has_provider: bool | None = None,
     needs_second_factor: bool | None = None,
     contact: str | None = None,
+    has_ldap: bool | None = None,
 ) -> SignInSetting:
-    """Change what is given. Sessions stay as they are. Raises LockstepError if people may sign in through a provider that is not set up."""
+    """Change what is given. Sessions stay as they are. Raises LockstepError if the provider or the LDAP directory is not set up."""
     given: dict[str, Any] = {
         "has_password": has_password,
         "has_provider": has_provider,
         "needs_second_factor": needs_second_factor,
         "contact": contact.strip() if contact is not None else None,
+        "has_ldap": has_ldap,
     }
     changed = {name: value for name, value in given.items() if value is not None}
     if contact is not None and (len(contact.strip()) > _LONGEST_CONTACT or not contact.strip().isprintable()):
@@ -67,6 +69,11 @@ async def change_sign_in_setting(
             raise invalid(
                 "No provider is set up through which people could sign in",
                 next_step="Set it up: lockstep admins sso set --help",
+            )
+        if after.has_ldap and await ldap_directory.read_directory(connection) is None:
+            raise invalid(
+                "No LDAP directory is set up",
+                next_step="Set it up: lockstep people sign-in ldap set --help",
             )
         if after != before:
             await store.save_setting(connection, after, now=context.now(), actor=context.actor.name)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from typing_extensions import TypedDict
 
+from lockstep.actions.person_sign_in.ldap_passwords import LdapDirectory
 from lockstep.actions.person_sign_in.outcomes import meaning_of
 from lockstep.actions.person_sign_in.passwords import SignInLink
 from lockstep.actions.person_sign_in.sessions import PersonSessionRow
@@ -55,6 +56,15 @@ class SignInSettingJson(TypedDict):
     provider: bool
     secondFactor: bool
     contact: str
+    ldap: bool
+
+
+class LdapJson(TypedDict):
+    url: str
+    baseDn: str
+    attribute: str
+    bindDn: str
+    ca: str
 
 
 def sign_in_json(row: SignInRow) -> SignInJson:
@@ -106,4 +116,10 @@ def sign_in_setting_json(setting: SignInSetting) -> SignInSettingJson:
         "provider": setting.has_provider,
         "secondFactor": setting.needs_second_factor,
         "contact": setting.contact,
+        "ldap": setting.has_ldap,
     }
+
+
+def ldap_json(row: LdapDirectory) -> LdapJson:
+    """The directory, without its password."""
+    return {"url": row.url, "baseDn": row.base_dn, "attribute": row.attribute, "bindDn": row.bind_dn, "ca": row.ca}

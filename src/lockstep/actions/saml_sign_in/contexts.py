@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lockstep.actions.person_sign_in.sessions import CODE, PASSWORD
+from lockstep.actions.person_sign_in.sessions import BY_PASSWORD, CODE
 
 _CLASSES = "urn:oasis:names:tc:SAML:2.0:ac:classes:"
 UNSPECIFIED = f"{_CLASSES}unspecified"
@@ -24,7 +24,7 @@ def class_for(methods: Sequence[str], wanted: Sequence[str], comparison: str) ->
 
     What a provider did is not known, so a session that began there is unspecified.
     """
-    rank = 2 if CODE in methods else 1 if PASSWORD in methods else 0
+    rank = 2 if CODE in methods else 1 if not BY_PASSWORD.isdisjoint(methods) else 0
     own = (UNSPECIFIED, PROTECTED_PASSWORD, TIME_SYNC_TOKEN)[rank]
     if not wanted:
         return own

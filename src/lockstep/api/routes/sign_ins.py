@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import Request
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from lockstep.actions import sign_in_logs
 from lockstep.actions.context import Context
-from lockstep.actions.person_sign_in import passwords, person_totp, sessions, setting
+from lockstep.actions.person_sign_in import ldap_passwords, passwords, person_totp, sessions, setting
+from lockstep.actions.person_sign_in.ldap_passwords import USUAL_ATTRIBUTE, LdapChange
 from lockstep.actions.rows.sign_ins import (
+    LdapJson,
     PersonSessionJson,
     SignInJson,
     SignInLinkJson,
     SignInSettingJson,
+    ldap_json,
     person_session_json,
     sign_in_json,
     sign_in_link_json,
@@ -24,6 +30,8 @@ from lockstep.api.door import Asked, router_of
 from lockstep.api.filtering import Selects, selected, time, words
 from lockstep.api.paging import Asking, Page, page
 from lockstep.api.shapes import Body, Text
+from lockstep.errors import not_found
+from lockstep.vault import Secret
 
 router = router_of("Sign-ins")
 _SIGN_INS = (
@@ -47,6 +55,18 @@ class SignInSettingChange(Body):
     provider: bool | None = None
     second_factor: bool | None = None
     contact: Text | None = None
+    ldap: bool | None = None
+
+
+class LdapChangeBody(Body):
+    """How the directory is asked. Without *password* the stored one is kept, if the address and the bind DN stay."""
+
+    url: Text = Field(examples=["ldaps://dc1.contoso.com"])
+    base_dn: Text = Field(examples=["dc=contoso,dc=com"])
+    bind_dn: Text = Field(examples=["cn=lockstep,ou=services,dc=contoso,dc=com"])
+    attribute: Text = Field(USUAL_ATTRIBUTE, description="Of an entry: the user principal name of the person")
+    ca: Annotated[str, Field(max_length=16_384)] = Field("", description="PEM: who signed the server's certificate")
+    password: Text | None = None
 
 
 @router.get("/sign-ins")
@@ -76,11 +96,34 @@ async def change_setting(context: Asked, unchanged: Unchanged, body: SignInSetti
     async def work(inner: Context) -> SignInSettingJson:
         changed = await setting.change_sign_in_setting(
             inner, has_password=body.password, has_provider=body.provider, needs_second_factor=body.second_factor,
-            contact=body.contact,
+            contact=body.contact, has_ldap=body.ldap,
         )  # fmt: skip
         return sign_in_setting_json(changed)
 
     return await unchanged.matched(_setting, work)(context)
+
+
+@router.get("/settings/people-sign-in/ldap")
+async def show_ldap(context: Asked) -> LdapJson:
+    """The LDAP directory whose passwords people sign in with, without its own."""
+    found = await ldap_passwords.show_ldap(context)
+    if found is None:
+        raise not_found("No LDAP directory is set up")
+    return ldap_json(found)
+
+
+@router.put("/settings/people-sign-in/ldap")
+async def set_ldap(context: Asked, body: LdapChangeBody) -> LdapJson:
+    """Set the LDAP directory up. It is asked once, and refused if it does not answer."""
+    secret = Secret(body.password) if body.password is not None else None
+    change = LdapChange(body.url, body.base_dn, body.bind_dn, body.attribute, body.ca, secret)
+    return ldap_json(await ldap_passwords.set_ldap(context, change))
+
+
+@router.delete("/settings/people-sign-in/ldap", status_code=204)
+async def remove_ldap(context: Asked) -> None:
+    """Forget the LDAP directory. People do not sign in with its passwords any more."""
+    await ldap_passwords.remove_ldap(context)
 
 
 @router.post("/people/{person}/sign-in-link", status_code=201)

@@ -48,6 +48,10 @@ ONLY_HERE: dict[str, tuple[str, str]] = {
     "doctor": ("It examines the machine of the server", "Run it on that machine; for one application: lockstep creds test APP"),
     "key new": (_DISK, "Run it on that machine"),
     "migrate": (_DISK, "Run it on that machine"),
+    **dict.fromkeys(
+        [f"people sign-in ldap {word}" for word in ("remove", "set", "show", "test")],
+        ("It is not offered to other machines", "Use Settings > People's sign-in in the admin centre, or the REST API"),
+    ),
     "restore": (_DISK, "Run it on that machine"),
     "serve": (_SERVERS, "Run it on that machine"),
     "sources add": ("It names files on the disk of the server", "Run it on that machine, or use Sources in the admin centre"),

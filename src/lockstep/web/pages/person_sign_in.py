@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
-from lockstep.actions.person_sign_in import passwords, person_totp, sessions, setting
+from lockstep.actions.person_sign_in import ldap_passwords, passwords, person_totp, sessions, setting
+from lockstep.actions.person_sign_in.ldap_passwords import USUAL_ATTRIBUTE, LdapChange
 from lockstep.actions.person_sign_in.setting import SignInSetting
 from lockstep.actions.sign_in_logs import SignInFilter, list_sign_ins
 from lockstep.errors import LockstepError
 from lockstep.kit.cookies import origin_of
+from lockstep.vault import Secret
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.people import person_of
 from lockstep.web.sign_in_form import METHODS, SignInLine
@@ -85,7 +89,11 @@ async def show_setting(context: Context, request: Request) -> View:
 async def change_setting(context: Context, request: Request) -> Answer:
     form = await request.form()
     wanted = SignInSetting(
-        "password" in form, "provider" in form, "second_factor" in form, str(form.get("contact", "")).strip()
+        "password" in form,
+        "provider" in form,
+        "second_factor" in form,
+        str(form.get("contact", "")).strip(),
+        "ldap" in form,
     )
     try:
         await setting.change_sign_in_setting(
@@ -94,14 +102,48 @@ async def change_setting(context: Context, request: Request) -> Answer:
             has_provider=wanted.has_provider,
             needs_second_factor=wanted.needs_second_factor,
             contact=wanted.contact,
+            has_ldap=wanted.has_ldap,
         )
     except LockstepError as refused:
         return await _setting(context, wanted, on_the_form(refused))
     return Redirect(SETTING, notice="Saved")
 
 
-async def _setting(context: Context, shown: SignInSetting, refused: LockstepError | None = None) -> View:
+@pages.post(f"{SETTING}/ldap")
+async def set_ldap(context: Context, request: Request) -> Answer:
+    form = await request.form()
+    typed = {name: str(form.get(name, "")).strip() for name in ("url", "base_dn", "bind_dn", "attribute", "ca")}
+    password = str(form.get("ldap_password", ""))
+    try:
+        change = LdapChange(**typed, password=Secret(password) if password else None)
+        await ldap_passwords.set_ldap(context, change)
+    except LockstepError as refused:
+        shown = await setting.show_sign_in_setting(context)
+        return await _setting(context, shown, typed=typed, not_set=on_the_form(refused))
+    return Redirect(SETTING, notice="The directory answers. It is saved")
+
+
+@pages.post(f"{SETTING}/ldap/remove")
+async def remove_ldap(context: Context, request: Request) -> Answer:
+    await ldap_passwords.remove_ldap(context)
+    return Redirect(SETTING, notice="The directory and its password are removed")
+
+
+async def _setting(
+    context: Context,
+    shown: SignInSetting,
+    refused: LockstepError | None = None,
+    *,
+    typed: Mapping[str, str] | None = None,
+    not_set: LockstepError | None = None,
+) -> View:
+    row = await ldap_passwords.show_ldap(context)
+    names = ("url", "base_dn", "bind_dn", "attribute", "ca")
+    usual = {"attribute": USUAL_ATTRIBUTE}
     model = {
+        "has_ldap": row is not None,
+        "ldap": typed or {name: getattr(row, name) if row else usual.get(name, "") for name in names},
+        "not_set": not_set,
         "setting": shown,
         "refused": refused,
         "may_write": context.actor.everywhere(Permission.ORGANISATION_WRITE),
@@ -114,5 +156,5 @@ async def _setting(context: Context, shown: SignInSetting, refused: LockstepErro
         section="Settings",
         lead="How people of the directory prove who they are before My Apps lets them into applications",
         copy_as=CopyAs(command="lockstep people sign-in set", api="/api/v1/settings/people-sign-in"),
-        status=400 if refused else 200,
+        status=400 if refused or not_set else 200,
     )

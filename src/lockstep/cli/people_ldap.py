@@ -1,0 +1,102 @@
+"""`lockstep people sign-in ldap`: the LDAP directory whose passwords people sign in with."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from lockstep.actions.person_sign_in import ldap_passwords
+from lockstep.actions.person_sign_in.ldap_passwords import USUAL_ATTRIBUTE, LdapChange, LdapDirectory
+from lockstep.actions.rows.sign_ins import ldap_json
+from lockstep.cli import SuggestingGroup
+from lockstep.cli.config_files import text_of_file
+from lockstep.cli.output import Output, hint, output_option
+from lockstep.cli.session import run
+from lockstep.errors import not_found
+from lockstep.vault import Secret
+
+
+@click.group(cls=SuggestingGroup)
+def ldap() -> None:
+    """The LDAP directory, such as Active Directory, whose passwords people sign in with.
+
+    \b
+    lockstep people sign-in ldap show
+    lockstep people sign-in ldap test kim.berg@contoso.test
+    """
+
+
+@ldap.command("show")
+@output_option
+def show(output: Output) -> None:
+    """Show how the directory is asked.
+
+    \b
+    lockstep people sign-in ldap show
+    """
+    found = run(ldap_passwords.show_ldap)
+    if found is None:
+        raise not_found("No LDAP directory is set up", next_step="Set it up: lockstep people sign-in ldap set --help")
+    _print(found, output)
+
+
+@ldap.command("set")
+@click.option("--url", required=True, metavar="URL", help="ldaps://dc1.contoso.com")
+@click.option("--base-dn", required=True, metavar="DN", help="People are below it.")
+@click.option("--bind-dn", required=True, metavar="DN", help="The account that looks for entries.")
+@click.option("--attribute", default=USUAL_ATTRIBUTE, metavar="NAME", help="It holds the user principal name.")
+@click.option("--ca-file", default="", metavar="FILE", help="PEM of who signed the server's certificate.")
+@click.option("--password-stdin", is_flag=True, help="Read the password of the bind DN from stdin.")
+@output_option
+def set_(
+    url: str, base_dn: str, bind_dn: str, attribute: str, ca_file: str, password_stdin: bool, output: Output
+) -> None:
+    """Set the directory up, and ask it once. Then: lockstep people sign-in set --ldap on
+
+    \b
+    lockstep people sign-in ldap set --url ldaps://dc1.contoso.com \\
+      --base-dn dc=contoso,dc=com --bind-dn cn=lockstep,dc=contoso,dc=com \\
+      --password-stdin < password.txt
+    """
+    password = Secret(sys.stdin.readline().rstrip("\r\n")) if password_stdin else None
+    ca = text_of_file(ca_file) if ca_file else ""
+    change = LdapChange(url, base_dn, bind_dn, attribute, ca, password)
+    _print(run(lambda context: ldap_passwords.set_ldap(context, change)), output)
+    hint("The directory answers. If people may sign in with it: lockstep people sign-in set --ldap on")
+
+
+@ldap.command("test")
+@click.argument("person")
+@output_option
+def test(person: str, output: Output) -> None:
+    """Look for the entry of a person.
+
+    \b
+    lockstep people sign-in ldap test kim.berg@contoso.test
+    """
+    name = run(lambda context: ldap_passwords.find_in_ldap(context, person))
+    output.one({"user": person, "dn": name}, text=name)
+
+
+@ldap.command("remove")
+@output_option
+def remove(output: Output) -> None:
+    """Forget the directory. People do not sign in with its passwords any more.
+
+    \b
+    lockstep people sign-in ldap remove
+    """
+    run(ldap_passwords.remove_ldap)
+    output.one({"removed": True}, text="The LDAP directory and its password are removed.")
+
+
+def _print(found: LdapDirectory, output: Output) -> None:
+    row = ldap_json(found)
+    output.one(
+        row,
+        text=[
+            f"Address    {row['url']}", f"Base DN    {row['baseDn']}", f"Attribute  {row['attribute']}",
+            f"Bind DN    {row['bindDn']}", f"CA         {'given' if row['ca'] else 'those that this machine trusts'}",
+        ],
+    )  # fmt: skip

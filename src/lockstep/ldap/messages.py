@@ -1,0 +1,123 @@
+"""The messages of LDAP version 3 that a sign-in needs (RFC 4511), as bytes. Pure.
+
+Values are length-prefixed, so nothing that is written into a request can become another part of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LONGEST = 1 << 20  # bytes of a message that is read
+SUCCESS, INVALID_CREDENTIALS = 0, 49  # result codes (RFC 4511, appendix A)
+BIND_RESPONSE, ENTRY, DONE, REFERENCE = 0x61, 0x64, 0x65, 0x73
+_INTEGER, _BOOLEAN, _OCTETS, _ENUMERATED, _SEQUENCE = 0x02, 0x01, 0x04, 0x0A, 0x30
+_BIND, _UNBIND, _SEARCH = 0x60, 0x42, 0x63
+_SIMPLE, _EQUALS = 0x80, 0xA3
+_WHOLE_SUBTREE, _NEVER_DEREFERENCE, _NO_ATTRIBUTES = 2, 0, b"1.1"
+
+
+class MalformedMessage(ValueError):
+    """What the server sent is no LDAP message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One response. *code* and *text* are those of a result; *dn* is that of an entry."""
+
+    number: int
+    kind: int
+    code: int = 0
+    text: str = ""
+    dn: str = ""
+
+
+def bind_request(number: int, dn: str, password: str) -> bytes:
+    """A simple bind. An empty password would be an unauthenticated bind, which servers answer with success (RFC 4513, section 5.1.2)."""
+    if not dn or not password:
+        raise ValueError("A bind needs a name and a password")
+    return _message(number, _tlv(_BIND, _integer(3) + _tlv(_OCTETS, dn.encode()) + _tlv(_SIMPLE, password.encode())))
+
+
+def search_request(number: int, base: str, attribute: str, value: str, *, most: int, seconds: int) -> bytes:
+    """Search the names of the entries below *base* whose *attribute* is *value*."""
+    condition = _tlv(_EQUALS, _tlv(_OCTETS, attribute.encode()) + _tlv(_OCTETS, value.encode()))
+    return _message(
+        number,
+        _tlv(
+            _SEARCH,
+            _tlv(_OCTETS, base.encode())
+            + _tlv(_ENUMERATED, bytes([_WHOLE_SUBTREE]))
+            + _tlv(_ENUMERATED, bytes([_NEVER_DEREFERENCE]))
+            + _integer(most)
+            + _integer(seconds)
+            + _tlv(_BOOLEAN, b"\x00")
+            + condition
+            + _tlv(_SEQUENCE, _tlv(_OCTETS, _NO_ATTRIBUTES)),
+        ),
+    )
+
+
+def unbind_request(number: int) -> bytes:
+    return _message(number, _tlv(_UNBIND, b""))
+
+
+def read_message(content: bytes) -> Message:
+    """Read what is inside the outer sequence of a message. Raises MalformedMessage."""
+    tag, number, rest = _next(content)
+    kind, body, _ = _next(rest)
+    if tag != _INTEGER:
+        raise MalformedMessage("no message number")
+    id_ = int.from_bytes(number, "big", signed=True)
+    if kind == ENTRY:
+        return Message(id_, kind, dn=_text(_next(body)[1]))
+    if kind not in (BIND_RESPONSE, DONE):
+        return Message(id_, kind)
+    _, code, rest = _next(body)
+    _, _, rest = _next(rest)
+    return Message(id_, kind, int.from_bytes(code, "big", signed=True), _text(_next(rest)[1]))
+
+
+def length_of(first: int, more: bytes) -> int:
+    """The length that a first byte, and the bytes after it, say. Raises MalformedMessage if it is too much."""
+    length = first if first < 0x80 else int.from_bytes(more, "big")
+    if length > LONGEST:
+        raise MalformedMessage("a message that is too long")
+    return length
+
+
+def length_bytes(first: int) -> int:
+    """How many further bytes the length has. Raises MalformedMessage for an indefinite one."""
+    if first == 0x80 or first > 0x84:
+        raise MalformedMessage("a length that LDAP does not allow")
+    return first - 0x80 if first > 0x80 else 0
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
+
+
+def _next(data: bytes) -> tuple[int, bytes, bytes]:
+    """The tag and content of the first element, and what follows it."""
+    if len(data) < 2:
+        raise MalformedMessage("an element without a length")
+    more = length_bytes(data[1])
+    end = 2 + more + length_of(data[1], data[2 : 2 + more])
+    if len(data) < end:
+        raise MalformedMessage("an element that ends too early")
+    return data[0], data[2 + more : end], data[end:]
+
+
+def _message(number: int, operation: bytes) -> bytes:
+    return _tlv(_SEQUENCE, _integer(number) + operation)
+
+
+def _integer(value: int) -> bytes:
+    return _tlv(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+
+
+def _tlv(tag: int, content: bytes) -> bytes:
+    length = len(content)
+    if length < 0x80:
+        return bytes([tag, length]) + content
+    size = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(size)]) + size + content

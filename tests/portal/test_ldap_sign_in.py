@@ -1,0 +1,208 @@
+"""People sign in with the password of an LDAP directory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lockstep.actions import people, sign_in_logs
+from lockstep.actions.person_sign_in import ldap_passwords, passwords, sessions, setting
+from lockstep.actions.person_sign_in.ldap_passwords import LdapChange
+from lockstep.actions.person_sign_in.outcomes import Visitor
+from lockstep.errors import Kind, LockstepError
+from lockstep.ldap import messages
+from lockstep.ldap.client import server_at
+from lockstep.vault import Secret
+from tests.portal.conftest import PASSWORD, with_password
+from tests.support import slapd
+from tests.support.admin_centre import Centre
+from tests.support.hub import upn
+from tests.support.ldap_peer import LdapPeer, ldap_peer
+from tests.support.set_clock import SetClock
+
+ANNA, READER = "CN=Lindqvist\\, Anna,OU=Staff,DC=contoso", "CN=reader,DC=contoso"
+HERE = Visitor("a browser", "192.0.2.9")
+
+
+@pytest.fixture
+async def peer(centre: Centre) -> AsyncIterator[LdapPeer]:
+    """A directory with Anna, which is set up and on. Ben has a password of Lockstep."""
+    async with ldap_peer() as found:
+        found.passwords[READER] = "reads"
+        found.entries[upn("anna")], found.passwords[ANNA] = ANNA, "winter in Lund"
+        change = LdapChange(found.url, "DC=contoso", READER, password=Secret("reads"))
+        await ldap_passwords.set_ldap(centre.context, change)
+        await setting.change_sign_in_setting(centre.context, has_ldap=True)
+        await with_password(centre, "ben")
+        found.binds.clear()
+        found.searched.clear()
+        yield found
+
+
+async def newest(centre: Centre) -> sign_in_logs.SignInRow:
+    return (await sign_in_logs.list_sign_ins(centre.context, limit=1))[0]
+
+
+async def test_password_of_the_directory_signs_in_under_the_name_that_the_directory_gives(
+    centre: Centre, peer: LdapPeer
+) -> None:
+    signed_in = await passwords.sign_person_in(centre.context, upn("ANNA").upper(), "winter in Lund", visitor=HERE)
+
+    assert peer.searched == [upn("anna")]
+    assert peer.binds == [(READER, "reads"), (ANNA, "winter in Lund")]
+    caller = await sessions.caller_of_person(centre.context, signed_in.secret)
+    assert caller is not None and (caller.user_principal_name, caller.methods) == (upn("anna"), ["directory"])
+    assert (await newest(centre)).methods == ["directory"]
+
+
+async def test_empty_password_is_never_sent(centre: Centre, peer: LdapPeer) -> None:
+    with pytest.raises(LockstepError) as refused:
+        await passwords.sign_person_in(centre.context, upn("anna"), "", visitor=HERE)
+
+    assert refused.value.kind is Kind.UNAUTHORIZED and peer.binds == []
+    for name, password in (("", "x"), (ANNA, "")):
+        with pytest.raises(ValueError, match="needs a name and a password"):
+            messages.bind_request(1, name, password)
+
+
+async def test_local_password_does_not_count_for_somebody_with_an_entry_and_does_for_others(
+    centre: Centre, peer: LdapPeer
+) -> None:
+    await with_password(centre, "anna")
+
+    with pytest.raises(LockstepError):
+        await passwords.sign_person_in(centre.context, upn("anna"), PASSWORD, visitor=HERE)
+    assert await passwords.sign_person_in(centre.context, upn("ben"), PASSWORD, visitor=HERE)
+
+
+async def test_refusals_read_the_same_and_ask_the_directory_as_often(centre: Centre, peer: LdapPeer) -> None:
+    await people.set_enabled(centre.context, [upn("carla")], is_enabled=False)
+    peer.entries[upn("carla")], peer.passwords["CN=Carla"] = "CN=Carla", "right"
+    said, asked = set(), set()
+    for name, password, code in (
+        ("nobody@contoso.test", "wrong", "UnknownPerson"),
+        ("*", "wrong", "UnknownPerson"),
+        (upn("anna"), "wrong", "WrongPassword"),
+        (upn("ben"), "wrong", "WrongPassword"),
+        (upn("carla"), "right", "AccountDisabled"),
+    ):
+        peer.binds.clear()
+        with pytest.raises(LockstepError) as refused:
+            await passwords.sign_person_in(centre.context, name, password, visitor=Visitor())
+        said.add((refused.value.kind, refused.value.detail, refused.value.next_step))
+        asked.add(len(peer.binds))
+        assert (await newest(centre)).code == code
+    assert (len(said), asked) == (1, {2})
+    assert not {"nobody@contoso.test", "*"} & set(peer.searched)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ("532", "has expired"),
+        ("773", "must be changed"),
+        ("775", "is locked"),
+        ("533", "is disabled"),
+        ("701", "account has expired"),
+    ],
+)
+async def test_reason_of_active_directory_is_in_the_log_alone(
+    centre: Centre, peer: LdapPeer, data: str, reason: str
+) -> None:
+    peer.refusals[ANNA] = data
+
+    with pytest.raises(LockstepError, match="is wrong") as refused:
+        await passwords.sign_person_in(centre.context, upn("anna"), "winter in Lund", visitor=HERE)
+
+    row = await newest(centre)
+    assert (row.code, reason in row.detail) == ("DirectoryRefused", True)
+    assert reason not in f"{refused.value.detail} {refused.value.why} {refused.value.next_step}"
+
+
+async def test_delays_come_before_the_directory_is_asked(centre: Centre, peer: LdapPeer) -> None:
+    clock = SetClock()
+    context = replace(centre.context, now=clock)
+    for _ in range(5):
+        with pytest.raises(LockstepError):
+            await passwords.sign_person_in(context, upn("anna"), "wrong", visitor=HERE)
+    asked = len(peer.binds)
+
+    with pytest.raises(LockstepError) as delayed:
+        await passwords.sign_person_in(context, upn("anna"), "winter in Lund", visitor=HERE)
+
+    assert delayed.value.kind is Kind.THROTTLED and len(peer.binds) == asked
+    clock.go(seconds=31)
+    assert await passwords.sign_person_in(context, upn("anna"), "winter in Lund", visitor=HERE)
+
+
+async def test_directory_that_cannot_be_asked_lets_nobody_in_and_counts_as_no_failure(
+    centre: Centre, peer: LdapPeer
+) -> None:
+    peer.is_broken = True
+    for _ in range(7):
+        with pytest.raises(LockstepError, match="not possible at present") as refused:
+            await passwords.sign_person_in(centre.context, upn("anna"), "winter in Lund", visitor=HERE)
+        assert refused.value.kind is Kind.UNREACHABLE and peer.url not in str(refused.value)
+    assert (await newest(centre)).code == "DirectoryUnreachable"
+    peer.is_broken = False
+    assert await passwords.sign_person_in(centre.context, upn("anna"), "winter in Lund", visitor=HERE)
+
+
+async def test_second_factor_that_passwords_need_is_needed_beside_this_one_too(centre: Centre, peer: LdapPeer) -> None:
+    await setting.change_sign_in_setting(centre.context, needs_second_factor=True)
+    signed_in = await passwords.sign_person_in(centre.context, upn("anna"), "winter in Lund", visitor=HERE)
+
+    caller = await sessions.caller_of_person(centre.context, signed_in.secret)
+
+    assert caller is not None and caller.lacks_factor
+
+
+@pytest.mark.parametrize(
+    "url", ["ldap://dc1.contoso.test", "http://127.0.0.1", "ldaps://", "ldaps://u:p@dc1.contoso.test"]
+)
+def test_passwords_are_sent_encrypted_or_stay_on_this_machine(url: str) -> None:
+    with pytest.raises(LockstepError):
+        server_at(url)
+    assert not server_at("ldap://127.0.0.1").is_encrypted
+
+
+async def test_directory_is_set_up_only_if_it_answers_and_its_password_goes_to_no_other(
+    centre: Centre, peer: LdapPeer
+) -> None:
+    known = LdapChange(peer.url, "DC=contoso", READER)
+    assert await ldap_passwords.set_ldap(centre.context, known)  # the stored password is kept
+    for change in (
+        replace(known, password=Secret("wrong")),
+        replace(known, url="ldaps://127.0.0.1:1"),
+        replace(known, attribute="mail)(uid=*"),
+    ):
+        with pytest.raises(LockstepError):
+            await ldap_passwords.set_ldap(centre.context, change)
+    assert await ldap_passwords.find_in_ldap(centre.context, upn("anna")) == ANNA
+    await ldap_passwords.remove_ldap(centre.context)
+    assert not (await setting.show_sign_in_setting(centre.context)).has_ldap
+
+
+@pytest.mark.full
+async def test_slapd_signs_people_in_over_tls_with_the_authority_that_was_given(centre: Centre, tmp_path: Path) -> None:
+    entries = [slapd.person("alindqvist", upn("anna")), slapd.person("b1", upn("ben")), slapd.person("b2", upn("ben"))]
+    with slapd.running(tmp_path, entries) as directory:
+        change = LdapChange(
+            directory.tls_url, slapd.BASE, slapd.BIND_DN, "mail", directory.ca, Secret(slapd.BIND_PASSWORD)
+        )
+        with pytest.raises(LockstepError, match="cannot be asked") as unknown:
+            await ldap_passwords.set_ldap(centre.context, replace(change, ca=""))
+        assert "CERTIFICATE_VERIFY_FAILED" in unknown.value.why
+        await ldap_passwords.set_ldap(centre.context, change)
+        await setting.change_sign_in_setting(centre.context, has_ldap=True)
+
+        assert await ldap_passwords.find_in_ldap(centre.context, upn("anna")) == f"uid=alindqvist,{slapd.BASE}"
+        assert await passwords.sign_person_in(centre.context, upn("anna"), slapd.PASSWORD, visitor=HERE)
+        for name in ("anna", "ben", "carla"):  # wrong, two entries, none
+            with pytest.raises(LockstepError, match="is wrong"):
+                await passwords.sign_person_in(
+                    centre.context, upn(name), "wrong" if name == "anna" else slapd.PASSWORD, visitor=Visitor()
+                )

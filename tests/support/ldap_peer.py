@@ -1,0 +1,101 @@
+"""An LDAP server that answers as a test says: what Active Directory writes into a refusal, referrals, silence, and nonsense.
+
+async with ldap_peer() as peer:
+    peer.entries["anna@contoso.test"] = "CN=Anna,DC=contoso"
+    peer.passwords["CN=Anna,DC=contoso"] = "secret"
+    peer.binds           # the names and passwords that arrived
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from lockstep.ldap.messages import BIND_RESPONSE, DONE, ENTRY, REFERENCE, length_bytes, length_of
+
+
+@dataclass
+class LdapPeer:
+    url: str = ""
+    entries: dict[str, str] = field(default_factory=dict)
+    passwords: dict[str, str] = field(default_factory=dict)
+    refusals: dict[str, str] = field(default_factory=dict)
+    binds: list[tuple[str, str]] = field(default_factory=list)
+    searched: list[str] = field(default_factory=list)
+    is_broken: bool = False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while await self._answer(reader, writer):
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        _, first = await reader.readexactly(2)
+        more = await reader.readexactly(length_bytes(first))
+        content = await reader.readexactly(length_of(first, more))
+        if self.is_broken:
+            writer.write(b"\x30\x80nonsense")
+            return True
+        number, (kind, body) = content[:3], _elements(content)[1]
+        if kind == 0x60:
+            _, (_, name), (_, password) = _elements(body)
+            self.binds.append((name.decode(), password.decode()))
+            code, text = self._verdict(name.decode(), password.decode())
+            writer.write(_message(number, BIND_RESPONSE, _result(code, text)))
+        elif kind == 0x63:
+            value = _elements(_elements(body)[6][1])[1][1].decode()
+            self.searched.append(value)
+            writer.write(_message(number, REFERENCE, _tlv(0x04, b"ldap://elsewhere.test/")))
+            if value in self.entries:
+                writer.write(_message(number, ENTRY, _tlv(0x04, self.entries[value].encode()) + _tlv(0x30, b"")))
+            writer.write(_message(number, DONE, _result(0, "")))
+        return kind != 0x42
+
+    def _verdict(self, name: str, password: str) -> tuple[int, str]:
+        if not password:
+            return 0, ""  # an unauthenticated bind, which succeeds
+        if name in self.refusals:
+            return (
+                49,
+                f"80090308: LdapErr: DSID-0C09, comment: AcceptSecurityContext error, data {self.refusals[name]}, v3839",
+            )
+        return (0, "") if self.passwords.get(name) == password else (49, "data 52e")
+
+
+@asynccontextmanager
+async def ldap_peer() -> AsyncIterator[LdapPeer]:
+    peer = LdapPeer()
+    server = await asyncio.start_server(peer.serve, "127.0.0.1", 0)
+    peer.url = f"ldap://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield peer
+    finally:
+        server.close()
+
+
+def _elements(data: bytes) -> list[tuple[int, bytes]]:
+    found = []
+    while data:
+        more = length_bytes(data[1])
+        end = 2 + more + length_of(data[1], data[2 : 2 + more])
+        found.append((data[0], data[2 + more : end]))
+        data = data[end:]
+    return found
+
+
+def _message(number: bytes, kind: int, body: bytes) -> bytes:
+    return _tlv(0x30, number + _tlv(kind, body))
+
+
+def _result(code: int, text: str) -> bytes:
+    return _tlv(0x0A, bytes([code])) + _tlv(0x04, b"") + _tlv(0x04, text.encode())
+
+
+def _tlv(tag: int, content: bytes) -> bytes:
+    return bytes([tag, 0x82]) + len(content).to_bytes(2, "big") + content
