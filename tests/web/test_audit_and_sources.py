@@ -49,7 +49,8 @@ async def test_a_range_of_days_bounds_the_list_and_the_download_without_being_ap
     assert 'formaction="/logs/audit/download/AuditLogs.csv"' in page.html
     assert "documo" in found.text and f'value="{today}"' in found.html
     assert "No audit entry passes this filter" in later.text and orjson.loads(earlier.html) == []
-    assert records.status == 200 and f"--since {tomorrow}" in records.html
+    assert records.status == 200 and f"--since {tomorrow}T00:00Z" in records.html
+    assert 'formaction="/logs/provisioning/download/ProvisioningLogs.csv"' in records.html
 
 
 async def test_a_download_has_all_entries_though_it_reads_them_in_pages(

@@ -83,9 +83,11 @@ class LogQuery:
         if self.code or self.text or self.person or self.action in ACTION_SETS:
             return ""
         flags = [f" --{name} {getattr(self, name)}" for name in ("app", "status", "action") if getattr(self, name)]
-        since = self.since or self.range
+        # Days of pages are days in UTC; the command line would take a day without a zone for one of its own.
+        begin, end = day_after(self.since), day_after(self.until, days=1)
+        since = f"{begin.date()}T00:00Z" if begin else self.range
         flags += [f" --since {since}"] if since else []
-        flags += [f" --until {end.date()}"] if (end := day_after(self.until, days=1)) else []
+        flags += [f" --until {end.date()}T00:00Z"] if end else []
         return "lockstep logs" + "".join(flags)
 
 

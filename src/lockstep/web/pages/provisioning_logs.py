@@ -80,7 +80,7 @@ async def list_log(context: Context, request: Request) -> View:
         "ranges": [(key, label) for key, (label, _) in RANGES.items()],
         "next": address(HERE, **given, after=str(rows[SIZE - 1].seq)) if len(rows) > SIZE else None,
         "first": address(HERE, **given) if after else None,
-        "downloads": [(label, address(f"{HERE}/download/{name}", **given)) for name, label in DOWNLOADS.items()],
+        "downloads": [(label, f"{HERE}/download/{name}") for name, label in DOWNLOADS.items()],
         "is_live": after is None,
     }
     return View(
