@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import stat
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
+import pyotp
 import pytest
 
+from lockstep.actions import second_factor
 from lockstep.actions.context import NOT_SIGNED_IN
-from lockstep.actions.sign_in import accept_invitation
+from lockstep.actions.sign_in import accept_invitation, sign_in
 from lockstep.cli.remote.contexts import contexts_file, read_contexts
 from lockstep.settings import load_settings
 from lockstep.wiring import open_house
@@ -52,6 +55,32 @@ def typing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr("lockstep.cli.remote.login.is_terminal", lambda: True)
 
     return answers
+
+
+def test_login_asks_for_the_code_of_a_second_factor(
+    server: tuple[str, str], installation: Installation, unassigned: Lockstep, typing: Callable[..., None]
+) -> None:
+    codes: list[str] = []
+
+    async def add_factor() -> None:
+        given = {"DATABASE_URL": installation.lockstep.conninfo, "LOCKSTEP_DATA": str(installation.folder / "data")}
+        async with open_house(load_settings(given), main=False) as house:
+            context = house.context(NOT_SIGNED_IN)
+            session = (await sign_in(context, "ada@contoso.test", PASSWORD)).session_secret
+            new = await second_factor.begin_second_factor(context, session)
+            app, now = pyotp.TOTP(new.seed), datetime.now(UTC)
+            codes.extend(await second_factor.confirm_second_factor(context, session, app.at(now)))
+            codes.insert(0, app.at(now + timedelta(seconds=30)))  # a code is valid once; the next one is valid already
+
+    asyncio.run(add_factor())
+    typing("ada@contoso.test", PASSWORD, "000000")
+    wrong = unassigned("login", server[0], "--name", "there")
+    typing("ada@contoso.test", PASSWORD, codes[0])
+    right = unassigned("login", server[0], "--name", "there")
+
+    assert wrong.code == 4 and right.code == 0
+    assert unassigned("whoami", "-o", "json").json["email"] == "ada@contoso.test"
+    assert codes[0] not in right.out + right.err
 
 
 def test_login_makes_a_token_that_only_its_owner_can_read_and_logout_revokes_it(
