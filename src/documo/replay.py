@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import secrets
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+import orjson
+
 from documo.access.api_keys import SCOPES
 from documo.members import ADMIN
+from documo.request_log import redacted
 from documo.scim_service.app import error_answer
 from documo.scim_service.request.exchange import Request, ScimAnswer
 from documo.scim_service.request.failures import scim_error
@@ -23,10 +27,25 @@ from documo.settings import SCIM_PATH
 from documo.store.database import Store, rehearsing
 from documo.store.keys import KeyPrincipal
 from lockstep.errors import LockstepError, invalid
+from lockstep.kit.differences import JsonDifference, json_differences
+
+UNKNOWN_BASE = "https://replay.invalid" + SCIM_PATH
 
 
-async def replay_request(store: Store, tenant_id: int, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The status and body that the request would get now; its changes are rolled back.
+@dataclass(frozen=True, slots=True)
+class AnswerComparison:
+    """How the answer of a replay differs from the recorded one. *not_compared*: why the bodies cannot be compared, or ""."""
+
+    headers: Sequence[JsonDifference]
+    body: Sequence[JsonDifference]
+    not_compared: str = ""
+
+
+async def replay_request(
+    store: Store, tenant_id: int, entry: Mapping[str, Any], *, base_url: str = UNKNOWN_BASE
+) -> dict[str, Any]:
+    """The status, headers and body that the request would get now; its changes are rolled back. *base_url* is in addresses of the answer,
+    unless the recorded answer had another.
 
     Raises LockstepError for a request whose key was refused, because its body was never read.
     """
@@ -41,7 +60,7 @@ async def replay_request(store: Store, tenant_id: int, entry: Mapping[str, Any])
     path, _, query = str(entry["path"]).partition("?")
     request = Request(
         str(entry["method"]), path, query.encode("latin-1"), {b"content-type": str(entry["request_type"]).encode("latin-1")},
-        _with_some_password(str(entry["request_body"] or "")).encode(), "https://replay.invalid" + SCIM_PATH, Caller(principal, tenant),
+        _with_some_password(str(entry["request_body"] or "")).encode(), _base_of(entry) or base_url, Caller(principal, tenant),
     )  # fmt: skip
     segments = [unquote(part) for part in path.removeprefix(SCIM_PATH).strip("/").split("/") if part]
     async with rehearsing(store) as rehearsal:
@@ -50,8 +69,26 @@ async def replay_request(store: Store, tenant_id: int, entry: Mapping[str, Any])
         "status": answer.status,
         "was": entry["status"],
         "tolerances": request.tolerances,
+        "headers": answer.told,
         "body": answer.body.decode(),
     }
+
+
+def compare_answers(entry: Mapping[str, Any], answer: Mapping[str, Any]) -> AnswerComparison:
+    """Compare *answer* of `replay_request` with the one that the log recorded."""
+    recorded = entry["response_headers"]
+    headers = json_differences(recorded, answer["headers"]) if recorded is not None else ()
+    if entry["response_body"] is None and (entry["method"] == "GET" and entry["status"] < 400):
+        return AnswerComparison(
+            headers if entry["status"] != answer["status"] else (), (), "The log does not keep what was read"
+        )
+    now = redacted(answer["body"].encode())
+    try:
+        texts = (entry["response_body"], now)
+        was, is_now = (orjson.loads(text) if text else {} for text in texts)
+    except orjson.JSONDecodeError:
+        return AnswerComparison(headers, (), "One of the bodies is too large, so it was cut")
+    return AnswerComparison(headers, json_differences(was, is_now))
 
 
 def as_curl(entry: Mapping[str, Any]) -> str:
@@ -61,6 +98,13 @@ def as_curl(entry: Mapping[str, Any]) -> str:
         parts += ["-H", shlex.quote(f"Content-Type: {entry['request_type'] or 'application/scim+json'}")]
         parts += ["--data-binary", shlex.quote(entry["request_body"])]
     return " ".join([*parts, '"$DOCUMO_API_URL"' + shlex.quote(str(entry["path"]))])
+
+
+def _base_of(entry: Mapping[str, Any]) -> str:
+    """The address of the service in the recorded answer; "" if the answer had none."""
+    location = str((entry["response_headers"] or {}).get("location", ""))
+    origin, found, _ = location.partition(SCIM_PATH + "/")
+    return origin + SCIM_PATH if found else ""
 
 
 def _with_some_password(body: str) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -69,6 +69,7 @@ class Entry:
     request_type: str
     request_body: bytes
     response_body: bytes
+    response_headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -82,6 +83,7 @@ class Entry:
         tolerances: Sequence[str] = (),
         request_body: bytes = b"",
         response_body: bytes = b"",
+        response_headers: Mapping[str, str] | None = None,
     ) -> Entry:
         """The entry for the HTTP request of *scope* (ASGI). A HEAD is a GET, and a page that was read is not kept."""
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
@@ -103,6 +105,7 @@ class Entry:
             headers.get(b"content-type", b"")[:MAX_TYPE].decode("latin-1"),
             request_body,
             response_body if keep_answer else b"",
+            (response_headers or {}) if keep_answer else {},
         )
 
     @property
@@ -274,5 +277,6 @@ def _row(entry: Entry) -> dict[str, Any]:
         "user_agent": _without_key(entry.user_agent)[:500],
         "request_type": _without_key(entry.request_type)[:200],
         "request_body": redacted(entry.request_body),
+        "response_headers": {name: _without_key(value) for name, value in entry.response_headers.items()},
         "response_body": redacted(entry.response_body),
     }

@@ -38,6 +38,7 @@ from documo.store import secrets as secrets_table
 from documo.store.addresses import save_address
 from documo.store.database import Store
 from documo.web.app import pages_app
+from documo.web.live import LiveRequests
 from lockstep.http.outbound import OutboundRules
 from lockstep.process.garbage_collection import keep_returning_free_pages
 from lockstep.scim.errors import ScimError
@@ -72,6 +73,7 @@ def make_app(
     port: int,
     keys: EventKeys,
     metadata: MetadataReader,
+    live: LiveRequests,
 ) -> App:
     """The whole application with its metrics: the SCIM service directly, what other programs ask for, and the pages."""
     public_url = settings.public_url or f"http://{settings.host}:{port}"
@@ -88,7 +90,9 @@ def make_app(
         ]
     )
     others.router.redirect_slashes = False  # a redirect would repeat the Host of the request
-    people = pages_app(store, api_url=public_url, metadata=metadata, name_server=settings.name_server or None)
+    people = pages_app(
+        store, api_url=public_url, metadata=metadata, live=live, name_server=settings.name_server or None
+    )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")
@@ -121,19 +125,23 @@ async def serving(
     keys = await event_keys(store)
     outbound = OutboundRules(settings.outbound_allow, advice=OUTBOUND_ADVICE)
     metadata = MetadataReader(store, outbound)
-    app = make_app(store, tenants, service, request_log, settings, port, keys, metadata)
+    live = LiveRequests(store)
+    app = make_app(store, tenants, service, request_log, settings, port, keys, metadata, live)
     issuer = settings.public_url or f"http://{settings.host}:{port}"
     async with store.control() as connection:
         await save_address(connection, issuer)
     delivery = EventDelivery(store, tenants, keys, outbound, issuer)
     background = (
-        tenants.listen(), request_log.run(), service.statistics.run(), delivery.run(), metadata.run(),
+        tenants.listen(), request_log.run(), service.statistics.run(), delivery.run(), metadata.run(), live.run(),
         keep_returning_free_pages(),
     )  # fmt: skip
     tasks = [asyncio.create_task(work) for work in background]
     try:
         async with serving_http(wrap(app), listener, limits=settings.limits, render=refusal_answer):
-            yield RunningServer(issuer, port, service.searches)
+            try:
+                yield RunningServer(issuer, port, service.searches)
+            finally:
+                live.close()
     finally:
         for task in tasks:
             task.cancel()

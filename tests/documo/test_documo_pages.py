@@ -11,6 +11,7 @@ from documo.access import member_sign_in as sign_ins
 from documo.access.sso.refreshing import MetadataReader
 from documo.store.database import Store
 from documo.web.app import pages_app
+from documo.web.live import LiveRequests
 from documo.web.sessions import COOKIE
 from lockstep.http.outbound import OutboundRules
 from lockstep.kit.pages import pages_in
@@ -189,6 +190,6 @@ def test_pages_are_found_without_a_list(store: Store) -> None:
     assert {"/login", "/users", "/settings/api-keys"} <= {
         getattr(route, "path", "")
         for route in pages_app(
-            store, api_url="http://127.0.0.1", metadata=MetadataReader(store, OutboundRules())
+            store, api_url="http://127.0.0.1", metadata=MetadataReader(store, OutboundRules()), live=LiveRequests(store)
         ).routes
     }

@@ -13,6 +13,7 @@ from documo.permissions import TABLE, Permission, allows
 from documo.store.database import Store
 from documo.web.app import pages_app
 from documo.web.context import DocumoPages
+from documo.web.live import LiveRequests
 from lockstep.http.outbound import OutboundRules
 from lockstep.kit.pages import PageRoute, pages_in
 from tests.support.documo_client import Documo
@@ -251,7 +252,9 @@ async def test_form_of_another_server_signs_nobody_in(browser: Browser, alpha: H
 
 
 def test_only_the_reply_url_takes_forms_of_other_servers(store: Store) -> None:
-    app = pages_app(store, api_url="http://x.test", metadata=MetadataReader(store, OutboundRules()))
+    app = pages_app(
+        store, api_url="http://x.test", metadata=MetadataReader(store, OutboundRules()), live=LiveRequests(store)
+    )
     routes = {route.path for route in app.routes if "POST" in (getattr(route, "methods", None) or ())}  # type: ignore[attr-defined]
 
     assert routes - {page.path for page in PAGES} == {"/assert"}

@@ -112,6 +112,7 @@ def _log_entry(request: Request, answer: ScimAnswer, scope: Scope, seconds: floa
         tolerances=request.tolerances,
         request_body=request.body,
         response_body=answer.body,
+        response_headers=answer.told,
     )
 
 

@@ -54,15 +54,15 @@ class Store:
                 await connection.execute(SET_ACTOR, (self.actor,))
             yield connection
 
-    async def notices(self, channel: str) -> AsyncIterator[None]:
-        """Yields when listening begins and on every notification on *channel* (a constant of ours); ends when the connection is lost."""
+    async def notices(self, channel: str) -> AsyncIterator[str]:
+        """Yields "" when listening begins, then the text of each notice on *channel* (a constant of ours), until the connection is lost."""
         options = connection_options(self.database, name=channel.replace("_", " "))
         with suppress(psycopg.Error, OSError):
             async with await psycopg.AsyncConnection.connect(self.database.conninfo, **options) as connection:
                 await connection.execute(f"listen {channel}")
-                yield
-                async for _ in connection.notifies():
-                    yield
+                yield ""
+                async for notice in connection.notifies():
+                    yield notice.payload
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

@@ -3,34 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
-from psycopg.rows import dict_row
+from psycopg.rows import class_row, dict_row
 
 from lockstep.postgres.pool import Connection
 
+CHANNEL = "documo_requests"  # told which account's log grew
 COLUMNS = (
     "tenant_id, id, at, method, path, status, milliseconds, key_id, client, tolerances, address, user_agent, request_type,"
-    " request_body, response_body"
+    " request_body, response_headers, response_body"
 )
 
 
 _INSERT = f"""
-insert into request_log ({COLUMNS})
+with added as (insert into request_log ({COLUMNS})
 select e.tenant_id, e.id, e.at, e.method, e.path, e.status, e.milliseconds, e.key_id, e.client,
-    array(select json_array_elements_text(e.tolerances)), e.address, e.user_agent, e.request_type, e.request_body, e.response_body
+    array(select json_array_elements_text(e.tolerances)), e.address, e.user_agent, e.request_type, e.request_body, e.response_headers,
+    e.response_body
 from json_to_recordset(%s::json) as e(tenant_id int, id text, at timestamptz, method text, path text, status int,
     milliseconds real, key_id uuid, client text, tolerances json, address text, user_agent text, request_type text,
-    request_body text, response_body text)
+    request_body text, response_headers json, response_body text))
+select pg_notify('{CHANNEL}', %s)
 """  # noqa: S608 -- constants
 
 
 async def insert(connection: Connection, entries: Sequence[dict[str, Any]]) -> None:
-    """Write many entries of one tenant without waiting for the disk. (COPY does not work with row-level security.)"""
+    """Write many entries of one tenant without waiting for the disk, and tell the open pages.
+
+    COPY does not work with row-level security.
+    """
     await connection.execute("set local synchronous_commit = off")
-    await connection.execute(_INSERT, (orjson.dumps(entries).decode(),))
+    await connection.execute(_INSERT, (orjson.dumps(entries).decode(), str(entries[0]["tenant_id"])))
+
+
+async def newest(connection: Connection, tenant_id: int) -> str:
+    """The id of the newest entry; "" if there is none."""
+    cursor = await connection.execute(
+        "select id from request_log where tenant_id = %s order by id desc limit 1", (tenant_id,)
+    )
+    row = await cursor.fetchone()
+    return str(row[0]) if row else ""
 
 
 async def rows(
@@ -55,25 +71,85 @@ async def rows(
     return await cursor.fetchall()
 
 
-async def page_rows(
-    connection: Connection, tenant_id: int, *, below: str, most: int, statuses: tuple[int, int], method: str, client: str,
-    key: str, text: str,
-) -> list[dict[str, Any]]:  # fmt: skip
-    """The newest entries older than *below*. *key*: the id of an API key; *text*: a part of the path."""
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Which entries; "" stands for all. *key*: the id of an API key; *text*: a part of the path."""
+
+    statuses: tuple[int, int] = (0, 999)
+    method: str = ""
+    client: str = ""
+    key: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Requests that follow each other and are alike: same method, path, status, key and client; or all refused with 429.
+
+    *id* and *at* are those of the newest, *first_id* and *first_at* those of the oldest, *milliseconds* the average.
+    """
+
+    id: str
+    at: datetime
+    first_id: str
+    first_at: datetime
+    count: int
+    method: str
+    path: str
+    status: int
+    milliseconds: float
+    client: str
+    key_name: str | None
+
+
+_FILTERED = """
+select l.id, l.at, l.method, l.path, l.status, l.milliseconds, l.client, l.key_id, k.name as key_name
+from request_log l left join api_keys k on k.id = l.key_id where l.tenant_id = %(tenant)s
+    and (%(below)s = '' or l.id < %(below)s) and l.status between %(low)s and %(high)s
+    and (%(method)s = '' or l.method = %(method)s) and (%(client)s = '' or l.client = %(client)s)
+    and (%(key)s = '' or l.key_id::text = %(key)s) and (%(text)s = '' or strpos(lower(l.path), lower(%(text)s)) > 0)
+"""
+_ALIKE = "row(status, client, key_id, case when status <> 429 then method end, case when status <> 429 then path end)"
+_RUNS = f"""
+with newest as ({_FILTERED} order by l.id desc limit %(looked_at)s),
+marked as (select *, ({_ALIKE} is distinct from lag({_ALIKE}) over (order by id desc))::int as begins from newest),
+numbered as (select *, sum(begins) over (order by id desc) as run from marked)
+select max(id) as id, max(at) as at, min(id) as first_id, min(at) as first_at, count(*) as count,
+    (array_agg(method order by id desc))[1] as method, (array_agg(path order by id desc))[1] as path, min(status) as status,
+    avg(milliseconds) as milliseconds, min(client) as client, min(key_name) as key_name
+from numbered group by run order by run limit %(most)s
+"""  # noqa: S608 -- constants
+
+
+async def runs(
+    connection: Connection, tenant_id: int, wanted: LogFilter, *, below: str, most: int, looked_at: int
+) -> list[Run]:
+    """The newest runs among the *looked_at* newest entries that are older than *below*."""
+    cursor = connection.cursor(row_factory=class_row(Run))
+    await cursor.execute(
+        _RUNS, {**_parameters(tenant_id, wanted), "below": below, "most": most, "looked_at": looked_at}
+    )
+    return await cursor.fetchall()
+
+
+async def entries_of_run(
+    connection: Connection, tenant_id: int, wanted: LogFilter, run: Run, *, most: int
+) -> list[dict[str, Any]]:
+    """The newest entries of *run*."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
-        "select l.id, l.at, l.method, l.path, l.status, l.milliseconds, l.client, l.tolerances, k.name as key_name"
-        " from request_log l left join api_keys k on k.id = l.key_id where l.tenant_id = %(tenant)s"
-        " and (%(below)s = '' or l.id < %(below)s) and l.status between %(low)s and %(high)s"
-        " and (%(method)s = '' or l.method = %(method)s) and (%(client)s = '' or l.client = %(client)s)"
-        " and (%(key)s = '' or l.key_id::text = %(key)s) and (%(text)s = '' or strpos(lower(l.path), lower(%(text)s)) > 0)"
-        " order by l.id desc limit %(most)s",
-        {
-            "tenant": tenant_id, "below": below, "most": most, "low": statuses[0], "high": statuses[1],
-            "method": method, "client": client, "key": key, "text": text,
-        },
-    )  # fmt: skip
+        f"{_FILTERED} and l.id between %(first)s and %(last)s order by l.id desc limit %(most)s",
+        {**_parameters(tenant_id, wanted), "below": "", "first": run.first_id, "last": run.id, "most": most},
+    )
     return await cursor.fetchall()
+
+
+def _parameters(tenant_id: int, wanted: LogFilter) -> dict[str, Any]:
+    low, high = wanted.statuses
+    return {
+        "tenant": tenant_id, "low": low, "high": high, "method": wanted.method, "client": wanted.client, "key": wanted.key,
+        "text": wanted.text,
+    }  # fmt: skip
 
 
 async def hours(connection: Connection, tenant_id: int) -> list[tuple[int, int, int]]:

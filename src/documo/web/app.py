@@ -23,6 +23,7 @@ from documo.web.assertions import assertion_endpoint
 from documo.web.command_pages import STEPS
 from documo.web.context import PageContext
 from documo.web.frame import PRODUCT, DocumoFrame, frame_of
+from documo.web.live import LiveRequests, live_route
 from documo.web.sessions import SIGN_IN, session_secret
 from lockstep.errors import LockstepError, unreachable
 from lockstep.kit.assets import Assets
@@ -36,15 +37,21 @@ from lockstep.process.bug_report import as_error, is_lost_database
 BUILT = Path(__file__).parent / "built"
 
 
-def pages_app(store: Store, *, api_url: str, metadata: MetadataReader, name_server: str | None = None) -> Starlette:
-    """The pages. *name_server* is asked for the records of domains, instead of the system's.
+def pages_app(
+    store: Store, *, api_url: str, metadata: MetadataReader, live: LiveRequests, name_server: str | None = None
+) -> Starlette:
+    """The pages. *live* feeds their live updates. *name_server* is asked for the records of domains, instead of the system's.
 
     Raises LockstepError, when a page is asked for, if the scripts and styles were not built.
     """
     pages = pages_in("documo.web.pages")
     assets = Assets(BUILT)
     renderer = DocumoRenderer(assets, {page.path for page in pages if page.method == "GET"})
-    others = [assets.route(), Route(REPLY_PATH, assertion_endpoint(store, api_url), methods=["POST"])]
+    others = [
+        assets.route(),
+        live_route(store, live),
+        Route(REPLY_PATH, assertion_endpoint(store, api_url), methods=["POST"]),
+    ]
     return DocumoDesk(renderer, store, api_url, metadata, name_server).app(others, pages)
 
 

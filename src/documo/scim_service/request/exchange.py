@@ -39,6 +39,16 @@ class ScimAnswer:
     location: str = ""
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
+    @property
+    def told(self) -> dict[str, str]:
+        """The headers that a client acts on, for the request log."""
+        told = {name.decode(): value.decode("latin-1") for name, value in self.headers}
+        if self.etag:
+            told["etag"] = self.etag
+        if self.location:
+            told["location"] = self.location
+        return told
+
 
 class MethodNotAllowed(ScimError):
     """405, with the allowed methods. GET also allows HEAD (RFC 9110, section 9.1)."""

@@ -3,7 +3,7 @@
 // says how long to wait when many pages are open, and each waits another part of it. What could not be read stays due. A stream that stalls is said so, with the time of the last data.
 import { htmx } from "./start.js";
 
-const TOPICS = ["progress", "cycle", "status", "change", "source"];
+const TOPICS = ["progress", "cycle", "status", "change", "source", "request"];
 const SILENT = 40000; // the server sends at least a beat every 15 s
 const EVERY = 1000; // unless the server says more
 const AGAIN = 5000; // after a failure
