@@ -166,6 +166,30 @@ async def test_a_change_is_shown_although_the_server_failed_once(chrome: Browser
         visitor.said.clear()  # the browser reports the 503
 
 
+HIDDEN = """(is) => {
+    Object.defineProperty(document, "hidden", {value: is, configurable: true});
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+async def test_a_hidden_page_listens_to_nothing_and_shows_what_happened_when_it_is_looked_at(
+    chrome: Browser, hub: Hub
+) -> None:
+    async with auditing(chrome, hub) as visitor:
+        listened: list[str] = []
+        visitor.page.on("request", lambda one: listened.append(one.url) if "/events" in one.url else None)
+        async with visitor.page.expect_response("**/events*"):
+            await visitor.go("/apps")
+        async with visitor.page.expect_event("requestfailed", lambda one: "/events" in one.url):
+            await visitor.page.evaluate(HIDDEN, True)
+
+        await add(hub, "second")
+        await visitor.page.evaluate(HIDDEN, False)
+
+        await expect(row(visitor, "second")).to_be_visible()
+        assert len(listened) == 2
+
+
 async def test_signing_in_and_out_works_without_script(chrome: Browser, up: Up, session: object) -> None:
     async with visiting(chrome, up.origin, has_script=False) as visitor:
         page = visitor.page

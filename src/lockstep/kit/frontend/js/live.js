@@ -86,15 +86,20 @@ function connect() {
 }
 
 if (document.body.hasAttribute("data-live-topics") && parts().length) {
-  connect();
+  if (!document.hidden) connect();
   setInterval(() => {
     if (document.hidden) return;
-    stalled(Date.now() - last > SILENT || source.readyState === EventSource.CLOSED);
-    if (source.readyState === EventSource.CLOSED && Date.now() - last < SILENT * 3) connect();
+    stalled(Date.now() - last > SILENT || source?.readyState === EventSource.CLOSED);
+    if (source?.readyState === EventSource.CLOSED && Date.now() - last < SILENT * 3) connect();
   }, 5000);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) told(TOPICS); });
+  // A hidden page listens to nothing, so it takes no share of the readings from the pages that somebody looks at.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return source?.close();
+    connect();
+    told(TOPICS);
+  });
   document.addEventListener("focusout", () => later());
   document.addEventListener("click", (event) => { if (event.target.closest("[data-live-retry]")) { connect(); told(TOPICS); } });
   window.addEventListener("pagehide", () => source?.close());
-  window.addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
+  window.addEventListener("pageshow", (event) => { if (event.persisted && !document.hidden) connect(); });
 }
