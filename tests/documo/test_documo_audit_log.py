@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import re
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,7 +16,9 @@ from documo import accounts, audit_log, domains, members, roles
 from documo.access import api_keys
 from documo.access import member_sign_in as sign_ins
 from documo.audit_log import AuditEntry, AuditFilter
+from documo.migrations import versions
 from documo.store.actors import command_actor
+from documo.tenant_schemas import Custom
 from lockstep.errors import LockstepError
 from tests.support.documo_client import USER, Client
 from tests.support.documo_pages import PASSWORD, signed_in
@@ -298,3 +301,14 @@ async def test_downloads_hold_what_the_filter_shows_and_no_formula(api: Client) 
     assert (row["object"], row["activity"]) == ("'=1+1", "create")
     assert [one["object"] for one in orjson.loads(document)] == ["=1+1"]
     assert status == 404
+
+
+def test_every_kind_that_a_trigger_names_can_be_filtered_by() -> None:
+    named = {
+        kind
+        for file in Path(versions.__path__[0]).glob("*.sql")
+        for kind in re.findall(r"function audit_row\('([^']+)'", file.read_text())
+    }
+
+    assert {"Signing key", "Branding"} <= named <= set(audit_log.kinds_of(Custom()))
+    assert {"User", "Group", "Role", "Sign-in"} <= set(audit_log.kinds_of(Custom()))

@@ -65,14 +65,6 @@ async def entry(connection: Connection, tenant_id: int, seq: int) -> AuditRow | 
     return await cursor.fetchone()
 
 
-async def kinds(connection: Connection, tenant_id: int) -> list[str]:
-    """The kinds that occur. A loose index scan would be faster, but a log of an account has some thousand entries."""
-    cursor = await connection.execute(
-        "select distinct kind from audit_log where tenant_id = %s order by kind", (tenant_id,)
-    )
-    return [str(row[0]) for row in await cursor.fetchall()]
-
-
 async def remove_old(connection: Connection, tenant_id: int) -> None:
     """Remove the entries that are older than the account keeps them."""
     await connection.execute(
