@@ -21,6 +21,7 @@ from lockstep.actions import retention
 from lockstep.actions import sources as source_actions
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.jobs import new_services
+from lockstep.actions.openid_sign_in.back_channel import tell_due
 from lockstep.directory.dynamic_groups import refresh_due
 from lockstep.directory.intake import IntakeOptions, Progress
 from lockstep.directory.lifecycle import purge_due
@@ -35,6 +36,7 @@ from lockstep.postgres.server import Server, running, start_or_attach
 from lockstep.settings import Settings
 from lockstep.sources.registry import inspect_file, open_source
 from lockstep.storage.credentials import sealed_secrets
+from lockstep.storage.openid_keys import read_keys
 from lockstep.storage.outbound_places import list_places
 from lockstep.storage.signing_certificates import sealed_keys
 from lockstep.sync.compiled import CompiledConfigurations
@@ -48,6 +50,7 @@ MIGRATIONS = "lockstep.storage.migrations"
 OWN_APPLICATION = "documo.json"  # file in the data folder while `up` runs, with the origin of its own Documo
 UNFINISHED_RESTORE = "restore-unfinished"  # file in the data folder while a restore runs, and after an interrupted one
 OUTBOUND_SECONDS = 2.0  # delay until a change of the outbound list applies in every process
+LOGOUT_SECONDS = 0.5  # between two looks for applications to tell that somebody was signed out
 Say = Callable[[str], None]
 
 
@@ -125,7 +128,10 @@ class House:
         async def forget() -> None:
             await retention.remove_old(system)
 
-        following = asyncio.create_task(self._follow_outbound_list(), name="outbound list")
+        following = [
+            asyncio.create_task(self._follow_outbound_list(), name="outbound list"),
+            asyncio.create_task(self._tell_applications(system), name="back-channel logout"),
+        ]
         try:
             await run_worker(
                 services,
@@ -135,8 +141,9 @@ class House:
                 ready=ready,
             )
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            for task in following:
+                task.cancel()
+            await asyncio.gather(*following, return_exceptions=True)
 
     async def _follow_outbound_list(self) -> None:
         """Apply changes of the outbound list to this process until cancelled. If the database is unreachable, the last list stays."""
@@ -144,6 +151,14 @@ class House:
             await asyncio.sleep(OUTBOUND_SECONDS)
             with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
                 await allow_outbound(self.pool, self.targets)
+
+    async def _tell_applications(self, system: Context) -> None:
+        """Tell applications who was signed out until cancelled. If the database is unreachable, what is due waits in it."""
+        while True:
+            with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
+                if await tell_due(system):
+                    continue
+            await asyncio.sleep(LOGOUT_SECONDS)
 
 
 @asynccontextmanager
@@ -176,7 +191,11 @@ async def open_house(
         pool = await open_pool(database, max_size=settings.pool_size)
         stack.push_async_callback(pool.close)
         async with pool.connection() as connection:
-            sealed = len(await sealed_secrets(connection)) + len(await sealed_keys(connection))
+            sealed = (
+                len(await sealed_secrets(connection))
+                + len(await sealed_keys(connection))
+                + len(await read_keys(connection))
+            )
         vault = (
             open_vault(settings.data, key=settings.key, older_key=settings.older_key, sealed=sealed)
             if needs_key or not sealed

@@ -21,7 +21,7 @@ import pytest
 from tests.support.source import nodes_of
 
 ROOT = Path(__file__).resolve().parents[2]
-PURE_ROOMS = ("src/lockstep/engine", "src/lockstep/scim", "src/lockstep/saml", "src/lockstep/configuration")
+PURE_ROOMS = ("src/lockstep/engine", "src/lockstep/scim", "src/lockstep/saml", "src/lockstep/openid", "src/lockstep/configuration")
 # What the pure rooms may import from outside the product. Everything else is refused, harmful or not.
 # fmt: off
 PURE_IMPORTS = frozenset({
@@ -40,7 +40,10 @@ PURE_EXCEPTIONS = frozenset(
     }
 )
 # Libraries for what a single room is about.
-ROOM_IMPORTS = {"src/lockstep/saml": frozenset({"cryptography", "lxml", "signxml", "zlib"})}
+ROOM_IMPORTS = {
+    "src/lockstep/saml": frozenset({"cryptography", "lxml", "signxml", "zlib"}),
+    "src/lockstep/openid": frozenset({"hmac", "joserfc"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ IMPORTS = [
     Plant("lockstep-layers", "lockstep.engine.planted_ports", "lockstep.ports"),
     Plant("lockstep-layers", "lockstep.scim.planted_engine", "lockstep.engine.records"),
     Plant("lockstep-layers", "lockstep.saml.planted_scim", "lockstep.scim.errors"),
+    Plant("lockstep-layers", "lockstep.openid.planted_saml", "lockstep.saml.names"),
     Plant("lockstep-layers", "lockstep.directory.planted_sync", "lockstep.sync.outcome.outcomes"),
     Plant("lockstep-layers", "lockstep.sync.planted_actions", "lockstep.actions.context"),
     Plant("lockstep-layers", "lockstep.sync.planted_targets", "lockstep.targets.scim_target"),
@@ -91,6 +95,7 @@ IMPORTS = [
     Plant("pure-core", "lockstep.scim.planted_psycopg", "psycopg"),
     Plant("pure-core", "lockstep.engine.planted_vault", "lockstep.vault"),
     Plant("pure-core", "lockstep.saml.planted_secrets", "secrets"),
+    Plant("pure-core", "lockstep.openid.planted_time", "time"),
 ]
 # The pure core, by function: the module may be imported, but these functions may not be used.
 CALLS = {

@@ -92,6 +92,10 @@ async def remove_old(context: Context) -> dict[Aging, int]:
         Aging.PERSON_SESSIONS: context.now(),
         Aging.PERSON_LINKS: context.now(),
         Aging.SIGN_IN_ATTEMPTS: context.now() - FORGOTTEN,
+        # A code is remembered for a day, so that its second use ends what the first one led to.
+        Aging.OPENID_CODES: context.now() - timedelta(days=1),
+        Aging.OPENID_TOKENS: context.now(),
+        Aging.OPENID_GRANTS: context.now() - timedelta(days=1),
     }
     removed: dict[Aging, int] = {}
     for what, before in moments.items():
@@ -134,6 +138,7 @@ def _fixed(context: Context) -> list[RetentionRow]:
         RetentionRow("Answers to API requests with an Idempotency-Key", _hours(ANSWERS_KEPT), "A repeated request gets the first answer."),
         RetentionRow("Operations of the API", _hours(TASKS_KEPT), "Their results are read by the caller who began them."),
         RetentionRow("Failed sign-ins", _hours(FORGOTTEN), "They make the next attempt wait."),
+        RetentionRow("Tokens of applications (OpenID Connect)", "Until they expire", "Each application sets how long its tokens last."),
         RetentionRow("Sessions and one-time links", "Until they expire", "A session ends after 12 hours at the latest."),
     ]  # fmt: skip
 

@@ -5,21 +5,30 @@ Addresses are exact: an assertion goes only to a reply URL that is listed here, 
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 from lockstep.configuration.document.mapping_json import SOURCES, source_from_json, source_to_json
-from lockstep.configuration.document.strict_json import ConfigurationError, Part
+from lockstep.configuration.document.strict_json import Part
+from lockstep.configuration.openid_connect import USUAL_OPENID, OpenIdSettings, openid_from_json, openid_to_json
+from lockstep.configuration.sign_on_parts import ClaimRule as ClaimRule
+from lockstep.configuration.sign_on_parts import (
+    attributes_of,
+    claims_from_json,
+    claims_to_json,
+    optional_url,
+    short_text,
+    texts,
+)
+from lockstep.configuration.sign_on_parts import check_origin as check_origin
+from lockstep.configuration.sign_on_parts import check_url as check_url
 from lockstep.engine.expressions import compile_expression
-from lockstep.engine.expressions.tree import attribute_names
 from lockstep.engine.rules.configuration import Direct, Expression, MappingSource, NoSource
 
-MOST_ADDRESSES, MOST_CLAIMS, MOST_CERTIFICATES = 50, 100, 5
-LONGEST_ADDRESS, LONGEST_NAME, LONGEST_STATE, LONGEST_CERTIFICATE = 2048, 256, 1024, 16_384  # characters
+MOST_CERTIFICATES = 5
+LONGEST_STATE, LONGEST_CERTIFICATE = 1024, 16_384  # characters
 _CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
 ROLE_CLAIM = "http://schemas.microsoft.com/ws/2008/06/identity/claims/role"
 # Claims of a new application, as in Entra.
@@ -69,14 +78,6 @@ class SignedPart(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimRule:
-    """One claim, and where its values come from."""
-
-    name: str
-    source: MappingSource
-
-
-@dataclass(frozen=True, slots=True)
 class SignOnSettings:
     """The single sign-on of one application. The first reply URL is the default one.
 
@@ -100,17 +101,18 @@ class SignOnSettings:
     assignment_required: bool = True
     is_enabled: bool = True
     notification_email: str = ""
+    openid: OpenIdSettings = USUAL_OPENID
+
+    @property
+    def sent_claims(self) -> tuple[ClaimRule, ...]:
+        """The claims of the method that is selected."""
+        return self.openid.claims if self.mode is SignOnMode.OIDC else self.claims
 
     def attributes(self) -> frozenset[str]:
-        """The attributes of a person that the Name ID and the claims read."""
-        found: set[str] = set()
-        for source in (self.name_id, *(claim.source for claim in self.claims)):
-            match source:
-                case Direct(attribute):
-                    found.add(attribute)
-                case Expression(compiled):
-                    found |= set(attribute_names(compiled.tree))
-        return frozenset(found)
+        """The attributes of a person that the Name ID and the claims of the method read."""
+        if self.mode is SignOnMode.OIDC:
+            return attributes_of([claim.source for claim in self.sent_claims])
+        return attributes_of([self.name_id, *(claim.source for claim in self.sent_claims)])
 
 
 def usual_claims() -> tuple[ClaimRule, ...]:
@@ -125,21 +127,22 @@ def sign_on_from_json(part: Part) -> SignOnSettings:
     name_id_format, name_id = _name_id(part.part("nameId"))
     settings = SignOnSettings(
         mode=mode,
-        identifiers=_texts(part, "identifiers", check_identifier),
-        reply_urls=_texts(part, "replyUrls", check_url),
-        sign_on_url=_optional(part, "signOnUrl"),
-        relay_state=_short(part, "relayState", LONGEST_STATE),
-        logout_url=_optional(part, "logoutUrl"),
+        identifiers=texts(part, "identifiers", check_identifier),
+        reply_urls=texts(part, "replyUrls", check_url),
+        sign_on_url=optional_url(part, "signOnUrl"),
+        relay_state=short_text(part, "relayState", LONGEST_STATE),
+        logout_url=optional_url(part, "logoutUrl"),
         name_id_format=name_id_format,
         name_id=name_id,
-        claims=_claims(part) if part.raw("claims") is not None else usual_claims(),
+        claims=claims_from_json(part) if part.raw("claims") is not None else usual_claims(),
         signing=part.word("signing", SignedPart, SignedPart.ASSERTION),
         encryption_certificate=_certificate(part.text("encryptionCertificate"), part, "encryptionCertificate"),
         request_certificates=_certificates(part),
         requires_signed_requests=part.boolean("requireSignedRequests", default=False),
         assignment_required=part.boolean("assignmentRequired", default=True),
         is_enabled=part.boolean("enabledForSignIn", default=True),
-        notification_email=_short(part, "notificationEmail", 254),
+        notification_email=short_text(part, "notificationEmail", 254),
+        openid=openid_from_json(part.part("openIdConnect")),
     )
     part.done()
     _require_complete(part, settings)
@@ -157,49 +160,19 @@ def sign_on_to_json(settings: SignOnSettings) -> dict[str, Any]:
         "relayState": settings.relay_state,
         "logoutUrl": settings.logout_url,
         "nameId": name_id | ({} if settings.name_id_format.is_generated else source_to_json(settings.name_id)),
-        "claims": [{"name": claim.name, **source_to_json(claim.source)} for claim in settings.claims],
+        "claims": claims_to_json(settings.claims),
         "signing": settings.signing.value,
         "encryptionCertificate": settings.encryption_certificate,
         "requestCertificates": list(settings.request_certificates),
         "requireSignedRequests": settings.requires_signed_requests,
         "assignmentRequired": settings.assignment_required,
         "notificationEmail": settings.notification_email,
+        "openIdConnect": openid_to_json(settings.openid, is_used=settings.mode is SignOnMode.OIDC),
     }
     if not settings.is_enabled:
         found["enabledForSignIn"] = False
     always = {"mode", "nameId", "claims", "signing", "assignmentRequired", "enabledForSignIn"}
-    return {key: value for key, value in found.items() if key in always or value not in ("", [], False)}
-
-
-def check_url(text: str) -> str:
-    """What is wrong with an address that a browser is sent to; "" if nothing is.
-
-    Only https keeps an assertion from others on the way. http is for servers on this machine.
-    """
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        return "is not a URL"
-    if len(text) > LONGEST_ADDRESS or not text.isprintable() or " " in text:
-        return f"is longer than {LONGEST_ADDRESS} characters, or contains a blank or a control character"
-    if parts.scheme not in ("https", "http") or not host:
-        return "must begin with https:// and a host name"
-    if parts.username is not None or parts.fragment or "*" in text:
-        return "must be exact: without a user name, a fragment (#) and a wildcard (*)"
-    if parts.scheme == "http" and not _is_own_machine(host):
-        return (
-            "must begin with https://, because an assertion lets its bearer sign in; http:// is only for this machine"
-        )
-    return ""
-
-
-def check_origin(text: str) -> str:
-    """What is wrong with the origin of a server, https://id.contoso.com; "" if nothing is."""
-    wrong = check_url(text)
-    if not wrong and (urlsplit(text).path or urlsplit(text).query):
-        return "must be scheme and host only, without a path"
-    return wrong
+    return {key: value for key, value in found.items() if key in always or value not in ("", [], {}, False)}
 
 
 def check_identifier(text: str) -> str:
@@ -207,40 +180,6 @@ def check_identifier(text: str) -> str:
     if len(text) > 1024 or not text.isprintable() or " " in text:
         return "is longer than 1,024 characters, or contains a blank or a control character"
     return ""
-
-
-def _is_own_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _texts(part: Part, key: str, check: Any) -> tuple[str, ...]:
-    found: list[str] = []
-    for index, value in enumerate(part.list(key)):
-        text = value.strip() if isinstance(value, str) else ""
-        wrong = "must be text and not empty" if not text else check(text)
-        if wrong:
-            raise part.error(f"{key}[{index}]", wrong)
-        found.append(text)
-    if len(found) > MOST_ADDRESSES:
-        raise part.error(key, f"has at most {MOST_ADDRESSES} entries")
-    return tuple(dict.fromkeys(found))
-
-
-def _optional(part: Part, key: str) -> str:
-    text = part.text(key).strip()
-    if text and (wrong := check_url(text)):
-        raise part.error(key, wrong)
-    return text
-
-
-def _short(part: Part, key: str, most: int) -> str:
-    text = part.text(key).strip()
-    if len(text) > most or not text.isprintable():
-        raise part.error(key, f"is longer than {most:,} characters, or contains a control character")
-    return text
 
 
 def _name_id(part: Part) -> tuple[NameIdFormat, MappingSource]:
@@ -252,24 +191,6 @@ def _name_id(part: Part) -> tuple[NameIdFormat, MappingSource]:
             raise part.error("format", f"a {form.value} Name ID is made by Lockstep: leave out {', '.join(SOURCES)}")
         return form, _USER_PRINCIPAL_NAME
     return form, _USER_PRINCIPAL_NAME if isinstance(source, NoSource) else source
-
-
-def _claims(part: Part) -> tuple[ClaimRule, ...]:
-    found: list[ClaimRule] = []
-    for index, one in enumerate(part.parts("claims")):
-        name = _short(one, "name", LONGEST_NAME)
-        if not name:
-            raise one.error("name", "is missing")
-        if any(claim.name == name for claim in found):
-            raise part.error(f"claims[{index}].name", f'the claim "{name}" is defined twice')
-        source = source_from_json(one)
-        one.done()
-        if isinstance(source, NoSource):
-            raise ConfigurationError(one.place, f"a claim needs one of {', '.join(SOURCES)}")
-        found.append(ClaimRule(name, source))
-    if len(found) > MOST_CLAIMS:
-        raise part.error("claims", f"has at most {MOST_CLAIMS} entries")
-    return tuple(found)
 
 
 def _certificates(part: Part) -> tuple[str, ...]:
@@ -291,6 +212,10 @@ def _certificate(text: str, part: Part, key: str) -> str:
 def _require_complete(part: Part, settings: SignOnSettings) -> None:
     if settings.requires_signed_requests and not settings.request_certificates:
         raise part.error("requireSignedRequests", "needs requestCertificates, with which signatures are verified")
+    if settings.mode is SignOnMode.OIDC and not settings.openid.redirect_uris:
+        raise part.error(
+            "openIdConnect.redirectUris", "is missing: where the application takes the answer to a sign-in"
+        )
     if settings.mode is not SignOnMode.SAML:
         return
     if not settings.identifiers:

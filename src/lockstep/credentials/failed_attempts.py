@@ -5,6 +5,7 @@ They are counted by the hash of an e-mail address that was entered, or of the ad
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,3 +57,12 @@ async def uncount_attempt(connection: Connection, subject_hash: bytes) -> None:
         "update sign_in_attempt set failures = greatest(failures - 1, 0), locked_until = null where subject_hash = %s",
         (subject_hash,),
     )
+
+
+async def locked_until(connection: Connection, subject_hashes: Sequence[bytes]) -> datetime | None:
+    """Until when no attempt of any of the subjects is looked at; None without a delay. It may have passed."""
+    cursor = await connection.execute(
+        "select max(locked_until) from sign_in_attempt where subject_hash = any(%s)", (list(subject_hashes),)
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None

@@ -22,6 +22,7 @@ from lockstep.kit.pages import Answer, PageView, Redirect, pages_in
 from lockstep.kit.rendering import Renderer
 from lockstep.kit.returning import page_asked_for
 from lockstep.portal.cookies import HOME, SIGN_IN, session_secret, set_way_out
+from lockstep.portal.openid_endpoints import openid_routes
 from lockstep.portal.page import LeavingView, PortalContext
 from lockstep.portal.pages.saml import SSO, form_endpoint
 from lockstep.process.bug_report import as_error
@@ -39,6 +40,7 @@ def portal_routes(contexts: Contexts, assets: Assets) -> list[BaseRoute]:
     foreign = Route(SSO, form_endpoint(lambda: contexts(NOT_SIGNED_IN)), methods=["POST"])
     return [
         foreign,
+        *openid_routes(lambda: contexts(NOT_SIGNED_IN)),
         *(Route(page.path, desk.endpoint(page), methods=[page.method]) for page in pages_in("lockstep.portal.pages")),
     ]
 

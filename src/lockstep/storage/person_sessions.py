@@ -102,8 +102,16 @@ async def end_session(connection: Connection, session: str) -> bool:
 
 
 async def end_sessions(connection: Connection, person: str, *, except_for: str = "") -> int:
-    """End all sessions of a person, but not the session *except_for*; return how many there were."""
+    """End all sessions of a person, but not the session *except_for*; return how many there were.
+
+    Offline access of applications ends, too.
+    """
     cursor = await connection.execute(
         "delete from person_session where person = %s and id::text <> %s", (person, except_for)
+    )
+    await connection.execute(
+        """with ended as (delete from openid_grant where person = %s and session is null returning app, issuer, subject)
+        insert into openid_logout (app, issuer, subject, sid) select distinct app, issuer, subject, '' from ended""",
+        (person,),
     )
     return cursor.rowcount

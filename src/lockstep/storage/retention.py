@@ -29,6 +29,9 @@ class Aging(StrEnum):
     SESSIONS = "sessions"
     LINKS = "oneTimeLinks"
     SIGN_IN_ATTEMPTS = "signInAttempts"
+    OPENID_CODES = "openIdCodes"
+    OPENID_TOKENS = "openIdTokens"
+    OPENID_GRANTS = "openIdGrants"
 
 
 # The table of each, and which of its rows are old at the moment %(before)s.
@@ -48,6 +51,12 @@ _OLD: Mapping[Aging, tuple[str, str]] = {
     Aging.BACKGROUND_TASKS: ("background_task", "created_at < %(before)s"),
     Aging.SESSIONS: ("administrator_session", "expires_at < %(before)s"),
     Aging.LINKS: ("one_time_link", "expires_at < %(before)s"),
+    Aging.OPENID_CODES: ("openid_code", "expires_at < %(before)s"),
+    Aging.OPENID_TOKENS: ("openid_token", "expires_at < %(before)s"),
+    Aging.OPENID_GRANTS: (
+        "openid_grant",
+        "ends_at < %(before)s or (created_at < %(before)s and not exists (select from openid_token where grant_id = openid_grant.id))",
+    ),
     Aging.SIGN_IN_ATTEMPTS: ("sign_in_attempt", "last_at < %(before)s"),
 }
 

@@ -38,6 +38,5 @@ async def my_apps(context: Context, secret: str) -> Sequence[Tile]:
 
 
 def _may_open(settings: SignOnSettings, *, is_assigned: bool) -> bool:
-    return (
-        settings.mode is SignOnMode.SAML and settings.is_enabled and (is_assigned or not settings.assignment_required)
-    )
+    can_begin = settings.mode is SignOnMode.SAML or (settings.mode is SignOnMode.OIDC and bool(settings.sign_on_url))
+    return can_begin and settings.is_enabled and (is_assigned or not settings.assignment_required)

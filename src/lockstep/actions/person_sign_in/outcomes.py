@@ -18,7 +18,7 @@ from lockstep.storage import sign_in_log
 from lockstep.storage.person_credentials import PersonCredential
 from lockstep.storage.sign_in_log import FAILURE, SUCCESS, SignInRecord
 
-_MOST_DEVICE, _MOST_DETAIL = 200, 500  # characters
+_MOST_DEVICE, _MOST_DETAIL, _MOST_DETAIL_OF_APPLICATION = 200, 500, 1_000  # characters
 # Anybody can have requests refused without end, so not each gets a record: per application and network, within the time.
 MOST_RECORDS, COUNTED_FOR = 10, timedelta(minutes=10)
 
@@ -53,6 +53,38 @@ class SignInCode(StrEnum):
     WRONG_NAME_ID_FORMAT = "WrongNameIdFormat"
     CLAIMS_UNUSABLE = "ClaimsUnusable"
     NO_CERTIFICATE = "NoSigningCertificate"
+    # Of OpenID Connect, as `openid.faults.Reason` has them
+    UNKNOWN_CLIENT = "UnknownClient"
+    REPEATED_PARAMETER = "RepeatedParameter"
+    WRONG_RESPONSE_TYPE = "WrongResponseType"
+    WRONG_RESPONSE_MODE = "WrongResponseMode"
+    NO_OPENID_SCOPE = "NoOpenIdScope"
+    WRONG_PROMPT = "WrongPrompt"
+    WRONG_MAX_AGE = "WrongMaxAge"
+    REQUEST_OBJECT = "RequestObject"
+    PARAMETER_TOO_LONG = "ParameterTooLong"
+    PKCE_MISSING = "PkceMissing"
+    PKCE_NOT_S256 = "PkceNotS256"
+    PKCE_MALFORMED = "PkceMalformed"
+    PKCE_WRONG = "PkceWrong"
+    PKCE_NOT_BEGUN = "PkceNotBegun"
+    NO_CLIENT_AUTHENTICATION = "NoClientAuthentication"
+    TWO_CLIENT_AUTHENTICATIONS = "TwoClientAuthentications"
+    WRONG_CLIENT_SECRET = "WrongClientSecret"  # noqa: S105  # a code
+    SECRET_OF_PUBLIC_CLIENT = "SecretOfPublicClient"  # noqa: S105  # a code
+    WRONG_GRANT_TYPE = "WrongGrantType"
+    UNKNOWN_CODE = "UnknownCode"
+    CODE_OF_ANOTHER = "CodeOfAnotherApplication"
+    CODE_EXPIRED = "CodeExpired"
+    CODE_USED = "CodeUsedBefore"
+    OTHER_REDIRECT_URI = "OtherRedirectUri"
+    UNKNOWN_TOKEN = "UnknownToken"  # noqa: S105  # a code
+    TOKEN_OF_ANOTHER = "TokenOfAnotherApplication"  # noqa: S105  # a code
+    TOKEN_EXPIRED = "TokenExpired"  # noqa: S105  # a code
+    TOKEN_REUSED = "RefreshTokenReused"  # noqa: S105  # a code
+    WIDER_SCOPE = "WiderScope"
+    SESSION_ENDED = "SessionEnded"
+    WRONG_ID_TOKEN_HINT = "WrongIdTokenHint"  # noqa: S105  # a code
     MORE_REFUSED = "MoreRefused"
 
 
@@ -83,6 +115,37 @@ MEANINGS: Mapping[SignInCode, str] = {
     SignInCode.WRONG_NAME_ID_FORMAT: "The application asks for another Name ID format than the one that is set",
     SignInCode.CLAIMS_UNUSABLE: "No assertion can be made for the person",
     SignInCode.NO_CERTIFICATE: "The application has no active signing certificate",
+    SignInCode.UNKNOWN_CLIENT: "The client id is not of an application that uses OpenID Connect",
+    SignInCode.REPEATED_PARAMETER: "A parameter of the request was given more than once",
+    SignInCode.WRONG_RESPONSE_TYPE: "The application asks for something else than a code",
+    SignInCode.WRONG_RESPONSE_MODE: "The application asks for an answer in another way than by query or form_post",
+    SignInCode.NO_OPENID_SCOPE: "The scope openid is missing",
+    SignInCode.WRONG_PROMPT: "The parameter prompt is not understood",
+    SignInCode.WRONG_MAX_AGE: "The parameter max_age is not a number of seconds",
+    SignInCode.REQUEST_OBJECT: "The application sends a request object or a registration, which are not supported",
+    SignInCode.PARAMETER_TOO_LONG: "A parameter of the request is too long",
+    SignInCode.PKCE_MISSING: "The application does not use PKCE, which it must, or sends no code verifier",
+    SignInCode.PKCE_NOT_S256: "The application uses PKCE with another method than S256",
+    SignInCode.PKCE_MALFORMED: "The code challenge or verifier has a wrong form",
+    SignInCode.PKCE_WRONG: "The code verifier does not belong to the code challenge",
+    SignInCode.PKCE_NOT_BEGUN: "A code verifier was sent for a request without a code challenge: it may have been removed on the way",
+    SignInCode.NO_CLIENT_AUTHENTICATION: "The application did not say who it is, or sent no client secret",
+    SignInCode.TWO_CLIENT_AUTHENTICATIONS: "The application said in two ways who it is",
+    SignInCode.WRONG_CLIENT_SECRET: "The client secret is wrong or has expired",
+    SignInCode.SECRET_OF_PUBLIC_CLIENT: "A public client sent a client secret",
+    SignInCode.WRONG_GRANT_TYPE: "The application asks for tokens in a way that is not supported",
+    SignInCode.UNKNOWN_CODE: "The code is unknown, or its session has ended",
+    SignInCode.CODE_OF_ANOTHER: "The code was issued to another application",
+    SignInCode.CODE_EXPIRED: "The code is older than a minute",
+    SignInCode.CODE_USED: "The code was used before, so the tokens that it led to were revoked",
+    SignInCode.OTHER_REDIRECT_URI: "The redirect URI is not that of the authorization request",
+    SignInCode.UNKNOWN_TOKEN: "The token is unknown or was revoked",
+    SignInCode.TOKEN_OF_ANOTHER: "The token was issued to another application",
+    SignInCode.TOKEN_EXPIRED: "The token has expired",
+    SignInCode.TOKEN_REUSED: "A refresh token was used a second time, so all tokens of that sign-in were revoked",
+    SignInCode.WIDER_SCOPE: "The application asks for more than was granted",
+    SignInCode.SESSION_ENDED: "The session ended before the code was issued",
+    SignInCode.WRONG_ID_TOKEN_HINT: "The id_token_hint is not an ID token of Lockstep for the application",
     SignInCode.MORE_REFUSED: "Further attempts from this network were refused, and are only counted",
 }
 
@@ -122,6 +185,38 @@ async def note_sign_in(
         address=visitor.address,
         device=visitor.device[:_MOST_DEVICE],
         methods=methods,
+    )
+    await write_sign_in(context, record)
+
+
+async def note_application_sign_in(
+    context: Context,
+    visitor: Visitor,
+    *,
+    protocol: str,
+    app: str | None,
+    app_display: str = "",
+    person: str | None = None,
+    person_display: str = "",
+    code: SignInCode | None = None,
+    detail: str = "",
+    methods: Sequence[str] = (),
+) -> None:
+    """Write one record of a sign-in to an application; without a *code* it succeeded. A refusal names the number of the request."""
+    number = f"Request {visitor.number}. " if code and visitor.number else ""
+    record = SignInRecord(
+        context.now(),
+        FAILURE if code else SUCCESS,
+        code or "",
+        (number + detail)[:_MOST_DETAIL_OF_APPLICATION],
+        person=person,
+        person_display=person_display,
+        app=app,
+        app_display=app_display,
+        address=visitor.address,
+        device=visitor.device[:_MOST_DEVICE],
+        methods=methods,
+        protocol=protocol,
     )
     await write_sign_in(context, record)
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lockstep.actions.context import Context
-from lockstep.actions.person_sign_in.outcomes import SignInCode, Visitor, write_sign_in
+from lockstep.actions.person_sign_in.outcomes import SignInCode, Visitor, note_application_sign_in
 from lockstep.actions.person_sign_in.sessions import PersonCaller
 from lockstep.actions.single_sign_on.issuing import ApplicationSso, facts_of
 from lockstep.configuration.single_sign_on import SignOnMode
 from lockstep.errors import Kind, LockstepError, not_found
 from lockstep.saml.faults import FaultCode, SamlFault
-from lockstep.storage.sign_in_log import FAILURE, SUCCESS, SignInRecord
 
-_MOST_DEVICE, _MOST_DETAIL = 200, 1_000  # characters
 _CODES: Mapping[str, SignInCode] = {
     FaultCode.WRONG_ISSUER: SignInCode.WRONG_ISSUER,
     FaultCode.NOT_SIGNED: SignInCode.NOT_SIGNED,
@@ -50,22 +48,18 @@ async def note_saml(
     methods: Sequence[str] = (),
 ) -> None:
     """Write one record of a sign-in to the application; without a *code* it succeeded."""
-    number = f"Request {visitor.number}. " if visitor.number else ""
-    record = SignInRecord(
-        context.now(),
-        FAILURE if code else SUCCESS,
-        code or "",
-        (number + detail)[:_MOST_DETAIL] if code else detail[:_MOST_DETAIL],
-        person=caller.person if caller else None,
-        person_display=caller.user_principal_name if caller else "",
+    await note_application_sign_in(
+        context,
+        visitor,
+        protocol="saml",
         app=facts.app,
         app_display=facts.display_name,
-        address=visitor.address,
-        device=visitor.device[:_MOST_DEVICE],
+        person=caller.person if caller else None,
+        person_display=caller.user_principal_name if caller else "",
+        code=code,
+        detail=detail,
         methods=methods,
-        protocol="saml",
     )
-    await write_sign_in(context, record)
 
 
 async def refuse(

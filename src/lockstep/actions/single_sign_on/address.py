@@ -13,6 +13,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.configuration.single_sign_on import check_origin
 from lockstep.errors import invalid
+from lockstep.openid.discovery import DISCOVERY, discovery_document
 from lockstep.postgres.pool import Connection
 from lockstep.storage import audit_log, tenant
 from lockstep.storage.tenant import TenantRow
@@ -38,6 +39,19 @@ def endpoints_of(address: str, app: str) -> Endpoints:
     """The endpoints for the application with the name *app*. *address*: origin, without a slash at its end."""
     start = f"{address}/saml2/{app}"
     return Endpoints(f"{start}/metadata", f"{start}/sso", f"{start}/logout")
+
+
+def openid_endpoints(issuer: str) -> list[tuple[str, str]]:
+    """What an application that uses OpenID Connect must know of Lockstep, with Entra's labels."""
+    known = discovery_document(issuer)
+    return [
+        ("OpenID Connect metadata document", issuer + DISCOVERY),
+        ("Issuer", issuer),
+        ("Authorization endpoint", known["authorization_endpoint"]),
+        ("Token endpoint", known["token_endpoint"]),
+        ("Userinfo endpoint", known["userinfo_endpoint"]),
+        ("Logout endpoint", known["end_session_endpoint"]),
+    ]
 
 
 @needs(Permission.APPLICATIONS_READ, filters=True)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lockstep.configuration.single_sign_on import NameIdFormat, SignOnSettings
+from lockstep.configuration.single_sign_on import NameIdFormat, SignOnMode, SignOnSettings
 from lockstep.engine.decisions.source_record import OF_MANAGER, source_record
 from lockstep.engine.expressions import DROP, SKIP_OBJECT, EvaluationContext, ExpressionError
 from lockstep.engine.moment import Moment
@@ -64,13 +64,13 @@ def claims_about(
         return found
 
     name_id = _name_id(obj.id, settings, values, salt)
-    attributes = {claim.name: found for claim in settings.claims if (found := values(claim.name, claim.source))}
+    attributes = {claim.name: found for claim in settings.sent_claims if (found := values(claim.name, claim.source))}
     if not name_id and "" not in problems:
         problems[""] = "The Name ID is empty"
     roles = record["appRoleAssignments"]
     return Claims(
         name_id,
-        settings.name_id_format,
+        NameIdFormat.PERSISTENT if settings.mode is SignOnMode.OIDC else settings.name_id_format,
         attributes,
         is_assigned=bool(obj.assignments),
         role=str(roles[0]["value"]) if roles else "",
@@ -101,7 +101,7 @@ def require_usable(claims: Claims, app: str) -> None:
 
 
 def _name_id(person: str, settings: SignOnSettings, values: Any, salt: bytes) -> str:
-    match settings.name_id_format:
+    match NameIdFormat.PERSISTENT if settings.mode is SignOnMode.OIDC else settings.name_id_format:
         case NameIdFormat.PERSISTENT:
             return hashlib.sha256(salt + person.encode()).hexdigest()
         case NameIdFormat.TRANSIENT:

@@ -21,6 +21,7 @@ from lockstep.actions.mappings import SOURCE_NAMES, refuse_unknown
 from lockstep.actions.permissions import Permission
 from lockstep.actions.single_sign_on.address import Endpoints, endpoints_of, stored_address
 from lockstep.actions.single_sign_on.keys import ensure_key, readable_certificates
+from lockstep.actions.single_sign_on.openid_keys import ensure_openid_keys
 from lockstep.configuration.document.mapping_json import with_changes
 from lockstep.configuration.document.strict_json import Part
 from lockstep.configuration.findings import Finding
@@ -35,7 +36,7 @@ from lockstep.storage import application_sso, audit_log, credentials, signing_ce
 from lockstep.storage.applications import ApplicationRow
 from lockstep.storage.signing_certificates import CertificateRow
 
-OFFERED_MODES = (SignOnMode.DISABLED, SignOnMode.SAML)
+OFFERED_MODES = (SignOnMode.DISABLED, SignOnMode.SAML, SignOnMode.OIDC)
 PLACE = "singleSignOn"
 Json = dict[str, Any]
 
@@ -90,12 +91,14 @@ async def change_sign_on(
 async def set_claim(
     context: Context, app: str, name: str, changes: Mapping[str, Any] | None, *, seen: str = ""
 ) -> SignOnView:
-    """Add or change the claim *name*: one of source, expression and constant; a new name in `name`. None removes it. *seen*: as in
-    `change_sign_on`.
+    """Add or change the claim *name* of the selected method: one of source, expression and constant; a new name in `name`. None removes it.
+
+    *seen*: as in `change_sign_on`.
     """
 
     def change(config: Json) -> Json:
-        claims = list(config.get("claims", ()))
+        section = config.get("openIdConnect", {}) if config["mode"] == SignOnMode.OIDC else config
+        claims = list(section.get("claims", ()))
         known = next((index for index, one in enumerate(claims) if one["name"] == name), None)
         if changes is None:
             if known is None:
@@ -105,7 +108,8 @@ async def set_claim(
             claims.append(with_changes({"name": name}, changes))
         else:
             claims[known] = with_changes(claims[known], changes)
-        return {**config, "claims": claims}
+        changed = {**section, "claims": claims}
+        return changed if section is config else {**config, "openIdConnect": changed}
 
     return await _edit(context, app, change, seen)
 
@@ -182,6 +186,8 @@ async def _edit(context: Context, app: str, change: Callable[[Json], Json], seen
         )
         if after.mode is SignOnMode.SAML:
             await ensure_key(context, connection, found)
+        if after.mode is SignOnMode.OIDC:
+            await ensure_openid_keys(context, connection)
         await audit_log.append(
             connection, actor=context.actor.name, activity="Update single sign-on", target=found.name,
             before=known, after=sign_on_to_json(after),
@@ -217,6 +223,8 @@ def _unknown_names(settings: SignOnSettings) -> list[Finding]:
     found = _unknown_in(settings.name_id, f"{PLACE}.nameId")
     for claim in settings.claims:
         found += _unknown_in(claim.source, f"{PLACE}.claims[{claim.name}]")
+    for claim in settings.openid.claims:
+        found += _unknown_in(claim.source, f"{PLACE}.openIdConnect.claims[{claim.name}]")
     return found
 
 

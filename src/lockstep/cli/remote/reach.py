@@ -58,7 +58,9 @@ ONLY_HERE: dict[str, tuple[str, str]] = {
     "sources rekey": ("It reads files on the disk of the server", "Run it on that machine"),
     **dict.fromkeys(
         [f"sso {word}" for word in ("address", "certs activate", "certs download", "certs list", "certs new", "certs remove",
-                                    "claims list", "claims remove", "claims set", "import", "metadata", "set", "show", "test")],
+                                    "claims list", "claims remove", "claims set", "import",
+                                    "keys list", "keys roll", "metadata", "secrets list",
+                                    "secrets new", "secrets remove", "set", "show", "test")],
         ("It is not offered to other machines", "Use Single sign-on of the application in the admin centre, or the REST API"),
     ),
     **dict.fromkeys(

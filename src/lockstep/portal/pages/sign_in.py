@@ -16,6 +16,7 @@ from lockstep.kit.cookies import origin_of
 from lockstep.kit.page_errors import STATUSES
 from lockstep.kit.pages import Answer, PageView, Redirect, address, on_the_form
 from lockstep.kit.returning import safe_next
+from lockstep.openid.discovery import CONTINUE
 from lockstep.portal.cookies import (
     HOME,
     PROVIDER,
@@ -153,7 +154,7 @@ async def confirm_factor(context: PortalContext, request: Request) -> Answer:
 def next_of(text: str) -> str:
     """Where to go after signing in: an address of the portal, never one of another server or of the admin centre."""
     safe = safe_next(text)
-    return safe if safe.startswith(("/myapps", "/saml2/")) else HOME
+    return safe if safe.startswith(("/myapps", "/saml2/", CONTINUE)) else HOME
 
 
 async def _form(

@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
-from lockstep.actions.single_sign_on import certificates, metadata, settings
+from lockstep.actions.single_sign_on import address, certificates, client_secrets, metadata, settings
 from lockstep.actions.single_sign_on.certificates import CertificateForm
+from lockstep.actions.single_sign_on.address import openid_endpoints
 from lockstep.actions.single_sign_on.settings import OFFERED_MODES, SignOnView
 from lockstep.configuration.single_sign_on import SignOnMode, SignOnSettings
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
@@ -38,6 +39,8 @@ async def show(context: Context, request: Request) -> View:
     found = await read(context, request)
     if found.settings.mode is SignOnMode.DISABLED:
         return _methods(context, found)
+    if found.settings.mode is SignOnMode.OIDC:
+        return await _openid(context, found, request)
     return page_of(
         context,
         found,
@@ -178,7 +181,7 @@ def page_of(
 
 def _methods(context: Context, found: SignOnView, *, refused: LockstepError | None = None) -> View:
     model = {
-        "methods": [(mode.value, *METHODS[mode]) for mode in OFFERED_MODES],
+        "methods": [(mode.value, *METHODS[mode]) for mode in _choices(found)],
         "refused": refused,
     }
     return page_of(
@@ -188,6 +191,32 @@ def _methods(context: Context, found: SignOnView, *, refused: LockstepError | No
         "Select a single sign-on method",
         model,
         status=400 if refused else 200,
+    )
+
+
+def _choices(found: SignOnView) -> list[SignOnMode]:
+    """OpenID Connect is set up by command or API, so it is shown only where that was done."""
+    return [mode for mode in OFFERED_MODES if mode is not SignOnMode.OIDC or found.settings.mode is mode]
+
+
+async def _openid(context: Context, found: SignOnView, request: Request) -> View:
+    issuer = await address.show_address(context) or origin_of(request)
+    return page_of(
+        context,
+        found,
+        "single_sign_on/openid.html",
+        "Set up single sign-on with OpenID Connect",
+        {
+            "client": found.application.id,
+            "now": context.now(),
+            "openid": found.settings.openid,
+            "sign_on_url": found.settings.sign_on_url,
+            "claims": [(claim.name, source_text(claim)) for claim in found.settings.openid.claims],
+            "secrets": await client_secrets.list_client_secrets(context, found.application.name),
+            "endpoints": openid_endpoints(issuer),
+            "has_address": found.has_address,
+        },
+        lead="People who are signed in to Lockstep get in with tokens that Lockstep signs.",
     )
 
 

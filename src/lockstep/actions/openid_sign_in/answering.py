@@ -1,0 +1,209 @@
+"""Answer an authorization request: who is signed in, whether they may, and the code.
+
+Nothing goes to a redirect URI before it was found among those of the application. A person who is not assigned is told so here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from lockstep.actions.access import open_to_all
+from lockstep.actions.context import Context
+from lockstep.actions.openid_sign_in.client import OpenIdApplication, application_of, note, note_fault
+from lockstep.actions.person_sign_in.outcomes import SignInCode, Visitor
+from lockstep.actions.person_sign_in.sessions import PROVIDER, REENTERED, PersonCaller, caller_of_person
+from lockstep.actions.saml_sign_in.answering import NotAssigned
+from lockstep.actions.saml_sign_in.noting import did_not_work
+from lockstep.actions.single_sign_on.claims import Claims
+from lockstep.actions.single_sign_on.issuing import claims_for
+from lockstep.credentials.issued_secrets import hash_of, new_secret
+from lockstep.errors import LockstepError, conflict
+from lockstep.openid.faults import OAuthError, OAuthFault, Reason
+from lockstep.openid.grants import CODE_VALID
+from lockstep.openid.requests import (
+    AuthorizationRequest,
+    Pairs,
+    ReplyTo,
+    ResponseMode,
+    answer_fields,
+    answer_url,
+    read_request,
+    reply_to,
+    single,
+)
+from lockstep.storage import openid_grants, person_credentials
+from lockstep.vault import Secret
+
+VALID = timedelta(minutes=30)  # from the request to the answer: somebody may have to find the phone with the codes
+_PURPOSE, _NAME = "OpenID Connect request", "request"
+_MOST_PAIRS, _LONGEST = 40, 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class SignInFirst:
+    """The person has to sign in, or *again*. *sealed*: the request, for `resume`."""
+
+    sealed: str
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer goes to *url*, as a form if there are *fields*."""
+
+    app: str
+    url: str = field(repr=False)
+    fields: Mapping[str, str] = field(repr=False, default_factory=dict)
+
+
+Outcome = SignInFirst | Answered | NotAssigned
+
+
+@open_to_all
+async def authorize(context: Context, pairs: Pairs, secret: str, *, visitor: Visitor, origin: str) -> Outcome:
+    """Answer the request with these parameters for the person whose session has this *secret*.
+
+    Raises LockstepError, for a page, if it is not safe to answer the application.
+    """
+    return await _answer(context, pairs, context.now(), secret, visitor=visitor, origin=origin)
+
+
+@open_to_all
+async def resume(context: Context, sealed: str, secret: str, *, visitor: Visitor, origin: str) -> Outcome:
+    """Go on with a request after signing in. Raises LockstepError if it is too old or not ours."""
+    try:
+        opened = context.vault.open(bytes.fromhex(sealed), purpose=_PURPOSE, name=_NAME).reveal()
+        at, pairs = orjson.loads(opened)
+    except (ValueError, LockstepError):
+        raise _too_old() from None
+    asked_at = datetime.fromtimestamp(at, UTC)
+    if context.now() >= asked_at + VALID:
+        raise _too_old()
+    return await _answer(
+        context, [(name, value) for name, value in pairs], asked_at, secret, visitor=visitor, origin=origin
+    )
+
+
+async def _answer(
+    context: Context, pairs: Pairs, asked_at: datetime, secret: str, *, visitor: Visitor, origin: str
+) -> Outcome:
+    app: OpenIdApplication | None = None
+    try:
+        given = single(pairs)
+        if len(pairs) > _MOST_PAIRS or sum(len(name) + len(value) for name, value in pairs) > _LONGEST:
+            raise OAuthFault(OAuthError.INVALID_REQUEST, Reason.TOO_LONG, "The request is too long")
+        app = await application_of(context, given.get("client_id", ""), origin=origin)
+        if app is None:
+            raise OAuthFault(OAuthError.INVALID_REQUEST, Reason.UNKNOWN_CLIENT, "client_id is missing or unknown")
+        reply = reply_to(given, app.rules)
+    except OAuthFault as fault:
+        await note_fault(context, visitor, app, fault)
+        raise did_not_work() from None
+    try:
+        request = read_request(given, app.rules, reply)
+    except OAuthFault as fault:
+        await note_fault(context, visitor, app, fault)
+        return _refused(app, reply, fault)
+    caller = await caller_of_person(context, secret)
+    if caller is not None and caller.lacks_factor:
+        caller = None
+    if caller is None or not _is_fresh(caller, request, asked_at):
+        if request.is_passive:
+            return await _told(
+                context, visitor, app, reply, OAuthError.LOGIN_REQUIRED, Reason.NO_PASSIVE, "Nobody is signed in"
+            )
+        sealed = context.vault.seal(
+            Secret(orjson.dumps([asked_at.timestamp(), list(pairs)]).decode()), purpose=_PURPOSE, name=_NAME
+        )
+        return SignInFirst(sealed.hex(), again=caller is not None)
+    return await _signed_in(context, visitor, app, request, caller)
+
+
+async def _signed_in(
+    context: Context, visitor: Visitor, app: OpenIdApplication, request: AuthorizationRequest, caller: PersonCaller
+) -> Answered | NotAssigned:
+    claims = await _claims(context, visitor, app, caller)
+    if app.settings.assignment_required and not claims.is_assigned:
+        if request.is_passive:
+            detail = "The application is not assigned to the person"
+            return await _told(
+                context, visitor, app, request.reply, OAuthError.ACCESS_DENIED, Reason.NOT_ASSIGNED, detail, caller
+            )
+        return await _not_assigned(context, visitor, app, caller)
+    code = new_secret()
+    async with context.recording() as connection:
+        is_stored = await openid_grants.insert_code(
+            connection, hash_of(code), app=app.id, session=caller.session, redirect_uri=request.reply.redirect_uri,
+            scopes=request.scopes, nonce=request.nonce, challenge=request.challenge, expires_at=context.now() + CODE_VALID,
+        )  # fmt: skip
+    if not is_stored:
+        fault = OAuthFault(OAuthError.LOGIN_REQUIRED, Reason.SESSION_ENDED, "The session has ended")
+        await note_fault(context, visitor, app, fault)
+        return _refused(app, request.reply, fault)
+    await note(
+        context, visitor, app, person=caller.person, person_display=caller.user_principal_name, methods=caller.methods
+    )  # fmt: skip
+    return _sent(app, request.reply, code=code)
+
+
+def _is_fresh(caller: PersonCaller, request: AuthorizationRequest, asked_at: datetime) -> bool:
+    """Whether the person proved who they are recently enough. A provider that knew the browser may not have asked for credentials."""
+    if not request.enters_again and request.max_age is None:
+        return True
+    is_entered = PROVIDER not in caller.methods or REENTERED in caller.methods
+    oldest = asked_at if request.enters_again else asked_at - timedelta(seconds=request.max_age or 0)
+    return is_entered and caller.signed_in_at >= oldest
+
+
+async def _claims(context: Context, visitor: Visitor, app: OpenIdApplication, caller: PersonCaller) -> Claims:
+    try:
+        return await claims_for(context, app.id, caller.person)
+    except LockstepError as wrong:
+        await note(
+            context, visitor, app, person=caller.person, person_display=caller.user_principal_name,
+            code=SignInCode.CLAIMS_UNUSABLE, detail=f"{wrong.detail}. {wrong.why}",
+        )  # fmt: skip
+        raise did_not_work() from None
+
+
+async def _told(
+    context: Context, visitor: Visitor, app: OpenIdApplication, reply: ReplyTo, error: OAuthError, reason: Reason, detail: str,
+    caller: PersonCaller | None = None,
+) -> Answered:  # fmt: skip
+    fault = OAuthFault(error, reason, detail)
+    await note_fault(
+        context, visitor, app, fault, person=caller.person if caller else None,
+        person_display=caller.user_principal_name if caller else "",
+    )  # fmt: skip
+    return _refused(app, reply, fault)
+
+
+def _refused(app: OpenIdApplication, reply: ReplyTo, fault: OAuthFault) -> Answered:
+    return _sent(app, reply, error=fault.error, error_description=fault.detail)
+
+
+def _sent(app: OpenIdApplication, reply: ReplyTo, **answer: str) -> Answered:
+    fields = answer_fields(app.issuer, reply, **answer)
+    if reply.mode is ResponseMode.FORM_POST:
+        return Answered(app.display_name, reply.redirect_uri, fields)
+    return Answered(app.display_name, answer_url(reply, fields))
+
+
+async def _not_assigned(
+    context: Context, visitor: Visitor, app: OpenIdApplication, caller: PersonCaller
+) -> NotAssigned:
+    await note(
+        context, visitor, app, person=caller.person, person_display=caller.user_principal_name,
+        code=SignInCode.NOT_ASSIGNED, methods=caller.methods,
+    )  # fmt: skip
+    async with context.recording() as connection:
+        setting = await person_credentials.read_setting(connection)
+    return NotAssigned(app.display_name, setting.contact)
+
+
+def _too_old() -> LockstepError:
+    return conflict("This sign-in is too old", next_step="Open the application again", code="SignInTooOld")

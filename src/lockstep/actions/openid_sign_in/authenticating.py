@@ -1,0 +1,53 @@
+"""Which application sends a request to the token endpoint, and whether it proved that.
+
+Wrong client secrets lead to growing delays, counted for the address, and for the client at that address: nobody else can lock a client out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from lockstep.actions.context import Context
+from lockstep.actions.openid_sign_in.client import OpenIdApplication, application_of
+from lockstep.actions.person_sign_in.outcomes import Visitor
+from lockstep.credentials import lockout
+from lockstep.credentials.attempts import network_of, too_many_failures
+from lockstep.credentials.failed_attempts import locked_until
+from lockstep.credentials.issued_secrets import hash_of
+from lockstep.errors import LockstepError
+from lockstep.openid.clients import PresentedClient, presented_client, require_genuine, unknown_client
+from lockstep.openid.faults import OAuthFault, Reason
+from lockstep.storage import client_secrets
+
+
+async def authenticated(
+    context: Context, authorization: str, form: Mapping[str, str], *, visitor: Visitor, origin: str
+) -> OpenIdApplication:
+    """The application that sent *form*. Raises OAuthFault, and LockstepError while a delay lasts."""
+    presented = presented_client(authorization, form)
+    subject = f"client {presented.id} {network_of(visitor.address)}"
+    now = context.now()
+    async with context.recording() as connection:
+        keys = [one.key for one in lockout.subjects_of(subject, visitor.address)]
+        until = await locked_until(connection, keys)
+    if until is not None and until > now:
+        raise too_many_failures(until - now)
+    try:
+        return await _genuine(context, presented, origin=origin)
+    except OAuthFault:
+        with suppress(LockstepError):  # it is refused in any case
+            await lockout.admit(context.recording, subject, address=visitor.address, now=now)
+        raise
+
+
+async def _genuine(context: Context, presented: PresentedClient, *, origin: str) -> OpenIdApplication:
+    app = await application_of(context, presented.id, origin=origin)
+    if app is None:
+        raise unknown_client(Reason.UNKNOWN_CLIENT)
+    has_matching = False
+    if presented.secret and not app.openid.is_public:
+        async with context.recording() as connection:
+            has_matching = await client_secrets.use_secret(connection, app.id, hash_of(presented.secret), context.now())
+    require_genuine(presented, is_public=app.openid.is_public, has_matching_secret=has_matching)
+    return app

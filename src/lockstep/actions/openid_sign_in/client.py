@@ -1,0 +1,91 @@
+"""The application behind a client id, and its entries in the sign-in log."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from lockstep.actions.context import Context
+from lockstep.actions.person_sign_in.outcomes import SignInCode, Visitor, note_application_sign_in
+from lockstep.actions.single_sign_on.address import stored_address
+from lockstep.actions.single_sign_on.settings import read_settings
+from lockstep.configuration.openid_connect import OpenIdSettings
+from lockstep.configuration.single_sign_on import SignOnMode, SignOnSettings
+from lockstep.openid.faults import OAuthFault
+from lockstep.openid.requests import ClientRules
+from lockstep.storage import application_sso, applications
+
+PROTOCOL = "oidc"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIdApplication:
+    """An application that uses OpenID Connect. *id* is its client id. *issuer*: our name for it."""
+
+    id: str
+    name: str
+    display_name: str
+    settings: SignOnSettings
+    issuer: str
+    salt: bytes = field(repr=False)
+
+    @property
+    def openid(self) -> OpenIdSettings:
+        return self.settings.openid
+
+    @property
+    def rules(self) -> ClientRules:
+        return ClientRules(self.openid.redirect_uris, self.openid.is_public, self.openid.needs_pkce)
+
+    def sid_of(self, session: str) -> str:
+        """The name of a session for this application alone, so that two applications cannot compare theirs."""
+        return hashlib.sha256(self.salt + b"session " + session.encode()).hexdigest()[:32]
+
+
+async def issuer_of(context: Context, origin: str) -> str:
+    """Our name: the stored public address, or until there is one the *origin* at which the caller reaches Lockstep."""
+    async with context.recording() as connection:
+        return await stored_address(connection) or origin
+
+
+async def application_of(context: Context, client_id: str, *, origin: str) -> OpenIdApplication | None:
+    """The application with this client id; None if there is none, or if nobody signs in to it by OpenID Connect."""
+    try:
+        wanted = str(UUID(client_id))
+    except ValueError:
+        return None
+    if wanted != client_id:
+        return None
+    async with context.recording() as connection:
+        row = await application_sso.read_sign_on(connection, wanted)
+        found = await applications.find_application(connection, wanted)
+        if row is None or found is None:
+            return None
+        settings = await read_settings(context, connection, found)
+        issuer = await stored_address(connection) or origin
+    if settings.mode is not SignOnMode.OIDC or not settings.is_enabled:
+        return None
+    return OpenIdApplication(found.id, found.name, found.display_name, settings, issuer, row.pairwise_salt)
+
+
+async def note(
+    context: Context, visitor: Visitor, app: OpenIdApplication | None, *, person: str | None = None, person_display: str = "",
+    code: SignInCode | None = None, detail: str = "", methods: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Write one record of the sign-in log; without a *code* the sign-in succeeded."""
+    await note_application_sign_in(
+        context, visitor, protocol=PROTOCOL, app=app.id if app else None, app_display=app.display_name if app else "",
+        person=person, person_display=person_display, code=code, detail=detail, methods=methods,
+    )  # fmt: skip
+
+
+async def note_fault(
+    context: Context, visitor: Visitor, app: OpenIdApplication | None, fault: OAuthFault, *, person: str | None = None,
+    person_display: str = "",
+) -> None:  # fmt: skip
+    """Write down why a request was refused."""
+    await note(
+        context, visitor, app, person=person, person_display=person_display, code=SignInCode(fault.reason), detail=fault.detail
+    )  # fmt: skip

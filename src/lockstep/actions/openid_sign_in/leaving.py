@@ -1,0 +1,54 @@
+"""RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0): an application sends the browser here to sign the person out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lockstep.actions.access import open_to_all
+from lockstep.actions.context import Context
+from lockstep.actions.openid_sign_in.client import OpenIdApplication, application_of, issuer_of, note_fault
+from lockstep.actions.person_sign_in.outcomes import Visitor
+from lockstep.actions.person_sign_in.sessions import caller_of_person
+from lockstep.actions.saml_sign_in.noting import did_not_work
+from lockstep.actions.single_sign_on.openid_keys import published_keys
+from lockstep.openid.faults import OAuthError, OAuthFault, Reason
+from lockstep.openid.requests import Pairs, ReplyTo, answer_url, single
+from lockstep.openid.tokens import read_hint
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutAsked:
+    """What an application asked for. *is_sure*: it proved that it means this session. *back*: where to go then, "" for our own page."""
+
+    app: str
+    is_sure: bool
+    is_signed_in: bool
+    back: str
+
+
+@open_to_all
+async def logout_asked(context: Context, pairs: Pairs, secret: str, *, visitor: Visitor, origin: str) -> LogoutAsked:
+    """Read a logout request; nothing ends here. Raises LockstepError for a hint that is not ours and an address that is not registered."""
+    app: OpenIdApplication | None = None
+    try:
+        given = single(pairs)
+        hint = None
+        if token := given.get("id_token_hint", ""):
+            hint = read_hint(token, await published_keys(context), issuer=await issuer_of(context, origin))
+        client = given.get("client_id", hint.client if hint else "")
+        app = await application_of(context, client, origin=origin) if client else None
+        if hint is not None and (app is None or hint.client != app.id):
+            detail = "id_token_hint was not issued to the application"
+            raise OAuthFault(OAuthError.INVALID_REQUEST, Reason.WRONG_ID_TOKEN_HINT, detail)
+        back = given.get("post_logout_redirect_uri", "")
+        if back and (app is None or back not in app.openid.post_logout_uris):
+            detail = "post_logout_redirect_uri is not registered for the application"
+            raise OAuthFault(OAuthError.INVALID_REQUEST, Reason.UNKNOWN_REDIRECT_URI, detail)
+    except OAuthFault as fault:
+        await note_fault(context, visitor, app, fault)
+        raise did_not_work() from None
+    caller = await caller_of_person(context, secret)
+    is_sure = caller is not None and app is not None and hint is not None and hint.sid == app.sid_of(caller.session)
+    state = given.get("state", "")
+    address = answer_url(ReplyTo(back), {"state": state}) if back and state else back
+    return LogoutAsked(app.display_name if app else "", is_sure, caller is not None, address)

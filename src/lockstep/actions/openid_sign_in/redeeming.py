@@ -1,0 +1,170 @@
+"""The token endpoint: codes and refresh tokens become tokens, each once. A second use ends everything that the sign-in led to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from lockstep.actions.access import open_to_all
+from lockstep.actions.context import Context
+from lockstep.actions.openid_sign_in.authenticating import authenticated
+from lockstep.actions.openid_sign_in.client import OpenIdApplication, application_of, note_fault
+from lockstep.actions.person_sign_in.outcomes import Visitor
+from lockstep.actions.person_sign_in.sessions import CODE, DIRECTORY, PASSWORD
+from lockstep.actions.single_sign_on.claims import Claims
+from lockstep.actions.single_sign_on.issuing import claims_for
+from lockstep.actions.single_sign_on.openid_keys import signing_key
+from lockstep.credentials.issued_secrets import hash_of, new_secret
+from lockstep.errors import LockstepError
+from lockstep.openid.claims import released
+from lockstep.openid.faults import OAuthError, OAuthFault, Reason
+from lockstep.openid.grants import StoredCode, StoredRefreshToken, check_code, check_refresh, narrowed
+from lockstep.openid.requests import OFFLINE, Pairs, single
+from lockstep.openid.tokens import id_token
+from lockstep.postgres.pool import Connection
+from lockstep.storage import assignments, openid_grants
+from lockstep.storage.openid_grants import CodeRow, GrantRow
+
+_IDLE = timedelta(days=14)  # a refresh token that was not used for so long has ended
+_METHODS = {PASSWORD: "pwd", DIRECTORY: "pwd", CODE: "otp"}
+
+
+@open_to_all
+async def redeem(
+    context: Context, authorization: str, pairs: Pairs, *, visitor: Visitor, origin: str
+) -> dict[str, Any]:
+    """The tokens for a code or a refresh token. Raises OAuthFault, whose reason is in the sign-in log, and LockstepError after too many."""
+    app: OpenIdApplication | None = None
+    form: Mapping[str, str] = {}
+    try:
+        form = single(pairs)
+        app = await authenticated(context, authorization, form, visitor=visitor, origin=origin)
+        match form.get("grant_type"):
+            case "authorization_code":
+                return await _redeem_code(context, app, form)
+            case "refresh_token":
+                return await _refresh(context, app, form)
+        raise OAuthFault(
+            OAuthError.UNSUPPORTED_GRANT_TYPE,
+            Reason.WRONG_GRANT_TYPE,
+            "grant_type must be authorization_code or refresh_token",
+        )
+    except OAuthFault as fault:
+        shown = app or await application_of(context, form.get("client_id", ""), origin=origin)
+        await note_fault(context, visitor, shown, fault)
+        raise
+
+
+async def claims_of_grant(context: Context, app: OpenIdApplication, person: str) -> Claims:
+    """What may be said about the person now. Raises OAuthFault if they may not use the application any more."""
+    try:
+        claims = await claims_for(context, app.id, person)
+    except LockstepError as wrong:
+        raise OAuthFault(OAuthError.INVALID_GRANT, Reason.SESSION_ENDED, "The person cannot sign in") from wrong
+    if app.settings.assignment_required and not claims.is_assigned:
+        raise OAuthFault(OAuthError.INVALID_GRANT, Reason.NOT_ASSIGNED, "The person has no access to the application")
+    return claims
+
+
+async def groups_of(context: Context, app: OpenIdApplication, person: str) -> list[str]:
+    """The names of the groups through which the application is assigned to the person. Other groups are none of its business."""
+    async with context.recording() as connection:
+        rows = await assignments.entitlements(connection, app.id, [person])
+    return sorted({row.via_group_name for row in rows if row.via_group_name})
+
+
+async def _redeem_code(context: Context, app: OpenIdApplication, form: Mapping[str, str]) -> dict[str, Any]:
+    code_hash, now = hash_of(form.get("code", "")), context.now()
+    async with context.recording() as connection:
+        row = await openid_grants.lock_code(connection, code_hash)
+        try:
+            check_code(_stored(row), form, app=app.id, now=now)
+        except OAuthFault as fault:
+            if fault.reason is not Reason.CODE_USED or row is None or row.grant_id is None:
+                raise
+            used = fault
+            await openid_grants.end_grant(connection, row.grant_id)
+        else:
+            assert row is not None  # noqa: S101  # otherwise it is unknown
+            within = replace(context, within=connection)
+            claims = await claims_of_grant(within, app, row.person)
+            grant = GrantRow(
+                str(uuid4()), app.id, row.person, row.session, OFFLINE in row.scopes, row.scopes, app.issuer, claims.name_id,
+                app.sid_of(row.session), row.nonce, row.methods, row.signed_in_at, now,
+                now + timedelta(days=app.openid.refresh_days),
+            )  # fmt: skip
+            await openid_grants.insert_grant(connection, grant)
+            await openid_grants.note_redeemed(connection, code_hash, grant.id)
+            return await _tokens(within, connection, app, grant, claims, tuple(grant.scopes))
+    raise used
+
+
+async def _refresh(context: Context, app: OpenIdApplication, form: Mapping[str, str]) -> dict[str, Any]:
+    token_hash, now = hash_of(form.get("refresh_token", "")), context.now()
+    async with context.recording() as connection:
+        grant = await openid_grants.lock_grant_of(connection, token_hash)
+        token = await openid_grants.read_token(connection, token_hash)
+        stored = None
+        if grant is not None and token is not None and token.is_refresh:
+            is_used = token.used_at is not None
+            stored = StoredRefreshToken(grant.app, tuple(grant.scopes), token.expires_at, grant.ends_at, is_used)
+        try:
+            checked = check_refresh(stored, app=app.id, now=now)
+        except OAuthFault as fault:
+            if fault.reason is not Reason.TOKEN_REUSED or grant is None:
+                raise
+            used = fault
+            await openid_grants.end_grant(connection, grant.id)
+        else:
+            assert grant is not None  # noqa: S101  # otherwise it is unknown
+            scopes = narrowed(checked.scopes, form.get("scope", ""))
+            within = replace(context, within=connection)
+            claims = await claims_of_grant(within, app, grant.person)
+            await openid_grants.note_used(connection, token_hash, now)
+            return await _tokens(within, connection, app, grant, claims, scopes)
+    raise used
+
+
+async def _tokens(
+    context: Context, connection: Connection, app: OpenIdApplication, grant: GrantRow, claims: Claims, scopes: tuple[str, ...]
+) -> dict[str, Any]:  # fmt: skip
+    access, now = new_secret(), context.now()
+    lifetime = timedelta(minutes=app.openid.access_minutes)
+    await openid_grants.insert_token(
+        connection, hash_of(access), grant.id, is_refresh=False, scopes=scopes, expires_at=now + lifetime
+    )
+    answer: dict[str, Any] = {
+        "access_token": access,
+        "token_type": "Bearer",
+        "expires_in": int(lifetime.total_seconds()),
+        "scope": " ".join(scopes),
+    }
+    if grant.is_offline:
+        refresh = new_secret()
+        await openid_grants.insert_token(
+            connection, hash_of(refresh), grant.id, is_refresh=True, scopes=tuple(grant.scopes),
+            expires_at=min(now + _IDLE, grant.ends_at),
+        )  # fmt: skip
+        answer["refresh_token"] = refresh
+    answer["id_token"] = id_token(
+        await signing_key(context), issuer=app.issuer, subject=grant.subject, client=app.id, now=now,
+        authenticated_at=grant.authenticated_at, sid=grant.sid, nonce=grant.nonce, access_token=access,
+        methods=_amr(grant.methods),
+        claims=released(claims.attributes, await groups_of(context, app, grant.person), scopes),
+    )  # fmt: skip
+    return answer
+
+
+def _stored(row: CodeRow | None) -> StoredCode | None:
+    if row is None:
+        return None
+    return StoredCode(row.app, row.redirect_uri, row.challenge, row.expires_at, row.grant_id is not None)
+
+
+def _amr(methods: Sequence[str]) -> list[str]:
+    """How the person proved who they are (RFC 8176). What an identity provider asked for is not known."""
+    found = [_METHODS[one] for one in methods if one in _METHODS]
+    return [*found, "mfa"] if len(found) > 1 else found

@@ -1,0 +1,64 @@
+"""What an application may read or end with a token: user info, and revocation (RFC 7009)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lockstep.actions.access import open_to_all
+from lockstep.actions.context import Context
+from lockstep.actions.openid_sign_in.authenticating import authenticated
+from lockstep.actions.openid_sign_in.client import application_of, note_fault
+from lockstep.actions.openid_sign_in.redeeming import claims_of_grant, groups_of
+from lockstep.actions.person_sign_in.outcomes import Visitor
+from lockstep.credentials.issued_secrets import hash_of
+from lockstep.openid.claims import released
+from lockstep.openid.faults import OAuthError, OAuthFault, Reason
+from lockstep.openid.requests import Pairs, single
+from lockstep.openid.tokens import OURS
+from lockstep.storage import openid_grants
+
+
+@open_to_all
+async def user_info(context: Context, access_token: str, *, origin: str) -> dict[str, Any]:
+    """The claims about the person for whom the token was issued, as they are now.
+
+    Raises OAuthFault for a token that is unknown or has ended, and if the person may not use the application any more.
+    """
+    async with context.recording() as connection:
+        token = await openid_grants.read_token(connection, hash_of(access_token)) if access_token else None
+        grant = await openid_grants.read_grant(connection, token.grant_id) if token and not token.is_refresh else None
+    app = await application_of(context, grant.app, origin=origin) if grant else None
+    if token is None or grant is None or app is None:
+        raise OAuthFault(OAuthError.INVALID_TOKEN, Reason.UNKNOWN_TOKEN, "The access token is unknown or was revoked")
+    if context.now() >= token.expires_at:
+        raise OAuthFault(OAuthError.INVALID_TOKEN, Reason.TOKEN_EXPIRED, "The access token has expired")
+    try:
+        claims = await claims_of_grant(context, app, grant.person)
+    except OAuthFault as fault:
+        raise OAuthFault(OAuthError.INVALID_TOKEN, fault.reason, fault.detail) from None
+    told = released(claims.attributes, await groups_of(context, app, grant.person), token.scopes)
+    return {"sub": grant.subject, **{name: value for name, value in told.items() if name not in OURS}}
+
+
+@open_to_all
+async def revoke(context: Context, authorization: str, pairs: Pairs, *, visitor: Visitor, origin: str) -> None:
+    """End a token of the application: an access token alone, a refresh token with everything that belongs to it. Unknown ones are no error.
+
+    Raises OAuthFault if the application did not prove who it is.
+    """
+    try:
+        form = single(pairs)
+        app = await authenticated(context, authorization, form, visitor=visitor, origin=origin)
+    except OAuthFault as fault:
+        await note_fault(context, visitor, None, fault)
+        raise
+    token_hash = hash_of(form.get("token", ""))
+    async with context.recording() as connection:
+        token = await openid_grants.read_token(connection, token_hash)
+        grant = await openid_grants.read_grant(connection, token.grant_id) if token else None
+        if token is None or grant is None or grant.app != app.id:
+            return
+        if token.is_refresh:
+            await openid_grants.end_grant(connection, grant.id)
+        else:
+            await openid_grants.end_access(connection, token_hash)

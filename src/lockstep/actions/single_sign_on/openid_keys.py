@@ -1,0 +1,122 @@
+"""The keys that sign tokens for all applications that use OpenID Connect: made here, sealed, published before they sign.
+
+Applications keep our keys for a while, so the next key is published from the start, and a retired one until its tokens have ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from joserfc.jwk import RSAKey
+
+from lockstep.actions.access import needs, open_to_all
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.errors import Kind, LockstepError, conflict
+from lockstep.openid.tokens import SigningJwk, public_jwk
+from lockstep.postgres.pool import Connection
+from lockstep.storage import audit_log, openid_keys
+from lockstep.storage.openid_keys import ACTIVE, NEXT, OpenIdKeyRow
+from lockstep.vault import Secret
+
+PURPOSE = "OpenID Connect signing key"
+KEY_BITS = 3072
+CACHED = timedelta(hours=1)  # how long applications may keep our keys without asking
+_PUBLISHED_AFTER = timedelta(days=2)  # longer than any session whose ID tokens come back as hints
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIdKey:
+    """A key as administrators see it. *state*: active, next or retired."""
+
+    kid: str
+    state: str
+    published_at: datetime
+    retired_at: datetime | None
+
+
+async def ensure_openid_keys(context: Context, connection: Connection) -> None:
+    """Make the first two keys."""
+    await openid_keys.lock_keys(connection)
+    known = {row.state for row in await openid_keys.read_keys(connection)}
+    for state in (ACTIVE, NEXT):
+        if state not in known:
+            await _make(context, connection, state)
+
+
+@open_to_all
+async def published_keys(context: Context) -> list[dict[str, Any]]:
+    """The public keys: the active one, the next one, and those retired of late."""
+    async with context.recording() as connection:
+        rows = await openid_keys.read_keys(connection)
+    return [dict(row.public_key) for row in rows]
+
+
+@needs(Permission.DIRECTORY_READ)
+async def list_openid_keys(context: Context) -> list[OpenIdKey]:
+    """The keys without their secrets, the active one first."""
+    async with context.reading() as connection:
+        return _shown(await openid_keys.read_keys(connection))
+
+
+@needs(Permission.ORGANISATION_WRITE)
+async def roll_openid_keys(context: Context, *, is_compromised: bool = False) -> list[OpenIdKey]:
+    """Sign with the next key, and publish another next one. *is_compromised*: the former key is withdrawn, and what it signed is refused.
+
+    Raises LockstepError if applications may not know the next key yet.
+    """
+    now = context.now()
+    async with context.recording() as connection:
+        await ensure_openid_keys(context, connection)
+        known = await openid_keys.read_keys(connection)
+        upcoming = next(row for row in known if row.state == NEXT)
+        if now < upcoming.published_at + CACHED and not is_compromised:
+            raise conflict(
+                "The next key was published less than an hour ago, so applications may not know it yet",
+                next_step=f"Wait until {upcoming.published_at + CACHED:%H:%M} UTC. If the active key is known to others: "
+                "lockstep sso keys roll --compromised",
+            )
+        await openid_keys.activate_next(connection, now)
+        await openid_keys.delete_retired(connection, now + timedelta(1) if is_compromised else now - _PUBLISHED_AFTER)
+        await _make(context, connection, NEXT)
+        await audit_log.append(
+            connection, actor=context.actor.name, activity="Roll OpenID Connect signing key", target="OpenID Connect",
+            before={"kid": known[0].kid}, after={"kid": upcoming.kid, "compromised": is_compromised},
+        )  # fmt: skip
+        return _shown(await openid_keys.read_keys(connection))
+
+
+async def signing_key(context: Context) -> SigningJwk:
+    """The active key, opened. Raises LockstepError if there is none, or if the vault cannot open it."""
+    async with context.recording() as connection:
+        rows = await openid_keys.read_keys(connection)
+    if not rows or rows[0].state != ACTIVE:
+        raise LockstepError(
+            Kind.CONFLICT, "There is no OpenID Connect signing key", next_step="Make one: lockstep sso keys roll"
+        )
+    opened = context.vault.open(rows[0].private_key, purpose=PURPOSE, name=rows[0].kid, shown="OpenID Connect")
+    return SigningJwk(rows[0].kid, orjson.loads(opened.reveal()))
+
+
+async def _make(context: Context, connection: Connection, state: str) -> None:
+    key = await asyncio.to_thread(_new_key)
+    sealed = context.vault.seal(Secret(orjson.dumps(key.private).decode()), purpose=PURPOSE, name=key.kid)
+    await openid_keys.insert_key(
+        connection, key.kid, public=public_jwk(key), private=sealed, state=state, now=context.now(),
+        actor=context.actor.name,
+    )  # fmt: skip
+
+
+def _new_key() -> SigningJwk:
+    """A new key, whose id is its thumbprint (RFC 7638)."""
+    key = RSAKey.generate_key(KEY_BITS, private=True)
+    return SigningJwk(key.thumbprint(), dict(key.as_dict(private=True)))
+
+
+def _shown(rows: Sequence[OpenIdKeyRow]) -> list[OpenIdKey]:
+    return [OpenIdKey(row.kid, row.state, row.published_at, row.retired_at) for row in rows]

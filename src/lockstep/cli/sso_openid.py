@@ -1,0 +1,130 @@
+"""`lockstep sso secrets` and `lockstep sso keys`: what OpenID Connect needs beside its settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from lockstep.actions.rows.times import iso, iso_time
+from lockstep.actions.single_sign_on import client_secrets, openid_keys
+from lockstep.actions.single_sign_on.client_secrets import USUAL_DAYS, ClientSecretRow
+from lockstep.actions.single_sign_on.openid_keys import OpenIdKey
+from lockstep.cli import SuggestingGroup
+from lockstep.cli.application_argument import app_argument
+from lockstep.cli.output import Column, Output, confirm, hint, output_option
+from lockstep.cli.session import run
+
+_SECRETS = (
+    Column("id", "ID"), Column("hint", "BEGINS WITH"), Column("description", "DESCRIPTION"), Column("expiresAt", "EXPIRATION"),
+    Column("lastUsedAt", "LAST USED"),
+)  # fmt: skip
+_KEYS = (Column("kid", "KEY ID"), Column("state", "STATE"), Column("publishedAt", "PUBLISHED"))
+
+
+@click.group("secrets", cls=SuggestingGroup)
+def secrets() -> None:
+    """The client secrets of an application that uses OpenID Connect.
+
+    \b
+    lockstep sso secrets new wiki
+    lockstep sso secrets list wiki
+    """
+
+
+@secrets.command("list")
+@app_argument
+@output_option
+def list_secrets(app: str, output: Output) -> None:
+    """List the client secrets, without their values.
+
+    \b
+    lockstep sso secrets list wiki
+    """
+    rows = run(lambda context: client_secrets.list_client_secrets(context, app))
+    output.many([_secret(row) for row in rows], _SECRETS, name="id", empty="No client secrets.")
+
+
+@secrets.command("new")
+@app_argument
+@click.option("--description", default="", metavar="TEXT", help="What it is for.")
+@click.option("--days", default=USUAL_DAYS, metavar="N", help=f"How long it is valid (default: {USUAL_DAYS}).")
+@output_option
+def new_secret(app: str, description: str, days: int, output: Output) -> None:
+    """Make a client secret and print it. Those that there are stay valid.
+
+    \b
+    lockstep sso secrets new wiki --description "Server in Rome"
+    """
+    made = run(lambda context: client_secrets.add_client_secret(context, app, description, days=days))
+    output.one({**_secret(made.row), "clientId": made.row.app, "secret": made.secret}, text=made.secret)
+    hint(
+        f"Application (client) ID: {made.row.app}. The secret is not shown again. It ends on {made.row.expires_at:%Y-%m-%d}."
+    )
+
+
+@secrets.command("remove")
+@click.argument("app")
+@click.argument("secret", metavar="ID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
+def remove_secret(app: str, secret: str, yes: bool, output: Output) -> None:
+    """Remove a client secret. The beginning of ID is enough.
+
+    \b
+    lockstep sso secrets remove wiki 3f2a
+    """
+    confirm("Whoever uses this secret is refused at once. Remove it?", yes=yes)
+    rows = run(lambda context: client_secrets.remove_client_secret(context, app, secret))
+    output.many([_secret(row) for row in rows], _SECRETS, name="id", empty="No client secrets.")
+
+
+@click.group("keys", cls=SuggestingGroup)
+def keys() -> None:
+    """The keys that sign tokens of OpenID Connect, for all applications.
+
+    \b
+    lockstep sso keys list
+    lockstep sso keys roll
+    """
+
+
+@keys.command("list")
+@output_option
+def list_keys(output: Output) -> None:
+    """List the keys, the active one first. Applications read them from Lockstep.
+
+    \b
+    lockstep sso keys list
+    """
+    _print_keys(run(openid_keys.list_openid_keys), output)
+
+
+@keys.command("roll")
+@click.option("--compromised", is_flag=True, help="Withdraw the active key at once.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
+def roll_keys(compromised: bool, yes: bool, output: Output) -> None:
+    """Sign with the next key, and publish another next one.
+
+    \b
+    lockstep sso keys roll
+    """
+    if compromised:
+        confirm("What the active key signed is refused from now on. Withdraw it?", yes=yes)
+    _print_keys(run(lambda context: openid_keys.roll_openid_keys(context, is_compromised=compromised)), output)
+
+
+def _secret(row: ClientSecretRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "hint": row.hint,
+        "description": row.description,
+        "expiresAt": iso_time(row.expires_at),
+        "lastUsedAt": iso(row.last_used_at),
+    }
+
+
+def _print_keys(found: list[OpenIdKey], output: Output) -> None:
+    rows = [{"kid": one.kid, "state": one.state, "publishedAt": iso_time(one.published_at)} for one in found]
+    output.many(rows, _KEYS, name="kid", empty="No keys: choosing OpenID Connect makes them.")

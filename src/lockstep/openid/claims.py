@@ -1,0 +1,31 @@
+"""Which claims about a person a scope releases (OpenID Connect Core, section 5.4). Other claims of an application come with `openid`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SCOPE_OF: Mapping[str, str] = {
+    **dict.fromkeys(("name", "given_name", "family_name", "preferred_username", "nickname", "middle_name", "profile", "picture", "website",
+                     "gender", "birthdate", "zoneinfo", "locale", "updated_at"), "profile"),
+    **dict.fromkeys(("email", "email_verified"), "email"),
+    "groups": "groups",
+}  # fmt: skip
+STANDARD = ("name", "given_name", "family_name", "preferred_username", "email", "email_verified", "groups", "roles")
+LISTS = frozenset({"groups", "roles"})  # always an array, however many values there are
+
+
+def released(attributes: Mapping[str, Sequence[str]], groups: Sequence[str], scopes: Sequence[str]) -> dict[str, Any]:
+    """The claims that *scopes* release: one value as text, several as an array.
+
+    The mail address counts as verified: it comes from the directory, which administrators keep.
+    """
+    known: dict[str, Sequence[str]] = {**({"groups": groups} if groups else {}), **attributes}
+    found: dict[str, Any] = {
+        name: list(values) if name in LISTS or len(values) > 1 else values[0]
+        for name, values in known.items()
+        if values and SCOPE_OF.get(name, "openid") in scopes
+    }
+    if "email" in found:
+        found["email_verified"] = True
+    return found

@@ -1,0 +1,66 @@
+"""How an application says who it is: client_secret_basic, client_secret_post, or none for a public client (RFC 6749, section 2.3)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote_plus
+
+from lockstep.openid.faults import OAuthError, OAuthFault, Reason
+
+METHODS = ("client_secret_basic", "client_secret_post", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedClient:
+    """Who an application says it is. *secret* "": it presents none."""
+
+    id: str
+    secret: str = field(repr=False)
+    is_basic: bool = False
+
+
+def presented_client(authorization: str, form: Mapping[str, str]) -> PresentedClient:
+    """Read the header *authorization* and the form. Raises OAuthFault without a client, and for two ways at once."""
+    scheme, _, credentials = authorization.strip().partition(" ")
+    if scheme.lower() == "basic":
+        if "client_secret" in form:
+            detail = "The client secret was sent twice: in the header and in the form"
+            raise OAuthFault(OAuthError.INVALID_REQUEST, Reason.TWO_CLIENT_AUTHENTICATIONS, detail)
+        client, secret = _basic(credentials)
+        if form.get("client_id", client) != client:
+            detail = "client_id is not that of the header Authorization"
+            raise OAuthFault(OAuthError.INVALID_REQUEST, Reason.TWO_CLIENT_AUTHENTICATIONS, detail)
+        return PresentedClient(client, secret, is_basic=True)
+    if not form.get("client_id"):
+        raise unknown_client(Reason.NO_CLIENT_AUTHENTICATION)
+    return PresentedClient(form["client_id"], form.get("client_secret", ""))
+
+
+def require_genuine(presented: PresentedClient, *, is_public: bool, has_matching_secret: bool) -> None:
+    """Raise OAuthFault unless the client proved who it is. A public client has no secret, so presenting one is a mistake."""
+    if is_public:
+        if presented.secret:
+            raise unknown_client(Reason.SECRET_OF_PUBLIC_CLIENT)
+        return
+    if not presented.secret:
+        raise unknown_client(Reason.NO_CLIENT_AUTHENTICATION)
+    if not has_matching_secret:
+        raise unknown_client(Reason.WRONG_CLIENT_SECRET)
+
+
+def unknown_client(reason: Reason) -> OAuthFault:
+    """The one thing that an application is told, whatever was wrong."""
+    return OAuthFault(OAuthError.INVALID_CLIENT, reason, "The client is unknown, or did not prove who it is")
+
+
+def _basic(credentials: str) -> tuple[str, str]:
+    try:
+        client, colon, secret = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        raise unknown_client(Reason.NO_CLIENT_AUTHENTICATION) from None
+    if not colon or not client:
+        raise unknown_client(Reason.NO_CLIENT_AUTHENTICATION)
+    return unquote_plus(client), unquote_plus(secret)

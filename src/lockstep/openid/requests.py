@@ -1,0 +1,138 @@
+"""Authorization requests (OpenID Connect Core, section 3.1.2), and where their answers go.
+
+An answer goes to a redirect URI only after the client and that URI were found to be registered, character by character. Until then
+nothing is redirected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import quote
+
+from lockstep.openid.faults import OAuthError, OAuthFault, Reason
+from lockstep.openid.pkce import checked_challenge
+
+OPENID, OFFLINE = "openid", "offline_access"
+SCOPES = (OPENID, "profile", "email", "groups", OFFLINE)
+PROMPTS = frozenset({"none", "login", "consent", "select_account"})
+LONGEST = 2_048  # characters of one parameter
+Pairs = Sequence[tuple[str, str]]
+
+
+class ResponseMode(StrEnum):
+    """How the answer reaches the application."""
+
+    QUERY = "query"
+    FORM_POST = "form_post"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRules:
+    """What is registered of a client, as far as its requests are concerned."""
+
+    redirect_uris: tuple[str, ...]
+    is_public: bool = False
+    needs_pkce: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyTo:
+    """Where an answer goes, once that is safe. *state* comes back as it was sent."""
+
+    redirect_uri: str
+    state: str = ""
+    mode: ResponseMode = ResponseMode.QUERY
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    """A request that was checked. *max_age*: seconds, None for any. *enters_again*: the person proves again who they are."""
+
+    reply: ReplyTo
+    scopes: tuple[str, ...]
+    nonce: str = field(repr=False)
+    challenge: str = field(repr=False)
+    is_passive: bool = False
+    enters_again: bool = False
+    max_age: int | None = None
+
+
+def single(pairs: Pairs) -> dict[str, str]:
+    """The parameters by name, without empty ones (RFC 6749, section 3.1). Raises OAuthFault if one is given twice or is too long."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if not value:
+            continue
+        if name in found:
+            raise _wrong(Reason.REPEATED_PARAMETER, f"{name[:40]} was given more than once")
+        if len(value) > LONGEST:
+            raise _wrong(Reason.TOO_LONG, f"{name[:40]} is longer than {LONGEST} characters")
+        found[name] = value
+    return found
+
+
+def reply_to(given: Mapping[str, str], client: ClientRules) -> ReplyTo:
+    """Where the answer goes. Raises OAuthFault, which must not be redirected, unless the redirect URI is registered exactly so."""
+    asked = given.get("redirect_uri", "")
+    if asked not in client.redirect_uris:
+        raise _wrong(Reason.UNKNOWN_REDIRECT_URI, "redirect_uri is missing, or is not registered for the application")
+    is_form = given.get("response_mode") == ResponseMode.FORM_POST
+    return ReplyTo(asked, given.get("state", ""), ResponseMode.FORM_POST if is_form else ResponseMode.QUERY)
+
+
+def read_request(given: Mapping[str, str], client: ClientRules, reply: ReplyTo) -> AuthorizationRequest:
+    """Check the rest of a request whose answer goes to *reply*. Raises OAuthFault, which the application is told there."""
+    if "request" in given:
+        raise OAuthFault(OAuthError.REQUEST_NOT_SUPPORTED, Reason.REQUEST_OBJECT, "request is not supported")
+    if "request_uri" in given:
+        raise OAuthFault(OAuthError.REQUEST_URI_NOT_SUPPORTED, Reason.REQUEST_OBJECT, "request_uri is not supported")
+    if "registration" in given:
+        raise OAuthFault(OAuthError.REGISTRATION_NOT_SUPPORTED, Reason.REQUEST_OBJECT, "registration is not supported")
+    if given.get("response_type") != "code":
+        error = OAuthError.UNSUPPORTED_RESPONSE_TYPE if "response_type" in given else OAuthError.INVALID_REQUEST
+        raise OAuthFault(error, Reason.WRONG_RESPONSE_TYPE, "response_type must be code")
+    if given.get("response_mode", reply.mode) != reply.mode:
+        raise _wrong(Reason.WRONG_RESPONSE_MODE, "response_mode must be query or form_post")
+    asked = given.get("scope", "").split()
+    if OPENID not in asked:
+        raise OAuthFault(OAuthError.INVALID_SCOPE, Reason.NO_OPENID_SCOPE, "scope must contain openid")
+    prompts = frozenset(given.get("prompt", "").split())
+    if not prompts <= PROMPTS or ("none" in prompts and len(prompts) > 1):
+        raise _wrong(Reason.WRONG_PROMPT, "prompt must be none, or any of login, consent and select_account")
+    return AuthorizationRequest(
+        reply=reply,
+        scopes=tuple(one for one in SCOPES if one in asked),  # unknown ones are ignored (Core, section 3.1.2.1)
+        nonce=given.get("nonce", ""),
+        challenge=checked_challenge(
+            given.get("code_challenge", ""), given.get("code_challenge_method", ""),
+            is_needed=client.is_public or client.needs_pkce,
+        ),
+        is_passive="none" in prompts,
+        enters_again=bool(prompts & {"login", "select_account"}),
+        max_age=_max_age(given.get("max_age")),
+    )  # fmt: skip
+
+
+def answer_fields(issuer: str, reply: ReplyTo, **answer: str) -> dict[str, str]:
+    """The parameters of an answer, with the state and our name (RFC 9207)."""
+    return {**answer, **({"state": reply.state} if reply.state else {}), "iss": issuer}
+
+
+def answer_url(reply: ReplyTo, fields: Mapping[str, str]) -> str:
+    """The address that brings *fields* to the application. A redirect URI keeps its own query."""
+    joined = "&".join(f"{name}={quote(value, safe='')}" for name, value in fields.items())
+    return f"{reply.redirect_uri}{'&' if '?' in reply.redirect_uri else '?'}{joined}"
+
+
+def _max_age(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        raise _wrong(Reason.WRONG_MAX_AGE, "max_age must be a number of seconds")
+    return int(text)
+
+
+def _wrong(reason: Reason, detail: str) -> OAuthFault:
+    return OAuthFault(OAuthError.INVALID_REQUEST, reason, detail)

@@ -1,0 +1,100 @@
+"""The pages of OpenID Connect: the way into an application, and signing out at the wish of one."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from lockstep.actions.openid_sign_in import answering, leaving
+from lockstep.actions.openid_sign_in.answering import Answered, Outcome, SignInFirst
+from lockstep.actions.saml_sign_in import leaving as way_out
+from lockstep.kit.cookies import origin_of
+from lockstep.kit.pages import Answer, PageView, Redirect
+from lockstep.openid.discovery import AUTHORIZE, CONTINUE, LOGOUT
+from lockstep.portal.cookies import (
+    SIGN_IN,
+    SIGNED_OUT,
+    forget_session,
+    session_secret,
+    set_way_out,
+    visitor_of,
+)
+from lockstep.portal.page import PortalContext, PortalPages
+
+pages = PortalPages()
+
+
+@pages.get(AUTHORIZE, is_public=True)
+async def authorize(context: PortalContext, request: Request) -> Answer:
+    found = await answering.authorize(
+        context.actions, request.query_params.multi_items(), session_secret(request), visitor=visitor_of(request),
+        origin=origin_of(request),
+    )  # fmt: skip
+    return _shown(found)
+
+
+@pages.get(CONTINUE, is_public=True)
+async def go_on(context: PortalContext, request: Request) -> Answer:
+    """After signing in: the request is sealed in the address. The way to the application is a page and not a redirect, because browsers
+    hold redirects after a form to the addresses that the form may be sent to.
+    """
+    found = await answering.resume(
+        context.actions, request.query_params.get("request", ""), session_secret(request), visitor=visitor_of(request),
+        origin=origin_of(request),
+    )  # fmt: skip
+    if isinstance(found, Answered) and not found.fields:
+        return _by_page(f"Signing in to {found.app}", found.url)
+    return _shown(found)
+
+
+@pages.get(LOGOUT, is_public=True)
+async def take_logout(context: PortalContext, request: Request) -> Answer:
+    """Sign out at once if the application proved that it means this session; otherwise ask. Then back to the application."""
+    asked = await leaving.logout_asked(
+        context.actions, request.query_params.multi_items(), session_secret(request), visitor=visitor_of(request),
+        origin=origin_of(request),
+    )  # fmt: skip
+    if asked.is_sure:
+        return await _signed_out(context, request, asked.back or SIGNED_OUT)
+    if asked.is_signed_in:
+        return PageView("portal/sign_out.html", "Sign out", {"app": asked.app, "here": f"{LOGOUT}?{request.url.query}"})
+    return _by_page(f"Back to {asked.app}", asked.back) if asked.back else Redirect(SIGNED_OUT)
+
+
+@pages.post(LOGOUT, is_public=True)
+async def confirm_logout(context: PortalContext, request: Request) -> Answer:
+    """The person confirmed it on our page. What the address asks for is read once more, by a page of its own."""
+    return await _signed_out(context, request, f"{LOGOUT}?{request.url.query}")
+
+
+async def _signed_out(context: PortalContext, request: Request, then: str) -> Response:
+    """Other applications take the browser along first, and it stays on our page in the end; without any it goes *then*."""
+    way = await way_out.sign_out_here(context.actions, session_secret(request))
+    response = _redirected(SIGNED_OUT if way else then)
+    forget_session(response, request)
+    set_way_out(response, request, way)
+    return response
+
+
+def _shown(found: Outcome) -> Answer:
+    match found:
+        case SignInFirst(sealed, again):
+            back = quote(f"{CONTINUE}?request={sealed}", safe="")
+            return Redirect(f"{SIGN_IN}?next={back}{'&again=yes' if again else ''}")
+        case Answered(app, url, fields):
+            if not fields:
+                return _redirected(url)
+            return PageView("portal/sending.html", f"Signing in to {app}", {"url": url, "fields": fields}, sends_to=url)
+    model = {"app": found.app, "contact": found.contact, "is_off": found.is_off}
+    return PageView("portal/not_assigned.html", f"No access to {found.app}", model, status=403)
+
+
+def _by_page(heading: str, url: str) -> PageView:
+    return PageView("portal/sending.html", heading, {"url": url, "fields": {}})
+
+
+def _redirected(url: str) -> Response:
+    """The code stands in the address, so the next page must not learn the one before."""
+    return RedirectResponse(url, status_code=303, headers={"Referrer-Policy": "no-referrer"})

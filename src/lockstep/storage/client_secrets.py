@@ -1,0 +1,66 @@
+"""The client secrets of applications that sign people in by OpenID Connect, as hashes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+
+_SEEN_AGAIN = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecretRow:
+    """A client secret, which cannot be read again. *last_used_at*: exact to an hour."""
+
+    id: str
+    app: str
+    hint: str
+    description: str
+    created_at: datetime
+    created_by: str
+    expires_at: datetime
+    last_used_at: datetime | None
+
+
+_SELECT = "select id::text, app::text, hint, description, created_at, created_by, expires_at, last_used_at from client_secret "
+
+
+async def read_secrets(connection: Connection, app: str) -> list[ClientSecretRow]:
+    """The secrets of *app*, the newest first."""
+    async with connection.cursor(row_factory=class_row(ClientSecretRow)) as cursor:
+        await cursor.execute(_SELECT + "where app = %s order by created_at desc, id", (app,))
+        return await cursor.fetchall()
+
+
+async def insert_secret(
+    connection: Connection, app: str, secret_hash: bytes, *, hint: str, description: str, now: datetime,
+    expires_at: datetime, actor: str,
+) -> None:  # fmt: skip
+    await connection.execute(
+        """insert into client_secret (app, secret_hash, hint, description, created_at, created_by, expires_at)
+        values (%s, %s, %s, %s, %s, %s, %s)""",
+        (app, secret_hash, hint, description, now, actor, expires_at),
+    )
+
+
+async def delete_secret(connection: Connection, app: str, secret: str) -> None:
+    await connection.execute("delete from client_secret where app = %s and id = %s", (app, secret))
+
+
+async def use_secret(connection: Connection, app: str, secret_hash: bytes, now: datetime) -> bool:
+    """Whether *app* has this secret and it has not expired. Notes the use."""
+    cursor = await connection.execute(
+        """select id::text, last_used_at from client_secret where app = %s and secret_hash = %s and expires_at > %s""",
+        (app, secret_hash, now),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        return False
+    secret, last_used_at = row
+    if last_used_at is None or now - last_used_at >= _SEEN_AGAIN:
+        await connection.execute("update client_secret set last_used_at = %s where id = %s", (now, secret))
+    return True

@@ -1,0 +1,168 @@
+"""Codes, grants and tokens of the OpenID Connect provider. Tokens belong to a grant and end with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRow:
+    """A code, and the session in which it was issued. *grant_id*: what it was redeemed for."""
+
+    app: str
+    session: str
+    person: str
+    redirect_uri: str
+    scopes: Sequence[str]
+    nonce: str = field(repr=False)
+    challenge: str = field(repr=False)
+    expires_at: datetime
+    grant_id: str | None
+    methods: Sequence[str]
+    signed_in_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    """What one sign-in to an application led to."""
+
+    id: str
+    app: str
+    person: str
+    session: str | None
+    is_offline: bool
+    scopes: Sequence[str]
+    issuer: str
+    subject: str
+    sid: str
+    nonce: str = field(repr=False)
+    methods: Sequence[str]
+    authenticated_at: datetime
+    created_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """An access or refresh token."""
+
+    grant_id: str
+    is_refresh: bool
+    scopes: Sequence[str]
+    expires_at: datetime
+    used_at: datetime | None
+
+
+async def insert_code(
+    connection: Connection, code_hash: bytes, *, app: str, session: str, redirect_uri: str, scopes: Sequence[str],
+    nonce: str, challenge: str, expires_at: datetime,
+) -> bool:  # fmt: skip
+    """Store a code; False if the session has ended."""
+    cursor = await connection.execute(
+        """insert into openid_code (code_hash, app, session, redirect_uri, scopes, nonce, challenge, expires_at)
+        select %s, %s, id, %s, %s, %s, %s, %s from person_session where id = %s for key share""",
+        (code_hash, app, redirect_uri, list(scopes), nonce, challenge, expires_at, session),
+    )
+    return cursor.rowcount == 1
+
+
+async def lock_code(connection: Connection, code_hash: bytes) -> CodeRow | None:
+    """The code, locked until the transaction ends, with its session, which cannot end before that.
+
+    The session is locked first, as when it ends with its codes, so that neither waits for the other.
+    """
+    await connection.execute(
+        """select from person_session where id = (select session from openid_code where code_hash = %s) for key share""",
+        (code_hash,),
+    )
+    async with connection.cursor(row_factory=class_row(CodeRow)) as cursor:
+        await cursor.execute(
+            """select code.app::text, code.session::text, held.person::text, code.redirect_uri, code.scopes, code.nonce, code.challenge,
+                code.expires_at, code.grant_id::text, held.methods, held.signed_in_at
+            from openid_code as code join person_session as held on held.id = code.session
+            where code.code_hash = %s for update of code""",
+            (code_hash,),
+        )
+        return await cursor.fetchone()
+
+
+async def note_redeemed(connection: Connection, code_hash: bytes, grant: str) -> None:
+    await connection.execute("update openid_code set grant_id = %s where code_hash = %s", (grant, code_hash))
+
+
+async def insert_grant(connection: Connection, grant: GrantRow) -> None:
+    await connection.execute(
+        """insert into openid_grant (id, app, person, session, is_offline, scopes, issuer, subject, sid, nonce, methods, authenticated_at,
+            created_at, ends_at)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+        (
+            grant.id, grant.app, grant.person, grant.session, grant.is_offline, list(grant.scopes), grant.issuer, grant.subject,
+            grant.sid, grant.nonce, list(grant.methods), grant.authenticated_at, grant.created_at, grant.ends_at,
+        ),
+    )  # fmt: skip
+
+
+async def read_grant(connection: Connection, grant: str) -> GrantRow | None:
+    return await _grant(connection, "where id = %s", grant)
+
+
+async def lock_grant_of(connection: Connection, token_hash: bytes) -> GrantRow | None:
+    """The grant of a token, locked until the transaction ends: one refresh after the other."""
+    return await _grant(
+        connection, "where id = (select grant_id from openid_token where token_hash = %s) for update", token_hash
+    )
+
+
+async def read_token(connection: Connection, token_hash: bytes) -> TokenRow | None:
+    async with connection.cursor(row_factory=class_row(TokenRow)) as cursor:
+        await cursor.execute(
+            "select grant_id::text, is_refresh, scopes, expires_at, used_at from openid_token where token_hash = %s",
+            (token_hash,),
+        )
+        return await cursor.fetchone()
+
+
+async def insert_token(
+    connection: Connection,
+    token_hash: bytes,
+    grant: str,
+    *,
+    is_refresh: bool,
+    scopes: Sequence[str],
+    expires_at: datetime,
+) -> None:
+    await connection.execute(
+        "insert into openid_token (token_hash, grant_id, is_refresh, scopes, expires_at) values (%s, %s, %s, %s, %s)",
+        (token_hash, grant, is_refresh, list(scopes), expires_at),
+    )
+
+
+async def note_used(connection: Connection, token_hash: bytes, now: datetime) -> None:
+    await connection.execute("update openid_token set used_at = %s where token_hash = %s", (now, token_hash))
+
+
+async def end_access(connection: Connection, token_hash: bytes) -> None:
+    """End one token and nothing else."""
+    await connection.execute("delete from openid_token where token_hash = %s", (token_hash,))
+
+
+async def end_grant(connection: Connection, grant: str) -> None:
+    """End a grant with all its tokens."""
+    await connection.execute("delete from openid_grant where id = %s", (grant,))
+
+
+async def _grant(connection: Connection, condition: str, given: str | bytes) -> GrantRow | None:
+    async with connection.cursor(row_factory=class_row(GrantRow)) as cursor:
+        await cursor.execute(
+            f"""select id::text, app::text, person::text, session::text, is_offline, scopes, issuer, subject, sid, nonce, methods,
+                authenticated_at, created_at, ends_at
+            from openid_grant {condition}""",  # noqa: S608  # conditions of this module
+            (given,),
+        )
+        return await cursor.fetchone()
