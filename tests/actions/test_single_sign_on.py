@@ -186,7 +186,7 @@ async def test_a_persistent_name_id_is_pairwise_and_stays_and_a_transient_one_is
         ({"encryptionCertificate": "-----BEGIN PRIVATE KEY-----"}, "private key"),
         ({"requireSignedRequests": True}, "requestCertificates"),
         ({"notificationEmail": "nobody"}, "e-mail"),
-        ({"mode": "oidc"}, "not available"),
+        ({"mode": "oidc"}, "redirectUris: is missing"),
         ({"replyUrl": ["https://x.test"]}, "replyUrls"),
     ],
 )  # fmt: skip

@@ -21,7 +21,13 @@ import pytest
 from tests.support.source import nodes_of
 
 ROOT = Path(__file__).resolve().parents[2]
-PURE_ROOMS = ("src/lockstep/engine", "src/lockstep/scim", "src/lockstep/saml", "src/lockstep/openid", "src/lockstep/configuration")
+PURE_ROOMS = (
+    "src/lockstep/engine",
+    "src/lockstep/scim",
+    "src/lockstep/saml",
+    "src/lockstep/openid",
+    "src/lockstep/configuration",
+)
 # What the pure rooms may import from outside the product. Everything else is refused, harmful or not.
 # fmt: off
 PURE_IMPORTS = frozenset({

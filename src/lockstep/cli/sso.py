@@ -17,21 +17,17 @@ from lockstep.cli.config_files import text_of_file
 from lockstep.cli.output import Column, Output, hint, output_option
 from lockstep.cli.session import run
 from lockstep.cli.sso_certs import certs
-from lockstep.cli.sso_openid import keys, secrets
+from lockstep.cli.sso_openid import keys, oidc, secrets
 from lockstep.configuration.single_sign_on import NameIdFormat, SignedPart
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
 from lockstep.errors import not_found
 
-_OPENID = (
-    "redirectUris", "postLogoutRedirectUris", "backChannelLogoutUrl", "publicClient", "requirePkce", "accessTokenMinutes",
-    "refreshTokenDays",
-)  # fmt: skip
 _NO_ADDRESS = "The public address of Lockstep is not stored yet: lockstep sso address https://id.contoso.com"
 
 
 @click.group(cls=SuggestingGroup)
 def sso() -> None:
-    """People sign in to applications through Lockstep (SAML 2.0, OpenID Connect).
+    """People sign in to applications through Lockstep (SAML 2.0).
 
     \b
     lockstep sso set documo --mode saml
@@ -86,15 +82,6 @@ def show(app: str, output: Output) -> None:
     default=None,
     help="Let people sign in, or nobody.",
 )
-@click.option("--redirect-uri", "redirectUris", multiple=True, metavar="URL", help="OpenID Connect; repeatable.")
-@click.option(
-    "--post-logout-uri", "postLogoutRedirectUris", multiple=True, metavar="URL", help="Back after signing out."
-)
-@click.option("--back-channel-logout-url", "backChannelLogoutUrl", metavar="URL", help="Told when a session ends.")
-@click.option("--public/--no-public", "publicClient", default=None, help="A client without a secret, with PKCE.")
-@click.option("--require-pkce/--no-require-pkce", "requirePkce", default=None, help="Refuse requests without PKCE.")
-@click.option("--access-minutes", "accessTokenMinutes", type=int, metavar="N", help="How long access tokens last.")
-@click.option("--refresh-days", "refreshTokenDays", type=int, metavar="N", help="How long refresh tokens last.")
 @click.option("--notification-email", "notificationEmail", metavar="ADDRESS", help="Stored only: no mail is sent.")
 @output_option
 def set_(app: str, output: Output, **given: Any) -> None:
@@ -102,14 +89,8 @@ def set_(app: str, output: Output, **given: Any) -> None:
 
     \b
     lockstep sso set documo --mode saml
-    lockstep sso set wiki --mode oidc \\
-      --redirect-uri https://wiki.contoso.com/callback
     """
-    openid = {key: list(value) if isinstance(value, tuple) else value for key, value in _openid_of(given).items()}
     changes = _changes(given)
-    if openid:
-        stored = run(lambda context: settings.show_sign_on(context, app))
-        changes["openIdConnect"] = {**sign_on_json(stored)["singleSignOn"].get("openIdConnect", {}), **openid}
     if not changes:
         raise click.UsageError("Nothing to change was given. See: lockstep sso set --help")
     _print(run(lambda context: settings.change_sign_on(context, app, changes)), output)
@@ -174,8 +155,8 @@ def remove_claim(app: str, name: str, output: Output) -> None:
 
 
 sso.add_command(certs)
-sso.add_command(secrets)
-sso.add_command(keys)
+for more in (oidc, secrets, keys):
+    sso.add_command(more)
 
 
 @sso.command("metadata")
@@ -247,12 +228,6 @@ def address(origin: str | None, output: Output) -> None:
         lambda context: addresses.show_address(context) if origin is None else addresses.set_address(context, origin)
     )
     output.one({"address": found}, text=found or _NO_ADDRESS)
-
-
-def _openid_of(given: dict[str, Any]) -> dict[str, Any]:
-    """The options of OpenID Connect that were given, taken out of *given*."""
-    found = {key: given.pop(key) for key in _OPENID}
-    return {key: value for key, value in found.items() if value not in (None, ())}
 
 
 def _changes(given: dict[str, Any]) -> dict[str, Any]:

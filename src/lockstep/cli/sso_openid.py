@@ -1,4 +1,4 @@
-"""`lockstep sso secrets` and `lockstep sso keys`: what OpenID Connect needs beside its settings."""
+"""`lockstep sso oidc`, `secrets` and `keys`: sign-in by OpenID Connect."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from typing import Any
 
 import click
 
+from lockstep.actions.context import Context
+from lockstep.actions.rows.single_sign_on import sign_on_json
 from lockstep.actions.rows.times import iso, iso_time
-from lockstep.actions.single_sign_on import client_secrets, openid_keys
+from lockstep.actions.single_sign_on import client_secrets, openid_keys, settings
 from lockstep.actions.single_sign_on.client_secrets import USUAL_DAYS, ClientSecretRow
 from lockstep.actions.single_sign_on.openid_keys import OpenIdKey
+from lockstep.actions.single_sign_on.settings import SignOnView
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
@@ -20,6 +23,38 @@ _SECRETS = (
     Column("lastUsedAt", "LAST USED"),
 )  # fmt: skip
 _KEYS = (Column("kid", "KEY ID"), Column("state", "STATE"), Column("publishedAt", "PUBLISHED"))
+
+
+@click.command("oidc")
+@app_argument
+@click.option("--redirect-uri", "redirectUris", multiple=True, metavar="URL", help="Where answers go; repeatable.")
+@click.option(
+    "--post-logout-uri", "postLogoutRedirectUris", multiple=True, metavar="URL", help="Back after signing out."
+)
+@click.option("--back-channel-logout-url", "backChannelLogoutUrl", metavar="URL", help="Told when a session ends.")
+@click.option("--public/--no-public", "publicClient", default=None, help="A client without a secret.")
+@click.option("--require-pkce/--no-require-pkce", "requirePkce", default=None, help="Refuse requests without PKCE.")
+@click.option("--access-minutes", "accessTokenMinutes", type=int, metavar="N", help="How long access tokens last.")
+@click.option("--refresh-days", "refreshTokenDays", type=int, metavar="N", help="How long refresh tokens last.")
+@output_option
+def oidc(app: str, output: Output, **given: Any) -> None:
+    """Let people sign in by OpenID Connect, and change the settings that are given.
+
+    \b
+    lockstep sso oidc wiki --redirect-uri https://wiki.contoso.com/callback
+    lockstep sso secrets new wiki
+    """
+    changes = {key: list(one) if isinstance(one, tuple) else one for key, one in given.items() if one not in (None, ())}
+
+    async def work(context: Context) -> SignOnView:
+        known = sign_on_json(await settings.show_sign_on(context, app))["singleSignOn"].get("openIdConnect", {})
+        return await settings.change_sign_on(context, app, {"mode": "oidc", "openIdConnect": {**known, **changes}})
+
+    view = run(work)
+    row = sign_on_json(view)
+    lines = [view.application.display_name, f"  Application (client) ID  {view.application.id}"]
+    lines += [f"  {key}: {value}" for key, value in row["singleSignOn"]["openIdConnect"].items() if key != "claims"]
+    output.one({**row, "clientId": view.application.id}, text=lines)
 
 
 @click.group("secrets", cls=SuggestingGroup)

@@ -22,6 +22,17 @@ from lockstep.engine.rules.configuration import Direct, Expression
 
 ACCESS_MINUTES, REFRESH_DAYS = 60, 90
 MOST_ACCESS_MINUTES, MOST_REFRESH_DAYS = 24 * 60, 365
+_ADDRESSES, _YES = {"type": "array", "items": {"type": "string"}}, {"type": "boolean"}
+# The keys of the section but its claims, for editors that check files against a schema.
+KEY_SCHEMAS: dict[str, dict[str, Any]] = {
+    "redirectUris": _ADDRESSES,
+    "postLogoutRedirectUris": _ADDRESSES,
+    "backChannelLogoutUrl": {"type": "string"},
+    "publicClient": _YES,
+    "requirePkce": _YES,
+    "accessTokenMinutes": {"type": "integer", "minimum": 1, "maximum": MOST_ACCESS_MINUTES},
+    "refreshTokenDays": {"type": "integer", "minimum": 1, "maximum": MOST_REFRESH_DAYS},
+}
 # Claims of a new application, by the scope that releases them; `roles` has the role that provisioning sends.
 USUAL_TOKEN_CLAIMS = (
     ClaimRule("name", Direct("displayName")),

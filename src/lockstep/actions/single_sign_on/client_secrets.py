@@ -60,7 +60,7 @@ async def add_client_secret(
             raise conflict(
                 f"{found.display_name} uses no client secret",
                 why="OpenID Connect is not its method, or it is a public client",
-                next_step=f"See: lockstep sso set {found.name} --mode oidc --redirect-uri URL",
+                next_step=f"See: lockstep sso oidc {found.name} --redirect-uri URL",
             )
         known = await client_secrets.read_secrets(connection, found.id)
         if len(known) >= MOST_SECRETS:

@@ -59,7 +59,7 @@ ONLY_HERE: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         [f"sso {word}" for word in ("address", "certs activate", "certs download", "certs list", "certs new", "certs remove",
                                     "claims list", "claims remove", "claims set", "import",
-                                    "keys list", "keys roll", "metadata", "secrets list",
+                                    "keys list", "keys roll", "metadata", "oidc", "secrets list",
                                     "secrets new", "secrets remove", "set", "show", "test")],
         ("It is not offered to other machines", "Use Single sign-on of the application in the admin centre, or the REST API"),
     ),

@@ -16,7 +16,7 @@ from lockstep.configuration.files.retention import LIMITS, MOST_DAYS
 from lockstep.configuration.files.secrets import REFERENCE
 from lockstep.configuration.files.sections import AUTHENTICATIONS, COLOURS, EVENTS, MODES, OF_AUTHENTICATION
 from lockstep.configuration.files.source import FILE_KINDS, OPENED_SOURCE_TYPES
-from lockstep.configuration.openid_connect import MOST_ACCESS_MINUTES, MOST_REFRESH_DAYS
+from lockstep.configuration.openid_connect import KEY_SCHEMAS as OPENID_KEYS
 from lockstep.configuration.single_sign_on import NameIdFormat, SignedPart, SignOnMode
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.configuration import Apply, Drift, Flow, Scope
@@ -164,18 +164,7 @@ def _single_sign_on() -> Schema:
         "assignmentRequired": BOOLEAN,
         "enabledForSignIn": BOOLEAN | {"description": "Enabled for users to sign-in? Usually true"},
         "notificationEmail": TEXT,
-        "openIdConnect": _object(
-            {
-                "redirectUris": _list(TEXT),
-                "postLogoutRedirectUris": _list(TEXT),
-                "backChannelLogoutUrl": TEXT,
-                "publicClient": BOOLEAN,
-                "requirePkce": BOOLEAN,
-                "accessTokenMinutes": {"type": "integer", "minimum": 1, "maximum": MOST_ACCESS_MINUTES},
-                "refreshTokenDays": {"type": "integer", "minimum": 1, "maximum": MOST_REFRESH_DAYS},
-                "claims": _list(_object({"name": TEXT, **value}, "name")),
-            }
-        ),
+        "openIdConnect": _object(OPENID_KEYS | {"claims": _list(_object({"name": TEXT, **value}, "name"))}),
     }
     return _object(keys)
 

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.actions.single_sign_on import address, certificates, client_secrets, metadata, settings
-from lockstep.actions.single_sign_on.certificates import CertificateForm
 from lockstep.actions.single_sign_on.address import openid_endpoints
+from lockstep.actions.single_sign_on.certificates import CertificateForm
 from lockstep.actions.single_sign_on.settings import OFFERED_MODES, SignOnView
 from lockstep.configuration.single_sign_on import SignOnMode, SignOnSettings
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
