@@ -148,23 +148,21 @@ def _application() -> Schema:
 def _single_sign_on() -> Schema:
     value = {"source": TEXT, "constant": VALUE, "expression": TEXT | {"maxLength": 10_000}}
     certificate = TEXT | {"description": "PEM, without a private key"}
+    claims = _list(_object({"name": TEXT, **value}, "name"))
+    texts = dict.fromkeys(("signOnUrl", "relayState", "logoutUrl", "notificationEmail"), TEXT)
     keys = {
         "mode": _words(SignOnMode),
         "identifiers": _list(TEXT) | {"description": "Identifier (Entity ID)"},
         "replyUrls": _list(TEXT) | {"description": "Reply URL (Assertion Consumer Service URL); the first counts"},
-        "signOnUrl": TEXT,
-        "relayState": TEXT,
-        "logoutUrl": TEXT,
+        **texts,
         "nameId": _object({"format": _words(NameIdFormat), **value}),
-        "claims": _list(_object({"name": TEXT, **value}, "name")),
+        "claims": claims,
         "signing": _words(SignedPart),
         "encryptionCertificate": certificate,
         "requestCertificates": _list(certificate),
-        "requireSignedRequests": BOOLEAN,
-        "assignmentRequired": BOOLEAN,
+        **dict.fromkeys(("requireSignedRequests", "assignmentRequired"), BOOLEAN),
         "enabledForSignIn": BOOLEAN | {"description": "Enabled for users to sign-in? Usually true"},
-        "notificationEmail": TEXT,
-        "openIdConnect": _object(OPENID_KEYS | {"claims": _list(_object({"name": TEXT, **value}, "name"))}),
+        "openIdConnect": _object(OPENID_KEYS | {"claims": claims}),
     }
     return _object(keys)
 
