@@ -317,3 +317,34 @@ def test_members_are_edited_deleted_restored_and_signed_out(command: Any) -> Non
     command("members", "undelete", "anna.berg@x.org")
     command("members", "delete", "ada@x.org", "--yes", code=7)
     command("members", "delete", "ada@x.org", "--yes", "--force")
+
+
+def test_audit_log_is_listed_filtered_and_shown_by_command(command: Any) -> None:
+    command("accounts", "create", "Contoso", "--admin", "admin@x.org")
+    command("members", "add", "second@x.org", "--role", "viewer")
+    command("accounts", "set", "Contoso", "--seats", "7")
+
+    listed = orjson.loads(command("audit", "list", "--kind", "Account", "--activity", "change", "-o", "json").stdout)
+    (entry,) = listed["entries"]
+    shown = orjson.loads(command("audit", "show", str(entry["number"]), "-o", "json").stdout)
+    named = orjson.loads(command("audit", "list", "--object", "second@", "--since", "1h", "-o", "json").stdout)
+    newest = orjson.loads(command("audit", "list", "--limit", "1", "-o", "json").stdout)
+    none = orjson.loads(command("audit", "list", "--until", "1d", "-o", "json").stdout)
+
+    assert {**entry, "formatVersion": "1.0"} == shown
+    assert (entry["actor"], entry["before"], entry["after"]) == ("documo accounts set", {}, {"seats": 7})
+    assert [(one["kind"], one["activity"]) for one in named["entries"]] == [("User", "create")]
+    assert newest["entries"] == [entry] and none["entries"] == []
+    assert "no entry 999999" in command("audit", "show", "999999", code=5).stderr
+
+
+def test_event_stream_is_in_the_audit_log_without_its_secret(command: Any) -> None:
+    command("accounts", "create", "Contoso", "--admin", "admin@x.org")
+    secret = command("events", "add", "--webhook", "https://app.example/hook").stdout.strip()
+    (stream,) = orjson.loads(command("events", "list", "-o", "json").stdout)["streams"]
+    command("events", "remove", stream["id"])
+
+    said = command("audit", "list", "--kind", "Event stream", "-o", "json").stdout
+
+    assert [one["activity"] for one in orjson.loads(said)["entries"]] == ["delete", "create"]
+    assert secret not in said
