@@ -1,1 +1,1 @@
-"""The applications' side: SCIM over the one HTTP client for outgoing requests, and the ways to test a connection."""
+"""Adapters for applications: SCIM over the one HTTP client for outgoing requests, and the ways to test a connection."""

@@ -1,7 +1,7 @@
-"""Tables of what an application's responses mean: by HTTP status, by the scimType of a 400, by network error.
+"""Tables of the meaning of an application's responses: by HTTP status, by the scimType of a 400, and by network error.
 
-Placeholders in the sentences: {name} is the application, {status} the HTTP status, {at} method and URL, {detail} the detail of the
-SCIM error.
+The sentences contain placeholders: {name} is the application, {status} the HTTP status, {at} the method and URL, and {detail}
+the detail of the SCIM error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NOT_SCIM = "SystemForCrossDomainIdentityManagementServiceIncompatible"
 
 @dataclass(frozen=True, slots=True)
 class AnswerRow:
-    """One meaning: how it is handled, and how it is reported."""
+    """The meaning of one kind of response: the verdict, the error code, and the sentences that a person reads."""
 
     verdict: Verdict
     code: str
@@ -69,7 +69,9 @@ BY_STATUS: Mapping[int, AnswerRow] = {
         CHECK_URL,
         is_not_scim=True,
     ),
-    408: AnswerRow(Verdict.AMBIGUOUS, "Timeout", "{name} gave up waiting for the request (HTTP 408)", TRY_LATER),
+    408: AnswerRow(
+        Verdict.AMBIGUOUS, "Timeout", "{name} timed out while waiting for the request (HTTP 408)", TRY_LATER
+    ),
     409: AnswerRow(
         Verdict.CONFLICT,
         "Conflict",

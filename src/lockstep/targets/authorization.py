@@ -1,7 +1,9 @@
-"""The Authorization header of requests to an application: a bearer token, Basic, or a token of OAuth 2.0 client credentials.
+"""Build the Authorization header of requests to an application: a bearer token, Basic, or a token from OAuth 2.0 client
+credentials.
 
-A token is fetched when it is needed, kept in memory only, and fetched again before it expires, or once if the application refuses one
-that worked before (RFC 6749, section 4.4). The secret is revealed only while a header is built.
+An access token is fetched when it is needed and kept only in memory (RFC 6749, section 4.4). It is fetched again before it
+expires, and once more if the application refuses a token that worked before. The secret is revealed only while a header is
+built.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from lockstep.ports import Answer, Authentication, AuthenticationMethod, TargetS
 from lockstep.targets.redaction import Redactor
 from lockstep.vault import Secret
 
-EARLIER_SECONDS = 60.0  # before its end, so that a token does not expire on its way
+# # A token counts as expired this long before its end, so that it does not expire while a request is on its way.
+EARLIER_SECONDS = 60.0
 _LONGEST_TOKEN = 16_384
 _SECRET_REFUSED = frozenset(
     {"invalid_client", "unauthorized_client", "invalid_grant", "invalid_scope", "access_denied"}
@@ -27,7 +30,7 @@ _SECRET_REFUSED = frozenset(
 
 
 class NoToken(Exception):
-    """No token was given. *answer* says why; the request that needed it was certainly not sent."""
+    """Raised if no access token could be fetched. *answer* says why. The request that needed the token was certainly not sent."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.detail)
@@ -35,7 +38,10 @@ class NoToken(Exception):
 
 
 class Authorizer:
-    """Builds the header for one application. *name* and *app*: its display name and its name in commands."""
+    """Builds the Authorization header for one application.
+
+    *name* is the application's display name, and *app* is its name in commands.
+    """
 
     def __init__(
         self, client: HttpClient, secret: Any, authentication: Authentication, *, name: str = "", app: str = ""
@@ -47,21 +53,24 @@ class Authorizer:
         self._token: Secret | None = None
         self._ends_at = 0.0  # of the event loop's clock
         self._has_worked = False
-        self._in_body = False  # the form in which the token endpoint takes the secret
+        self._in_body = False  # whether the token endpoint takes the secret only in the body
         self._fetching = asyncio.Lock()
 
     @classmethod
     def of(cls, settings: TargetSettings, client: HttpClient) -> Authorizer:
-        """The authorizer of the application with these settings."""
+        """Return the authorizer of the application with these settings."""
         return cls(client, settings.secret, settings.authentication, name=settings.display_name, app=settings.app)
 
     @property
     def token(self) -> Secret | None:
-        """The present token, for those who hide it."""
+        """The current access token, for code that must hide it in logs; None if there is none."""
         return self._token
 
     async def header(self, deadline: float) -> str:
-        """The header's value; "" without a secret. *deadline*: as for `HttpClient.send`. Raises NoToken."""
+        """Return the value of the header; "" if there is no secret. Raises NoToken if an access token cannot be fetched.
+
+        *deadline* has the same meaning as in `HttpClient.send`.
+        """
         if not self._secret:
             return ""
         match self._authentication.method:
@@ -76,7 +85,11 @@ class Authorizer:
                 return f"Bearer {self._secret.reveal()}"
 
     async def sent(self, send: Callable[[str], Awaitable[Response]], deadline: float) -> Response:
-        """The response to *send*, which gets the header: a second one if a token that worked is refused. Raises NoToken, and as *send*."""
+        """Call *send* with the header and return the response.
+
+        If the application refuses a token that worked before, *send* is called once more with a new token. Raises NoToken if an
+        access token cannot be fetched, and whatever *send* raises.
+        """
         header = await self.header(deadline)
         response = await send(header)
         if response.status != 401:
@@ -86,14 +99,14 @@ class Authorizer:
         return response
 
     def _renews(self, header: str) -> bool:
-        """A request with *header* was refused: whether it is worth another one, with a new token.
+        """Whether a request that was refused with *header* should be sent again with a new token.
 
-        Only a token that worked before is replaced: the application refuses a new one because it does not know it.
+        Only a token that worked before is replaced. If the application refuses a new token, another new one would not help.
         """
         if self._authentication.method is not AuthenticationMethod.CLIENT_CREDENTIALS:
             return False
         if not self._is_present(header):
-            return True  # another request has dropped or replaced it meanwhile
+            return True  # another request has dropped or replaced this token in the meantime
         if not self._has_worked:
             return False
         self._token = None
@@ -105,7 +118,7 @@ class Authorizer:
     async def _fetch(self, deadline: float) -> None:
         response = await self._ask(deadline)
         if response.status in (400, 401) and _error_of(response) == "invalid_client" and not self._in_body:
-            # Servers must take Basic (RFC 6749, section 2.3.1), and some take only the other form.
+            # Servers must accept Basic (RFC 6749, section 2.3.1), but some accept the secret only in the body.
             second = await self._ask(deadline, in_body=True)
             self._in_body = second.status == 200
             response = second if second.status == 200 else response
@@ -133,7 +146,7 @@ class Authorizer:
             raise NoToken(Answer(Verdict.UNREACHABLE, detail=detail, next_step=failed.next_step)) from None
 
     def _refusal(self, response: Response) -> Answer:
-        """Why there is no token. What the server wrote is not shown, except for a code of RFC 6749."""
+        """Say why the token endpoint gave no token. The server's own text is not shown, except for an error code of RFC 6749."""
         error = _error_of(response)
         at = f"(HTTP {response.status}{', ' + error if error else ''}) at POST {self._authentication.token_url}"
         is_passing = response.status == 429 or response.status >= 500
@@ -148,7 +161,7 @@ class Authorizer:
             Verdict.UNREACHABLE if is_passing else Verdict.UNAUTHORIZED,
             code="" if is_passing else "Unauthorized",
             detail=Redactor(self._secret).text(f"{self._name} gave no access token {at}"),
-            next_step="Nothing to do: Lockstep tries it later" if is_passing else "Check the token URL",
+            next_step="Nothing to do: Lockstep tries again later" if is_passing else "Check the token URL",
         )
 
 
@@ -165,14 +178,17 @@ def _content(response: Response) -> Mapping[str, Any]:
 
 
 def _error_of(response: Response) -> str:
-    """The error code (RFC 6749, section 5.2), or "" if there is none that may be shown."""
+    """The error code in the response (RFC 6749, section 5.2), or "" if there is none that is safe to show."""
     error = _content(response).get("error")
     is_code = isinstance(error, str) and len(error) <= 40 and error.replace("_", "").isalpha() and error.isascii()
     return str(error) if is_code else ""
 
 
 def _token_in(response: Response) -> tuple[Secret | None, float]:
-    """The token and its seconds (0: not said); None if the response has none that can be sent."""
+    """The access token in the response and its lifetime in seconds, 0 if the response does not state it.
+
+    The token is None if the response has no token that can be sent in a header.
+    """
     content = _content(response)
     token, kind, seconds = content.get("access_token"), content.get("token_type", "bearer"), content.get("expires_in")
     is_token = isinstance(token, str) and 0 < len(token) <= _LONGEST_TOKEN and token.isascii() and token.isprintable()

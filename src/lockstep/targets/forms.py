@@ -1,7 +1,8 @@
-"""What an application's responses show about the forms of request that it understands. Pure.
+"""Find out from an application's responses which forms of a request it understands. Pure.
 
-A manager is `{"value": id}` (RFC 7643, 4.3) or the bare id, as Microsoft Entra writes it. A member is removed by a filter in the
-path (RFC 7644, 3.5.2.2) or by a value, as Entra does. Some servers understand only one form and report success for both.
+A manager is written as `{"value": id}` (RFC 7643, 4.3) or as the bare id, which is what Microsoft Entra sends. A member is
+removed by a filter in the path (RFC 7644, 3.5.2.2) or, as Entra does, by a value. Some servers understand only one of the two
+forms but report success for both.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ MAY_BE_THE_FORM = frozenset({400, 422, 500})
 
 
 def misread_managers(changes: Sequence[Change], answer: Answer) -> list[Change]:
-    """The changes of a manager that *answer* shows with another value than was sent; none if it contains no resource."""
+    """The changes of a manager for which *answer* shows a different value than was sent. Empty if *answer* contains no resource."""
     if answer.account is None:
         return []
     resource = answer.account.resource
@@ -26,10 +27,11 @@ def misread_managers(changes: Sequence[Change], answer: Answer) -> list[Change]:
 
 
 def may_be_about_managers(changes: Sequence[Change], answer: Answer) -> bool:
-    """Whether a PATCH may have failed because of the form of the manager, and can safely be sent again in the other form.
+    """Whether the form of the manager may be the reason why a PATCH failed, and the PATCH can safely be sent again in the other
+    form.
 
-    The server reported a failure, but it may have stored the changes anyway. Repeating them is harmless only if they set values:
-    an element added to a multi-valued attribute would be there twice.
+    The server reported a failure, but it may have stored the changes anyway. It is harmless to repeat them only if all of them
+    set values, because an element added to a multi-valued attribute would then exist twice.
     """
     last = answer.exchanges[-1] if answer.exchanges else None
     may_be = last is not None and last.method == "PATCH" and last.status in MAY_BE_THE_FORM
@@ -43,7 +45,7 @@ def is_manager(change: Change) -> bool:
 
 
 def still_members(answer: Answer, removed: Collection[str]) -> list[str]:
-    """Those of *removed* who are still members according to *answer*. Most responses show no members; then the result is empty."""
+    """The ids in *removed* that *answer* still shows as members. Most responses do not show members; the result is then empty."""
     shown = (shown_members(answer.account.resource) if answer.account is not None else None) or frozenset()
     return [one for one in removed if one in shown]
 

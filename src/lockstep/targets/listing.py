@@ -1,7 +1,7 @@
-"""Read lists of accounts and prove that they are complete. Pure.
+"""Read lists of accounts and check that they are complete. Pure.
 
-An application may ignore a filter, repeat a page forever or promise more accounts than it shows. None of these counts as a result:
-a list that cannot be proved complete is a failed read.
+An application may ignore a filter, repeat a page forever, or announce more accounts than it returns. A list that cannot be shown
+to be complete is a failed read, never a result.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST_FOUND = 50
 
 
 class Dishonest(Exception):
-    """The list breaks the protocol. *fault* completes the sentence "Documo answered GET ... "."""
+    """Raised if a list breaks the protocol. *fault* completes the sentence "Documo answered GET ... "."""
 
     def __init__(self, fault: str) -> None:
         super().__init__(fault)
@@ -28,7 +28,9 @@ class Dishonest(Exception):
 
 
 def read_list(request: ScimRequest, content: Mapping[str, Any]) -> tuple[tuple[Account, ...], int]:
-    """The accounts and the totalResults of one ListResponse. Raises Dishonest if *content* is not a ListResponse (RFC 7644, 3.4.2)."""
+    """Return the accounts and the totalResults of one ListResponse. Raises Dishonest if *content* is not a ListResponse (RFC
+    7644, 3.4.2).
+    """
     fields = {name.lower(): value for name, value in content.items()}
     total = fields.get("totalresults")
     if isinstance(total, str) and total.isascii() and total.isdigit():
@@ -49,7 +51,7 @@ def read_list(request: ScimRequest, content: Mapping[str, Any]) -> tuple[tuple[A
 
 
 def read_found(request: ScimRequest, content: Mapping[str, Any], *, attribute: str, value: str) -> tuple[Account, ...]:
-    """The accounts that a search found. Raises Dishonest if one of them does not have the value that was searched for."""
+    """Return the accounts that a search found. Raises Dishonest if one of them does not have the value that was searched for."""
     accounts, total = read_list(request, content)
     if total > 0 and not accounts:
         raise Dishonest(f"with totalResults {total}, but returned none of them")
@@ -61,7 +63,7 @@ def read_found(request: ScimRequest, content: Mapping[str, Any], *, attribute: s
 
 
 class Listing:
-    """Follows a listing by start index. Pass it every page in order."""
+    """Reads a list of accounts page by page and checks it. The pages must be passed in order."""
 
     def __init__(self) -> None:
         self.next_index = 1
@@ -70,7 +72,7 @@ class Listing:
         self._pages: set[int] = set()
 
     def take(self, request: ScimRequest, content: Mapping[str, Any]) -> TargetPage:
-        """Check one page and advance. Raises Dishonest if the listing cannot be complete."""
+        """Check one page and continue at the next start index. Raises Dishonest if the list cannot be complete."""
         accounts, total = read_list(request, content)
         if self._total is not None and total < self._total:
             raise Dishonest("while accounts were deleted, so some may have been skipped")

@@ -1,6 +1,6 @@
-"""Open applications for the rest of Lockstep: `ports.TargetOpener` with one connection pool for all of them.
+"""Open applications for the rest of Lockstep: implements `ports.TargetOpener` with one connection pool for all applications.
 
-Close it last: every target it opened sends through its pool.
+The opener must be closed last, because every target that it opened sends through its pool.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class ScimTargets(TargetOpener):
     """Opens SCIM applications.
 
-    *outbound_allow*: private origins and networks that this process always allows. *observer* counts requests.
+    *outbound_allow* lists private origins and networks that this process may always connect to. *observer* is called for every
+    request, to count it.
     """
 
     def __init__(
@@ -38,7 +39,9 @@ class ScimTargets(TargetOpener):
 
     @property
     def client(self) -> HttpClient:
-        """The connection pool, created when the first application is opened: most commands never contact one."""
+        """The connection pool. It is created when the first application is opened, because most commands never contact an
+        application.
+        """
         if self._client is None:
             from lockstep.http.client import HttpClient
 
@@ -46,7 +49,7 @@ class ScimTargets(TargetOpener):
         return self._client
 
     def allow(self, more: Iterable[str]) -> None:
-        """See the port. After a change no open connection is reused."""
+        """Allow more private origins and networks (see the port). If the list changes, no open connection is used again."""
         more = tuple(more)
         if more == self._more:
             return
@@ -76,6 +79,6 @@ class ScimTargets(TargetOpener):
         return await discover(settings, self.client, kind)
 
     async def close(self) -> None:
-        """Close every connection of every target."""
+        """Close all connections of all targets."""
         if self._client is not None:
             await self._client.close()

@@ -1,6 +1,6 @@
-"""Respect what an application can take: requests per second, concurrent requests, and the pauses that it asks for.
+"""Limit requests to what an application can take: requests per second, concurrent requests, and the pauses that it asks for.
 
-Nobody sleeps through a long pause: if the turn would come too late, the caller learns when to come back, and nothing was sent.
+No caller sleeps through a long pause. If the turn would come too late, the caller is told when to come back and nothing is sent.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FREE_AGAIN_FACTOR = 4.0  # without a given rate, the limit is dropped at this mu
 
 
 class TooSoon(Exception):
-    """The next turn is *wait_seconds* away; nothing was sent."""
+    """Raised if the next turn is *wait_seconds* away. Nothing was sent."""
 
     def __init__(self, wait_seconds: float) -> None:
         super().__init__(f"not before {wait_seconds:.1f} seconds")
@@ -32,7 +32,7 @@ class TooSoon(Exception):
 class Bucket:
     """The arithmetic of a token bucket. Every method takes the monotonic time in seconds.
 
-    *rate* None: unlimited until the application refuses.
+    If *rate* is None, the rate is unlimited until the application refuses a request because of its load.
     """
 
     def __init__(self, rate: float | None, *, now: float) -> None:
@@ -47,7 +47,7 @@ class Bucket:
         self._seen_rate = 0.0
 
     def reserve(self, now: float, *, longest_wait: float) -> float:
-        """Take one turn and return the seconds to wait for it. Raises TooSoon if that exceeds *longest_wait*."""
+        """Take one turn and return the seconds to wait for it. Raises TooSoon if the wait exceeds *longest_wait*."""
         wait = self.pause_left(now)
         self._recover(now)
         if self.rate is not None:
@@ -60,13 +60,13 @@ class Bucket:
         return wait
 
     def pause_left(self, now: float) -> float:
-        """Seconds left of the pause that the application asked for."""
+        """The remaining seconds of the pause that the application asked for."""
         return max(0.0, self.paused_until - now)
 
     def refused(self, now: float, *, retry_after: float | None) -> float:
-        """Halve the rate because the application asked to slow down; return the seconds for which nothing is sent."""
+        """Halve the rate, because the application asked Lockstep to slow down. Return the seconds during which nothing is sent."""
         self._refusals += 1
-        if now >= self.paused_until:  # count one refusal, however many requests were under way
+        if now >= self.paused_until:  # count one refusal, even if many concurrent requests were refused
             seen = self._seen_rate or max(1.0, float(self._window_count))
             self.rate = max(SLOWEST_RATE, (self.rate if self.rate is not None else seen) / 2)
             self._grown_at = self._due_at = now
@@ -78,7 +78,7 @@ class Bucket:
         return self.paused_until - now
 
     def accepted(self) -> None:
-        """Note a successful request: the next refusal starts with a short pause again."""
+        """Note that the application accepted a request, so that the pause after the next refusal is a short one again."""
         self._refusals = 0
 
     def _recover(self, now: float) -> None:
@@ -99,7 +99,7 @@ class Bucket:
 
 
 class Pace:
-    """One application's bucket and its limit of concurrent requests, shared by all in this process."""
+    """The rate limit and the limit of concurrent requests of one application. All requests of this process share them."""
 
     def __init__(
         self, requests_per_second: float | None, concurrency: int, *, clock: Callable[[], float] = time.monotonic
@@ -110,19 +110,23 @@ class Pace:
 
     @asynccontextmanager
     async def turn(self, *, longest_wait: float) -> AsyncIterator[None]:
-        """Wait for a turn and hold it while the request is under way. Raises TooSoon if it comes too late."""
+        """Wait for a turn and keep it while the request is sent. Raises TooSoon if the turn would come after more than
+        *longest_wait* seconds.
+        """
         async with self._slots:
             wait = self._bucket.reserve(self._clock(), longest_wait=longest_wait)
             while wait > 0:
                 await asyncio.sleep(wait)
-                # Another request may have been refused meanwhile: send nothing into that pause.
+                # Another request may have been refused in the meantime. Nothing may be sent during the pause that follows.
                 wait = self._bucket.pause_left(self._clock())
                 if wait > longest_wait:
                     raise TooSoon(wait)
             yield
 
     def slow_down(self, retry_after: float | None) -> float:
-        """Note that the application refused because of its load; return the seconds until the next request."""
+        """Note that the application refused a request because of its load. Return the seconds until the next request may be
+        sent.
+        """
         return self._bucket.refused(self._clock(), retry_after=retry_after)
 
     def keep_going(self) -> None:
@@ -131,9 +135,9 @@ class Pace:
 
 
 def read_retry_after(text: str, now: datetime) -> datetime | None:
-    """When a Retry-After header allows the next request: seconds or an HTTP date (RFC 9110, 10.2.3), at most 24 hours away.
+    """Return the time from which a Retry-After header allows the next request, or None if the header is missing or unreadable.
 
-    None if the header is missing or unreadable; never a time in the past.
+    The header contains seconds or an HTTP date (RFC 9110, 10.2.3). The time is never in the past and at most 24 hours away.
     """
     text = text.strip()
     if text.isascii() and text.isdigit():

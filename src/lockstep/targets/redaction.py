@@ -1,7 +1,7 @@
-"""Keep an HTTP exchange for the log without any secret in it.
+"""Record an HTTP exchange for the log without the secrets in it.
 
-Bodies are kept as bytes and rendered on demand, because most exchanges are never looked at. A hostile application may return our
-token, possibly encoded, so everything that is shown is searched for it.
+Bodies are kept as bytes and rendered only on demand, because most exchanges are never shown. A hostile application may return
+the token that Lockstep sent, possibly encoded, so every text is searched for it before it is shown.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ SHORTEST_SECRET = 4
 
 
 class Redactor:
-    """Removes the application's token, passwords and redacted values from what is shown.
+    """Removes the application's token, passwords and redacted values from text that is shown.
 
-    *secret* is revealed only during a search, and so is *token*, the access token at that moment. *paths*: target paths whose attributes
-    are always hidden.
+    *secret* and *token*, the current access token, are revealed only during a search. *paths* are the target paths whose
+    attributes are always hidden.
     """
 
     __slots__ = ("_attributes", "_hidden", "_secret", "_token")
@@ -45,7 +45,7 @@ class Redactor:
         self._attributes = frozenset(_attribute_of(path) for path in paths)
 
     def hiding(self, values: Collection[str]) -> Redactor:
-        """A redactor that hides *values* as well."""
+        """Return a redactor that also hides *values*."""
         if not values:
             return self
         more = Redactor(self._secret, (*self._hidden, *values), token=self._token)
@@ -53,7 +53,7 @@ class Redactor:
         return more
 
     def text(self, text: str) -> str:
-        """*text* without the token in any encoding and without hidden values."""
+        """Return *text* without hidden values, and without the token in any encoding."""
         for secret in filter(None, (self._secret, self._token())):
             for spelling in _spellings(secret.reveal()):
                 if spelling.lower() in text.lower():
@@ -63,7 +63,9 @@ class Redactor:
         return text
 
     def body(self, body: bytes) -> str:
-        """*body* as text: JSON without secret values, cut to length; for anything else only its size."""
+        """Return *body* as text. JSON is shown without secret values and cut to length; for any other body only the size is
+        shown.
+        """
         if not body:
             return ""
         if len(body) > 4 * LONGEST_KEPT_BODY:
@@ -98,7 +100,7 @@ class Redactor:
 
 
 class RecordedExchange(Exchange):
-    """An exchange that renders its bodies on demand."""
+    """An HTTP exchange whose bodies are rendered when they are read."""
 
     __slots__ = ("_received", "_redactor", "_sent", "_target")
 
@@ -158,12 +160,14 @@ def strings_in(value: Any) -> list[str]:
 
 
 def _attribute_of(path: str) -> str:
-    """The folded attribute of *path*: `emails` for `emails[type eq "work"].value`."""
+    """The attribute that *path* begins with, in lower case: `emails` for `emails[type eq "work"].value`."""
     return path.partition("[")[0].rpartition(":")[2].partition(".")[0].casefold()
 
 
 def _spellings(secret: str) -> list[str]:
-    """The encodings in which a secret may come back: plain, percent-encoded, base64 at any offset, hexadecimal, JSON."""
+    """The encodings in which a response may contain *secret*: plain, percent-encoded, base64 at any offset, hexadecimal and
+    JSON.
+    """
     if len(secret) < SHORTEST_SECRET:
         return [secret] if secret else []
     raw = secret.encode()

@@ -41,7 +41,7 @@ LONGEST_DETAIL = 500
 
 @dataclass(frozen=True, slots=True)
 class Sayer:
-    """What the sentences need: the application's name, its short name for commands, and the redactor."""
+    """What the sentences need: the application's display name, its name in commands, and the redactor."""
 
     display_name: str
     app: str
@@ -50,7 +50,7 @@ class Sayer:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The meaning of a response. *content*: the JSON object of a successful read."""
+    """The interpretation of one response. *content* is the JSON object of a successful read."""
 
     answer: Answer
     content: Mapping[str, Any] | None = None
@@ -65,7 +65,7 @@ def read_answer(
     now: datetime,
     exchanges: tuple[Exchange, ...] = (),
 ) -> Reading:
-    """Interpret one complete HTTP response, which *exchanges* record."""
+    """Interpret one complete HTTP response. *exchanges* are the records of that response and the requests before it."""
     content = _object_in(response.body)
     row = _judge(request, response, content)
     if row is None:
@@ -119,12 +119,17 @@ def read_trouble(call: RequestPurpose, error: WireError, sayer: Sayer) -> Answer
 
 
 def words_of(detail: str) -> frozenset[str]:
-    """The words of what an application says of a refusal. SCIM has no field for the attribute in question, so many name it there."""
+    """The words in the detail of a refusal. SCIM has no field for the attribute that was refused, so many applications name it
+    in the detail.
+    """
     return frozenset(word.casefold() for word in re.findall(r"\w+", detail))
 
 
 def _is_too_much(row: AnswerRow, words: str) -> bool:
-    """Whether the request changes too much at once. Not every application sends 413 or a scimType; some only say so in *words*."""
+    """Whether the application refuses the request because it changes too much at once.
+
+    Not every application sends 413 or a scimType. Some say it only in *words*.
+    """
     return row.is_too_much or (row.verdict is Verdict.REFUSED and "too many" in words.lower())
 
 
@@ -140,21 +145,21 @@ def scim_detail(content: Mapping[str, Any] | None, redactor: Redactor) -> str:
 
 
 def not_scim(request: ScimRequest, url: str, sayer: Sayer, fault: str) -> Answer:
-    """A response with a success status that breaks the protocol; *fault* says how."""
+    """Return the answer for a response that has a success status but breaks the protocol. *fault* says how."""
     sentence = f"{sayer.display_name} answered {request.method} {_shown(url)} {fault}"
     step = f"Report it to the vendor of {sayer.display_name}: Lockstep cannot rely on such a response"
     return Answer(Verdict.AMBIGUOUS, None, NOT_SCIM, sayer.redactor.text(sentence), step, is_not_scim=True)
 
 
 def _judge(request: ScimRequest, response: Response, content: Mapping[str, Any] | None) -> AnswerRow | None:
-    """The matching row, or None for plain success."""
+    """Return the row of the tables that matches the response, or None if the response is a plain success."""
     status = response.status
     if 200 <= status < 300:
         return _judge_success(request, response, content)
     if 300 <= status < 400:
         return REDIRECTED
     if status in (404, 410) and request.target_id:
-        # What a proxy or web server says about a path proves nothing about accounts: only a SCIM service knows them.
+        # A proxy or web server knows paths but not accounts. Only an error from a SCIM service proves something about an account.
         if not _is_scim_error(content):
             return WEB_PAGE
         return GONE_ALREADY if request.call is RequestPurpose.DELETE else VANISHED
@@ -206,7 +211,7 @@ def _account(request: ScimRequest, response: Response, content: Mapping[str, Any
 
 
 def account_in(request: ScimRequest, resource: Mapping[str, Any], *, etag: str = "") -> Account:
-    """The account in *resource*. Its version is *etag* from the header, else `meta.version`."""
+    """The account in *resource*. Its version is *etag*, from the header; if *etag* is "", it is `meta.version`."""
     meta = resource.get("meta")
     version = meta.get("version") if isinstance(meta, Mapping) else None
     return Account(request.kind, id_in(resource), resource, etag or (version if isinstance(version, str) else ""))
@@ -245,5 +250,5 @@ def _what_it_is(response: Response) -> str:
 
 
 def _shown(url: str) -> str:
-    """*url* without its query, since a filter contains a person's name."""
+    """*url* without its query, because a filter contains a person's name."""
     return url.partition("?")[0]

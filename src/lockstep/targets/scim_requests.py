@@ -28,7 +28,7 @@ ENTRA_FLAG_OFF = "azureadscimpatch2017"
 
 
 class RequestPurpose(StrEnum):
-    """The purpose of a request, which decides what its response means."""
+    """The purpose of a request, which decides how its response is interpreted."""
 
     FIND = "find"
     GET = "get"
@@ -45,7 +45,7 @@ class RequestPurpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScimRequest:
-    """One request without host and credentials. *path* begins with a slash and includes the query."""
+    """One request without host and credentials. *path* begins with a slash and includes the query string."""
 
     call: RequestPurpose
     kind: ObjectKind
@@ -59,21 +59,21 @@ class ScimRequest:
 
 @dataclass(frozen=True, slots=True)
 class TenantUrlParts:
-    """The parts of a tenant URL. *flags* is its query string, which is added to every request."""
+    """The parts of a tenant URL. *flags* is its query string, which is added to the URL of every request."""
 
     base: str
     flags: str
     mode: Mode
 
     def at(self, path: str) -> str:
-        """The complete URL of a request path."""
+        """Return the complete URL of a request path."""
         if not self.flags:
             return self.base + path
         return f"{self.base}{path}{'&' if '?' in path else '?'}{self.flags}"
 
 
 def read_tenant_url(text: str) -> TenantUrlParts:
-    """Parse a tenant URL. Trailing slashes are ignored; feature flags select Entra's dialect."""
+    """Parse a tenant URL. Trailing slashes are ignored. The feature flags in its query string select Entra's dialect."""
     parts = urlsplit(text.strip())
     flags = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
     mode: Mode = "rfc"
@@ -102,7 +102,7 @@ def page_request(kind: ObjectKind, *, start_index: int, count: int = PAGE_SIZE) 
 
 
 def create_request(kind: ObjectKind, values: Values, *, hidden: Sequence[str] = ()) -> ScimRequest:
-    """Create an account. *values* are by target path; None leaves an attribute out."""
+    """Create an account. *values* are keyed by target path; a value of None leaves its attribute out."""
     resource = patch_build.to_resource(_plain(values), definition_of(kind))
     return ScimRequest(
         RequestPurpose.CREATE, kind, "POST", _collection(kind), orjson.dumps(resource), hidden=tuple(hidden)
@@ -120,10 +120,10 @@ def update_request(
     hidden: Sequence[str] = (),
     bare_manager: bool = False,
 ) -> ScimRequest | None:
-    """Send only *changes* as PATCH (RFC 7644, 3.5.2); None if there is nothing to send.
+    """Build a PATCH that sends only *changes* (RFC 7644, 3.5.2). Return None if there is nothing to send.
 
-    In the rfc dialect *current* decides whether a filtered path is replaced or added. *bare_manager* sends a manager as the bare
-    id, as Microsoft Entra does, instead of {"value": id}.
+    In the rfc dialect, *current* decides whether the value at a filtered path is replaced or added. *bare_manager* sends a
+    manager as the bare id, as Microsoft Entra does, instead of {"value": id}.
     """
     wanted = {change.path: _wanted(change) for change in changes}
     operations = patch_build.patch_operations(wanted, current, mode, definition=definition_of(kind))
@@ -152,12 +152,12 @@ def _wanted(change: Change) -> Any:
 
 
 def needs_current(changes: Sequence[Change], mode: Mode) -> bool:
-    """Whether building a request for *changes* requires the account's current state."""
+    """Whether the account's current state is needed to build a request for *changes*."""
     return mode == "rfc" and any(parse_path(change.path, lenient=True).filter is not None for change in changes)
 
 
 def whole_request(kind: ObjectKind, target_id: str) -> ScimRequest:
-    """Read a complete resource, including the members of a group, to send it back changed."""
+    """Read a complete resource, including the members of a group, so that it can be changed and sent back."""
     return ScimRequest(RequestPurpose.GET, kind, "GET", _one(kind, target_id), target_id=target_id)
 
 
@@ -170,7 +170,9 @@ def put_request(
     etag: str = "",
     hidden: Sequence[str] = (),
 ) -> ScimRequest:
-    """Send the complete resource, *current* with *changes* applied (RFC 7644, 3.5.1): for applications without PATCH."""
+    """Send *current* with *changes* applied as a complete resource (RFC 7644, 3.5.1), for an application that does not support
+    PATCH.
+    """
     wanted = {change.path: _wanted(change) for change in changes}
     body = orjson.dumps(replaced(current, wanted, definition_of(kind)))
     return ScimRequest(RequestPurpose.UPDATE, kind, "PUT", _one(kind, target_id), body, target_id, etag, tuple(hidden))
@@ -179,7 +181,9 @@ def put_request(
 def put_members_request(
     group_id: str, *, add: Sequence[str], remove: Sequence[str], current: Mapping[str, Any], etag: str = ""
 ) -> ScimRequest:
-    """Send the complete group with its full list of members, even if that is empty: for applications without PATCH."""
+    """Send the complete group for an application that does not support PATCH. The list of members is always included, even if it
+    is empty.
+    """
     body = orjson.dumps(with_members(current, add=add, remove=remove))
     kind = ObjectKind.GROUP
     return ScimRequest(RequestPurpose.MEMBERS, kind, "PUT", _one(kind, group_id), body, group_id, etag)
@@ -193,7 +197,7 @@ def delete_request(kind: ObjectKind, target_id: str, *, etag: str = "") -> ScimR
 def members_request(group_id: str, *, add: Sequence[str], remove: Sequence[str], mode: Mode = "rfc") -> ScimRequest:
     """Add and remove members of a group in one PATCH.
 
-    Writes have no query: some servers apply `excludedAttributes` before they store what they receive.
+    Writes have no query string, because some servers apply `excludedAttributes` to the received body before they store it.
     """
     bodies = patch_build.member_operations(add, remove, mode, chunk=max(1, len(add), len(remove)))
     body = orjson.dumps(patch_body([operation for one in bodies for operation in one["Operations"]]))
@@ -209,12 +213,12 @@ def read_members_request(group_id: str) -> ScimRequest:
 
 
 def definition_of(kind: ObjectKind) -> ResourceDefinition:
-    """The resource definition of RFC 7643 for this kind."""
+    """The resource definition of RFC 7643 for *kind*."""
     return default_registry().resource(kind.value)
 
 
 def values_at(resource: Mapping[str, Any], attribute: str) -> Iterator[str]:
-    """Every value of *attribute* in *resource*, as text; all values of a multi-valued attribute."""
+    """Yield every value of *attribute* in *resource* as text. A multi-valued attribute yields one text per value."""
     path = parse_path(attribute, lenient=True)
     found = patch_build.read_path(resource, attribute)
     if found is not patch_build.MISSING:
@@ -237,7 +241,7 @@ def values_at(resource: Mapping[str, Any], attribute: str) -> Iterator[str]:
 
 
 def _plain(value: Any) -> Any:
-    """*value* in JSON types: lists for tuples, dicts for mappings."""
+    """*value* converted to JSON types: tuples become lists and mappings become dicts."""
     if isinstance(value, Mapping):
         return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,1 +1,4 @@
-"""Check any SCIM server the way Entra and Okta would use it. Every check creates what it needs, and all of it is deleted at the end."""
+"""Check any SCIM server with the requests that Entra and Okta send.
+
+Every check creates the resources that it needs. All of them are deleted at the end.
+"""

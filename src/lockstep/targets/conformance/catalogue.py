@@ -1,6 +1,6 @@
-"""The checks as data: id, client, expectation, and the function that runs the check.
+"""The checks as data: each has an id, the client that it imitates, the requirement that it checks, and the function that runs it.
 
-A check reports a problem by raising; it never decides what happens to the other checks.
+A check reports a problem by raising an exception. It never decides whether other checks run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Body = Callable[["Conversation"], Awaitable[None]]
 
 
 class Client(StrEnum):
-    """The client whose requests a check sends."""
+    """The identity provider whose requests a check sends."""
 
     ANY = "any"
     ENTRA = "entra"
@@ -26,19 +26,19 @@ class Client(StrEnum):
 
 
 class ConformanceFinding(Exception):
-    """A result other than a pass; *str* is one sentence without full stop."""
+    """Raised by a check that does not pass. Its text is one sentence without a full stop."""
 
 
 class Broken(ConformanceFinding):
-    """The client would fail here."""
+    """Raised if the client would fail with this response."""
 
 
 class Doubtful(ConformanceFinding):
-    """The client copes, but the specification or good practice requires something else."""
+    """Raised if the client copes with the response, but the specification or good practice requires a different one."""
 
 
 class UnsupportedByServer(ConformanceFinding):
-    """The server does not offer this and says so correctly: nothing to check."""
+    """Raised if the server does not offer the feature and says so correctly, so that there is nothing to check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ class Check:
 
 
 CHECKS: list[Check] = []
-# Discovery, authentication, errors, filters, pages, versions; then users, groups and Okta.
+# Families: discovery, authentication, errors, filters, pages, versions; then users, groups and Okta.
 ORDER = "DAEFPVUGO"
 
 
 def check(id: str, title: str, client: Client = Client.ANY, *, needs_groups: bool = False) -> Callable[[Body], Body]:
-    """Register a check. The letter in front of its *id* names its family."""
+    """Register the decorated function as a check. The letter at the beginning of *id* names the family of the check."""
 
     def register(body: Body) -> Body:
         CHECKS.append(Check(id, title, client, body, needs_groups))
@@ -68,7 +68,7 @@ def check(id: str, title: str, client: Client = Client.ANY, *, needs_groups: boo
 
 
 def checks_of(clients: Iterable[Client]) -> list[Check]:
-    """The checks for these clients, and those for any client, family by family."""
+    """Return the checks for *clients* and those for any client, ordered by family."""
     wanted = {Client.ANY, *clients}
     chosen = [each for each in CHECKS if each.client in wanted]
     return sorted(chosen, key=lambda each: ORDER.index(each.id[0]))

@@ -1,6 +1,6 @@
-"""The requests and responses of a check. Remembers every exchange, and everything that must be deleted again.
+"""Send the requests of a check, and remember every exchange and everything that must be deleted afterwards.
 
-A server that does not respond, or responds with something other than SCIM, ends the check with a sentence.
+If the server does not respond, or responds with something other than SCIM, the check ends with a sentence that says so.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ LONGEST_WAIT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A response. *body*: its JSON object, empty if there is none. *is_json* distinguishes the two."""
+    """A response. *body* is its JSON object, or empty if there is none. *is_json* tells an empty object from a body that is not
+    JSON.
+    """
 
     method: str
     path: str
@@ -55,13 +57,13 @@ class Reply:
         return self
 
     def resource(self) -> dict[str, Any]:
-        """The resource in the body. Raises Broken if there is none."""
+        """Return the resource in the body. Raises Broken if the body is not a resource."""
         if not self.is_json or not isinstance(self.body.get("id"), str):
             raise Broken(f"{self.method} {self.path} answered {self.status} without a resource that has an id")
         return self.body
 
     def listed(self) -> list[dict[str, Any]]:
-        """The resources of a ListResponse. Raises Broken if the body is not one."""
+        """Return the resources in the body. Raises Broken if the body is not a ListResponse."""
         self.must_be(200)
         total, resources = self.body.get("totalResults"), self.body.get("Resources", [])
         if type(total) is not int or not isinstance(resources, list):
@@ -77,7 +79,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Exchanged:
-    """One exchange in a form that a person can repeat. *token*: the text after Bearer, never the real one; *received* is redacted."""
+    """A request and its response, in a form that a person can repeat.
+
+    *token* is the text to send after `Bearer`; it is never the real token. *received* is redacted.
+    """
 
     method: str
     url: str
@@ -89,9 +94,10 @@ class Exchanged:
 
 
 class Conversation:
-    """The requests of one check. *made* is shared by all checks: paths of what was created and exists, in order.
+    """The requests of one check.
 
-    If the response to a create contained no id, the path is a search.
+    *made* lists the paths of the resources that were created and still exist, in order. All checks share it. If the response to
+    a create contained no id, the path is a search.
     """
 
     def __init__(
@@ -115,7 +121,10 @@ class Conversation:
     async def send(
         self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, token: str | None = None
     ) -> Reply:
-        """Send one request. *token*: "" sends none, any other text replaces the real one."""
+        """Send one request and return the response. If *token* is None the real token is sent, if it is "" none is sent.
+
+        Any other *token* is sent in place of the real one.
+        """
         url = self.tenant.at(path)
         content = orjson.dumps(body) if raw is None and body is not None else raw
         headers = {"Accept": f"{JSON}, application/json"}
@@ -141,7 +150,7 @@ class Conversation:
             raise Broken(f"{method} {url} was not sent: {refused.answer.detail}") from None
 
     def _remember_made(self, collection: str, sent: Any, answered: Mapping[str, Any]) -> None:
-        """Remember what has to be deleted: by its id or, if the response has none, by a search for its name."""
+        """Remember a created resource that must be deleted: by its id or, if the response has no id, by a search for its name."""
         if found := id_in(answered):
             self.made.append(f"{collection}/{quote(found, safe='')}")
             return
@@ -151,7 +160,7 @@ class Conversation:
             self.made.append(f"{collection}?filter={wanted}")
 
     async def _answered(self, sent: Exchanged, headers: Mapping[str, str], content: bytes | None) -> Response:
-        """The response to a request. A request refused by the server's rate limit is sent again."""
+        """Send a request and return the response. A request that the server's rate limit refuses is sent again."""
         for attempt in range(MOST_ATTEMPTS):
             deadline = asyncio.get_running_loop().time() + self._seconds
             try:
@@ -169,13 +178,13 @@ class Conversation:
         return got
 
     async def get(self, path: str, *, plus: bool = True, **query: str) -> Reply:
-        """GET with a query. *plus*: encode a space as +, as Entra does, instead of %20."""
+        """Send a GET with a query. *plus* encodes a space as `+`, as Entra does, instead of `%20`."""
         encode = quote_plus if plus else quote
         text = "&".join(f"{name}={encode(value, safe='')}" for name, value in query.items())
         return await self.send("GET", f"{path}?{text}" if text else path)
 
     async def patch(self, path: str, *operations: Mapping[str, Any]) -> Reply:
-        """Change a resource; both 200 with the resource and 204 are correct."""
+        """Change a resource. The server may answer 200 with the resource or 204."""
         reply = await self.send("PATCH", path, {"schemas": [PATCH_OP], "Operations": list(operations)})
         reply.must_be(200, 204)
         if reply.status == 200 and not reply.is_json:
@@ -183,7 +192,7 @@ class Conversation:
         return reply
 
     async def read(self, path: str) -> dict[str, Any]:
-        """The present resource."""
+        """Return the resource as the server has it now."""
         return (await self.send("GET", path)).must_be(200).resource()
 
     async def new_user(self, **more: Any) -> tuple[str, dict[str, Any]]:
@@ -199,7 +208,7 @@ class Conversation:
         return f"/Groups/{quote(created['id'], safe='')}", created
 
     def new_name(self) -> str:
-        """A user name, mail address or group name that is certainly free, and recognisable if it stays behind."""
+        """Return an unused user name, mail address or group name. People can recognise it if it is left behind."""
         return f"lockstep-check-{secrets.token_hex(6)}@example.com"
 
     def _remember(self, sent: Exchanged, status: int | None, seconds: float, received: bytes) -> None:
@@ -210,13 +219,13 @@ class Conversation:
 
 
 def must_be(actual: Any, wanted: Any, what: str) -> None:
-    """Raise Broken unless *actual* equals *wanted*; *what* names the value."""
+    """Raise Broken unless *actual* equals *wanted*. *what* names the value in the message."""
     if actual != wanted:
         raise Broken(f"{what} is {_short(actual)} instead of {_short(wanted)}")
 
 
 def should(holds: bool, sentence: str) -> None:
-    """Raise Doubtful with *sentence* unless it *holds*."""
+    """Raise Doubtful with *sentence* unless *holds* is true."""
     if not holds:
         raise Doubtful(sentence)
 

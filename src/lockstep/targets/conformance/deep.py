@@ -1,7 +1,7 @@
-"""The deep form of Test Connection: send what provisioning sends, through the same code, to people and a group created for the test.
+"""The deep connection test: send the requests of provisioning, through the same code, for people and a group created for the test.
 
-It writes to the application and deletes what it created, even if a step fails halfway. What could not be deleted is a failed probe of
-its own. Calls of other clients are left to `lockstep scim check`.
+The test writes to the application and deletes what it created, even if a step fails halfway. If something cannot be deleted, a
+failed probe says so. Requests of other clients are checked by `lockstep scim check`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ UNSHOWN = "It does not show the members of a group, so Lockstep cannot verify th
 
 
 class Fault(Exception):
-    """A step did not work as provisioning requires. *str* says what happened, *remedy* what to do."""
+    """Raised if a step did not work as provisioning requires. Its text says what happened, and *remedy* says what to do."""
 
     def __init__(self, sentence: str, remedy: str) -> None:
         super().__init__(sentence)
@@ -38,7 +38,9 @@ class Fault(Exception):
 
 
 class Unverified(Exception):
-    """A step was accepted but cannot be verified. *str* says why, *remedy* what to do."""
+    """Raised if the application accepted a step but the result cannot be verified. Its text says why, and *remedy* says what to
+    do.
+    """
 
     def __init__(self, sentence: str, remedy: str) -> None:
         super().__init__(sentence)
@@ -46,7 +48,7 @@ class Unverified(Exception):
 
 
 async def test_deeply(settings: TargetSettings, client: HttpClient) -> Sequence[Probe]:
-    """Run Test Connection and, if it passes, one probe per kind of write. Never raises for errors of the application."""
+    """Run the connection test and, if it passes, one probe for each kind of write. Never raises for errors of the application."""
     probes = tuple(await test_connection(settings, client))
     names = (*USERS, *(GROUPS if GROUP in settings.kinds else ()))
     failed = next((probe.name for probe in probes if not probe.passed), "")
@@ -64,7 +66,10 @@ async def test_deeply(settings: TargetSettings, client: HttpClient) -> Sequence[
 
 @dataclass
 class DeepTest:
-    """One run. *made*: what has to be deleted, in order, by kind and name, with the id if it is known."""
+    """One run of the deep test.
+
+    *made* lists what must be deleted, in order: the kind and name of each resource, and its id if it is known.
+    """
 
     target: Target
     settings: TargetSettings
@@ -75,10 +80,10 @@ class DeepTest:
     group: str = ""
     name: str = ""
     group_name: str = ""
-    put: set[ObjectKind] = field(default_factory=set)  # of these, an update needed a whole resource
+    put: set[ObjectKind] = field(default_factory=set)  # the kinds for which an update needed a whole resource
 
     async def write(self, names: Sequence[str]) -> None:
-        """Run all probes in order. Without an account or a group, nothing can be changed."""
+        """Run all probes in order. The probes of changes are skipped if the account or group could not be created."""
         steps = dict(zip((*USERS, *GROUPS), self._steps(), strict=True))
         missing = ""
         for name in names:
@@ -110,7 +115,7 @@ class DeepTest:
         self.probes.append(Probe(name, is_good, sentence, remedy, monotonic() - started, is_verified=is_verified))
 
     async def clean_up(self) -> list[str]:
-        """Delete what was created, the last first; return the names of what still exists, or may exist."""
+        """Delete what was created, newest first. Return the names of the resources that still exist or may exist."""
         left = []
         for kind, name, known in reversed(self.made):
             try:
@@ -314,5 +319,5 @@ def _operation() -> str:
 
 
 def _new_name() -> str:
-    """A name that is certainly free, and recognisable if it stays behind."""
+    """Return an unused name. People can recognise it if it is left behind."""
     return f"lockstep-check-{secrets.token_hex(6)}@example.com"

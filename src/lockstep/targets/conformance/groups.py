@@ -1,6 +1,6 @@
-"""Checks of the group calls that Entra makes (G1 to G8), in both of its dialects.
+"""Checks of the group requests that Entra sends (G1 to G8), in both of its dialects.
 
-A remove that names members must remove only those. Emptying the group instead is the most frequent fault of servers.
+A remove that names members must remove only those members. The most frequent fault of servers is to empty the group instead.
 """
 
 from __future__ import annotations

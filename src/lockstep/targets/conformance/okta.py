@@ -1,4 +1,4 @@
-"""Checks of the calls that Okta makes: searches by page, PUT of complete profiles, PATCH without a path, groups with members."""
+"""Checks of the requests that Okta sends: paged searches, PUT of whole profiles, PATCH without a path, and groups with members."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Write the results of the checks: as curl commands to repeat them, as JSON, as JUnit XML. The token is always `$SCIM_TOKEN`."""
+"""Write the results of the checks as curl commands that repeat them, as JSON, or as JUnit XML.
+
+The token is always written as `$SCIM_TOKEN`.
+"""
 
 from __future__ import annotations
 

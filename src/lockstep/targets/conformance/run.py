@@ -41,7 +41,7 @@ class CheckVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of one check. *sentence*: why it is not a pass. *exchange*: the exchange that showed it."""
+    """The result of one check. *sentence* says why the check did not pass. *exchange* is the exchange that showed the problem."""
 
     check: Check
     verdict: CheckVerdict
@@ -90,7 +90,7 @@ async def run_checks(
     deadline_seconds: float = 15.0,
     tell: Callable[[Result], None] = lambda _: None,
 ) -> CheckReport:
-    """Check the SCIM server at *url* with the calls of *clients*; *tell* receives every result at once.
+    """Check the SCIM server at *url* with the requests of *clients*. *tell* receives each result as soon as it is known.
 
     Raises LockstepError if the server cannot be reached or refuses the token.
     """
@@ -125,7 +125,7 @@ async def _try(run: _Run, each: Check) -> Result:
             type(found)
         ]
     except (KeyError, TypeError, AttributeError, ValueError, IndexError):
-        # The checks read responses as a client would; a response in none of the forms of RFC 7643 raises here.
+        # The checks read responses as a client would. A response that does not have the structure of RFC 7643 raises here.
         verdict, sentence = CheckVerdict.FAIL, "the response has a shape that no client expects"
     run.requests += len(conversation.exchanges)
     exchange = conversation.exchanges[-1] if conversation.exchanges and verdict is not CheckVerdict.OK else None
@@ -166,7 +166,7 @@ async def _has_groups(run: _Run) -> bool:
 
 
 async def _clean_up(run: _Run) -> list[str]:
-    """Delete what the checks created, groups before people; return what still exists, or may exist."""
+    """Delete what the checks created, groups before people. Return the paths of the resources that still exist or may exist."""
     left: list[str] = []
     for path in sorted(dict.fromkeys(run.made), key=lambda made: not made.startswith("/Groups")):
         conversation = run.conversation()
@@ -181,7 +181,9 @@ async def _clean_up(run: _Run) -> list[str]:
 
 
 async def _found(conversation: Conversation, path: str) -> list[str]:
-    """The resources at *path*: the path itself, or the results of a search. Raises Broken if the search shows nothing."""
+    """The paths of the resources at *path*: *path* itself, or the results if *path* is a search. Raises Broken if the search
+    finds none.
+    """
     collection, is_search, _ = path.partition("?")
     if not is_search:
         return [path]

@@ -1,4 +1,4 @@
-"""Checks of the service as a whole: discovery, credentials, errors, filters and pages."""
+"""Checks of the service as a whole: discovery, credentials, errors, filters and paging."""
 
 from __future__ import annotations
 

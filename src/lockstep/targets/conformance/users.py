@@ -1,4 +1,4 @@
-"""Checks of the user calls that Entra makes (U1 to U10), in its default dialect and in that of `aadOptscim062020`."""
+"""Checks of the user requests that Entra sends (U1 to U10), in its default dialect and in the dialect of `aadOptscim062020`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The attributes that an application publishes in `/ResourceTypes` and `/Schemas`, as target paths of mappings.
+"""Find the attributes that an application publishes in `/ResourceTypes` and `/Schemas`, as target paths of mappings.
 
-Only writable attributes are listed. For a multi-valued complex attribute each canonical type in the schema becomes a path
-(`emails[type eq "work"].value`); without such types no mapping could write it, and it is left out.
+Only writable attributes are listed. For a multi-valued complex attribute, each canonical type in the schema becomes one path
+(`emails[type eq "work"].value`). An attribute without such types is left out, because no mapping could write it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ _NOT_MAPPED = ("id", "meta", "schemas")
 
 
 async def discover(settings: TargetSettings, client: HttpClient, kind: ObjectKind) -> tuple[TargetAttribute, ...]:
-    """The attributes of *kind*; only reads. Raises LockstepError if the application does not publish them."""
+    """Return the attributes that the application publishes for *kind*. Sends only reads.
+
+    Raises LockstepError if the application does not publish its attributes.
+    """
     conversation = Conversation(
         client, read_tenant_url(settings.tenant_url), settings.secret, [], seconds=settings.deadline_seconds,
         authorizer=Authorizer.of(settings, client),
@@ -51,7 +54,9 @@ async def discover(settings: TargetSettings, client: HttpClient, kind: ObjectKin
 def attributes_of(
     types: list[dict[str, Any]], schemas: list[dict[str, Any]], kind: ObjectKind
 ) -> tuple[TargetAttribute, ...]:
-    """The attributes that *schemas* define for the resource type of *kind*; those of extensions have their URN."""
+    """The attributes that *schemas* define for the resource type of *kind*. Attributes of extensions begin with the URN of the
+    extension.
+    """
     by_id = {str(schema.get("id", "")).lower(): schema for schema in schemas}
     wanted = next(
         (one for one in types if one.get("name") == kind.value or one.get("endpoint") == f"/{kind.value}s"), {}

@@ -1,7 +1,7 @@
-"""Test Connection: probe everything between here and the application's SCIM service, with one line per probe.
+"""The connection test: probe each step between this machine and the application's SCIM service, and report one line per probe.
 
-A probe that makes no sense after a failure is still listed, as not tried, so that two tests can be compared. Nothing is written to
-the application.
+If a failure makes a later probe pointless, that probe is still listed, as not tried, so that two tests can be compared. Nothing
+is written to the application.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ SLOW_SECONDS = 2.0
 
 
 async def test_connection(settings: TargetSettings, client: HttpClient) -> Sequence[Probe]:
-    """Probe the connection step by step. It works if every probe that was tried passed."""
+    """Probe the connection step by step. The connection works if every probe that was tried has passed."""
     return await ConnectionTest(settings, client).run()
 
 
 class ConnectionTest:
-    """One run: the results so far, and the responses that later probes need."""
+    """One run of the connection test. It keeps the results so far, and the responses that later probes need."""
 
     def __init__(self, settings: TargetSettings, client: HttpClient) -> None:
         self._settings = settings
@@ -64,7 +64,7 @@ class ConnectionTest:
         self._date = ""
 
     async def run(self) -> Sequence[Probe]:
-        """Run all probes in order; those that make no sense after a failure say "not tried"."""
+        """Run all probes in order. Probes that a failure has made pointless are reported as "not tried"."""
         if await self._reach() and await self._sign_in():
             if ObjectKind.GROUP in self._settings.kinds:
                 await self._find_nobody("Groups", ObjectKind.GROUP, "displayName")
@@ -117,11 +117,11 @@ class ConnectionTest:
     async def _find_nobody(
         self, name: str, kind: ObjectKind, attribute: str, *, tells_authentication: bool = False
     ) -> bool:
-        """Search for a name that does not exist: the response must be 200 with an empty list."""
+        """Search for a name that does not exist and return whether the response is 200 with an empty list, as it must be."""
         request = find_request(kind, attribute, str(uuid4()))
         response, failed, exchange = await self._exchange(request)
         answer = failed or self._judged_search(request, response, attribute)
-        # Without an access token the search was not tried: that is a fault of signing in, whatever it is.
+        # Without an access token the search was not sent, so any failure here is a failure to authenticate.
         refused = answer.verdict is Verdict.UNAUTHORIZED or (response is None and exchange.method == "POST")
         add = self._probes.append
         if tells_authentication and refused:
@@ -176,7 +176,9 @@ class ConnectionTest:
     async def _discovery(
         self, name: str, path: str, fits: Callable[[Mapping[str, Any]], bool]
     ) -> Mapping[str, Any] | None:
-        """Read one discovery endpoint. Lockstep works without them, so a missing one is reported but is not a failure."""
+        """Read one discovery endpoint, or return None. Lockstep works without these endpoints, so a missing one is reported but
+        is not a failure.
+        """
         response, failed, exchange = await self._exchange(
             ScimRequest(RequestPurpose.PAGE, ObjectKind.USER, "GET", path)
         )
@@ -219,7 +221,9 @@ class ConnectionTest:
     async def _exchange(
         self, request: ScimRequest, *, with_token: bool = True
     ) -> tuple[Response | None, Answer | None, RecordedExchange]:
-        """Send one request of the test and return the response, or the answer that explains why there is none."""
+        """Send one request of the test. Return the response, or the answer that explains why there is none, and the recorded
+        exchange.
+        """
         url = self._url(request.path)
         headers = {"Accept": "application/scim+json, application/json"}
         deadline = asyncio.get_running_loop().time() + self._settings.deadline_seconds

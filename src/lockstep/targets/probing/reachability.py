@@ -1,4 +1,4 @@
-"""Probe the way to an application step by step: URL, DNS, TCP, TLS. These are the first four lines of *Test Connection*.
+"""Probe the network path to an application step by step: URL, DNS, TCP, TLS. These are the first four lines of the connection test.
 
 Every step checks the outbound rules itself, so that a test cannot be used to explore the internal network.
 """
@@ -25,14 +25,14 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True, slots=True)
 class ReachabilityStep:
-    """One line, and what the next step needs. Without *found* the next step makes no sense."""
+    """One line of the test. *found* is the result that the next step needs; without it the next step is not tried."""
 
     probe: Probe
     found: Any = None
 
 
 def try_url(client: HttpClient, tenant_url: str) -> ReachabilityStep:
-    """Check the text of the tenant URL; *found* is its `Destination`."""
+    """Check the text of the tenant URL. *found* in the result is its `Destination`."""
     url = tenant_url.strip()
     try:
         place = client.rules.check_url(url)
@@ -63,7 +63,7 @@ def suggested_url(tenant_url: str) -> str:
 
 
 async def try_dns(client: HttpClient, place: Destination) -> ReachabilityStep:
-    """Resolve the host; *found* is the list of its addresses, which are all allowed."""
+    """Resolve the host name. *found* in the result is the list of its addresses, all of which the outbound rules allow."""
     started = time.monotonic()
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
@@ -88,7 +88,7 @@ async def try_dns(client: HttpClient, place: Destination) -> ReachabilityStep:
 
 
 async def try_tcp(place: Destination, addresses: list[str]) -> ReachabilityStep:
-    """Connect to the first address that accepts a connection; *found* is that address."""
+    """Connect to the addresses in turn. *found* in the result is the first one that accepts a connection."""
     started = time.monotonic()
     sentence, remedy = "", ""
     for address in addresses:
@@ -113,7 +113,7 @@ async def try_tcp(place: Destination, addresses: list[str]) -> ReachabilityStep:
 
 
 async def try_tls(client: HttpClient, place: Destination, address: str) -> ReachabilityStep:
-    """Open a TLS connection and read the certificate; *found* is True if that succeeds."""
+    """Open a TLS connection and read the certificate. *found* in the result is True if both succeed."""
     if place.scheme == "http":
         return ReachabilityStep(Probe("TLS", True, "Not used: the tenant URL uses http"), found=True)
     started = time.monotonic()
