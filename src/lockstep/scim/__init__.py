@@ -1,6 +1,7 @@
-"""SCIM 2.0 as pure functions (RFC 7643, 7644, 9865), for client and server; independent of provisioning.
+"""SCIM 2.0 as pure functions (RFC 7643, 7644, 9865). Client and server use them, and they know nothing of provisioning.
 
-Resources are plain dicts in declared spelling. `errors.ScimError` is the only exception for invalid input. Map:
+Resources are plain dicts whose keys have the spelling of the schema. Invalid input raises `errors.ScimError` and no other exception.
+The modules:
 
 errors          ScimError(status, scim_type, detail, path), error_body(); invalid_filter, no_target, uniqueness_error, ...
 limits          read_json(raw): parse untrusted bytes (size, depth, duplicate keys, lone surrogates)

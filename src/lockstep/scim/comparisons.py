@@ -1,6 +1,6 @@
-"""Compile one comparison of a filter to a test of one value, depending on the type of the attribute.
+"""Compile one comparison of a filter to a test of a single value. The test depends on the type of the attribute.
 
-Texts are compared ignoring case unless the attribute is caseExact. Booleans and binaries have no order.
+Texts are compared without regard to case, unless the attribute is caseExact. Booleans and binary values have no order.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ _TEXT: dict[str, Callable[[str, str], bool]] = {
 
 
 def comparison_test(comparison: Comparison, attribute: Attribute, *, lenient: bool) -> Test:
-    """Return a test of one non-null value. Raises ScimError("invalidFilter") if the types cannot be compared."""
+    """Return a function that tests one value, which must not be null. Raises ScimError("invalidFilter") if the types cannot be
+    compared.
+    """
     wanted = operand(comparison, attribute, lenient=lenient)
     op = comparison.op
     if wanted is None:
@@ -46,7 +48,9 @@ def comparison_test(comparison: Comparison, attribute: Attribute, *, lenient: bo
 
 
 def operand(comparison: Comparison, attribute: Attribute, *, lenient: bool) -> Value:
-    """Return the value to compare with, converted to the attribute's type. A store that compiles filters to SQL uses it too."""
+    """Return the value to compare with, converted to the attribute's type. Stores that compile filters to SQL use this function
+    too.
+    """
     value, op, kind = comparison.value, comparison.op, attribute.type
     if value is None:
         if op not in ("eq", "ne"):

@@ -1,6 +1,6 @@
-"""Change the values of a multi-valued attribute: add without duplicates, merge, keep at most one primary.
+"""Change the values of a multi-valued attribute: add values without duplicates, merge them, and keep at most one primary value.
 
-Two values with the same type and value are the same value (RFC 7643, section 2.4).
+Two values count as the same value if they have the same type and value (RFC 7643, section 2.4).
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from lockstep.scim.values import exact_key
 
 
 class Elements:
-    """The values of a multi-valued attribute while values are added. Equal ones are found by key, so adding many is not quadratic."""
+    """The values of a multi-valued attribute while values are added. Equal values are found by key, so the cost of many
+    additions is linear.
+    """
 
     def __init__(self, elements: Iterable[Any], attribute: Attribute) -> None:
         self.all: list[Any] = []
@@ -24,7 +26,7 @@ class Elements:
             self._append(element)
 
     def add(self, element: Any) -> Any:
-        """Add *element*, or merge it into an equal value. Return the element that is in the list afterwards."""
+        """Add *element*, or merge it into an equal value. Return the value that the list then contains."""
         places = [self._places[key] for key in self._keys(element) if key in self._places]
         if not places:
             self._append(element)
@@ -58,7 +60,7 @@ class Elements:
 
 
 def merge_element(element: dict[str, Any], changes: dict[str, Any], attribute: Attribute) -> None:
-    """Set the sub-attributes of *changes* on *element*. Raises ScimError if an immutable one would change."""
+    """Set on *element* the sub-attributes that *changes* contains. Raises ScimError if an immutable sub-attribute would change."""
     for name, value in changes.items():
         sub = attribute.sub(name)
         if sub is not None:
@@ -67,9 +69,9 @@ def merge_element(element: dict[str, Any], changes: dict[str, Any], attribute: A
 
 
 def settle_primary(elements: list[Any], written: list[Any], place: str) -> None:
-    """Keep the primary value among those *written* and demote all others (RFC 7644, section 3.5.2).
+    """Keep as primary the value that is marked primary in *written*, and unmark all others (RFC 7644, section 3.5.2).
 
-    Raises ScimError if several values are primary and not exactly one of them was written.
+    Raises ScimError if several values are primary and none or several of them are in *written*.
     """
     primaries = [e for e in elements if isinstance(e, dict) and e.get("primary") is True]
     if len(primaries) < 2:
@@ -83,12 +85,14 @@ def settle_primary(elements: list[Any], written: list[Any], place: str) -> None:
 
 
 def says_primary(value: dict[str, Any]) -> bool:
-    """Whether a value from a client has `primary` true, in any letter case of the key."""
+    """Whether *value*, as a client sent it, has `primary` set to true. The key may have any letter case."""
     return any(item is True for name, item in value.items() if name.lower() == "primary")
 
 
 def only_value(value: Any, place: str) -> Any:
-    """Return the single value given for a filtered path; a list with one value is accepted. Raises ScimError otherwise."""
+    """Return the single value that a client gave for a filtered path. A list with one value is accepted; otherwise raises
+    ScimError.
+    """
     if not isinstance(value, list):
         return value
     if len(value) != 1:
@@ -97,7 +101,9 @@ def only_value(value: Any, place: str) -> Any:
 
 
 def check_immutable(attribute: Attribute, old: Any, new: Any, place: str) -> None:
-    """Refuse to change or remove the existing value of an immutable attribute, and to remove that of a required one."""
+    """Raise ScimError for a change that is not permitted: an immutable attribute keeps its value, and a required one cannot be
+    removed.
+    """
     if attribute.required and new is None:
         raise _required(place)
     if attribute.mutability == "immutable" and old is not None and new != old:

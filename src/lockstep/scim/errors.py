@@ -23,9 +23,9 @@ _KINDS: dict[int, Kind] = {
 
 
 class ScimError(LockstepError):
-    """An error response for a SCIM client.
+    """An error that is returned to a SCIM client.
 
-    *scim_type* is one of RFC 7644, table 9, or "" if none of them fits. *path* is the attribute at fault.
+    *scim_type* is a keyword of table 9 of RFC 7644, or "" if none fits. *path* names the attribute at fault.
     """
 
     def __init__(self, status: int, scim_type: str = "", detail: str = "", path: str = "") -> None:
@@ -36,7 +36,7 @@ class ScimError(LockstepError):
         self.path = path
 
     def error_body(self) -> dict[str, Any]:
-        """The JSON body of RFC 7644, section 3.12."""
+        """Return the JSON body of the error response (RFC 7644, section 3.12)."""
         body: dict[str, Any] = {"schemas": [ERROR_URN], "status": str(self.status)}
         if self.scim_type:
             body["scimType"] = self.scim_type
@@ -46,45 +46,45 @@ class ScimError(LockstepError):
 
 
 def invalid_filter(detail: str) -> ScimError:
-    """The filter is malformed or compares incomparable values."""
+    """Return the error for a filter that is malformed or compares values that cannot be compared."""
     return ScimError(400, "invalidFilter", detail)
 
 
 def invalid_path(detail: str, path: str = "") -> ScimError:
-    """The path of a PATCH operation is malformed or names an unknown attribute."""
+    """Return the error for a PATCH path that is malformed or names an unknown attribute."""
     return ScimError(400, "invalidPath", detail, path)
 
 
 def invalid_value(detail: str, path: str = "") -> ScimError:
-    """A value is missing, of the wrong type, or does not fit the operation."""
+    """Return the error for a value that is missing, has the wrong type, or does not fit the operation."""
     return ScimError(400, "invalidValue", detail, path)
 
 
 def invalid_syntax(detail: str) -> ScimError:
-    """The body is not JSON, or not a valid message."""
+    """Return the error for a body that is not JSON or not a valid message."""
     return ScimError(400, "invalidSyntax", detail)
 
 
 def no_target(detail: str, path: str = "") -> ScimError:
-    """The path of a PATCH operation selects nothing to change."""
+    """Return the error for a PATCH path that selects nothing to change."""
     return ScimError(400, "noTarget", detail, path)
 
 
 def mutability_error(detail: str, path: str = "") -> ScimError:
-    """The attribute is read-only, or immutable and already set."""
+    """Return the error for a write to a read-only attribute, or to an immutable attribute that already has a value."""
     return ScimError(400, "mutability", detail, path)
 
 
 def uniqueness_error(detail: str, path: str = "") -> ScimError:
-    """Another resource already has the value."""
+    """Return the error for a value that must be unique and that another resource already has."""
     return ScimError(409, "uniqueness", detail, path)
 
 
 def not_found(detail: str) -> ScimError:
-    """The resource or endpoint does not exist. RFC 7644 has no scimType for this."""
+    """Return the error for a resource or endpoint that does not exist. RFC 7644 has no scimType for it."""
     return ScimError(404, "", detail)
 
 
 def too_large(detail: str) -> ScimError:
-    """The body or its number of operations exceeds the limit."""
+    """Return the error for a body that is too large or contains too many operations."""
     return ScimError(413, "", detail)

@@ -1,4 +1,4 @@
-"""Compile a filter to a predicate on a resource, with the case rules and types of its schema.
+"""Compile a filter to a predicate on a resource, according to the types and case rules of the resource's schema.
 
 A multi-valued attribute matches if any of its values does. An attribute without a value matches only `ne` and `eq null`.
 """
@@ -23,7 +23,7 @@ Predicate = Callable[[Mapping[str, Any]], bool]
 def compile_text(
     text: str, definition: ResourceDefinition, *, lenient: bool = False, undefined_is_absent: bool = False
 ) -> Predicate:
-    """Parse and compile a filter; short filters are cached. Raises ScimError("invalidFilter")."""
+    """Parse and compile a filter. Compiled short filters are cached. Raises ScimError("invalidFilter")."""
     compiled = _text_cached if len(text) <= CACHED_TEXT else _compile_text
     return compiled(text, definition, lenient, undefined_is_absent)
 
@@ -41,10 +41,11 @@ def _compile_text(text: str, definition: ResourceDefinition, lenient: bool, unde
 def compile_filter(
     filter: Filter, definition: ResourceDefinition, *, lenient: bool = False, undefined_is_absent: bool = False
 ) -> Predicate:
-    """Return a predicate that tests whether a stored resource matches.
+    """Return a predicate that tests whether a stored resource matches *filter*.
 
-    *lenient* accepts `"True"` as a boolean and a number as a text. An attribute that the resource type does not declare is refused. With
-    *undefined_is_absent*, for a search over several types, it has no value instead (RFC 7644, section 3.4.2.1).
+    *lenient* accepts `"True"` for a boolean and a number for a text. If the filter names an attribute that the resource type
+    does not declare, ScimError("invalidFilter") is raised. With *undefined_is_absent* such an attribute counts as having no
+    value, as a search over several resource types requires (RFC 7644, section 3.4.2.1).
     """
 
     def find(path: AttributePath) -> _Found | None:
@@ -62,9 +63,9 @@ def compile_filter(
 
 
 def compile_element_filter(filter: Filter, attribute: Attribute, *, lenient: bool = False) -> Predicate:
-    """Return a predicate that tests one value of a multi-valued attribute against the filter in a path's brackets.
+    """Return a predicate that tests a single value of a multi-valued attribute against the filter in the brackets of a path.
 
-    In the filter, `value` stands for the value of a simple attribute.
+    If the values of the attribute are simple, the name `value` in the filter stands for the value itself.
     """
 
     def find(path: AttributePath) -> _Found:

@@ -1,6 +1,7 @@
-"""Parse and print SCIM filters (RFC 7644, section 3.4.2.2, with errata). `filter_match` compiles the tree to closures, a store to SQL.
+"""Parse and print SCIM filters (RFC 7644, section 3.4.2.2, with errata). `filter_match` compiles the parsed tree to functions.
 
-`and` binds tighter than `or`. A malformed filter raises invalidFilter with the position; it never means an empty result.
+`and` binds more tightly than `or`. A malformed filter raises ScimError("invalidFilter") with the position of the mistake. It
+never counts as a filter that matches nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _CONSTANTS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`path op value`"""
+    """The filter `path op value`."""
 
     path: AttributePath
     op: Operator
@@ -38,7 +39,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """`path pr`"""
+    """The filter `path pr`: the attribute has a value."""
 
     path: AttributePath
 
@@ -59,14 +60,14 @@ class Or:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """`not (term)`"""
+    """The filter `not (term)`."""
 
     term: Filter
 
 
 @dataclass(frozen=True, slots=True)
 class ValuePath:
-    """`path[filter]`. *then* is the part after the bracket, as in `emails[type eq "work"].value sw "b"`."""
+    """The filter `path[filter]`. *then* is the comparison after the bracket, as in `emails[type eq "work"].value sw "b"`."""
 
     path: AttributePath
     filter: Filter
@@ -77,10 +78,10 @@ Filter = Comparison | Present | And | Or | Not | ValuePath
 
 
 def parse_filter(text: str, *, lenient: bool = False) -> Filter:
-    """Parse a filter; short filters are cached.
+    """Parse a filter. Parsed short filters are cached.
 
-    *lenient* also accepts unquoted text values and quotes other than ". Raises ScimError("invalidFilter") with the position, also for more
-    than 50 comparisons and for brackets nested deeper than 16.
+    *lenient* also accepts text values without quotes, and quotes other than ". Raises ScimError("invalidFilter") with the
+    position of the mistake, also for more than 50 comparisons and for brackets nested more than 16 levels deep.
     """
     if not isinstance(text, str) or len(text) > MAX_LENGTH:
         raise invalid_filter(f"The filter is longer than {MAX_LENGTH} characters.")
@@ -88,7 +89,7 @@ def parse_filter(text: str, *, lenient: bool = False) -> Filter:
 
 
 def print_filter(filter: Filter) -> str:
-    """Print a filter. Parsing the printed text gives the same tree."""
+    """Return the text of a filter. Parsing that text again gives an equal tree."""
     match filter:
         case Comparison(path, op, value):
             return f"{path} {op} {_print_value(value)}"
@@ -131,7 +132,7 @@ def _print_value(value: Value) -> str:
 
 
 class FilterReader:
-    """A recursive descent parser over tokens. Paths use it for the filter in their brackets."""
+    """A recursive descent parser over the tokens of a filter. `paths` uses it for the filter in the brackets of a path."""
 
     def __init__(self, tokens: list[Token], *, lenient: bool) -> None:
         self._tokens = tokens

@@ -1,6 +1,6 @@
-"""Parse a body from the network: only JSON, with limited depth, without duplicate keys and lone surrogates.
+"""Parse a body from the network. Only JSON of limited depth is accepted, without duplicate keys and without lone surrogates.
 
-Duplicate keys are refused because two parsers could disagree about the meaning of the same body.
+Duplicate keys are refused because two parsers could read the same body differently.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from lockstep.scim.errors import invalid_syntax, too_large
 MAX_DEPTH: Final = 32
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_BULK_BYTES: Final = 10 * 1024 * 1024
-MAX_VALUES: Final = 1_000  # values of one attribute; the members of groups are not kept in the resource and not counted
+MAX_VALUES: Final = (
+    1_000  # values of one attribute; members of groups do not count, because they are not kept in the resource
+)
 MAX_NAME: Final = 512  # characters of an attribute name including its URN, or of an object's key
 CACHED_TEXT: Final = 256  # characters; longer texts are not cached, because clients choose what fills the cache
 
@@ -24,14 +26,14 @@ _BRACKET = re.compile(rb"[\[\]{}]")
 
 
 def read_json(raw: bytes, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
-    """Parse a body. Raises ScimError 413 if it is too large and invalidSyntax for every other problem."""
+    """Parse the body of a request. Raises ScimError 413 if it is too large, and invalidSyntax for every other problem."""
     if len(raw) > max_bytes:
         raise too_large(f"The body has {len(raw)} bytes; the limit is {max_bytes}.")
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise invalid_syntax(f"The body is not JSON: {_reason(error)}") from None
-    # Without its strings, valid JSON has only its structure left: brackets, and one colon per key.
+    # Outside of strings, valid JSON contains only brackets and exactly one colon for each key, so colons count the keys.
     structure = _STRING.sub(b"", raw)
     if structure.count(b"{") + structure.count(b"[") > MAX_DEPTH:
         _check_depth(structure)
@@ -41,7 +43,7 @@ def read_json(raw: bytes, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
 
 
 def check_keys(value: Any) -> None:
-    """Raise ScimError for a key that is too long to be an attribute name."""
+    """Raise ScimError if any key in *value* is too long to be the name of an attribute."""
     waiting = [value]
     while waiting:
         item = waiting.pop()

@@ -1,6 +1,8 @@
-"""Separate changes of a group's members from the rest of a PATCH, because members are stored in rows, not in the document.
+"""Separate the changes of a group's members from the rest of a PATCH. Stores keep members in rows, not in the document of the
+group.
 
-A remove that lists members removes only those; removing all needs a bare `remove members` or a `replace` with an empty list.
+A remove that lists members removes only those members. To remove all of them, a client sends `remove members` without a value or
+a `replace` with an empty list.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from lockstep.scim.operations import Operation
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """*value* is the id of a user or group. *type* is "User", "Group", or "" if the client did not give it."""
+    """A member of a group. *value* is the id of a user or group. *type* is "User", "Group", or "" if the client did not send a
+    type.
+    """
 
     value: str
     type: str = ""
@@ -24,21 +28,21 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class AddMembers:
-    """Add members. Adding a present member changes nothing."""
+    """Add members. Members that the group already has stay as they are."""
 
     members: tuple[Member, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveMembers:
-    """Remove members. Removing a non-member succeeds and changes nothing."""
+    """Remove members. Members that the group does not have are ignored."""
 
     values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ReplaceMembers:
-    """Replace the whole list of members."""
+    """Replace the whole list of members with this one."""
 
     members: tuple[Member, ...]
 
@@ -52,10 +56,10 @@ MemberChange = AddMembers | RemoveMembers | ReplaceMembers | RemoveAllMembers
 
 
 def split_member_operations(operations: Sequence[Operation]) -> tuple[list[MemberChange], list[Operation]]:
-    """Return the member changes in order, and the remaining operations for `apply_patch`.
+    """Split *operations*, which come from `normalize_patch`, into the changes of members and the operations for `apply_patch`, in
+    order.
 
-    *operations* come from `normalize_patch`. Raises ScimError for a member without an id and for filters on attributes other than
-    `value`.
+    Raises ScimError for a member without an id, and for a filter on an attribute other than `value`.
     """
     changes: list[MemberChange] = []
     rest: list[Operation] = []
@@ -73,7 +77,7 @@ def split_member_operations(operations: Sequence[Operation]) -> tuple[list[Membe
 
 
 def read_members(value: Any) -> tuple[Member, ...]:
-    """Read the `members` value of a create, replace or PATCH, without duplicates and in order."""
+    """Read the `members` value of a create, replace or PATCH. The order is kept and duplicates are dropped."""
     items = value if isinstance(value, list) else [value]
     members: dict[str, Member] = {}
     for item in items:
@@ -117,7 +121,8 @@ def _whole_list(op: str, value: Any) -> list[MemberChange]:
     if op == "remove":
         if value is not None:
             raise invalid_value(
-                'A remove takes no value: select with a filter, as in members[value eq "..."].', "members"
+                'A remove operation takes no value: select the members with a filter, as in members[value eq "..."].',
+                "members",
             )
         return [RemoveAllMembers()]
     members = read_members(value) if value is not None else ()
@@ -143,7 +148,7 @@ def _selected_values(selection: Filter) -> tuple[str, ...]:
 
 def _member(item: Any) -> Member:
     if not isinstance(item, dict):
-        raise invalid_value('A member is an object: {"value": "<id>"}.', "members")
+        raise invalid_value('A member must be an object: {"value": "<id>"}.', "members")
     folded = {name.lower(): value for name, value in item.items()}
     value, kind = folded.get("value"), folded.get("type")
     if not isinstance(value, str) or not value:
@@ -152,7 +157,7 @@ def _member(item: Any) -> Member:
 
 
 def shown_members(resource: Mapping[str, Any]) -> frozenset[str] | None:
-    """The member ids of the group *resource*, or None if it has no list of members."""
+    """Return the ids of the members of the group *resource*, or None if the resource has no list of members."""
     listed = next((value for name, value in resource.items() if name.lower() == "members"), None)
     if not isinstance(listed, list):
         return None

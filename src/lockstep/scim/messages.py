@@ -28,7 +28,9 @@ Method = Literal["POST", "PUT", "PATCH", "DELETE"]
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A list or search request. *count* None means the server's page size; *cursor* "" requests the first page by cursor."""
+    """The parameters of a list or search request. *count* None means the server's page size. *cursor* "" asks for the first page
+    by cursor.
+    """
 
     filter: str | None = None
     attributes: tuple[str, ...] = ()
@@ -42,7 +44,7 @@ class SearchRequest:
 
 @dataclass(frozen=True, slots=True)
 class BulkOperation:
-    """One operation of a bulk request. Only its envelope has been checked, not its data."""
+    """One operation of a bulk request. Its method, path and ids were checked; its data was not."""
 
     method: Method
     path: str
@@ -53,21 +55,21 @@ class BulkOperation:
 
 @dataclass(frozen=True, slots=True)
 class BulkRequest:
-    """A bulk request. *fail_on_errors* None means to continue after any number of errors."""
+    """A bulk request. *fail_on_errors* None means that the server continues after any number of errors."""
 
     operations: tuple[BulkOperation, ...]
     fail_on_errors: int | None = None
 
 
 def search_from_query(parameters: Mapping[str, str]) -> SearchRequest:
-    """Read a request from the query string of a GET."""
+    """Read the parameters of a search from the query string of a GET."""
     return _search(parameters)
 
 
 def search_from_body(body: Any) -> SearchRequest:
-    """Read a request from the body of a POST to `/.search`."""
+    """Read the parameters of a search from the body of a POST to `/.search`."""
     if not isinstance(body, dict):
-        raise invalid_syntax("A search request is a JSON object.")
+        raise invalid_syntax("A search request must be a JSON object.")
     schemas = body.get("schemas")
     if not isinstance(schemas, list) or SEARCH_URN not in schemas:
         raise invalid_value(f'schemas of a search must be ["{SEARCH_URN}"].', "schemas")
@@ -82,7 +84,7 @@ def list_response(
     next_cursor: str | None = None,
     previous_cursor: str | None = None,
 ) -> dict[str, Any]:
-    """Build a ListResponse, paged by index if *start_index* is given, otherwise by cursor."""
+    """Build a ListResponse. It is paged by index if *start_index* is given, and by cursor otherwise."""
     body: dict[str, Any] = {"schemas": [LIST_URN], "totalResults": total, "itemsPerPage": len(resources)}
     if start_index is not None:
         body["startIndex"] = start_index
@@ -95,9 +97,11 @@ def list_response(
 
 
 def read_bulk(body: Any, *, max_operations: int = 1000) -> BulkRequest:
-    """Read a bulk request. Raises ScimError 413 above *max_operations*, and 400 with the faulty operation."""
+    """Read a bulk request. Raises ScimError 413 for more than *max_operations*, and 400 with the number of the invalid
+    operation.
+    """
     if not isinstance(body, dict):
-        raise invalid_syntax("A bulk request is a JSON object.")
+        raise invalid_syntax("A bulk request must be a JSON object.")
     schemas, items = body.get("schemas"), body.get("Operations")
     if not isinstance(schemas, list) or BULK_REQUEST_URN not in schemas:
         raise invalid_value(f'schemas of a bulk request must be ["{BULK_REQUEST_URN}"].', "schemas")

@@ -1,6 +1,7 @@
-"""Parse and print attribute names: `userName`, `name.givenName`, `urn:...:User:department`.
+"""Parse and print the names of attributes: `userName`, `name.givenName`, `urn:...:User:department`.
 
-A URN contains dots ("2.0"), so the schema is split off at the last colon before the attribute is split at its dot.
+A URN contains dots ("2.0"). The parser therefore first splits off the schema at the last colon, and then splits the attribute at
+its dot.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ from lockstep.scim.errors import ScimError, invalid_path
 from lockstep.scim.limits import CACHED_TEXT, MAX_NAME
 
 _PART = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*\Z")
-# urn:...:2.0:User names the whole extension, not an attribute "User".
+# urn:...:2.0:User names the whole extension, not an attribute called "User".
 _WHOLE_SCHEMA = re.compile(r".*:\d+(\.\d+)+:[A-Za-z][A-Za-z0-9_$-]*\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class AttributePath:
-    """A parsed name. *schema* is spelled as written, or "". *name* is "" for the schema itself, *sub* is "" for the whole attribute."""
+    """The parsed name of an attribute.
+
+    *schema* is the URN as the client spelled it, or "". *name* is "" if the name means the schema itself. *sub* is "" if the
+    name means the whole attribute.
+    """
 
     name: str
     sub: str = ""
@@ -34,7 +39,9 @@ class AttributePath:
 
 
 def parse_name(text: str, error: Callable[[str], ScimError] = invalid_path) -> AttributePath:
-    """Parse an attribute name. Raises *error* if *text* is not a valid name."""
+    """Parse the name of an attribute. If *text* is not a valid name, raises the exception that *error* makes from the
+    explanation.
+    """
     if len(text) > MAX_NAME:
         raise error(f"{text[:60]!r}... is longer than the {MAX_NAME} characters that an attribute's name may have.")
     path = _parse_cached(text) if len(text) <= CACHED_TEXT else _parse(text)

@@ -1,6 +1,7 @@
-"""Correct known mistakes of clients, as the tenant's profile allows, and report which tolerances were applied.
+"""Correct known mistakes of clients, as far as the tenant's profile allows, and report which tolerances were applied.
 
-Nothing is guessed: each tolerance is a named function that documents which clients need it. `strict` has none.
+Nothing is guessed. Each tolerance is a function with a name, and its docstring says which clients need it. The profile `strict`
+allows none.
 """
 
 from __future__ import annotations
@@ -32,28 +33,32 @@ from lockstep.scim.tolerances_values import VALUE_TOLERANCES, ValueTolerance, fo
 
 
 class NormalizedPatch(NamedTuple):
-    """Operations for `split_member_operations` and `apply_patch`, and the sorted names of the applied tolerances."""
+    """Corrected operations for `split_member_operations` and `apply_patch`, and the sorted names of the tolerances that were
+    applied.
+    """
 
     operations: list[Operation]
     applied: tuple[str, ...]
 
 
 class NormalizedResource(NamedTuple):
-    """A body for `validate_resource`, and the sorted names of the applied tolerances."""
+    """A corrected body for `validate_resource`, and the sorted names of the tolerances that were applied."""
 
     resource: Any
     applied: tuple[str, ...]
 
 
 class NormalizedFilter(NamedTuple):
-    """A filter with typed values, and the sorted names of the applied tolerances."""
+    """A filter whose values have the types of the schema, and the sorted names of the tolerances that were applied."""
 
     filter: Filter
     applied: tuple[str, ...]
 
 
 def normalize_patch(body: Any, profile: Profile, definition: ResourceDefinition) -> NormalizedPatch:
-    """Read the operations of a PatchOp body and correct them to the RFC. Raises ScimError for what the profile does not tolerate."""
+    """Read the operations of a PatchOp body and correct them to the RFC. Raises ScimError for mistakes that the profile does not
+    tolerate.
+    """
     if not profile.tolerances:
         return _as_it_is(body, definition)
     applied: set[str] = set()
@@ -74,7 +79,9 @@ def normalize_patch(body: Any, profile: Profile, definition: ResourceDefinition)
 
 
 def normalize_resource(body: Any, profile: Profile, definition: ResourceDefinition) -> NormalizedResource:
-    """Correct the body of a create or replace to the RFC. Mistakes that are not tolerated are left for `validate_resource`."""
+    """Correct the body of a create or replace to the RFC. Mistakes that the profile does not tolerate are left for
+    `validate_resource`.
+    """
     if not isinstance(body, dict):
         return NormalizedResource(body, ())
     body = _without_core_container(body, definition)
@@ -92,9 +99,9 @@ def normalize_resource(body: Any, profile: Profile, definition: ResourceDefiniti
 
 
 def normalize_filter(text: str, profile: Profile, definition: ResourceDefinition) -> NormalizedFilter:
-    """Parse a filter and convert its values to their types; short filters are cached.
+    """Parse a filter and convert its values to the types of the schema. Results for short filters are cached.
 
-    Raises ScimError("invalidFilter") for what the profile does not tolerate.
+    Raises ScimError("invalidFilter") for mistakes that the profile does not tolerate.
     """
     if len(text) > CACHED_TEXT:
         return _normalized_filter(text, profile, definition)
@@ -128,7 +135,9 @@ def _as_it_is(body: Any, definition: ResourceDefinition) -> NormalizedPatch:
 
 
 def _without_core_container(value: Any, definition: ResourceDefinition) -> Any:
-    """Move attributes that are nested under the core schema's own URN, as if it were an extension, to the top level."""
+    """Move attributes to the top level if the client nested them under the URN of the core schema, as if that schema were an
+    extension.
+    """
     if not isinstance(value, dict):
         return value
     urn = definition.schema.id.lower()
@@ -146,7 +155,7 @@ def _unwrapped(operation: Operation, definition: ResourceDefinition) -> Operatio
 
 
 def normalize_search(search: SearchRequest, profile: Profile) -> tuple[SearchRequest, tuple[str, ...]]:
-    """Correct the included and excluded attributes of a request to names. Return it and the applied tolerances.
+    """Correct the lists of included and excluded attributes in *search*. Return the search and the names of the applied tolerances.
 
     Mistakes that the profile does not tolerate are left for `projection`.
     """
@@ -159,14 +168,16 @@ def normalize_search(search: SearchRequest, profile: Profile) -> tuple[SearchReq
 
 
 def media_type_is_accepted(content_type: str, profile: Profile) -> bool:
-    """Whether a body of that content type is accepted, ignoring parameters such as charset (RFC 7644, section 8.1)."""
+    """Whether a body with this content type is accepted. Parameters such as charset are ignored (RFC 7644, section 8.1)."""
     if content_type.split(";")[0].strip().lower() in MEDIA_TYPES:
         return True
     return profile.allows("other_media_type") and other_media_type(content_type)
 
 
 def definition_at(segment: str, profile: Profile, registry: SchemaRegistry) -> ResourceDefinition | None:
-    """The resource type at an endpoint, which must be spelled exactly unless the profile tolerates other spellings."""
+    """Return the resource type at the endpoint *segment*, or None. The spelling must be exact unless the profile tolerates other
+    spellings.
+    """
     found = lower_case_endpoint(segment, registry)
     if found is None or found.type.endpoint.strip("/") == segment or profile.allows("lower_case_endpoint"):
         return found

@@ -1,6 +1,6 @@
-"""Read the operations of a PATCH body (RFC 7644, section 3.5.2) strictly.
+"""Read the operations of a PATCH body strictly (RFC 7644, section 3.5.2).
 
-`normalize` corrects known deviations of clients before this module reads the operations.
+`normalize` corrects the known mistakes of clients before this module reads the operations.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ Op = Literal["add", "remove", "replace"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation. *creates* lets an add or replace create the element that its filter describes if it does not exist."""
+    """One operation of a PATCH.
+
+    With *creates*, an add or replace whose filter matches no value creates the value that the filter describes.
+    """
 
     op: Op
     path: Path | None = None
@@ -29,14 +32,16 @@ class Operation:
 
 
 def patch_body(operations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Build a PatchOp message from operations in JSON."""
+    """Build a PatchOp body from operations that are already JSON."""
     return {"schemas": [PATCH_URN], "Operations": list(operations)}
 
 
 def raw_operations(body: Any, *, any_case: bool = False) -> list[Mapping[str, Any]]:
-    """Return the operations of a PatchOp body as JSON. Raises ScimError unless it is a PatchOp with 1 to 2,000 operations."""
+    """Return the operations of a PatchOp body, still as JSON. Raises ScimError unless *body* is a PatchOp with 1 to 2,000
+    operations.
+    """
     if not isinstance(body, dict):
-        raise invalid_syntax("A PATCH body is a JSON object with schemas and Operations.")
+        raise invalid_syntax("A PATCH body must be a JSON object with schemas and Operations.")
     items = body.get("Operations")
     if items is None and any_case:
         items = next((value for key, value in body.items() if key.lower() == "operations"), None)

@@ -1,7 +1,7 @@
-"""Apply PATCH operations to a copy of a resource, all or nothing (RFC 7644, section 3.5.2).
+"""Apply PATCH operations to a copy of a resource: either all of them or none (RFC 7644, section 3.5.2).
 
-Multi-valued attributes are sets: adding a present value and removing an absent one both succeed and change nothing.
-Members of groups are not handled here but in `members`.
+Multi-valued attributes are sets. Adding a value that is present and removing a value that is absent both succeed and change
+nothing. The members of groups are handled in `members`.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def apply_patch(
     *,
     unknown: Unknown = "refuse",
 ) -> PatchResult:
-    """Apply *operations* in order to a copy of *resource*, a stored document in canonical spelling.
+    """Apply *operations* in order to a copy of *resource*, which is a stored document with the spelling of the schema.
 
-    Raises ScimError (invalidPath, invalidValue, noTarget, mutability), and then no operation has taken effect.
+    Raises ScimError (invalidPath, invalidValue, noTarget, mutability) if an operation fails. *resource* itself is never changed.
     """
     work = _Patch(copy_json(dict(resource)), definition, unknown)
     for operation in operations:
@@ -52,7 +52,7 @@ def apply_patch(
 
 
 class _Patch:
-    """The copy that is being changed. Values are checked before they are set, so the copy is always a valid resource."""
+    """The copy of the resource that is being changed. Values are checked before they are set, so the copy is valid at all times."""
 
     def __init__(self, document: dict[str, Any], definition: ResourceDefinition, unknown: Unknown) -> None:
         self.document = document
@@ -64,7 +64,7 @@ class _Patch:
         path = operation.path
         if path is None:
             if operation.op == "remove":
-                raise no_target("A remove needs a path.")
+                raise no_target("A remove operation needs a path: name the attribute to remove.")
             self._apply_object(operation, operation.value, "")
             return
         target = self._definition.find(path.name)
@@ -76,7 +76,7 @@ class _Patch:
             )
         if operation.op == "remove" and operation.value is not None:
             raise invalid_value(
-                f'A remove takes no value: select with a filter, as in {target}[value eq "..."].', str(target)
+                f'A remove operation takes no value: select with a filter, as in {target}[value eq "..."].', str(target)
             )
         if target.attribute is None:
             self._apply_extension(operation, target.urn)
@@ -94,7 +94,7 @@ class _Patch:
 
     def _apply_object(self, operation: Operation, value: Any, urn: str) -> None:
         if not isinstance(value, dict):
-            raise invalid_value("A value without a path is an object of attributes.")
+            raise invalid_value("An operation without a path needs an object of attributes as its value.")
         for name, item in value.items():
             attribute = self._definition.attribute(name, urn)
             extension = None if urn else self._definition.extension(name)

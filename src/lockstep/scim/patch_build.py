@@ -1,6 +1,6 @@
-"""Build the smallest PATCH, from target paths with values in the dialect of a server, or from two states of a resource.
+"""Build the smallest PATCH: from new values by target path in the dialect of a server, or from two states of a resource.
 
-Law: applying `build_patch(before, after)` to *before* gives *after*. A remove never affects more than the values to be removed.
+Applying `build_patch(before, after)` to *before* always gives *after*. A remove never removes more values than intended.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Mode = Literal["rfc", "entra", "entra-flag"]
 
 
 class Added(NamedTuple):
-    """Values to add to a multi-valued attribute, whatever else it contains."""
+    """Values to add to a multi-valued attribute. Its other values stay."""
 
     values: list[Any]
 
@@ -56,10 +56,10 @@ def patch_operations(
     *,
     definition: ResourceDefinition | None = None,
 ) -> list[dict[str, Any]]:
-    """Build the operations that set each target path of *changes* to its value, add to it (Added) or remove it (CLEAR).
+    """Build the operations for *changes*. Each target path is set to its value, has values added (Added) or is removed (CLEAR).
 
-    *current* is the resource as last returned by the server. Without it, `rfc` sends replaces, which a strict server answers with
-    noTarget if the element is missing. *definition* defaults to that of a User.
+    *current* is the resource as the server last returned it. Without *current*, the `rfc` dialect sends replace operations; a
+    strict server answers them with noTarget if the element does not exist. *definition* defaults to that of a User.
     """
     known = definition or default_registry().resource("User")
     set_to = {text: value for text, value in changes.items() if not isinstance(value, Added)}
@@ -74,10 +74,10 @@ def patch_operations(
 def member_operations(
     add: Sequence[str], remove: Sequence[str], mode: Mode = "rfc", *, chunk: int = 100
 ) -> list[dict[str, Any]]:
-    """Build the PatchOp bodies that add and remove members of a group, each with at most *chunk* members.
+    """Build the PatchOp bodies that add and remove members of a group. Each body has at most *chunk* members.
 
-    Additions are one operation with an array. Each removal is a filtered operation of its own, except in Entra's default dialect, which
-    lists the removed members in the value.
+    All additions of a body are one operation with an array. Each removal is an operation of its own with a filter. Entra's
+    default dialect lists the removed members in the value instead.
     """
     bodies = []
     for ids in _chunks(add, chunk):

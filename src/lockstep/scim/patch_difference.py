@@ -1,6 +1,6 @@
-"""Find the operations that turn one state of a resource into another, ignoring read-only attributes and `schemas`.
+"""Find the operations that turn one state of a resource into another. Read-only attributes and `schemas` are ignored.
 
-Candidate operations for a multi-valued attribute are tried on *before*; if they do not give *after*, the whole list is sent.
+For a multi-valued attribute, small operations are tried on *before* first. If they do not give *after*, the whole list is sent.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The result of a PATCH: the new resource, and the attributes that differ from the old one."""
+"""The result of a PATCH: the new resource, and the names of the attributes that differ from the old one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from lockstep.scim.registry import ResourceDefinition
 
 @dataclass(frozen=True, slots=True)
 class PatchResult:
-    """The patched copy, whether it differs from the original, and the names of the attributes that differ (`urn:..:department`)."""
+    """The result of a PATCH.
+
+    *resource* is the changed copy and *changed* says whether it differs from the original. *touched* names the attributes that
+    differ, those of extensions with their URN.
+    """
 
     resource: dict[str, Any]
     changed: bool
@@ -22,7 +26,9 @@ class PatchResult:
 def touched_attributes(
     before: Mapping[str, Any], after: Mapping[str, Any], definition: ResourceDefinition
 ) -> tuple[str, ...]:
-    """The attributes whose values differ, extension attributes with their URN. `schemas`, which is derived, is left out."""
+    """Return the names of the attributes whose values differ, those of extensions with their URN. `schemas` is left out because
+    it is derived.
+    """
     touched: list[str] = []
     for name in dict.fromkeys((*before, *after)):
         old, new = before.get(name), after.get(name)
@@ -37,7 +43,7 @@ def touched_attributes(
 
 
 def check_parts(resource: Mapping[str, Any], touched: tuple[str, ...], definition: ResourceDefinition) -> None:
-    """Refuse a changed complex value without a required sub-attribute, as a create or replace would be refused."""
+    """Raise ScimError if a changed complex value lacks a required sub-attribute, as a create or replace would."""
     for name in touched:
         urn, _, own = name.rpartition(":") if name not in resource else ("", "", name)
         attribute = definition.attribute(own, urn)

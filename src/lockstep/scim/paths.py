@@ -1,6 +1,6 @@
 """Parse and print the paths of PATCH operations: `name.givenName`, `emails[type eq "work"].value`, `urn:...:User:manager`.
 
-Mappings use the same grammar for target attributes. A valid path need not name an existing attribute.
+The target attributes of mappings have the same syntax. A path can be valid although no schema declares its attribute.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lockstep.scim.tokens import tokenize
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """`schema:attribute[filter].sub`. *attribute* is "" if the extension *schema* itself is meant."""
+    """A parsed path, `schema:attribute[filter].sub`. *attribute* is "" if the path means the extension *schema* itself."""
 
     attribute: str
     sub: str = ""
@@ -34,7 +34,7 @@ class Path:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is only an attribute, with or without a sub-attribute."""
+        """Whether the path has no filter: only an attribute, with or without a sub-attribute."""
         return self.filter is None and not self.schema
 
     @property
@@ -44,9 +44,9 @@ class Path:
 
 
 def parse_path(text: str, *, lenient: bool = False) -> Path:
-    """Parse a path; short paths are cached. Raises ScimError("invalidPath") with the position.
+    """Parse a path. Parsed short paths are cached. Raises ScimError("invalidPath") with the position of the mistake.
 
-    *lenient* also accepts unquoted filter values and quotes other than ".
+    *lenient* also accepts filter values without quotes, and quotes other than ".
     """
     if not isinstance(text, str) or len(text) > MAX_LENGTH:
         raise invalid_path(f"A path is a string of at most {MAX_LENGTH} characters.")

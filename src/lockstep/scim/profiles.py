@@ -1,7 +1,8 @@
-"""The profiles and the deviations that each tolerates. `strict` is the RFC to the letter; `lenient`, the default, has all tolerances.
+"""The profiles, and the mistakes of clients that each of them tolerates. `strict` tolerates none; `lenient`, the default, tolerates
+all.
 
-A tolerance has the name of the function that implements it. `normalize.describe_tolerance` shows that function's docstring to
-administrators.
+A tolerance has the name of the function that implements it. `normalize.describe_tolerance` shows the docstring of that function
+to administrators.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from lockstep.scim.validate import Unknown
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The tolerances of a tenant. *unknown* says what happens to attributes that no schema declares."""
+    """The tolerances that a tenant has chosen. *unknown* says what happens to attributes that no schema declares."""
 
     name: str
     tolerances: frozenset[str]
     unknown: Unknown = "ignore"
 
     def allows(self, tolerance: str) -> bool:
-        """Whether the profile includes the tolerance *tolerance*."""
+        """Whether the profile includes *tolerance*."""
         return tolerance in self.tolerances
 
 

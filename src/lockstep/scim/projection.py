@@ -1,6 +1,8 @@
-"""Select the attributes to return, by `attributes`, `excludedAttributes` and each attribute's `returned` (RFC 7644, section 3.9).
+"""Select the attributes to return: by `attributes`, `excludedAttributes` and the `returned` of each attribute (RFC 7644, section
+3.9).
 
-`returned: never` overrides every request, `always` every exclusion. `schemas` is derived from the selected attributes.
+`returned: never` overrides every request, and `returned: always` overrides every exclusion. `schemas` is derived from the
+selected attributes.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ _NAME = re.compile(r'(?:"(?:[^"\\]|\\.)*"|\[[^\]"]*|[^,\["])+|"')
 
 
 class Projection:
-    """A compiled selection. `wants("members")` tells a store what it need not read."""
+    """A compiled selection of attributes. A store can skip reading what it does not want, for example if `wants("members")` is
+    false.
+    """
 
     def __init__(self, definition: ResourceDefinition, attributes: tuple[str, ...], excluded: tuple[str, ...]) -> None:
         if attributes and excluded:
@@ -36,7 +40,7 @@ class Projection:
         }
 
     def wants(self, name: str, urn: str = "") -> bool:
-        """Whether any part of this attribute is returned."""
+        """Whether at least a part of this attribute is returned."""
         attribute = self._definition.attribute(name, urn)
         choices = self._extensions.get(urn, {}) if urn else self._core
         return attribute is not None and choices.get(attribute.name, False) is not False
@@ -75,7 +79,9 @@ class Projection:
 def projection(
     definition: ResourceDefinition, *, attributes: tuple[str, ...] = (), excluded: tuple[str, ...] = ()
 ) -> Projection:
-    """Compile a selection; short ones are cached. Unknown names are ignored; malformed names raise invalidValue."""
+    """Compile a selection. Short selections are cached. Unknown names are ignored; malformed names raise
+    ScimError("invalidValue").
+    """
     if sum(map(len, attributes)) + sum(map(len, excluded)) > CACHED_TEXT:
         return Projection(definition, attributes, excluded)
     return _compiled(definition, attributes, excluded)
@@ -151,7 +157,10 @@ def _all_visible(attribute: Attribute) -> frozenset[str]:
 
 
 def _named(definition: ResourceDefinition, urn: str, names: tuple[str, ...]) -> dict[str, frozenset[str]]:
-    """Map each named attribute to its named sub-attributes, empty for the whole attribute. The key "*" means a whole extension."""
+    """Map each attribute of the schema *urn* that is named in *names* to its named sub-attributes.
+
+    An empty set means the whole attribute. The key "*" means the whole extension.
+    """
     found: dict[str, frozenset[str]] = {}
     for name in names:
         target = definition.find(parse_name(name, _unreadable))

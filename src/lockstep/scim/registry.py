@@ -1,6 +1,6 @@
-"""The schemas and resource types of one tenant, and the meaning of a path in each of them.
+"""The schemas and resource types of one tenant, and what a path means in each resource type.
 
-A registry is immutable: adding an extension returns a new one, so everything compiled for the old one stays valid.
+A registry is immutable. Adding an extension returns a new registry, so everything that was compiled for the old one stays valid.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ META = Attribute(
     ),
     description="When, where and which version.",
 )
-# Every resource has these, although no schema declares them (RFC 7643, section 3.1).
+# Every resource has these attributes, although no schema declares them (RFC 7643, section 3.1).
 COMMON_ATTRIBUTES = (
     Attribute("schemas", "reference", multi_valued=True, required=True, case_exact=True, returned="always"),
     Attribute("id", case_exact=True, mutability="readOnly", returned="always", uniqueness="server"),
@@ -47,7 +47,10 @@ COMMON_ATTRIBUTES = (
 
 
 class PathTarget(NamedTuple):
-    """The meaning of a path. *urn* is that of the extension, or "" for core; *attribute* None means the whole extension."""
+    """What a path refers to.
+
+    *urn* is the URN of the extension, or "" for the core schema. *attribute* is None if the path means the whole extension.
+    """
 
     urn: str
     attribute: Attribute | None
@@ -64,7 +67,9 @@ class PathTarget(NamedTuple):
 
 
 class ResourceDefinition:
-    """A resource type with its schemas. Instances are compared by identity, so they can be cache keys for compiled functions."""
+    """A resource type with its schemas. Definitions are compared by identity, so that they can be cache keys for compiled
+    functions.
+    """
 
     def __init__(self, resource_type: ResourceType, core: Schema, extensions: Iterable[tuple[Schema, bool]]) -> None:
         self.type = resource_type
@@ -82,7 +87,7 @@ class ResourceDefinition:
         self._found: dict[AttributePath, PathTarget] = {}
 
     def attribute(self, name: str, urn: str = "") -> Attribute | None:
-        """Find a core or common attribute, or one of the extension *urn*, by its name in any letter case."""
+        """Find an attribute by its name in any letter case: one of the extension *urn*, or else a core or common attribute."""
         if not urn or urn.lower() == self.schema.id.lower():
             return self._by_name.get(name.lower())
         return self._by_extension.get(urn.lower(), {}).get(name.lower())
@@ -92,12 +97,12 @@ class ResourceDefinition:
         return self.extensions.get(urn.lower())
 
     def find(self, path: AttributePath) -> PathTarget | None:
-        """Resolve *path* to its declared spelling, or return None if no schema of this resource type declares it."""
+        """Return what *path* refers to, with the spelling of the schema, or None if no schema of this resource type declares it."""
         known = self._found.get(path)
         if known is not None:
             return known
         target = self._resolve(path)
-        # Cache only declared names: the number of others is unlimited.
+        # Only declared names are cached, because the number of undeclared names is unlimited.
         if target is not None:
             if len(self._found) >= MOST_SPELLINGS:
                 self._found.clear()

@@ -1,6 +1,7 @@
-"""Build the complete resource for a PUT from the one that the application returned and the changes (RFC 7644, section 3.5.1).
+"""Build the complete resource for a PUT from the changes and the resource that the application returned (RFC 7644, section 3.5.1).
 
-Everything else is sent back unchanged, even attributes that no schema declares. Names match in any letter case; nothing is validated.
+Everything that does not change is sent back as it was, even attributes that no schema declares. Names match in any letter case,
+and nothing is validated.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ LABELS = frozenset({"primary", "type", "display"})
 
 
 def replaced(resource: Mapping[str, Any], changes: Mapping[str, Any], definition: ResourceDefinition) -> dict[str, Any]:
-    """Return *resource* with each target path of *changes* set, added to (Added) or removed (CLEAR)."""
+    """Return a copy of *resource* in which each target path of *changes* is set, has values added (Added) or is removed (CLEAR)."""
     result = _copied(resource)
     for text, value in changes.items():
         resolved = resolve_path(text, definition)
@@ -38,7 +39,9 @@ def replaced(resource: Mapping[str, Any], changes: Mapping[str, Any], definition
 
 
 def with_members(resource: Mapping[str, Any], *, add: Sequence[str], remove: Sequence[str]) -> dict[str, Any]:
-    """Return the group *resource* with members added and removed. It always has a list of members, even an empty one."""
+    """Return a copy of the group *resource* with members added and removed. The copy always has a list of members, which may be
+    empty.
+    """
     result = _copied(resource)
     name = _spelled(result, "members")
     held = result.get(name)
@@ -53,7 +56,9 @@ def _copied(resource: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _holder(result: dict[str, Any], urn: str, definition: ResourceDefinition) -> dict[str, Any]:
-    """The object that contains the attributes of schema *urn*: the resource, or the extension in it."""
+    """Return the object that contains the attributes of the schema *urn*: the resource itself, or the object of the extension in
+    it.
+    """
     if not urn or urn.lower() == definition.schema.id.lower():
         return result
     name = _spelled(result, urn)
@@ -83,7 +88,7 @@ def _clear(holder: dict[str, Any], name: str, resolved: ResolvedPath) -> None:
 
 
 def _spelled(holder: Mapping[str, Any], name: str) -> str:
-    """The spelling of *name* in *holder*."""
+    """Return the spelling in which *holder* contains the key *name*."""
     return next((key for key in holder if key.lower() == name.lower()), name)
 
 

@@ -26,7 +26,7 @@ _URN = re.compile(r"urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:[^\s\[\]()\"]+\Z", re.IGNO
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute of a schema. Sub-attributes have no sub-attributes of their own."""
+    """One attribute of a schema. A sub-attribute is an Attribute that has no sub-attributes of its own."""
 
     name: str
     type: Type = "string"
@@ -80,7 +80,7 @@ class ResourceType:
 
 
 def schema_from_json(document: Any) -> Schema:
-    """Read a schema. Raises ScimError("invalidValue") with the place of the error if it is malformed."""
+    """Read a schema from JSON. If it is malformed, raises ScimError("invalidValue") that names the invalid part."""
     body = _object(document, "schema")
     urn = _text(body, "id", "schema")
     if not _URN.match(urn):
@@ -102,7 +102,7 @@ def schema_to_json(schema: Schema) -> dict[str, Any]:
 
 
 def attribute_to_json(attribute: Attribute) -> dict[str, Any]:
-    """Build one attribute for `/Schemas`, with every characteristic explicit."""
+    """Build the JSON of one attribute for `/Schemas`, with every characteristic stated explicitly."""
     body: dict[str, Any] = {
         "name": attribute.name,
         "type": attribute.type,
@@ -124,7 +124,7 @@ def attribute_to_json(attribute: Attribute) -> dict[str, Any]:
 
 
 def resource_type_from_json(document: Any) -> ResourceType:
-    """Read a resource type. Raises ScimError("invalidValue") with the place of the error if it is malformed."""
+    """Read a resource type from JSON. If it is malformed, raises ScimError("invalidValue") that names the invalid part."""
     body = _object(document, "resource type")
     name = _text(body, "name", "resource type")
     endpoint = _text(body, "endpoint", name)

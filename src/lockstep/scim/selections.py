@@ -1,6 +1,6 @@
-"""Select values of an attribute by the filter in a path, and derive the value that such a filter describes.
+"""Select values of an attribute by the filter in a path, and build the value that such a filter describes.
 
-A filter that cannot be applied is an error in the path, so it raises invalidPath.
+A filter that cannot be applied makes the path invalid, so it raises ScimError("invalidPath").
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lockstep.scim.schema import Attribute
 
 
 def selection_of(selection: Filter, definition: ResourceDefinition, urn: str, attribute: Attribute) -> Predicate:
-    """Return a predicate that tests whether a value is selected; short filters are cached."""
+    """Return a predicate that tests whether the filter selects a value. Predicates for short filters are cached."""
     try:
         if len(print_filter(selection)) > CACHED_TEXT:
             return _compile(selection, definition, urn, attribute.name)
@@ -27,7 +27,10 @@ def selection_of(selection: Filter, definition: ResourceDefinition, urn: str, at
 
 
 def element_described_by(selection: Filter, attribute: Attribute) -> dict[str, Any] | None:
-    """The value described by `type eq "work"` or `type eq "work" and primary eq true`; None for any other kind of filter."""
+    """Build the value that a filter such as `type eq "work"` or `type eq "work" and primary eq true` describes.
+
+    Returns None for any other kind of filter.
+    """
     comparisons = selection.terms if isinstance(selection, And) else (selection,)
     element: dict[str, Any] = {}
     for comparison in comparisons:

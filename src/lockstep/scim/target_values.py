@@ -1,6 +1,8 @@
-"""Convert between target paths (`emails[type eq "work"].value`) with values and a resource, in both directions.
+"""Convert values by target path (`emails[type eq "work"].value`) to a resource, and read the value at a target path from a
+resource.
 
-Values are converted to the declared type: "True" for a boolean attribute becomes true, a manager's id becomes {"value": id}.
+Values are converted to the type in the schema: "True" for a boolean attribute becomes true, and the id of a manager becomes
+{"value": id}.
 """
 
 from __future__ import annotations
@@ -20,13 +22,13 @@ from lockstep.scim.selections import element_described_by
 
 
 class Missing(Enum):
-    """The marker for "no value", which differs from an empty text."""
+    """The type of the marker for "no value", which is not the same as an empty text."""
 
     MISSING = "missing"
 
 
 class Clear(Enum):
-    """The marker for removing the present value."""
+    """The type of the marker that removes the current value."""
 
     CLEAR = "clear"
 
@@ -37,7 +39,7 @@ _SIMPLE: Final = frozenset({str, bool, int, float})
 
 
 class ResolvedPath(NamedTuple):
-    """A target path in declared spelling. *attribute* is None if no schema declares it."""
+    """A target path with the spelling of the schema. *attribute* is None if no schema declares it."""
 
     path: Path
     attribute: Attribute | None
@@ -45,7 +47,9 @@ class ResolvedPath(NamedTuple):
 
     @property
     def described(self) -> dict[str, Any] | None:
-        """The typed sub-attributes that the filter requires; None if there is no filter that describes a value."""
+        """The sub-attributes that a value must have to match the filter of the path; None if the path has no filter that
+        describes a value.
+        """
         if self.path.filter is None:
             return None
         if self.attribute is None:
@@ -54,7 +58,7 @@ class ResolvedPath(NamedTuple):
 
 
 def resolve_path(text: str, definition: ResourceDefinition) -> ResolvedPath:
-    """Parse a target path. Names get their declared spelling, and filter values their declared type."""
+    """Parse a target path. Names get the spelling of the schema, and filter values the type in the schema."""
     return _resolved_cached(text, definition) if len(text) <= CACHED_TEXT else _resolved(text, definition)
 
 
@@ -76,9 +80,10 @@ def _resolved(text: str, definition: ResourceDefinition) -> ResolvedPath:
 
 
 def to_resource(values: Mapping[str, Any], definition: ResourceDefinition) -> dict[str, Any]:
-    """Build the body of a create from target paths with values. None, MISSING and CLEAR leave the attribute out.
+    """Build the body of a create from values by target path. A value of None, MISSING or CLEAR leaves its attribute out.
 
-    Every extension, even an undeclared one, gets its own object and has its URN in `schemas`.
+    The attributes of each extension, even of an undeclared one, are put in an object of their own, and the URN is added to
+    `schemas`.
     """
     resource: dict[str, Any] = {"schemas": [definition.schema.id]}
     for text, value in values.items():
@@ -104,9 +109,10 @@ def _mark_only_email(resource: Mapping[str, Any]) -> None:
 
 
 def read_path(resource: Mapping[str, Any], text: str) -> Any:
-    """Return the value at a target path, or MISSING. Works with any server: names in any letter case, true or "True".
+    """Return the value at a target path, or MISSING. Accepts the resource of any server: names in any letter case, and true or
+    "True".
 
-    For a whole complex value, such as a manager, its `value` is returned if it has one.
+    If the path means a whole complex value, such as a manager, the `value` in it is returned, if it has one.
     """
     path = parse_path(text, lenient=True)
     if path.is_plain:
@@ -133,7 +139,9 @@ def read_path(resource: Mapping[str, Any], text: str) -> Any:
 
 
 def find_element(resource: Mapping[str, Any], path: Path) -> dict[str, Any] | None:
-    """Find the value of a multi-valued attribute that the filter of *path* selects, in a resource from any server."""
+    """Return the value of a multi-valued attribute that the filter of *path* selects, or None. Accepts the resource of any
+    server.
+    """
     value = _attribute_value(resource, path)
     elements = value if isinstance(value, list) else [value]
     if path.filter is None:
@@ -143,7 +151,7 @@ def find_element(resource: Mapping[str, Any], path: Path) -> dict[str, Any] | No
 
 
 def typed_value(value: Any, attribute: Attribute | None) -> Any:
-    """Convert *value* to the declared type; if that fails, return it unchanged and let the server judge it."""
+    """Convert *value* to the type in the schema. If that fails, return *value* unchanged, so that the server decides about it."""
     if attribute is None:
         return value
     if attribute.multi_valued:
@@ -153,7 +161,7 @@ def typed_value(value: Any, attribute: Attribute | None) -> Any:
 
 
 def typed_filter(selection: Filter, attribute: Attribute) -> Filter:
-    """Convert a filter to declared names and typed values: `primary eq "True"` becomes `primary eq true`."""
+    """Return the filter with the names and types of the schema: `primary eq "True"` becomes `primary eq true`."""
     match selection:
         case Comparison(path, op, value):
             sub = attribute.sub(path.name)
@@ -174,7 +182,9 @@ def typed_filter(selection: Filter, attribute: Attribute) -> Filter:
 
 
 def loosely_matches(selection: Filter, element: Mapping[str, Any]) -> bool:
-    """Whether a value from any server matches, without a schema: texts ignoring case, booleans with or without quotes."""
+    """Whether *element*, a value from any server, matches. No schema is used: letter case and quotes around booleans are
+    ignored.
+    """
     match selection:
         case Comparison(path, "eq", value):
             return bool(_fold(_get(element, path.name)) == _fold(value))
@@ -193,7 +203,9 @@ def loosely_matches(selection: Filter, element: Mapping[str, Any]) -> bool:
 
 
 def put_value(container: dict[str, Any], resolved: ResolvedPath, value: Any) -> None:
-    """Set the value at a path in *container*, the object with its attribute. A missing element is created."""
+    """Set the value at a target path in *container*, the object that contains the attribute. A missing element of a list is
+    created.
+    """
     path, attribute = resolved.path, resolved.attribute
     multi_valued = attribute.multi_valued if attribute else path.filter is not None
     typed = typed_value(value, resolved.leaf)
@@ -260,7 +272,7 @@ def _boolean(value: Any) -> Any:
 def _attribute_value(resource: Mapping[str, Any], path: Path) -> Any:
     holder: Any = resource
     if path.schema:
-        # A core URN before the name has no effect: core attributes are at the top level.
+        # The URN of the core schema in front of a name has no effect, because core attributes are at the top level.
         holder = _get(resource, path.schema) if ":core:" not in path.schema.lower() else resource
         if not isinstance(holder, dict):
             return _get(resource, f"{path.schema}:{path.attribute}")

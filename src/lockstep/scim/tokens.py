@@ -1,6 +1,6 @@
-"""Split a filter or path into words, strings and brackets with their positions. The only tokenizer of this package.
+"""Split a filter or path into words, strings and brackets with their positions. This is the only tokenizer of the package.
 
-Positions count characters from 1, because people see them.
+Positions count characters from 1, because error messages show them to people.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ _ESCAPED = re.compile(rf"\\([\\{_SINGLE}{_DOUBLE}])")
 
 
 class Token(NamedTuple):
-    """*kind* is "word", "string", "end" or the bracket itself. For a string, *text* is the decoded value."""
+    """A token. *kind* is "word", "string", "end", or the bracket itself. *text* of a string is the decoded value, without
+    quotes.
+    """
 
     kind: str
     text: str
@@ -40,9 +42,10 @@ class Token(NamedTuple):
 
 
 def tokenize(text: str, error: Callable[[str], ScimError], *, any_quotes: bool = False) -> list[Token]:
-    """Return all tokens of *text*; the last one has the kind "end". Raises *error* with the position for invalid text.
+    """Return all tokens of *text*; the last one has the kind "end". For invalid text, raises the exception that *error* makes from
+    the explanation.
 
-    *any_quotes* also accepts single and typographic quotes, whose content is taken literally.
+    *any_quotes* also accepts single and typographic quotes. Their content is taken literally, without escapes.
     """
     tokens: list[Token] = []
     at = 0
@@ -73,7 +76,7 @@ def tokenize(text: str, error: Callable[[str], ScimError], *, any_quotes: bool =
 
 
 def quote(value: str) -> str:
-    """Print *value* as a string literal that `tokenize` reads back."""
+    """Return *value* as a string literal that `tokenize` reads back to *value*."""
     return orjson.dumps(value).decode()
 
 

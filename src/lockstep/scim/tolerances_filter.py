@@ -1,6 +1,6 @@
-"""Tolerances for filters and requests, one function each: unquoted values, media types, names of endpoints.
+"""Tolerances for filters and requests, one function each: values without quotes, media types, names of endpoints.
 
-Each docstring names the deviation and the clients that send it; administrators see its first paragraph.
+Each docstring says what clients send, what the RFC requires, and which clients do it. Administrators see its first paragraph.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Tolerances for PATCH operations, one function each. Docstrings name the deviation and the clients that send it.
+"""Tolerances for PATCH operations, one function each. Each docstring says what clients send and which clients do it.
 
-The first kind changes operations while they are JSON, the second after their paths were parsed. Each returns the identical object if
-there is nothing to correct.
+The first group changes operations while they are JSON, the second after their paths were parsed. If there is nothing to correct,
+each function returns the object that it was given.
 """
 
 from __future__ import annotations
@@ -166,9 +166,11 @@ OPERATION_TOLERANCES: Final[tuple[OperationTolerance, ...]] = (
 
 
 def _key_path(name: str, definition: ResourceDefinition) -> Path | None:
-    """The path that a key of a value stands for; None if the key is a plain attribute, a whole extension or no path at all.
+    """Return the path that the key *name* of a value stands for; None if the key is a plain attribute, a whole extension or not a
+    path.
 
-    Raises ScimError("invalidPath") for a malformed key with a bracket, because it cannot be the name of an unknown attribute.
+    Raises ScimError("invalidPath") for a malformed key with a bracket, because such a key cannot be the name of an unknown
+    attribute.
     """
     if "[" in name:
         path = parse_path(name, lenient=True)

@@ -1,6 +1,7 @@
-"""Tolerances for the resource in a create or replace, one function each. Docstrings name the deviation and its clients.
+"""Tolerances for the resource in a create or replace, one function each. Each docstring says what clients send and which clients do
+it.
 
-Each takes the body and returns the identical object if there is nothing to correct.
+If there is nothing to correct, each function returns the body that it was given.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def extension_without_urn(body: Mapping[str, Any], definition: ResourceDefinitio
 
 
 def _moved(body: Mapping[str, Any], found: Mapping[str, PathTarget]) -> Mapping[str, Any]:
-    """*body* with the values of the keys *found* where they belong."""
+    """Return *body* with the values of the keys in *found* moved to the places where the schema puts them."""
     if not found:
         return body
     result = {name: value for name, value in body.items() if name not in found}
@@ -75,7 +76,9 @@ def _qualified(name: str, definition: ResourceDefinition) -> PathTarget | None:
 
 
 def _put(result: dict[str, Any], target: PathTarget, value: Any) -> None:
-    """Set the value unless the body also has one in the right place. Objects on the way are copied, never modified."""
+    """Set the value, unless the body already has one in the right place. Objects on the way to that place are copied, never
+    modified.
+    """
     holder = result
     steps = [step for step in (target.urn, target.attribute.name if target.sub and target.attribute else "") if step]
     for step in steps:

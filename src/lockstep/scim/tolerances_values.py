@@ -1,7 +1,7 @@
-"""Tolerances for values in a resource or a PATCH, one function each. Docstrings name the deviation and its clients.
+"""Tolerances for values in a resource or a PATCH, one function each. Each docstring says what clients send and which clients do it.
 
-Each takes a value and its attribute and returns the identical object if there is nothing to correct.
-*listed* says whether the value is the whole list of a multi-valued attribute or a single value.
+Each function takes a value and its attribute. If there is nothing to correct, it returns the value that it was given. *listed*
+says whether the value is the whole list of a multi-valued attribute, or a single value.
 """
 
 from __future__ import annotations
@@ -128,7 +128,9 @@ VALUE_TOLERANCES: Final[tuple[ValueTolerance, ...]] = (
 def forgive_value(
     value: Any, attribute: Attribute, *, listed: bool, tolerances: tuple[ValueTolerance, ...], applied: set[str]
 ) -> Any:
-    """Correct *value* and everything below it as far as *tolerances* allow, and add the names of those used to *applied*."""
+    """Correct *value*, and everything nested in it, as far as *tolerances* allow. Add the names of the tolerances that were used
+    to *applied*.
+    """
     if type(value) is str and attribute.type == "string" and not attribute.multi_valued:
         return value
     for tolerance in tolerances:

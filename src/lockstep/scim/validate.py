@@ -1,6 +1,6 @@
-"""Validate an incoming resource and return it with the declared spelling of every name.
+"""Validate a resource that a client sent, and return it with the spelling of the schema.
 
-Values for read-only attributes are ignored, never an error (RFC 7644, sections 3.3 and 3.5.1).
+Values for read-only attributes are ignored. They are never an error (RFC 7644, sections 3.3 and 3.5.1).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Unknown = Literal["ignore", "refuse"]
 
 
 class Checkers:
-    """The compiled checks of a resource type, by extension ("" for core) and declared name."""
+    """The compiled checks of a resource type. The keys are the URN of the extension, or "" for core, and the name in the schema."""
 
     def __init__(self, definition: ResourceDefinition, *, drop_unknown: bool) -> None:
         self.whole: dict[tuple[str, str], Checker] = {}
@@ -35,7 +35,7 @@ class Checkers:
 
 @lru_cache(maxsize=512)
 def checkers_of(definition: ResourceDefinition, unknown: Unknown) -> Checkers:
-    """Return the checks of a resource type, compiled once."""
+    """Return the checks of a resource type. They are compiled once and cached."""
     return Checkers(definition, drop_unknown=unknown == "ignore")
 
 
@@ -46,13 +46,13 @@ def validate_resource(
     stored: Mapping[str, Any] | None = None,
     unknown: Unknown = "ignore",
 ) -> dict[str, Any]:
-    """Validate a resource for a create, or for a replace of the *stored* one, and return what to store.
+    """Validate a resource for a create, or for a replace of *stored*, and return the resource to store.
 
-    In a replace, read-only attributes keep their stored values, and an immutable one may be left out but not changed.
-    Raises ScimError (invalidSyntax, invalidValue, mutability) with the attribute and the remedy.
+    In a replace, read-only attributes keep their stored values. An immutable attribute may be left out but not changed. Raises
+    ScimError (invalidSyntax, invalidValue, mutability) that names the attribute and the remedy.
     """
     if not isinstance(resource, dict):
-        raise invalid_syntax(f"A {definition.type.name} is a JSON object.")
+        raise invalid_syntax(f"The body of a {definition.type.name} must be a JSON object.")
     checkers = checkers_of(definition, unknown)
     result: dict[str, Any] = {"schemas": []}
     _check_schemas(_get(resource, "schemas"), definition)
@@ -93,7 +93,7 @@ def check_required(resource: Mapping[str, Any], definition: ResourceDefinition) 
 
 
 def schemas_of(resource: Mapping[str, Any], definition: ResourceDefinition) -> list[str]:
-    """Derive the `schemas` of a resource: the core schema and the extensions that have a value."""
+    """Return the `schemas` of a resource: the core schema, and each extension that has a value in the resource."""
     return [definition.schema.id, *(s.id for s in definition.extensions.values() if s.id in resource)]
 
 
@@ -102,7 +102,7 @@ def _check_schemas(value: Any, definition: ResourceDefinition) -> None:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise invalid_value(f'schemas is required: send "schemas": ["{wanted}"].', "schemas")
     if wanted.lower() not in (item.lower() for item in value):
-        raise invalid_value(f"schemas must hold {wanted}, the schema of a {definition.type.name}.", "schemas")
+        raise invalid_value(f"schemas must contain {wanted}, the schema of a {definition.type.name}.", "schemas")
 
 
 def _check_extension(

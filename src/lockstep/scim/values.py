@@ -1,6 +1,7 @@
-"""Check one value against its attribute and return it in canonical spelling.
+"""Check a single value against its attribute, and return it with the spelling of the schema.
 
-A checker returns None for an unassigned value (RFC 7643, section 2.5): null, an empty list, an object without content.
+A checker returns None for a value that counts as unassigned: null, an empty list, or an object without content (RFC 7643,
+section 2.5).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\
 
 
 def read_datetime(text: str) -> datetime | None:
-    """Parse an xsd:dateTime to an aware UTC time; None if *text* is invalid. A missing zone means UTC."""
+    """Parse an xsd:dateTime and return an aware UTC time, or None if *text* is invalid. A time without a zone is taken as UTC."""
     if not _DATE_TIME.match(text):
         return None
     try:
@@ -41,7 +42,7 @@ def copy_json(value: Any) -> Any:
 
 
 def checker_of(attribute: Attribute, place: str, *, drop_unknown: bool) -> Checker:
-    """Compile the check of an attribute, including all its values if it is multi-valued."""
+    """Compile the check of an attribute. For a multi-valued attribute, the check covers the whole list of values."""
     single = single_checker_of(attribute, place, drop_unknown=drop_unknown)
     if not attribute.multi_valued:
         return single
@@ -68,7 +69,7 @@ def checker_of(attribute: Attribute, place: str, *, drop_unknown: bool) -> Check
 
 
 def single_checker_of(attribute: Attribute, place: str, *, drop_unknown: bool) -> Checker:
-    """Compile the check of a single value of an attribute."""
+    """Compile the check of one value of an attribute."""
     if attribute.is_complex:
         return _complex_checker(attribute, place, drop_unknown=drop_unknown)
     if attribute.type == "string" and attribute.canonical_values:
@@ -84,7 +85,7 @@ def single_checker_of(attribute: Attribute, place: str, *, drop_unknown: bool) -
 
 
 def exact_key(value: Any) -> Hashable:
-    """A key that two JSON values share if they are equal."""
+    """Return a key for a JSON value. Equal values have equal keys."""
     if type(value) is dict:
         return frozenset((name, exact_key(item)) for name, item in value.items())
     if type(value) is list:
@@ -93,7 +94,7 @@ def exact_key(value: Any) -> Hashable:
 
 
 def check_count(elements: Sized, place: str) -> None:
-    """Raise ScimError if an attribute would have more values than one may have."""
+    """Raise ScimError if there are more values than one attribute may have."""
     if len(elements) > MAX_VALUES:
         raise invalid_value(f"{place} would have {len(elements)} values; the limit is {MAX_VALUES}.", place)
 
@@ -157,7 +158,7 @@ def _canonical_checker(attribute: Attribute, place: str) -> Checker:
 
 
 def unknown_attribute(place: str) -> ScimError:
-    """The error for an attribute that no schema of the resource declares."""
+    """Return the error for an attribute that no schema of the resource declares."""
     return invalid_value(
         f"{place[:200]} is not a known attribute: check the spelling against GET /Schemas.", place[:200]
     )

@@ -1,1 +1,3 @@
-"""Where people and groups come from: each module turns an external directory into passes for the import."""
+"""The sources of people and groups. Each module reads one kind of outside list and turns it into passes, which the import writes
+to the directory.
+"""

@@ -1,7 +1,7 @@
-"""Turn the cells of one column into values of its attribute: first by the words that the administrator explained, then by the usual
-ones.
+"""Turn the cells of one column into values of its attribute. The meanings that the administrator gave to words come before the
+usual ones.
 
-An unexplained word never means that an account is enabled: its row is bad and says so.
+A word without a known meaning never means that an account is enabled. The row that contains it is reported as unusable.
 """
 
 from __future__ import annotations
@@ -16,25 +16,24 @@ from lockstep.errors import invalid
 from lockstep.sources.csv_columns import AttributeColumn
 from lockstep.sources.csv_names import ENABLED, find_column
 
-Words = Mapping[str, Mapping[str, str]]  # column to word to value
+Words = Mapping[str, Mapping[str, str]]  # column to word to meaning
 ReadCell = Callable[[str], Any]
 
-_PLAIN_BOOLEAN = DirectoryAttribute(
-    "blockCredential", DirectoryType.BOOLEAN
-)  # without the words for the state of an account
+# A boolean attribute without the words "enabled" and "disabled", which name the state of an account.
+_PLAIN_BOOLEAN = DirectoryAttribute("blockCredential", DirectoryType.BOOLEAN)
 _STATES = {"enabled": True, "disabled": False}
 
 
 @dataclass(frozen=True, slots=True)
 class CellReader:
-    """How to read the cells of one column. *dates* is set after a survey of the column."""
+    """Reads the cells of one column. *dates* is known only after a survey of the column."""
 
     column: AttributeColumn
     words: Mapping[str, str]  # in lower case
     dates: DateForm = ANY_FORM
 
     def reader(self) -> ReadCell:
-        """The function that reads one cell: it returns the value, or None for an empty cell, and raises UnreadableValue."""
+        """Return the function that reads one cell. It returns the value, or None for an empty cell, and raises UnreadableValue."""
         attribute, words, dates = self.column.attribute, self.words, self.dates
         if attribute.type is DirectoryType.BOOLEAN:
             return self._boolean_reader()
@@ -55,7 +54,7 @@ class CellReader:
     def _boolean_reader(self) -> ReadCell:
         attribute, is_inverse = self.column.attribute, self.column.is_inverse
         explained = {word: self._meaning(word, value) for word, value in self.words.items()}
-        known: dict[str, bool | None] = {"": None}  # cache: many cells, few different values
+        known: dict[str, bool | None] = {"": None}  # cache, because a column has many cells but few different values
 
         def read(text: str) -> bool | None:
             if text not in known:
@@ -65,8 +64,8 @@ class CellReader:
                 else:
                     value = parse_value(attribute, text)
                     if is_inverse and value is not None:
-                        # In a column "Block credential", "blocked" is the state of the account and "yes" its opposite: only "yes" is
-                        # inverted.
+                        # In a column "Block credential", the word "blocked" names the state of the account, but "yes" names its
+                        # opposite. Only words like "yes" are inverted.
                         value = not parse_boolean(_PLAIN_BOOLEAN, text)
                     known[text] = value
             return known[text]
@@ -74,14 +73,18 @@ class CellReader:
         return read
 
     def _meaning(self, word: str, value: str) -> bool:
-        """The explained meaning of a word. In an inverted column "true" could mean either, so it is refused."""
+        """Return the boolean that the administrator gave to *word* as its meaning.
+
+        Raises LockstepError if *value* is not a boolean, or if the column is inverted, where "true" could mean enabled or
+        blocked.
+        """
         name = self.column.attribute.name
         if name == ENABLED and value.casefold() in _STATES:
             return _STATES[value.casefold()]
         if self.column.is_inverse:
             raise invalid(
                 f'"{shown(word)}" in the column {shown(self.column.name)} cannot mean "{shown(value)}"',
-                why="The column name suggests blocked accounts, so true could mean either",
+                why="The column name suggests blocked accounts, so true could mean enabled or blocked",
                 next_step=f'Write: --value "{self.column.name}:{word}=disabled" or =enabled',
             )
         try:
@@ -96,7 +99,10 @@ class CellReader:
 def cell_readers(
     columns: Sequence[AttributeColumn], names: Sequence[str], words: Words, date_formats: Mapping[str, str]
 ) -> list[CellReader]:
-    """A reader for each of *columns*. *date_formats*: by column, or "" for all. Raises LockstepError for an unknown column or format."""
+    """Return a reader for each of *columns*. Raises LockstepError for an unknown column or an invalid date format.
+
+    The keys of *date_formats* are columns; the key "" stands for all columns.
+    """
     explained: dict[str, dict[str, str]] = {}
     for column, meanings in words.items():
         exact = find_column(names, column)
@@ -114,5 +120,5 @@ def cell_readers(
         CellReader(one, explained.get(one.name, {}), forms.get(one.name, forms.get("", ANY_FORM))) for one in columns
     ]
     for reader in readers:
-        reader.reader()  # refuse invalid explanations of words now
+        reader.reader()  # raises now if the meaning of a word is invalid
     return readers

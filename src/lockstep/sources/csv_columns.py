@@ -1,7 +1,8 @@
-"""What the columns of a CSV header mean: Entra's own names, names of other exports, and the administrator's map.
+"""Find the meaning of the columns in a CSV header: from Entra's own names, the names in other exports, and the administrator's map.
 
-Case, blanks and punctuation in a header do not matter. A column without a meaning is ignored and listed in the result. The
-administrator's map takes precedence over an exact name, and that over another name; two columns of equal rank are refused.
+Letter case, blanks and punctuation in a header do not matter. A column without a meaning is ignored and listed in the result. If
+two columns claim one attribute, the administrator's map comes first, then an exact name, then any other name. Two columns of
+equal rank are refused.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ _STATES = frozenset({"status", "userstatus", "accountstatus", "employeestatus", 
 
 
 class ColumnClaim(IntEnum):
-    """How strong a column's claim to an attribute is."""
+    """The rank of a column's claim to an attribute."""
 
     OTHER_NAME = 1
     EXACT_NAME = 2
@@ -58,7 +59,7 @@ class ColumnClaim(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttributeColumn:
-    """A column with an attribute. *is_inverse*: its values are the opposite of the attribute's."""
+    """A column that is read as an attribute. *is_inverse* means that its values are the opposite of the attribute's."""
 
     place: int
     name: str
@@ -69,7 +70,7 @@ class AttributeColumn:
 
 @dataclass(frozen=True, slots=True)
 class CsvColumns:
-    """The column numbers of everything that is read."""
+    """The positions of all columns that are read."""
 
     key: int
     key_name: str
@@ -83,12 +84,14 @@ class CsvColumns:
 
     @property
     def stable(self) -> str:
-        """A column with a number that never changes and could be the key, or ""."""
+        """A column with a permanent number, such as a personnel number, that could be the key; "" if there is none."""
         return next((name for name in self.names if squeezed(bare_name(name)) in _STABLE), "")
 
     @property
     def state(self) -> str:
-        """An ignored column that may show whether accounts are disabled, if no other column does; or ""."""
+        """An ignored column that may show whether accounts are disabled; "" if there is none, or if another column already shows
+        it.
+        """
         if any(column.attribute.name == ENABLED for column in self.attributes):
             return ""
         return next((name for name in self.ignored if squeezed(name) in _STATES), "")
@@ -102,11 +105,10 @@ def read_header(
     key: str = "",
     one_group: bool = False,
 ) -> CsvColumns:
-    """The meaning of the columns. *mapping*: column to attributes. *key*: the column that identifies rows, if it has been chosen.
+    """Return the meaning of the columns. Raises LockstepError if a required column is missing or a column occurs twice.
 
-    *one_group*: the file lists the members of one group, which no column names.
-
-    Raises LockstepError if a column occurs twice or is missing.
+    *mapping* maps columns to attributes. *key* is the column that identifies rows, if it has been chosen. *one_group* means that
+    the file lists the members of a single group, so that no column names the group.
     """
     names = clean_names(header)
     refuse_twice(names)
@@ -158,8 +160,9 @@ def _attributes(
 def _meanings(
     name: str, mapped: Mapping[str, tuple[str, ...]], find: Callable[[str], DirectoryAttribute | None]
 ) -> tuple[str, ...]:
-    """The attributes that a column may mean. A column mapped only to the key keeps the meaning of its name as well, since the key is
-    not an attribute.
+    """The attributes that a column may mean.
+
+    The key is not an attribute, so a column that is mapped only to the key keeps the meaning of its name.
     """
     given = mapped.get(name)
     if given is None:
@@ -195,7 +198,10 @@ def _key(
     needed: str,
     attributes: tuple[AttributeColumn, ...],
 ) -> tuple[int, str]:
-    """The key column, and the name to remember for it: the chosen column, else `id`, else the column *needed*."""
+    """Return the position of the key column, and the name by which the source remembers it.
+
+    The key is the chosen column, or else `id`, or else the column *needed*.
+    """
     place_of_name = next(column.place for column in attributes if column.attribute.name == needed)
     named = [place for place, name in enumerate(names) if any(squeezed(one) in KEYS for one in mapped.get(name, ()))]
     by_name = {squeezed(bare_name(name)): place for place, name in enumerate(names) if name not in mapped}

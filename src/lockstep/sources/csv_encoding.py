@@ -1,7 +1,8 @@
-"""Detect the encoding of a file; if that is impossible, show how it would read in each encoding and ask for one.
+"""Detect the encoding of a file. If that is impossible, show how a line would read in each encoding and ask the administrator to
+choose.
 
-Only certain results are accepted: a byte order mark, valid UTF-8, UTF-16 without a mark, and Windows-1252 with only Western
-European characters. A name read in the wrong encoding is misspelled in every application, so nothing else is guessed.
+Only reliable evidence is accepted: a byte order mark, valid UTF-8, UTF-16 without a mark, and Windows-1252 with only Western
+European characters. Nothing else is guessed, because a name read in the wrong encoding is misspelled in every application.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 _CHUNK_BYTES = 1 << 20
 _MOST_LINES = 2000
 _CANDIDATES = (WESTERN, "cp1250", "cp1254", "cp1251", "cp1253", "cp850", "cp932", "gb18030", "big5", "cp949")
-# Without Icelandic letters and carons: Turkish, Czech and Mac text shows those when it is read as Windows-1252.
+# Without Icelandic letters and letters with a caron: Turkish, Czech and Mac text shows them when it is read as Windows-1252.
 _WESTERN_LETTERS = frozenset("äöüÄÖÜßàâáãåæçèéêëìíîïñòóôõøùúûÿœÀÂÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕØÙÚÛŒªº")
 _WESTERN_MARKS = frozenset("\xa0’‘´“”„–—…·•°§€£©®™«»¡¿")
 _APOSTROPHES = frozenset("’´·-")
-_MOST_IN_ROWS = 0.2  # share of non-ASCII letters in runs; text in another alphabet exceeds it
+_MOST_IN_ROWS = 0.2  # the largest share of non-ASCII letters that stand in runs; text in another alphabet has more
 
 
 def check_encoding(name: str) -> str:
-    """Python's name for the encoding *name*. Raises LockstepError for an unknown encoding."""
+    """Return Python's name for the encoding *name*. Raises LockstepError for an unknown encoding."""
     try:
         found = codecs.lookup(name)
     except (LookupError, ValueError):
@@ -43,9 +44,10 @@ def check_encoding(name: str) -> str:
 
 
 def find_encoding(path: Path, head: bytes) -> tuple[str, str]:
-    """The encoding of *path*, which begins with *head*, and a sentence for the administrator if it was guessed.
+    """Return the encoding of the file *path*, which begins with *head*, and a sentence for the administrator if the encoding was
+    guessed.
 
-    Raises LockstepError if the administrator has to name it.
+    Raises LockstepError if the encoding cannot be detected and the administrator has to name it.
     """
     for bom, name in _BOMS:
         if head.startswith(bom):
@@ -59,7 +61,7 @@ def find_encoding(path: Path, head: bytes) -> tuple[str, str]:
         return "utf-8", ""
     lines = list(islice(_lines_beyond_ascii(path), _MOST_LINES))
     if sum(_decodes(line, "utf-8") for _, line in lines) * 2 > len(lines):
-        return "utf-8", ""  # a few broken cells only make their rows bad
+        return "utf-8", ""  # the file is UTF-8 with a few broken cells, which only make their rows unusable
     if all(_reads_western(line) for _, line in lines) and not _is_crowded([line for _, line in lines]):
         return (
             WESTERN,
@@ -96,7 +98,7 @@ def _decodes(line: bytes, encoding: str) -> bool:
 
 
 def _reads_western(line: bytes) -> bool:
-    """Whether *line* contains only characters of Western Europe, in places where they can occur."""
+    """Whether *line* contains only characters of Western European languages, in places where they can occur."""
     if not _decodes(line, WESTERN):
         return False
     text = f" {line.decode(WESTERN)} "
@@ -109,7 +111,7 @@ def _reads_western(line: bytes) -> bool:
 
 
 def _is_crowded(lines: list[bytes]) -> bool:
-    """Whether many non-ASCII letters stand in runs of three or more, as in text of other alphabets."""
+    """Whether many non-ASCII letters stand in runs of three or more, as they do in text of other alphabets."""
     high = sum(byte > 127 for line in lines for byte in line)
     in_rows = sum(
         line[place] > 127 and line[place - 1] > 127 and line[place - 2] > 127
@@ -136,6 +138,6 @@ def _unclear(path: Path, lines: list[tuple[int, bytes]]) -> LockstepError:
 
 
 def _part(text: str) -> str:
-    """The part of a line that shows the encoding best: the text around its first non-ASCII letter."""
+    """Return the part of a line that shows the encoding best: the text around its first non-ASCII letter."""
     first = next(place for place, letter in enumerate(text) if not letter.isascii())
     return text[max(first - 12, 0) : first + 24]

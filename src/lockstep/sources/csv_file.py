@@ -1,8 +1,8 @@
-"""Read people, groups and members from a CSV file: in the format of *Download users* in Entra's admin centre, or in any format with a
+"""Read people, groups and members from a CSV file: from *Download users* in Entra's admin centre, or from any other list with a
 map.
 
-The file is streamed twice: a survey before anything is written, then the import. A bad row is reported and its person still counts
-as seen. A file that is cut off, or changes while it is read, does not show who is missing.
+The file is read twice: once to check it before anything is written, then to import it. A bad row is reported, and its person
+still counts as seen. If the file is cut off or changes while it is read, no one is treated as missing.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _EXAMPLE = "Example:"  # the sample row of Entra's templates
 
 @dataclass(slots=True)
 class CsvPass:
-    """One reading of one file. Created by `open_csv`."""
+    """One reading of one CSV file. `open_csv` creates it."""
 
     path: Path
     form: TextForm
@@ -86,7 +86,9 @@ class CsvPass:
             )
 
     async def survey(self) -> Survey:
-        """Read the whole file without importing it. Raises LockstepError if its dates can be read in two ways."""
+        """Read the whole file without importing it, and report what was found. Raises LockstepError if its dates can be read in
+        two ways.
+        """
         if self._surveyed is None:
             self._state = _state(self.path)
             self._surveyed = await asyncio.to_thread(self._look_through)
@@ -117,12 +119,12 @@ class CsvPass:
         try:
             self._reader.line(number, row, with_digest=False)
         except UnusableRow as wrong:
-            # An ambiguous date is not an error yet: the order is decided by the whole column.
+            # An ambiguous date is not an error yet, because the whole column decides the order of day and month.
             if not (wrong.row.cause is Cause.DATE and orders_of(wrong.row.word)):
                 found.reject(wrong.row)
 
     def _settle(self, orders: Mapping[int, DayOrder | None]) -> None:
-        """Create what reads rows, with the *orders* of dates found in each column."""
+        """Create the reader of rows with the order of day and month that was found for each column."""
         self.cells = [
             replace(one, dates=DateForm(order)) if (order := orders.get(one.column.place)) else one
             for one in self.cells
@@ -132,7 +134,7 @@ class CsvPass:
         )
 
     def _rows(self, file: TextIOWrapper) -> Iterator[tuple[int, list[str] | csv.Error]]:
-        """The rows after the header that are not empty."""
+        """Yield the non-empty rows after the header, with their line numbers."""
         rows = records(file, self.form)
         next(rows, None)  # skip the header, which was read when the file was opened
         for number, row in rows:
@@ -141,7 +143,7 @@ class CsvPass:
                 yield number, row
 
     async def pages(self, size: int) -> AsyncGenerator[SourcePage, None]:
-        """Pages read by a thread that is at most two pages ahead."""
+        """Yield pages of *size* rows. A thread reads them at most two pages ahead."""
         await self.survey()
         queue: asyncio.Queue[SourcePage | BaseException | None] = asyncio.Queue(_PAGES_AHEAD)
         reader = asyncio.create_task(self._fill(queue, size))
@@ -184,7 +186,9 @@ class CsvPass:
         yield SourcePage(tuple(lines), tuple(bad), 1.0, is_last=True, unproven=self._unproven(last))
 
     def _unproven(self, last: BadRow | None) -> str:
-        """Why the end of the file does not prove that it is complete, or "". *last*: the last row if it is unusable."""
+        """Return why the end of the file does not prove that the file is complete, or "". *last* is the last row, if it is
+        unusable.
+        """
         if _state(self.path) != self._state:
             return "The file changed while it was being read"
         # An unreadable value in a complete row does not suggest that the file was cut off.

@@ -1,6 +1,7 @@
-"""Show how a CSV file would be read, before it is: its form, what each column means, and some of its values.
+"""Show how a CSV file would be read before it is imported: its format, the meaning of each column, and some of its values.
 
-A file that cannot be imported as it is comes with the reason and everything that is known, so that somebody can say what it means.
+If the file cannot be imported as it is, the result gives the reason and everything that is known, so that a person can supply
+the rest.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _INVERSE = "blockCredential"
 
 
 def inspect_csv(path: Path, options: CsvOptions, *, kind: PassKind | None = None, group: str = "") -> FileShape:
-    """How *path* would be read with *options*. Never raises LockstepError: what is wrong stands in `problem`."""
+    """Return how *path* would be read with *options*. Never raises LockstepError; `problem` in the result says what is wrong."""
     try:
         form = sniff(path, encoding=options.encoding, delimiter=options.delimiter)
         header = clean_names(first_row(path, form))

@@ -1,4 +1,4 @@
-"""What a CSV file contains, judging by its header: people, groups, or members of groups."""
+"""Decide from the header of a CSV file whether it contains people, groups, or members of groups."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ _TEMPLATE_MEMBER = "memberobjectidorupn"  # Entra: Bulk import of group members
 
 
 def guess_kind(header: Sequence[str], mapping: ColumnMap) -> PassKind:
-    """The content of a file, from its header and the administrator's map. Raises LockstepError if it cannot be anything we read.
+    """Decide what a file contains from its header and the administrator's map. Raises LockstepError if it is none of the known
+    kinds.
 
-    A column that only people have makes it a list of people: without a key column it is refused, never read as a list of groups.
+    A header with a column that only people have is a list of people. If such a file has no key column it is refused; it is never
+    read as a list of groups.
     """
     columns = clean_names(header)
     mapped = mapped_names(columns, mapping)

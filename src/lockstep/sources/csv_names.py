@@ -1,4 +1,4 @@
-"""The names in a CSV header: cleaned, found however the administrator spells them, and resolved through the administrator's map."""
+"""The names in a CSV header: clean them, find them in any spelling, and apply the administrator's map."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ MEMBER_END = "member"
 BLOCK_CREDENTIAL = "blockCredential"  # the opposite of accountEnabled
 ENABLED = "accountEnabled"
 
-ColumnMap = Mapping[str, str | Sequence[str]]  # column to attribute, or to several
+ColumnMap = Mapping[str, str | Sequence[str]]  # column to one attribute or several
 
-# Names of group, member and key columns in exports, in the form of `squeezed`.
+# Names that exports use for the columns of groups, members and keys, as `squeezed` returns them.
 GROUP_ENDS = ("groupid", "groupobjectid", "group", "groupdisplayname", "groupname")
 MEMBER_ENDS = (
     "memberid",
@@ -46,14 +46,15 @@ _IN_BRACKETS = re.compile(r"\[([A-Za-z][A-Za-z0-9_]*)\]")
 
 
 def clean_names(header: Sequence[str]) -> list[str]:
-    """The names of *header* without invisible characters."""
+    """Return the names of *header* without invisible characters."""
     return [plain(name) for name in header]
 
 
 def bare_name(name: str) -> str:
-    """The name that a header gives: the attribute in brackets, as in Entra's templates, else the header itself.
+    """Return the name that a column header gives: the attribute in its brackets, as in Entra's templates, or else the header
+    itself.
 
-    `Block sign in (Yes/No) [accountEnabled] Required` names the attribute but contains its opposite.
+    The header `Block sign in (Yes/No) [accountEnabled] Required` names an attribute but contains the opposite of it.
     """
     found = _IN_BRACKETS.search(name)
     if found is None:
@@ -64,7 +65,9 @@ def bare_name(name: str) -> str:
 
 
 def mapped_names(names: list[str], mapping: ColumnMap) -> dict[str, tuple[str, ...]]:
-    """The map under the exact names of the columns. Raises LockstepError for an unknown column or attribute."""
+    """Return the administrator's map with the exact names of the columns as keys. Raises LockstepError for an unknown column or
+    attribute.
+    """
     found: dict[str, tuple[str, ...]] = {}
     for column, given in mapping.items():
         exact = find_column(names, column)
@@ -76,7 +79,9 @@ def mapped_names(names: list[str], mapping: ColumnMap) -> dict[str, tuple[str, .
 
 
 def find_column(names: Sequence[str], column: str) -> str:
-    """The column of *names* that matches *column*. Raises LockstepError with the most similar names if there is none."""
+    """Return the column in *names* that *column* means. If there is none, raises LockstepError that lists the most similar
+    names.
+    """
     wanted = plain(column)
     by_likeness = (
         lambda name: name == wanted,

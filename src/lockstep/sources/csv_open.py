@@ -1,6 +1,7 @@
-"""Open a CSV file: what it contains, where its header is, and what each column means.
+"""Open a CSV file: find out what it contains, where its header is, and what each column means.
 
-If the file makes no sense, look for a header further down: a title above it is then reported as the cause.
+If the first line does not work as a header, look for one further down. If one is found there, the error reports the lines above
+it as a title.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _MOST_TITLE_LINES = 6
 class CsvOptions:
     """The administrator's options for the files of a source.
 
-    *mapping*: column to attribute or attributes. *values*: column to word to its meaning. *date_formats*: by column, or "" for
-    all. *keys*: for each kind, the column that has identified objects so far.
+    *mapping* maps columns to attributes. *values* maps columns to words and words to their meanings. The keys of *date_formats*
+    are columns, or "" for all of them. *keys* names, for each kind, the column that has identified objects so far.
     """
 
     mapping: ColumnMap = field(default_factory=dict)
@@ -45,7 +46,7 @@ class CsvOptions:
 def open_csv(
     path: Path, *, kind: PassKind | None = None, group: str = "", options: CsvOptions | None = None
 ) -> CsvPass:
-    """Open *path* and read its header. *group*: the only group whose members the file lists.
+    """Open *path* and read its header. If *group* is given, the file lists only the members of that group.
 
     Raises LockstepError if the file is not CSV, is empty, or lacks a required column.
     """
@@ -62,12 +63,12 @@ def open_csv(
 
 
 def header_of(path: Path, options: CsvOptions) -> list[str]:
-    """The column names of *path*. Raises LockstepError if it is not CSV."""
+    """Return the column names of *path*. Raises LockstepError if the file is not CSV."""
     return clean_names(first_row(path, sniff(path, encoding=options.encoding, delimiter=options.delimiter)))
 
 
 def first_row(path: Path, form: TextForm) -> list[str]:
-    """The header. Raises LockstepError if there is none."""
+    """Return the header of *path*. Raises LockstepError if there is none."""
     try:
         with open_text(path, form) as file:
             _, header = next(records(file, form), (0, []))
@@ -93,7 +94,7 @@ def _columns(header: list[str], kind: PassKind | None, group: str, options: CsvO
 def _under_a_title(
     path: Path, form: TextForm, kind: PassKind | None, group: str, options: CsvOptions
 ) -> LockstepError | None:
-    """The error that reports a title as the cause, if a header stands some lines further down; else None."""
+    """Return the error that reports a title above the header, if a header is found some lines further down; otherwise None."""
     with open_text(path, form) as file:
         lines = list(islice(file, form.prologue + _MOST_TITLE_LINES))
     for number, line in enumerate(lines[form.prologue + 1 :], form.prologue + 2):

@@ -1,4 +1,7 @@
-"""Read one row of a CSV file as a person, a group or a member. An unusable row says why and, if that can be read, who it is. Pure."""
+"""Read one row of a CSV file as a person, a group or a member. Pure.
+
+An unusable row says why it is unusable and, if the key can be read, whose row it is.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ _LONGEST_KEY = 1024
 
 
 class RowReader:
-    """Reads rows by the meaning of their columns. *only_group*: the group of every member, "" if a column names it."""
+    """Reads rows by the meaning of their columns. *only_group* is the group of all members, or "" if a column names the group."""
 
     def __init__(
         self, kind: PassKind, columns: CsvColumns, cells: Sequence[CellReader], *, only_group: str, encoding: str
@@ -45,7 +48,7 @@ class RowReader:
         self._fingerprint = hashlib.blake2b(orjson.dumps(meaning), digest_size=32).digest()
 
     def line(self, number: int, row: list[str] | csv.Error, *, with_digest: bool = True) -> Line:
-        """The line in *row*. Raises UnusableRow."""
+        """Read *row* as a line of the import. Raises UnusableRow."""
         if isinstance(row, csv.Error):
             raise UnusableRow(number, "", f"is not CSV: {row}", cause=Cause.CELLS)
         columns = self._columns
@@ -118,7 +121,7 @@ class RowReader:
         return ""
 
     def _digest(self, row: list[str]) -> bytes:
-        # Include how the row was read: with another map every row counts as new.
+        # Include how the row was read, so that every row counts as new when the map changes.
         used = [row[place] for place, _, _, _ in self._reads]
         if self._columns.manager is not None:
             used.append(row[self._columns.manager])
@@ -127,7 +130,7 @@ class RowReader:
 
 
 class UnusableRow(Exception):
-    """A row cannot be used; *row* says why."""
+    """Raised if a row cannot be used. *row* says why."""
 
     def __init__(self, line: int, column: str, reason: str, key: str = "", *, cause: Cause, word: str = "") -> None:
         super().__init__(reason)
@@ -135,7 +138,7 @@ class UnusableRow(Exception):
 
 
 def _cell(number: int, name: str, text: str) -> str:
-    """A cell that must contain readable text."""
+    """Return a cell that must contain readable text. Raises UnusableRow if it does not."""
     text = text.strip()
     if not text:
         raise UnusableRow(number, name, "is empty", cause=Cause.EMPTY)
@@ -148,7 +151,7 @@ def _cell(number: int, name: str, text: str) -> str:
 
 
 def _readable(text: str) -> str:
-    """*text* as a key, or "" if it contains bytes that are not text."""
+    """Return *text* if it can be a key, or "" if it contains bytes that are not text."""
     return key_of(text) if _is_text(text) else ""
 
 

@@ -1,6 +1,7 @@
-"""Check a whole file before anything is written: the order of day and month in its dates, and whether most of it is unreadable.
+"""Check a whole file before anything is written: the order of day and month in its dates, and whether most of its rows are
+unreadable.
 
-Only the whole file can tell: 25/03/2026 in the last row shows how to read 03/04/2026 in the first.
+Only the whole file can show the order: 25/03/2026 in the last row proves how 03/04/2026 in the first row must be read.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _MOST_WORDS = 8
 
 @dataclass(slots=True)
 class DateEvidence:
-    """Evidence for the date order of one column, each with the line of an example."""
+    """What the dates of one column show about their order. Each piece of evidence has the line of an example."""
 
     column: str
     proofs: dict[DayOrder, tuple[str, int]] = field(default_factory=dict)
@@ -35,7 +36,10 @@ class DateEvidence:
                 self.is_open_without_halves = True
 
     def order(self) -> DayOrder | None:
-        """The only possible order of the column; None if it makes no difference. Raises LockstepError if it has to be named."""
+        """Return the order of day and month in the dates of the column, or None if no date needs one.
+
+        Raises LockstepError if the dates contradict each other, or if the administrator has to name the order.
+        """
         if len(self.proofs) == 2:
             (day, day_line), (month, month_line) = self.proofs[DayOrder.DAY_FIRST], self.proofs[DayOrder.MONTH_FIRST]
             raise self._unclear(
@@ -66,7 +70,7 @@ class DateEvidence:
 
 @dataclass(slots=True)
 class Findings:
-    """What the rows read so far have shown."""
+    """What the rows that were read so far have shown."""
 
     of_accounts: frozenset[str] = frozenset()  # columns that show whether accounts are enabled or disabled
     rows: int = 0
@@ -93,7 +97,8 @@ class Findings:
             case Cause.BYTES:
                 return "Specify the encoding of the file: --encoding cp1252"
             case Cause.WORD:
-                # Not ready to be pasted: only the administrator knows which of the two the word means.
+                # The two meanings are not written as a command to copy, because only the administrator knows which of them is
+                # right.
                 either = "enabled|disabled" if column in self.of_accounts else "true|false"
                 words = [f'--value "{column}:{shown(word)}={either}"' for word in self.words.get(column, {})]
                 return f"Specify what the values mean: {' '.join(words)}"

@@ -1,6 +1,6 @@
-"""Open a file as CSV text: detect its encoding, its delimiter and the position of its header, or explain why it is not CSV.
+"""Open a file as CSV text: detect its encoding, its delimiter and the position of its header, or explain why the file is not CSV.
 
-Bytes that are not text in the encoding are kept as surrogates, so that a bad cell costs one row and not the file.
+Bytes that are not text in the encoding are kept as surrogates, so that a bad cell makes one row unusable and not the whole file.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MOST_PROLOGUE_LINES = 10
 
 @dataclass(frozen=True, slots=True)
 class TextForm:
-    """How to read a file. *prologue*: number of lines before the header. *note*: what was guessed."""
+    """How to read a file. *prologue* is the number of lines before the header. *note* says what was guessed."""
 
     encoding: str
     delimiter: str
@@ -44,7 +44,9 @@ class TextForm:
 
 
 def sniff(path: Path, *, encoding: str = "", delimiter: str = "") -> TextForm:
-    """Detect how to read *path*. Raises LockstepError if it is missing, empty or not CSV, or if its encoding must be named."""
+    """Detect how to read *path*. Raises LockstepError if the file is missing, empty or not CSV, or if the administrator must
+    name its encoding.
+    """
     check_delimiter(delimiter)
     named = check_encoding(encoding) if encoding else ""
     head = head_of(path)
@@ -62,7 +64,9 @@ def sniff(path: Path, *, encoding: str = "", delimiter: str = "") -> TextForm:
 
 
 def check_delimiter(delimiter: str) -> None:
-    """Raise LockstepError unless *delimiter* is a character that can separate cells, or empty, which means that it is detected."""
+    """Raise LockstepError unless *delimiter* is a character that can separate cells. An empty *delimiter* is accepted: it will
+    be detected.
+    """
     if delimiter and (len(delimiter) > 1 or delimiter.isalnum() or delimiter in '"\r\n\0 '):
         raise invalid(
             f'"{delimiter}" cannot be the delimiter of a CSV file',
@@ -72,15 +76,13 @@ def check_delimiter(delimiter: str) -> None:
 
 
 def open_text(path: Path, form: TextForm) -> TextIOWrapper:
-    """*path* as text, with newlines unchanged as the csv module requires."""
+    """Open *path* as text. Newlines are left unchanged, as the csv module requires."""
     errors = "replace" if form.encoding.startswith("utf-16") else "surrogateescape"
     return path.open(encoding=form.encoding, errors=errors, newline="")
 
 
 def records(file: TextIOWrapper, form: TextForm) -> Iterator[tuple[int, list[str] | csv.Error]]:
-    """Each record, from the header on, with the line it begins on. A record that is not CSV is returned as its error; reading
-    continues.
-    """
+    """Yield each record from the header on, with the number of its first line. A record that is not CSV is yielded as its error."""
     csv.field_size_limit(LARGEST_CELL)
     for _ in islice(file, form.prologue):
         pass
@@ -109,7 +111,7 @@ def guess_delimiter(text: str) -> str:
 
 
 def head_of(path: Path) -> bytes:
-    """The first bytes of a file. Raises LockstepError if it is no regular file that can be read."""
+    """Return the first bytes of a file. Raises LockstepError if it is not a regular file, or cannot be read."""
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
@@ -140,7 +142,7 @@ def _refuse_other_files(path: Path, head: bytes) -> None:
 
 
 def _prologue(text: str) -> tuple[int, str]:
-    """The number of lines before the header, and the delimiter if one of them names it."""
+    """Return the number of lines before the header, and the delimiter if one of these lines names it."""
     delimiter, lines = "", 0
     for line in text.lstrip("\ufeff").splitlines()[:_MOST_PROLOGUE_LINES]:
         found = _PROLOGUE.fullmatch(line)

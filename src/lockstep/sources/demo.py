@@ -1,6 +1,6 @@
-"""Generate Contoso, a fictitious organisation in the CSV format of Entra's admin centre, to try everything with.
+"""Generate Contoso, a fictitious organisation in the CSV format of Entra's admin centre, for trying out Lockstep.
 
-Each seed always gives the same organisation. The files are imported like any others.
+The same seed always gives the same organisation. The files are imported like any other files.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class DemoFiles:
 
 
 def demo_assignments() -> tuple[Assigned, ...]:
-    """Two groups and one person; together they reach about 214 of 1,204 people."""
+    """The assignments of the demo: two groups and one person. Together they give access to about 214 of 1,204 people."""
     return (
         Assigned("documo-admins", is_group=True, role="Admin"),
         Assigned("all-sales", is_group=True, role="Member"),
@@ -77,7 +77,7 @@ def demo_assignments() -> tuple[Assigned, ...]:
 
 
 def generate(folder: Path, *, people: int = PEOPLE, groups: int = GROUPS, seed: int | None = None) -> DemoFiles:
-    """Write people.csv, groups.csv and members.csv into *folder*. Without *seed* every call gives a different organisation."""
+    """Write people.csv, groups.csv and members.csv to *folder*. Without *seed*, every call generates a different organisation."""
     seed = secrets.randbits(32) if seed is None else seed
     chance = random.Random(seed)  # noqa: S311  # fictitious names, no secrets
     staff = _staff(chance, max(people, 1))
@@ -161,7 +161,7 @@ def _groups(chance: random.Random, staff: list[Row], count: int) -> list[tuple[R
     for person in staff:
         by_department.setdefault(person["department"], []).append(person)
     sales = by_department.get("Sales", [])
-    # Admins from outside Sales fill up the number; two people from Sales get a second role, to demonstrate precedence.
+    # Admins from outside Sales make up the number. Two people from Sales get a second role, to show which role takes precedence.
     wanted = _assigned_size(len(staff)) - len(sales) - 1
     outside = [person for person in staff if person["department"] not in ("Sales", "Marketing")][: max(wanted, 0)]
     teams: list[tuple[str, list[Row]]] = [
@@ -196,7 +196,7 @@ def _assigned_size(people: int) -> int:
 
 
 def _sales_size(people: int) -> int:
-    """The size of Sales at which, with up to eight admins and Kim, the intended share of people is assigned."""
+    """The size of Sales at which the intended share of people is assigned, given up to eight admins and Kim."""
     return max(0, _assigned_size(people) - 1 - min(8, people // 20))
 
 
@@ -213,7 +213,7 @@ def _slug(name: str) -> str:
 
 
 def _write(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, str]]) -> None:
-    path.touch(mode=0o600)  # fictitious people, but with the file mode that real ones need
+    path.touch(mode=0o600)  # The people are fictitious, but the file gets the mode that a file of real people needs.
     # With a byte order mark, like files from the admin centre.
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(columns), restval="")

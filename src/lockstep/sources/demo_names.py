@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Culture:
-    """One pool of names. An entry `written=spelled` has a different spelling in user principal names."""
+    """A pool of given names and surnames. An entry `written=spelled` has a different spelling in user principal names."""
 
     weight: int
     country: str

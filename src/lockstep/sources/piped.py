@@ -1,6 +1,6 @@
-"""Files that can be read only once: standard input, pipes, `<(command)`. A source is read twice, so they are copied first.
+"""Copy files that can be read only once: standard input, pipes, `<(command)`. The copy is needed because a source is read twice.
 
-Never wait forever: a pipe without a writer is refused.
+A pipe that no program writes to is refused, so that Lockstep never waits for it forever.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def is_piped(name: str) -> bool:
 
 @contextmanager
 def regular_file(name: str, *, first_byte_seconds: float = _FIRST_BYTE_SECONDS) -> Iterator[Path]:
-    """*name* as a regular file: the file itself, or a copy that only its owner can read and that is deleted afterwards.
+    """Yield *name* as a regular file: the file itself, or a copy that only its owner can read. The copy is deleted afterwards.
 
-    Raises LockstepError if nothing arrives.
+    Raises LockstepError if no data arrives.
     """
     if not is_piped(name):
         yield Path(name)
@@ -55,12 +55,14 @@ def regular_file(name: str, *, first_byte_seconds: float = _FIRST_BYTE_SECONDS) 
 
 
 def _first_bytes(source: BinaryIO, shown: str, seconds: float) -> bytes:
-    """The first bytes. Waits *seconds* for a writer to open the pipe, then without limit for it to write; the file blocks from then
-    on.
+    """Wait for the first byte and return it; reads of *source* block from then on.
+
+    Waits up to *seconds* for a program to open the pipe for writing, then without limit for it to write. Raises LockstepError if
+    none opens it.
     """
     deadline = time.monotonic() + seconds
     found: bytes | None = b""
-    # b"": no writer has opened it. None: a writer has opened it and not written yet.
+    # b"" means that no program has opened the pipe for writing. None means that one has, but has not written yet.
     while found == b"":
         if time.monotonic() > deadline:
             raise invalid(

@@ -1,6 +1,6 @@
-"""The kinds of source, and how each turns its configuration into passes.
+"""The kinds of source, and how each kind turns its configuration into passes.
 
-A new kind is a row here; its module needs a function that checks the configuration and one that opens the passes.
+To add a kind, add a row here. Its module needs a function that checks the configuration and one that opens the passes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ class SourceKind:
 
 
 def _open_csv_files(config: Mapping[str, Any], keys: Mapping[str, str]) -> list[SourcePass]:
-    """The passes of `files` ([{path, kind?, group?}]): people first, then groups, then members, in whatever order they are given."""
+    """Open the passes of the `files` in *config*, which have the form [{path, kind?, group?}].
+
+    People come first, then groups, then members, whatever the order of the files.
+    """
     files = config.get("files") or []
     if not files:
         raise invalid("The source has no file", next_step="Add one: lockstep sources add NAME --people FILE")
@@ -65,7 +68,7 @@ def _check_interval(every: object) -> None:
 
 
 def csv_options(config: Mapping[str, Any], keys: Mapping[str, str]) -> CsvOptions:
-    """The options of a source's configuration for its files. Raises LockstepError for a part with the wrong structure."""
+    """Return the options for files from a source's configuration. Raises LockstepError if a part of it has the wrong structure."""
     values = {
         column: _mapping(words, f"values of {column}")
         for column, words in _mapping(config.get("values"), "values").items()
@@ -90,7 +93,9 @@ def _mapping(part: object, name: str) -> dict[str, Any]:
 
 
 def _options_of_each(paths: Sequence[Path], options: CsvOptions) -> list[CsvOptions]:
-    """The options for each file, limited to the columns that it has. Raises LockstepError for a column that no file has."""
+    """Return the options for each file, reduced to the columns that the file has. Raises LockstepError for a column that no file
+    has.
+    """
     said = {*options.mapping, *options.values, *(column for column in options.date_formats if column)}
     if len(paths) == 1 or not said:
         return [options for _ in paths]
@@ -112,7 +117,8 @@ KINDS: Mapping[str, SourceKind] = {"csv": SourceKind("csv", "CSV files", _open_c
 
 
 def open_source(kind: str, config: Mapping[str, Any], keys: Mapping[str, str]) -> Sequence[SourcePass]:
-    """The passes that bring a source up to date. *keys*: for each kind of pass, the column that identifies objects, once chosen.
+    """Open the passes that bring a source up to date. *keys* names, for each kind of pass, the column that identifies objects, if
+    chosen.
 
     Raises LockstepError for an unknown kind, and for any error that the source finds.
     """
@@ -122,7 +128,7 @@ def open_source(kind: str, config: Mapping[str, Any], keys: Mapping[str, str]) -
 
 
 def inspect_file(path: Path, config: Mapping[str, Any], keys: Mapping[str, str]) -> FileShape:
-    """How *path* would be read by the configuration of a source. What is wrong stands in the result."""
+    """Return how *path* would be read with the configuration of a source. `problem` in the result says what is wrong."""
     file: Mapping[str, Any] = next(iter(config.get("files") or []), {})
     try:
         options = csv_options(config, keys)
