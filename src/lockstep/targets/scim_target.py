@@ -1,7 +1,7 @@
-"""Read and write one application over SCIM 2.0: implements `ports.Target` on the one HTTP client.
+"""Read and write one application over SCIM 2.0: `ports.Target` on the one HTTP client.
 
-The secret is revealed only while a header is built. This module repeats a request only if it was refused because an access token
-had expired. In all other cases the caller decides, after looking at the application.
+The secret is revealed only while a header is built. No request is repeated here, except one that was refused because the token of
+client credentials had expired: for everything else the caller decides after checking.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ LONGEST_WAIT_FOR_TURN = 2.0
 class ScimTarget(Target):
     """The target for one application. *client* is shared with other targets and is closed by its owner.
 
-    If *turns* is given, it must permit every request. *observer* is notified of every request that was sent.
+    *turns*, if given, must permit every request. *observer* is notified of every request that was sent.
     """
 
     def __init__(
@@ -203,9 +203,7 @@ class ScimTarget(Target):
         operation_id: str,
         deadline: float,
     ) -> Answer:
-        """Send a manager once more in the other form if the response shows a different manager than was sent. Remember the form
-        that works.
-        """
+        """If the response shows another manager than was sent, send it once in the other form, and keep the form that works."""
         if self._bare_manager is not None or not answer.is_done or answer.account is None:
             return answer
         if not any(map(is_manager, changes)) or answer.account.kind in self._without_patch:
@@ -225,7 +223,7 @@ class ScimTarget(Target):
     async def _without_members(
         self, group_id: str, removed: Sequence[str], answer: Answer, operation_id: str
     ) -> Answer:
-        """Remove members once more by value if the response still shows them after a removal. Remember the form that works."""
+        """If the response still shows removed members, remove them once by value, and keep the form that works."""
         still = still_members(answer, removed)
         if not still:
             return answer
@@ -238,7 +236,7 @@ class ScimTarget(Target):
     async def _patch_or_put(
         self, request: ScimRequest, put: Callable[..., ScimRequest], operation_id: str, deadline: float
     ) -> Answer:
-        """Send a PATCH. If the application does not support PATCH, send a PUT of the complete resource instead."""
+        """Send a PATCH or, if the application does not offer it, a PUT of the complete resource."""
         answer = await self._write(request, operation_id, deadline)
         if not has_no_patch(answer):
             return answer
@@ -250,9 +248,7 @@ class ScimTarget(Target):
     async def _put(
         self, kind: ObjectKind, target_id: str, put: Callable[..., ScimRequest], operation_id: str, deadline: float
     ) -> Answer:
-        """Read the resource, change it and send it back. If the application supports ETags, a concurrent change by others is
-        detected.
-        """
+        """Read the resource, change it and send it back. ETags, if supported, reveal a concurrent change by others."""
         whole, _ = await self._send(whole_request(kind, target_id), "", deadline)
         if not whole.is_done or whole.account is None:
             return _unsent(whole)
@@ -266,7 +262,7 @@ class ScimTarget(Target):
         longest_wait = min(LONGEST_WAIT_FOR_TURN, self.settings.deadline_seconds / 4)
         try:
             async with self._pace.turn(longest_wait=longest_wait):
-                # Check once more just before sending: the application may have asked another worker to wait in the meantime.
+                # Last check before sending: another worker may have been asked to wait meanwhile.
                 if self._turns is not None and (wait := await self._turns.spend()) > 0:
                     raise TooSoon(wait)
                 response = await self._authorizer.sent(
@@ -350,7 +346,5 @@ def _nothing(answer: Answer) -> tuple[Answer, Reading]:
 
 
 def _unsent(answer: Answer) -> Answer:
-    """Return *answer*, the failed read that was to prepare a write, as the answer to the write: the write was certainly not
-    sent.
-    """
+    """Return the answer to a write whose preparatory read failed with *answer*: the write was certainly not sent."""
     return replace(answer, verdict=Verdict.UNREACHABLE) if answer.verdict is Verdict.AMBIGUOUS else answer
