@@ -1,4 +1,4 @@
-"""Custom domains: the host names, other than the public URL's, that each serve one account's API or its pages.
+"""Domains of accounts: host names that serve one account's API or its pages, and email domains that the account has proved.
 
 A host of the API is served only once its owner has proved it with a TXT record or the operator has vouched for it; any other host gets 421.
 """
@@ -17,9 +17,9 @@ import psycopg
 from documo.dns_txt import cname_record, txt_records
 from documo.store import domains as table
 from documo.store.database import Store
-from lockstep.errors import conflict, invalid, not_found
+from lockstep.errors import LockstepError, conflict, invalid, not_found
 
-API, APP = "api", "app"
+API, APP, EMAIL = "api", "app", "email"
 _MOST_SEEN, _MOST_TEXT = 5, 200  # TXT records, and characters of each, that are kept to be shown
 _HOST = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 
@@ -28,7 +28,8 @@ _HOST = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](
 class Domain:
     """A host of an account; *proof* is the text that its TXT record must contain.
 
-    *kind*: what it serves, API or APP. *seen_txt*, *seen_cname*: what the name server said at *checked_at*.
+    *kind*: what it serves, API or APP, or EMAIL, which proves an email domain and serves nothing.
+    *seen_txt*, *seen_cname*: what the name server said at *checked_at*.
     """
 
     host: str
@@ -52,7 +53,10 @@ def url_of(host: str, public_url: str) -> str:
 
 
 async def set_domain(store: Store, tenant_id: int, host: str, *, kind: str = API, vouched: bool = False) -> Domain:
-    """Add a custom domain; *vouched* skips the proof. Raises LockstepError for an invalid or taken name."""
+    """Add a domain; *vouched* skips the proof. Raises LockstepError for an invalid name, and one that the account has already.
+
+    Another account may have added the same name: whoever verifies it first has it.
+    """
     name = host.strip().lower().rstrip(".")
     if not _HOST.match(name):
         raise invalid(
@@ -64,7 +68,7 @@ async def set_domain(store: Store, tenant_id: int, host: str, *, kind: str = API
                 connection, tenant_id, name, f"documo-proof={secrets.token_hex(16)}", kind=kind, verified=vouched
             )
     except psycopg.errors.UniqueViolation:
-        raise conflict(f"The domain {name} is already in use", next_step="documo domains list") from None
+        raise _in_use(name) from None
     return await find_domain(store, tenant_id, name)
 
 
@@ -100,12 +104,22 @@ async def verify_domain(store: Store, tenant_id: int, host: str, *, name_server:
     shown = [text[:_MOST_TEXT] for text in seen[:_MOST_SEEN]]
     async with store.control() as connection:
         await table.note_answer(connection, tenant_id, domain.host, shown, cname[:_MOST_TEXT])
-        if domain.proof in seen:
-            await table.mark_verified(connection, tenant_id, domain.host)
     if domain.proof not in seen:
         raise conflict(
             f"{domain.record_name} does not contain the proof yet",
             why=f"Found: {', '.join(shown[:3]) or 'no TXT record'}",
             next_step=f"Add the TXT record {domain.record_name} with the value {domain.proof}, then verify again",
         )
+    try:
+        async with store.control() as connection:
+            await table.mark_verified(connection, tenant_id, domain.host)
+    except psycopg.errors.UniqueViolation:
+        raise _in_use(domain.host) from None
     return await find_domain(store, tenant_id, host)
+
+
+def _in_use(host: str) -> LockstepError:
+    return conflict(
+        f"The domain {host} is already in use",
+        next_step="If no account of yours has it, ask Documo's support: documo domains list",
+    )

@@ -111,6 +111,7 @@ ROWS = (
     Row("POST", "/sso", None),
     Row("GET", "/sso/failed", None),
     Row("GET", "/sso/finish/nosuch", None),
+    Row("POST", "/sso/finish/nosuch", None),
 )
 PAGES = pages_in("documo.web.pages")
 FORMS = [row for row in ROWS if row.method == "POST"]

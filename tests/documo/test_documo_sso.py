@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,8 @@ from documo import members
 from documo.access.sso import providers
 from documo.access.sso.providers import Setup
 from documo.accounts import create_account
-from documo.domains import set_domain
+from documo.domains import EMAIL, set_domain
+from documo.store.single_sign_on import attempts
 from lockstep.errors import LockstepError
 from lockstep.saml.responses import Signing
 from tests.support.documo_client import Client
@@ -43,10 +45,16 @@ async def ask(visitor: Visitor, email: str = ANNA, next_: str = "/") -> str:
     return page
 
 
-async def bring(visitor: Visitor, form: Mapping[str, str]) -> tuple[int, str, str]:
-    """Bring the response as the provider's page does: status, text and address of where it leads."""
+async def bring(visitor: Visitor, form: Mapping[str, str], *, confirms: bool = True) -> tuple[int, str, str]:
+    """Bring the response as the provider's page does: status, text and address of where it leads. Says yes if it asks, if *confirms*."""
     headers = {"Origin": "https://login.contoso.example", "Sec-Fetch-Site": "cross-site"}
     async with visitor.http.post(f"{visitor.origin}/assert", data=form, headers=headers) as answer:
+        status, page, path = answer.status, await answer.text(), answer.url.path
+    if not confirms or "If this is not you" not in page:
+        return status, page, path
+    token = re.search(r'name="csrf" value="([^"]*)"', page)
+    data = {"csrf": token[1] if token else ""}
+    async with visitor.http.post(f"{visitor.origin}{path}", data=data, headers={"Origin": visitor.origin}) as answer:
         return answer.status, await answer.text(), answer.url.path
 
 
@@ -331,10 +339,45 @@ async def test_metadata_fills_the_form_and_saves_nothing(api: Client) -> None:
     assert await providers.find_provider(api.store, api.account.id) is None
 
 
-async def test_email_domain_belongs_to_one_account(api: Client, provider: Provider) -> None:
+async def test_email_domain_is_of_the_account_that_verified_it_and_otherwise_of_the_first(
+    api: Client, provider: Provider
+) -> None:
     other = await create_account(api.store, "Fabrikam", admin="admin@fabrikam.example")
-    with pytest.raises(LockstepError, match="is set up for another account"):
-        await providers.set_up(api.store, other.id, setup(provider))
+    await providers.set_up(api.store, other.id, setup(provider))
+    assert await providers.tenant_for_email(api.store, ANNA) == api.account.id
+
+    await set_domain(api.store, api.account.id, "contoso.example", kind=EMAIL)
+    await set_domain(api.store, other.id, "contoso.example", kind=EMAIL, vouched=True)
+    assert await providers.tenant_for_email(api.store, ANNA) == other.id
+
+
+async def test_beginning_a_sign_in_writes_nothing(api: Client, provider: Provider) -> None:
+    async with visiting(api) as anna:
+        await ask(anna)
+    async with api.store.tenant(api.account.id) as connection:
+        for name in ("sso_used", "sso_tickets", "sso_attempts"):
+            assert await (await connection.execute(f"select 1 from {name}")).fetchone() is None  # noqa: S608 -- ours
+
+
+async def test_forged_responses_push_no_real_one_out_of_the_list(api: Client, provider: Provider) -> None:
+    forger = Provider(provider.audience, key=key_named("mallory"))
+    async with visiting(api) as anna:
+        assert await refused(anna, provider.response(ANNA, audience="https://other.example"))
+        for _ in range(60):
+            await bring(anna, forger.response(ANNA))
+    async with api.store.tenant(api.account.id) as connection:
+        found = await attempts(connection, api.account.id, most=300)
+    assert [one.result for one in found].count("WrongAudience") == 1
+    assert len(found) < 60
+
+
+async def test_sign_in_from_elsewhere_is_confirmed_once_in_each_browser(api: Client, provider: Provider) -> None:
+    await api.user(ANNA)
+    async with visiting(api) as anna:
+        _, page, _ = await bring(anna, provider.response(ANNA), confirms=False)
+        assert f"Sign in as {ANNA}?" in page and "Sign in" in (await anna.get("/own-account"))[1]
+        assert (await bring(anna, provider.response(ANNA)))[2] == "/"
+        assert (await bring(anna, provider.response(ANNA), confirms=False))[2] == "/"
 
 
 async def test_metadata_that_is_read_again_brings_the_new_certificate_and_no_other_provider(
@@ -352,6 +395,9 @@ async def test_metadata_that_is_read_again_brings_the_new_certificate_and_no_oth
 
 async def test_metadata_of_documo_names_the_custom_domain(api: Client) -> None:
     async with visiting(api) as visitor:
+        assert (await visitor.get(f"/saml/metadata?account={api.account.id}"))[0] == 404
+        assert (await visitor.get("/saml/metadata?account=99999"))[0] == 404
+        await providers.own_key(api.store, api.account.id)
         status, xml = await visitor.get(f"/saml/metadata?account={api.account.id}")
         assert (status, f'Location="{visitor.origin}/assert"' in xml) == (200, True)
         await set_domain(api.store, api.account.id, "scim.contoso.example", vouched=True)

@@ -65,8 +65,12 @@ async def begin_second_factor(store: Store, tenant_id: int, member_id: str, *, a
     return NewSecondFactor(seed, uri)
 
 
-async def confirm_second_factor(store: Store, tenant_id: int, member_id: str, code: str, *, now: datetime) -> list[str]:
+async def confirm_second_factor(
+    store: Store, tenant_id: int, member_id: str, code: str, *, session: str, now: datetime
+) -> list[str]:
     """Enable the second factor after a first code; return the recovery codes, which are available only here.
+
+    All sessions but *session* end: they began without it.
 
     Raises LockstepError for a wrong code.
     """
@@ -78,6 +82,7 @@ async def confirm_second_factor(store: Store, tenant_id: int, member_id: str, co
         if not await _is_newest_code(connection, tenant_id, member_id, found.seed, code.strip(), now=now):
             raise invalid("The code is wrong", next_step="Enter the code that the app shows now")
         await table.confirm(connection, tenant_id, member_id, map(hash_of, codes))
+        await sign_ins_table.end_other_sessions(connection, tenant_id, member_id, session)
     return [in_groups(code) for code in codes]
 
 
@@ -93,10 +98,11 @@ async def waiting_seed(store: Store, tenant_id: int, member_id: str, *, account:
     )
 
 
-async def remove_second_factor(store: Store, tenant_id: int, member_id: str) -> None:
-    """Remove the member's own second factor with its recovery codes."""
+async def remove_second_factor(store: Store, tenant_id: int, member_id: str, *, session: str) -> None:
+    """Remove the member's own second factor with its recovery codes. All sessions but *session* end."""
     async with store.tenant(tenant_id) as connection:
         await table.remove(connection, tenant_id, member_id)
+        await sign_ins_table.end_other_sessions(connection, tenant_id, member_id, session)
 
 
 async def reset_second_factor(store: Store, tenant: TenantFacts, who: str) -> bool:

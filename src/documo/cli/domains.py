@@ -12,6 +12,7 @@ from documo.cli.members import account_option
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
 from documo.settings import SCIM_PATH, Settings
 from documo.store.database import Store
+from lockstep.errors import invalid
 
 COLUMNS = ("host", "serves", "verified", "tenant_url", "txt_record", "txt_value")
 
@@ -24,15 +25,27 @@ def domains() -> None:
 @domains.command("set")
 @click.argument("host")
 @click.option("--app", "is_app", is_flag=True, help="The domain serves the pages, not the API.")
+@click.option("--email", "is_email", is_flag=True, help="An email domain: single sign-on there is this account's.")
 @click.option("--vouched", is_flag=True, help="Skip the proof in DNS: the operator vouches for the domain.")
 @account_option
 @data_option
 @output_option
-def set_(host: str, is_app: bool, vouched: bool, account: str | None, settings: Settings, output: DocumoOutput) -> None:
-    """Add a custom domain to an account."""
+def set_(
+    host: str,
+    is_app: bool,
+    is_email: bool,
+    vouched: bool,
+    account: str | None,
+    settings: Settings,
+    output: DocumoOutput,
+) -> None:
+    """Add a domain to an account."""
+    if is_app and is_email:
+        raise invalid("A domain is either --app or --email", next_step=f"documo domains set {host} --email")
+    kind = rules.APP if is_app else rules.EMAIL if is_email else rules.API
 
     async def work(store: Store) -> rules.Domain:
-        tenant, kind = await only_account(store, account), rules.APP if is_app else rules.API
+        tenant = await only_account(store, account)
         return await rules.set_domain(store, tenant.id, host, kind=kind, vouched=vouched)
 
     output.one(_described(with_store(settings, work)))
@@ -83,7 +96,7 @@ def verify(host: str, name_server: str | None, account: str | None, settings: Se
 def _described(domain: rules.Domain) -> dict[str, Any]:
     return {
         "host": domain.host,
-        "serves": "pages" if domain.kind == rules.APP else "API",
+        "serves": {rules.APP: "pages", rules.EMAIL: "email"}.get(domain.kind, "API"),
         "verified": domain.verified,
         "tenant_url": f"https://{domain.host}{SCIM_PATH}" if domain.kind == rules.API else None,
         "txt_record": domain.record_name,

@@ -134,6 +134,7 @@ def metadata(account: str | None, settings: Settings) -> None:
 
     async def work(store: Store) -> bytes:
         tenant = await only_account(store, account)
+        await rules.own_key(store, tenant.id)
         return await metadata_of(store, str(tenant.id), api_url=await _api_url(store))
 
     click.echo(with_store(settings, work).decode())

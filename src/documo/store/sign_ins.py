@@ -151,6 +151,25 @@ async def end_sessions(connection: Connection, tenant_id: int, member_id: str, *
     return cursor.rowcount
 
 
+async def end_other_sessions(connection: Connection, tenant_id: int, member_id: str, kept: str) -> None:
+    """End the sessions of a member except *kept*."""
+    await connection.execute(
+        "delete from member_sessions where tenant_id = %s and member_id = %s and id <> %s", (tenant_id, member_id, kept)
+    )
+
+
+async def end_provider_sessions(connection: Connection, tenant_id: int) -> None:
+    """End the sessions that an identity provider began."""
+    await connection.execute("delete from member_sessions where tenant_id = %s and name_id <> ''", (tenant_id,))
+
+
+async def end_password_sessions(connection: Connection, tenant_id: int, *, but_of: str) -> None:
+    """End the sessions that began with a password, except those of the member *but_of*."""
+    await connection.execute(
+        "delete from member_sessions where tenant_id = %s and name_id = '' and member_id <> %s", (tenant_id, but_of)
+    )
+
+
 async def read_session(connection: Connection, secret_hash: bytes) -> MemberSessionRow | None:
     """The session with this secret, even if it has expired. Needs no tenant."""
     cursor = connection.cursor(row_factory=class_row(MemberSessionRow))

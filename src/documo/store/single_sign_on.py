@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 from lockstep.postgres.pool import Connection
 
 KEPT_ATTEMPTS = 200  # of each account
+KEPT_FORGED = 50  # that no provider signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,9 @@ _SHOWN = ", ".join("break_glass::text" if name == "break_glass" else name for na
 _SAVE = (
     f"insert into single_sign_on (tenant_id, {', '.join(_NAMES)}) values (%(tenant_id)s,"  # noqa: S608 -- constants
     f" {', '.join(f'%({name})s' for name in _NAMES)}) on conflict (tenant_id) do update set"
-    f" {', '.join(f'{name} = excluded.{name}' for name in _NAMES)}, changed_at = statement_timestamp()"
+    f" {', '.join(f'{name} = excluded.{name}' for name in _NAMES)}, changed_at = statement_timestamp(), domain_claimed_at ="
+    " case when single_sign_on.email_domain = excluded.email_domain then single_sign_on.domain_claimed_at"
+    " else statement_timestamp() end"
 )
 _ATTEMPT = "id::text, at, number, result, detail, expected, received, person, is_test, response, address"
 
@@ -79,7 +82,7 @@ async def read_provider(connection: Connection, tenant_id: int) -> ProviderRow |
 
 
 async def save_provider(connection: Connection, tenant_id: int, row: ProviderRow) -> None:
-    """Insert or replace. Raises psycopg's UniqueViolation if another account has the e-mail domain."""
+    """Insert or replace."""
     await connection.execute(_SAVE, {"tenant_id": tenant_id, **{name: getattr(row, name) for name in _NAMES}})
 
 
@@ -88,8 +91,16 @@ async def remove_provider(connection: Connection, tenant_id: int) -> None:
 
 
 async def tenant_of_domain(connection: Connection, domain: str) -> int | None:
-    """The account whose people have e-mail addresses in *domain*. Needs no tenant."""
-    cursor = await connection.execute("select tenant_id from single_sign_on where email_domain = %s", (domain,))
+    """The account whose people have e-mail addresses in *domain*: the one that verified it, otherwise the one that named it first.
+
+    Needs no tenant.
+    """
+    cursor = await connection.execute(
+        "select s.tenant_id from single_sign_on s left join domains d on d.host = s.email_domain and d.kind = 'email'"
+        " and d.verified_at is not null where s.email_domain = %s and (d.host is null or d.tenant_id = s.tenant_id)"
+        " order by s.domain_claimed_at, s.tenant_id limit 1",
+        (domain,),
+    )
     row = await cursor.fetchone()
     return int(row[0]) if row else None
 
@@ -139,20 +150,30 @@ async def note_attempt(
     is_test: bool = False,
     response: str = "",
     address: str = "",
+    is_genuine: bool = True,
 ) -> str:
-    """Keep how a sign-in ended, and drop the oldest of many; returns the id."""
+    """Keep how a sign-in ended, and drop the oldest of many; returns the id. What no provider signed has a bound of its own."""
     cursor = await connection.execute(
         "insert into sso_attempts (tenant_id, at, number, result, detail, expected, received, person, is_test, response,"
-        " address) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning id::text",
-        (tenant_id, at, number, result, detail, expected, received, person, is_test, response, address),
+        " address, is_genuine) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning id::text",
+        (tenant_id, at, number, result, detail, expected, received, person, is_test, response, address, is_genuine),
     )
     row = await cursor.fetchone()
     await connection.execute(
-        "delete from sso_attempts where tenant_id = %s and at < (select at from sso_attempts where tenant_id = %s"
-        " order by at desc offset %s limit 1)",
-        (tenant_id, tenant_id, KEPT_ATTEMPTS),
+        "delete from sso_attempts where tenant_id = %s and is_genuine = %s and at < (select at from sso_attempts"
+        " where tenant_id = %s and is_genuine = %s order by at desc offset %s limit 1)",
+        (tenant_id, is_genuine, tenant_id, is_genuine, KEPT_ATTEMPTS if is_genuine else KEPT_FORGED),
     )
     return str(row[0]) if row else ""
+
+
+async def domain_owner(connection: Connection, domain: str) -> int | None:
+    """The account that verified the email domain. Needs no tenant."""
+    cursor = await connection.execute(
+        "select tenant_id from domains where host = %s and kind = 'email' and verified_at is not null", (domain,)
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row else None
 
 
 async def attempts(connection: Connection, tenant_id: int, *, most: int) -> Sequence[AttemptRow]:

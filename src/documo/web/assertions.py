@@ -34,7 +34,7 @@ def assertion_endpoint(store: Store, api_url: str) -> Callable[[Request], Awaita
         except LockstepError as refused:
             log.warning("sso_refused", request=number, code=refused.code, detail=refused.detail)
             return _to(f"{api_url}/sso/failed?number={quote(number)}")
-        return _to(f"{api_url}/sso/finish/{ticket.secret}")
+        return _to(ticket.address)
 
     return take
 

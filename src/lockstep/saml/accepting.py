@@ -94,6 +94,19 @@ def accept(response: bytes, expected: Expected, *, now: datetime) -> Accepted:
     return _accepted(reading, confirmation_of(reading))
 
 
+def is_genuine(response: bytes, certificates: Sequence[Certificate], legacy: Legacy = NO_LEGACY) -> bool:
+    """Whether the provider signed *response* or its assertion, whatever else is wrong with it. It never makes a response acceptable."""
+    try:
+        root = parse(response)
+        for element in (root, *children(root, "saml", "Assertion")):
+            if signature_of(element) is not None:
+                verified(element, certificates, legacy)
+                return True
+    except SamlFault:
+        return False
+    return False
+
+
 def read_envelope(response: bytes) -> Envelope:
     """Who says to have sent *response*, to choose what is expected of it: `accept` checks it. Raises SamlFault if it is no Response."""
     root = parse(response)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from documo.domains import API, list_domains, url_of
+from documo.access.sso.requests import Place
+from documo.domains import API, APP, list_domains, url_of
 from documo.store.database import Store
 
 REPLY_PATH = "/assert"
@@ -41,3 +42,20 @@ async def service_address(store: Store, tenant_id: int, api_url: str) -> Service
     found = await list_domains(store, tenant_id)
     host = next((one.host for one in found if one.verified and one.kind == API), None)
     return ServiceAddress(api_url if host is None else url_of(host, api_url))
+
+
+async def place_of(store: Store, tenant_id: int, host: str) -> Place:
+    """Which of the account's hosts *host* is, as it stands in a request's header: PUBLIC unless it is one of its verified domains."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    for one in await list_domains(store, tenant_id):
+        if one.verified and one.host == name.lower() and one.kind in (API, APP):
+            return Place.API_DOMAIN if one.kind == API else Place.APP_DOMAIN
+    return Place.PUBLIC
+
+
+async def url_at(store: Store, tenant_id: int, place: Place, public_url: str) -> str:
+    """Where the account's pages are at *place*; at the public URL if the account has no such domain any more."""
+    kind = {Place.API_DOMAIN: API, Place.APP_DOMAIN: APP}.get(place)
+    found = await list_domains(store, tenant_id) if kind else []
+    host = next((one.host for one in found if one.verified and one.kind == kind), None)
+    return public_url if host is None else url_of(host, public_url)

@@ -12,19 +12,20 @@ from datetime import UTC, datetime, timedelta
 
 from documo import members
 from documo.access.member_sign_in import inactive
-from documo.access.sso.addresses import service_address
-from documo.access.sso.providers import Provider, find_provider, own_key
+from documo.access.sso.addresses import service_address, url_at
+from documo.access.sso.providers import Provider, domain_of, find_provider, own_key
+from documo.access.sso.requests import Place, SignInRequest, read_request, request_key
 from documo.accounts import find_account
 from documo.store import sign_ins as members_table
 from documo.store import single_sign_on as table
-from documo.store import sso_requests as requests_table
+from documo.store import sso_requests as under_way_table
 from documo.store.database import Store
-from documo.store.sso_requests import RequestRow, TicketRow
+from documo.store.sso_requests import TicketRow
 from documo.user_names import key_of
 from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.errors import Kind, LockstepError, conflict, not_found
 from lockstep.postgres.pool import Connection
-from lockstep.saml.accepting import Accepted, Expected, accept, read_envelope
+from lockstep.saml.accepting import Accepted, Expected, accept, is_genuine, read_envelope
 from lockstep.saml.bindings import own_reference, read_post
 from lockstep.saml.faults import FaultCode, SamlFault, fault
 from lockstep.saml.signatures import Legacy
@@ -36,9 +37,9 @@ MAX_KEPT_RESPONSE = 100_000  # characters of the response to a test
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the browser exchanges for its session. The secret is available only here."""
+    """What the browser exchanges for its session, at *address*. The secret, which stands in it, is available only here."""
 
-    secret: str = field(repr=False)
+    address: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class _Arrival:
     """A response, and what is known of it before it is accepted."""
 
     xml: bytes
-    request: RequestRow | None
+    request: SignInRequest | None
     number: str
     address: str
     now: datetime
@@ -72,27 +73,27 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
     incoming = read_post(form)
     now = datetime.now(UTC)
     envelope = read_envelope(incoming.message)
-    async with store.control() as connection:
-        request = await requests_table.read_request(connection, envelope.in_response_to, now)
-        tenants = (
-            [request.tenant_id]
-            if request is not None
-            else await table.tenants_of_issuer(connection, envelope.issuer, most=MOST_ACCOUNTS)
-        )
+    request = read_request(await request_key(store), envelope.in_response_to, now)
+    if request is not None:
+        tenants = [request.tenant_id]
+    else:
+        async with store.control() as connection:
+            tenants = await table.tenants_of_issuer(connection, envelope.issuer, most=MOST_ACCOUNTS)
     if not tenants:
         raise not_found("No account signs in through this identity provider", next_step="Ask your administrator")
     arrival = _Arrival(incoming.message, request, number, address, now)
     if request is not None and incoming.relay_state and own_reference(incoming.relay_state) != request.reference:
         raise conflict("The response belongs to another sign-in", next_step="Sign in again")
-    if request is not None and request.tested_by:
-        return await _tested(store, tenants[0], arrival, api_url)
-    return await _signed_in(store, await _person(store, tenants, arrival, api_url), arrival)
+    if request is not None and request.is_test:
+        return await _tested(store, request, arrival, api_url)
+    return await _signed_in(store, await _person(store, tenants, arrival, api_url), arrival, api_url)
 
 
 async def _person(store: Store, tenants: Sequence[int], arrival: _Arrival, api_url: str) -> _Person:
     """The one person whom the response signs in. An unsolicited one may be for any account that uses the provider.
 
-    Where several accept it, none makes a member: anybody may name a provider, and would learn the names of its people.
+    Where several accept it, the account that verified the email domain decides; otherwise nobody is signed in, and none makes a member:
+    anybody may name a provider, and would learn the names of its people.
     """
     found: list[_Person] = []
     refused: list[tuple[int, SamlFault]] = []
@@ -102,6 +103,8 @@ async def _person(store: Store, tenants: Sequence[int], arrival: _Arrival, api_u
         except SamlFault as wrong:
             refused.append((tenant_id, wrong))
     usable = [one for one in found if one.member_id is not None]
+    if len(usable) > 1 or (not usable and len(found) > 1):
+        usable = await _of_the_owner(store, usable or found)
     if len(usable) == 1 or (not usable and len(found) == 1):
         return (usable or found)[0]
     if found:
@@ -112,6 +115,17 @@ async def _person(store: Store, tenants: Sequence[int], arrival: _Arrival, api_u
     if len(refused) == 1:  # the response may be another account's: the others learn nothing of it
         await _note_refusal(store, *refused[0], arrival)
     raise refused[0][1] if len(refused) == 1 else _refused_everywhere()
+
+
+async def _of_the_owner(store: Store, people: Sequence[_Person]) -> list[_Person]:
+    """Those whose account verified the domain of their own email address."""
+    kept = []
+    async with store.control() as connection:
+        for one in people:
+            domain = domain_of(one.name)
+            if domain and await table.domain_owner(connection, domain) == one.tenant_id:
+                kept.append(one)
+    return kept
 
 
 async def _accepted_by(store: Store, tenant_id: int, arrival: _Arrival, api_url: str) -> _Person:
@@ -127,12 +141,12 @@ async def _accepted_by(store: Store, tenant_id: int, arrival: _Arrival, api_url:
     return _Person(tenant_id, accepted, name, member.id if member and not problem else None, problem, may_be_made)
 
 
-async def _expected(store: Store, provider: Provider, request: RequestRow | None, api_url: str) -> Expected:
+async def _expected(store: Store, provider: Provider, request: SignInRequest | None, api_url: str) -> Expected:
     service = await service_address(store, provider.tenant_id, api_url)
     return Expected(
         issuer=provider.row.entity_id,
         audience=service.entity_id,
-        recipient=request.reply_url if request is not None else service.reply_url,
+        recipient=service.reply_url,
         certificates=provider.certificates,
         in_response_to=request.id if request is not None else None,
         allow_unsolicited=request is None and provider.row.allows_unsolicited,
@@ -174,15 +188,14 @@ async def _made_if_new(store: Store, person: _Person) -> _Person:
     return replace(person, member_id=member_id, problem=None)
 
 
-async def _signed_in(store: Store, vouched: _Person, arrival: _Arrival) -> Ticket:
+async def _signed_in(store: Store, vouched: _Person, arrival: _Arrival, api_url: str) -> Ticket:
     """Use the response up, and only then make a member or a ticket: a response that comes again has no effect."""
-    tenant_id, accepted = vouched.tenant_id, vouched.accepted
-    async with store.tenant(tenant_id) as connection:
-        if arrival.request is not None and not await requests_table.use_request(connection, arrival.request.id):
-            raise _used()
-        is_new = await requests_table.use_assertion(
-            connection, tenant_id, hash_of(accepted.assertion_id), accepted.not_on_or_after
-        )
+    accepted, request = vouched.accepted, arrival.request
+    used = hash_of(f"{accepted.issuer}\n{accepted.assertion_id}"), accepted.not_on_or_after
+    async with store.control() as connection:
+        await under_way_table.remove_expired(connection, arrival.now)
+        is_new = request is None or await under_way_table.use_once(connection, hash_of(request.id), request.expires_at)
+        is_new = is_new and await under_way_table.use_once(connection, *used)
     if not is_new:
         await _note(store, vouched, arrival, _used())
         raise _used()
@@ -190,48 +203,42 @@ async def _signed_in(store: Store, vouched: _Person, arrival: _Arrival) -> Ticke
     await _note(store, person, arrival, person.problem)
     if person.problem is not None:
         raise person.problem
-    ticket = Ticket(new_secret())
-    async with store.tenant(tenant_id) as connection:
-        await requests_table.insert_ticket(
-            connection, hash_of(ticket.secret), _ticket_row(person, arrival.request), arrival.now + TICKET_LASTS
-        )
-    return ticket
-
-
-def _ticket_row(person: _Person, request: RequestRow | None) -> TicketRow:
-    accepted = person.accepted
-    return TicketRow(
+    row = TicketRow(
         tenant_id=person.tenant_id,
         member_id=person.member_id,
         browser_hash=request.browser_hash if request is not None else None,
-        next=request.next if request is not None else "/",
         name_id=accepted.name_id,
         session_index=accepted.session_index,
         session_ends_at=accepted.session_not_on_or_after,
         attempt_id=None,
     )
+    return await _ticket(store, row, arrival, api_url)
 
 
-async def _tested(store: Store, tenant_id: int, arrival: _Arrival, api_url: str) -> Ticket:
+async def _ticket(store: Store, row: TicketRow, arrival: _Arrival, api_url: str) -> Ticket:
+    """Keep the ticket. It is collected at the host where the sign-in began; one that began at the provider, at the account's own."""
+    secret = new_secret()
+    async with store.tenant(row.tenant_id) as connection:
+        await under_way_table.insert_ticket(connection, hash_of(secret), row, arrival.now + TICKET_LASTS)
+    place = arrival.request.place if arrival.request is not None else Place.APP_DOMAIN
+    return Ticket(f"{await url_at(store, row.tenant_id, place, api_url)}/sso/finish/{secret}")
+
+
+async def _tested(store: Store, request: SignInRequest, arrival: _Arrival, api_url: str) -> Ticket:
     """Keep the result of a test, whatever it is, for the Admin who began it. Signs nobody in, and makes no member."""
-    request, problem, person = arrival.request, None, None
-    if request is None:
-        raise _used()
+    tenant_id, problem, person = request.tenant_id, None, None
     try:
         person = await _accepted_by(store, tenant_id, arrival, api_url)
         problem = None if person.may_be_made else person.problem
     except LockstepError as refused:
         problem = refused
-    ticket = Ticket(new_secret())
-    async with store.tenant(tenant_id) as connection:
-        if not await requests_table.use_request(connection, request.id):
+    async with store.control() as connection:
+        if not await under_way_table.use_once(connection, hash_of(request.id), request.expires_at):
             raise _used()
+    async with store.tenant(tenant_id) as connection:
         attempt = await _insert(connection, tenant_id, arrival, problem, person.name if person else "", is_test=True)
-        row = TicketRow(
-            tenant_id, None, request.browser_hash, f"/settings/security/sign-ins/{attempt}", "", "", None, attempt
-        )
-        await requests_table.insert_ticket(connection, hash_of(ticket.secret), row, arrival.now + TICKET_LASTS)
-    return ticket
+    row = TicketRow(tenant_id, None, request.browser_hash, "", "", None, attempt)
+    return await _ticket(store, row, arrival, api_url)
 
 
 async def _note(store: Store, person: _Person, arrival: _Arrival, problem: LockstepError | None) -> None:
@@ -240,8 +247,11 @@ async def _note(store: Store, person: _Person, arrival: _Arrival, problem: Locks
 
 
 async def _note_refusal(store: Store, tenant_id: int, wrong: SamlFault, arrival: _Arrival) -> None:
+    provider = await find_provider(store, tenant_id)
+    legacy = Legacy(sha1=provider.row.allows_sha1) if provider is not None else Legacy()
+    genuine = provider is not None and is_genuine(arrival.xml, provider.certificates, legacy)
     async with store.tenant(tenant_id) as connection:
-        await _insert(connection, tenant_id, arrival, wrong, "")
+        await _insert(connection, tenant_id, arrival, wrong, "", genuine=genuine)
 
 
 async def _insert(
@@ -252,6 +262,7 @@ async def _insert(
     person: str,
     *,
     is_test: bool = False,
+    genuine: bool = True,
 ) -> str:
     wrong = problem if isinstance(problem, SamlFault) else None
     return await table.note_attempt(
@@ -267,6 +278,7 @@ async def _insert(
         is_test=is_test,
         response=arrival.xml.decode("utf-8", "replace")[:MAX_KEPT_RESPONSE] if is_test else "",
         address=arrival.address,
+        is_genuine=genuine,
     )
 
 

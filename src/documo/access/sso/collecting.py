@@ -3,36 +3,70 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from documo.access.member_sign_in import MemberSession, begin_session, inactive
+from documo.access.sso.requests import request_key
+from documo.store import accounts as accounts_table
 from documo.store import sign_ins as members_table
 from documo.store import sso_requests as table
 from documo.store.database import SET_TENANT, Store
+from documo.store.sso_requests import TicketRow
 from lockstep.credentials.issued_secrets import hash_of
 from lockstep.errors import Kind, LockstepError, not_found
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The page to open next. *session* is None after a test."""
+    """*session* is None after a test, whose result is *attempt*. *began_here*: the browser that collects it began the sign-in.
+    *known* is what the browser keeps, so that it is not asked about the same member again.
+    """
 
-    next: str
     session: MemberSession | None
+    attempt: str = ""
+    began_here: bool = True
+    known: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """The member of a sign-in that did not begin in this browser, which has not been signed in as this member before."""
+
+    user_name: str
+    account: str
+
+
+async def stranger_of(store: Store, ticket: str, known: str) -> Stranger | None:
+    """Whom to ask about before the ticket is collected; None if it began here or *known* is that of the member. The ticket stays."""
+    key = await request_key(store)
+    async with store.control() as connection:
+        row = await table.read_ticket(connection, hash_of(ticket), datetime.now(UTC))
+        if row is None:
+            raise _over()
+        if row.browser_hash is not None or row.member_id is None:
+            return None
+        if hmac.compare_digest(known.encode(), _known(key, row).encode()):
+            return None
+        await connection.execute(SET_TENANT, (str(row.tenant_id),))
+        member = await members_table.read_member(connection, row.tenant_id, row.member_id)
+        account = await accounts_table.account_row(connection, str(row.tenant_id))
+    if member is None or account is None:
+        raise _over()
+    return Stranger(member.user_name, str(account["name"]))
 
 
 async def collect(store: Store, ticket: str, browser_secret: str, *, device: str, address: str) -> Collected:
     """Use the ticket up. Raises LockstepError if it is over, or if another browser began the sign-in."""
-    now = datetime.now(UTC)
+    now, key = datetime.now(UTC), await request_key(store)
     async with store.control() as connection:
         row = await table.use_ticket(connection, hash_of(ticket), now)
         if row is None:
-            raise not_found("This sign-in is over", next_step="Sign in again")
+            raise _over()
         if row.browser_hash is not None and not hmac.compare_digest(row.browser_hash, hash_of(browser_secret)):
             raise _another_browser()
         if row.member_id is None:
-            return Collected(row.next, None)
+            return Collected(None, row.attempt_id or "")
         await connection.execute(SET_TENANT, (str(row.tenant_id),))
         if not await members_table.may_still_sign_in(connection, row.tenant_id, row.member_id):
             raise inactive()
@@ -40,7 +74,15 @@ async def collect(store: Store, ticket: str, browser_secret: str, *, device: str
             connection, row.tenant_id, row.member_id, device=device, address=address, now=now, ends_at=row.session_ends_at,
             name_id=row.name_id, session_index=row.session_index,
         )  # fmt: skip
-    return Collected(row.next, session)
+    return Collected(session, began_here=row.browser_hash is not None, known=_known(key, row))
+
+
+def _known(key: bytes, row: TicketRow) -> str:
+    return hmac.digest(key, f"known {row.tenant_id} {row.member_id}".encode(), "sha256").hex()
+
+
+def _over() -> LockstepError:
+    return not_found("This sign-in is over", next_step="Sign in again")
 
 
 def _another_browser() -> LockstepError:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-import psycopg
-
 from documo.members import ADMIN, known_role
 from documo.store import members as members_table
 from documo.store import sign_ins as members_at_sign_in
@@ -92,20 +90,24 @@ async def set_up(store: Store, tenant_id: int, setup: Setup) -> Provider:
                 break_glass=before.break_glass,
                 metadata_read_at=before.metadata_read_at if before.metadata_url == row.metadata_url else None,
             )
-        await _save(connection, tenant_id, row)
+        await table.save_provider(connection, tenant_id, row)
     return await provider_of(store, tenant_id)
 
 
 async def remove_provider(store: Store, tenant_id: int) -> None:
-    """Members sign in with passwords from now on. Raises LockstepError if the account has no provider."""
+    """Members sign in with passwords from now on; the sessions that the provider began end. Raises LockstepError if the account has no
+    provider.
+    """
     await provider_of(store, tenant_id)
     async with store.tenant(tenant_id) as connection:
         await table.remove_provider(connection, tenant_id)
+        await members_at_sign_in.end_provider_sessions(connection, tenant_id)
         await sso_requests.remove_tickets(connection, tenant_id)
 
 
 async def enforce(store: Store, tenant_id: int, *, break_glass: str) -> None:
-    """End sign-ins by password, except for *break_glass*, the user name of an active Admin who has a password.
+    """End sign-ins by password, and the sessions that began with one, except for *break_glass*, the user name of an active Admin who has a
+    password.
 
     Raises LockstepError if that Admin could not sign in: otherwise a fault at the provider would lock everybody out.
     """
@@ -119,13 +121,14 @@ async def enforce(store: Store, tenant_id: int, *, break_glass: str) -> None:
                 why="If the provider fails, this Admin is the only one who can still sign in",
                 next_step="Choose an active Admin who has a password",
             )
-        await _save(connection, tenant_id, replace(provider.row, is_enforced=True, break_glass=member.id))
+        await table.save_provider(connection, tenant_id, replace(provider.row, is_enforced=True, break_glass=member.id))
+        await members_at_sign_in.end_password_sessions(connection, tenant_id, but_of=member.id)
 
 
 async def stop_enforcing(store: Store, tenant_id: int) -> None:
     provider = await provider_of(store, tenant_id)
     async with store.tenant(tenant_id) as connection:
-        await _save(connection, tenant_id, replace(provider.row, is_enforced=False, break_glass=None))
+        await table.save_provider(connection, tenant_id, replace(provider.row, is_enforced=False, break_glass=None))
 
 
 async def refuse_password(connection: Connection, tenant_id: int, member_id: str) -> None:
@@ -140,6 +143,13 @@ async def refuse_password(connection: Connection, tenant_id: int, member_id: str
         )
 
 
+async def find_own_key(store: Store, tenant_id: int) -> SigningKey | None:
+    """The account's own key; None if nobody in the account has needed it."""
+    async with store.tenant(tenant_id) as connection:
+        row = await table.read_key(connection, tenant_id)
+    return _signing_key(row) if row is not None else None
+
+
 async def own_key(store: Store, tenant_id: int) -> SigningKey:
     """The account's own key, made on first use."""
     async with store.tenant(tenant_id) as connection:
@@ -151,6 +161,10 @@ async def own_key(store: Store, tenant_id: int) -> SigningKey:
             row = await table.read_key(connection, tenant_id)
     if row is None:
         raise not_found("The account has been deleted")
+    return _signing_key(row)
+
+
+def _signing_key(row: KeyRow) -> SigningKey:
     return SigningKey(certificates_in(row.certificate)[0], row.private_key)
 
 
@@ -262,20 +276,16 @@ def _check_url(label: str, url: str, *, is_required: bool) -> None:
         )
 
 
-async def _save(connection: Connection, tenant_id: int, row: ProviderRow) -> None:
-    try:
-        await table.save_provider(connection, tenant_id, row)
-    except psycopg.errors.UniqueViolation:
-        raise conflict(
-            f"The email domain {row.email_domain} is set up for another account",
-            next_step="Leave Email Domain empty and start at your identity provider, or ask Documo's support",
-        ) from None
-
-
 async def tenant_for_email(store: Store, email: str) -> int | None:
     """The account whose people sign in with addresses like *email*; None if no account says so."""
-    _, _, domain = email.strip().lower().rpartition("@")
-    if not _DOMAIN.match(domain):
+    domain = domain_of(email)
+    if not domain:
         return None
     async with store.control() as connection:
         return await table.tenant_of_domain(connection, domain)
+
+
+def domain_of(email: str) -> str:
+    """The domain of an email address; "" if it has none."""
+    _, _, domain = email.strip().lower().rpartition("@")
+    return domain if _DOMAIN.match(domain) else ""

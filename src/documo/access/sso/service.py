@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from documo.access.sso.addresses import service_address
-from documo.access.sso.providers import own_key
-from documo.accounts import find_account
+from documo.access.sso.providers import find_own_key
 from documo.store.database import Store
+from lockstep.errors import not_found
 from lockstep.saml.metadata import SpMetadata, write_sp_metadata
 from lockstep.saml.names import Binding, NameIdFormat
 
+_MOST_DIGITS = 9  # of the number of an account
+
 
 async def metadata_of(store: Store, account: str, *, api_url: str) -> bytes:
-    """The metadata of the account with this number. Raises LockstepError if there is none."""
-    found = await find_account(store, account if account.isdigit() else "-")
-    service, key = await service_address(store, found.id, api_url), await own_key(store, found.id)
+    """The metadata of the account with this number. Anybody may ask, so an unknown account and one whose Admins have not opened the page
+    *Security* are the same: raises LockstepError.
+    """
+    tenant_id = int(account) if account.isascii() and account.isdigit() and len(account) <= _MOST_DIGITS else 0
+    key = await find_own_key(store, tenant_id) if tenant_id else None
+    if key is None:
+        raise not_found(
+            "No account with this number uses single sign-on",
+            next_step="Take the address from Account Settings > Security",
+        )
+    service = await service_address(store, tenant_id, api_url)
     return write_sp_metadata(
         SpMetadata(
             entity_id=service.entity_id,

@@ -81,7 +81,7 @@ async def show_domains(context: PageContext, _: Request) -> Answer:
 @pages.post(DOMAIN, needs=Permission.BRANDING)
 async def set_domain(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
-    kind = domains.APP if form.get("kind") == domains.APP else domains.API
+    kind = str(form.get("kind")) if form.get("kind") in (domains.APP, domains.EMAIL) else domains.API
     host = str(form.get("host", "")).strip()
     try:
         await domains.set_domain(context.store, account.id, host, kind=kind)
@@ -97,14 +97,14 @@ async def verify_domain(context: PageContext, request: Request) -> Answer:
         await domains.verify_domain(context.store, account.id, host, name_server=context.name_server)
     except LockstepError as refused:
         return await _domain_page(context, on_the_form(refused))
-    return Redirect(DOMAIN, notice=f"{host} is verified and served from now on")
+    return Redirect(DOMAIN, notice=f"{host} is verified from now on")
 
 
 @pages.post(f"{DOMAIN}/remove", needs=Permission.BRANDING)
 async def remove_domain(context: PageContext, request: Request) -> Answer:
     account, host = await context.account(), str((await request.form()).get("host", ""))
     await domains.remove_domain(context.store, account.id, host)
-    return Redirect(DOMAIN, notice=f"{host} is no longer served")
+    return Redirect(DOMAIN, notice=f"{host} was removed")
 
 
 def _brand_page(
@@ -146,6 +146,7 @@ async def _domain_page(
                 for kind, title, text in (
                     (domains.APP, "App domain", "Where your members reach these pages, with your brand on the page to sign in."),
                     (domains.API, "API domain", "Where your directory reaches the API. The API URL and the SCIM Tenant URL follow it."),
+                    (domains.EMAIL, "Email domain", "Once it is verified, only your account signs in its people with SSO."),
                 )
             ],
             "entered": entered or {},

@@ -70,7 +70,12 @@ async def confirm(context: PageContext, request: Request) -> Answer:
     form, caller = await request.form(), context.member()
     try:
         codes = await second_factor.confirm_second_factor(
-            context.store, caller.tenant_id, caller.member_id, str(form.get("code", "")), now=datetime.now(UTC)
+            context.store,
+            caller.tenant_id,
+            caller.member_id,
+            str(form.get("code", "")),
+            session=caller.session,
+            now=datetime.now(UTC),
         )
     except LockstepError as refused:
         waiting = await second_factor.waiting_seed(
@@ -91,7 +96,9 @@ async def remove(context: PageContext, request: Request) -> Answer:
     form, caller = await request.form(), context.member()
     try:
         await own_sign_in.require_password(context.store, caller, str(form.get("password", "")))
-        await second_factor.remove_second_factor(context.store, caller.tenant_id, caller.member_id)
+        await second_factor.remove_second_factor(
+            context.store, caller.tenant_id, caller.member_id, session=caller.session
+        )
     except LockstepError as refused:
         return await _page(context, on_the_form(refused))
     return Redirect(HERE, notice="Signing in needs the password alone")

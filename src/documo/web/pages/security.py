@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from documo.access.sso import providers
-from documo.access.sso.addresses import service_address
+from documo.access.sso.addresses import place_of, service_address
 from documo.access.sso.asking import ask
 from documo.access.sso.providers import Setup
 from documo.accounts import Account
@@ -101,7 +101,8 @@ async def remove(context: PageContext, request: Request) -> Answer:
 async def test(context: PageContext, request: Request) -> Response | PageView | Answer:
     account = await context.account()
     try:
-        asked = await ask(context.store, account.id, api_url=context.api_url, tested_by=context.member().user_name)
+        place = await place_of(context.store, account.id, request.headers.get("host", ""))
+        asked = await ask(context.store, account.id, api_url=context.api_url, place=place, is_test=True)
     except LockstepError as refused:
         return await _overview(context, account, on_the_form(refused))
     return leave_for(context, request, asked)
@@ -169,6 +170,7 @@ def _entered(form: FormData) -> Setup:
 async def _overview(context: PageContext, account: Account, refused: LockstepError | None = None) -> PageView:
     now = datetime.now(UTC)
     provider = await providers.find_provider(context.store, account.id)
+    await providers.own_key(context.store, account.id)  # the metadata whose address is shown here contains it
     async with context.store.tenant(account.id) as connection:
         attempts = await attempts_table.attempts(connection, account.id, most=MOST_ATTEMPTS)
         admins = await members_table.admins_with_password(connection, account.id)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
+from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from documo.access import member_sign_in as sign_ins
 from documo.access.sso import leaving
-from documo.access.sso.addresses import LOGOUT_PATH, METADATA_PATH, SIGN_ON_PATH
-from documo.access.sso.asking import REQUEST_LASTS, Asked, ask
-from documo.access.sso.collecting import collect
+from documo.access.sso.addresses import LOGOUT_PATH, METADATA_PATH, SIGN_ON_PATH, place_of
+from documo.access.sso.asking import Asked, ask
+from documo.access.sso.collecting import collect, stranger_of
 from documo.access.sso.providers import tenant_for_email
+from documo.access.sso.requests import REQUEST_LASTS
 from documo.access.sso.service import metadata_of
 from documo.web.context import DocumoPages, PageContext
 from documo.web.sessions import SIGN_IN, session_secret, signed_in
@@ -24,6 +28,9 @@ from lockstep.kit.returning import safe_next
 
 pages = DocumoPages()
 BROWSER_COOKIE = "documo_sso"
+KNOWN_COOKIE = "documo_known"  # whom single sign-on signed in here before
+KNOWN_LASTS = timedelta(days=180)
+_MOST_BACK = 1_000  # characters: browsers keep cookies of 4 kB
 _NUMBER = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 
 
@@ -44,30 +51,62 @@ async def sign_on(context: PageContext, request: Request) -> Answer:
                 "No account signs in with single sign-on for this email domain",
                 next_step="Check the address, or sign in with a password",
             )
-        asked = await ask(context.store, tenant_id, api_url=context.api_url, back=back)
+        place = await place_of(context.store, tenant_id, request.headers.get("host", ""))
+        asked = await ask(context.store, tenant_id, api_url=context.api_url, place=place)
     except LockstepError as refused:
         return _form(email=email, next_=back, refused=refused)
-    return leave_for(context, request, asked)
+    return leave_for(context, request, asked, back=back)
 
 
 @pages.get("/sso/finish/{ticket}", is_public=True)
 async def finish(context: PageContext, request: Request) -> Answer:
+    """The end of a sign-in. One that did not begin in this browser asks first: a link could have brought somebody else's response."""
+    ticket = request.path_params["ticket"]
+    try:
+        stranger = await stranger_of(context.store, ticket, request.cookies.get(KNOWN_COOKIE, ""))
+    except LockstepError as refused:
+        return _failed(refused.detail, refused.next_step, status=STATUSES[refused.kind])
+    if stranger is None:
+        return await _collected(context, request)
+    return PageView(
+        "sso/confirm.html",
+        heading=f"Sign in as {stranger.user_name}?",
+        model={"stranger": stranger, "ticket": ticket, "signed_in_as": context.caller},
+    )
+
+
+@pages.post("/sso/finish/{ticket}", is_public=True)
+async def confirm(context: PageContext, request: Request) -> Answer:
+    return await _collected(context, request)
+
+
+async def _collected(context: PageContext, request: Request) -> Answer:
+    secret, _, back = request.cookies.get(BROWSER_COOKIE, "").partition(".")
     try:
         collected = await collect(
             context.store,
             request.path_params["ticket"],
-            request.cookies.get(BROWSER_COOKIE, ""),
+            secret,
             device=device_of(request),
             address=address_of(request),
         )
     except LockstepError as refused:
         return _failed(refused.detail, refused.next_step, status=STATUSES[refused.kind])
     if collected.session is None:
-        return Redirect(safe_next(collected.next))
+        return Redirect(f"/settings/security/sign-ins/{collected.attempt}")
     await sign_ins.sign_out(context.store, session_secret(request))  # the one that the browser had
-    response = signed_in(request, collected.session, back=collected.next)
+    response = signed_in(request, collected.session, back=_page_in(back) if collected.began_here else "/")
     drop_cookie(response, request, BROWSER_COOKIE, path="/sso")
+    keep_cookie(response, request, KNOWN_COOKIE, collected.known, until=KNOWN_LASTS, path="/sso")
     return response
+
+
+def _page_in(kept: str) -> str:
+    """The page that `leave_for` kept in the browser."""
+    try:
+        return safe_next(base64.urlsafe_b64decode(kept).decode())
+    except (binascii.Error, ValueError):
+        return "/"
 
 
 @pages.get("/sso/failed", is_public=True)
@@ -100,8 +139,11 @@ async def logout(context: PageContext, request: Request) -> Answer:
     return RedirectResponse(answer, status_code=303) if answer else Redirect(SIGN_IN, notice="You are signed out")
 
 
-def leave_for(context: PageContext, request: Request, asked: Asked) -> Response | PageView:
-    """The page that brings the request to the provider. A redirect would not do: browsers refuse one that follows a form of ours."""
+def leave_for(context: PageContext, request: Request, asked: Asked, *, back: str = "/") -> Response | PageView:
+    """The page that brings the request to the provider; *back* is where the sign-in leads.
+
+    A redirect would not do: browsers refuse one that follows a form of ours.
+    """
     response = context.rendered(
         request,
         PageView(
@@ -111,7 +153,8 @@ def leave_for(context: PageContext, request: Request, asked: Asked) -> Response 
             sends_to=asked.url if asked.fields else "",
         ),
     )
-    keep_cookie(response, request, BROWSER_COOKIE, asked.browser_secret, until=REQUEST_LASTS, path="/sso")
+    kept = base64.urlsafe_b64encode(back[:_MOST_BACK].encode()).decode()
+    keep_cookie(response, request, BROWSER_COOKIE, f"{asked.browser_secret}.{kept}", until=REQUEST_LASTS, path="/sso")
     return response
 
 

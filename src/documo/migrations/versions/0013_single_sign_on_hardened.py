@@ -1,0 +1,10 @@
+"""Single sign-on without records for strangers, and domains that belong to the account that proved them."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0013"
+down_revision = "0012"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)
