@@ -11,6 +11,7 @@ import pytest
 from documo.access import member_sign_in as sign_ins
 from documo.access import own_sign_in, second_factor
 from documo.access.second_factor import CodeRequired
+from documo.identifiers import new_id
 from documo.store.database import Store
 from documo.store.sign_ins import members_named
 from lockstep.credentials.attempts import OF_EMAIL
@@ -28,7 +29,7 @@ async def with_factor(api: Client, email: str = "anna@x.org") -> tuple[str, pyot
     made = await second_factor.begin_second_factor(api.store, api.account.id, user, account="Contoso")
     totp, before = pyotp.TOTP(made.seed), datetime.now(UTC) - timedelta(seconds=30)
     codes = await second_factor.confirm_second_factor(
-        api.store, api.account.id, user, totp.at(before), now=datetime.now(UTC)
+        api.store, api.account.id, user, totp.at(before), session=new_id(), now=datetime.now(UTC)
     )
     return user, totp, codes
 

@@ -356,7 +356,7 @@ async def test_beginning_a_sign_in_writes_nothing(api: Client, provider: Provide
         await ask(anna)
     async with api.store.tenant(api.account.id) as connection:
         for name in ("sso_used", "sso_tickets", "sso_attempts"):
-            assert await (await connection.execute(f"select 1 from {name}")).fetchone() is None  # noqa: S608 -- ours
+            assert await (await connection.execute(f"select 1 from {name}")).fetchone() is None
 
 
 async def test_forged_responses_push_no_real_one_out_of_the_list(api: Client, provider: Provider) -> None:

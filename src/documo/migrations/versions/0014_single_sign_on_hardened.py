@@ -2,8 +2,8 @@
 
 from lockstep.postgres.revisions import run_sql_beside
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 
 
 def upgrade() -> None:
