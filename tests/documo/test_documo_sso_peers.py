@@ -34,6 +34,7 @@ def idp_key() -> SigningKey:
 
 
 async def metadata_of(api: Client, visitor: Visitor) -> tuple[bytes, SpMetadata]:
+    await providers.own_key(api.store, api.account.id)
     status, xml = await visitor.get(f"/saml/metadata?account={api.account.id}")
     assert status == 200, xml
     return xml.encode(), read_sp_metadata(xml.encode())

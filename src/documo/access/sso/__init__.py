@@ -5,7 +5,9 @@ What is wrong with a message is decided in `lockstep.saml`. Map:
 providers     the identity provider of an account, as its Admins set it up or its metadata says
 addresses     the entity ID and the reply URL of an account
 asking        a request to the provider
+requests      requests under way: sealed, and not stored
 answering     the provider's response: whose it is, whom it signs in
+noting        the account's list of how sign-ins ended
 collecting    the browser that began the sign-in gets its session, or the Admin the result of a test
 leaving       single logout
 refreshing    metadata of providers is read again each day

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from documo import members
 from documo.access.member_sign_in import inactive
 from documo.access.sso.addresses import service_address, url_at
+from documo.access.sso.noting import Arrival, insert_attempt, note_refusal
 from documo.access.sso.providers import Provider, domain_of, find_provider, own_key
 from documo.access.sso.requests import Place, SignInRequest, read_request, request_key
 from documo.accounts import find_account
@@ -24,15 +25,13 @@ from documo.store.sso_requests import TicketRow
 from documo.user_names import key_of
 from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.errors import Kind, LockstepError, conflict, not_found
-from lockstep.postgres.pool import Connection
-from lockstep.saml.accepting import Accepted, Expected, accept, is_genuine, read_envelope
+from lockstep.saml.accepting import Accepted, Expected, accept, read_envelope
 from lockstep.saml.bindings import own_reference, read_post
 from lockstep.saml.faults import FaultCode, SamlFault, fault
 from lockstep.saml.signatures import Legacy
 
 TICKET_LASTS = timedelta(minutes=2)
 MOST_ACCOUNTS = 10  # that one provider may serve
-MAX_KEPT_RESPONSE = 100_000  # characters of the response to a test
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +39,6 @@ class Ticket:
     """What the browser exchanges for its session, at *address*. The secret, which stands in it, is available only here."""
 
     address: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Arrival:
-    """A response, and what is known of it before it is accepted."""
-
-    xml: bytes
-    request: SignInRequest | None
-    number: str
-    address: str
-    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +69,7 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
             tenants = await table.tenants_of_issuer(connection, envelope.issuer, most=MOST_ACCOUNTS)
     if not tenants:
         raise not_found("No account signs in through this identity provider", next_step="Ask your administrator")
-    arrival = _Arrival(incoming.message, request, number, address, now)
+    arrival = Arrival(incoming.message, request, number, address, now)
     if request is not None and incoming.relay_state and own_reference(incoming.relay_state) != request.reference:
         raise conflict("The response belongs to another sign-in", next_step="Sign in again")
     if request is not None and request.is_test:
@@ -89,7 +77,7 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
     return await _signed_in(store, await _person(store, tenants, arrival, api_url), arrival, api_url)
 
 
-async def _person(store: Store, tenants: Sequence[int], arrival: _Arrival, api_url: str) -> _Person:
+async def _person(store: Store, tenants: Sequence[int], arrival: Arrival, api_url: str) -> _Person:
     """The one person whom the response signs in. An unsolicited one may be for any account that uses the provider.
 
     Where several accept it, the account that verified the email domain decides; otherwise nobody is signed in, and none makes a member:
@@ -113,7 +101,7 @@ async def _person(store: Store, tenants: Sequence[int], arrival: _Arrival, api_u
             next_step="Start at Documo's sign-in page with your email address",
         )
     if len(refused) == 1:  # the response may be another account's: the others learn nothing of it
-        await _note_refusal(store, *refused[0], arrival)
+        await note_refusal(store, *refused[0], arrival)
     raise refused[0][1] if len(refused) == 1 else _refused_everywhere()
 
 
@@ -128,7 +116,7 @@ async def _of_the_owner(store: Store, people: Sequence[_Person]) -> list[_Person
     return kept
 
 
-async def _accepted_by(store: Store, tenant_id: int, arrival: _Arrival, api_url: str) -> _Person:
+async def _accepted_by(store: Store, tenant_id: int, arrival: Arrival, api_url: str) -> _Person:
     provider = await find_provider(store, tenant_id)
     if provider is None:
         raise not_found("Single sign-on is not set up any more", next_step="Ask your administrator")
@@ -188,7 +176,7 @@ async def _made_if_new(store: Store, person: _Person) -> _Person:
     return replace(person, member_id=member_id, problem=None)
 
 
-async def _signed_in(store: Store, vouched: _Person, arrival: _Arrival, api_url: str) -> Ticket:
+async def _signed_in(store: Store, vouched: _Person, arrival: Arrival, api_url: str) -> Ticket:
     """Use the response up, and only then make a member or a ticket: a response that comes again has no effect."""
     accepted, request = vouched.accepted, arrival.request
     used = hash_of(f"{accepted.issuer}\n{accepted.assertion_id}"), accepted.not_on_or_after
@@ -215,7 +203,7 @@ async def _signed_in(store: Store, vouched: _Person, arrival: _Arrival, api_url:
     return await _ticket(store, row, arrival, api_url)
 
 
-async def _ticket(store: Store, row: TicketRow, arrival: _Arrival, api_url: str) -> Ticket:
+async def _ticket(store: Store, row: TicketRow, arrival: Arrival, api_url: str) -> Ticket:
     """Keep the ticket. It is collected at the host where the sign-in began; one that began at the provider, at the account's own."""
     secret = new_secret()
     async with store.tenant(row.tenant_id) as connection:
@@ -224,7 +212,7 @@ async def _ticket(store: Store, row: TicketRow, arrival: _Arrival, api_url: str)
     return Ticket(f"{await url_at(store, row.tenant_id, place, api_url)}/sso/finish/{secret}")
 
 
-async def _tested(store: Store, request: SignInRequest, arrival: _Arrival, api_url: str) -> Ticket:
+async def _tested(store: Store, request: SignInRequest, arrival: Arrival, api_url: str) -> Ticket:
     """Keep the result of a test, whatever it is, for the Admin who began it. Signs nobody in, and makes no member."""
     tenant_id, problem, person = request.tenant_id, None, None
     try:
@@ -236,50 +224,16 @@ async def _tested(store: Store, request: SignInRequest, arrival: _Arrival, api_u
         if not await under_way_table.use_once(connection, hash_of(request.id), request.expires_at):
             raise _used()
     async with store.tenant(tenant_id) as connection:
-        attempt = await _insert(connection, tenant_id, arrival, problem, person.name if person else "", is_test=True)
+        attempt = await insert_attempt(
+            connection, tenant_id, arrival, problem, person.name if person else "", is_test=True
+        )
     row = TicketRow(tenant_id, None, request.browser_hash, "", "", None, attempt)
     return await _ticket(store, row, arrival, api_url)
 
 
-async def _note(store: Store, person: _Person, arrival: _Arrival, problem: LockstepError | None) -> None:
+async def _note(store: Store, person: _Person, arrival: Arrival, problem: LockstepError | None) -> None:
     async with store.tenant(person.tenant_id) as connection:
-        await _insert(connection, person.tenant_id, arrival, problem, person.name)
-
-
-async def _note_refusal(store: Store, tenant_id: int, wrong: SamlFault, arrival: _Arrival) -> None:
-    provider = await find_provider(store, tenant_id)
-    legacy = Legacy(sha1=provider.row.allows_sha1) if provider is not None else Legacy()
-    genuine = provider is not None and is_genuine(arrival.xml, provider.certificates, legacy)
-    async with store.tenant(tenant_id) as connection:
-        await _insert(connection, tenant_id, arrival, wrong, "", genuine=genuine)
-
-
-async def _insert(
-    connection: Connection,
-    tenant_id: int,
-    arrival: _Arrival,
-    problem: LockstepError | None,
-    person: str,
-    *,
-    is_test: bool = False,
-    genuine: bool = True,
-) -> str:
-    wrong = problem if isinstance(problem, SamlFault) else None
-    return await table.note_attempt(
-        connection,
-        tenant_id,
-        at=arrival.now,
-        number=arrival.number,
-        result="" if problem is None else problem.code or problem.kind.value,
-        detail="" if problem is None else problem.detail,
-        expected=wrong.expected if wrong else "",
-        received=wrong.received if wrong else "",
-        person=person.replace("\0", "\ufffd")[:200],
-        is_test=is_test,
-        response=arrival.xml.decode("utf-8", "replace")[:MAX_KEPT_RESPONSE] if is_test else "",
-        address=arrival.address,
-        is_genuine=genuine,
-    )
+        await insert_attempt(connection, person.tenant_id, arrival, problem, person.name)
 
 
 def _no_identity(wanted: str, values: Sequence[str], accepted: Accepted) -> SamlFault:
