@@ -1,3 +1,3 @@
-"""Everything that a person may ask for, implemented once: the permission is checked first, the audit entry comes last. Command line and
-servers only translate.
+"""Everything that a person can do in Lockstep. Each action is implemented once: it checks the permission first and writes the audit entry
+last. The command line, the API and the pages only translate between their users and the actions.
 """

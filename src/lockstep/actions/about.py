@@ -1,4 +1,6 @@
-"""What this installation is made of: the versions of Lockstep, Python and PostgreSQL, and the parts of others with their licences."""
+"""What this installation consists of: the versions of Lockstep, Python and PostgreSQL, and the packages of other authors with their
+licences.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ LICENCE = "Apache License 2.0"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A package that Lockstep needs. *licence* "": its metadata does not name one."""
+    """A package that Lockstep needs. *licence* is "" if the metadata of the package names no licence."""
 
     name: str
     version: str
@@ -49,7 +51,7 @@ async def show_about(context: Context) -> About:
 
 
 def _parts() -> list[Part]:
-    """The packages that Lockstep itself asks for and that are installed, by name."""
+    """Return the installed packages that Lockstep itself depends on, sorted by name."""
     wanted = {re.split(r"[^A-Za-z0-9._-]", one)[0] for one in _needed() if "extra ==" not in one}
     found = []
     for name in sorted(wanted, key=str.lower):

@@ -1,7 +1,8 @@
-"""A decorator on every action names the permission that it needs, and checks it before the action begins.
+"""The permission checks of actions. A decorator on every action names the permission that the action needs, and checks it before the action
+begins.
 
-`ACTIONS` lists them all. The build fails if a public action is missing there. If the context belongs to another installation, the action
-runs there, and that installation checks.
+`ACTIONS` lists all actions; the build fails if a public action is missing there. If the context belongs to another installation, the action
+runs in that installation, and that installation checks the permission.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ Action = TypeVar("Action", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """What an action needs. If *permission* is None, everybody may call it, even without signing in. *app* is the parameter that names the
-    application for which the permission is needed. An action that *filters* shows only what concerns the applications in which the caller
-    has the permission.
+    """What an action needs. If *permission* is None, everybody may call the action, even without signing in. *app* is the parameter that
+    names the application for which the caller needs the permission. If *filters* is true, the action returns only what concerns the
+    applications for which the caller has the permission.
     """
 
     permission: Permission | None
@@ -40,14 +41,14 @@ CHECKED: dict[str, Callable[..., Any]] = {}  # the actions that need a permissio
 
 
 def needs(permission: Permission, *, app: str = "", filters: bool = False) -> Callable[[Action], Action]:
-    """Let the action begin only if the caller has *permission*: everywhere, or only for the application that its parameter *app* names.
-    Otherwise raises LockstepError; for an application that the caller may not see, the error is the same as for an unknown one.
+    """Let the action begin only if the caller has *permission*: everywhere, or for the application that the action's parameter *app* names.
+    Otherwise raises LockstepError. For an application that the caller may not read, the error is the same as for an unknown application.
     """
     return functools.partial(_checked, AccessRule(permission, app, filters))
 
 
 def open_to_all(action: Action) -> Action:
-    """Let everybody call the action, because it decides who the caller is."""
+    """Let everybody call the action, even without signing in. Used for actions that find out who the caller is."""
     ACTIONS[_name(action)] = AccessRule(None)
     return action
 
@@ -104,8 +105,8 @@ def _checked(rule: AccessRule, action: Action) -> Action:
 
 
 async def needs_also(context: Context, permission: Permission, *, app: str) -> None:
-    """Declare that the action needs a second *permission* for some of its parameters. The action checks that itself, before it changes
-    anything.
+    """Declare that the action needs a second *permission* for some values of its parameters. The action itself checks the second
+    permission, before it changes anything.
     """
     async with context.recording() as connection:
         await require_application(context, connection, app, permission)
@@ -114,7 +115,7 @@ async def needs_also(context: Context, permission: Permission, *, app: str) -> N
 def _given(
     signature: inspect.Signature, context: Context, args: Sequence[Any], options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the given arguments by name, without the context."""
+    """Return the arguments of the call by parameter name, without the context."""
     _, *rest = signature.bind(context, *args, **options).arguments.items()
     return dict(rest)
 
@@ -122,8 +123,8 @@ def _given(
 async def require_application(context: Context, connection: Connection, app: str, permission: Permission) -> None:
     """Raise LockstepError unless the caller has *permission* for the application called *app*.
 
-    If the caller may not even read it, the error is the same as for an unknown application, so that it does not reveal whether the
-    application exists.
+    If the caller may not even read the application, the error is the same as for an unknown application, so the error does not reveal
+    whether the application exists.
     """
     actor = context.actor
     found = await applications.find_application(connection, app)

@@ -1,5 +1,5 @@
-"""Access tokens for the API. A personal token acts for its owner and never exceeds what the owner may do at present; a service token
-acts for itself, within its scopes. Both end on a date, and are shown once.
+"""Access tokens for the API. A personal token acts for its owner, and never permits more than the owner may do at the time of the request.
+A service token acts for itself, within its scopes. Every token has an expiry date, and its secret is shown only once.
 """
 
 from __future__ import annotations
@@ -58,9 +58,10 @@ async def caller_of_token(context: Context, token: str) -> Caller | None:
 async def create_personal_token(
     context: Context, name: str, scopes: Sequence[str], *, owner: str = "", expires_in: timedelta = USUAL_LENGTH
 ) -> NewToken:
-    """Make a token that acts for the caller, or, for the operator of the machine, for the administrator with the e-mail *owner*.
+    """Create a token that acts for the caller. The operator of the machine, who is no administrator, names the token's owner by e-mail:
+    *owner*.
 
-    Raises LockstepError for unknown scopes, for scopes that the owner does not have, and for a length of more than a year.
+    Raises LockstepError for unknown scopes, for scopes that the owner does not have, and for a lifetime of more than a year.
     """
     async with context.recording() as connection:
         found = await _owner(connection, context.actor, owner)
@@ -74,7 +75,9 @@ async def create_personal_token(
 async def create_service_token(
     context: Context, name: str, scopes: Sequence[str], *, expires_in: timedelta = USUAL_LENGTH
 ) -> NewToken:
-    """Make a token that acts for itself, in every application. Raises LockstepError for unknown scopes and a length of more than a year."""
+    """Create a token that acts for itself, in every application. Raises LockstepError for unknown scopes and for a lifetime of more than a
+    year.
+    """
     chosen = checked_scopes(scopes, context.actor.permissions, who=context.actor.name)
     async with context.recording() as connection:
         return await _make(context, connection, SERVICE, name, chosen, expires_in, owner=None)
@@ -92,8 +95,8 @@ async def sign_in_for_token(
     expires_in: timedelta = USUAL_LENGTH,
     address: str = "",
 ) -> NewToken:
-    """Sign in, make a personal token and sign out again. *scopes*: by default everything that the administrator may do with a token.
-    *address*: the network address of the client. Raises what signing in and making a token raise.
+    """Sign in, create a personal token and sign out again. Without *scopes*, the token permits everything that the administrator may do
+    with a token. *address* is the network address of the client. Raises the errors of signing in and of creating a token.
     """
     signed_in = await sign_in(context, email, password, code, device=name, address=address)
     try:
@@ -111,7 +114,9 @@ async def sign_in_for_token(
 
 @open_to_all
 async def revoke_this_token(context: Context, token: str) -> TokenRow:
-    """Delete the token with the secret *token*, which its bearer may always do. Raises LockstepError if it is unknown."""
+    """Delete the token with the secret *token*. The bearer of a token may always delete that token. Raises LockstepError if the token is
+    unknown.
+    """
     async with context.recording() as connection:
         row = await store.find_by_secret(connection, hash_of(token)) if is_token(token) else None
         if row is None:
@@ -122,7 +127,7 @@ async def revoke_this_token(context: Context, token: str) -> TokenRow:
 
 @needs(Permission.TOKENS_WRITE)
 async def list_tokens(context: Context) -> list[TokenRow]:
-    """Return the tokens that the caller may revoke (their own, or all), newest first."""
+    """Return the tokens that the caller may revoke, newest first: the caller's own tokens, or all tokens if the caller may revoke all."""
     async with context.recording() as connection:
         return await store.list_tokens(
             connection, owner="" if _sees_all(context.actor) else context.actor.administrator
@@ -131,7 +136,9 @@ async def list_tokens(context: Context) -> list[TokenRow]:
 
 @needs(Permission.TOKENS_WRITE)
 async def revoke_token(context: Context, token: str) -> TokenRow:
-    """Delete the token with this id; it is refused from now on. Raises LockstepError if it does not exist or belongs to somebody else."""
+    """Delete the token with the id *token*, which is refused from then on. Raises LockstepError if the token does not exist, or belongs to
+    somebody else and the caller may revoke only their own tokens.
+    """
     async with context.recording() as connection:
         row = await store.read_token(connection, token.strip())
         if row is None or not (_sees_all(context.actor) or row.owner == context.actor.administrator):
@@ -147,7 +154,9 @@ async def _delete(connection: Connection, row: TokenRow, *, actor: str) -> None:
 
 
 def checked_scopes(scopes: Sequence[str], able: frozenset[str], *, who: str) -> tuple[str, ...]:
-    """*scopes* in the order of the permissions. Raises LockstepError if one is unknown or not among those that the owner has (*able*)."""
+    """Return *scopes* sorted in the order of the permissions. Raises LockstepError if a scope is unknown, or is not among the permissions
+    *able* of the token's owner.
+    """
     if not scopes:
         raise invalid("A token needs at least one scope", next_step="For example: --scope applications.read")
     known = [scope.value for scope in Permission if scope in SCOPES]

@@ -17,7 +17,9 @@ DAYS = 14
 
 @dataclass(frozen=True, slots=True)
 class DayActivity:
-    """Numbers of accounts on one day in UTC. *changed*: updated, enabled or linked; *removed*: disabled or deleted."""
+    """Numbers of accounts that changed on one day in UTC. *changed* counts accounts that were updated, enabled or linked; *removed* counts
+    accounts that were disabled or deleted.
+    """
 
     day: date
     created: int
@@ -28,8 +30,8 @@ class DayActivity:
 
 @needs(Permission.APPLICATIONS_READ, app="app", filters=True)
 async def daily_activity(context: Context, *, app: str = "", days: int = DAYS) -> Sequence[DayActivity]:
-    """Return the activity of the last *days* days, oldest first, today included: in the application *app*, or in all that the caller may
-    see.
+    """Return the activity of the last *days* days including today, oldest first: in the application *app*, or without *app* in all
+    applications that the caller may read.
     """
     today = context.now().astimezone(UTC).date()
     first = today - timedelta(days=days - 1)

@@ -26,9 +26,8 @@ LINK_VALID = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class AdministratorView:
-    """An administrator with roles. *owns* are the names of the applications of an Application owner.
-
-    If *is_federated*, they sign in through a provider, which determines the roles.
+    """An administrator with roles. *owns* has the names of the applications that an Application owner may manage. If *is_federated* is
+    true, the administrator signs in through an identity provider, and the provider's claims determine the roles.
     """
 
     email: str
@@ -46,7 +45,7 @@ class AdministratorView:
 
 @dataclass(frozen=True, slots=True)
 class NewLink:
-    """A one-time link. The path contains its secret, which is available only here."""
+    """A one-time link. The path contains the secret of the link, which is stored nowhere else."""
 
     email: str
     expires_at: datetime
@@ -55,7 +54,7 @@ class NewLink:
 
 @needs(Permission.ADMINISTRATORS_WRITE)
 async def first_link(context: Context) -> str | None:
-    """Make a one-time link for the first administrator and return its path; the previous link stops working. Returns None if there is an
+    """Create a one-time link for the first administrator and return its path. An earlier link stops working. Returns None if there is an
     administrator already.
     """
     async with context.recording() as connection:
@@ -69,7 +68,8 @@ async def first_link(context: Context) -> str | None:
 async def invite(
     context: Context, email: str, roles: Sequence[Role], *, owns: Sequence[str] = (), display_name: str = ""
 ) -> NewLink:
-    """Add an administrator with these roles, who sets a password through the returned link. *owns*: applications of an Application owner.
+    """Add an administrator with these roles, who sets a password through the returned link. *owns* names the applications of an Application
+    owner.
 
     Raises LockstepError if the e-mail address is invalid or taken, and if an Application owner would own no application.
     """
@@ -95,7 +95,7 @@ async def invite(
 
 @needs(Permission.ADMINISTRATORS_READ)
 async def list_administrators(context: Context) -> list[AdministratorView]:
-    """All administrators, by e-mail."""
+    """Return all administrators, sorted by e-mail address."""
     async with context.recording() as connection:
         rows = await store.list_administrators(connection)
         grants = await store.grants_of(connection, [row.id for row in rows])
@@ -104,7 +104,7 @@ async def list_administrators(context: Context) -> list[AdministratorView]:
 
 @open_to_all
 async def own_roles(context: Context) -> tuple[str, ...]:
-    """Return the names of the caller's roles, such as `Application owner (documo)`; None for a service token."""
+    """Return the names of the caller's roles, such as `Application owner (documo)`. A service token has no roles."""
     if not context.actor.administrator:
         return ()
     async with context.recording() as connection:
@@ -120,7 +120,9 @@ async def own_roles(context: Context) -> tuple[str, ...]:
 async def change_roles(
     context: Context, email: str, roles: Sequence[Role], *, owns: Sequence[str] = ()
 ) -> AdministratorView:
-    """Give an administrator exactly these roles, and end their sessions. Raises LockstepError for the last Global administrator."""
+    """Give an administrator exactly these roles and no others, and end their sessions. Raises LockstepError for the last Global
+    administrator.
+    """
     async with context.recording() as connection:
         await store.lock_administrators(connection)
         found = await _find(connection, email)
@@ -140,9 +142,8 @@ async def change_roles(
 
 @needs(Permission.ADMINISTRATORS_WRITE)
 async def set_enabled(context: Context, email: str, *, is_enabled: bool) -> AdministratorView:
-    """Enable or disable an administrator. Disabling ends their sessions; their tokens are refused while they are disabled.
-
-    Raises LockstepError for the last Global administrator.
+    """Enable or disable an administrator. Disabling ends their sessions; their tokens are refused while they are disabled. Raises
+    LockstepError if no enabled Global administrator would be left.
     """
     async with context.recording() as connection:
         await store.lock_administrators(connection)
@@ -160,7 +161,9 @@ async def set_enabled(context: Context, email: str, *, is_enabled: bool) -> Admi
 
 @needs(Permission.ADMINISTRATORS_WRITE)
 async def remove(context: Context, email: str) -> None:
-    """Delete an administrator, and their sessions and personal tokens. Raises LockstepError for the last Global administrator."""
+    """Delete an administrator with their sessions and personal tokens. Raises LockstepError if no enabled Global administrator would be
+    left.
+    """
     async with context.recording() as connection:
         await store.lock_administrators(connection)
         found = await _find(connection, email)
@@ -172,8 +175,8 @@ async def remove(context: Context, email: str) -> None:
 
 @needs(Permission.ADMINISTRATORS_WRITE)
 async def reset_password(context: Context, email: str, *, second_factor: bool = False) -> NewLink:
-    """Invalidate an administrator's password, end their sessions, and return a link that sets a new password. *second_factor*: also remove
-    the second factor, for somebody who lost both the device and the recovery codes.
+    """Invalidate an administrator's password, end their sessions, and return a link that sets a new password. If *second_factor* is true,
+    the second factor is removed as well; use this for somebody who lost both the device and the recovery codes.
     """
     async with context.recording() as connection:
         found = await _find(connection, email)

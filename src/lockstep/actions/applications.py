@@ -34,7 +34,7 @@ class ApplicationView:
 
 @needs(Permission.APPLICATIONS_CREATE)
 async def add_application(context: Context, template: str, *, name: str = "", display_name: str = "") -> ApplicationRow:
-    """Add an application from its gallery entry: default configuration, roles and tenant URL; switched off.
+    """Add an application from its gallery entry, with the entry's default configuration, roles and tenant URL. Provisioning is off.
 
     Raises LockstepError for an unknown template, and for a name that is invalid or taken.
     """
@@ -82,7 +82,7 @@ async def add_application(context: Context, template: str, *, name: str = "", di
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def list_applications(context: Context) -> list[ApplicationRow]:
-    """All applications that the caller may read, by name."""
+    """Return all applications that the caller may read, sorted by name."""
     async with context.reading() as connection:
         found = await applications.list_applications(connection)
     return [one for one in found if context.actor.may(Permission.APPLICATIONS_READ, one.id)]
@@ -105,7 +105,7 @@ async def show_application(context: Context, name: str) -> ApplicationView:
 
 @needs(Permission.APPLICATIONS_WRITE, app="name")
 async def remove_application(context: Context, name: str) -> ApplicationRow:
-    """Remove an application with its job, links, assignments and credentials. Its accounts are not changed."""
+    """Remove an application with its job, links, assignments and credentials. The accounts in the application are not changed."""
     async with context.changing() as edit:
         app = await find_application(edit.connection, name)
         await applications.delete_application(edit.connection, app.id)
@@ -115,6 +115,8 @@ async def remove_application(context: Context, name: str) -> ApplicationRow:
 
 
 def dependencies_of(configuration: JobConfiguration) -> dict[str, list[str]]:
-    """What a job depends on, as stored in its row: the attributes of each kind that it provisions."""
+    """Return what the job's decisions depend on, in the form in which the job's row stores it: for each kind of object that the job
+    provisions, the attributes of the directory.
+    """
     kinds = [mapping.source for mapping in configuration.objects if mapping.enabled]
     return {str(kind): sorted(dependencies(configuration, kind)) for kind in kinds}

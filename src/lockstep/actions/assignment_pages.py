@@ -1,5 +1,5 @@
-"""Assignments as pages show them: page by page, with the number of people that each group brings, and the candidates for another
-assignment.
+"""Assignments in the form that pages show: page by page, with the number of people in each assigned group, and with the people and groups
+that can still be assigned.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ MOST_FOUND = 12
 
 @dataclass(frozen=True, slots=True)
 class AssignmentPage:
-    """*total* counts all assignments, *people* the people that they reach. *next* begins the following page; "" at the end."""
+    """One page of assignments. *total* counts all assignments, and *people* counts the people whom those assignments concern. *next* is the
+    position at which the following page begins; "" on the last page.
+    """
 
     rows: Sequence[AssignedRow]
     total: int
@@ -35,7 +37,7 @@ class AssignmentPage:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A person or group that can be assigned. *reach*: how many people the assignment of a group concerns."""
+    """A person or group that can be assigned. *reach* is the number of people whom the assignment of a group would concern."""
 
     kind: str
     id: str
@@ -50,7 +52,7 @@ class Candidate:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def page_of_assignments(context: Context, app: str, *, search: str = "", after: str = "") -> AssignmentPage:
-    """Return one page of assignments, groups first, each by name. *after* is `next` of the previous page."""
+    """Return one page of assignments: groups first, then people, each sorted by name. *after* is the *next* of the previous page."""
     async with context.reading() as connection:
         found = await find_application(connection, app)
         rows = await assigned_pages.read_page(connection, found.id, search=search, after=after, limit=PAGE + 1)
@@ -70,7 +72,7 @@ async def some_assignments(context: Context, app: str, ids: Sequence[str]) -> li
 
 @needs(Permission.ASSIGNMENTS_WRITE, app="app")
 async def remove_assignments(context: Context, app: str, ids: Sequence[str]) -> int:
-    """Remove those assignments of *app* whose ids are in *ids*; return how many there were."""
+    """Remove those assignments of *app* whose ids are in *ids*. Returns the number of removed assignments."""
     async with context.changing() as edit:
         found = await find_application(edit.connection, app)
         wanted = frozenset(ids)
@@ -85,7 +87,7 @@ async def remove_assignments(context: Context, app: str, ids: Sequence[str]) -> 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def find_candidates(context: Context, app: str, search: str) -> list[Candidate]:
-    """Return people and groups whose names contain *search*, groups first; the first few of each if *search* is empty."""
+    """Return the groups, then the people, whose names contain *search*. If *search* is empty, returns the first few of each."""
     async with context.reading() as connection:
         await find_application(connection, app)
         some = await groups.list_groups(connection, search=search, limit=MOST_FOUND)

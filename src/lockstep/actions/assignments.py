@@ -35,7 +35,7 @@ class Principal:
 async def assign(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), role: str | None = None
 ) -> list[AssignmentRow]:
-    """Assign all of them or none; return the new assignments.
+    """Assign all these people and groups to the application, or none of them. Returns the new assignments.
 
     Raises LockstepError, with suggestions, for an unknown name or role.
     """
@@ -59,9 +59,10 @@ async def assign(
 async def reassign(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), role: str | None = None
 ) -> tuple[list[AssignmentRow], list[AssignmentRow]]:
-    """Make *role* the only direct role of each principal; return the assignments that were added and removed.
+    """Make *role* the only role that is directly assigned to each of these people and groups. Returns the assignments that were added and
+    those that were removed.
 
-    Both happen in one transaction: if somebody were unassigned in between, their account would be disabled.
+    Both changes are made in one transaction: if somebody were unassigned in between, their account would be disabled.
     """
     async with context.together() as inner, inner.changing() as edit:
         new = await assign(inner, app, users=users, groups=groups, role=role)
@@ -100,7 +101,9 @@ async def role_warning(context: Context, app: str, role: str | None) -> str:
 async def unassign(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), role: str | None = None
 ) -> list[AssignmentRow]:
-    """Remove all assignments of these users and groups, or only those with *role*. Returns the removed assignments."""
+    """Remove the assignments of these people and groups: all of them, or only those with *role* if it is given. Returns the removed
+    assignments.
+    """
     async with context.changing() as edit:
         found = await find_application(edit.connection, app)
         principals = await _principals(edit.connection, users, groups)

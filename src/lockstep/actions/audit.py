@@ -1,4 +1,4 @@
-"""Read the audit log (who changed what and when, with the values before and after), and verify that nobody altered it."""
+"""Read the audit log, which says who changed what and when, with the values before and after. Verify that nobody altered the log."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ MOST_ENTRIES = 1_001  # of one answer; one more than a page of the command line
 
 @needs(Permission.AUDIT_READ)
 async def list_entries(context: Context, wanted: AuditFilter, *, limit: int = 100) -> list[AuditRow]:
-    """Return the newest *limit* matching entries, at most MOST_ENTRIES, newest first. For more, ask for those below the last."""
+    """Return the newest *limit* matching entries, at most MOST_ENTRIES, newest first. For older entries, call it again with the number of
+    the oldest returned entry as upper limit.
+    """
     async with context.reading() as connection:
         return await audit_log.newest_entries(connection, wanted, limit=min(limit, MOST_ENTRIES))
 
 
 @needs(Permission.AUDIT_READ)
 async def show_entry(context: Context, number: int) -> AuditRow:
-    """One entry. Raises LockstepError if it does not exist."""
+    """Return one audit entry. Raises LockstepError if it does not exist."""
     async with context.reading() as connection:
         found = await audit_log.newest_entries(connection, AuditFilter(seq=number), limit=1)
     if not found:
@@ -33,6 +35,8 @@ async def show_entry(context: Context, number: int) -> AuditRow:
 
 @needs(Permission.AUDIT_READ)
 async def verify(context: Context) -> ChainBreak | None:
-    """Return the first break of the chain; None if no entry was changed or removed from the middle."""
+    """Return the first entry at which the hash chain of the log is broken. Returns None if no entry was changed and none was removed from
+    the middle.
+    """
     async with context.reading() as connection:
         return await audit_log.verify(connection)

@@ -1,4 +1,4 @@
-"""The caller: an administrator with a session or a token, and what their roles permit at present."""
+"""The caller of an action: an administrator with a session or a token, and the permissions that the caller's roles give at present."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from lockstep.storage.administrators import AdministratorRow, RoleGrant
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Somebody who has proved who they are. Actions are called with *actor*. *session* and *token* are ids. For a token, *session* and
-    *csrf_secret* are "", and *email* is that of its owner ("" for a service token). *stepped_up_at* is when they last entered the password.
-    If *is_federated*, they have no password here and sign in at the provider again instead.
+    *csrf_secret* are "", and *email* is the address of the token's owner ("" for a service token). *stepped_up_at* is the time at which
+    they last entered the password. If *is_federated* is true, they have no password in Lockstep and sign in at the identity provider again
+    instead.
     """
 
     actor: Actor
@@ -31,14 +32,14 @@ class Caller:
 
     @property
     def key(self) -> str:
-        """What identifies this caller: the session or the token."""
+        """Return the id of the session or of the token that identifies this caller."""
         return self.session or self.token
 
 
 def actor_of(
     administrator: AdministratorRow, grants: Sequence[RoleGrant], *, name: str = "", is_stepped_up: bool = True
 ) -> Actor:
-    """Return the actor for an administrator with these roles."""
+    """Return the actor for *administrator* with the roles in *grants*."""
     everywhere = permissions_of(Role(grant.role) for grant in grants if grant.app is None)
     owned = frozenset(grant.app for grant in grants if grant.app is not None)
     of_owners = permissions_of([Role.APPLICATION_OWNER]) if owned else frozenset()
@@ -53,7 +54,7 @@ def actor_of(
 
 
 def limited(actor: Actor, scopes: Collection[str]) -> Actor:
-    """Return *actor* with only those permissions that are also *scopes* of the token."""
+    """Return *actor* with only those permissions that are among *scopes*, the scopes of a token."""
     allowed = frozenset(scopes)
     return Actor(
         actor.name,

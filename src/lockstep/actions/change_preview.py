@@ -1,7 +1,8 @@
-"""Preview a change of an application's configuration: who would be created, updated, disabled or left alone, with values for some of them.
+"""Preview a change of an application's configuration: who would be created, updated, disabled or left alone, with the new values for some
+of them.
 
-The change is made in a transaction that is rolled back, and everybody affected is planned before and after it. The application is not
-contacted, so somebody who already has an account there without a link is shown as created.
+The change is made in a transaction that is rolled back. Every person and group that the change could affect is planned before and after it.
+The application is not contacted. A person whose account exists there but is not linked is therefore shown as created.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _GROUPS = (
 
 @dataclass(frozen=True, slots=True)
 class ForeseenValue:
-    """One attribute of the application. *old* is "" if no current value is known."""
+    """The value of one attribute in the application, before and after the change. *old* is "" if no current value is known."""
 
     path: str
     old: str
@@ -45,7 +46,9 @@ class ForeseenValue:
 
 @dataclass(frozen=True, slots=True)
 class ForeseenObject:
-    """One affected object. Only the first few of each action have *values*. *reason*: why it cannot be provisioned, if so."""
+    """One person or group whose account the change affects. Only the first few objects of each action have *values*. *reason* says why the
+    object cannot be provisioned; it is "" if it can.
+    """
 
     name: str
     values: Sequence[ForeseenValue] = ()
@@ -54,7 +57,9 @@ class ForeseenObject:
 
 @dataclass(frozen=True, slots=True)
 class ForeseenAction:
-    """Everybody for whom the change leads to the same action. *total* may exceed the number of those that are named."""
+    """The people and groups for whom the change leads to the same action. *total* counts all of them, and may exceed the number of those
+    that are named.
+    """
 
     sign: str
     heading: str
@@ -64,7 +69,9 @@ class ForeseenAction:
 
 @dataclass(frozen=True, slots=True)
 class ChangePreview:
-    """*evaluated*: people and groups that were planned; most of them usually stay as they are."""
+    """What a change of the configuration would do. *evaluated* is the number of people and groups that were planned; for most of them
+    nothing changes as a rule.
+    """
 
     actions: Sequence[ForeseenAction]
     evaluated: int
@@ -75,7 +82,7 @@ class ChangePreview:
 
 
 class _Undo(Exception):
-    """Raised to roll the change back."""
+    """Raised inside the transaction to roll the change back."""
 
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")

@@ -1,5 +1,6 @@
-"""Configuration as code: plan what files would change. Planning only reads. Files manage only what they name: a section or an application
-that is missing from them stays as it is, unless they include the Tenant document and so describe the whole organisation.
+"""Plan what configuration files would change. Planning writes nothing. A file changes only the sections and applications that it contains;
+everything else stays as it is. The exception is a set of files that contains the Tenant document: such files describe the whole
+organisation, and what is missing from them can be removed.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ Resolve = Callable[[str], Secret | None]
 
 
 def no_secrets(_: str) -> Secret | None:
-    """Do not follow references to secrets: on a server, a file that somebody sends must not name the server's files."""
+    """Resolve no reference to a secret. Used on a server, where a file that somebody sends must not be able to read files of the server."""
     return None
 
 
@@ -61,8 +62,8 @@ def no_secrets(_: str) -> Secret | None:
 async def plan_configuration(
     context: Context, documents: Sequence[ConfigDocument], *, prune: bool = False, resolve: Resolve = no_secrets
 ) -> ConfigurationPlan:
-    """Return what applying *documents* would change. Writes nothing. Raises LockstepError, with file, line and column, if they cannot be
-    applied: an unknown name, a changed template.
+    """Return what applying *documents* would change. Writes nothing. Raises LockstepError with file, line and column if the documents
+    cannot be applied: because of an unknown name, for example, or because the template of an application differs.
     """
     refuse_doubles(documents)
     order = list(DocumentKind)
@@ -90,7 +91,7 @@ async def plan_configuration(
 
 
 async def _not_named(connection: Connection, documents: Sequence[ConfigDocument], *, prune: bool) -> list[DocumentPlan]:
-    """Return the stored applications, then the sources, that no document describes."""
+    """Return plans for everything stored that no document describes: applications first, then sources."""
     named = {(one.kind, one.name) for one in documents}
     there = [
         *((DocumentKind.APPLICATION, app.name) for app in await applications.list_applications(connection)),
@@ -121,7 +122,7 @@ async def _tenant(connection: Connection, document: ConfigDocument, *, prune: bo
 
 
 def _label_changes(document: ConfigDocument, stored: Mapping[str, str]) -> list[ConfigChange]:
-    """Return the changes of labels; a file without labels changes none."""
+    """Return the changes of labels. A file without labels changes no labels."""
     if not document.labels or document.labels == stored:
         return []
     return [ConfigChange(Sign.CHANGE, document.title, LABELS, dict(stored) or None, dict(document.labels))]
@@ -159,7 +160,7 @@ async def _application(
     prune: bool,
     resolve: Resolve,
 ) -> DocumentPlan:
-    """Plan one application. *coming*: groups that the files create before they configure the application."""
+    """Return the plan for one application. *coming* has the names of groups that the same files create earlier."""
     app = await applications.find_application(connection, document.name)
     try:
         template = context.gallery.template(document.spec["template"])
@@ -210,8 +211,8 @@ def _display_name_notes(document: ConfigDocument, current: Mapping[str, Any]) ->
 
 
 def _refuse_unusable(document: ConfigDocument, current: Mapping[str, Any]) -> None:
-    """Raise LockstepError, at its place in the file, for an unknown source attribute that nothing stored uses, and for single sign-on
-    that cannot work.
+    """Raise LockstepError with the place in the file for an unknown source attribute that the stored configuration does not use already,
+    and for single sign-on settings that cannot work.
     """
     if "singleSignOn" in document.spec:
         try:
@@ -226,7 +227,7 @@ def _refuse_unusable(document: ConfigDocument, current: Mapping[str, Any]) -> No
 
 
 def _lint_notes(document: ConfigDocument) -> list[str]:
-    """Return notes on what cannot work and on what is probably a mistake."""
+    """Return notes on settings that cannot work or are probably a mistake."""
     configuration = configuration_from_json(document.spec.get("provisioning", {}), version=0)
     return [f"{one.severity}: {one.place}: {one.message}" for one in lint(configuration) if one.severity != "kept"]
 
@@ -234,7 +235,9 @@ def _lint_notes(document: ConfigDocument) -> list[str]:
 async def _with_stored_names(
     connection: Connection, document: ConfigDocument, current: Mapping[str, Any], coming: frozenset[str]
 ) -> ConfigDocument:
-    """Return *document* with tenant URL, people, groups and roles spelled as they are stored. Raises LockstepError if one is unknown."""
+    """Return *document* with the tenant URL, people, groups and roles spelled as they are stored. Raises LockstepError if one of them is
+    unknown.
+    """
     spec = dict(document.spec)
     url = spec.get("credentials", {}).get("tenantUrl")
     if url:
@@ -288,7 +291,7 @@ async def _stored_assignment(
 async def _secret_change(
     context: Context, connection: Connection, document: ConfigDocument, app: ApplicationRow | None, resolve: Resolve
 ) -> tuple[list[ConfigChange], list[str]]:
-    """Whether the token that the file refers to differs from the stored one. Neither is ever shown."""
+    """Compare the token that the file refers to with the stored token. Returns the changes and the notes. Neither contains a token."""
     given = document.spec.get("credentials", {})
     reference = given.get("secretTokenRef")
     if reference is None:
@@ -314,7 +317,7 @@ async def _secret_change(
 
 
 async def _looked_at_again(connection: Connection, app: ApplicationRow, spec: Mapping[str, Any]) -> int:
-    """Estimate how many objects a changed configuration re-evaluates: those in scope, or those with an account."""
+    """Estimate how many objects are re-evaluated after a change of the configuration: those in scope, or those with an account."""
     if not app.started or not set(spec.get("provisioning", {})) - NOT_DECIDING:
         return 0
     if app.syncs_all or spec["provisioning"].get("scope") == "all":

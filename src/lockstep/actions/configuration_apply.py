@@ -1,4 +1,4 @@
-"""Apply the changes of configuration files, through the actions that a person uses, in one transaction.
+"""Apply the changes of configuration files in one transaction. Each change is made by the same action that a person would use.
 
 Either all changes are made or none. No object is evaluated before the commit, so an intermediate state never takes effect.
 """
@@ -57,11 +57,11 @@ async def apply_configuration(
     expected: Sequence[ConfigChange] | None = None,
     most_removals: int = MOST_REMOVALS,
 ) -> ConfigurationPlan:
-    """Change the configuration to what *documents* say; return what was done. *prune* removes what they do not contain.
+    """Change the configuration to what *documents* say, and return what was changed. *prune* removes what the documents do not contain.
 
-    More than *most_removals* removals are refused, because a truncated file looks like one that removes everything. *expected*: the changes
-    that somebody has seen and accepted. Raises LockstepError, changing nothing, if the changes are no longer the expected ones (conflict)
-    or a secret is missing.
+    A call that would remove more than *most_removals* items is refused, because a truncated file looks like one that removes everything.
+    *expected* has the changes that somebody has seen and accepted. Raises LockstepError and changes nothing if the changes are no longer
+    the expected ones (conflict), or if a secret is missing.
     """
     async with context.together() as all_or_nothing:
         plan = await plan_configuration(all_or_nothing, documents, prune=prune, resolve=resolve)
@@ -174,7 +174,7 @@ async def _set_credentials(context: Context, app: str, plan: DocumentPlan, token
 
 
 def _token(plan: DocumentPlan, resolve: Resolve) -> Secret | None:
-    """Return the token to store; None if it is stored already. Raises LockstepError if the token is needed and missing."""
+    """Return the token to store; None if the same token is stored already. Raises LockstepError if a token is needed and none is given."""
     if not any(change.place.startswith(_CREDENTIALS + "secretTokenRef") for change in plan.changes):
         return None
     reference = plan.document.spec["credentials"]["secretTokenRef"]

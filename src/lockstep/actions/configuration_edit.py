@@ -1,4 +1,4 @@
-"""Edit a configuration as text. Its changes are planned first, and only a plan that somebody has seen is applied."""
+"""Edit a configuration as text. Lockstep plans the changes first, and applies only a plan that the administrator has seen."""
 
 from __future__ import annotations
 
@@ -44,9 +44,11 @@ class EditedText:
 
 @dataclass(frozen=True, slots=True)
 class TextPlan:
-    """What applying the text would change. *lines*: what that does to people. *mark* identifies exactly this plan.
+    """What applying an edited text would change. *lines* says how the change affects people. *mark* is a digest of this plan: `apply_text`
+    applies the plan that has this mark and no other.
 
-    *confirm*: the number to type first (people who lose an account, or items that are removed); 0 if none is needed.
+    *confirm* is the number that the administrator must type first: how many people lose an account, or how many items are removed. 0 means
+    that nothing has to be typed.
     """
 
     plan: ConfigurationPlan
@@ -57,7 +59,7 @@ class TextPlan:
 
 @dataclass(frozen=True, slots=True)
 class TextError:
-    """What is wrong in the text, with the lines around it. *line* is 0 if no line is to blame."""
+    """What is wrong in an edited text, with the lines around the mistake. *line* is 0 if the error concerns no single line."""
 
     line: int
     column: int
@@ -68,14 +70,16 @@ class TextError:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def read_text(context: Context, app: str = "") -> EditedText:
-    """Return the configuration in force: of the application *app*, or of the whole organisation if *app* is ""."""
+    """Return the configuration in force: that of the application *app*, or of the whole organisation if *app* is ""."""
     text = await export_application(context, app) if app else await export_everything(context)
     return EditedText(text, _digest(text), app)
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def text_of_version(context: Context, app: str, version: int) -> EditedText:
-    """Return the provisioning configuration of an earlier version as text to plan. It leaves provisioning switched on or off as it is."""
+    """Return an earlier version of the provisioning configuration as text, ready to be planned. Applying the text leaves provisioning
+    switched on or off as it is.
+    """
     now = await read_text(context, app)
     async with context.reading() as connection:
         found = await find_application(connection, app)
@@ -90,8 +94,8 @@ async def text_of_version(context: Context, app: str, version: int) -> EditedTex
 
 @needs(Permission.CONFIGURATION_WRITE, filters=True)
 async def plan_text(context: Context, edited: EditedText) -> TextPlan:
-    """Return what applying the text would change. Writes nothing. Raises LockstepError if the text has an error (`error_in` says where), or
-    (conflict) if the configuration has changed since the text was read: applying the text would revert that change.
+    """Return what applying the text would change. Writes nothing. Raises LockstepError if the text has an error; `error_in` tells where.
+    Raises a conflict if the configuration has changed since the text was read, because applying the text would revert that change.
     """
     documents = await asyncio.to_thread(_documents, edited)
     if (await read_text(context, edited.app)).base != edited.base:
@@ -116,8 +120,8 @@ async def plan_text(context: Context, edited: EditedText) -> TextPlan:
 
 @needs(Permission.CONFIGURATION_WRITE, filters=True)
 async def apply_text(context: Context, edited: EditedText, *, mark: str) -> ConfigurationPlan:
-    """Apply the text: all changes, or none. *mark* identifies the plan that was seen and confirmed. Raises LockstepError (conflict) if
-    applying would do anything other than that plan.
+    """Apply the text: all changes, or none. *mark* is that of the plan that the administrator has seen and confirmed. Raises LockstepError
+    (conflict) if applying the text would do anything other than that plan.
     """
     documents = await asyncio.to_thread(_documents, edited)
     async with context.together() as one:
@@ -136,7 +140,7 @@ async def apply_text(context: Context, edited: EditedText, *, mark: str) -> Conf
 
 
 def error_in(error: LockstepError, text: str) -> TextError:
-    """*error* with its line in *text*, and two lines before and after it."""
+    """Return *error* with the line of *text* that it concerns, and with two lines before and after that line."""
     found = _PLACE.fullmatch(error.detail)
     if found is None:
         return TextError(0, 0, error.detail, error.next_step or error.why)

@@ -1,7 +1,7 @@
-"""Export an application as a configuration file, or as the synchronization schema that Entra would have for it.
+"""Export an application as a configuration file, or as a synchronization schema in Entra's format.
 
-Applying the file changes nothing. Secrets are never read, so the file has a reference in place of the secret, which may have to be
-adjusted.
+Applying an exported file changes nothing. Exporting never reads a secret. The file refers to the secret by the name of an environment
+variable, which the administrator may have to adjust.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ async def export_everything(context: Context) -> str:
 
 
 async def _applications(connection: Connection, apps: Sequence[ApplicationRow]) -> list[ConfigDocument]:
-    """Return the documents of *apps*. Needs as many statements as for a single one."""
+    """Return the documents of *apps*. Runs the same number of SQL statements for many applications as for one."""
     parts = await read_parts(connection, [app.id for app in apps])
     rows = await jobs.read_jobs_of(connection, [app.id for app in apps])
     labels = await tenant.read_all_labels(connection, "Application")
@@ -75,13 +75,15 @@ async def _applications(connection: Connection, apps: Sequence[ApplicationRow]) 
 
 @needs(Permission.APPLICATIONS_READ, app="name")
 async def export_entra_schema(context: Context, name: str) -> dict[str, Any]:
-    """The synchronization schema. Raises LockstepError if a filter uses something that Entra does not have."""
+    """Return the synchronization schema of an application. Raises LockstepError if a scoping filter uses something that Entra does not
+    have.
+    """
     async with context.reading() as connection:
         row = await job_row(connection, name)
     return export_schema(configuration_from_json(row.config, version=row.config_version))
 
 
 def token_reference(app: str) -> str:
-    """The environment variable in which exported files expect the token."""
+    """Return the name of the environment variable in which an exported file of *app* expects the token."""
     variable = "".join(letter if letter.isalnum() else "_" for letter in app).upper()
     return f"env:{variable}_SCIM_TOKEN"

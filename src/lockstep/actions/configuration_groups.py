@@ -1,5 +1,6 @@
-"""Groups created in Lockstep, in configuration files: their description, and the rule that decides their members. Files create and change
-groups but never delete one, because all its members would lose what the group gives them; use `lockstep groups delete`.
+"""Groups that were created in Lockstep, as configuration files describe them: the description, and the rule that decides the members. A
+file can create and change such a group but never delete it, because all members would lose what the group gives them. `lockstep groups
+delete` deletes a group.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ DESCRIPTION, RULE = "description", "scopingFilters"
 
 
 async def own_groups(connection: Connection) -> list[ConfigDocument]:
-    """The groups created in Lockstep, by name."""
+    """Return the groups that were created in Lockstep, sorted by name."""
     found = await groups.list_groups(connection, search="", is_deleted=False, limit=100_000)
     return [
         ConfigDocument(DocumentKind.GROUP, group.display_name, group_spec(group))
@@ -39,7 +40,7 @@ async def own_groups(connection: Connection) -> list[ConfigDocument]:
 
 
 def group_spec(group: GroupRow) -> dict[str, Any]:
-    """Return a group's spec. The members of a group without a rule are added by hand and are not configuration."""
+    """Return the spec of a group. The members of a group without a rule are edited by hand and are not part of the spec."""
     spec: dict[str, Any] = {}
     if group.attributes.get(DESCRIPTION):
         spec[DESCRIPTION] = group.attributes[DESCRIPTION]
@@ -49,7 +50,7 @@ def group_spec(group: GroupRow) -> dict[str, Any]:
 
 
 async def plan_group(connection: Connection, document: ConfigDocument) -> DocumentPlan:
-    """Return what the document would change. Raises LockstepError if the rule is invalid or the group belongs to a source."""
+    """Return what the document would change. Raises LockstepError if the rule is invalid or the group comes from a source."""
     if document.spec.get(RULE):
         try:
             check_rule(document.spec[RULE])
@@ -67,7 +68,7 @@ async def plan_group(connection: Connection, document: ConfigDocument) -> Docume
 
 @needs(Permission.PEOPLE_WRITE)
 async def apply_group(context: Context, plan: DocumentPlan) -> None:
-    """Create or change the group. Its rule takes effect at once."""
+    """Create or change the group as the plan says. A new rule takes effect at once."""
     if not plan.changes:
         return
     name, spec = plan.document.name, plan.spec

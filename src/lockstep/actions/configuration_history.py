@@ -18,7 +18,7 @@ from lockstep.storage.config_versions import VersionRow as VersionRow
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def list_versions(context: Context, app: str) -> list[VersionRow]:
-    """All versions, newest first; the newest is in force. Raises LockstepError for an unknown application."""
+    """Return all versions, newest first; the newest version is in force. Raises LockstepError for an unknown application."""
     async with context.reading() as connection:
         row = await job_row(connection, app)
         return await config_versions.list_versions(connection, row.id)
@@ -26,7 +26,7 @@ async def list_versions(context: Context, app: str) -> list[VersionRow]:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def compare_versions(context: Context, app: str, old: int, new: int) -> tuple[ConfigChange, ...]:
-    """The changes from version *old* to version *new*. Version 0 is the empty configuration. Raises LockstepError for an unknown
+    """Return the changes from version *old* to version *new*. Version 0 is the empty configuration. Raises LockstepError for an unknown
     version.
     """
     async with context.reading() as connection:

@@ -13,10 +13,11 @@ from lockstep.configuration.unsent_mail import file_notes
 
 @dataclass(frozen=True)
 class DocumentPlan:
-    """The changes of one document. *spec*: the sections that differ, with new values; *current*: what is in force.
+    """The changes that one document makes. *spec* has the sections that differ with their new values, *current* the values in force.
 
-    *is_gone*: the files describe the whole organisation and do not contain it, so pruning removes it. *looked_at_again*: about how many
-    objects are re-evaluated after saving; only differences are written.
+    *is_gone* is true for an application or source that no file contains although the files describe the whole organisation; pruning removes
+    it. *looked_at_again* estimates how many objects are re-evaluated after saving. Only values that differ are then written to the
+    application.
     """
 
     document: ConfigDocument
@@ -29,13 +30,13 @@ class DocumentPlan:
     is_gone: bool = False
 
     def with_file_notes(self) -> DocumentPlan:
-        """Add the notes on the file itself, even if it changes nothing."""
+        """Return the plan with the notes on the file itself added, even if the file changes nothing."""
         return replace(self, notes=(*self.notes, *file_notes(self.document.spec)))
 
 
 @dataclass(frozen=True)
 class ConfigurationPlan:
-    """The changes of all documents in the order in which they are applied: sources first."""
+    """The changes of all documents, in the order in which they are applied: sources come first."""
 
     documents: tuple[DocumentPlan, ...]
 
@@ -45,5 +46,5 @@ class ConfigurationPlan:
 
     @property
     def effective(self) -> tuple[ConfigChange, ...]:
-        """Return the changes that applying would make, without those that are only listed for information."""
+        """Return the changes that applying would make. Leaves out changes that are listed only for information."""
         return tuple(change for change in self.changes if not change.is_kept)

@@ -1,6 +1,6 @@
-"""The configuration in force, in the form of a configuration file; shared by planning and exporting.
+"""The configuration in force, written as a configuration file would say it. Planning and exporting share this form.
 
-People in the recycle bin keep their assignments, but a file cannot name them, so they are left out.
+Assignments of people in the recycle bin are left out, because a file cannot name those people.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SOURCE_SECTIONS = {"map": "attributes", "delta": "delta"}
 
 @dataclass(frozen=True, slots=True)
 class StoredParts:
-    """What is stored about an application in addition to its rows."""
+    """What is stored about an application in addition to its own row and the row of its job."""
 
     credential: CredentialRow | None
     roles: Sequence[RoleRow]
@@ -41,7 +41,7 @@ class StoredParts:
 
 
 async def read_parts(connection: Connection, apps: Sequence[str]) -> dict[str, StoredParts]:
-    """Return the parts of *apps*. Needs as many statements as for a single one."""
+    """Return the stored parts of *apps*. Runs the same number of SQL statements for many applications as for one."""
     roles = await applications.read_all_roles(connection)
     stored = await credentials.read_credentials(connection, apps)
     assigned = await _assignments(connection, apps)
@@ -52,7 +52,7 @@ async def read_parts(connection: Connection, apps: Sequence[str]) -> dict[str, S
 
 
 def application_spec(app: ApplicationRow, job: JobRow, parts: StoredParts) -> Json:
-    """The spec of an application, without the reference to its secret."""
+    """Return the spec of an application, without the reference to its secret."""
     spec: Json = {
         "template": app.template,
         "displayName": app.display_name,
@@ -68,7 +68,7 @@ def application_spec(app: ApplicationRow, job: JobRow, parts: StoredParts) -> Js
 
 
 def sign_on_spec(config: Mapping[str, Any]) -> Json:
-    """Stored single sign-on settings in canonical form."""
+    """Return stored single sign-on settings in canonical form."""
     return sign_on_to_json(sign_on_from_json(Part(config, "singleSignOn")))
 
 
@@ -79,7 +79,7 @@ def _authentication(row: credentials.CredentialRow | None) -> Json:
 
 
 def template_spec(template: Template) -> Json:
-    """The spec of an application just added from *template*."""
+    """Return the spec that an application has directly after it was added from *template*."""
     roles = [RoleRow(r.id, r.value, r.display_name, is_enabled=r.is_enabled) for r in template.roles]
     return {
         "template": template.id,
@@ -93,7 +93,7 @@ def template_spec(template: Template) -> Json:
 
 
 def provisioning_spec(config: Mapping[str, Any], *, status: str) -> Json:
-    """A stored configuration in canonical form, with keys in the order of files."""
+    """Return a stored provisioning configuration in canonical form, with the keys in the order of configuration files."""
     written = configuration_to_json(configuration_from_json(config, version=0))
     written |= {"mode": written.get("mode", "automatic"), "status": status}
     return {key: written[key] for key in PROVISIONING_KEYS if key in written}
@@ -119,7 +119,7 @@ def source_spec(source: SourceRecord) -> Json:
 
 
 def source_config(spec: Mapping[str, Any]) -> Json:
-    """The spec of a source in its stored form."""
+    """Convert the spec of a source to the form in which it is stored."""
     sections = {key: spec[name] for key, name in _SOURCE_SECTIONS.items() if spec.get(name)}
     return {**spec.get("connection", {}), **sections}
 
@@ -139,7 +139,7 @@ def with_absolute_paths(document: ConfigDocument) -> Json:
 
 
 async def name_of_group(connection: Connection, group_id: str, display_name: str) -> str:
-    """The display name of the group, or its id if several groups share that name."""
+    """Return the display name of the group, or the id of the group if several groups have the same name."""
     return display_name if await groups.names_that_find_one(connection, [display_name]) else group_id
 
 

@@ -1,4 +1,4 @@
-"""Store what configuration files say about the whole organisation, and the labels that they set."""
+"""Store what configuration files say about the whole organisation, and store the labels in configuration files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def save_tenant(context: Context, plan: DocumentPlan) -> None:
 
 @needs(Permission.APPLICATIONS_WRITE, filters=True)
 async def save_labels(context: Context, plan: DocumentPlan) -> None:
-    """Store the labels of an application or a source; the tenant's labels are stored with the tenant."""
+    """Store the labels of an application or a source. The labels of the tenant are stored elsewhere, together with the tenant."""
     document = plan.document
     if document.kind is DocumentKind.TENANT:
         return

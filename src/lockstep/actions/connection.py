@@ -1,6 +1,6 @@
 """Test Connection: probe the stored credentials step by step, and store the result.
 
-If the connection works, a job that was stopped by a broken connection tries again at once.
+After a successful test, a job that had stopped because its connection was broken tries again at once.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from lockstep.vault import SECRET_UNREADABLE, Secret
 
 @needs(Permission.CONNECTION_TEST, app="app")
 async def test_connection(context: Context, app: str) -> Sequence[Probe]:
-    """Run the probes, in order, with the stored tenant URL and token. The connection works if every probe that ran has passed.
+    """Run the probes in order with the stored tenant URL and token. The connection works if every probe that ran has passed.
 
-    Raises LockstepError if there are no credentials. Writes nothing to the application.
+    Raises LockstepError if no credentials are stored. Writes nothing to the application.
     """
     context.refuse_rehearsal()
     services = new_services(context)
@@ -55,8 +55,8 @@ async def try_credentials(
     context: Context, app: str, *, tenant_url: str | None = None, secret_token: Secret | None = None,
     authentication: Authentication | None = None,
 ) -> Sequence[Probe]:  # fmt: skip
-    """Run the probes with the given tenant URL and token, and with the stored one for each that is not given. Stores nothing. Raises
-    LockstepError if no URL or token is left, and if the stored token would be sent to another origin.
+    """Run the probes with the given tenant URL and token; the stored value is used for each that is not given. Stores nothing. Raises
+    LockstepError if there is neither a given nor a stored URL or token, and if the stored token would be sent to another origin.
     """
     context.refuse_rehearsal()
     services = new_services(context)
@@ -81,8 +81,8 @@ async def set_tested_credentials(
     must_work: bool = False,
     agree: Callable[[Probe], None],
 ) -> CredentialView:
-    """Store the tenant URL, the secret or how requests are authenticated; ask before failing credentials replace working ones. If a token
-    is stored, the new credentials are tested first. If they fail and the stored ones work, *agree* is called, which raises to refuse.
+    """Store the tenant URL, the secret or the authentication method. If a token is stored already, the new credentials are tested first. If
+    the new credentials fail while the stored ones work, *agree* is called before anything is stored; *agree* raises an error to refuse.
     Raises LockstepError if the URL or the token is invalid, and, with *must_work*, if the new credentials fail.
     """
     context.refuse_rehearsal()
@@ -120,8 +120,8 @@ async def _candidates(
     context: Context, services: Services, app: str, tenant_url: str | None, secret_token: Secret | None,
     authentication: Authentication | None,
 ) -> tuple[bool, TargetSettings | None, TargetSettings | None]:  # fmt: skip
-    """Return whether a stored token is replaced or sent elsewhere, and the settings that open the application with the new and with the
-    stored credentials.
+    """Return whether the stored token would be replaced or sent to another server, and two settings to open the application with: those
+    with the new credentials and those with the stored ones.
     """
     url = checked_url(tenant_url) if tenant_url is not None else None
     async with context.reading() as connection:
@@ -152,7 +152,9 @@ async def _candidates(
 async def _stored_settings(
     context: Context, connection: Connection, job: Job, deadline_seconds: float
 ) -> TargetSettings | None:
-    """Return the settings with the stored token; None if the key cannot decrypt the token, so that a new one can be entered."""
+    """Return the settings with the stored token. Returns None if the key cannot decrypt that token, so that an administrator can enter a
+    new one.
+    """
     try:
         return await read_target_settings(
             connection, job.row, job.configuration, context.vault, deadline_seconds=deadline_seconds
@@ -174,9 +176,10 @@ def first_failure(probes: Sequence[Probe]) -> Probe | None:
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")
 async def test_deeply(context: Context, app: str) -> Sequence[Probe]:
-    """Test Connection, and then everything that provisioning would send, with accounts that are created for the test and deleted again.
+    """Run Test Connection, and then every kind of request that provisioning would send. The requests concern accounts that are created for
+    this test and deleted again.
 
-    Writes to the application, so run it only on request. Raises LockstepError if there are no credentials.
+    The test writes to the application, so run it only on an administrator's request. Raises LockstepError if no credentials are stored.
     """
     context.refuse_rehearsal()
     services = new_services(context)
@@ -187,7 +190,7 @@ async def test_deeply(context: Context, app: str) -> Sequence[Probe]:
 
 
 async def settings_of_target(context: Context, services: Services, app: str) -> tuple[Job, TargetSettings]:
-    """The job of *app* and the settings to open its application. Raises LockstepError if there are no credentials."""
+    """Return the job of *app*, and the settings with which to open the application. Raises LockstepError if no credentials are stored."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
         await require_credentials(connection, job.row)
@@ -198,7 +201,7 @@ async def settings_of_target(context: Context, services: Services, app: str) -> 
 
 
 def as_row(probe: Probe) -> dict[str, Any]:
-    """A probe as JSON. Its exchange is already redacted and is not kept."""
+    """Return a probe as JSON to be stored. Leaves out the HTTP exchange of the probe."""
     return {
         "name": probe.name,
         "passed": probe.passed,

@@ -14,7 +14,7 @@ _ORDER = tuple(Effect)
 
 
 def consequence_lines(found: Sequence[Consequences]) -> list[str]:
-    """One sentence per effect: `documo: 239 people would lose their accounts (anna@..., bo@... and 237 more).`"""
+    """Return one sentence for each effect, such as `documo: 239 people would lose their accounts (anna@..., bo@... and 237 more).`"""
     lines = []
     for one in found:
         for effect in _ORDER:
@@ -27,7 +27,7 @@ def consequence_lines(found: Sequence[Consequences]) -> list[str]:
 
 
 def some(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
+    """Join the first of *names*, and add how many more names there are."""
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 

@@ -1,7 +1,8 @@
-"""One rule for all callers: a change that removes accounts, grants privileges or renames people shows its numbers before it is made.
+"""Show the consequences of a change before it is made. A change that removes accounts, grants privileges or renames people needs an
+administrator's consent, whichever way the administrator makes it.
 
-The change is rehearsed in a transaction that is rolled back: every affected object is planned before and after it. So the numbers come from
-the code that would do the work. A new caller only needs `consented`.
+The change is rehearsed in a transaction that is rolled back: every affected object is planned before and after the change. The numbers
+therefore come from the same code that provisions the accounts. A new action gets this behaviour by calling `consented`.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ _TAKEN = (Effect.LOSES_ACCESS, Effect.RELEASED)
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """The effects of a change on the people and groups of one application: names by effect, and a text for each effect.
+    """What a change does to the people and groups of one application: the affected names for each effect, and a text for each effect.
 
-    *findings*: new errors in how accounts are disabled and enabled.
+    *findings* has the errors that the change introduces in how accounts are disabled and enabled.
     """
 
     app: str
@@ -47,7 +48,9 @@ class Consequences:
         return len(self.names.get(effect, ()))
 
     def needs_consent(self, named: int) -> bool:
-        """Whether somebody must confirm the change, given that they have named *named* people themselves."""
+        """Whether an administrator must confirm the change. *named* is the number of people that the administrator chose for it. An effect
+        on no more people than that needs no consent, because the administrator named them.
+        """
         if self.findings or sum(map(self.count, _TAKEN)) > named:
             return True
         asked = (Effect.GAINS_PRIVILEGE, Effect.RENAMED, Effect.FAILS)
@@ -55,13 +58,13 @@ class Consequences:
 
 
 class _Undo(Exception):
-    """Raised to roll a rehearsal back."""
+    """Raised inside the transaction to roll the rehearsal back."""
 
 
 async def consented(
     context: Context, work: Work[Answer], agree: Callable[[Sequence[Consequences]], None], *, named: int = 0
 ) -> tuple[Answer, list[Consequences]]:
-    """Do *work*. If its consequences for an application need consent, calls *agree* first, which raises to refuse."""
+    """Do *work*. If its consequences for an application need consent, call *agree* with them first; *agree* raises an error to refuse."""
     found = await foresee(context, work)
     if any(one.needs_consent(named) for one in found):
         agree(found)
@@ -69,7 +72,7 @@ async def consented(
 
 
 async def foresee(context: Context, work: Work[object]) -> list[Consequences]:
-    """Return the effects of *work* on people, by application. Writes nothing. Raises what *work* raises."""
+    """Return the effects of *work* on people, for each application. Writes nothing. Raises the errors of *work*."""
     if context.elsewhere is not None:
         return await context.elsewhere.foresee(context, work)
     rehearsal = Rehearsal()
@@ -118,7 +121,7 @@ async def _whole(
     after: dict[tuple[str, ObjectKind], _Found],
     now: Mapping[str, Job] | None = None,
 ) -> None:
-    """Plan all objects of the jobs whose configuration changes."""
+    """Plan all objects of those jobs whose configuration the change touches."""
     for job_id in whole:
         job = candidates[job_id]
         before = (now or {}).get(job_id, job)
@@ -129,7 +132,7 @@ async def _whole(
 
 
 async def _effects(context: Context, connection: Connection, job: Job, kind: ObjectKind, ids: Sequence[str]) -> _Found:
-    """Return the effects on these objects in the present state, without objects that have none."""
+    """Return the effects on these objects in the present state. Objects without an effect are left out."""
     moment = new_services(context).moment()
     found: _Found = {}
     for start in range(0, len(ids), SLICE):
@@ -145,7 +148,7 @@ async def _effects(context: Context, connection: Connection, job: Job, kind: Obj
 async def _compared(
     context: Context, connection: Connection, job: Job, now: Job | None, kind: ObjectKind, after: _Found
 ) -> Consequences | None:
-    """Return the consequences of the change: the effects after it, except those that would occur anyway."""
+    """Return the consequences of the change: the effects after the change, except those that would also occur without it."""
     before = await _effects(context, connection, now, kind, list(after)) if now is not None else {}
     names: dict[Effect, list[str]] = {}
     words: dict[Effect, set[str]] = {}

@@ -1,7 +1,7 @@
-"""The caller of an action, and what actions work with.
+"""The caller of an action, and everything that an action works with.
 
-An action's permission is checked before it begins (`lockstep.actions.access`). It writes its audit entry in the transaction of its
-change, and wakes the drain only after the commit.
+The permission of an action is checked before the action begins (`lockstep.actions.access`). An action writes its audit entry in the same
+transaction as its change. It wakes the drain only after the commit.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ InspectFile = Callable[[Path, Mapping[str, Any], Mapping[str, str]], FileShape]
 
 
 class Templates(Protocol):
-    """The gallery as actions use it."""
+    """The gallery, with the one method that actions use."""
 
     def names(self) -> Sequence[str]: ...
 
@@ -48,9 +48,9 @@ class Templates(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The caller. *permissions* hold everywhere in Lockstep; an application owner also has *own_permissions* in *own_applications* (ids).
-    *administrator* is the id of a signed-in administrator, "" for the command line and the system. *is_stepped_up*: they have recently
-    entered the password.
+    """The caller of an action. *permissions* apply to everything in Lockstep. An application owner also has *own_permissions*, which apply
+    only to the applications whose ids are in *own_applications*. *administrator* is the id of a signed-in administrator, and "" for the
+    command line and the system. *is_stepped_up* is true if the administrator has recently entered the password.
     """
 
     name: str
@@ -61,15 +61,17 @@ class Actor:
     is_stepped_up: bool = True
 
     def may(self, permission: str, app: str = "") -> bool:
-        """Whether the caller has the permission everywhere, or in the application with the id *app*."""
+        """Whether the caller has the permission for everything, or for the application with the id *app*."""
         return permission in self.permissions or (permission in self.own_permissions and app in self.own_applications)
 
     def everywhere(self, permission: str) -> bool:
-        """Whether the caller has the permission in every application."""
+        """Whether the caller has the permission for every application."""
         return permission in self.permissions
 
     def require(self, permission: str, app: str = "") -> None:
-        """Raise LockstepError unless the caller has the permission, and StepUpRequired if they only have to enter the password again."""
+        """Raise LockstepError unless the caller has the permission. Raise StepUpRequired if the caller has it but must enter the password
+        again first.
+        """
         if not self.may(permission, app):
             raise NotPermitted(self.name, permission, app)
         if permission in NEEDS_STEP_UP and not self.is_stepped_up:
@@ -85,16 +87,20 @@ def _now() -> datetime:
 
 @dataclass(slots=True)
 class Rehearsal:
-    """A change that is made only to see its effects, and rolled back. *whole_jobs*: the jobs whose configuration it changes."""
+    """A change that is made only to see its effects and is then rolled back. *whole_jobs* has the jobs whose configuration the change
+    touches.
+    """
 
     whole_jobs: set[str] = field(default_factory=set)
 
 
 class Elsewhere(Protocol):
-    """Another installation. An action that is called with its context runs there, as the caller that it knows."""
+    """Another installation of Lockstep. An action that is called with the context of that installation runs there. That installation
+    decides who the caller is.
+    """
 
     async def call(self, context: Context, action: str, given: Mapping[str, Any]) -> Any:
-        """Run *action* in the other installation with the arguments *given*, and return its result. Raises what the action raises."""
+        """Run *action* in the other installation with the arguments *given*, and return the result. Raises the errors of the action."""
         ...
 
     def stream(self, context: Context, action: str, given: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
@@ -106,17 +112,17 @@ class Elsewhere(Protocol):
         ...
 
     async def changed(self) -> None:
-        """Wait until something may have changed in the other installation."""
+        """Wait until something in the other installation may have changed."""
         ...
 
     async def foresee(self, context: Context, work: Callable[[Context], Awaitable[Any]]) -> list[Any]:
-        """Return the consequences of *work* without doing it."""
+        """Return the consequences of *work* without making its changes."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an action works with. If *elsewhere* is set, there is no database here, and actions run in that installation."""
+    """What an action works with. If *elsewhere* is set, this process has no database, and actions run in the other installation."""
 
     pool: Pool
     actor: Actor
@@ -138,12 +144,12 @@ class Context:
     elsewhere: Elsewhere | None = None
 
     def reading(self) -> AbstractAsyncContextManager[Connection]:
-        """A connection for reading, in one transaction."""
+        """Return a connection for reading. Everything that is read through it is read in one transaction."""
         return self._transaction()
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[Edit]:
-        """A transaction that changes the directory; affected jobs are woken after its commit."""
+        """Return a transaction that changes the directory. The affected jobs are woken after its commit."""
         self._require_database()
         async with editing(self.within or self.pool, actor=self.actor.name) as edit:
             yield edit
@@ -151,7 +157,7 @@ class Context:
             await self.after_commit(edit.touched)
 
     def recording(self) -> AbstractAsyncContextManager[Connection]:
-        """A transaction that does not change the directory, so it does not wait for imports."""
+        """Return a transaction that writes but does not change the directory. It therefore does not wait for running imports."""
         return self._transaction()
 
     @asynccontextmanager
@@ -164,7 +170,7 @@ class Context:
             yield connection
 
     def refuse_rehearsal(self) -> None:
-        """Raise LockstepError within a rehearsal, because the action has effects outside the transaction that cannot be rolled back."""
+        """Raise LockstepError if called within a rehearsal. Used by actions whose effects outside the database cannot be rolled back."""
         if self.rehearsal is not None:
             raise conflict(
                 "This action has no dry run",
@@ -174,7 +180,9 @@ class Context:
 
     @asynccontextmanager
     async def together(self) -> AsyncIterator[Context]:
-        """A context whose actions share one transaction: all take effect, or none. Jobs are woken after its commit."""
+        """Return a context whose actions share one transaction: all of them take effect, or none. The affected jobs are woken after its
+        commit.
+        """
         self._require_database()
         if self.within is not None:
             yield self
@@ -206,7 +214,9 @@ async def audit(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the audit entry, as the last step of every action that changed something. It must not contain a secret."""
+    """Write the audit entry of a change. Every action that changed something calls this as its last step. The entry must not contain a
+    secret.
+    """
     await audit_log.append(
         edit.connection, actor=edit.actor, activity=activity, target=target, before=before, after=after
     )

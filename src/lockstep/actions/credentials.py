@@ -1,7 +1,7 @@
-"""The credentials of an application: written, never read back, and masked when shown.
+"""The credentials of an application. They can be written but never read back, and are masked when shown.
 
-A token is meant for one origin. When the origin of the tenant URL changes, the stored token is deleted: somebody who may change only the
-URL must not be able to have the token sent elsewhere.
+A token is meant for one origin. When the origin of the tenant URL changes, the stored token is deleted. Otherwise somebody who may change
+the URL but does not know the token could have the token sent to a server of their own.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ async def set_credentials(
     context: Context, app: str, *, tenant_url: str | None = None, secret_token: Secret | None = None,
     authentication: Authentication | None = None,
 ) -> CredentialView:  # fmt: skip
-    """Store the tenant URL, the secret, how requests are authenticated, or several of these. Values that are not given stay. Raises
-    LockstepError if the URL or the secret is invalid, and if a stored secret would be used in another way than it was entered for.
+    """Store the tenant URL, the secret, the authentication method, or several of these. A value that is not given stays unchanged. Raises
+    LockstepError if the URL or the secret is invalid, and if a stored secret would be used for another authentication method or another
+    server than it was entered for.
     """
     if tenant_url is None and not secret_token and authentication is None:
         raise invalid("Neither a tenant URL nor a token was given", next_step="Use --tenant-url URL or --token-stdin")
@@ -101,14 +102,14 @@ async def show_credentials(context: Context, app: str) -> CredentialView:
 
 
 def authentication_of(row: CredentialRow | None) -> Authentication:
-    """How requests are authenticated, as stored."""
+    """Return the stored authentication method of an application."""
     if row is None:
         return Authentication()
     return Authentication(AuthenticationMethod(row.authentication), row.client_id, row.token_url, row.scope)
 
 
 def checked_authentication(given: Authentication) -> Authentication:
-    """Return *given* in stored form. Raises LockstepError if a part is missing or cannot be sent."""
+    """Convert *given* to the stored form. Raises LockstepError if a part is missing, or contains characters that cannot be sent."""
     client_id, scope = given.client_id.strip(), given.scope.strip()
     for text in (client_id, scope):
         if len(text) > _MOST_CHARACTERS or not text.isprintable():
@@ -130,7 +131,9 @@ def checked_authentication(given: Authentication) -> Authentication:
 
 
 def refuse_other_use(stored: Authentication, wanted: Authentication) -> None:
-    """Raise LockstepError if the stored secret would be used in another way, or be sent to another server, than it was entered for."""
+    """Raise LockstepError if the stored secret would be used for another authentication method, or sent to another server, than it was
+    entered for.
+    """
     is_same = (stored.method, stored.client_id) == (wanted.method, wanted.client_id)
     if not is_same or origin(stored.token_url) != origin(wanted.token_url):
         raise invalid(
@@ -141,7 +144,7 @@ def refuse_other_use(stored: Authentication, wanted: Authentication) -> None:
 
 
 def check_secret(secret: Secret, authentication: Authentication) -> None:
-    """Raise LockstepError unless *secret* can be sent in this way. The error never contains it."""
+    """Raise LockstepError unless *secret* can be sent with this authentication method. The error never contains the secret."""
     if authentication.method is AuthenticationMethod.BEARER:
         check_token(secret)
     elif len(secret.reveal()) > _MOST_CHARACTERS or not secret.reveal().isprintable():
@@ -151,7 +154,7 @@ def check_secret(secret: Secret, authentication: Authentication) -> None:
 
 
 def _audited(tenant_url: str, row: CredentialRow | None) -> dict[str, Any]:
-    """Return the credentials for the audit log, without the secret. How requests are authenticated is left out if it is the default."""
+    """Return the credentials for the audit log, without the secret. Leaves out the authentication method if it is the default."""
     shown = {"tenantUrl": tenant_url, "secretToken": MASK if row and row.has_secret else ""}
     authentication = authentication_of(row)
     if authentication == Authentication():
@@ -162,7 +165,9 @@ def _audited(tenant_url: str, row: CredentialRow | None) -> dict[str, Any]:
 
 
 def checked_url(text: str) -> str:
-    """Return *text* as a tenant URL. Raises LockstepError unless it is an http(s) URL with a host, and without user name and fragment."""
+    """Return *text* as a tenant URL. Raises LockstepError unless it is an http or https URL that has a host and has no user name and no
+    fragment.
+    """
     url = text.strip()
     try:
         parts = urlsplit(url)
@@ -199,7 +204,7 @@ def check_token(token: Secret) -> None:
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port: where a token would be sent."""
+    """Return scheme, host and port of *url*: together they identify the server to which a token would be sent."""
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
     return parts.scheme, (parts.hostname or "").lower(), port

@@ -1,4 +1,4 @@
-"""The badge that distinguishes installations: a word and a colour in the frame of every page."""
+"""The badge by which people recognise an installation, such as test or production: a word and a colour in the frame of every page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lockstep.storage.tenant import TenantRow
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentBadge:
-    """The badge; there is none if *name* is "". *colour* is one of COLOURS."""
+    """The badge of this installation. If *name* is "", pages show no badge. *colour* is one of COLOURS."""
 
     name: str = ""
     colour: str = "grey"
@@ -31,7 +31,7 @@ async def show_environment(context: Context) -> EnvironmentBadge:
 
 @needs(Permission.ORGANISATION_WRITE)
 async def set_environment(context: Context, badge: EnvironmentBadge) -> EnvironmentBadge:
-    """Set the badge; an empty name removes it. Raises LockstepError for a long name or an unknown colour."""
+    """Set the badge; an empty name removes it. Raises LockstepError for a name that is too long or an unknown colour."""
     name = " ".join(badge.name.split())
     if len(name) > LONGEST_ENVIRONMENT or not name.isprintable():
         raise invalid(f"The name of the environment must have at most {LONGEST_ENVIRONMENT} characters")

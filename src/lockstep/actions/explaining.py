@@ -1,4 +1,6 @@
-"""Explain why somebody has or lacks an account in an application. Asks the application; if that fails, uses what is stored."""
+"""Explain why a person has an account in an application, or has none. The explanation reads the account from the application. If that
+fails, it uses only what Lockstep has stored.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,8 @@ MOST_NAMED = 3  # assignments or groups listed by name; further ones are only co
 
 @dataclass(frozen=True, slots=True)
 class ExplainedObject:
-    """An explanation. *failed*: why the application could not be asked; the explanation then covers only what is stored. *decision*: what
-    an administrator decided about the held write.
+    """An explanation for one person or group. *failed* says why the application could not be read; the explanation then covers only what is
+    stored. *decision* says what an administrator decided about the held write.
     """
 
     plan: Plan
@@ -55,7 +57,9 @@ async def only_application(context: Context) -> str:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def explain_person(context: Context, user: str, app: str) -> ExplainedObject:
-    """Return the present plan for one person, with its ladder of gates and anything that keeps it from being carried out."""
+    """Return the present plan for one person, the conditions that were checked one after the other, and everything that keeps the plan from
+    being carried out.
+    """
     services = new_services(context)
     async with context.reading() as connection:
         job = await read_job(context, connection, app)

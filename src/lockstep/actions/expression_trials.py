@@ -1,4 +1,4 @@
-"""Try an expression on people in the directory and on attributes entered by hand. Stores nothing."""
+"""Evaluate an expression for people of the directory, and for attributes that the caller enters by hand. Stores nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BY_HAND = "Entered values"
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The value of an expression for one person, with that of each of its parts."""
+    """The value of an expression for one person, and the value of each part of the expression."""
 
     name: str
     explained: ExplainedExpression
@@ -32,7 +32,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionTrial:
-    """*findings*: unknown attributes, which evaluate as empty."""
+    """The results of evaluating one expression. *findings* names unknown attributes, which evaluate as empty."""
 
     trials: Sequence[Trial]
     findings: Sequence[Finding] = ()
@@ -42,9 +42,10 @@ class ExpressionTrial:
 async def try_expression(
     context: Context, app: str, text: str, *, people: Sequence[str] = (), by_hand: Mapping[str, Any] | None = None
 ) -> ExpressionTrial:
-    """Evaluate *text* for each of *people* and for the attributes *by_hand*. If an evaluation fails, its parts say so.
+    """Evaluate the expression *text* for each of *people*, and for the attributes *by_hand*. If an evaluation fails, the part that failed
+    says why.
 
-    Raises ExpressionError if *text* does not compile, LockstepError for an unknown person.
+    Raises ExpressionError if *text* does not compile, and LockstepError for an unknown person.
     """
     records: list[tuple[str, Mapping[str, Any]]] = []
     if by_hand:
@@ -59,8 +60,8 @@ async def try_expression(
 
 
 def attributes_from(settings: Iterable[str]) -> dict[str, Any]:
-    """Parse attributes written as `name=value`. A repeated name gives several values; a value in JSON brackets is parsed as JSON. Raises
-    ValueError if a name is missing.
+    """Parse attributes that are written as `name=value`. If a name occurs several times, the attribute gets several values. A value that
+    begins and ends with the brackets of a JSON array or object is parsed as JSON. Raises ValueError if a name is missing.
     """
     found: dict[str, Any] = {}
     for setting in settings:

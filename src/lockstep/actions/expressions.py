@@ -28,9 +28,10 @@ async def evaluate(
     now: datetime | None = None,
     taken: Sequence[str] = (),
 ) -> tuple[ExplainedExpression, tuple[str, ...]]:
-    """Return the value of *expression* and of each of its parts, and notes on names that are not attributes of people. A part that fails
-    says why. *attributes* override those of the person *user*. *taken*: values already in use in the application. Raises ExpressionError if
-    the expression does not compile, and LockstepError if the person is unknown or, with a person, an attribute is unknown.
+    """Return the value of *expression* and of each of its parts, and notes on names that are not attributes of people. If a part fails, it
+    says why. *attributes* override the attributes of the person *user*. *taken* has the values that are already in use in the application.
+    Raises ExpressionError if the expression does not compile. Raises LockstepError if the person is unknown, or if a person is given and an
+    attribute is unknown.
     """
     record = dict(await expression_record(context, user, app)) if user else {}
     record |= attributes

@@ -1,4 +1,6 @@
-"""What fails at present in all applications, grouped by error, so that each cause is examined and retried once."""
+"""What fails at present in all applications. Failures with the same error form one group, so that an administrator examines and retries
+each cause once.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from lockstep.storage.failure_groups import FailureGroup
 
 @dataclass(frozen=True, slots=True)
 class FailingApplication:
-    """One application with at least one failing object, the largest group first."""
+    """One application in which at least one object fails. The largest group of failures comes first."""
 
     id: str
     name: str
@@ -28,7 +30,9 @@ class FailingApplication:
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def list_failing(context: Context) -> list[FailingApplication]:
-    """Return the applications in which something fails now, of those that the caller may see; most failures first."""
+    """Return the applications that the caller may read and in which an object fails at present. The application with the most failures
+    comes first.
+    """
     async with context.reading() as connection:
         rows = await jobs.read_jobs(connection)
         visible = [row for row in rows if context.actor.may(Permission.APPLICATIONS_READ, row.app)]

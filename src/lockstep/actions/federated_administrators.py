@@ -1,7 +1,8 @@
-"""Administrators who come from the provider: added at the first sign-in, with the roles that their groups give at each.
+"""Administrators who sign in through the identity provider. Lockstep adds them at their first sign-in. At every sign-in it gives them the
+roles that belong to the groups in the provider's claims.
 
-Issuer and subject identify somebody; the e-mail address never does: one that belongs to a local administrator or to another subject gives
-no access.
+Only issuer and subject together identify an administrator. An e-mail address does not: a new identity with the address of a local
+administrator, or of another subject, gets no access.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from lockstep.storage.identity_providers import ProviderRow
 async def admit_identity(
     context: Context, provider: ProviderRow, identity: Identity, claims: Mapping[str, Any]
 ) -> AdministratorRow:
-    """Return the administrator for *identity*, with the roles that *claims* give now; add them at their first sign-in. Raises LockstepError
-    if the claims give no role (earlier sessions and roles are then removed), if the administrator is disabled, and if a new one has the
-    e-mail address of another administrator.
+    """Return the administrator for *identity*, with the roles that *claims* give now; add the administrator at the first sign-in. Raises
+    LockstepError if the claims give no role (the administrator's sessions and roles are then removed), if the administrator is disabled,
+    and if a new administrator would have the e-mail address of another one.
     """
     async with context.recording() as connection:
         await administrators.lock_administrators(connection)
@@ -51,7 +52,7 @@ async def admit_identity(
 
 
 async def _added(connection: Connection, provider: ProviderRow, identity: Identity) -> AdministratorRow | None:
-    """A new administrator; None if another one has the e-mail address."""
+    """Add an administrator for *identity* and return the row. Returns None if another administrator has the e-mail address."""
     if await administrators.find_administrator(connection, identity.email) is not None:
         return None
     new = await administrators.insert_federated(
@@ -75,7 +76,9 @@ async def _added(connection: Connection, provider: ProviderRow, identity: Identi
 async def _renamed(
     connection: Connection, found: AdministratorRow, identity: Identity, provider: ProviderRow
 ) -> AdministratorRow | None:
-    """Update *found* with the present name, and with the present address unless another administrator has it."""
+    """Store the present name of *identity* in *found*, and the present address unless another administrator has it. Returns the row, or
+    None if it is gone.
+    """
     if found.email != identity.email and await administrators.find_administrator(connection, identity.email) is None:
         await administrators.save_email(connection, found.id, identity.email)
         await audit_log.append(

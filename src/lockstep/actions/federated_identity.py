@@ -1,5 +1,5 @@
-"""Interpret the claims of a provider: who somebody is, whether the e-mail address is verified, and which roles the values of a claim give.
-Pure.
+"""Interpret the claims of an identity provider: who the person is, whether the provider verified the e-mail address, and which roles the
+values of a claim give. Pure.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ _LONGEST_SUBJECT, _LONGEST_NAME = 255, 200  # OpenID Connect Core, section 2; ou
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A person as the provider knows them. Only *subject* identifies them; *email* is for display, and verified by the provider."""
+    """A person as the identity provider knows them. Only *issuer* and *subject* identify the person. *email* is verified by the provider
+    and used only for display.
+    """
 
     issuer: str
     subject: str
@@ -28,8 +30,8 @@ class Identity:
 
 
 def identity_in(claims: Mapping[str, Any], *, issuer: str, provider: str, trusts_email: bool) -> Identity:
-    """Return the person that *claims* describe. *trusts_email*: also accept an address whose verification is not mentioned, and a preferred
-    user name. Raises LockstepError if there is no acceptable address.
+    """Return the person that *claims* describe. If *trusts_email* is true, an address without any statement about its verification is
+    accepted, and so is a preferred user name. Raises LockstepError if there is no acceptable address.
     """
     subject = claims["sub"]
     email = _text(claims.get("email")) or (_text(claims.get("preferred_username")) if trusts_email else "")
@@ -52,14 +54,16 @@ def identity_in(claims: Mapping[str, Any], *, issuer: str, provider: str, trusts
 
 
 def grants_for(claims: Mapping[str, Any], claim: str, roles: Sequence[ClaimRole]) -> list[RoleGrant]:
-    """Return the roles that the values of *claim* give; none if no value has a role."""
+    """Return the roles that belong to the values of *claim*. Returns no roles if none of the values has a role."""
     values = values_of(claims, claim)
     grants = [RoleGrant(Role(one.role), one.app, one.app_name) for one in roles if one.value in values]
     return list(dict.fromkeys(grants))
 
 
 def values_of(claims: Mapping[str, Any], claim: str) -> frozenset[str]:
-    """Return the values of *claim*, which is a text or a list of texts. Dots in the name lead into objects (`realm_access.roles`)."""
+    """Return the values of *claim*, which is a text or a list of texts. A dot in the name of the claim leads into a nested object
+    (`realm_access.roles`).
+    """
     found: Any = claims.get(claim)
     if claim not in claims:
         found = claims
@@ -70,12 +74,12 @@ def values_of(claims: Mapping[str, Any], claim: str) -> frozenset[str]:
 
 
 def has_claim(claims: Mapping[str, Any], claim: str) -> bool:
-    """Whether *claim* is present, even if it is empty."""
+    """Whether *claims* contain *claim*, even with an empty value."""
     return claim in claims or bool(values_of(claims, claim))
 
 
 def was_left_out(claims: Mapping[str, Any], claim: str) -> bool:
-    """Whether the provider left *claim* out because it has too many values (Entra's overage)."""
+    """Whether the provider left *claim* out because it has too many values (Entra calls this overage)."""
     names = claims.get("_claim_names")
     return isinstance(names, Mapping) and claim in names
 

@@ -1,5 +1,7 @@
-"""Sign in through the provider, or step up by signing in there again. A sealed cookie holds the attempt, so only the browser that began it
-can finish it, once, within ten minutes. State, nonce and PKCE verifier are derived from the secret in the cookie.
+"""Sign in through the identity provider, or step up (prove the password again) by signing in there again.
+
+A sealed cookie holds the state of the attempt. Only the browser that began the attempt can finish it, once, within ten minutes. State,
+nonce and PKCE verifier are derived from the secret in the cookie.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ _PURPOSE, _OWNER = "sign-in attempt", "single sign-on"
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """The address that the browser goes to, and the sealed *cookie* that it keeps meanwhile."""
+    """The provider's address, to which the browser goes, and the sealed *cookie*, which the browser keeps until it comes back."""
 
     url: str
     cookie: str = field(repr=False)
@@ -45,7 +47,7 @@ class Departure:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """The session that began, or that got a new secret, and the address to show."""
+    """The session that began or that got a new secret, and the address of the page to show next."""
 
     signed_in: SignedIn
     next_page: str
@@ -53,9 +55,9 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class BegunSignIn:
-    """What the cookie holds. *session*: the session to step up; "" to begin a new one.
+    """What the cookie holds. *session* is the session that the sign-in will step up; "" if the sign-in begins a new session.
 
-    *again*: the provider is to ask for the credentials even if it knows the browser.
+    *again* is true if the provider is to ask for the credentials even if the person is signed in there.
     """
 
     secret: str = field(repr=False)
@@ -80,9 +82,9 @@ class BegunSignIn:
 async def begin(
     context: Context, *, redirect_uri: str, next_page: str, session_secret: str = "", again: bool = False
 ) -> Departure:
-    """Begin an attempt: return the provider's address, from which the browser comes back to *redirect_uri*. *session_secret*: the session
-    to step up; *again*: ask for the credentials without one. Raises LockstepError if single sign-on is not configured, the provider cannot
-    be reached, or the session has ended.
+    """Begin an attempt. Returns the provider's address; from there the browser comes back to *redirect_uri*. *session_secret* is the secret
+    of the session to step up. With *again*, the provider asks for the credentials again without such a session. Raises LockstepError if
+    single sign-on is not configured, the provider cannot be reached, or the session has ended.
     """
     session = (await caller_or_refusal(context, session_secret)).session if session_secret else ""
     client, _ = await read_client(context)
@@ -103,9 +105,10 @@ async def finish(
     device: str = "",
     address: str = "",
 ) -> Arrival:
-    """Finish an attempt with the provider's *answer* (the parameters of the address) and the browser's *cookie*. *session_secret*: the
-    browser's session, which a new session ends. Raises LockstepError if the answer does not belong to the cookie, was used before or is not
-    accepted, and if the person has no role. Failures count for the client's *address*.
+    """Finish an attempt. *answer* has the parameters that the provider added to the address, *cookie* is the cookie of the browser.
+    *session_secret* is the secret of the session that the browser has; a new session ends that session. Raises LockstepError if the answer
+    does not belong to the cookie, was used before or is not accepted, and if the person has no role. A failed attempt counts as a failed
+    sign-in from the network address *address*.
     """
     await admit(context, "", address=address)
     begun = await begun_with(context, cookie, answer)
@@ -125,7 +128,7 @@ async def finish(
 
 
 async def begun_with(context: Context, cookie: str, answer: Mapping[str, str]) -> BegunSignIn:
-    """What the cookie holds, if the *answer* belongs to it and is the first one."""
+    """Return what the cookie holds. Raises LockstepError unless the *answer* belongs to the cookie and is the first answer."""
     try:
         sealed = bytes.fromhex(cookie)
         begun = BegunSignIn(**orjson.loads(context.vault.open(sealed, purpose=_PURPOSE, name=_OWNER).reveal()))
@@ -145,7 +148,7 @@ async def begun_with(context: Context, cookie: str, answer: Mapping[str, str]) -
 async def claims_of_answer(
     context: Context, client: Client, row: ProviderRow, begun: BegunSignIn, answer: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the claims of the ID token, and those that only the user info has."""
+    """Return two sets of claims: those of the ID token, and those that only the user info endpoint returned."""
     if (client.issuer, client.id) != (begun.issuer, begun.client_id):
         raise not_begun_here()
     http, attempt = http_of(context), begun.attempt()

@@ -27,7 +27,9 @@ _WORKER_SILENT_SECONDS = 15.0
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def follow_cycle(context: Context, app: str, number: int, *, helps: bool = True) -> AsyncIterator[Cycle]:
-    """Yield the cycle *number* of the application whenever it has changed, as `follow` does. Reports if no worker is working on it."""
+    """Yield the cycle *number* of the application whenever it has changed, as `follow` does. Reports a message if no worker works on the
+    cycle.
+    """
     cycle = await show_cycle(context, app, number)
     if not helps:
         async with context.reading() as connection:
@@ -43,8 +45,8 @@ async def follow_cycle(context: Context, app: str, number: int, *, helps: bool =
 async def follow(context: Context, cycle: Cycle, *, helps: bool = True) -> AsyncGenerator[Cycle, None]:
     """Yield the cycle whenever it has changed, until it has ended.
 
-    *helps*: this process does the work itself if no worker sends heartbeats. Raises LockstepError if the job is paused or
-    quarantined, because the cycle then does not end.
+    If *helps* is true and no worker has sent a heartbeat lately, this process does the work itself. Raises LockstepError if the job is
+    paused or in quarantine, because the cycle does not end then.
     """
     async with context.reading() as connection:
         row = await jobs.read_job(connection, cycle.job)
@@ -97,7 +99,7 @@ async def _require_running(connection: Connection, job: str) -> None:
 
 
 async def _tell_of_trouble(context: Context, connection: Connection, job: str, told: str) -> str:
-    """Report, once per reason, why nothing is sent while the application does not respond; return the last message."""
+    """Report why nothing is sent while the application does not respond, once for each reason. Returns the last message."""
     state = await target_state.read_state(connection, job)
     message = str((state.trouble or {}).get("message", ""))
     if message and message != told:

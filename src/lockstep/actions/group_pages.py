@@ -1,4 +1,6 @@
-"""Groups as pages show them: members in pages, people and groups changed together, and the effect of a rule before its group exists."""
+"""Groups in the form that pages show: members page by page, changes of people and groups together, and the effect of a rule before its
+group exists.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class GroupPage:
-    """A group with one page of its members. *total* counts all of them; *next* begins the following page, "" at the end."""
+    """A group with one page of its members. *total* counts all members. *next* is the position at which the following page begins; "" on
+    the last page.
+    """
 
     group: GroupRow
     members: Sequence[MemberRow]
@@ -34,7 +38,9 @@ class GroupPage:
 
 @needs(Permission.DIRECTORY_READ)
 async def page_of_group(context: Context, name: str, *, search: str = "", after: str = "") -> GroupPage:
-    """A group, live or in the recycle bin, with the members whose names contain *search*. *after* is `next` of the previous page."""
+    """Return a group, even one in the recycle bin, with a page of the members whose names contain *search*. *after* is the *next* of the
+    previous page.
+    """
     async with context.reading() as connection:
         try:
             group = await find_group(connection, name)
@@ -61,7 +67,9 @@ async def change_mixed_members(
     add: Sequence[tuple[str, str]] = (),
     remove: Sequence[tuple[str, str]] = (),
 ) -> tuple[int, int]:
-    """Add and remove people and groups, given as kind and id: all of them, or none. Returns how many memberships changed."""
+    """Add and remove members, people as well as groups, each given as kind and id. Makes all changes or none. Returns the number of added
+    and of removed members.
+    """
     added = removed = 0
     async with context.together() as inner:
         for is_group, kind in ((False, "User"), (True, "Group")):
@@ -75,7 +83,7 @@ async def change_mixed_members(
 
 @needs(Permission.DIRECTORY_READ)
 async def effect_of_new_rule(context: Context, rule: Rule) -> RuleEffect:
-    """Who would be a member of a new group with *rule*. Writes nothing. Raises LockstepError for an invalid rule."""
+    """Return who would be a member of a new group with *rule*. Writes nothing. Raises LockstepError for an invalid rule."""
     check_rule(rule)
     async with context.reading() as connection:
         return await dynamic_groups.effect_of(connection, None, rule, context.now())

@@ -1,4 +1,6 @@
-"""Dynamic groups, whose members are decided by a rule written like scoping filters. Its effect can be seen before it is set."""
+"""Dynamic groups: a rule, written like a scoping filter, decides who is a member. An administrator can see the effect of a rule before
+setting it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ Rule = Sequence[Mapping[str, Any]]
 
 
 def check_rule(rule: Rule) -> None:
-    """Raise LockstepError if the rule is invalid or names an unknown attribute; the error then suggests similar ones."""
+    """Raise LockstepError if the rule is invalid or names an unknown attribute; the error then suggests similar names."""
     compiled = rule_from_json(rule)
     if not compiled.filters:
         raise invalid("A rule needs at least one filter", next_step="To add members by hand, clear the rule")
@@ -38,7 +40,7 @@ def check_rule(rule: Rule) -> None:
 async def create_dynamic_group(
     context: Context, name: str, rule: Rule, *, description: str = ""
 ) -> tuple[GroupRow, RuleEffect]:
-    """Create a group whose members *rule* decides."""
+    """Create a group whose members *rule* decides. Returns the group and the effect of the rule."""
     check_rule(rule)
     async with context.changing() as edit:
         group = await add_group(edit, name, description=description)
@@ -54,7 +56,9 @@ async def show_rule(context: Context, name: str) -> GroupRow:
 
 @needs(Permission.DIRECTORY_READ)
 async def effect_of_rule(context: Context, name: str, rule: Rule | None = None) -> tuple[GroupRow, RuleEffect]:
-    """Who would join and leave if *rule* (default: the group's own) were evaluated now. Writes nothing."""
+    """Return who would join and who would leave the group if *rule* were evaluated now. Without *rule*, the group's own rule is evaluated.
+    Writes nothing.
+    """
     if rule is not None:
         check_rule(rule)
     async with context.reading() as connection:
@@ -65,7 +69,7 @@ async def effect_of_rule(context: Context, name: str, rule: Rule | None = None) 
 
 @needs(Permission.DIRECTORY_READ)
 async def decide_for(context: Context, name: str, user: str, rule: Rule | None = None) -> Membership:
-    """Whether *rule* (default: the group's own) makes *user* a member, and why."""
+    """Return whether *rule* makes *user* a member of the group, and why. Without *rule*, the group's own rule decides."""
     if rule is not None:
         check_rule(rule)
     async with context.reading() as connection:
@@ -77,8 +81,8 @@ async def decide_for(context: Context, name: str, user: str, rule: Rule | None =
 
 @needs(Permission.PEOPLE_WRITE)
 async def set_rule(context: Context, name: str, rule: Rule | None) -> tuple[GroupRow, RuleEffect]:
-    """Set the rule that decides the members, and evaluate it at once. Without a rule (None), the present members stay and are edited by
-    hand from now on.
+    """Set the rule that decides the members, and evaluate it at once. If *rule* is None, the group loses its rule: the present members
+    stay, and administrators edit the members by hand from then on.
     """
     if rule is not None:
         check_rule(rule)

@@ -1,4 +1,4 @@
-"""Groups, created by hand or read from a source. The direct members of both can be edited by hand."""
+"""Groups, created in Lockstep or read from a source. Administrators can edit the direct members of both kinds by hand."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ async def list_groups(
     limit: int = 1000,
     after: tuple[str, str] = ("", ""),
 ) -> list[tuple[GroupRow, int]]:
-    """Groups by name, each with the number of its direct members. *after*: name and id of the last one on the previous page."""
+    """Return groups sorted by name, each with the number of its direct members. *after* has the name and the id of the last group on the
+    previous page.
+    """
     async with context.reading() as connection:
         return await groups.list_groups(connection, search=search, is_deleted=is_deleted, limit=limit, after=after)
 
@@ -93,7 +95,7 @@ async def add_group(edit: Edit, name: str, *, description: str = "") -> GroupRow
 
 @needs(Permission.PEOPLE_WRITE)
 async def delete_group(context: Context, name: str) -> GroupRow:
-    """Move a group to the recycle bin; its members lose what it gave them."""
+    """Move a group to the recycle bin. Its members lose the assignments that they have through the group."""
     async with context.changing() as edit:
         group = await find_group(edit.connection, name)
         await delete_groups(edit, [group], at=context.now())
@@ -103,7 +105,7 @@ async def delete_group(context: Context, name: str) -> GroupRow:
 
 @needs(Permission.PEOPLE_WRITE)
 async def restore_group(context: Context, name: str) -> GroupRow:
-    """Restore a group with its members and assignments; its rule, if it has one, is evaluated again for all people."""
+    """Restore a group with its members and assignments. If the group has a rule, the rule is evaluated for all people."""
     async with context.changing() as edit:
         group = await find_group(edit.connection, name, is_deleted=True)
         after = replace(group, deleted_at=None)
@@ -117,7 +119,9 @@ async def restore_group(context: Context, name: str) -> GroupRow:
 async def change_members(
     context: Context, name: str, *, add: Sequence[str] = (), remove: Sequence[str] = (), groups_too: bool = False
 ) -> tuple[int, int]:
-    """Add and remove direct members by user principal name, and with *groups_too* also by group name. Returns how many changed."""
+    """Add and remove direct members, given by user principal name; with *groups_too* also by the name of a group. Returns the number of
+    added and of removed members.
+    """
     async with context.changing() as edit:
         group = await find_group(edit.connection, name)
         refuse_by_hand(group)

@@ -1,6 +1,6 @@
-"""The checks of `doctor`, of the database and of each application.
+"""The checks of `lockstep doctor`: those of the database and those of each application.
 
-An application that was never connected is a warning; one whose last test failed is an error.
+An application whose connection was never tested gives a warning. An application whose last test failed gives an error.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HealthFinding:
-    """One line of `doctor`. *remedy* is "" if nothing is wrong."""
+    """One line that `lockstep doctor` prints. *remedy* says what to do; it is "" if nothing is wrong."""
 
     name: str
     level: Level
@@ -48,7 +48,9 @@ class HealthFinding:
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def left_undone(context: Context, touched: Collection[str]) -> list[str]:
-    """Return the applications whose *touched* jobs have work while no worker is running."""
+    """Return the names of those applications whose jobs are in *touched* and have work to do, if no worker is running. Returns none while a
+    worker runs.
+    """
     async with context.reading() as connection:
         if await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS):
             return []
@@ -59,7 +61,9 @@ async def left_undone(context: Context, touched: Collection[str]) -> list[str]:
 
 @needs(Permission.APPLICATIONS_READ)
 async def sealed(context: Context) -> list[HealthFinding]:
-    """Check whether the key decrypts the stored tokens and signing keys. Returns one finding for each that it cannot decrypt."""
+    """Check that the vault's key decrypts the stored tokens and signing keys. Returns one finding for each secret that the key cannot
+    decrypt.
+    """
     async with context.reading() as connection:
         stored = await credentials.sealed_secrets(connection)
         failed, is_sealed = await _unreadable_keys(context, connection)
@@ -74,7 +78,7 @@ async def sealed(context: Context) -> list[HealthFinding]:
 
 
 async def _unreadable_keys(context: Context, connection: Connection) -> tuple[list[HealthFinding], bool]:
-    """Return a finding for each signing key that the key cannot decrypt, and whether there are any signing keys."""
+    """Return a finding for each signing key that the vault's key cannot decrypt, and whether any signing keys are stored."""
     apps = {one.id: one for one in await applications.list_applications(connection)}
     stored = await signing_certificates.sealed_keys(connection)
     failed = []
@@ -108,7 +112,7 @@ async def examine(context: Context) -> list[HealthFinding]:
 
 @needs(Permission.DIRECTORY_READ)
 async def failing_sources(context: Context) -> list[HealthFinding]:
-    """Sources whose last read failed: people who joined or left since then are not known."""
+    """Return a finding for each source whose last read failed. People who joined or left since that read are not known."""
     async with context.reading() as connection:
         return await _failing_sources(connection)
 
@@ -127,7 +131,7 @@ async def _failing_sources(connection: Connection) -> list[HealthFinding]:
 
 
 def _unclaimed(row: JobRow, made: Sequence[MadeAccount]) -> list[HealthFinding]:
-    """Accounts that our creates made, or may have made, and that have no link."""
+    """Return a finding if there are accounts that Lockstep created, or may have created, and that have no link."""
     if not made:
         return []
     names = sorted({one.display for one in made})
@@ -202,7 +206,7 @@ def _application(row: JobRow, status: JobStatus, credential: CredentialRow | Non
 
 @needs(Permission.ORGANISATION_WRITE)
 async def forget_unreadable(context: Context) -> list[str]:
-    """Delete the tokens that the key does not decrypt; return the names of their applications."""
+    """Delete the tokens that the vault's key cannot decrypt. Returns the names of their applications."""
     forgotten = []
     async with context.changing() as edit:
         for name, app, envelope in await credentials.sealed_secrets(edit.connection):

@@ -1,4 +1,6 @@
-"""Held writes, with what a person needs to decide about them: what would happen, to whom, why, and how many are alike."""
+"""Held writes, with what an administrator needs to decide about them: what each write would do, to whom and why, and how many similar
+writes are held.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ REASONS = (*_LEFT, MAPPING, *_REASONS.values())
 
 @dataclass(frozen=True, slots=True)
 class HeldWrite:
-    """One held write. *reason*: one of `REASONS`. *why*: the reason in the case of this person. *held_by*: why it needs a decision."""
+    """One held write. *guard* is the guard that held it, and *held_by* says why the guard asks for a decision. *reason* is the cause of the
+    write, one of `REASONS`; *why* says in a sentence how that cause applies to this person.
+    """
 
     id: str
     kind: str
@@ -58,8 +62,8 @@ async def list_held(
     first: int | None = None,
     rejected: bool = False,
 ) -> list[HeldWrite]:
-    """Return writes that wait for a decision, oldest first. *users* and *reasons* select some of them; *first* limits their number.
-    *rejected*: return rejected writes instead, which are not sent.
+    """Return the writes that wait for a decision, oldest first. *users* and *reasons* select some of them, and *first* limits their number.
+    With *rejected*, returns the writes that an administrator has rejected instead; those are not sent.
     """
     async with context.reading() as connection:
         row = await job_row(connection, app)
@@ -70,7 +74,7 @@ async def list_held(
 
 
 def summary(held: Sequence[HeldWrite]) -> list[str]:
-    """Describe held writes in one sentence per guard: how many objects, the operation, the limit, and the reasons."""
+    """Describe held writes in one sentence for each guard, with the number of objects, the operation, the limit and the reasons."""
     lines = []
     for guard in GuardCode:
         alike = [one for one in held if one.guard is guard]
@@ -86,7 +90,7 @@ def summary(held: Sequence[HeldWrite]) -> list[str]:
 
 
 def what_is_held(one: HeldOperation) -> str:
-    """Describe what a held write would do to the account, as a verb phrase: "disable", "get the role Admin"."""
+    """Describe as a verb phrase what a held write would do to the account: "disable", "get the role Admin"."""
     match one.guard:
         case GuardCode.GRANTS | GuardCode.RENAMES | GuardCode.EMPTIED:
             return str(one.error.get("details", {}).get("what", one.action))

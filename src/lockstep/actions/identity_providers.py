@@ -1,6 +1,8 @@
-"""Single sign-on of administrators: the provider, and the roles that the values of a claim give. A value without a role gives no access.
-Changing the provider requires the password again and ends the sessions that began through another provider. Local administrators are not
-affected.
+"""Single sign-on of administrators: the identity provider, and the roles that the values of a claim give. A value to which no role belongs
+gives no access.
+
+To change the provider, an administrator must enter the password again. The change ends all sessions that began through the previous
+provider. Local administrators, who sign in with a password, are not affected.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ _MOST_ROLES, _LONGEST = 200, 300
 
 @dataclass(frozen=True, slots=True)
 class IdentityProvider:
-    """How administrators sign in through a provider. *roles*: what the values of *roles_claim* give."""
+    """How administrators sign in through an identity provider. *roles* says which role each value of the claim *roles_claim* gives."""
 
     name: str
     issuer: str
@@ -48,8 +50,8 @@ class IdentityProvider:
 
 @dataclass(frozen=True, slots=True)
 class ProviderChange:
-    """The provider to store. *secret*: None keeps the stored one, which is never sent to another issuer; "" makes Lockstep a public client.
-    *roles*: value, role and, for an Application owner, the name of the application.
+    """The identity provider to store. If *secret* is None, the stored secret is kept, but never sent to another issuer; "" makes Lockstep a
+    public client. Each entry of *roles* has a value of the claim, a role and, for an Application owner, the name of the application.
     """
 
     name: str
@@ -64,7 +66,7 @@ class ProviderChange:
 
 @open_to_all
 async def provider_name(context: Context) -> str:
-    """Return the name for "Sign in with NAME"; "" if single sign-on is not configured."""
+    """Return NAME for the button "Sign in with NAME"; "" if single sign-on is not configured."""
     async with context.recording() as connection:
         row = await store.read_provider(connection)
     return row.name if row else ""
@@ -72,14 +74,14 @@ async def provider_name(context: Context) -> str:
 
 @needs(Permission.ADMINISTRATORS_READ)
 async def show_identity_provider(context: Context) -> IdentityProvider | None:
-    """Return how single sign-on is configured; None if it is not."""
+    """Return the configuration of single sign-on; None if single sign-on is not configured."""
     async with context.recording() as connection:
         row = await store.read_provider(connection)
         return _view(row, await store.read_roles(connection)) if row else None
 
 
 def change_of(view: IdentityProvider) -> ProviderChange:
-    """Return the change that would leave everything as it is."""
+    """Return the ProviderChange that would leave the provider *view* as it is."""
     return ProviderChange(
         view.name,
         view.issuer,
@@ -93,8 +95,8 @@ def change_of(view: IdentityProvider) -> ProviderChange:
 
 @needs(Permission.ADMINISTRATORS_WRITE)
 async def set_identity_provider(context: Context, change: ProviderChange) -> IdentityProvider:
-    """Store the provider and its roles. Raises LockstepError if a value is invalid, and if the provider cannot be reached or reports
-    another issuer.
+    """Store the provider and its roles. Raises LockstepError if a value is invalid, if the provider cannot be reached, and if the provider
+    reports another issuer than the one given.
     """
     name, client_id = _checked(change.name, "name"), _checked(change.client_id, "client id")
     issuer, claim = _checked(change.issuer, "issuer"), _checked(change.roles_claim, "claim")

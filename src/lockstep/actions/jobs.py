@@ -1,4 +1,4 @@
-"""Read the job of an application, and build its services, for the actions on provisioning."""
+"""For the actions on provisioning: read the job of an application, and open the services that contact applications."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ async def read_job(context: Context, connection: Connection, app: str) -> Job:
 
 
 def new_services(context: Context) -> Services:
-    """Build the services for one action. Raises LockstepError if this process cannot contact applications."""
+    """Build the services through which one action contacts applications. Raises LockstepError if this process cannot contact any
+    application.
+    """
 
     def template_of(name: str) -> Template | None:
         return context.gallery.template(name) if name in context.gallery.names() else None

@@ -1,6 +1,6 @@
 """Links between people and accounts: list them, set or forget one, and find accounts without a link.
 
-A link decides to whom an account belongs, so every change is audited and the object is re-evaluated at once.
+A link decides to whom an account belongs. Every change of a link is therefore audited, and its person or group is re-evaluated at once.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ async def list_links(
     limit: int = 100,
     after: tuple[str, str, str] = ("", "", ""),
 ) -> list[LinkRow]:
-    """Return links by name, people first; with *user* only those of one person. *after*: kind, name and id of the last link on the previous
-    page.
+    """Return links sorted by name, those of people before those of groups. With *user*, returns only the links of that person. *after* has
+    kind, name and id of the last link on the previous page.
     """
     async with context.reading() as connection:
         row = await job_row(connection, app)
@@ -72,8 +72,8 @@ async def page_of_links(
     after: tuple[str, str, str] = ("", "", ""),
     limit: int = 50,
 ) -> list[LinkRow]:
-    """Return one page of links by name, people first. *search*: part of a name, or the beginning of an account's id. *after*: kind, name
-    and `source_id` of the last row on the previous page.
+    """Return one page of links sorted by name, those of people before those of groups. *search* is a part of a name, or the beginning of an
+    account's id. *after* has kind, name and `source_id` of the last link on the previous page.
     """
     async with context.reading() as connection:
         row = await job_row(connection, app)
@@ -179,7 +179,7 @@ async def settle_orphans(context: Context, app: str, found: Sequence[Orphan] | N
 
 @needs(Permission.LINKS_WRITE, app="app")
 async def choose_link(context: Context, app: str, user: str, target_id: str) -> LinkRow:
-    """Link the person to the account *target_id*. Raises LockstepError if the account does not exist or belongs to somebody else."""
+    """Link the person *user* to the account *target_id*. Raises LockstepError if the account does not exist or belongs to somebody else."""
     services = new_services(context)
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
@@ -215,9 +215,10 @@ async def choose_link(context: Context, app: str, user: str, target_id: str) -> 
 
 @needs(Permission.LINKS_WRITE, app="app")
 async def forget_link(context: Context, app: str, user: str) -> LinkRow:
-    """Delete a person's link; the account stays. A person in scope is then matched or created again.
+    """Delete the link of a person; the account stays in the application. If the person is in scope, Lockstep then matches or creates an
+    account again.
 
-    If nobody takes the account over, it is removed from the groups that the person's memberships put it in.
+    If no other person takes the account over, it is removed from the groups to which the person's memberships had added it.
     """
     async with context.changing() as edit:
         job = await job_row(edit.connection, app)

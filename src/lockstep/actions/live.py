@@ -1,9 +1,11 @@
-"""Live events: what changed, for every open page and API client of this process, over one LISTEN connection.
+"""Live events: they tell every open page and API client of this process what changed. They come from PostgreSQL over one LISTEN connection.
 
-An event says what to read again. Events are kept for a while, so a listener that was disconnected continues after the last one it saw. If
-that is impossible, because too much happened or the connection to PostgreSQL was lost, it receives a `reset`: read everything again.
+An event says what a listener should read again. Events are kept for a while, so a listener that was disconnected can continue after the
+last event that it saw. If that is impossible, because too many events followed or the connection to PostgreSQL was lost, the listener
+receives a `reset` event, which means: read everything again.
 
-A busy cycle records outcomes many times a second. Its progress is passed on once a second, so that open pages do not slow it down.
+A busy cycle records outcomes many times a second. Its progress is passed on only once a second, so that open pages do not slow the cycle
+down.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class LiveEvent:
-    """Something changed. *topic* is a `Topic` or `RESET`; *job* and *name* say what changed, and are "" if it is nothing in particular."""
+    """A notice that something changed. *topic* is a `Topic` or `RESET`. *job* and *name* say which job or object changed; both are "" if
+    the notice concerns no particular one.
+    """
 
     id: str
     topic: str
@@ -48,7 +52,7 @@ class LiveEvent:
 
     @property
     def application(self) -> str:
-        """The id of the application, which is the last part of its job's id; "" if the event concerns no application."""
+        """Return the id of the application, which is the last part of the job's id; "" if the event concerns no application."""
         return self.job.rpartition(".")[2]
 
 
@@ -57,7 +61,9 @@ Wanted = Callable[[LiveEvent], bool]
 
 @dataclass(eq=False, slots=True)
 class Listener:
-    """One open page or client: an iterator over its events, which ends when the listener is cut because it is too slow."""
+    """One open page or client. Iterating over it yields its events. The iteration ends if the listener reads too slowly and is
+    disconnected.
+    """
 
     wanted: Wanted
     most_waiting: int
@@ -66,7 +72,7 @@ class Listener:
     is_cut: bool = False
 
     def give(self, event: LiveEvent) -> bool:
-        """Queue *event* if it is wanted; False if the listener is too far behind and was cut."""
+        """Queue *event* if the listener wants it. Returns False if the listener was too far behind and is now disconnected."""
         if event.topic != RESET and not self.wanted(event):
             return True
         if len(self._waiting) >= self.most_waiting:
@@ -114,27 +120,30 @@ class LiveHub:
 
     @property
     def reading_pause(self) -> float:
-        """Seconds that a page waits between two readings of its parts, on average.
+        """Return how many seconds a page should wait, on average, between two readings of its parts.
 
-        It grows with the listeners and with what a reading costs, so that all of them together use READING_SHARE of a core.
+        The pause grows with the number of listeners and with the cost of a reading, so that all listeners together use READING_SHARE of a
+        core.
         """
         least, most = READING_SECONDS
         return min(max(len(self) * self._reading_cost / READING_SHARE, least), most)
 
     def note_readings(self, count: int, cpu_seconds: float) -> None:
-        """Learn from *count* readings of pages what one costs."""
+        """Update the estimated cost of a reading: *count* readings took *cpu_seconds* of CPU time together."""
         self._reading_cost += _NEW_READING * (cpu_seconds / count - self._reading_cost)
 
     @property
     def latest(self) -> str:
-        """Return the id of the latest event. A reader who takes it before reading the database can later receive every event that came
-        after the read began.
+        """Return the id of the latest event. A listener that asks for this id before it reads the database can later receive every event
+        that came after the reading began.
         """
         return f"{self._era}-{self._number}"
 
     @contextmanager
     def listening(self, *, after: str = "", wanted: Wanted = lambda _: True) -> Iterator[Listener]:
-        """A listener for the duration of the block. *after*: the id of the last event that it saw before it was cut off."""
+        """Return a listener that exists for the duration of the block. *after* is the id of the last event that the listener saw before it
+        was disconnected.
+        """
         one = Listener(wanted, self._most_waiting)
         for event in self._missed(after):
             one.give(event)
@@ -145,7 +154,7 @@ class LiveHub:
             self._listeners.discard(one)
 
     def hear(self, topic: str, *, job: str = "", name: str = "") -> None:
-        """Pass a notice on at once; further progress of the same job is collected and passed on a moment later."""
+        """Publish a notice at once. Further progress of the same job is collected and published a moment later."""
         if topic != Topic.PROGRESS:
             self.publish(topic, job=job, name=name)
         elif job in self._told:
@@ -160,7 +169,7 @@ class LiveHub:
             self.hear(Topic.PROGRESS, job=job)
 
     def publish(self, topic: str, *, job: str = "", name: str = "") -> None:
-        """Give an event to every listener that wants it."""
+        """Give an event to every listener that wants events of its kind."""
         self._number += 1
         event = LiveEvent(f"{self._era}-{self._number}", topic, job, name)
         self._recent.append(event)
@@ -169,7 +178,7 @@ class LiveHub:
             self._listeners.discard(one)
 
     def end(self) -> None:
-        """End all listeners; the process stops."""
+        """End all listeners. Called when the process stops."""
         for one in self._listeners:
             one.cut()
 
@@ -187,7 +196,7 @@ class LiveHub:
 
 @asynccontextmanager
 async def live_hub(pool: Pool, *, kept: int = KEPT, most_waiting: int = MOST_WAITING) -> AsyncIterator[LiveHub]:
-    """The hub of this process, connected for the duration of the block. It reconnects by itself."""
+    """Return the hub of this process, which is connected to PostgreSQL for the duration of the block and reconnects by itself."""
     hub = LiveHub(kept=kept, most_waiting=most_waiting)
     task = asyncio.create_task(_follow(hub, pool), name="live events")
     try:
@@ -199,7 +208,9 @@ async def live_hub(pool: Pool, *, kept: int = KEPT, most_waiting: int = MOST_WAI
 
 
 async def _follow(hub: LiveHub, pool: Pool) -> None:
-    """Listen until cancelled. What happened while there was no connection is unknown, so each new one begins with a reset."""
+    """Receive notices until cancelled. Notices that were sent while there was no connection are lost, so every new connection begins with a
+    reset.
+    """
     failures = 0
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The limits of failed sign-ins for administrators, with their audit entries."""
+"""The limits on failed sign-ins of administrators, and the audit entries of failed sign-ins."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from lockstep.storage import audit_log
 
 
 async def admit(context: Context, email: str, *, address: str = "") -> None:
-    """Count an attempt as failed before it is checked. Raises LockstepError while a delay lasts; the error does not say what caused the
-    delay.
+    """Count the attempt as failed before it is checked, so that parallel attempts cannot pass the limit together. Raises LockstepError
+    while a delay lasts; the error does not say whether the e-mail or the network address caused the delay.
     """
     await lockout.admit(context.recording, email, address=address, now=context.now())
 
 
 async def failed(context: Context, email: str, *, who: str, address: str = "") -> None:
-    """Write the audit entries of a failed attempt. An e-mail that no administrator has is not written: it may be a password."""
+    """Write the audit entries of a failed attempt. An e-mail that belongs to no administrator is not written, because somebody may have
+    typed a password there.
+    """
     async with context.recording() as connection:
         await audit_log.append(
             connection,
@@ -37,7 +39,9 @@ async def failed(context: Context, email: str, *, who: str, address: str = "") -
 
 
 async def forgiven(context: Context, email: str, *, address: str = "") -> None:
-    """Take back the attempt that `admit` counted: nothing in it was wrong, it was only incomplete."""
+    """Take back the attempt that `admit` counted. Used for an attempt in which nothing was wrong but something, such as the code, was
+    missing.
+    """
     await lockout.forgiven(context.recording, email, address=address)
 
 

@@ -1,4 +1,4 @@
-"""Read the provisioning log: list it, show one change completely, follow it as it grows."""
+"""Read the provisioning log: list its records, show all records of one change, and follow the log as it grows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BEGINNING = re.compile(r"[0-9a-f-]{8,36}")
 
 @dataclass(frozen=True, slots=True)
 class GraphNames:
-    """The tenant's id, and the display names of *applications* by id."""
+    """The id of the tenant, and the display names of *applications* by id."""
 
     tenant: str
     applications: Mapping[str, str]
@@ -49,7 +49,7 @@ async def list_log(
 async def pages_of_log(
     context: Context, wanted: LogFilter | None = None, *, app: str = "", size: int = _PAGE
 ) -> AsyncIterator[list[LogRow]]:
-    """Yield all matching records, newest first, in pages of up to *size*."""
+    """Yield all matching records, newest first, in pages of at most *size* records."""
     query = wanted or LogFilter()
     while page := await list_log(context, query, app=app, limit=min(size, _PAGE)):
         yield page
@@ -58,7 +58,9 @@ async def pages_of_log(
 
 @needs(Permission.DIRECTORY_READ)
 async def directory_change_before(context: Context, row: LogRow) -> ChangeRow | None:
-    """Return the latest change of the person or group in the directory before *row*; it is often the cause of *row*."""
+    """Return the last change in the directory of the person or group of *row*, before the time of *row*. That change is often the cause of
+    *row*.
+    """
     if not row.source_id:
         return None
     async with context.reading() as connection:
@@ -67,9 +69,9 @@ async def directory_change_before(context: Context, row: LogRow) -> ChangeRow | 
 
 @needs(Permission.LOGS_READ, filters=True)
 async def show_log(context: Context, name: str) -> list[LogRow]:
-    """Return the records of one change, oldest first. *name*: the number of a record, or (the beginning of) a change id.
+    """Return the records of one change, oldest first. *name* is the number of a record, or a change id or its beginning.
 
-    Raises LockstepError if there is none, or if the beginning is ambiguous.
+    Raises LockstepError if no change has this name, or if several change ids begin with it.
     """
     folded = name.strip().lower()
     found: list[LogRow] = []
@@ -92,7 +94,9 @@ async def show_log(context: Context, name: str) -> list[LogRow]:
 
 @needs(Permission.LOGS_READ, filters=True)
 async def attempts_beside(context: Context, row: LogRow) -> tuple[str, str]:
-    """Return the ids of the previous and the next change of the same object in the same application; "" if there is none."""
+    """Return the ids of the change before and of the change after *row* for the same object in the same application. Each id is "" if there
+    is no such change.
+    """
     if not row.source_id or not context.actor.may(Permission.LOGS_READ, row.app):
         return "", ""
     async with context.reading() as connection:
@@ -103,7 +107,7 @@ async def attempts_beside(context: Context, row: LogRow) -> tuple[str, str]:
 async def follow_log(
     context: Context, wanted: LogFilter | None = None, *, app: str = "", after: int | None = None
 ) -> AsyncIterator[LogRow]:
-    """Yield new records as they are written, oldest first, without end: those after the number *after*, or from now on."""
+    """Yield new records as they are written, oldest first, without end: the records after the number *after*, or those from now on."""
     position = after
     if position is None:
         newest = await list_log(context, wanted, app=app, limit=1)
@@ -118,13 +122,13 @@ async def follow_log(
 
 @needs(Permission.LOGS_READ, filters=True)
 async def as_graph(context: Context, rows: Sequence[LogRow]) -> list[dict[str, Any]]:
-    """The records in the form of Microsoft Graph (provisioningObjectSummary)."""
+    """Return the records in the JSON form of Microsoft Graph (provisioningObjectSummary)."""
     return graph_records(rows, await graph_names(context, sorted({row.app for row in rows})))
 
 
 @needs(Permission.LOGS_READ, filters=True)
 async def graph_names(context: Context, apps: Sequence[str]) -> GraphNames:
-    """Return the names that the form of Microsoft Graph adds to records of the applications with these ids."""
+    """Return the names that `graph_records` needs for records of the applications with these ids."""
     async with context.reading() as connection:
         seen = {app for app in apps if context.actor.may(Permission.LOGS_READ, app)}
         names = await provisioning_log.application_names(connection, seen)
@@ -132,12 +136,12 @@ async def graph_names(context: Context, apps: Sequence[str]) -> GraphNames:
 
 
 def graph_records(rows: Sequence[LogRow], names: GraphNames) -> list[dict[str, Any]]:
-    """The records in the form of Microsoft Graph."""
+    """Convert records to the JSON form of Microsoft Graph (provisioningObjectSummary)."""
     return [_graph_record(row, names.tenant, names.applications.get(row.app, "")) for row in rows]
 
 
 def _visible(context: Context, query: LogFilter) -> LogFilter:
-    """*query*, limited to the applications whose log the caller may read."""
+    """Return *query*, limited to the applications whose log the caller may read."""
     actor = context.actor
     return query if actor.everywhere(Permission.LOGS_READ) else replace(query, apps=sorted(actor.own_applications))
 

@@ -1,4 +1,4 @@
-"""Find an object by the name that somebody gave. If it does not exist, the error suggests similar names."""
+"""Find a person or group by the name that somebody typed. If it does not exist, the error suggests similar names."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ async def find_application(connection: Connection, name: str) -> ApplicationRow:
 
 
 async def find_person(connection: Connection, name: str) -> PersonRow:
-    """Find a person outside the recycle bin, by user principal name or id, or by another name if it is unique.
+    """Find a person outside the recycle bin by user principal name or id, or by another of the person's names if nobody else has that name.
 
-    Other names are the employee id, mail address, display name, and given name with surname, ignoring accents.
+    The other names are the employee id, the mail address, the display name, and given name with surname. Accents are ignored.
     """
     found = await people.find_person(connection, plain(name))
     if found is not None:
@@ -63,7 +63,7 @@ async def find_deleted_person(connection: Connection, name: str) -> PersonRow:
 
 
 async def find_group(connection: Connection, name: str, *, is_deleted: bool = False) -> GroupRow:
-    """Find a group by display name or id. Raises LockstepError if several groups share that name."""
+    """Find a group by display name or id. Raises LockstepError if several groups have that display name."""
     found = await groups.find_groups(connection, name.strip(), is_deleted=is_deleted)
     if len(found) > 1 and not is_deleted:
         ids = ", ".join(one.id for one in found[:5])
@@ -83,5 +83,5 @@ async def find_source(connection: Connection, name: str) -> SourceRecord:
 
 
 def unknown(noun: str, name: str, known: Iterable[str], *, otherwise: str) -> LockstepError:
-    """Build the error that *name* does not exist, with up to three similar names from *known*."""
+    """Return the error that no *noun* is called *name*, with up to three similar names from *known*."""
     return not_found(f'Unknown {noun} "{name}"', next_step=did_you_mean(name, known, most=3, otherwise=otherwise))

@@ -1,6 +1,7 @@
-"""Changes of a whole mapping: its name, whether it is enabled, what it may do, its defaults, and the import of a schema.
+"""Changes of a whole mapping: its name, whether it is enabled, which operations it may do, its restoration to the default, and the import
+of a schema.
 
-Like every change of the configuration, each is a new version and evaluates everybody again.
+Each change creates a new version of the configuration, after which everybody is re-evaluated.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ _OURS = ("privileged", "redact", "drift")  # what a schema of Entra cannot say a
 async def set_object_mapping(
     context: Context, app: str, kind: ObjectKind, *, name: str, is_enabled: bool, actions: Collection[str]
 ) -> None:
-    """Change the name of a mapping, whether it is used, and which of create, update and delete it may do."""
+    """Change the name of a mapping, enable or disable it, or change which of create, update and delete it may do. Values that are None stay
+    unchanged.
+    """
     if not name.strip():
         raise invalid("A mapping needs a name", next_step="Enter a name")
     allowed = [one for one in ACTIONS if one in actions]
@@ -46,7 +49,9 @@ async def set_object_mapping(
 async def move_mapping(
     context: Context, app: str, old: str, target: str, changes: Mapping[str, Any], *, kind: ObjectKind
 ) -> None:
-    """Make the mapping of *old* write *target* instead, with *changes*. Values that the application already has in *old* stay."""
+    """Let the mapping of the attribute *old* write the attribute *target* instead, and apply *changes* to it. Values that the application
+    already has in *old* stay.
+    """
     async with context.together() as inner:
         await set_mapping(inner, app, target, changes, kind=kind)
         await set_mapping(inner, app, old, None, kind=kind)
@@ -54,9 +59,9 @@ async def move_mapping(
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")
 async def restore_default_mappings(context: Context, app: str, kind: ObjectKind) -> None:
-    """Replace the mapping of one kind by that of the gallery entry, with its scoping filters and attribute list.
+    """Replace the mapping of one kind of object by that of the gallery entry, with the entry's scoping filters and attribute list.
 
-    Raises LockstepError if the entry has no such mapping.
+    Raises LockstepError if the gallery entry has no mapping for this kind.
     """
     async with context.reading() as connection:
         template = (await job_row(connection, app)).template
@@ -74,9 +79,11 @@ async def restore_default_mappings(context: Context, app: str, kind: ObjectKind)
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")
 async def import_entra_schema(context: Context, app: str, text: str) -> list[Finding]:
-    """Replace all mappings by those of a synchronization schema in Entra's JSON, and report what could not be read as it is. An attribute
-    that was mapped before keeps the settings that Entra's schema cannot express: privileged values, redaction and drift. Raises
-    LockstepError if *text* is not a schema.
+    """Replace all mappings by those of a synchronization schema in Entra's JSON format. Returns findings about what had to be changed or
+    left out.
+
+    An attribute that was mapped before keeps the settings that Entra's schema cannot express: privileged values, redaction and drift.
+    Raises LockstepError if *text* is not a schema.
     """
     try:
         document = orjson.loads(text)

@@ -1,5 +1,5 @@
-"""The content of the page of one mapping: its settings, its attributes with their findings, and sample objects with the values that they
-get. Everything is read from the directory and the links; the application is not contacted.
+"""The content of the page of one mapping: its settings, its attributes with the findings about each, and sample objects with the values
+that the mapping gives them. All of it is read from the directory and the links; the application is not contacted.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ _NUMBER = re.compile(r"mappings\[(\d+)\](?:\.attributes\[(\d+)\])?")
 
 @dataclass(frozen=True, slots=True)
 class MappingView:
-    """One mapping. *rows* are its attributes as in an application's file, *filters* its scoping filters.
+    """One mapping. *rows* has its attributes in the form of an application's file, *filters* its scoping filters.
 
-    *by_target* has the findings about single attributes, *findings* the others. *kinds*: the kinds of object that the application has
-    mappings for.
+    *by_target* has the findings about single attributes, *findings* those about the whole mapping. *kinds* lists the kinds of object for
+    which the application has mappings.
     """
 
     app: str
@@ -61,10 +61,10 @@ class MappingView:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A person or group with the values that the mappings give now. *held*: the values that both sides last agreed on; None without an
-    account.
+    """A person or group with the values that the mappings give it now. *held* has the values on which Lockstep and the application last
+    agreed; it is None if the object has no account.
 
-    *hidden* are the targets whose values are not shown.
+    *hidden* names the attributes whose values are not shown.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class TriedValue:
-    """The value that a mapping being edited gives for one object. *note*: why there is no value."""
+    """The value that a mapping would give one object while the mapping is being edited. *note* says why there is no value."""
 
     name: str
     display: str
@@ -99,7 +99,7 @@ class _Places:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def show_mapping(context: Context, app: str, kind: ObjectKind) -> MappingView:
-    """The mapping of one kind of object. Raises LockstepError if the application has none."""
+    """Return the mapping for one kind of object. Raises LockstepError if the application has no mapping for this kind."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
     mapping = mapping_of(job, kind)
@@ -123,7 +123,7 @@ async def show_mapping(context: Context, app: str, kind: ObjectKind) -> MappingV
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def kinds_of(context: Context, app: str) -> list[ObjectKind]:
-    """The kinds of object that the application has a mapping for."""
+    """Return the kinds of object for which the application has a mapping."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
     return [one for one in ObjectKind if job.configuration.mapping_for(one) is not None]
@@ -131,7 +131,7 @@ async def kinds_of(context: Context, app: str) -> list[ObjectKind]:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def count_concerned(context: Context, app: str, kind: ObjectKind) -> int:
-    """How many objects are evaluated again when the mapping changes."""
+    """Return how many objects are re-evaluated if the mapping changes."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
         everybody = job.configuration.scope is Scope.ALL
@@ -140,7 +140,9 @@ async def count_concerned(context: Context, app: str, kind: ObjectKind) -> int:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def sample_names(context: Context, app: str, kind: ObjectKind, *, most: int = MOST_SAMPLES) -> list[SampleName]:
-    """Return some objects to try a mapping with: first people who have an account to compare with, then assigned ones, then any."""
+    """Return some objects for which a page can try a mapping: first people who have an account whose values can be compared, then people
+    who are assigned, then any others.
+    """
     async with context.reading() as connection:
         if kind is ObjectKind.GROUP:
             return [SampleName(row.id, row.display_name) for row, _ in await groups.list_groups(connection, limit=most)]
@@ -158,7 +160,7 @@ async def sample_names(context: Context, app: str, kind: ObjectKind, *, most: in
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def show_sample(context: Context, app: str, kind: ObjectKind, name: str) -> Sample:
-    """Return the values that the mappings give for one person or group. Raises LockstepError, with suggestions, for an unknown name."""
+    """Return the values that the mappings give one person or group now. Raises LockstepError, with suggestions, for an unknown name."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
         mapping = mapping_of(job, kind)
@@ -171,7 +173,8 @@ async def show_sample(context: Context, app: str, kind: ObjectKind, name: str) -
 async def try_mapping(
     context: Context, app: str, kind: ObjectKind, target: str, changes: Mapping[str, Any], names: Sequence[str]
 ) -> list[TriedValue]:
-    """Return the value that the mapping of *target*, with *changes* as for `set_mapping`, would give for each of *names*. Stores nothing.
+    """Return, for each of *names*, the value that the mapping of *target* would give with *changes*, which have the form that `set_mapping`
+    takes. Stores nothing.
 
     Raises LockstepError if the mapping does not compile or a name is unknown.
     """
@@ -208,14 +211,14 @@ def _default_mapping(context: Context, job: Job, kind: ObjectKind) -> Mapping[st
 
 
 def source_choices(kind: ObjectKind) -> list[str]:
-    """The source attributes that a form offers, by name."""
+    """Return the source attributes that a form offers, sorted by name."""
     known = GROUP_ATTRIBUTES if kind is ObjectKind.GROUP else PERSON_ATTRIBUTES
     computed = ("members",) if kind is ObjectKind.GROUP else ("IsSoftDeleted", "accountEnabled", "manager")
     return sorted({"objectId", *known, *computed}, key=str.lower)
 
 
 def _placed(found: Sequence[Finding], configuration: JobConfiguration, mapping: ObjectMapping) -> _Places:
-    """Sort the findings about *mapping* by attribute."""
+    """Group the findings about *mapping* by the attribute that they concern."""
     places = _Places()
     index = next(number for number, one in enumerate(configuration.objects) if one is mapping)
     for one in found:
@@ -232,7 +235,7 @@ def _placed(found: Sequence[Finding], configuration: JobConfiguration, mapping: 
 async def _mapped(
     context: Context, connection: Connection, job: Job, mapping: ObjectMapping, names: Sequence[str]
 ) -> list[Sample]:
-    """Each of *names* with the values that *mapping* gives, in their order."""
+    """Return a sample for each of *names*, in the same order, with the values that *mapping* gives."""
     kind = mapping.source
     ids: dict[str, SampleName] = {}
     holders = await people.holders_of(connection, names) if kind is ObjectKind.USER else {}

@@ -1,5 +1,5 @@
-"""Check mappings and scoping filters for what cannot work, and test who would pass. Testing filters stores nothing: they are compiled in
-place of the stored ones and evaluated for everybody in the directory.
+"""Check mappings and scoping filters for mistakes, and find out who would pass other scoping filters. Nothing is stored: filters to be
+tested are compiled in place of the stored filters and evaluated for everybody in the directory.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ _MOST_LINTED = 10_000  # people; fewer are enough to reveal a mapping that gives
 
 @dataclass(frozen=True, slots=True)
 class ScopeCounts:
-    """Numbers for everybody in the directory. *leavers*: people with a live account who pass the stored filters but not the tested ones.
-    *already_out*: people with a live account who pass neither.
+    """Numbers of people in the directory. *leavers* names people with an active account who pass the stored filters but not the tested
+    ones. *already_out* counts people with an active account who pass neither.
     """
 
     people: int
@@ -61,7 +61,7 @@ class ScopeCounts:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def read_mappings(context: Context, app: str) -> list[dict[str, Any]]:
-    """The mappings of each kind of object in the form of an application's file."""
+    """Return the mappings for each kind of object in the form of an application's file."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
     return [mapping_to_json(mapping) for mapping in job.configuration.objects]
@@ -69,7 +69,7 @@ async def read_mappings(context: Context, app: str) -> list[dict[str, Any]]:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def lint_mappings(context: Context, app: str) -> tuple[Finding, ...]:
-    """Return findings: what cannot work in the configuration, and what is probably a mistake."""
+    """Return findings about settings that cannot work or are probably a mistake."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
         given = await _count_privileges(context, connection, job)
@@ -78,7 +78,9 @@ async def lint_mappings(context: Context, app: str) -> tuple[Finding, ...]:
 
 
 async def _count_privileges(context: Context, connection: Connection, job: Job) -> PrivilegeCounts | None:
-    """The privileges that people in scope (at most the first _MOST_LINTED) would get; None if no mapping can grant any."""
+    """Return the privileges that people in scope would get; at most the first _MOST_LINTED people are counted. Returns None if no mapping
+    can grant a privilege.
+    """
     mapping = job.configuration.mapping_for(ObjectKind.USER)
     if mapping is None or not any(mapping.privileges.values()):
         return None
@@ -93,7 +95,7 @@ async def _count_privileges(context: Context, connection: Connection, job: Job) 
 
 
 def source_names(kind: ObjectKind) -> frozenset[str]:
-    """The attributes that objects of *kind* can have in the directory, including those of the manager."""
+    """Return the attributes that objects of *kind* can have in the directory, including the attributes of the manager."""
     if kind is ObjectKind.GROUP:
         return frozenset({"id", *GROUP_ATTRIBUTES})
     return frozenset(
@@ -105,10 +107,9 @@ SOURCE_NAMES = {kind: source_names(kind) for kind in ObjectKind}
 
 
 def new_unknown_names(before: JobConfiguration | None, after: JobConfiguration) -> tuple[Finding, ...]:
-    """Unknown source attributes that *before* did not use; a change that introduces one is refused.
+    """Return a finding for each unknown source attribute in *after* that *before* did not use. A change that introduces one is refused.
 
-    Configurations stored before this rule stay usable, so that an old mistake never blocks an unrelated change; `map lint` reports
-    them.
+    An unknown attribute that is stored already does not make other changes fail; `map lint` reports it.
     """
     known = set() if before is None else {one.message for one in unknown_source_names(before, SOURCE_NAMES)}
     return tuple(one for one in unknown_source_names(after, SOURCE_NAMES) if one.message not in known)
@@ -120,7 +121,7 @@ def refuse_unknown_names(before: JobConfiguration | None, after: JobConfiguratio
 
 
 def refuse_unknown(findings: Iterable[Finding]) -> None:
-    """Raise LockstepError for the first of *findings*, each an unknown source attribute."""
+    """Raise LockstepError for the first of *findings*, each of which is about an unknown source attribute."""
     for found in findings:
         raise invalid(
             f"{found.message[0].upper()}{found.message[1:]}",
@@ -139,7 +140,9 @@ async def decide_for(
     filters: Sequence[Mapping[str, Any]] | None = None,
     scope: Scope | None = None,
 ) -> tuple[str, ScopeDecision]:
-    """Decide whether one person or group is in scope: as stored, or by *filters* and *scope*. Also returns its name."""
+    """Decide whether one person or group is in scope: by the stored settings, or by *filters* and *scope* if they are given. Returns the
+    name of the object and the decision.
+    """
     async with context.reading() as connection:
         job = _with_scope(await read_job(context, connection, app), scope)
         mapping = _mapping(job, kind, filters)
@@ -159,7 +162,9 @@ async def count_scope(
     filters: Sequence[Mapping[str, Any]] | None = None,
     scope: Scope | None = None,
 ) -> ScopeCounts:
-    """Count the people in scope, as stored or by *filters* and *scope*, and those with an account who would leave the scope."""
+    """Count the people in scope, by the stored settings or by *filters* and *scope*. Also find the people with an account who would leave
+    the scope.
+    """
     counts = {"": 0, UNASSIGNED: 0, FILTERED: 0}
     leavers: list[str] = []
     already_out = 0
@@ -186,8 +191,9 @@ async def count_scope(
 async def _everybody(
     connection: Connection, job: Job, *mappings: ObjectMapping, everybody: bool
 ) -> AsyncIterator[tuple[SourceObject, int, Sequence[str]]]:
-    """Group everyone in the directory by what the filters of *mappings* read. Returns for each group one of its objects, their number, and
-    the names of those with a live account. Without *everybody*, people who are not assigned form one group.
+    """Put all people of the directory into groups whose members the filters of *mappings* cannot tell apart. Yields for each group one of
+    its people, the number of people, and the names of those with an active account. If *everybody* is false, all people without an
+    assignment form one group.
     """
     names = frozenset[str]().union(*(attributes_of(one.condition) for each in mappings for one in each.scoping_filters))
     if names <= _AS_STORED:
@@ -218,7 +224,7 @@ def _with_scope(job: Job, scope: Scope | None) -> Job:
 
 
 def _of_manager(job: Job, mapping: ObjectMapping) -> frozenset[str]:
-    """Return the manager attributes that *mapping* reads. Its filters may be those that are being tested."""
+    """Return the manager's attributes that *mapping* reads. The mapping may contain the filters that are being tested."""
     return manager_attributes(replace(job.configuration, objects=(mapping,)), ObjectKind.USER)
 
 
@@ -243,7 +249,7 @@ def _mapping(job: Job, kind: ObjectKind, filters: Sequence[Mapping[str, Any]] | 
 async def lint_filters(
     context: Context, app: str, kind: ObjectKind, filters: Sequence[Mapping[str, Any]]
 ) -> tuple[Finding, ...]:
-    """Return findings about *filters*: what cannot work, and what is probably a mistake. Raises LockstepError if they do not compile."""
+    """Return findings about *filters* that cannot work or are probably a mistake. Raises LockstepError if the filters do not compile."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
     tried = replace(_mapping(job, kind, filters), enabled=True)

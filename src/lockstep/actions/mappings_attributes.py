@@ -1,5 +1,6 @@
-"""The attributes that mappings may write: those that the application reports and those that an administrator adds. Reported attributes are
-added to the list, so that mappings write them with the right type; an administrator's entry is never changed.
+"""The attributes that mappings may write: the gallery's, those that the application reports, and those that an administrator adds.
+Discovering adds reported attributes to the list, so that mappings write them with the right type. It never changes an entry that an
+administrator made.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ ACTIVITY = "Update attribute list"
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def list_attributes(context: Context, app: str, kind: ObjectKind) -> list[dict[str, Any]]:
-    """The attributes of the gallery, of the list, and of the mappings, each with everything known about it."""
+    """Return the attributes of the gallery entry, of the list and of the mappings, each with everything that is known about it."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
         template = (await find_application(connection, app)).template
@@ -117,7 +118,7 @@ async def remove_attribute(context: Context, app: str, name: str, kind: ObjectKi
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def evaluate_mappings(context: Context, app: str, user: str, *, creating: bool) -> Mapped:
-    """The values that the mappings give for a person now. Does not contact the application."""
+    """Return the values that the mappings give a person now. Does not contact the application."""
     async with context.reading() as connection:
         person = await find_person(connection, user)
         job = await read_job(context, connection, app)

@@ -1,4 +1,4 @@
-"""Monitoring figures for all applications. They name no person, and reading them changes nothing."""
+"""Monitoring figures for all applications. The figures name no person, and reading them changes nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AWAITED = tuple(
 
 
 class Measures:
-    """Reads the figures repeatedly; writes are counted since `begin`."""
+    """Reads the figures each time it is asked. Its counts of writes start at the call of `begin`."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -36,7 +36,7 @@ class Measures:
             await self._tally.begin(connection)
 
     async def read(self) -> list[Metric]:
-        """All metric families that are read from the database. Raises the database's errors."""
+        """Return all metric families that are read from the database. Raises database errors unchanged."""
         self._context.actor.require(Permission.APPLICATIONS_READ)
         async with self._context.reading() as connection:
             return await _measured(connection, self._tally)

@@ -1,7 +1,7 @@
-"""The private networks where applications may be reached. They need a permission of their own, which being allowed to set up an application
-does not include.
+"""The list of private networks and origins that applications may have. Changing the list needs a permission of its own: permission to set
+up an application is not enough.
 
-Cloud metadata addresses are refused here and never connected to, whatever the list says.
+Addresses of cloud metadata services are refused here, and Lockstep never connects to them even if a network in the list contains them.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ async def list_places(context: Context) -> list[OutboundPlace]:
 
 @needs(Permission.OUTBOUND_WRITE)
 async def add_place(context: Context, word: str, *, reason: str = "") -> tuple[str, bool]:
-    """Allow an origin or a network; return its canonical form, and whether it is new. Raises LockstepError with a suggestion.
+    """Allow an origin or a network. Returns its canonical form, and whether it is new in the list. Raises LockstepError for an invalid or
+    refused entry, with a suggestion.
 
-    Applications that were paused because they could not be reached are tried again at once.
+    Applications that Lockstep had paused because they could not be reached are tried again at once.
     """
     entry = _read(word)
     network = network_of(entry) if "://" not in entry else None
@@ -54,7 +55,7 @@ async def add_place(context: Context, word: str, *, reason: str = "") -> tuple[s
 
 @needs(Permission.OUTBOUND_WRITE)
 async def remove_place(context: Context, word: str) -> str:
-    """Remove a place; return its canonical form. Raises LockstepError if it is not in the list."""
+    """Remove an origin or a network from the list, and return its canonical form. Raises LockstepError if it is not in the list."""
     entry = _read(word)
     async with context.changing() as edit:
         there = {one.entry: one for one in await outbound_places.list_places(edit.connection)}

@@ -1,4 +1,4 @@
-"""All applications at a glance: the state of each, what failed in the last day, and what needs a person's attention."""
+"""An overview of all applications: the state of each, what failed in the last day, and what needs an administrator's attention."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ class AppOverview:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether a person has to do something. An application that was never switched on, or was paused, needs nobody."""
+        """Whether an administrator has to do something. False for an application that was never switched on or that an administrator
+        paused.
+        """
         return self.status.headline.exit_code != 0 and self.label not in _NEEDS_NOBODY
 
     @property
@@ -52,7 +54,9 @@ class AppOverview:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """*sources* are those that could not be read. *recent* are the newest changes, newest first. *certificates* end soon, or have ended."""
+    """What the first page shows. *sources* are those that could not be read. *recent* has the newest changes, newest first. *certificates*
+    has signing certificates that end soon or have ended.
+    """
 
     apps: Sequence[AppOverview]
     sources: Sequence[HealthFinding]
@@ -66,14 +70,14 @@ class Overview:
 
 @needs(Permission.DIRECTORY_READ)
 async def organisation_name(context: Context) -> str:
-    """The organisation's name; "" until somebody sets one."""
+    """Return the organisation's name; "" until an administrator sets one."""
     async with context.reading() as connection:
         return (await tenant.read_tenant(connection)).name
 
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def list_overview(context: Context) -> list[AppOverview]:
-    """The applications that the caller may see, by name."""
+    """Return the applications that the caller may see, sorted by name."""
     async with context.reading() as connection:
         rows = await jobs.read_jobs(connection)
         visible = [row for row in rows if context.actor.may(Permission.APPLICATIONS_READ, row.app)]
@@ -82,7 +86,7 @@ async def list_overview(context: Context) -> list[AppOverview]:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def show_overview(context: Context, app: str) -> AppOverview:
-    """One application. Raises LockstepError with suggestions if it does not exist."""
+    """Return one application. Raises LockstepError, with suggestions, if it does not exist."""
     async with context.reading() as connection:
         return (await _overviews(connection, [await job_row(connection, app)]))[0]
 

@@ -1,4 +1,4 @@
-"""An administrator changes their own password."""
+"""Let an administrator change their own password."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from lockstep.storage import administrators, audit_log
 
 @open_to_all
 async def change_password(context: Context, secret: str, password: str, new_password: str) -> SignedIn:
-    """Replace the caller's own password. This session gets a new secret, which replaces the old one in the cookie; all other sessions end.
-    Raises LockstepError if the session has ended, the present password is wrong, or the new one is not acceptable.
+    """Replace the caller's own password. The current session gets a new secret, which replaces the old one in the cookie; all other
+    sessions of the caller end. Raises LockstepError if the session has ended, the present password is wrong, or the new password does not
+    meet the rules.
     """
     caller = await caller_or_refusal(context, secret)
     check_password(new_password, caller.email)

@@ -1,5 +1,7 @@
-"""Challenges to passkeys and their answers (WebAuthn, level 3). A challenge is sealed, is valid for five minutes, and can be answered once.
-The library webauthn is imported where it is used: it takes long to load, and only servers need it.
+"""Challenges to passkeys and the answers to them (WebAuthn, level 3). A challenge is sealed, is valid for five minutes, and can be answered
+once.
+
+The library webauthn is imported inside the functions that need it, because it takes long to load and only servers need it.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ _LONGEST_ANSWER = 20_000  # characters
 
 @dataclass(frozen=True, slots=True)
 class PasskeyQuestion:
-    """A challenge for the browser: *options* is passed to it as JSON; *seal* comes back with the answer."""
+    """A challenge for the browser. The page passes *options* to the browser as JSON, and sends *seal* back together with the answer."""
 
     options: str
     seal: str = field(repr=False)
@@ -35,7 +37,7 @@ class PasskeyQuestion:
 
 @dataclass(frozen=True, slots=True)
 class PasskeyAnswer:
-    """What the page at *origin* received. *answer* is empty if the passkey has not been asked yet."""
+    """What the page at *origin* sent back. *answer* is empty if the passkey has not been asked yet."""
 
     origin: str
     seal: str = field(default="", repr=False)
@@ -51,13 +53,15 @@ def new_challenge() -> bytes:
 
 
 def sealed_challenge(context: Context, challenge: bytes, *, administrator: str) -> str:
-    """Seal the *challenge*, so that only an answer of this administrator can use it."""
+    """Seal *challenge* for one administrator. An answer of anybody else cannot use it."""
     content = orjson.dumps({"challenge": challenge.hex(), "at": context.now().timestamp()}).decode()
     return context.vault.seal(Secret(content), purpose=_PURPOSE, name=administrator).hex()
 
 
 async def use_challenge(context: Context, connection: Connection, seal: str, *, administrator: str) -> bytes | None:
-    """Open *seal* and use up its challenge. Returns None if it belongs to another administrator, is too old, or was answered before."""
+    """Open *seal*, mark its challenge as used, and return the challenge. Returns None if the challenge belongs to another administrator, is
+    too old, or was used before.
+    """
     try:
         content = context.vault.open(bytes.fromhex(seal), purpose=_PURPOSE, name=administrator).reveal()
     except (ValueError, LockstepError):
@@ -71,7 +75,9 @@ async def use_challenge(context: Context, connection: Connection, seal: str, *, 
 
 
 async def ask_passkey(context: Context, administrator: str, page: PasskeyAnswer | None) -> PasskeyQuestion | None:
-    """Make a challenge for the administrator's passkeys on the host of *page*; None if there are none."""
+    """Return a challenge for the passkeys that the administrator has for the host of *page*; None if the administrator has no passkey for
+    that host.
+    """
     if page is None:
         return None
     async with context.recording() as connection:
@@ -91,7 +97,9 @@ async def ask_passkey(context: Context, administrator: str, page: PasskeyAnswer 
 
 
 async def is_passkey(context: Context, connection: Connection, administrator: str, given: PasskeyAnswer | None) -> bool:
-    """Whether *given* is a valid answer of one of the administrator's passkeys to our challenge. Uses the challenge up."""
+    """Whether *given* is a valid answer of one of the administrator's passkeys to a challenge of Lockstep. The challenge can be used only
+    once.
+    """
     if given is None or not given.answer or len(given.answer) > _LONGEST_ANSWER:
         return False
     challenge = await use_challenge(context, connection, given.seal, administrator=administrator)

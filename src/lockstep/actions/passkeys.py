@@ -1,4 +1,6 @@
-"""An administrator manages their own passkeys. A passkey works in place of the authenticator app; app and recovery codes stay valid."""
+"""Let an administrator manage their own passkeys. A passkey can be used in place of a code; the authenticator app and the recovery codes
+stay valid.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ _LONGEST_NAME = 100
 
 @open_to_all
 async def list_passkeys(context: Context, secret: str) -> list[PasskeyRow]:
-    """The passkeys of the administrator with this session."""
+    """Return the passkeys of the administrator with the session *secret*."""
     caller = await caller_or_refusal(context, secret)
     async with context.recording() as connection:
         return await store.list_passkeys(connection, caller.actor.administrator)
@@ -33,7 +35,9 @@ async def list_passkeys(context: Context, secret: str) -> list[PasskeyRow]:
 
 @open_to_all
 async def begin_passkey(context: Context, secret: str, page: PasskeyAnswer) -> PasskeyQuestion:
-    """Ask the browser at *page* to make a passkey. Raises StepUpRequired, and LockstepError if there is no authenticator app."""
+    """Return the options with which the browser at *page* creates a passkey. Raises StepUpRequired. Raises LockstepError if the
+    administrator has no authenticator app.
+    """
     caller = await recent_caller(context, secret)
     own = caller.actor.administrator
     async with context.recording() as connection:
@@ -65,7 +69,9 @@ async def begin_passkey(context: Context, secret: str, page: PasskeyAnswer) -> P
 
 @open_to_all
 async def add_passkey(context: Context, secret: str, given: PasskeyAnswer, *, name: str) -> None:
-    """Store the passkey that the browser made. Raises StepUpRequired, and LockstepError if the passkey does not answer our challenge."""
+    """Store the passkey that the browser created. Raises StepUpRequired. Raises LockstepError if the passkey does not answer the challenge
+    that `begin_passkey` returned.
+    """
     caller = await recent_caller(context, secret)
     own, now = caller.actor.administrator, context.now()
     async with context.recording() as connection:
@@ -108,7 +114,7 @@ async def add_passkey(context: Context, secret: str, given: PasskeyAnswer, *, na
 
 @open_to_all
 async def remove_passkey(context: Context, secret: str, passkey: str) -> None:
-    """Remove one's own passkey with the id *passkey*. Raises StepUpRequired, and LockstepError if it does not exist."""
+    """Remove the caller's own passkey with the id *passkey*. Raises StepUpRequired. Raises LockstepError if the passkey does not exist."""
     caller = await recent_caller(context, secret)
     async with context.recording() as connection:
         if not await store.delete_passkey(connection, caller.actor.administrator, passkey):

@@ -1,6 +1,6 @@
-"""People: show them, edit them by hand, disable, delete, restore.
+"""People: show them, edit them by hand, disable, delete and restore them.
 
-A manual edit lasts until the person's row in the source changes; then the row takes precedence.
+An edit by hand lasts until the person's row in the source changes. Then the values of the row replace the edited ones.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class PersonView:
 
 
 def known_attributes(*, of_groups: bool = False) -> list[DirectoryAttribute]:
-    """The attributes of people (or groups) as mappings, filters and files name them."""
+    """Return the attributes of people, or of groups, by the names that mappings, filters and files use."""
     return list((GROUP_ATTRIBUTES if of_groups else PERSON_ATTRIBUTES).values())
 
 
@@ -65,7 +65,7 @@ async def count_people(context: Context, wanted: PersonFilter) -> int:
 
 @needs(Permission.DIRECTORY_READ)
 async def count_states(context: Context, wanted: PersonFilter) -> PersonCounts:
-    """Count the people that match *wanted* in each state, ignoring the state that *wanted* itself asks for."""
+    """Count the people that match *wanted* in each state. The state that *wanted* itself asks for is ignored."""
     async with context.reading() as connection:
         if await _is_hidden(context, connection, wanted):
             return PersonCounts(0, 0, 0, 0)
@@ -74,7 +74,7 @@ async def count_states(context: Context, wanted: PersonFilter) -> PersonCounts:
 
 @needs(Permission.DIRECTORY_READ)
 async def filter_choices(context: Context) -> tuple[list[SourceRecord], list[str]]:
-    """The sources and the departments that a list of people may be filtered by."""
+    """Return the sources and the departments by which a list of people can be filtered."""
     async with context.reading() as connection:
         return await sources.list_sources(connection), await people_counts.departments(connection)
 
@@ -100,8 +100,8 @@ async def show_person(context: Context, name: str, *, is_deleted: bool = False) 
 
 @needs(Permission.PEOPLE_WRITE)
 async def set_person(context: Context, name: str, texts: Mapping[str, str]) -> PersonRow:
-    """Change attributes, given as name and text; an empty text removes the attribute, and `manager` takes a name. Raises LockstepError for
-    invalid input.
+    """Change attributes of a person. *texts* has the new value for each name: an empty text removes the attribute, and the text for
+    `manager` is the manager's name. Raises LockstepError for an invalid name or value.
     """
     async with context.changing() as edit:
         person = await find_person(edit.connection, name)
@@ -119,7 +119,7 @@ async def set_person(context: Context, name: str, texts: Mapping[str, str]) -> P
 
 @needs(Permission.PEOPLE_WRITE)
 async def set_enabled(context: Context, names: Sequence[str], *, is_enabled: bool) -> list[PersonRow]:
-    """Disable or enable people: all of them, or none if one does not exist."""
+    """Disable or enable all these people. If one of them does not exist, nobody is changed."""
     async with context.changing() as edit:
         found = [await find_person(edit.connection, name) for name in dict.fromkeys(names)]
         done = []
@@ -139,7 +139,7 @@ async def set_enabled(context: Context, names: Sequence[str], *, is_enabled: boo
 
 @needs(Permission.PEOPLE_WRITE)
 async def delete(context: Context, names: Sequence[str]) -> list[PersonRow]:
-    """Move people to the recycle bin, where they can be restored until they are purged."""
+    """Move people to the recycle bin. They can be restored until they are deleted permanently."""
     async with context.changing() as edit:
         found = [await find_person(edit.connection, name) for name in dict.fromkeys(names)]
         await delete_people(edit, found, at=context.now())
@@ -162,7 +162,7 @@ async def restore(context: Context, names: Sequence[str]) -> list[PersonRow]:
 
 @needs(Permission.PEOPLE_WRITE)
 async def purge(context: Context, names: Sequence[str]) -> list[PersonRow]:
-    """Delete people in the recycle bin permanently, now."""
+    """Permanently delete people who are in the recycle bin."""
     async with context.changing() as edit:
         found = [await find_deleted_person(edit.connection, name) for name in dict.fromkeys(names)]
         await lifecycle.purge_people(edit, found)
@@ -173,7 +173,7 @@ async def purge(context: Context, names: Sequence[str]) -> list[PersonRow]:
 
 @needs(Permission.PEOPLE_WRITE)
 async def purge_due(context: Context) -> int:
-    """Housekeeping: permanently delete people who have been in the recycle bin for too long; return how many."""
+    """Permanently delete people whose time in the recycle bin is over. Returns their number. Called by the worker at intervals."""
     purged, touched = await lifecycle.purge_due(
         context.pool, context.now(), after=context.purge_after, actor=context.actor.name
     )
@@ -183,8 +183,8 @@ async def purge_due(context: Context) -> int:
 
 
 async def _is_hidden(context: Context, connection: Connection, wanted: PersonFilter) -> bool:
-    """Whether *wanted* asks for the people assigned to an application that the caller may not see. Like an unknown one, it matches no
-    people.
+    """Whether *wanted* asks for people who are assigned to an application that the caller may not see. Such a query returns no people, as
+    for an application that does not exist.
     """
     if not wanted.app or context.actor.everywhere(Permission.APPLICATIONS_READ):
         return False

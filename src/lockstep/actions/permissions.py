@@ -1,6 +1,6 @@
-"""What somebody may do in Lockstep: the permissions, the roles, and the one table that says which role has which permission.
+"""What each caller may do in Lockstep: the permissions, the roles, and the one table that says which role has which permission.
 
-Doors never decide about permissions. They call an action, and the action refuses.
+The command line, the API and the pages never decide about permissions. They call an action, and the action refuses.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from lockstep.errors import Kind, LockstepError
 
 
 class Role(StrEnum):
-    """A role of an administrator. The values are stored."""
+    """A role of an administrator. The values are stored in the database."""
 
     GLOBAL_ADMINISTRATOR = "globalAdministrator"
     APPLICATION_ADMINISTRATOR = "applicationAdministrator"
@@ -35,7 +35,7 @@ ROLE_NAMES: Mapping[Role, str] = {
 
 
 class Permission(StrEnum):
-    """A permission. The values are the scopes of access tokens."""
+    """A permission. The values are also the scopes of access tokens."""
 
     DIRECTORY_READ = "directory.read"
     PEOPLE_WRITE = "people.write"
@@ -174,7 +174,7 @@ SCOPES: frozenset[Permission] = frozenset(Permission) - {
 
 
 class NotPermitted(LockstepError):
-    """The caller lacks *permission*, everywhere or in the application with the id *app*."""
+    """The caller lacks *permission*, either everywhere or for the application with the id *app*."""
 
     def __init__(self, who: str, permission: str, app: str = "") -> None:
         super().__init__(
@@ -188,7 +188,9 @@ class NotPermitted(LockstepError):
 
 
 class StepUpRequired(LockstepError):
-    """The caller may do this after entering the password again. Doors ask for the password and repeat the request."""
+    """The caller may do this only after entering the password again. The pages and the API then ask for the password and repeat the
+    request.
+    """
 
     def __init__(self, who: str) -> None:
         super().__init__(
@@ -206,6 +208,6 @@ def roles_with(permission: str) -> list[str]:
 
 
 def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
-    """Everything that the *roles* together may do."""
+    """Return all permissions that at least one of *roles* has."""
     held = frozenset(roles)
     return frozenset(permission for permission, having in TABLE.items() if held & having)

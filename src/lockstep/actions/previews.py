@@ -1,5 +1,7 @@
-"""Preview what would be done to somebody and why, and the record that expressions see. Nothing is written, here or in the application. The
-application is opened only when the plan needs it, so a person out of scope can be explained without credentials.
+"""Preview what Lockstep would do to a person and why, and the attribute values that expressions would read. Nothing is written, neither in
+Lockstep nor in the application.
+
+The application is opened only if the plan needs it, so a person who is out of scope can be explained without credentials.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ _KINDS = {Verdict.UNAUTHORIZED: Kind.UNAUTHORIZED, Verdict.THROTTLED: Kind.THROT
 
 @dataclass
 class LazyReader:
-    """Reads the application, opening it at the first request."""
+    """A reader of the application that opens the connection at its first request."""
 
     services: Services
     job: Job
@@ -60,8 +62,8 @@ class LazyReader:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def preview(context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = ()) -> list[Plan]:
-    """Return what a push of these people and groups would do, in the given order. Raises LockstepError if the application cannot be
-    read.
+    """Return the plans that a push of these people and groups would carry out, in the order in which the names were given. Raises
+    LockstepError if the application cannot be read.
     """
     services = new_services(context)
     async with context.reading() as connection:
@@ -82,8 +84,8 @@ async def preview(context: Context, app: str, *, users: Sequence[str] = (), grou
 
 @needs(Permission.APPLICATIONS_READ, app="app", filters=True)
 async def expression_record(context: Context, user: str, app: str = "") -> Mapping[str, Any]:
-    """Return the record of a person as the mappings of *app* see it. Default for *app*: the first application that they are assigned to,
-    else the first of all.
+    """Return the attribute values of a person that mappings of *app* read. Without *app*, uses the first application that the person is
+    assigned to, or else the first of all applications.
     """
     async with context.reading() as connection:
         person = await find_anybody(connection, user)
@@ -112,7 +114,7 @@ async def expression_record(context: Context, user: str, app: str = "") -> Mappi
 
 
 async def find_anybody(connection: Connection, name: str) -> PersonRow:
-    """Find a person by name, even in the recycle bin. Raises LockstepError, with suggestions, if there is none."""
+    """Find a person by name, even in the recycle bin. Raises LockstepError, with suggestions, if no person has this name."""
     try:
         return await find_person(connection, name)
     except LockstepError:
@@ -123,7 +125,7 @@ async def find_anybody(connection: Connection, name: str) -> PersonRow:
 
 
 def read_failed(failed: TargetError) -> LockstepError:
-    """Turn a failed read of the application into an error for a person."""
+    """Convert a failed read of the application into an error that a person can read."""
     answer = failed.answer
     kind = _KINDS.get(answer.verdict, Kind.UNREACHABLE)
     return LockstepError(kind, answer.detail, next_step=answer.next_step, code=answer.code)

@@ -1,6 +1,6 @@
-"""Start, pause, restart, run now, push people: what a person may do with an application's provisioning.
+"""What a person may do with the provisioning of an application: start, pause, restart, run now, push people, decide about held writes.
 
-Except for a push, these actions send nothing themselves: they change state and wake the drain after the commit.
+Except for a push, these actions send nothing themselves. They change the stored state and wake the drain after the commit.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from lockstep.sync.drain.on_demand import PushResult as PushResult
 
 
 class ResetScope(StrEnum):
-    """What a restart clears (Graph: criteria.resetScope)."""
+    """What a restart clears (in Microsoft Graph: criteria.resetScope)."""
 
     NONE = "None"
     WATERMARK = "Watermark"
@@ -59,9 +59,11 @@ _RESETS_NEED = {
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def start(context: Context, app: str, *, as_of_backup: bool = False) -> JobRow:
-    """Switch provisioning on: the first time with an initial cycle, later from where it stopped. Lifts a quarantine. *as_of_backup*: after
-    a restore, accept the people of the backup, for all applications. Raises LockstepError if there are no credentials, and after a restore
-    until all sources have been read again.
+    """Switch provisioning on. The first start begins an initial cycle; a later start continues where provisioning stopped. Ends a
+    quarantine.
+
+    *as_of_backup* accepts, after a restore, the people in the backup as current, for all applications. Raises LockstepError if no
+    credentials are stored. After a restore, raises LockstepError until all sources have been read again.
     """
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
@@ -86,7 +88,9 @@ async def start(context: Context, app: str, *, as_of_backup: bool = False) -> Jo
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def pause(context: Context, app: str) -> JobRow:
-    """Switch provisioning off. Requests under way are finished and recorded; links, retries and positions stay."""
+    """Switch provisioning off. Requests that are under way are finished and recorded. Links, the retry list and the position of the job are
+    kept.
+    """
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
         await jobs.set_status(edit.connection, row.id, "off", actor=context.actor.name)
@@ -102,9 +106,10 @@ async def pause(context: Context, app: str) -> JobRow:
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def restart(context: Context, app: str, scopes: Collection[ResetScope] = USUAL_RESTART) -> JobRow:
-    """Clear what *scopes* name and start again; also switches provisioning on. Links stay unless ConnectorDataStore is given. If no
-    position or links are left to continue from, an initial cycle runs; otherwise it continues where it stopped. Forgetting links and
-    approving held writes need the permissions of `forget_link` and `approve_deletes` as well.
+    """Clear what *scopes* name and start again. Also switches provisioning on. Links are kept unless *scopes* contain ConnectorDataStore.
+
+    If no position or links are left to continue from, an initial cycle runs; otherwise provisioning continues where it stopped. Forgetting
+    links and approving held writes also need the permissions of `forget_link` and `approve_deletes`.
     """
     wanted = _FULL if ResetScope.FULL in scopes else frozenset(scopes)
     for scope, permission in _RESETS_NEED.items():
@@ -137,7 +142,7 @@ async def restart(context: Context, app: str, scopes: Collection[ResetScope] = U
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def run(context: Context, app: str, *, full: bool = False) -> Cycle:
-    """Open a cycle now that includes everything that failed, and return it at once; `follow` waits for its end.
+    """Open a cycle now that also retries everything that failed, and return the cycle without waiting for it; `follow` waits for its end.
 
     *full* re-evaluates everybody and lists the application's accounts. Raises LockstepError if provisioning is off.
     """
@@ -160,7 +165,9 @@ async def run(context: Context, app: str, *, full: bool = False) -> Cycle:
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def clear_quarantine(context: Context, app: str) -> bool:
-    """Let a job in quarantine try again now; return False if it is not in quarantine. Provisioning stays switched on or off as it was."""
+    """Let a job in quarantine try again now. Returns False if the job is not in quarantine. Provisioning stays switched on or off as it
+    was.
+    """
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
         if row.quarantine is None:
@@ -173,9 +180,9 @@ async def clear_quarantine(context: Context, app: str) -> bool:
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def retry(context: Context, app: str, *, users: Sequence[str] = (), code: str = "") -> int:
-    """Retry failed objects now: all, those of these people, or those that failed with *code*; return how many.
+    """Retry failed objects now: all of them, those of the people *users*, or those that failed with *code*. Returns their number.
 
-    Objects held for approval stay held.
+    Objects that are held for approval stay held.
     """
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
@@ -190,10 +197,11 @@ async def retry(context: Context, app: str, *, users: Sequence[str] = (), code: 
 async def push(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), again: bool = False
 ) -> list[PushResult]:
-    """Provision people and groups now, ahead of all others, and report for each what was done and why.
+    """Provision people and groups now, ahead of all others. Returns for each of them what was done and why.
 
-    *again*: also send values that the application did not keep before; if it keeps one now, it is assumed to keep that attribute for all
-    objects. Works even while provisioning is off. Raises LockstepError if a name is unknown or there are no credentials.
+    *again* also sends values that the application did not keep before. If the application keeps such a value now, Lockstep assumes that it
+    keeps this attribute for all objects. A push works even while provisioning is off. Raises LockstepError if a name is unknown or no
+    credentials are stored.
     """
     context.refuse_rehearsal()
     services = new_services(context)
@@ -219,7 +227,7 @@ async def push(
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """How many held writes were approved or rejected."""
+    """The number of held writes that were approved or rejected."""
 
     count: int
     decision: str
@@ -227,21 +235,23 @@ class Decided:
 
 @needs(Permission.APPROVALS_DECIDE, app="app")
 async def approve_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
-    """Approve held writes (all of them without *ids*). Each is re-evaluated against the present state."""
+    """Approve the held writes *ids*; without *ids*, approve all. Each is re-evaluated against the present state before it is sent."""
     return await _decide(context, app, "approved", ids)
 
 
 @needs(Permission.APPROVALS_DECIDE, app="app")
 async def reject_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
-    """Reject held writes (all of them without *ids*). They, and writes with the same effect, are not sent until something else has been
-    planned for the object.
+    """Reject the held writes *ids*; without *ids*, reject all. A rejected write, and any later write with the same effect, is not sent
+    until the object has had a different plan.
     """
     return await _decide(context, app, "rejected", ids)
 
 
 @needs(Permission.APPROVALS_DECIDE, app="app")
 async def approve_rejected(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
-    """Approve rejected writes after all (all of them without *ids*). Each is re-evaluated against the present state."""
+    """Approve the rejected writes *ids* after all; without *ids*, approve all. Each is re-evaluated against the present state before it is
+    sent.
+    """
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
         count = await rejections.approve_rejected(edit.connection, row.id, actor=context.actor.name, ids=ids)

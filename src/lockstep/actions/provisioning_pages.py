@@ -1,5 +1,5 @@
-"""What the pages about an application's provisioning show besides its status: the time left, failures in groups, one cycle, and the
-setup.
+"""What the pages about an application's provisioning show besides its status: the time that the cycle still needs, groups of failures, one
+cycle, and the progress of the setup.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SPREAD = 0.35  # of the expected time, in both directions
 
 @dataclass(frozen=True, slots=True)
 class TimeLeft:
-    """How much longer the running cycle will probably take. *per_second*: the rate so far, in objects."""
+    """How much longer the running cycle will probably take. *per_second* is the average number of objects per second so far."""
 
     shortest: timedelta
     likely: timedelta
@@ -35,7 +35,7 @@ class TimeLeft:
 
 @dataclass(frozen=True, slots=True)
 class MappedKind:
-    """One mapping in a list of them."""
+    """One mapping in a list of mappings."""
 
     kind: str
     name: str
@@ -46,7 +46,9 @@ class MappedKind:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How far an application is set up. *assigned* and *everybody* are the numbers of people that each scope would reach."""
+    """How far the setup of an application has progressed. *assigned* and *everybody* are the numbers of people in scope if the scope is
+    "assigned" or "all".
+    """
 
     app: str
     display_name: str
@@ -82,7 +84,7 @@ class ProvisioningOverview:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def show_setup(context: Context, app: str) -> Setup:
-    """How far the application is set up."""
+    """Return how far the setup of the application has progressed."""
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
         credential = await credentials.read_credential(connection, job.row.app)
@@ -127,7 +129,7 @@ async def provisioning_overview(context: Context, app: str) -> ProvisioningOverv
 
 
 def time_left(cycle: Cycle | None, now: datetime) -> TimeLeft | None:
-    """Return the time that *cycle* still needs at its present rate; None while too little is done to estimate it."""
+    """Return the time that *cycle* still needs at its average rate so far; None while too few objects are done for an estimate."""
     if cycle is None or not cycle.has_fixed_total or cycle.done < _ENOUGH_DONE:
         return None
     speed = cycle.done / max((now - cycle.started_at).total_seconds(), 0.001)

@@ -1,7 +1,7 @@
-"""Requests that are repeated because their answer was lost: within 24 hours, the same key gives the first answer.
+"""Requests that a client repeats because the answer was lost. For 24 hours, a request with the same idempotency key gets the first answer.
 
-Only a success is kept: a refused request has changed nothing, so it may be repeated with the same key. Answers are kept sealed, because
-one may contain a new token.
+Only the answer of a successful request is kept. A refused request has changed nothing and may be repeated with the same key. Answers are
+stored encrypted, because an answer may contain a new token.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class FirstAnswer:
 
 @open_to_all
 async def claim_key(context: Context, key: str, request: bytes) -> FirstAnswer | None:
-    """Claim the caller's *key* for a request with the digest *request*. Returns the first answer if there is one. Raises LockstepError if
-    the key belongs to another request, or the first request is still under way.
+    """Claim *key* for a request of the caller; *request* is the digest of that request. Returns the first answer if the request was
+    answered before. Raises LockstepError if the key belongs to a different request, or if the first request is still being processed.
     """
     async with context.recording() as connection:
         known = await api_answers.claim(connection, context.actor.name, key, request, kept=KEPT, abandoned=_ABANDONED)
@@ -60,6 +60,6 @@ async def keep_answer(context: Context, key: str, answer: FirstAnswer) -> None:
 
 @open_to_all
 async def free_key(context: Context, key: str) -> None:
-    """Release *key* for another attempt: its request was refused and has changed nothing."""
+    """Release *key* for another attempt. Called if the request was refused and has changed nothing."""
     async with context.recording() as connection:
         await api_answers.forget(connection, context.actor.name, key)

@@ -1,9 +1,11 @@
-"""Restore mode: the rules that apply after a backup was restored, until a person starts provisioning again. Applications have changed since
-the backup. So every job is off, and its next start is a full cycle that lists the application's accounts before anything is planned. Open
-operations of the journal are settled first, by reading the application.
+"""Restore mode: the rules that apply after a backup was restored, until an administrator starts provisioning again.
 
-The directory is as old as the backup: people who have left since still count as active. So no job starts before every source has been read
-again.
+The applications have changed since the backup. Restore mode therefore switches every job off, and the next start of a job is a full cycle
+that lists the application's accounts before anything is planned. Open operations of the journal are settled first, by reading the
+application.
+
+The directory is as old as the backup: people who have left since then still count as active. A job can therefore start only after every
+source has been read again.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ _RESTORED, _UNREAD, _READ = "restored", "unread", "read"  # states in the notes 
 
 @needs(Permission.ORGANISATION_WRITE)
 async def enter_restore_mode(context: Context, source: str) -> list[str]:
-    """Switch every job off and make its next start a full cycle; return the names of the applications. *source* is for the audit entry."""
+    """Switch every job off and make its next start a full cycle. Returns the names of the applications. *source* is written to the audit
+    entry.
+    """
     async with context.changing() as edit:
         rows = await jobs.read_jobs(edit.connection)
         for row in rows:
@@ -46,13 +50,13 @@ async def enter_restore_mode(context: Context, source: str) -> list[str]:
 
 
 async def note_read_again(edit: Edit, source: SourceRecord) -> None:
-    """Record that the source was read completely: its people are current unless some of them are held."""
+    """Record that the source was read completely. Its people then count as current, unless some of them are held for a decision."""
     if (source.watermark or {}).get(_RESTORED):
         await sources.note_reading(edit.connection, source.name, {_RESTORED: _READ})
 
 
 async def require_people_of_today(connection: Connection, app: str) -> None:
-    """Raise LockstepError while a source is still as old as the backup."""
+    """Raise LockstepError if a source has not been read since the backup was restored."""
     for one in await sources.list_sources(connection):
         state = (one.watermark or {}).get(_RESTORED)
         if state == _UNREAD:
@@ -69,7 +73,7 @@ async def require_people_of_today(connection: Connection, app: str) -> None:
 
 
 async def believe_backup(edit: Edit) -> None:
-    """Accept the people of all sources as they are."""
+    """Accept the people of all sources as current, although the sources have not been read since the backup."""
     for one in await sources.list_sources(edit.connection):
         if (one.watermark or {}).get(_RESTORED):
             await sources.note_reading(edit.connection, one.name, {_RESTORED: None})

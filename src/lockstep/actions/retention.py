@@ -1,4 +1,6 @@
-"""How long everything is kept: four kinds of records as the organisation chooses, the others by a rule that each row names."""
+"""How long each kind of record is kept. The organisation chooses it for four kinds. For the others it is fixed, and each row names the
+rule.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ ACTIVITY = "Set retention"
 
 @dataclass(frozen=True, slots=True)
 class RetentionRow:
-    """*kept* says how long *what* is kept. *key* "": it cannot be changed, and *why* says the reason. *days* 0: without end."""
+    """How long one kind of record is kept. *kept* says it in words, and *what* names the kind. If *key* is "", the time cannot be changed
+    and *why* gives the reason. *days* is 0 for records that are kept for ever.
+    """
 
     what: str
     kept: str
@@ -41,7 +45,7 @@ class RetentionRow:
 
 @needs(Permission.DIRECTORY_READ)
 async def show_retention(context: Context) -> list[RetentionRow]:
-    """Everything that is kept, what can be changed first."""
+    """Return the retention of every kind of record; those that can be changed come first."""
     async with context.reading() as connection:
         days = days_of((await tenant.read_tenant(connection)).settings)
     changeable = [RetentionRow(one.what, days_text(days[one.key]), one.why, one.key, days[one.key]) for one in LIMITS]
@@ -50,9 +54,10 @@ async def show_retention(context: Context) -> list[RetentionRow]:
 
 @needs(Permission.ORGANISATION_WRITE)
 async def set_retention(context: Context, days: Mapping[str, int]) -> list[RetentionRow]:
-    """Keep each kind that *days* names for so many days; 0 for ever. Raises LockstepError, changing nothing, if one is not possible.
+    """Set for how many days each kind in *days* is kept; 0 means for ever. Raises LockstepError and changes nothing if a number is out of
+    range.
 
-    What is older is removed within an hour.
+    Older records are removed within an hour.
     """
     async with context.changing() as edit:
         stored = await tenant.read_tenant(edit.connection)
@@ -67,7 +72,7 @@ async def set_retention(context: Context, days: Mapping[str, int]) -> list[Reten
 
 @needs(Permission.ORGANISATION_WRITE)
 async def foresee_retention(context: Context, days: Mapping[str, int]) -> dict[str, int]:
-    """How many rows of each kind would be removed if *days* were set, by key; kinds that lose none are absent."""
+    """Return how many rows of each kind would be removed if *days* were set. Kinds from which nothing would be removed are absent."""
     async with context.reading() as connection:
         after = _checked(days_of((await tenant.read_tenant(connection)).settings), days)
         found = {
@@ -80,7 +85,9 @@ async def foresee_retention(context: Context, days: Mapping[str, int]) -> dict[s
 
 @needs(Permission.ORGANISATION_WRITE)
 async def remove_old(context: Context) -> dict[Aging, int]:
-    """Remove what is older than it is kept, in batches with a transaction each; return how many rows of each kind."""
+    """Remove the records whose retention time is over, in batches with one transaction each. Returns the number of removed rows for each
+    kind.
+    """
     async with context.reading() as connection:
         days = days_of((await tenant.read_tenant(connection)).settings)
     moments = {Aging(key): _before(context, length) for key, length in days.items() if length} | {

@@ -1,4 +1,6 @@
-"""The roles of an application: add, remove, move, enable and disable them, and import or export the list as a manifest's JSON."""
+"""The roles of an application: add, remove, move, enable and disable them. Import and export the role list as JSON in the form of an Entra
+manifest.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ async def add_role(
     description: str = "",
     position: int | None = None,
 ) -> RoleRow:
-    """Add a role, at the end or at *position* (1 is the first and has the highest precedence)."""
+    """Add a role, at *position* or at the end. Position 1 has the highest precedence."""
     role = new_role(value, display_name=display_name, description=description)
 
     def added(roles: list[RoleRow]) -> list[RoleRow]:
@@ -66,7 +68,9 @@ async def set_role_enabled(context: Context, app: str, wanted: str, *, is_enable
 
 @needs(Permission.APPLICATIONS_WRITE, app="app")
 async def move_role(context: Context, app: str, wanted: str, *, position: int) -> int:
-    """Move a role to *position* (1 has the highest precedence, which counts for people with several roles); return its new position."""
+    """Move a role to *position* and return its new position. Position 1 has the highest precedence; precedence decides for people with
+    several roles.
+    """
 
     def moved(roles: list[RoleRow]) -> list[RoleRow]:
         role = _find(roles, wanted)

@@ -1,5 +1,6 @@
-"""Search for people, groups, applications and log records that the caller may see. Of a question such as "why is Anna not in Documo?", only
-the person and the application are searched for.
+"""Search for people, groups, applications and log records that the caller may see.
+
+A question such as "why is Anna not in Documo?" is reduced to the person and the application that it names.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ _WORD = re.compile(r"[^\s,;!?()\"“”]+")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What was typed. *words* are searched for. *app* is the id of the application that the text names; a question need not name it if
-    there is only one. *is_order*: the text asks to provision somebody.
+    """What a person typed. *words* are the words to search for. *app* is the id of the application that the text names; if there is only
+    one application, a question need not name it. *is_order* is true if the text asks to provision somebody.
     """
 
     text: str
@@ -47,7 +48,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationHit:
-    """An application that was found."""
+    """An application that the search found."""
 
     id: str
     name: str
@@ -56,7 +57,7 @@ class ApplicationHit:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The results. *is_more*: there are more people than are shown."""
+    """The results of a search. *is_more* is true if more people were found than are listed."""
 
     query: Query
     people: Sequence[PersonHit] = ()
@@ -79,7 +80,7 @@ class Found:
 
 @needs(Permission.DIRECTORY_READ)
 async def find(context: Context, text: str, *, with_log: bool = True) -> Found:
-    """Return the first matches of *text* of each kind, with only those applications and log records that the caller may read."""
+    """Return the first matches of *text* of each kind. Applications and log records that the caller may not read are left out."""
     async with context.reading() as connection:
         visible = [
             one
@@ -103,7 +104,7 @@ async def find(context: Context, text: str, *, with_log: bool = True) -> Found:
 
 
 def read_query(text: str, visible: Sequence[ApplicationRow]) -> Query:
-    """Parse what was typed. Question words are left out, unless nothing else is left."""
+    """Parse what a person typed. Question words are left out, unless the text consists of nothing else."""
     text = " ".join(text.replace("\0", "").replace("’", "'").split())
     words = [_bare(word) for word in _WORD.findall(text)][:_MOST_WORDS]
     words = [word for word in words if word]
@@ -122,7 +123,7 @@ def read_query(text: str, visible: Sequence[ApplicationRow]) -> Query:
 
 
 def _bare(word: str) -> str:
-    """*word* without the punctuation of a sentence: "Anna's" and "Documo." are Anna and Documo."""
+    """Return *word* without the punctuation of a sentence: "Anna's" becomes "Anna", and "Documo." becomes "Documo"."""
     word = word.strip(".:'")
     return word.removesuffix("'s") if len(word) > len("'s") else word
 
@@ -130,8 +131,8 @@ def _bare(word: str) -> str:
 def _named(
     words: Sequence[str], visible: Sequence[ApplicationRow], *, by_beginning: bool
 ) -> tuple[ApplicationRow | None, list[str]]:
-    """Return the application whose whole name is among *words*, and the other words. *by_beginning*: otherwise the one whose name begins
-    with a word.
+    """Return the application whose whole name is among *words*, and the remaining words. With *by_beginning*, if there is no such
+    application, return the one whose name begins with one of the words.
     """
     folded = [_folded(word) for word in words]
     for is_whole in (True, False) if by_beginning else (True,):
@@ -148,7 +149,7 @@ def _named(
 
 
 def _applications(query: Query, visible: Sequence[ApplicationRow]) -> list[ApplicationHit]:
-    """Return the application that is named, otherwise those whose names contain all words."""
+    """Return the application that the query names. If it names none, return the applications whose names contain all words."""
     words = [_folded(word) for word in query.words]
     return [
         ApplicationHit(one.id, one.name, one.display_name)

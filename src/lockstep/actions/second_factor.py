@@ -23,7 +23,9 @@ ISSUER = "Lockstep"
 
 @dataclass(frozen=True, slots=True)
 class NewSecondFactor:
-    """What the authenticator app reads: as a QR code of *uri*, or typed. Both are available only here."""
+    """What an authenticator app needs to produce codes: *uri*, to be shown as a QR code, and the same secret to be typed. Neither can be
+    shown again.
+    """
 
     seed: str = field(repr=False)
     uri: str = field(repr=False)
@@ -40,8 +42,8 @@ async def has_second_factor(context: Context, secret: str) -> bool:
 
 @open_to_all
 async def begin_second_factor(context: Context, secret: str) -> NewSecondFactor:
-    """Make a seed for the administrator with this session. It takes effect when a first code has been entered. Raises StepUpRequired, and
-    LockstepError if there is a second factor already.
+    """Create a TOTP seed for the administrator with this session. The second factor takes effect when a first code has been entered. Raises
+    StepUpRequired. Raises LockstepError if the administrator has a second factor already.
     """
     caller = await recent_caller(context, secret)
     seed = new_seed()
@@ -56,9 +58,9 @@ async def begin_second_factor(context: Context, secret: str) -> NewSecondFactor:
 
 @open_to_all
 async def confirm_second_factor(context: Context, secret: str, code: str) -> list[str]:
-    """Enable the second factor after a first code; return the recovery codes, which are available only here.
+    """Enable the second factor after a first code. Returns the recovery codes, which cannot be shown again.
 
-    Raises StepUpRequired, and LockstepError for a wrong code.
+    Raises StepUpRequired. Raises LockstepError for a wrong code.
     """
     caller = await recent_caller(context, secret)
     await admit(context, caller.email)
@@ -79,7 +81,7 @@ async def confirm_second_factor(context: Context, secret: str, code: str) -> lis
 
 @open_to_all
 async def remove_second_factor(context: Context, secret: str) -> None:
-    """Remove one's own second factor with its recovery codes and the passkeys. Raises StepUpRequired."""
+    """Remove the caller's own second factor with its recovery codes and passkeys. Raises StepUpRequired."""
     caller = await recent_caller(context, secret)
     async with context.recording() as connection:
         await store.save_seed(connection, caller.actor.administrator, None)
@@ -87,7 +89,9 @@ async def remove_second_factor(context: Context, secret: str) -> None:
 
 
 async def recent_caller(context: Context, secret: str) -> Caller:
-    """The administrator with this session. Raises StepUpRequired, and LockstepError if the administrator signs in through a provider."""
+    """Return the administrator with this session. Raises StepUpRequired if they have not entered the password recently, and LockstepError
+    if they sign in through an identity provider.
+    """
     caller = await caller_or_refusal(context, secret)
     if caller.is_federated:
         raise conflict("You sign in through single sign-on", next_step="Set up a second factor at the provider")

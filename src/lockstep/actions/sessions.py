@@ -13,7 +13,7 @@ from lockstep.storage.administrator_sessions import SessionRow as SessionRow
 
 
 async def caller_or_refusal(context: Context, secret: str) -> Caller:
-    """The administrator whose session has this secret. Raises LockstepError if it has ended."""
+    """Return the administrator whose session has this secret. Raises LockstepError if the session has ended."""
     caller = await caller_of_session(context, secret)
     if caller is None:
         raise session_ended()
@@ -22,8 +22,8 @@ async def caller_or_refusal(context: Context, secret: str) -> Caller:
 
 @open_to_all
 async def list_sessions(context: Context, secret: str) -> list[SessionRow]:
-    """Return all sessions of the administrator whose session has this secret, most recently used first. Raises LockstepError if it has
-    ended.
+    """Return all sessions of the administrator whose session has this secret, the most recently used first. Raises LockstepError if that
+    session has ended.
     """
     caller = await caller_or_refusal(context, secret)
     async with context.recording() as connection:
@@ -32,7 +32,7 @@ async def list_sessions(context: Context, secret: str) -> list[SessionRow]:
 
 @open_to_all
 async def end_session(context: Context, secret: str, session: str) -> None:
-    """End one's own session with the id *session*. Raises LockstepError if it does not exist or belongs to somebody else."""
+    """End the caller's own session with the id *session*. Raises LockstepError if it does not exist or belongs to somebody else."""
     caller = await caller_or_refusal(context, secret)
     async with context.recording() as connection:
         own = {one.id for one in await store.list_sessions(connection, caller.actor.administrator)}

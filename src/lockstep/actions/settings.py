@@ -1,7 +1,7 @@
-"""The settings of an application's provisioning: mode, status, scope, notification, interval; its mappings and scoping filters.
+"""The settings of an application's provisioning: mode, status, scope, notification and interval; its mappings and scoping filters.
 
-Every change that affects decisions is a new configuration version, and everybody is re-evaluated locally; only differences are
-written.
+Every change that affects decisions creates a new version of the configuration. Lockstep then re-evaluates everybody, and writes only values
+that differ to the application.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SHORTEST_INTERVAL = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class SettingsView:
-    """The present settings. *version* is that of the configuration."""
+    """The present settings. *version* is the version of the configuration that contains them."""
 
     app: str
     mode: str
@@ -81,10 +81,11 @@ async def change_settings(
     deletion_percent: int | None = None,
     members_per_patch: int | None = None,
 ) -> SettingsView:
-    """Change the given settings and no others. Raises LockstepError, changing nothing, if a value is invalid.
+    """Change the given settings and no others. Raises LockstepError and changes nothing if a value is invalid.
 
-    Changing the scope from *all* to *assigned* makes everybody who is not assigned a leaver. Status on and off is `start` and `pause`, with
-    their permission. A *deletion_threshold* of 0 disables the guard, a *deletion_percent* of 0 its percentage.
+    Changing the scope from *all* to *assigned* makes everybody who is not assigned a leaver. Changing the status calls `start` or `pause`
+    and needs the permission of that action. A *deletion_threshold* of 0 disables the whole guard; a *deletion_percent* of 0 disables only
+    its percentage.
     """
     if status is not None:
         await needs_also(context, Permission.PROVISIONING_CONTROL, app=app)
@@ -130,10 +131,11 @@ def _refuse_impossible(*, mode: str | None, status: str | None, scope: str | Non
 async def set_mapping(
     context: Context, app: str, target: str, changes: Mapping[str, Any] | None, *, kind: ObjectKind = ObjectKind.USER
 ) -> AttributeMapping | None:
-    """Add or change the mapping of *target*. *changes* has the keys of an application's file (source, expression, constant, default, match,
-    ...).
+    """Add or change the mapping of the attribute *target*. *changes* has the keys of an application's file (source, expression, constant,
+    default, match, ...).
 
-    A value of None removes the key; if *changes* is None, the mapping is removed. Raises LockstepError, with the place, for a mistake.
+    A value of None removes the key. If *changes* is None, the whole mapping of *target* is removed. Raises LockstepError with the place of
+    a mistake.
     """
 
     def changed(config: Config) -> None:
@@ -166,7 +168,9 @@ async def set_mapping(
 
 
 async def _guarded_values(context: Context, app: str, target: str, kind: ObjectKind) -> Config:
-    """Return the privileged values that the gallery lists for the attribute: a mapping that is removed and added again stays guarded."""
+    """Return the privileged values that the gallery lists for the attribute. A mapping that is removed and added again thus keeps its
+    guard.
+    """
     async with context.reading() as connection:
         template = (await job_row(connection, app)).template
     mapping = (
@@ -189,7 +193,7 @@ def _has_match(config: Config, kind: ObjectKind) -> bool:
 async def show_scope(
     context: Context, app: str, *, kind: ObjectKind = ObjectKind.USER
 ) -> tuple[str, list[dict[str, Any]]]:
-    """Return the scope (assigned or all), and the scoping filters of one kind in the form of an application's file."""
+    """Return the scope ("assigned" or "all"), and the scoping filters for one kind of object in the form of an application's file."""
     async with context.reading() as connection:
         row = await job_row(connection, app)
         job = await new_services(context).compiled(connection, row)
@@ -200,9 +204,9 @@ async def show_scope(
 async def set_scope(
     context: Context, app: str, filters: Sequence[Mapping[str, Any]], *, kind: ObjectKind = ObjectKind.USER
 ) -> JobConfiguration:
-    """Replace all scoping filters of one kind by *filters*; without any, everybody passes.
+    """Replace all scoping filters for one kind of object by *filters*. Without any filters, everybody passes.
 
-    Raises LockstepError for a mistake, and for an unknown group, because its membership would let nobody pass.
+    Raises LockstepError for a mistake in a filter, and for an unknown group, because nobody would pass a filter for members of that group.
     """
     async with context.reading() as connection:
         for name in dict.fromkeys(named for one in filters for named in groups_named(one)):
@@ -218,9 +222,9 @@ async def set_scope(
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")
 async def change_configuration(context: Context, app: str, change: Callable[[Config], None], *, activity: str) -> Job:
-    """Apply *change* to the configuration and save the result as a new version, unless nothing differs.
+    """Apply *change* to the configuration and save the result as a new version. Saves nothing if the result is the same.
 
-    Raises LockstepError if the result does not compile; then nothing is saved.
+    Raises LockstepError and saves nothing if the result does not compile.
     """
     services = new_services(context)
     async with context.changing() as edit:
@@ -256,7 +260,7 @@ def _with(row: JobRow, config: Config) -> JobRow:
 
 
 def _decides(config: Config) -> Config:
-    """The part of the configuration that affects decisions about objects."""
+    """Return the part of the configuration that affects decisions about objects."""
     return {key: value for key, value in config.items() if key not in NOT_DECIDING}
 
 

@@ -1,4 +1,4 @@
-"""What saving an application's settings will do, shown before they are saved."""
+"""Say what saving an application's settings will do, before an administrator saves them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ _EVALUATES = frozenset({"scope", "nested_groups", "deletion_threshold", "deletio
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """*sentence* says what will happen, *lines* to which people. *confirm*: the number to type before saving; 0 if none is needed."""
+    """What saving will do. *sentence* says what will happen, and *lines* say to which people. *confirm* is the number that the
+    administrator must type before saving; 0 if nothing has to be typed.
+    """
 
     sentence: str
     lines: tuple[str, ...] = ()
@@ -31,7 +33,9 @@ class Announcement:
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")
 async def announce_settings(context: Context, app: str, changes: Mapping[str, Any]) -> Announcement:
-    """Return what `change_settings` with *changes* will do. Writes nothing. Raises what `change_settings` raises for invalid values."""
+    """Return what `change_settings` will do with *changes*. Writes nothing. Raises the errors that `change_settings` raises for invalid
+    values.
+    """
     setup = await show_setup(context, app)
     lines: tuple[str, ...] = ()
     confirm = 0

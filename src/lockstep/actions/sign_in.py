@@ -1,6 +1,6 @@
-"""Sign in to the admin centre: password, session, step-up, and one-time links.
+"""Sign in to the admin centre: password, session, one-time links, and step-up (entering the password again before sensitive changes).
 
-A refused sign-in never says whether the e-mail, the password or the account is at fault, and takes the same time in each case.
+A refused sign-in never says whether the e-mail, the password or the account is the reason, and takes the same time in each case.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ _MOST_DEVICE = 200  # characters
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A session that just began or got a new secret. The secret is available only here; the previous one does not work any more."""
+    """A session that just began or just got a new secret. The new secret is stored nowhere else; the previous secret does not work any
+    more.
+    """
 
     session_secret: str = field(repr=False)
     expires_at: datetime
@@ -44,7 +46,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What a one-time link invites to. *email* is "" for the first administrator, who enters it."""
+    """For whom a one-time link was made. *email* is "" for the first administrator, who enters the address."""
 
     email: str
     display_name: str
@@ -63,10 +65,12 @@ async def sign_in(
     address: str = "",
     replaces: str = "",
 ) -> SignedIn:
-    """Begin a session. *device* is what the browser calls itself, *address* the network address of the client. *replaces*: the secret of
-    the browser's previous session, which ends. Raises SecondFactorRequired if the password is right but neither a code nor the answer of a
-    *passkey* is given. Raises LockstepError, without saying why, if anything is wrong, and during the delay after too many failures for
-    this e-mail or network address.
+    """Begin a session. *device* is the User-Agent of the browser, and *address* the network address of the client. *replaces* is the secret
+    of the browser's previous session, which ends.
+
+    Raises SecondFactorRequired if the password is right but neither a code nor the answer of a *passkey* is given. Raises LockstepError if
+    anything is wrong, without saying what. After too many failures for this e-mail or network address, it also raises LockstepError until a
+    delay is over.
     """
     email, now = email.strip().lower(), context.now()
     OF_ADMINISTRATORS.refuse_if_busy()
@@ -100,7 +104,9 @@ async def sign_in(
 
 @open_to_all
 async def caller_of_session(context: Context, secret: str) -> Caller | None:
-    """The administrator whose session has this secret; None if it has ended, the administrator is disabled, or the provider is gone."""
+    """Return the administrator whose session has this secret. Returns None if the session has ended, the administrator is disabled, or the
+    identity provider of the session is not configured any more.
+    """
     if not secret:
         return None
     now = context.now()
@@ -129,9 +135,9 @@ async def caller_of_session(context: Context, secret: str) -> Caller | None:
 
 @open_to_all
 async def step_up(context: Context, secret: str, password: str) -> SignedIn:
-    """Enter the password again. The session gets a new secret, which replaces the old one in the cookie.
+    """Check the password of a signed-in administrator again. The session gets a new secret, which replaces the old one in the cookie.
 
-    Raises LockstepError if the session has ended or the password is wrong; failures count as failed sign-ins.
+    Raises LockstepError if the session has ended or the password is wrong. A wrong password counts as a failed sign-in.
     """
     caller = await caller_of_session(context, secret)
     if caller is None:
@@ -176,10 +182,10 @@ async def read_invitation(context: Context, link_secret: str) -> Invitation:
 async def accept_invitation(
     context: Context, link_secret: str, display_name: str, password: str, *, email: str = "", device: str = ""
 ) -> SignedIn:
-    """Use a one-time link: set the password and begin a session. The first administrator also gives the *email*.
+    """Use a one-time link: set the password and begin a session. The first administrator also gives an *email*.
 
-    A link that resets a password keeps the name if *display_name* is "". Raises LockstepError if the password is not acceptable; the link
-    then still works.
+    If *display_name* is "", a link that resets a password keeps the administrator's name. Raises LockstepError if the password does not
+    meet the rules; the link then still works.
     """
     now, name = context.now(), display_name.strip()
     async with context.recording() as connection:
@@ -233,8 +239,8 @@ async def begin_session(
     lasts: timedelta = LONGEST,
     stepped_up_at: datetime | None = None,
 ) -> SignedIn:
-    """Begin a session with a new secret. *replaces*: the secret of the browser's previous session, which ends. *stepped_up_at*: when they
-    last proved who they are; None: now.
+    """Begin a session with a new secret. *replaces* is the secret of the browser's previous session, which ends. *stepped_up_at* is when
+    the administrator last proved who they are; None means now.
     """
     secret, expires_at = new_secret(), now + lasts
     previous = await sessions.read_session(connection, hash_of(replaces)) if replaces else None

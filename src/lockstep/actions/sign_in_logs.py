@@ -1,4 +1,4 @@
-"""Read the sign-in log: who signed in, when, from where, to which application, how, and why others were refused."""
+"""Read the sign-in log: who signed in, when, from where, to which application and how, and why other attempts were refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ _PAGE = 1_000
 async def list_sign_ins(
     context: Context, wanted: SignInFilter | None = None, *, app: str = "", limit: int = 100
 ) -> list[SignInRow]:
-    """The newest matching records, newest first; *app* is the name of an application. Owners see those of their applications."""
+    """Return the newest matching records, newest first. *app* is the name of an application. An application owner sees the records of the
+    owned applications only.
+    """
     query = wanted or SignInFilter()
     async with context.reading() as connection:
         if app:
@@ -34,7 +36,7 @@ async def list_sign_ins(
 async def pages_of_sign_ins(
     context: Context, wanted: SignInFilter | None = None, *, app: str = "", size: int = _PAGE
 ) -> AsyncIterator[list[SignInRow]]:
-    """All matching records, newest first, in pages of up to *size*."""
+    """Yield all matching records, newest first, in pages of at most *size* records."""
     query = wanted or SignInFilter()
     while page := await list_sign_ins(context, query, app=app, limit=min(size, _PAGE)):
         yield page

@@ -1,4 +1,4 @@
-"""Decide on a source's holds: leavers of a source that shrank, and people who may have a new key."""
+"""Decide on what a source holds back: people who would leave because the source shrank, and people who may only have got a new key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class SourceDecision:
-    """The effect of a decision: *left* counts people, groups and memberships that left, *renamed* people with a new key."""
+    """The effect of a decision. *left* counts people, groups and memberships that left; *renamed* counts people with a new key."""
 
     left: int = 0
     kept: int = 0
@@ -32,7 +32,7 @@ class SourceDecision:
 
 @needs(Permission.DIRECTORY_READ)
 async def who_is_held(context: Context, name: str, *, limit: int = 10_000) -> dict[str, list[str]]:
-    """The objects in the open holds of a source, by kind of hold."""
+    """Return the names of the objects that a source holds back, by kind of hold."""
     async with context.reading() as connection:
         await find_source(connection, name)
         return {
@@ -45,7 +45,8 @@ async def who_is_held(context: Context, name: str, *, limit: int = 10_000) -> di
 async def confirm_hold(context: Context, name: str, *, shown: str) -> SourceDecision:
     """Remove the objects that the source no longer contains, and set the new key of renamed people, who keep their accounts.
 
-    *shown*: what the person saw, as `mark_of` identifies it. Raises LockstepError if something else waits by now, or if nothing was shown.
+    *shown* is the result of `mark_of` for the holds that the administrator saw. Raises LockstepError if other holds wait for a decision by
+    now, or if none were shown.
     """
     holds = await _holds(context, name)
     if mark_of(holds) != shown:
@@ -67,8 +68,8 @@ async def confirm_hold(context: Context, name: str, *, shown: str) -> SourceDeci
 
 @needs(Permission.SOURCES_DECIDE)
 async def reject_hold(context: Context, name: str) -> SourceDecision:
-    """Keep the objects that the source no longer contains; the next import may ask again. People who seemed renamed count as two people
-    from now on.
+    """Keep the objects that the source no longer contains; the next import may ask again. A person who may have got a new key counts as two
+    different people from now on.
     """
     holds = await _holds(context, name)
     await _decide(context, holds, "rejected", left=0)
@@ -79,7 +80,7 @@ async def reject_hold(context: Context, name: str) -> SourceDecision:
 
 
 def mark_of(holds: Sequence[HoldRow]) -> str:
-    """Identify what waits for a decision, by a text that changes with it."""
+    """Return a text that identifies these holds. It changes whenever the holds or their content change."""
     return " ".join(sorted(f"{hold.id}/{hold.generation}/{hold.missing}" for hold in holds))
 
 
@@ -102,7 +103,7 @@ async def _give_new_keys(context: Context, hold: HoldRow) -> int:
 
 
 async def _let_some_leave(context: Context, hold: HoldRow) -> tuple[int, int] | None:
-    """Remove some objects of *hold*; return how many were examined and how many were removed. None if the hold is empty."""
+    """Remove some objects of *hold*. Returns how many objects were examined and how many of them were removed; None if it is empty."""
     async with context.changing() as edit:
         held = await source_holds.held_objects(edit.connection, hold.id, limit=_BATCH)
         if not held:

@@ -1,4 +1,4 @@
-"""Rename a source, or change its key column together with everybody's key: nobody leaves and nobody is created."""
+"""Rename a source, or identify its people by another column. Neither makes anybody leave, and neither creates anybody."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ _PEOPLE = str(PassKind.PEOPLE)
 
 @dataclass(frozen=True, slots=True)
 class Rekeyed:
-    """*absent*: people of the source who are not in its file; they keep their key and leave at the next import."""
+    """The result of changing the key column. *absent* counts people of the source who are not in its file; they keep their old key, and
+    leave at the next import.
+    """
 
     people: int
     absent: int
@@ -36,8 +38,8 @@ class Rekeyed:
 
 @needs(Permission.SOURCES_WRITE)
 async def rename_source(context: Context, name: str, new_name: str) -> SourceRecord:
-    """Rename a source and move its objects along. If a registered source without people already has the new name, that source takes the
-    objects over: so people who were first imported by hand can be moved to a source that is registered later.
+    """Rename a source and move its objects along. If a registered source without people already has the new name, that source takes over
+    the objects. In this way, people who were first imported by hand can be moved to a source that was registered later.
     """
     if not is_source_name(new_name) or name in (LOCAL_SOURCE, new_name):
         raise invalid(f'The source {name} cannot be renamed to "{new_name}"', next_step="Choose another name")
@@ -58,9 +60,9 @@ async def rename_source(context: Context, name: str, new_name: str) -> SourceRec
 
 @needs(Permission.SOURCES_WRITE)
 async def rekey_source(context: Context, name: str, column: str, *, config: Mapping[str, Any] | None = None) -> Rekeyed:
-    """Identify the people of a source by *column* from now on. *config* overrides the registered one for this read.
+    """Identify the people of a source by *column* from now on. *config* replaces the registered configuration for this read only.
 
-    Raises LockstepError, changing nothing, if a row has no key or two rows share one.
+    Raises LockstepError and changes nothing if a row has no key, or if two rows have the same key.
     """
     async with context.reading() as connection:
         source = await find_source(connection, name)
@@ -92,7 +94,7 @@ async def rekey_source(context: Context, name: str, column: str, *, config: Mapp
 
 
 def _with_key(config: Mapping[str, Any], column: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the configuration with *column* as the key, and the key columns by kind that follow from it."""
+    """Return the configuration with *column* as key column, and the key columns for each kind of object that follow from it."""
     maps = {}
     for name, given in dict(config.get("map") or {}).items():
         meanings = [given] if isinstance(given, str) else list(given)

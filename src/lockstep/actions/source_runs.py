@@ -18,7 +18,9 @@ MOST_NAMED = 100  # people and groups that a run names, for each kind of change
 
 @needs(Permission.DIRECTORY_READ)
 async def list_runs(context: Context, name: str, *, before: int = 0, limit: int = 20) -> list[RunRow]:
-    """What the imports of a source changed, the newest first. *before*: only runs with a smaller number; 0 for all."""
+    """Return what the imports of a source changed, newest import first. *before* limits the result to imports with a smaller number; 0
+    returns all.
+    """
     async with context.reading() as connection:
         await find_source(connection, name)
         return await source_runs.list_runs(connection, name, before=before, limit=limit)
@@ -36,7 +38,7 @@ async def show_run(context: Context, name: str, run: int) -> RunRow:
 
 
 def pass_record(result: PassResult, *, most_named: int | None = None) -> dict[str, Any]:
-    """The result of one pass as JSON, with at most *most_named* names for each kind of change (None: all of them)."""
+    """Return the result of one pass as JSON, with at most *most_named* names for each kind of change; None means all names."""
     named: dict[str, list[dict[str, Any]]] = {}
     for one in result.movements:
         some = named.setdefault(one.what, [])
@@ -60,7 +62,7 @@ def pass_record(result: PassResult, *, most_named: int | None = None) -> dict[st
 
 
 def counts_of(result: PassResult) -> dict[str, Any]:
-    """The effects of a pass, for logs and JSON."""
+    """Return the numbers of what a pass changed, for logs and JSON."""
     counts: dict[str, Any] = {
         "read": result.read,
         "created": result.created,

@@ -1,4 +1,4 @@
-"""Sources: register, show, import, rehearse an import, and remove them."""
+"""Sources: register and show them, import them, rehearse an import, and remove them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
-    """A source, the number of its objects, and what waits for a decision."""
+    """A source with the number of its objects and the holds that wait for a decision."""
 
     source: SourceRecord
     counts: Mapping[str, int]
@@ -42,7 +42,7 @@ class SourceView:
 
     @property
     def every(self) -> timedelta | None:
-        """How often a worker reads the source; None: only by hand."""
+        """Return how often a worker reads the source; None if it is read only by hand."""
         return parse_duration(str(self.source.config.get("every") or ""))
 
     @property
@@ -52,14 +52,14 @@ class SourceView:
 
     @property
     def next_read_at(self) -> datetime | None:
-        """When a worker will read the source next. A time in the past means: as soon as a worker runs."""
+        """Return when a worker will read the source next. A time in the past means that it will be read as soon as a worker runs."""
         if self.every is None:
             return None
         return self.read_at + self.every if self.read_at else self.source.created_at
 
     @property
     def failure(self) -> str:
-        """Why the last read failed, or ""."""
+        """Return why the last read failed; "" if it did not fail."""
         return str((self.source.watermark or {}).get("failure") or "")
 
 
@@ -68,8 +68,9 @@ async def save_source(
     context: Context, name: str, *, kind: str, config: Mapping[str, Any], display_name: str = "", replaces: bool = False,
     is_kept: bool = True,
 ) -> SourceRecord:  # fmt: skip
-    """Register a source. Its files are read first, so that an unreadable file is refused now and not during the next scheduled read.
-    *is_kept*: the files are permanent; copies made from a pipe are not, and are not remembered.
+    """Register a source. Its files are read first, so that an unreadable file is refused now and not at the next scheduled read.
+
+    *is_kept* is true if the files are permanent. Files that were copied from a pipe are not permanent, so their paths are not stored.
     """
     if not is_source_name(name):
         raise invalid(
@@ -114,10 +115,10 @@ async def import_source(
     context: Context, name: str, *, config: Mapping[str, Any] | None = None, options: IntakeOptions | None = None,
     file_name: str = "",
 ) -> list[PassResult]:  # fmt: skip
-    """Import a source once, completely. *config* overrides the registered configuration for this import.
+    """Import a source completely, once. *config* replaces the registered configuration for this import only.
 
-    *file_name*: the file given for this import alone, as the list of runs shows it. Stops after a failed pass, because memberships can be
-    imported only after their people.
+    *file_name* is the name of the file that was given for this import only, as the list of imports shows it. Stops after a pass that
+    failed, because memberships can be imported only after their people.
     """
     if config is not None:
         context.actor.require(Permission.SOURCES_WRITE)
@@ -158,9 +159,9 @@ async def import_file(
     is_kept: bool,
     options: IntakeOptions | None = None,
 ) -> list[PassResult]:
-    """Import the file of *config* into the source *name*, registering a new source with it.
+    """Import the file that *config* names into the source *name*. If the source is new, register it with *config*.
 
-    *is_kept*: the file is permanent.
+    *is_kept* is true if the file is permanent.
     """
     context.actor.require(Permission.SOURCES_IMPORT)
     if options is not None and options.guard != IntakeGuard():
@@ -189,8 +190,8 @@ async def rehearse_import(
 
 @needs(Permission.SOURCES_WRITE)
 async def remove_source(context: Context, name: str, *, with_objects: bool = False) -> int:
-    """Remove a source. Raises LockstepError if it still has objects, unless *with_objects*: they then go to the recycle bin. Returns how
-    many.
+    """Remove a source. With *with_objects*, its people and groups go to the recycle bin; without it, a source that still has any raises
+    LockstepError. Returns how many people and groups went to the recycle bin.
     """
     removed = 0
     async with context.reading() as connection:

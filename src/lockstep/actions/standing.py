@@ -1,4 +1,4 @@
-"""A person in each application: how they are assigned, with which role, and the state of their account."""
+"""What a person has in each application: the assignments with their roles, and the state of the account."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class AppStanding:
-    """One application. *ways*: each assignment with its role, the one that counts first. *account*: its state as text."""
+    """What one person has in one application. *ways* describes each assignment with its role, first the one that decides. *account*
+    describes the state of the account in words.
+    """
 
     app: str
     ways: tuple[str, ...]
@@ -34,8 +36,8 @@ class AppStanding:
 
 
 async def standings(connection: Connection, person: str, is_visible: Callable[[str], bool]) -> list[AppStanding]:
-    """Return every visible application that *person* (an id) is assigned to, has an account in, or is provisioned to because its scope is
-    all.
+    """Return what *person* (an id) has in each visible application in which the person is assigned, has an account, or is in scope because
+    the scope is all.
     """
     apps = [one for one in await applications.list_applications(connection) if is_visible(one.id)]
     assigned = await read_entitlements_everywhere(connection, person)
@@ -56,7 +58,7 @@ async def standings(connection: Connection, person: str, is_visible: Callable[[s
 
 
 def ways_in(assigned: Sequence[Assignment], roles: Mapping[str, AppRole | RoleRow]) -> list[str]:
-    """Describe each assignment of an object, the one that counts first: `through the group Sales (Member)`."""
+    """Describe each assignment of an object, such as `through the group Sales (Member)`. The one that decides the role comes first."""
     found = []
     for one in assigned:
         role = roles.get(one.role_id)

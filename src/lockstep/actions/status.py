@@ -1,4 +1,4 @@
-"""The state of an application's provisioning: what it does now, what the last cycle did, what waits and why."""
+"""The state of an application's provisioning: what it does now, what the last cycle did, and which objects wait and why."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ WORKER_SILENT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """One job. *code* is Graph's: NotConfigured, NotRun, Active, Paused, Quarantine; *headline* is the actual state.
+    """The state of one job. *code* is Microsoft Graph's: NotConfigured, NotRun, Active, Paused or Quarantine. *headline* is Lockstep's more
+    detailed state.
 
-    *links* counts linked accounts by kind; *backlog* counts what waits, fails or has a future date. *held* writes wait for approval,
-    *rejected* ones are still wanted, *maybe_created* ones were sent and got no response. *trouble*: the last response of an application
-    that gives no usable responses, with the seconds until the next attempt.
+    *links* counts linked accounts by kind of object. *backlog* counts objects that wait, have failed, or are due at a later time. *held*
+    counts writes that wait for approval, *rejected* those that were rejected but are still planned, and *maybe_created* creates that got no
+    response. *trouble* describes an application that gives no usable responses: its last response, and the seconds until the next attempt.
     """
 
     app: str
@@ -75,7 +76,7 @@ class JobStatus:
 
     @property
     def progress(self) -> tuple[int, int, str]:
-        """Of the running cycle: objects done, objects in total, and the phase."""
+        """Return the progress of the running cycle: objects done, objects in total, and the name of the phase."""
         if self.running is None:
             return 0, 0, ""
         return min(self.running.done, self.running.total), self.running.total, self.running.phase
@@ -98,7 +99,7 @@ async def list_status(context: Context) -> list[JobStatus]:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def list_cycles(context: Context, app: str, *, limit: int = 20, below: int = 0) -> list[Cycle]:
-    """Return the newest cycles, newest first; with *below*, those before that cycle."""
+    """Return the newest cycles, newest first; with *below*, only cycles with a smaller number."""
     async with context.reading() as connection:
         row = await job_row(connection, app)
         return await cycles.latest_cycles(connection, row.id, limit=limit, below=below)
@@ -119,7 +120,9 @@ async def show_cycle(context: Context, app: str, number: int) -> Cycle:
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def find_cycle(context: Context, number: int) -> tuple[str, Cycle]:
-    """Return the cycle with this number and the name of its application. Raises LockstepError if there is none that the caller may see."""
+    """Return the cycle with this number and the name of its application. Raises LockstepError if the caller can see no cycle with this
+    number.
+    """
     async with context.reading() as connection:
         found = await cycles.read_cycle(connection, number)
         row = await jobs.read_job(connection, found.job) if found is not None else None
@@ -129,7 +132,7 @@ async def find_cycle(context: Context, number: int) -> tuple[str, Cycle]:
 
 
 async def statuses_of(connection: Connection, rows: Sequence[JobRow]) -> list[JobStatus]:
-    """Return the status of each of *rows*. Needs as many statements as for a single job."""
+    """Return the status of each of *rows*. Runs the same number of SQL statements for many jobs as for one."""
     if not rows:
         return []
     ids = [row.id for row in rows]
@@ -152,7 +155,7 @@ async def statuses_of(connection: Connection, rows: Sequence[JobRow]) -> list[Jo
 
 
 async def status_of(connection: Connection, row: JobRow) -> JobStatus:
-    """The status of the job *row*."""
+    """Return the status of the job *row*."""
     return (await statuses_of(connection, [row]))[0]
 
 
@@ -261,7 +264,7 @@ def _ahead(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """A duration in everyday words: "less than a minute", "5 minutes", "3 hours"."""
+    """Return a duration in everyday words: "less than a minute", "5 minutes", "3 hours"."""
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= 0.99 * length:
             return counted(round(seconds / length), unit)

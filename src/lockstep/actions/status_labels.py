@@ -1,4 +1,4 @@
-"""The word for the state of an application's provisioning: one vocabulary for pages, API and command line."""
+"""The word for the state of an application's provisioning. Pages, API and command line all use this vocabulary."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lockstep.engine.decisions.headline import Standing
 
 
 class StatusLabel(StrEnum):
-    """The words. Programs read `Standing`."""
+    """The words that people read. Programs should compare `Standing` instead."""
 
     NOT_CONFIGURED = "Not configured"
     SIGN_ON_ONLY = "Single sign-on only"
@@ -43,7 +43,7 @@ _LABELS = {
 
 
 def label_of(status: JobStatus) -> StatusLabel:
-    """The word for *status*."""
+    """Return the word for *status*."""
     standing = status.headline.standing
     if standing is Standing.NOT_SWITCHED_ON:
         return StatusLabel.READY if status.has_credentials else StatusLabel.NOT_CONFIGURED

@@ -1,4 +1,4 @@
-"""Check a tenant URL while it is typed: whether it is usable, and what was probably meant. Pure; contacts no server."""
+"""Check a tenant URL while an administrator types it: whether it can be used, and which URL was probably meant. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ _SCIM = "/scim/v2"
 
 @dataclass(frozen=True, slots=True)
 class UrlAdvice:
-    """*is_error*: the URL cannot be stored. *fix*: the URL that was probably meant; "" if this one looks right."""
+    """What to tell an administrator about a tenant URL. *is_error* is true if the URL cannot be stored. *fix* is the URL that was probably
+    meant; "" if the URL looks right.
+    """
 
     text: str
     fix: str = ""
@@ -23,7 +25,9 @@ class UrlAdvice:
 
 
 def advise_on_url(text: str, *, path: str = "") -> UrlAdvice:
-    """Advise on the tenant URL *text*. *path*: how URLs of this application end according to the gallery, such as `/scim/v2`."""
+    """Return advice on the tenant URL *text*. *path* is how tenant URLs of this application end according to the gallery, such as
+    `/scim/v2`.
+    """
     typed = text.strip()
     if not typed:
         return UrlAdvice("")
@@ -45,7 +49,7 @@ def advise_on_url(text: str, *, path: str = "") -> UrlAdvice:
 
 
 def _ended(url: str, path: str) -> str:
-    """Return *url* with the usual path of SCIM servers, if it has none or another spelling of it."""
+    """Return *url* with *path*, the usual path of SCIM servers, if *url* has no path or a misspelt form of it."""
     parts = urlsplit(url)
     if parts.query:
         return url

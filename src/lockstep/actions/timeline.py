@@ -1,4 +1,4 @@
-"""What happened to one person or group, in the directory and in every application, newest first."""
+"""What happened to one person or group, in the directory and in all applications, newest first."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ DIRECTORY, SIGN_INS = "directory", "sign-ins"  # what is shown instead of an app
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened: a change in the directory, a record of the provisioning log, or a sign-in. *app* is the application's
-    display name.
+    """One event in a timeline: a change in the directory, a record of the provisioning log, or a sign-in. *app* is the display name of the
+    application.
     """
 
     at: datetime
@@ -35,7 +35,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """*names*: by id, the names of the managers and members that the changes mention. *next*: the *before* of the following page."""
+    """One page of a timeline. *names* has the names, by id, of managers and members that the changes mention. *next* is the value of
+    *before* for the following page.
+    """
 
     events: Sequence[Event]
     names: dict[str, str]
@@ -46,7 +48,7 @@ class Timeline:
 async def show_timeline(
     context: Context, object_id: str, *, only: str = "", before: datetime | None = None, limit: int = PAGE
 ) -> Timeline:
-    """The newest events before *before*. *only*: `directory`, `sign-ins`, or the name of one application.
+    """Return the newest events before the position *before*. *only* is `directory`, `sign-ins`, or the name of one application.
 
     Records of applications whose log the caller may not read are left out.
     """
@@ -89,7 +91,7 @@ async def show_timeline(
 
 
 def _mentioned(change: ChangeRow) -> Iterator[str]:
-    """The ids of a changed manager and of the first changed members."""
+    """Yield the ids of a changed manager and of the first changed members, whose names the page shows."""
     for values in (change.before or {}, change.after or {}):
         if values.get(MANAGER):
             yield str(values[MANAGER])

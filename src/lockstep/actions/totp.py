@@ -1,4 +1,4 @@
-"""Codes of the second factor: those of an authenticator app (TOTP, RFC 6238) and recovery codes, each accepted once."""
+"""Codes of an administrator's second factor: those of an authenticator app (TOTP, RFC 6238) and recovery codes. Each works once."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ PURPOSE = "second factor"  # of the sealed seed
 
 
 class SecondFactorRequired(LockstepError):
-    """The password is right, but a code is needed as well. Doors ask for it and sign in again with both. *question* is a challenge for a
-    passkey, which may answer in place of a code; None if the administrator has no passkey for this host.
+    """The password is right, but a code is needed as well. The caller of the action should ask for the code and sign in again with both.
+    *question* is a challenge for a passkey, whose answer can replace the code; None if the administrator has no passkey for this host.
     """
 
     def __init__(self, question: PasskeyQuestion | None = None) -> None:
@@ -29,7 +29,7 @@ class SecondFactorRequired(LockstepError):
 
 
 async def is_code(context: Context, connection: Connection, administrator: str, code: str) -> bool:
-    """Whether *code* is an unused code of the app or an unused recovery code. Uses it up."""
+    """Whether *code* is an unused code of the authenticator app or an unused recovery code. If it is, it counts as used from now on."""
     plain = as_entered(code)
     if await store.use_recovery_code(connection, administrator, hash_of(plain)):
         return True
@@ -37,7 +37,7 @@ async def is_code(context: Context, connection: Connection, administrator: str, 
 
 
 async def is_newest_code(context: Context, connection: Connection, administrator: str, code: str) -> bool:
-    """Whether *code* is a code of the app, newer than the last one used. Uses it up."""
+    """Whether *code* is a code of the authenticator app and newer than the last one used. If so, it counts as used from now on."""
     sealed = await store.sealed_seed(connection, administrator)
     if sealed is None:
         return False

@@ -1,6 +1,7 @@
-"""Import an uploaded file: keep it, show how it would be read and who would change, then import all of it or nothing. The file is kept in
-the database, so that any process can continue with it. The import and the note that it happened are one transaction: a second click waits
-for the first and gets its result.
+"""Import an uploaded file in steps: keep the file, show how it would be read and who would change, and then import all of it or nothing.
+
+The file is kept in the database, so that any process can continue with it. The import and the record that it happened are one transaction:
+if somebody clicks Import twice, the second request waits for the first and returns its result.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ _ALL = 100_000
 
 @dataclass(frozen=True, slots=True)
 class UploadView:
-    """An upload, and how its file would be read. *is_new*: its source is not registered yet. *key*: the column that identifies people, if
-    one was chosen.
+    """An upload, and how its file would be read. *is_new* is true if no source of that name is registered yet. *key* is the column that
+    identifies people; "" if no column was chosen.
     """
 
     upload: UploadRow
@@ -63,9 +64,10 @@ class UploadView:
 async def keep_upload(
     context: Context, source: str, file_name: str, content: AsyncIterator[bytes], *, config: Mapping[str, Any] | None = None
 ) -> UploadRow:  # fmt: skip
-    """Keep a file for the source *source*, which need not exist. It is read as it arrives, and never held in memory as a whole.
+    """Keep a file for the source *source*, which need not exist yet. The file is stored part by part as it arrives, and is never held in
+    memory as a whole.
 
-    Raises LockstepError, keeping nothing, if it is empty or has more than LARGEST bytes.
+    Raises LockstepError and keeps nothing if the file is empty or has more than LARGEST bytes.
     """
     if not is_source_name(source) or source == LOCAL_SOURCE:
         raise invalid(f'"{source}" is not a valid source name', why=SOURCE_RULE)
@@ -122,7 +124,7 @@ async def take_upload(
 
 @needs(Permission.SOURCES_WRITE)
 async def show_upload(context: Context, upload: str) -> UploadView:
-    """An upload, and how its file would be read. Raises LockstepError if it is unknown or older than a day."""
+    """Return an upload, and how its file would be read. Raises LockstepError if the upload is unknown or older than a day."""
     async with context.reading() as connection:
         found = await find(connection, upload)
         source = await sources.read_source(connection, found.source)
@@ -137,7 +139,7 @@ async def show_upload(context: Context, upload: str) -> UploadView:
 
 @needs(Permission.SOURCES_WRITE)
 async def change_upload(context: Context, upload: str, config: Mapping[str, Any]) -> UploadRow:
-    """Read the file in another way: with another map, encoding or delimiter. Raises LockstepError for an unknown kind of file."""
+    """Change how the file is read: its column map, encoding or delimiter. Raises LockstepError for an unknown kind of file."""
     kind = str(config.get("kind") or "")
     if kind and kind not in frozenset(PassKind):
         raise invalid(f'"{kind[:40]}" is no kind of file', next_step=f"Choose one of: {', '.join(PassKind)}")
@@ -149,7 +151,7 @@ async def change_upload(context: Context, upload: str, config: Mapping[str, Any]
 
 @needs(Permission.SOURCES_WRITE)
 async def rehearse_upload(context: Context, upload: str) -> UploadRow:
-    """Store what an import would change, by doing it in a transaction that is rolled back."""
+    """Find out what an import would change, by importing in a transaction that is rolled back. Stores the result in the upload."""
     async with context.reading() as connection:
         found = await find(connection, upload)
         _refuse_imported(found)
@@ -179,8 +181,10 @@ async def rehearse_upload(context: Context, upload: str) -> UploadRow:
 
 @needs(Permission.SOURCES_WRITE)
 async def import_upload(context: Context, upload: str, *, mark: str = "") -> UploadRow:
-    """Import the file: everything in it, or nothing. If it was imported before, returns that result. *mark* identifies the dry run that the
-    person saw. Raises LockstepError if there is a newer dry run, or the source was imported since.
+    """Import the file: everything in it, or nothing. If it was imported before, return the earlier result.
+
+    *mark* identifies the dry run that the person saw. Raises LockstepError if there is a newer dry run, or if the source was imported after
+    that dry run.
     """
     async with context.together() as inner, inner.recording() as connection:
         found = await find(connection, upload, locks=True)
@@ -198,7 +202,7 @@ async def import_upload(context: Context, upload: str, *, mark: str = "") -> Upl
 
 @needs(Permission.SOURCES_WRITE)
 async def rekey_with_upload(context: Context, upload: str, column: str) -> Rekeyed:
-    """Identify the people of the source by *column* of the uploaded file from now on. The file must have the old key too."""
+    """Identify the people of the source by *column* of the uploaded file from now on. The file must also contain the old key column."""
     async with context.reading() as connection:
         found = await find(connection, upload)
         _refuse_imported(found)
@@ -221,7 +225,7 @@ async def discard_upload(context: Context, upload: str) -> UploadRow:
 
 
 async def _keep(context: Context, upload: str, content: AsyncIterator[bytes]) -> None:
-    """Store the content part by part. No connection is held while the client sends the next one."""
+    """Store the content part by part. No database connection is held while the client sends the next part."""
 
     async def add(part: bytes) -> None:
         async with context.recording() as connection:
@@ -248,7 +252,7 @@ async def _keep(context: Context, upload: str, content: AsyncIterator[bytes]) ->
 
 
 async def _import(context: Context, found: UploadRow, options: IntakeOptions | None) -> list[PassResult]:
-    """Import the file within the transaction of *context*. A source without files of its own remembers how the file is read."""
+    """Import the file within the transaction of *context*. A source that has no files of its own stores how this file was read."""
     async with context.recording() as connection, as_file(connection, found) as path:
         source = await sources.read_source(connection, found.source)
         config = config_of(found, path)
@@ -278,6 +282,6 @@ def _refuse_imported(found: UploadRow) -> None:
 
 
 def _shown_name(name: str) -> str:
-    """Return the last part of a file name from a browser, which may be a path or contain anything."""
+    """Return the last part of a file name that a browser sent. A browser may send a whole path or arbitrary text."""
     last = "".join(one for one in name.replace("\\", "/").rpartition("/")[2] if one.isprintable())
     return last.encode()[:_LONGEST_NAME].decode(errors="ignore") or "upload.csv"

@@ -1,4 +1,4 @@
-"""Find who has a permission that the caller lacks, so that a refusal can name somebody to ask."""
+"""Find administrators who have a permission that the caller lacks, so that a refusal can name somebody to ask."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ MOST_NAMED = 3
 
 @needs(Permission.DIRECTORY_READ)
 async def who_may(context: Context, permission: str, of: str = "") -> list[str]:
-    """Return up to three administrators who have *permission*: everywhere, or in the application with the id *of*. Those with the fewest
-    permissions come first, because they are the easiest to ask.
+    """Return up to three administrators who have *permission* everywhere, or for the application with the id *of*. Those with the fewest
+    permissions come first, because the caller can ask them most easily.
     """
     async with context.reading() as connection:
         rows = [row for row in await store.list_administrators(connection) if row.is_enabled]

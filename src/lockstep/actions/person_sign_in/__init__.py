@@ -1,1 +1,1 @@
-"""People of the directory sign in to Lockstep, and through it to applications."""
+"""Sign-in of people of the directory to Lockstep, and through Lockstep to applications."""

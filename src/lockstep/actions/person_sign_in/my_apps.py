@@ -1,4 +1,4 @@
-"""My Apps: the applications into which a person may sign in."""
+"""The page My Apps: the applications to which a person may sign in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lockstep.storage import application_sso, applications, assignments
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One application that a person may open."""
+    """One application that a person may open from My Apps."""
 
     name: str
     display_name: str
@@ -23,7 +23,8 @@ class Tile:
 
 @open_to_all
 async def my_apps(context: Context, secret: str) -> Sequence[Tile]:
-    """The applications with single sign-on that are assigned to the person with this session, or to everybody, by name.
+    """Return the applications with single sign-on that the person with this session may open, sorted by name: those that are assigned to
+    the person, and those that need no assignment.
 
     Raises LockstepError if the session has ended.
     """

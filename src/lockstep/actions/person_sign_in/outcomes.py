@@ -1,6 +1,7 @@
-"""How an attempt to sign in ended: the codes of the sign-in log with their sentences, and writing them.
+"""How an attempt to sign in ended: the codes of the sign-in log, the sentence that belongs to each code, and the writing of log records.
 
-A person who has not proved who they are reads one sentence for every refusal. What was wrong is in the log, for administrators.
+A person who has not proved who they are reads the same sentence for every refusal. Only the log, which administrators read, says what was
+wrong.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ MOST_RECORDS, COUNTED_FOR = 10, timedelta(minutes=10)
 
 
 class SignInCode(StrEnum):
-    """The reason of a refusal. The values are stored."""
+    """Why a sign-in was refused. The values are stored in the sign-in log."""
 
     UNKNOWN_PERSON = "UnknownPerson"
     NO_PASSWORD = "NoPassword"  # noqa: S105  # a code
@@ -152,7 +153,7 @@ MEANINGS: Mapping[SignInCode, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """What the door knows of the browser: what it says it is, the network address of the client, and the number of the request."""
+    """What the server knows about the browser: its User-Agent, the network address of the client, and the number of the request."""
 
     device: str = ""
     address: str = ""
@@ -160,7 +161,7 @@ class Visitor:
 
 
 def meaning_of(code: str) -> str:
-    """The sentence of *code*; "" if it is none of ours."""
+    """Return the sentence for *code*; "" if *code* is not a code of the sign-in log."""
     return MEANINGS[SignInCode(code)] if code in set(SignInCode) else ""
 
 
@@ -174,7 +175,7 @@ async def note_sign_in(
     detail: str = "",
     methods: Sequence[str] = (),
 ) -> None:
-    """Write one record of a sign-in to Lockstep itself; without a *code* it succeeded."""
+    """Write one record of a sign-in to Lockstep itself. A record without a *code* says that the sign-in succeeded."""
     record = SignInRecord(
         context.now(),
         result or (FAILURE if code else SUCCESS),

@@ -1,6 +1,6 @@
-"""People sign in with a password, and set it through a link that works once.
+"""Sign-in of people with a password. A person sets the password through a link that works once.
 
-A refused sign-in never says whether the name, the password, the code or the person is at fault, and takes the same time in each case.
+A refused sign-in never says whether the name, the password, the code or the person is the reason, and takes the same time in each case.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ class SignInLink:
 async def sign_person_in(
     context: Context, name: str, password: str, code: str = "", *, visitor: Visitor, replaces: str = ""
 ) -> PersonSignedIn:
-    """Begin a session. *replaces*: the secret of the session that the browser had, which ends.
+    """Begin a session. *replaces* is the secret of the browser's previous session, which ends.
 
-    Raises SecondFactorRequired if the password is right and the code is missing. Raises LockstepError if anything is wrong, without
-    saying what, and after too many failures for this name or address until a delay is over.
+    Raises SecondFactorRequired if the password is right and the code is missing. Raises LockstepError if anything is wrong, without saying
+    what. After too many failures for this name or network address, it also raises LockstepError until a delay is over.
     """
     name = name.strip()[:_LONGEST_NAME]
     OF_PEOPLE.refuse_if_busy()
@@ -92,7 +92,9 @@ async def sign_person_in(
 
 
 def subject_of(name: str) -> str:
-    """What failures with this name are counted for: not together with those of an administrator who has the same address."""
+    """Return the key under which failures with this name are counted. It differs from the key of an administrator with the same address, so
+    that the two are counted separately.
+    """
     return f"person {name.lower()}"
 
 
@@ -133,7 +135,9 @@ def _what_is_wrong(
 
 
 async def _check_code(context: Context, found: PersonCredential, code: str, visitor: Visitor) -> None:
-    """Raise LockstepError unless *code* is a new one of the person. The password was right."""
+    """Check the code after the password turned out to be right. Raise LockstepError unless *code* is a valid code of the person that was
+    not used before.
+    """
     if not code.strip():
         await lockout.forgiven(context.recording, subject_of(found.user_principal_name), address=visitor.address)
         await note_sign_in(context, visitor, person=found, code=SignInCode.CODE_NEEDED, result=INTERRUPTED)
@@ -176,7 +180,9 @@ async def new_sign_in_link(context: Context, person: str) -> SignInLink:
 
 @open_to_all
 async def owner_of_link(context: Context, secret: str) -> str:
-    """The user principal name of the person whose link this is. Raises LockstepError if it does not work any more."""
+    """Return the user principal name of the person for whom the link with this secret was made. Raises LockstepError if the link does not
+    work any more.
+    """
     async with context.recording() as connection:
         return (await _owner_of_link(context, connection, secret)).user_principal_name
 
@@ -185,10 +191,11 @@ async def owner_of_link(context: Context, secret: str) -> str:
 async def accept_link(
     context: Context, secret: str, password: str, *, visitor: Visitor, replaces: str = ""
 ) -> PersonSignedIn | None:
-    """Set the password; the link is used up, and all sessions of the person end. Begins a session, or returns None for a person with a
-    second factor, who signs in with both.
+    """Set the password of the person for whom the link was made. The link stops working and all sessions of the person end. Returns a new
+    session, or None for a person with a second factor, who must then sign in with password and code.
 
-    Raises LockstepError if the link does not work any more, or for a password that may not be used; the link then still works.
+    Raises LockstepError if the link does not work any more, or if the password does not meet the rules; in the second case the link still
+    works.
     """
     name = await owner_of_link(context, secret)
     check_password(password, name, longest=LONGEST_PASSWORD)
@@ -214,7 +221,9 @@ async def accept_link(
 
 
 async def _owner_of_link(context: Context, connection: Connection, secret: str) -> PersonCredential:
-    """Raise LockstepError if the link is over, the person is disabled, or people may not sign in with passwords any more."""
+    """Return the person for whom the link was made. Raise LockstepError if the link was used or has expired, if the person is disabled, or
+    if people may not sign in with passwords any more.
+    """
     owner = await person_credentials.link_owner(connection, hash_of(secret), context.now())
     setting = await person_credentials.read_setting(connection)
     if owner is None or not owner.is_live or not setting.has_password:

@@ -1,4 +1,6 @@
-"""The second factor of a person: codes of an authenticator app (TOTP, RFC 6238), each accepted once. Add it, confirm it, remove it."""
+"""The second factor of a person: codes of an authenticator app (TOTP, RFC 6238), each of which is accepted once. Add, confirm and remove
+it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ _PURPOSE = "second factor of a person"  # of the sealed seed
 
 
 async def is_code_of_person(context: Context, connection: Connection, person: str, code: str) -> bool:
-    """Whether *code* is one of the app, newer than the last that was used. It is used up."""
+    """Whether *code* is a valid code of the person's app and newer than the last code that was used. A code that is accepted here counts as
+    used.
+    """
     sealed = await store.sealed_seed(connection, person)
     if sealed is None:
         return False
@@ -36,9 +40,9 @@ async def is_code_of_person(context: Context, connection: Connection, person: st
 
 @open_to_all
 async def begin_factor(context: Context, secret: str) -> NewSecondFactor:
-    """Make a seed for the person with this session. It counts once a code of it was entered.
+    """Create a TOTP seed for the person with this session. The second factor takes effect when the person has entered a code of it.
 
-    Raises LockstepError if the session has ended, or there is a second factor already.
+    Raises LockstepError if the session has ended, or if the person has a second factor already.
     """
     caller = await person_or_refusal(context, secret)
     seed = new_seed()

@@ -1,6 +1,6 @@
-"""Sessions of people of the directory: who is signed in, signing out, and what administrators see and end.
+"""Sessions of people of the directory: find the person of a session, sign out, and let administrators see and end sessions.
 
-A person who is disabled or deleted is signed out in the transaction of that change, by a trigger of the database.
+If a person is disabled or deleted, a database trigger ends their sessions in the transaction of that change.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _MOST_DEVICE = 200  # characters
 
 @dataclass(frozen=True, slots=True)
 class PersonCaller:
-    """A person of the directory who has proved who they are, in these *methods*.
+    """A person of the directory who has proved who they are. *methods* says how.
 
-    Who *lacks_factor* has to add a second factor before anything else.
+    If *lacks_factor* is true, the person has to add a second factor before they can do anything else.
     """
 
     person: str
@@ -52,7 +52,7 @@ class PersonCaller:
 
 @dataclass(frozen=True, slots=True)
 class PersonSignedIn:
-    """A session that just began, or that got a new secret. The secret is available only here."""
+    """A session that just began, or that just got a new secret. The secret is stored nowhere else."""
 
     secret: str = field(repr=False)
     expires_at: datetime
@@ -60,7 +60,7 @@ class PersonSignedIn:
 
 @open_to_all
 async def caller_of_person(context: Context, secret: str) -> PersonCaller | None:
-    """The person whose session has this secret; None if it has ended, or the person is disabled or deleted."""
+    """Return the person whose session has this secret. Returns None if the session has ended, or if the person is disabled or deleted."""
     if not secret:
         return None
     now = context.now()
@@ -92,7 +92,7 @@ async def caller_of_person(context: Context, secret: str) -> PersonCaller | None
 
 
 async def person_or_refusal(context: Context, secret: str) -> PersonCaller:
-    """The person whose session has this secret. Raises LockstepError if it has ended."""
+    """Return the person whose session has this secret. Raises LockstepError if the session has ended."""
     caller = await caller_of_person(context, secret)
     if caller is None:
         raise LockstepError(Kind.UNAUTHORIZED, "Your session has ended", next_step="Sign in again")
@@ -102,9 +102,9 @@ async def person_or_refusal(context: Context, secret: str) -> PersonCaller:
 async def begin_session(
     context: Context, connection: Connection, person: str, methods: Sequence[str], visitor: Visitor, *, replaces: str
 ) -> PersonSignedIn:
-    """A new session with a secret of its own. *replaces*: the secret of the one that the browser had, which ends.
+    """Begin a session with a new secret. *replaces* is the secret of the browser's previous session, which ends.
 
-    Raises LockstepError for somebody who was disabled or deleted a moment ago.
+    Raises LockstepError if the person was disabled or deleted in the meantime.
     """
     made, now = PersonSignedIn(new_secret(), context.now() + LONGEST), context.now()
     previous = await store.read_session(connection, hash_of(replaces)) if replaces else None
@@ -127,7 +127,7 @@ async def begin_session(
 
 @needs(Permission.PEOPLE_SIGN_IN)
 async def list_person_sessions(context: Context, person: str) -> list[PersonSessionRow]:
-    """Where a person is signed in, the last used first."""
+    """Return the sessions of a person, the most recently used first."""
     async with context.reading() as connection:
         found = await find_person(connection, person)
         rows = await store.list_sessions(connection, found.id, context.now())
@@ -136,7 +136,8 @@ async def list_person_sessions(context: Context, person: str) -> list[PersonSess
 
 @needs(Permission.PEOPLE_SIGN_IN)
 async def end_person_sessions(context: Context, person: str, session: str = "") -> int:
-    """End one session of a person, or without *session* all of them; return how many there were.
+    """End the session *session* of a person, or all of the person's sessions if *session* is not given. Returns the number of ended
+    sessions.
 
     Raises LockstepError for an unknown session or person.
     """

@@ -1,4 +1,4 @@
-"""How people of the directory may sign in, and the contact that the sign-in page names for help."""
+"""How people of the directory may sign in, and the contact that the sign-in page shows to people who need help."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ _LONGEST_CONTACT = 200
 
 @dataclass(frozen=True, slots=True)
 class WaysToSignIn:
-    """What the sign-in page offers. *provider* is the name in "Sign in with NAME", "" without one."""
+    """The ways to sign in that the sign-in page offers. *provider* is NAME in "Sign in with NAME"; "" if people cannot sign in through a
+    provider.
+    """
 
     has_password: bool
     provider: str
@@ -27,7 +29,7 @@ class WaysToSignIn:
 
 @open_to_all
 async def ways_to_sign_in(context: Context) -> WaysToSignIn:
-    """How people may sign in."""
+    """Return the ways to sign in that the sign-in page offers."""
     async with context.recording() as connection:
         setting = await store.read_setting(connection)
         row = await identity_providers.read_provider(connection) if setting.has_provider else None
@@ -36,7 +38,7 @@ async def ways_to_sign_in(context: Context) -> WaysToSignIn:
 
 @needs(Permission.DIRECTORY_READ)
 async def show_sign_in_setting(context: Context) -> SignInSetting:
-    """How people may sign in, as it is set."""
+    """Return the stored setting of how people may sign in."""
     async with context.reading() as connection:
         return await store.read_setting(connection)
 

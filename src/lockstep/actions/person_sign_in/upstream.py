@@ -1,7 +1,7 @@
-"""People sign in through the OpenID Connect provider that administrators use.
+"""Sign-in of people through the OpenID Connect provider that administrators use.
 
-A person is found by the user principal name or the mail address that the provider has verified. From then on the provider's own name for
-the person counts, so that somebody who gets a former address gets nothing else.
+At the first sign-in a person is found by the user principal name or the mail address that the provider has verified. Later sign-ins find
+the person by the provider's own identifier (subject), so that somebody who gets a former address of the person gets no access.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from lockstep.storage.person_credentials import PersonCredential
 
 @dataclass(frozen=True, slots=True)
 class PersonArrival:
-    """The session that began, and the address to show."""
+    """The session that began, and the address of the page to show next."""
 
     signed_in: PersonSignedIn
     next_page: str
@@ -39,9 +39,10 @@ class PersonArrival:
 
 @open_to_all
 async def leave_for_provider(context: Context, *, redirect_uri: str, next_page: str, again: bool = False) -> Departure:
-    """Leave for the provider. *again*: it asks for the credentials even if it knows the browser.
+    """Begin a sign-in through the provider and return the provider's address. With *again*, the provider asks for the credentials even if
+    the person is signed in there.
 
-    Raises LockstepError if people may not sign in through it, and if it cannot be reached.
+    Raises LockstepError if people may not sign in through the provider, and if the provider cannot be reached.
     """
     if not (await ways_to_sign_in(context)).provider:
         raise LockstepError(
@@ -60,9 +61,10 @@ async def come_back(
     visitor: Visitor,
     replaces: str = "",
 ) -> PersonArrival:
-    """Come back with the provider's *answer*. *cookie* is what the browser kept; *replaces* the session that it had, which ends.
+    """Finish a sign-in. *answer* has the parameters with which the browser came back from the provider, and *cookie* is what the browser
+    kept meanwhile. *replaces* is the secret of the browser's previous session, which ends.
 
-    Raises LockstepError for an answer that does not belong to the cookie or was used before. Every other refusal reads the same, and the
+    Raises LockstepError if the answer does not belong to the cookie or was used before. The message of every other refusal is the same; the
     log has the reason.
     """
     await lockout.admit(context.recording, "", address=visitor.address, now=context.now())

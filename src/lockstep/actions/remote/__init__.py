@@ -1,1 +1,1 @@
-"""Actions by name, for callers outside this process: which ones may be called, and how arguments and results are transferred."""
+"""Actions that callers outside this process call by name: which actions they may call, and how arguments and results are transferred."""

@@ -1,6 +1,7 @@
-"""The actions that may be called by name, and the parameters that such a call may not set. A caller on another machine passes values that a
-person could type; the server itself sets what only a process on its machine can know, such as files on its disk. Actions that make tokens
-or administrators are missing, because a token may not do that.
+"""The actions that may be called by name from another machine, and the parameters that such a call may not set.
+
+A caller on another machine passes only values that a person could type. The server itself sets what only a process on its machine can know,
+such as files on its disk. Actions that create tokens or administrators are not exposed, because a caller with a token may not do either.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Run an action for a caller on another machine. The answer includes the messages on the way, and the work that is left undone."""
+"""Run an action for a caller on another machine. The answer includes the messages that the action reported, and the names of applications
+with work that no worker does.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ from lockstep.errors import conflict, invalid
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What an action returned, its messages, and the applications to which nothing is sent because no worker runs. *effects*: the
-    consequences, if the action was only rehearsed.
+    """What an action returned, the messages that it reported, and the applications to which nothing is sent because no worker runs.
+    *effects* has the consequences if the action was only rehearsed.
     """
 
     result: Any
@@ -37,8 +39,8 @@ class _Notes:
 async def run_named(
     context: Context, name: str, told: Mapping[str, Any], *, shape: str = "", rehearses: bool = False
 ) -> Ran:
-    """Run the action *name*. *rehearses*: only find out its consequences. Raises what the action raises, and LockstepError if this version
-    does not understand the call.
+    """Run the action *name*. With *rehearses*, only find out its consequences. Raises the errors of the action, and LockstepError if this
+    version of Lockstep does not understand the call.
     """
     wire, notes = _understood(name, told, shape), _Notes()
     if wire.streams:
@@ -62,8 +64,8 @@ async def run_named(
 def stream_named(
     context: Context, name: str, told: Mapping[str, Any], *, shape: str = ""
 ) -> AsyncIterator[tuple[str, Any]]:
-    """Yield the items of the action *name* as pairs: `("item", value)`, and `("said", text)` for its messages. Raises LockstepError at once
-    if this version does not understand the call.
+    """Yield the items of the action *name* as pairs: `("item", value)`, or `("said", text)` for a message. Raises LockstepError at once if
+    this version of Lockstep does not understand the call.
     """
     wire = _understood(name, told, shape)
     if not wire.streams:

@@ -1,5 +1,6 @@
-"""Convert results to JSON and back, without loss: a command prints the same from a transferred result as from the result itself. Records,
-enumerations, tuples and times are marked with `$`. Only records and enumerations of Lockstep are rebuilt, and a secret is never
+"""Convert results of actions to JSON and back without loss: a command prints the same output from a transferred result as from a local one.
+
+Records, enumerations, tuples and times are marked with `$`. Only records and enumerations of Lockstep are rebuilt. A secret is never
 transferred.
 """
 
@@ -23,7 +24,7 @@ _OURS = "lockstep."
 
 
 def to_json(value: Any) -> Any:
-    """Return *value* in JSON types. Raises LockstepError if it cannot be transferred."""
+    """Convert *value* to JSON types. Raises LockstepError if the value cannot be transferred."""
     if type(value) in _PLAIN:
         return value
     if type(value) is list:
@@ -44,7 +45,7 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(told: Any) -> Any:
-    """Return the value that `to_json` wrote. Raises LockstepError if this version does not know its type."""
+    """Return the value from which `to_json` made *told*. Raises LockstepError if this version of Lockstep does not know its type."""
     if isinstance(told, list):
         return [from_json(one) for one in told]
     if not isinstance(told, dict):
@@ -88,7 +89,7 @@ def _name_of(kind: type) -> str:
 
 @cache
 def _class_named(name: str) -> type[Any]:
-    """The record or enumeration called *name*, in Lockstep's own modules only."""
+    """Return the record or enumeration called *name*. Only modules of Lockstep are searched."""
     module, _, qualified = name.partition(":")
     found: Any = None
     if module.startswith(_OURS) and qualified.isidentifier():

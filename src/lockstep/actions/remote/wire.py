@@ -1,5 +1,7 @@
-"""What is transferred when an action is called by name: its arguments, which the server checks by their types, and its result. The *shape*
-of an action is a digest of the types of everything transferred. Two versions understand each other in every action whose shape is the same.
+"""What is transferred when an action is called by name: its arguments, which the server checks by their types, and its result.
+
+The *shape* of an action is a digest of the types of everything that is transferred for it. Two versions of Lockstep can call an action of
+each other if the shape of the action is the same in both.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ def _as_secret(value: Any) -> Any:
 
 
 def _read_again(document: ConfigDocument) -> ConfigDocument:
-    """Return *document* as our file reader accepts it, with the positions that errors to the caller name."""
+    """Read *document* again with the reader of configuration files, so that errors name the positions that the caller's file has."""
     [read] = read_documents(write_documents([document]), "request")
     return replace(read, origin=document.origin)
 
@@ -48,7 +50,7 @@ Resolve = Callable[[str], Secret | None]
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """One action in its transferred form."""
+    """How one action is transferred."""
 
     name: str
     action: Callable[..., Any]
@@ -58,7 +60,7 @@ class Wire:
     streams: bool
 
     def sent(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments *given* as JSON. Raises LockstepError if one cannot be transferred."""
+        """Convert the arguments *given* to JSON. Raises LockstepError if one of them cannot be transferred."""
         told: dict[str, Any] = {}
         for name, value in given.items():
             if name == _RESOLVE:
@@ -73,7 +75,7 @@ class Wire:
         return told
 
     def received(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        """Check and return the arguments in *told*. Raises LockstepError if the action does not take them."""
+        """Check the arguments in *told* and return them. Raises LockstepError if the action does not accept them."""
         given: dict[str, Any] = {}
         for name, value in told.items():
             adapter = _SECRETS_ADAPTER if name == _SECRETS and self._resolves else self.parameters.get(name)
@@ -124,7 +126,7 @@ _SECRETS_ADAPTER: TypeAdapter[Any] = TypeAdapter(dict[str, _SECRET | None])
 
 @cache
 def wire_of(name: str) -> Wire:
-    """Return the action *name* in its transferred form. Raises LockstepError if it cannot be called by name."""
+    """Return how the action *name* is transferred. Raises LockstepError if the action cannot be called by name."""
     exposed = EXPOSED.get(name)
     if exposed is None:
         raise not_found(f'Unknown action "{name}"', next_step="Use the addresses in /api/docs")
@@ -146,7 +148,7 @@ def wire_of(name: str) -> Wire:
 
 
 def _travelling(hint: Any) -> Any:
-    """The type *hint* as pydantic can check it."""
+    """Return the type *hint* in a form that pydantic can check."""
     if hint is Secret:
         return _SECRET
     if hint is ConfigDocument:
@@ -164,7 +166,7 @@ def _travelling(hint: Any) -> Any:
 
 
 def _form(hint: Any, seen: set[type]) -> str:
-    """Return everything in *hint* that changes what is transferred."""
+    """Return a text of everything in *hint* that affects what is transferred. It is part of the shape."""
     if isinstance(hint, type) and hint not in seen:
         if is_dataclass(hint):
             seen.add(hint)
@@ -181,7 +183,7 @@ def _form(hint: Any, seen: set[type]) -> str:
 
 
 def _resolved(resolve: Resolve, documents: Collection[ConfigDocument]) -> dict[str, str | None]:
-    """Return the secrets that *documents* refer to; only the caller's machine has them."""
+    """Return the secrets to which *documents* refer. Called on the caller's machine, the only one that has these secrets."""
     references = {
         str(reference)
         for one in documents

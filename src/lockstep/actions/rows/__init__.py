@@ -1,3 +1,3 @@
-"""The results of actions as JSON: one shape per noun, for the command line (`-o json`) and the API. The types are the contract: the OpenAPI
-description is generated from them, so both have the same fields.
+"""Results of actions as JSON, for the command line (`-o json`) and the API. Each noun has one JSON form. The OpenAPI description is
+generated from the types here, so the command line and the API have the same fields.
 """

@@ -119,7 +119,7 @@ def role_json(role: RoleRow) -> RoleJson:
 
 
 def placed_roles_json(roles: Sequence[RoleRow]) -> list[PlacedRoleJson]:
-    """The roles with their positions, of which 1 has the highest precedence."""
+    """Return the roles with their positions. Position 1 has the highest precedence."""
     return [{**role_json(role), "position": place} for place, role in enumerate(roles, 1)]
 
 
@@ -163,7 +163,7 @@ def credentials_json(app: str, view: CredentialView) -> CredentialsJson:
 
 
 def probe_json(probe: Probe) -> ProbeJson:
-    """A probe. Its exchange is already redacted and is not kept."""
+    """Return a probe as JSON, without its HTTP exchange."""
     return {
         "name": probe.name,
         "passed": probe.passed,

@@ -111,7 +111,7 @@ class VersionJson(TypedDict):
 
 
 def settings_json(view: SettingsView, *, interval: str | None) -> SettingsJson:
-    """Return the settings. *interval* is in the form that the door uses for durations."""
+    """Return the settings as JSON. *interval* is already written in the form that the command line or the API uses for durations."""
     return {
         "application": view.app,
         "mode": view.mode,
@@ -140,7 +140,7 @@ def finding_json(one: Finding) -> FindingJson:
 
 
 def mapped_values_json(mapped: Mapped, targets: Sequence[str]) -> list[MappedValueJson]:
-    """The value of each of *targets*, in this order, and why there is none."""
+    """Return the value of each of *targets* in the same order. If an attribute has no value, the entry says why."""
     waiting = {target for target, _ in mapped.missing_references}
     return [
         {

@@ -177,7 +177,7 @@ def group_details_json(view: GroupView) -> GroupDetailsJson:
 
 
 def rule_effect_json(group: str, effect: RuleEffect) -> RuleEffectJson:
-    """The effect of a rule. At most 1,000 joiners and leavers are named; the counts are complete."""
+    """Return the effect of a rule as JSON. Names at most 1,000 people who join and 1,000 who leave; the counts are complete."""
     return {
         "group": group,
         "members": effect.members,

@@ -10,7 +10,7 @@ from lockstep.engine.expressions.catalogue import Function
 
 
 def explained_json(part: ExplainedExpression) -> dict[str, Any]:
-    """An expression with its value, and the same for each of its parts."""
+    """Return an expression with its value as JSON, and likewise each of its parts."""
     told: dict[str, Any] = {
         "expression": part.text,
         "position": part.position,

@@ -9,7 +9,9 @@ from lockstep.actions.rows.times import iso_time
 
 
 class ClaimRoleJson(TypedDict):
-    """An administrator with *value* in the claim has *role*; *app* is the application of an applicationOwner, otherwise ""."""
+    """A role that an administrator has if the claim contains *value*. *app* is the application for the role applicationOwner, and otherwise
+    "".
+    """
 
     value: str
     role: str
@@ -17,7 +19,7 @@ class ClaimRoleJson(TypedDict):
 
 
 class IdentityProviderJson(TypedDict):
-    """The provider. Its redirect URI for Lockstep is *redirectPath* at the address of the admin centre."""
+    """The identity provider. *redirectPath* is the path of the redirect URI below the address of the admin centre."""
 
     name: str
     issuer: str

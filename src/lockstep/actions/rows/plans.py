@@ -44,7 +44,7 @@ class ExplanationJson(TypedDict):
 
 
 class EffectJson(TypedDict):
-    """One effect of a change on the people or groups of one application. A warning has neither *count* nor *names*."""
+    """One effect of a change on the people or groups of one application. A mere warning has neither *count* nor *names*."""
 
     application: str
     kind: str
@@ -55,7 +55,7 @@ class EffectJson(TypedDict):
 
 
 def plan_json(plan: Plan) -> PlanJson:
-    """A plan. Redacted values stay redacted."""
+    """Return a plan as JSON. Redacted values stay redacted."""
     return {
         "id": plan.source_id,
         "name": plan.display,
@@ -83,7 +83,7 @@ def explanation_json(app: str, plan: Plan, why: Explanation) -> ExplanationJson:
 
 
 def effects_json(found: Sequence[Consequences]) -> list[EffectJson]:
-    """The consequences, with all names."""
+    """Return the consequences of a change as JSON, with all names."""
     rows: list[EffectJson] = []
     for one in found:
         rows += [

@@ -173,7 +173,7 @@ def status_json(one: JobStatus) -> StatusJson:
 
 
 def push_json(app: str, name: str, one: PushResult) -> PushJson:
-    """The result for one object, which the caller named *name*."""
+    """Return the result of a push for one object. *name* is what the caller called the object."""
     record = one.record
     done = record.details() if record is not None else {}
     return {
@@ -191,7 +191,7 @@ def push_json(app: str, name: str, one: PushResult) -> PushJson:
 
 
 def push_problem(app: str, one: PushResult) -> str:
-    """Why the object has no log record; "" if there was nothing to record."""
+    """Return why a push wrote no log record for the object; "" if there was nothing to record."""
     return one.problem or ("" if one.counted else f"Not done yet. See why: lockstep status {app}")
 
 

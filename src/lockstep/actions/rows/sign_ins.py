@@ -101,7 +101,7 @@ def person_session_json(row: PersonSessionRow) -> PersonSessionJson:
 
 
 def sign_in_link_json(link: SignInLink) -> SignInLinkJson:
-    """The only form that has the secret of the link."""
+    """Return a sign-in link with its secret as JSON. No other function returns the secret."""
     return {
         "user": link.user_principal_name,
         "path": link.path,

@@ -1,4 +1,4 @@
-"""Single sign-on of an application as JSON, without keys."""
+"""Single sign-on of an application as JSON, without private keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lockstep.storage.signing_certificates import CertificateRow
 
 
 class CertificateJson(TypedDict):
-    """A signing certificate. *certificate*: PEM."""
+    """A signing certificate. The field *certificate* has it in PEM form."""
 
     thumbprint: str
     isActive: bool
@@ -24,7 +24,9 @@ class CertificateJson(TypedDict):
 
 
 class SignOnJson(TypedDict):
-    """*singleSignOn* is the section of a configuration file. The addresses and certificates are what the application must know."""
+    """Single sign-on of an application. *singleSignOn* is the section of a configuration file. The addresses and certificates are what an
+    administrator must enter in the application.
+    """
 
     app: str
     singleSignOn: dict[str, Any]
@@ -44,7 +46,7 @@ class ConditionJson(TypedDict):
 
 
 class SignOnTrialJson(TypedDict):
-    """What an assertion about *user* would say. It is not made."""
+    """What an assertion about *user* would say. The assertion itself is not created."""
 
     user: str
     wouldSignIn: bool

@@ -1,4 +1,4 @@
-"""Times and durations in JSON: RFC 3339 in UTC, ISO 8601."""
+"""Times and durations in JSON: times as RFC 3339 in UTC, durations as ISO 8601."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def iso(at: datetime | None) -> str | None:
-    """*at* as RFC 3339 in UTC with milliseconds; None for None."""
+    """Return *at* as RFC 3339 in UTC with milliseconds; None if *at* is None."""
     return iso_time(at) if at else None
 
 

@@ -1,1 +1,1 @@
-"""SAML sign-in of people to applications: requests, answers, metadata, single logout."""
+"""SAML sign-in of people to applications: requests, responses, metadata and single logout."""

@@ -1,6 +1,7 @@
-"""Answer a request, or begin at My Apps: who is signed in, whether they may, and the signed response.
+"""Answer a SAML request, or begin a sign-in from My Apps: find out who is signed in, decide whether they may sign in, and sign the
+response.
 
-A person who is not assigned is told so here, and the application learns nothing.
+A person who is not assigned reads so on a page of Lockstep. The application receives no response.
 """
 
 from __future__ import annotations
@@ -43,14 +44,16 @@ _SIGNINGS = {
 
 @dataclass(frozen=True, slots=True)
 class SignInFirst:
-    """Nobody is signed in, or an application wants it to be proved again: *again*."""
+    """The person must sign in before the request can be answered. *again* is true if somebody is signed in, but the application asks for a
+    new sign-in (ForceAuthn).
+    """
 
     again: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The application begins by itself, at *url*."""
+    """The browser must open *url*, where the application itself begins the sign-in."""
 
     app: str
     url: str
@@ -58,7 +61,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """The browser sends *fields* to *url*, where the application takes them."""
+    """The browser must post *fields* to *url*, where the application receives the response."""
 
     app: str
     url: str
@@ -99,7 +102,7 @@ async def answer_request(
 async def launch(
     context: Context, app: str, secret: str, *, visitor: Visitor, origin: str
 ) -> Opened | Posted | NotAssigned:
-    """Open an application from My Apps: at its Sign on URL, otherwise with a response that it did not ask for.
+    """Open an application from My Apps: at its Sign on URL, or with an unsolicited response if the application has no Sign on URL.
 
     Raises LockstepError if the session has ended, and if no assertion can be made.
     """
@@ -160,7 +163,9 @@ async def _signed_in(
 
 
 def _is_fresh(caller: PersonCaller, asked: Asked) -> bool:
-    """Whether the person entered credentials since the request. A provider that knew the browser may not have asked for them."""
+    """Whether the person entered credentials after the application asked for them. A provider at which the person was already signed in may
+    not have asked.
+    """
     is_entered = PROVIDER not in caller.methods or REENTERED in caller.methods
     return is_entered and caller.signed_in_at >= asked.asked_at
 
@@ -188,7 +193,7 @@ async def _failed(
     code: SignInCode,
     status: Status,
 ) -> Posted:
-    """Tell the application why there is no assertion."""
+    """Return a SAML response that tells the application why there is no assertion, and write the failure to the sign-in log."""
     key = await _key(context, visitor, facts, caller)
     asked_for = f"It asked for {', '.join(asked.contexts) or asked.name_id_format or 'an answer without a page'}"
     await note_saml(context, visitor, facts, caller=caller, code=code, detail=asked_for)

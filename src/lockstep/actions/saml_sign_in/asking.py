@@ -1,6 +1,7 @@
-"""AuthnRequests of applications: read, checked, and kept sealed in an address until the person has signed in.
+"""Requests of applications to sign a person in (AuthnRequest): read and checked, and then kept sealed in the address of the page until the
+person has signed in.
 
-Nothing of a request is believed before its issuer and its reply URL were compared with what is registered.
+Nothing in a request is used before its issuer and its reply URL have been compared with the registered ones.
 """
 
 from __future__ import annotations
@@ -125,7 +126,9 @@ def keys_of(facts: ApplicationSso) -> list[Certificate]:
 
 
 def _checked(context: Context, facts: ApplicationSso, incoming: Incoming) -> Asked:
-    """Raise LockstepError unless the request comes from the application and is meant for us."""
+    """Check that the request comes from the application and is meant for Lockstep, and return what is kept of it. Raises LockstepError
+    otherwise.
+    """
     if incoming.field != "SAMLRequest":
         raise fault(FaultCode.NOT_EXPECTED_MESSAGE, expected="SAMLRequest", received=incoming.field)
     request = read_authn_request(incoming.message)
@@ -148,7 +151,9 @@ def _checked(context: Context, facts: ApplicationSso, incoming: Incoming) -> Ask
 
 
 def _reply_url(facts: ApplicationSso, request: AuthnRequest) -> str:
-    """Where the answer goes. The numbers of reply URLs in metadata are not kept, so one that could mean several is refused."""
+    """Return the reply URL to which the answer goes. A request that gives the number of a reply URL is refused if the application has
+    several reply URLs, because the numbers in the application's metadata are not stored.
+    """
     if request.reply_index is not None and not request.reply_url and len(facts.settings.reply_urls) > 1:
         raise conflict(
             f"{facts.display_name} asked for an answer at the reply URL number {request.reply_index}",
@@ -160,7 +165,7 @@ def _reply_url(facts: ApplicationSso, request: AuthnRequest) -> str:
 
 
 def _refuse_too_much(request: AuthnRequest) -> None:
-    """What is kept travels in an address, which must not become too long."""
+    """Raise an error if the request is too large to be kept in an address, whose length is limited."""
     longest = max((len(one) for one in request.contexts), default=0)
     if len(request.id) > _LONGEST_ID or len(request.contexts) > _MOST_CONTEXTS or longest > _LONGEST_CONTEXT:
         raise fault(FaultCode.TOO_LARGE, expected=f"at most {_MOST_CONTEXTS} contexts, and short ids", received="more")

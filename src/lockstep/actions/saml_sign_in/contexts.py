@@ -1,4 +1,6 @@
-"""Authentication contexts: what a session proves, and whether that is what an application asks for (SAML core, section 3.3.2.2.1). Pure."""
+"""Authentication contexts: what a session proves, and whether that satisfies what an application asks for (SAML core, section 3.3.2.2.1).
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,11 @@ _RANKS: Sequence[frozenset[str]] = (
 
 
 def class_for(methods: Sequence[str], wanted: Sequence[str], comparison: str) -> str | None:
-    """The class to state for a session that began with *methods*; None if it is not what is *wanted*.
+    """Return the authentication context class to state for a session that began with *methods*; None if that class does not satisfy
+    *wanted* by the rule *comparison*.
 
-    What a provider did is not known, so a session that began there is unspecified.
+    For a session that began at an identity provider, the class is "unspecified", because Lockstep does not know how the provider checked
+    the person.
     """
     rank = 2 if CODE in methods else 1 if not BY_PASSWORD.isdisjoint(methods) else 0
     own = (UNSPECIFIED, PROTECTED_PASSWORD, TIME_SYNC_TOKEN)[rank]

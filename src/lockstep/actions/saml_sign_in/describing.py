@@ -1,4 +1,4 @@
-"""The metadata of Lockstep for one application: who signs, with which keys, and where requests go."""
+"""The SAML metadata of Lockstep for one application: its identifier, its certificates, and the addresses to which requests go."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lockstep.saml.names import Binding
 
 @open_to_all
 async def metadata_of(context: Context, app: str, *, origin: str) -> bytes:
-    """The document as XML, with the active certificate first. Raises LockstepError for an application without SAML sign-on."""
+    """Return the metadata as XML, with the active certificate first. Raises LockstepError for an application without SAML sign-on."""
     facts = await saml_application(context, app, origin=origin)
     endpoints, settings = facts.endpoints, facts.settings
     return write_idp_metadata(

@@ -1,7 +1,9 @@
-"""Single logout (SAML profiles, section 4.4) by HTTP-Redirect: an application signs a person out, or somebody signs out here.
+"""Single logout (SAML profiles, section 4.4) by HTTP-Redirect. Either an application signs a person out, or the person signs out in
+Lockstep.
 
-A request of an application counts only with its signature: otherwise anybody could sign people out. Signing out here leads the browser from
-one application to the next; what is left of the way is sealed in a cookie.
+A logout request of an application counts only with a valid signature; otherwise anybody could sign people out. When a person signs out in
+Lockstep, the browser goes from one application to the next. A sealed cookie holds the list of the applications that are still to be
+visited.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ _PURPOSE, _NAME = "signing out", "applications"
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The next application on the way out: the browser goes to *url* and keeps *rest*, sealed, for the stop after it."""
+    """The next application to sign out of. The browser goes to *url* and keeps *rest*, the sealed list of the applications that follow."""
 
     app: str
     url: str
@@ -48,9 +50,10 @@ class Stop:
 
 @open_to_all
 async def receive_logout(context: Context, app: str, raw_query: str, *, visitor: Visitor, origin: str) -> str:
-    """What an application sends: the address of the answer to its request; "" for its answer to ours, or if it takes none.
+    """Process a logout message of an application. For a request, returns the address that delivers the answer, or "" if the application
+    takes no answer. For the application's answer to a request of Lockstep, returns "".
 
-    Raises LockstepError for a request that is not signed by the application, is meant for another provider, or is too old.
+    Raises LockstepError for a request that is not signed by the application, is meant for another identity provider, or is too old.
     """
     facts = await saml_application(context, app, origin=origin)
     try:
@@ -70,7 +73,7 @@ async def receive_logout(context: Context, app: str, raw_query: str, *, visitor:
 
 @open_to_all
 async def sign_out_here(context: Context, secret: str) -> str:
-    """End the session with this secret; return, sealed, the way through the applications that take part in single logout, or ""."""
+    """End the session with this secret. Returns the sealed list of the applications that the session signed in to; "" if there are none."""
     caller = await caller_of_person(context, secret)
     if caller is None:
         return ""
@@ -83,7 +86,7 @@ async def sign_out_here(context: Context, secret: str) -> str:
 
 @open_to_all
 async def next_stop(context: Context, way: str, *, origin: str) -> Stop | None:
-    """The next application of a sealed *way*; None at its end. Applications without a Logout URL are left out."""
+    """Return the next application of the sealed list *way*; None at the end of the list. Applications without a Logout URL are left out."""
     try:
         opened = context.vault.open(bytes.fromhex(way), purpose=_PURPOSE, name=_NAME).reveal()
         at, rows = orjson.loads(opened)
@@ -112,7 +115,7 @@ def _sealed(context: Context, way: object, at: float) -> str:
 
 
 def _read(context: Context, facts: ApplicationSso, incoming: Incoming) -> LogoutRequest:
-    """The request, from any of the identifiers of the application."""
+    """Read the logout request. Its issuer may be any of the identifiers of the application."""
     refused: SamlFault | None = None
     for issuer in facts.settings.identifiers:
         try:
@@ -127,7 +130,7 @@ def _read(context: Context, facts: ApplicationSso, incoming: Incoming) -> Logout
 
 
 async def _end_sessions(context: Context, facts: ApplicationSso, request: LogoutRequest) -> bool:
-    """End the sessions that the request means; return whether no other application knows them."""
+    """End the sessions that the request names. Returns whether none of these sessions had also signed in to other applications."""
     is_everywhere = True
     async with context.recording() as connection:
         rows = await session_applications.sessions_named(

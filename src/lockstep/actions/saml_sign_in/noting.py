@@ -1,4 +1,4 @@
-"""How an attempt to sign in to an application ended: for the log with everything, for the person with a number to quote."""
+"""Record how an attempt to sign in to an application ended. The sign-in log gets all details; the person gets only a number to quote."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _CODES: Mapping[str, SignInCode] = {
 
 
 async def saml_application(context: Context, app: str, *, origin: str, is_id: bool = False) -> ApplicationSso:
-    """The application of that name (or id: *is_id*) with SAML sign-on.
+    """Return the SAML sign-on of the application called *app*; with *is_id*, *app* is the id of the application.
 
-    Raises LockstepError otherwise: one that is unknown looks like one without it.
+    Raises LockstepError if the application is unknown or does not use SAML. The error is the same in both cases.
     """
     try:
         facts = await facts_of(context, app, origin=origin)
@@ -47,7 +47,7 @@ async def note_saml(
     detail: str = "",
     methods: Sequence[str] = (),
 ) -> None:
-    """Write one record of a sign-in to the application; without a *code* it succeeded."""
+    """Write one record of a sign-in to the application. A record without a *code* says that the sign-in succeeded."""
     await note_application_sign_in(
         context,
         visitor,
@@ -70,7 +70,7 @@ async def refuse(
     *,
     caller: PersonCaller | None = None,
 ) -> LockstepError:
-    """Note what was *wrong*, and return what the person reads, which tells nothing of it."""
+    """Write *wrong* to the sign-in log, and return the error for the person, which does not say what was wrong."""
     more = f"Expected {wrong.expected}; received {wrong.received}" if isinstance(wrong, SamlFault) else wrong.why
     await note_saml(context, visitor, facts, caller=caller, code=code_of(wrong), detail=f"{wrong.detail}. {more}")
     return did_not_work()

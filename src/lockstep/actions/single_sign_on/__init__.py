@@ -1,1 +1,1 @@
-"""People sign in to applications through Lockstep: the settings of each application, and what an assertion about a person says."""
+"""Single sign-on of people to applications through Lockstep: the settings of each application, and the claims about a person."""

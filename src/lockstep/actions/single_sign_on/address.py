@@ -1,7 +1,7 @@
-"""The public address of Lockstep, and the addresses that an application is given.
+"""The public address of Lockstep, and the addresses that an administrator enters in an application.
 
-They must not change once applications know them, so they are stored rather than taken from a request. Until an address is stored, the
-one at which the pages are served counts.
+Once applications know these addresses, they must not change. They are therefore built from a stored address and not from the address of a
+request. Until a public address is stored, the address at which the pages are served is used.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ SETTING = "publicAddress"
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """What an application must know of Lockstep. *identifier* is the issuer of its assertions, and the address of the metadata."""
+    """The addresses of Lockstep that an application must know. *identifier* is the issuer of assertions, and also the address of the
+    metadata.
+    """
 
     identifier: str
     login_url: str
@@ -31,12 +33,14 @@ class Endpoints:
 
     @property
     def metadata_url(self) -> str:
-        """The *App Federation Metadata URL* (SAML metadata, section 4.1: an entity id may say where its metadata is)."""
+        """Return the *App Federation Metadata URL*. It is the same as the identifier (SAML metadata, section 4.1: an entity id may be the
+        address of its metadata).
+        """
         return self.identifier
 
 
 def endpoints_of(address: str, app: str) -> Endpoints:
-    """The endpoints for the application with the name *app*. *address*: origin, without a slash at its end."""
+    """Return the endpoints for the application called *app*. *address* is the public origin of Lockstep, without a slash at its end."""
     start = f"{address}/saml2/{app}"
     return Endpoints(f"{start}/metadata", f"{start}/sso", f"{start}/logout")
 
@@ -56,16 +60,17 @@ def openid_endpoints(issuer: str) -> list[tuple[str, str]]:
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def show_address(context: Context) -> str:
-    """The stored public address; "" if there is none."""
+    """Return the stored public address; "" if none is stored."""
     async with context.reading() as connection:
         return await stored_address(connection)
 
 
 @needs(Permission.ORGANISATION_WRITE)
 async def set_address(context: Context, address: str) -> str:
-    """Store the public address, or with "" none. Applications that know the former one must be given the new addresses.
+    """Store the public address; "" removes it. An administrator must then enter the new addresses in every application that knows the
+    former ones.
 
-    Raises LockstepError unless it is an origin: scheme and host, without a path.
+    Raises LockstepError unless *address* is an origin: a scheme and a host, without a path.
     """
     text = checked_address(address)
     async with context.recording() as connection:
@@ -87,7 +92,7 @@ async def stored_address(connection: Connection) -> str:
 
 
 def checked_address(address: str) -> str:
-    """*address* without a slash at its end. Raises LockstepError unless it is an origin."""
+    """Return *address* without a slash at its end. Raises LockstepError unless it is an origin."""
     text = address.strip().rstrip("/")
     if not text:
         return ""

@@ -1,6 +1,6 @@
-"""The signing certificates of an application: prepare one, make it active, remove an old one, download one.
+"""The signing certificates of an application: add a certificate, make one active, remove an old one, download one.
 
-A second certificate can be given to the application before it signs, so that a roll interrupts nobody.
+A new certificate can be entered in the application before Lockstep signs with it, so that a change of certificates interrupts no sign-in.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REMINDERS = (timedelta(days=60), timedelta(days=30), timedelta(days=7))  # befor
 
 
 class CertificateForm(StrEnum):
-    """How a certificate is downloaded."""
+    """The file format in which a certificate is downloaded."""
 
     BASE64 = "base64"  # PEM
     RAW = "raw"  # DER
@@ -37,7 +37,7 @@ class CertificateForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """The active certificate of *app* that ends soon or has ended. *is_urgent*: within the last reminder, or later."""
+    """The active certificate of *app*, which ends soon or has ended. *is_urgent* is true from the last reminder before the end."""
 
     app: str
     app_name: str
@@ -52,9 +52,9 @@ class Expiry:
 
 @needs(Permission.SIGN_ON_WRITE, app="app")
 async def add_certificate(context: Context, app: str, *, activates: bool = False) -> SignOnView:
-    """Make a new key and certificate, valid for 3 years. *activates*: it signs at once.
+    """Create a new key and certificate, valid for 3 years. With *activates*, Lockstep signs with it at once.
 
-    Raises LockstepError if there are too many.
+    Raises LockstepError if the application has too many certificates.
     """
     async with context.recording() as connection:
         found = await find_application(connection, app)
@@ -73,9 +73,10 @@ async def add_certificate(context: Context, app: str, *, activates: bool = False
 
 @needs(Permission.SIGN_ON_WRITE, app="app")
 async def activate_certificate(context: Context, app: str, thumbprint: str) -> SignOnView:
-    """Sign with this certificate from now on. The application must know it. *thumbprint*: its beginning is enough.
+    """Let Lockstep sign with this certificate from now on. The application must already know the certificate. *thumbprint* may be
+    abbreviated to its beginning.
 
-    Raises LockstepError if it is unknown or has ended.
+    Raises LockstepError if the certificate is unknown or has ended.
     """
     async with context.recording() as connection:
         found = await find_application(connection, app)
@@ -94,7 +95,7 @@ async def activate_certificate(context: Context, app: str, thumbprint: str) -> S
 
 @needs(Permission.SIGN_ON_WRITE, app="app")
 async def remove_certificate(context: Context, app: str, thumbprint: str) -> SignOnView:
-    """Forget a certificate and its key. Raises LockstepError if it is the active one."""
+    """Delete a certificate and its private key. Raises LockstepError if it is the active certificate."""
     async with context.recording() as connection:
         found = await find_application(connection, app)
         await application_sso.lock_sign_on(connection, found.id)
@@ -117,7 +118,9 @@ async def remove_certificate(context: Context, app: str, thumbprint: str) -> Sig
 async def download_certificate(
     context: Context, app: str, *, thumbprint: str = "", form: CertificateForm = CertificateForm.BASE64
 ) -> bytes:
-    """The certificate, without its key: the active one, or the one with that *thumbprint*. Raises LockstepError without one."""
+    """Return a certificate without its private key: the one with *thumbprint*, or the active one if *thumbprint* is "". Raises
+    LockstepError if there is no such certificate.
+    """
     async with context.reading() as connection:
         found = await find_application(connection, app)
         known = (await signing_certificates.read_certificates(connection, [found.id])).get(found.id, [])
@@ -129,7 +132,9 @@ async def download_certificate(
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def expiring_certificates(context: Context) -> list[Expiry]:
-    """The active certificates that end within 60 days or have ended, the first one first, of applications that people sign in to."""
+    """Return the active certificates that end within 60 days or have ended, of applications with single sign-on. The one that ends first
+    comes first.
+    """
     now = context.now()
     async with context.reading() as connection:
         apps = {
@@ -179,7 +184,7 @@ async def _activate(
 
 
 def _chosen(known: list[CertificateRow], thumbprint: str, app: str) -> CertificateRow:
-    """The certificate that *thumbprint* begins; without one the active certificate."""
+    """Return the certificate whose thumbprint begins with *thumbprint*; the active certificate if *thumbprint* is ""."""
     wanted = thumbprint.strip().replace(":", "").upper()
     found = [one for one in known if (one.thumbprint.startswith(wanted) if wanted else one.is_active)]
     if len(found) == 1:

@@ -1,6 +1,7 @@
-"""What an assertion says about a person: the Name ID and the claims, with the role that provisioning sends.
+"""What an assertion says about a person: the Name ID and the claims, with the same role that provisioning sends.
 
-A value that is empty sends no claim. A Name ID that is empty signs nobody in, because the application would have to guess.
+A claim whose value is empty is not sent. A person whose Name ID is empty cannot sign in, because the application would have to guess who
+the person is.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What is said about one person. *role*: the value of the effective application role, "" without one."""
+    """What an assertion says about one person. *role* is the value of the effective application role; "" if the person has no role."""
 
     name_id: str
     name_id_format: NameIdFormat
@@ -40,14 +41,14 @@ class Claims:
 
 
 def manager_names(settings: SignOnSettings) -> frozenset[str]:
-    """The manager's attributes that are needed."""
+    """Return the attributes of the manager that *settings* refer to."""
     return frozenset(name.removeprefix(OF_MANAGER) for name in settings.attributes() if name.startswith(OF_MANAGER))
 
 
 def claims_about(
     obj: SourceObject, settings: SignOnSettings, configuration: JobConfiguration, *, moment: Moment, salt: bytes
 ) -> Claims:
-    """The claims of *obj*. What cannot be evaluated is in `problems`; the Name ID's under ""."""
+    """Return the claims of *obj*. If a claim cannot be evaluated, `problems` says why; the entry for the Name ID has the key ""."""
     record = source_record(obj, configuration, is_soft_deleted=False)
     context = EvaluationContext(moment, (), configuration.default_domain)
     problems: dict[str, str] = {}
@@ -81,7 +82,7 @@ def claims_about(
 
 
 def require_usable(claims: Claims, app: str) -> None:
-    """Raise LockstepError unless an assertion can be made from *claims*."""
+    """Raise LockstepError unless *claims* are complete enough for an assertion."""
     if not claims.is_active:
         raise LockstepError(
             Kind.FORBIDDEN,

@@ -1,6 +1,8 @@
-"""What the portal needs to sign a person in to an application: the facts about the application, its key, and the claims of the person.
+"""What the portal needs to sign a person in to an application: the settings of the application, its signing key, and the claims of the
+person.
 
-The portal has proved who the person is, and calls this as itself; whether the person may go on is decided from what is returned.
+The portal calls these actions with its own permissions after it has checked who the person is. It decides from their results whether the
+person may sign in.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from lockstep.storage.applications import ApplicationRow
 
 @dataclass(frozen=True, slots=True)
 class ApplicationSso:
-    """An application as the portal sees it. *settings* has reply URLs, claims, signing and the rest. *certificates*: PEM, active first."""
+    """The single sign-on of an application as the portal needs it. *settings* has the reply URLs, the claims, how to sign, and the rest.
+    *certificates* are in PEM form, with the active certificate first.
+    """
 
     app: str
     name: str
@@ -46,9 +50,9 @@ class ApplicationSso:
         return self.settings.assignment_required
 
     def reply_url(self, asked: str = "") -> str:
-        """Where an assertion may be sent: the reply URL that a request *asked* for, or the default one.
+        """Return the address to which an assertion may be sent: the reply URL that the request *asked* for, or the default reply URL.
 
-        Raises LockstepError if it is not registered. URLs are compared character by character.
+        Raises LockstepError if *asked* is not registered. URLs are compared character by character.
         """
         if not asked:
             return self.settings.reply_urls[0]
@@ -63,7 +67,8 @@ class ApplicationSso:
 
 
 async def facts_of(context: Context, app_id: str, *, origin: str = "") -> ApplicationSso:
-    """The single sign-on of the application with that id or name. *origin* counts until a public address is stored.
+    """Return the single sign-on of the application with this id or name. *origin* is used as the public address of Lockstep until one is
+    stored.
 
     Raises LockstepError for an unknown application.
     """
@@ -81,13 +86,13 @@ async def facts_of(context: Context, app_id: str, *, origin: str = "") -> Applic
 
 
 async def signing_key_of(context: Context, app_id: str) -> SigningKey:
-    """The active key. Raises LockstepError if there is none, or if it cannot be decrypted."""
+    """Return the active key. Raises LockstepError if the application has no active key, or if the key cannot be decrypted."""
     async with context.reading() as connection:
         return await active_key(context, connection, await find_application(connection, app_id))
 
 
 async def claims_for(context: Context, app_id: str, person_id: str) -> Claims:
-    """What an assertion for the application says about the person (ids).
+    """Return what an assertion for the application would say about the person. Both are given by id.
 
     Raises LockstepError if the person is unknown, disabled or deleted, or if a claim or the Name ID cannot be evaluated.
     """
@@ -99,7 +104,7 @@ async def claims_for(context: Context, app_id: str, person_id: str) -> Claims:
 
 
 async def read_claims(context: Context, connection: Connection, app: ApplicationRow, person_id: str) -> Claims:
-    """Like `claims_for`, with what is wrong as part of the result."""
+    """Return the same claims as `claims_for`. A claim that cannot be evaluated raises no error here; the result says what is wrong."""
     row = await application_sso.read_sign_on(connection, app.id)
     settings = await read_settings(context, connection, app)
     job = await jobs.find_job(connection, app.id)

@@ -1,4 +1,4 @@
-"""The keys that sign for an application: made here, sealed before they are stored, opened only to sign."""
+"""The keys that sign assertions for an application. They are created here, encrypted before they are stored, and decrypted only to sign."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ PURPOSE = "SAML signing key"
 
 
 async def ensure_key(context: Context, connection: Connection, app: ApplicationRow) -> None:
-    """Give *app* an active key if it has no key at all."""
+    """Create an active key for *app* if it has no key at all."""
     if not (await signing_certificates.read_certificates(connection, [app.id])).get(app.id):
         await make_key(context, connection, app, is_active=True)
 
 
 async def make_key(context: Context, connection: Connection, app: ApplicationRow, *, is_active: bool) -> str:
-    """Store a new key, valid for 3 years from now; return the thumbprint of its certificate."""
+    """Create and store a new key, valid for 3 years from now. Returns the thumbprint of its certificate."""
     # RSA 3072 takes up to a second, during which other requests are answered.
     key = await asyncio.to_thread(new_signing_key, f"Lockstep signing for {app.display_name}", now=context.now())
     certificate = key.certificate
@@ -42,7 +42,7 @@ async def make_key(context: Context, connection: Connection, app: ApplicationRow
 
 
 async def active_key(context: Context, connection: Connection, app: ApplicationRow) -> SigningKey:
-    """The active key of *app*, opened. Raises LockstepError if there is none, or if the vault cannot open it."""
+    """Return the active key of *app*, decrypted. Raises LockstepError if there is no active key, or if the vault cannot decrypt it."""
     rows = (await signing_certificates.read_certificates(connection, [app.id])).get(app.id, [])
     envelopes = {
         thumbprint: envelope for _, thumbprint, envelope in await signing_certificates.sealed_keys(connection, app.id)
@@ -80,7 +80,7 @@ def sealed_name(app: str, thumbprint: str) -> str:
 
 
 def readable_certificates(text: str) -> list[Certificate]:
-    """The certificates in *text*; none in "". Raises LockstepError."""
+    """Return the certificates in *text*; none if *text* is "". Raises LockstepError if *text* cannot be read as certificates."""
     try:
         return certificates_in(text) if text else []
     except SamlFault as unreadable:

@@ -1,6 +1,6 @@
-"""SAML metadata: ours for an application, and an application's own, which fills its settings.
+"""SAML metadata: that of Lockstep for an application, and that of an application, from which Lockstep fills in the application's settings.
 
-Metadata that is fetched comes through the rules for outbound requests.
+Metadata is fetched under the same rules as all other outbound requests.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _SECONDS = 10.0
 
 @open_to_all
 async def federation_metadata(context: Context, app: str, *, origin: str = "") -> bytes:
-    """Lockstep's metadata for *app*: addresses and certificates, the active one first. They are public.
+    """Return Lockstep's metadata for *app*: its addresses and certificates, with the active certificate first. All of this is public.
 
-    Raises the error of an unknown application if SAML is not its method.
+    If the application does not use SAML, raises the same error as for an unknown application.
     """
     facts = await facts_of(context, app, origin=origin)
     if facts.mode is not SignOnMode.SAML:
@@ -51,7 +51,9 @@ async def federation_metadata(context: Context, app: str, *, origin: str = "") -
 
 @needs(Permission.SIGN_ON_WRITE, app="app")
 async def upload_metadata(context: Context, app: str, xml: bytes) -> SignOnView:
-    """Fill the settings from the application's metadata. What it does not say stays. Raises LockstepError if it cannot be used."""
+    """Fill in the settings from the metadata of the application. Settings that the metadata does not mention stay. Raises LockstepError if
+    the metadata cannot be used.
+    """
     try:
         found = await asyncio.to_thread(read_sp_metadata, xml)
     except SamlFault as unusable:
@@ -65,7 +67,9 @@ async def upload_metadata(context: Context, app: str, xml: bytes) -> SignOnView:
 
 @needs(Permission.SIGN_ON_WRITE, app="app")
 async def fetch_metadata(context: Context, app: str, url: str) -> SignOnView:
-    """Like `upload_metadata`, from an address. It is fetched once; later changes there have no effect."""
+    """Fill in the settings as `upload_metadata` does, from metadata at an address. It is fetched once; later changes at that address have
+    no effect.
+    """
     wrong = check_url(url.strip())
     if wrong:
         raise invalid(f"The address of the metadata {wrong}")

@@ -1,6 +1,6 @@
 """The single sign-on settings of an application: read them, and change them by the keys that a configuration file has.
 
-A change is one transaction from reading to storing, and is checked whole. Turning SAML on makes a signing certificate if there is none.
+A change is read, checked as a whole, and stored in one transaction. Turning SAML on creates a signing certificate if there is none.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class SignOnView:
-    """The single sign-on of an application. *certificates*: the active one first. *changed_at*: None with the gallery's defaults."""
+    """The single sign-on of an application. *certificates* has the active one first. *changed_at* is None while the gallery's defaults
+    apply.
+    """
 
     application: ApplicationRow
     settings: SignOnSettings
@@ -65,7 +67,9 @@ def _version(changed_at: datetime | None) -> str:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def show_sign_on(context: Context, app: str, *, origin: str = "") -> SignOnView:
-    """*origin*: where the caller reaches Lockstep, which counts until a public address is stored."""
+    """Return the single sign-on of the application. *origin* is the address at which the caller reached Lockstep; it is used until a public
+    address is stored.
+    """
     async with context.reading() as connection:
         return await read_view(context, connection, await find_application(connection, app), origin=origin)
 
@@ -130,7 +134,7 @@ async def read_view(context: Context, connection: Connection, app: ApplicationRo
 
 
 async def read_settings(context: Context, connection: Connection, app: ApplicationRow) -> SignOnSettings:
-    """The stored settings, else those of the gallery entry for the application's own address."""
+    """Return the stored settings. If none are stored, return those of the gallery entry, adapted to the address of this application."""
     row = await application_sso.read_sign_on(connection, app.id)
     if row is not None:
         return sign_on_from_json(Part(row.config, PLACE))
@@ -141,10 +145,11 @@ async def read_settings(context: Context, connection: Connection, app: Applicati
 
 
 def usual_settings(template: Template, tenant_url: str) -> SignOnSettings:
-    """The gallery's settings. With a host of the customer's own, its origin takes the place of the usual one.
+    """Return the gallery's settings. If the tenant URL has a host of the customer's own, identifiers and reply URLs get the origin of that
+    host.
 
-    Where people open the application is another host, which the tenant URL does not tell, unless the application runs on one machine with
-    an address and no name, as in the demo.
+    The Sign on URL usually has yet another host, which the tenant URL does not tell. It is therefore left as it is, unless the tenant URL
+    has an IP address or localhost as host, as in the demo.
     """
     usual, own = _origin(template.tenant_url.default), _origin(tenant_url)
     if not usual or not own or own == usual:
@@ -207,7 +212,9 @@ async def _refuse_change_since(connection: Connection, app: ApplicationRow, seen
 
 
 def checked_settings(config: Json, before: SignOnSettings) -> SignOnSettings:
-    """The settings that *config* describes. Attributes that *before* used may go on being unknown. Raises LockstepError."""
+    """Return the settings that *config* describes. Unknown source attributes are accepted only if *before* used them already. Raises
+    LockstepError for any mistake.
+    """
     settings = sign_on_from_json(Part(config, PLACE))
     if settings.mode not in OFFERED_MODES:
         raise invalid(f'The method "{settings.mode}" is not available', next_step=f"One of: {', '.join(OFFERED_MODES)}")

@@ -1,6 +1,7 @@
-"""Try single sign-on for a person without signing anybody in: each condition in order, and what the assertion would say.
+"""Try single sign-on for a person without signing anybody in. The result has each condition in the order of its check, and what the
+assertion would say.
 
-It is shown as values and never signed: a signed assertion signs its bearer in as that person.
+The result has the values of the assertion but never a signed assertion: with that, anybody could sign in as the person.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from lockstep.storage import assignments
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One thing that must hold. *next_step*: what to do if it does not."""
+    """One condition that must hold for the sign-in. *next_step* says what to do if it does not hold."""
 
     sentence: str
     holds: bool
@@ -31,7 +32,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class SignOnTrial:
-    """What would happen. *issuer*, *audience* and *recipient* are those of the assertion; *starts_at*: where a real test begins."""
+    """What a sign-in would do. *issuer*, *audience* and *recipient* are those of the assertion. *starts_at* is the address at which a real
+    test begins.
+    """
 
     view: SignOnView
     person: str
@@ -46,13 +49,13 @@ class SignOnTrial:
 
     @property
     def starts_at(self) -> str:
-        """The application's own *Sign on URL*; "" if Lockstep has to begin (IdP-initiated)."""
+        """Return the application's own *Sign on URL*; "" if Lockstep has to begin the sign-in (IdP-initiated)."""
         return self.view.settings.sign_on_url
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def try_sign_on(context: Context, app: str, user: str = "", *, origin: str = "") -> SignOnTrial | None:
-    """What signing in as *user* would do; without a name, for somebody who is assigned. None if there is nobody.
+    """Return what a sign-in as *user* would do. Without *user*, somebody who is assigned is chosen; returns None if nobody is assigned.
 
     Raises LockstepError for an unknown person.
     """
