@@ -427,6 +427,54 @@ async def test_account_that_names_the_provider_of_another_makes_no_members_of_it
     assert [member.user_name for member in found] == ["admin@fabrikam.example"]
 
 
+@pytest.mark.parametrize("is_member", [True, False])
+async def test_account_that_verified_the_domain_has_its_people_whoever_else_added_them(
+    api: Client, provider: Provider, is_member: bool
+) -> None:
+    other = await create_account(api.store, "Fabrikam", admin="admin@fabrikam.example")
+    await providers.set_up(api.store, other.id, setup(provider, email_domain=""))
+    await members.add_member(api.store, other.id, ANNA, role="Viewer")
+    if is_member:
+        await api.user(ANNA)
+        async with visiting(api) as anna:
+            assert "Signing in did not work" in (await bring(anna, provider.response(ANNA)))[1]
+
+    await set_domain(api.store, api.account.id, "contoso.example", kind=EMAIL, vouched=True)
+    async with visiting(api) as anna:
+        _, page, path = await bring(anna, provider.response(ANNA))
+    assert (path == "/") == is_member
+    assert ("Signing in did not work" in page) != is_member
+    async with api.store.tenant(other.id) as connection:
+        assert await (await connection.execute("select 1 from member_sessions")).fetchone() is None
+
+
+async def test_assertion_that_one_account_used_is_used_in_all(api: Client, provider: Provider) -> None:
+    await api.user(ANNA)
+    form = provider.response(ANNA)
+    async with visiting(api) as anna:
+        assert (await bring(anna, form))[2] == "/"
+    other = await create_account(api.store, "Fabrikam", admin="admin@fabrikam.example")
+    await providers.remove_provider(api.store, api.account.id)
+    await providers.set_up(api.store, other.id, setup(provider))
+    await members.add_member(api.store, other.id, ANNA, role="Viewer")
+    async with visiting(api) as anna:
+        assert await refused(anna, form)
+        assert (await bring(anna, provider.response(ANNA)))[2] == "/"
+
+
+async def test_changes_of_single_sign_on_end_the_sessions_that_they_concern(api: Client, provider: Provider) -> None:
+    await api.user(ANNA)
+    async with signed_in(api) as ada, signed_in(api, email="bo@x.org") as bo, visiting(api) as anna:
+        await bring(anna, provider.response(ANNA))
+        await providers.enforce(api.store, api.account.id, break_glass="ada@x.org")
+        inside = [(await one.get("/own-account"))[1].count("Own account") > 0 for one in (ada, bo, anna)]
+        assert inside == [True, False, True]
+
+        await providers.remove_provider(api.store, api.account.id)
+        inside = [(await one.get("/own-account"))[1].count("Own account") > 0 for one in (ada, bo, anna)]
+        assert inside == [True, False, False]
+
+
 async def test_response_of_a_provider_that_was_removed_begins_no_session(api: Client, provider: Provider) -> None:
     await api.user(ANNA)
     async with visiting(api) as anna:

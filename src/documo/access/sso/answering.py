@@ -80,8 +80,9 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
 async def _person(store: Store, tenants: Sequence[int], arrival: Arrival, api_url: str) -> _Person:
     """The one person whom the response signs in. An unsolicited one may be for any account that uses the provider.
 
-    Where several accept it, the account that verified the email domain decides; otherwise nobody is signed in, and none makes a member:
-    anybody may name a provider, and would learn the names of its people.
+    Where several accept it, it is for the account that verified the email domain, even if only another one has such a member. If no account
+    verified the domain and two have such a member, nobody is signed in, and none makes a member: anybody may name a provider, and would learn
+    the names of its people.
     """
     found: list[_Person] = []
     refused: list[tuple[int, SamlFault]] = []
@@ -90,9 +91,9 @@ async def _person(store: Store, tenants: Sequence[int], arrival: Arrival, api_ur
             found.append(await _accepted_by(store, tenant_id, arrival, api_url))
         except SamlFault as wrong:
             refused.append((tenant_id, wrong))
+    if len(found) > 1:
+        found = await _of_the_owner(store, found) or found
     usable = [one for one in found if one.member_id is not None]
-    if len(usable) > 1 or (not usable and len(found) > 1):
-        usable = await _of_the_owner(store, usable or found)
     if len(usable) == 1 or (not usable and len(found) == 1):
         return (usable or found)[0]
     if found:
