@@ -81,8 +81,8 @@ async def _person(store: Store, tenants: Sequence[int], arrival: Arrival, api_ur
     """The one person whom the response signs in. An unsolicited one may be for any account that uses the provider.
 
     Where several accept it, it is for the account that verified the email domain, even if only another one has such a member. If no account
-    verified the domain and two have such a member, nobody is signed in, and none makes a member: anybody may name a provider, and would learn
-    the names of its people.
+    verified the domain and two have such a member, nobody is signed in, and none makes a member: anybody may name a provider, and would
+    learn the names of its people.
     """
     found: list[_Person] = []
     refused: list[tuple[int, SamlFault]] = []
