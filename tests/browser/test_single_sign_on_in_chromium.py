@@ -150,6 +150,8 @@ async def test_people_sign_in_to_documo_through_lockstep_until_they_are_disabled
         page = visitor.page
         await join(page, both, other)
         await page.get_by_role("link", name="Documo").click()
+        await expect(page.get_by_role("heading", name=f"Sign in as {other}?")).to_be_visible(timeout=PATIENCE)
+        await page.get_by_role("button", name="Continue").click()
         await expect(page.get_by_role("heading", name="Documents", exact=True)).to_be_visible(timeout=PATIENCE)
         assert page.url.startswith(both.documo)
 
