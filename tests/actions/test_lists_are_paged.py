@@ -21,7 +21,9 @@ WHOLE = {
         ("access_tokens.list_tokens", "administrators.list_administrators", "applications.list_applications",
          "outbound.list_places", "overview.list_overview", "roles.list_roles", "sources.list_sources", "status.list_status",
          "single_sign_on.certificates.expiring_certificates", "configuration_history.list_versions",
-         "assignments.list_assignments", "person_sign_in.sessions.list_person_sessions"),
+         "assignments.list_assignments", "person_sign_in.sessions.list_person_sessions",
+         "single_sign_on.client_secrets.list_client_secrets", "single_sign_on.client_secrets.remove_client_secret",
+         "single_sign_on.openid_keys.list_openid_keys", "single_sign_on.openid_keys.roll_openid_keys"),
         MADE_BY_HAND,
     ),
     **dict.fromkeys(

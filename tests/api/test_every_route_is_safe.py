@@ -24,6 +24,8 @@ UNCONDITIONAL = {
     "sign_out": "ends access, which is never too late",
     "end_session": "ends access, which is never too late",
     "remove_factor": "ends access, which is never too late",
+    "remove_ldap": "ends access, which is never too late",
+    "set_ldap": "asks the directory before it saves, outside a transaction",
 }
 ADMIN = upn("second")
 SIGN_ON = {"singleSignOn": {"mode": "disabled"}}

@@ -121,7 +121,9 @@ async def _logged(api: Client, method: str) -> dict[str, Any]:
             async with api.store.tenant(api.account.id) as connection:
                 for row in await request_log.rows(connection, api.account.id):
                     if row["method"] == method and row["status"] == 201:
-                        return row
+                        whole = await request_log.entry(connection, api.account.id, row["id"])
+                        assert whole is not None
+                        return whole
             await asyncio.sleep(0.01)
 
 
