@@ -12,7 +12,7 @@ from lockstep.postgres.pool import transaction
 from lockstep.storage import target_state
 from lockstep.sync.drain.drain import drain_job
 from lockstep.sync.services import Services
-from lockstep.sync.turns import AHEAD_SECONDS, FRESH_SECONDS, Clock, SharedTurns
+from lockstep.sync.turns import FRESH_SECONDS, Clock, SharedTurns
 from tests.support.model_target import ModelOpener, ModelTarget, answered
 from tests.support.passing_time import PassingClock
 from tests.support.sync_world import CONFIG, USERS, World
@@ -72,25 +72,6 @@ async def test_news_of_another_worker_is_read_before_a_request_that_would_rest_o
     passing.seconds += 2 * FRESH_SECONDS
 
     assert await turns.spend() > 50
-
-
-async def test_news_of_another_worker_is_read_in_the_background_before_a_request_must_wait_for_it(
-    world: World,
-) -> None:
-    passing = PassingClock(world.pool)
-    turns = SharedTurns(world.pool, world.job, None, passing.clock)
-    assert await turns.spend() == 0
-    async with transaction(world.pool) as connection:
-        await target_state.count_failure(
-            connection, world.job, Asked.GET, {},
-            first_pause=timedelta(seconds=1), is_enough=True, wanted=timedelta(seconds=60),
-        )  # fmt: skip
-    passing.seconds += (AHEAD_SECONDS + FRESH_SECONDS) / 2
-
-    assert await turns.spend() == 0  # fresh enough to be sent at once
-    async with asyncio.timeout(10):
-        while turns.quiet_seconds == 0:  # no request waits, and the news arrives all the same
-            await asyncio.sleep(0)
 
 
 async def test_each_query_of_a_look_takes_a_turn(world: World, target: ModelTarget) -> None:

@@ -2,7 +2,7 @@
 
 Every request takes its turn just before it is sent, reads and pages included. What another worker learned (a Retry-After, an outage) takes
 effect here within `FRESH_SECONDS`: a request never relies on an older state but reads the database first. Busy workers read the state
-anyway when they record and, if that is not often enough, in the background before it is too old.
+anyway when they record, so this costs no extra query.
 """
 
 from __future__ import annotations
@@ -21,9 +21,6 @@ from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_state import TargetState
 
 FRESH_SECONDS = 0.05
-AHEAD_SECONDS = (
-    0.025  # from this age on, the state is read again in the background, so that busy senders need not wait for it
-)
 LEASED_SECONDS = 0.5  # worth of requests is leased at a time, so that not every request queries the row
 SHORTEST_WAIT_SECONDS = 0.05  # an empty budget is asked again for several requests at once
 NO_DATABASE_SECONDS = 1.0
@@ -52,7 +49,6 @@ class SharedTurns:
         self._reading = asyncio.Lock()
         self._quiet_until = 0.0
         self._read_at = float("-inf")
-        self._ahead: asyncio.Task[None] | None = None
 
     @property
     def quiet_seconds(self) -> float:
@@ -91,11 +87,8 @@ class SharedTurns:
 
     async def spend(self) -> float:
         """Count a request that is sent now and return 0; or return how many seconds it must wait (then it is not counted)."""
-        age = self._clock.now() - self._read_at
-        if age > FRESH_SECONDS:
-            await self._refresh(FRESH_SECONDS)
-        elif age > AHEAD_SECONDS and (self._ahead is None or self._ahead.done()):
-            self._ahead = asyncio.create_task(self._refresh(AHEAD_SECONDS))
+        if self._clock.now() - self._read_at > FRESH_SECONDS:
+            await self._refresh()
         if (quiet := self.quiet_seconds) > 0:
             return quiet
         if self._waited:
@@ -104,11 +97,11 @@ class SharedTurns:
             self._tokens -= 1  # an object that needs several requests: the next one waits for them
         return 0.0
 
-    async def _refresh(self, oldest: float) -> None:
-        """Read the state of the application if it is older than *oldest* seconds, once for all who ask at the same time."""
+    async def _refresh(self) -> None:
+        """Read the state of the application, once for all who ask at the same time."""
         async with self._reading:
             asked_at = self._clock.now()
-            if asked_at - self._read_at <= oldest:
+            if asked_at - self._read_at <= FRESH_SECONDS:
                 return
             try:
                 async with self._pool.connection() as connection:
