@@ -15,7 +15,9 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from lockstep.actions import applications, assignments, people, sign_in_logs
+from lockstep.actions.person_sign_in.outcomes import meaning_of
 from lockstep.actions.single_sign_on import client_secrets, settings
+from lockstep.openid.faults import Reason
 from tests.portal.conftest import PASSWORD, with_password
 from tests.portal.test_saml_sign_in import field, signed_in
 from tests.support.admin_centre import Browser, Centre, Page
@@ -321,3 +323,8 @@ async def test_hint_that_lockstep_did_not_sign_is_refused(app: App, kind: str) -
     page = await app.centre.browser().get("/oauth2/logout?" + urlencode({"id_token_hint": forged}))
 
     assert (page.status, await reason(app.centre)) == (400, "WrongIdTokenHint")
+
+
+def test_every_reason_of_openid_connect_is_a_code_of_the_log_with_a_meaning() -> None:
+    """Otherwise a refusal would become an error of the server when it is written to the log."""
+    assert {code for code in Reason if not meaning_of(code)} == set()
