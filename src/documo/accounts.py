@@ -43,13 +43,14 @@ class Account:
     rate_per_second: int
     rate_burst: int
     audit_days: int
+    api_enabled: bool
     scim_enabled: bool
     custom: Custom
 
 
 SETTABLE = (
     "plan", "seats", "default_role", "profile", "restore_policy", "hold_names", "undelete_days", "indirect_groups",
-    "patch_answer", "rate_per_second", "rate_burst", "audit_days", "scim_enabled",
+    "patch_answer", "rate_per_second", "rate_burst", "audit_days", "api_enabled", "scim_enabled",
 )  # fmt: skip
 
 

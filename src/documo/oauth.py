@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from documo.access.api_access import api_refusal
 from documo.access.api_keys import SCOPES, NewKey, hash_of, looks_like_jwt
 from documo.access.sign_ins import RefusedSignIns
 from documo.identifiers import new_id, new_key, read_id
@@ -62,6 +63,8 @@ def token_endpoint(
         if caller is None or read_id(client_id) != caller.principal.key_id or caller.principal.kind == "token":
             await refused.note(given, request.scope, "/oauth/token")
             return _error(401, "invalid_client")
+        if refusal := api_refusal(caller.tenant.account):
+            return _error(400, "unauthorized_client", refusal)
         wait = caller.tenant.bucket.take()
         if wait:
             raise Throttled("Too many requests", wait)
@@ -100,6 +103,7 @@ def _failure(error: ScimError) -> JSONResponse:
     return JSONResponse({"error": code, "error_description": error.detail}, error.status, {**_NO_STORE, **headers})
 
 
-def _error(status: int, code: str) -> JSONResponse:
+def _error(status: int, code: str, description: str = "") -> JSONResponse:
     headers = {**_NO_STORE, **({"WWW-Authenticate": 'Basic realm="Documo"'} if status == 401 else {})}
-    return JSONResponse({"error": code}, status, headers)
+    more = {"error_description": description} if description else {}
+    return JSONResponse({"error": code, **more}, status, headers)

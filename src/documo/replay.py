@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 import orjson
 
+from documo.access.api_access import scim_refusal
 from documo.access.api_keys import SCOPES
 from documo.members import ADMIN
 from documo.request_log import redacted
@@ -28,6 +29,7 @@ from documo.store.database import Store, rehearsing
 from documo.store.keys import KeyPrincipal
 from lockstep.errors import LockstepError, invalid
 from lockstep.kit.differences import JsonDifference, json_differences
+from lockstep.scim.errors import ScimError
 
 UNKNOWN_BASE = "https://replay.invalid" + SCIM_PATH
 
@@ -114,6 +116,8 @@ def _with_some_password(body: str) -> str:
 
 async def _answer(service: Service, request: Request, segments: list[str]) -> ScimAnswer:
     try:
+        if refusal := scim_refusal(request.tenant.account):
+            raise ScimError(403, "", refusal)
         return await dispatch(service, request, segments)
     except LockstepError as error:
         return error_answer(scim_error(error, method=request.method))

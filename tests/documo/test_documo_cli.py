@@ -216,6 +216,16 @@ def test_seats_count_when_a_member_is_enabled(command: Any) -> None:
     assert "No seat is free: the account has 1 seat" in command("members", "enable", "bo@contoso.test", code=7).stderr
 
 
+def test_operator_says_whether_the_plan_includes_the_api(command: Any) -> None:
+    command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
+
+    states = [orjson.loads(command("accounts", "show", "Contoso", "-o", "json").stdout)["api_enabled"]]
+    for option in ("--no-api", "--api"):
+        states.append(orjson.loads(command("accounts", "set", "Contoso", option, "-o", "json").stdout)["api_enabled"])
+
+    assert states == [True, False, True]
+
+
 def test_roles_are_listed_added_and_removed_by_command(command: Any) -> None:
     command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
     command("roles", "add", "Auditor", "--display", "Revision")

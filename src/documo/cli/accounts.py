@@ -110,6 +110,7 @@ def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
 @click.option("--rate", "rate_per_second", type=click.IntRange(0), help="Requests per second; 0 = no limit.")
 @click.option("--burst", "rate_burst", type=click.IntRange(1), help="Requests accepted at once.")
 @click.option("--audit-days", type=click.IntRange(30, 3650), metavar="DAYS", help="Days of the audit log.")
+@click.option("--api/--no-api", "api_enabled", default=None, help="Whether the plan includes the API.")
 @click.option("--scim/--no-scim", "scim_enabled", default=None, help="Take SCIM requests, or refuse them with 403.")
 @click.option("--schemas", type=click.File("rb"), help="JSON file of own schemas and extensions.")
 @data_option

@@ -10,6 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from documo.access.api_access import api_refusal
 from documo.access.sign_ins import RefusedSignIns
 from documo.events.streams import EventKeys, claims
 from documo.identifiers import read_id
@@ -123,6 +124,8 @@ async def _caller(request: Request, tenants: Tenants) -> Caller:
     caller = await tenants.caller(given) if given else None
     if caller is None:
         raise ScimError(401, "", "Send an API key: Authorization: Bearer <key>.")
+    if refusal := api_refusal(caller.tenant.account):
+        raise ScimError(403, "", refusal)
     wait = caller.tenant.bucket.take()
     if wait:
         raise Throttled("Too many requests", wait)

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import orjson
 
+from documo.access.api_access import scim_refusal
 from documo.access.sign_ins import RefusedSignIns
 from documo.request_log import Entry, RequestLog
 from documo.scim_service.request.exchange import MEDIA_TYPE, MethodNotAllowed, Request, ScimAnswer
@@ -25,9 +26,6 @@ from lockstep.scim.limits import MAX_BODY_BYTES, MAX_BULK_BYTES
 from lockstep.serving.bodies import BodyCutShort, BodyTooLarge, Receive, Scope, Send, read_body
 
 _CONTENT_TYPE = (b"content-type", MEDIA_TYPE)
-SWITCHED_OFF = (
-    "SCIM is switched off for this account: an Admin switches it on in Documo, under Account Settings > SCIM."
-)
 _CHALLENGE = (b"www-authenticate", b'Bearer realm="Documo"')
 
 
@@ -75,8 +73,8 @@ class ScimApp:
             )
         except (UnicodeDecodeError, ValueError):
             raise ScimError(400, "", "The path is not valid UTF-8: percent-encode each byte as %XX.") from None
-        if not caller.tenant.account.scim_enabled:
-            raise ScimError(403, "", SWITCHED_OFF)
+        if refusal := scim_refusal(caller.tenant.account):
+            raise ScimError(403, "", refusal)
         wait = caller.tenant.bucket.take()
         if wait:
             raise Throttled("Too many requests", wait)

@@ -10,6 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from documo.access import api_keys
+from documo.access.api_access import require_api
 from documo.accounts import Account
 from documo.permissions import Permission
 from documo.request_log import client_guess
@@ -35,6 +36,7 @@ async def create_key(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     days = str(form.get("days", ""))
     try:
+        require_api(account)
         made = await api_keys.create_key(
             context.store,
             account.id,
@@ -54,6 +56,7 @@ async def roll_key(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     hours = str(form.get("overlap", "24"))
     try:
+        require_api(account)
         made = await api_keys.rotate_key(
             context.store,
             account.id,
@@ -98,6 +101,7 @@ async def _list(
         "lengths": list(LENGTHS.items()),
         "overlaps": list(OVERLAPS.items()),
         "refused": refused,
+        "account": account,
         "here": HERE,
     }
     return PageView(

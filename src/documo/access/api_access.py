@@ -1,0 +1,35 @@
+"""What closes the API to programs: the account's plan, and the switch of its Admins. People and their pages are not concerned."""
+
+from __future__ import annotations
+
+from documo.accounts import Account
+from lockstep.errors import Kind, LockstepError
+
+SWITCHED_OFF = (
+    "SCIM is switched off for this account: an Admin switches it on in Documo, under Account Settings > SCIM."
+)
+
+
+def api_refusal(account: Account) -> str:
+    """Why the account's programs are refused, and what to do about it; "" if its plan includes the API."""
+    if account.api_enabled:
+        return ""
+    return (
+        f"The plan {account.plan!r} of this account does not include access to the API, so nothing was read or changed."
+        " Ask Documo for a plan that includes it. The keys stay valid and work again from then on."
+    )
+
+
+def scim_refusal(account: Account) -> str:
+    """Why SCIM requests are refused, and what to do about it; "" if they are accepted."""
+    return api_refusal(account) or ("" if account.scim_enabled else SWITCHED_OFF)
+
+
+def require_api(account: Account) -> None:
+    """Raise LockstepError if the account's plan does not include the API."""
+    if not account.api_enabled:
+        raise LockstepError(
+            Kind.FORBIDDEN,
+            f"The plan {account.plan!r} does not include access to the API, so no key can be created",
+            next_step="Ask Documo for a plan that includes it",
+        )
