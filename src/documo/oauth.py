@@ -19,7 +19,7 @@ from documo.access.api_keys import SCOPES, NewKey, hash_of, looks_like_jwt
 from documo.access.sign_ins import RefusedSignIns
 from documo.identifiers import new_id, new_key, read_id
 from documo.scim_service.request.failures import Throttled, retry_after, scim_error
-from documo.scim_service.tenant.tenants import Tenants
+from documo.scim_service.tenant.tenants import Caller, Tenants
 from documo.store import keys as table
 from documo.store.database import Store
 from lockstep.errors import release_frames
@@ -69,9 +69,7 @@ def token_endpoint(
         if wait:
             raise Throttled("Too many requests", wait)
         wanted = frozenset(form.get("scope", "").split()) or caller.principal.scopes
-        # The scope admin includes all others, so its key may request any scope for a token.
-        granted = frozenset(SCOPES) if "admin" in caller.principal.scopes else caller.principal.scopes
-        if not wanted <= granted:
+        if not wanted <= _largest_grant(caller):
             return _error(400, "invalid_scope")
         made = NewKey(new_id(), "token", "", new_key(), tuple(sorted(wanted)), datetime.now(UTC) + LIFE)
         async with store.control() as connection:
@@ -83,6 +81,11 @@ def token_endpoint(
         return JSONResponse({**answer, "scope": " ".join(made.scopes)}, headers=_NO_STORE)
 
     return token
+
+
+def _largest_grant(caller: Caller) -> frozenset[str]:
+    """The scopes that a token may have. The scope admin includes all others, so its key may request any."""
+    return frozenset(SCOPES) if "admin" in caller.principal.scopes else caller.principal.scopes
 
 
 def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
