@@ -131,14 +131,16 @@ class Plan:
     takes_over_from: str = ""  # the deleted object whose former account this object gets
     withheld: tuple[str, ...] = ()  # paths that differ but are not written, because the application does not keep them
     blocked_by: BlockedBy | None = None
-    reports_drift: bool = False  # all that there is to say: the application changed values, which are left as they are
+    reports_drift: bool = (
+        False  # the plan has nothing to report except values that the application changed and that are left as they are
+    )
     claims_privileged: bool = False  # links an account that has more privileges than the object's assignment gives
     claims_anothers: bool = False  # links the account that a deleted person left, who is known to be somebody else
 
     @property
     def desired_hash(self) -> str:
-        """The digest of the account that both sides agree on after the plan was carried out; "" if none may be stored. Withheld values are
-        still wanted: a stored digest would mark them as agreed, and they would never be written.
+        """The digest of the account that both sides agree on after the plan was carried out; "" if it must not be stored. Withheld values
+        are still wanted: a stored digest would mark them as agreed, and they would never be written.
         """
         return self.mapped.digest if self.mapped is not NOT_MAPPED and not self.withheld else ""
 

@@ -133,8 +133,7 @@ def difference(prepared: PreparedObject, mapped: Mapped, held: Values, *, is_rea
 
 
 def names_that_follow(prepared: PreparedObject, observed: Observed) -> tuple[Change, ...]:
-    """Return the changes that replace outdated matching values of a disabled account, because the old values may belong to someone else
-    by now.
+    """Return the changes that replace outdated matching values of a disabled account, because someone else may have the old values by now.
 
     If a matching value cannot be evaluated, nothing is changed: a failure here must not keep access from ending.
     """
@@ -205,7 +204,7 @@ def differs(changes: tuple[Change, ...]) -> Reason:
 
 
 def flag_is_off(prepared: PreparedObject, action: str, *, outcome: str) -> Reason:
-    """The reason if the mapping's Create, Update or Delete is not ticked."""
+    """Return the reason if the mapping's Create, Update or Delete is not ticked, otherwise None."""
     name = prepared.mapping.name if prepared.mapping else ""
     return Reason(
         "EntrySynchronizationSkipped",

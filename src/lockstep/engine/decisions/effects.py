@@ -1,7 +1,7 @@
 """Predict what a change of configuration or assignments would do to people, with the same numbers that the guards count.
 
-Each object is planned twice without asking the application: with the present state and with the changed one. What would happen
-anyway is not an effect of the change.
+Each object is planned twice without asking the application: with the present state and with the changed one. An effect that occurs in both
+plans is not caused by the change.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lockstep.engine.rules.configuration import JobConfiguration
 
 
 class Effect(StrEnum):
-    """What a plan means for its person or group."""
+    """What a plan does to its person or group."""
 
     LOSES_ACCESS = "losesAccess"  # the account is disabled, switched off or deleted
     RELEASED = "released"  # the account is left unchanged and no longer managed

@@ -37,8 +37,8 @@ class WriteDecision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Facts in addition to the plan. *assigned* says through what the person is assigned, and with which role. *notes* say what else
-    prevents sending.
+    """Facts that the plan does not contain. *assigned* says how the person is assigned, and with which role. *notes* say what else prevents
+    sending.
 
     *decision* and *decided* say whether the write waits for approval or was rejected. *unasked* says why the application was not asked.
     """
@@ -55,9 +55,10 @@ NOTHING_ELSE = Circumstances()
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """*verdict* suits a heading, *sentence* adds the reason, *counterfactual* says what would change the result ("" if nothing would).
+    """The explanation of a plan. *verdict* suits a heading, *sentence* adds the reason, and *counterfactual* says what would change the
+    result ("" if nothing would).
 
-    *notes* say what waits for a decision, what prevents sending, and that the application could not be asked.
+    *notes* say what waits for a decision, what prevents sending, and whether the application could not be asked.
     """
 
     verdict: str

@@ -36,11 +36,11 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The present state. Numbers count objects, except *held* and *rejected*, which count writes.
+    """The present state of one application. Numbers count objects, except *held* and *rejected*, which count writes.
 
-    *waiting* counts due objects; *leavers_failing* counts those of *failing* whose access should have ended. *quarantine* and *trouble*
-    are sentences from the last answer, or "". *next_attempt* ("in 5 minutes") and *trouble_for* ("2 hours") are readable phrases.
-    *signs_on*: people sign in to the application, which was never connected.
+    *waiting* counts due objects. *leavers_failing* counts those of *failing* whose access should have ended. *quarantine* and *trouble* are
+    sentences from the last response, or "". *next_attempt* ("in 5 minutes") and *trouble_for* ("2 hours") are readable phrases. *signs_on*
+    is true if the application has single sign-on and no credentials for provisioning.
     """
 
     app: str
@@ -70,7 +70,9 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """*exit_code* is 0 if nobody needs to act. *sends*: whether a new change would be sent at once."""
+    """The headline of one application. *exit_code* is 0 if nobody needs to act. *sends* tells whether Lockstep would send a new change at
+    once.
+    """
 
     standing: Standing
     sentence: str
@@ -89,7 +91,7 @@ class _Row:
 
 
 def headline(facts: Facts) -> Headline:
-    """Return the headline of the first row in the table that applies."""
+    """Return the headline of the first row of the table that applies."""
     row = next(row for row in _TABLE if row.applies(facts))
     code = EXIT_CODES[row.kind] if row.kind is not None else 0
     sends = facts.is_on and facts.has_worker and not facts.quarantine and not facts.trouble

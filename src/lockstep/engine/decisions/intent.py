@@ -1,8 +1,8 @@
 """Decide what should happen to an object's account: provision, disable, delete, leave, release, wait, or nothing.
 
-The first row of one table that fits decides. A row may name a policy that chooses among its intents. Out of scope is not the same as
-gone: only people who are deleted in the source lose their account permanently. An account that was disabled because its person left
-the scope is no longer managed, as in Entra: a later deletion of the person sends nothing.
+The first row of the table that fits decides. A row may name a policy that chooses among its intents. Out of scope is not the same as gone:
+only people who are deleted in the source lose their account permanently. An account that was disabled because its person left the scope is
+no longer managed, as in Entra: if the person is deleted later, nothing is sent.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class IntentKind(StrEnum):
     LEAVE = "leave"  # change nothing and keep the link
     RELEASE = "release"  # change nothing; keep the link only to recognise the person later
     WAIT = "wait"  # not yet
-    NOTHING = "nothing"  # there is no account and none is wanted
+    NOTHING = "nothing"  # there is no account and none is needed
 
 
 class Person(StrEnum):
@@ -44,7 +44,7 @@ class Person(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """The decision about the account. *cause* says why the account gets into its new state; it is stored with the link."""
+    """The decision about the account. *cause* says why the account gets its new state; it is stored with the link."""
 
     kind: IntentKind
     cause: str
@@ -197,12 +197,12 @@ def decide_intent(
 
 
 def row_for(person: Person, link: LinkState | None, *, in_scope: bool, left_before: bool = False) -> IntentRow:
-    """The first row that fits. *left_before*: the account was disabled because its person left the scope."""
+    """Return the first row that fits. *left_before* is true if the account was disabled because its person left the scope."""
     return next(row for row in TABLE if row.fits(person, link, in_scope=in_scope, left_before=left_before))
 
 
 def person_state(obj: SourceObject, configuration: JobConfiguration, moment: Moment) -> tuple[Person, datetime | None]:
-    """The stage of the object's life, and when time alone moves it to the next."""
+    """Return the stage of the object's life, and the time at which it enters the next stage without any change of the object."""
     if obj.lifecycle is Lifecycle.PURGED:
         return Person.PURGED, None
     if obj.lifecycle is Lifecycle.SOFT_DELETED:
@@ -232,7 +232,7 @@ def _starts_at(obj: SourceObject, configuration: JobConfiguration) -> datetime |
 
 
 def _reasons(row: IntentRow, person: Person, scope: ScopeDecision, obj: SourceObject) -> tuple[Reason, ...]:
-    """The reasons, most decisive first: a lost account, the person's state, the scope."""
+    """Return the reasons, most decisive first: a lost account, the person's state, the scope."""
     own = (Reason(row.code or "Intent", row.sentence, {"row": row.name}),) if row.sentence else ()
     state = (_STATES[person],) if person in _STATES else ()
     if row.cause == "lost":
@@ -249,7 +249,7 @@ def _reasons(row: IntentRow, person: Person, scope: ScopeDecision, obj: SourceOb
 
 
 def _review(kind: IntentKind, person: Person, life: datetime | None, scope: datetime | None) -> datetime | None:
-    """When to re-evaluate. A future deletion matters only while there is an account, a future start only while there is none."""
+    """Return when to re-evaluate the object. A future deletion matters only if it has an account, a future start only if it has none."""
     waits = (kind is IntentKind.DISABLE and person is Person.DELETED) or kind is IntentKind.WAIT
     return earliest(life if waits else None, None if kind is IntentKind.DELETE else scope)
 

@@ -1,9 +1,9 @@
-"""Judge what an application did with the values that it was sent: kept, changed or dropped them.
+"""Judge what an application did with the values that it was sent: it kept, changed or dropped them.
 
-The answered value is stored with the link, so that the same value is not sent again and again; a change in the application or the
-source is still detected. If two answers in a row leave an attribute out, the application does not keep it, and a difference in it is
-no longer a reason to write. This never applies to essential attributes: required ones, matching attributes, `active`, and roles and
-other attributes that give privileges.
+The returned value is stored with the link, so that the same value is not sent again and again; a change in the application or the source is
+still detected. If two responses in a row leave an attribute out, the application does not keep it, and a difference in it is no longer a
+reason to write. This never applies to essential attributes: required ones, matching attributes, `active`, and roles and other attributes
+that give privileges.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from lockstep.engine.rules.configuration import (
 from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.scim.paths import parse_path
 
-ENOUGH = 2  # consecutive answers
+ENOUGH = 2  # consecutive responses
 NOT_KEPT = "ValueNotKept"
 REWRITTEN = "ValueRewritten"
 _SAYS_NOTHING = frozenset({"id", "schemas", "meta", "externalid"})
 
-Answers = Mapping[str, Mapping[str, Any]]  # by target path: an `_entry`
+Answers = Mapping[str, Mapping[str, Any]]  # an `_entry` by target path
 
 
 class Fate(StrEnum):
@@ -48,7 +48,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JudgedValue:
-    """The fate of one value. *answered* is None if the answer has no value."""
+    """What happened to one value. *answered* is None if the response has no value."""
 
     path: str
     fate: Fate
@@ -59,7 +59,7 @@ class JudgedValue:
 
 @dataclass(frozen=True, slots=True)
 class Unkept:
-    """An attribute that the last *answers* answers left out. *mapping* is the fingerprint of the mapping at that time."""
+    """An attribute that the last *answers* responses left out. *mapping* is the fingerprint of the mapping at that time."""
 
     kind: ObjectKind
     path: str
@@ -71,8 +71,8 @@ class Unkept:
 class ValueDifference:
     """What to write. *withheld* paths differ but are no reason to write, because the application does not keep them.
 
-    *settled* paths have the value that the application answered with last time. *drift* gives the reasons for values that only the
-    application changed and that the mapping's drift rule leaves unchanged.
+    *settled* paths have the value that the application returned last time. *drift* gives the reasons for values that only the application
+    changed and that the mapping's drift rule leaves unchanged.
     """
 
     changes: tuple[Change, ...] = ()
@@ -117,9 +117,9 @@ def rule_of(mapping: AttributeMapping) -> str:
 def judge(
     changes: Iterable[Change], held: Values, resource: Mapping[str, Any], mapping: ObjectMapping
 ) -> tuple[JudgedValue, ...]:
-    """Judge the fate of each of *changes* from *resource*, the application's answer; *held* are its mapped values.
+    """Find out from *resource*, the application's response, what happened to each of *changes*; *held* are its mapped values.
 
-    Changes whose fate *resource* cannot show are left out.
+    Changes about which *resource* says nothing are left out.
     """
     found = []
     for change in changes:
@@ -135,7 +135,9 @@ def judge(
 def reasons_to_write(
     changes: Sequence[Change], answers: Answers, unkept: Collection[str], mapping: ObjectMapping
 ) -> ValueDifference:
-    """Select the changes that are worth a request. Unkept values are sent along with others, so a better answer is noticed."""
+    """Select the changes that justify a request. Unkept values are sent along with them, so that we notice if the application keeps them
+    now.
+    """
     settled = {
         one.path
         for one in changes
@@ -156,8 +158,8 @@ def after_write(
     changes: Iterable[Change],
     mapping: ObjectMapping,
 ) -> dict[str, Any]:
-    """Return the answers to store after *changes* were written. *unseen* are changes that were missing after an earlier write and for which
-    this answer has no value either; the next read shows their fate.
+    """Return the answers to store after *changes* were written. *unseen* are changes that were missing after an earlier write and that this
+    response does not contain either; the next read shows what happened to them.
     """
     written = {change.path for change in changes}
     kept = {path: entry for path, entry in known.items() if path not in written}
@@ -179,7 +181,7 @@ def after_write(
 def after_read(
     known: Answers, account: Account, mapping: ObjectMapping
 ) -> tuple[dict[str, Any], tuple[JudgedValue, ...]]:
-    """Return the entries of *known* that still hold for *account*, and the fate of values whose write was answered without them."""
+    """Return the entries of *known* that still apply to *account*, and the judgement of values that earlier write responses left out."""
     held = held_values(mapping, account.resource)
     kept: dict[str, Any] = {}
     judged: list[JudgedValue] = []
@@ -201,7 +203,7 @@ def after_read(
 
 
 def with_unkept(configuration: JobConfiguration, found: Iterable[Unkept]) -> JobConfiguration:
-    """Return *configuration* with the attributes that are no longer a reason to write."""
+    """Return *configuration* with the attributes whose differences are no longer a reason to write."""
     by_kind: dict[ObjectKind, set[str]] = {}
     for one in found:
         if one.answers >= ENOUGH and (attribute := _still_mapped(one, configuration)) and not is_essential(attribute):

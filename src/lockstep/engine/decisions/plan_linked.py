@@ -49,7 +49,7 @@ def plan_provision(prepared: PreparedObject, link: Link, observed: Observed) -> 
     if not changes:
         if not found.reasons:
             return draft
-        # Report what the application changed; "as it should be" would hide it.
+        # Report what the application changed; the sentence "The account is up to date" would hide it.
         earlier = () if draft.reasons == (IN_STEP,) else draft.reasons
         is_drift = bool(found.drift) and not earlier
         reasons = (*earlier, *found.reasons)

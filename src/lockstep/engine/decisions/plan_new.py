@@ -62,7 +62,7 @@ def _create(prepared: PreparedObject, match: NoMatch, taken: TakenValues | None)
     )
     if taken:
         step += unique_steps(prepared, mapped.values, taken)
-    # The scope explains why a person gets an account; "has none yet" does not.
+    # The scope reasons say why the person gets an account; the intent's reason says only that there is none yet.
     reasons = prepared.scope.reasons
     return Draft(Action.CREATE, reasons, LinkState.LIVE, mapped=mapped, changes=changes, matching=step)
 

@@ -42,7 +42,7 @@ class NextQuestion(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PreparedObject:
-    """The decisions for one object so far. *mapping* is None if the job does not provision this kind of object."""
+    """What was decided for one object so far. *mapping* is None if the job does not provision this kind of object."""
 
     obj: SourceObject
     link: Link | None
@@ -86,7 +86,7 @@ def prepare(
         intent = decide_intent(obj, scope, link, configuration, moment)
     wants_account = intent.kind is IntentKind.PROVISION
     queries, problem = _queries(obj, mapping, configuration, moment, record) if wants_account else ((), None)
-    # Matching saw the record of an active person; from here on it says whether access should end.
+    # Scope and matching use the record of an active person; the mappings use one that says whether access should end.
     record[IS_SOFT_DELETED] = "False" if wants_account else "True"
     return PreparedObject(
         obj,
@@ -141,7 +141,7 @@ def _must_look(link: Link | None, intent: Intent, *, look: bool) -> bool:
     if link is None or link.state is LinkState.TOMBSTONE:
         return False
     if link.state is LinkState.LOST:
-        return True  # it may have come back, and a leaver must not keep it
+        return True  # the account may exist again, and a leaver must not keep it
     if intent.kind not in (IntentKind.PROVISION, IntentKind.DISABLE):
         return False
     # Without a base, or after the account was released, its current values are unknown.

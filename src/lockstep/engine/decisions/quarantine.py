@@ -89,9 +89,9 @@ def next_attempt(
 ) -> datetime:
     """Return when the job is tried again. *series_count* is 1 for the first attempt in this quarantine.
 
-    After too many failures the wait is 40 minutes, doubled each time, up to a day. After an EXCEPTION it is 5 minutes, doubled each time.
-    It grows to an hour at most if leavers wait (a probe costs one request, and they keep access until it succeeds) or if the trouble may
-    pass by itself; if it *needs somebody*, to a day, because new credentials are tried at once.
+    After too many failures the wait is 40 minutes, doubled each time, up to a day. After an EXCEPTION it is 5 minutes, doubled each time,
+    up to a day, or up to an hour in two cases: leavers wait (a probe costs one request, and they keep access until it succeeds), or
+    *needs_somebody* is false and the problem may pass by itself. A day is acceptable otherwise, because new credentials are tried at once.
     """
     tries = max(series_count, 1)
     if reason is QuarantineReason.EXCEPTION:
@@ -101,5 +101,5 @@ def next_attempt(
 
 
 def holds_everything(reason: QuarantineReason) -> bool:
-    """Whether even leavers must wait, which is so only if nothing can be sent at all."""
+    """Whether even leavers must wait. That is the case only if nothing can be sent at all."""
     return reason is QuarantineReason.EXCEPTION

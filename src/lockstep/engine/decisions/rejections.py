@@ -17,12 +17,12 @@ from lockstep.engine.records import Action, Reason
 from lockstep.engine.rules.operators import is_empty, text_of
 
 REJECTED = "Rejected"
-Effects = frozenset[tuple[GuardCode, str]]  # a guard, and the effect of one write that it limits
+Effects = frozenset[tuple[GuardCode, str]]  # pairs of a guard and an effect that it limits
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """The latest rejection of one object that has not ended. *effects* are those of the rejected write."""
+    """The newest rejection of one object that is still in force. *effects* are those of the rejected write."""
 
     action: str
     effects: Effects
@@ -31,8 +31,8 @@ class Rejection:
 
 
 def guarded_effects(plan: Plan) -> Effects:
-    """Return those effects of *plan*, or of the write that it holds, that a guard limits. Two writes with equal effects count as the
-    same write.
+    """Return the effects of *plan*, or of the write that it holds back, that a guard limits. Writes with equal effects count as the same
+    write.
     """
     return frozenset(_effects(replace(plan, action=plan.held_action) if plan.held_action is not None else plan))
 
@@ -80,5 +80,5 @@ def _left_out(plan: Plan, rejection: Rejection, app: str) -> Plan:
         blocked_by=BlockedBy.REJECTION,
         reasons=(Reason(REJECTED, text, {}, step), *plan.reasons),
         steps=(*plan.steps, shown),
-        link_state=None,  # keep the state of the link
+        link_state=None,  # the link keeps its state
     )

@@ -73,7 +73,9 @@ _numbers = attrgetter(*(one.name for one in fields(Tally)))  # reads all fields,
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What was let through. *waiting* is still queued. Percentages refer to *live_links*, counted when the window began."""
+    """The effects of the writes that were let through, by window. *waiting* counts the objects that are still queued. Percentages refer to
+    *live_links*, counted when the window began.
+    """
 
     cycle: Tally = field(default_factory=Tally)
     hour: Tally = field(default_factory=Tally)
@@ -87,7 +89,7 @@ class Counts:
         yield "within 24 hours", self.day
 
     def plus(self, tally: Tally) -> Counts:
-        """The counts after plans with the effects *tally* were let through."""
+        """Add the effects *tally* of plans that were let through."""
         return replace(self, cycle=self.cycle + tally, hour=self.hour + tally, day=self.day + tally)
 
     def without(self, tally: Tally) -> Counts:
@@ -99,7 +101,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class _Guard:
-    """One limit: how much is allowed, and what would happen to the accounts, worded for the hold."""
+    """A limit: how many accounts it allows, and the words for what would happen to them."""
 
     limits: GuardCode
     what: str
@@ -140,7 +142,7 @@ def held(plan: Plan, guard: GuardCode, reason: Reason) -> Plan:
 
 
 def hold_undecided(plan: Plan, guard: GuardCode, sentence: str, details: Mapping[str, str]) -> Plan | None:
-    """Hold *plan* because an earlier plan of its object is held by *guard*; None if that guard does not limit *plan*.
+    """Hold *plan* because *guard* already holds an earlier plan of its object. Returns None if that guard does not limit *plan*.
 
     The administrator decides about the present plan; if it does more than what was held, the reason says so.
     """
@@ -172,7 +174,7 @@ def tally_of(plan: Plan) -> Tally:
 
 
 def hold_unapproved(plan: Plan, action: Action | None, what: str) -> Plan:
-    """Return *plan* if it does no more than the approved effects *what* by *action*; otherwise hold it.
+    """Return *plan* if it does no more than what was approved: *action* with the effects *what*. Otherwise hold it.
 
     The mapping or the person may change between the approval and the write, and an approval does not cover later changes.
     """
@@ -184,7 +186,7 @@ def hold_unapproved(plan: Plan, action: Action | None, what: str) -> Plan:
 
 
 def hold_regardless(plan: Plan, because: str) -> Plan:
-    """Hold *plan*, which must have an effect that a guard limits, whatever the counts are. *because* is the reason, as a clause."""
+    """Hold *plan*, whatever the counts are. *because* is the reason, as a clause. The plan must have an effect that a guard limits."""
     concerned = _concerned(plan)
     now = _joined(concerned)
     sentence = f"Held for approval: {because}, and now the account would {now}."

@@ -27,7 +27,9 @@ FILTERED = "filtered"
 
 @dataclass(frozen=True, slots=True)
 class ScopeDecision:
-    """*cause* is "" if the object is in scope. *details* are for the log's scoping step. *review_at*: when time alone may change it."""
+    """Whether an object is in scope. *cause* is "" if it is. *details* are for the log's scoping step. *review_at* is the time at which the
+    decision may change although the object does not.
+    """
 
     in_scope: bool
     cause: str = ""

@@ -1,7 +1,7 @@
 """Infer from an account whether an unanswered operation took effect. Pure; `lockstep.sync.drain.settling` reads the account.
 
-Only the journal counts: what was sent, to which account, and by which queries it can be found. The present plan plays no part: the person
-may have been renamed, disabled or purged since, and the account that our create made is still theirs.
+Only the journal counts: what was sent, to which account, and by which queries it can be found. The present plan is not used: the person may
+have been renamed, disabled or purged since, and the account that our create made is still theirs.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from lockstep.engine.rules.roles import roles_of
 
 IS_SOFT_DELETED = "IsSoftDeleted"
 MANAGER = "manager"
-OF_MANAGER = f"{MANAGER}."  # prefix for attributes of the referenced manager: manager.department
+OF_MANAGER = f"{MANAGER}."  # prefix of the manager's attributes: manager.department
 
 
 def source_record(obj: SourceObject, configuration: JobConfiguration, *, is_soft_deleted: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Compare as whole numbers if both sides are whole numbers, otherwise as case-sensitive texts. An absent side is "".
+"""Compare two values as whole numbers if both are whole numbers, otherwise as case-sensitive texts. An absent value counts as "".
 
 Texts are ordered by character code, so "B" comes before "a".
 """

@@ -129,7 +129,7 @@ class Form:
 
 @dataclass(slots=True)
 class Compiler:
-    """Compiles one expression. *observe*, used by explain, wraps every closure; then nothing is folded."""
+    """The compiler of one expression. *observe*, used by explain, wraps every closure; then nothing is folded."""
 
     text: str
     observe: Observe | None = None

@@ -1,7 +1,7 @@
 """Closures that convert a value to the kind of a parameter.
 
-A constant is converted once, here. One closure both reads and converts an attribute. A function's result is converted only if its kind
-differs.
+A constant is converted only once, when the expression is compiled. For an attribute, one closure both reads and converts it. The result of
+a function is converted only if its kind differs.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Apply(StrEnum):
 
 
 class Flow(StrEnum):
-    """Entra's flowBehavior. Kept only for round trips: decisions compare states, so both values behave the same."""
+    """Entra's flowBehavior. It is kept only for round trips: decisions compare states, so both values behave the same."""
 
     WHEN_CHANGED = "whenChanged"
     ALWAYS = "always"
@@ -152,8 +152,8 @@ class AttributeMapping:
 
     @cached_property
     def quick_read(self) -> QuickRead | None:
-        """A quick reader for the usual case, which returns None if the full evaluation is needed; None if the full evaluation is always
-        needed.
+        """A quick reader for the usual case, or None if the mapping always needs the full evaluation. The reader returns None if a value
+        needs the full evaluation.
         """
         if self.attribute.multi_valued or self.is_redacted or self.is_generated or self.only_creates:
             return None

@@ -28,7 +28,9 @@ class MembershipRule:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """*why* names the filter that passed, or the closest clause that failed. *review_at*: when time alone may change it."""
+    """Whether a person is a member. *why* names the filter that passed, or the closest clause that failed. *review_at* is the time at which
+    this may change although the person does not.
+    """
 
     is_member: bool
     why: str

@@ -28,8 +28,8 @@ class BadOperand(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """*compile* builds the test of one non-empty value. *must* ("must EQUAL {}") states the requirement, *remedy* ("were {}") what
-    would make the value pass; {} is the quoted operand.
+    """An operator of a clause. *compile* builds the test of one non-empty value. *must* ("must EQUAL {}") states the requirement, *remedy*
+    ("were {}") what would make the value pass; {} is the quoted operand.
     """
 
     name: str
