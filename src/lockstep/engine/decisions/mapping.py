@@ -89,6 +89,11 @@ def map_account(
         problem = work.add(attribute)
         if problem is not None:
             return Mapped({}, problem=problem, redacted=frozenset(work.redacted), is_excluded=work.is_excluded)
+    return _complete(mapping, values, work, creating=creating)
+
+
+def _complete(mapping: ObjectMapping, values: dict[str, Value], work: _Work | None, *, creating: bool) -> Mapped:
+    """Finish a run over all mappings: drop what is only a label, and report required values that are missing."""
     for labels, given in mapping.labels:
         # Drop elements filled only by constants: {"type": "work", "primary": true} is not an e-mail address.
         if values.keys().isdisjoint(given):

@@ -187,6 +187,23 @@ def refused(
     """
     known = planned.prepared if planned is not None else prepared
     may_give_up = known is not None and known.intent.kind is IntentKind.PROVISION and not is_unsettled
+    postponed = _on_retry_list(claim, planned, failure, may_give_up=may_give_up, moment=moment)
+    link = link_after(planned, None) if planned is not None and becomes_lost(planned) else None
+    return Outcome(
+        claim,
+        counted="" if postponed.keeps_cycle else "failed",
+        link=link,
+        settled=settled,
+        log=log,
+        postponed=postponed,
+        requests=requests + (planned.requests if planned is not None else 0),
+    )
+
+
+def _on_retry_list(
+    claim: Claim, planned: PlanResult | None, failure: Failure, *, may_give_up: bool, moment: Moment
+) -> Postponement:
+    """When the object is tried again. The cycle waits for the first tries of a failure that may pass."""
     first = claim.first_failed_at or moment.now
     failures = claim.failures + 1
     most = planned.prepared.configuration.limits.max_retries if planned is not None else None
@@ -201,14 +218,14 @@ def refused(
         quick_tries=quick,
         tries_before=tries,
     )
-    is_soon = failure.may_pass and failures <= quick  # the cycle waits for it
+    is_soon = failure.may_pass and failures <= quick
     resume = Resume(
         Stage.FAILED,
         looks=tries if is_soon else 0,
         is_about_references=planned is not None and _is_about_references(planned),
         account=failure.account,
     )
-    postponed = Postponement(
+    return Postponement(
         claim,
         due or Due.NEVER,
         resume,
@@ -216,16 +233,6 @@ def refused(
         failures=failures,
         first_failed_at=first,
         keeps_cycle=is_soon,
-    )
-    link = link_after(planned, None) if planned is not None and becomes_lost(planned) else None
-    return Outcome(
-        claim,
-        counted="" if is_soon else "failed",
-        link=link,
-        settled=settled,
-        log=log,
-        postponed=postponed,
-        requests=requests + (planned.requests if planned is not None else 0),
     )
 
 
