@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from lockstep.actions import applications
+from pathlib import Path
+
+from lockstep.actions import applications, sources
 from lockstep.actions.permissions import Role
+from lockstep.postgres.pool import transaction
+from lockstep.storage import provisioning_log
+from lockstep.storage.log_record import LogRecord
 from tests.support.admin_centre import Browser, Centre
+from tests.support.hub import guid, person, write_csv
 
 
 async def test_failures_lead_to_their_causes_and_held_changes_to_the_decision(centre: Centre, admin: Browser) -> None:
@@ -38,3 +44,32 @@ async def test_somebody_who_may_not_add_applications_is_told_whom_to_ask(centre:
 
     assert "Ask a Global administrator" in page.text and "/apps/new" not in page.links
     assert "/apps/new" in (await admin.get("/")).links
+
+
+async def test_only_a_record_of_success_says_that_something_was_done(
+    centre: Centre, admin: Browser, tmp_path: Path
+) -> None:
+    file = write_csv(tmp_path / "people.csv", [person("anna")])
+    await sources.import_file(centre.hub.context, "staff", {"files": [{"path": str(file)}]}, is_kept=True)
+    app = await applications.add_application(centre.hub.context, "documo")
+    records = [
+        LogRecord(guid(f"row {status}"), guid(status), None, "update", status, "User", guid("anna"), "anna@contoso.test",
+                  "the reason", "system")
+        for status in ("success", "failure", "warning", "skipped")
+    ]  # fmt: skip
+    async with transaction(centre.hub.pool) as connection:
+        await provisioning_log.append(connection, app.job, app.id, records)
+
+    home = await admin.get("/")
+    timeline = await admin.get(f"/users/{guid('anna')}")
+
+    for sentence in (
+        "updated in Documo",
+        "could not be updated in Documo",
+        "held for approval: would be updated in Documo",
+        "skipped in Documo",
+    ):
+        assert f"anna@contoso.test {sentence}" in home.text
+        assert sentence[0].upper() + sentence[1:] in timeline.text
+    assert home.text.count("anna@contoso.test updated in Documo") == 1
+    assert timeline.text.count("Updated in Documo") == 1

@@ -14,26 +14,12 @@ from lockstep.actions.logs import ChangeRow, LogRow
 from lockstep.actions.sign_in_logs import SignInRow
 from lockstep.actions.timeline import DIRECTORY, MOST_NAMED, SIGN_INS, Event, show_timeline
 from lockstep.web.page import Chip, address
+from lockstep.web.record_sentence import sentence_of
 from lockstep.web.sign_in_form import SignInLine
 from lockstep.web.status_look import result_look
 
 _MOST_LISTED = 4  # attributes of a change that are shown at once
-_DONE: Mapping[str, str] = {
-    "create": "Created in",
-    "update": "Updated in",
-    "disable": "Disabled in",
-    "delete": "Deleted from",
-    "stagedDelete": "Marked as deleted in",
-    "other": "Looked at in",
-}
 _CHANGED: Mapping[str, str] = {"memberAdded": "Members added", "memberRemoved": "Members removed"}
-_NOT_DONE: Mapping[str, str] = {
-    "create": "Could not be created in",
-    "update": "Could not be updated in",
-    "disable": "Could not be disabled in",
-    "delete": "Could not be deleted from",
-    "stagedDelete": "Could not be marked as deleted in",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +88,8 @@ def _of_record(event: Event) -> Moment:
     row = event.record
     assert isinstance(row, LogRow)  # noqa: S101  # an event is a change or a record
     look = result_look(row.status)
-    words = _NOT_DONE if row.status == "failure" else _DONE
-    title = f"Skipped in {event.app}" if row.status == "skipped" else f"{words.get(row.action, row.action)} {event.app}"
+    sentence = sentence_of(row, event.app)
+    title = sentence[0].upper() + sentence[1:]
     changed = row.record.get("modifiedProperties", [])
     pairs = [(one["displayName"], one.get("oldValue"), one.get("newValue")) for one in changed]
     by = "" if row.initiated_by == "system" else row.initiated_by

@@ -17,20 +17,11 @@ from lockstep.actions.status_labels import StatusLabel
 from lockstep.web.activity_chart import activity_chart
 from lockstep.web.page import CopyAs, Pages, View
 from lockstep.web.pages.apps import row_of
+from lockstep.web.record_sentence import sentence_of
 from lockstep.web.status_look import Look, result_look
 from lockstep.wording import counted
 
 pages = Pages()
-_DONE = {
-    "create": "created in",
-    "update": "updated in",
-    "enable": "enabled in",
-    "disable": "disabled in",
-    "delete": "deleted from",
-    "stagedDelete": "marked as deleted in",
-    "link": "linked in",
-    "other": "looked at in",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +91,11 @@ def _activity(found: Overview) -> list[Activity]:
 
 
 def _line(row: LogRow, app: str) -> Activity:
-    done = _DONE.get(row.action, f"{row.action} in")
-    text = f"{done} {app}" if row.status != "failure" else f"could not be {done} {app}"
     look = result_look(row.status)
     return Activity(
         row.at,
         row.source_display or row.target_display,
-        text,
+        sentence_of(row, app),
         look,
         f"/logs/provisioning/{row.change_id}",
         row.duration_ms,

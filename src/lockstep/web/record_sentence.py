@@ -1,0 +1,30 @@
+"""What a record of the provisioning log says happened to its object, as the end of a sentence that begins with the name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lockstep.actions.logs import LogRow
+
+_DONE: Mapping[str, str] = {
+    "create": "created in",
+    "update": "updated in",
+    "disable": "disabled in",
+    "delete": "deleted from",
+    "stagedDelete": "disabled or deleted in",
+    "other": "checked in",
+}
+
+
+def sentence_of(row: LogRow, app: str) -> str:
+    """For example `created in Documo`. Only a record of success says that something was done."""
+    done = f"{_DONE.get(row.action, f'{row.action} in')} {app}"
+    match row.status:
+        case "success":
+            return done
+        case "failure":
+            return f"could not be {done}"
+        case "warning":  # the write waits for a person's decision
+            return f"held for approval: would be {done}"
+        case _:
+            return f"skipped in {app}"
