@@ -44,8 +44,20 @@ async def test_an_administrator_sets_up_saml_by_the_labels(hub: Hub, chrome: Bro
             await page.get_by_role("link", name="Single sign-on").first.click()
             await page.get_by_role("link", name="Test this application").click()
             await page.get_by_text("anna@contoso.test is assigned to Documo").wait_for()
+            await page.get_by_text("The response to Documo").click()
+            assert await page.get_by_label("SAML response").is_visible()
+            assert await visitor.axe() == []
 
-            for path in ("", "/method", "/basic", "/claims", "/claims/edit", "/certificates", "/test"):
+            for path in (
+                "",
+                "/method",
+                "/basic",
+                "/claims",
+                "/claims/edit",
+                "/certificates",
+                "/test",
+                "/test?error=Invalid+audience",
+            ):
                 for theme in THEMES:
                     await visitor.look(theme=theme, width=320)
                     await visitor.go(HERE + path)

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from lockstep.actions.rows.single_sign_on import sign_on_json, trial_json
+from lockstep.actions.rows.single_sign_on import sign_on_json
 from lockstep.actions.single_sign_on import address as addresses
 from lockstep.actions.single_sign_on import metadata as exchange
-from lockstep.actions.single_sign_on import settings, trying
+from lockstep.actions.single_sign_on import settings
 from lockstep.actions.single_sign_on.settings import OFFERED_MODES, SignOnView
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.application_argument import app_argument
@@ -18,9 +18,9 @@ from lockstep.cli.output import Column, Output, hint, output_option
 from lockstep.cli.session import run
 from lockstep.cli.sso_certs import certs
 from lockstep.cli.sso_openid import keys, oidc, secrets
+from lockstep.cli.sso_test import test
 from lockstep.configuration.single_sign_on import NameIdFormat, SignedPart
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
-from lockstep.errors import not_found
 
 _NO_ADDRESS = "The public address of Lockstep is not stored yet: lockstep sso address https://id.contoso.com"
 
@@ -190,27 +190,7 @@ def import_(app: str, place: str, output: Output) -> None:
     _print(view, output)
 
 
-@sso.command("test")
-@app_argument
-@click.option("--user", default="", metavar="USER", help="The person; default: somebody who is assigned.")
-@output_option
-def test(app: str, user: str, output: Output) -> None:
-    """Show whether a person could sign in, and what the assertion would say. Nobody signs in.
-
-    \b
-    lockstep sso test documo --user kim.berg@contoso.com
-    """
-    found = run(lambda context: trying.try_sign_on(context, app, user))
-    if found is None:
-        raise not_found("There are no people to try with", next_step="See: lockstep sources add --help")
-    row = trial_json(found)
-    lines = [f"{found.person}: {'can sign in' if found.would_sign_in else 'cannot sign in'}"]
-    for one in found.conditions:
-        lines.append(f"  {'+' if one.holds else '!'} {one.sentence}" + ("" if one.holds else f". {one.next_step}"))
-    lines += [f"  Name ID    {row['nameId']}", f"  format     {row['nameIdFormat']}"]
-    lines += [f"  audience   {row['audience']}", f"  recipient  {row['recipient']}", "  claims"]
-    lines += [f"    {name}: {', '.join(values)}" for name, values in row["attributes"].items()]
-    output.one(row, text=lines)
+sso.add_command(test)
 
 
 @sso.command("address")

@@ -13,6 +13,7 @@ responses       Assertion, Signing, signed_response, failed_response
 accepting       Expected, Legacy, accept -> Accepted; read_envelope(response) chooses what to expect
 bindings        redirect_url, read_redirect, post_fields, read_post -> Incoming; own_reference(relay_state)
 logout          LogoutRequest, LogoutResponse, write_logout_request, read_logout_request, write_logout_response, read_logout_response
+showing         readable, without_signatures, signed_parts: messages for the eye
 metadata        IdpMetadata, SpMetadata, write_idp_metadata, read_idp_metadata, write_sp_metadata, read_sp_metadata
 
 Sources: SAML 2.0 core, bindings, profiles and metadata (OASIS, March 2005, with errata of 2012); XML Signature 1.1; XML Encryption 1.1.

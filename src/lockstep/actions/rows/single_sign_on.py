@@ -6,7 +6,9 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
+from lockstep.actions.rows.sign_ins import SignInJson, sign_in_json
 from lockstep.actions.rows.times import iso, iso_time
+from lockstep.actions.single_sign_on.refusals import ApplicationError
 from lockstep.actions.single_sign_on.settings import SignOnView
 from lockstep.actions.single_sign_on.trying import SignOnTrial
 from lockstep.configuration.single_sign_on import sign_on_to_json
@@ -45,8 +47,41 @@ class ConditionJson(TypedDict):
     nextStep: str
 
 
+class ClaimJson(TypedDict):
+    """A claim with the *source* of its values. The Name ID has the name ""."""
+
+    name: str
+    values: list[str]
+    source: str
+    problem: str
+
+
+class RefusalJson(TypedDict):
+    """What is refused, with the code of the entry in the sign-in log."""
+
+    what: str
+    code: str
+
+
+class AttemptJson(TypedDict):
+    """A real attempt, with Lockstep's answer to the application."""
+
+    signIn: SignInJson
+    answer: str
+
+
+class ApplicationErrorJson(TypedDict):
+    """What an error of the application is about. *value* is what Lockstep sends."""
+
+    cause: str
+    value: str
+    nextStep: str
+
+
 class SignOnTrialJson(TypedDict):
-    """What an assertion about *user* would say. The assertion itself is not created."""
+    """What a sign-in of *user* would do. *request* and *response* are the messages in XML; the response has no signature value. *refusals*:
+    what Lockstep refuses. *attempts*: the newest real attempts.
+    """
 
     user: str
     wouldSignIn: bool
@@ -57,6 +92,12 @@ class SignOnTrialJson(TypedDict):
     nameId: str
     nameIdFormat: str
     attributes: dict[str, list[str]]
+    claims: list[ClaimJson]
+    request: str
+    response: str
+    refusals: list[RefusalJson]
+    attempts: list[AttemptJson]
+    applicationError: ApplicationErrorJson | None
 
 
 def certificate_json(row: CertificateRow) -> CertificateJson:
@@ -97,4 +138,17 @@ def trial_json(trial: SignOnTrial) -> SignOnTrialJson:
         "nameId": trial.claims.name_id,
         "nameIdFormat": trial.claims.name_id_format.urn,
         "attributes": {name: list(values) for name, values in trial.claims.attributes.items()},
+        "claims": [
+            {"name": one.name, "values": list(one.values), "source": one.source, "problem": one.problem}
+            for one in trial.claim_lines
+        ],
+        "request": trial.request,
+        "response": "".join(part.text for part in trial.response),
+        "refusals": [{"what": one.what, "code": one.code.value} for one in trial.refusals],
+        "attempts": [{"signIn": sign_in_json(one.row), "answer": one.answer} for one in trial.attempts],
+        "applicationError": _error_json(trial.error),
     }
+
+
+def _error_json(error: ApplicationError | None) -> ApplicationErrorJson | None:
+    return {"cause": error.cause, "value": error.value, "nextStep": error.next_step} if error else None

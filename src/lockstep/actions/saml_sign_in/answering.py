@@ -23,23 +23,17 @@ from lockstep.actions.saml_sign_in.asking import Asked, opened
 from lockstep.actions.saml_sign_in.contexts import class_for
 from lockstep.actions.saml_sign_in.noting import note_saml, refuse, saml_application
 from lockstep.actions.single_sign_on.claims import Claims
-from lockstep.actions.single_sign_on.issuing import ApplicationSso, claims_for, signing_key_of
+from lockstep.actions.single_sign_on.issuing import SIGNINGS, ApplicationSso, claims_for, signing_key_of
 from lockstep.actions.single_sign_on.keys import readable_certificates
-from lockstep.configuration.single_sign_on import NameIdFormat, SignedPart
+from lockstep.configuration.single_sign_on import NameIdFormat
 from lockstep.errors import LockstepError
 from lockstep.saml.bindings import post_fields
 from lockstep.saml.certificates import SigningKey
 from lockstep.saml.identifiers import new_id
 from lockstep.saml.names import Status
-from lockstep.saml.responses import Assertion, Signing, failed_response, signed_response
+from lockstep.saml.responses import Assertion, failed_response, signed_response
 from lockstep.storage import person_credentials, session_applications
 from lockstep.storage.session_applications import SessionApplication
-
-_SIGNINGS = {
-    SignedPart.ASSERTION: Signing.ASSERTION,
-    SignedPart.RESPONSE: Signing.RESPONSE,
-    SignedPart.BOTH: Signing.BOTH,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +147,7 @@ async def _signed_in(
     )
     encrypt_to = readable_certificates(facts.settings.encryption_certificate)
     response = signed_response(
-        assertion, key, signing=_SIGNINGS[facts.settings.signing], encrypt_to=encrypt_to[0] if encrypt_to else None
+        assertion, key, signing=SIGNINGS[facts.settings.signing], encrypt_to=encrypt_to[0] if encrypt_to else None
     )
     row = SessionApplication(caller.session, facts.app, claims.name_id, claims.name_id_format.urn, index)
     async with context.recording() as connection:

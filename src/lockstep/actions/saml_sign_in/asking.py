@@ -28,7 +28,7 @@ from lockstep.saml.requests import AuthnRequest, read_authn_request
 from lockstep.vault import Secret
 
 VALID = timedelta(minutes=30)  # from the request to the answer: somebody may have to find the phone with the codes
-_SKEW, _OLDEST = timedelta(minutes=3), timedelta(minutes=15)
+SKEW, OLDEST = timedelta(minutes=3), timedelta(minutes=15)
 _PURPOSE = "request of an application"
 _MOST_CONTEXTS, _LONGEST_ID, _LONGEST_CONTEXT = 20, 256, 300
 
@@ -140,8 +140,8 @@ def _checked(context: Context, facts: ApplicationSso, incoming: Incoming) -> Ask
     # A signed request must name its destination, or it could be taken from another provider (bindings, section 3.4.5.2).
     if (request.destination or incoming.signed) and request.destination != login_url:
         raise fault(FaultCode.WRONG_DESTINATION, expected=login_url, received=request.destination or "none")
-    if not now - _OLDEST <= request.issued_at <= now + _SKEW:
-        expected = f"issued between {(now - _OLDEST).isoformat()} and {(now + _SKEW).isoformat()}"
+    if not now - OLDEST <= request.issued_at <= now + SKEW:
+        expected = f"issued between {(now - OLDEST).isoformat()} and {(now + SKEW).isoformat()}"
         raise fault(FaultCode.EXPIRED, expected=expected, received=request.issued_at.isoformat())
     _refuse_too_much(request)
     return Asked(

@@ -16,7 +16,7 @@ from lockstep.actions.single_sign_on.address import Endpoints, endpoints_of, sto
 from lockstep.actions.single_sign_on.claims import Claims, claims_about, manager_names, require_usable
 from lockstep.actions.single_sign_on.keys import active_key
 from lockstep.actions.single_sign_on.settings import read_settings
-from lockstep.configuration.single_sign_on import SignOnMode, SignOnSettings
+from lockstep.configuration.single_sign_on import SignedPart, SignOnMode, SignOnSettings
 from lockstep.directory.objects import read_app_roles, read_objects
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import ObjectKind
@@ -24,8 +24,15 @@ from lockstep.engine.rules.configuration import JobConfiguration
 from lockstep.errors import conflict, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.saml.certificates import SigningKey
+from lockstep.saml.responses import Signing
 from lockstep.storage import application_sso, jobs, signing_certificates
 from lockstep.storage.applications import ApplicationRow
+
+SIGNINGS = {
+    SignedPart.ASSERTION: Signing.ASSERTION,
+    SignedPart.RESPONSE: Signing.RESPONSE,
+    SignedPart.BOTH: Signing.BOTH,
+}
 
 
 @dataclass(frozen=True, slots=True)

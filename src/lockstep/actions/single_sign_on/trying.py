@@ -1,7 +1,7 @@
-"""Try single sign-on for a person without signing anybody in. The result has each condition in the order of its check, and what the
-assertion would say.
+"""Try single sign-on for a person without signing anybody in. The result has each condition in the order of its check, the messages that
+would be sent, and how real attempts ended.
 
-The result has the values of the assertion but never a signed assertion: with that, anybody could sign in as the person.
+The response in the result has no valid signature: with one, anybody could sign in as the person.
 """
 
 from __future__ import annotations
@@ -13,12 +13,27 @@ from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_application
 from lockstep.actions.permissions import Permission
+from lockstep.actions.person_sign_in.outcomes import SignInCode
 from lockstep.actions.previews import find_anybody
 from lockstep.actions.single_sign_on.claims import Claims
 from lockstep.actions.single_sign_on.issuing import read_claims
+from lockstep.actions.single_sign_on.refusals import ApplicationError, Refusal, explain_error, refusals_of
 from lockstep.actions.single_sign_on.settings import SignOnView, read_view
+from lockstep.actions.single_sign_on.trial_messages import readable_request, request_of, response_to
 from lockstep.configuration.single_sign_on import SignOnMode
-from lockstep.storage import assignments
+from lockstep.engine.rules.configuration import Constant, Direct, Expression, MappingSource
+from lockstep.postgres.pool import Connection
+from lockstep.saml.showing import MessagePart
+from lockstep.storage import assignments, sign_in_log
+from lockstep.storage.sign_in_log import SUCCESS, SignInFilter, SignInRow
+
+_ATTEMPTS, _READ = 5, 50
+# Refusals that the application learns of, with the status of the response (SAML core, section 3.2.2.2).
+_STATUSES = {
+    SignInCode.NO_PASSIVE: "NoPassive",
+    SignInCode.NO_AUTHN_CONTEXT: "NoAuthnContext",
+    SignInCode.WRONG_NAME_ID_FORMAT: "InvalidNameIDPolicy",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +46,31 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimLine:
+    """One claim, and where its values come from: an attribute, an expression or a constant, or Lockstep itself. *name* is "" for the
+    Name ID. *problem*: why there is no value.
+    """
+
+    name: str
+    values: Sequence[str]
+    source: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A real attempt, and what Lockstep answered to the application."""
+
+    row: SignInRow
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class SignOnTrial:
-    """What a sign-in would do. *issuer*, *audience* and *recipient* are those of the assertion. *starts_at* is the address at which a real
-    test begins.
+    """What a sign-in would do. *audience* and *recipient* are those of the assertion. *starts_at* is the address at which a real test
+    begins. *request* is "" if Lockstep begins the sign-in, *response* is empty if no assertion can be made. *attempts* has the newest
+    entries of the sign-in log about the person, and the requests that were refused before anybody signed in; it is empty for somebody who
+    may not read the log.
     """
 
     view: SignOnView
@@ -42,6 +79,16 @@ class SignOnTrial:
     conditions: Sequence[Condition]
     audience: str
     recipient: str
+    claim_lines: Sequence[ClaimLine]
+    request: str
+    response: Sequence[MessagePart]
+    refusals: Sequence[Refusal]
+    attempts: Sequence[Attempt]
+    error: ApplicationError | None = None
+
+    @property
+    def is_encrypted(self) -> bool:
+        return bool(self.view.settings.encryption_certificate)
 
     @property
     def would_sign_in(self) -> bool:
@@ -54,8 +101,11 @@ class SignOnTrial:
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
-async def try_sign_on(context: Context, app: str, user: str = "", *, origin: str = "") -> SignOnTrial | None:
+async def try_sign_on(
+    context: Context, app: str, user: str = "", *, origin: str = "", error: str = ""
+) -> SignOnTrial | None:
     """Return what a sign-in as *user* would do. Without *user*, somebody who is assigned is chosen; returns None if nobody is assigned.
+    *error*: what the application said after a real attempt.
 
     Raises LockstepError for an unknown person.
     """
@@ -67,7 +117,10 @@ async def try_sign_on(context: Context, app: str, user: str = "", *, origin: str
         person = await find_anybody(connection, name)
         view = await read_view(context, connection, found, origin=origin)
         claims = await read_claims(context, connection, found, person.id)
-    settings = view.settings
+        may_read_log = context.actor.may(Permission.LOGS_READ, found.id)
+        attempts = await _attempts(connection, found.id, person.id) if may_read_log else []
+    settings, now = view.settings, context.now()
+    request = request_of(view, now)
     return SignOnTrial(
         view,
         person.user_principal_name,
@@ -75,7 +128,48 @@ async def try_sign_on(context: Context, app: str, user: str = "", *, origin: str
         _conditions(view, claims),
         settings.identifiers[0] if settings.identifiers else "",
         settings.reply_urls[0] if settings.reply_urls else "",
+        _claim_lines(view, claims),
+        readable_request(request),
+        await response_to(request, view, claims, now),
+        refusals_of(view),
+        attempts,
+        explain_error(error, view, claims.name_id) if error else None,
     )
+
+
+async def _attempts(connection: Connection, app: str, person: str) -> list[Attempt]:
+    rows = await sign_in_log.read_log(connection, SignInFilter(app=app), limit=_READ)
+    return [Attempt(row, _answer(row)) for row in rows if row.person in (None, person)][:_ATTEMPTS]
+
+
+def _answer(row: SignInRow) -> str:
+    if row.result == SUCCESS:
+        return "Response with the status Success"
+    status = next((text for code, text in _STATUSES.items() if row.code == code), "")
+    return f"Response with the status {status}" if status else "No response: the person saw a page of Lockstep"
+
+
+def _claim_lines(view: SignOnView, claims: Claims) -> list[ClaimLine]:
+    settings = view.settings
+    is_generated = claims.name_id_format.is_generated
+    name_id_source = "made by Lockstep" if is_generated else source_text(settings.name_id)
+    lines = [ClaimLine("", (claims.name_id,) if claims.name_id else (), name_id_source, claims.problems.get("", ""))]
+    for claim in settings.sent_claims:
+        values, problem = claims.attributes.get(claim.name, ()), claims.problems.get(claim.name, "")
+        lines.append(ClaimLine(claim.name, values, source_text(claim.source), problem))
+    return lines
+
+
+def source_text(source: MappingSource) -> str:
+    """Return the source of a claim as one text: [mail], an expression, or "a constant"."""
+    match source:
+        case Direct(attribute):
+            return f"[{attribute}]"
+        case Expression(compiled):
+            return compiled.text
+        case Constant(value):
+            return f'"{value}"'
+    return ""
 
 
 def _conditions(view: SignOnView, claims: Claims) -> list[Condition]:

@@ -55,10 +55,15 @@ async def change_sign_on(context: Asked, unchanged: Unchanged, app: AppName, bod
 
 @router.get("/applications/{app}/single-sign-on/trial")
 async def try_sign_on(
-    context: Asked, app: AppName, user: Annotated[str, Query(max_length=1024)] = ""
+    context: Asked,
+    app: AppName,
+    user: Annotated[str, Query(max_length=1024)] = "",
+    error: Annotated[str, Query(max_length=2000, description="What the application said after a real attempt")] = "",
 ) -> SignOnTrialJson:
-    """Whether somebody could sign in, and what the assertion would say. It is not made. Without *user*: somebody who is assigned."""
-    found = await trying.try_sign_on(context, app, user)
+    """Whether somebody could sign in, the request and the response without a valid signature, and how real attempts ended. Nothing is sent.
+    Without *user*: somebody who is assigned.
+    """
+    found = await trying.try_sign_on(context, app, user, error=error)
     if found is None:
         raise not_found("There are no people to try with")
     return trial_json(found)

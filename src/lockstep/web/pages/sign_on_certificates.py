@@ -1,17 +1,15 @@
-"""The signing certificates of an application with the options of signing, and the trial of its single sign-on."""
+"""The signing certificates of an application, with the options of signing."""
 
 from __future__ import annotations
 
 from starlette.requests import Request
 
 from lockstep.actions.context import Context
-from lockstep.actions.single_sign_on import certificates, settings, trying
+from lockstep.actions.single_sign_on import certificates, settings
 from lockstep.configuration.single_sign_on import SignedPart
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
 from lockstep.errors import LockstepError
-from lockstep.kit.cookies import origin_of
-from lockstep.web.command_pages import STEPS
-from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
+from lockstep.web.page import Answer, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.single_sign_on import HERE, page_of, read, seen_in
 
 pages = Pages()
@@ -74,30 +72,6 @@ async def save_options(context: Context, request: Request) -> Answer:
     except LockstepError as refused:
         return await _page(context, request, typed=typed, refused=on_the_form(refused))
     return Redirect(f"/apps/{app}/sso/certificates", notice="Saved")
-
-
-@pages.get(f"{HERE}/test")
-async def test(context: Context, request: Request) -> View:
-    """What signing in would do for the person in the address, else for somebody who is assigned."""
-    found, user = await read(context, request), request.query_params.get("user", "").strip()
-    trial, wrong = None, ""
-    try:
-        trial = await trying.try_sign_on(context, found.application.name, user, origin=origin_of(request))
-    except LockstepError as unknown:
-        wrong = f"{unknown.detail}. {STEPS.on_page(unknown.next_step)}"
-    name = found.application.name
-    found_page = page_of(
-        context, found, "single_sign_on/test.html", f"Test single sign-on with {found.application.display_name}",
-        {"trial": trial, "user": user or (trial.person if trial else ""), "wrong": wrong}, is_below=True,
-    )  # fmt: skip
-    asked = f" --user {trial.person}" if trial else ""
-    return View(
-        found_page.template, found_page.heading, found_page.model, app=found_page.app, tab=found_page.tab,
-        parents=found_page.parents,
-        copy_as=CopyAs(
-            command=f"lockstep sso test {name}{asked}", api=f"/api/v1/applications/{name}/single-sign-on/trial"
-        ),
-    )  # fmt: skip
 
 
 async def _page(

@@ -1,0 +1,82 @@
+"""`lockstep sso test`: what a sign-in would do, and how real attempts ended."""
+
+from __future__ import annotations
+
+import click
+
+from lockstep.actions.rows.single_sign_on import trial_json
+from lockstep.actions.single_sign_on import trying
+from lockstep.actions.single_sign_on.trying import ClaimLine, SignOnTrial
+from lockstep.cli.application_argument import app_argument
+from lockstep.cli.output import Output, output_option
+from lockstep.cli.session import run
+from lockstep.errors import not_found
+
+
+@click.command("test")
+@app_argument
+@click.option("--user", default="", metavar="USER", help="The person; default: somebody who is assigned.")
+@click.option("--error", default="", metavar="TEXT", help="What the application said: explain it.")
+@click.option("--messages", is_flag=True, help="Print the request and the response, too.")
+@output_option
+def test(app: str, user: str, error: str, messages: bool, output: Output) -> None:
+    """Show whether a person could sign in, and what the assertion would say.
+
+    Nobody signs in and nothing is sent. The response has no valid signature.
+
+    \b
+    lockstep sso test documo --user kim.berg@contoso.com
+    lockstep sso test documo --error "Invalid audience"
+    """
+    found = run(lambda context: trying.try_sign_on(context, app, user, error=error))
+    if found is None:
+        raise not_found("There are no people to try with", next_step="See: lockstep sources add --help")
+    lines = [
+        *_verdict(found), *_assertion(found), *_refused(found), *_attempts(found),
+        *(_messages(found) if messages else ()), *(_explained(found) if error else ()),
+    ]  # fmt: skip
+    output.one(trial_json(found), text=lines)
+
+
+def _verdict(found: SignOnTrial) -> list[str]:
+    lines = [f"{found.person}: {'can sign in' if found.would_sign_in else 'cannot sign in'}"]
+    for one in found.conditions:
+        lines.append(f"  {'+' if one.holds else '!'} {one.sentence}" + ("" if one.holds else f". {one.next_step}"))
+    return lines
+
+
+def _assertion(found: SignOnTrial) -> list[str]:
+    return [
+        f"  audience   {found.audience}",
+        f"  recipient  {found.recipient}",
+        f"  begins at  {found.starts_at or 'My Apps: Lockstep begins'}",
+        "  claims",
+        *(f"    {_claim(one)}" for one in found.claim_lines),
+    ]
+
+
+def _claim(one: ClaimLine) -> str:
+    return f"{one.name or 'Name ID'}: {', '.join(one.values) or one.problem or 'empty, so not sent'}  <- {one.source}"
+
+
+def _refused(found: SignOnTrial) -> list[str]:
+    return ["  refused", *(f"    {one.code}: {one.what}" for one in found.refusals)]
+
+
+def _attempts(found: SignOnTrial) -> list[str]:
+    rows = [
+        f"    {one.row.at:%Y-%m-%d %H:%M:%S} {one.row.result} {one.row.code} {one.answer}".replace("  ", " ")
+        for one in found.attempts
+    ]
+    return ["  real attempts", *(rows or ["    none"])]
+
+
+def _messages(found: SignOnTrial) -> list[str]:
+    response = "".join(part.text for part in found.response)
+    return ["request", found.request or "none: Lockstep begins", "response", response or "none: no assertion is made"]
+
+
+def _explained(found: SignOnTrial) -> list[str]:
+    if found.error is None:
+        return ["What the application said is not known. Look into its own log."]
+    return [f"{found.error.cause}. Lockstep sends: {found.error.value}. {found.error.next_step}"]

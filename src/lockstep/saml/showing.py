@@ -1,0 +1,69 @@
+"""Messages as people read them: indented, with the part that the signature covers marked. What is shown is never sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lxml import etree
+
+from lockstep.saml.certificates import Certificate
+from lockstep.saml.signatures import signature_of
+from lockstep.saml.xml import Element, children, elements_in, is_element, parse, serialized
+
+LEFT_OUT = "left out"
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePart:
+    """Some lines of a message. *is_signed*: the signature covers them."""
+
+    text: str
+    is_signed: bool
+
+
+def readable(message: bytes) -> str:
+    """Return *message* indented. Raises SamlFault if it is not XML."""
+    root = parse(message)
+    etree.indent(root)
+    return serialized(root).decode()
+
+
+def without_signatures(message: bytes, certificate: Certificate | None) -> bytes:
+    """Return *message* with every signature value left out, and *certificate* as the one that signed: the form is right, and nobody
+    accepts it.
+    """
+    root = parse(message)
+    for element in elements_in(root):
+        if is_element(element, "ds", "SignatureValue"):
+            element.text = LEFT_OUT
+        if is_element(element, "ds", "X509Certificate"):
+            element.text = LEFT_OUT if certificate is None else _base64_of(certificate)
+    return serialized(root)
+
+
+def signed_parts(message: bytes) -> tuple[MessagePart, ...]:
+    """Return *message* indented and cut into the parts that a signature covers and those that none does."""
+    root = parse(message)
+    etree.indent(root)
+    text = serialized(root).decode()
+    covered = _covered(root)
+    if covered is None:
+        return (MessagePart(text, is_signed=False),)
+    if covered is root:
+        return (MessagePart(text, is_signed=True),)
+    name = f"{covered.prefix}:{etree.QName(covered).localname}"
+    start, end = text.index(f"<{name} "), text.index(f"</{name}>") + len(f"</{name}>")
+    cut = (MessagePart(text[:start], is_signed=False), MessagePart(text[start:end], is_signed=True))
+    return (*cut, MessagePart(text[end:], is_signed=False))
+
+
+def _covered(root: Element) -> Element | None:
+    """The outermost element that has a signature of its own."""
+    for element in (root, *children(root, "saml", "Assertion")):
+        if signature_of(element) is not None:
+            return element
+    return None
+
+
+def _base64_of(certificate: Certificate) -> str:
+    return "".join(line for line in certificate.pem.splitlines() if not line.startswith("-----"))
