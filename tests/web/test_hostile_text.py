@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import lxml.html
 from psycopg.types.json import Jsonb
 
 from lockstep.actions.single_sign_on.settings import change_sign_on
 from lockstep.postgres.pool import transaction
 from tests.support.admin_centre import Browser, Centre
+from tests.support.hostile_text import HOSTILE, hostile, made_of_text, with_text
 from tests.support.hub import Hub
 from tests.web.test_statements import add, addresses
-
-# What each way out of its place would make: an element, an attribute after a quote of either kind, the end of a script, style, title,
-# text area or comment, an expression of the template language, a new line of a header or a script, a change of the reading direction.
-HOSTILE = (
-    "<xss-probe>{n}</xss-probe>",
-    "\" xss-probe=\"{n}\" x=\"",
-    "' xss-probe='{n}' x='",
-    " xss-probe={n} ",
-    "</script><xss-probe>{n}",
-    "</style></title></textarea><xss-probe>{n}",
-    "--><xss-probe>{n}",
-    "<svg/onload=xssProbe({n})>",
-    "<img src=x onerror=xssProbe({n})>",
-    "&lt;xss-probe&gt;{n}",
-    "javascript:xssProbe({n})",
-    "{{{{ 7 * 191 }}}}{{% raw %}}{n}",
-    "\r\nSet-Cookie: xss-probe={n}",
-    "\u202exss\u200bprobe\ufeff{n}",
-    "`${{xssProbe({n})}}`",
-)  # fmt: skip
 
 # Columns whose text comes from outside: from a directory, an application, a browser, an address, or what an administrator typed.
 COLUMNS = {
@@ -95,31 +73,12 @@ async def test_text_from_outside_is_text_on_every_page(centre: Centre, admin: Br
         shown += page.status == 200
         if "html" in page.headers.get("Content-Type", ""):
             seen += "xss-probe" in page.html
-            if made := _made_of_text(page.html):
+            if made := made_of_text(page.html):
                 found[route] = made
 
     assert found == {}
     assert shown > 0.9 * len(paths)
     assert seen > 30, "the hostile texts stand on many pages, otherwise this test proves nothing"
-
-
-def _made_of_text(html: str) -> list[str]:
-    """What a reader of HTML made out of the hostile texts in *html*: elements, attributes, addresses that run a script."""
-    made = ["1337"] if "1337" in html else []
-    for element in lxml.html.document_fromstring(html).iter():
-        if not isinstance(element.tag, str):
-            continue
-        if "xss" in element.tag or "onload" in element.tag:
-            made.append(f"<{element.tag}>")
-        for name, value in element.attrib.items():
-            is_script = name in ("href", "src", "action", "formaction", "xlink:href") and _runs(str(value))
-            if "xss" in name or name.startswith("on") or is_script:
-                made.append(f"<{element.tag} {name}={value!r}>")
-    return made
-
-
-def _runs(address: str) -> bool:
-    return address.strip().lower().startswith(("javascript:", "data:", "vbscript:"))
 
 
 async def _poison(hub: Hub) -> None:
@@ -134,25 +93,14 @@ async def _poison(hub: Hub) -> None:
                 ]
                 number += len(keys)
                 for place, key in enumerate(keys):
-                    text = HOSTILE[place % len(HOSTILE)].format(n=number + place)
+                    text = hostile(number + place)
                     await connection.execute(f"update {table} set {column} = %s where ctid = %s::tid", (text, key))
         for table, (column, names) in DOCUMENTS.items():
             rows = await (
                 await connection.execute(f"select ctid::text, {column} from {table} where {column} is not null")
             ).fetchall()
             for place, (key, document) in enumerate(rows):
-                written = _with_text(document, HOSTILE[place % len(HOSTILE)].format(n=place), names)
+                written = with_text(document, hostile(place), names)
                 await connection.execute(
                     f"update {table} set {column} = %s where ctid = %s::tid", (Jsonb(written), key)
                 )
-
-
-def _with_text(value: Any, text: str, names: set[str] | None, *, inside: bool = False) -> Any:
-    if isinstance(value, dict):
-        return {
-            name: _with_text(one, text, names, inside=inside or names is None or name in names)
-            for name, one in value.items()
-        }
-    if isinstance(value, list):
-        return [_with_text(one, text, names, inside=inside) for one in value]
-    return text if isinstance(value, str) and inside else value
