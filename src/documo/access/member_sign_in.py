@@ -35,6 +35,7 @@ LONGEST = timedelta(hours=12)  # and each one after this time
 LINK_LASTS = timedelta(days=7)
 _SEEN_AGAIN = timedelta(minutes=1)
 _MOST_DEVICE = 200  # characters
+_NOBODY = (0, "00000000-0000-0000-0000-000000000000")  # tenant and id of no member
 TRIED = 4  # passwords that a refused sign-in verifies, however many accounts have the name
 
 
@@ -267,15 +268,13 @@ async def _members_named(store: Store, name: str, account: str) -> list[tuple[in
 async def _with_password(
     store: Store, named: Sequence[tuple[int, str]], password: str
 ) -> tuple[int, table.SignInMember] | None:
-    """The one of *named* with that password. A refusal verifies the same number of passwords, however many there are."""
-    for tenant_id, member_id in named:
+    """The one of *named* with that password. A refusal reads as many members and verifies as many passwords, however many there are."""
+    for tenant_id, member_id in [*named, *[_NOBODY] * (TRIED - len(named))]:
         async with store.tenant(tenant_id) as connection:
             member = await table.read_member(connection, tenant_id, member_id)
         digest = member.password_hash if member is not None else None
         if await OF_MEMBERS.matches(password, digest) and member is not None:
             return tenant_id, member
-    for _ in range(TRIED - len(named)):
-        await OF_MEMBERS.matches(password, None)
     return None
 
 
