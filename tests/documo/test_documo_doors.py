@@ -44,7 +44,7 @@ ANY = frozenset(SCOPES)
 CORE = "urn:ietf:params:scim:schemas:core:2.0"
 ENDS_THE_KEY = ("DELETE", "/Me")
 NUMBERS = itertools.count(1)
-BODIES = {
+BODIES: Mapping[str, Mapping[str, Any]] = {
     "Users": {"schemas": [USER], "userName": "new@x.org"},
     "Groups": {"schemas": [GROUP], "displayName": "New"},
     "Roles": {"schemas": [f"{CORE}:Role"], "value": "New", "supported": True},
