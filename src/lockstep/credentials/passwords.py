@@ -30,7 +30,7 @@ def check_password(password: str, email: str, *, longest: int = LONGEST) -> None
             f"The password is shorter than {SHORTEST} characters", next_step="Use a few words, or a password manager"
         )
     if len(entered) > longest:
-        raise invalid(f"The password is longer than {longest} characters")
+        raise invalid(f"The password is longer than {longest} characters", next_step="Choose a shorter one")
     if entered.strip().lower() == email.strip().lower():
         raise invalid("The password is the e-mail address", next_step="Choose one that nobody can guess")
     if why := why_obvious(entered, email):

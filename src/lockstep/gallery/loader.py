@@ -39,7 +39,11 @@ class Gallery:
         """The entry with that id. Raises LockstepError with the most similar ids."""
         found = self.templates.get(name.lower())
         if found is None:
-            raise not_found(f"The gallery: {unknown_word(name, self.names(), 'application')}", code="UnknownTemplate")
+            raise not_found(
+                f"The gallery: {unknown_word(name, self.names(), 'application')}",
+                next_step="List the gallery: lockstep apps templates",
+                code="UnknownTemplate",
+            )
         return found
 
 
@@ -62,7 +66,11 @@ def _gallery(files: Iterator[tuple[str, str]]) -> Gallery:
     for name, text in files:
         template = read_template(text, name)
         if template.id in templates:
-            raise invalid(f"{name}: another entry already has the id {template.id!r}", code="InvalidTemplate")
+            raise invalid(
+                f"{name}: another entry already has the id {template.id!r}",
+                next_step="Change the id of one entry",
+                code="InvalidTemplate",
+            )
         templates[template.id] = template
     return Gallery(templates)
 
@@ -72,7 +80,9 @@ def read_template(text: str, file: str) -> Template:
     try:
         return template_from_json(yaml.safe_load(text))
     except yaml.YAMLError as error:
-        raise invalid(f"{file}: this is not valid YAML: {error}", code="InvalidTemplate") from None
+        raise invalid(
+            f"{file}: this is not valid YAML: {error}", next_step="Correct the file", code="InvalidTemplate"
+        ) from None
     except ConfigurationError as error:
         line = line_of(text, error.place)
         raise _located(error, f"{file}, line {line}" if line else file) from None

@@ -78,7 +78,9 @@ def with_query(url: str, **query: str) -> str:
 
 def _require_place(http: HttpClient, endpoint: str, url: object) -> None:
     if not isinstance(url, str) or not url:
-        raise invalid(f"The discovery document lacks {endpoint}")
+        raise invalid(
+            f"The discovery document lacks {endpoint}", next_step="Check the issuer: lockstep admins sso test"
+        )
     try:
         http.rules.check_url(url)
     except OSError as refused:

@@ -69,9 +69,8 @@ class Postmaster:
 
 
 def make_cluster(folder: Path, programs: Programs, user: ServerUser) -> None:
-    """Create an empty cluster in *folder*, completely or not at all; it is not flushed to disk yet.
-
-    Raises LockstepError with the message of initdb.
+    """Create an empty cluster in *folder*, completely or not at all, without flushing it to disk. Raises LockstepError with initdb's
+    message.
     """
     half = Path(tempfile.mkdtemp(prefix=f".{folder.name}-new-", dir=folder.parent))
     user.own(half)
@@ -82,8 +81,9 @@ def make_cluster(folder: Path, programs: Programs, user: ServerUser) -> None:
     )
     if done.returncode != 0:
         shutil.rmtree(half, ignore_errors=True)
+        what = f"PostgreSQL could not create a database in {folder}"
         raise LockstepError(
-            Kind.INTERNAL, f"PostgreSQL could not create a database in {folder}", why=_last_words(done.stderr)
+            Kind.INTERNAL, what, why=_last_words(done.stderr), next_step="Correct the cause and try again"
         )
     with (half / "postgresql.conf").open("a") as settings:
         settings.write(SETTINGS)

@@ -74,7 +74,7 @@ class EmbeddedServer:
     @property
     def postmaster(self) -> Postmaster:
         if self._postmaster is None:
-            raise LockstepError(Kind.INTERNAL, "PostgreSQL is asked for before it was started")
+            raise LockstepError(Kind.INTERNAL, "PostgreSQL was used before it was started")
         return self._postmaster
 
     @property
@@ -109,7 +109,9 @@ class EmbeddedServer:
     def database(self, name: str, *, role: str | None = None) -> Database:
         """The database *name*, with the role of the same name unless *role* is given. Raises LockstepError if it does not exist."""
         if role is None and name not in ROLES:
-            raise not_found(f"PostgreSQL in {self.data} has no database {name}")
+            raise not_found(
+                f"PostgreSQL in {self.data} has no database {name}", next_step=f"Use one of: {', '.join(ROLES)}"
+            )
         return on_socket(self.postmaster.socket_folder, self.postmaster.port, name=name, role=role or name)
 
     def administration(self) -> Database:

@@ -36,7 +36,9 @@ def revisions_of(package: str) -> Revisions:
     folder = Path(str(importlib.resources.files(package))) / "versions"
     numbers = sorted(path.name.partition("_")[0] for path in folder.glob("[0-9]*_*.py"))
     if not numbers:
-        raise LockstepError(Kind.INTERNAL, f"{package} has no revisions")
+        raise LockstepError(
+            Kind.INTERNAL, f"{package} has no revisions", next_step="Install Lockstep again: files are missing"
+        )
     return Revisions(folder, tuple(numbers))
 
 

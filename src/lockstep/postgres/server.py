@@ -35,7 +35,9 @@ class Server:
         if name in self._named:
             return self._named[name]
         if self.embedded is None:
-            raise not_found(f"The PostgreSQL server has no database {name}")
+            raise not_found(
+                f"The PostgreSQL server has no database {name}", next_step=f"Use one of: {', '.join(self._named)}"
+            )
         return self.embedded.database(name)
 
     def is_reachable(self) -> bool:

@@ -60,7 +60,10 @@ async def serving_http(
         started.cancel()
         if serve.done():
             await serve
-            raise conflict("The HTTP server stopped before it began")
+            raise conflict(
+                "The HTTP server stopped before it was ready",
+                next_step="Start it again. If it stops again, read its log",
+            )
         yield registry
     finally:
         server.stop()

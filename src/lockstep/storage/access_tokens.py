@@ -19,7 +19,7 @@ _FROM = "access_token left join administrator on administrator.id = access_token
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """One token. *owner* is the administrator of a personal token; *hint* its last four characters."""
+    """One token. *owner* is the administrator of a personal token; *hint* contains its last four characters."""
 
     id: str
     kind: str

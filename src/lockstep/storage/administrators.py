@@ -20,7 +20,7 @@ _LOCK = 0x10C6_AD31
 
 @dataclass(frozen=True, slots=True)
 class AdministratorRow:
-    """One administrator, without anything secret. *email* is in lower case. *is_federated*: they sign in through a provider and have no
+    """One administrator, without secrets. *email* is in lower case. *is_federated* is true if they sign in through a provider and have no
     password; *is_connected* is false if that provider is not the present one.
     """
 
@@ -38,7 +38,7 @@ class AdministratorRow:
 
     @property
     def may_sign_in(self) -> bool:
-        """Whether sessions and tokens of the administrator work."""
+        """Whether the sessions and tokens of the administrator work."""
         return self.is_enabled and self.is_connected
 
 
@@ -52,8 +52,8 @@ class RoleGrant:
 
 
 async def lock_administrators(connection: Connection) -> None:
-    """Wait for other changes of administrators, so that two of them cannot both remove a last Global administrator. Held until the
-    transaction ends.
+    """Wait for other changes of administrators, so that two changes cannot both remove a last Global administrator. The lock is held until
+    the transaction ends.
     """
     await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
 
@@ -67,7 +67,7 @@ async def find_administrator(connection: Connection, email: str) -> Administrato
 
 
 async def find_identity(connection: Connection, issuer: str, subject: str) -> AdministratorRow | None:
-    """Find the administrator that the provider *issuer* calls *subject*."""
+    """Find the administrator whose subject at the provider *issuer* is *subject*."""
     async with connection.cursor(row_factory=class_row(AdministratorRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from administrator where issuer = %s and subject = %s", (issuer, subject)
@@ -88,7 +88,7 @@ async def any_administrator(connection: Connection) -> bool:
 
 
 async def any_of(connection: Connection, emails: Sequence[str]) -> bool:
-    """Whether an administrator has one of these addresses, in lower case."""
+    """Whether an administrator has one of *emails*, which are in lower case."""
     cursor = await connection.execute(
         "select exists (select from administrator where email = any(%s))", (list(emails),)
     )
@@ -107,7 +107,7 @@ async def insert_administrator(connection: Connection, email: str, *, display_na
 async def insert_federated(
     connection: Connection, email: str, *, display_name: str, issuer: str, subject: str, actor: str
 ) -> str:
-    """Add an administrator that the provider *issuer* calls *subject*; return the id."""
+    """Add an administrator whose subject at the provider *issuer* is *subject*; return the id."""
     cursor = await connection.execute(
         """insert into administrator (email, display_name, created_by, issuer, subject) values (%s, %s, %s, %s, %s)
         returning id::text""",

@@ -14,7 +14,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class AlikePeople:
-    """People with the same values. *linked*: the user principal names of those who have a live account."""
+    """People with the same values. *linked* holds the user principal names of those with a live account."""
 
     is_assigned: bool
     account_enabled: bool
@@ -26,8 +26,8 @@ class AlikePeople:
 async def alike_people(
     connection: Connection, job: str, app: str, names: Sequence[str], *, everybody: bool
 ) -> list[AlikePeople]:
-    """Group everyone outside the recycle bin by the attributes *names*. Without *everybody*, people who are not assigned are grouped as if
-    they had none of them.
+    """Group all people outside the recycle bin by the attributes *names*. Without *everybody*, unassigned people are grouped as if they had
+    no value for any of them.
     """
     pairs = [sql.SQL("{0}, person.attributes -> {0}").format(sql.Literal(name)) for name in names]
     query = sql.SQL(

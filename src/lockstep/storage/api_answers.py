@@ -1,4 +1,4 @@
-"""Answers to requests with an idempotency key, kept so that a repeated request gets the first answer instead of a second effect."""
+"""Stored answers to requests with an idempotency key: a repeated request gets the first answer instead of having a second effect."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from lockstep.storage.batches import as_json
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """*request* is a digest of the request. *status* None: the first request has not been answered yet."""
+    """The answer to the first request with an idempotency key. *status* is None until that request is answered. *request* is a digest of
+    it.
+    """
 
     request: bytes
     status: int | None
@@ -26,8 +28,9 @@ class ApiAnswer:
 async def claim(
     connection: Connection, caller: str, key: str, request: bytes, *, kept: timedelta, abandoned: timedelta
 ) -> ApiAnswer | None:
-    """Claim *key* for *request*. Returns None if the key is new, otherwise what is known of the first request with it. Removes answers
-    older than *kept*, and unanswered claims older than *abandoned*, because their process died.
+    """Claim *key* for *request*. Returns None if the key is new, otherwise the stored answer to the first request with that key.
+
+    Deletes answers older than *kept*, and unanswered claims older than *abandoned*, because the process that made them has died.
     """
     await connection.execute(
         "delete from api_answer where created_at < now() - %s or (status is null and created_at < now() - %s)",

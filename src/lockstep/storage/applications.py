@@ -1,4 +1,4 @@
-"""Applications and their roles. The order of the role list is the precedence among several assignments."""
+"""Applications and their roles. If a person has several assignments, the order of the role list decides which role comes first."""
 
 # ruff: noqa: S101  # an asserted row always exists
 from __future__ import annotations
@@ -52,7 +52,7 @@ async def list_applications(connection: Connection) -> list[ApplicationRow]:
 
 
 async def find_application(connection: Connection, name: str) -> ApplicationRow | None:
-    """Find the application with that name or id."""
+    """Find the application whose name or id is *name*."""
     async with connection.cursor(row_factory=class_row(ApplicationRow)) as cursor:
         await cursor.execute(
             _SELECT + "where application.name = lower(%(name)s) or application.id::text = lower(%(name)s)",
@@ -64,7 +64,7 @@ async def find_application(connection: Connection, name: str) -> ApplicationRow 
 async def insert_application(
     connection: Connection, *, name: str, display_name: str, template: str, job_template: str, tenant: str
 ) -> ApplicationRow:
-    """Add an application and its job, `<template>.<tenant>.<application>`, switched off."""
+    """Add an application with its job, `<template>.<tenant>.<application>`, which is switched off."""
     cursor = await connection.execute(
         "insert into application (name, display_name, template) values (%s, %s, %s) returning id::text",
         (name, display_name, template),
@@ -78,7 +78,7 @@ async def insert_application(
 
 
 async def delete_application(connection: Connection, app: str) -> None:
-    """Remove an application with its job, links, roles, assignments and credentials. Its accounts in the application stay."""
+    """Remove an application with its job, links, roles, assignments and credentials. The accounts in the application are not touched."""
     await connection.execute("delete from application where id = %s", (app,))
 
 
@@ -92,7 +92,7 @@ async def read_roles(connection: Connection, app: str) -> list[RoleRow]:
 
 
 async def read_all_roles(connection: Connection) -> dict[str, list[RoleRow]]:
-    """The role list of every application that has one, by application."""
+    """Return the role lists of all applications that have one, by application."""
     cursor = await connection.execute(_ROLES + "order by position, id")
     found: dict[str, list[RoleRow]] = {}
     for row in await cursor.fetchall():

@@ -14,7 +14,7 @@ from lockstep.storage.patterns import part_of
 
 @dataclass(frozen=True, slots=True)
 class AssignedRow:
-    """One assignment. *reach*: how many people it reaches, without those in the recycle bin. *position*: where it stands in the list."""
+    """One assignment. *reach* is the number of people outside the recycle bin that it reaches. *position* is its place in the list."""
 
     id: str
     kind: str

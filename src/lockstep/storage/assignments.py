@@ -1,4 +1,4 @@
-"""Who is assigned to an application and with which role, and the complete objects that a decision reads."""
+"""Assignments of people and groups to applications, and the complete objects that a decision reads."""
 
 # Statements are built from constants of this module only.
 from __future__ import annotations
@@ -55,19 +55,19 @@ left join app_role on app_role.app = assignment.app and app_role.id = assignment
 
 
 async def list_assignments(connection: Connection, app: str) -> list[AssignmentRow]:
-    """The assignments of one application: groups first, then people, each by name."""
+    """The assignments of one application: groups before people, each by name."""
     return await assignments_of_applications(connection, [app])
 
 
 async def assignments_of_applications(connection: Connection, apps: Sequence[str]) -> list[AssignmentRow]:
-    """The assignments of several applications: groups first, then people, each by name."""
+    """The assignments of several applications: groups before people, each by name."""
     return await _read(
         connection, "where assignment.app = any(%s::uuid[]) order by kind, principal, role_value", (list(apps),)
     )
 
 
 async def assignments_of_principal(connection: Connection, principal: str, *, app: str = "") -> list[AssignmentRow]:
-    """Direct assignments of one person or group, to application *app* or, if it is empty, to all applications."""
+    """The direct assignments of one person or group to application *app*, or to all applications if *app* is empty."""
     condition = (
         "where assignment.principal_id = %s and (%s = '' or assignment.app::text = %s) order by app_name, role_value"
     )
@@ -98,7 +98,7 @@ order by held.object_id, app_role.position nulls last, held.via_group is not nul
 
 
 async def entitlements(connection: Connection, app: str, ids: Sequence[str]) -> list[EntitlementRow]:
-    """Every assignment of *ids* to *app*: in the order of the role list, direct before inherited, default access last."""
+    """Return every assignment of *ids* to *app*, in the order of the role list, direct before inherited, default access last."""
     async with connection.cursor(row_factory=class_row(EntitlementRow)) as cursor:
         await cursor.execute(
             _ENTITLEMENTS.format("held.app = %s and held.object_id = any(%s::uuid[])"), (app, list(ids))
@@ -107,7 +107,7 @@ async def entitlements(connection: Connection, app: str, ids: Sequence[str]) -> 
 
 
 async def entitlements_everywhere(connection: Connection, object_id: str) -> list[EntitlementRow]:
-    """Every assignment of one object to any application; those to one application in the order of `entitlements`."""
+    """Return every assignment of one object to any application; the assignments to one application are in the order of `entitlements`."""
     async with connection.cursor(row_factory=class_row(EntitlementRow)) as cursor:
         await cursor.execute(_ENTITLEMENTS.format("held.object_id = %s"), (object_id,))
         return await cursor.fetchall()
@@ -126,7 +126,9 @@ async def count_assigned(connection: Connection, app: str) -> tuple[int, int]:
 
 
 async def sample_person(connection: Connection, app: str) -> str:
-    """Return the user principal name of an active person: one who is assigned to *app*, otherwise the first; "" if there are no people."""
+    """Return the user principal name of an active person: the first one assigned to *app*, otherwise the first of all; "" if nobody is
+    active.
+    """
     for condition in (
         "where id in (select object_id from effective_assignment where app = %s) and",
         "where %s <> '' and",

@@ -56,7 +56,7 @@ async def append(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Append an entry in the transaction of the change that it describes. *before* and *after* never contain a secret."""
+    """Append an entry in the transaction of the change that it describes. *before* and *after* must not contain a secret."""
     await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
     cursor = await connection.execute("select hash, clock_timestamp() from audit_log order by seq desc limit 1")
     row = await cursor.fetchone()
@@ -84,7 +84,7 @@ async def read_entries(connection: Connection, *, after: int = 0, limit: int = 1
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries to read; an absent field matches all. *actor*, *activity* and *object* match substrings, ignoring case."""
+    """Which entries to read. A field that is None matches all entries. *actor*, *activity* and *object* match substrings, ignoring case."""
 
     actor: str | None = None
     activity: str | None = None
@@ -122,7 +122,7 @@ async def newest_entries(
 
 
 async def verify(connection: Connection) -> ChainBreak | None:
-    """Return the first break of the chain; None if no entry was changed or removed from the middle."""
+    """Return the first break of the chain, or None if no entry was changed and none was removed from the middle."""
     previous, position = GENESIS, 0
     while entries := await read_entries(connection, after=position, limit=1000):
         for entry in entries:
@@ -148,7 +148,7 @@ def _digest(previous: bytes, at: datetime, actor: str, activity: str, target: st
 
 
 def _plain(value: Any) -> Any:
-    # Hash what the database returns: a value that went through JSON once does not change again.
+    # Hash the value as the database returns it: it must not change when it goes through JSON a second time.
     return None if value is None else orjson.loads(orjson.dumps(value))
 
 

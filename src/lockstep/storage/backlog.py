@@ -1,4 +1,4 @@
-"""What waits in the dirty set: when it is due, for which jobs, and how much it is."""
+"""The waiting objects of the dirty set: when they are due, for which jobs, and how many there are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lockstep.storage.batches import only_row
 
 
 async def seconds_until_due(connection: Connection, job: str) -> float | None:
-    """Return the seconds until an object of *job* can be claimed (0: now); None if none will become claimable by time alone."""
+    """Return the seconds until an object of *job* can be claimed (0: now), or None if no object becomes claimable just by waiting."""
     cursor = await connection.execute(
         """select case when min(due) <= now() then 0 else extract(epoch from min(due) - now()) end
         from dirty, greatest(not_before, coalesce(lease_until, '-infinity')) as due
@@ -25,9 +25,9 @@ async def seconds_until_due(connection: Connection, job: str) -> float | None:
 class Backlog:
     """How many objects of a job wait, and what for.
 
-    *waiting*: due or being worked on. *escrowed*: failed, retried later. *scheduled*: people without an account who may get one on a
-    future date. *slowed*: postponed by a quarantine. *leavers*: the failed objects whose access was to end. *leased*: being worked on
-    at this moment.
+    *waiting* counts objects that are due or being processed, *escrowed* failed ones that are retried later, *scheduled* people without an
+    account who may get one on a future date, and *slowed* objects that a quarantine postponed. *leavers* counts failed objects whose access
+    should have ended. *leased* counts objects that are being processed now.
     """
 
     waiting: int
@@ -59,7 +59,7 @@ async def backlogs(connection: Connection, jobs: Sequence[str]) -> dict[str, Bac
 
 
 async def jobs_with_due_work(connection: Connection) -> list[str]:
-    """Jobs that are on and have something to claim now, or a cycle to prepare or to end."""
+    """Jobs that are switched on and have an object to claim, or a cycle to prepare or to end."""
     cursor = await connection.execute(
         """select id from job
         where status = 'on' and started

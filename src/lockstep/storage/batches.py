@@ -1,6 +1,6 @@
-"""Batches: many rows travel to PostgreSQL as one JSON document, in one statement.
+"""Send many rows to PostgreSQL in one statement, as one JSON document.
 
-Statements unpack them with `jsonb_to_recordset(%(rows)s)`. A row is a mapping, or a dataclass whose fields are named like the columns.
+Statements unpack it with `jsonb_to_recordset(%(rows)s)`. A row is a mapping, or a dataclass whose fields are named like the columns.
 PostgreSQL cannot store a NUL character: input is checked where it enters, not here.
 """
 
@@ -31,7 +31,7 @@ def as_json(value: object) -> str:
 
 
 def as_id(name: str) -> UUID | None:
-    """*name* as a GUID; None if it is not a GUID. Comparing a GUID with an id column lets PostgreSQL use the column's index."""
+    """Return *name* as a GUID, or None if it is not a GUID. Comparing a GUID with an id column lets PostgreSQL use the column's index."""
     try:
         return UUID(name) if len(name) == ID_LENGTH else None
     except ValueError:
@@ -39,9 +39,9 @@ def as_id(name: str) -> UUID | None:
 
 
 async def only_row(
-    cursor: psycopg.AsyncCursor[tuple[Any, ...]], missing: str = "A query gave no row"
+    cursor: psycopg.AsyncCursor[tuple[Any, ...]], missing: str = "A statement that must return a row returned none"
 ) -> tuple[Any, ...]:
-    """The row of a statement that always returns one. Raises LockstepError with the text *missing* if there is none."""
+    """Return the row of a statement that always returns one. Raises LockstepError with the text *missing* if it returned none."""
     row = await cursor.fetchone()
     if row is None:
         raise LockstepError(Kind.INTERNAL, missing)

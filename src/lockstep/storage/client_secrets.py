@@ -1,4 +1,4 @@
-"""The client secrets of applications that sign people in by OpenID Connect, as hashes."""
+"""The client secrets of applications that sign people in through OpenID Connect, stored as hashes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SEEN_AGAIN = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class ClientSecretRow:
-    """A client secret, which cannot be read again. *last_used_at*: exact to an hour."""
+    """A client secret without its value, which is stored only as a hash. *last_used_at* is exact to an hour."""
 
     id: str
     app: str
@@ -30,7 +30,7 @@ _SELECT = "select id::text, app::text, hint, description, created_at, created_by
 
 
 async def read_secrets(connection: Connection, app: str) -> list[ClientSecretRow]:
-    """The secrets of *app*, the newest first."""
+    """Return the secrets of *app*, newest first."""
     async with connection.cursor(row_factory=class_row(ClientSecretRow)) as cursor:
         await cursor.execute(_SELECT + "where app = %s order by created_at desc, id", (app,))
         return await cursor.fetchall()
@@ -52,7 +52,7 @@ async def delete_secret(connection: Connection, app: str, secret: str) -> None:
 
 
 async def use_secret(connection: Connection, app: str, secret_hash: bytes, now: datetime) -> bool:
-    """Whether *app* has this secret and it has not expired. Notes the use."""
+    """Return whether *app* has this secret and it has not expired. If so, record the use."""
     cursor = await connection.execute(
         """select id::text, last_used_at from client_secret where app = %s and secret_hash = %s and expires_at > %s""",
         (app, secret_hash, now),

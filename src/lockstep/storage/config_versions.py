@@ -1,4 +1,4 @@
-"""The versions of an application's configuration: every version that was ever in force, and its author."""
+"""All versions of an application's configuration that were ever in force, with their authors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
-    """One version. *activity*: what its author did, as the audit log names it."""
+    """One version. *activity* says what its author did, in the words of the audit log."""
 
     version: int
     created_at: datetime

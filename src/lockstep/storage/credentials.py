@@ -39,7 +39,7 @@ async def read_credential(connection: Connection, app: str) -> CredentialRow | N
 
 
 async def read_credentials(connection: Connection, apps: Sequence[str]) -> dict[str, CredentialRow]:
-    """The credentials of *apps* by application; one without credentials is absent."""
+    """Return the credentials of *apps* by application; applications without credentials are absent."""
     async with connection.cursor(row_factory=class_row(CredentialRow)) as cursor:
         await cursor.execute(
             """select app::text, tenant_url, secret is not null as has_secret, last_four, set_at, set_by, tested_at, test_result,
@@ -59,14 +59,14 @@ async def with_secret(connection: Connection, apps: Sequence[str]) -> frozenset[
 
 
 async def sealed_secret(connection: Connection, app: str) -> bytes | None:
-    """The envelope of the secret token; None if no secret is stored."""
+    """Return the envelope of the secret token, or None if no secret is stored."""
     cursor = await connection.execute("select secret from credential where app = %s", (app,))
     row = await cursor.fetchone()
     return bytes(row[0]) if row and row[0] is not None else None
 
 
 async def sealed_secrets(connection: Connection) -> list[tuple[str, str, bytes]]:
-    """The name and id of every application with a secret token, and the token's envelope."""
+    """Return name, id and secret envelope of every application with a secret token."""
     cursor = await connection.execute(
         """select application.name, application.id::text, credential.secret
         from credential join application on application.id = credential.app where secret is not null order by name"""
@@ -95,7 +95,7 @@ async def save_tenant_url(connection: Connection, app: str, tenant_url: str, *, 
 async def save_authentication(
     connection: Connection, app: str, *, method: str, client_id: str, token_url: str, scope: str
 ) -> None:
-    """Store how requests are authenticated, in the row that exists already."""
+    """Store how requests are authenticated. The row of the credentials must exist."""
     await connection.execute(
         """update credential set authentication = %s, client_id = %s, token_url = %s, scope = %s, tested_at = null, test_result = null
         where app = %s""",

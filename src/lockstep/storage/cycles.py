@@ -1,6 +1,6 @@
-"""Cycles: the accounting frame of the work. At most one cycle runs per job.
+"""Cycles: a cycle counts the work that belongs together. At most one cycle runs per job.
 
-A cycle never decides what is done; it counts what was done. It ends when no dirty row belongs to it any more.
+A cycle never decides what is done; it only counts. It ends when no dirty row belongs to it any more.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ async def _read(connection: Connection, condition: str, parameters: tuple[Any, .
 
 
 async def open_cycle(connection: Connection, job: str, kind: str, *, phase: str = "write") -> tuple[Cycle, bool]:
-    """Return the running cycle of *job*, or open one of *kind* if none is running; and whether it was opened now."""
+    """Return the running cycle of *job*, and False. If no cycle is running, open one of *kind* and return it, and True."""
     cursor = await connection.execute(
         """insert into cycle (job, kind, phase, config_version)
         select id, %s, %s, config_version from job where id = %s
@@ -102,12 +102,14 @@ async def open_cycle(connection: Connection, job: str, kind: str, *, phase: str 
         await notify(connection, Topic.CYCLE, job=job)
     cycle = await running_cycle(connection, job)
     if cycle is None:
-        raise LockstepError(Kind.INTERNAL, f"There is no job {job}")
+        raise LockstepError(
+            Kind.INTERNAL, f"There is no job {job}", next_step="List the applications: lockstep apps list"
+        )
     return cycle, is_new
 
 
 async def open_on_demand(connection: Connection, job: str) -> int:
-    """Open the frame of one on-demand run; return its number."""
+    """Open the cycle record of one on-demand run; return its number."""
     cursor = await connection.execute(
         "insert into cycle (job, kind, phase, config_version) select id, 'onDemand', 'write', config_version from job "
         "where id = %s returning id",
@@ -117,7 +119,7 @@ async def open_on_demand(connection: Connection, job: str) -> int:
 
 
 async def close_on_demand(connection: Connection, cycle: int) -> None:
-    """End the frame of an on-demand run; its unfinished objects no longer belong to a cycle."""
+    """End an on-demand run. Its unfinished objects then belong to no cycle."""
     await release_cycle(connection, cycle)
     await connection.execute(
         """update cycle set ended_at = clock_timestamp(), phase = 'done', total = done, state = case
@@ -147,7 +149,7 @@ async def set_phase(connection: Connection, cycle: int, phase: str) -> None:
 
 
 async def note_trouble(connection: Connection, cycle: int, error: Mapping[str, Any]) -> None:
-    """Record an error in a cycle that continues nevertheless."""
+    """Record an error in a cycle that continues despite it."""
     await connection.execute("update cycle set error = %s where id = %s", (as_json(error), cycle))
 
 
@@ -198,7 +200,7 @@ async def close_if_done(connection: Connection, cycle: int) -> Cycle | None:
 
 
 async def cancel(connection: Connection, job: str, *, state: str, error: Mapping[str, Any] | None = None) -> None:
-    """End the running cycle before its work is done; its objects stay dirty and go to the next one."""
+    """End the running cycle before its work is done. Its objects stay dirty and belong to the next cycle."""
     cursor = await connection.execute(
         """update cycle set state = %(state)s, ended_at = clock_timestamp(), error = %(error)s
         where job = %(job)s and state = 'running' and kind <> 'onDemand' returning id""",

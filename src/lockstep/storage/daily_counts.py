@@ -1,4 +1,4 @@
-"""What the cycles of each day did, summed in the database: one row per day, however many cycles ran."""
+"""The work that the cycles of each day did, summed by the database: one row per day, however many cycles ran."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class DailyCounts:
-    """*day* is a day in UTC; *counts* as in a cycle: what was done to how many accounts."""
+    """The sums of one day. *day* is a day in UTC; *counts* has the same keys as in a cycle."""
 
     day: date
     counts: Mapping[str, int]
 
 
 async def daily_counts(connection: Connection, jobs: Sequence[str], *, since: date) -> list[DailyCounts]:
-    """The sums over the cycles of *jobs* that began on *since* or later, by day; a day without a cycle is missing."""
+    """Return the sums over the cycles of *jobs* that began on *since* or later, by day. Days without a cycle are missing."""
     async with connection.cursor(row_factory=class_row(DailyCounts)) as cursor:
         await cursor.execute(
             """select day, jsonb_object_agg(name, number) as counts

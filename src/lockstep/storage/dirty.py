@@ -1,7 +1,7 @@
-"""The dirty set: which objects have to be evaluated, one coalesced row per job and object.
+"""The dirty set: the objects that must be evaluated, one row per job and object.
 
-A claim is a lease with an attempt number that is never used twice. Every later statement names the attempt, so a worker whose lease
-was taken over can no longer change anything.
+A claim is a lease with an attempt number that is never used twice. Every later statement names the attempt, so a worker whose lease was
+taken over can no longer change anything.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from lockstep.storage.resume import Resume, ShownError, Stage
 class AskedBy(StrEnum):
     """The marks of an object that a person set."""
 
-    APPROVAL = "approved"  # somebody let it pass the guards
-    NAME = "onDemand"  # somebody asked for it by name
+    APPROVAL = "approved"  # an administrator approved a write that a guard held
+    NAME = "onDemand"  # a person asked for this object by name
 
 
 MEMBERS_MARK = "members"
 
 
 class Due(Enum):
-    """The two infinite times of PostgreSQL: due now, or not due before something changes or somebody decides."""
+    """The two infinite times of PostgreSQL: due now, or not due until something changes or a person decides."""
 
     AT_ONCE = "-infinity"
     NEVER = "infinity"
@@ -37,7 +37,7 @@ class Due(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One dirty object that is ours until its lease ends. *reasons*: its marks, why it was put into the dirty set."""
+    """One dirty object that this process leases. *reasons* are its marks: why it is in the dirty set."""
 
     kind: str
     source_id: str
@@ -50,17 +50,17 @@ class Claim:
     last_error: ShownError | None
     resume: Resume
     cycle: int | None
-    claimed_at: datetime  # by the clock of the database, from before anything was read for the plan
+    claimed_at: datetime  # database time, from before anything was read for the plan
     is_adopted: bool  # it belonged to no cycle before this claim
 
     @property
     def is_approved(self) -> bool:
-        """Whether somebody let this object pass the guards."""
+        """Whether an administrator approved what a guard held, so that the guards let it pass."""
         return AskedBy.APPROVAL in self.reasons
 
     @property
     def is_on_demand(self) -> bool:
-        """Whether somebody asked for this object by name. Even "nothing to do" is then reported."""
+        """Whether a person asked for this object by name. The result is then reported even if there is nothing to do."""
         return AskedBy.NAME in self.reasons
 
     @property
@@ -70,18 +70,18 @@ class Claim:
 
     @property
     def wants_look(self) -> bool:
-        """Whether the account is read before the object is planned."""
+        """Whether the account must be read before the object is planned."""
         return self.resume.stage is Stage.LOOK_AGAIN or self.is_on_demand
 
     @property
     def members_due(self) -> bool:
-        """Whether the previous claim already dealt with the group's own account and counted it."""
+        """Whether the previous claim already handled and counted the group's own account, so that only its members remain."""
         return self.resume.members_due
 
 
 @dataclass(frozen=True, slots=True)
 class Postponement:
-    """Give a claimed object back for later. *keeps_cycle*: the running cycle waits for it."""
+    """When a claimed object is due again, and why it is not done. If *keeps_cycle* is true, the running cycle waits for it."""
 
     claim: Claim
     not_before: datetime | Due
@@ -127,7 +127,7 @@ async def claim(
     up_to_lane: int = Lane.RECONCILE.number,
     oldest_first: bool = False,
 ) -> list[Claim]:
-    """Lease up to *limit* due objects of *job*, leavers first. *oldest_first*: those that have waited longest come first."""
+    """Lease up to *limit* due objects of *job*, leavers first. With *oldest_first*, those that have waited longest come first."""
     parameters = {"job": job, "owner": owner, "limit": limit, "lease_seconds": lease_seconds, "up_to_lane": up_to_lane}
     cursor = await connection.execute(_OLDEST if oldest_first else _BY_LANE, parameters)
     claims = [_claim_from(row) for row in await cursor.fetchall()]
@@ -138,7 +138,7 @@ async def claim(
 async def claim_one(
     connection: Connection, job: str, kind: str, source_id: str, *, owner: str, lease_seconds: float, cycle: int | None
 ) -> Claim | None:
-    """Lease one object even if it is not due, marking it if it was not dirty; None while another worker holds it."""
+    """Lease one object even if it is not due or not in the dirty set. Returns None while another worker leases it."""
     statement = """
         insert into dirty (job, kind, source_id, lane, reasons, lease_owner, lease_until, attempt, cycle)
         values (%(job)s, %(kind)s, %(id)s, 2, '{onDemand}', %(owner)s, now() + make_interval(secs => %(lease_seconds)s),
@@ -176,7 +176,7 @@ async def renew(
 ) -> frozenset[int]:
     """Extend our leases; return the attempts that are still ours and are not being written at this moment."""
     # Skip locked rows: waiting for one while holding others could deadlock with a transaction that records results, and our other leases
-    # would run out meanwhile.
+    # would run out during the wait.
     cursor = await connection.execute(
         """with mine as (
             select job, kind, source_id from dirty where job = %s and lease_owner = %s and attempt = any(%s)
@@ -193,7 +193,7 @@ async def renew(
 async def release(
     connection: Connection, job: str, claims: Iterable[Claim], *, not_before: datetime | None = None
 ) -> None:
-    """Give claimed objects back unchanged, due at once or at *not_before*."""
+    """End the leases of *claims* without any other change. The objects are due at *not_before*, or when they were due before."""
     rows = as_rows({"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt} for one in claims)
     await connection.execute(
         """update dirty set lease_owner = null, lease_until = null, not_before = coalesce(%(not_before)s, dirty.not_before)
@@ -220,7 +220,9 @@ async def fence(connection: Connection, job: str, claims: Iterable[Claim]) -> se
 
 
 async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> None:
-    """Remove finished objects. An object that changed meanwhile, even in this transaction, stays and can be claimed again."""
+    """Remove finished objects. An object that was marked again since it was claimed, even in this transaction, stays and can be claimed
+    again.
+    """
     rows = as_rows(
         {"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt, "version": one.version} for one in claims
     )
@@ -242,9 +244,9 @@ async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> N
 
 
 async def postpone(connection: Connection, job: str, postponed: Sequence[Postponement]) -> None:
-    """Postpone objects. An object that has changed in the meantime is due at once.
+    """Postpone objects. An object that was marked again since it was claimed is due at once.
 
-    An object that waits for an account is also due at once if the account was freed in the meantime: the write that freed it could not wake
+    An object that waits for an account is also due at once if the account was freed since the claim: the write that freed it could not wake
     an object that was still claimed.
     """
     await connection.execute(

@@ -1,6 +1,6 @@
 """Put objects into the dirty set, make waiting ones due, and count them in a cycle.
 
-Rows are locked in the order of their kinds and ids, here as everywhere, to avoid deadlocks.
+All code locks the rows in the order of their kinds and ids, so that transactions cannot deadlock.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ async def mark(connection: Connection, job: str, kind: str, ids: Sequence[str], 
 async def mark_all(
     connection: Connection, job: str, app: str, kind: str, *, everybody: bool, cycle: int | None, reason: str
 ) -> int:
-    """Mark the objects of *kind* that are assigned (all of them with *everybody*) or linked; return how many.
+    """Mark the linked objects of *kind* and the assigned ones (with *everybody*: all objects of *kind*); return how many.
 
     Groups are due after people, so that their members have accounts by then.
     """
@@ -64,8 +64,8 @@ async def mark_all(
 
 
 async def refresh_statistics(connection: Connection, marked: int) -> None:
-    """Refresh the planner's statistics after many marks: with those of an empty table it would scan the whole table to find each of a few
-    rows. Returns at once if another transaction is already doing it, because waiting here, with rows locked, could deadlock.
+    """Refresh the planner's statistics after many marks. With the statistics of an empty table, the planner would scan the whole table to
+    find a few rows. Returns at once if another transaction is already doing it, because waiting here, with rows locked, could deadlock.
     """
     if marked < MANY:
         return
@@ -77,7 +77,7 @@ async def refresh_statistics(connection: Connection, marked: int) -> None:
 
 
 async def set_cycle(connection: Connection, job: str, attempts: Sequence[int], *, cycle: int) -> None:
-    """Count our claims in *cycle*."""
+    """Count the claimed objects in *cycle* if they belong to no cycle yet."""
     await connection.execute(
         _IN_ORDER.format(
             which="job = %(job)s and attempt = any(%(attempts)s) and cycle is null", change="cycle = %(cycle)s"
@@ -87,7 +87,7 @@ async def set_cycle(connection: Connection, job: str, attempts: Sequence[int], *
 
 
 async def adopt_due(connection: Connection, job: str, *, cycle: int) -> int:
-    """Add everything to *cycle* that is due and belongs to no cycle yet; return how many."""
+    """Add all due objects that belong to no cycle yet to *cycle*; return how many."""
     cursor = await connection.execute(
         _IN_ORDER.format(which="job = %(job)s and cycle is null and not_before <= now()", change="cycle = %(cycle)s"),
         {"job": job, "cycle": cycle},
@@ -96,7 +96,7 @@ async def adopt_due(connection: Connection, job: str, *, cycle: int) -> int:
 
 
 async def release_cycle(connection: Connection, cycle: int) -> None:
-    """Detach the unfinished objects of *cycle* from it."""
+    """Detach the unfinished objects from *cycle*."""
     await connection.execute(_IN_ORDER.format(which="cycle = %(cycle)s", change="cycle = null"), {"cycle": cycle})
 
 
@@ -119,9 +119,10 @@ async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> in
 
 
 async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] | None = None, *, code: str = "") -> int:
-    """Make failed objects due now: those of *ids*, those with error *code*, or all without either; return how many.
+    """Make failed objects due now: those in *ids*, those with error *code*, or all if neither is given; return how many.
 
-    A parked object (given up, or held for approval) becomes due only when it is named: a retry must not send a held write as a side effect.
+    A parked object (given up, or held for approval) becomes due only if *ids* names it: a retry must not send a held write as a side
+    effect.
     """
     cursor = await connection.execute(
         """update dirty set not_before = '-infinity'
@@ -136,9 +137,9 @@ async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] |
 
 
 async def make_some_failed_due(connection: Connection, job: str, *, limit: int | None = None) -> int:
-    """Make failed objects due now, or only the *limit* that have failed longest; return how many.
+    """Make the *limit* failed objects due now that have failed longest, or all without a limit; return how many.
 
-    Includes those that were given up. Objects held for approval have not failed and stay held.
+    This includes objects that were given up. Objects held for approval have not failed and stay held.
     """
     cursor = await connection.execute(
         """with chosen as (
@@ -157,7 +158,7 @@ async def make_some_failed_due(connection: Connection, job: str, *, limit: int |
 
 
 async def make_slowed_due(connection: Connection, job: str) -> int:
-    """Make due everything that a quarantine postponed and that has not failed; return how many."""
+    """Make all objects due that a quarantine postponed and that have not failed; return how many."""
     cursor = await connection.execute(
         _IN_ORDER.format(
             which="job = %(job)s and resume -> 'isSlowed' = 'true' and not_before > now() and lease_until is null",
@@ -169,7 +170,9 @@ async def make_slowed_due(connection: Connection, job: str) -> int:
 
 
 async def forget_escrow(connection: Connection, job: str) -> int:
-    """Remove failed objects from the dirty set, so that they are not retried; return how many. One that changed since stays."""
+    """Remove failed objects from the dirty set, so that they are not retried; return how many. Objects that changed since their failure
+    stay.
+    """
     cursor = await connection.execute(
         """with failed as (
             select job, kind, source_id from dirty
@@ -186,7 +189,7 @@ async def forget_escrow(connection: Connection, job: str) -> int:
 async def wake_for_accounts(connection: Connection, job: str, accounts: Sequence[str]) -> int:
     """Make objects due now that failed because one of *accounts* belonged to another object; return how many.
 
-    Objects that are still claimed cannot be made due: `dirty.postpone` sees from the link that the account was freed in the meantime.
+    Objects that are still claimed cannot be made due: `dirty.postpone` sees from the link that the account was freed.
     """
     await connection.execute(
         "update link set freed_at = clock_timestamp() where job = %s and target_id = any(%s) and state <> 'tombstone'",

@@ -10,7 +10,9 @@ from lockstep.storage.batches import only_row
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """Failures of one job. *references*: objects whose own account is in step, but whose manager or member the application refuses."""
+    """The failures of one job. *references* counts objects whose own account is in step, but whose manager or member the application
+    refuses.
+    """
 
     base: int
     references: int

@@ -13,7 +13,7 @@ from lockstep.storage.patterns import part_of
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """One direct member. *detail*: a person's user principal name. *position*: where it stands in the list."""
+    """One direct member. *detail* is a person's user principal name. *position* is the member's place in the list."""
 
     id: str
     kind: str
@@ -35,7 +35,9 @@ _NAMED = """select member_id::text as id, member_kind as kind,
 
 
 async def read_members(connection: Connection, group: str, *, search: str, after: str, limit: int) -> list[MemberRow]:
-    """Read one page: groups first, then people. *search*: part of a name. *after*: the `position` of the last row on the previous page."""
+    """Read one page: groups first, then people. *search* is part of a name; *after* is the `position` of the last row on the
+    previous page.
+    """
     async with connection.cursor(row_factory=class_row(MemberRow)) as cursor:
         await cursor.execute(
             f"""select * from (select named.*, kind || ' ' || lower(name) || ' ' || id as position from ({_NAMED}) as named) as placed
@@ -47,6 +49,6 @@ async def read_members(connection: Connection, group: str, *, search: str, after
 
 
 async def count_members(connection: Connection, group: str) -> int:
-    """Count the direct members of a group, people and groups together."""
+    """Count the direct members of a group, both people and groups."""
     row = await only_row(await connection.execute("select count(*) from member where group_id = %s", (group,)))
     return int(row[0])

@@ -53,7 +53,7 @@ async def read_groups(connection: Connection, ids: Sequence[str]) -> dict[str, G
 
 
 async def names_that_find_one(connection: Connection, names: Sequence[str]) -> frozenset[str]:
-    """Return, in lower case, those of *names* by which `find_groups` finds exactly one group outside the recycle bin."""
+    """Return, in lower case, the *names* for which `find_groups` finds exactly one group outside the recycle bin."""
     wanted = sorted({name.lower() for name in names})
     cursor = await connection.execute(
         """select name from (
@@ -67,7 +67,7 @@ async def names_that_find_one(connection: Connection, names: Sequence[str]) -> f
 
 
 async def find_groups(connection: Connection, name: str, *, is_deleted: bool = False) -> list[GroupRow]:
-    """The groups with that display name (ignoring case) or id. Several groups may share a display name."""
+    """Return the groups whose display name (ignoring case) or id is *name*. Several groups may share a display name."""
     async with connection.cursor(row_factory=class_row(GroupRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from grp
@@ -135,7 +135,9 @@ async def list_groups(
     limit: int = 1000,
     after: tuple[str, str] = ("", ""),
 ) -> list[tuple[GroupRow, int]]:
-    """Groups by display name, each with the number of its direct members. *after*: name and id of the last one on the previous page."""
+    """List groups by display name, each with the number of its direct members. *after* is name and id of the last group on the previous
+    page.
+    """
     cursor = await connection.execute(
         f"""select {_COLUMNS}, (select count(*) from member where group_id = grp.id) from grp
         where (%(search)s = '' or strpos(lower(display_name), lower(%(search)s)) > 0)
@@ -148,7 +150,7 @@ async def list_groups(
 
 
 async def members_of(connection: Connection, group: str, *, limit: int = 1000) -> list[dict[str, Any]]:
-    """Direct members by name: id, kind, name, is_deleted."""
+    """Return the direct members as id, kind, name and is_deleted, by name."""
     cursor = await connection.execute(
         """select * from (
             select member_id::text as id, member_kind as kind, coalesce(person.user_principal_name, grp.display_name) as name,
@@ -185,8 +187,8 @@ async def edges_of_members(connection: Connection, members: Sequence[str]) -> li
 
 
 async def groups_of_people(connection: Connection, app: str, people: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Return person, group id and group name for every membership of *people*: direct ones and, if *app* flattens nested groups, those
-    through them.
+    """Return person, group id and group name for every membership of *people*: direct ones and, if *app* flattens nested groups, indirect
+    ones.
     """
     cursor = await connection.execute(
         """select one.member_id::text, grp.id::text, grp.display_name
@@ -206,7 +208,7 @@ async def groups_of_people(connection: Connection, app: str, people: Sequence[st
 
 
 async def add_edges(connection: Connection, edges: Iterable[Edge], *, generation: int = 0) -> list[Edge]:
-    """Add memberships; return the new ones."""
+    """Add memberships; return those that did not exist yet."""
     groups, members, kinds = _columns(edges)
     async with connection.cursor(row_factory=class_row(Edge)) as cursor:
         await cursor.execute(
@@ -233,7 +235,7 @@ async def remove_edges(connection: Connection, edges: Iterable[Edge]) -> list[Ed
 
 
 async def await_members(connection: Connection, source: str, pairs: Iterable[tuple[str, str]]) -> None:
-    """Remember members that were named before they arrived, as (group id, key of the member)."""
+    """Remember members that were named before they arrived, as pairs of group id and key of the member."""
     wanted = sorted(set(pairs))
     await connection.execute(
         """insert into awaited_member (group_id, member_anchor, source)
@@ -244,7 +246,7 @@ async def await_members(connection: Connection, source: str, pairs: Iterable[tup
 
 
 async def take_awaited(connection: Connection, source: str, ids_by_key: Mapping[str, tuple[str, str]]) -> list[Edge]:
-    """Stop waiting for the keys of *ids_by_key* (key to id and kind); return the memberships that can be added now."""
+    """Stop waiting for the keys in *ids_by_key* (key to id and kind); return the memberships that can now be added."""
     cursor = await connection.execute(
         "delete from awaited_member where source = %s and member_anchor = any(%s) returning group_id::text, member_anchor",
         (source, list(ids_by_key)),

@@ -1,4 +1,4 @@
-"""Writes that a guard holds and writes that somebody rejected, with names and details for the person who decides."""
+"""Writes that a guard holds and writes that an administrator rejected, with names and details for the person who decides."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class HeldOperation:
 
     @property
     def guard(self) -> GuardCode:
-        """What keeps the write back."""
+        """The guard that holds the write back."""
         return GuardCode(self.error.get("guard", GuardCode.LOSSES))
 
 
@@ -48,8 +48,8 @@ async def jobs_that_hold(
 async def held_operations(
     connection: Connection, job: str, *, source_id: str | None = None, rejected: bool = False
 ) -> list[HeldOperation]:
-    """Return writes that wait for a decision or, with *rejected*, those whose rejection is in force; oldest first. *source_id*: only those
-    of this object.
+    """Return the writes that wait for a decision or, with *rejected*, those whose rejection is in force; oldest first. If *source_id* is
+    given, return only the writes of this object.
     """
     which = STANDS if rejected else "state = 'held'"
     async with connection.cursor(row_factory=class_row(HeldOperation)) as cursor:

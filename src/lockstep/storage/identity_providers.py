@@ -1,4 +1,4 @@
-"""The provider through which administrators sign in, the roles that its groups give, and which of its answers were used."""
+"""The provider through which administrators sign in, the roles that its groups give, and which of its responses were used."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ProviderRow:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRole:
-    """An administrator with *value* in the claim has *role*; *app* is the application of an owner."""
+    """A rule: administrators with *value* in the claim get *role*. *app* is the application if the role is that of an application owner."""
 
     value: str
     role: str
@@ -83,7 +83,7 @@ async def delete_provider(connection: Connection) -> None:
 
 
 async def read_roles(connection: Connection) -> list[ClaimRole]:
-    """The roles of claim values, by value."""
+    """The rules for roles, by claim value."""
     async with connection.cursor(row_factory=class_row(ClaimRole)) as cursor:
         await cursor.execute(
             """select claim_value as value, role, app::text, application.name as app_name
@@ -94,7 +94,7 @@ async def read_roles(connection: Connection) -> list[ClaimRole]:
 
 
 async def replace_roles(connection: Connection, roles: Sequence[ClaimRole]) -> None:
-    """Store exactly these roles of claim values."""
+    """Replace all rules for roles by *roles*."""
     await connection.execute("delete from single_sign_on_role")
     for one in roles:
         await connection.execute(
@@ -104,7 +104,7 @@ async def replace_roles(connection: Connection, roles: Sequence[ClaimRole]) -> N
 
 
 async def use_answer(connection: Connection, state_hash: bytes, *, now: datetime, expires_at: datetime) -> bool:
-    """Record that the answer with this state was used; return False if it was used before."""
+    """Record that the response with this state was used. Returns False if it was used before."""
     await connection.execute("delete from used_answer where expires_at < %s", (now,))
     cursor = await connection.execute(
         "insert into used_answer (state_hash, expires_at) values (%s, %s) on conflict do nothing",

@@ -1,8 +1,8 @@
-"""What exists once per installation: the tenant's id, and the lock that serialises changes of the directory.
+"""The data that exists once per installation: the tenant's id, and the lock that serialises changes of the directory.
 
 Call `lock_directory` before changing people, groups, members, roles or assignments, before starting a job and before changing what a job
-depends on. Otherwise two transactions that do not see each other (one assigns a group, one adds a member) would each find nothing to mark,
-so the new member would never be evaluated.
+depends on. Otherwise two concurrent transactions (one assigns a group, one adds a member) would not see each other's change. Neither would
+mark the new member, who would never be evaluated.
 """
 
 # ruff: noqa: S101  # an asserted row always exists
@@ -21,5 +21,5 @@ async def tenant_id(connection: Connection) -> str:
 
 
 async def lock_directory(connection: Connection) -> None:
-    """Wait for all other changes of the directory. Held until the transaction ends; taking the lock twice is harmless."""
+    """Wait for all other changes of the directory. The lock is held until the transaction ends; taking it twice is harmless."""
     await connection.execute("select pg_advisory_xact_lock(%s)", (_DIRECTORY_LOCK,))

@@ -41,7 +41,7 @@ class JobRow:
     quarantine: Mapping[str, Any] | None
     unkept: Sequence[
         Mapping[str, Any]
-    ] = ()  # attributes missing from responses: kind, path, mapping, answers, display, since
+    ] = ()  # attributes that responses leave out: kind, path, mapping, answers, display, since
 
     @property
     def is_on(self) -> bool:
@@ -109,7 +109,7 @@ async def save_configuration(
 ) -> int:
     """Add a configuration version and put it in force; return its number.
 
-    Everything that was read from the application under the old version is read again, since the new one may need other attributes. A job in
+    All data that was read from the application under the old version is read again, since the new one may need other attributes. A job in
     quarantine is tried again now, since the old version may have been the cause.
     """
     await distrust_target_index(connection, job)
@@ -136,7 +136,7 @@ async def save_configuration(
 
 
 async def set_status(connection: Connection, job: str, status: str, *, actor: str) -> None:
-    """Switch the job on or off. Nothing else changes, so switching it off and on resumes where it stopped."""
+    """Switch the job on or off. Nothing else changes, so a job that is switched on again resumes where it stopped."""
     await connection.execute(
         """update job set status = %(status)s,
             paused_at = case when %(status)s = 'off' then coalesce(paused_at, now()) end,
@@ -148,7 +148,7 @@ async def set_status(connection: Connection, job: str, status: str, *, actor: st
 
 
 async def distrust_target_index(connection: Connection, job: str) -> None:
-    """Mark everything that was read from the application as untrusted, so that it is read again before it is used."""
+    """Mark all data that was read from the application as untrusted, so that it is read again before it is used."""
     await connection.execute("update target_index_state set complete = false where job = %s", (job,))
 
 
@@ -177,7 +177,9 @@ async def set_quarantine(connection: Connection, job: str, quarantine: Mapping[s
 
 
 async def end_connection_wait(connection: Connection, job: str) -> bool:
-    """Record that the connection works. A job in quarantine for its connection is tried again now; returns whether it was in one."""
+    """Record that the connection works. A job that is in quarantine because of its connection is tried again now. Returns
+    whether it was.
+    """
     cursor = await connection.execute(
         """update job set last_probe_at = null, quarantine = jsonb_set(quarantine, '{nextAttempt}', to_jsonb(now()))
         where id = %s and quarantine ->> 'reason' = 'EncounteredQuarantineException'""",
@@ -192,7 +194,7 @@ async def note_probe(connection: Connection, job: str) -> None:
 
 
 async def jobs_with_due_cycle(connection: Connection) -> list[str]:
-    """Jobs that are on and whose cycle is due, or whose quarantine is to be probed."""
+    """Jobs that are switched on and whose cycle is due, or whose quarantine is due for a probe."""
     cursor = await connection.execute(
         """select id from job where status = 'on' and started and (coalesce(next_cycle_at, now()) <= now()
             or (quarantine ->> 'nextAttempt')::timestamptz <= now())"""
@@ -201,7 +203,7 @@ async def jobs_with_due_cycle(connection: Connection) -> list[str]:
 
 
 async def applications_with_work(connection: Connection, among: Collection[str]) -> list[str]:
-    """The names of the applications of those jobs in *among* that are on and have work due now."""
+    """Return the names of the applications whose job is in *among*, is switched on and has due work."""
     cursor = await connection.execute(
         """select application.name from job join application on application.id = job.app
         where job.id = any(%s) and status = 'on' and started and (
@@ -215,13 +217,13 @@ async def applications_with_work(connection: Connection, among: Collection[str])
 
 
 async def has_waiting_leavers(connection: Connection, job: str) -> bool:
-    """Whether any object of the job waits to lose access."""
+    """Whether any object of the job is waiting to lose access."""
     cursor = await connection.execute("select exists (select from dirty where job = %s and lane = 1)", (job,))
     return bool((await only_row(cursor))[0])
 
 
 async def count_waiting_leavers(connection: Connection) -> int:
-    """How many objects of all jobs that are on are due in the lane for losses of access."""
+    """Count the due objects that wait to lose access, in all jobs that are switched on."""
     cursor = await connection.execute(
         """select count(*) from dirty join job on job.id = dirty.job and job.status = 'on' and job.started
         where dirty.lane = %s and dirty.not_before <= now()""",

@@ -1,6 +1,6 @@
 """The journal as a drain writes it: what is about to be sent, how each operation ended, and what is held for approval.
 
-From the moment it is written an operation counts as possibly sent, so every entry is written before its request leaves.
+An operation counts as possibly sent as soon as it is in the journal, so every entry is written before its request is sent.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from lockstep.storage.under_way import IS_OPEN, older_rival
 
 @dataclass(frozen=True, slots=True)
 class HoldReason:
-    """Why a write waits for approval: the *guard* with its *reason*; *why* and *cause* are the plan's own.
+    """Why a write waits for approval: the *guard* and its *reason*, and the plan's own reason and cause in *why* and *cause*.
 
-    *effects*: the effects that guards limit, as pairs of code and value; a later plan with the same effects is the same write.
+    *effects* are the effects that guards limit, as pairs of code and value. A later plan with the same effects counts as the same write.
     """
 
     guard: GuardCode
@@ -36,11 +36,11 @@ class HoldReason:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One operation as the journal keeps it. *before* and *after* hold the changed values by path, without redacted ones.
+    """One operation as the journal stores it. *before* and *after* hold the changed values by path, without redacted ones.
 
-    *match_keys*: the keys under which a created account is found; another create with one of these keys must wait. *queries*: how to search
-    for the account if the response is lost. *matched_by*: the attribute that found the account, if the operation writes to one that has
-    no link yet. *held* is set if the operation waits for approval.
+    *match_keys* are the keys under which a created account is found; another create with one of these keys must wait. *queries* search for
+    the account if the response is lost. *matched_by* names the attribute that found the account, if the operation writes to an account
+    without a link. *held* is set if the operation waits for approval.
     """
 
     id: str
@@ -65,9 +65,9 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class OperationError:
-    """An answer that did not confirm an operation; *status*: its HTTP status, None if there was no response.
+    """The error of an operation that was not confirmed. *status* is the HTTP status, or None if there was no response.
 
-    *is_conflict*: the application has another account with one of the values.
+    *is_conflict* is true if another account in the application has one of the values.
     """
 
     code: str
@@ -78,7 +78,7 @@ class OperationError:
 
 @dataclass(frozen=True, slots=True)
 class SettledOperation:
-    """How an operation ended: confirmed, refused, dropped (not sent, or without effect), or ambiguous, which stays open."""
+    """How an operation ended: confirmed, refused, dropped (not sent, or without effect), or ambiguous, in which case it stays open."""
 
     id: str
     state: str
@@ -92,9 +92,9 @@ async def write_entries(
 ) -> tuple[set[str], set[str]]:
     """Write operations as planned.
 
-    Returns the ids that were written and may be sent, and the ids of those whose account (`match_keys`) is being created for another
-    object; the leases of all others are lost. The limits make PostgreSQL look up leases and rivals row by row: in a join, a planner with
-    old statistics would read everything that is due.
+    Returns two sets of ids: the operations that were written and may be sent, and the operations whose account (`match_keys`) is being
+    created for another object. For all other entries the lease is lost. The LIMIT clauses make PostgreSQL look up leases and rivals row by
+    row: in a join, a planner with outdated statistics would read everything that is due.
     """
     cursor = await connection.execute(
         f"""with given as materialized (
@@ -143,7 +143,7 @@ async def settle(connection: Connection, job: str, settled: Sequence[SettledOper
 
 
 async def reopen(connection: Connection, job: str, late: Sequence[SettledOperation]) -> int:
-    """Reopen operations whose response arrived after another worker had taken over the object: they happened after all.
+    """Reopen operations whose response arrived after another worker had taken over the object, because they took effect.
 
     Also marks their objects; returns how many. Confirmed operations stay confirmed.
     """
@@ -179,8 +179,8 @@ async def hold(connection: Connection, job: str, entries: Sequence[JournalEntry]
 
 
 async def lock_accounts(connection: Connection, job: str, entries: Sequence[JournalEntry]) -> set[str]:
-    """Lock the accounts of *entries* against other workers until this transaction ends. Returns the ids of entries that come too late,
-    because another object has the account or is about to get it.
+    """Lock the accounts of *entries* against other workers until this transaction ends. Returns the ids of entries whose account belongs to
+    another object or is about to.
     """
     rows = as_rows(map(_row, entries))
     # Lock in one order, so that two workers cannot deadlock.

@@ -1,4 +1,4 @@
-"""What the directory knows about the rows of a source, for people and groups alike."""
+"""Look up which objects of the directory belong to the rows of a source, for people and groups alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class KnownRow:
-    """The object behind an anchor of a source. *is_same*: the row has not changed since it was last read."""
+    """The object that belongs to an anchor of a source. *is_same* is true if the row has not changed since it was last read."""
 
     anchor: str
     id: str

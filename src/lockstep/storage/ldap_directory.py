@@ -1,4 +1,4 @@
-"""The LDAP directory whose passwords people sign in with. There is one or none."""
+"""The LDAP directory that checks people's passwords. There is at most one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class LdapDirectory:
-    """Where it is, and how an entry is found: below *base_dn*, by its *attribute*, as *bind_dn*, whose password is sealed in *secret*."""
+    """The address of the directory, and how to find a person's entry: search below *base_dn* by *attribute*, bound as *bind_dn*. *secret*
+    is the sealed password of *bind_dn*.
+    """
 
     url: str
     base_dn: str

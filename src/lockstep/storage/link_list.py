@@ -1,4 +1,4 @@
-"""Links for lists: without their base, in the order of names, page by page."""
+"""Links for lists: sorted by name, page by page, without their base."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ async def list_links(
     limit: int = 100,
     after: tuple[str, str, str] = ("", "", ""),
 ) -> list[LinkRow]:
-    """Return links by name, people first; optionally only those of *source_id* or in *state*. *after*: kind, name and source id of the last
-    link on the previous page.
+    """Return links by name, people first; optionally only those of *source_id* or in *state*. *after* is kind, name and source id of the
+    last link on the previous page.
     """
     async with connection.cursor(row_factory=class_row(LinkRow)) as cursor:
         await cursor.execute(
@@ -60,8 +60,8 @@ async def list_links(
 async def page_of_links(
     connection: Connection, job: str, *, search: str, state: str, after: tuple[str, str, str], limit: int
 ) -> list[LinkRow]:
-    """Return one page of links, people first, by name. *search*: part of a name, or the beginning of an account's id. *after*: kind, name
-    and `source_id` of the last row on the previous page.
+    """Return one page of links, people first, by name. *search* is part of a name, or the beginning of an account's id. *after* is kind,
+    name and `source_id` of the last row on the previous page.
     """
     escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     async with connection.cursor(row_factory=class_row(LinkRow)) as cursor:

@@ -1,6 +1,6 @@
-"""Links: which account belongs to which object, and the base on which both sides last agreed.
+"""Links: which account belongs to which object, and the base, the values that both sides last agreed on.
 
-A database constraint prevents two objects from holding one account (tombstones apart). A violation is an expected answer, not a bug.
+A database constraint prevents two objects from having the same account, except in tombstones. A violation is an expected result, not a bug.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from lockstep.storage.batches import as_rows
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The object that already holds an account."""
+    """The object that already has an account."""
 
     source_id: str
     target_id: str
     display: str
     state: LinkState
-    is_deleted: bool = False  # in the directory
-    has_left: bool = False  # they left, and nothing remains to be done to the account
-    employee_id: str = ""  # of a person whom the directory still has, if only in the recycle bin
+    is_deleted: bool = False  # deleted in the directory
+    has_left: bool = False  # the object has left, and nothing remains to be done to the account
+    employee_id: str = ""  # the employee id if the object is a person who is not purged
 
 
 _IS_DELETED = """(link.kind = 'User'
@@ -35,7 +35,7 @@ _HAS_LEFT = f"""({_IS_DELETED} and link.state in ('disabled', 'released')
         where dirty.job = link.job and dirty.kind = link.kind and dirty.source_id = link.source_id))"""
 
 
-# The links that count: not a forgotten one whose account now belongs to another object.
+# All links except forgotten ones whose account now belongs to another object.
 _COUNTED = """select kind, source_id::text, target_id, state, base, desired_hash, config_version, etag, generated,
     review_at, cause, display, is_forgotten, answers, matched_by, job
 from link where {} and not (is_forgotten and exists (select from link other
@@ -44,7 +44,7 @@ from link where {} and not (is_forgotten and exists (select from link other
 
 
 async def read_links(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, Link]:
-    """The links of *ids* by directory id. An object without a link is absent, and so is a forgotten link whose account now belongs to
+    """Return the links of *ids* by directory id. Objects without a link are absent, and so are forgotten links whose account now belongs to
     another object.
     """
     cursor = await connection.execute(
@@ -56,7 +56,7 @@ async def read_links(connection: Connection, job: str, kind: str, ids: Iterable[
 async def links_in_jobs(
     connection: Connection, jobs: Sequence[str], kind: ObjectKind, source_id: str
 ) -> dict[str, Link]:
-    """Return the links of one object in *jobs*, by job, with the same exceptions as `read_links`."""
+    """Return the links of one object in *jobs*, by job. Forgotten links are left out as in `read_links`."""
     cursor = await connection.execute(
         _COUNTED.format("job = any(%s) and kind = %s and source_id = %s"), (list(jobs), kind, source_id)
     )
@@ -72,7 +72,7 @@ def link_from(row: Sequence[Any]) -> Link:
 
 
 async def target_ids(connection: Connection, job: str, ids: Iterable[str]) -> dict[str, str]:
-    """The account ids that references to *ids* may point at: live or disabled accounts of any kind, by directory id."""
+    """Return the account ids that references to *ids* may point to: live or disabled accounts of any kind, by directory id."""
     cursor = await connection.execute(
         "select source_id::text, target_id from link "
         "where job = %s and source_id = any(%s::uuid[]) and state in ('live', 'disabled')",
@@ -82,7 +82,7 @@ async def target_ids(connection: Connection, job: str, ids: Iterable[str]) -> di
 
 
 async def holders(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, Holder]:
-    """The objects that hold these accounts, by account id. Forgotten links hold none."""
+    """Return the objects that have these accounts, by account id. Forgotten links do not count."""
     cursor = await connection.execute(
         f"""select link.source_id::text, link.target_id, coalesce(owner.user_principal_name, link.display), link.state,
             {_IS_DELETED}, {_HAS_LEFT}, coalesce(owner.attributes ->> 'employeeId', '')
@@ -95,7 +95,7 @@ async def holders(connection: Connection, job: str, kind: str, accounts: Iterabl
 
 
 async def bury_links(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, str]:
-    """Release these accounts where the holder has left; return the former holder of each released account."""
+    """Release those of *accounts* whose holder has left; return the former holder of each released account."""
     cursor = await connection.execute(
         f"""update link set state = 'tombstone', review_at = null, cause = 'takenOver', updated_at = now()
         where job = %s and kind = %s and target_id = any(%s) and not is_forgotten and {_HAS_LEFT}
@@ -106,7 +106,9 @@ async def bury_links(connection: Connection, job: str, kind: str, accounts: Iter
 
 
 async def former_owner(connection: Connection, job: str, kind: str, source_id: str) -> tuple[str, datetime] | None:
-    """Return the name of the deleted object whose account *source_id* took over last, and when; None if it took over none."""
+    """Return the name of the deleted object whose account *source_id* took over last, and the time of the takeover; None if it took over
+    none.
+    """
     cursor = await connection.execute(
         """select coalesce(owner.user_principal_name, former.display), former.updated_at
         from link join link as former on former.job = link.job and former.kind = link.kind
@@ -121,7 +123,7 @@ async def former_owner(connection: Connection, job: str, kind: str, source_id: s
 
 
 async def save_links(connection: Connection, job: str, new: Sequence[Link]) -> None:
-    """Insert or replace links. Raises UniqueViolation if another object holds an account."""
+    """Insert or replace links. Raises UniqueViolation if another object already has one of the accounts."""
     await connection.execute(
         """insert into link (job, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
             observed_at, generated, cause, review_at, is_forgotten, answers, matched_by)
@@ -158,9 +160,9 @@ async def remove_links(connection: Connection, job: str, pairs: Iterable[tuple[s
 
 
 async def forget_links(connection: Connection, job: str) -> int:
-    """Mark every link of *job* as forgotten, so that it is matched again (restart with ConnectorDataStore); return how many.
+    """Mark every link of *job* as forgotten, so that its object is matched again (restart with ConnectorDataStore); return how many.
 
-    A forgotten link still leads to the account of a leaver until its object has been matched, but another object may take the account.
+    Until then, a forgotten link still leads to the account of a leaver, but another object may take the account.
     """
     await connection.execute("delete from link where job = %s and state = 'tombstone'", (job,))
     cursor = await connection.execute("update link set is_forgotten = true where job = %s", (job,))
@@ -170,7 +172,7 @@ async def forget_links(connection: Connection, job: str) -> int:
 
 
 async def count_links(connection: Connection, jobs: Sequence[str]) -> dict[str, dict[str, int]]:
-    """How many live or disabled accounts of each kind are linked, for each of *jobs*."""
+    """Count the linked live or disabled accounts of each kind, for each of *jobs*."""
     cursor = await connection.execute(
         "select job, kind, count(*) from link where job = any(%s) and state in ('live', 'disabled') group by job, kind",
         (list(jobs),),
@@ -182,7 +184,7 @@ async def count_links(connection: Connection, jobs: Sequence[str]) -> dict[str, 
 
 
 async def mark_reviews_due(connection: Connection) -> list[str]:
-    """Mark objects whose review time has come (delete after N days, start dates); return the affected jobs."""
+    """Mark objects whose review time has come (a deletion after N days, a start date); return the affected jobs."""
     cursor = await connection.execute(
         """with due as (
             update link set review_at = null where review_at <= now() returning job, kind, source_id

@@ -17,7 +17,7 @@ from lockstep.storage.batches import Row
 
 @dataclass(frozen=True, slots=True)
 class LoggedError:
-    """Why a record is not a success. *category*: `failure`, or `nonServiceFailure` if nothing went wrong."""
+    """Why a record is not a success. *category* is `failure`, or `nonServiceFailure` if nothing went wrong."""
 
     code: str
     reason: str
@@ -37,7 +37,7 @@ class LoggedError:
 
 @dataclass(frozen=True, slots=True)
 class LoggedExchange:
-    """One HTTP exchange as a record keeps it, without secrets."""
+    """One HTTP exchange as a record stores it, without secrets."""
 
     method: str
     status: int | None
@@ -64,9 +64,9 @@ class LoggedContent:
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """What was done, refused or skipped, to which object, and why. *change_id*: the id of the operation, if one was sent.
+    """What was done, refused or skipped, to which object, and why. *change_id* is the id of the operation, if one was sent.
 
-    *reason* is that of the error, if there is one. *source_id* is None for an event that concerns the whole application.
+    *reason* is the reason of the error if there is one. *source_id* is None for an event that concerns the whole application.
     """
 
     id: str
@@ -129,7 +129,9 @@ _EXCHANGE = LoggedExchange("", None, 0.0, "", LoggedContent("", "", "")).as_json
 
 
 def complete_details(stored: object) -> dict[str, Any]:
-    """The details of a stored record with every member of `LogRecord.details`, whatever an older version or another program left out."""
+    """Return the details of a stored record with every member of `LogRecord.details`, even if an older version or another program left some
+    out.
+    """
     given = stored if isinstance(stored, Mapping) else {}
     return {
         "cause": given.get("cause") or "",

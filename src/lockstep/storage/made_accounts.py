@@ -1,6 +1,6 @@
-"""Accounts that our creates made, or may have made, and that have no link: left by older versions after a crash.
+"""Accounts without a link that our creates made, or may have made: leftovers of crashes of older versions.
 
-An older version dropped a create without looking for its account; its rows have no *queries*. Newer versions drop a create only after
+An older version dropped a create without searching for its account; such rows have no *queries*. Newer versions drop a create only after
 proving that it made nothing.
 """
 
@@ -17,7 +17,7 @@ from lockstep.storage.batches import as_rows, only_row
 _DISPLAY = """coalesce(person.user_principal_name, grp.display_name, made.after ->> 'userName', made.after ->> 'displayName',
     made.source_id::text)"""
 _PEOPLE = "left join person on person.id = made.source_id left join grp on grp.id = made.source_id"
-# The account is unused: no link has it, and no later create was sent for the same match key.
+# A create whose account is unused: no link has it, and no later create was sent for the same match key.
 _UNCLAIMED = """(
     made.action = 'create' and made.job = any(%(jobs)s) and (
         made.state in ('planned', 'ambiguous') and made.planned_at < now() - interval '1 minute'
@@ -37,12 +37,12 @@ class MadeAccount:
     id: str
     kind: str
     source_id: str
-    display: str  # the name of the object it was made for
+    display: str  # the name of the object that the account was made for
     target_id: str
 
 
 async def unclaimed(connection: Connection, jobs: Sequence[str], *, limit: int = 1_000) -> list[MadeAccount]:
-    """Unlinked accounts of *jobs*, newest first; at most *limit* of each job."""
+    """Return creates whose account has no link, newest first; at most *limit* of each job."""
     async with connection.cursor(row_factory=class_row(MadeAccount)) as cursor:
         await cursor.execute(
             f"""select job, id, kind, source_id, display, target_id from (
@@ -58,9 +58,9 @@ async def unclaimed(connection: Connection, jobs: Sequence[str], *, limit: int =
 async def made_for(
     connection: Connection, job: str, kind: str, accounts: Mapping[str, Sequence[str]]
 ) -> dict[str, MadeAccount]:
-    """Return, by account id, those of *accounts* that a create of ours made; *accounts* maps each id to its match keys.
+    """Return, by account id, the creates that made one of *accounts*, which maps each id to its match keys.
 
-    A create whose response named the account takes precedence over one that only searched for its name.
+    A create whose response named the account takes precedence over one that only has its match key.
     """
     rows = as_rows({"account": account, "keys": list(keys)} for account, keys in accounts.items())
     async with connection.cursor(row_factory=class_row(MadeAccount)) as cursor:
@@ -83,7 +83,7 @@ async def made_for(
 
 
 async def look_for(connection: Connection, job: str, made: Sequence[MadeAccount]) -> int:
-    """Reopen these creates, so that their accounts are looked up and linked to the objects they were made for; return how many."""
+    """Reopen these creates, so that their accounts are searched for and linked to the objects that they were made for; return how many."""
     cursor = await connection.execute(
         """with opened as (
             update operation set state = 'ambiguous', settled_at = null, queries = coalesce(operation.queries, '[]'),

@@ -1,4 +1,4 @@
-"""Which objects of which started jobs a change of the directory affects.
+"""Find the objects of started jobs that a change of the directory affects.
 
 The queries here only find them. `write_marks` marks everything of one transaction in one statement and in one order, so that two
 transactions cannot deadlock.
@@ -20,7 +20,7 @@ from lockstep.storage.groups import Edge
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One object that one job has to evaluate. *is_linked*: the job has a link for it."""
+    """One object that one job must evaluate. *is_linked* is true if the job has a link for it."""
 
     job: str
     kind: str
@@ -50,7 +50,7 @@ async def are_jobs_started(connection: Connection) -> bool:
 
 
 async def touched_by_changes(connection: Connection, kind: str, rows: Sequence[Mapping[str, Any]]) -> list[Hit]:
-    """Find those of *rows* (id, changed: attribute names, concerns_all) that a job knows and whose changed attributes it depends on.
+    """Find the *rows* (id, changed: attribute names, concerns_all) that a job knows and whose changed attributes it depends on.
 
     A job knows an object that it synchronizes (scope: all), that is assigned, or that has a link. *concerns_all* marks changes that every
     job depends on: created, restored, enabled, disabled, deleted.
@@ -70,7 +70,7 @@ async def touched_by_changes(connection: Connection, kind: str, rows: Sequence[M
 
 
 async def touched_by_managers(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Hit]:
-    """The direct reports of *rows* (id, changed: attribute names), for jobs that read a changed attribute as `manager.<attribute>`."""
+    """Find the direct reports of *rows* (id, changed: attribute names), for jobs that read a changed attribute as `manager.<attribute>`."""
     return await _hits(
         connection,
         f"""with given as (
@@ -90,8 +90,8 @@ async def touched_by_managers(connection: Connection, rows: Sequence[Mapping[str
     )
 
 
-# People reached by memberships: direct members and, where some job flattens nested groups, members of the groups below; in the group of
-# the membership and in all groups above it.
+# People reached by memberships: direct members and, if a job flattens nested groups, members of the groups below. They are found from the
+# group of the membership and from all groups above it.
 _REACHED = """
     given as (
         select * from unnest(%(groups)s::uuid[], %(members)s::uuid[], %(kinds)s::text[]) as given (group_id, member_id, kind)
@@ -118,7 +118,7 @@ _REACHED = """
 
 
 async def touched_by_edges(connection: Connection, edges: Sequence[Edge]) -> list[Hit]:
-    """The people who gain or lose an assignment or a membership through *edges* (memberships that began or ended)."""
+    """Find the people who gain or lose an assignment or a membership through *edges* (memberships that began or ended)."""
     return await _hits(
         connection,
         f"""with {_REACHED}
@@ -134,12 +134,12 @@ async def touched_by_edges(connection: Connection, edges: Sequence[Edge]) -> lis
 
 
 async def touched_by_group_names(connection: Connection, edges: Sequence[Edge]) -> list[Hit]:
-    """The members of renamed groups, for jobs that read memberships by group name."""
+    """Find the members of renamed groups, for jobs that read memberships by group name."""
     return await _hits(connection, f"with {_REACHED} {_MEMBERS_OF_INTEREST}", _edge_columns(edges))
 
 
 async def touched_by_assignment(connection: Connection, app: str, kind: str, principal: str) -> list[Hit]:
-    """The people that an assignment of *principal* reaches, and the group itself if the job provisions groups."""
+    """Find the people that an assignment of *principal* reaches, and the group itself if the job provisions groups."""
     return await _hits(
         connection,
         f"""with reached as (
@@ -189,7 +189,7 @@ async def write_member_marks(connection: Connection, edges: Sequence[Edge]) -> l
 
 
 async def write_marks(connection: Connection, marks: Iterable[Mapping[str, Any]]) -> None:
-    """Mark objects dirty. *marks* have job, kind, id, lane, reasons. Does what the SQL function mark_dirty does, for several jobs and
+    """Mark objects dirty. *marks* have job, kind, id, lane, reasons. Does the same as the SQL function mark_dirty, for several jobs and
     lanes at once.
     """
     await connection.execute(

@@ -19,9 +19,10 @@ _SETTLED_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class WaitingCounts:
-    """Objects of one job that wait to be evaluated. *failing*: every attempt so far failed. *leavers*: those that must lose access.
+    """The objects of one job that wait to be evaluated. *failing* counts those whose attempts all failed so far, *leavers* those that must
+    lose access.
 
-    Ages are in seconds, 0 if nothing waits.
+    Ages are in seconds; they are 0 if nothing waits.
     """
 
     job: str
@@ -38,7 +39,7 @@ async def limit_statements(connection: Connection, *, seconds: float) -> None:
 
 
 async def waiting(connection: Connection) -> list[WaitingCounts]:
-    """The due objects of each job; held objects and those with a future date do not count. Jobs without dirty objects are left out."""
+    """Count the due objects of each job, without held objects and those with a future date. Jobs without dirty objects are left out."""
     async with connection.cursor(row_factory=class_row(WaitingCounts)) as cursor:
         await cursor.execute(
             """select job, count(*) filter (where is_new) as changes,
@@ -65,7 +66,7 @@ async def linked(connection: Connection) -> list[tuple[str, str, str, int]]:
 
 
 async def last_cycles(connection: Connection) -> list[tuple[str, str, float]]:
-    """When a cycle of each job last ended in each state: job, state, seconds since 1970. On-demand runs do not count."""
+    """Return when a cycle of each job last ended in each state: job, state, seconds since 1970. On-demand runs do not count."""
     cursor = await connection.execute(
         """select job, state, extract(epoch from max(ended_at))::float8 from cycle
         where ended_at is not null and kind <> 'onDemand' group by job, state"""
@@ -74,13 +75,13 @@ async def last_cycles(connection: Connection) -> list[tuple[str, str, float]]:
 
 
 async def troubled(connection: Connection) -> frozenset[str]:
-    """The jobs whose application gives no usable response."""
+    """Return the jobs whose application gives no usable response."""
     cursor = await connection.execute("select job from target_state where trouble is not null")
     return frozenset(row[0] for row in await cursor.fetchall())
 
 
 async def workers(connection: Connection, *, silent_seconds: float) -> tuple[int, float | None]:
-    """How many worker queues are alive, and the newest heartbeat of any of them in seconds since 1970."""
+    """Return how many worker queues are alive, and the newest heartbeat in seconds since 1970."""
     cursor = await connection.execute(
         """select count(*) filter (where last_heartbeat > now() - make_interval(secs => %s)),
             extract(epoch from max(last_heartbeat))::float8 from procrastinate_workers""",
@@ -91,8 +92,8 @@ async def workers(connection: Connection, *, silent_seconds: float) -> tuple[int
 
 
 class WrittenTally:
-    """Counts log entries by (job, action, status) since `begin`, reading only entries that were added since the last read. Entries of the
-    last minute are read again each time: numbers are given before the commit, so a lower number may appear after a higher one.
+    """Counts log entries by (job, action, status) since `begin`. Each read reads only new entries, and those of the last minute again: a
+    number is assigned before the commit, so an entry with a lower number may become visible later.
     """
 
     def __init__(self) -> None:

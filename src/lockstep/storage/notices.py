@@ -1,4 +1,4 @@
-"""Notices: short messages to every listening process that something has changed, sent by the commit of the change.
+"""Notices: short messages to every listening process that something has changed. PostgreSQL delivers them when the change is committed.
 
 A notice says what to read again and never contains the change itself: PostgreSQL drops notices without a listener, and merges equal notices
 of one transaction.
@@ -21,7 +21,7 @@ class Topic(StrEnum):
     PROGRESS = "progress"  # outcomes were recorded: the provisioning log, links and the counts of the running cycle
     CYCLE = "cycle"  # a cycle began, entered another phase or ended
     STATUS = "status"  # a job was switched on or off, or its application's health changed
-    CHANGE = "change"  # somebody changed the configuration, people or groups: there is a new audit entry
+    CHANGE = "change"  # the configuration, people or groups were changed: there is a new audit entry
     SOURCE = "source"  # a source was read, or failed to be read
 
 

@@ -1,4 +1,4 @@
-"""Links that work once: for the first administrator, for an invitation, for a new password. Stored as a hash."""
+"""Links that work once: for the first administrator, for an invitation, for a new password. They are stored as hashes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class OneTimeLink:
-    """One link. *administrator* is None for the first administrator, who does not exist yet."""
+    """One link. *administrator* is None in the link for the first administrator, whose account does not exist yet."""
 
     id: str
     purpose: str
@@ -49,7 +49,7 @@ async def find_link(connection: Connection, secret_hash: bytes) -> OneTimeLink |
 
 
 async def use_link(connection: Connection, link: str) -> bool:
-    """Delete the link; return False if another request deleted it first."""
+    """Delete the link; return False if another request has already deleted it."""
     cursor = await connection.execute("delete from one_time_link where id = %s", (link,))
     return cursor.rowcount == 1
 

@@ -13,7 +13,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class CodeRow:
-    """A code, and the session in which it was issued. *grant_id*: what it was redeemed for."""
+    """An authorization code, with the session in which it was issued. *grant_id* is the grant that it was redeemed for, or None."""
 
     app: str
     session: str
@@ -30,7 +30,7 @@ class CodeRow:
 
 @dataclass(frozen=True, slots=True)
 class GrantRow:
-    """What one sign-in to an application led to."""
+    """The consent and session data of one sign-in to an application, to which its tokens belong."""
 
     id: str
     app: str
@@ -63,7 +63,7 @@ async def insert_code(
     connection: Connection, code_hash: bytes, *, app: str, session: str, redirect_uri: str, scopes: Sequence[str],
     nonce: str, challenge: str, expires_at: datetime,
 ) -> bool:  # fmt: skip
-    """Store a code; False if the session has ended."""
+    """Store a code. Returns False if the session has ended."""
     cursor = await connection.execute(
         """insert into openid_code (code_hash, app, session, redirect_uri, scopes, nonce, challenge, expires_at)
         select %s, %s, id, %s, %s, %s, %s, %s from person_session where id = %s for key share""",
@@ -73,9 +73,9 @@ async def insert_code(
 
 
 async def lock_code(connection: Connection, code_hash: bytes) -> CodeRow | None:
-    """The code, locked until the transaction ends, with its session, which cannot end before that.
+    """Return the code and lock it until the transaction ends. Its session is locked too, so that it cannot end before that.
 
-    The session is locked first, as when it ends with its codes, so that neither waits for the other.
+    The session is locked first, in the same order as when a session ends and its codes are deleted, to avoid a deadlock.
     """
     await connection.execute(
         """select from person_session where id = (select session from openid_code where code_hash = %s) for key share""",
@@ -113,7 +113,7 @@ async def read_grant(connection: Connection, grant: str) -> GrantRow | None:
 
 
 async def lock_grant_of(connection: Connection, token_hash: bytes) -> GrantRow | None:
-    """The grant of a token, locked until the transaction ends: one refresh after the other."""
+    """Return the grant of a token and lock it until the transaction ends, so that only one refresh at a time uses it."""
     return await _grant(
         connection, "where id = (select grant_id from openid_token where token_hash = %s) for update", token_hash
     )
@@ -148,12 +148,12 @@ async def note_used(connection: Connection, token_hash: bytes, now: datetime) ->
 
 
 async def end_access(connection: Connection, token_hash: bytes) -> None:
-    """End one token and nothing else."""
+    """Delete one token. Its grant and the other tokens stay."""
     await connection.execute("delete from openid_token where token_hash = %s", (token_hash,))
 
 
 async def end_grant(connection: Connection, grant: str) -> None:
-    """End a grant with all its tokens."""
+    """End a grant and all its tokens."""
     await connection.execute("delete from openid_grant where id = %s", (grant,))
 
 

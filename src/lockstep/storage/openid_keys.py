@@ -1,4 +1,4 @@
-"""The keys that sign tokens of the OpenID Connect provider, sealed. One is active, one is next, the others are retired."""
+"""The keys that sign tokens of the OpenID Connect provider, stored sealed. One key is active, one is next, and the others are retired."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEXT, ACTIVE, RETIRED = "next", "active", "retired"
 
 @dataclass(frozen=True, slots=True)
 class OpenIdKeyRow:
-    """A key. *published_at*: since when applications can read it."""
+    """One key. *published_at* is when applications were first able to read it."""
 
     kid: str
     public_key: Mapping[str, Any]
@@ -30,7 +30,7 @@ class OpenIdKeyRow:
 
 
 async def read_keys(connection: Connection) -> list[OpenIdKeyRow]:
-    """The active key first, then the next one, then those retired last."""
+    """Return the active key, then the next one, then the retired ones, the most recently retired first."""
     async with connection.cursor(row_factory=class_row(OpenIdKeyRow)) as cursor:
         await cursor.execute(
             """select kid, public_key, private_key, state, created_at, published_at, retired_at, created_by from openid_key
@@ -40,7 +40,7 @@ async def read_keys(connection: Connection) -> list[OpenIdKeyRow]:
 
 
 async def lock_keys(connection: Connection) -> None:
-    """Let one transaction at a time change the keys."""
+    """Lock the keys against other changes until the transaction ends."""
     await connection.execute("select pg_advisory_xact_lock(hashtextextended('openid_key', 0))")
 
 
@@ -62,7 +62,7 @@ async def insert_key(
 
 
 async def activate_next(connection: Connection, now: datetime) -> None:
-    """Retire the active key, and sign with the next one."""
+    """Retire the active key and make the next one active."""
     await connection.execute("update openid_key set state = 'retired', retired_at = %s where state = 'active'", (now,))
     await connection.execute("update openid_key set state = 'active' where state = 'next'")
 

@@ -1,4 +1,4 @@
-"""Applications that are to be told that somebody was signed out: rows written by the transaction that did so."""
+"""Applications that still have to be told that a person has signed out. The transaction that ends the session adds the rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class LogoutRow:
-    """One application to tell. *sid* "": of all sessions of the subject."""
+    """One application to notify. If *sid* is "", all sessions of the subject have ended."""
 
     id: str
     app: str
@@ -23,7 +23,7 @@ class LogoutRow:
 
 
 async def claim_due(connection: Connection, now: datetime, *, again_at: datetime, most: int) -> list[LogoutRow]:
-    """The rows that are due, which are not due again before *again_at*: a process that dies leaves them to the next one."""
+    """Return up to *most* due rows and postpone them to *again_at*. If this process dies, another one sends them then."""
     async with connection.cursor(row_factory=class_row(LogoutRow)) as cursor:
         await cursor.execute(
             """update openid_logout set due_at = %s, attempts = attempts + 1 where id in

@@ -1,7 +1,7 @@
 """The journal: operations that may have been sent, written before they are sent.
 
-A journalled operation counts as possibly sent. A worker that finds an open one checks in the application what happened before it does
-anything else with that object.
+A journalled operation counts as possibly sent. A worker that finds an open one first checks in the application whether it took effect,
+before it does anything else with that object.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lockstep.storage.dirty import Claim
 
 @dataclass(frozen=True, slots=True)
 class OpenOperation:
-    """An operation whose outcome is not recorded."""
+    """An operation whose outcome is not recorded yet."""
 
     id: str
     kind: str
@@ -77,7 +77,7 @@ async def mark_forgotten(connection: Connection) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class GuardedWrite:
-    """A write that a guard held, as it was at that time: the action, the guard, its sentence and its details."""
+    """A write as it was when a guard held it: the action, the guard, its sentence and its details."""
 
     action: Action
     guard: GuardCode
@@ -100,7 +100,7 @@ def _guarded(action: str, error: Mapping[str, Any]) -> GuardedWrite:
 
 
 async def held_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, GuardedWrite]:
-    """Return the held writes of those of *ids* that wait for a decision."""
+    """Return the held writes of those objects of *ids* that wait for a decision."""
     cursor = await connection.execute(
         """select source_id::text, action, coalesce(error, '{}') from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and state = 'held'""",
@@ -122,7 +122,7 @@ async def approved_among(connection: Connection, job: str, kind: str, ids: Itera
 
 
 async def withdraw_held(connection: Connection, job: str, claims: Iterable[Claim]) -> None:
-    """Withdraw the held operations of these objects: they are no longer wanted, or were done in another way."""
+    """Withdraw the held operations of these objects, because they are no longer wanted or were done in another way."""
     await connection.execute(
         """update operation set state = 'dropped', settled_at = clock_timestamp()
         from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid)
@@ -136,8 +136,8 @@ async def withdraw_held(connection: Connection, job: str, claims: Iterable[Claim
 class UndecidedCounts:
     """How many operations need a person's attention.
 
-    *held*: wait for a decision. *rejected*: rejected losses of access that are still wanted, since the account is live. *maybe_created*:
-    creates without a response for longer than any request takes.
+    *held* counts operations that wait for a decision. *rejected* counts rejected losses of access that are still wanted because the account
+    is live. *maybe_created* counts creates without a response for longer than any request takes.
     """
 
     held: int
@@ -165,13 +165,13 @@ async def count_undecided(connection: Connection, jobs: Sequence[str]) -> dict[s
 async def decide_held(
     connection: Connection, job: str, *, decision: str, actor: str, ids: Sequence[str] | None = None
 ) -> int:
-    """Approve or reject held operations (all of them without *ids*); return how many.
+    """Approve or reject the held operations of *ids*, or all of them if *ids* is not given; return how many.
 
-    Approved objects become dirty and pass the guard once. A rejected operation is not sent until something different is planned for
-    its object; earlier rejections of the object no longer count.
+    Approved objects become dirty and pass the guard once. A rejected operation is not sent until something different is planned for its
+    object; earlier rejections of the object no longer count.
     """
     given = {"job": job, "decision": decision, "actor": actor, "ids": None if ids is None else list(ids)}
-    # Lock in the order of a drain: first the rows of the objects, in their order, then their operations.
+    # Lock in the same order as a drain: first the rows of the objects, in their order, then their operations.
     await connection.execute(
         """select from dirty join operation using (job, kind, source_id)
         where dirty.job = %(job)s and operation.state = 'held'
@@ -211,7 +211,7 @@ async def decide_held(
 
 
 async def guarded_counts(connection: Connection, job: str, *, cycle: int | None) -> Counts:
-    """The counts for the guards: recent writes that nobody approved, and the number of links."""
+    """The counts for the guards: recent writes that were not approved, and the number of links."""
     cursor = await connection.execute(
         """select part.name, sum(losses) as losses, sum(grants) as grants, sum(empties) as empties, sum(renames) as renames,
             sum(creates) as creates, sum(new_grants) as new_grants

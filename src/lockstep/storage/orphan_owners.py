@@ -1,4 +1,4 @@
-"""Possible owners of an account without a link: people without an account of their own who share a word with it."""
+"""Possible owners of an account without a link: people without an account whose name, address or employee id contains one of its words."""
 
 from __future__ import annotations
 

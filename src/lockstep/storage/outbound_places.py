@@ -1,4 +1,4 @@
-"""Private places where applications may be reached, in addition to those of the process environment."""
+"""Private addresses where applications may be reached, in addition to those that the process environment allows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class OutboundPlace:
-    """*entry* is an origin or a network, spelled as in `lockstep.http.origins`."""
+    """One place. *entry* is an origin or a network, written as in `lockstep.http.origins`."""
 
     entry: str
     reason: str
@@ -25,7 +25,7 @@ async def list_places(connection: Connection) -> list[OutboundPlace]:
 
 
 async def add_place(connection: Connection, entry: str, *, reason: str, actor: str) -> bool:
-    """Add the place; return False, changing nothing, if it exists."""
+    """Add the place. Returns False and changes nothing if it exists already."""
     cursor = await connection.execute(
         "insert into outbound_place (entry, reason, added_by) values (%s, %s, %s) on conflict do nothing",
         (entry, reason, actor),

@@ -1,4 +1,4 @@
-"""Passkeys of administrators: public keys of devices, each for one host name."""
+"""Passkeys of administrators: public keys of their devices. Each belongs to one host name."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def insert_passkey(
     sign_count: int,
     now: datetime,
 ) -> bool:
-    """Store a passkey; return False if this one is stored already."""
+    """Store a passkey. Returns False if it is stored already."""
     cursor = await connection.execute(
         """insert into passkey (administrator, name, host, credential_id, public_key, sign_count, created_at)
         values (%s, %s, %s, %s, %s, %s, %s) on conflict (credential_id) do nothing""",
@@ -60,7 +60,7 @@ async def note_used(connection: Connection, passkey: str, *, sign_count: int, no
 
 
 async def delete_passkey(connection: Connection, administrator: str, passkey: str) -> bool:
-    """Delete a passkey of the administrator; return False if it does not exist."""
+    """Delete a passkey of the administrator. Returns False if it does not exist."""
     cursor = await connection.execute(
         "delete from passkey where administrator = %s and id::text = %s", (administrator, passkey)
     )

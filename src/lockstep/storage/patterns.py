@@ -1,4 +1,4 @@
-"""Build LIKE patterns from a text that somebody typed, in which % and _ stand for themselves."""
+"""Build LIKE patterns from user input, escaping % and _."""
 
 from __future__ import annotations
 

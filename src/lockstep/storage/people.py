@@ -1,4 +1,4 @@
-"""People as the directory stores them: a JSON document of attributes under Entra's names, with a few columns beside it.
+"""People as the directory stores them: a JSON document of attributes under Entra's names, and a few columns.
 
 Writes are batches. The columns `user_principal_name` and `account_enabled` repeat values of `attributes`, so write all of them together.
 """
@@ -44,7 +44,7 @@ class PersonRow:
 
 @dataclass(frozen=True, slots=True)
 class PersonFilter:
-    """Which people a listing shows; an empty field matches all."""
+    """Which people to list. An empty field matches all."""
 
     search: str = ""
     source: str = ""
@@ -55,7 +55,7 @@ class PersonFilter:
     limit: int = 100
     after: str = ""  # the user principal name of the last person of the previous page
     after_id: str = (
-        ""  # and the id: people in the recycle bin may share a name. Without it, everybody of that name is passed over
+        ""  # and their id, because names can repeat in the recycle bin. If empty, everyone with that name is skipped
     )
     ids: Sequence[str] = field(default=())
 
@@ -68,14 +68,14 @@ _SHAPE = """jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, source text, 
 
 
 async def read_people(connection: Connection, ids: Sequence[str]) -> dict[str, PersonRow]:
-    """Those of *ids* that are not purged, by id and in the order of their ids."""
+    """Return the people with these *ids* who are not purged, by id and in the order of their ids."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(f"select {_COLUMNS} from person where id = any(%s::uuid[]) order by id", (list(ids),))
         return {row.id: row for row in await cursor.fetchall()}
 
 
 async def find_person(connection: Connection, name: str, *, is_deleted: bool = False) -> PersonRow | None:
-    """Find the person with that user principal name (ignoring case) or id; with *is_deleted*, the one that was deleted last."""
+    """Find the person whose user principal name (ignoring case) or id is *name*; with *is_deleted*, the one that was deleted last."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from person
@@ -88,7 +88,7 @@ async def find_person(connection: Connection, name: str, *, is_deleted: bool = F
 
 
 async def holders_of(connection: Connection, user_principal_names: Iterable[str]) -> dict[str, str]:
-    """Map lower-case user principal names to ids of people outside the recycle bin."""
+    """Map each of these lower-case user principal names to the id of the person outside the recycle bin who has it."""
     cursor = await connection.execute(
         """select lower(user_principal_name), id::text from person
         where deleted_at is null and lower(user_principal_name) = any(%s)""",
@@ -111,7 +111,7 @@ async def ids_of_keys(connection: Connection, source: str, keys: Iterable[str]) 
 
 
 async def find_by_any_name(connection: Connection, name: str, *, limit: int) -> list[PersonRow]:
-    """Live people whose employee id, mail, display name, or given name and surname equals *name*, ignoring case and accents."""
+    """Find live people whose employee id, mail, display name, or given name and surname equals *name*, ignoring case and accents."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from person
@@ -123,7 +123,7 @@ async def find_by_any_name(connection: Connection, name: str, *, limit: int) -> 
 
 
 async def taken_ids(connection: Connection, ids: Iterable[str]) -> set[str]:
-    """Return those of *ids* that an object of the directory already has."""
+    """Return the *ids* that objects of the directory already have."""
     wanted = list(ids)
     cursor = await connection.execute(
         """select id::text from person where id = any(%(ids)s::uuid[])
@@ -160,14 +160,14 @@ async def update_people(connection: Connection, rows: Sequence[Mapping[str, Any]
 
 
 async def free_names(connection: Connection, ids: Sequence[str]) -> None:
-    """Clear these people's user principal names for the next statements, so that names can be exchanged."""
+    """Clear these people's user principal names, so that the next statements can exchange names between them."""
     await connection.execute(
         "update person set user_principal_name = id::text where id = any(%s::uuid[])", (list(ids),)
     )
 
 
 async def waiting_for_manager(connection: Connection, source: str, keys: Sequence[str]) -> list[PersonRow]:
-    """Find the people of *source* who wait for a manager that one of *keys* identifies."""
+    """Find the people of *source* whose manager has not arrived yet and is identified by one of *keys*."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from person where source = %s and manager_anchor = any(%s) order by id",
@@ -186,7 +186,7 @@ async def reports_of(connection: Connection, ids: Sequence[str]) -> list[PersonR
 
 
 async def groups_of(connection: Connection, person: str) -> list[tuple[str, str]]:
-    """The live groups that contain the person directly: id and display name, by name."""
+    """Return id and display name of the live groups that contain the person directly, by name."""
     cursor = await connection.execute(
         """select grp.id::text, grp.display_name from member join grp on grp.id = member.group_id
         where member.member_id = %s and grp.deleted_at is null order by lower(grp.display_name)""",
@@ -196,7 +196,7 @@ async def groups_of(connection: Connection, person: str) -> list[tuple[str, str]
 
 
 async def live_people_after(connection: Connection, after: str, *, limit: int) -> list[PersonRow]:
-    """People outside the recycle bin with ids greater than *after*, in the order of their ids."""
+    """Return up to *limit* people outside the recycle bin whose ids are greater than *after*, in the order of their ids."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from person where id > %s and deleted_at is null order by id limit %s", (after, limit)
@@ -205,7 +205,7 @@ async def live_people_after(connection: Connection, after: str, *, limit: int) -
 
 
 async def due_for_purge(connection: Connection, before: datetime, *, limit: int) -> list[PersonRow]:
-    """People deleted before *before*."""
+    """Return up to *limit* people who were deleted before *before*."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from person where deleted_at < %s order by id limit %s", (before, limit)
@@ -243,7 +243,7 @@ async def count_people(connection: Connection, wanted: PersonFilter) -> int:
 
 
 async def near_names(connection: Connection, name: str, *, limit: int = 2000) -> list[str]:
-    """User principal names that begin like *name* or contain it, as suggestions."""
+    """Suggest user principal names that begin like *name* or contain it."""
     cursor = await connection.execute(
         """select user_principal_name from person
         where deleted_at is null and (lower(user_principal_name) like %(prefix)s or lower(user_principal_name) like %(part)s)
@@ -258,15 +258,15 @@ async def near_names(connection: Connection, name: str, *, limit: int = 2000) ->
 
 
 def conditions_of(wanted: PersonFilter) -> tuple[list[sql.Composable], dict[str, Any]]:
-    """The conditions of a statement about the table person, and their parameters."""
+    """Return the SQL conditions on the table person for the filter *wanted*, and their parameters."""
     conditions: list[sql.Composable] = [sql.SQL("true")]
     words = {f"word{number}": part_of(word) for number, word in enumerate(wanted.search.split())}
-    # All words, in any order. One condition per word lets PostgreSQL fold each word once instead of once per person.
+    # All words must match, in any order. One condition per word lets PostgreSQL fold each word once instead of once per person.
     conditions += [sql.SQL("person.search_text like folded({})").format(sql.Placeholder(name)) for name in words]
     if wanted.source:
         conditions.append(sql.SQL("person.source = %(source)s"))
     if wanted.is_deleted is not None:
-        # Not a comparison with the parameter, for which no partial index would do.
+        # Write the condition out: with a parameter, PostgreSQL could not use a partial index.
         conditions.append(
             sql.SQL("person.deleted_at is not null" if wanted.is_deleted else "person.deleted_at is null")
         )

@@ -1,4 +1,4 @@
-"""How many people there are in each state, and their departments, for the filters of a list."""
+"""The number of people in each state, and the departments, for the filters of a list."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lockstep.storage.people import PersonFilter, conditions_of
 
 @dataclass(frozen=True, slots=True)
 class PersonCounts:
-    """How many people match, by state. *live* ones are not in the recycle bin."""
+    """How many people match, by state. *live* counts those outside the recycle bin."""
 
     live: int
     enabled: int
@@ -22,7 +22,7 @@ class PersonCounts:
 
 
 async def count_states(connection: Connection, wanted: PersonFilter) -> PersonCounts:
-    """Count the people that match in each state, ignoring the state and the page that *wanted* asks for. Reads the table once."""
+    """Count the matching people in each state. Ignores the state and page in *wanted*. Reads the table once."""
     conditions, parameters = conditions_of(replace(wanted, is_deleted=None, is_enabled=None, after=""))
     query = sql.SQL(
         """select count(*) filter (where deleted_at is null), count(*) filter (where deleted_at is null and account_enabled),

@@ -1,4 +1,4 @@
-"""How people of the directory prove who they are: password, second factor, identity at a provider, one-time links; and the setting."""
+"""Credentials of the people in the directory: password, second factor, identity at a provider, one-time link. Also the sign-in setting."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class SignInSetting:
-    """How people may sign in. *contact*: who helps them."""
+    """How people may sign in. *contact* tells them where to get help."""
 
     has_password: bool = True
     has_provider: bool = False
@@ -23,7 +23,7 @@ class SignInSetting:
 
 @dataclass(frozen=True, slots=True)
 class PersonCredential:
-    """A person, with what is stored to recognise them. *is_live*: enabled, and not in the recycle bin."""
+    """A person and their stored credentials. *is_live* is true if the person is enabled and not in the recycle bin."""
 
     person: str
     user_principal_name: str
@@ -68,12 +68,12 @@ async def credential_of(connection: Connection, person: str) -> PersonCredential
 
 
 async def credential_named(connection: Connection, name: str) -> PersonCredential | None:
-    """The person with that user principal name, ignoring case, who is not in the recycle bin."""
+    """Find the person outside the recycle bin with that user principal name, ignoring case."""
     return await _one(connection, "where lower(user_principal_name) = lower(%s) and deleted_at is null", name)
 
 
 async def credential_with_mail(connection: Connection, mail: str) -> PersonCredential | None:
-    """The only person with that mail address who is not in the recycle bin; None if several have it."""
+    """Find the person outside the recycle bin with that mail address; None if several people have it."""
     async with connection.cursor(row_factory=class_row(PersonCredential)) as cursor:
         await cursor.execute(
             _SELECT + "where lower(attributes ->> 'mail') = lower(%s) and deleted_at is null limit 2", (mail,)
@@ -83,7 +83,7 @@ async def credential_with_mail(connection: Connection, mail: str) -> PersonCrede
 
 
 async def credential_at(connection: Connection, issuer: str, subject: str) -> PersonCredential | None:
-    """The person for whom the provider vouched under *subject* before."""
+    """Find the person whose stored identity at the provider *issuer* is *subject*."""
     return await _one(connection, "where issuer = %s and subject = %s", issuer, subject)
 
 
@@ -94,8 +94,8 @@ async def _one(connection: Connection, condition: str, *given: object) -> Person
 
 
 async def has_password(connection: Connection, person: str, digest: str | None) -> bool:
-    """Whether the password is still this one. It stays so to the end of the transaction: a change waits, and then ends the session that
-    begins here.
+    """Whether *digest* is still the person's password hash. It cannot change until this transaction ends. A password change waits for it,
+    and then also ends the session that this transaction begins.
     """
     cursor = await connection.execute(
         "select from person_credential where person = %s and password_hash = %s for share", (person, digest)
@@ -112,7 +112,7 @@ async def save_password(connection: Connection, person: str, digest: str) -> Non
 
 
 async def save_identity(connection: Connection, person: str, issuer: str | None, subject: str | None) -> None:
-    """Note under which *subject* a provider knows the person, or forget it with None."""
+    """Store the person's *subject* at the provider *issuer*, or remove it if both are None."""
     await connection.execute(
         """insert into person_credential (person, issuer, subject) values (%s, %s, %s)
         on conflict (person) do update set issuer = excluded.issuer, subject = excluded.subject""",
@@ -121,14 +121,14 @@ async def save_identity(connection: Connection, person: str, issuer: str | None,
 
 
 async def sealed_seed(connection: Connection, person: str) -> bytes | None:
-    """The envelope of the seed of the second factor; None without one."""
+    """Return the envelope of the second factor's seed, or None if the person has none."""
     cursor = await connection.execute("select second_factor from person_credential where person = %s", (person,))
     row = await cursor.fetchone()
     return bytes(row[0]) if row and row[0] is not None else None
 
 
 async def add_seed(connection: Connection, person: str, sealed: bytes) -> bool:
-    """Store a seed that counts once it is confirmed; return False if there is a confirmed one, which stays."""
+    """Store a seed that takes effect when it is confirmed. Returns False and changes nothing if a confirmed one exists."""
     cursor = await connection.execute(
         """insert into person_credential as present (person, second_factor) values (%s, %s) on conflict (person) do update
         set second_factor = excluded.second_factor, last_step = 0 where not present.second_factor_confirmed""",
@@ -147,12 +147,12 @@ async def remove_seed(connection: Connection, person: str) -> None:
 
 
 async def confirm_seed(connection: Connection, person: str) -> None:
-    """Let the second factor count from now on."""
+    """Enable the second factor."""
     await connection.execute("update person_credential set second_factor_confirmed = true where person = %s", (person,))
 
 
 async def use_step(connection: Connection, person: str, step: int) -> bool:
-    """Note that the code of this time step was used; return False if it, or a newer one, was used before."""
+    """Record that the code of this time step was used. Returns False if this code or a newer one was used before."""
     cursor = await connection.execute(
         "update person_credential set last_step = %(step)s where person = %(person)s and last_step < %(step)s",
         {"step": step, "person": person},
@@ -163,7 +163,7 @@ async def use_step(connection: Connection, person: str, step: int) -> bool:
 async def save_link(
     connection: Connection, person: str, secret_hash: bytes, *, created_by: str, expires_at: datetime
 ) -> None:
-    """Store a link in place of the one that the person had."""
+    """Store a one-time link, replacing the person's previous one."""
     await connection.execute(
         """insert into person_link (person, secret_hash, created_by, expires_at) values (%s, %s, %s, %s)
         on conflict (person) do update set secret_hash = excluded.secret_hash, created_by = excluded.created_by,
@@ -173,7 +173,7 @@ async def save_link(
 
 
 async def link_owner(connection: Connection, secret_hash: bytes, now: datetime) -> PersonCredential | None:
-    """Whose link it is, if it still works."""
+    """Return the person that a valid link belongs to, or None."""
     return await _one(
         connection,
         "join person_link as link on link.person = person.id where link.secret_hash = %s and link.expires_at > %s",
@@ -183,6 +183,6 @@ async def link_owner(connection: Connection, secret_hash: bytes, now: datetime) 
 
 
 async def use_link(connection: Connection, secret_hash: bytes) -> bool:
-    """Delete the link; return False if somebody else was quicker."""
+    """Delete the link. Returns False if another request has already deleted it."""
     cursor = await connection.execute("delete from person_link where secret_hash = %s", (secret_hash,))
     return cursor.rowcount == 1

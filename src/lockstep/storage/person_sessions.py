@@ -1,4 +1,4 @@
-"""Sessions of people of the directory: the hash of a random secret, how the person proved who they are, and the times that end it."""
+"""Sessions of people: the hash of a random secret, how the person signed in, and when the session ends."""
 
 # ruff: noqa: S608  # statements are built from constants of this module only
 from __future__ import annotations
@@ -40,9 +40,9 @@ async def insert_session(
     now: datetime,
     expires_at: datetime,
 ) -> bool:
-    """Begin a session at *now*, and forget the expired ones of everybody. Returns False if the person was disabled or deleted meanwhile.
+    """Begin a session at *now*, and delete all expired sessions. Returns False if the person is disabled or deleted.
 
-    The lock on the person makes a change that disables them wait, and then find this session.
+    The person is locked, so a transaction that disables them waits and then ends this session.
     """
     await connection.execute("delete from person_session where expires_at < %s", (now,))
     cursor = await connection.execute(
@@ -63,7 +63,7 @@ async def insert_session(
 
 
 async def read_session(connection: Connection, secret_hash: bytes) -> PersonSessionRow | None:
-    """The session with this secret, if its person is enabled and not deleted."""
+    """Return the session with this secret if its person is enabled and not deleted."""
     async with connection.cursor(row_factory=class_row(PersonSessionRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from person_session where secret_hash = %s
@@ -74,7 +74,7 @@ async def read_session(connection: Connection, secret_hash: bytes) -> PersonSess
 
 
 async def list_sessions(connection: Connection, person: str, now: datetime) -> list[PersonSessionRow]:
-    """The sessions of a person that have not ended, the last used first."""
+    """Return the person's sessions that have not expired, most recently used first."""
     async with connection.cursor(row_factory=class_row(PersonSessionRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from person_session where person = %s and expires_at > %s order by seen_at desc, id",
@@ -88,7 +88,7 @@ async def note_seen(connection: Connection, session: str, at: datetime) -> None:
 
 
 async def add_method(connection: Connection, session: str, method: str, secret_hash: bytes) -> None:
-    """Note that the person proved who they are in one more way, and give the session a new secret."""
+    """Add a method to those that the session was authenticated with, and give the session a new secret."""
     await connection.execute(
         """update person_session set methods = array_append(array_remove(methods, %(method)s), %(method)s), secret_hash = %(hash)s
         where id = %(session)s""",
@@ -102,9 +102,9 @@ async def end_session(connection: Connection, session: str) -> bool:
 
 
 async def end_sessions(connection: Connection, person: str, *, except_for: str = "") -> int:
-    """End all sessions of a person, but not the session *except_for*; return how many there were.
+    """End all sessions of a person except *except_for*; return how many ended.
 
-    Offline access of applications ends, too.
+    Also ends the offline access of applications.
     """
     cursor = await connection.execute(
         "delete from person_session where person = %s and id::text <> %s", (person, except_for)

@@ -1,6 +1,6 @@
 """The provisioning log: one record, with its steps, for each action, refusal or skip.
 
-Readers page by `seq`, newest first: ask for the next page with the last seq of the previous one.
+Readers page by `seq`, newest first; to get the next page, pass the last seq of the previous one.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Which records to read; an absent field matches all.
+    """Which records to read. A field that is None matches all records.
 
     *person* is a present or former name or id; all records of that object match. *text* is part of a name, an account's id, an error code
     or a reason, ignoring case.
@@ -83,7 +83,7 @@ class LogFilter:
     above_seq: int | None = None
 
 
-# What free text is searched in. The index `provisioning_log_search` has the same expression.
+# The text that a search looks in. The index `provisioning_log_search` has the same expression.
 _SEARCHED = "lower({0}source_display || ' ' || {0}target_display || ' ' || {0}target_id || ' ' || {0}error_code || ' ' || {0}reason)"
 _TRIGRAM = re.compile(r"[^\W_]{3}")
 
@@ -103,7 +103,7 @@ _CONDITIONS: Mapping[str, str] = {
     "below_seq": "seq < %(below_seq)s",
     "above_seq": "seq > %(above_seq)s",
 }
-# Every record of an object that was ever called so: first its ids, so that an index finds the records.
+# Every record of an object that ever had this name. First collect the ids of these objects, so that an index finds the records.
 _PERSON = """((%(contained)s and (lower(source_display) = lower(%%(person)s) or lower(target_display) = lower(%%(person)s)
     or target_id = %%(person)s))
     or source_id = any(array(
@@ -135,8 +135,8 @@ def _conditions(wanted: LogFilter) -> tuple[list[str], dict[str, Any]]:
 
 
 def _contains(name: str, text: str, table: str = "") -> str:
-    """Return the condition that a record contains the parameter *name*. The index cannot find fewer than three letters: for them,
-    PostgreSQL would read the whole index and all records.
+    """Return the condition that a record contains the parameter *name*. The index needs at least three letters: with fewer, PostgreSQL
+    would read the whole index and all records.
     """
     searched = _SEARCHED.format(table)
     if _TRIGRAM.search(text):
@@ -176,7 +176,7 @@ async def attempts_beside(connection: Connection, row: LogRow) -> tuple[str, str
 
 
 async def count_failures(connection: Connection, jobs: Sequence[str], *, since: timedelta) -> dict[str, int]:
-    """Count the failed changes of each job in the time *since*; jobs without failures are absent."""
+    """Count the failed changes of each job during the last *since*; jobs without failures are absent."""
     cursor = await connection.execute(
         """select job, count(distinct change_id) from provisioning_log
         where job = any(%s) and status = 'failure' and at >= now() - %s group by job""",
@@ -188,7 +188,7 @@ async def count_failures(connection: Connection, jobs: Sequence[str], *, since: 
 async def last_skip_reasons(connection: Connection, job: str, kind: str, ids: Sequence[str]) -> dict[str, str]:
     """Return the skip reason of each object whose newest record is a skip, so that the same skip is not logged again.
 
-    OFFSET 0 keeps the object the only condition that chooses an index; otherwise every object may read the whole log of the job.
+    OFFSET 0 makes PostgreSQL choose the index by the object alone; otherwise it may read the whole log of the job for each object.
     """
     cursor = await connection.execute(
         """select wanted.id::text, newest.error_code || ' ' || newest.reason

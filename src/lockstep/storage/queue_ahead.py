@@ -1,4 +1,4 @@
-"""The objects that are still queued: what else may happen after the present write.
+"""The objects that are still queued. They show what else may happen after the present write.
 
 Objects with an account may still be disabled, deleted or emptied; objects without one may still be given privileges.
 """
@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import only_row
 
-# Objects with an open operation are left out: the guards count those among the writes that were sent.
+# Objects with an open operation are left out: the guards already count them as sent.
 _WAITING = """
 from dirty
 where dirty.job = %(job)s and dirty.lane <= %(up_to_lane)s and dirty.not_before <= now() and dirty.version > %(after)s
@@ -44,7 +44,7 @@ async def count_waiting(connection: Connection, job: str, *, up_to_lane: int, li
 async def read_waiting(
     connection: Connection, job: str, *, up_to_lane: int, linked: bool, after: int, limit: int
 ) -> Sequence[WaitingObject]:
-    """The next *limit* of these objects, in the order in which they were marked."""
+    """Return the next *limit* of the objects that `count_waiting` counts, in the order in which they were marked."""
     async with connection.cursor(row_factory=class_row(WaitingObject)) as cursor:
         await cursor.execute(
             "select dirty.kind, dirty.source_id::text, dirty.version "  # constants of this module only

@@ -12,7 +12,9 @@ from lockstep.storage.batches import as_rows
 
 @dataclass(frozen=True, slots=True)
 class WaitingReference:
-    """*attribute* of the object *holder* must point to *missing*, which has no account yet. Both are directory ids."""
+    """A reference that waits: *attribute* of the object *holder* must point to *missing*, which has no account yet. Both are
+    directory ids.
+    """
 
     kind: ObjectKind
     holder: str
@@ -38,16 +40,16 @@ async def replace_waiting(
 
 
 async def lock_references(connection: Connection, job: str) -> None:
-    """Wait until no other transaction records waiting references or new links of *job*. Held until the transaction ends.
+    """Wait until no other transaction records waiting references or new links of *job*. The lock is held until the transaction ends.
 
-    Otherwise one transaction could record that A waits for B while another links B, and neither would see the other. The same applies
-    to a member who joins a group while another transaction links them: reading the notes about members waits for such a transaction.
+    Without it, one transaction could record that A waits for B while another links B, and neither would see the other. The same applies to
+    a member who joins a group while another transaction links them: code that reads the notes about members waits for such a transaction.
     """
     await connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 7))", (f"references {job}",))
 
 
 async def wake_ready(connection: Connection, job: str, holders: Sequence[str]) -> None:
-    """Mark those of *holders* dirty that wait for an object that has been linked in the meantime."""
+    """Mark *holders* dirty if an object that they wait for has been linked since."""
     await connection.execute(
         """select mark_dirty(%(job)s, waiting.kind, array_agg(waiting.holder), 5::smallint, 'reference')
         from waiting_reference as waiting
@@ -59,7 +61,7 @@ async def wake_ready(connection: Connection, job: str, holders: Sequence[str]) -
 
 
 async def wake_holders(connection: Connection, job: str, linked: Sequence[str]) -> int:
-    """Mark the objects dirty that waited for one of *linked*; return how many."""
+    """Mark objects dirty that waited for one of *linked*; return how many."""
     cursor = await connection.execute(
         """select coalesce(sum(marked), 0) from (
             select mark_dirty(%(job)s, kind, array_agg(holder), 5::smallint, 'reference') as marked

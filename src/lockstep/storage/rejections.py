@@ -1,4 +1,4 @@
-"""Rejections in force: the writes that somebody decided not to send. Read them for the guards, end them, or take them back.
+"""Rejections in force: the writes that an administrator decided not to send. Read them for the guards, end them, or approve the writes.
 
 Only the newest rejection of an object counts; ending it ends the earlier ones too.
 """
@@ -17,7 +17,7 @@ STANDS = "decision = 'rejected' and rejection_ended_at is null"
 
 
 async def rejections_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, Rejection]:
-    """Return the rejections in force for those of *ids* whose newest decision is a rejection."""
+    """Return the rejections in force for the objects in *ids* whose newest decision is a rejection."""
     cursor = await connection.execute(
         f"""select distinct on (source_id) source_id::text, action, error -> 'effects', error ->> 'guard', decided_by, settled_at
         from operation
@@ -26,7 +26,8 @@ async def rejections_among(connection: Connection, job: str, kind: str, ids: Ite
         (job, kind, list(ids)),
     )
     return {
-        # Rows older than the effects column: use the guard as the only effect, so that it matches the kind and never equals it exactly.
+        # Rows older than the effects column: use the guard as the only effect. It matches effects of the same kind, but equals none of
+        # them.
         source_id: Rejection(action, _effects(effects or [(guard, "")]), by or "", at)
         async for source_id, action, effects, guard, by, at in cursor
     }
@@ -48,9 +49,9 @@ async def end_rejections(connection: Connection, job: str, claims: Iterable[Clai
 
 
 async def approve_rejected(connection: Connection, job: str, *, actor: str, ids: Sequence[str] | None = None) -> int:
-    """Approve rejected operations after all (all of them without *ids*); return for how many objects.
+    """Approve rejected operations of *ids*, or all of them if *ids* is not given; return for how many objects.
 
-    The objects become dirty and pass the guards once, with what was approved.
+    The objects become dirty and pass the guards once, for what was approved.
     """
     cursor = await connection.execute(
         f"""with approved as (

@@ -1,4 +1,4 @@
-"""Where the work on a dirty object continues when it is claimed again. Only the resume state decides that."""
+"""The resume state: where the work on a dirty object continues when it is claimed again. Nothing else decides that."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 
 class Stage(StrEnum):
-    """What comes next for the object."""
+    """The next step of the work on an object."""
 
-    FRESH = "fresh"  # it is planned from the start
-    UNANSWERED = "unanswered"  # planned from the start; the application took no request last time
-    LOOK_AGAIN = "lookAgain"  # the account is read before anything is planned
-    SETTLED = "settled"  # earlier operations are settled; it is planned from the records
-    MEMBERS_DUE = "membersDue"  # the group itself is in step; its members are compared
-    NAMES_DUE = "namesDue"  # access has ended; the account still needs the current names of its person
-    SCHEDULED = "scheduled"  # it has no account and gets one on a future date
-    FAILED = "failed"  # it is on the retry list
-    HELD = "held"  # it waits for approval
+    FRESH = "fresh"  # plan it from the start
+    UNANSWERED = "unanswered"  # plan it from the start; the application did not take the last request
+    LOOK_AGAIN = "lookAgain"  # read the account before planning
+    SETTLED = "settled"  # its earlier operations are settled; plan it from the records
+    MEMBERS_DUE = "membersDue"  # the group itself is in step; compare its members
+    NAMES_DUE = "namesDue"  # access has ended; give the account the current names of its person
+    SCHEDULED = "scheduled"  # it has no account yet and gets one on a future date
+    FAILED = "failed"  # retry it later
+    HELD = "held"  # wait for approval
 
 
 UNDECIDED = frozenset({Stage.UNANSWERED, Stage.LOOK_AGAIN, Stage.SETTLED})
@@ -29,10 +29,10 @@ UNDECIDED = frozenset({Stage.UNANSWERED, Stage.LOOK_AGAIN, Stage.SETTLED})
 class Resume:
     """The resume state of one dirty object.
 
-    *looks*: failed requests in a row. *did*: what settling found to have happened, as cycles count it. *members_due*: the group's own
-    account was dealt with and counted. *refused_members*: directory ids that are sent last. *is_about_references*: it failed although its
-    own account is in step. *account*: it failed because this account belongs to another object. *is_slowed*: it waits for the end of a
-    quarantine.
+    *looks* counts failed requests in a row. *did* is the action that settling found to have taken effect, under its name in the counts of a
+    cycle. *members_due* is true if the group's own account was handled and counted. *refused_members* are directory ids of members to send
+    last. *is_about_references* is true if the object failed although its own account is in step. *account* is the account that belongs to
+    another object and made this one fail. *is_slowed* is true if the object waits for the end of a quarantine.
     """
 
     stage: Stage = Stage.FRESH
@@ -50,7 +50,7 @@ class Resume:
         return self.stage in UNDECIDED
 
     def as_json(self) -> dict[str, Any] | None:
-        """The value of the column: the fields that differ from a fresh row; None for a fresh row."""
+        """Return the value of the column: the fields that differ from a fresh row, or None for a fresh row."""
         given = {key: value for key, value in self._fields().items() if value}
         return {"stage": self.stage.value, **given} if given or self.stage is not Stage.FRESH else None
 
@@ -83,7 +83,7 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class ShownError:
-    """Why an object is not done, as a person reads it. Nothing branches on it."""
+    """Why an object is not done, worded for people. No code branches on it."""
 
     code: str
     reason: str

@@ -11,11 +11,11 @@ from psycopg import sql
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import only_row
 
-NEWEST_CYCLES = 100  # of a job; they stay, however old they are
+NEWEST_CYCLES = 100  # of each job; these are kept, however old they are
 
 
 class Aging(StrEnum):
-    """A kind of rows that are removed when they are old."""
+    """The kinds of rows that are removed when they are old."""
 
     PROVISIONING_LOG = "provisioningLog"
     SIGN_IN_LOG = "signInLog"
@@ -34,7 +34,7 @@ class Aging(StrEnum):
     OPENID_GRANTS = "openIdGrants"
 
 
-# The table of each, and which of its rows are old at the moment %(before)s.
+# For each kind: its table, and the condition for rows that are old at %(before)s.
 _OLD: Mapping[Aging, tuple[str, str]] = {
     Aging.PROVISIONING_LOG: ("provisioning_log", "at < %(before)s"),
     Aging.SIGN_IN_LOG: ("sign_in_log", "at < %(before)s"),
@@ -70,7 +70,7 @@ async def count_old(connection: Connection, what: Aging, before: datetime) -> in
 
 
 async def remove_old(connection: Connection, what: Aging, before: datetime, *, most: int) -> int:
-    """Remove up to *most* old rows; return how many. Rows that another transaction has locked are left for the next time."""
+    """Remove up to *most* old rows; return how many. Rows that another transaction has locked are left for the next call."""
     table, condition = _OLD[what]
     query = sql.SQL(
         "delete from {table} where ctid in (select ctid from {table} where {condition} limit %(most)s for update skip locked)"

@@ -1,4 +1,4 @@
-"""Find people and groups by what somebody types. All words must match, in any order, ignoring case and accents."""
+"""Find people and groups by search words. All words must match, in any order, ignoring case and accents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_SORTED = 200
 
 @dataclass(frozen=True, slots=True)
 class PersonHit:
-    """A person who was found, live or in the recycle bin."""
+    """A person found by a search, live or in the recycle bin."""
 
     id: str
     display: str
@@ -37,8 +37,8 @@ class GroupHit:
 
 
 async def find_people(connection: Connection, words: Sequence[str], *, limit: int) -> list[PersonHit]:
-    """Find people whose names contain all *words*: first those with a name that begins with the first word, last those in the recycle bin.
-    An object id finds its person. If very many match, returns some of them, because sorting all would take long.
+    """Find people whose names contain all *words*. Names that begin with the first word come first, people in the recycle bin last. An
+    object id finds its person. If very many people match, only some are returned, because sorting all of them would take long.
     """
     contained, given = _all_words("search_text", words)
     statement = sql.SQL(
@@ -76,7 +76,7 @@ async def find_groups(connection: Connection, words: Sequence[str], *, limit: in
 
 
 def _all_words(column: LiteralString, words: Sequence[str]) -> tuple[sql.Composable, dict[str, Any]]:
-    """One condition per word lets PostgreSQL fold each word once instead of once per row."""
+    """Return one condition per word, so that PostgreSQL folds each word once instead of once per row."""
     conditions = [
         sql.SQL(column + " like folded({})").format(sql.Placeholder(f"part{number}")) for number in range(len(words))
     ]

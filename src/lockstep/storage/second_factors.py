@@ -9,14 +9,14 @@ from lockstep.storage.passkeys import delete_passkeys
 
 
 async def sealed_seed(connection: Connection, administrator: str) -> bytes | None:
-    """Return the envelope of the seed; None if there is none."""
+    """Return the envelope of the seed, or None if the administrator has none."""
     cursor = await connection.execute("select second_factor from administrator where id = %s", (administrator,))
     row = await cursor.fetchone()
     return bytes(row[0]) if row and row[0] is not None else None
 
 
 async def save_seed(connection: Connection, administrator: str, sealed: bytes | None) -> None:
-    """Store a seed, which takes effect when it is confirmed; or remove the second factor with its recovery codes and passkeys."""
+    """Store a seed, which takes effect when it is confirmed. None removes the second factor with its recovery codes and passkeys."""
     await connection.execute(
         "update administrator set second_factor = %s, second_factor_confirmed = false, last_step = 0 where id = %s",
         (sealed, administrator),
@@ -26,7 +26,7 @@ async def save_seed(connection: Connection, administrator: str, sealed: bytes | 
 
 
 async def use_step(connection: Connection, administrator: str, step: int) -> bool:
-    """Record that the code of this time step was used; return False if it, or a newer one, was used before."""
+    """Record that the code of this time step was used. Returns False if this code or a newer one was used before."""
     cursor = await connection.execute(
         "update administrator set last_step = %(step)s where id = %(id)s and last_step < %(step)s",
         {"step": step, "id": administrator},
@@ -44,7 +44,7 @@ async def confirm(connection: Connection, administrator: str, code_hashes: Itera
 
 
 async def use_recovery_code(connection: Connection, administrator: str, code_hash: bytes) -> bool:
-    """Use up a recovery code; return False if it does not exist."""
+    """Use up a recovery code. Returns False if it does not exist."""
     cursor = await connection.execute(
         "delete from recovery_code where administrator = %s and code_hash = %s", (administrator, code_hash)
     )

@@ -1,4 +1,4 @@
-"""To which applications the session of a person signed in, and under which name: what single logout needs."""
+"""The applications that a person's session has signed in to, with the name used there. Single logout needs both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class SessionApplication:
-    """One application of one session. *app* is its id."""
+    """One application that a session has signed in to. *app* is its id."""
 
     session: str
     app: str
@@ -25,7 +25,7 @@ _SELECT = "select session::text, app::text, name_id, name_id_format, session_ind
 
 
 async def note_application(connection: Connection, row: SessionApplication, at: datetime) -> None:
-    """Note that the session signed in to the application, in place of an earlier time. A session that has ended is left out."""
+    """Record that the session signed in to the application, replacing an earlier record. Does nothing if the session has ended."""
     await connection.execute(
         """insert into person_session_application (session, app, name_id, name_id_format, session_index, at)
         select id, %(app)s, %(name_id)s, %(format)s, %(index)s, %(at)s from person_session where id = %(session)s for key share
@@ -43,7 +43,7 @@ async def note_application(connection: Connection, row: SessionApplication, at: 
 
 
 async def applications_of(connection: Connection, session: str) -> list[SessionApplication]:
-    """The applications of a session, the first sign-in first."""
+    """Return the applications of a session, in the order of sign-in."""
     async with connection.cursor(row_factory=class_row(SessionApplication)) as cursor:
         await cursor.execute(_SELECT + "where session = %s order by at, app", (session,))
         return await cursor.fetchall()
@@ -52,7 +52,7 @@ async def applications_of(connection: Connection, session: str) -> list[SessionA
 async def sessions_named(
     connection: Connection, app: str, name_id: str, session_indexes: tuple[str, ...]
 ) -> list[SessionApplication]:
-    """The sessions that signed in to *app* under *name_id*; without *session_indexes* all of them."""
+    """Return the sessions that signed in to *app* as *name_id*: those in *session_indexes*, or all if it is empty."""
     async with connection.cursor(row_factory=class_row(SessionApplication)) as cursor:
         await cursor.execute(
             _SELECT + "where app = %s and name_id = %s and (%s or session_index = any(%s))",

@@ -1,6 +1,6 @@
-"""The sign-in log: one record for each attempt of a person to sign in to Lockstep, or through it to an application.
+"""The sign-in log: one record for each attempt of a person to sign in to Lockstep, or through Lockstep to an application.
 
-Readers page by `seq`, newest first: ask for the next page with the last seq of the previous one.
+Readers page by `seq`, newest first; to get the next page, pass the last seq of the previous one.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ SUCCESS, FAILURE, INTERRUPTED = "success", "failure", "interrupted"
 
 @dataclass(frozen=True, slots=True)
 class SignInRecord:
-    """What is recorded of an attempt. *person* and *app* are ids: None for an unknown name, and for My Apps itself.
-    *more*: how many further attempts the record stands for.
+    """The record of one attempt. *person* and *app* are ids; *person* is None for an unknown name, *app* for My Apps itself. *more* is the
+    number of further attempts that the record stands for.
     """
 
     at: datetime
@@ -64,7 +64,7 @@ class SignInRow:
 
 @dataclass(frozen=True, slots=True)
 class SignInFilter:
-    """Which records to read; an absent field matches all. *user*: a part of the name, or the id of a person. *apps*: ids."""
+    """Which records to read. A field that is None matches all records. *user* is part of a name, or a person's id; *apps* are ids."""
 
     user: str | None = None
     person: str | None = None
@@ -95,7 +95,7 @@ _CONDITIONS: Mapping[str, str] = {
 
 
 async def append(connection: Connection, record: SignInRecord, *, refused_to: bytes | None = None) -> None:
-    """Write a record. *refused_to*: what `count_refusal` finds it by."""
+    """Write a record. *refused_to* is the key by which `count_refusal` finds it."""
     await connection.execute(
         """insert into sign_in_log
             (at, person, person_display, app, app_display, address, device, methods, protocol, result, code, detail, more, refused_to)
@@ -120,7 +120,7 @@ async def append(connection: Connection, record: SignInRecord, *, refused_to: by
 
 
 async def records_of_refusals(connection: Connection, refused_to: bytes, *, since: datetime) -> int:
-    """How many records there are since then. Others wait until this transaction has ended."""
+    """Count the records with this key since *since*. Other transactions that call this with the same key wait until this one ends."""
     await connection.execute("select pg_advisory_xact_lock(hashtextextended('refused ' || %s, 0))", (refused_to.hex(),))
     cursor = await connection.execute(
         "select count(*) from sign_in_log where refused_to = %s and at >= %s", (refused_to, since)
@@ -129,7 +129,7 @@ async def records_of_refusals(connection: Connection, refused_to: bytes, *, sinc
 
 
 async def count_refusal(connection: Connection, refused_to: bytes) -> None:
-    """Count one more attempt in the newest record."""
+    """Count one more attempt in the newest record with this key."""
     await connection.execute(
         """update sign_in_log set more = more + 1
         where seq = (select seq from sign_in_log where refused_to = %s order by at desc, seq desc limit 1)""",

@@ -1,4 +1,4 @@
-"""The certificates and sealed keys that sign for applications. At most one of an application is active."""
+"""The certificates and sealed keys that sign for applications. At most one certificate per application is active."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class CertificateRow:
-    """A certificate, without its key."""
+    """One certificate, without its key."""
 
     app: str
     thumbprint: str
@@ -40,7 +40,7 @@ async def read_certificates(connection: Connection, apps: Sequence[str]) -> dict
 
 
 async def sealed_keys(connection: Connection, app: str = "") -> list[tuple[str, str, bytes]]:
-    """The application (id), thumbprint and envelope of every key, or of those of *app*."""
+    """Return application id, thumbprint and envelope of every key; with *app*, only of that application."""
     cursor = await connection.execute(
         "select app::text, thumbprint, private_key from signing_certificate where %(app)s = '' or app::text = %(app)s",
         {"app": app},
@@ -61,7 +61,7 @@ async def insert_certificate(
 
 
 async def activate(connection: Connection, app: str, thumbprint: str) -> None:
-    """Make one certificate of *app* the active one."""
+    """Make the certificate the active one of *app*."""
     await connection.execute("update signing_certificate set is_active = false where app = %s and is_active", (app,))
     await connection.execute(
         "update signing_certificate set is_active = true where app = %s and thumbprint = %s", (app, thumbprint)

@@ -1,5 +1,5 @@
-"""Decisions that a pass leaves to a person: leavers of a source that shrank, and people who may have a new key. A hold takes its people
-from what the pass has seen, so it reads the temporary tables of the pass's connection.
+"""Holds: decisions that a pass over a source leaves to a person, about leavers of a source that shrank and about people who may have a new
+key. A hold takes its objects from what the pass has seen, so it reads the temporary tables of the pass's connection.
 """
 
 # ruff: noqa: S101, S608  # statements are built from constants of this module; an asserted row always exists
@@ -30,7 +30,7 @@ _HELD = {
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
-    """Leavers that wait for a decision because too many left at once."""
+    """One decision that waits for a person."""
 
     id: str
     source: str
@@ -43,7 +43,7 @@ class HoldRow:
 
 
 async def open_holds(connection: Connection, source: str = "") -> list[HoldRow]:
-    """Undecided holds of one source, or of all sources if *source* is empty."""
+    """Return the undecided holds of one source, or of all sources if *source* is empty."""
     async with connection.cursor(row_factory=class_row(HoldRow)) as cursor:
         await cursor.execute(
             f"""select {_HOLD} from source_hold
@@ -64,7 +64,7 @@ async def hold_leavers(
     reason: str,
     only_group: str | None = None,
 ) -> None:
-    """Open a hold, or update the open one, with the objects that would leave according to this pass."""
+    """Open a hold with the objects that this pass has not seen, or update the open hold."""
     cursor = await connection.execute(
         """insert into source_hold (source, kind, generation, missing, present, reason) values (%s, %s, %s, %s, %s, %s)
         on conflict (source, kind) where decided_at is null do update set generation = excluded.generation,
@@ -87,7 +87,9 @@ async def hold_leavers(
 async def hold_renamings(
     connection: Connection, source: str, *, generation: int, present: int, reason: str, new_keys: Mapping[str, str]
 ) -> None:
-    """Replace the open hold by one for people (by id) who may have a new key; without *new_keys* only remove it."""
+    """Replace the open hold on renamings by one for *new_keys* (person id to new key). If *new_keys* is empty, only remove
+    the open hold.
+    """
     await connection.execute(
         "delete from source_hold where source = %s and kind = %s and decided_at is null", (source, RENAMING)
     )
@@ -107,7 +109,7 @@ async def hold_renamings(
 
 
 async def held_renamings(connection: Connection, hold: str) -> dict[str, str]:
-    """Map each person of a hold on renamings to the new key."""
+    """Map each person in a hold on renamings to the new key."""
     cursor = await connection.execute(
         "select object_id::text, new_key from source_hold_object where hold = %s order by object_id", (hold,)
     )
@@ -115,7 +117,7 @@ async def held_renamings(connection: Connection, hold: str) -> dict[str, str]:
 
 
 async def refused_renamings(connection: Connection, source: str) -> set[tuple[str, str]]:
-    """Pairs of (person, new key) for which somebody has decided that they are two people."""
+    """Return the pairs of person and new key that an administrator declared to be two different people."""
     cursor = await connection.execute(
         """select object_id::text, new_key from source_hold_object join source_hold on source_hold.id = hold
         where source = %s and kind = %s and decision = 'rejected'""",
@@ -125,7 +127,7 @@ async def refused_renamings(connection: Connection, source: str) -> set[tuple[st
 
 
 async def names_held(connection: Connection, hold: str, *, limit: int) -> list[str]:
-    """Display names of up to *limit* objects of a hold."""
+    """Return display names of up to *limit* objects of a hold."""
     cursor = await connection.execute(
         """select coalesce(person.user_principal_name, nested.display_name, grp.display_name, object_id::text)
             || case when member_id is not null then ' in ' || coalesce(grp.display_name, '') else '' end
@@ -159,7 +161,7 @@ async def decide_hold(connection: Connection, hold: str, decision: str, *, actor
 
 
 async def lift_hold(connection: Connection, source: str, kind: str, group: str | None = None) -> None:
-    """Remove an open hold whose cause is gone: a later pass was complete and too few are missing for a hold.
+    """Remove an open hold whose cause is gone, because a later pass was complete and too few objects are missing for a hold.
 
     A pass over the members of one *group* says nothing about memberships held in other groups.
     """

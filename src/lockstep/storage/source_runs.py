@@ -1,4 +1,4 @@
-"""What each import of a source changed."""
+"""The runs of a source: what each import changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ MOST_KEPT = 200  # runs of a source
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """*passes*: the results as JSON, one for people, groups and members each. *failure*: why it ended early, or ""."""
+    """One import of a source. *passes* holds the results for people, groups and members as JSON. *failure* says why the import ended early;
+    it is "" otherwise.
+    """
 
     id: int
     source: str
@@ -52,7 +54,7 @@ async def append(
 
 
 async def list_runs(connection: Connection, source: str, *, before: int = 0, limit: int = 20) -> list[RunRow]:
-    """Runs, the newest first. *before*: only runs with a smaller number; 0 for all."""
+    """Return runs, newest first. *before* restricts them to smaller numbers; 0 means all."""
     async with connection.cursor(row_factory=class_row(RunRow)) as cursor:
         await cursor.execute(
             """select id, source, at, actor, file_name, passes, failure from source_run

@@ -1,4 +1,4 @@
-"""Uploaded files that wait for their import, in pieces."""
+"""Uploaded files that wait for their import. The content is stored in parts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from lockstep.storage.batches import as_json
 
 @dataclass(frozen=True, slots=True)
 class UploadRow:
-    """*rehearsal*: what an import would change, if it was tried with this *config*. *imported*: what it changed."""
+    """One uploaded file. *rehearsal* says what an import with this *config* would change, or None before it was tried. *imported* says what
+    the import changed.
+    """
 
     id: str
     source: str
@@ -54,7 +56,7 @@ async def add_part(connection: Connection, upload: str, place: int, content: byt
 
 
 async def read(connection: Connection, upload: str, *, locks: bool = False) -> UploadRow | None:
-    """Read one upload. *locks*: lock it until the transaction ends, so that nobody else decides about it."""
+    """Return one upload. With *locks*, lock it until the transaction ends, so that no other transaction decides about it."""
     query = sql.SQL("select {} from source_upload where id = %s").format(_FIELDS)
     if locks:
         query += sql.SQL(" for update")
@@ -64,7 +66,7 @@ async def read(connection: Connection, upload: str, *, locks: bool = False) -> U
 
 
 async def parts(connection: Connection, upload: str) -> AsyncIterator[bytes]:
-    """Yield the content, piece by piece."""
+    """Yield the content, part by part."""
     place = 0
     while True:
         cursor = await connection.execute(
@@ -78,7 +80,7 @@ async def parts(connection: Connection, upload: str) -> AsyncIterator[bytes]:
 
 
 async def save_config(connection: Connection, upload: str, config: Mapping[str, Any]) -> None:
-    """Store another way to read the file, and clear the rehearsal, which is no longer true."""
+    """Store another way to read the file, and clear the rehearsal, which no longer applies."""
     await connection.execute(
         "update source_upload set config = %s, rehearsal = null where id = %s", (as_json(config), upload)
     )

@@ -1,6 +1,6 @@
 """Sources of people and groups, and the passes over them.
 
-A pass records what it has seen in temporary tables of its connection, so an unchanged row is not written, not even to mark it as seen.
+A pass records what it has seen in temporary tables of its connection, so no row of the directory is written just to mark it as seen.
 """
 
 # ruff: noqa: S101, S608  # statements are built from constants of this module; an asserted row always exists
@@ -72,7 +72,7 @@ async def note_reading(connection: Connection, name: str, noted: Mapping[str, An
 
 
 async def due_for_reading(connection: Connection) -> list[str]:
-    """Sources whose interval has passed since the last read; sources that were never read come first."""
+    """Return the sources whose interval has passed since the last read; sources that were never read come first."""
     cursor = await connection.execute(
         """select name, config->>'every', coalesce(extract(epoch from now() - (watermark->>'readAt')::timestamptz), 'infinity')
         from source where config->>'every' is not null order by 3 desc, 1"""
@@ -82,8 +82,8 @@ async def due_for_reading(connection: Connection) -> list[str]:
 
 
 async def rename_source(connection: Connection, name: str, new_name: str, *, is_taken_over: bool) -> None:
-    """Rename a source and move its objects along. *is_taken_over*: a source with the new name exists, which takes over the objects and
-    keeps its own configuration.
+    """Rename a source and move its objects to the new name. *is_taken_over* is true if a source with the new name exists: it gets the
+    objects and keeps its own configuration.
     """
     if is_taken_over:
         await connection.execute(
@@ -106,7 +106,7 @@ async def rename_source(connection: Connection, name: str, new_name: str, *, is_
 
 
 async def remove_source(connection: Connection, name: str, *, heir: str) -> None:
-    """Remove a source. Its objects that are not purged move to *heir*, under keys that no row can have."""
+    """Remove a source. Its objects move to *heir*, with keys that no row can have."""
     for table in ("person", "grp"):
         await connection.execute(
             f"update {table} set source = %(heir)s, anchor = source || '/' || anchor, row_hash = null where source = %(name)s",
@@ -127,7 +127,7 @@ async def live_objects(connection: Connection, name: str, kind: str, *, limit: i
 
 
 async def count_objects(connection: Connection, name: str) -> dict[str, int]:
-    """Count the live people and groups of the source, and those in the recycle bin."""
+    """Count the live people, the live groups, and the objects in the recycle bin of the source."""
     return (await count_all_objects(connection, [name]))[name]
 
 
@@ -147,7 +147,7 @@ async def count_all_objects(connection: Connection, names: Sequence[str]) -> dic
 
 
 async def begin_pass(connection: Connection, name: str) -> int:
-    """Begin a full pass and return its number. Clears what earlier passes of this connection have seen."""
+    """Begin a full pass and return its number. Clears the temporary tables of earlier passes on this connection."""
     await connection.execute(
         "create temp table if not exists seen (kind text, key text, line bigint, primary key (kind, key)) on commit preserve rows"
     )
@@ -165,7 +165,7 @@ async def begin_pass(connection: Connection, name: str) -> int:
 
 
 async def note_seen(connection: Connection, kind: str, lines: Mapping[str, int]) -> dict[str, int]:
-    """Note that *lines* (key to line number) were read; return keys that had been read before, with their first line."""
+    """Record that *lines* (key to line number) were read. Returns the keys that were read before, with their first line."""
     cursor = await connection.execute(
         """with given as (select * from unnest(%(keys)s::text[], %(lines)s::bigint[]) as row (key, line)),
         before as (select seen.key, seen.line from seen join given using (key) where seen.kind = %(kind)s),
@@ -177,7 +177,7 @@ async def note_seen(connection: Connection, kind: str, lines: Mapping[str, int])
 
 
 async def note_seen_edges(connection: Connection, edges: Iterable[tuple[str, str]]) -> None:
-    """Note memberships that were read: (group id, member id, or the key of a member that has not arrived)."""
+    """Record memberships that were read, as pairs of group id and member id, or the key of a member that has not arrived."""
     wanted = list(set(edges))
     await connection.execute(
         "insert into seen_edge select * from unnest(%s::uuid[], %s::text[]) on conflict do nothing",
@@ -186,13 +186,13 @@ async def note_seen_edges(connection: Connection, edges: Iterable[tuple[str, str
 
 
 async def refresh_statistics(connection: Connection, kind: str) -> None:
-    """Refresh the planner's statistics now, because autovacuum may come a minute too late."""
+    """Refresh the planner's statistics now, because autovacuum may run too late."""
     for table in {"User": ("person",), "Group": ("grp",), "Member": ("member", "awaited_member")}[kind]:
         await connection.execute(f"analyze {table}")
 
 
 async def count_unseen(connection: Connection, source: str, kind: str) -> tuple[int, int]:
-    """How many live objects of *source* this pass did not see, and how many live objects it has."""
+    """Return how many live objects of *source* this pass did not see, and how many live objects the source has."""
     cursor = await connection.execute(
         f"""select count(*) filter (where seen.key is null), count(*)
         from {TABLES[kind]} as object left join seen on seen.kind = %(kind)s and seen.key = object.anchor
@@ -221,9 +221,9 @@ IN_GROUP = "(%(group)s::uuid is null or member.group_id = %(group)s)"
 
 
 async def count_unseen_edges(connection: Connection, source: str, group: str | None) -> tuple[int, int]:
-    """How many memberships in live groups of *source* (or only in *group*) this pass did not see, and how many exist.
+    """Count the memberships in live groups of *source* (or only in *group*) that this pass did not see, and all of them.
 
-    Memberships of deleted people do not count: they ended with their people, which had a guard of their own.
+    Memberships of deleted people do not count: they ended together with the people, which a guard of its own has checked.
     """
     cursor = await connection.execute(
         f"""select count(*) filter (where {EDGE_UNSEEN}), count(*)
@@ -262,6 +262,6 @@ async def forget_unseen_awaited(connection: Connection, source: str, group: str 
 
 
 async def seen_keys(connection: Connection, kind: str, keys: Iterable[str]) -> set[str]:
-    """Those of *keys* that this pass has read."""
+    """Return the *keys* that this pass has read."""
     cursor = await connection.execute("select key from seen where kind = %s and key = any(%s)", (kind, list(keys)))
     return {row[0] for row in await cursor.fetchall()}

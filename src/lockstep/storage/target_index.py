@@ -1,4 +1,4 @@
-"""The accounts of the application, listed page by page at the start of an initial cycle, so that they need not be searched for one by one.
+"""The accounts of the application, listed page by page at the start of an initial cycle, so that Lockstep need not search for each one.
 
 The index is trusted only during the cycle that read it, and only if the listing was proved complete.
 """
@@ -14,7 +14,7 @@ from lockstep.storage.batches import as_rows
 
 
 async def begin(connection: Connection, job: str, kind: str, *, cycle: int) -> None:
-    """Clear the index: a half-read listing starts again at its first page."""
+    """Clear the index. A listing that was interrupted starts again at its first page."""
     await connection.execute("delete from target_index where job = %s and kind = %s", (job, kind))
     await connection.execute(
         """insert into target_index_state (job, kind, cycle) values (%s, %s, %s)
@@ -25,7 +25,7 @@ async def begin(connection: Connection, job: str, kind: str, *, cycle: int) -> N
 
 
 async def add_page(connection: Connection, job: str, kind: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Store one page. *rows* have target_id, attribute, value, account. An account that is listed twice keeps its last reading."""
+    """Store one page. *rows* have target_id, attribute, value, account. If an account is listed twice, the last one counts."""
     await connection.execute(
         """insert into target_index (job, kind, target_id, attribute, value, account)
         select %(job)s, %(kind)s, target_id, attribute, value, account
@@ -48,7 +48,9 @@ async def finish(connection: Connection, job: str, kind: str) -> None:
 
 
 async def give_up(connection: Connection, job: str, kind: str, *, cycle: int, is_unusable: bool) -> None:
-    """Give up the index for *cycle*: it is neither read again nor trusted. *is_unusable*: the application did not list its accounts."""
+    """Give up the index for *cycle*: it is neither read again nor trusted. *is_unusable* is true if the application did not list its
+    accounts.
+    """
     await connection.execute(
         """insert into target_index_state (job, kind, cycle, given_up, is_unusable) values (%s, %s, %s, true, %s)
         on conflict (job, kind) do update set complete = false, given_up = true, cycle = excluded.cycle,
@@ -58,7 +60,7 @@ async def give_up(connection: Connection, job: str, kind: str, *, cycle: int, is
 
 
 async def was_unusable(connection: Connection, job: str, kind: str) -> bool:
-    """Whether the last listing to end was given up because the application did not list its accounts."""
+    """Whether the last finished listing was given up because the application did not list its accounts."""
     cursor = await connection.execute(
         "select true from target_index_state where job = %s and kind = %s and is_unusable", (job, kind)
     )
@@ -85,7 +87,7 @@ async def complete_kinds(connection: Connection, job: str, *, cycle: int | None)
 async def find(
     connection: Connection, job: str, kind: ObjectKind, wanted: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], list[Account]]:
-    """The accounts with these (attribute, folded value) pairs."""
+    """Return the accounts with these pairs of attribute and folded value."""
     rows = as_rows({"attribute": attribute, "value": value} for attribute, value in wanted)
     cursor = await connection.execute(
         """select target_index.attribute, target_index.value, target_index.target_id, target_index.account
@@ -103,7 +105,9 @@ async def find(
 async def newer_than_links(
     connection: Connection, job: str, kind: ObjectKind, ids: Iterable[str]
 ) -> dict[str, Account]:
-    """The linked accounts of *ids* as the listing showed them, by object, except accounts that we have written since."""
+    """Return the linked accounts of *ids* as the listing showed them, by object. Accounts that were read or written after that are left
+    out.
+    """
     cursor = await connection.execute(
         """select distinct on (link.source_id) link.source_id::text, target_index.target_id, target_index.account
         from link join target_index on target_index.job = link.job and target_index.kind = link.kind

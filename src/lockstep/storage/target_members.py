@@ -1,4 +1,4 @@
-"""Which members a provisioned group has in the application, as last set by us, and how they differ from the directory.
+"""The members that a provisioned group has in the application, as Lockstep last set them, and how they differ from the directory.
 
 The cost of a comparison depends on the size of the change, not of the group: usually only members noted in dirty_member are compared.
 """
@@ -16,14 +16,14 @@ from lockstep.storage.batches import as_rows, only_row
 class MemberChange:
     """One member to add to, or remove from, the application's group.
 
-    A removal without *former_id* is not sent but only deleted from our records, because the account belongs to another member now.
+    A removal without *former_id* is not sent but only deleted from our records, because the account now belongs to another member.
     """
 
     member_id: str
     target_id: str
     is_added: bool
     display: str = ""
-    former_id: str = ""  # the account that stood for the member and now belongs to no member of the group
+    former_id: str = ""  # the account that was recorded for the member and that belongs to no member of the group now
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,9 @@ FIRST = "00000000-0000-0000-0000-000000000000"
 async def differences(
     connection: Connection, job: str, group: str, *, noted_only: bool, after: str = FIRST, limit: int = 10_000
 ) -> list[MemberChange]:
-    """The next members that differ, in the order of their ids. *noted_only* compares only members that were noted as changed."""
+    """Return the next members that differ, in the order of their ids. With *noted_only*, compare only members that were
+    noted as changed.
+    """
     cursor = await connection.execute(
         _NOTED_DIFFERENCES if noted_only else _DIFFERENCES,
         {"job": job, "group": group, "after": after, "limit": limit},
@@ -96,7 +98,7 @@ async def differences(
 
 
 async def newest_note(connection: Connection, job: str, group: str) -> int:
-    """Return the version of the newest noted member. Whatever is read after this call covers all notes up to that version."""
+    """Return the version of the newest noted member. A read after this call covers all notes up to that version."""
     cursor = await connection.execute(
         "select coalesce(max(version), 0) from dirty_member where job = %s and group_id = %s", (job, group)
     )
@@ -110,14 +112,18 @@ async def forget_notes(connection: Connection, job: str, group: str, *, up_to: i
 
 
 async def forget_members(connection: Connection, job: str, groups: Sequence[str]) -> None:
-    """Forget the members of *groups*, whose account has changed: the former account's members say nothing about the new one."""
+    """Delete the recorded members of *groups*, whose accounts have changed: the members of the former account say nothing about the new
+    one.
+    """
     await connection.execute(
         "delete from target_member where job = %s and group_id = any(%s::uuid[])", (job, list(groups))
     )
 
 
 async def hand_over(connection: Connection, job: str, former: str, new: str) -> None:
-    """Record that the account of *former* now belongs to *new*, with its memberships, until they are compared with the directory."""
+    """Record that the account of *former*, with its memberships, now belongs to *new*. The memberships are compared with the directory
+    later.
+    """
     await connection.execute(
         """with held as (
             delete from target_member where job = %(job)s and member_id = %(former)s returning group_id, target_id
@@ -136,9 +142,9 @@ async def hand_over(connection: Connection, job: str, former: str, new: str) -> 
 
 
 async def note_accounts_of(connection: Connection, job: str, member: str) -> None:
-    """Note that *member* lost the link to an account: the groups that the account is recorded in are compared again.
+    """Note that *member* lost the link to an account, so that the groups in which the account is recorded are compared again.
 
-    If nobody in a group gets the account, it is removed from that group; if somebody does, it stays.
+    The account is removed from a group unless a member of that group has it now.
     """
     await connection.execute(
         """with noted as (
@@ -180,10 +186,10 @@ async def apply_changes(connection: Connection, job: str, group: str, changes: S
 
 
 async def hold_accounts(connection: Connection, job: str, changes: Sequence[MemberChange]) -> list[str]:
-    """Return those of *changes* whose member was added with an account that is no longer theirs. All others are guaranteed to keep their
-    accounts until the transaction ends.
+    """Return the added members of *changes* whose account is no longer theirs. The other members keep their accounts until the transaction
+    ends.
 
-    Call this before locking any other row: recording links locks links before groups.
+    Call this before locking any other row: code that records links locks links before groups.
     """
     added = [{"member": one.member_id, "account": one.target_id} for one in changes if one.is_added]
     if not added:
@@ -207,9 +213,9 @@ async def compare_again(connection: Connection, job: str, group: str, members: S
 
 
 async def mark_unsure(connection: Connection, job: str, unsure: Sequence[UnsureMember]) -> None:
-    """Record that it is unknown whether the application has these members: wanted members are sent again.
+    """Record that it is unknown whether the application has these members. Members who belong to the group are sent again.
 
-    A member who is no longer wanted is removed, even if it was never confirmed that they were added.
+    A member who no longer belongs to the group is removed, even if it was never confirmed that they were added.
     """
     await connection.execute(
         """with given as (
@@ -227,7 +233,7 @@ async def mark_unsure(connection: Connection, job: str, unsure: Sequence[UnsureM
 
 
 async def held_members(connection: Connection, job: str, group: str, *, limit: int) -> list[tuple[str, str]]:
-    """Up to *limit* members, with their accounts, that the application is known to have accepted into *group*."""
+    """Return up to *limit* members, with their accounts, that the application is known to have accepted into *group*."""
     cursor = await connection.execute(
         """select member_id::text, target_id from target_member where job = %s and group_id = %s and is_sure
         order by member_id limit %s""",
@@ -239,8 +245,8 @@ async def held_members(connection: Connection, job: str, group: str, *, limit: i
 async def note_groups_of(connection: Connection, job: str, members: Sequence[str]) -> None:
     """Note that *members* gained or lost an account, so that their memberships in provisioned groups are compared again.
 
-    If the account belonged to someone else before, the groups recorded for that former owner are noted too: the application may have added
-    the account to a group again after Lockstep created it again.
+    If the account belonged to another person before, the groups recorded for that person are noted too: the application may still have the
+    account in these groups.
     """
     await connection.execute(
         """with noted as (

@@ -1,6 +1,6 @@
-"""What all workers share about one application: when the next request may be sent, how fast, and whether the application is broken.
+"""The state of one application that all workers share: when the next request may be sent, how fast, and whether the application is broken.
 
-One row per job. It is read with every recorded batch, so that a Retry-After received by one worker holds for all.
+One row per job. It is read with every recorded batch, so that a Retry-After received by one worker applies to all.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from lockstep.storage.notices import Topic, notify
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """*seconds_to_wait*: send nothing for that long (0: no wait). *streaks*: failed requests in a row, by kind of request.
-
-    *trouble*: the response that caused the last pause, as text for a person.
+    """The shared state of one application. *seconds_to_wait* is the time during which nothing is sent. *streaks* counts failed requests in
+    a row, by kind of request. *trouble* describes the response that caused the last pause.
     """
 
     seconds_to_wait: float = 0.0
@@ -37,7 +36,7 @@ class TargetState:
 
 
 KEPT: frozenset[Asked] = frozenset({Asked.PROBE})
-# No arithmetic with infinite times: PostgreSQL before 17 rejects it.
+# Do not subtract infinite times: PostgreSQL before 17 rejects that.
 _COLUMNS = "greatest(0, extract(epoch from not_before - clock_timestamp())), streaks, trouble"
 _SELECT = f"select {_COLUMNS} from target_state where job = %s"  # noqa: S608
 
@@ -76,10 +75,10 @@ async def count_failure(
     is_enough: bool,
     wanted: timedelta | None = None,
 ) -> TargetState:
-    """Count a request that failed, and pause if `after_failure` says so; return the new state.
+    """Count a failed request, and pause if `after_failure` says so; return the new state.
 
-    A request that was under way when a pause began is not counted; only a wait that the application asks for (*wanted*) extends that
-    pause.
+    A request that fails during a pause is not counted, because it was sent before the pause began. It extends the pause only if the
+    application asked for a longer wait (*wanted*).
     """
     before = await _locked(connection, job)
     if before.seconds_to_wait:
@@ -100,7 +99,7 @@ async def count_failure(
 
 
 async def note_stop(connection: Connection, job: str, asked: Asked) -> int:
-    """Record that the job goes into quarantine because *asked* failed; return how many times in a row it did."""
+    """Record that the job goes into quarantine because *asked* failed; return how many times in a row this has happened."""
     before = await _locked(connection, job)
     streak = replace(before.streak(asked), stops=before.streak(asked).stops + 1)
     await _save(connection, job, replace(before, streaks={**before.streaks, asked: streak}))
@@ -120,7 +119,7 @@ async def note_answered(connection: Connection, job: str, asked: Asked) -> Targe
 
 
 async def forget_streaks(connection: Connection, job: str) -> None:
-    """Clear all waits caused by failed requests. Keeps the wait that the application asked for, and the probe's count."""
+    """Clear all waits caused by failed requests. Keeps the wait that the application asked for, and the failure count of probes."""
     before = await _state(connection, _SELECT + " for update", job)
     rest = {kind: streak for kind, streak in before.streaks.items() if kind in KEPT}
     if rest != before.streaks or (before.trouble and not rest):
@@ -147,12 +146,12 @@ async def _quiet(connection: Connection, job: str, pause: timedelta) -> None:
 
 
 async def forget(connection: Connection, job: str) -> None:
-    """Clear everything learned about the application's health, because a person said that it works again."""
+    """Clear everything learned about the application's health, because a person says that it works again."""
     await connection.execute("delete from target_state where job = %s", (job,))
 
 
 async def lease_tokens(connection: Connection, job: str, *, rate: float, wanted: int) -> tuple[int, float]:
-    """Take up to *wanted* requests out of the application's budget, which refills at *rate* per second and holds one second's worth.
+    """Take up to *wanted* requests from the application's budget, which refills at *rate* per second and holds one second's worth.
 
     Returns how many were granted, and after how many seconds to ask again.
     """

@@ -14,12 +14,12 @@ from lockstep.storage.batches import as_json, only_row
 _TABLES = {"Application": "application", "Source": "source"}
 
 
-UNNAMED = "organisation"  # the name in files until somebody sets one
+UNNAMED = "organisation"  # the name in files until one is set
 
 
 @dataclass(frozen=True, slots=True)
 class TenantRow:
-    """*name* is "" until a configuration file sets it."""
+    """The organisation. *name* is "" until a configuration file sets it."""
 
     name: str
     settings: Mapping[str, Any]

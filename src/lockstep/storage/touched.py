@@ -1,4 +1,4 @@
-"""Which objects a change affects: those marked since it began, and all those that an application provisions or has linked."""
+"""The objects that a change affects: those marked since it began, and those that an application provisions or has linked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ async def marked_since(connection: Connection, version: int) -> dict[str, dict[O
 
 
 def concerning(kind: str, *, everybody: bool) -> sql.Composed:
-    """Return the query for the ids of *kind* that are assigned (with *everybody*: all ids) or linked. Its parameters: app, job, kind."""
+    """Return the query for the ids of *kind* that are assigned (with *everybody*: all ids) or linked. Its parameters are
+    app, job and kind.
+    """
     table = {"User": "person", "Group": "grp"}[kind]
     in_scope = (
         f"select id from {table} where deleted_at is null"  # noqa: S608  # one of two fixed table names
@@ -42,7 +44,7 @@ def concerning(kind: str, *, everybody: bool) -> sql.Composed:
 
 
 async def concerned(connection: Connection, job: str, app: str, kind: str, *, everybody: bool) -> list[str]:
-    """The objects of *kind* that are assigned (all of them with *everybody*) or linked."""
+    """Return the objects of *kind* that are assigned (with *everybody*: all objects) or linked."""
     cursor = await connection.execute(
         sql.SQL("select wanted.id::text from ({ids}) as wanted (id) order by 1").format(
             ids=concerning(kind, everybody=everybody)

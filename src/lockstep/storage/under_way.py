@@ -1,7 +1,7 @@
-"""Accounts that are being created or linked at this moment: in the journal, but not recorded as links yet.
+"""Accounts that are being created or linked at this moment: they are in the journal, but not recorded as links yet.
 
-Until the link is written only the journal knows who gets an account, so always read the journal before the links. Of two objects whose
-creates both have an unknown outcome, the one with the older operation goes first, so that they do not wait for each other.
+Until the link is written only the journal knows who gets an account, so always read the journal before the links. If the creates of two
+objects both have an unknown outcome, the object with the older operation goes first, so that they do not wait for each other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ IS_OPEN = "state in ('planned', 'ambiguous')"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An account that the object *source_id* was found to match under the match keys *keys*."""
+    """An account that matches the object *source_id*, found under the match keys *keys*."""
 
     source_id: str
     account: str
@@ -31,10 +31,10 @@ class Candidate:
 
 
 def older_rival(given: str) -> str:
-    """SQL: whether another object is creating what the row *given* (kind, source_id, match_key, other_keys) would create.
+    """SQL: whether another object is creating the account that the row *given* (kind, source_id, match_key, other_keys) would create.
 
-    The limit makes it one index lookup per row; a join would read the whole journal. OFFSET 0 keeps the match key the only condition that
-    chooses an index; otherwise every row may read all open operations too.
+    The limit makes it one index lookup per row; a join would read the whole journal. OFFSET 0 makes PostgreSQL choose the index by the
+    match key alone; otherwise it may also read all open operations for each row.
     """
     older = f"""other.source_id <> {given}.source_id and other.{IS_OPEN}
             and other.planned_at <= coalesce((
@@ -50,9 +50,7 @@ def older_rival(given: str) -> str:
 async def wanted_by_others(
     connection: Connection, job: str, kind: str, found: Sequence[Candidate]
 ) -> set[tuple[str, str]]:
-    """Return those of *found*, as (source_id, account), whose account another object is about to get, or may just have been created for
-    another object.
-    """
+    """Return those of *found*, as (source_id, account), that another object is about to link, or that may just have been created for it."""
     cursor = await connection.execute(
         f"""select given.source_id::text, given.account
         from jsonb_to_recordset(%(rows)s::jsonb)

@@ -15,7 +15,7 @@ from lockstep.storage.batches import as_rows
 
 @dataclass(frozen=True, slots=True)
 class KeptAttribute:
-    """An answer showed that the application keeps this attribute."""
+    """A response showed that the application keeps this attribute."""
 
     kind: ObjectKind
     path: str
@@ -23,8 +23,8 @@ class KeptAttribute:
 
 @dataclass(frozen=True, slots=True)
 class MissingAttribute:
-    """*answers* responses in a row left this attribute out, most recently for the object *source_id*; *mapping*: the rule under which it
-    was sent.
+    """*answers* responses in a row left this attribute out. *source_id* is the object of the last one, *mapping* the fingerprint of the
+    rule.
     """
 
     kind: ObjectKind
@@ -87,7 +87,7 @@ async def forget_other_mappings(connection: Connection, job: str, config: str) -
 
 
 async def forget(connection: Connection, job: str) -> None:
-    """Forget which values the application does not keep, so that it is learned again. Marks objects whose difference was withheld."""
+    """Forget which attributes the application does not keep, so that it is learned again. Marks objects whose difference was withheld."""
     await connection.execute("delete from unkept_attribute where job = %s", (job,))
     await connection.execute("delete from unverified_group where job = %s", (job,))
     await connection.execute("update link set answers = '{}' where job = %s and answers <> '{}'", (job,))
@@ -100,7 +100,7 @@ async def forget(connection: Connection, job: str) -> None:
 
 
 async def forget_application(connection: Connection, app: str) -> None:
-    """Do the same for the job of the application with the id *app*, if it has one."""
+    """Call `forget` for the job of the application with the id *app*, if it has one."""
     cursor = await connection.execute("select id from job where app = %s", (app,))
     for (job,) in await cursor.fetchall():
         await forget(connection, job)

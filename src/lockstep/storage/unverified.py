@@ -1,4 +1,4 @@
-"""Groups whose written members cannot be verified, because the application shows no members of them."""
+"""Groups whose members cannot be verified after they were written, because the application does not show the members."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def end(connection: Connection, job: str, group: str) -> None:
 
 
 async def count_groups(connection: Connection, jobs: Sequence[str]) -> dict[str, int]:
-    """How many groups of each of *jobs* cannot be verified; jobs without such groups are absent."""
+    """Count the groups of each of *jobs* that cannot be verified; jobs without such groups are absent."""
     cursor = await connection.execute(
         "select unverified_group.job, count(*) "
         + _LIVE
@@ -33,7 +33,7 @@ async def count_groups(connection: Connection, jobs: Sequence[str]) -> dict[str,
 
 
 async def groups_of(connection: Connection, job: str, member: str, *, limit: int) -> list[str]:
-    """The names of up to *limit* such groups that contain *member*."""
+    """Return the names of up to *limit* such groups that contain *member*."""
     cursor = await connection.execute(
         "select link.display "  # noqa: S608
         + _LIVE

@@ -1,6 +1,6 @@
 """Values chosen for one object, claimed before its account is created, so that no two objects get the same value.
 
-A claim counts while its holder has an account or is still waiting to be processed; any other claim is taken over. The claiming statement
+A claim counts while its holder has an account or still waits to be processed; any other claim can be taken over. The claiming statement
 decides that, so no cleanup is needed, and a process that dies leaves no value blocked.
 """
 
@@ -21,7 +21,7 @@ _IS_VALID = """(
 
 @dataclass(frozen=True, slots=True, order=True)
 class ValueClaim:
-    """*source_id* claims *value*, in its form for comparison, for *attribute*."""
+    """A claim: the object *source_id* reserves *value* for *attribute*. *value* is folded for comparison."""
 
     attribute: str
     value: str
@@ -29,7 +29,9 @@ class ValueClaim:
 
 
 async def claim_values(connection: Connection, job: str, kind: str, claims: Iterable[ValueClaim]) -> set[ValueClaim]:
-    """Claim values, at most one per attribute and object; return the claims that succeeded. A new claim replaces the former one."""
+    """Claim values, at most one per attribute and object; return the claims that succeeded. A new claim replaces the
+    object's previous one.
+    """
     # Claim in one order, so that two workers cannot deadlock.
     cursor = await connection.execute(
         f"""with gained as (
@@ -54,7 +56,7 @@ async def claim_values(connection: Connection, job: str, kind: str, claims: Iter
 async def claimed_by_others(
     connection: Connection, job: str, kind: str, claims: Iterable[ValueClaim]
 ) -> set[ValueClaim]:
-    """Return those of *claims* that would not succeed at present. Claims nothing."""
+    """Return the *claims* that would fail now. Claims nothing."""
     cursor = await connection.execute(
         f"""select given.attribute, given.value, given.source_id::text
         from jsonb_to_recordset(%(rows)s::jsonb) as given (attribute text, value text, source_id uuid)
@@ -69,7 +71,7 @@ async def claimed_by_others(
 async def refused_lately(
     connection: Connection, job: str, kind: str, ids: Sequence[str]
 ) -> dict[str, list[dict[str, object]]]:
-    """Return, by object, what its creates of the last day wanted to write when the application refused a value as taken."""
+    """Return, by object, the values of creates of the last day that the application refused because a value was taken."""
     cursor = await connection.execute(
         """select source_id::text, after from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and action = 'create' and state = 'refused'

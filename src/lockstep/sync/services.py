@@ -92,7 +92,9 @@ class Services:
         """The job with its current configuration. Raises LockstepError if there is no such job."""
         row = await jobs.read_job(connection, job)
         if row is None:
-            raise not_found(f"There is no provisioning job {job}")
+            raise not_found(
+                f"There is no provisioning job {job}", next_step="List the applications: lockstep apps list"
+            )
         return await self.compiled(connection, row)
 
     async def compiled(self, connection: Connection, row: jobs.JobRow) -> Job:

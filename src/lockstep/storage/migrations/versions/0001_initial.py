@@ -1,4 +1,4 @@
-"""Lockstep's tables, and Procrastinate's beside them in the same database."""
+"""Create Lockstep's tables, and Procrastinate's beside them in the same database."""
 
 from typing import cast
 

@@ -1,4 +1,4 @@
-"""What a write does, whatever its action is called: it ends access, or changes a matching value."""
+"""Record the effect of a write, whatever its action is called: it ends access, or changes a matching value."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

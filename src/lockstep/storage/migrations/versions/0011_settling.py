@@ -1,4 +1,4 @@
-"""What the journal must hold to settle an operation whose response was lost."""
+"""Add to the journal what is needed to settle an operation whose response was lost."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

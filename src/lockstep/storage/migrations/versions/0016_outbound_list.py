@@ -1,4 +1,4 @@
-"""The private places where applications may be reached, for all processes."""
+"""The private addresses where applications may be reached, for all processes."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

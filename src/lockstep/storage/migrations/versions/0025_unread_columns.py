@@ -1,4 +1,4 @@
-"""A column that nothing read."""
+"""Remove a column that no code reads."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

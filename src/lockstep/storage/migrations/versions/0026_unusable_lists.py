@@ -1,4 +1,4 @@
-"""Lists of accounts that could not be used before."""
+"""Remember that the last list of accounts could not be used."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

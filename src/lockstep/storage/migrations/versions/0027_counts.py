@@ -1,4 +1,4 @@
-"""Indexes for what the first page counts."""
+"""Indexes for the counts on the first page."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Single sign-on of administrators: one provider, the roles of its groups, and who of the administrators comes from it."""
+"""Single sign-on of administrators: one provider, the roles of its groups, and which administrators come from it."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Decisions read the guard of a held write and whether a value was taken, no longer codes that are written for people."""
+"""Columns for the guard of a held write and for taken values, so that decisions no longer read codes meant for people."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

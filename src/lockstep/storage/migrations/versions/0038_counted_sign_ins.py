@@ -1,4 +1,4 @@
-"""The sign-in log counts refused attempts of nobody in particular instead of writing each down."""
+"""Let the sign-in log count refused attempts with unknown names instead of storing each of them."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

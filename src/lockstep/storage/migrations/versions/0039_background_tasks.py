@@ -1,4 +1,4 @@
-"""Work that goes on after its request was answered."""
+"""Background work that continues after its request was answered."""
 
 from lockstep.postgres.revisions import run_sql_beside
 
