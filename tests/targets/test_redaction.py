@@ -68,7 +68,7 @@ async def test_token_that_the_application_sends_back_is_not_kept(echo: str, capl
 async def test_token_is_in_no_exchange_of_the_connection_test() -> None:
     body = {"schemas": [ERROR_URN], "detail": f"bad {TOKEN}"}
     async with serving(answering(401, body)) as server, target_at(server.origin) as target:
-        probes = await probe_connection(settings_for(server.origin), target._client)
+        probes = await probe_connection(settings_for(server.origin), target._sender._client)
 
     for probe in probes:
         text = f"{probe.sentence} {probe.remedy}"

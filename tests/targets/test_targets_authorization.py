@@ -88,13 +88,13 @@ async def test_a_token_of_documo_is_fetched_kept_and_renewed_once_it_ended(docum
         target = ScimTarget(settings, http)
 
         first = await target.create(USER, {"userName": "anna"}, operation_id="1")
-        granted = target._authorizer.token
+        granted = target._sender._authorizer.token
         await target.find(USER, "userName", "anna")
-        kept = target._authorizer.token
+        kept = target._sender._authorizer.token
         async with store.control() as connection:
             await connection.execute("update api_keys set expires_at = now() - interval '1 hour' where kind = 'token'")
         async with asyncio.timeout(20):
-            while target._authorizer.token == kept:  # Documo notices within a moment
+            while target._sender._authorizer.token == kept:  # Documo notices within a moment
                 answer = await target.create(USER, {"userName": "bo"}, operation_id="2")
         probes = await probe_connection(settings, http)
         await http.close()
@@ -160,7 +160,7 @@ async def test_without_a_token_nothing_is_sent_and_the_reason_holds_no_secret(st
     application.is_refusing = status
     async with scripted(application) as (target, server):
         answer = await target.create(USER, {"userName": "x"}, operation_id="1")
-        probes = await probe_connection(target.settings, target._client)
+        probes = await probe_connection(target.settings, target._sender._client)
 
     assert answer.verdict is verdict and "invalid_client" in answer.detail
     assert SECRET not in f"{answer} {probes}"

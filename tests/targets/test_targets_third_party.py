@@ -133,7 +133,7 @@ async def test_members_are_added_and_removed_one_by_one(target: ScimTarget) -> N
     added = await target.change_members(group.account.id, add=ids, remove=[], operation_id="op")
     removed = await target.change_members(group.account.id, add=[], remove=ids[:1], operation_id="op")
 
-    response = await target._client.send(
+    response = await target._sender._client.send(
         "GET",
         f"{target.settings.tenant_url}/Groups/{group.account.id}",
         headers={"Authorization": f"Bearer {TOKEN_FOR_SCIM2}"},

@@ -1,19 +1,18 @@
 """Read and write one application over SCIM 2.0: `ports.Target` on the one HTTP client.
 
-The secret is revealed only while a header is built. No request is repeated here, except one that was refused because the token of
-client credentials had expired: for everything else the caller decides after checking.
+Which request means what, and which form of it the application understands; `scim_sender` sends it. No request is repeated here: the
+caller decides about that after checking.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from lockstep.engine.records import Account, Change, ObjectKind, Values
 from lockstep.engine.rules.secrecy import names_a_secret
-from lockstep.http.client import HttpClient, Response, Trouble, WireError
+from lockstep.http.client import HttpClient
 from lockstep.http.deadline import end_of_request
 from lockstep.ports import (
     Answer,
@@ -28,14 +27,11 @@ from lockstep.ports import (
     unobserved,
 )
 from lockstep.scim.members import shown_members
-from lockstep.targets.authorization import Authorizer, NoToken
 from lockstep.targets.forms import has_no_patch, is_manager, may_be_about_managers, misread_managers, still_members
 from lockstep.targets.listing import Dishonest, Listing, read_found
-from lockstep.targets.pacing import Pace, TooSoon
-from lockstep.targets.redaction import RecordedExchange, Redactor, strings_in
-from lockstep.targets.scim_answers import Reading, Sayer, not_scim, read_answer, read_trouble
+from lockstep.targets.redaction import strings_in
+from lockstep.targets.scim_answers import Reading
 from lockstep.targets.scim_requests import (
-    RequestPurpose,
     ScimRequest,
     create_request,
     delete_request,
@@ -51,9 +47,7 @@ from lockstep.targets.scim_requests import (
     update_request,
     whole_request,
 )
-
-SCIM = "application/scim+json"
-LONGEST_WAIT_FOR_TURN = 2.0
+from lockstep.targets.scim_sender import ScimSender
 
 
 class ScimTarget(Target):
@@ -70,15 +64,11 @@ class ScimTarget(Target):
         observer: Observer = unobserved,
     ) -> None:
         self.settings = settings
-        self._observer = observer
-        self._turns = turns
-        self._client = client
         self._tenant = read_tenant_url(settings.tenant_url)
-        self._pace = Pace(settings.requests_per_second, settings.concurrency)
         self._redacted_paths = frozenset(settings.extra.get("redacted_paths", ()))
-        self._authorizer = Authorizer.of(settings, client)
-        self._redactor = Redactor(settings.secret, paths=self._redacted_paths, token=lambda: self._authorizer.token)
-        self._sayer = Sayer(settings.display_name, settings.app, self._redactor)
+        self._sender = ScimSender(
+            settings, client, self._tenant, turns=turns, observer=observer, redacted_paths=self._redacted_paths
+        )
         self._without_patch: set[ObjectKind] = set()  # learned from responses, until the application is opened again
         self._bare_manager: bool | None = None  # the form of a manager; None: unknown so far
         self._removes_by_value: bool | None = None  # the form of a removal; None: unknown so far
@@ -91,7 +81,7 @@ class ScimTarget(Target):
         try:
             return read_found(request, reading.content or {}, attribute=attribute, value=value)
         except Dishonest as broken:
-            raise self._broken(request, broken, answer.exchanges) from None
+            raise self._sender.broken(request, broken, answer.exchanges) from None
 
     async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
         answer = await self._look(kind, target_id, self._deadline())
@@ -108,7 +98,7 @@ class ScimTarget(Target):
             try:
                 page = listing.take(request, reading.content or {})
             except Dishonest as broken:
-                raise self._broken(request, broken, answer.exchanges) from None
+                raise self._sender.broken(request, broken, answer.exchanges) from None
             is_last = page.is_last
             yield page
 
@@ -182,17 +172,17 @@ class ScimTarget(Target):
         return answer
 
     async def _look(self, kind: ObjectKind, target_id: str, deadline: float) -> Answer:
-        answer, _ = await self._send(get_request(kind, target_id), "", deadline)
+        answer, _ = await self._sender.send(get_request(kind, target_id), "", deadline)
         return answer
 
     async def _ask(self, request: ScimRequest) -> tuple[Answer, Reading]:
-        answer, reading = await self._send(request, "", self._deadline())
+        answer, reading = await self._sender.send(request, "", self._deadline())
         if not answer.is_done:
             raise TargetError(answer)
         return answer, reading
 
     async def _write(self, request: ScimRequest, operation_id: str, deadline: float = 0.0) -> Answer:
-        answer, _ = await self._send(request, operation_id, deadline or self._deadline())
+        answer, _ = await self._sender.send(request, operation_id, deadline or self._deadline())
         return answer
 
     async def _with_manager(
@@ -249,100 +239,15 @@ class ScimTarget(Target):
         self, kind: ObjectKind, target_id: str, put: Callable[..., ScimRequest], operation_id: str, deadline: float
     ) -> Answer:
         """Read the resource, change it and send it back. ETags, if supported, reveal a concurrent change by others."""
-        whole, _ = await self._send(whole_request(kind, target_id), "", deadline)
+        whole, _ = await self._sender.send(whole_request(kind, target_id), "", deadline)
         if not whole.is_done or whole.account is None:
             return _unsent(whole)
         request = put(current=whole.account.resource, etag=whole.account.etag)
         answer = await self._write(request, operation_id, deadline)
         return replace(answer, exchanges=whole.exchanges + answer.exchanges)
 
-    async def _send(self, request: ScimRequest, operation_id: str, deadline: float) -> tuple[Answer, Reading]:
-        """Wait for a turn and send one request. Never raises for errors of the application or the network."""
-        url = self._tenant.at(request.path)
-        longest_wait = min(LONGEST_WAIT_FOR_TURN, self.settings.deadline_seconds / 4)
-        try:
-            async with self._pace.turn(longest_wait=longest_wait):
-                # Last check before sending: another worker may have been asked to wait meanwhile.
-                if self._turns is not None and (wait := await self._turns.spend()) > 0:
-                    raise TooSoon(wait)
-                response = await self._authorizer.sent(
-                    lambda header: self._client.send(
-                        request.method,
-                        url,
-                        headers=self._headers(request, operation_id, header),
-                        body=request.body,
-                        deadline=deadline,
-                    ),
-                    deadline,
-                )
-        except TooSoon as early:
-            return _nothing(self._too_soon(early))
-        except NoToken as refused:
-            return _nothing(refused.answer)
-        except WireError as error:
-            if error.trouble is not Trouble.BLOCKED:
-                self._observer(self.settings.app, None, error.seconds)
-            answer = read_trouble(request.call, error, self._sayer)
-            if error.trouble.was_sent:
-                exchange = self._record(request, url, None, error.seconds, b"", operation_id)
-                answer = replace(answer, exchanges=(exchange,))
-            return _nothing(answer)
-        self._observer(self.settings.app, response.status, response.seconds)
-        return self._judged(request, response, url, operation_id)
-
-    def _judged(self, request: ScimRequest, response: Response, url: str, operation_id: str) -> tuple[Answer, Reading]:
-        now = datetime.now(UTC)
-        exchange = self._record(request, url, response.status, response.seconds, response.body, operation_id)
-        reading = read_answer(request, response, url, self._sayer, now=now, exchanges=(exchange,))
-        answer = reading.answer
-        if answer.verdict is Verdict.THROTTLED:
-            named = (answer.retry_at - now).total_seconds() if answer.retry_at is not None else None
-            answer = replace(answer, retry_at=now + timedelta(seconds=self._pace.slow_down(named)))
-        elif answer.is_done:
-            self._pace.keep_going()
-        return answer, reading
-
-    def _record(
-        self, request: ScimRequest, url: str, status: int | None, seconds: float, body: bytes, operation_id: str
-    ) -> Exchange:
-        redactor = self._redactor.hiding(request.hidden)
-        return RecordedExchange(request.method, url, status, seconds, request.body or b"", body, operation_id, redactor)
-
-    def _headers(self, request: ScimRequest, operation_id: str, authorization: str) -> dict[str, str]:
-        headers = {"Accept": f"{SCIM}, application/json"}
-        if authorization:
-            headers["Authorization"] = authorization
-        if request.body is not None:
-            headers["Content-Type"] = SCIM
-        if request.call is RequestPurpose.MEMBERS:
-            headers["Prefer"] = "return=minimal"  # RFC 7240: the response need not list all members of the group
-        if request.etag:
-            headers["If-Match"] = request.etag
-        if operation_id:
-            headers["X-Request-Id"] = operation_id
-            headers["Idempotency-Key"] = operation_id
-        return headers
-
     def _deadline(self) -> float:
         return end_of_request(self.settings.deadline_seconds)
-
-    def _too_soon(self, early: TooSoon) -> Answer:
-        name = self.settings.display_name
-        return Answer(
-            Verdict.THROTTLED,
-            code="TooManyRequests",
-            detail=f"The request limit of {name} is reached for the moment; nothing was sent",
-            next_step="Nothing to do: Lockstep sends it later",
-            retry_at=datetime.now(UTC) + timedelta(seconds=early.wait_seconds),
-        )
-
-    def _broken(self, request: ScimRequest, broken: Dishonest, exchanges: tuple[Exchange, ...]) -> TargetError:
-        answer = not_scim(request, self._tenant.at(request.path), self._sayer, broken.fault)
-        return TargetError(replace(answer, exchanges=exchanges))
-
-
-def _nothing(answer: Answer) -> tuple[Answer, Reading]:
-    return answer, Reading(answer)
 
 
 def _unsent(answer: Answer) -> Answer:

@@ -1,0 +1,132 @@
+"""Send one SCIM request and say what its answer means: turn, authorization, headers, the record for the log, verdict.
+
+The secret is revealed only while a header is built. Nothing is repeated here except a request that was refused because the token of
+client credentials had expired.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from lockstep.http.client import HttpClient, Response, Trouble, WireError
+from lockstep.ports import Answer, Exchange, Observer, TargetError, TargetSettings, Turns, Verdict
+from lockstep.targets.authorization import Authorizer, NoToken
+from lockstep.targets.listing import Dishonest
+from lockstep.targets.pacing import Pace, TooSoon
+from lockstep.targets.redaction import RecordedExchange, Redactor
+from lockstep.targets.scim_answers import Reading, Sayer, not_scim, read_answer, read_trouble
+from lockstep.targets.scim_requests import RequestPurpose, ScimRequest, TenantUrlParts
+
+SCIM = "application/scim+json"
+LONGEST_WAIT_FOR_TURN = 2.0
+
+
+class ScimSender:
+    """Sends the requests of one application to *tenant*. The values of *redacted_paths* stay out of every record."""
+
+    def __init__(
+        self,
+        settings: TargetSettings,
+        client: HttpClient,
+        tenant: TenantUrlParts,
+        *,
+        turns: Turns | None,
+        observer: Observer,
+        redacted_paths: frozenset[str],
+    ) -> None:
+        self._settings = settings
+        self._client = client
+        self._tenant = tenant
+        self._turns = turns
+        self._observer = observer
+        self._pace = Pace(settings.requests_per_second, settings.concurrency)
+        self._authorizer = Authorizer.of(settings, client)
+        self._redactor = Redactor(settings.secret, paths=redacted_paths, token=lambda: self._authorizer.token)
+        self._sayer = Sayer(settings.display_name, settings.app, self._redactor)
+
+    async def send(self, request: ScimRequest, operation_id: str, deadline: float) -> tuple[Answer, Reading]:
+        """Wait for a turn and send one request. Never raises for errors of the application or the network."""
+        url = self._tenant.at(request.path)
+        longest_wait = min(LONGEST_WAIT_FOR_TURN, self._settings.deadline_seconds / 4)
+        try:
+            async with self._pace.turn(longest_wait=longest_wait):
+                # Last check before sending: another worker may have been asked to wait meanwhile.
+                if self._turns is not None and (wait := await self._turns.spend()) > 0:
+                    raise TooSoon(wait)
+                response = await self._authorizer.sent(
+                    lambda header: self._client.send(
+                        request.method,
+                        url,
+                        headers=self._headers(request, operation_id, header),
+                        body=request.body,
+                        deadline=deadline,
+                    ),
+                    deadline,
+                )
+        except TooSoon as early:
+            return _nothing(self._too_soon(early))
+        except NoToken as refused:
+            return _nothing(refused.answer)
+        except WireError as error:
+            if error.trouble is not Trouble.BLOCKED:
+                self._observer(self._settings.app, None, error.seconds)
+            answer = read_trouble(request.call, error, self._sayer)
+            if error.trouble.was_sent:
+                exchange = self._record(request, url, None, error.seconds, b"", operation_id)
+                answer = replace(answer, exchanges=(exchange,))
+            return _nothing(answer)
+        self._observer(self._settings.app, response.status, response.seconds)
+        return self._judged(request, response, url, operation_id)
+
+    def _judged(self, request: ScimRequest, response: Response, url: str, operation_id: str) -> tuple[Answer, Reading]:
+        now = datetime.now(UTC)
+        exchange = self._record(request, url, response.status, response.seconds, response.body, operation_id)
+        reading = read_answer(request, response, url, self._sayer, now=now, exchanges=(exchange,))
+        answer = reading.answer
+        if answer.verdict is Verdict.THROTTLED:
+            named = (answer.retry_at - now).total_seconds() if answer.retry_at is not None else None
+            answer = replace(answer, retry_at=now + timedelta(seconds=self._pace.slow_down(named)))
+        elif answer.is_done:
+            self._pace.keep_going()
+        return answer, reading
+
+    def _record(
+        self, request: ScimRequest, url: str, status: int | None, seconds: float, body: bytes, operation_id: str
+    ) -> Exchange:
+        redactor = self._redactor.hiding(request.hidden)
+        return RecordedExchange(request.method, url, status, seconds, request.body or b"", body, operation_id, redactor)
+
+    def _headers(self, request: ScimRequest, operation_id: str, authorization: str) -> dict[str, str]:
+        headers = {"Accept": f"{SCIM}, application/json"}
+        if authorization:
+            headers["Authorization"] = authorization
+        if request.body is not None:
+            headers["Content-Type"] = SCIM
+        if request.call is RequestPurpose.MEMBERS:
+            headers["Prefer"] = "return=minimal"  # RFC 7240: the response need not list all members of the group
+        if request.etag:
+            headers["If-Match"] = request.etag
+        if operation_id:
+            headers["X-Request-Id"] = operation_id
+            headers["Idempotency-Key"] = operation_id
+        return headers
+
+    def _too_soon(self, early: TooSoon) -> Answer:
+        name = self._settings.display_name
+        return Answer(
+            Verdict.THROTTLED,
+            code="TooManyRequests",
+            detail=f"The request limit of {name} is reached for the moment; nothing was sent",
+            next_step="Nothing to do: Lockstep sends it later",
+            retry_at=datetime.now(UTC) + timedelta(seconds=early.wait_seconds),
+        )
+
+    def broken(self, request: ScimRequest, broken: Dishonest, exchanges: tuple[Exchange, ...]) -> TargetError:
+        """The error for an answer that is SCIM in form and cannot be true."""
+        answer = not_scim(request, self._tenant.at(request.path), self._sayer, broken.fault)
+        return TargetError(replace(answer, exchanges=exchanges))
+
+
+def _nothing(answer: Answer) -> tuple[Answer, Reading]:
+    return answer, Reading(answer)
