@@ -17,7 +17,7 @@ from lockstep.actions.credentials import set_credentials
 from lockstep.actions.single_sign_on import address, certificates, issuing, metadata, settings, trying
 from lockstep.configuration.document.strict_json import ConfigurationError
 from lockstep.configuration.files.file import read_documents
-from lockstep.configuration.single_sign_on import ROLE_CLAIM, NameIdFormat, SignOnMode
+from lockstep.configuration.single_sign_on import ROLE_CLAIM, NameIdKind, SignOnMode
 from lockstep.errors import LockstepError
 from lockstep.saml.certificates import new_signing_key
 from lockstep.saml.metadata import SpMetadata, read_idp_metadata, write_sp_metadata
@@ -107,7 +107,7 @@ async def test_claims_say_what_the_directory_says_now_with_the_role_that_provisi
     ben = await issuing.claims_for(context, "documo", await id_of(context, "ben"))
 
     assert (anna.name_id, anna.name_id_format, anna.is_assigned, anna.role) == (
-        upn("anna"), NameIdFormat.EMAIL_ADDRESS, True, "Editor",
+        upn("anna"), NameIdKind.EMAIL_ADDRESS, True, "Editor",
     )  # fmt: skip
     assert anna.attributes == {
         f"{CLAIMS}emailaddress": ("anna.oe@contoso.test",),
@@ -324,7 +324,7 @@ async def test_metadata_of_the_application_fills_the_settings_and_ours_names_all
     key = new_signing_key("sp", now=datetime.now(UTC))
     theirs = SpMetadata(
         "urn:docs", ["https://docs.test/acs"], [key.certificate], [key.certificate],
-        logout={Binding.REDIRECT: "https://docs.test/slo"}, authn_requests_signed=True, name_id_formats=[NameIdFormat.PERSISTENT.urn],
+        logout={Binding.REDIRECT: "https://docs.test/slo"}, authn_requests_signed=True, name_id_formats=[NameIdKind.PERSISTENT.urn],
     )  # fmt: skip
 
     await metadata.upload_metadata(context, "documo", write_sp_metadata(theirs))
@@ -338,7 +338,7 @@ async def test_metadata_of_the_application_fills_the_settings_and_ours_names_all
     assert found.requires_signed_requests
     assert found.request_certificates == (key.certificate.pem.strip(),)
     assert found.encryption_certificate == key.certificate.pem.strip()
-    assert found.name_id_format is NameIdFormat.PERSISTENT
+    assert found.name_id_format is NameIdKind.PERSISTENT
     assert (ours.entity_id, len(ours.certificates)) == (f"{AT}/saml2/documo/metadata", 2)
     assert ours.sign_on[Binding.POST] == f"{AT}/saml2/documo/sso"
     with pytest.raises(LockstepError, match="metadata cannot be used"):

@@ -17,7 +17,7 @@ from joserfc.jwk import KeySet
 from lockstep.actions import applications, assignments, people, sign_in_logs
 from lockstep.actions.person_sign_in.outcomes import meaning_of
 from lockstep.actions.single_sign_on import client_secrets, settings
-from lockstep.openid.faults import Reason
+from lockstep.openid.faults import RefusalReason
 from tests.portal.conftest import PASSWORD, with_password
 from tests.portal.test_saml_sign_in import field, signed_in
 from tests.support.admin_centre import Browser, Centre, Page
@@ -327,4 +327,4 @@ async def test_hint_that_lockstep_did_not_sign_is_refused(app: App, kind: str) -
 
 def test_every_reason_of_openid_connect_is_a_code_of_the_log_with_a_meaning() -> None:
     """Otherwise a refusal would become an error of the server when it is written to the log."""
-    assert {code for code in Reason if not meaning_of(code)} == set()
+    assert {code for code in RefusalReason if not meaning_of(code)} == set()

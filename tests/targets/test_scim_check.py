@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 
 from lockstep.cli.scim import scim
 from lockstep.errors import Kind, LockstepError
-from lockstep.targets.conformance.catalogue import CHECKS, Client
+from lockstep.targets.conformance.catalogue import CHECKS, EmulatedClient
 from lockstep.targets.conformance.report import as_curl
 from lockstep.targets.conformance.run import CheckReport, CheckVerdict, run_checks
 from lockstep.vault import Secret
@@ -67,10 +67,12 @@ def invoke(*arguments: str, token: str | None = TOKEN_FOR_SCIM2, stdin: str | No
     return CliRunner().invoke(scim, ["check", *arguments], env={"SCIM_TOKEN": token}, input=stdin)
 
 
-async def run_on(origin: str, *clients: Client, token: str = "t-o-k-e-n") -> CheckReport:
+async def run_on(origin: str, *clients: EmulatedClient, token: str = "t-o-k-e-n") -> CheckReport:
     client = allowing("/".join(origin.split("/")[:3]))
     try:
-        return await run_checks(client, origin, Secret(token), clients=clients or tuple(Client), deadline_seconds=5)
+        return await run_checks(
+            client, origin, Secret(token), clients=clients or tuple(EmulatedClient), deadline_seconds=5
+        )
     finally:
         await client.close()
 
@@ -100,7 +102,7 @@ async def test_strict_server_fails_only_where_entra_leaves_the_rfc(strict: str) 
 
 
 async def test_nothing_stays_behind(strict: str) -> None:
-    report = await run_on(strict, Client.OKTA, token=TOKEN_FOR_SCIM2)
+    report = await run_on(strict, EmulatedClient.OKTA, token=TOKEN_FOR_SCIM2)
 
     assert report.left_behind == ()
     assert await total_of(strict, "/Users") == await total_of(strict, "/Groups") == 0
@@ -238,7 +240,7 @@ class Careless:
 
 async def test_common_faults_of_servers_are_named() -> None:
     async with serving(Careless()) as server:
-        report = await run_on(server.origin, Client.ENTRA)
+        report = await run_on(server.origin, EmulatedClient.ENTRA)
 
     sentences = {result.check.id: result.sentence for result in report.results}
     assert sentences["U2"] == "GET /Users answered 404 instead of 200"
@@ -249,7 +251,7 @@ async def test_common_faults_of_servers_are_named() -> None:
 
 async def test_what_cannot_be_deleted_is_told() -> None:
     async with serving(Careless()) as server:
-        report = await run_on(server.origin, Client.ENTRA)
+        report = await run_on(server.origin, EmulatedClient.ENTRA)
 
     assert len(report.left_behind) > 10
     assert report.left_behind[0].startswith("/Groups/")
@@ -257,7 +259,7 @@ async def test_what_cannot_be_deleted_is_told() -> None:
 
 async def test_failure_shows_the_exchange_at_which_it_showed() -> None:
     async with serving(Careless()) as server:
-        report = await run_on(server.origin, Client.ENTRA)
+        report = await run_on(server.origin, EmulatedClient.ENTRA)
 
     exchanges = {result.check.id: result.exchange for result in report.results}
     exchange, without_token = exchanges["U2"], exchanges["A1"]
@@ -294,7 +296,7 @@ async def test_request_that_came_too_early_is_sent_again() -> None:
         )
 
     async with serving(busy) as server:
-        report = await run_on(server.origin, Client.ENTRA)
+        report = await run_on(server.origin, EmulatedClient.ENTRA)
 
     assert next(result for result in report.results if result.check.id == "U2").verdict is CheckVerdict.OK
 

@@ -39,7 +39,7 @@ class ProviderRow:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyRow:
+class SignOnKeyRow:
     """The account's own key, both parts in PEM."""
 
     certificate: str
@@ -123,13 +123,13 @@ async def due_for_refresh(connection: Connection, before: datetime) -> list[int]
     return [int(row[0]) for row in await cursor.fetchall()]
 
 
-async def read_key(connection: Connection, tenant_id: int) -> KeyRow | None:
-    cursor = connection.cursor(row_factory=class_row(KeyRow))
+async def read_key(connection: Connection, tenant_id: int) -> SignOnKeyRow | None:
+    cursor = connection.cursor(row_factory=class_row(SignOnKeyRow))
     await cursor.execute("select certificate, private_key from sso_keys where tenant_id = %s", (tenant_id,))
     return await cursor.fetchone()
 
 
-async def insert_key(connection: Connection, tenant_id: int, key: KeyRow) -> None:
+async def insert_key(connection: Connection, tenant_id: int, key: SignOnKeyRow) -> None:
     """Keep the account's key, unless somebody else just did."""
     await connection.execute(
         "insert into sso_keys values (%s, %s, %s) on conflict do nothing", (tenant_id, key.certificate, key.private_key)

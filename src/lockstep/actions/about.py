@@ -21,7 +21,7 @@ LICENCE = "Apache License 2.0"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class InstalledPackage:
     """A package that Lockstep needs. *licence* is "" if the metadata of the package names no licence."""
 
     name: str
@@ -36,7 +36,7 @@ class About:
     python: str
     postgres: str
     database: str
-    parts: Sequence[Part]
+    parts: Sequence[InstalledPackage]
 
 
 @needs(Permission.DIRECTORY_READ)
@@ -50,7 +50,7 @@ async def show_about(context: Context) -> About:
     return About(__version__, LICENCE, platform.python_version(), str(postgres).partition(" ")[0], str(size), parts)
 
 
-def _parts() -> list[Part]:
+def _parts() -> list[InstalledPackage]:
     """Return the installed packages that Lockstep itself depends on, sorted by name."""
     wanted = {re.split(r"[^A-Za-z0-9._-]", one)[0] for one in _needed() if "extra ==" not in one}
     found = []
@@ -59,7 +59,7 @@ def _parts() -> list[Part]:
             one = distribution(name)
         except PackageNotFoundError:  # for another platform
             continue
-        found.append(Part(name, one.version, _licence(one)))
+        found.append(InstalledPackage(name, one.version, _licence(one)))
     return found
 
 

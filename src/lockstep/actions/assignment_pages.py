@@ -36,7 +36,7 @@ class AssignmentPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class AssignableObject:
     """A person or group that can be assigned. *reach* is the number of people whom the assignment of a group would concern."""
 
     kind: str
@@ -86,7 +86,7 @@ async def remove_assignments(context: Context, app: str, ids: Sequence[str]) -> 
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
-async def find_candidates(context: Context, app: str, search: str) -> list[Candidate]:
+async def find_candidates(context: Context, app: str, search: str) -> list[AssignableObject]:
     """Return the groups, then the people, whose names contain *search*. If *search* is empty, returns the first few of each."""
     async with context.reading() as connection:
         await find_application(connection, app)
@@ -94,19 +94,24 @@ async def find_candidates(context: Context, app: str, search: str) -> list[Candi
         persons = await people.list_people(connection, PersonFilter(search=search, limit=MOST_FOUND))
         members = await assigned_pages.count_members(connection, [group.id for group, _ in some])
     return [
-        *(Candidate("Group", group.id, group.display_name, "Group", members.get(group.id, 0)) for group, _ in some),
-        *(Candidate("User", one.id, one.display, one.user_principal_name) for one in persons),
+        *(
+            AssignableObject("Group", group.id, group.display_name, "Group", members.get(group.id, 0))
+            for group, _ in some
+        ),
+        *(AssignableObject("User", one.id, one.display, one.user_principal_name) for one in persons),
     ]
 
 
 @needs(Permission.DIRECTORY_READ)
-async def candidates_of(context: Context, users: Sequence[str], group_ids: Sequence[str]) -> list[Candidate]:
+async def candidates_of(context: Context, users: Sequence[str], group_ids: Sequence[str]) -> list[AssignableObject]:
     """Return the people and groups with these ids. Raises LockstepError if one does not exist."""
     async with context.reading() as connection:
         found_groups = [await find_group(connection, one) for one in group_ids]
         members = await assigned_pages.count_members(connection, [one.id for one in found_groups])
-        found = [Candidate("Group", one.id, one.display_name, "Group", members.get(one.id, 0)) for one in found_groups]
+        found = [
+            AssignableObject("Group", one.id, one.display_name, "Group", members.get(one.id, 0)) for one in found_groups
+        ]
         for one in users:
             person = await find_person(connection, one)
-            found.append(Candidate("User", person.id, person.display, person.user_principal_name))
+            found.append(AssignableObject("User", person.id, person.display, person.user_principal_name))
         return found

@@ -23,7 +23,7 @@ BY_HAND = "Entered values"
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class TrialValue:
     """The value of an expression for one person, and the value of each part of the expression."""
 
     name: str
@@ -34,7 +34,7 @@ class Trial:
 class ExpressionTrial:
     """The results of evaluating one expression. *findings* names unknown attributes, which evaluate as empty."""
 
-    trials: Sequence[Trial]
+    trials: Sequence[TrialValue]
     findings: Sequence[Finding] = ()
 
 
@@ -53,7 +53,7 @@ async def try_expression(
     records += [(name, await expression_record(context, name, app)) for name in people]
     known = SOURCE_NAMES[ObjectKind.USER] | (by_hand or {}).keys()
     moment = new_services(context).moment()
-    found = [Trial(name, explain(text, record, EvaluationContext(moment))) for name, record in records]
+    found = [TrialValue(name, explain(text, record, EvaluationContext(moment))) for name, record in records]
     if not records:
         explain(text, {}, EvaluationContext(moment))  # to see whether it compiles
     return ExpressionTrial(found, tuple(unknown_in_expression(text, "the expression", known)))

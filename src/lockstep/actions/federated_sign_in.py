@@ -26,7 +26,7 @@ from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
 from lockstep.errors import Kind, LockstepError
 from lockstep.oidc.code_flow import Attempt, authorization_url, code_in, redeem, user_info
 from lockstep.oidc.id_token import LEEWAY_SECONDS, authenticated_at, checked_claims
-from lockstep.oidc.provider import Client
+from lockstep.oidc.provider import ClientRegistration
 from lockstep.storage import administrator_sessions, administrators, audit_log
 from lockstep.storage import identity_providers as store
 from lockstep.storage.identity_providers import ProviderRow
@@ -146,7 +146,7 @@ async def begun_with(context: Context, cookie: str, answer: Mapping[str, str]) -
 
 
 async def claims_of_answer(
-    context: Context, client: Client, row: ProviderRow, begun: BegunSignIn, answer: Mapping[str, str]
+    context: Context, client: ClientRegistration, row: ProviderRow, begun: BegunSignIn, answer: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return two sets of claims: those of the ID token, and those that only the user info endpoint returned."""
     if (client.issuer, client.id) != (begun.issuer, begun.client_id):

@@ -17,7 +17,7 @@ from lockstep.actions.lookup import find_application
 from lockstep.actions.permissions import Permission, Role
 from lockstep.errors import Kind, LockstepError, invalid, not_found
 from lockstep.http.client import HttpClient
-from lockstep.oidc.provider import Client, Metadata, discover, with_query
+from lockstep.oidc.provider import ClientRegistration, Metadata, discover, with_query
 from lockstep.postgres.pool import Connection
 from lockstep.storage import administrator_sessions, administrators, audit_log
 from lockstep.storage import identity_providers as store
@@ -173,7 +173,7 @@ async def sign_out_address(context: Context) -> str:
     return with_query(metadata.end_session_endpoint, client_id=client.id) if metadata.end_session_endpoint else ""
 
 
-async def read_client(context: Context) -> tuple[Client, ProviderRow]:
+async def read_client(context: Context) -> tuple[ClientRegistration, ProviderRow]:
     """Return Lockstep as a client of the provider. Raises LockstepError if single sign-on is not configured or the secret cannot be
     decrypted.
     """
@@ -182,7 +182,7 @@ async def read_client(context: Context) -> tuple[Client, ProviderRow]:
         sealed = await store.sealed_secret(connection)
     if row is None:
         raise _none()
-    return Client(row.name, row.issuer, row.client_id, _opened(context, sealed), tuple(row.scopes)), row
+    return ClientRegistration(row.name, row.issuer, row.client_id, _opened(context, sealed), tuple(row.scopes)), row
 
 
 def http_of(context: Context) -> HttpClient:

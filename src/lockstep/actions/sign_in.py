@@ -45,7 +45,7 @@ class SignedIn:
 
 
 @dataclass(frozen=True, slots=True)
-class Invitation:
+class InvitationLink:
     """For whom a one-time link was made. *email* is "" for the first administrator, who enters the address."""
 
     email: str
@@ -171,11 +171,11 @@ async def sign_out(context: Context, secret: str) -> None:
 
 
 @open_to_all
-async def read_invitation(context: Context, link_secret: str) -> Invitation:
+async def read_invitation(context: Context, link_secret: str) -> InvitationLink:
     """Return what the page of a one-time link shows. Raises LockstepError if the link is unknown, used or expired."""
     async with context.recording() as connection:
         link, found = await _link(connection, link_secret, context.now())
-    return Invitation(found.email if found else "", found.display_name if found else "", link.expires_at)
+    return InvitationLink(found.email if found else "", found.display_name if found else "", link.expires_at)
 
 
 @open_to_all

@@ -17,9 +17,9 @@ from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.errors import EXIT_CODES, Kind, invalid
 from lockstep.http.client import HttpClient
 from lockstep.http.outbound import Blocked, OutboundRules
-from lockstep.targets.conformance.catalogue import Client
+from lockstep.targets.conformance.catalogue import EmulatedClient
 from lockstep.targets.conformance.report import as_curl, as_json, as_junit
-from lockstep.targets.conformance.run import CheckReport, CheckVerdict, Result, run_checks
+from lockstep.targets.conformance.run import CheckReport, CheckResult, CheckVerdict, run_checks
 from lockstep.vault import Secret
 
 VARIABLE = "SCIM_TOKEN"
@@ -44,7 +44,7 @@ def scim() -> None:
     "--client",
     "clients",
     multiple=True,
-    type=click.Choice([client.value for client in Client if client is not Client.ANY]),
+    type=click.Choice([client.value for client in EmulatedClient if client is not EmulatedClient.ANY]),
     help="Only checks for this client, and those common to all clients. Repeatable.",
 )
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Also write JUnit XML to this file.")
@@ -72,7 +72,7 @@ def check(
     url = url.strip().rstrip("/")
     token = _token(from_stdin=token_stdin)
     rules = _rules_for(url)
-    wanted = [Client(client) for client in clients] or list(Client)
+    wanted = [EmulatedClient(client) for client in clients] or list(EmulatedClient)
     report = asyncio.run(_checked(rules, url, token, wanted, timeout))
     if junit is not None:
         junit.write_bytes(as_junit(report))
@@ -82,10 +82,12 @@ def check(
     ctx.exit(0 if report.passed else EXIT_CODES[Kind.PARTIAL])
 
 
-async def _checked(rules: OutboundRules, url: str, token: Secret, clients: list[Client], timeout: float) -> CheckReport:
+async def _checked(
+    rules: OutboundRules, url: str, token: Secret, clients: list[EmulatedClient], timeout: float
+) -> CheckReport:
     client = HttpClient(rules)
 
-    def tell(result: Result) -> None:
+    def tell(result: CheckResult) -> None:
         click.echo(f"\r{result.check.id:<9}", err=True, nl=False)
 
     try:
@@ -153,7 +155,7 @@ def _show(report: CheckReport, output: Output) -> None:
     click.echo(f"{counts}; {report.requests} requests in {report.seconds:.1f} s")
 
 
-def _exchange_lines(result: Result) -> list[str]:
+def _exchange_lines(result: CheckResult) -> list[str]:
     exchange = result.exchange
     if exchange is None:
         return []

@@ -19,7 +19,7 @@ from lockstep.cli.session import run
 from lockstep.cli.sso_certs import certs
 from lockstep.cli.sso_openid import keys, oidc, secrets
 from lockstep.cli.sso_test import test
-from lockstep.configuration.single_sign_on import NameIdFormat, SignedPart
+from lockstep.configuration.single_sign_on import NameIdKind, SignedPart
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
 
 _NO_ADDRESS = "The public address of Lockstep is not stored yet: lockstep sso address https://id.contoso.com"
@@ -58,9 +58,9 @@ def show(app: str, output: Output) -> None:
 @click.option("--logout-url", "logoutUrl", metavar="URL", help="Where the application ends a session.")
 @click.option(
     "--name-id-format",
-    type=click.Choice([form.value for form in NameIdFormat]),
+    type=click.Choice([form.value for form in NameIdKind]),
     metavar="FORMAT",
-    help="|".join(form.value for form in NameIdFormat),
+    help="|".join(form.value for form in NameIdKind),
 )
 @click.option("--name-id", metavar="TEXT", help="The Name ID: an attribute or an expression.")
 @click.option(
@@ -221,7 +221,7 @@ def _changes(given: dict[str, Any]) -> dict[str, Any]:
         changes["encryptionCertificate"] = text_of_file(certificate) if certificate else None
     if form is not None or name_id is not None:
         key = "expression" if name_id and not name_id.isidentifier() else "source"
-        changes["nameId"] = {"format": form or NameIdFormat.EMAIL_ADDRESS.value} | ({key: name_id} if name_id else {})
+        changes["nameId"] = {"format": form or NameIdKind.EMAIL_ADDRESS.value} | ({key: name_id} if name_id else {})
     return changes
 
 

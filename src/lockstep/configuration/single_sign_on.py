@@ -50,7 +50,7 @@ class SignOnMode(StrEnum):
     OIDC = "oidc"
 
 
-class NameIdFormat(StrEnum):
+class NameIdKind(StrEnum):
     """What a Name ID means (SAML core, section 8.3). A persistent one is pairwise: two applications cannot compare theirs."""
 
     EMAIL_ADDRESS = "emailAddress"
@@ -61,7 +61,7 @@ class NameIdFormat(StrEnum):
     @property
     def is_generated(self) -> bool:
         """Whether the value is made by Lockstep, so that it has no source."""
-        return self in (NameIdFormat.PERSISTENT, NameIdFormat.TRANSIENT)
+        return self in (NameIdKind.PERSISTENT, NameIdKind.TRANSIENT)
 
     @property
     def urn(self) -> str:
@@ -91,7 +91,7 @@ class SignOnSettings:
     sign_on_url: str = ""
     relay_state: str = ""
     logout_url: str = ""
-    name_id_format: NameIdFormat = NameIdFormat.EMAIL_ADDRESS
+    name_id_format: NameIdKind = NameIdKind.EMAIL_ADDRESS
     name_id: MappingSource = _USER_PRINCIPAL_NAME
     claims: tuple[ClaimRule, ...] = ()
     signing: SignedPart = SignedPart.ASSERTION
@@ -182,8 +182,8 @@ def check_identifier(text: str) -> str:
     return ""
 
 
-def _name_id(part: Part) -> tuple[NameIdFormat, MappingSource]:
-    form = part.word("format", NameIdFormat, NameIdFormat.EMAIL_ADDRESS)
+def _name_id(part: Part) -> tuple[NameIdKind, MappingSource]:
+    form = part.word("format", NameIdKind, NameIdKind.EMAIL_ADDRESS)
     source = source_from_json(part)
     part.done()
     if form.is_generated:

@@ -20,7 +20,7 @@ _SEQUENCE = 0x30
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class LdapServer:
     """Where the server is. *ca*: PEM of who signed its certificate, "" for those that the machine trusts."""
 
     host: str
@@ -41,7 +41,7 @@ class BindResult:
         return self.code == messages.SUCCESS
 
 
-def server_at(url: str, ca: str = "") -> Server:
+def server_at(url: str, ca: str = "") -> LdapServer:
     """The server that *url* names. Raises LockstepError unless passwords that are sent there are encrypted, or stay on this machine."""
     try:
         parts = urlsplit(url)
@@ -62,11 +62,11 @@ def server_at(url: str, ca: str = "") -> Server:
             raise invalid(
                 "The CA certificate is not PEM", next_step="Give the certificate of who signed the server's"
             ) from None
-    return Server(host, port or (636 if is_encrypted else 389), is_encrypted, ca)
+    return LdapServer(host, port or (636 if is_encrypted else 389), is_encrypted, ca)
 
 
 async def find_names(
-    server: Server, *, bind_dn: str, password: str, base: str, attribute: str, value: str
+    server: LdapServer, *, bind_dn: str, password: str, base: str, attribute: str, value: str
 ) -> list[str]:
     """The names of up to two entries whose *attribute* is *value*, found as *bind_dn*. Raises LockstepError if the server does not tell."""
     async with _connected(server) as link:
@@ -86,7 +86,7 @@ async def find_names(
         raise _failed("It does not end its answer to a search")
 
 
-async def bind(server: Server, dn: str, password: str) -> BindResult:
+async def bind(server: LdapServer, dn: str, password: str) -> BindResult:
     """Whether *password* is that of the entry *dn*, as the server says. Raises LockstepError if it cannot be asked, ValueError if one is
     empty.
     """
@@ -120,7 +120,7 @@ async def _bound(link: _Link, dn: str, password: str) -> BindResult:
 
 
 @asynccontextmanager
-async def _connected(server: Server) -> AsyncIterator[_Link]:
+async def _connected(server: LdapServer) -> AsyncIterator[_Link]:
     """A connection for at most `TIMEOUT_SECONDS`. Raises LockstepError for whatever goes wrong with it."""
     context = ssl.create_default_context(cadata=server.ca or None) if server.is_encrypted else None
     writer: asyncio.StreamWriter | None = None

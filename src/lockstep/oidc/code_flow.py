@@ -13,7 +13,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from lockstep.errors import Kind, LockstepError
 from lockstep.http.client import HttpClient
-from lockstep.oidc.provider import Client, Metadata, get_json, json_of, send, unusable
+from lockstep.oidc.provider import ClientRegistration, Metadata, get_json, json_of, send, unusable
 
 _MOST_SHOWN = 300  # characters of what a provider says
 
@@ -35,7 +35,7 @@ class Tokens:
     access_token: str = field(repr=False)
 
 
-def authorization_url(client: Client, metadata: Metadata, attempt: Attempt) -> str:
+def authorization_url(client: ClientRegistration, metadata: Metadata, attempt: Attempt) -> str:
     """The address at which the provider asks who is there."""
     again = {"prompt": "login", "max_age": "0"} if attempt.enters_again else {}
     url: str = prepare_grant_uri(
@@ -53,7 +53,7 @@ def authorization_url(client: Client, metadata: Metadata, attempt: Attempt) -> s
     return url
 
 
-def code_in(client: Client, metadata: Metadata, answer: Mapping[str, str]) -> str:
+def code_in(client: ClientRegistration, metadata: Metadata, answer: Mapping[str, str]) -> str:
     """The code in the provider's *answer*, whose state was compared before.
 
     Raises LockstepError for a refusal, and for the answer of another provider (mix-up, RFC 9207, section 2.4).
@@ -70,7 +70,9 @@ def code_in(client: Client, metadata: Metadata, answer: Mapping[str, str]) -> st
     return code
 
 
-async def redeem(http: HttpClient, client: Client, metadata: Metadata, attempt: Attempt, code: str) -> Tokens:
+async def redeem(
+    http: HttpClient, client: ClientRegistration, metadata: Metadata, attempt: Attempt, code: str
+) -> Tokens:
     """The tokens for *code*. Raises LockstepError if the provider refuses it."""
     body = prepare_token_request(
         "authorization_code", code=code, redirect_uri=attempt.redirect_uri, code_verifier=attempt.verifier
@@ -115,7 +117,7 @@ def refused(detail: str, *, why: str = "") -> LockstepError:
     )
 
 
-def _client_auth(client: Client, metadata: Metadata) -> ClientAuth:
+def _client_auth(client: ClientRegistration, metadata: Metadata) -> ClientAuth:
     if not client.secret:
         return ClientAuth(client.id, "", "none")
     if "client_secret_basic" not in metadata.auth_methods and "client_secret_post" in metadata.auth_methods:

@@ -16,14 +16,14 @@ from joserfc.jwk import KeySet
 from lockstep.errors import LockstepError
 from lockstep.http.client import HttpClient
 from lockstep.oidc.code_flow import Attempt, Tokens, refused
-from lockstep.oidc.provider import Client, Metadata, get_json, unusable
+from lockstep.oidc.provider import ClientRegistration, Metadata, get_json, unusable
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 LEEWAY_SECONDS = 60  # by which clocks may differ
 
 
 async def checked_claims(
-    http: HttpClient, client: Client, metadata: Metadata, attempt: Attempt, tokens: Tokens, *, now: datetime
+    http: HttpClient, client: ClientRegistration, metadata: Metadata, attempt: Attempt, tokens: Tokens, *, now: datetime
 ) -> dict[str, Any]:
     """The claims of the ID token. Raises LockstepError if its signature or one of them is not as it must be."""
     keys = await _keys(http, metadata)
@@ -64,6 +64,6 @@ async def _keys(http: HttpClient, metadata: Metadata) -> KeySet:
         raise unusable(metadata.jwks_uri, "The key set contains no key that can be used") from None
 
 
-def _not_accepted(client: Client, wrong: Exception) -> LockstepError:
+def _not_accepted(client: ClientRegistration, wrong: Exception) -> LockstepError:
     reason = getattr(wrong, "description", "") or getattr(wrong, "error", "") or type(wrong).__name__
     return refused(f"The ID token of {client.name} is not accepted", why=str(reason)[:200].replace("_", " "))

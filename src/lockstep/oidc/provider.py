@@ -23,7 +23,7 @@ _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class ClientRegistration:
     """Lockstep as the provider *name* knows it. Without a *secret* it is a public client."""
 
     name: str

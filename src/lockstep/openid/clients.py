@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
-from lockstep.openid.faults import OAuthError, OAuthFault, Reason
+from lockstep.openid.faults import OAuthError, OAuthFault, RefusalReason
 
 METHODS = ("client_secret_basic", "client_secret_post", "none")
 
@@ -28,14 +28,14 @@ def presented_client(authorization: str, form: Mapping[str, str]) -> PresentedCl
     if scheme.lower() == "basic":
         if "client_secret" in form:
             detail = "The client secret was sent twice: in the header and in the form"
-            raise OAuthFault(OAuthError.INVALID_REQUEST, Reason.TWO_CLIENT_AUTHENTICATIONS, detail)
+            raise OAuthFault(OAuthError.INVALID_REQUEST, RefusalReason.TWO_CLIENT_AUTHENTICATIONS, detail)
         client, secret = _basic(credentials)
         if form.get("client_id", client) != client:
             detail = "client_id is not that of the header Authorization"
-            raise OAuthFault(OAuthError.INVALID_REQUEST, Reason.TWO_CLIENT_AUTHENTICATIONS, detail)
+            raise OAuthFault(OAuthError.INVALID_REQUEST, RefusalReason.TWO_CLIENT_AUTHENTICATIONS, detail)
         return PresentedClient(client, secret, is_basic=True)
     if not form.get("client_id"):
-        raise unknown_client(Reason.NO_CLIENT_AUTHENTICATION)
+        raise unknown_client(RefusalReason.NO_CLIENT_AUTHENTICATION)
     return PresentedClient(form["client_id"], form.get("client_secret", ""))
 
 
@@ -43,15 +43,15 @@ def require_genuine(presented: PresentedClient, *, is_public: bool, has_matching
     """Raise OAuthFault unless the client proved who it is. A public client has no secret, so presenting one is a mistake."""
     if is_public:
         if presented.secret:
-            raise unknown_client(Reason.SECRET_OF_PUBLIC_CLIENT)
+            raise unknown_client(RefusalReason.SECRET_OF_PUBLIC_CLIENT)
         return
     if not presented.secret:
-        raise unknown_client(Reason.NO_CLIENT_AUTHENTICATION)
+        raise unknown_client(RefusalReason.NO_CLIENT_AUTHENTICATION)
     if not has_matching_secret:
-        raise unknown_client(Reason.WRONG_CLIENT_SECRET)
+        raise unknown_client(RefusalReason.WRONG_CLIENT_SECRET)
 
 
-def unknown_client(reason: Reason) -> OAuthFault:
+def unknown_client(reason: RefusalReason) -> OAuthFault:
     """The one thing that an application is told, whatever was wrong."""
     return OAuthFault(OAuthError.INVALID_CLIENT, reason, "The client is unknown, or did not prove who it is")
 
@@ -60,7 +60,7 @@ def _basic(credentials: str) -> tuple[str, str]:
     try:
         client, colon, secret = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
-        raise unknown_client(Reason.NO_CLIENT_AUTHENTICATION) from None
+        raise unknown_client(RefusalReason.NO_CLIENT_AUTHENTICATION) from None
     if not colon or not client:
-        raise unknown_client(Reason.NO_CLIENT_AUTHENTICATION)
+        raise unknown_client(RefusalReason.NO_CLIENT_AUTHENTICATION)
     return unquote_plus(client), unquote_plus(secret)

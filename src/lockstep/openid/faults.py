@@ -26,7 +26,7 @@ class OAuthError(StrEnum):
     REGISTRATION_NOT_SUPPORTED = "registration_not_supported"
 
 
-class Reason(StrEnum):
+class RefusalReason(StrEnum):
     """Our reason, for the sign-in log. One for each check."""
 
     UNKNOWN_CLIENT = "UnknownClient"
@@ -68,7 +68,7 @@ class Reason(StrEnum):
 class OAuthFault(LockstepError):
     """A request that is refused. *error* goes to the application, *reason* to the log; *detail* may be shown to developers."""
 
-    def __init__(self, error: OAuthError, reason: Reason, detail: str) -> None:
+    def __init__(self, error: OAuthError, reason: RefusalReason, detail: str) -> None:
         super().__init__(Kind.INVALID, detail, code=reason)
         self.error = error
         self.reason = reason

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from lockstep.openid.faults import OAuthError, OAuthFault, Reason
+from lockstep.openid.faults import OAuthError, OAuthFault, RefusalReason
 from lockstep.openid.pkce import check_verifier
 
 CODE_VALID = timedelta(seconds=60)
@@ -37,15 +37,15 @@ class StoredRefreshToken:
 def check_code(code: StoredCode | None, form: Mapping[str, str], *, app: str, now: datetime) -> StoredCode:
     """The code, if *app* may redeem it with this *form*. Raises OAuthFault. Use before comes first: it ends what the code led to."""
     if code is None:
-        raise _not_granted(Reason.UNKNOWN_CODE, "The code is unknown")
+        raise _not_granted(RefusalReason.UNKNOWN_CODE, "The code is unknown")
     if code.app != app:
-        raise _not_granted(Reason.CODE_OF_ANOTHER, "The code is unknown")
+        raise _not_granted(RefusalReason.CODE_OF_ANOTHER, "The code is unknown")
     if code.is_used:
-        raise _not_granted(Reason.CODE_USED, "The code was used before")
+        raise _not_granted(RefusalReason.CODE_USED, "The code was used before")
     if now >= code.expires_at:
-        raise _not_granted(Reason.CODE_EXPIRED, "The code has expired")
+        raise _not_granted(RefusalReason.CODE_EXPIRED, "The code has expired")
     if form.get("redirect_uri", "") != code.redirect_uri:
-        raise _not_granted(Reason.OTHER_REDIRECT_URI, "redirect_uri is not that of the authorization request")
+        raise _not_granted(RefusalReason.OTHER_REDIRECT_URI, "redirect_uri is not that of the authorization request")
     check_verifier(form.get("code_verifier", ""), code.challenge)
     return code
 
@@ -53,13 +53,13 @@ def check_code(code: StoredCode | None, form: Mapping[str, str], *, app: str, no
 def check_refresh(token: StoredRefreshToken | None, *, app: str, now: datetime) -> StoredRefreshToken:
     """The token, if *app* may redeem it. Raises OAuthFault; with RefreshTokenReused the whole family must end."""
     if token is None:
-        raise _not_granted(Reason.UNKNOWN_TOKEN, "The refresh token is unknown or was revoked")
+        raise _not_granted(RefusalReason.UNKNOWN_TOKEN, "The refresh token is unknown or was revoked")
     if token.app != app:
-        raise _not_granted(Reason.TOKEN_OF_ANOTHER, "The refresh token is unknown or was revoked")
+        raise _not_granted(RefusalReason.TOKEN_OF_ANOTHER, "The refresh token is unknown or was revoked")
     if token.is_used:
-        raise _not_granted(Reason.TOKEN_REUSED, "The refresh token was used before")
+        raise _not_granted(RefusalReason.TOKEN_REUSED, "The refresh token was used before")
     if now >= min(token.expires_at, token.ends_at):
-        raise _not_granted(Reason.TOKEN_EXPIRED, "The refresh token has expired")
+        raise _not_granted(RefusalReason.TOKEN_EXPIRED, "The refresh token has expired")
     return token
 
 
@@ -67,9 +67,9 @@ def narrowed(scopes: tuple[str, ...], asked: str) -> tuple[str, ...]:
     """The scopes of a refreshed access token: those granted, or fewer if fewer are *asked* for. Raises OAuthFault for others."""
     wanted = asked.split()
     if not set(wanted) <= set(scopes):
-        raise OAuthFault(OAuthError.INVALID_SCOPE, Reason.WIDER_SCOPE, "scope has more than was granted")
+        raise OAuthFault(OAuthError.INVALID_SCOPE, RefusalReason.WIDER_SCOPE, "scope has more than was granted")
     return tuple(one for one in scopes if not wanted or one in wanted)
 
 
-def _not_granted(reason: Reason, detail: str) -> OAuthFault:
+def _not_granted(reason: RefusalReason, detail: str) -> OAuthFault:
     return OAuthFault(OAuthError.INVALID_GRANT, reason, detail)

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import re
 
-from lockstep.openid.faults import OAuthError, OAuthFault, Reason
+from lockstep.openid.faults import OAuthError, OAuthFault, RefusalReason
 
 METHOD = "S256"
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -18,13 +18,15 @@ def checked_challenge(challenge: str, method: str, *, is_needed: bool) -> str:
     """The challenge of a request, "" without one. Raises OAuthFault for another method than S256, and for none if it *is_needed*."""
     if not challenge and not method:
         if is_needed:
-            raise _refused(Reason.PKCE_MISSING, "code_challenge is missing: the application must use PKCE")
+            raise _refused(RefusalReason.PKCE_MISSING, "code_challenge is missing: the application must use PKCE")
         return ""
     if method != METHOD:
         # Without a method, RFC 7636 means plain.
-        raise _refused(Reason.PKCE_NOT_S256, f"code_challenge_method must be {METHOD}")
+        raise _refused(RefusalReason.PKCE_NOT_S256, f"code_challenge_method must be {METHOD}")
     if not _CHALLENGE.fullmatch(challenge):
-        raise _refused(Reason.PKCE_MALFORMED, "code_challenge must be a SHA-256 hash in base64url, 43 characters")
+        raise _refused(
+            RefusalReason.PKCE_MALFORMED, "code_challenge must be a SHA-256 hash in base64url, 43 characters"
+        )
     return challenge
 
 
@@ -34,20 +36,22 @@ def check_verifier(verifier: str, challenge: str) -> None:
     """
     if not challenge:
         if verifier:
-            raise _not_granted(Reason.PKCE_NOT_BEGUN, "code_verifier was sent, but the request had no code_challenge")
+            raise _not_granted(
+                RefusalReason.PKCE_NOT_BEGUN, "code_verifier was sent, but the request had no code_challenge"
+            )
         return
     if not verifier:
-        raise _not_granted(Reason.PKCE_MISSING, "code_verifier is missing")
+        raise _not_granted(RefusalReason.PKCE_MISSING, "code_verifier is missing")
     if not _VERIFIER.fullmatch(verifier):
-        raise _not_granted(Reason.PKCE_MALFORMED, "code_verifier must have 43 to 128 unreserved characters")
+        raise _not_granted(RefusalReason.PKCE_MALFORMED, "code_verifier must have 43 to 128 unreserved characters")
     digest = hashlib.sha256(verifier.encode()).digest()
     if not hmac.compare_digest(base64.urlsafe_b64encode(digest).rstrip(b"=").decode(), challenge):
-        raise _not_granted(Reason.PKCE_WRONG, "code_verifier does not belong to the code_challenge")
+        raise _not_granted(RefusalReason.PKCE_WRONG, "code_verifier does not belong to the code_challenge")
 
 
-def _refused(reason: Reason, detail: str) -> OAuthFault:
+def _refused(reason: RefusalReason, detail: str) -> OAuthFault:
     return OAuthFault(OAuthError.INVALID_REQUEST, reason, detail)
 
 
-def _not_granted(reason: Reason, detail: str) -> OAuthFault:
+def _not_granted(reason: RefusalReason, detail: str) -> OAuthFault:
     return OAuthFault(OAuthError.INVALID_GRANT, reason, detail)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import quote
 
-from lockstep.openid.faults import OAuthError, OAuthFault, Reason
+from lockstep.openid.faults import OAuthError, OAuthFault, RefusalReason
 from lockstep.openid.pkce import checked_challenge
 
 OPENID, OFFLINE = "openid", "offline_access"
@@ -66,9 +66,9 @@ def single(pairs: Pairs) -> dict[str, str]:
         if not value:
             continue
         if name in found:
-            raise _wrong(Reason.REPEATED_PARAMETER, f"{name[:40]} was given more than once")
+            raise _wrong(RefusalReason.REPEATED_PARAMETER, f"{name[:40]} was given more than once")
         if len(value) > LONGEST:
-            raise _wrong(Reason.TOO_LONG, f"{name[:40]} is longer than {LONGEST} characters")
+            raise _wrong(RefusalReason.TOO_LONG, f"{name[:40]} is longer than {LONGEST} characters")
         found[name] = value
     return found
 
@@ -77,7 +77,9 @@ def reply_to(given: Mapping[str, str], client: ClientRules) -> ReplyTo:
     """Where the answer goes. Raises OAuthFault, which must not be redirected, unless the redirect URI is registered exactly so."""
     asked = given.get("redirect_uri", "")
     if asked not in client.redirect_uris:
-        raise _wrong(Reason.UNKNOWN_REDIRECT_URI, "redirect_uri is missing, or is not registered for the application")
+        raise _wrong(
+            RefusalReason.UNKNOWN_REDIRECT_URI, "redirect_uri is missing, or is not registered for the application"
+        )
     is_form = given.get("response_mode") == ResponseMode.FORM_POST
     return ReplyTo(asked, given.get("state", ""), ResponseMode.FORM_POST if is_form else ResponseMode.QUERY)
 
@@ -85,22 +87,26 @@ def reply_to(given: Mapping[str, str], client: ClientRules) -> ReplyTo:
 def read_request(given: Mapping[str, str], client: ClientRules, reply: ReplyTo) -> AuthorizationRequest:
     """Check the rest of a request whose answer goes to *reply*. Raises OAuthFault, which the application is told there."""
     if "request" in given:
-        raise OAuthFault(OAuthError.REQUEST_NOT_SUPPORTED, Reason.REQUEST_OBJECT, "request is not supported")
+        raise OAuthFault(OAuthError.REQUEST_NOT_SUPPORTED, RefusalReason.REQUEST_OBJECT, "request is not supported")
     if "request_uri" in given:
-        raise OAuthFault(OAuthError.REQUEST_URI_NOT_SUPPORTED, Reason.REQUEST_OBJECT, "request_uri is not supported")
+        raise OAuthFault(
+            OAuthError.REQUEST_URI_NOT_SUPPORTED, RefusalReason.REQUEST_OBJECT, "request_uri is not supported"
+        )
     if "registration" in given:
-        raise OAuthFault(OAuthError.REGISTRATION_NOT_SUPPORTED, Reason.REQUEST_OBJECT, "registration is not supported")
+        raise OAuthFault(
+            OAuthError.REGISTRATION_NOT_SUPPORTED, RefusalReason.REQUEST_OBJECT, "registration is not supported"
+        )
     if given.get("response_type") != "code":
         error = OAuthError.UNSUPPORTED_RESPONSE_TYPE if "response_type" in given else OAuthError.INVALID_REQUEST
-        raise OAuthFault(error, Reason.WRONG_RESPONSE_TYPE, "response_type must be code")
+        raise OAuthFault(error, RefusalReason.WRONG_RESPONSE_TYPE, "response_type must be code")
     if given.get("response_mode", reply.mode) != reply.mode:
-        raise _wrong(Reason.WRONG_RESPONSE_MODE, "response_mode must be query or form_post")
+        raise _wrong(RefusalReason.WRONG_RESPONSE_MODE, "response_mode must be query or form_post")
     asked = given.get("scope", "").split()
     if OPENID not in asked:
-        raise OAuthFault(OAuthError.INVALID_SCOPE, Reason.NO_OPENID_SCOPE, "scope must contain openid")
+        raise OAuthFault(OAuthError.INVALID_SCOPE, RefusalReason.NO_OPENID_SCOPE, "scope must contain openid")
     prompts = frozenset(given.get("prompt", "").split())
     if not prompts <= PROMPTS or ("none" in prompts and len(prompts) > 1):
-        raise _wrong(Reason.WRONG_PROMPT, "prompt must be none, or any of login, consent and select_account")
+        raise _wrong(RefusalReason.WRONG_PROMPT, "prompt must be none, or any of login, consent and select_account")
     return AuthorizationRequest(
         reply=reply,
         scopes=tuple(one for one in SCOPES if one in asked),  # unknown ones are ignored (Core, section 3.1.2.1)
@@ -130,9 +136,9 @@ def _max_age(text: str | None) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) <= 9):
-        raise _wrong(Reason.WRONG_MAX_AGE, "max_age must be a number of seconds")
+        raise _wrong(RefusalReason.WRONG_MAX_AGE, "max_age must be a number of seconds")
     return int(text)
 
 
-def _wrong(reason: Reason, detail: str) -> OAuthFault:
+def _wrong(reason: RefusalReason, detail: str) -> OAuthFault:
     return OAuthFault(OAuthError.INVALID_REQUEST, reason, detail)

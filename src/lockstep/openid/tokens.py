@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
-from lockstep.openid.faults import OAuthError, OAuthFault, Reason
+from lockstep.openid.faults import OAuthError, OAuthFault, RefusalReason
 
 ALGORITHM = "RS256"
 ID_TOKEN_VALID, LOGOUT_TOKEN_VALID = timedelta(minutes=10), timedelta(minutes=2)
@@ -111,4 +111,4 @@ def _seconds(moment: datetime) -> int:
 
 
 def _wrong_hint(detail: str) -> OAuthFault:
-    return OAuthFault(OAuthError.INVALID_REQUEST, Reason.WRONG_ID_TOKEN_HINT, detail)
+    return OAuthFault(OAuthError.INVALID_REQUEST, RefusalReason.WRONG_ID_TOKEN_HINT, detail)

@@ -24,7 +24,7 @@ from lockstep.kit.bodies import limited_receive
 from lockstep.kit.cookies import origin_of
 from lockstep.kit.tracing import request_id_of
 from lockstep.openid.discovery import AUTHORIZE, DISCOVERY, KEYS, REVOKE, TOKEN, USERINFO, discovery_document
-from lockstep.openid.faults import OAuthError, OAuthFault, Reason
+from lockstep.openid.faults import OAuthError, OAuthFault, RefusalReason
 from lockstep.openid.requests import Pairs
 from lockstep.portal.cookies import visitor_of
 from lockstep.process.bug_report import as_error
@@ -140,14 +140,14 @@ def _failed(error: LockstepError) -> Response:
 async def _form(request: Request) -> Pairs:
     """The fields, each as often as it was sent. What stands in the address does not count (RFC 6749, section 2.3.1)."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-        raise OAuthFault(OAuthError.INVALID_REQUEST, Reason.REQUEST_OBJECT, f"Content-Type must be {_FORM}")
+        raise OAuthFault(OAuthError.INVALID_REQUEST, RefusalReason.REQUEST_OBJECT, f"Content-Type must be {_FORM}")
     request._receive = limited_receive(request.receive, request.headers, MAX_FORM)
     try:
         pairs = parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=50)
     except ValueError:
-        raise OAuthFault(OAuthError.INVALID_REQUEST, Reason.TOO_LONG, "The form cannot be read") from None
+        raise OAuthFault(OAuthError.INVALID_REQUEST, RefusalReason.TOO_LONG, "The form cannot be read") from None
     if any("\0" in text for pair in pairs for text in pair):
-        raise OAuthFault(OAuthError.INVALID_REQUEST, Reason.TOO_LONG, "The form contains a NUL character")
+        raise OAuthFault(OAuthError.INVALID_REQUEST, RefusalReason.TOO_LONG, "The form contains a NUL character")
     return pairs
 
 

@@ -10,7 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lockstep.saml.assertion_checks import ASSERTION_CHECKS, Reading, confirmation_of, end_of_validity, name_id_of
+from lockstep.saml.assertion_checks import (
+    ASSERTION_CHECKS,
+    AssertionReading,
+    confirmation_of,
+    end_of_validity,
+    name_id_of,
+)
 from lockstep.saml.certificates import Certificate, SigningKey
 from lockstep.saml.encryption import decrypted
 from lockstep.saml.faults import FaultCode, SamlFault, fault
@@ -88,7 +94,7 @@ def accept(response: bytes, expected: Expected, *, now: datetime) -> Accepted:
     for check_head in HEAD_CHECKS:
         check_head(head, expected, is_signed, now)
     assertion, is_covered = _assertion_of(root, head, expected, is_response_signed=is_signed)
-    reading = Reading(head, assertion, expected, is_covered, is_signed, now)
+    reading = AssertionReading(head, assertion, expected, is_covered, is_signed, now)
     for check_assertion in ASSERTION_CHECKS:
         check_assertion(reading)
     return _accepted(reading, confirmation_of(reading))
@@ -249,7 +255,7 @@ DECRYPTED_CHECKS: tuple[Callable[[Element], None], ...] = (
 )
 
 
-def _accepted(reading: Reading, confirmation: Element) -> Accepted:
+def _accepted(reading: AssertionReading, confirmation: Element) -> Accepted:
     assertion, expected = reading.assertion, reading.expected
     name_id = name_id_of(assertion)
     statements = children(assertion, "saml", "AuthnStatement")

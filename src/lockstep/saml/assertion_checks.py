@@ -33,7 +33,7 @@ class Expectations(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class AssertionReading:
     """A response whose signatures were verified: *head* is the response, *assertion* the element that is read.
 
     *is_covered* says whether a signature covers the assertion, *is_response_signed* whether one covers the response.
@@ -61,31 +61,31 @@ class Reading:
         return named or (str(self.head.get("InResponseTo") or "") if self.is_response_signed else "")
 
 
-def _check_covered(reading: Reading) -> None:
+def _check_covered(reading: AssertionReading) -> None:
     if not reading.is_covered:
         raise fault(FaultCode.NOT_SIGNED, expected="a signature of the response or the assertion", received="none")
 
 
-def _check_version(reading: Reading) -> None:
+def _check_version(reading: AssertionReading) -> None:
     if reading.assertion.get("Version") != "2.0" or not reading.assertion.get("ID"):
         received = f"version {reading.assertion.get('Version')}, ID {reading.assertion.get('ID')}"
         raise fault(FaultCode.MALFORMED, expected="version 2.0 and an ID", received=received)
 
 
-def _check_issuer(reading: Reading) -> None:
+def _check_issuer(reading: AssertionReading) -> None:
     issuer = text_of(only_child(reading.assertion, "saml", "Issuer")).strip()
     if issuer != reading.expected.issuer:
         raise fault(FaultCode.WRONG_ISSUER, expected=reading.expected.issuer, received=issuer or "none")
 
 
-def _check_conditions(reading: Reading) -> None:
+def _check_conditions(reading: AssertionReading) -> None:
     conditions = _conditions(reading)
     for condition in conditions.iterchildren("*"):
         if condition.tag not in _CONDITIONS:
             raise fault(FaultCode.CONDITION_UNKNOWN, received=str(condition.tag))
 
 
-def _check_audience(reading: Reading) -> None:
+def _check_audience(reading: AssertionReading) -> None:
     """Every restriction must name us, and there must be one (profiles, section 4.1.4.2)."""
     restrictions = children(_conditions(reading), "saml", "AudienceRestriction")
     named = [[text_of(one).strip() for one in children(part, "saml", "Audience")] for part in restrictions]
@@ -94,19 +94,19 @@ def _check_audience(reading: Reading) -> None:
         raise fault(FaultCode.WRONG_AUDIENCE, expected=reading.expected.audience, received=received)
 
 
-def _check_begun(reading: Reading) -> None:
+def _check_begun(reading: AssertionReading) -> None:
     begin = _conditions(reading).get("NotBefore")
     if begin and read_time(begin) > reading.latest:
         raise fault(FaultCode.NOT_YET_VALID, expected=f"not after {reading.now.isoformat()}", received=begin)
 
 
-def _check_not_expired(reading: Reading) -> None:
+def _check_not_expired(reading: AssertionReading) -> None:
     end = _conditions(reading).get("NotOnOrAfter")
     if end and read_time(end) <= reading.earliest:
         raise fault(FaultCode.EXPIRED, expected=f"after {reading.now.isoformat()}", received=end)
 
 
-def _check_name_id(reading: Reading) -> None:
+def _check_name_id(reading: AssertionReading) -> None:
     """A name is compared whole: space around it or characters that no one sees would make two names look like one."""
     name_id = name_id_of(reading.assertion)
     name = text_of(name_id)
@@ -118,19 +118,19 @@ def _check_name_id(reading: Reading) -> None:
         )
 
 
-def _check_statement(reading: Reading) -> None:
+def _check_statement(reading: AssertionReading) -> None:
     if not children(reading.assertion, "saml", "AuthnStatement"):
         raise fault(FaultCode.STATEMENT_MISSING, expected="an AuthnStatement", received="none")
 
 
-def _check_session(reading: Reading) -> None:
+def _check_session(reading: AssertionReading) -> None:
     for statement in children(reading.assertion, "saml", "AuthnStatement"):
         end = statement.get("SessionNotOnOrAfter")
         if end and read_time(end) <= reading.earliest:
             raise fault(FaultCode.SESSION_ENDED, expected=f"after {reading.now.isoformat()}", received=end)
 
 
-ASSERTION_CHECKS: tuple[Callable[[Reading], None], ...] = (
+ASSERTION_CHECKS: tuple[Callable[[AssertionReading], None], ...] = (
     _check_covered,
     _check_version,
     _check_issuer,
@@ -149,7 +149,7 @@ def name_id_of(assertion: Element) -> Element | None:
     return None if subject is None else only_child(subject, "saml", "NameID")
 
 
-def confirmation_of(reading: Reading) -> Element:
+def confirmation_of(reading: AssertionReading) -> Element:
     """The data of the bearer confirmation that holds: one is enough (profiles, section 4.1.4.3). Raises SamlFault why none does."""
     first: SamlFault | None = None
     for data in _bearer_data(reading.assertion):
@@ -163,13 +163,13 @@ def confirmation_of(reading: Reading) -> Element:
     raise first or fault(FaultCode.CONFIRMATION_MISSING, expected=BEARER, received="none")
 
 
-def _check_recipient(reading: Reading, data: Element) -> None:
+def _check_recipient(reading: AssertionReading, data: Element) -> None:
     recipient = data.get("Recipient") or ""
     if recipient != reading.expected.recipient:
         raise fault(FaultCode.WRONG_RECIPIENT, expected=reading.expected.recipient, received=recipient or "none")
 
 
-def _check_confirmation_end(reading: Reading, data: Element) -> None:
+def _check_confirmation_end(reading: AssertionReading, data: Element) -> None:
     end = data.get("NotOnOrAfter")
     if not end:
         raise fault(FaultCode.CONFIRMATION_MISSING, expected="NotOnOrAfter", received="none")
@@ -177,31 +177,31 @@ def _check_confirmation_end(reading: Reading, data: Element) -> None:
         raise fault(FaultCode.EXPIRED, expected=f"after {reading.now.isoformat()}", received=end)
 
 
-def _check_confirmation_begin(reading: Reading, data: Element) -> None:
+def _check_confirmation_begin(reading: AssertionReading, data: Element) -> None:
     begin = data.get("NotBefore")
     if begin and read_time(begin) > reading.latest:
         raise fault(FaultCode.NOT_YET_VALID, expected=f"not after {reading.now.isoformat()}", received=begin)
 
 
-def _check_response_agrees(reading: Reading, data: Element) -> None:
+def _check_response_agrees(reading: AssertionReading, data: Element) -> None:
     """The response, which may be unsigned, names no other request than the assertion and the browser."""
     named, asked = reading.head.get("InResponseTo") or "", reading.expected.in_response_to or ""
     if named and named != asked:
         raise fault(FaultCode.WRONG_IN_RESPONSE_TO, expected=asked or "no request", received=named)
 
 
-def _check_request(reading: Reading, data: Element) -> None:
+def _check_request(reading: AssertionReading, data: Element) -> None:
     answered, asked = reading.answered(data), reading.expected.in_response_to or ""
     if answered and answered != asked:
         raise fault(FaultCode.WRONG_IN_RESPONSE_TO, expected=asked or "no request", received=answered)
 
 
-def _check_solicited(reading: Reading, data: Element) -> None:
+def _check_solicited(reading: AssertionReading, data: Element) -> None:
     if not reading.answered(data) and not reading.expected.allow_unsolicited:
         raise fault(FaultCode.UNSOLICITED, expected=reading.expected.in_response_to or "a request", received="none")
 
 
-CONFIRMATION_CHECKS: tuple[Callable[[Reading, Element], None], ...] = (
+CONFIRMATION_CHECKS: tuple[Callable[[AssertionReading, Element], None], ...] = (
     _check_recipient,
     _check_confirmation_end,
     _check_confirmation_begin,
@@ -211,7 +211,7 @@ CONFIRMATION_CHECKS: tuple[Callable[[Reading, Element], None], ...] = (
 )
 
 
-def end_of_validity(reading: Reading, confirmation: Element) -> datetime:
+def end_of_validity(reading: AssertionReading, confirmation: Element) -> datetime:
     """When the last of the bearer confirmations ends, or the conditions if earlier; without the skew."""
     ends = [read_time(end) for data in _bearer_data(reading.assertion) if (end := data.get("NotOnOrAfter"))]
     conditions_end = _conditions(reading).get("NotOnOrAfter")
@@ -219,7 +219,7 @@ def end_of_validity(reading: Reading, confirmation: Element) -> datetime:
     return min(latest, read_time(conditions_end)) if conditions_end else latest
 
 
-def _conditions(reading: Reading) -> Element:
+def _conditions(reading: AssertionReading) -> Element:
     found = only_child(reading.assertion, "saml", "Conditions")
     if found is None:
         raise fault(FaultCode.WRONG_AUDIENCE, expected=reading.expected.audience, received="no conditions")

@@ -49,7 +49,7 @@ class GrantRow:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenRow:
+class GrantedTokenRow:
     """An access or refresh token."""
 
     grant_id: str
@@ -119,8 +119,8 @@ async def lock_grant_of(connection: Connection, token_hash: bytes) -> GrantRow |
     )
 
 
-async def read_token(connection: Connection, token_hash: bytes) -> TokenRow | None:
-    async with connection.cursor(row_factory=class_row(TokenRow)) as cursor:
+async def read_token(connection: Connection, token_hash: bytes) -> GrantedTokenRow | None:
+    async with connection.cursor(row_factory=class_row(GrantedTokenRow)) as cursor:
         await cursor.execute(
             "select grant_id::text, is_refresh, scopes, expires_at, used_at from openid_token where token_hash = %s",
             (token_hash,),

@@ -49,7 +49,7 @@ class Sayer:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ScimReading:
     """The interpretation of one response. *content* is the JSON object of a successful read."""
 
     answer: Answer
@@ -64,13 +64,13 @@ def read_answer(
     *,
     now: datetime,
     exchanges: tuple[Exchange, ...] = (),
-) -> Reading:
+) -> ScimReading:
     """Interpret one complete HTTP response. *exchanges* are the records of that response and the requests before it."""
     content = _object_in(response.body)
     row = _judge(request, response, content)
     if row is None:
         account = _account(request, response, content) if content is not None and not _lists(request) else None
-        return Reading(Answer(Verdict.DONE, account, exchanges=exchanges), content)
+        return ScimReading(Answer(Verdict.DONE, account, exchanges=exchanges), content)
     redactor = sayer.redactor.hiding(request.hidden)
     words = scim_detail(content, redactor)
     sentence, step = (
@@ -88,7 +88,7 @@ def read_answer(
     retry_at = None
     if row.verdict is Verdict.THROTTLED:
         retry_at = read_retry_after(response.headers.get("retry-after", ""), now)
-    return Reading(
+    return ScimReading(
         Answer(
             row.verdict,
             None,

@@ -15,7 +15,7 @@ from lockstep.targets.authorization import Authorizer, NoToken
 from lockstep.targets.listing import Dishonest
 from lockstep.targets.pacing import Pace, TooSoon
 from lockstep.targets.redaction import RecordedExchange, Redactor
-from lockstep.targets.scim_answers import Reading, Sayer, not_scim, read_answer, read_trouble
+from lockstep.targets.scim_answers import Sayer, ScimReading, not_scim, read_answer, read_trouble
 from lockstep.targets.scim_requests import RequestPurpose, ScimRequest, TenantUrlParts
 
 SCIM = "application/scim+json"
@@ -45,7 +45,7 @@ class ScimSender:
         self._redactor = Redactor(settings.secret, paths=redacted_paths, token=lambda: self._authorizer.token)
         self._sayer = Sayer(settings.display_name, settings.app, self._redactor)
 
-    async def send(self, request: ScimRequest, operation_id: str, deadline: float) -> tuple[Answer, Reading]:
+    async def send(self, request: ScimRequest, operation_id: str, deadline: float) -> tuple[Answer, ScimReading]:
         """Wait for a turn and send one request. Never raises for errors of the application or the network."""
         url = self._tenant.at(request.path)
         longest_wait = min(LONGEST_WAIT_FOR_TURN, self._settings.deadline_seconds / 4)
@@ -79,7 +79,9 @@ class ScimSender:
         self._observer(self._settings.app, response.status, response.seconds)
         return self._judged(request, response, url, operation_id)
 
-    def _judged(self, request: ScimRequest, response: Response, url: str, operation_id: str) -> tuple[Answer, Reading]:
+    def _judged(
+        self, request: ScimRequest, response: Response, url: str, operation_id: str
+    ) -> tuple[Answer, ScimReading]:
         now = datetime.now(UTC)
         exchange = self._record(request, url, response.status, response.seconds, response.body, operation_id)
         reading = read_answer(request, response, url, self._sayer, now=now, exchanges=(exchange,))
@@ -128,5 +130,5 @@ class ScimSender:
         return TargetError(replace(answer, exchanges=exchanges))
 
 
-def _nothing(answer: Answer) -> tuple[Answer, Reading]:
-    return answer, Reading(answer)
+def _nothing(answer: Answer) -> tuple[Answer, ScimReading]:
+    return answer, ScimReading(answer)

@@ -30,7 +30,7 @@ from lockstep.scim.members import shown_members
 from lockstep.targets.forms import has_no_patch, is_manager, may_be_about_managers, misread_managers, still_members
 from lockstep.targets.listing import Dishonest, Listing, read_found
 from lockstep.targets.redaction import strings_in
-from lockstep.targets.scim_answers import Reading
+from lockstep.targets.scim_answers import ScimReading
 from lockstep.targets.scim_requests import (
     ScimRequest,
     create_request,
@@ -175,7 +175,7 @@ class ScimTarget(Target):
         answer, _ = await self._sender.send(get_request(kind, target_id), "", deadline)
         return answer
 
-    async def _ask(self, request: ScimRequest) -> tuple[Answer, Reading]:
+    async def _ask(self, request: ScimRequest) -> tuple[Answer, ScimReading]:
         answer, reading = await self._sender.send(request, "", self._deadline())
         if not answer.is_done:
             raise TargetError(answer)

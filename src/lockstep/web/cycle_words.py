@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lockstep.actions.status import Cycle
-from lockstep.web.status_look import Look
+from lockstep.web.status_look import StatusLook
 
 KINDS: Mapping[str, str] = {"initial": "Initial cycle", "incremental": "Incremental cycle", "onDemand": "On demand"}
-_STATES: Mapping[str, Look] = {
-    "running": Look("Running", "info", "ring"),
-    "succeeded": Look("Succeeded", "ok", "check-circle"),
-    "entryLevelErrors": Look("Some failed", "warn", "warning"),
-    "failed": Look("Failed", "error", "error"),
-    "cancelled": Look("Stopped", "neutral", "cross-circle"),
+_STATES: Mapping[str, StatusLook] = {
+    "running": StatusLook("Running", "info", "ring"),
+    "succeeded": StatusLook("Succeeded", "ok", "check-circle"),
+    "entryLevelErrors": StatusLook("Some failed", "warn", "warning"),
+    "failed": StatusLook("Failed", "error", "error"),
+    "cancelled": StatusLook("Stopped", "neutral", "cross-circle"),
 }
 PHASES: Sequence[tuple[str, str]] = (
     ("source", "Read source"),
@@ -63,8 +63,8 @@ class CycleRow:
         return self.kind.removesuffix(" cycle").lower()
 
     @property
-    def look(self) -> Look:
-        return _STATES.get(self.cycle.state, Look(self.cycle.state, "neutral", "circle"))
+    def look(self) -> StatusLook:
+        return _STATES.get(self.cycle.state, StatusLook(self.cycle.state, "neutral", "circle"))
 
     @property
     def seconds(self) -> float | None:

@@ -77,7 +77,7 @@ TABS_OF_SECTION: Mapping[str, Sequence[tuple[str, str]]] = {"Logs": LOG_TABS, "S
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class PageFrame:
     """What the templates of the frame show of one page."""
 
     title: str
@@ -99,7 +99,7 @@ class Frames:
     def has(self, path: str) -> bool:
         return path in self._paths
 
-    def of(self, view: View) -> Frame:
+    def of(self, view: View) -> PageFrame:
         app_tabs = self._app_tabs(view.app, APP_TABS) if view.app is not None else ()
         if view.app is not None:
             tabs = self._app_tabs(view.app, PROVISIONING_TABS) if view.tab == "Provisioning" else ()
@@ -109,7 +109,7 @@ class Frames:
             )
         current = view.subtab if view.app is not None else view.subtab or view.heading
         crumbs = [one if self.leads(one.href) else replace(one, href="") for one in _crumbs(view)]
-        return Frame(_title(view), self._sections, crumbs, app_tabs, tabs if len(tabs) > 1 else (), current)
+        return PageFrame(_title(view), self._sections, crumbs, app_tabs, tabs if len(tabs) > 1 else (), current)
 
     def leads(self, href: str) -> bool:
         """Whether there is a page at *href*."""

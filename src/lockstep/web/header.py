@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from lockstep.actions import environment, overview
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.environment import EnvironmentBadge
-from lockstep.web.status_look import Look, look_of_label
+from lockstep.web.status_look import StatusLook, look_of_label
 from lockstep.wording import counted
 
 FRESH_SECONDS = 3.0
@@ -17,11 +17,11 @@ _URGENCY = ("neutral", "ok", "info", "warn", "quarantine", "error")
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class PageHeader:
     """*tenant* is the organisation's name. *health*: the word and tone of the dot."""
 
     tenant: str
-    health: Look
+    health: StatusLook
     needs: int
     environment: EnvironmentBadge = field(default_factory=EnvironmentBadge)
 
@@ -30,9 +30,9 @@ class Headers:
     """Keeps the header of each set of rights for a moment."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[object, ...], tuple[float, Header]] = {}
+        self._kept: dict[tuple[object, ...], tuple[float, PageHeader]] = {}
 
-    async def read(self, context: Context) -> Header:
+    async def read(self, context: Context) -> PageHeader:
         key = _rights(context.actor)
         kept = self._kept.get(key)
         if kept is not None and time.monotonic() - kept[0] < FRESH_SECONDS:
@@ -48,13 +48,13 @@ def _rights(actor: Actor) -> tuple[object, ...]:
     return (actor.permissions, actor.own_permissions, actor.own_applications)
 
 
-async def _read(context: Context) -> Header:
+async def _read(context: Context) -> PageHeader:
     tenant = await overview.organisation_name(context)
     badge = await environment.show_environment(context)
     urgent = [app for app in await overview.list_overview(context) if app.needs_attention]
     if not urgent:
-        return Header(tenant, Look("Healthy", "ok", "check-circle"), 0, badge)
+        return PageHeader(tenant, StatusLook("Healthy", "ok", "check-circle"), 0, badge)
     worst = max((look_of_label(app.label) for app in urgent), key=lambda look: _URGENCY.index(look.tone))
     need = "needs" if len(urgent) == 1 else "need"
     words = f"{counted(len(urgent), 'application')} {need} attention"
-    return Header(tenant, Look(words, worst.tone, worst.icon), len(urgent), badge)
+    return PageHeader(tenant, StatusLook(words, worst.tone, worst.icon), len(urgent), badge)

@@ -13,7 +13,7 @@ from lockstep.kit.pages import CopyAs, PageView
 from lockstep.kit.rendering import Renderer
 from lockstep.web.callers import SIGN_IN
 from lockstep.web.command_pages import STEPS
-from lockstep.web.frame import PRODUCT, Frame, Frames
+from lockstep.web.frame import PRODUCT, Frames, PageFrame
 from lockstep.web.page import View
 from lockstep.web.source_words import source_kind
 
@@ -47,7 +47,7 @@ class AdminRenderer(Renderer):
             steps=STEPS,
         )
 
-    def frame_of(self, view: PageView) -> Frame:
+    def frame_of(self, view: PageView) -> PageFrame:
         if not isinstance(view, View):
             raise TypeError(f"{type(view).__name__} is not a view of the admin centre")
         return self._frames.of(view)

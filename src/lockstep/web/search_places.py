@@ -13,7 +13,7 @@ _FEW = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SearchPlace:
     """A page. *others*: further words for it."""
 
     label: str
@@ -23,31 +23,41 @@ class Place:
     others: str = ""
 
 
-PLACES: Sequence[Place] = (
-    Place("Home", "/", "home", Permission.APPLICATIONS_READ, "health status overview"),
-    Place("Enterprise applications", "/apps", "apps", Permission.APPLICATIONS_READ),
-    Place("Browse app gallery", "/apps/new", "plus", Permission.APPLICATIONS_CREATE, "add new create application"),
-    Place("People", "/users", "people", Permission.DIRECTORY_READ, "users directory"),
-    Place("Groups", "/groups", "group", Permission.DIRECTORY_READ),
-    Place("New group", "/groups/new", "plus", Permission.PEOPLE_WRITE, "create add group rule dynamic"),
-    Place("Provisioning logs", "/logs/provisioning", "logs", Permission.LOGS_READ, "failures errors history"),
-    Place("Failures", "/logs/provisioning/failures", "warning", Permission.LOGS_READ, "failing errors retry"),
-    Place("Sign-in logs", "/logs/sign-ins", "lock", Permission.LOGS_READ, "portal single sign-on failed"),
-    Place("Audit logs", "/logs/audit", "shield", Permission.AUDIT_READ, "who changed verify chain"),
-    Place("Sources", "/sources", "source", Permission.DIRECTORY_READ, "import csv upload file"),
-    Place("General settings", "/settings", "settings", Permission.DIRECTORY_READ, "organisation name tenant"),
-    Place("Administrators", "/settings/admins", "shield", Permission.ADMINISTRATORS_READ, "roles invite settings"),
-    Place(
+PLACES: Sequence[SearchPlace] = (
+    SearchPlace("Home", "/", "home", Permission.APPLICATIONS_READ, "health status overview"),
+    SearchPlace("Enterprise applications", "/apps", "apps", Permission.APPLICATIONS_READ),
+    SearchPlace(
+        "Browse app gallery", "/apps/new", "plus", Permission.APPLICATIONS_CREATE, "add new create application"
+    ),
+    SearchPlace("People", "/users", "people", Permission.DIRECTORY_READ, "users directory"),
+    SearchPlace("Groups", "/groups", "group", Permission.DIRECTORY_READ),
+    SearchPlace("New group", "/groups/new", "plus", Permission.PEOPLE_WRITE, "create add group rule dynamic"),
+    SearchPlace("Provisioning logs", "/logs/provisioning", "logs", Permission.LOGS_READ, "failures errors history"),
+    SearchPlace("Failures", "/logs/provisioning/failures", "warning", Permission.LOGS_READ, "failing errors retry"),
+    SearchPlace("Sign-in logs", "/logs/sign-ins", "lock", Permission.LOGS_READ, "portal single sign-on failed"),
+    SearchPlace("Audit logs", "/logs/audit", "shield", Permission.AUDIT_READ, "who changed verify chain"),
+    SearchPlace("Sources", "/sources", "source", Permission.DIRECTORY_READ, "import csv upload file"),
+    SearchPlace("General settings", "/settings", "settings", Permission.DIRECTORY_READ, "organisation name tenant"),
+    SearchPlace(
+        "Administrators", "/settings/admins", "shield", Permission.ADMINISTRATORS_READ, "roles invite settings"
+    ),
+    SearchPlace(
         "Single sign-on", "/settings/sso", "lock", Permission.ADMINISTRATORS_READ, "openid connect provider settings"
     ),
-    Place("Access tokens", "/settings/tokens", "key", Permission.TOKENS_WRITE, "api personal service settings"),
-    Place("Sessions", "/settings/sessions", "monitor", Permission.DIRECTORY_READ, "sign out devices settings"),
-    Place("Private networks", "/settings/outbound", "globe", Permission.OUTBOUND_WRITE, "outbound allow settings"),
-    Place("Configuration", "/settings/configuration", "code", Permission.APPLICATIONS_READ, "yaml export plan apply"),
-    Place("Health", "/settings#health", "check-circle", Permission.DIRECTORY_READ, "doctor checks settings"),
-    Place("Retention", "/settings/retention", "clock", Permission.DIRECTORY_READ, "kept deleted old records settings"),
-    Place("About", "/settings/about", "info", Permission.DIRECTORY_READ, "version licence settings"),
-    Place(
+    SearchPlace("Access tokens", "/settings/tokens", "key", Permission.TOKENS_WRITE, "api personal service settings"),
+    SearchPlace("Sessions", "/settings/sessions", "monitor", Permission.DIRECTORY_READ, "sign out devices settings"),
+    SearchPlace(
+        "Private networks", "/settings/outbound", "globe", Permission.OUTBOUND_WRITE, "outbound allow settings"
+    ),
+    SearchPlace(
+        "Configuration", "/settings/configuration", "code", Permission.APPLICATIONS_READ, "yaml export plan apply"
+    ),
+    SearchPlace("Health", "/settings#health", "check-circle", Permission.DIRECTORY_READ, "doctor checks settings"),
+    SearchPlace(
+        "Retention", "/settings/retention", "clock", Permission.DIRECTORY_READ, "kept deleted old records settings"
+    ),
+    SearchPlace("About", "/settings/about", "info", Permission.DIRECTORY_READ, "version licence settings"),
+    SearchPlace(
         "People's sign-in", "/settings/people-sign-in", "lock", Permission.DIRECTORY_READ, "portal password settings"
     ),
 )
@@ -68,7 +78,7 @@ OF_APPLICATION: Sequence[tuple[str, str, str, str]] = (
 )
 
 
-def places_for(context: Context, words: Sequence[str]) -> list[Place]:
+def places_for(context: Context, words: Sequence[str]) -> list[SearchPlace]:
     """The places whose label or further words begin with each of *words*; all of them if there are none."""
     return [
         one

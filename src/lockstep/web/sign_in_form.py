@@ -9,12 +9,12 @@ from datetime import datetime
 from lockstep.actions.person_sign_in.outcomes import SignInCode, meaning_of
 from lockstep.actions.sign_in_logs import SignInFilter, SignInRow
 from lockstep.web.log_form import RANGES
-from lockstep.web.status_look import Look
+from lockstep.web.status_look import StatusLook
 
-RESULTS: Mapping[str, Look] = {
-    "success": Look("Success", "ok", "check-circle"),
-    "failure": Look("Failure", "error", "error"),
-    "interrupted": Look("Interrupted", "neutral", "circle"),
+RESULTS: Mapping[str, StatusLook] = {
+    "success": StatusLook("Success", "ok", "check-circle"),
+    "failure": StatusLook("Failure", "error", "error"),
+    "interrupted": StatusLook("Interrupted", "neutral", "circle"),
 }
 METHODS: Mapping[str, str] = {
     "password": "password",
@@ -74,7 +74,7 @@ class SignInLine:
     row: SignInRow
 
     @property
-    def look(self) -> Look:
+    def look(self) -> StatusLook:
         return RESULTS[self.row.result]
 
     @property

@@ -9,7 +9,7 @@ from lockstep.actions.status_labels import StatusLabel, label_of
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class StatusLook:
     """A word with its tone (a class of the kit) and icon."""
 
     label: str
@@ -33,24 +33,24 @@ _LOOKS = {
 }
 
 
-def look_of(status: JobStatus) -> Look:
+def look_of(status: JobStatus) -> StatusLook:
     """The look of an application's status."""
     return look_of_label(label_of(status))
 
 
-def look_of_label(label: StatusLabel) -> Look:
-    return Look(label.value, *_LOOKS[label])
+def look_of_label(label: StatusLabel) -> StatusLook:
+    return StatusLook(label.value, *_LOOKS[label])
 
 
 # What was done to an account, in the provisioning log: word, tone and icon of its result.
 RESULTS = {
-    "success": Look("Success", "ok", "check-circle"),
-    "failure": Look("Failure", "error", "error"),
-    "skipped": Look("Skipped", "neutral", "circle"),
-    "warning": Look("Warning", "warn", "warning"),
+    "success": StatusLook("Success", "ok", "check-circle"),
+    "failure": StatusLook("Failure", "error", "error"),
+    "skipped": StatusLook("Skipped", "neutral", "circle"),
+    "warning": StatusLook("Warning", "warn", "warning"),
 }
 
 
-def result_look(status: str) -> Look:
+def result_look(status: str) -> StatusLook:
     """The look of a log record's status."""
-    return RESULTS.get(status, Look(status.capitalize(), "neutral", "circle"))
+    return RESULTS.get(status, StatusLook(status.capitalize(), "neutral", "circle"))

@@ -23,7 +23,7 @@ _CHANGED: Mapping[str, str] = {"memberAdded": "Members added", "memberRemoved": 
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimelineEntry:
     """One entry. *by*: who did it, "" for Lockstep itself. *pairs*: attribute, value before and after."""
 
     at: datetime
@@ -64,27 +64,27 @@ def _as_moment(text: str) -> datetime | None:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-def _moment(event: Event, names: Mapping[str, str]) -> Moment:
+def _moment(event: Event, names: Mapping[str, str]) -> TimelineEntry:
     if event.sign_in is not None:
         return _of_sign_in(event, event.sign_in)
     return _of_change(event.change, names) if event.change is not None else _of_record(event)
 
 
-def _of_sign_in(event: Event, row: SignInRow) -> Moment:
+def _of_sign_in(event: Event, row: SignInRow) -> TimelineEntry:
     line = SignInLine(row)
     title = f"Signed in to {event.app}" if row.result == "success" else f"Could not sign in to {event.app}"
     detail = ", ".join(part for part in (line.reason, f"from {row.address}" if row.address else "") if part)
-    return Moment(event.at, title, "", detail, line.look.tone, f"/logs/sign-ins/{row.id}", ())
+    return TimelineEntry(event.at, title, "", detail, line.look.tone, f"/logs/sign-ins/{row.id}", ())
 
 
-def _of_change(change: ChangeRow, names: Mapping[str, str]) -> Moment:
+def _of_change(change: ChangeRow, names: Mapping[str, str]) -> TimelineEntry:
     before, after = change.before or {}, change.after or {}
     pairs = [(name, _shown(before.get(name), names), _shown(after.get(name), names)) for name in change.changed]
     title = _CHANGED.get(change.what, f"{change.what.capitalize()} in the directory")
-    return Moment(change.at, title, change.actor, "", "neutral", "", pairs)
+    return TimelineEntry(change.at, title, change.actor, "", "neutral", "", pairs)
 
 
-def _of_record(event: Event) -> Moment:
+def _of_record(event: Event) -> TimelineEntry:
     row = event.record
     assert isinstance(row, LogRow)  # noqa: S101  # an event is a change or a record
     look = result_look(row.status)
@@ -93,7 +93,7 @@ def _of_record(event: Event) -> Moment:
     changed = row.record.get("modifiedProperties", [])
     pairs = [(one["displayName"], one.get("oldValue"), one.get("newValue")) for one in changed]
     by = "" if row.initiated_by == "system" else row.initiated_by
-    return Moment(row.at, title, by, row.reason, look.tone, f"/logs/provisioning/{row.change_id}", pairs)
+    return TimelineEntry(row.at, title, by, row.reason, look.tone, f"/logs/provisioning/{row.change_id}", pairs)
 
 
 def _shown(value: Any, names: Mapping[str, str]) -> Any:

@@ -14,7 +14,7 @@ from documo.store import sign_ins as members_at_sign_in
 from documo.store import single_sign_on as table
 from documo.store import sso_requests
 from documo.store.database import Store
-from documo.store.single_sign_on import KeyRow, ProviderRow
+from documo.store.single_sign_on import ProviderRow, SignOnKeyRow
 from lockstep.errors import Kind, LockstepError, conflict, invalid, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.saml.certificates import Certificate, SigningKey, certificates_in, new_signing_key
@@ -157,14 +157,14 @@ async def own_key(store: Store, tenant_id: int) -> SigningKey:
     if row is None:
         made = new_signing_key("Documo single sign-on", now=datetime.now(UTC), years=10)
         async with store.tenant(tenant_id) as connection:
-            await table.insert_key(connection, tenant_id, KeyRow(made.certificate.pem, made.private_pem))
+            await table.insert_key(connection, tenant_id, SignOnKeyRow(made.certificate.pem, made.private_pem))
             row = await table.read_key(connection, tenant_id)
     if row is None:
         raise not_found("The account has been deleted")
     return _signing_key(row)
 
 
-def _signing_key(row: KeyRow) -> SigningKey:
+def _signing_key(row: SignOnKeyRow) -> SigningKey:
     return SigningKey(certificates_in(row.certificate)[0], row.private_key)
 
 

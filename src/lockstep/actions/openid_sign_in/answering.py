@@ -18,11 +18,11 @@ from lockstep.actions.person_sign_in.outcomes import SignInCode, Visitor
 from lockstep.actions.person_sign_in.sessions import PROVIDER, REENTERED, PersonCaller, caller_of_person
 from lockstep.actions.saml_sign_in.answering import NotAssigned
 from lockstep.actions.saml_sign_in.noting import did_not_work
-from lockstep.actions.single_sign_on.claims import Claims
+from lockstep.actions.single_sign_on.claims import AssertionClaims
 from lockstep.actions.single_sign_on.issuing import claims_for
 from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.errors import LockstepError, conflict
-from lockstep.openid.faults import OAuthError, OAuthFault, Reason
+from lockstep.openid.faults import OAuthError, OAuthFault, RefusalReason
 from lockstep.openid.grants import CODE_VALID
 from lockstep.openid.requests import (
     AuthorizationRequest,
@@ -44,7 +44,7 @@ _MOST_PAIRS, _LONGEST = 40, 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class SignInFirst:
+class OpenidSignInFirst:
     """The person has to sign in, or *again*. *sealed*: the request, for `resume`."""
 
     sealed: str
@@ -60,7 +60,7 @@ class Answered:
     fields: Mapping[str, str] = field(repr=False, default_factory=dict)
 
 
-Outcome = SignInFirst | Answered | NotAssigned
+Outcome = OpenidSignInFirst | Answered | NotAssigned
 
 
 @open_to_all
@@ -95,10 +95,12 @@ async def _answer(
     try:
         given = single(pairs)
         if len(pairs) > _MOST_PAIRS or sum(len(name) + len(value) for name, value in pairs) > _LONGEST:
-            raise OAuthFault(OAuthError.INVALID_REQUEST, Reason.TOO_LONG, "The request is too long")
+            raise OAuthFault(OAuthError.INVALID_REQUEST, RefusalReason.TOO_LONG, "The request is too long")
         app = await application_of(context, given.get("client_id", ""), origin=origin)
         if app is None:
-            raise OAuthFault(OAuthError.INVALID_REQUEST, Reason.UNKNOWN_CLIENT, "client_id is missing or unknown")
+            raise OAuthFault(
+                OAuthError.INVALID_REQUEST, RefusalReason.UNKNOWN_CLIENT, "client_id is missing or unknown"
+            )
         reply = reply_to(given, app.rules)
     except OAuthFault as fault:
         await note_fault(context, visitor, app, fault)
@@ -114,12 +116,12 @@ async def _answer(
     if caller is None or not _is_fresh(caller, request, asked_at):
         if request.is_passive:
             return await _told(
-                context, visitor, app, reply, OAuthError.LOGIN_REQUIRED, Reason.NO_PASSIVE, "Nobody is signed in"
+                context, visitor, app, reply, OAuthError.LOGIN_REQUIRED, RefusalReason.NO_PASSIVE, "Nobody is signed in"
             )
         sealed = context.vault.seal(
             Secret(orjson.dumps([asked_at.timestamp(), list(pairs)]).decode()), purpose=_PURPOSE, name=_NAME
         )
-        return SignInFirst(sealed.hex(), again=caller is not None)
+        return OpenidSignInFirst(sealed.hex(), again=caller is not None)
     return await _signed_in(context, visitor, app, request, caller)
 
 
@@ -131,7 +133,14 @@ async def _signed_in(
         if request.is_passive:
             detail = "The application is not assigned to the person"
             return await _told(
-                context, visitor, app, request.reply, OAuthError.ACCESS_DENIED, Reason.NOT_ASSIGNED, detail, caller
+                context,
+                visitor,
+                app,
+                request.reply,
+                OAuthError.ACCESS_DENIED,
+                RefusalReason.NOT_ASSIGNED,
+                detail,
+                caller,
             )
         return await _not_assigned(context, visitor, app, caller)
     code = new_secret()
@@ -141,7 +150,7 @@ async def _signed_in(
             scopes=request.scopes, nonce=request.nonce, challenge=request.challenge, expires_at=context.now() + CODE_VALID,
         )  # fmt: skip
     if not is_stored:
-        fault = OAuthFault(OAuthError.LOGIN_REQUIRED, Reason.SESSION_ENDED, "The session has ended")
+        fault = OAuthFault(OAuthError.LOGIN_REQUIRED, RefusalReason.SESSION_ENDED, "The session has ended")
         await note_fault(context, visitor, app, fault)
         return _refused(app, request.reply, fault)
     await note(
@@ -159,7 +168,7 @@ def _is_fresh(caller: PersonCaller, request: AuthorizationRequest, asked_at: dat
     return is_entered and caller.signed_in_at >= oldest
 
 
-async def _claims(context: Context, visitor: Visitor, app: OpenIdApplication, caller: PersonCaller) -> Claims:
+async def _claims(context: Context, visitor: Visitor, app: OpenIdApplication, caller: PersonCaller) -> AssertionClaims:
     try:
         return await claims_for(context, app.id, caller.person)
     except LockstepError as wrong:
@@ -171,7 +180,7 @@ async def _claims(context: Context, visitor: Visitor, app: OpenIdApplication, ca
 
 
 async def _told(
-    context: Context, visitor: Visitor, app: OpenIdApplication, reply: ReplyTo, error: OAuthError, reason: Reason, detail: str,
+    context: Context, visitor: Visitor, app: OpenIdApplication, reply: ReplyTo, error: OAuthError, reason: RefusalReason, detail: str,
     caller: PersonCaller | None = None,
 ) -> Answered:  # fmt: skip
     fault = OAuthFault(error, reason, detail)

@@ -17,7 +17,7 @@ from lockstep.credentials.failed_attempts import locked_until
 from lockstep.credentials.issued_secrets import hash_of
 from lockstep.errors import LockstepError
 from lockstep.openid.clients import PresentedClient, presented_client, require_genuine, unknown_client
-from lockstep.openid.faults import OAuthFault, Reason
+from lockstep.openid.faults import OAuthFault, RefusalReason
 from lockstep.storage import client_secrets
 
 
@@ -44,7 +44,7 @@ async def authenticated(
 async def _genuine(context: Context, presented: PresentedClient, *, origin: str) -> OpenIdApplication:
     app = await application_of(context, presented.id, origin=origin)
     if app is None:
-        raise unknown_client(Reason.UNKNOWN_CLIENT)
+        raise unknown_client(RefusalReason.UNKNOWN_CLIENT)
     has_matching = False
     if presented.secret and not app.openid.is_public:
         async with context.recording() as connection:

@@ -11,7 +11,7 @@ from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.actions.person_sign_in.sessions import caller_of_person
 from lockstep.actions.saml_sign_in.noting import did_not_work
 from lockstep.actions.single_sign_on.openid_keys import published_keys
-from lockstep.openid.faults import OAuthError, OAuthFault, Reason
+from lockstep.openid.faults import OAuthError, OAuthFault, RefusalReason
 from lockstep.openid.requests import Pairs, ReplyTo, answer_url, single
 from lockstep.openid.tokens import read_hint
 
@@ -39,11 +39,11 @@ async def logout_asked(context: Context, pairs: Pairs, secret: str, *, visitor: 
         app = await application_of(context, client, origin=origin) if client else None
         if hint is not None and (app is None or hint.client != app.id):
             detail = "id_token_hint was not issued to the application"
-            raise OAuthFault(OAuthError.INVALID_REQUEST, Reason.WRONG_ID_TOKEN_HINT, detail)
+            raise OAuthFault(OAuthError.INVALID_REQUEST, RefusalReason.WRONG_ID_TOKEN_HINT, detail)
         back = given.get("post_logout_redirect_uri", "")
         if back and (app is None or back not in app.openid.post_logout_uris):
             detail = "post_logout_redirect_uri is not registered for the application"
-            raise OAuthFault(OAuthError.INVALID_REQUEST, Reason.UNKNOWN_REDIRECT_URI, detail)
+            raise OAuthFault(OAuthError.INVALID_REQUEST, RefusalReason.UNKNOWN_REDIRECT_URI, detail)
     except OAuthFault as fault:
         await note_fault(context, visitor, app, fault)
         raise did_not_work() from None

@@ -14,13 +14,13 @@ from lockstep.actions.openid_sign_in.authenticating import authenticated
 from lockstep.actions.openid_sign_in.client import OpenIdApplication, application_of, note_fault
 from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.actions.person_sign_in.sessions import CODE, DIRECTORY, PASSWORD
-from lockstep.actions.single_sign_on.claims import Claims
+from lockstep.actions.single_sign_on.claims import AssertionClaims
 from lockstep.actions.single_sign_on.issuing import claims_for
 from lockstep.actions.single_sign_on.openid_keys import signing_key
 from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.errors import LockstepError
 from lockstep.openid.claims import released
-from lockstep.openid.faults import OAuthError, OAuthFault, Reason
+from lockstep.openid.faults import OAuthError, OAuthFault, RefusalReason
 from lockstep.openid.grants import StoredCode, StoredRefreshToken, check_code, check_refresh, narrowed
 from lockstep.openid.requests import OFFLINE, Pairs, single
 from lockstep.openid.tokens import id_token
@@ -49,7 +49,7 @@ async def redeem(
                 return await _refresh(context, app, form)
         raise OAuthFault(
             OAuthError.UNSUPPORTED_GRANT_TYPE,
-            Reason.WRONG_GRANT_TYPE,
+            RefusalReason.WRONG_GRANT_TYPE,
             "grant_type must be authorization_code or refresh_token",
         )
     except OAuthFault as fault:
@@ -58,14 +58,16 @@ async def redeem(
         raise
 
 
-async def claims_of_grant(context: Context, app: OpenIdApplication, person: str) -> Claims:
+async def claims_of_grant(context: Context, app: OpenIdApplication, person: str) -> AssertionClaims:
     """What may be said about the person now. Raises OAuthFault if they may not use the application any more."""
     try:
         claims = await claims_for(context, app.id, person)
     except LockstepError as wrong:
-        raise OAuthFault(OAuthError.INVALID_GRANT, Reason.SESSION_ENDED, "The person cannot sign in") from wrong
+        raise OAuthFault(OAuthError.INVALID_GRANT, RefusalReason.SESSION_ENDED, "The person cannot sign in") from wrong
     if app.settings.assignment_required and not claims.is_assigned:
-        raise OAuthFault(OAuthError.INVALID_GRANT, Reason.NOT_ASSIGNED, "The person has no access to the application")
+        raise OAuthFault(
+            OAuthError.INVALID_GRANT, RefusalReason.NOT_ASSIGNED, "The person has no access to the application"
+        )
     return claims
 
 
@@ -83,7 +85,7 @@ async def _redeem_code(context: Context, app: OpenIdApplication, form: Mapping[s
         try:
             check_code(_stored(row), form, app=app.id, now=now)
         except OAuthFault as fault:
-            if fault.reason is not Reason.CODE_USED or row is None or row.grant_id is None:
+            if fault.reason is not RefusalReason.CODE_USED or row is None or row.grant_id is None:
                 raise
             used = fault
             await openid_grants.end_grant(connection, row.grant_id)
@@ -114,7 +116,7 @@ async def _refresh(context: Context, app: OpenIdApplication, form: Mapping[str, 
         try:
             checked = check_refresh(stored, app=app.id, now=now)
         except OAuthFault as fault:
-            if fault.reason is not Reason.TOKEN_REUSED or grant is None:
+            if fault.reason is not RefusalReason.TOKEN_REUSED or grant is None:
                 raise
             used = fault
             await openid_grants.end_grant(connection, grant.id)
@@ -129,7 +131,7 @@ async def _refresh(context: Context, app: OpenIdApplication, form: Mapping[str, 
 
 
 async def _tokens(
-    context: Context, connection: Connection, app: OpenIdApplication, grant: GrantRow, claims: Claims, scopes: tuple[str, ...]
+    context: Context, connection: Connection, app: OpenIdApplication, grant: GrantRow, claims: AssertionClaims, scopes: tuple[str, ...]
 ) -> dict[str, Any]:  # fmt: skip
     access, now = new_secret(), context.now()
     lifetime = timedelta(minutes=app.openid.access_minutes)

@@ -12,7 +12,7 @@ from lockstep.actions.openid_sign_in.redeeming import claims_of_grant, groups_of
 from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.credentials.issued_secrets import hash_of
 from lockstep.openid.claims import released
-from lockstep.openid.faults import OAuthError, OAuthFault, Reason
+from lockstep.openid.faults import OAuthError, OAuthFault, RefusalReason
 from lockstep.openid.requests import Pairs, single
 from lockstep.openid.tokens import OURS
 from lockstep.storage import openid_grants
@@ -29,9 +29,11 @@ async def user_info(context: Context, access_token: str, *, origin: str) -> dict
         grant = await openid_grants.read_grant(connection, token.grant_id) if token and not token.is_refresh else None
     app = await application_of(context, grant.app, origin=origin) if grant else None
     if token is None or grant is None or app is None:
-        raise OAuthFault(OAuthError.INVALID_TOKEN, Reason.UNKNOWN_TOKEN, "The access token is unknown or was revoked")
+        raise OAuthFault(
+            OAuthError.INVALID_TOKEN, RefusalReason.UNKNOWN_TOKEN, "The access token is unknown or was revoked"
+        )
     if context.now() >= token.expires_at:
-        raise OAuthFault(OAuthError.INVALID_TOKEN, Reason.TOKEN_EXPIRED, "The access token has expired")
+        raise OAuthFault(OAuthError.INVALID_TOKEN, RefusalReason.TOKEN_EXPIRED, "The access token has expired")
     try:
         claims = await claims_of_grant(context, app, grant.person)
     except OAuthFault as fault:

@@ -16,7 +16,7 @@ from lockstep.actions.permissions import Permission
 from lockstep.actions.person_sign_in.outcomes import SignInCode
 from lockstep.credentials.issued_secrets import new_secret
 from lockstep.errors import LockstepError, invalid, not_found
-from lockstep.ldap.client import Server, bind, find_names, server_at
+from lockstep.ldap.client import LdapServer, bind, find_names, server_at
 from lockstep.ldap.messages import INVALID_CREDENTIALS
 from lockstep.storage import audit_log, person_credentials
 from lockstep.storage import ldap_directory as store
@@ -167,7 +167,7 @@ async def _names(context: Context, row: LdapDirectory, user_principal_name: str)
     )  # fmt: skip
 
 
-def _server(row: LdapDirectory) -> Server:
+def _server(row: LdapDirectory) -> LdapServer:
     return server_at(row.url, row.ca)
 
 

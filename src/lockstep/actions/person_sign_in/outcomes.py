@@ -54,7 +54,7 @@ class SignInCode(StrEnum):
     WRONG_NAME_ID_FORMAT = "WrongNameIdFormat"
     CLAIMS_UNUSABLE = "ClaimsUnusable"
     NO_CERTIFICATE = "NoSigningCertificate"
-    # Of OpenID Connect, as `openid.faults.Reason` has them
+    # Of OpenID Connect, as `openid.faults.RefusalReason` has them
     UNKNOWN_CLIENT = "UnknownClient"
     REPEATED_PARAMETER = "RepeatedParameter"
     WRONG_RESPONSE_TYPE = "WrongResponseType"

@@ -19,13 +19,13 @@ from lockstep.actions.person_sign_in.sessions import (
     caller_of_person,
     person_or_refusal,
 )
-from lockstep.actions.saml_sign_in.asking import Asked, opened
+from lockstep.actions.saml_sign_in.asking import CheckedRequest, opened
 from lockstep.actions.saml_sign_in.contexts import class_for
 from lockstep.actions.saml_sign_in.noting import note_saml, refuse, saml_application
-from lockstep.actions.single_sign_on.claims import Claims
+from lockstep.actions.single_sign_on.claims import AssertionClaims
 from lockstep.actions.single_sign_on.issuing import SIGNINGS, ApplicationSso, claims_for, signing_key_of
 from lockstep.actions.single_sign_on.keys import readable_certificates
-from lockstep.configuration.single_sign_on import NameIdFormat
+from lockstep.configuration.single_sign_on import NameIdKind
 from lockstep.errors import LockstepError
 from lockstep.saml.bindings import post_fields
 from lockstep.saml.certificates import SigningKey
@@ -107,7 +107,7 @@ async def launch(
         return await _not_assigned(context, visitor, facts, caller)
     if not settings.sign_on_url:
         begun_at, audience = context.now().timestamp(), settings.identifiers[0]
-        asked = Asked(facts.app, facts.reply_url(), settings.relay_state, begun_at, audience)
+        asked = CheckedRequest(facts.app, facts.reply_url(), settings.relay_state, begun_at, audience)
         return await _signed_in(context, visitor, facts, asked, caller)
     if settings.assignment_required and not (await _claims(context, visitor, facts, caller)).is_assigned:
         return await _not_assigned(context, visitor, facts, caller)
@@ -115,7 +115,7 @@ async def launch(
 
 
 async def _signed_in(
-    context: Context, visitor: Visitor, facts: ApplicationSso, asked: Asked, caller: PersonCaller
+    context: Context, visitor: Visitor, facts: ApplicationSso, asked: CheckedRequest, caller: PersonCaller
 ) -> Posted | NotAssigned:
     if not facts.settings.is_enabled:
         return await _not_assigned(context, visitor, facts, caller)
@@ -126,7 +126,7 @@ async def _signed_in(
     if context_class is None:
         code, status = SignInCode.NO_AUTHN_CONTEXT, Status.NO_AUTHN_CONTEXT
         return await _failed(context, visitor, facts, asked, caller, code, status)
-    if asked.name_id_format not in ("", NameIdFormat.UNSPECIFIED.urn, claims.name_id_format.urn):
+    if asked.name_id_format not in ("", NameIdKind.UNSPECIFIED.urn, claims.name_id_format.urn):
         code, status = SignInCode.WRONG_NAME_ID_FORMAT, Status.INVALID_NAME_ID_POLICY
         return await _failed(context, visitor, facts, asked, caller, code, status)
     key = await _key(context, visitor, facts, caller)
@@ -156,7 +156,7 @@ async def _signed_in(
     return _posted(facts, asked, response)
 
 
-def _is_fresh(caller: PersonCaller, asked: Asked) -> bool:
+def _is_fresh(caller: PersonCaller, asked: CheckedRequest) -> bool:
     """Whether the person entered credentials after the application asked for them. A provider at which the person was already signed in may
     not have asked.
     """
@@ -164,7 +164,7 @@ def _is_fresh(caller: PersonCaller, asked: Asked) -> bool:
     return is_entered and caller.signed_in_at >= asked.asked_at
 
 
-async def _claims(context: Context, visitor: Visitor, facts: ApplicationSso, caller: PersonCaller) -> Claims:
+async def _claims(context: Context, visitor: Visitor, facts: ApplicationSso, caller: PersonCaller) -> AssertionClaims:
     try:
         return await claims_for(context, facts.app, caller.person)
     except LockstepError as wrong:
@@ -182,7 +182,7 @@ async def _failed(
     context: Context,
     visitor: Visitor,
     facts: ApplicationSso,
-    asked: Asked,
+    asked: CheckedRequest,
     caller: PersonCaller | None,
     code: SignInCode,
     status: Status,
@@ -198,7 +198,7 @@ async def _failed(
     return _posted(facts, asked, response)
 
 
-def _posted(facts: ApplicationSso, asked: Asked, response: bytes) -> Posted:
+def _posted(facts: ApplicationSso, asked: CheckedRequest, response: bytes) -> Posted:
     fields = post_fields(response, field="SAMLResponse", relay_state=asked.relay_state)
     return Posted(facts.display_name, asked.reply_url, fields)
 

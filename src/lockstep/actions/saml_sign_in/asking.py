@@ -34,7 +34,7 @@ _MOST_CONTEXTS, _LONGEST_ID, _LONGEST_CONTEXT = 20, 256, 300
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CheckedRequest:
     """What is left of a request that was checked. *id* is "" for a sign-in that no application asked for. *browser*: digest of the secret
     of the browser that brought it.
     """
@@ -94,11 +94,11 @@ async def receive_form(
         raise await refuse(context, visitor, facts, wrong) from None
 
 
-def opened(context: Context, facts: ApplicationSso, sealed: str, browser: str) -> Asked:
+def opened(context: Context, facts: ApplicationSso, sealed: str, browser: str) -> CheckedRequest:
     """The request in *sealed*. Raises LockstepError if it is not ours, of another application or browser, or too old."""
     try:
         envelope = bytes.fromhex(sealed)
-        asked = Asked(**orjson.loads(context.vault.open(envelope, purpose=_PURPOSE, name=facts.app).reveal()))
+        asked = CheckedRequest(**orjson.loads(context.vault.open(envelope, purpose=_PURPOSE, name=facts.app).reveal()))
     except (ValueError, TypeError, LockstepError):
         raise _too_old() from None
     if context.now() >= asked.asked_at + VALID or asked.reply_url not in facts.settings.reply_urls:
@@ -108,7 +108,7 @@ def opened(context: Context, facts: ApplicationSso, sealed: str, browser: str) -
     return asked
 
 
-def _received(context: Context, asked: Asked, browser: str) -> Received:
+def _received(context: Context, asked: CheckedRequest, browser: str) -> Received:
     secret = browser or new_secret()
     return Received(_sealed(context, replace(asked, browser=_digest(secret))), secret)
 
@@ -117,7 +117,7 @@ def _digest(browser: str) -> str:
     return hash_of(browser).hex()
 
 
-def _sealed(context: Context, asked: Asked) -> str:
+def _sealed(context: Context, asked: CheckedRequest) -> str:
     return context.vault.seal(Secret(orjson.dumps(asked).decode()), purpose=_PURPOSE, name=asked.app).hex()
 
 
@@ -125,7 +125,7 @@ def keys_of(facts: ApplicationSso) -> list[Certificate]:
     return [one for text in facts.settings.request_certificates for one in readable_certificates(text)]
 
 
-def _checked(context: Context, facts: ApplicationSso, incoming: Incoming) -> Asked:
+def _checked(context: Context, facts: ApplicationSso, incoming: Incoming) -> CheckedRequest:
     """Check that the request comes from the application and is meant for Lockstep, and return what is kept of it. Raises LockstepError
     otherwise.
     """
@@ -144,7 +144,7 @@ def _checked(context: Context, facts: ApplicationSso, incoming: Incoming) -> Ask
         expected = f"issued between {(now - OLDEST).isoformat()} and {(now + SKEW).isoformat()}"
         raise fault(FaultCode.EXPIRED, expected=expected, received=request.issued_at.isoformat())
     _refuse_too_much(request)
-    return Asked(
+    return CheckedRequest(
         facts.app, _reply_url(facts, request), incoming.relay_state, now.timestamp(), request.issuer, request.id,
         request.force_authn, request.is_passive, request.name_id_format, request.contexts, request.contexts_comparison,
     )  # fmt: skip

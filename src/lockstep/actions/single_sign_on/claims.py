@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lockstep.configuration.single_sign_on import NameIdFormat, SignOnMode, SignOnSettings
+from lockstep.configuration.single_sign_on import NameIdKind, SignOnMode, SignOnSettings
 from lockstep.engine.decisions.source_record import OF_MANAGER, source_record
 from lockstep.engine.expressions import DROP, SKIP_OBJECT, EvaluationContext, ExpressionError
 from lockstep.engine.moment import Moment
@@ -27,11 +27,11 @@ _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
+class AssertionClaims:
     """What an assertion says about one person. *role* is the value of the effective application role; "" if the person has no role."""
 
     name_id: str
-    name_id_format: NameIdFormat
+    name_id_format: NameIdKind
     attributes: Mapping[str, Sequence[str]]
     is_assigned: bool
     role: str
@@ -47,7 +47,7 @@ def manager_names(settings: SignOnSettings) -> frozenset[str]:
 
 def claims_about(
     obj: SourceObject, settings: SignOnSettings, configuration: JobConfiguration, *, moment: Moment, salt: bytes
-) -> Claims:
+) -> AssertionClaims:
     """Return the claims of *obj*. If a claim cannot be evaluated, `problems` says why; the entry for the Name ID has the key ""."""
     record = source_record(obj, configuration, is_soft_deleted=False)
     context = EvaluationContext(moment, (), configuration.default_domain)
@@ -69,9 +69,9 @@ def claims_about(
     if not name_id and "" not in problems:
         problems[""] = "The Name ID is empty"
     roles = record["appRoleAssignments"]
-    return Claims(
+    return AssertionClaims(
         name_id,
-        NameIdFormat.PERSISTENT if settings.mode is SignOnMode.OIDC else settings.name_id_format,
+        NameIdKind.PERSISTENT if settings.mode is SignOnMode.OIDC else settings.name_id_format,
         attributes,
         is_assigned=bool(obj.assignments),
         role=str(roles[0]["value"]) if roles else "",
@@ -81,7 +81,7 @@ def claims_about(
     )
 
 
-def require_usable(claims: Claims, app: str) -> None:
+def require_usable(claims: AssertionClaims, app: str) -> None:
     """Raise LockstepError unless *claims* are complete enough for an assertion."""
     if not claims.is_active:
         raise LockstepError(
@@ -102,10 +102,10 @@ def require_usable(claims: Claims, app: str) -> None:
 
 
 def _name_id(person: str, settings: SignOnSettings, values: Any, salt: bytes) -> str:
-    match NameIdFormat.PERSISTENT if settings.mode is SignOnMode.OIDC else settings.name_id_format:
-        case NameIdFormat.PERSISTENT:
+    match NameIdKind.PERSISTENT if settings.mode is SignOnMode.OIDC else settings.name_id_format:
+        case NameIdKind.PERSISTENT:
             return hashlib.sha256(salt + person.encode()).hexdigest()
-        case NameIdFormat.TRANSIENT:
+        case NameIdKind.TRANSIENT:
             return f"_{secrets.token_hex(20)}"
         case _:
             found = values("", settings.name_id)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_application
 from lockstep.actions.single_sign_on.address import Endpoints, endpoints_of, stored_address
-from lockstep.actions.single_sign_on.claims import Claims, claims_about, manager_names, require_usable
+from lockstep.actions.single_sign_on.claims import AssertionClaims, claims_about, manager_names, require_usable
 from lockstep.actions.single_sign_on.keys import active_key
 from lockstep.actions.single_sign_on.settings import read_settings
 from lockstep.configuration.single_sign_on import SignedPart, SignOnMode, SignOnSettings
@@ -98,7 +98,7 @@ async def signing_key_of(context: Context, app_id: str) -> SigningKey:
         return await active_key(context, connection, await find_application(connection, app_id))
 
 
-async def claims_for(context: Context, app_id: str, person_id: str) -> Claims:
+async def claims_for(context: Context, app_id: str, person_id: str) -> AssertionClaims:
     """Return what an assertion for the application would say about the person. Both are given by id.
 
     Raises LockstepError if the person is unknown, disabled or deleted, or if a claim or the Name ID cannot be evaluated.
@@ -110,7 +110,7 @@ async def claims_for(context: Context, app_id: str, person_id: str) -> Claims:
     return found
 
 
-async def read_claims(context: Context, connection: Connection, app: ApplicationRow, person_id: str) -> Claims:
+async def read_claims(context: Context, connection: Connection, app: ApplicationRow, person_id: str) -> AssertionClaims:
     """Return the same claims as `claims_for`. A claim that cannot be evaluated raises no error here; the result says what is wrong."""
     row = await application_sso.read_sign_on(connection, app.id)
     settings = await read_settings(context, connection, app)

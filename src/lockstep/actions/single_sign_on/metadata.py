@@ -15,7 +15,7 @@ from lockstep.actions.identity_providers import http_of
 from lockstep.actions.permissions import Permission
 from lockstep.actions.single_sign_on.issuing import facts_of
 from lockstep.actions.single_sign_on.settings import SignOnView, change_sign_on
-from lockstep.configuration.single_sign_on import NameIdFormat, SignedPart, SignOnMode, check_url
+from lockstep.configuration.single_sign_on import NameIdKind, SignedPart, SignOnMode, check_url
 from lockstep.errors import invalid, not_found
 from lockstep.http.client import WireError
 from lockstep.http.deadline import end_of_request
@@ -94,7 +94,7 @@ async def fetch_metadata(context: Context, app: str, url: str) -> SignOnView:
 
 
 def _changes(found: SpMetadata) -> dict[str, Any]:
-    formats = {form.urn: form.value for form in NameIdFormat}
+    formats = {form.urn: form.value for form in NameIdKind}
     wanted = next((formats[one] for one in found.name_id_formats if one in formats), None)
     changes: dict[str, Any] = {
         "identifiers": [found.entity_id],
@@ -108,6 +108,6 @@ def _changes(found: SpMetadata) -> dict[str, Any]:
         changes["logoutUrl"] = next(iter(found.logout.values()))
     if found.want_assertions_signed:
         changes["signing"] = SignedPart.ASSERTION.value
-    if wanted in (NameIdFormat.PERSISTENT, NameIdFormat.TRANSIENT):
+    if wanted in (NameIdKind.PERSISTENT, NameIdKind.TRANSIENT):
         changes["nameId"] = {"format": wanted}
     return changes

@@ -19,7 +19,7 @@ from lockstep.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class SignOnRefusal:
     """*what* is refused; *code* is that of the entry in the sign-in log."""
 
     what: str
@@ -101,32 +101,34 @@ _ERRORS: Sequence[tuple[Sequence[str], str, _Setting, str]] = (
 )
 
 
-def refusals_of(view: SignOnView) -> list[Refusal]:
+def refusals_of(view: SignOnView) -> list[SignOnRefusal]:
     """Return what is refused, in the order of the checks."""
     settings = view.settings
-    found = [Refusal(f"A request whose issuer is not {_one_of(settings.identifiers)}", SignInCode.WRONG_ISSUER)]
+    found = [SignOnRefusal(f"A request whose issuer is not {_one_of(settings.identifiers)}", SignInCode.WRONG_ISSUER)]
     if settings.requires_signed_requests:
-        found.append(Refusal("A request without a signature", SignInCode.NOT_SIGNED))
+        found.append(SignOnRefusal("A request without a signature", SignInCode.NOT_SIGNED))
     if settings.request_certificates:
         what = "A request with a signature that no certificate of the application verifies"
-        found.append(Refusal(what, SignInCode.SIGNATURE_WRONG))
+        found.append(SignOnRefusal(what, SignInCode.SIGNATURE_WRONG))
     found += [
-        Refusal(f"A request with another destination than {view.endpoints.login_url}", SignInCode.WRONG_DESTINATION),
-        Refusal(
+        SignOnRefusal(
+            f"A request with another destination than {view.endpoints.login_url}", SignInCode.WRONG_DESTINATION
+        ),
+        SignOnRefusal(
             f"A request from more than {_minutes(OLDEST)} ago, or more than {_minutes(SKEW)} ahead",
             SignInCode.REQUEST_EXPIRED,
         ),
-        Refusal(
+        SignOnRefusal(
             f"A request for an answer at another address than {_one_of(settings.reply_urls)}",
             SignInCode.UNKNOWN_REPLY_URL,
         ),
-        Refusal("A request that allows no page (IsPassive) while nobody is signed in", SignInCode.NO_PASSIVE),
+        SignOnRefusal("A request that allows no page (IsPassive) while nobody is signed in", SignInCode.NO_PASSIVE),
     ]
     if settings.assignment_required:
-        found.append(Refusal("Everybody who is not assigned", SignInCode.NOT_ASSIGNED))
+        found.append(SignOnRefusal("Everybody who is not assigned", SignInCode.NOT_ASSIGNED))
     found += [
-        Refusal("A request for a stronger sign-in than that of the person", SignInCode.NO_AUTHN_CONTEXT),
-        Refusal(
+        SignOnRefusal("A request for a stronger sign-in than that of the person", SignInCode.NO_AUTHN_CONTEXT),
+        SignOnRefusal(
             f"A request for another Name ID format than {settings.name_id_format.value}",
             SignInCode.WRONG_NAME_ID_FORMAT,
         ),

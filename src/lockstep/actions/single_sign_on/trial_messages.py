@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from lockstep.actions.saml_sign_in.contexts import PROTECTED_PASSWORD
-from lockstep.actions.single_sign_on.claims import Claims
+from lockstep.actions.single_sign_on.claims import AssertionClaims
 from lockstep.actions.single_sign_on.issuing import SIGNINGS
 from lockstep.actions.single_sign_on.keys import readable_certificates
 from lockstep.actions.single_sign_on.settings import SignOnView
@@ -38,7 +38,7 @@ def readable_request(request: AuthnRequest | None) -> str:
 
 
 async def response_to(
-    request: AuthnRequest | None, view: SignOnView, claims: Claims, now: datetime
+    request: AuthnRequest | None, view: SignOnView, claims: AssertionClaims, now: datetime
 ) -> Sequence[MessagePart]:
     """Return the response about the person of *claims*; empty if no assertion can be made."""
     settings = view.settings

@@ -15,9 +15,9 @@ from lockstep.actions.lookup import find_application
 from lockstep.actions.permissions import Permission
 from lockstep.actions.person_sign_in.outcomes import SignInCode
 from lockstep.actions.previews import find_anybody
-from lockstep.actions.single_sign_on.claims import Claims
+from lockstep.actions.single_sign_on.claims import AssertionClaims
 from lockstep.actions.single_sign_on.issuing import read_claims
-from lockstep.actions.single_sign_on.refusals import ApplicationError, Refusal, explain_error, refusals_of
+from lockstep.actions.single_sign_on.refusals import ApplicationError, SignOnRefusal, explain_error, refusals_of
 from lockstep.actions.single_sign_on.settings import SignOnView, read_view
 from lockstep.actions.single_sign_on.trial_messages import readable_request, request_of, response_to
 from lockstep.configuration.single_sign_on import SignOnMode
@@ -37,7 +37,7 @@ _STATUSES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class SignInCondition:
     """One condition that must hold for the sign-in. *next_step* says what to do if it does not hold."""
 
     sentence: str
@@ -58,7 +58,7 @@ class ClaimLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class AnsweredAttempt:
     """A real attempt, and what Lockstep answered to the application."""
 
     row: SignInRow
@@ -75,15 +75,15 @@ class SignOnTrial:
 
     view: SignOnView
     person: str
-    claims: Claims
-    conditions: Sequence[Condition]
+    claims: AssertionClaims
+    conditions: Sequence[SignInCondition]
     audience: str
     recipient: str
     claim_lines: Sequence[ClaimLine]
     request: str
     response: Sequence[MessagePart]
-    refusals: Sequence[Refusal]
-    attempts: Sequence[Attempt]
+    refusals: Sequence[SignOnRefusal]
+    attempts: Sequence[AnsweredAttempt]
     error: ApplicationError | None = None
 
     @property
@@ -137,9 +137,9 @@ async def try_sign_on(
     )
 
 
-async def _attempts(connection: Connection, app: str, person: str) -> list[Attempt]:
+async def _attempts(connection: Connection, app: str, person: str) -> list[AnsweredAttempt]:
     rows = await sign_in_log.read_log(connection, SignInFilter(app=app), limit=_READ)
-    return [Attempt(row, _answer(row)) for row in rows if row.person in (None, person)][:_ATTEMPTS]
+    return [AnsweredAttempt(row, _answer(row)) for row in rows if row.person in (None, person)][:_ATTEMPTS]
 
 
 def _answer(row: SignInRow) -> str:
@@ -149,7 +149,7 @@ def _answer(row: SignInRow) -> str:
     return f"Response with the status {status}" if status else "No response: the person saw a page of Lockstep"
 
 
-def _claim_lines(view: SignOnView, claims: Claims) -> list[ClaimLine]:
+def _claim_lines(view: SignOnView, claims: AssertionClaims) -> list[ClaimLine]:
     settings = view.settings
     is_generated = claims.name_id_format.is_generated
     name_id_source = "made by Lockstep" if is_generated else source_text(settings.name_id)
@@ -172,31 +172,31 @@ def source_text(source: MappingSource) -> str:
     return ""
 
 
-def _conditions(view: SignOnView, claims: Claims) -> list[Condition]:
+def _conditions(view: SignOnView, claims: AssertionClaims) -> list[SignInCondition]:
     app, settings = view.application, view.settings
     active = next((one for one in view.certificates if one.is_active), None)
     found = [
-        Condition(
+        SignInCondition(
             "SAML is the single sign-on method",
             settings.mode is SignOnMode.SAML,
             f"Select it: lockstep sso set {app.name} --mode saml",
         ),
-        Condition(
+        SignInCondition(
             f"{app.display_name} is enabled for users to sign in",
             settings.is_enabled,
             f"Enable it: lockstep sso set {app.name} --enabled",
         ),
-        Condition(
+        SignInCondition(
             "A signing certificate is active", active is not None,
             f"Make one: lockstep sso certs new {app.name} --activate",
         ),
-        Condition(
+        SignInCondition(
             f"{claims.display} is active in the directory", claims.is_active, "Enable or restore the person first"
         ),
     ]  # fmt: skip
     if settings.assignment_required:
         found.append(
-            Condition(
+            SignInCondition(
                 f"{claims.display} is assigned to {app.display_name}",
                 claims.is_assigned,
                 f"Assign: lockstep assign {app.name} --user {claims.display}",
@@ -205,6 +205,6 @@ def _conditions(view: SignOnView, claims: Claims) -> list[Condition]:
     for name, problem in claims.problems.items():
         what = f'The claim "{name}"' if name else "The Name ID"
         found.append(
-            Condition(f"{what} has a value: {problem}", holds=False, next_step="Correct its source or expression")
+            SignInCondition(f"{what} has a value: {problem}", holds=False, next_step="Correct its source or expression")
         )
     return found

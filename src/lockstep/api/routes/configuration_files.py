@@ -38,7 +38,7 @@ YAML = "application/yaml"
 YAML_TEXT: dict[str, Any] = {"content": {YAML: {"schema": {"type": "string"}}}}
 
 
-class Expression(Body):
+class ExpressionBody(Body):
     """Evaluate for a person, or for given attributes, which override the person's."""
 
     expression: Annotated[str, Field(max_length=20_000)] = Field(examples=['Join(" ", [givenName], [surname])'])
@@ -70,7 +70,7 @@ async def list_functions(context: Asked, query: Asking) -> Page[dict[str, Any]]:
 
 
 @router.post("/expressions/evaluate", tags=["Expressions"])
-async def evaluate(context: Asked, body: Expression) -> dict[str, Any]:
+async def evaluate(context: Asked, body: ExpressionBody) -> dict[str, Any]:
     """Evaluate an expression, with the value of each of its parts. A part that fails says why, in `error`.
 
     An expression that does not compile is refused: `detail` says what is wrong with it, and at which character.

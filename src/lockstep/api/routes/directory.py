@@ -91,7 +91,7 @@ class NewGroup(Body):
     membership_rule: Rule | None = None
 
 
-class Members(Body):
+class MembersBody(Body):
     """User principal names; with *nested*, names of groups."""
 
     add: Names = Field(default_factory=list, examples=[["kim.berg@contoso.test"]])
@@ -239,7 +239,7 @@ async def restore_group(context: Asked, consent: Consenting, group: str) -> Chan
 
 
 @router.post("/groups/{group}/members")
-async def change_members(context: Asked, consent: Consenting, group: str, body: Members) -> Changed[MembersJson]:
+async def change_members(context: Asked, consent: Consenting, group: str, body: MembersBody) -> Changed[MembersJson]:
     """Add and remove direct members."""
 
     async def work(inner: Context) -> MembersJson:

@@ -17,7 +17,7 @@ from lockstep.configuration.files.secrets import REFERENCE
 from lockstep.configuration.files.sections import AUTHENTICATIONS, COLOURS, EVENTS, MODES, OF_AUTHENTICATION
 from lockstep.configuration.files.source import FILE_KINDS, OPENED_SOURCE_TYPES
 from lockstep.configuration.openid_connect import KEY_SCHEMAS as OPENID_KEYS
-from lockstep.configuration.single_sign_on import NameIdFormat, SignedPart, SignOnMode
+from lockstep.configuration.single_sign_on import NameIdKind, SignedPart, SignOnMode
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.configuration import Apply, Drift, Flow, Scope
 from lockstep.engine.rules.operators import OPERATORS
@@ -155,7 +155,7 @@ def _single_sign_on() -> Schema:
         "identifiers": _list(TEXT) | {"description": "Identifier (Entity ID)"},
         "replyUrls": _list(TEXT) | {"description": "Reply URL (Assertion Consumer Service URL); the first counts"},
         **texts,
-        "nameId": _object({"format": _words(NameIdFormat), **value}),
+        "nameId": _object({"format": _words(NameIdKind), **value}),
         "claims": claims,
         "signing": _words(SignedPart),
         "encryptionCertificate": certificate,

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from lockstep.actions.openid_sign_in import answering, leaving
-from lockstep.actions.openid_sign_in.answering import Answered, Outcome, SignInFirst
+from lockstep.actions.openid_sign_in.answering import Answered, OpenidSignInFirst, Outcome
 from lockstep.actions.saml_sign_in import leaving as way_out
 from lockstep.kit.cookies import origin_of
 from lockstep.kit.pages import Answer, PageView, Redirect
@@ -80,7 +80,7 @@ async def _signed_out(context: PortalContext, request: Request, then: str) -> Re
 
 def _shown(found: Outcome) -> Answer:
     match found:
-        case SignInFirst(sealed, again):
+        case OpenidSignInFirst(sealed, again):
             back = quote(f"{CONTINUE}?request={sealed}", safe="")
             return Redirect(f"{SIGN_IN}?next={back}{'&again=yes' if again else ''}")
         case Answered(app, url, fields):

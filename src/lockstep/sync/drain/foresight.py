@@ -19,7 +19,7 @@ from lockstep.storage import queue_ahead, target_index
 from lockstep.storage.dirty import Claim
 from lockstep.storage.queue_ahead import WaitingObject
 from lockstep.sync.planning import planner
-from lockstep.sync.planning.index_reader import Pages, read_index
+from lockstep.sync.planning.index_reader import SlicePages, read_index
 from lockstep.sync.planning.planner import NotKnown, PlanResult, SliceFacts
 from lockstep.sync.services import Job, Services
 
@@ -138,7 +138,7 @@ def _is_rejected(known: SliceFacts, plan: Plan) -> bool:
     return rejection is not None and keep_rejected(plan, rejection, app="") is not None
 
 
-async def _foreseen(pages: Pages, prepared: PreparedObject) -> PlanResult | None:
+async def _foreseen(pages: SlicePages, prepared: PreparedObject) -> PlanResult | None:
     """The plan as far as it is known without the application: an object that still needs a match counts as a new account."""
     try:
         return await pages.plan(prepared)

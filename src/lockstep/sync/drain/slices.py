@@ -19,7 +19,7 @@ from lockstep.sync.drain.work import Look, Settle
 from lockstep.sync.outcome import giving_back
 from lockstep.sync.outcome.outcomes import Outcome
 from lockstep.sync.planning import index_reader, planner
-from lockstep.sync.planning.index_reader import Pages
+from lockstep.sync.planning.index_reader import SlicePages
 from lockstep.sync.planning.planner import NotKnown, SliceFacts
 from lockstep.sync.planning.unique_values import StoredClaims
 from lockstep.sync.services import Job, Services
@@ -75,7 +75,9 @@ async def _plan_kind(
     return asking
 
 
-async def _hand_on(pipeline: Pipeline, known: SliceFacts, pages: Pages, claim: Claim, prepared: PreparedObject) -> int:
+async def _hand_on(
+    pipeline: Pipeline, known: SliceFacts, pages: SlicePages, claim: Claim, prepared: PreparedObject
+) -> int:
     due = judging.slowed_until(pipeline.job.row.quarantine)
     if due is not None and prepared.intent.kind not in LOSES_ACCESS and not claim.is_on_demand:
         pipeline.done(giving_back.slowed(claim, due=due))

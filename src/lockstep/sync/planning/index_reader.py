@@ -65,7 +65,7 @@ class SliceOwnership:
 
 
 @dataclass(frozen=True, slots=True)
-class Pages:
+class SlicePages:
     """The pages as one slice sees them, in the form of the arguments of `plan_one`."""
 
     reader: IndexReader = IndexReader()
@@ -78,10 +78,10 @@ class Pages:
 
 async def read_index(
     connection: Connection, job: Job, known: SliceFacts, prepared: Iterable[PreparedObject], cycle: int | None
-) -> Pages:
+) -> SlicePages:
     """Answer the questions of many objects from the pages, in a few queries."""
     if not known.has_index:
-        return Pages()
+        return SlicePages()
     asking = [one for one in prepared if wanted(one) is not NextQuestion.NOTHING]
     asked = {_question(query) for one in asking for query in (*one.queries, *unique_candidates(one))}
     answers = await target_index.find(connection, job.id, known.kind, asked) if asked else {}
@@ -90,16 +90,16 @@ async def read_index(
     accounts = {account.id: account for account in known.indexed.values()}
     reader = IndexReader(asked, answers, accounts)
     if not found:
-        return Pages(reader)
+        return SlicePages(reader)
     # Read the journal before the links: an owner recorded in between then shows up in one of the two.
     candidates = [candidate for one in asking for candidate in _candidates(job, known.kind, answers, one)]
     under_way = await wanted_by_others(connection, job.id, known.kind.value, candidates)
-    return Pages(reader, SliceOwnership(await links.holders(connection, job.id, known.kind, found), under_way))
+    return SlicePages(reader, SliceOwnership(await links.holders(connection, job.id, known.kind, found), under_way))
 
 
 async def choose_values(
-    job: Job, known: SliceFacts, prepared: Iterable[PreparedObject], pages: Pages, claims: Claims
-) -> Pages:
+    job: Job, known: SliceFacts, prepared: Iterable[PreparedObject], pages: SlicePages, claims: Claims
+) -> SlicePages:
     """Choose unique values for all objects of the slice that will get an account; they are claimed together, in one or two rounds."""
     if not known.has_index or not unique_mappings(job.configuration.mapping_for(known.kind)):
         return pages

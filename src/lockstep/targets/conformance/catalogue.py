@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Body = Callable[["Conversation"], Awaitable[None]]
 
 
-class Client(StrEnum):
+class EmulatedClient(StrEnum):
     """The identity provider whose requests a check sends."""
 
     ANY = "any"
@@ -47,7 +47,7 @@ class Check:
 
     id: str
     title: str
-    client: Client
+    client: EmulatedClient
     body: Body
     needs_groups: bool = False
 
@@ -57,7 +57,9 @@ CHECKS: list[Check] = []
 ORDER = "DAEFPVUGO"
 
 
-def check(id: str, title: str, client: Client = Client.ANY, *, needs_groups: bool = False) -> Callable[[Body], Body]:
+def check(
+    id: str, title: str, client: EmulatedClient = EmulatedClient.ANY, *, needs_groups: bool = False
+) -> Callable[[Body], Body]:
     """Register the decorated function as a check. The letter at the beginning of *id* names the family of the check."""
 
     def register(body: Body) -> Body:
@@ -67,8 +69,8 @@ def check(id: str, title: str, client: Client = Client.ANY, *, needs_groups: boo
     return register
 
 
-def checks_of(clients: Iterable[Client]) -> list[Check]:
+def checks_of(clients: Iterable[EmulatedClient]) -> list[Check]:
     """Return the checks for *clients* and those for any client, ordered by family."""
-    wanted = {Client.ANY, *clients}
+    wanted = {EmulatedClient.ANY, *clients}
     chosen = [each for each in CHECKS if each.client in wanted]
     return sorted(chosen, key=lambda each: ORDER.index(each.id[0]))

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lockstep.targets.conformance.catalogue import Broken, Client, check
+from lockstep.targets.conformance.catalogue import Broken, EmulatedClient, check
 from lockstep.targets.conformance.conversation import GROUP, Conversation, error_form, must_be, should
 
-ENTRA, FLAG = Client.ENTRA, Client.ENTRA_FLAG
+ENTRA, FLAG = EmulatedClient.ENTRA, EmulatedClient.ENTRA_FLAG
 ADSCIM_GROUP = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lockstep.targets.conformance.catalogue import Client, check
+from lockstep.targets.conformance.catalogue import EmulatedClient, check
 from lockstep.targets.conformance.conversation import GROUP, USER, Conversation, must_be, should
 
-OKTA = Client.OKTA
+OKTA = EmulatedClient.OKTA
 
 
 @check("O1", "a search by user name returns a page", OKTA)

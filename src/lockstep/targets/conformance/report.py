@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from lockstep.targets.conformance.conversation import JSON, Exchanged
-from lockstep.targets.conformance.run import CheckReport, CheckVerdict, Result
+from lockstep.targets.conformance.run import CheckReport, CheckResult, CheckVerdict
 
 # XML 1.0 cannot contain these characters, not even escaped.
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -70,7 +70,7 @@ def as_junit(report: CheckReport) -> bytes:
     return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))
 
 
-def _add_ending(case: ElementTree.Element, result: Result) -> None:
+def _add_ending(case: ElementTree.Element, result: CheckResult) -> None:
     if result.verdict is CheckVerdict.FAIL:
         failure = ElementTree.SubElement(case, "failure", message=_for_xml(result.sentence))
         failure.text = _for_xml(_exchange_text(result))
@@ -81,7 +81,7 @@ def _add_ending(case: ElementTree.Element, result: Result) -> None:
         output.text = _for_xml(f"warning: {result.sentence}\n{_exchange_text(result)}")
 
 
-def _exchange_text(result: Result) -> str:
+def _exchange_text(result: CheckResult) -> str:
     exchange = result.exchange
     if exchange is None:
         return ""
@@ -89,7 +89,7 @@ def _exchange_text(result: Result) -> str:
     return f"{as_curl(exchange)}\n# {status} {exchange.received}".rstrip()
 
 
-def _result_as_json(result: Result) -> dict[str, Any]:
+def _result_as_json(result: CheckResult) -> dict[str, Any]:
     exchange = result.exchange
     shown = None
     if exchange is not None:

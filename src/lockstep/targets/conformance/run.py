@@ -19,9 +19,9 @@ from lockstep.targets.conformance import groups, okta, service, users  # noqa: F
 from lockstep.targets.conformance.catalogue import (
     Broken,
     Check,
-    Client,
     ConformanceFinding,
     Doubtful,
+    EmulatedClient,
     UnsupportedByServer,
     checks_of,
 )
@@ -40,7 +40,7 @@ class CheckVerdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CheckResult:
     """The result of one check. *sentence* says why the check did not pass. *exchange* is the exchange that showed the problem."""
 
     check: Check
@@ -55,7 +55,7 @@ class CheckReport:
     """The results of a run. *left_behind*: paths that could not be deleted."""
 
     url: str
-    results: tuple[Result, ...]
+    results: tuple[CheckResult, ...]
     requests: int
     seconds: float
     left_behind: tuple[str, ...] = ()
@@ -86,9 +86,9 @@ async def run_checks(
     url: str,
     secret: Any,
     *,
-    clients: Collection[Client] = tuple(Client),
+    clients: Collection[EmulatedClient] = tuple(EmulatedClient),
     deadline_seconds: float = 15.0,
-    tell: Callable[[Result], None] = lambda _: None,
+    tell: Callable[[CheckResult], None] = lambda _: None,
 ) -> CheckReport:
     """Check the SCIM server at *url* with the requests of *clients*. *tell* receives each result as soon as it is known.
 
@@ -97,13 +97,13 @@ async def run_checks(
     started = time.monotonic()
     run = _Run(client, url, secret, deadline_seconds)
     await _knock(run)
-    results: list[Result] = []
+    results: list[CheckResult] = []
     left: Sequence[str] = ()
     try:
         has_groups = await _has_groups(run)
         for each in checks_of(clients):
             if each.needs_groups and not has_groups:
-                result = Result(each, CheckVerdict.SKIP, 0.0, "the server has no groups")
+                result = CheckResult(each, CheckVerdict.SKIP, 0.0, "the server has no groups")
             else:
                 result = await _try(run, each)
             results.append(result)
@@ -113,7 +113,7 @@ async def run_checks(
     return CheckReport(url, tuple(results), run.requests, time.monotonic() - started, tuple(left))
 
 
-async def _try(run: _Run, each: Check) -> Result:
+async def _try(run: _Run, each: Check) -> CheckResult:
     conversation = run.conversation()
     started = time.monotonic()
     verdict, sentence = CheckVerdict.OK, ""
@@ -129,7 +129,7 @@ async def _try(run: _Run, each: Check) -> Result:
         verdict, sentence = CheckVerdict.FAIL, "the response has a shape that no client expects"
     run.requests += len(conversation.exchanges)
     exchange = conversation.exchanges[-1] if conversation.exchanges and verdict is not CheckVerdict.OK else None
-    return Result(each, verdict, time.monotonic() - started, sentence, exchange)
+    return CheckResult(each, verdict, time.monotonic() - started, sentence, exchange)
 
 
 async def _knock(run: _Run) -> None:

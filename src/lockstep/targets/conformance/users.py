@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lockstep.targets.conformance.catalogue import Broken, Client, UnsupportedByServer, check
+from lockstep.targets.conformance.catalogue import Broken, EmulatedClient, UnsupportedByServer, check
 from lockstep.targets.conformance.conversation import ENTERPRISE, USER, Conversation, error_form, must_be, should
 
-ENTRA, FLAG = Client.ENTRA, Client.ENTRA_FLAG
+ENTRA, FLAG = EmulatedClient.ENTRA, EmulatedClient.ENTRA_FLAG
 
 
 @check("U1", "an account is found by its user name", ENTRA)

@@ -11,7 +11,7 @@ from lockstep.actions import overview as actions
 from lockstep.actions.context import Context
 from lockstep.actions.overview import AppOverview
 from lockstep.web.page import Chip, CopyAs, Pages, View, address
-from lockstep.web.status_look import Look, look_of
+from lockstep.web.status_look import StatusLook, look_of
 
 pages = Pages()
 
@@ -21,7 +21,7 @@ class AppRow:
     """A line of the list."""
 
     app: AppOverview
-    look: Look
+    look: StatusLook
     href: str
 
     @property

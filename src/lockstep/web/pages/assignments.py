@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from lockstep.actions import applications, assignment_pages, assignments
 from lockstep.actions.applications import ApplicationView
-from lockstep.actions.assignment_pages import Candidate
+from lockstep.actions.assignment_pages import AssignableObject
 from lockstep.actions.consequence_words import consequence_lines
 from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
@@ -144,7 +144,9 @@ async def _chooser(
     refused: LockstepError | None = None,
 ) -> View:
     search = request.query_params.get("search", "").strip()
-    picked: list[Candidate] = await assignment_pages.candidates_of(context, wanted.ids("User"), wanted.ids("Group"))
+    picked: list[AssignableObject] = await assignment_pages.candidates_of(
+        context, wanted.ids("User"), wanted.ids("Group")
+    )
     found = [] if is_review else await assignment_pages.find_candidates(context, app.application.name, search)
     ids = {one.key for one in picked}
     model = {

@@ -19,7 +19,7 @@ from lockstep.engine.decisions.explain import Explanation, GateState, WriteDecis
 from lockstep.engine.records import Action
 from lockstep.web.page import CopyAs, Crumb, Pages, View
 from lockstep.web.pages.people import HERE, person_of
-from lockstep.web.status_look import Look, result_look
+from lockstep.web.status_look import StatusLook, result_look
 
 pages = Pages()
 MOST_AT_ONCE = 3  # applications on one page
@@ -32,9 +32,9 @@ _LABELS = {
     "export": "Account",
 }
 _STATES = {
-    GateState.OK: Look("Passed", "ok", "check-circle"),
-    GateState.FAIL: Look("Failed", "error", "error"),
-    GateState.NOT_REACHED: Look("Not reached", "neutral", "circle"),
+    GateState.OK: StatusLook("Passed", "ok", "check-circle"),
+    GateState.FAIL: StatusLook("Failed", "error", "error"),
+    GateState.NOT_REACHED: StatusLook("Not reached", "neutral", "circle"),
 }
 
 
@@ -43,23 +43,23 @@ class Rung:
     """One gate. *before* and *after* are its text around the account's id, which is shown short."""
 
     label: str
-    look: Look
+    look: StatusLook
     before: str
     account: str = ""
     after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApplicationCard:
     """What one application's card shows. *last*: the newest record of the person there. *text*: the whole answer, for a ticket."""
 
     app: ApplicationRow
-    look: Look
+    look: StatusLook
     reason: str
     why: Explanation
     rungs: Sequence[Rung]
     last: LogRow | None
-    last_look: Look | None
+    last_look: StatusLook | None
     next_cycle_at: datetime | None
     may_push: bool
     text: str
@@ -98,12 +98,12 @@ async def explain(context: Context, request: Request) -> View:
     )
 
 
-async def _answer(context: Context, person: PersonRow, app: ApplicationRow, url: str) -> Answer:
+async def _answer(context: Context, person: PersonRow, app: ApplicationRow, url: str) -> ApplicationCard:
     found = await explaining.explain_person(context, person.id, app.name)
     newest = await logs.list_log(context, LogFilter(source_id=person.id), app=app.name, limit=1)
     last = newest[0] if newest else None
     look, why = _look(found), found.why
-    return Answer(
+    return ApplicationCard(
         app=app,
         look=look,
         reason=_sentence(found.plan.reason.text),
@@ -127,18 +127,18 @@ async def _answer(context: Context, person: PersonRow, app: ApplicationRow, url:
     )
 
 
-def _look(found: ExplainedObject) -> Look:
+def _look(found: ExplainedObject) -> StatusLook:
     """The verdict in small letters, with the tone of what will happen."""
     label = found.why.verdict.capitalize()
     if found.plan.action is Action.HELD or found.decision is WriteDecision.HELD:
-        return Look(label, "quarantine", "hand")
+        return StatusLook(label, "quarantine", "hand")
     if found.plan.action is Action.REFUSE or found.decision is WriteDecision.REJECTED:
-        return Look(label, "error", "error")
+        return StatusLook(label, "error", "error")
     if found.why.failed is not None:
-        return Look(label, "warn", "cross-circle")
+        return StatusLook(label, "warn", "cross-circle")
     if found.failed is not None:
-        return Look(label, "neutral", "question")
-    return Look(label, "ok", "check-circle")
+        return StatusLook(label, "neutral", "question")
+    return StatusLook(label, "ok", "check-circle")
 
 
 def _rungs(found: ExplainedObject) -> Iterator[Rung]:

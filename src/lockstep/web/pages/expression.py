@@ -29,7 +29,7 @@ MOST_TRIED = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class EvaluationLine:
     """One line of the tree: a part of the expression with its value. *state*: value, null, error, or not reached."""
 
     depth: int
@@ -39,19 +39,19 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ExpressionResult:
     """The value for one person, and how it came about."""
 
     name: str
-    value: Step
-    steps: Sequence[Step]
+    value: EvaluationLine
+    steps: Sequence[EvaluationLine]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ExpressionReport:
     """What stands under the editor."""
 
-    results: Sequence[Result] = ()
+    results: Sequence[ExpressionResult] = ()
     error: MarkedError | None = None
     problem: str = ""
     findings: Sequence[Finding] = ()
@@ -72,24 +72,24 @@ async def evaluate(context: Context, request: Request) -> Answer:
     return await _page(context, request, form)
 
 
-async def _outcome(context: Context, app: str, form: Mapping[str, Any]) -> Outcome:
+async def _outcome(context: Context, app: str, form: Mapping[str, Any]) -> ExpressionReport:
     text = _text(form, "expression")
     if not text:
-        return Outcome()
+        return ExpressionReport()
     try:
         by_hand = attributes_from(line for line in _text(form, "values").splitlines() if line.strip())
         found = await expression_trials.try_expression(context, app, text, people=_people(form), by_hand=by_hand)
     except ExpressionError as error:
-        return Outcome(error=marked(error, text))
+        return ExpressionReport(error=marked(error, text))
     except ValueError as problem:
-        return Outcome(problem=f"Entered values: {problem}")
+        return ExpressionReport(problem=f"Entered values: {problem}")
     except LockstepError as refused:
-        return Outcome(problem=f"{on_the_form(refused).detail}. {STEPS.on_page(refused.next_step)}")
+        return ExpressionReport(problem=f"{on_the_form(refused).detail}. {STEPS.on_page(refused.next_step)}")
     results = [
-        Result(one.name, _step(one.explained, 0), [] if i else list(_steps(one.explained, 0)))
+        ExpressionResult(one.name, _step(one.explained, 0), [] if i else list(_steps(one.explained, 0)))
         for i, one in enumerate(found.trials)
     ]
-    return Outcome(results, findings=found.findings)
+    return ExpressionReport(results, findings=found.findings)
 
 
 async def _page(context: Context, request: Request, form: Mapping[str, Any]) -> View:
@@ -141,7 +141,7 @@ def _families() -> list[tuple[str, list[Function]]]:
     return sorted(found.items())
 
 
-def _steps(part: ExplainedExpression, depth: int) -> Iterator[Step]:
+def _steps(part: ExplainedExpression, depth: int) -> Iterator[EvaluationLine]:
     yield _step(part, depth)
     for child in part.parts:
         # A constant needs no line: it shows its value already.
@@ -149,13 +149,15 @@ def _steps(part: ExplainedExpression, depth: int) -> Iterator[Step]:
             yield from _steps(child, depth + 1)
 
 
-def _step(part: ExplainedExpression, depth: int) -> Step:
+def _step(part: ExplainedExpression, depth: int) -> EvaluationLine:
     if part.error:
         is_cause = not any(child.error for child in part.parts) or depth == 0
-        return Step(depth, part.text, part.error if is_cause else "error", "error")
+        return EvaluationLine(depth, part.text, part.error if is_cause else "error", "error")
     if not part.is_reached:
-        return Step(depth, part.text, "not evaluated", "waiting")
+        return EvaluationLine(depth, part.text, "not evaluated", "waiting")
     if isinstance(part.value, Diversion):
-        return Step(depth, part.text, part.value.value, "null")
+        return EvaluationLine(depth, part.text, part.value.value, "null")
     value = plain(part.value)
-    return Step(depth, part.text, "null" if value is None else shown(value), "null" if value is None else "value")
+    return EvaluationLine(
+        depth, part.text, "null" if value is None else shown(value), "null" if value is None else "value"
+    )

@@ -9,7 +9,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from lockstep.actions import assignment_pages, search
-from lockstep.actions.assignment_pages import Candidate
+from lockstep.actions.assignment_pages import AssignableObject
 from lockstep.actions.consequence_words import consequence_lines, some
 from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
@@ -88,7 +88,7 @@ async def _change(context: Context, request: Request, *, is_adding: bool) -> Ans
 
 
 def _review(
-    page: GroupPage, request: Request, found: Sequence[Candidate], lines: Sequence[str], *, is_adding: bool
+    page: GroupPage, request: Request, found: Sequence[AssignableObject], lines: Sequence[str], *, is_adding: bool
 ) -> View:
     verb, side = ("Add", "to") if is_adding else ("Remove", "from")
     model: dict[str, object] = {
@@ -110,11 +110,13 @@ async def _chooser(
     text = search_text.strip()
     chosen = await assignment_pages.candidates_of(context, picked.ids("User"), picked.ids("Group"))
     hits = await search.find(context, text, with_log=False) if text else None
-    found: list[Candidate] = []
+    found: list[AssignableObject] = []
     if hits is not None:
-        found = [Candidate("Group", one.id, one.display_name, "Group", one.members) for one in hits.groups]
+        found = [AssignableObject("Group", one.id, one.display_name, "Group", one.members) for one in hits.groups]
         found += [
-            Candidate("User", one.id, one.display, one.user_principal_name) for one in hits.people if not one.deleted_at
+            AssignableObject("User", one.id, one.display, one.user_principal_name)
+            for one in hits.people
+            if not one.deleted_at
         ]
     model = {
         "picked": chosen,

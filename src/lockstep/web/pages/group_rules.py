@@ -28,7 +28,7 @@ MOST_NAMES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class NewGroup:
+class NewGroupForm:
     """What the form of a new group says. *rows* are the filters of its rule."""
 
     name: str = ""
@@ -38,7 +38,7 @@ class NewGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class RuleJudgement:
     """What the rule on the form would do, or why it cannot be one."""
 
     effect: RuleEffect | None = None
@@ -56,7 +56,7 @@ class Judgement:
 @pages.get(f"{HERE}/new")
 async def show_new(context: Context, request: Request) -> View:
     is_by_rule = request.query_params.get("membership") == "rule"
-    return _new(NewGroup(is_by_rule=is_by_rule, rows=[FilterRows()] if is_by_rule else []))
+    return _new(NewGroupForm(is_by_rule=is_by_rule, rows=[FilterRows()] if is_by_rule else []))
 
 
 @pages.post(f"{HERE}/new")
@@ -64,7 +64,7 @@ async def create(context: Context, request: Request) -> Answer:
     """Buttons that add or remove a row show the form again, as does Count."""
     form = await request.form()
     name, description = str(form.get("name", "")).strip(), str(form.get("description", "")).strip()
-    typed = NewGroup(name, description, form.get("membership") == "rule", rows_posted(form))
+    typed = NewGroupForm(name, description, form.get("membership") == "rule", rows_posted(form))
     if (changed := stepped(typed.rows, str(form.get("row", "")))) is not None:
         return _new(replace(typed, rows=changed))
     if form.get("step") == "try":
@@ -116,7 +116,7 @@ async def save_rule(context: Context, request: Request) -> Answer:
             return await group_rules.set_rule(inner, page.group.id, rule)
 
         if step not in ("save", "clear-now"):
-            judged = await _judge(context, page.group.id, form) if rule is not None else Judgement()
+            judged = await _judge(context, page.group.id, form) if rule is not None else RuleJudgement()
             return _reviewed(page, request, form, judged, consequence_lines(await foresee(context, work)))
         _, effect = await work(context)
     except LockstepError as refused:
@@ -137,17 +137,17 @@ def _rule(rows: Sequence[FilterRows], name: str) -> list[dict[str, Any]]:
     return documents(titled)
 
 
-async def _judge(context: Context, group: str | None, form: FormData) -> Judgement:
+async def _judge(context: Context, group: str | None, form: FormData) -> RuleJudgement:
     try:
         rule = _rule(rows_posted(form), "Rule")
         if group is None:
-            return Judgement(await effect_of_new_rule(context, rule))
-        return Judgement((await group_rules.effect_of_rule(context, group, rule))[1])
+            return RuleJudgement(await effect_of_new_rule(context, rule))
+        return RuleJudgement((await group_rules.effect_of_rule(context, group, rule))[1])
     except LockstepError as refused:
-        return Judgement(refused=on_the_form(refused))
+        return RuleJudgement(refused=on_the_form(refused))
 
 
-def _reviewed(page: GroupPage, request: Request, form: FormData, judged: Judgement, lines: Sequence[str]) -> View:
+def _reviewed(page: GroupPage, request: Request, form: FormData, judged: RuleJudgement, lines: Sequence[str]) -> View:
     is_clearing = judged.effect is None
     fields = [(name, str(value)) for name, value in form.multi_items() if name not in ("csrf", "step", "row")]
     model: dict[str, object] = {
@@ -167,7 +167,7 @@ def _reviewed(page: GroupPage, request: Request, form: FormData, judged: Judgeme
     return review(page, "Membership rule", model)
 
 
-def _new(typed: NewGroup, *, judged: Judgement | None = None, refused: LockstepError | None = None) -> View:
+def _new(typed: NewGroupForm, *, judged: RuleJudgement | None = None, refused: LockstepError | None = None) -> View:
     model = {
         "typed": typed,
         "refused": refused,
@@ -190,7 +190,7 @@ def _rule_form(
     page: GroupPage,
     rows: Sequence[FilterRows],
     *,
-    judged: Judgement | None = None,
+    judged: RuleJudgement | None = None,
     refused: LockstepError | None = None,
 ) -> View:
     model = {
@@ -212,12 +212,12 @@ def _rule_form(
     )
 
 
-def _editor(rows: Sequence[FilterRows], judged: Judgement | None) -> Mapping[str, object]:
+def _editor(rows: Sequence[FilterRows], judged: RuleJudgement | None) -> Mapping[str, object]:
     """What the rows of a rule show."""
     return {
         "filters": rows,
         "operators": [(one, one) for one in OPERATOR_NAMES],
         "unary": [one.name for one in OPERATORS.values() if one.is_unary],
         "attributes": mapping_pages.source_choices(ObjectKind.USER),
-        "judged": judged or Judgement(),
+        "judged": judged or RuleJudgement(),
     }

@@ -18,7 +18,7 @@ from lockstep.web.activity_chart import activity_chart
 from lockstep.web.page import CopyAs, Pages, View
 from lockstep.web.pages.apps import row_of
 from lockstep.web.record_sentence import sentence_of
-from lockstep.web.status_look import Look, result_look
+from lockstep.web.status_look import StatusLook, result_look
 from lockstep.wording import counted
 
 pages = Pages()
@@ -31,7 +31,7 @@ class Activity:
     at: datetime
     name: str
     text: str
-    look: Look
+    look: StatusLook
     href: str
     duration_ms: int
 

@@ -14,18 +14,18 @@ from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.page import Answer, Chip, CopyAs, Pages, Redirect, View, address, on_the_form
 from lockstep.web.pages.app_overview import place_of
-from lockstep.web.status_look import Look
+from lockstep.web.status_look import StatusLook
 from lockstep.wording import counted
 
 pages = Pages()
 SIZE = 50
 _HERE = "/apps/{app}/provisioning/links"
-STATES: Sequence[tuple[str, Look]] = (
-    ("live", Look("Active", "ok", "check-circle")),
-    ("disabled", Look("Disabled", "neutral", "pause")),
-    ("released", Look("No longer managed", "neutral", "circle")),
-    ("lost", Look("Account is gone", "warn", "warning")),
-    ("tombstone", Look("Deleted", "neutral", "trash")),
+STATES: Sequence[tuple[str, StatusLook]] = (
+    ("live", StatusLook("Active", "ok", "check-circle")),
+    ("disabled", StatusLook("Disabled", "neutral", "pause")),
+    ("released", StatusLook("No longer managed", "neutral", "circle")),
+    ("lost", StatusLook("Account is gone", "warn", "warning")),
+    ("tombstone", StatusLook("Deleted", "neutral", "trash")),
 )
 
 
@@ -132,7 +132,7 @@ async def _page(
     )
     shown = found[:SIZE]
     model = {
-        "rows": [(row, dict(STATES).get(row.state, Look(row.state, "neutral", "circle"))) for row in shown],
+        "rows": [(row, dict(STATES).get(row.state, StatusLook(row.state, "neutral", "circle"))) for row in shown],
         "chips": _chips(here, state, search),
         "search": search,
         "state": state,

@@ -19,7 +19,7 @@ from lockstep.web.command_pages import STEPS
 from lockstep.web.expression_marks import MarkedError, completions, error_of
 from lockstep.web.mapping_form import TYPES, AttributeForm, kind_of, shown, source_text
 from lockstep.web.page import Answer, Fragment, Pages, View, on_the_form
-from lockstep.web.pages.mappings import Change, mapping_page, reviewed
+from lockstep.web.pages.mappings import ChangeSummary, mapping_page, reviewed
 
 pages = Pages()
 _FIELDS = ("target", "source", "constant", "expression", "precedence")
@@ -166,7 +166,7 @@ def _names(data: FormData) -> list[str]:
     return list(dict.fromkeys(one.strip() for one in str(data.get("people", "")).split(",") if one.strip()))
 
 
-async def _change(context: Context, app: str, kind: ObjectKind, form: AttributeForm) -> Change:
+async def _change(context: Context, app: str, kind: ObjectKind, form: AttributeForm) -> ChangeSummary:
     view = await mapping_pages.show_mapping(context, app, kind)
     known = form.original or form.target
     before = next((one for one in view.rows if one["target"].lower() == known.lower()), None)
@@ -174,7 +174,7 @@ async def _change(context: Context, app: str, kind: ObjectKind, form: AttributeF
     lines = [("-", _line(before))] if before is not None else []
     lines.append(("+", _line(after)))
     title = f"Save the mapping of {form.target}" if before is not None else f"Add the mapping of {form.target}"
-    return Change(title, f"The mapping of {form.target} was saved", signs=lines)
+    return ChangeSummary(title, f"The mapping of {form.target} was saved", signs=lines)
 
 
 def _line(row: Mapping[str, Any]) -> str:

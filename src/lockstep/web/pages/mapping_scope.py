@@ -22,7 +22,7 @@ from lockstep.web.page import Answer, CopyAs, Fragment, Pages, View, on_the_form
 from lockstep.web.pages.mappings import (
     SUBTAB,
     TAB,
-    Change,
+    ChangeSummary,
     mapping_href,
     may_write,
     noun,
@@ -39,7 +39,7 @@ _NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # patterns do not read the time
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ScopeJudgement:
     """What the filters on the form would do. *pattern*: what the regex tester says."""
 
     counts: ScopeCounts | None = None
@@ -95,23 +95,23 @@ async def save(context: Context, request: Request) -> Answer:
         before, after = [filter_text(one) for one in stored], [filter_text(one) for one in wanted]
         signs = [("-", one) for one in before if one not in after] + [("+", one) for one in after if one not in before]
         text = "" if after else "Without scoping filters, everybody in the scope of the application passes."
-        what = Change("Save the Source Object Scope", "The scoping filters were saved", text, signs=signs)
+        what = ChangeSummary("Save the Source Object Scope", "The scoping filters were saved", text, signs=signs)
         return await reviewed(context, request, form, work, what)
     except LockstepError as refused:
         return await _page(
-            context, request, rows, judged=Judgement(refused=on_the_form(refused)), is_unsaved=True, status=400
+            context, request, rows, judged=ScopeJudgement(refused=on_the_form(refused)), is_unsaved=True, status=400
         )
 
 
-async def _judge(context: Context, app: str, kind: ObjectKind, form: FormData) -> Judgement:
+async def _judge(context: Context, app: str, kind: ObjectKind, form: FormData) -> ScopeJudgement:
     pattern, does_match = _tested(str(form.get("test_pattern", "")), str(form.get("test_text", "")))
     try:
         wanted = documents(rows_posted(form))
         findings = await mappings.lint_filters(context, app, kind, wanted)
         counts = await mappings.count_scope(context, app, filters=wanted) if kind is ObjectKind.USER else None
     except LockstepError as refused:
-        return Judgement(refused=on_the_form(refused), pattern=pattern, does_match=does_match)
-    return Judgement(counts, findings, None, pattern, does_match)
+        return ScopeJudgement(refused=on_the_form(refused), pattern=pattern, does_match=does_match)
+    return ScopeJudgement(counts, findings, None, pattern, does_match)
 
 
 def _tested(pattern: str, text: str) -> tuple[str, bool]:
@@ -133,7 +133,7 @@ async def _page(
     request: Request,
     rows: Sequence[FilterRows],
     *,
-    judged: Judgement | None = None,
+    judged: ScopeJudgement | None = None,
     is_unsaved: bool = False,
     status: int = 200,
 ) -> View:
@@ -147,7 +147,7 @@ async def _page(
         "unary": [one.name for one in OPERATORS.values() if one.is_unary],
         "meanings": [(one, OPERATORS[one].meaning) for one in OPERATOR_NAMES],
         "attributes": mapping_pages.source_choices(kind),
-        "judged": judged or Judgement(),
+        "judged": judged or ScopeJudgement(),
         "here": f"{mapping_href(app, kind)}/scope",
         "back": mapping_href(app, kind),
         "is_unsaved": is_unsaved,

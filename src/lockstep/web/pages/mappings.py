@@ -86,7 +86,7 @@ async def save(context: Context, request: Request) -> Answer:
             actions=[str(one) for one in form.getlist("action")],
         )
 
-    what = Change(f"Save the settings of “{form.get('name', '')}”", "The mapping was saved")
+    what = ChangeSummary(f"Save the settings of “{form.get('name', '')}”", "The mapping was saved")
     try:
         return await reviewed(context, request, form, work, what)
     except LockstepError as refused:
@@ -101,7 +101,7 @@ async def remove(context: Context, request: Request) -> Answer:
     async def work(inner: Context) -> None:
         await set_mapping(inner, app, target, None, kind=kind)
 
-    what = Change(
+    what = ChangeSummary(
         f"Remove the mapping of {target}",
         f"{target} is no longer written",
         "The attribute is no longer written. Values that the application has stay there.",
@@ -121,7 +121,7 @@ async def restore(context: Context, request: Request) -> Answer:
     async def work(inner: Context) -> None:
         await mapping_changes.restore_default_mappings(inner, app, kind)
 
-    what = Change(
+    what = ChangeSummary(
         "Restore default mappings",
         "The default mappings are restored",
         "All attribute mappings, scoping filters and the attribute list are replaced by those of the gallery.",
@@ -131,7 +131,7 @@ async def restore(context: Context, request: Request) -> Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangeSummary:
     """What is about to be saved, in words. *done* is said afterwards. *signs*: lines of the change, each with + or -."""
 
     title: str
@@ -148,7 +148,7 @@ async def reviewed(
     request: Request,
     form: FormData,
     work: Callable[[Context], Awaitable[object]],
-    what: Change,
+    what: ChangeSummary,
 ) -> Answer:
     """The first click shows what *work* does to people, with step=preview in full, the second (step=save) does it. Raises what *work*
     raises.

@@ -9,13 +9,13 @@ from starlette.requests import Request
 
 from lockstep.actions import applications, assignment_pages, previews, provisioning
 from lockstep.actions.applications import ApplicationView
-from lockstep.actions.assignment_pages import Candidate
+from lockstep.actions.assignment_pages import AssignableObject
 from lockstep.actions.context import Context
 from lockstep.actions.rows.plans import PlanJson, plan_json
 from lockstep.actions.rows.provisioning import PushJson, push_json
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, View, on_the_form
-from lockstep.web.status_look import Look, result_look
+from lockstep.web.status_look import StatusLook, result_look
 
 pages = Pages()
 MOST = 20  # at once: more belongs into a cycle
@@ -40,7 +40,7 @@ class DoneRow:
     result: PushJson
 
     @property
-    def look(self) -> Look:
+    def look(self) -> StatusLook:
         return result_look(self.result["status"])
 
 
@@ -87,7 +87,7 @@ async def _page(
     name = app.application.name
     place = AppPlace(name, app.application.display_name)
     chosen = await assignment_pages.candidates_of(context, _ids(picked, "User"), _ids(picked, "Group"))
-    found: list[Candidate] = []
+    found: list[AssignableObject] = []
     if not planned and not done:
         keys = {one.key for one in chosen}
         found = [one for one in await assignment_pages.find_candidates(context, name, search) if one.key not in keys]

@@ -16,7 +16,7 @@ from lockstep.actions.logs import LogRow
 from lockstep.web.activity_chart import activity_chart
 from lockstep.web.log_form import ACTION_SETS, ACTIONS, RANGES, STATUSES, LogQuery, number_in
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, address
-from lockstep.web.status_look import Look, result_look
+from lockstep.web.status_look import StatusLook, result_look
 
 pages = Pages()
 HERE = "/logs/provisioning"
@@ -32,7 +32,7 @@ class LogLine:
     """A record as the pages show it. *app*: the name of the application in addresses; *target*: its display name."""
 
     row: LogRow
-    look: Look
+    look: StatusLook
     action: str
     app: str
     target: str

@@ -15,7 +15,7 @@ from lockstep.configuration.findings import Finding
 from lockstep.errors import LockstepError
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
 from lockstep.web.pages.app_overview import place_of
-from lockstep.web.pages.mappings import SUBTAB, TAB, Change, may_write
+from lockstep.web.pages.mappings import SUBTAB, TAB, ChangeSummary, may_write
 
 pages = Pages()
 HEADING = "Review your schema"
@@ -55,7 +55,7 @@ async def import_schema(context: Context, request: Request) -> Answer:
         return await _page(context, request, text=text, refused=on_the_form(refused))
     app = await applications.show_application(context, name)
     model = {
-        "what": Change(
+        "what": ChangeSummary(
             "Import the schema",
             "",
             "All mappings and scoping filters are replaced by those of the schema.",

@@ -28,7 +28,7 @@ _MOST_ASKED = 3  # people about whom an explanation is offered
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class SearchResult:
     """One line. *detail* stands beside the title, *at* is a time, *tone* colours the icon."""
 
     title: str
@@ -40,11 +40,11 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class SearchSection:
     """Results of one kind. *all_href* leads to all of them."""
 
     label: str
-    results: Sequence[Result]
+    results: Sequence[SearchResult]
     all_label: str = ""
     all_href: str = ""
 
@@ -76,26 +76,26 @@ def _typed(request: Request) -> str:
     return " ".join(request.query_params.get("q", "").split())[:_MOST_CHARACTERS]
 
 
-def _sections(context: Context, found: Found) -> list[Section]:
+def _sections(context: Context, found: Found) -> list[SearchSection]:
     """The sections that have results, what was most probably meant first."""
     query = found.query
     text = query.text
     every_person = address("/users", search=" ".join(query.words)) if found.is_more else ""
     all_records = address("/logs/provisioning", text=text) if found.log else ""
-    places = [Result(one.label, one.href, one.icon) for one in places_for(context, _place_words(found))]
-    tasks = Section("Do", list(_tasks(context, found)))
+    places = [SearchResult(one.label, one.href, one.icon) for one in places_for(context, _place_words(found))]
+    tasks = SearchSection("Do", list(_tasks(context, found)))
     sections = [
-        Section("Do", tasks.results if query.is_order else []),
-        Section("Why in or out?", list(_explanations(found))),
-        Section("Go to", places if not text else []),
-        Section("People", [_person(one) for one in found.people], "All people who match", every_person),
-        Section("Applications", list(_applications(found))),
-        Section("Groups", [
-            Result(one.display_name, f"/groups/{one.id}", "group", counted(one.members, "member")) for one in found.groups
+        SearchSection("Do", tasks.results if query.is_order else []),
+        SearchSection("Why in or out?", list(_explanations(found))),
+        SearchSection("Go to", places if not text else []),
+        SearchSection("People", [_person(one) for one in found.people], "All people who match", every_person),
+        SearchSection("Applications", list(_applications(found))),
+        SearchSection("Groups", [
+            SearchResult(one.display_name, f"/groups/{one.id}", "group", counted(one.members, "member")) for one in found.groups
         ]),
-        Section("Do", [] if query.is_order else tasks.results),
-        Section("Pages", places if text else []),
-        Section("Provisioning logs", list(_records(found)), "All log records that match", all_records),
+        SearchSection("Do", [] if query.is_order else tasks.results),
+        SearchSection("Pages", places if text else []),
+        SearchSection("Provisioning logs", list(_records(found)), "All log records that match", all_records),
     ]  # fmt: skip
     return [one for one in sections if one.results]
 
@@ -104,19 +104,19 @@ def _place_words(found: Found) -> Sequence[str]:
     return found.query.words if not found.query.app else [found.query.text]
 
 
-def _explanations(found: Found) -> Iterator[Result]:
+def _explanations(found: Found) -> Iterator[SearchResult]:
     """Offered for an application that is named beside people, and for the people of a question."""
     app = found.asked
     for person in found.people[:_MOST_ASKED]:
         if app is not None:
             title = f"Why is {person.display} in or out of {app.display_name}?"
-            yield Result(title, _explain_href(person, app), "question", person.user_principal_name)
+            yield SearchResult(title, _explain_href(person, app), "question", person.user_principal_name)
         elif found.query.is_question:
             title = f"Where is {person.display} in or out, and why?"
-            yield Result(title, f"/users/{person.id}/explain", "question", person.user_principal_name)
+            yield SearchResult(title, f"/users/{person.id}/explain", "question", person.user_principal_name)
 
 
-def _tasks(context: Context, found: Found) -> Iterator[Result]:
+def _tasks(context: Context, found: Found) -> Iterator[SearchResult]:
     """What may be done with the people that were found in the application that is named."""
     app = found.asked
     if app is None or not context.actor.may(Permission.PROVISIONING_PUSH, app.id):
@@ -124,29 +124,29 @@ def _tasks(context: Context, found: Found) -> Iterator[Result]:
     for person in found.people[:_MOST_ASKED]:
         if person.deleted_at is None:
             href = address(f"/apps/{app.name}/provisioning/on-demand", principal=f"User:{person.id}")
-            yield Result(f"Provision {person.display} on demand in {app.display_name}", href, "bolt")
+            yield SearchResult(f"Provision {person.display} on demand in {app.display_name}", href, "bolt")
 
 
-def _person(person: PersonHit) -> Result:
+def _person(person: PersonHit) -> SearchResult:
     state = "deleted" if person.deleted_at else "" if person.account_enabled else "disabled"
     detail = " · ".join(part for part in (person.user_principal_name, person.department, state) if part)
-    return Result(person.display, f"/users/{person.id}", "person", detail)
+    return SearchResult(person.display, f"/users/{person.id}", "person", detail)
 
 
-def _applications(found: Found) -> Iterator[Result]:
+def _applications(found: Found) -> Iterator[SearchResult]:
     for app in found.applications:
         rest = found.query.words if app.id == found.query.app else []
         for title, href, icon in pages_of(app, rest):
-            yield Result(title, href, icon)
+            yield SearchResult(title, href, icon)
 
 
-def _records(found: Found) -> Iterator[Result]:
+def _records(found: Found) -> Iterator[SearchResult]:
     for row in found.log:
         look = result_look(row.status)
         who = row.source_display or row.target_display or row.target_id or "The application"
         title = f"{ACTIONS.get(row.action, row.action)} {who}"
         detail = " · ".join(part for part in (look.label, row.error_code) if part)
-        yield Result(title, f"/logs/provisioning/{row.change_id}", look.icon, detail, row.at, look.tone)
+        yield SearchResult(title, f"/logs/provisioning/{row.change_id}", look.icon, detail, row.at, look.tone)
 
 
 def _explain_href(person: PersonHit, app: ApplicationHit) -> str:

@@ -12,13 +12,13 @@ from lockstep.actions.health import HealthFinding, Level
 from lockstep.actions.permissions import Permission
 from lockstep.errors import LockstepError
 from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
-from lockstep.web.status_look import Look
+from lockstep.web.status_look import StatusLook
 
 pages = Pages()
 _LOOKS = {
-    Level.OK: Look("In order", "ok", "check-circle"),
-    Level.WARN: Look("Warning", "warn", "warning"),
-    Level.FAIL: Look("Error", "error", "error"),
+    Level.OK: StatusLook("In order", "ok", "check-circle"),
+    Level.WARN: StatusLook("Warning", "warn", "warning"),
+    Level.FAIL: StatusLook("Error", "error", "error"),
 }
 OUTBOUND = "/settings/outbound"
 
@@ -106,7 +106,7 @@ async def remove_place(context: Context, request: Request) -> Answer:
     return Redirect(OUTBOUND, notice=f"{gone} can no longer be reached")
 
 
-def look_of_finding(finding: HealthFinding) -> Look:
+def look_of_finding(finding: HealthFinding) -> StatusLook:
     return _LOOKS[finding.level]
 
 

@@ -13,7 +13,7 @@ from lockstep.actions.mappings import SOURCE_NAMES
 from lockstep.actions.single_sign_on import settings, trying
 from lockstep.actions.single_sign_on.settings import SignOnView
 from lockstep.actions.single_sign_on.trying import SignOnTrial
-from lockstep.configuration.single_sign_on import EFFECTIVE_ROLE, ROLE_CLAIM, NameIdFormat
+from lockstep.configuration.single_sign_on import EFFECTIVE_ROLE, ROLE_CLAIM, NameIdKind
 from lockstep.engine.expressions import ExpressionError
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import LockstepError
@@ -26,10 +26,10 @@ from lockstep.web.sign_on_form import KINDS, source_parts, source_text, typed_so
 pages = Pages()
 CLAIMS = f"{HERE}/claims"
 FORMATS = (
-    (NameIdFormat.EMAIL_ADDRESS.value, "Email address"),
-    (NameIdFormat.PERSISTENT.value, "Persistent: made by Lockstep, another one in each application"),
-    (NameIdFormat.TRANSIENT.value, "Transient: made by Lockstep, a new one each time"),
-    (NameIdFormat.UNSPECIFIED.value, "Unspecified"),
+    (NameIdKind.EMAIL_ADDRESS.value, "Email address"),
+    (NameIdKind.PERSISTENT.value, "Persistent: made by Lockstep, another one in each application"),
+    (NameIdKind.TRANSIENT.value, "Transient: made by Lockstep, a new one each time"),
+    (NameIdKind.UNSPECIFIED.value, "Unspecified"),
 )
 
 
@@ -72,7 +72,7 @@ async def remove(context: Context, request: Request) -> Answer:
 async def save_name_id(context: Context, request: Request) -> Answer:
     form = await request.form()
     app, chosen = request.path_params["app"], str(form.get("format", ""))
-    is_generated = chosen in (NameIdFormat.PERSISTENT, NameIdFormat.TRANSIENT)
+    is_generated = chosen in (NameIdKind.PERSISTENT, NameIdKind.TRANSIENT)
     try:
         changed = {"format": chosen} | ({} if is_generated else typed_source(form))
         await settings.change_sign_on(context, app, {"nameId": changed}, seen=seen_in(form))

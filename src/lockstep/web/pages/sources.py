@@ -12,7 +12,7 @@ from lockstep.errors import LockstepError
 from lockstep.web.command_pages import STEPS
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, address, on_the_form
 from lockstep.web.run_words import changes_in, totals
-from lockstep.web.status_look import Look
+from lockstep.web.status_look import StatusLook
 
 pages = Pages()
 HERE = "/sources"
@@ -135,9 +135,9 @@ async def _source(context: Context, name: str, *, wrong: str = "", before: int =
     )  # fmt: skip
 
 
-def _look(view: SourceView) -> Look:
+def _look(view: SourceView) -> StatusLook:
     if view.holds:
-        return Look("Waits for a decision", "quarantine", "hand")
+        return StatusLook("Waits for a decision", "quarantine", "hand")
     if view.failure:
-        return Look("Could not be read", "error", "error")
-    return Look("Read", "ok", "check-circle") if view.read_at else Look("Not read yet", "neutral", "circle")
+        return StatusLook("Could not be read", "error", "error")
+    return StatusLook("Read", "ok", "check-circle") if view.read_at else StatusLook("Not read yet", "neutral", "circle")
