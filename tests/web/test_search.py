@@ -106,6 +106,18 @@ async def test_people_groups_applications_records_and_pages_are_found_by_a_part_
 
 
 @pytest.mark.usefixtures("contoso")
+async def test_a_task_is_found_in_every_application_when_the_text_names_none(centre: Centre, admin: Browser) -> None:
+    apps = {app.name: app.id for app in await applications.list_applications(centre.hub.context)}
+    owner = await centre.signed_in(Role.APPLICATION_OWNER, app=apps["box"])
+
+    of_all = await admin.htmx("/search/palette?q=secret token")
+    of_own = await owner.htmx("/search/palette?q=secret token")
+
+    assert of_all.links == [f"/apps/{name}/provisioning/settings" for name in sorted(apps)]
+    assert of_own.links == ["/apps/box/provisioning/settings"]
+
+
+@pytest.mark.usefixtures("contoso")
 async def test_the_palette_offers_places_before_anything_is_typed_and_says_so_when_nothing_matches(
     admin: Browser,
 ) -> None:

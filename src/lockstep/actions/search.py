@@ -57,7 +57,10 @@ class ApplicationHit:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The results of a search. *is_more* is true if more people were found than are listed."""
+    """The results of a search. *is_more* is true if more people were found than are listed.
+
+    *others*: the first applications of the caller, if the text names none; their pages may be what was meant.
+    """
 
     query: Query
     people: Sequence[PersonHit] = ()
@@ -65,6 +68,7 @@ class Found:
     applications: Sequence[ApplicationHit] = ()
     log: Sequence[LogRow] = ()
     is_more: bool = False
+    others: Sequence[ApplicationHit] = ()
 
     @property
     def asked(self) -> ApplicationHit | None:
@@ -98,8 +102,15 @@ async def find(context: Context, text: str, *, with_log: bool = True) -> Found:
             if not context.actor.everywhere(Permission.LOGS_READ):
                 wanted = replace(wanted, apps=sorted(context.actor.own_applications))
             records = await provisioning_log.read_log(connection, wanted, limit=MOST_SHOWN)
+    named = _applications(query, visible)
     return Found(
-        query, people[:MOST_SHOWN], groups, _applications(query, visible), records, is_more=len(people) > MOST_SHOWN
+        query,
+        people[:MOST_SHOWN],
+        groups,
+        named,
+        records,
+        is_more=len(people) > MOST_SHOWN,
+        others=[] if named else [_hit(one) for one in visible[:MOST_SHOWN]],
     )
 
 
@@ -152,11 +163,15 @@ def _applications(query: Query, visible: Sequence[ApplicationRow]) -> list[Appli
     """Return the application that the query names. If it names none, return the applications whose names contain all words."""
     words = [_folded(word) for word in query.words]
     return [
-        ApplicationHit(one.id, one.name, one.display_name)
+        _hit(one)
         for one in visible
         if one.id == query.app
         or (not query.app and all(word in f"{_folded(one.display_name)} {_folded(one.name)}" for word in words))
     ][:MOST_SHOWN]
+
+
+def _hit(row: ApplicationRow) -> ApplicationHit:
+    return ApplicationHit(row.id, row.name, row.display_name)
 
 
 def _folded(text: str) -> str:

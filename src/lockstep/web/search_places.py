@@ -32,10 +32,18 @@ PLACES: Sequence[SearchPlace] = (
     SearchPlace("People", "/users", "people", Permission.DIRECTORY_READ, "users directory"),
     SearchPlace("Groups", "/groups", "group", Permission.DIRECTORY_READ),
     SearchPlace("New group", "/groups/new", "plus", Permission.PEOPLE_WRITE, "create add group rule dynamic"),
-    SearchPlace("Provisioning logs", "/logs/provisioning", "logs", Permission.LOGS_READ, "failures errors history"),
+    SearchPlace(
+        "Provisioning logs",
+        "/logs/provisioning",
+        "logs",
+        Permission.LOGS_READ,
+        "failures errors history export download csv",
+    ),
     SearchPlace("Failures", "/logs/provisioning/failures", "warning", Permission.LOGS_READ, "failing errors retry"),
     SearchPlace("Sign-in logs", "/logs/sign-ins", "lock", Permission.LOGS_READ, "portal single sign-on failed"),
-    SearchPlace("Audit logs", "/logs/audit", "shield", Permission.AUDIT_READ, "who changed verify chain"),
+    SearchPlace(
+        "Audit logs", "/logs/audit", "shield", Permission.AUDIT_READ, "who changed verify chain export download"
+    ),
     SearchPlace("Sources", "/sources", "source", Permission.DIRECTORY_READ, "import csv upload file"),
     SearchPlace("General settings", "/settings", "settings", Permission.DIRECTORY_READ, "organisation name tenant"),
     SearchPlace(
@@ -72,8 +80,8 @@ OF_APPLICATION: Sequence[tuple[str, str, str, str]] = (
     ("Provision on demand", "/provisioning/on-demand", "bolt", "push now run"),
     ("Links", "/provisioning/links", "link", "accounts orphans"),
     ("Held changes", "/provisioning/held", "hand", "approve reject deletions"),
-    ("Quarantine", "/provisioning/quarantine", "shield", ""),
-    ("Cycles", "/provisioning/cycles", "history", ""),
+    ("Quarantine", "/provisioning/quarantine", "shield", "slowed down outage"),
+    ("Cycles", "/provisioning/cycles", "history", "initial incremental runs"),
     ("App roles", "/app-roles", "tag", "manifest"),
 )
 

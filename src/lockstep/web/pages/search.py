@@ -24,6 +24,7 @@ from lockstep.wording import counted
 pages = Pages()
 HERE = "/search"
 _MOST_CHARACTERS = 200
+_MOST_PAGES = 8
 _MOST_ASKED = 3  # people about whom an explanation is offered
 
 
@@ -94,7 +95,7 @@ def _sections(context: Context, found: Found) -> list[SearchSection]:
             SearchResult(one.display_name, f"/groups/{one.id}", "group", counted(one.members, "member")) for one in found.groups
         ]),
         SearchSection("Do", [] if query.is_order else tasks.results),
-        SearchSection("Pages", places if text else []),
+        SearchSection("Pages", [*places, *_pages_of_others(found)][:_MOST_PAGES] if text else []),
         SearchSection("Provisioning logs", list(_records(found)), "All log records that match", all_records),
     ]  # fmt: skip
     return [one for one in sections if one.results]
@@ -137,6 +138,13 @@ def _applications(found: Found) -> Iterator[SearchResult]:
     for app in found.applications:
         rest = found.query.words if app.id == found.query.app else []
         for title, href, icon in pages_of(app, rest):
+            yield SearchResult(title, href, icon)
+
+
+def _pages_of_others(found: Found) -> Iterator[SearchResult]:
+    """Pages of applications that the words describe although they name no application, such as `secret token`."""
+    for app in found.others:
+        for title, href, icon in pages_of(app, found.query.words):
             yield SearchResult(title, href, icon)
 
 
