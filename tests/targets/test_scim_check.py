@@ -177,7 +177,7 @@ def test_without_a_token_nothing_is_sent(arguments: tuple[str, ...]) -> None:
 
     assert isinstance(result.exception, LockstepError)
     assert result.exception.kind is Kind.INVALID
-    assert result.exception.detail.startswith("There is no token in ")
+    assert result.exception.detail.startswith("No token was given in ")
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ COMMANDS: dict[str, str] = {
     "whoami": "lockstep.cli.remote.commands:whoami",
     "worker": "lockstep.cli.worker:worker",
 }
-# The overview in the order of the work. It is the one help page that is longer than a screen: it is where a command is looked for.
+# The overview, in the order of the work. It is the only help page longer than a screen, because people look for commands here.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "People and applications": ("sources", "people", "groups", "apps", "assign"),
     "Configuration": ("creds", "map", "scope", "settings", "sso", "expr", "outbound", "retention"),
@@ -109,7 +109,7 @@ class Globals:
     form: str = ""  # output format; "" if it was not given before the command
 
     def resolve_user(self, user: str) -> Mapping[str, Any]:
-        """The record that expressions see of a person in the directory. Raises LockstepError."""
+        """Return the attributes of a person in the directory, as expressions see them. Raises LockstepError."""
         from lockstep.actions.previews import expression_record
         from lockstep.cli.session import run as with_context
 
@@ -138,7 +138,7 @@ class SuggestingGroup(click.Group):
 
 
 def _require_reach(ctx: click.Context, command: click.Command | None, rest: list[str]) -> None:
-    """Refuse a command that does not work with the server in use; its help works everywhere."""
+    """Raise an error for a command that does not work with the server in use. Its help works everywhere."""
     if command is None or isinstance(command, click.Group) or ctx.resilient_parsing or {"-h", "--help"} & set(rest):
         return
     from lockstep.cli.remote.reach import refused, works_anywhere
@@ -170,7 +170,7 @@ class LazyGroup(SuggestingGroup):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands by `SECTIONS`, each with what it does."""
+        """Write the commands by section (`SECTIONS`), each with its short help."""
         width = formatter.width - 6 - max(map(len, COMMANDS))
         for title, names in SECTIONS.items():
             found = [(name, self.get_command(ctx, name)) for name in names]
@@ -208,7 +208,9 @@ def lockstep(
 
 
 def wants_colour(flag: str, environment: Mapping[str, str], *, is_terminal: bool) -> bool:
-    """The flag decides first, then NO_COLOR, CLICOLOR_FORCE and TERM=dumb; otherwise only terminals get colour."""
+    """Return whether to colour output. The flag decides first, then NO_COLOR, CLICOLOR_FORCE and TERM=dumb; otherwise only terminals get
+    colour.
+    """
     if flag != "auto":
         return flag == "always"
     if environment.get("NO_COLOR"):

@@ -1,4 +1,4 @@
-"""`lockstep admins`: who may use the admin centre, and what they may do there."""
+"""`lockstep admins`: who may use the admin centre, and what they may do in it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def admins() -> None:
 @_APP
 @output_option
 def invite(email: str, name: str, roles: tuple[str, ...], owns: tuple[str, ...], output: Output) -> None:
-    """Print a one-time link with which EMAIL becomes an administrator. Without EMAIL: the link for the first administrator.
+    """Print a one-time link that makes EMAIL an administrator. Without EMAIL, print the link for the first administrator.
 
     \b
     lockstep admins invite
@@ -128,7 +128,7 @@ def roles_(output: Output) -> None:
 @_APP
 @output_option
 def set_(email: str, roles: tuple[str, ...], owns: tuple[str, ...], output: Output) -> None:
-    """Give EMAIL exactly these roles, in place of the present ones. The administrator has to sign in again.
+    """Replace all roles of EMAIL with these. The administrator has to sign in again.
 
     \b
     lockstep admins set anna@contoso.com --role globalAdministrator
@@ -167,7 +167,7 @@ def enable(email: str, output: Output) -> None:
 
 @admins.command("remove")
 @click.argument("email")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def remove(email: str, yes: bool, output: Output) -> None:
     """Remove an administrator with all sessions and personal tokens.
@@ -182,10 +182,10 @@ def remove(email: str, yes: bool, output: Output) -> None:
 
 @admins.command("reset-password")
 @click.argument("email")
-@click.option("--second-factor", is_flag=True, help="Remove the second factor, too.")
+@click.option("--second-factor", is_flag=True, help="Also remove the second factor.")
 @output_option
 def reset_password(email: str, second_factor: bool, output: Output) -> None:
-    """Make the password invalid and print a one-time link that sets a new one. Also ends a lockout.
+    """Invalidate the password and print a one-time link that sets a new one. Also ends a lockout.
 
     \b
     lockstep admins reset-password anna@contoso.com

@@ -1,4 +1,4 @@
-"""`lockstep admins sso`: administrators sign in through an OpenID Connect provider, whose groups give the roles."""
+"""`lockstep admins sso`: administrators sign in through an OpenID Connect provider. Their groups at the provider decide their roles."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def sso() -> None:
 @sso.command("set")
 @click.option("--name", metavar="TEXT", help='The name in "Sign in with NAME".')
 @click.option("--issuer", metavar="URL", help="The provider's issuer, exactly as the provider writes it.")
-@click.option("--client-id", metavar="ID", help="Lockstep's client id there.")
+@click.option("--client-id", metavar="ID", help="Lockstep's client id at the provider.")
 @click.option("--client-secret-stdin", is_flag=True, help="Read the client secret from stdin.")
 @click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="Scope to ask for; repeatable.")
 @click.option(
@@ -69,11 +69,11 @@ def sso() -> None:
     "--trust-email/--no-trust-email",
     "trusts_email",
     default=None,
-    help="Accept addresses of which the provider does not say that they are verified.",
+    help="Also accept e-mail addresses that the provider does not report as verified.",
 )
 @output_option
 def set_(client_secret_stdin: bool, output: Output, **given: Any) -> None:
-    """Set up single sign-on, or change what is named. The secret is stored encrypted and never shown again.
+    """Set up single sign-on, or change the given settings. The secret is stored encrypted and never shown again.
 
     \b
     lockstep admins sso set --map lockstep-operators=operator --map lockstep-admins=globalAdministrator
@@ -86,7 +86,7 @@ def set_(client_secret_stdin: bool, output: Output, **given: Any) -> None:
         present = await actions.show_identity_provider(context)
         missing = [f"--{one.replace('_', '-')}" for one in ("name", "issuer", "client_id") if one not in changes]
         if present is None and missing:
-            raise click.UsageError(f"Single sign-on is not set up yet, so this is needed, too: {', '.join(missing)}")
+            raise click.UsageError(f"Single sign-on is not set up yet. Also give: {', '.join(missing)}")
         start = actions.change_of(present) if present else ProviderChange("", "", "")
         return await actions.set_identity_provider(context, replace(start, secret=secret, **changes))
 
@@ -94,16 +94,16 @@ def set_(client_secret_stdin: bool, output: Output, **given: Any) -> None:
     output.one(identity_provider_json(view), text=_lines(view))
     if not view.has_secret:
         hint(
-            "No client secret is stored. Unless Lockstep is a public client there: lockstep admins sso set --client-secret-stdin"
+            "No client secret is stored. Unless Lockstep is a public client, run: lockstep admins sso set --client-secret-stdin"
         )
     if not view.roles:
-        hint("Nobody has access yet. Give a role to a group: lockstep admins sso set --map GROUP=ROLE")
+        hint("No one has access yet. Give a role to a group: lockstep admins sso set --map GROUP=ROLE")
 
 
 @sso.command("show")
 @output_option
 def show(output: Output) -> None:
-    """Show how single sign-on is set up.
+    """Show the single sign-on settings.
 
     \b
     lockstep admins sso show
@@ -117,7 +117,7 @@ def show(output: Output) -> None:
 @sso.command("test")
 @output_option
 def test(output: Output) -> None:
-    """Check that the provider answers and that the stored secret can be read. Nobody signs in.
+    """Check that the provider responds and that the stored secret can be decrypted. No one is signed in.
 
     \b
     lockstep admins sso test
@@ -133,7 +133,7 @@ def test(output: Output) -> None:
 
 
 @sso.command("remove")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def remove(yes: bool, output: Output) -> None:
     """Remove the provider. Administrators who signed in through it are signed out; those with a password stay.
@@ -141,9 +141,9 @@ def remove(yes: bool, output: Output) -> None:
     \b
     lockstep admins sso remove
     """
-    confirm("Remove single sign-on, and sign out everybody who came through it?", yes=yes)
+    confirm("Remove single sign-on, and sign out everyone who signed in through it?", yes=yes)
     gone = run(actions.remove_identity_provider)
-    output.one(identity_provider_json(gone), text=f"{gone.name} no longer lets anybody in.")
+    output.one(identity_provider_json(gone), text=f"{gone.name} can no longer be used to sign in.")
 
 
 def _read_secret() -> Secret:
@@ -166,5 +166,5 @@ def _lines(view: IdentityProvider) -> list[str]:
         view.name,
         *(f"  {label:<14} {text}" for label, text in pairs),
         "  roles",
-        *(roles or ["    none: nobody has access"]),
+        *(roles or ["    none: no one has access"]),
     ]

@@ -1,4 +1,4 @@
-"""The argument APP, which may be left out if there is only one application."""
+"""The argument APP. It may be left out if there is only one application."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def app_argument(command: Command) -> Command:
-    """Add APP to *command*, which must have no other argument; it receives the name of the application as `app`."""
+    """Add APP to *command*, which must have no other argument. *command* receives the application's name as `app`."""
     return click.argument("app", required=False, metavar="[APP]", callback=_named_or_only)(command)
 
 

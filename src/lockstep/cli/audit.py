@@ -132,7 +132,7 @@ def _flat(value: Any, place: str = "") -> dict[str, str]:
 
 
 def _name(value: Any, index: int) -> str:
-    """The name of a list element: what it names, or else its index."""
+    """The name of a list element: its identifying value, or else its index."""
     if isinstance(value, dict):
         return str(next((value[key] for key in ("target", "title", "name", "value") if value.get(key)), index))
     return str(index)

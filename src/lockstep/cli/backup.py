@@ -1,4 +1,4 @@
-"""`lockstep backup` and `lockstep restore`: write the database into a file, and load it into an empty data folder."""
+"""`lockstep backup` and `lockstep restore`: write the database to a file, and load it into an empty data folder."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def backup(file: Path, output: Output) -> None:
 @click.argument("file", type=_FILE, required=False)
 @click.option("--key", "key_file", type=_FILE, help="Your copy of the key that the backup was made with.")
 @click.option(
-    "--by-hand", is_flag=True, help="Finish a restore of DATABASE_URL that you did with the server's own tools."
+    "--by-hand", is_flag=True, help="Finish a restore of DATABASE_URL that was made with the server's own tools."
 )
 @output_option
 def restore(file: Path | None, key_file: Path | None, by_hand: bool, output: Output) -> None:
@@ -97,7 +97,7 @@ def restore(file: Path | None, key_file: Path | None, by_hand: bool, output: Out
 def _tell(output: Output, row: dict[str, str | None], text: str, names: list[str], read_again: list[str]) -> None:
     output.one(row | {"applications": names, "sources": read_again}, text=text)
     for name in read_again:
-        hint(f"Read {name} again first, to learn who left since the backup: lockstep sources import {name}")
+        hint(f"First import {name} again, to find people who left since the backup: lockstep sources import {name}")
     for name in names:
         hint(
             f"Provisioning of {name} is off. Test the connection, then start: lockstep creds test {name}   lockstep start {name}"
@@ -125,7 +125,7 @@ async def _restore_mode(settings: Settings, backup: str) -> tuple[list[str], lis
 
 
 def _refuse_another_key(settings: Settings, key: bytes | None) -> None:
-    """Raise LockstepError instead of overwriting another key in the folder."""
+    """Raise LockstepError if the folder has a different key, instead of overwriting it."""
     there = settings.data / "key"
     if key is not None and there.exists() and there.read_bytes().strip() != key.strip():
         raise conflict(

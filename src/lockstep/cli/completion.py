@@ -1,4 +1,4 @@
-"""`lockstep completion`: the script with which a shell completes commands and options."""
+"""`lockstep completion`: print the script that makes a shell complete commands and options."""
 
 from __future__ import annotations
 

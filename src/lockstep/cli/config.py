@@ -1,6 +1,6 @@
 """`lockstep plan`, `apply`, `diff`, `export`, `import` and `fmt`: configuration as files.
 
-A command does exactly what it showed before asking; if anything changed in between, it stops.
+A command does exactly what it showed before it asked for confirmation. If anything has changed since, it stops.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_re
     """
     kept = read_plan(files)
     if kept is not None and prune:
-        raise click.UsageError("Pass --prune to lockstep plan instead: a saved plan already contains it")
+        raise click.UsageError("Pass --prune to lockstep plan instead: a saved plan includes the option")
     documents, prune = (kept.documents, kept.prune) if kept is not None else (read_files(files), prune)
     found = _planned(documents, prune=prune)
     if kept is not None:
@@ -214,7 +214,7 @@ def _planned(documents: Sequence[ConfigDocument], *, prune: bool) -> Configurati
 
 
 def _foreseen(documents: Sequence[ConfigDocument], found: ConfigurationPlan, *, prune: bool) -> list[Consequences]:
-    """The effects of applying on people."""
+    """Return the effects on people of applying *documents*."""
     if not found.effective:
         return []
 
@@ -231,7 +231,7 @@ def _foreseen(documents: Sequence[ConfigDocument], found: ConfigurationPlan, *, 
 
 
 def _any_secret(reference: str) -> Secret:
-    """Return a placeholder, so that one can see what a file would do even if a secret is missing on this machine."""
+    """Return a placeholder, so that a plan can be shown even if a secret is missing on this machine."""
     return resolve_reference(reference) or Secret("rehearsed")
 
 

@@ -1,6 +1,7 @@
-"""Read the configuration files that were named, and the secrets that they refer to.
+"""Read the given configuration files and the secrets that they refer to.
 
-References are resolved only here, on the machine of the person who runs the command, never for a file that a server received.
+References are resolved only here, on the machine of the person who runs the command. A server never resolves references in a file that it
+received.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ ENDINGS = (".yaml", ".yml")
 
 
 def read_files(names: Sequence[str]) -> tuple[ConfigDocument, ...]:
-    """The documents of files, of the YAML files in folders, or of stdin (`-`). Raises LockstepError with file, line and column."""
+    """Return the documents in the files, in the YAML files of the folders, or on stdin (`-`). Raises LockstepError with file, line and
+    column.
+    """
     documents = tuple(
         document for name in names for file in files_of(name) for document in read_documents(text_of_file(file), file)
     )
@@ -38,7 +41,7 @@ def read_files(names: Sequence[str]) -> tuple[ConfigDocument, ...]:
 
 
 def files_of(name: str) -> list[str]:
-    """*name* itself or, for a folder, its YAML files. Raises LockstepError if it has none."""
+    """Return *name* itself or, for a folder, its YAML files. Raises LockstepError if it has none."""
     if name == STDIN or not Path(name).is_dir():
         return [name]
     found = sorted(str(path) for path in Path(name).iterdir() if path.suffix in ENDINGS)
@@ -48,7 +51,7 @@ def files_of(name: str) -> list[str]:
 
 
 def text_of_file(name: str) -> str:
-    """The text of one file, or of stdin (`-`). Raises LockstepError if it cannot be read."""
+    """Return the text of a file, or of stdin (`-`). Raises LockstepError if it cannot be read."""
     try:
         data = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
         # PowerShell 5 writes UTF-16 with a byte order mark.
@@ -62,7 +65,7 @@ def text_of_file(name: str) -> str:
 
 
 def resolve_reference(reference: str) -> Secret | None:
-    """The secret of `env:NAME` or `file:/path` without a trailing newline; None if it does not exist."""
+    """Return the secret of `env:NAME` or `file:/path` without its trailing newline; None if it does not exist."""
     way, _, where = reference.partition(":")
     if way == "env":
         text = os.environ.get(where, "")

@@ -1,4 +1,4 @@
-"""Ask before people lose accounts, gain privileges or are renamed, with the same sentence and question in every command."""
+"""Ask before people lose accounts, gain privileges or are renamed. Every command asks with the same sentence and question."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Answer = TypeVar("Answer")
 
 
 def run_consented(work: Work[Answer], *, yes: bool, named: int = 0) -> tuple[Answer, list[EffectJson]]:
-    """Do *work*, after consent if its consequences for more people than the *named* ones need it.
+    """Do *work*. First ask for confirmation if it affects people other than *named*.
 
-    Returns the result, and the consequences for the JSON form. Raises UsageError if nobody can be asked and *yes* is not given.
+    Returns the result, and the consequences for the JSON form. Raises UsageError if there is no terminal to ask on and *yes* is not given.
     """
 
     def agree(found: Sequence[Consequences]) -> None:
@@ -46,5 +46,5 @@ def run_asked(question: str, work: Work[Answer], *, yes: bool) -> tuple[Answer, 
 
 
 def run_rehearsed(work: Work[object]) -> list[Consequences]:
-    """The effects of *work* on people; writes nothing."""
+    """Return the effects of *work* on people. Writes nothing."""
     return run(lambda context: foresee(context, work))

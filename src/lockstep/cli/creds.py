@@ -1,4 +1,4 @@
-"""`lockstep creds`: how to reach an application. A token is read from stdin or a file, never from an argument."""
+"""`lockstep creds`: the credentials for an application. A token is read from stdin or a file, never from an argument."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def _refuse_argument(_ctx: click.Context, _parameter: click.Parameter, value: st
     "--method",
     type=click.Choice([str(one.value) for one in AuthenticationMethod]),
     metavar="METHOD",
-    help="bearer (default), oauth2ClientCredentials, basic.",
+    help="bearer (default), oauth2ClientCredentials or basic.",
 )
-@click.option("--client-id", default="", help="The client, or the user name of basic.")
-@click.option("--token-url", default="", help="Where the client gets access tokens.")
-@click.option("--scope", default="", help="What the client asks for.")
+@click.option("--client-id", default="", help="The client id, or the user name for basic.")
+@click.option("--token-url", default="", help="URL that issues access tokens.")
+@click.option("--scope", default="", help="Scope to request.")
 @click.option("--test", "must_work", is_flag=True, help="Store only if the connection test passes.")
-@click.option("--yes", is_flag=True, help="Replace working credentials unasked.")
+@click.option("--yes", is_flag=True, help="Replace working credentials without asking.")
 @output_option
 def set_(
     app: str,
@@ -79,8 +79,8 @@ def set_(
 ) -> None:
     """Store the tenant URL, the secret, or both. The secret is never shown again.
 
-    Replacements are tested first: working credentials are replaced by failing ones
-    only after a question. With METHOD, the secret is that of the client or user.
+    New credentials are tested first: the command asks before it replaces working
+    credentials with failing ones. With --method, the secret is that of the client or user.
 
     \b
     lockstep creds set documo --tenant-url https://x.test/scim/v2 --token-stdin

@@ -1,4 +1,4 @@
-"""`lockstep deletes`: writes that a guard holds until somebody decides: losses of access, grants of privileges, renames, emptied values."""
+"""`lockstep deletes`: writes that a guard holds until someone decides: loss of access, new privileges, renames, emptied values."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def approve(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def reject(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen: Any) -> None:
-    """Reject held writes. They are not sent until something else is planned for the person or someone approves them.
+    """Reject held writes. They are not sent until someone approves them or a different change is planned for the person.
 
     \b
     lockstep deletes reject documo --yes
@@ -111,7 +111,7 @@ def reject(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen: 
 
 
 def _asked(verb: str, app: str, ids: tuple[str, ...], chosen: dict[str, Any], *, yes: bool) -> list[str]:
-    """The ids of the chosen writes, once the user has agreed."""
+    """Return the ids of the chosen writes after the user has confirmed."""
     held = run(lambda context: actions.list_held(context, app, **chosen))
     unknown = set(ids) - {one.id for one in held}
     if unknown:

@@ -1,6 +1,6 @@
-"""`lockstep doctor`: is everything in order, from Python to the last connection test?
+"""`lockstep doctor`: check everything, from the Python version to the last connection test.
 
-Every line says what to do. Changes nothing, except that the embedded PostgreSQL is started if it is not running.
+Every finding has a next step. The command changes nothing, but it starts the embedded PostgreSQL if it is not running.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _key(settings: Settings) -> HealthFinding:
         return HealthFinding("key", Level.OK, "the key comes from the environment")
     if not file.exists():
         if has_data(settings):
-            return HealthFinding("key", Level.WARN, f"{file} is missing", "Put your copy of it back")
+            return HealthFinding("key", Level.WARN, f"{file} is missing", "Restore your copy of the key")
         return HealthFinding("key", Level.OK, "no key yet; it is created on first start")
     mode = stat.S_IMODE(file.stat().st_mode)
     if mode & 0o077:
@@ -131,7 +131,7 @@ def _outbound(settings: Settings) -> Iterator[HealthFinding]:
 
 
 async def _listed(context: Context) -> list[HealthFinding]:
-    """The private networks that are allowed for all processes."""
+    """Return findings about the private networks that all processes may connect to."""
     found = [one.entry for one in await list_places(context)]
     return [HealthFinding("outbound list", Level.OK, f"private addresses allowed: {', '.join(found)}")] if found else []
 

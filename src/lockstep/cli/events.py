@@ -20,12 +20,16 @@ def log_to_stderr(*, level: str, form: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it retries by itself, and would log that twice a second
+    logging.getLogger("psycopg.pool").setLevel(
+        logging.ERROR
+    )  # it retries by itself and would log every retry, twice a second
 
 
 @contextmanager
 def events_on_stderr(settings: Settings) -> Iterator[None]:
-    """Logging for one command: its output says what happened, so only errors are logged unless the settings ask for more."""
+    """Set up logging for one command. Only errors are logged unless the settings ask for more, because the command's output says what
+    happened.
+    """
     before = structlog.get_config()
     _configure(settings.log_level if settings.origins["log_level"] != "default" else "error", settings.log_format)
     try:
@@ -52,7 +56,7 @@ def _configure(level: str, form: str) -> None:
 
 
 class OneLine(logging.Formatter):
-    """Formats records of libraries in one line, with the type of an exception and never its traceback."""
+    """Formats a library's record on one line, with the type of an exception and never its traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         kind = record.exc_info[0] if record.exc_info else None

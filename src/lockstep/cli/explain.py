@@ -1,4 +1,4 @@
-"""`lockstep explain`: why somebody has or lacks an account in an application."""
+"""`lockstep explain`: why a person has or does not have an account in an application."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from lockstep.engine.plans import Plan
 def explain(user: str, app: str, named: str, output: Output) -> int:
     """Explain why someone is or is not provisioned, gate by gate, and what would change it. Nothing is written.
 
-    APP can be omitted if there is only one application. If the application cannot be reached, explains what is
-    known without it and exits with 4 or 69.
+    APP can be omitted if there is only one application. If the application cannot be reached, the command explains
+    what is known without it and exits with 4 or 69.
 
     \b
     lockstep explain kim.berg@contoso.test

@@ -1,4 +1,4 @@
-"""`lockstep expr`: try, look up and test mapping expressions.
+"""`lockstep expr`: evaluate, look up and test mapping expressions.
 
 Everything except `--user` works without a data folder. Values go to stdout, everything else to stderr.
 """
@@ -36,7 +36,7 @@ Result = TypeVar("Result")
 
 
 class ExprGroup(click.Group):
-    """A group that ends with the exit code of a usage error for any wrong usage, even if it is run on its own."""
+    """Ends every usage error with the exit code for usage errors, even if the group runs on its own."""
 
     def make_context(self, *arguments: Any, **more: Any) -> click.Context:
         return _with_usage_code(lambda: super(ExprGroup, self).make_context(*arguments, **more))
@@ -66,8 +66,10 @@ def expr() -> None:
 
 @expr.command("eval")
 @click.argument("expression")
-@click.option("--user", help="A person of the directory, by user principal name.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An attribute; repeat for several values.")
+@click.option("--user", help="A person in the directory, by user principal name.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Attribute and value; repeat it for several values."
+)
 @click.option("--now", help="The time that Now() returns, in UTC (default: the current time).")
 @click.option("--taken", multiple=True, metavar="VALUE", help="A value already in use in the application. Repeatable.")
 @click.option("--explain", "explains", is_flag=True, help="Show the value of every sub-expression.")
@@ -131,10 +133,8 @@ def functions(name: str | None, output: str) -> None:
 
 
 @expr.command("repl")
-@click.option("--user", help="A person of the directory, by user principal name.")
-@click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="An attribute that is set at the start. Repeatable."
-)
+@click.option("--user", help="A person in the directory, by user principal name.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Attribute to start with. Repeatable.")
 @click.pass_context
 def repl(ctx: click.Context, user: str | None, settings: tuple[str, ...]) -> None:
     """Evaluate expressions interactively.
@@ -233,7 +233,7 @@ def _time(text: str | None) -> datetime:
 
 
 def _check_names(expression: str, record: Mapping[str, Any], *, has_person: bool) -> None:
-    """Refuse names that are not attributes of people. If no person is given, only warn that the name is read as empty."""
+    """Raise an error for names that are not attributes of people. Without a person, only warn that the name evaluates as empty."""
     from lockstep.actions.mappings import SOURCE_NAMES, refuse_unknown
 
     unknown = list(unknown_in_expression(expression, "the expression", SOURCE_NAMES[ObjectKind.USER] | record.keys()))
@@ -251,7 +251,7 @@ def _settings(settings: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _person(ctx: click.Context, user: str) -> Mapping[str, Any]:
-    """The person's attributes. The caller of the command line sets a `resolve_user` on the context."""
+    """Return the person's attributes. The caller of the command line sets `resolve_user` on the context."""
     shared: Any = ctx.obj
     resolve = shared.get("resolve_user") if isinstance(shared, Mapping) else getattr(shared, "resolve_user", None)
     if resolve is None:

@@ -1,6 +1,6 @@
-"""The loop of `lockstep expr repl`: one line in, one answer out.
+"""The loop of `lockstep expr repl`: it reads a line and prints the result.
 
-A line is an expression, or one of the words set, unset, show, explain, help, quit. An error is printed and the loop continues.
+A line is an expression, or begins with set, unset, show, explain, help or quit. An error is printed and the loop continues.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from lockstep.engine.moment import Moment
 from lockstep.errors import LockstepError
 
 HELP = """\
-  EXPRESSION            its value, for example: Left([mail], 4)
-  explain EXPRESSION    the value of every sub-expression
-  set NAME=VALUE        an attribute; unset NAME removes it; show lists all
+  EXPRESSION            show its value, for example: Left([mail], 4)
+  explain EXPRESSION    show the value of every sub-expression
+  set NAME=VALUE        set an attribute; unset NAME removes it; show lists all
   quit                  exit"""
 
 
 def run_repl(record: dict[str, Any], stdin: TextIO, *, now: Callable[[], datetime]) -> None:
-    """Answer each line until the input ends or says quit."""
+    """Answer each line until the input ends or a line says quit."""
     for number, line in enumerate(_lines(stdin), 1):
         text = line.strip()
         if text in ("quit", "exit"):
@@ -46,7 +46,7 @@ def run_repl(record: dict[str, Any], stdin: TextIO, *, now: Callable[[], datetim
 
 
 def answer(text: str, record: dict[str, Any], context: EvaluationContext) -> str:
-    """The answer to *text*, or "". `set` and `unset` change *record*."""
+    """Return the answer to *text*, or "". `set` and `unset` change *record*."""
     command, _, rest = text.partition(" ")
     match command:
         case "set":
@@ -68,7 +68,7 @@ def _lines(stdin: TextIO) -> Iterator[str]:
     if not stdin.isatty():
         yield from stdin
         return
-    with suppress(ImportError):  # history with the arrow keys, if the platform supports it
+    with suppress(ImportError):  # arrow keys recall earlier lines, if the platform supports it
         import readline  # noqa: F401
     click.echo("Enter an expression, or help. Ctrl-D exits.", err=True)
     with suppress(EOFError, KeyboardInterrupt):

@@ -14,7 +14,7 @@ NULL = "<null>"
 
 
 def value_text(value: Value) -> str:
-    """A value for a person: text unquoted, multiple values one per line, null and decisions in angle brackets."""
+    """Return a value as text: strings unquoted, multiple values one per line, null and decisions in angle brackets."""
     if isinstance(value, Diversion):
         return value.value
     if value is None:
@@ -27,7 +27,7 @@ def value_text(value: Value) -> str:
 
 
 def explained_lines(part: ExplainedExpression, indent: int = 0) -> Iterator[str]:
-    """One line per sub-expression, followed by its value; nested ones are indented."""
+    """Yield one line for each sub-expression with its value, and indent nested ones."""
     if part.error:
         result = "error" if any(child.error for child in part.parts) else part.error
     elif part.is_reached:

@@ -1,4 +1,4 @@
-"""`lockstep groups rule`: groups whose members a rule decides."""
+"""`lockstep groups rule`: dynamic groups, whose members a rule decides."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FILTER_HELP = "TITLE: ATTRIBUTE OPERATOR VALUE and ... Repeatable: a person is a
 
 @click.group("rule", cls=SuggestingGroup)
 def rule() -> None:
-    """Groups whose members are decided by a rule.
+    """Manage the rules of dynamic groups. A rule decides who is a member.
 
     \b
     lockstep groups rule set sales --filter 'Sales: department EQUALS "Sales"'
@@ -56,7 +56,7 @@ def show(group: str, output: Output) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def set_(group: str, texts: tuple[str, ...], file: str | None, yes: bool, output: Output) -> None:
-    """Set the rule of a group: filters on people's attributes decide who is a member. Asks for confirmation if members would leave.
+    """Set the rule of a group. Its filters on people's attributes decide who is a member. Asks for confirmation if members would leave.
 
     \b
     lockstep groups rule set sales --filter 'Sales: department EQUALS "Sales"'
@@ -78,7 +78,7 @@ def set_(group: str, texts: tuple[str, ...], file: str | None, yes: bool, output
 @click.argument("group")
 @output_option
 def clear(group: str, output: Output) -> None:
-    """Remove the rule. The members stay; from now on they are added and removed by hand.
+    """Remove the rule. The members stay, and you add and remove members by hand from now on.
 
     \b
     lockstep groups rule clear sales
@@ -95,7 +95,7 @@ def clear(group: str, output: Output) -> None:
 @click.option("--file", metavar="YAML", help="Test the filters in this file instead.")
 @output_option
 def test(group: str, user: str, texts: tuple[str, ...], file: str | None, output: Output) -> None:
-    """Show which people the rule selects: totals, or one person with the reason. Nothing is written.
+    """Show how many people the rule selects, or whether it selects one person and why. Nothing is written.
 
     \b
     lockstep groups rule test sales --user kim.berg@contoso.test

@@ -1,4 +1,4 @@
-"""`lockstep help`: the help of any command, and topics that belong to no single command."""
+"""`lockstep help`: help for any command, and topics that concern several commands."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ _MEANINGS: dict[Kind, str] = {
     Kind.INVALID: "invalid command line or file",
     Kind.UNAUTHORIZED: "credentials were refused",
     Kind.FORBIDDEN: "not permitted",
-    Kind.NOT_FOUND: "a name that does not exist",
-    Kind.CONFLICT: "conflict: it was changed meanwhile, or the value is in use",
-    Kind.UNREACHABLE: "a server does not answer",
+    Kind.NOT_FOUND: "the named object does not exist",
+    Kind.CONFLICT: "conflict: someone else changed it first, or the value is in use",
+    Kind.UNREACHABLE: "a server does not respond",
     Kind.THROTTLED: "rate-limited by the server",
     Kind.HELD: "writes wait for approval, or the application is in quarantine",
     Kind.PARTIAL: "finished, some objects failed",
@@ -100,25 +100,25 @@ def _environment() -> Iterator[str]:
 def _output() -> Iterator[str]:
     yield "Data goes to stdout, everything else to stderr."
     yield f"  -o, --output FORM   {'|'.join(FORMS)}"
-    yield "                      table fits the terminal, wide has all columns, json is stable; before the command it holds for it too"
+    yield "                      table fits the terminal, wide has all columns, json is stable; may also stand before the command"
     yield "  --query JMESPATH    select a part of the JSON form: lockstep logs --query 'items[].status'"
     yield "  -q, --quiet         print ids only"
 
 
 def _csv() -> Iterator[str]:
-    yield "How CSV files are read (sources add, import, rekey); what is not given is detected, or asked for before anything is written:"
-    yield "  --map COLUMN=ATTRIBUTE         what a column means; COLUMN=id sets the key column; a column may have several attributes"
-    yield '  --value COLUMN:WORD=VALUE      what a word in a column means: --value "status:Suspended=false"'
-    yield "  --date-format [COLUMN:]FORMAT  DD/MM/YYYY, MM/DD/YYYY, ...; of one column, or of the whole file"
-    yield "  --encoding TEXT                cp1252, utf-16, ...; found out for UTF-8, UTF-16 and Western European files"
+    yield "How CSV files are read (sources add, import, rekey); what you leave out is detected, or an error asks for it:"
+    yield "  --map COLUMN=ATTRIBUTE         the attribute of a column (or several); COLUMN=id sets the key column"
+    yield '  --value COLUMN:WORD=VALUE      the meaning of a word in a column: --value "status:Suspended=false"'
+    yield "  --date-format [COLUMN:]FORMAT  DD/MM/YYYY, MM/DD/YYYY, ...; for one column, or for the whole file"
+    yield "  --encoding TEXT                cp1252, utf-16, ...; detected for UTF-8, UTF-16 and Western European files"
     yield "  --delimiter TEXT               ';', '|', tab, ..."
-    yield "  --partial                      the file has only some of the people; nobody leaves because they are missing"
+    yield "  --partial                      the file has only some of the people; people who are missing from it do not leave"
     yield "sources import FILE also has:"
     yield "  --source TEXT                  the source that the people of FILE belong to"
     yield "  --kind people|groups|members   what FILE contains; detected from its columns"
     yield "  --group NAME                   FILE lists the members of this group (Entra: Download members)"
-    yield "  --max-drop PERCENT             if more people would leave, all stay until: lockstep sources confirm"
-    yield "  --max-drop-count NUMBER        fewer than this many may leave, whatever the percentage"
+    yield "  --max-drop PERCENT             if more than this would leave, all stay until you run: lockstep sources confirm"
+    yield "  --max-drop-count NUMBER        fewer than this many may always leave, whatever the percentage"
     yield "Attributes: lockstep people attributes"
 
 

@@ -1,4 +1,4 @@
-"""`lockstep key`: what to do when the key of the stored secrets is lost."""
+"""`lockstep key`: replace a lost encryption key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lockstep.wording import counted
 
 @click.group("key", cls=SuggestingGroup)
 def key() -> None:
-    """The key that encrypts secret tokens.
+    """Replace the key that encrypts secret tokens.
 
     \b
     lockstep key new
@@ -51,7 +51,7 @@ def new(yes: bool, output: Output) -> None:
 
     forgotten = asyncio.run(work())
     text = (
-        f"{counted(len(forgotten), 'stored token')} {'is' if len(forgotten) == 1 else 'are'} forgotten."
+        f"{counted(len(forgotten), 'stored token')} {'was' if len(forgotten) == 1 else 'were'} deleted."
         if forgotten
         else "Every stored token can be decrypted."
     )

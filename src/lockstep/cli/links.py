@@ -17,7 +17,7 @@ from lockstep.wording import counted
 _COLUMNS = [Column("name", "Who"), Column("kind", "Kind"), Column("state", "State"), Column("account", "Account"),
             Column("matchedBy", "Matched by", is_wide=True), Column("cause", "Why", is_wide=True),
             Column("since", "Since", is_wide=True, show=local_time), Column("id", "Id", is_wide=True)]  # fmt: skip
-_MOST_SETTLED = 10_000  # accounts that are counted before the question; all are settled
+_MOST_SETTLED = 10_000  # limit of the count in the question; all accounts are settled
 _STATES = ["live", "disabled", "released", "lost", "tombstone"]
 
 
@@ -26,7 +26,9 @@ _STATES = ["live", "disabled", "released", "lost", "tombstone"]
 @click.option("--user", default="", metavar="UPN", help="Only this person.")
 @click.option("--state", type=click.Choice(_STATES), help="Only links in this state.")
 @click.option("--orphans", is_flag=True, help="Accounts that are not linked to anyone.")
-@click.option("--settle", is_flag=True, help="With --orphans: link those that Lockstep created to their people again.")
+@click.option(
+    "--settle", is_flag=True, help="With --orphans: link accounts that Lockstep created to their people again."
+)
 @click.option("--choose", default="", metavar="ACCOUNT", help="With --user: link this account.")
 @click.option("--forget", is_flag=True, help="With --user: remove the link.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
@@ -86,7 +88,7 @@ def _settle(app: str, found: Sequence[actions.Orphan], output: Output, *, yes: b
     confirm(
         f"Lockstep created {counted(len(made), 'account')} in {app} that are not linked to anyone{': ' if named else ''}{named}{many}. "
         "Link each to the person it was created for, and disable the accounts of people who should not have one? "
-        "Accounts known only from the journal are included.",
+        "This includes accounts known only from the journal.",
         yes=yes,
     )
     settled = run(lambda context: actions.settle_orphans(context, app))
@@ -96,7 +98,7 @@ def _settle(app: str, found: Sequence[actions.Orphan], output: Output, *, yes: b
     columns = [Column("madeFor", "Created for"), Column("kind", "Kind"), Column("account", "Account")]
     output.many(rows, columns, name="madeFor", empty="There are no accounts to settle.")
     if settled:
-        hint(f"A worker is doing it now. See the results: lockstep logs --app {app}")
+        hint(f"A worker is processing them now. See the results: lockstep logs --app {app}")
 
 
 def _change(app: str, user: str, choose: str, output: Output, *, yes: bool) -> None:

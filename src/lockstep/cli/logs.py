@@ -1,6 +1,6 @@
 """`lockstep logs`: list the provisioning log, show one change, follow the log.
 
-JSON has the form of Microsoft Graph (provisioningObjectSummary), so that programs for Entra's log can read this one.
+The JSON has the format of Microsoft Graph (provisioningObjectSummary), so that programs for Entra's log can read it.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _COLUMNS = [Column("number", "No."), Column("at", "Time", show=local_time), Colu
             Column("code", "Code", is_wide=True), Column("milliseconds", "ms", is_wide=True), Column("cause", "Cause", is_wide=True),
             Column("by", "By", is_wide=True),
             Column("changeId", "Change", is_wide=True)]  # fmt: skip
-_AGAIN_SECONDS = 2.0  # between two attempts to reach a server
+_AGAIN_SECONDS = 2.0  # between attempts to reach a server
 _STATUSES = ["success", "failure", "warning", "skipped"]
 _ACTIONS = ["create", "update", "disable", "delete", "stagedDelete", "other"]
 
 
 @click.group("logs", cls=SuggestingGroup, invoke_without_command=True)
 @click.option("--app", default="", help="Only this application.")
-@click.option("--user", default="", help="By (earlier) name, id or account.")
+@click.option("--user", default="", help="Person or group by current or earlier name, id or account.")
 @click.option(
     "--status",
     type=click.Choice(_STATUSES),
@@ -111,7 +111,7 @@ def show(change: str, output: Output) -> None:
 async def _read(
     context: Context, wanted: LogFilter, app: str, limit: int | None, output: Output
 ) -> tuple[list[dict[str, Any]], int | None]:
-    """The rows to show, and the number after which more follow; None if these are all."""
+    """Return the rows to show, and the number where the next page starts; None if there is no next page."""
     found: list[LogRow] = []
     size = {} if limit is None else {"size": limit + 1}
     async for page in actions.pages_of_log(context, wanted, app=app, **size):
@@ -136,7 +136,7 @@ async def _follow(context: Context, wanted: LogFilter, app: str, output: Output)
 
 
 async def _new_rows(context: Context, wanted: LogFilter, app: str) -> AsyncIterator[LogRow]:
-    """Yield new records without end. A lost connection to a server is made again, and no record is left out."""
+    """Yield new records without end. Reconnects to a server after a lost connection without leaving out a record."""
     newest = await actions.list_log(context, wanted, app=app, limit=1)
     after = newest[0].seq if newest else 0
     while True:

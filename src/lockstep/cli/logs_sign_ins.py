@@ -1,4 +1,4 @@
-"""`lockstep logs sign-ins`: who signed in to which application, and why others were refused."""
+"""`lockstep logs sign-ins`: who signed in to which application, and why sign-ins were refused."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def sign_ins(*, output: Output, **given: Any) -> None:
 
 
 async def _read(context: Context, wanted: SignInFilter, app: str, limit: int | None) -> list[SignInRow]:
-    """The newest rows, one more than *limit* if there are more."""
+    """Return the newest rows. Returns one more than *limit* if there are more."""
     found: list[SignInRow] = []
     size = {} if limit is None else {"size": limit + 1}
     async for page in actions.pages_of_sign_ins(context, wanted, app=app, **size):

@@ -1,4 +1,4 @@
-"""`lockstep map attributes` and `map eval`: what can be written in an application, and what would be written for a person."""
+"""`lockstep map attributes` and `map eval`: which attributes an application has, and which values a person would get."""
 
 from __future__ import annotations
 

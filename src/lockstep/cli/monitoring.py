@@ -14,7 +14,7 @@ from lockstep.wiring import House
 
 @dataclass(frozen=True, slots=True)
 class RequestTimes:
-    """Requests to applications that this process sent."""
+    """Requests that this process sent to applications."""
 
     histogram: Histogram
 
@@ -30,13 +30,13 @@ class RequestTimes:
         return cls(histogram)
 
     def note(self, application: str, status: int | None, seconds: float) -> None:
-        """Count one request; *status* None: there was no complete response."""
+        """Count one request. *status* is None if there was no complete response."""
         shown = "none" if status is None else f"{status // 100}xx"
         self.histogram.labels(application, shown).observe(seconds)
 
 
 async def metrics_of(house: House, times: RequestTimes, *, whole: bool) -> Metrics:
-    """The metrics page of the process behind *house*. *whole*: include the figures from the database, which one process exposes for all."""
+    """Return the metrics page of the process that uses *house*. *whole*: include the database figures, which only one process exposes."""
     token = house.settings.metrics_token.reveal() if house.settings.metrics_token is not None else ""
     measures = Measures(house.context(Actor("system")))
     await measures.begin()

@@ -21,7 +21,7 @@ _COLUMNS = (
 
 @click.group("outbound", cls=SuggestingGroup)
 def outbound() -> None:
-    """Private addresses that Lockstep may connect to. The internet is always allowed over https; cloud metadata services never are.
+    """Manage the private addresses that Lockstep may connect to. Public ones are always allowed over https, cloud metadata never.
 
     \b
     lockstep outbound list
@@ -33,7 +33,7 @@ def outbound() -> None:
 @outbound.command("list")
 @output_option
 def list_(output: Output) -> None:
-    """List allowed private addresses: for all processes, and by the environment of this shell.
+    """List the private addresses that all processes may connect to, and those that the environment of this shell adds.
 
     \b
     lockstep outbound list

@@ -30,7 +30,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table. *is_wide*: left out of the `table` format. *show*: the value as text."""
+    """One column of a table. *is_wide*: omitted from the `table` format. *show* turns the value into text."""
 
     key: str
     title: str
@@ -86,7 +86,7 @@ class Output:
                 click.echo(line)
 
     def _answer(self, document: Row) -> None:
-        """Print the result of the query on *document*: as JSON or YAML if requested, else as lines for scripts."""
+        """Print the result of the query on *document*: as JSON or YAML if requested, otherwise as plain lines for scripts."""
         import jmespath  # imported only if it is needed
 
         try:
@@ -103,7 +103,7 @@ class Output:
 
 
 class _FormatOption(click.Option):
-    """An option of nearly every command: `lockstep help output` explains them, each command's help has one line for all."""
+    """An output option that nearly every command has. A command's help lists them in one line; `lockstep help output` explains them."""
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         return ("-o, -q, --query", "Output: see lockstep help output.") if self.name == "output" else None
@@ -154,24 +154,24 @@ def _checked_query(_: click.Context, __: click.Parameter, value: str | None) -> 
 
 
 def shows_colour() -> bool:
-    """Whether this command's output is coloured, according to its flags and the environment."""
+    """Return whether this command's output is coloured, according to its flags and the environment."""
     context = click.get_current_context(silent=True)
     return bool(context and context.color)
 
 
 def with_sign_colour(line: str) -> str:
-    """*line*, coloured by its leading sign. The colour never carries information of its own."""
+    """Colour *line* by its leading sign. The colour only repeats what the sign says."""
     colour = SIGN_COLOURS.get(line.lstrip()[:2])
     return click.style(line, fg=colour) if colour and shows_colour() else line
 
 
 def hint(text: str) -> None:
-    """Print a message beside the data, on stderr."""
+    """Print a message to stderr, beside the data on stdout."""
     click.echo(safe(text), err=True)
 
 
 def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
-    """Ask on a terminal; elsewhere name the flag that answers."""
+    """Ask on a terminal. Without one, raise an error that names the flag to use instead."""
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -182,7 +182,7 @@ def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
 
 
 def safe(value: Any) -> str:
-    """*value* as text without control sequences for terminals."""
+    """Return *value* as text without control sequences for terminals."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -216,9 +216,9 @@ def _print_table(form: str, columns: Sequence[Column], rows: Sequence[Sequence[s
 
 
 def fitted(natural: Sequence[int], texts: Sequence[bool], room: int) -> list[int]:
-    """The width of each column, so that all fit into *room*.
+    """Return the width of each column so that the table fits into *room*.
 
-    Columns in *texts* wrap between words and shrink first. Of the others, which are cut with an ellipsis, the widest shrinks.
+    Columns in *texts* wrap between words and shrink first. Other columns are cut with an ellipsis; the widest of them shrinks first.
     """
     widths = list(natural)
     for candidates in ([index for index, is_text in enumerate(texts) if is_text], range(len(widths))):
@@ -266,7 +266,7 @@ def _no_formula(cell: str) -> str:
 
 
 def _line(value: Any) -> str:
-    """One value of a query's result in one line: a scalar as it is, a list of scalars separated by tabs, anything else as JSON."""
+    """Return one value of a query's result on one line: a scalar as it is, a list of scalars separated by tabs, anything else as JSON."""
     if isinstance(value, list) and not any(isinstance(one, list | dict) for one in value):
         return "\t".join(_line(one) for one in value)
     if isinstance(value, list | dict | bool):

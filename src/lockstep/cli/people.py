@@ -48,7 +48,7 @@ people.add_command(sign_in)
     "--after-id",
     default="",
     metavar="ID",
-    help="With --after: the id of the last person listed, if several share that name.",
+    help="With --after: the id of the last person listed, if several people share that name.",
 )
 @output_option
 def list_(
@@ -119,7 +119,7 @@ def show(person: str, deleted: bool, output: Output) -> None:
 def set_(person: str, values: tuple[str, ...], yes: bool, output: Output) -> None:
     """Change attributes by hand; an empty value removes the attribute.
 
-    The change lasts until the source reports a change for that person.
+    The next change that the source reports for the person overwrites it.
 
     \b
     lockstep people set kim.berg@contoso.test department=Sales surname=Berg-Lund
@@ -213,7 +213,7 @@ def _said(output: Output, people: list[PersonRow], what: str, effects: list[Effe
 
 
 def _standing(one: AppStanding) -> str:
-    """For example `assigned through the group Sales (Member); account active (2819c223)`."""
+    """Return for example `assigned through the group Sales (Member); account active (2819c223)`."""
     ways = (
         f"assigned {', '.join(one.ways)}"
         if one.ways

@@ -30,7 +30,7 @@ def ldap() -> None:
 @ldap.command("show")
 @output_option
 def show(output: Output) -> None:
-    """Show how the directory is asked.
+    """Show the settings of the LDAP directory.
 
     \b
     lockstep people sign-in ldap show
@@ -43,16 +43,16 @@ def show(output: Output) -> None:
 
 @ldap.command("set")
 @click.option("--url", required=True, metavar="URL", help="ldaps://dc1.contoso.com")
-@click.option("--base-dn", required=True, metavar="DN", help="People are below it.")
-@click.option("--bind-dn", required=True, metavar="DN", help="The account that looks for entries.")
-@click.option("--attribute", default=USUAL_ATTRIBUTE, metavar="NAME", help="It holds the user principal name.")
-@click.option("--ca-file", default="", metavar="FILE", help="PEM of who signed the server's certificate.")
+@click.option("--base-dn", required=True, metavar="DN", help="Base DN: where the search for people starts.")
+@click.option("--bind-dn", required=True, metavar="DN", help="DN of the account that searches.")
+@click.option("--attribute", default=USUAL_ATTRIBUTE, metavar="NAME", help="Attribute with the user principal name.")
+@click.option("--ca-file", default="", metavar="FILE", help="PEM file of the certificate authority to trust.")
 @click.option("--password-stdin", is_flag=True, help="Read the password of the bind DN from stdin.")
 @output_option
 def set_(
     url: str, base_dn: str, bind_dn: str, attribute: str, ca_file: str, password_stdin: bool, output: Output
 ) -> None:
-    """Set the directory up, and ask it once. Then: lockstep people sign-in set --ldap on
+    """Set up the LDAP directory and test it. Then: lockstep people sign-in set --ldap on
 
     \b
     lockstep people sign-in ldap set --url ldaps://dc1.contoso.com \\
@@ -63,14 +63,14 @@ def set_(
     ca = text_of_file(ca_file) if ca_file else ""
     change = LdapChange(url, base_dn, bind_dn, attribute, ca, password)
     _print(run(lambda context: ldap_passwords.set_ldap(context, change)), output)
-    hint("The directory answers. If people may sign in with it: lockstep people sign-in set --ldap on")
+    hint("The LDAP directory responds. To let people sign in with it: lockstep people sign-in set --ldap on")
 
 
 @ldap.command("test")
 @click.argument("person")
 @output_option
 def test(person: str, output: Output) -> None:
-    """Look for the entry of a person.
+    """Search for the entry of a person.
 
     \b
     lockstep people sign-in ldap test kim.berg@contoso.test
@@ -82,13 +82,13 @@ def test(person: str, output: Output) -> None:
 @ldap.command("remove")
 @output_option
 def remove(output: Output) -> None:
-    """Forget the directory. People do not sign in with its passwords any more.
+    """Remove the LDAP directory. People can no longer sign in with its passwords.
 
     \b
     lockstep people sign-in ldap remove
     """
     run(ldap_passwords.remove_ldap)
-    output.one({"removed": True}, text="The LDAP directory and its password are removed.")
+    output.one({"removed": True}, text="The LDAP directory and its password were removed.")
 
 
 def _print(found: LdapDirectory, output: Output) -> None:
@@ -97,6 +97,6 @@ def _print(found: LdapDirectory, output: Output) -> None:
         row,
         text=[
             f"Address    {row['url']}", f"Base DN    {row['baseDn']}", f"Attribute  {row['attribute']}",
-            f"Bind DN    {row['bindDn']}", f"CA         {'given' if row['ca'] else 'those that this machine trusts'}",
+            f"Bind DN    {row['bindDn']}", f"CA         {'given' if row['ca'] else 'the authorities that this machine trusts'}",
         ],
     )  # fmt: skip

@@ -20,7 +20,7 @@ _SWITCH = click.Choice(["on", "off"])
 
 @click.group("sign-in", cls=SuggestingGroup)
 def sign_in() -> None:
-    """How people sign in to My Apps: links that set a password, sessions, second factors.
+    """Manage how people sign in to My Apps: password links, sessions, second factors.
 
     \b
     lockstep people sign-in link kim.berg@contoso.test
@@ -29,11 +29,11 @@ def sign_in() -> None:
 
 
 @sign_in.command("set")
-@click.option("--password", type=_SWITCH, help="Whether people may sign in with a password of Lockstep.")
-@click.option("--provider", type=_SWITCH, help="Whether they may sign in through the provider of: lockstep admins sso")
-@click.option("--ldap", type=_SWITCH, help="Whether the password of the LDAP directory counts.")
-@click.option("--second-factor", type=_SWITCH, help="Whether a password needs a second factor.")
-@click.option("--contact", metavar="TEXT", help='Who helps them, for example "the help desk, phone 4711".')
+@click.option("--password", type=_SWITCH, help="Allow sign-in with a Lockstep password.")
+@click.option("--provider", type=_SWITCH, help="Allow sign-in through the provider set with: lockstep admins sso")
+@click.option("--ldap", type=_SWITCH, help="Allow sign-in with the password in the LDAP directory.")
+@click.option("--second-factor", type=_SWITCH, help="Require a second factor with a password.")
+@click.option("--contact", metavar="TEXT", help='Contact for help, for example "the help desk, phone 4711".')
 @output_option
 def set_(
     password: str | None,
@@ -69,7 +69,7 @@ def set_(
             f"Password       {_word(found.has_password)}",
             f"Provider       {_word(found.has_provider)}",
             f"LDAP           {_word(found.has_ldap)}",
-            f"Second factor  {'required beside a password' if found.needs_second_factor else 'optional'}",
+            f"Second factor  {'required with a password' if found.needs_second_factor else 'optional'}",
             f"Contact        {found.contact or 'not set'}",
         ],
     )
@@ -82,7 +82,7 @@ sign_in.add_command(ldap_)
 @click.argument("person")
 @output_option
 def link_(person: str, output: Output) -> None:
-    """Print a one-time link with which a person sets a password. An earlier link of the person ends.
+    """Print a one-time link that lets a person set a password. It replaces an earlier link.
 
     \b
     lockstep people sign-in link kim.berg@contoso.test
@@ -91,14 +91,16 @@ def link_(person: str, output: Output) -> None:
     output.one(sign_in_link_json(link), text=link.url or served_at() + link.path)
     hint(f"It works once, until {local_stamp(link.expires_at)}.")
     if not link.url:
-        hint("The public address of Lockstep is not stored, so check the beginning: lockstep sso address ORIGIN")
+        hint(
+            "No public address of Lockstep is stored, so the start of the link may be wrong. Store it: lockstep sso address ORIGIN"
+        )
 
 
 @sign_in.command("sessions")
 @click.argument("person")
 @output_option
 def list_sessions(person: str, output: Output) -> None:
-    """List where a person is signed in.
+    """List the sessions of a person.
 
     \b
     lockstep people sign-in sessions kim.berg@contoso.test
@@ -106,7 +108,7 @@ def list_sessions(person: str, output: Output) -> None:
     rows = [person_session_json(one) for one in run(lambda context: sessions.list_person_sessions(context, person))]
     columns = [Column("signedInAt", "Signed in", show=local_time), Column("seenAt", "Last seen", show=local_time),
                Column("address", "Address"), Column("methods", "How"), Column("device", "Device", is_wide=True),
-               Column("expiresAt", "Ends at the latest", show=local_time, is_wide=True), Column("id", "Id")]  # fmt: skip
+               Column("expiresAt", "Expires at the latest", show=local_time, is_wide=True), Column("id", "Id")]  # fmt: skip
     output.many(rows, columns, name="id", empty="Not signed in anywhere.")
 
 
@@ -130,13 +132,13 @@ def end(person: str, session: str, output: Output) -> None:
 @click.argument("person")
 @output_option
 def remove_factor(person: str, output: Output) -> None:
-    """Remove the second factor of a person who lost the device. All sessions of the person end.
+    """Remove the second factor of a person who lost their device, and end all their sessions.
 
     \b
     lockstep people sign-in remove-factor kim.berg@contoso.test
     """
     run(lambda context: person_totp.remove_person_factor(context, person))
-    output.one({"user": person, "secondFactor": False}, text=f"The second factor of {person} is removed.")
+    output.one({"user": person, "secondFactor": False}, text=f"The second factor of {person} was removed.")
 
 
 def _is_on(given: str | None) -> bool | None:

@@ -1,7 +1,7 @@
 """Plan files: `plan --out` writes them and `apply` carries them out.
 
-A plan contains the documents themselves, so that exactly what was reviewed is applied, even if the files have changed. It contains
-only references to secrets.
+A plan contains the documents themselves, so that `apply` carries out what was reviewed even if the files have changed. It contains
+references to secrets, never the secrets.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class KeptPlan:
 
 
 def write_plan(file: Path, documents: Sequence[ConfigDocument], plan: ConfigurationPlan, *, prune: bool) -> None:
-    """Write *plan* into a file for `apply`."""
+    """Write *plan* to a file for `apply`."""
     whole = [
         replace(one, spec=with_absolute_paths(one)) if one.kind is DocumentKind.SOURCE else one for one in documents
     ]
@@ -51,7 +51,7 @@ def write_plan(file: Path, documents: Sequence[ConfigDocument], plan: Configurat
 
 
 def read_plan(files: Sequence[str]) -> KeptPlan | None:
-    """The plan in *files*; None if they are configuration files. Raises LockstepError for a damaged plan."""
+    """Return the plan in *files*; None if they are configuration files. Raises LockstepError for a damaged plan."""
     if len(files) != 1 or not Path(files[0]).is_file():
         return None
     data = Path(files[0]).read_bytes()
@@ -74,7 +74,7 @@ def read_plan(files: Sequence[str]) -> KeptPlan | None:
 
 
 def refuse_stale(kept: KeptPlan, plan: ConfigurationPlan) -> None:
-    """Raise LockstepError if applying would now do something other than what was planned."""
+    """Raise LockstepError if applying the plan now would do anything other than what was reviewed."""
     if _changes(plan) != kept.changes:
         raise conflict(
             "The configuration has changed since this plan was created",

@@ -1,7 +1,6 @@
 """How plans and their results are shown: with the same signs and words in every command.
 
-+ create, ~ update, o disable, - delete, = link, . nothing to do, ! cannot. A word repeats the meaning of the sign, for readers who do
-not see it.
++ create, ~ update, o disable, - delete, = link, . nothing to do, ! cannot. A word repeats each sign, for readers who cannot see it.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _LOG_SIGNS = {"create": "+", "update": "~", "disable": "o", "delete": "-", "stag
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """A plan as text: operation, object and reason; then each changed value."""
+    """Yield a plan as text: operation, object and reason, then each changed value."""
     word = _WORDS.get(plan.action, plan.action.value)
     yield f"  {SIGNS[plan.action]} {word:<8} {plan.display}   {plan.reason.text}"
     yield from change_lines([change_json(change) for change in plan.changes])
@@ -50,7 +49,7 @@ def change_lines(changes: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def done_lines(record: LogRecord) -> Iterator[str]:
-    """The result for one object, from its log record: the outcome, steps, changes, and the error with its remedy."""
+    """Yield the result for one object from its log record: outcome, steps, changes, and the error with its remedy."""
     status = record.status
     sign = (
         "!" if status in ("failure", "warning") else "." if status == "skipped" else _LOG_SIGNS.get(record.action, "=")

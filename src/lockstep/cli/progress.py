@@ -36,7 +36,7 @@ class ProgressLine:
             click.echo("\r\x1b[K", err=True, nl=False)
 
     def show(self, done: int, *, fraction: float | None = None, label: str = "") -> None:
-        """Report that *done* objects are done, and *fraction* of the total if it is known."""
+        """Show that *done* objects are done. *fraction* is the part of the total, if it is known."""
         rate = done / max(time.monotonic() - self._began, 0.001)
         self.tell(after=f"{label or self.label}  {done:,}  {rate:,.0f}/s", fraction=fraction)
 

@@ -1,6 +1,6 @@
 """`lockstep run`, `start`, `pause`, `restart` and `retry`: control an application's provisioning.
 
-`run --wait` needs no server: if no worker sends heartbeats, the command does the work itself.
+`run --wait` needs no server: if no worker is running, the command does the work itself.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def run(app: str, full: bool, wait: bool, timeout: timedelta | None, output: Out
 @click.option(
     "--as-of-backup",
     is_flag=True,
-    help="After a restore: continue with the people in the backup, for all applications.",
+    help="After a restore: accept the people in the backup as current, for all applications.",
 )
 @output_option
 def start(app: str, as_of_backup: bool, output: Output) -> None:
@@ -172,7 +172,7 @@ def counts_text(cycle: Cycle) -> str:
 
 
 def _in_order(cycle: Cycle) -> list[tuple[str, int]]:
-    """The counts that are not zero: first what was written, then what was not written, then failures."""
+    """Return the counts that are not zero: writes first, then skipped objects, then failures."""
     counts = [(word, number) for word, number in cycle.counts.items() if number]
     return sorted(counts, key=lambda one: (_ORDER.index(one[0]) if one[0] in _ORDER else len(_ORDER), one[0]))
 
@@ -189,7 +189,7 @@ def _run_lines(app: str, cycle: Cycle, failures: Sequence[LogRow], began: float)
 
 
 def _grouped(failures: Sequence[LogRow]) -> list[dict[str, Any]]:
-    """Failures grouped by kind, the most frequent first, each with one reason as an example."""
+    """Group failures by kind, the most frequent first, each with one reason as an example."""
     groups: dict[str, dict[str, Any]] = {}
     for row in failures:
         group = groups.setdefault(

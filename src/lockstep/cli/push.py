@@ -1,4 +1,4 @@
-"""`lockstep push`: provision people and groups on demand, or only show what that would do."""
+"""`lockstep push`: provision people and groups on demand, or show what that would do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLAN_COLUMNS = [Column("name", "Name"), Column("action", "Action"), Column("rea
 @click.argument("app")
 @click.argument("users", nargs=-1, metavar="USER...")
 @click.option("--group", "groups", multiple=True, metavar="NAME", help="Group, by name or id. Repeatable.")
-@click.option("--again", is_flag=True, help="Also send values that the application did not keep before.")
+@click.option("--again", is_flag=True, help="Also send values that the application accepted but did not keep.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be done; nothing is written.")
 @output_option
 def push(app: str, users: tuple[str, ...], groups: tuple[str, ...], again: bool, dry_run: bool, output: Output) -> int:
@@ -35,7 +35,7 @@ def push(app: str, users: tuple[str, ...], groups: tuple[str, ...], again: bool,
     lockstep push documo kim.berg@contoso.test --dry-run
     """
     if not users and not groups:
-        raise click.UsageError("No person or group is named. Name a USER or use --group NAME")
+        raise click.UsageError("Name a person (USER) or a group (--group NAME)")
     if again and dry_run:
         raise click.UsageError(
             "Use --again or --dry-run, not both: whether the application keeps a value is known only after sending it"

@@ -15,7 +15,7 @@ from lockstep.errors import EXIT_CODES, Kind
 
 @click.group("quarantine", cls=SuggestingGroup)
 def quarantine() -> None:
-    """Quarantine: provisioning slows down when nearly all writes to an application fail.
+    """Show and end quarantine. Provisioning slows down when nearly all writes to an application fail.
 
     \b
     lockstep quarantine show documo
@@ -58,7 +58,7 @@ def show(app: str, output: Output) -> int:
 @app_argument
 @output_option
 def clear(app: str, output: Output) -> None:
-    """Retry now instead of at the scheduled time. The quarantine ends when the application responds successfully.
+    """Retry now instead of at the scheduled time. Quarantine ends when a request succeeds.
 
     \b
     lockstep creds test documo

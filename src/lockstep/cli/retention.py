@@ -1,4 +1,4 @@
-"""`lockstep retention`: how long everything is kept."""
+"""`lockstep retention`: how long records are kept."""
 
 from __future__ import annotations
 
@@ -36,10 +36,14 @@ class Days(click.ParamType[int]):
 
 
 @click.command("retention")
-@click.option("--provisioning-log", type=Days(), metavar="LENGTH", help="Keep provisioning logs so long: 90d, forever.")
-@click.option("--sign-in-log", type=Days(), metavar="LENGTH", help="Keep sign-in logs so long.")
-@click.option("--cycles", type=Days(), metavar="LENGTH", help="Keep cycles so long; the newest 100 always stay.")
-@click.option("--directory-changes", type=Days(), metavar="LENGTH", help="Keep changes of people and groups so long.")
+@click.option(
+    "--provisioning-log", type=Days(), metavar="LENGTH", help="How long to keep provisioning logs: 90d, forever."
+)
+@click.option("--sign-in-log", type=Days(), metavar="LENGTH", help="How long to keep sign-in logs.")
+@click.option("--cycles", type=Days(), metavar="LENGTH", help="How long to keep cycles; the newest 100 always stay.")
+@click.option(
+    "--directory-changes", type=Days(), metavar="LENGTH", help="How long to keep the history of people and groups."
+)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def retention(
@@ -71,7 +75,7 @@ def retention(
         gone = await actions.foresee_retention(context, days)
         if gone:
             lost = ", ".join(f"{counted(number, 'record')} of {names[key]}" for key, number in gone.items())
-            confirm(f"{lost} will be removed and cannot be brought back. Continue?", yes=yes)
+            confirm(f"{lost} will be deleted permanently. Continue?", yes=yes)
         return await actions.set_retention(context, days)
 
     rows = run(work)

@@ -1,4 +1,4 @@
-"""`lockstep scim`: check a SCIM server the way Entra and Okta would use it.
+"""`lockstep scim`: check a SCIM server with the requests that Entra and Okta send.
 
 The token is read from stdin or the environment, never from an argument. The checks delete what they create.
 """
@@ -45,7 +45,7 @@ def scim() -> None:
     "clients",
     multiple=True,
     type=click.Choice([client.value for client in EmulatedClient if client is not EmulatedClient.ANY]),
-    help="Only checks for this client, and those common to all clients. Repeatable.",
+    help="Run only the checks for this client and those common to all clients. Repeatable.",
 )
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Also write JUnit XML to this file.")
 @click.option("--timeout", type=click.FloatRange(0.1, 300), default=15.0, help="Timeout per request, in seconds.")
@@ -110,14 +110,14 @@ def _token(*, from_stdin: bool) -> Secret:
     if not text.strip():
         where = "stdin" if from_stdin else f"the environment's {VARIABLE}"
         raise invalid(
-            f"There is no token in {where}",
+            f"No token was given in {where}",
             next_step=f"Set it: {VARIABLE}=... lockstep scim check URL, or use --token-stdin",
         )
     return Secret(text.strip())
 
 
 def _rules_for(url: str) -> OutboundRules:
-    """Allow exactly the origin of *url*, even a private one: a person at a shell may reach it anyway."""
+    """Allow exactly the origin of *url*, even a private one: a person at a shell can reach it anyway."""
     origin = "/".join(url.split("/")[:3]).partition("?")[0]
     try:
         rules = OutboundRules([origin] if "://" in url else [])

@@ -1,4 +1,4 @@
-"""`lockstep scope`: who is provisioned: assigned people or all, limited by scoping filters."""
+"""`lockstep scope`: who is provisioned: assigned people or everyone, limited by scoping filters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
 
 @click.group("scope", cls=SuggestingGroup)
 def scope() -> None:
-    """The scope and its scoping filters: who is provisioned.
+    """Show and change who is provisioned: the scope and its scoping filters.
 
     \b
     lockstep scope set documo --filter 'Sales only: department EQUALS "Sales"'
@@ -62,7 +62,7 @@ def show(app: str, kind: str, output: Output) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def set_(app: str, texts: tuple[str, ...], file: str | None, clear: bool, kind: str, yes: bool, output: Output) -> None:
-    """Replace the scoping filters. With several filters, one match is enough. Asks for confirmation if people would leave the scope.
+    """Replace the scoping filters. A person is in scope if one filter matches. Asks for confirmation if people would leave the scope.
 
     \b
     lockstep scope set documo --filter 'Sales only: department EQUALS "Sales" and country IS NOT NULL'
@@ -93,7 +93,7 @@ def set_(app: str, texts: tuple[str, ...], file: str | None, clear: bool, kind: 
 def test(
     app: str, user: str, group: str, texts: tuple[str, ...], file: str | None, tried: str | None, output: Output
 ) -> None:
-    """Show who is in scope: totals, or one person or group clause by clause. Nothing is written.
+    """Show how many people are in scope, or why one person or group is or is not. Nothing is written.
 
     \b
     lockstep scope test documo --user kim.berg@contoso.test
@@ -138,6 +138,6 @@ def _count_lines(counts: ScopeCounts) -> list[str]:
         f"{counts.in_scope:,} of {counted(counts.people, 'person')} in scope",
         f"  {counts.unassigned:,} not assigned",
         f"  {counts.filtered:,} excluded by the scoping filters",
-        f"  {len(counts.leavers):,} with an account, who would newly leave the scope",
-        f"  {counts.already_out:,} with an account, out of scope already",
+        f"  {len(counts.leavers):,} with an account, who would leave the scope",
+        f"  {counts.already_out:,} with an account, already out of scope",
     ]

@@ -16,7 +16,9 @@ Filters = list[dict[str, Any]]
 
 
 def filters_given(texts: Sequence[str], file: str | None) -> Filters | None:
-    """The filters that were typed or are in a file; None without either. Raises LockstepError for both, and for an invalid filter."""
+    """Return the filters that were typed or are in a file; None if neither is given. Raises LockstepError for both, and for an invalid
+    filter.
+    """
     if texts and file:
         raise click.UsageError("Use --filter or --file, not both")
     if file:
@@ -25,7 +27,7 @@ def filters_given(texts: Sequence[str], file: str | None) -> Filters | None:
 
 
 def filters_from_yaml(text: str, file: str) -> list[dict[str, Any]]:
-    """The filters in a YAML file: a list, or an object with `scopingFilters`. Raises LockstepError with the place."""
+    """Return the filters in a YAML file: a list, or an object with `scopingFilters`. Raises LockstepError with line and column."""
     documents = read_yaml(text, file)
     value = documents[0].value if documents else []
     found = value.get("scopingFilters") if isinstance(value, Mapping) else value

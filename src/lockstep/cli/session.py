@@ -1,6 +1,6 @@
 """What a command works with: settings, database, vault and a context, for the duration of the command.
 
-Except for the servers, a command attaches to a running PostgreSQL, or starts it for its own duration.
+Every command except the servers attaches to a running PostgreSQL, or starts it for its own duration.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def settings_of(ctx: click.Context | None = None) -> Settings:
 
 
 def run(work: Callable[[Context], Awaitable[Answer]], *, label: str = "", creates: bool = False) -> Answer:
-    """Do *work* with a context, here or on the server in use. *label*: the name of its progress. Only a command that *creates* may be
+    """Do *work* with a context, on this machine or on the server in use. *label* is shown with the progress. *creates*: the command may be
     the first in a data folder.
     """
     settings, flags = settings_of(), globals_of()
@@ -80,7 +80,7 @@ def _shown(label: str) -> Iterator[Callable[[Progress], None]]:
 
 
 async def _run_there(server: ServerContext, work: Callable[[Context], Awaitable[Answer]], *, label: str) -> Answer:
-    from lockstep.cli.remote.server import connected  # most commands work with the data folder
+    from lockstep.cli.remote.server import connected  # imported late: most commands work with the data folder
 
     async with connected(server) as connection:
         with _shown(label) as show:
@@ -90,7 +90,7 @@ async def _run_there(server: ServerContext, work: Callable[[Context], Awaitable[
 
 
 async def _tell_of_missing_worker(context: Context, touched: Collection[str]) -> None:
-    """Warn, after a change, if no worker is running to act on it."""
+    """After a change, warn if no worker is running to process it."""
     _tell_of_undone(await left_undone(context, touched) if touched else [])
 
 
@@ -103,7 +103,7 @@ def _tell_of_undone(names: Sequence[str]) -> None:
 
 
 def served_at() -> str:
-    """The origin of the pages as far as this command knows: of the server in use, or where `lockstep serve` listens."""
+    """Return the origin of the admin centre: that of the server in use, or the address where `lockstep serve` listens."""
     settings = settings_of()
     server = chosen_server(settings)
     return server.url.rstrip("/") if server is not None else f"http://{settings.host}:{settings.port}"
@@ -119,7 +119,7 @@ async def session(settings: Settings, *, creates: bool = False) -> AsyncIterator
 
 
 def has_data(settings: Settings) -> bool:
-    """Whether a database exists: one that a URL names, or one in the data folder."""
+    """Return whether a database exists: one that a URL names, or one in the data folder."""
     if "lockstep" in settings.database_urls:
         return True
     record = read_record(settings.data.expanduser().resolve())
@@ -127,7 +127,7 @@ def has_data(settings: Settings) -> bool:
 
 
 def require_data(settings: Settings) -> None:
-    """Raise LockstepError for a folder without data: a command in the wrong folder must not look as if all data were lost."""
+    """Raise LockstepError for a folder without data. In the wrong folder a command would otherwise look as if all data were lost."""
     if not has_data(settings):
         raise not_found(
             f"There is no Lockstep data in {settings.data}",
@@ -136,7 +136,7 @@ def require_data(settings: Settings) -> None:
 
 
 def operator() -> Actor:
-    """The person who runs the command. Anybody who can read the data folder and its key may do everything."""
+    """Return the person who runs the command. Anyone who can read the data folder and its key may do everything."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):

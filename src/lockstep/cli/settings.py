@@ -97,14 +97,14 @@ def _lines(view: SettingsView) -> list[str]:
 
 
 def _mail(view: SettingsView) -> list[tuple[str, str]]:
-    """The notification settings; none unless some are set, because no mail is sent."""
+    """Return the notification settings that are set; no mail is sent."""
     asked = [view.notification_email] if view.notification_email else []
     asked += ["on failure"] if view.email_on_failure else []
     return [("mail", f"{', '.join(asked)} (stored; this version sends no mail)")] if asked else []
 
 
 def _deletions(view: SettingsView) -> str:
-    """The number of disables and deletes above which they need approval."""
+    """Return the number of disables and deletes above which they need approval, as text."""
     if view.deletion_threshold is None:
         return "never held"
     percent = f", or {view.deletion_percent}% of the linked accounts" if view.deletion_percent else ""
@@ -112,7 +112,7 @@ def _deletions(view: SettingsView) -> str:
 
 
 def _guards(view: SettingsView) -> str:
-    """The other limits above which writes need approval; they are set in a configuration file."""
+    """Return the other limits above which writes need approval. They are set in a configuration file."""
     limits = (
         (view.guards.privilege_grants, "granted privileges"),
         (view.guards.matching_values, "renames"),

@@ -23,7 +23,10 @@ from lockstep.wording import counted
 DEFAULT_SOURCE = "csv"
 _SHOWN_BAD_ROWS = 10
 _SHOWN_LEAVERS = 10
-_NAMED = {False: 100, True: 100_000}  # by is_rehearsal: people named in the result; names are the purpose of a dry run
+_NAMED = {
+    False: 100,
+    True: 100_000,
+}  # by is_rehearsal: most people named in the result; the names are the purpose of a dry run
 _SIGNS = {"created": "+", "restored": "+", "updated": "~", "removed": "-", "missing": "o"}
 
 
@@ -55,7 +58,7 @@ def import_(
     what: str, source: str, kind: str | None, group: str, max_drop: float, max_drop_count: int,
     dry_run: bool, output: Output, **reading: Any,
 ) -> None:  # fmt: skip
-    """Import a source or a CSV file; - reads stdin. People missing from it leave, but if too many would,
+    """Import a source or a CSV file; - reads stdin. People missing from it leave; if too many would,
     all stay until you confirm. Details: lockstep help csv.
 
     \b
@@ -116,7 +119,7 @@ def _summary(result: PassResult, *, is_rehearsal: bool) -> str:
 
 
 def _names(result: PassResult, *, everybody: bool) -> Iterator[str]:
-    """The names of created, changed and removed objects; after a real import only removed ones, if they are few."""
+    """Yield the names of created, changed and removed objects. After a real import, only the removed ones, and only if they are few."""
     left = [one for one in result.movements if one.what == "removed"]
     if not everybody and len(left) > _SHOWN_LEAVERS:
         return
@@ -127,12 +130,12 @@ def _names(result: PassResult, *, everybody: bool) -> Iterator[str]:
 
 
 def _explain(name: str, results: Sequence[PassResult], *, is_rehearsal: bool) -> None:
-    """Print what is remarkable on stderr."""
+    """Print problems and warnings of the import to stderr."""
     for result in results:
         for row in result.bad_rows[:_SHOWN_BAD_ROWS]:
             hint(f"  line {row.line}{f', {row.column}' if row.column else ''}: {row.reason}")
         if result.bad > _SHOWN_BAD_ROWS:
-            hint(f"  ... and {counted(result.bad - _SHOWN_BAD_ROWS, 'more bad row')} (up to 100 of them: -o json)")
+            hint(f"  ... and {counted(result.bad - _SHOWN_BAD_ROWS, 'more bad row')} (to list up to 100: -o json)")
         if result.bad:
             hint("  People in bad rows are left unchanged.")
         if result.ignored:
@@ -140,14 +143,14 @@ def _explain(name: str, results: Sequence[PassResult], *, is_rehearsal: bool) ->
         for note in result.notes:
             hint(f"  {note}")
         if result.error:
-            hint(f"  {result.error}. Nobody was removed.")
+            hint(f"  {result.error}. No one was removed.")
         elif result.unproven:
-            hint(f"  Nobody was removed: {result.unproven}.")
+            hint(f"  No one was removed: {result.unproven}.")
         if result.taken_by:
             [other, *_] = sorted(result.taken_by, key=lambda one: -result.taken_by[one])
             hint(f"  If they are the same people: lockstep sources rename {other} {name}, then import again")
         if result.held:
-            hint(f"  Nobody was removed: {result.held}.")
+            hint(f"  No one was removed: {result.held}.")
         for one in result.renamings[:_SHOWN_BAD_ROWS]:
             hint(
                 f"  {one.old_name} is missing and {one.new_name} is new, both with the employee id {one.employee_id}: "

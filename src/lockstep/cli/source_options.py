@@ -48,7 +48,7 @@ def reading_options(command: Any) -> Any:
 
 
 def config_from(files: Sequence[Mapping[str, str | None]], reading: ReadingOptions) -> dict[str, Any]:
-    """The configuration of a source. Raises LockstepError for an option with invalid syntax."""
+    """Return the configuration of a source. Raises LockstepError for an option with invalid syntax."""
     delimiter = "\t" if reading.delimiter in ("tab", "\\t") else reading.delimiter
     check_delimiter(delimiter)
     given = {
@@ -63,7 +63,7 @@ def config_from(files: Sequence[Mapping[str, str | None]], reading: ReadingOptio
 
 
 def overlaid(registered: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """*registered*, overridden by what was *given* for this time; the registered files stay."""
+    """Return *registered* with the options *given* for this run. The registered files stay."""
     merged = dict(registered)
     for name, value in given.items():
         if name != "files":

@@ -36,7 +36,7 @@ file_option = click.Path(path_type=Path, dir_okay=False)
 
 @click.group(cls=SuggestingGroup)
 def sources() -> None:
-    """Where people and groups come from.
+    """Manage the sources of people and groups.
 
     \b
     lockstep sources import people.csv
@@ -53,7 +53,7 @@ sources.add_command(import_)
 @click.option("--groups", type=file_option, help="A CSV file of groups.")
 @click.option("--members", type=file_option, help="A CSV file of group members.")
 @click.option("--display-name", default="", help="Display name.")
-@click.option("--every", type=LENGTH, help="Import again at this interval, as 15m.")
+@click.option("--every", type=LENGTH, help="Import again at this interval, such as 15m.")
 @click.option("--replace", "replaces", is_flag=True, help="Replace the source of this name.")
 @reading_options
 @output_option
@@ -119,7 +119,7 @@ def list_(output: Output) -> None:
 @click.argument("name")
 @output_option
 def show(name: str, output: Output) -> None:
-    """Show one source: its files, what was imported, what waits for a decision.
+    """Show one source: its files, the last import, and pending decisions.
 
     \b
     lockstep sources show hr
@@ -131,7 +131,7 @@ def show(name: str, output: Output) -> None:
 @click.argument("name")
 @output_option
 def status(name: str, output: Output) -> None:
-    """Show whether something waits for a decision; exits with 6 if so.
+    """Show whether anything waits for a decision; exits with 6 if so.
 
     \b
     lockstep sources status hr
@@ -145,7 +145,7 @@ def status(name: str, output: Output) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def confirm_(name: str, yes: bool, output: Output) -> None:
-    """Confirm pending changes: removal of people missing from the source, and people with a new key.
+    """Confirm pending changes: people missing from the source, and people with a new key.
 
     People missing from the source leave. People with a new key keep their accounts.
 
@@ -172,7 +172,9 @@ def confirm_(name: str, yes: bool, output: Output) -> None:
     )
     text = [f"{done.left:,} have left."] if leavers else []
     text += (
-        [f"{done.renamed:,} with a new key. Import their new values: lockstep sources import {name}"] if renamed else []
+        [f"{done.renamed:,} now identified by a new key. Import their new values: lockstep sources import {name}"]
+        if renamed
+        else []
     )
     output.one({"source": name, "left": done.left, "renamed": done.renamed, "effects": effects}, text=text)
 
@@ -189,7 +191,7 @@ def reject(name: str, output: Output) -> None:
     done = run(lambda context: decisions.reject_hold(context, name))
     text = [f"{done.kept:,} stay. The next import asks again."] if done.kept else []
     text += (
-        [f"{done.told_apart:,} are different people: the next import removes one and creates the other."]
+        [f"{done.told_apart:,} are different people: the next import removes the old ones and creates the new ones."]
         if done.told_apart
         else []
     )
@@ -217,7 +219,7 @@ def rename(name: str, new_name: str, output: Output) -> None:
 @reading_options
 @output_option
 def rekey(name: str, key: str, file: Path | None, output: Output, **reading: Any) -> None:
-    """Change the key column of a source; no one leaves and no one is created. FILE has both keys; default: the registered file.
+    """Change the key column of a source; no one leaves and no one is created. FILE has both keys (default: the registered file).
 
     \b
     lockstep sources rekey hr --key "Personnel no"
@@ -284,7 +286,7 @@ def _show(name: str, output: Output) -> SourceView:
 
 
 def _key_column(view: SourceView, key: str) -> str:
-    """The key under its name in the file, if a map makes another column the key."""
+    """Return the key under the name it has in the file, if a map makes another column the key."""
     mapped = view.source.config.get("map", {}).items()
     return next((column for column, meaning in mapped if key == "id" and "id" in [meaning, *meaning]), key)
 

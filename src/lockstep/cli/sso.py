@@ -27,7 +27,7 @@ _NO_ADDRESS = "The public address of Lockstep is not stored yet: lockstep sso ad
 
 @click.group(cls=SuggestingGroup)
 def sso() -> None:
-    """People sign in to applications through Lockstep (SAML 2.0).
+    """Manage how people sign in to applications through Lockstep (SAML 2.0).
 
     \b
     lockstep sso set documo --mode saml
@@ -40,7 +40,7 @@ def sso() -> None:
 @app_argument
 @output_option
 def show(app: str, output: Output) -> None:
-    """Show the settings, and what the application must know of Lockstep.
+    """Show the settings, and the values to enter in the application.
 
     \b
     lockstep sso show documo
@@ -53,52 +53,52 @@ def show(app: str, output: Output) -> None:
 @click.option("--mode", type=click.Choice([mode.value for mode in OFFERED_MODES]), help="The single sign-on method.")
 @click.option("--identifier", "identifiers", multiple=True, metavar="URI", help="Entity ID; repeatable.")
 @click.option("--reply-url", "replyUrls", multiple=True, metavar="URL", help="Reply URL; repeatable.")
-@click.option("--sign-on-url", "signOnUrl", metavar="URL", help="Where people begin at the application.")
-@click.option("--relay-state", "relayState", metavar="TEXT", help="Sent along when Lockstep begins.")
-@click.option("--logout-url", "logoutUrl", metavar="URL", help="Where the application ends a session.")
+@click.option("--sign-on-url", "signOnUrl", metavar="URL", help="Sign-on URL of the application.")
+@click.option("--relay-state", "relayState", metavar="TEXT", help="Relay State for sign-in that starts at Lockstep.")
+@click.option("--logout-url", "logoutUrl", metavar="URL", help="Logout URL of the application.")
 @click.option(
     "--name-id-format",
     type=click.Choice([form.value for form in NameIdKind]),
     metavar="FORMAT",
     help="|".join(form.value for form in NameIdKind),
 )
-@click.option("--name-id", metavar="TEXT", help="The Name ID: an attribute or an expression.")
+@click.option("--name-id", metavar="TEXT", help="Name ID: an attribute or an expression.")
 @click.option(
     "--signing",
     type=click.Choice([part.value for part in SignedPart]),
     metavar="PART",
-    help="What is signed: assertion|response|both.",
+    help="What to sign: assertion|response|both.",
 )
-@click.option("--encryption-certificate", metavar="FILE", help="Encrypt assertions for it.")
+@click.option("--encryption-certificate", metavar="FILE", help="Encrypt assertions with it.")
 @click.option(
     "--assignment-required/--no-assignment-required",
     "assignmentRequired",
     default=None,
-    help="Assigned people alone, or everyone.",
+    help="Who may sign in: assigned people, or everyone.",
 )
 @click.option(
     "--enabled/--no-enabled",
     "enabledForSignIn",
     default=None,
-    help="Let people sign in, or nobody.",
+    help="Switch sign-in on or off.",
 )
 @click.option("--notification-email", "notificationEmail", metavar="ADDRESS", help="Stored only: no mail is sent.")
 @output_option
 def set_(app: str, output: Output, **given: Any) -> None:
-    """Change the settings that are given. "" removes an address or a certificate.
+    """Change the given settings. "" removes an address or a certificate.
 
     \b
     lockstep sso set documo --mode saml
     """
     changes = _changes(given)
     if not changes:
-        raise click.UsageError("Nothing to change was given. See: lockstep sso set --help")
+        raise click.UsageError("No setting was given. See: lockstep sso set --help")
     _print(run(lambda context: settings.change_sign_on(context, app, changes)), output)
 
 
 @sso.group("claims", cls=SuggestingGroup)
 def claims() -> None:
-    """The claims that an assertion has beside the Name ID.
+    """Manage the claims that an assertion contains besides the Name ID.
 
     \b
     lockstep sso claims list documo
@@ -125,7 +125,7 @@ def list_claims(app: str, output: Output) -> None:
 @click.argument("name")
 @click.option("--source", metavar="ATTRIBUTE", help="An attribute of the person.")
 @click.option("--expression", metavar="TEXT", help="An expression, as in mappings.")
-@click.option("--constant", metavar="TEXT", help="The same value for everybody.")
+@click.option("--constant", metavar="TEXT", help="The same value for everyone.")
 @output_option
 def set_claim(app: str, name: str, output: Output, **given: str | None) -> None:
     """Add or change the claim NAME.
@@ -176,7 +176,7 @@ def metadata(app: str) -> None:
 @click.argument("place", metavar="FILE|URL")
 @output_option
 def import_(app: str, place: str, output: Output) -> None:
-    """Fill the settings from the application's own metadata: a file, - for stdin, or a URL.
+    """Import the settings from the application's own metadata: a file, - for stdin, or a URL.
 
     \b
     lockstep sso import documo documo.xml
@@ -197,9 +197,9 @@ sso.add_command(test)
 @click.argument("origin", required=False)
 @output_option
 def address(origin: str | None, output: Output) -> None:
-    """Show or store the public address at which browsers reach Lockstep. "" removes it.
+    """Show or store the public address of Lockstep for browsers. "" removes it.
 
-    Applications know Lockstep by it: after a change they need the new addresses.
+    The addresses that applications use for sign-in contain it: after a change, update them there.
 
     \b
     lockstep sso address https://id.contoso.com
@@ -239,16 +239,16 @@ def _print(view: SignOnView, output: Output) -> None:
         ("method", section["mode"]),
         ("Identifier (Entity ID)", ", ".join(section.get("identifiers", ())) or "none"),
         ("Reply URL", ", ".join(section.get("replyUrls", ())) or "none"),
-        ("Sign on URL", section.get("signOnUrl") or "none: Lockstep begins"),
+        ("Sign on URL", section.get("signOnUrl") or "none: sign-in starts at Lockstep"),
         ("Logout URL", section.get("logoutUrl") or "none"),
-        ("Name ID", f"{_source_text(name_id) if len(name_id) > 1 else 'made by Lockstep'} ({name_id['format']})"),
+        ("Name ID", f"{_source_text(name_id) if len(name_id) > 1 else 'generated by Lockstep'} ({name_id['format']})"),
         ("signed", section["signing"]),
         ("encrypted", "yes" if section.get("encryptionCertificate") else "no"),
         ("assignment required", "yes" if section["assignmentRequired"] else "no"),
         ("enabled for sign-in", "yes" if section.get("enabledForSignIn", True) else "no"),
         ("Login URL", row["loginUrl"]),
         ("Lockstep Identifier", row["identifier"]),
-        ("Logout URL there", row["logoutUrl"]),
+        ("Logout URL of the application", row["logoutUrl"]),
     ]
     lines = [view.application.display_name, *(f"  {label:<23} {text}" for label, text in pairs), "  claims"]
     lines += [f"    {one['name']}: {_source_text(one)}" for one in section["claims"]] or ["    none"]
@@ -256,7 +256,7 @@ def _print(view: SignOnView, output: Output) -> None:
     lines += [
         f"    {one.thumbprint} until {one.not_after:%Y-%m-%d}{', active' if one.is_active else ''}"
         for one in view.certificates
-    ] or ["    none: choosing SAML makes one"]
+    ] or ["    none: choosing SAML creates one"]
     output.one(row, text=lines)
     if not view.has_address:
         hint(_NO_ADDRESS)

@@ -25,7 +25,7 @@ _COLUMNS = (
 
 @click.group("certs", cls=SuggestingGroup)
 def certs() -> None:
-    """The signing certificates of an application: one is active, others are prepared.
+    """Manage the signing certificates of an application. One is active; others can be prepared.
 
     \b
     lockstep sso certs list documo
@@ -47,11 +47,11 @@ def list_(app: str, output: Output) -> None:
 
 @certs.command("new")
 @app_argument
-@click.option("--activate", is_flag=True, help="Sign with it at once.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--activate", is_flag=True, help="Make it active at once.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def new(app: str, activate: bool, yes: bool, output: Output) -> None:
-    """Make a new key and certificate, valid for 3 years (RSA 3072, SHA-256).
+    """Create a new key and certificate, valid for 3 years (RSA 3072, SHA-256).
 
     Give it to the application first, then make it active.
 
@@ -59,9 +59,7 @@ def new(app: str, activate: bool, yes: bool, output: Output) -> None:
     lockstep sso certs new documo
     """
     if activate:
-        confirm(
-            "The application must know the new certificate, or nobody can sign in. Make it active at once?", yes=yes
-        )
+        confirm("No one can sign in until the application has the new certificate. Make it active now?", yes=yes)
     view = run(lambda context: actions.add_certificate(context, app, activates=activate))
     _print(view, output)
     if not activate:
@@ -73,15 +71,15 @@ def new(app: str, activate: bool, yes: bool, output: Output) -> None:
 @certs.command("activate")
 @click.argument("app")
 @click.argument("thumbprint")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def activate(app: str, thumbprint: str, yes: bool, output: Output) -> None:
-    """Sign with this certificate from now on. The beginning of THUMBPRINT is enough.
+    """Sign with this certificate from now on. THUMBPRINT can be abbreviated.
 
     \b
     lockstep sso certs activate documo 3F2A
     """
-    confirm("The application must know this certificate, or nobody can sign in. Make it active?", yes=yes)
+    confirm("No one can sign in unless the application has this certificate. Make it active?", yes=yes)
     _print(run(lambda context: actions.activate_certificate(context, app, thumbprint)), output)
 
 
@@ -90,7 +88,7 @@ def activate(app: str, thumbprint: str, yes: bool, output: Output) -> None:
 @click.argument("thumbprint")
 @output_option
 def remove(app: str, thumbprint: str, output: Output) -> None:
-    """Forget a certificate that is not active, with its key.
+    """Delete a certificate that is not active, and its key.
 
     \b
     lockstep sso certs remove documo 3F2A
@@ -102,10 +100,10 @@ def remove(app: str, thumbprint: str, output: Output) -> None:
 @click.argument("app")
 @click.argument("thumbprint", default="")
 @click.option(
-    "--form", type=click.Choice([form.value for form in CertificateForm]), default="base64", help="PEM or DER."
+    "--form", type=click.Choice([form.value for form in CertificateForm]), default="base64", help="Format: PEM or DER."
 )
 def download(app: str, thumbprint: str, form: str) -> None:
-    """Write a certificate to stdout: the active one, or the one named.
+    """Write the active certificate, or the given one, to stdout.
 
     \b
     lockstep sso certs download documo > lockstep.cer
@@ -120,4 +118,4 @@ def _print(view: SignOnView, output: Output) -> None:
     rows: list[dict[str, Any]] = [
         {**certificate_json(row), "status": "Active" if row.is_active else "Inactive"} for row in view.certificates
     ]
-    output.many(rows, _COLUMNS, name="thumbprint", empty="No certificates: choosing SAML makes one.")
+    output.many(rows, _COLUMNS, name="thumbprint", empty="No certificates. Choosing SAML creates one.")

@@ -1,4 +1,4 @@
-"""`lockstep sso oidc`, `secrets` and `keys`: sign-in by OpenID Connect."""
+"""`lockstep sso oidc`, `secrets` and `keys`: sign-in with OpenID Connect."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ _KEYS = (Column("kid", "KEY ID"), Column("state", "STATE"), Column("publishedAt"
 
 @click.command("oidc")
 @app_argument
-@click.option("--redirect-uri", "redirectUris", multiple=True, metavar="URL", help="Where answers go; repeatable.")
+@click.option("--redirect-uri", "redirectUris", multiple=True, metavar="URL", help="Redirect URI; repeatable.")
 @click.option(
-    "--post-logout-uri", "postLogoutRedirectUris", multiple=True, metavar="URL", help="Back after signing out."
+    "--post-logout-uri", "postLogoutRedirectUris", multiple=True, metavar="URL", help="Redirect URI after sign-out."
 )
-@click.option("--back-channel-logout-url", "backChannelLogoutUrl", metavar="URL", help="Told when a session ends.")
-@click.option("--public/--no-public", "publicClient", default=None, help="A client without a secret.")
+@click.option("--back-channel-logout-url", "backChannelLogoutUrl", metavar="URL", help="Back-channel logout URL.")
+@click.option("--public/--no-public", "publicClient", default=None, help="Public client, without a secret.")
 @click.option("--require-pkce/--no-require-pkce", "requirePkce", default=None, help="Refuse requests without PKCE.")
 @click.option("--access-minutes", "accessTokenMinutes", type=int, metavar="N", help="How long access tokens last.")
 @click.option("--refresh-days", "refreshTokenDays", type=int, metavar="N", help="How long refresh tokens last.")
 @output_option
 def oidc(app: str, output: Output, **given: Any) -> None:
-    """Let people sign in by OpenID Connect, and change the settings that are given.
+    """Switch an application to OpenID Connect, and change the given settings.
 
     \b
     lockstep sso oidc wiki --redirect-uri https://wiki.contoso.com/callback
@@ -59,7 +59,7 @@ def oidc(app: str, output: Output, **given: Any) -> None:
 
 @click.group("secrets", cls=SuggestingGroup)
 def secrets() -> None:
-    """The client secrets of an application that uses OpenID Connect.
+    """Manage the client secrets of an application that uses OpenID Connect.
 
     \b
     lockstep sso secrets new wiki
@@ -82,11 +82,11 @@ def list_secrets(app: str, output: Output) -> None:
 
 @secrets.command("new")
 @app_argument
-@click.option("--description", default="", metavar="TEXT", help="What it is for.")
-@click.option("--days", default=USUAL_DAYS, metavar="N", help=f"How long it is valid (default: {USUAL_DAYS}).")
+@click.option("--description", default="", metavar="TEXT", help="Purpose of the secret.")
+@click.option("--days", default=USUAL_DAYS, metavar="N", help=f"Lifetime in days (default: {USUAL_DAYS}).")
 @output_option
 def new_secret(app: str, description: str, days: int, output: Output) -> None:
-    """Make a client secret and print it. Those that there are stay valid.
+    """Create a client secret and print it. Existing secrets stay valid.
 
     \b
     lockstep sso secrets new wiki --description "Server in Rome"
@@ -94,29 +94,29 @@ def new_secret(app: str, description: str, days: int, output: Output) -> None:
     made = run(lambda context: client_secrets.add_client_secret(context, app, description, days=days))
     output.one({**_secret(made.row), "clientId": made.row.app, "secret": made.secret}, text=made.secret)
     hint(
-        f"Application (client) ID: {made.row.app}. The secret is not shown again. It ends on {made.row.expires_at:%Y-%m-%d}."
+        f"Application (client) ID: {made.row.app}. The secret is not shown again. It expires on {made.row.expires_at:%Y-%m-%d}."
     )
 
 
 @secrets.command("remove")
 @click.argument("app")
 @click.argument("secret", metavar="ID")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def remove_secret(app: str, secret: str, yes: bool, output: Output) -> None:
-    """Remove a client secret. The beginning of ID is enough.
+    """Remove a client secret. ID can be abbreviated.
 
     \b
     lockstep sso secrets remove wiki 3f2a
     """
-    confirm("Whoever uses this secret is refused at once. Remove it?", yes=yes)
+    confirm("Programs that use this secret will be refused at once. Remove it?", yes=yes)
     rows = run(lambda context: client_secrets.remove_client_secret(context, app, secret))
     output.many([_secret(row) for row in rows], _SECRETS, name="id", empty="No client secrets.")
 
 
 @click.group("keys", cls=SuggestingGroup)
 def keys() -> None:
-    """The keys that sign tokens of OpenID Connect, for all applications.
+    """Manage the keys that sign OpenID Connect tokens for all applications.
 
     \b
     lockstep sso keys list
@@ -127,7 +127,7 @@ def keys() -> None:
 @keys.command("list")
 @output_option
 def list_keys(output: Output) -> None:
-    """List the keys, the active one first. Applications read them from Lockstep.
+    """List the keys, the active one first. Applications fetch them from Lockstep.
 
     \b
     lockstep sso keys list
@@ -136,17 +136,17 @@ def list_keys(output: Output) -> None:
 
 
 @keys.command("roll")
-@click.option("--compromised", is_flag=True, help="Withdraw the active key at once.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--compromised", is_flag=True, help="Revoke the active key at once.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def roll_keys(compromised: bool, yes: bool, output: Output) -> None:
-    """Sign with the next key, and publish another next one.
+    """Make the next key active, and publish a new next key.
 
     \b
     lockstep sso keys roll
     """
     if compromised:
-        confirm("What the active key signed is refused from now on. Withdraw it?", yes=yes)
+        confirm("Tokens signed with the active key will be refused from now on. Revoke it?", yes=yes)
     _print_keys(run(lambda context: openid_keys.roll_openid_keys(context, is_compromised=compromised)), output)
 
 
@@ -162,4 +162,4 @@ def _secret(row: ClientSecretRow) -> dict[str, Any]:
 
 def _print_keys(found: list[OpenIdKey], output: Output) -> None:
     rows = [{"kid": one.kid, "state": one.state, "publishedAt": iso_time(one.published_at)} for one in found]
-    output.many(rows, _KEYS, name="kid", empty="No keys: choosing OpenID Connect makes them.")
+    output.many(rows, _KEYS, name="kid", empty="No keys. Choosing OpenID Connect creates them.")

@@ -15,14 +15,14 @@ from lockstep.errors import not_found
 
 @click.command("test")
 @app_argument
-@click.option("--user", default="", metavar="USER", help="The person; default: somebody who is assigned.")
-@click.option("--error", default="", metavar="TEXT", help="What the application said: explain it.")
-@click.option("--messages", is_flag=True, help="Print the request and the response, too.")
+@click.option("--user", default="", metavar="USER", help="The person (default: someone who is assigned).")
+@click.option("--error", default="", metavar="TEXT", help="Explain this error message of the application.")
+@click.option("--messages", is_flag=True, help="Also print the request and the response.")
 @output_option
 def test(app: str, user: str, error: str, messages: bool, output: Output) -> None:
-    """Show whether a person could sign in, and what the assertion would say.
+    """Show whether a person could sign in, and the assertion they would get.
 
-    Nobody signs in and nothing is sent. The response has no valid signature.
+    No one is signed in and nothing is sent. The response has no valid signature.
 
     \b
     lockstep sso test documo --user kim.berg@contoso.com
@@ -30,7 +30,7 @@ def test(app: str, user: str, error: str, messages: bool, output: Output) -> Non
     """
     found = run(lambda context: trying.try_sign_on(context, app, user, error=error))
     if found is None:
-        raise not_found("There are no people to try with", next_step="See: lockstep sources add --help")
+        raise not_found("There are no people to test with", next_step="See: lockstep sources add --help")
     lines = [
         *_verdict(found), *_assertion(found), *_refused(found), *_attempts(found),
         *(_messages(found) if messages else ()), *(_explained(found) if error else ()),
@@ -49,7 +49,7 @@ def _assertion(found: SignOnTrial) -> list[str]:
     return [
         f"  audience   {found.audience}",
         f"  recipient  {found.recipient}",
-        f"  begins at  {found.starts_at or 'My Apps: Lockstep begins'}",
+        f"  starts at  {found.starts_at or 'My Apps: sign-in starts at Lockstep'}",
         "  claims",
         *(f"    {_claim(one)}" for one in found.claim_lines),
     ]
@@ -73,10 +73,15 @@ def _attempts(found: SignOnTrial) -> list[str]:
 
 def _messages(found: SignOnTrial) -> list[str]:
     response = "".join(part.text for part in found.response)
-    return ["request", found.request or "none: Lockstep begins", "response", response or "none: no assertion is made"]
+    return [
+        "request",
+        found.request or "none: sign-in starts at Lockstep",
+        "response",
+        response or "none: no assertion is issued",
+    ]
 
 
 def _explained(found: SignOnTrial) -> list[str]:
     if found.error is None:
-        return ["What the application said is not known. Look into its own log."]
+        return ["Lockstep does not know this error. Look in the application's own log."]
     return [f"{found.error.cause}. Lockstep sends: {found.error.value}. {found.error.next_step}"]

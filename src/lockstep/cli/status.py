@@ -1,6 +1,7 @@
 """`lockstep status` and `lockstep cycles`: the state of an application's provisioning.
 
-The exit code repeats it: 0 means in step or working, anything else that a person is needed. For several applications it is the worst.
+The exit code repeats the state: 0 means in step or working, anything else means that a person must act. With several applications, the
+worst state decides.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def cycles(app: str, limit: int, output: Output) -> None:
 
 
 async def _ending(context: Context) -> list[Expiry]:
-    """The certificates that end. A server of an earlier version does not know this action, and has none."""
+    """Return the certificates that expire soon. A server of an earlier version does not have this action; then none are shown."""
     try:
         return await expiring_certificates(context)
     except LockstepError as refused:
@@ -100,7 +101,7 @@ async def _ending(context: Context) -> list[Expiry]:
 async def _watch(
     context: Context, read: Callable[[Context], Awaitable[list[JobStatus]]], app: str | None, output: Output
 ) -> None:
-    """Show the status whenever it changes. A terminal keeps only the newest; JSON prints one line per change."""
+    """Show the status whenever it changes. A terminal shows only the newest; JSON prints one line per change."""
     streaming = Output("jsonl" if output.form == "json" else output.form, output.quiet)
     last: list[JobStatus] | None = None
     while True:
@@ -191,7 +192,7 @@ def _cycle_text(cycle: Cycle) -> str:
 def _unverified(one: JobStatus) -> str:
     if not one.unverified_groups:
         return ""
-    return f"members of {counted(one.unverified_groups, 'group')}, which cannot be read   lockstep creds test {one.app} --deep"
+    return f"members of {counted(one.unverified_groups, 'group')} that cannot be read   lockstep creds test {one.app} --deep"
 
 
 def _next_cycle(one: JobStatus) -> str:

@@ -1,4 +1,4 @@
-"""Stop a server: the first SIGTERM or Ctrl-C finishes what is under way, the second ends the process at once."""
+"""Stop a server: the first SIGTERM or Ctrl-C finishes work in progress, the second ends the process at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def ends_by_signal() -> Iterator[None]:
-    """Let a signal cancel the running task, so that everything it opened is closed; the process then ends as interrupted."""
+    """Let a signal cancel the running task, so that all resources are closed. The process then ends as interrupted."""
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     if task is None:

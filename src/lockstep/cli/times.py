@@ -51,7 +51,7 @@ TIME = PointInTime()
 
 
 def length_text(length: timedelta | None) -> str:
-    """*length* in the largest unit that needs no fraction."""
+    """Return *length* in the largest unit that needs no fraction."""
     if length is None:
         return ""
     seconds = int(length.total_seconds())
@@ -62,12 +62,12 @@ def length_text(length: timedelta | None) -> str:
 
 
 def stamp(at: datetime | None) -> str:
-    """*at* for a table; "" for None."""
+    """Return *at* for a table; "" for None."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ") if at else ""
 
 
 def local_time(text: str) -> str:
-    """A time written by `iso`, for a person: in the local zone, without the date if it is today."""
+    """Return a time written by `iso` in the local zone, without the date if it is today."""
     if not text:
         return ""
     at = datetime.fromisoformat(text).astimezone()
@@ -75,5 +75,5 @@ def local_time(text: str) -> str:
 
 
 def local_stamp(at: datetime | None) -> str:
-    """*at* for a person; "" for None."""
+    """Return *at* in the local zone; "" for None."""
     return local_time(iso(at) or "")

@@ -30,7 +30,7 @@ _COLUMNS = (
 
 @click.group("token", cls=SuggestingGroup)
 def token() -> None:
-    """Access tokens for the API: personal ones act for an administrator, service ones for a program.
+    """Manage access tokens for the API. Personal tokens act for an administrator, service tokens for a program.
 
     \b
     lockstep token create hr-import --service --scope sources.import
@@ -47,18 +47,16 @@ def token() -> None:
     multiple=True,
     required=True,
     metavar="SCOPE",
-    help="A permission, as in: lockstep admins roles; repeatable.",
+    help="A permission; repeatable. See: lockstep admins roles",
 )
 @click.option("--owner", default="", metavar="EMAIL", help="The administrator for whom a personal token acts.")
-@click.option("--service", is_flag=True, help="Make a service token.")
-@click.option(
-    "--expires-in", type=LENGTH, default="90d", metavar="TIME", help="How long it is valid: 90d; at most 366d."
-)
+@click.option("--service", is_flag=True, help="Create a service token.")
+@click.option("--expires-in", type=LENGTH, default="90d", metavar="TIME", help="Lifetime, such as 90d; at most 366d.")
 @output_option
 def create(
     name: str, scopes: tuple[str, ...], owner: str, service: bool, expires_in: timedelta, output: Output
 ) -> None:
-    """Make a token called NAME and print it, once.
+    """Create a token called NAME and print it. It is not shown again.
 
     \b
     lockstep token create hr-import --service --scope sources.import
@@ -75,13 +73,13 @@ def create(
     made = run(work)
     row = {"id": made.id, "name": made.name, "scopes": list(made.scopes), "expiresAt": iso(made.expires_at)}
     output.one(row | {"token": made.secret}, text=made.secret)
-    hint(f"Store it now: it is not shown again. It expires on {local_stamp(made.expires_at)}.")
+    hint(f"Copy it now: it is not shown again. It expires on {local_stamp(made.expires_at)}.")
 
 
 @token.command("list")
 @output_option
 def list_(output: Output) -> None:
-    """List tokens, newest first. The tokens themselves are not stored.
+    """List tokens, newest first. Their secret values are not stored.
 
     \b
     lockstep token list
@@ -99,17 +97,17 @@ def list_(output: Output) -> None:
         }
         for one in run(actions.list_tokens)
     ]
-    output.many(rows, _COLUMNS, empty="No tokens. Make one: lockstep token create NAME --service --scope SCOPE")
+    output.many(rows, _COLUMNS, empty="No tokens. Create one: lockstep token create NAME --service --scope SCOPE")
 
 
 @token.command("revoke")
 @click.argument("id")
 @output_option
 def revoke(id: str, output: Output) -> None:
-    """Delete the token with this ID; it is refused from now on.
+    """Revoke the token with this ID. It is refused from now on.
 
     \b
     lockstep token revoke 0190a5c8-7b1e-7000-8000-000000000001
     """
     gone = run(lambda context: actions.revoke_token(context, id))
-    output.one({"id": gone.id, "name": gone.name}, text=f"The token {gone.name} is revoked.")
+    output.one({"id": gone.id, "name": gone.name}, text=f"The token {gone.name} was revoked.")

@@ -1,6 +1,6 @@
 """`lockstep worker`: additional workers on any machine.
 
-It loads none of what serves pages and the API: that takes most of a second and memory in every worker.
+The module does not import the pages and the API: they would cost every worker most of a second and memory.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ async def _work(settings: Settings, *, health_port: int | None) -> None:
 
 
 async def work_until_stopped(house: House, ready_line: str, *, has_worker: bool) -> None:
-    """Say *ready_line* once the process is ready, and end on SIGTERM or Ctrl-C, after the work in progress."""
+    """Print *ready_line* once the process is ready. On SIGTERM or Ctrl-C, finish the work in progress and return."""
     services = house.services()
     ready = asyncio.Event()
     work = house.work(services, ready=ready) if has_worker else services.stopping.wait()

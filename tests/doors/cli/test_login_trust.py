@@ -96,7 +96,7 @@ def test_file_without_a_certificate_is_refused(server: tuple[str, str], unassign
         "login", server[0], "--token-stdin", "--ca-file", str(tmp_path / "empty.pem"), stdin=f"{server[1]}\n"
     )
 
-    assert refused.code == 64 and "holds no certificate" in refused.err
+    assert refused.code == 64 and "contains no readable certificate" in refused.err
 
 
 def test_code_of_the_authenticator_app_is_asked_for_and_a_wrong_one_stores_nothing(
@@ -155,7 +155,7 @@ def test_token_in_the_environment_signs_in_and_logout_leaves_it_valid(
 
     monkeypatch.setenv("LOCKSTEP_TOKEN", "a password")
     refused = unassigned("login", server[0])
-    assert refused.code == 64 and "not an access token" in refused.err and "a password" not in refused.err
+    assert refused.code == 64 and "not a Lockstep access token" in refused.err and "a password" not in refused.err
 
 
 def test_context_in_the_environment_decides_before_the_one_in_use_and_after_the_option(
@@ -225,9 +225,9 @@ def problem(slug: str, **more: str) -> bytes:
         (404, b'{"error": "not found"}', {}, 64, "does not answer like Lockstep (HTTP status 404)"),
         (200, b"[]", {}, 64, "does not answer like Lockstep"),
         (302, b"", {"Location": "https://other.contoso.test/"}, 64, "refers to another address: https://other.contoso"),
-        (404, problem("not-found"), {}, 7, "cannot be used from another machine"),
+        (404, problem("not-found"), {}, 7, "does not support remote commands"),
         (409, problem("new", kind="kindOfNextYear"), {}, 7, "It is so."),
-        (409, problem("another-version", kind="conflict"), {}, 7, "Install the server's"),
+        (409, problem("another-version", kind="conflict"), {}, 7, "Install the server's version"),
     ],
     ids=["page", "other API", "other JSON", "redirect", "older", "newer", "another version"],
 )
@@ -254,5 +254,5 @@ def test_logout_from_a_server_that_is_gone_forgets_the_token_and_says_that_it_st
 
     said = unassigned("logout", "there")
 
-    assert said.code == 69 and "forgotten here, but was not revoked" in said.err and "admin centre" in said.err
+    assert said.code == 69 and "deleted from this machine but not revoked" in said.err and "admin centre" in said.err
     assert read_contexts() == Contexts()

@@ -284,7 +284,7 @@ def test_doctor_fails_while_leavers_wait_for_a_worker(started: Lockstep) -> None
         (["status", "dokumo"], 5, "Did you mean documo?"),
         (["run", "documo"], 7, "lockstep start documo"),
         (["start", "documo"], 4, "lockstep creds set documo"),
-        (["push", "documo"], 64, "No person or group is named"),
+        (["push", "documo"], 64, "Name a person (USER) or a group"),
         (["push", "documo", "kim.borg@contoso.test", "--dry-run"], 5, "Did you mean kim.berg@contoso.test?"),
         (["restart", "documo", "--reset", "everything"], 64, "watermark"),
         (["settings", "documo", "--scope", "everyone"], 64, "assigned or all"),

@@ -1,1 +1,1 @@
-"""Commands against a server on another machine: its address and token, the connection, and which commands that concerns."""
+"""Run commands against a server on another machine: contexts, sign-in, the connection, and which commands can run this way."""

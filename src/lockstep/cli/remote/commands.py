@@ -1,4 +1,4 @@
-"""`lockstep logout`, `context` and `whoami`: who works where."""
+"""`lockstep logout`, `context` and `whoami`: sign out, choose a server, show the current user."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _COLUMNS = (
 @click.argument("name", required=False, metavar="[CONTEXT]")
 @output_option
 def logout(name: str | None, output: Output) -> None:
-    """Sign out of a server: revoke the token that login made, and forget it here.
+    """Sign out of a server: revoke the token that login created, and delete it from this machine.
 
     \b
     lockstep logout
@@ -40,23 +40,26 @@ def logout(name: str | None, output: Output) -> None:
     server = kept.named(name) if name else chosen_server(settings_of())
     if server is None:
         raise invalid(
-            "No server is in use", next_step="Name one: lockstep context list   then   lockstep logout CONTEXT"
+            "Commands work with the data folder of this machine, not with a server",
+            next_step="List the servers, then name one: lockstep context list   lockstep logout CONTEXT",
         )
     lost = asyncio.run(revoke(server)) if server.is_own else None
     write_contexts(kept.without(server.name))
     if lost is not None:
-        lost.detail = f"The token is forgotten here, but was not revoked: {lost.detail}"
+        lost.detail = f"The token was deleted from this machine but not revoked: {lost.detail}"
         lost.next_step = f"It is valid until {local_stamp(server.expires_at)}. Revoke it in the admin centre: Settings > Access tokens"
         raise lost
     text = (
-        f"Signed out of {server.url}." if server.is_own else f"The token for {server.url} is forgotten; it stays valid."
+        f"Signed out of {server.url}."
+        if server.is_own
+        else f"The token for {server.url} was deleted from this machine; it stays valid."
     )
     output.one({"context": server.name, "url": server.url, "revoked": server.is_own}, text=text)
 
 
 @click.group("context", cls=SuggestingGroup)
 def context() -> None:
-    """The servers that you have signed in to, and which of them commands work with.
+    """Manage the servers that you have signed in to, and choose which one commands work with.
 
     \b
     lockstep context list
@@ -89,7 +92,7 @@ def list_(output: Output) -> None:
 @click.argument("name", metavar="CONTEXT")
 @output_option
 def use(name: str, output: Output) -> None:
-    """Make commands work with a server, or, with local, with the data folder of this machine.
+    """Choose the server that commands work with; local means the data folder of this machine.
 
     \b
     lockstep context use lockstep.contoso.test
@@ -104,7 +107,7 @@ def use(name: str, output: Output) -> None:
 @click.command("whoami")
 @output_option
 def whoami(output: Output) -> None:
-    """Show who you are for Lockstep, what you may do, and where commands work.
+    """Show who you are signed in as, what you may do, and which server commands work with.
 
     \b
     lockstep whoami
@@ -120,7 +123,7 @@ def whoami(output: Output) -> None:
         }  # fmt: skip
         lines = [
             row["name"],
-            "  may      everything, because this machine has the data folder and its key",
+            "  may      everything, because you can read the data folder and its key",
             f"  where    {where}",
         ]
         output.one(row, text=lines)

@@ -1,6 +1,6 @@
-"""The servers that this user has signed in to, in a file of the user's own (`~/.config/lockstep/contexts.json`).
+"""The servers that this user has signed in to, stored in the user's own file (`~/.config/lockstep/contexts.json`).
 
-The file holds tokens: only its owner may read it, and one that others can read is refused.
+The file contains tokens, so it is refused if other users can read it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from lockstep.settings import Settings
 from lockstep.vault import Secret
 from lockstep.wording import did_you_mean
 
-LOCAL = "local"  # the name of working with the data folder of this machine
+LOCAL = "local"  # the context that means the data folder of this machine
 _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class ServerContext:
-    """One server, and the token of the user for it. *who*: the e-mail of the owner, or the name of a service token. *is_own*: login
-    made the token, and logout revokes it.
+    """One server and the user's token for it. *who*: the owner's e-mail address, or the name of a service token. *is_own*: login created
+    the token, so logout revokes it.
     """
 
     name: str
@@ -61,13 +61,13 @@ class Contexts:
         return self.servers[name]
 
     def using(self, name: str) -> Contexts:
-        """The same with the context *name* in use. Raises LockstepError if there is none."""
+        """Return a copy with the context *name* in use. Raises LockstepError if it does not exist."""
         if name != LOCAL:
             self.named(name)
         return Contexts(name, self.servers)
 
     def with_server(self, server: ServerContext) -> Contexts:
-        """*server* added and in use."""
+        """Return a copy with *server* added and in use."""
         return Contexts(server.name, {**self.servers, server.name: server})
 
     def without(self, name: str) -> Contexts:
@@ -76,9 +76,9 @@ class Contexts:
 
 
 def chosen_server(settings: Settings) -> ServerContext | None:
-    """The server that commands work with; None if they work with the data folder.
+    """Return the server that commands work with; None for the data folder.
 
-    `--context` and LOCKSTEP_CONTEXT decide; then a data folder or database that was named; then the context in use.
+    In order of precedence: `--context` and LOCKSTEP_CONTEXT, then an explicit data folder or database, then the context in use.
     """
     if settings.context:
         return None if settings.context == LOCAL else read_contexts().named(settings.context)
@@ -89,14 +89,14 @@ def chosen_server(settings: Settings) -> ServerContext | None:
 
 
 def contexts_file() -> Path:
-    """Where the contexts are: below XDG_CONFIG_HOME, by default ~/.config."""
+    """Return the path of the contexts file: below XDG_CONFIG_HOME, by default ~/.config."""
     home = os.environ.get("XDG_CONFIG_HOME", "")
     base = Path(home) if Path(home).is_absolute() else Path.home() / ".config"
     return base / "lockstep" / "contexts.json"
 
 
 def read_contexts() -> Contexts:
-    """The stored contexts. Raises LockstepError if the file is damaged, or if other users can read it."""
+    """Return the stored contexts. Raises LockstepError if the file is damaged or if other users can read it."""
     file = contexts_file()
     try:
         mode = stat.S_IMODE(file.stat().st_mode)
@@ -119,7 +119,7 @@ def read_contexts() -> Contexts:
 
 
 def write_contexts(contexts: Contexts) -> None:
-    """Store *contexts* at once or not at all, readable by the user alone. Raises LockstepError if that fails."""
+    """Store *contexts* atomically, readable only by the user. Raises LockstepError if that fails."""
     file = contexts_file()
     told = {
         "format": _FORMAT,
@@ -149,7 +149,7 @@ def write_contexts(contexts: Contexts) -> None:
 
 
 def row_of(server: ServerContext, *, is_current: bool) -> dict[str, Any]:
-    """*server* as commands print it, without its token."""
+    """Return *server* in the form that commands print, without its token."""
     return {
         "current": is_current,
         "name": server.name,

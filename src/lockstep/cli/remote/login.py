@@ -1,6 +1,7 @@
-"""`lockstep login`: sign in to a server, and keep the token in a file of the user's own.
+"""`lockstep login`: sign in to a server and store the token in the user's own file.
 
-A password or a token is typed hidden, piped in or taken from the environment, and never an argument, which other users could see.
+A password or token is typed without echo, piped in or read from the environment. It is never an argument, because other users can see
+arguments.
 """
 
 from __future__ import annotations
@@ -39,16 +40,20 @@ from lockstep.vault import Secret
     type=click.Choice([scope.value for scope in Permission if scope in SCOPES]),
     multiple=True,
     metavar="SCOPE",
-    help="Limit the token; repeatable (default: all that you may do).",
+    help="Scope of the token; repeatable (default: all your permissions).",
 )
 @click.option("--expires-in", type=LENGTH, default="30d", show_default=True, metavar="TIME", help="At most 366d.")
-@click.option("--ca-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Certificates to trust.")
+@click.option(
+    "--ca-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="PEM file of a certificate authority to trust.",
+)
 @output_option
 def login(
     url: str, name: str, email: str, token_stdin: bool, scopes: tuple[str, ...], expires_in: timedelta,
     ca_file: Path | None, output: Output,
 ) -> None:  # fmt: skip
-    """Sign in to a server; commands then work with it. Makes a personal access token, kept in a file of yours.
+    """Sign in to a server; commands then work with it. Creates a personal access token and stores it in your home folder.
 
     \b
     lockstep login https://lockstep.contoso.test
@@ -73,7 +78,7 @@ def login(
 
 
 def _address(url: str) -> str:
-    """The origin of *url*, which may be typed without https://. Raises LockstepError for what is not the address of a server."""
+    """Return the origin of *url*; https:// may be omitted. Raises LockstepError if it is not the address of a server."""
     parts = urlsplit(url.strip() if "://" in url else f"https://{url.strip()}")
     host = parts.hostname or ""
     if parts.scheme not in ("https", "http") or not host or parts.username or parts.password:
@@ -83,7 +88,7 @@ def _address(url: str) -> str:
         )
     if parts.scheme == "http" and not _is_this_machine(host):
         raise invalid(
-            f"{safe(url)} is not encrypted: your password and token could be read on the way",
+            f"{safe(url)} is not encrypted: your password and token could be read in transit",
             next_step=f"Use https://{host}, or a tunnel to this machine: ssh -L 8080:localhost:8080 {host}",
         )
     return f"{parts.scheme}://{parts.netloc.lower()}"
@@ -97,7 +102,7 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _name(kept: Contexts, name: str, address: str) -> str:
-    """The name of the context for *address*: the one given, the one that it has already, or its host."""
+    """Return the name of the context for *address*: the given name, the name it already has, or its host."""
     known = next((one.name for one in kept.servers.values() if one.url == address), "")
     chosen = name or known or urlsplit(address).netloc
     if chosen == LOCAL or not chosen.isprintable():
@@ -115,7 +120,7 @@ def _days(length: timedelta) -> int:
 
 
 def _given_token(*, from_stdin: bool) -> Secret | None:
-    """The token that was piped or set in the environment; None if the password is to be asked for."""
+    """Return the token that was piped in or set in the environment; None if login asks for the password."""
     if not from_stdin:
         return settings_of().login_token
     if sys.stdin.isatty():
@@ -127,9 +132,7 @@ async def _sign_in(
     name: str, url: str, email: str, scopes: tuple[str, ...], days: int, given: Secret | None, ca_file: str
 ) -> ServerContext:
     if given is not None and not is_token(given.reveal()):
-        raise invalid(
-            "This is not an access token of Lockstep", next_step="It begins with lockstep_pat_ or lockstep_svc_"
-        )
+        raise invalid("This is not a Lockstep access token", next_step="It begins with lockstep_pat_ or lockstep_svc_")
     token = given
     if token is None:
         token = await _new_token(url, email, scopes, days, ca_file)
@@ -178,12 +181,12 @@ async def _new_token(url: str, email: str, scopes: tuple[str, ...], days: int, c
 
 
 def is_terminal() -> bool:
-    """Whether somebody can be asked for a password."""
+    """Return whether the program can ask for a password."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 async def _require_lockstep(server: RemoteServer) -> None:
-    """Raise LockstepError before a password is typed for a server that is not there, not Lockstep, or too old."""
+    """Raise LockstepError before asking for a password if the server does not respond, is not Lockstep, or is too old."""
     try:
         await server.ask("GET", "/me")
     except LockstepError as refused:
@@ -194,4 +197,4 @@ async def _require_lockstep(server: RemoteServer) -> None:
 async def _revoke_quietly(before: ServerContext) -> None:
     lost = await revoke(before) if before.is_own else None
     if lost is not None:
-        hint(f"The token before this one was not revoked: {lost.detail}")
+        hint(f"Your previous token was not revoked: {lost.detail}")

@@ -1,4 +1,4 @@
-"""Which commands work with a server on another machine. Every command is in one of the three tables; a test holds that."""
+"""Which commands work with a server on another machine. Every command is in one of the three tables, and a test checks this."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lockstep.errors import LockstepError, conflict
 if TYPE_CHECKING:
     from lockstep.cli.remote.contexts import ServerContext
 
-# They call actions, which run on the server. What they print is the same.
+# These commands call actions, which run on the server. They print the same output.
 WORK_ANYWHERE = frozenset(
     {
         "admins list", "apply", "apps add", "apps delete", "apps list", "apps roles add", "apps roles disable", "apps roles enable",
@@ -27,17 +27,17 @@ WORK_ANYWHERE = frozenset(
         "sources list", "sources reject", "sources remove", "sources rename", "sources show", "sources status", "start", "status",
     }
 )  # fmt: skip
-# They need no data: files of this machine, or what Lockstep knows by itself.
+# These commands need no server: they use files on this machine, or information built into Lockstep.
 NEED_NOTHING = frozenset(
     {
         "admins roles", "apps templates", "completion", "context list", "context use", "expr functions", "expr test", "fmt",
         "help", "import", "login", "logout", "people attributes", "scim check", "version", "whoami",
     }
 )  # fmt: skip
-_SERVERS = "It runs processes on the machine of the server"
-_DISK = "It works with the disk of the server"
-_TOKENS = "A token cannot make or change administrators and tokens"
-# Why a command works only on the machine of the server, and what to do instead.
+_SERVERS = "It runs processes on the server's machine"
+_DISK = "It works with the server's disk"
+_TOKENS = "A token cannot create or change administrators and tokens"
+# Why a command works only on the server's machine, and what to do instead.
 ONLY_HERE: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         [f"admins {word}" for word in ("disable", "enable", "invite", "remove", "reset-password", "set", "sign-out",
@@ -45,23 +45,23 @@ ONLY_HERE: dict[str, tuple[str, str]] = {
         (_TOKENS, "Use Settings > Administrators in the admin centre, or run the command on that machine"),
     ),
     "backup": (_DISK, "Run it on that machine"),
-    "doctor": ("It examines the machine of the server", "Run it on that machine; for one application: lockstep creds test APP"),
+    "doctor": ("It examines the server's machine", "Run it on that machine; for one application: lockstep creds test APP"),
     "key new": (_DISK, "Run it on that machine"),
     "migrate": (_DISK, "Run it on that machine"),
     **dict.fromkeys(
         [f"people sign-in ldap {word}" for word in ("remove", "set", "show", "test")],
-        ("It is not offered to other machines", "Use Settings > People's sign-in in the admin centre, or the REST API"),
+        ("It works only on the server's machine", "Use Settings > People's sign-in in the admin centre, or the REST API"),
     ),
     "restore": (_DISK, "Run it on that machine"),
     "serve": (_SERVERS, "Run it on that machine"),
-    "sources add": ("It names files on the disk of the server", "Run it on that machine, or use Sources in the admin centre"),
-    "sources rekey": ("It reads files on the disk of the server", "Run it on that machine"),
+    "sources add": ("It uses files on the server's disk", "Run it on that machine, or use Sources in the admin centre"),
+    "sources rekey": ("It reads files on the server's disk", "Run it on that machine"),
     **dict.fromkeys(
         [f"sso {word}" for word in ("address", "certs activate", "certs download", "certs list", "certs new", "certs remove",
                                     "claims list", "claims remove", "claims set", "import",
                                     "keys list", "keys roll", "metadata", "oidc", "secrets list",
                                     "secrets new", "secrets remove", "set", "show", "test")],
-        ("It is not offered to other machines", "Use Single sign-on of the application in the admin centre, or the REST API"),
+        ("It works only on the server's machine", "Use Single sign-on of the application in the admin centre, or the REST API"),
     ),
     **dict.fromkeys(
         [f"token {word}" for word in ("create", "list", "revoke")],
@@ -73,15 +73,15 @@ ONLY_HERE: dict[str, tuple[str, str]] = {
 
 
 def works_anywhere(command: str) -> bool:
-    """Whether *command* ("sources list") works with a server on another machine."""
+    """Return whether *command* ("sources list") works with a server on another machine."""
     return command in WORK_ANYWHERE or command in NEED_NOTHING
 
 
 def refused(command: str, server: ServerContext) -> LockstepError:
-    """The error for a *command* that cannot work with *server*."""
+    """Return the error for a *command* that cannot work with *server*."""
     why, instead = ONLY_HERE[command]
     return conflict(
-        f"lockstep {command} does not work with {server.name} ({server.url}), which is in use",
+        f"lockstep {command} does not work with {server.name} ({server.url}), the server in use",
         why=why,
-        next_step=f"{instead}. For the data folder of this machine, put --context local before the command",
+        next_step=f"{instead}. To use the data folder of this machine, put --context local before the command",
     )

@@ -1,6 +1,6 @@
-"""The connection to a server: actions that are called with its context run there, and the errors are those of the action.
+"""The connection to a server. Actions called with its context run on the server, and raise the same errors as locally.
 
-What can go wrong on the way is said once, here: no connection, another program at the address, a token that ended, another version.
+Connection errors are worded here, once: no connection, another program at the address, an expired token, a different version.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from lockstep.sources.csv_text import head_of
 
 API = "/api/v1"
 LONGEST_SECONDS = 900.0  # an action may read a whole application
-SILENT_SECONDS = 60.0  # a stream has a sign of life every 15 s
+SILENT_SECONDS = 60.0  # a stream sends a heartbeat every 15 s
 LARGEST_ANSWER = 512 * 1024 * 1024
 _WATCH_SECONDS = 30.0
 _KINDS = frozenset(Kind)
 _PHASES = frozenset(PassKind)
-_FIRST_LOOK_SECONDS, _LOOK_SECONDS = 0.05, 1.0  # between two looks at an operation: at first, and at most
-_MOST_LOST = 10  # looks in a row without an answer
-_PAUSE_SECONDS = 0.5  # between two looks at what changes all the time
+_FIRST_LOOK_SECONDS, _LOOK_SECONDS = 0.05, 1.0  # between polls of an operation: at first, and at most
+_MOST_LOST = 10  # polls in a row without a response
+_PAUSE_SECONDS = 0.5  # between polls of a value that changes constantly
 
 
 class RemoteServer:
-    """A server that commands work with. It stands in for the database of a context."""
+    """A server that commands work with. It takes the place of the database in a context."""
 
     def __init__(self, url: str, http: HttpClient, *, token: str = "", name: str = "") -> None:
         self.url = url
-        self.undone: list[str] = []  # applications to which nothing is sent because no worker runs there
+        self.undone: list[str] = []  # applications that get no writes because the server has no running worker
         self.effects: list[Consequences] = []
         self._http = http
         self._name = name
@@ -57,9 +57,9 @@ class RemoteServer:
         self._watch: asyncio.Task[None] | None = None
 
     def context(self, *, say: Callable[[str], None]) -> Context:
-        """A context whose actions run on the server."""
+        """Return a context whose actions run on the server."""
         return Context(
-            pool=cast(Any, None),  # with `elsewhere`, no action asks for it
+            pool=cast(Any, None),  # never used if `elsewhere` is set
             actor=Actor(self._name),
             vault=cast(Any, None),
             gallery=load_gallery(),
@@ -69,7 +69,7 @@ class RemoteServer:
         )
 
     async def call(self, context: Context, action: str, given: Mapping[str, Any]) -> Any:
-        """Run *action* on the server. Raises what it raises, and LockstepError if there is no usable answer."""
+        """Run *action* on the server. Raises the action's errors, and LockstepError if there is no usable response."""
         wire = wire_of(action)
         body = {"arguments": wire.sent(given), "shape": wire.shape, "rehearse": self._rehearses}
         if wire.exposed.is_long and not self._rehearses:
@@ -83,7 +83,7 @@ class RemoteServer:
         return from_json(told["result"])
 
     async def _done(self, context: Context, operation: Mapping[str, Any]) -> Any:
-        """Wait until *operation* has ended; return its result. Raises its error. A lost connection is tried again for a while."""
+        """Wait until *operation* has ended and return its result, or raise its error. Retries a lost connection several times."""
         pause, lost = _FIRST_LOOK_SECONDS, 0
         while operation["endedDateTime"] is None:
             if operation["phase"] in _PHASES:
@@ -101,15 +101,15 @@ class RemoteServer:
         return operation["result"]
 
     async def upload(self, source: str, path: Path) -> str:
-        """Send the file at *path* for *source*; return the id of the upload. Raises LockstepError."""
-        head_of(path)  # refuses what is no file
+        """Send the file at *path* for *source* and return the id of the upload. Raises LockstepError."""
+        head_of(path)  # raises LockstepError if it is not a file
         content = await asyncio.to_thread(path.read_bytes)
         address = f"/sources/{quote(source, safe='')}/uploads?fileName={quote(path.name, safe='')}"
         kept = await self.ask("POST", address, content, media_type="text/csv")
         return str(kept["id"])
 
     async def stream(self, context: Context, action: str, given: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
-        """The items of *action*. Raises LockstepError, also if the connection is cut."""
+        """Yield the items of *action*. Raises LockstepError, also if the connection is lost."""
         wire = wire_of(action)
         body = {"arguments": wire.sent(given), "shape": wire.shape}
         async for event, data in self._events("POST", f"/actions/{action}/stream", body):
@@ -123,11 +123,11 @@ class RemoteServer:
             elif event == "end":
                 return
         raise unreachable(
-            f"{self.url} ended the connection before everything was said", next_step="Run the command again"
+            f"{self.url} closed the connection before the response was complete", next_step="Run the command again"
         )
 
     async def foresee(self, context: Context, work: Callable[[Context], Awaitable[Any]]) -> list[Consequences]:
-        """The consequences of *work*, which the server rehearses call by call."""
+        """Return the consequences of *work*. The server rehearses it call by call."""
         inner = RemoteServer(self.url, self._http, token=self._token, name=self._name)
         inner._rehearses = True
         await work(replace(context, elsewhere=inner))
@@ -151,7 +151,7 @@ class RemoteServer:
         await self._http.close()
 
     async def ask(self, method: str, path: str, body: Any = None, *, media_type: str = "application/json") -> Any:
-        """One request to the API, and its JSON. Raises LockstepError. *body* is JSON, or bytes of another *media_type*."""
+        """Send one request and return its JSON. *body* is JSON, or bytes of another *media_type*. Raises LockstepError."""
         content = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
         deadline = asyncio.get_running_loop().time() + LONGEST_SECONDS
         try:
@@ -164,16 +164,16 @@ class RemoteServer:
 
     async def _listen(self) -> None:
         try:
-            async for _ in self._events("GET", "/events", on_open=self._news.set):  # what happened before was not told
+            async for _ in self._events("GET", "/events", on_open=self._news.set):  # earlier events were not delivered
                 self._news.set()
         except LockstepError:
-            pass  # the next look says what is wrong
+            pass  # the next poll reports what is wrong
         self._news.set()
 
     async def _events(
         self, method: str, path: str, body: Any = None, *, on_open: Callable[[], None] = lambda: None
     ) -> AsyncIterator[tuple[str, bytes]]:
-        """Server-sent events: their names and data. *on_open* is called once the server listens for them."""
+        """Yield server-sent events as name and data. Calls *on_open* once the stream is open."""
         content = orjson.dumps(body) if body is not None else None
         event = ""
         try:
@@ -205,7 +205,7 @@ class RemoteServer:
         if failed.trouble is Trouble.TLS and "authority" in failed.sentence:
             next_step = f"Name the file with the authority's certificate: lockstep login {self.url} --ca-file FILE"
         elif failed.trouble in (Trouble.NOT_CONNECTED, Trouble.CONNECT_TIMEOUT):
-            next_step = "Check the address, and that the server runs there"
+            next_step = "Check the address, and that Lockstep is running there"
         elif failed.trouble is Trouble.NOT_HTTP:
             return self._not_lockstep()
         return unreachable(f"Cannot reach {self.url}: {failed.sentence}", next_step=next_step)
@@ -227,20 +227,20 @@ class RemoteServer:
         raise self._error(told)
 
     def _error(self, problem: Mapping[str, Any]) -> LockstepError:
-        """The error behind a problem of the API."""
+        """Convert a problem document of the API into its error."""
         if problem["type"] == "/problems/not-authenticated":
             return LockstepError(
                 Kind.UNAUTHORIZED,
                 f"{self.url} does not accept your token: it has expired or was revoked",
                 next_step=f"Sign in again: lockstep login {self.url}",
             )
-        if "kind" not in problem:  # the first version that could be called from another machine says it
+        if "kind" not in problem:  # every version that supports remote calls sends it
             return self._too_old()
         next_step = str(problem.get("nextAction", {}).get("text", ""))
         if problem["type"] == "/problems/internal":
             next_step = f"Report it with the number {problem['requestId']}: the server's log has the details"
         if problem["type"] == "/problems/another-version":
-            next_step = f"This is version {__version__}. Install the server's: lockstep whoami"
+            next_step = f"This is version {__version__}. Install the server's version; to see it: lockstep whoami"
         return LockstepError(
             Kind(kind) if (kind := str(problem["kind"])) in _KINDS else Kind.CONFLICT,  # a newer server may know more
             str(problem["detail"]),
@@ -252,19 +252,19 @@ class RemoteServer:
     def _not_lockstep(self, status: int = 0) -> LockstepError:
         return invalid(
             f"{self.url} does not answer like Lockstep{f' (HTTP status {status})' if status else ''}",
-            next_step="Check the address: it is the one of the admin centre",
+            next_step="Check the address; it must be the address of the admin centre",
         )
 
     def _too_old(self) -> LockstepError:
         return conflict(
-            f"The version of {self.url} cannot be used from another machine",
+            f"The version of Lockstep at {self.url} does not support remote commands",
             next_step=f"Upgrade the server to {__version__}, or run the command on its machine",
         )
 
 
 @asynccontextmanager
 async def connected(server: ServerContext) -> AsyncIterator[RemoteServer]:
-    """The connection to *server* for the duration of the block."""
+    """Connect to *server* for the duration of the block."""
     opened = open_server(server.url, token=server.token.reveal(), ca_file=server.ca_file, name=server.who)
     try:
         yield opened
@@ -273,7 +273,7 @@ async def connected(server: ServerContext) -> AsyncIterator[RemoteServer]:
 
 
 def open_server(url: str, *, token: str = "", ca_file: str = "", name: str = "") -> RemoteServer:
-    """A connection, to be closed by the caller. Raises LockstepError for an address or a file that cannot be used."""
+    """Return a connection that the caller must close. Raises LockstepError for an unusable address or file."""
     try:
         rules = OutboundRules([url])
         tls = tls_context(ca_file)
@@ -281,14 +281,14 @@ def open_server(url: str, *, token: str = "", ca_file: str = "", name: str = "")
         raise invalid(f"{url} is not the address of a server: {wrong}") from None
     except (OSError, ssl.SSLError):
         raise invalid(
-            f"{ca_file} holds no certificate that can be read",
+            f"{ca_file} contains no readable certificate",
             next_step="Name a file with the certificates of the authority in PEM form",
         ) from None
     return RemoteServer(url, HttpClient(rules, tls=tls, largest_body=LARGEST_ANSWER), token=token, name=name)
 
 
 async def revoke(server: ServerContext) -> LockstepError | None:
-    """Revoke the token of *server*. Returns why that failed; a token that has ended is no failure."""
+    """Revoke the token of *server*. Returns the error if that failed; an expired token is not an error."""
     try:
         async with connected(server) as connection:
             await connection.ask("DELETE", "/me/token")

@@ -1,7 +1,7 @@
 """Change five people as an administrator would, and wait until Documo shows it: rename, assign, unassign, disable, restore.
 
-Each change is timed from its commit to the first read that shows it. *expected* is updated, so that everybody can be compared once
-more afterwards.
+Each change is timed from its commit to the first read that shows it. *expected* is updated, so that everyone can be compared again
+afterwards.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Changes:
         self._rows: list[dict[str, Any]] = []
 
     async def make_all(self) -> list[dict[str, Any]]:
-        """Make the changes one after the other; one row each. Raises LockstepError if Contoso has too few people."""
+        """Make the changes one after the other; return one row for each. Raises LockstepError if Contoso has too few people."""
         renamed, disabled, restored = (self._somebody(assigned=True) for _ in range(3))
         newcomer = self._somebody(assigned=False)
         await self._rename(renamed)
@@ -97,7 +97,7 @@ class Changes:
         )
 
     async def _wait_for(self, name: str, expectation: Expectation) -> Mapping[str, Any]:
-        """What Documo shows once it matches or, if it never does, what it shows last."""
+        """Return what Documo shows once it matches *expectation* or, if it never does, what it shows last."""
         give_up_at = time.monotonic() + GIVE_UP_SECONDS
         while True:
             account = await self._reader.one(expectation.user_name)
@@ -107,7 +107,7 @@ class Changes:
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     def _somebody(self, *, assigned: bool) -> str:
-        """An enabled person that no other change uses."""
+        """Return an enabled person that no other change uses."""
         for name, row in self._contoso.people.items():
             if name in self._used or row["accountEnabled"] != "True" or (name in self._expected) is not assigned:
                 continue

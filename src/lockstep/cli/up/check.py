@@ -1,4 +1,4 @@
-"""`lockstep up --check`: provision in a temporary folder, verify the result from outside, print one line of JSON, leave nothing behind.
+"""`lockstep up --check`: provision in a temporary folder, verify the result from outside, print one line of JSON, remove the folder.
 
 The expected contents of Documo are computed from the CSV files, without the engine, and compared with Documo's SCIM API.
 """
@@ -68,7 +68,7 @@ async def _cancelled_by_signals(work: Any) -> None:
 
 
 class CheckRun:
-    """One run. *report* is filled step by step, so that a failure shows how far it got."""
+    """One run. *report* is filled step by step, so that a failure shows how far the run got."""
 
     def __init__(self, folder: Path, *, people: int, seed: int | None, report: dict[str, Any]) -> None:
         self._folder = folder

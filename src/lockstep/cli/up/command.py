@@ -1,4 +1,4 @@
-"""`lockstep up`: everything locally, with demo people, from nothing to the first green cycle."""
+"""`lockstep up`: both products on this machine with demo people, from nothing to the first green cycle."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def up(
 
 
 async def _up(settings: Settings, wanted: UpOptions) -> None:
-    with ends_by_signal():  # during the start; later a signal lets us finish what is under way
+    with ends_by_signal():  # only during the start; later, a signal lets work in progress finish
         await _start_and_stay(settings, wanted)
 
 
@@ -129,7 +129,7 @@ async def _start_and_stay(settings: Settings, wanted: UpOptions) -> None:
 
 
 async def _step_as_json(context: Context, both: RunningProducts, data: str, link: str | None) -> None:
-    """One line, once everything is ready. `signInUrl` works once if there is no administrator yet."""
+    """Print one line once everything is ready. `signInUrl` works once, and only if there is no administrator yet."""
     key = await stage.make_key(both.documo.data)
     password = await stage.make_password(both.documo.data)
     await stage.add_documo(context)
@@ -187,7 +187,7 @@ def summary(cycle: Cycle) -> str:
 
 
 def _bar() -> Callable[[Cycle], None]:
-    """A progress bar on a terminal; nothing elsewhere, where the line after it is enough."""
+    """Return a progress bar for a terminal; elsewhere a function that shows nothing."""
     if not sys.stderr.isatty():
         return lambda _: None
 
@@ -202,7 +202,7 @@ def _bar() -> Callable[[Cycle], None]:
 
 
 def shown(folder: Path) -> str:
-    """A folder in the shortest form in which a person would type it here."""
+    """Return a folder in the shortest form that a person could type here."""
     try:
         return f"./{folder.resolve().relative_to(Path.cwd())}"
     except ValueError:

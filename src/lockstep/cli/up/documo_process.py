@@ -1,6 +1,6 @@
 """Documo as a separate program: started as a child process, administered through its command line, stopped at the end.
 
-Lockstep imports nothing of Documo. `up` knows only what any administrator gets: an API URL and an API key.
+Lockstep imports nothing from Documo. `up` knows only what every administrator gets: an API URL and an API key.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class DocumoProcess:
         return self.base_url.removesuffix("/scim/v2")
 
     async def stop(self) -> None:
-        """Ask it to stop, wait, and kill it if it does not."""
+        """Ask Documo to stop, wait, and kill it if it does not."""
         if self.process.returncode is not None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -48,12 +48,12 @@ class DocumoProcess:
 
 
 async def start_documo(data: Path, *, port: int) -> DocumoProcess:
-    """Start `documo serve` on *port* (0: any free one) without a rate limit and wait until it responds. Raises LockstepError."""
+    """Start `documo serve` on *port* (0: any free port) without a rate limit, and wait until it responds. Raises LockstepError."""
     process = await asyncio.create_subprocess_exec(
         *command(["serve", "--data", str(data), "--port", str(port), "--rate", "0", "--with-parent", "-o", "json"]),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,  # we pass Ctrl-C on, after recording our own work
+        start_new_session=True,  # Ctrl-C must not reach it; we stop it after recording our own work
     )
     if process.stdout is None:
         raise LockstepError(Kind.INTERNAL, "Documo was started without an output pipe")
@@ -77,7 +77,7 @@ async def start_documo(data: Path, *, port: int) -> DocumoProcess:
 
 
 async def ask_documo(*arguments: str, entered: str = "") -> Any:
-    """Run one documo command and return its JSON output, None if there is none. *entered*: what it reads from standard input.
+    """Run one documo command and return its JSON output; None if it prints none. *entered*: its standard input.
 
     Raises LockstepError with the error that it printed.
     """
@@ -95,7 +95,7 @@ async def ask_documo(*arguments: str, entered: str = "") -> Any:
 
 
 def command(arguments: Sequence[str]) -> list[str]:
-    """The documo command of this installation, run by the current interpreter."""
+    """Return the documo command of this installation, run by the current interpreter."""
     beside = Path(sys.executable).with_name("documo")
     start = [str(beside)] if os.access(beside, os.X_OK) else [sys.executable, "-m", "documo.cli"]
     return [*start, *arguments]

@@ -1,8 +1,8 @@
-"""Compute what Documo must contain from the CSV files alone. Deliberately independent of the engine, which is checked against it.
+"""Compute what Documo must contain from the CSV files alone. This code is deliberately independent of the engine, because the engine is
+checked against it.
 
-The rules: an enabled person who is assigned, directly or as direct member of an assigned group, has an active account with user name,
-names and, among the roles of all their assignments, the one that comes first in the application's role list. All others have no
-account.
+The rules: an enabled person who is assigned, directly or as a direct member of an assigned group, has an active account with user name,
+names and a role. The role is the one of all their assignments that comes first in the application's role list. All others have no account.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class DemoAssignment:
-    """One assignment that `up` makes: to a group by display name or a person by user principal name, with a role value."""
+    """One assignment that `up` makes: a group (by display name) or a person (by user principal name), with a role value."""
 
     principal: str
     is_group: bool
@@ -35,7 +35,7 @@ class Expectation:
 
 @dataclass(slots=True)
 class Contoso:
-    """The organisation in its CSV files."""
+    """The organisation as described by its CSV files."""
 
     people: dict[str, Mapping[str, str]] = field(default_factory=dict)  # by lower-case user principal name
     members: dict[str, set[str]] = field(default_factory=dict)  # group display name -> lower-case user principal names
@@ -51,7 +51,7 @@ class Contoso:
         return contoso
 
     def holders(self, assignment: DemoAssignment) -> Iterable[str]:
-        """The people that one assignment reaches."""
+        """Return the people that one assignment reaches."""
         if assignment.is_group:
             return (name for name in self.members.get(assignment.principal, ()) if name in self.people)
         return [assignment.principal.lower()]
@@ -65,7 +65,7 @@ def rows(file: Path) -> Iterable[dict[str, str]]:
 def expect_accounts(
     contoso: Contoso, assignments: Sequence[DemoAssignment], role_order: Sequence[str]
 ) -> dict[str, Expectation]:
-    """Every assigned person by lower-case user principal name; disabled ones with *active* None."""
+    """Return the expectation for every assigned person, by lower-case user principal name. Disabled people have *active* None."""
     roles: dict[str, set[str]] = {}
     for assignment in assignments:
         for name in contoso.holders(assignment):

@@ -1,4 +1,4 @@
-"""Run Lockstep and Documo on one data folder: shared by `up`, its check and the benches.
+"""Run Lockstep and Documo on one data folder. Used by `up`, its check and the benchmarks.
 
 Documo's origin is the only private address that Lockstep may reach, and only while this runs.
 """
@@ -39,7 +39,7 @@ class RunningProducts:
 
 @asynccontextmanager
 async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIterator[RunningProducts]:
-    """Start both, with a worker in this process; at the end finish requests under way and stop both. Raises LockstepError."""
+    """Start both, with a worker in this process. At the end, finish requests in progress and stop both. Raises LockstepError."""
     host = settings.host
     documo_port = free_port("127.0.0.1", documo_port)
     port = free_port(host, settings.port, but=documo_port)
@@ -64,7 +64,7 @@ async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIte
 
 @asynccontextmanager
 async def _allowed(data: Path, origin: str) -> AsyncIterator[None]:
-    """Allow other commands on the same data folder to reach our Documo, too, while it runs."""
+    """Also allow other commands on the same data folder to reach Documo while it runs."""
     file = data / OWN_APPLICATION
     file.write_text(noted_application(data, origin))
     try:

@@ -1,7 +1,7 @@
-"""The five steps of `up`, each exactly what a person would do: start Documo and create a key in it, add Documo from the gallery, test
-the connection, assign people, switch provisioning on.
+"""The five steps of `up`, each as a person would do it: start Documo and create a key in it, add Documo from the gallery, test the
+connection, assign people, switch provisioning on.
 
-A step that is done already, as in a second `up` on the same folder, only says so.
+A step that was done before, as in a second `up` on the same folder, is only reported.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ROLE_ORDER = ("Admin", "Member")  # in the order of the gallery entry
 
 @dataclass(frozen=True, slots=True)
 class DemoImport:
-    """What the demo source has brought."""
+    """What the demo source imported."""
 
     people: int
     groups: int
@@ -41,7 +41,7 @@ class DemoImport:
 
 
 async def import_contoso(context: Context, folder: Path, *, people: int, seed: int | None) -> DemoImport:
-    """Generate Contoso, once per data folder, and import it like any CSV files. Raises LockstepError."""
+    """Generate Contoso, once per data folder, and import it like any other CSV files. Raises LockstepError."""
     known = {view.source.name: view for view in await sources.list_sources(context)}
     if SOURCE in known:
         counts = known[SOURCE].counts
@@ -63,7 +63,7 @@ async def import_contoso(context: Context, folder: Path, *, people: int, seed: i
 
 
 async def ensure_account(data: Path) -> None:
-    """Create the account in Documo, once."""
+    """Create the account in Documo if it does not exist."""
     answer = await ask_documo("accounts", "list", "--data", str(data), "-o", "json")
     if not any(account["name"] == ACCOUNT for account in answer["accounts"]):
         await ask_documo("accounts", "create", ACCOUNT, "--admin", ADMIN, "--data", str(data), "-o", "json")
@@ -77,7 +77,7 @@ async def make_key(data: Path, name: str = "Lockstep") -> Secret:
 
 
 async def make_password(data: Path) -> Secret:
-    """Give the account's admin a random password for Documo's pages."""
+    """Set a random password for the account's admin on Documo's pages."""
     await ensure_account(data)
     password = secrets.token_urlsafe(18)
     whose = ("--account", ACCOUNT, "--data", str(data), "--password-stdin")
@@ -102,7 +102,7 @@ class Connected:
 
 
 async def connect(context: Context, documo: DocumoProcess) -> Connected:
-    """Set the tenant URL in Lockstep, and a key if it has none for this URL, and test the connection."""
+    """Set the tenant URL in Lockstep, and a key if none is stored for this URL. Then test the connection."""
     view = await credentials.set_credentials(context, APP, tenant_url=documo.base_url)
     has_key = bool(view.secret_token)
     if not has_key:
@@ -156,7 +156,7 @@ async def follow(context: Context, cycle: Cycle, *, on_progress: Callable[[Cycle
 
 
 def require_passed(probes: Sequence[Probe]) -> int:
-    """How many probes were tried, if all of them passed. Raises LockstepError with the first that did not."""
+    """Return how many probes were run if all passed. Raises LockstepError with the first that failed."""
     tried = [probe for probe in probes if probe.tried]
     for probe in tried:
         if not probe.passed:

@@ -1,6 +1,6 @@
-"""Read every account out of Documo through its SCIM API and compare each attribute with what the CSV files require.
+"""Read every account from Documo through its SCIM API and compare each attribute with what the CSV files require.
 
-Shares no code with provisioning: not the engine, not the target, not their HTTP client. Reads only a Documo on this machine.
+Shares no code with provisioning: not the engine, the target or their HTTP client. Reads only a Documo on this machine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PAGE = 200
 
 @dataclass(slots=True)
 class Verified:
-    """How much was compared, and the differences: one sentence each, with path, expected and observed value."""
+    """How many attributes were compared, and the differences: one sentence each, with path, expected and observed value."""
 
     accounts: int = 0
     attributes: int = 0
@@ -38,11 +38,11 @@ class Reader:
         await self._session.close()
 
     async def everybody(self) -> dict[str, Mapping[str, Any]]:
-        """All accounts by lower-case user name. Raises LockstepError if the listing is inconsistent."""
+        """Return all accounts by lower-case user name. Raises LockstepError if the listing is inconsistent."""
         return {account["userName"].lower(): account for account in await self.listing()}
 
     async def listing(self) -> list[Mapping[str, Any]]:
-        """All accounts as listed. Raises LockstepError if the listing is inconsistent."""
+        """Return all accounts as listed. Raises LockstepError if the listing is inconsistent."""
         found: list[Mapping[str, Any]] = []
         start, total = 1, None
         while total is None or start <= total:
@@ -56,7 +56,7 @@ class Reader:
         return found
 
     async def one(self, user_name: str) -> Mapping[str, Any] | None:
-        """The account with this user name, or None."""
+        """Return the account with this user name, or None."""
         escaped = user_name.replace("\\", "\\\\").replace('"', '\\"')
         page = await self.read("/Users?filter=" + quote(f'userName eq "{escaped}"'))
         return next(iter(page.get("Resources", [])), None)
@@ -69,7 +69,7 @@ class Reader:
 
 
 def observed(account: Mapping[str, Any]) -> dict[str, Any]:
-    """The five attributes of the tutorial's table in this account."""
+    """Return the values in this account of the five attributes in the tutorial's table."""
     name = account.get("name") or {}
     primary = [role.get("value") for role in account.get("roles") or [] if role.get("primary")]
     return {
