@@ -1,1 +1,1 @@
-"""Doing what the engine decides: claim, plan, journal, send, record. Nothing here decides what should be true."""
+"""Carry out what the engine decides: claim, plan, journal, send, record. Nothing here decides what an account should look like."""

@@ -34,8 +34,8 @@ TOO_MANY_REQUESTS = 429
 async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> str:
     """Record for all workers what *answer* means for the job. Returns why nothing more can be sent, or "" if sending may continue.
 
-    *asked*: the kind of request that was answered. A probe and a listing concern the application as a whole: one failure is enough for a
-    pause.
+    *asked* is the kind of request that was answered. A probe and a listing concern the application as a whole, so one failure is enough for
+    a pause.
     """
     if answer.verdict in NEEDS_SOMEBODY:
         await quarantine(services, job, QuarantineReason.EXCEPTION, answer, asked)
@@ -44,12 +44,14 @@ async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> 
     if answer.verdict not in NO_ANSWER and not is_general:
         return ""
     if answer.verdict is Verdict.THROTTLED and not answer.exchanges and answer.retry_at is not None:
-        return ""  # our own turns said so: nothing was sent
+        return ""  # our own rate limit or pause stopped the request: nothing was sent
     wanted = None
     if answer.verdict is Verdict.THROTTLED and answer.retry_at is not None:
         wanted = max(timedelta(0), answer.retry_at - datetime.now(UTC))
     async with transaction(services.pool) as connection:
-        await connection.execute("set local synchronous_commit = off")  # other workers must see it at once
+        await connection.execute(
+            "set local synchronous_commit = off"
+        )  # a crash may lose the pause; the next failure records it again
         state = await target_state.count_failure(
             connection,
             job.id,
@@ -102,7 +104,7 @@ async def enter_quarantine(
     needs_somebody: bool = True,
     asked: Asked = Asked.PROBE,
 ) -> datetime:
-    """As `quarantine`, in the caller's transaction; returns the time of the next attempt.
+    """Like `quarantine`, but in the caller's transaction. Returns the time of the next attempt.
 
     Failures before the next attempt are not counted again. If a probe succeeds in the meantime, failures of other kinds of requests keep
     their count.
@@ -150,14 +152,14 @@ async def lift_quarantine(services: Services, job: Job) -> None:
 
 
 async def end_quarantine(connection: Connection, job: Job) -> None:
-    """As `lift_quarantine`, in the caller's transaction."""
+    """Like `lift_quarantine`, but in the caller's transaction."""
     await jobs.set_quarantine(connection, job.id, None)
     await target_state.note_answered(connection, job.id, Asked.PROBE)
     log.info("quarantine_lifted", job=job.id)
 
 
 async def log_listing_given_up(connection: Connection, job: Job, kind: ObjectKind, answer: Answer) -> None:
-    """Log that the accounts are searched for one by one, which costs one request for each, and why."""
+    """Log that the list of accounts could not be used and why: Lockstep now searches for each account, which costs one request for each."""
     what = "people" if kind is ObjectKind.USER else "groups"
     await _log(
         connection, job, answer, begins=f"The list of {what} cannot be used, so each object is read individually: "
@@ -165,12 +167,12 @@ async def log_listing_given_up(connection: Connection, job: Job, kind: ObjectKin
 
 
 def error_row(answer: Answer) -> Row:
-    """*answer* as quarantine and pauses store it for display."""
+    """Convert *answer* to the form in which quarantines and pauses store it for display."""
     return {"code": answer.code, "message": answer.detail, "nextStep": answer.next_step}
 
 
 async def _log(connection: Connection, job: Job, answer: Answer, *, begins: str = "") -> None:
-    """Write an event that concerns the whole application to the provisioning log too, once, when it begins."""
+    """Add an event that concerns the whole application to the provisioning log, once, when it begins."""
     record = record_of_application(job.row.app_display_name, answer, begins=begins)
     await provisioning_log.append(connection, job.id, job.row.app, [record])
 

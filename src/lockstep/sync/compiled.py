@@ -1,6 +1,7 @@
-"""A cache of compiled configurations: a process compiles each configuration once, for pages and workers alike. The key is the whole
-document, not only its version: a change that is only rehearsed uses a version number that is never stored, or that another document gets
-later.
+"""A cache of compiled configurations: a process compiles each configuration once, for pages and workers alike.
+
+The key is the whole document, not only its version number: a rehearsal uses a version number that is not stored, and a different document
+may get that number later.
 """
 
 from __future__ import annotations
@@ -26,21 +27,21 @@ Key: TypeAlias = tuple[str, int, str, str, tuple[AppRole, ...], bytes]
 
 @dataclass
 class CompiledConfigurations:
-    """The configurations used last, at most MOST_KEPT. All users have the same vault and gallery."""
+    """The most recently used configurations, at most MOST_KEPT. All callers must pass the same vault and gallery."""
 
     _kept: dict[Key, JobConfiguration] = field(default_factory=dict)
 
     def compiled(
         self, row: JobRow, roles: tuple[AppRole, ...], *, vault: Vault, template_of: Callable[[str], Template | None]
     ) -> JobConfiguration:
-        """The configuration of *row*. Raises LockstepError if it is invalid."""
+        """Return the compiled configuration of *row*. Raises LockstepError if it is invalid."""
         document = blake2b(orjson.dumps(row.config), digest_size=16).digest()
         key = (row.id, row.config_version, row.app_name, row.template, roles, document)
         found = self._kept.pop(key, None)
         if found is None:
             found = _compile(row, roles, vault, template_of(row.template))
             if len(self._kept) >= MOST_KEPT:
-                del self._kept[next(iter(self._kept))]  # the one that was not used for longest
+                del self._kept[next(iter(self._kept))]  # the least recently used one
         self._kept[key] = found
         return found
 

@@ -1,8 +1,8 @@
-"""The drive: Procrastinate tasks in the same database. The dirty set is the state; a task only says which job to look at.
+"""The drive: Procrastinate tasks in the same database. The dirty set holds the state; a task only names the job to work on.
 
-A drain is deferred after the commit that marked rows, never inside it: a worker could take the task before the rows are visible. If the
-process crashes in between, the sweep finds the rows. At most one drain of a job is queued (queueing lock); a caller that finds one queued
-has nothing to do.
+A drain is queued after the commit that marked rows, never inside it: a worker could take the task before the rows are visible. If the
+process crashes in between, the sweep finds the rows. At most one drain of a job is queued (queueing lock), so a caller that finds one
+queued has nothing to do.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ IMPORT_TASK = "import_source"
 
 
 class Drive:
-    """Defers tasks, through a worker's *app* or on the connections of *pool*; it needs no closing."""
+    """Queues tasks, through a worker's *app* or on the connections of *pool*. It need not be closed."""
 
     def __init__(self, *, app: App | None = None, pool: Pool | None = None) -> None:
         self._app = app
         self._pool = pool
 
     async def app(self) -> App:
-        """The app that defers tasks. It is opened on first use, because most commands only read."""
+        """Return the app that queues tasks. It is opened on first use, because most commands only read."""
         if self._app is None:
             from procrastinate import App, PsycopgConnector
 
@@ -44,11 +44,11 @@ class Drive:
             await self.defer_drain(job)
 
     async def defer_drain(self, job: str, slot: int = 0) -> bool:
-        """Defer one drain; False if one is already queued."""
+        """Queue one drain. Returns False if one is already queued."""
         return await self._defer(DRAIN_TASK, DRAIN_QUEUE, f"drain:{job}:{slot}", {"job": job, "slot": slot})
 
     async def defer_import(self, source: str, **arguments: Any) -> bool:
-        """Defer the import of *source*; False if one is already queued. Two imports of one source never overlap."""
+        """Queue the import of *source*. Returns False if one is already queued. Two imports of one source never overlap."""
         return await self._defer(
             IMPORT_TASK, WORK_QUEUE, f"import:{source}", {"name": source, **arguments}, lock=f"import:{source}"
         )

@@ -1,6 +1,6 @@
-"""What synchronization works with: the pool, the vault, access to applications, and what this process caches of them.
+"""The shared services of synchronization: the pool, the vault, access to applications, and what this process caches of them.
 
-All users of a job in this process share one target until its settings change. Its connections belong to the opener.
+All code in this process that works on a job shares one target until the job's settings change. The opener owns the connections.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ AfterCommit = Callable[[Collection[str]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as one claim sees it: its row and its current configuration, compiled."""
+    """A job as one claim uses it: its row and its current configuration, compiled."""
 
     row: jobs.JobRow
     configuration: JobConfiguration
@@ -44,26 +44,24 @@ class Job:
 
 
 def unkept_of(row: jobs.JobRow) -> list[Unkept]:
-    """The attributes that the application leaves out of its answers, in the form the engine takes."""
+    """Return the attributes that the application leaves out of its answers, as the engine needs them."""
     return [Unkept(ObjectKind(one["kind"]), one["path"], one["mapping"], one["answers"]) for one in row.unkept]
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How often things happen and how long they may take."""
+    """How often things happen, and how long they may take."""
 
     cycle_interval: timedelta = timedelta(minutes=40)
     probe_interval: timedelta = timedelta(hours=1)
-    deadline_seconds: float = 10.0  # of one request to an application
+    deadline_seconds: float = 10.0  # for one request to an application
     lease_margin_seconds: float = 10.0
     lease_renewal_seconds: float = 5.0
     ambiguous_wait_seconds: float = 1.0
-    late_arrival_seconds: float = 20.0  # how long a create without an answer may still reach the application
-    search_lag_seconds: float = SEARCH_LAG_SECONDS  # before a search that found nothing is believed
+    late_arrival_seconds: float = 20.0  # how long a create without a response may still reach the application
+    search_lag_seconds: float = SEARCH_LAG_SECONDS  # how long to wait before a search without a result counts
     longest_wait_seconds: float = 60.0
-    first_pause: timedelta = (
-        FIRST_PAUSE  # the first pause for an application that does not respond; later ones are longer
-    )
+    first_pause: timedelta = FIRST_PAUSE  # the first pause if an application does not respond; later ones are longer
 
 
 @dataclass
@@ -77,19 +75,17 @@ class Services:
     times: Times = field(default_factory=Times)
     clock: Clock = field(default_factory=Clock)  # for the turns of requests
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    template_of: Callable[[str], Template | None] = field(
-        default=lambda name: None
-    )  # looks a template up in the gallery
+    template_of: Callable[[str], Template | None] = field(default=lambda name: None)  # finds a template in the gallery
     configurations: CompiledConfigurations = field(default_factory=CompiledConfigurations)
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     drains: dict[str, asyncio.Event] = field(
         default_factory=dict
-    )  # those that run in this process, and how to wake them
+    )  # the drains that run in this process, with the event that wakes each
     _targets: dict[str, tuple[Target, TargetSettings]] = field(default_factory=dict)
     _turns: dict[str, SharedTurns] = field(default_factory=dict)
 
     async def read_job(self, connection: Connection, job: str) -> Job:
-        """The job with its current configuration. Raises LockstepError if there is no such job."""
+        """Read the job with its current configuration. Raises LockstepError if it does not exist."""
         row = await jobs.read_job(connection, job)
         if row is None:
             raise not_found(
@@ -98,13 +94,13 @@ class Services:
         return await self.compiled(connection, row)
 
     async def compiled(self, connection: Connection, row: jobs.JobRow) -> Job:
-        """*row* with its configuration, compiled once."""
+        """Return *row* with its configuration, which is compiled once."""
         roles = await jobs.roles_of_application(connection, row.app)
         configuration = self.configurations.compiled(row, roles, vault=self.vault, template_of=self.template_of)
         return Job(row, with_unkept(configuration, unkept_of(row)) if row.unkept else configuration)
 
     async def open_target(self, job: Job) -> tuple[Target, TargetSettings]:
-        """The application of *job*, opened once for each version of its settings.
+        """Return the application of *job*, opened once for each version of its settings.
 
         Raises LockstepError if there are no credentials.
         """
@@ -116,7 +112,7 @@ class Services:
                 self.vault,
                 deadline_seconds=self.times.deadline_seconds,
             )
-            # Adding a place wakes the jobs that wait for it, so this process must know the new place.
+            # Adding a private address wakes the jobs that wait for it, so this process must know the new address.
             self.opener.allow([one.entry for one in await list_places(connection)])
         known = self._targets.get(job.id)
         if known is None or known[1] != settings:
@@ -124,7 +120,7 @@ class Services:
         return known
 
     def turns(self, job: Job) -> SharedTurns:
-        """The turns for requests to the application of *job*, shared by all who send from this process."""
+        """Return the turns for requests to the application of *job*, which all senders in this process share."""
         rate = job.configuration.limits.requests_per_second
         turns = self._turns.get(job.id)
         if turns is None:
@@ -133,5 +129,5 @@ class Services:
         return turns
 
     def moment(self) -> Moment:
-        """Now, with a fresh seed."""
+        """Return the present time with a fresh seed."""
         return Moment(datetime.now(UTC), secrets.token_bytes(16))

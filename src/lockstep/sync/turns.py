@@ -1,8 +1,8 @@
-"""Turns for requests to an application: its rate, shared by all workers, and the pauses it asks for.
+"""Turns for requests to an application: its request rate, shared by all workers, and the pauses that it asks for.
 
-Every request takes its turn just before it is sent, reads and pages included. What another worker learned (a Retry-After, an outage) takes
-effect here within `FRESH_SECONDS`: a request never relies on an older state but reads the database first. Busy workers read the state
-anyway when they record, so this costs no extra query.
+Every request takes its turn just before it is sent, including reads and pages. What another worker learned (a Retry-After, an outage) takes
+effect here within `FRESH_SECONDS`: a request never relies on an older state, but reads the database first. Busy workers read the state
+anyway when they record, so this usually costs no extra query.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_state import TargetState
 
 FRESH_SECONDS = 0.05
-LEASED_SECONDS = 0.5  # worth of requests is leased at a time, so that not every request queries the row
-SHORTEST_WAIT_SECONDS = 0.05  # an empty budget is asked again for several requests at once
+LEASED_SECONDS = 0.5  # how much of the budget to lease at a time, so that not every request queries the row
+SHORTEST_WAIT_SECONDS = 0.05  # so that an empty budget is queried once for several requests
 NO_DATABASE_SECONDS = 1.0
 DATABASE_LOST = (psycopg.Error, PoolTimeout, OSError)
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """How time is read and waited for, in seconds."""
+    """The clock that turns use, in seconds. Tests replace it."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class SharedTurns:
-    """One process's view of one application. *rate*: requests per second, None for no limit."""
+    """The turns of one application in one process. *rate* is in requests per second; None means no limit."""
 
     def __init__(self, pool: Pool, job: str, rate: float | None, clock: Clock | None = None) -> None:
         self.rate = rate
         self._clock = clock or Clock()
         self._pool = pool
         self._job = job
-        self._tokens = 0  # below zero: already sent; the requests that wait pay for it
-        self._waited = 0  # turns granted after a wait whose request was not sent yet
+        self._tokens = 0  # below zero if more requests were sent than leased; the waiting requests lease the difference
+        self._waited = 0  # turns that were granted by `wait` and not used yet
         self._paying = asyncio.Lock()
         self._reading = asyncio.Lock()
         self._quiet_until = 0.0
@@ -52,20 +52,20 @@ class SharedTurns:
 
     @property
     def quiet_seconds(self) -> float:
-        """How long no request may be sent, as far as this process knows."""
+        """For how many seconds no request may be sent, as far as this process knows."""
         return max(0.0, self._quiet_until - self._clock.now())
 
     def be_quiet(self, seconds: float) -> None:
         self._quiet_until = max(self._quiet_until, self._clock.now() + seconds)
 
     def learn(self, state: TargetState, *, asked_at: float) -> None:
-        """Take over the state from the database; *asked_at* is monotonic time, read before the query."""
+        """Adopt *state*, read from the database. *asked_at* is monotonic time, read before the query."""
         self._read_at = max(self._read_at, asked_at)
         if state.seconds_to_wait:
             self.be_quiet(state.seconds_to_wait)
 
     def forget(self) -> None:
-        """Forget the pause, because the application was reported to work again."""
+        """End the pause, because the application works again."""
         self._quiet_until = 0.0
 
     async def wait(self) -> None:
@@ -86,7 +86,9 @@ class SharedTurns:
             self._waited += 1
 
     async def spend(self) -> float:
-        """Count a request that is sent now and return 0; or return how many seconds it must wait (then it is not counted)."""
+        """Count a request that is sent now, and return 0. If a pause is in force, return its remaining seconds and do not count the
+        request.
+        """
         if self._clock.now() - self._read_at > FRESH_SECONDS:
             await self._refresh()
         if (quiet := self.quiet_seconds) > 0:
@@ -94,11 +96,11 @@ class SharedTurns:
         if self._waited:
             self._waited -= 1
         else:
-            self._tokens -= 1  # an object that needs several requests: the next one waits for them
+            self._tokens -= 1  # an object needed several requests, so the next request waits for them
         return 0.0
 
     async def _refresh(self) -> None:
-        """Read the state of the application, once for all who ask at the same time."""
+        """Read the state of the application, once for all callers that need it at the same time."""
         async with self._reading:
             asked_at = self._clock.now()
             if asked_at - self._read_at <= FRESH_SECONDS:

@@ -1,1 +1,1 @@
-"""What begins, accompanies and ends a cycle."""
+"""What happens around the work of a cycle: open it, prepare it, judge the job, close it."""

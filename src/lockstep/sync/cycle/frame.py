@@ -1,6 +1,6 @@
-"""The cycle as a frame around the work: opened when there is work, prepared if it is an initial cycle, closed when no work is left.
+"""The cycle around the work: opened when there is work, prepared if it is an initial cycle, closed when no work is left.
 
-The frame never decides what is done to an object: it counts. The initial cycle also marks every object and reads the accounts by pages.
+A cycle never decides what is done to an object; it only counts. An initial cycle also marks every object and reads the list of accounts.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ log = structlog.get_logger()
 PREPARING = frozenset({"source", "scope", "match"})
 MOST_LISTING_TRIES = 3
 MAY_PASS = frozenset({Verdict.THROTTLED, Verdict.UNREACHABLE})
-# A SCIM server never answers a search like this: the tenant URL leads to something else.
+# A SCIM server never answers a search like this, so the tenant URL leads to something else.
 NO_SCIM = frozenset({Verdict.REFUSED, Verdict.CONFLICT, Verdict.STALE, Verdict.GONE})
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the running cycle, if any, implies for claiming."""
+    """What the running cycle, if any, means for claiming."""
 
     cycle: cycles.Cycle | None = None
 
@@ -49,8 +49,8 @@ class Frame:
 
     @property
     def up_to_lane(self) -> int:
-        """The last lane to claim: while the accounts are being read, only leavers and on-demand runs proceed; new accounts wait for the
-        index.
+        """The last lane to claim. While the list of accounts is being read, only leavers and on-demand runs are claimed; new accounts wait
+        for the index.
         """
         return (Lane.ON_DEMAND if self.needs_preparation else Lane.RECONCILE).number
 
@@ -60,7 +60,7 @@ async def frame_of(connection: Connection, job: str) -> Frame:
 
 
 async def adopt(connection: Connection, job: Job, claims: Sequence[Claim]) -> list[Claim]:
-    """Count claimed objects in the running cycle; opens one if none is running."""
+    """Count the claimed objects in the running cycle. Opens a cycle if none is running."""
     new = [claim for claim in claims if claim.is_adopted]
     if not new:
         return list(claims)
@@ -73,9 +73,10 @@ async def adopt(connection: Connection, job: Job, claims: Sequence[Claim]) -> li
 
 
 async def prepare(services: Services, job: Job, target: Target) -> bool:
-    """Mark every object and read the application's accounts, once for all workers. After a crash the step starts from its beginning.
+    """Mark every object and read the list of accounts, once for all workers. After a crash the current step starts again from its
+    beginning.
 
-    False if it could not be done now: another worker is doing it, or the application cannot be read.
+    Returns False if that is impossible now: another worker is doing it, or the application cannot be read.
     """
     async with session_lock(services.pool, f"prepare {job.id}") as lock:
         return lock is not None and await _prepare(services, job, target)
@@ -100,8 +101,8 @@ async def _prepare(services: Services, job: Job, target: Target) -> bool:
 
 
 async def _read_list(services: Services, job: Job, mapping: ObjectMapping, target: Target, *, cycle: int) -> bool:
-    """Read the accounts of one kind; return False if the list must be read again after a pause. A list that cannot be used is given up, and
-    that is logged.
+    """Read the accounts of one kind. Returns False if the list must be read again after a pause. If the list cannot be used, gives it up
+    and logs that.
     """
     try:
         requests = await read_index(services, job, mapping, target, cycle=cycle)
@@ -118,7 +119,7 @@ async def _read_list(services: Services, job: Job, mapping: ObjectMapping, targe
         was_unusable = await target_index.was_unusable(connection, job.id, mapping.source.value)
     log.warning("list_not_read", job=job.id, kind=mapping.source.value, tries=streak.breaks + 1, detail=answer.detail)
     most = MOST_PAUSES if answer.verdict in MAY_PASS else 1 if was_unusable else MOST_LISTING_TRIES
-    # Refused at once: it does not list its accounts.
+    # A refusal is final: the application does not list its accounts.
     if answer.verdict is not Verdict.REFUSED and streak.breaks + 1 < most:
         await application_health.notice(services, job, answer, Asked.LISTING)
         return False
@@ -131,7 +132,7 @@ async def _read_list(services: Services, job: Job, mapping: ObjectMapping, targe
 
 
 async def begin_initial(connection: Connection, job_id: str) -> cycles.Cycle:
-    """Replace a running cycle with an initial one. From this commit on, changes in the directory mark this job's objects."""
+    """Replace a running cycle by an initial one. Once this is committed, changes in the directory mark this job's objects."""
     await instance.lock_directory(connection)
     await cycles.cancel(connection, job_id, state="cancelled")
     await jobs.set_started(connection, job_id)
@@ -140,7 +141,7 @@ async def begin_initial(connection: Connection, job_id: str) -> cycles.Cycle:
 
 
 async def mark_everybody(connection: Connection, job: Job, *, cycle: int | None, reason: str) -> int:
-    """Mark every object that may concern the job: those it may provision and those it has linked."""
+    """Mark all objects that the job may provision or has linked."""
     await instance.lock_directory(connection)
     marked = 0
     for mapping in job.configuration.objects:
@@ -170,7 +171,7 @@ async def close(services: Services, job: Job) -> None:
         if ended is None:
             return
         await jobs.set_next_cycle(connection, job.id, interval_of(services, job))
-        await target_state.forget_streaks(connection, job.id)  # nothing waits for it any more
+        await target_state.forget_streaks(connection, job.id)  # the pauses have no effect any more: all work is done
         woken = await judging.judge(connection, services, job, ended)
     log.info("cycle_ended", job=job.id, cycle=ended.id, kind=ended.kind, state=ended.state, counts=dict(ended.counts))
     if woken:
@@ -178,7 +179,7 @@ async def close(services: Services, job: Job) -> None:
 
 
 def interval_of(services: Services, job: Job) -> timedelta:
-    """The time until the next cycle begins, with some jitter so that jobs of one service do not all begin at once."""
+    """Return the time until the next cycle begins, with some jitter so that jobs do not all begin at once."""
     settings = job.configuration.settings
     interval = settings.interval or services.times.cycle_interval
     if not settings.jitter:
@@ -188,7 +189,7 @@ def interval_of(services: Services, job: Job) -> timedelta:
 
 
 async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
-    """Open the incremental cycle that is due, with the objects that are due; failed objects are retried at their own times.
+    """Open the incremental cycle that is due, with all due objects. Failed objects keep their own retry times.
 
     Returns False if a quarantine blocks everything. In a quarantine for failure counts, some of the failed objects are tried.
     """
@@ -205,7 +206,7 @@ async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
 
 
 async def open_incremental(connection: Connection, job: Job) -> cycles.Cycle:
-    """Return the running cycle, or open an incremental one, as a person requested; all failed objects are tried in it."""
+    """Return the running cycle, or open an incremental one because a person asked for it. All failed objects are tried in it."""
     cycle, _ = await cycles.open_cycle(connection, job.id, "incremental")
     retried = await dirty_marks.make_escrow_due(connection, job.id, cycle=cycle.id)
     fresh = await dirty_marks.adopt_due(connection, job.id, cycle=cycle.id)
@@ -214,7 +215,7 @@ async def open_incremental(connection: Connection, job: Job) -> cycles.Cycle:
 
 
 async def may_go_on(services: Services, job: Job, target: TargetReader) -> bool:
-    """Whether requests may be sent to the application: no pause was requested, no quarantine blocks everything, and a probe, if due,
+    """Whether requests may be sent to the application: no pause is in force, no quarantine blocks everything, and a probe, if one is due,
     succeeds.
 
     An application that did not respond gets one probe before it gets work again.
@@ -241,11 +242,11 @@ async def may_go_on(services: Services, job: Job, target: TargetReader) -> bool:
 
 
 async def probe(services: Services, job: Job, target: TargetReader, *, in_quarantine: bool = False) -> bool:
-    """Search for a person who cannot exist: a working application answers 200 with an empty list.
+    """Search for a person who cannot exist. A working application answers 200 with an empty list.
 
     An answer that is not a SCIM list quarantines the job at once, with the message of the connection test: the tenant URL leads to
-    something else. No response, a server error or "busy" starts a pause, or prolongs the quarantine (*in_quarantine*). A successful probe
-    says nothing about writes, so the failure count for writes stays.
+    something else. No response, a server error or "busy" starts a pause, or prolongs the quarantine if *in_quarantine* is true. A
+    successful probe says nothing about writes, so the failure count for writes stays.
     """
     users = job.configuration.mapping_for(ObjectKind.USER)
     attribute = users.matching[0].target if users is not None and users.matching else "userName"

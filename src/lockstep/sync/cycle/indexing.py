@@ -1,8 +1,8 @@
-"""Read an application's accounts by pages, so that the first cycle needs no search per person.
+"""Read an application's accounts page by page, so that the first cycle needs no search per person.
 
-The index counts only if it is proved complete: the last page was seen, and as many accounts came as were announced. Otherwise the
-application is searched for each object; a half-read list must never look like "there is no such account". A list that cannot be read after
-a few tries is given up, so that nothing waits for it forever; the next full cycle tries it once.
+The index is used only if it is proved complete: the last page was read, and it has as many accounts as the application announced. Otherwise
+Lockstep searches for each object, because a partly read list must never be taken as proof that an account does not exist. A list that
+cannot be read after a few tries is given up, so that nothing waits for it forever; the next full cycle tries it once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ INCOMPATIBLE = "SystemForCrossDomainIdentityManagementServiceIncompatible"
 
 
 async def read_index(services: Services, job: Job, mapping: ObjectMapping, reader: TargetReader, *, cycle: int) -> int:
-    """Read the accounts of one kind; returns the number of requests sent.
+    """Read the accounts of one kind; return the number of requests sent.
 
     If listing would cost more requests than one search per object, it is given up after the first page. Raises TargetError if a page cannot
     be read or the list cannot be proved complete.
@@ -72,7 +72,7 @@ def _rows(page: TargetPage, mapping: ObjectMapping) -> list[dict[str, Any]]:
     for account in page.accounts:
         document = {"resource": account.resource, "etag": account.etag}
         values = {target: matching_value(account.resource, target) for target in asked}
-        # An account without any matching value is kept under its id alone: it may be linked.
+        # Store an account without any matching value under its id alone, because it may be linked.
         found = {attribute: value for attribute, value in values.items() if value is not None} or {"": account.id}
         rows += [
             {"target_id": account.id, "attribute": attribute, "value": value, "account": document}

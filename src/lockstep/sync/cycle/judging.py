@@ -1,7 +1,7 @@
-"""Judge a job by all its objects when a cycle ends: do so many fail that it must slow down?
+"""Judge a job when a cycle ends: do so many of its objects fail that it must slow down?
 
-A quarantine for failure counts delays writes that give or change accounts; people who must lose access lose it without delay. It ends when
-few enough objects fail. To find out, a few of the failed objects are tried, at growing intervals.
+A quarantine for failure counts delays writes that give or change accounts; people who must lose access lose it without delay. The
+quarantine ends when few enough objects fail. To find that out, some of the failed objects are tried at growing intervals.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lockstep.sync.services import Job, Services
 from lockstep.wording import counted
 
 SAMPLE = 10  # failed objects that each attempt of a quarantine tries
-FEWEST = 4  # with fewer failures no job is quarantined, so no other counts are needed
+FEWEST = 4  # with fewer failures no job is quarantined, so nothing else needs to be counted
 WORKED = ("created", "updated", "enabled", "disabled", "deleted", "linked", "unchanged", "released")
 
 
@@ -37,19 +37,19 @@ def is_attempt_due(quarantine: Mapping[str, Any] | None) -> bool:
 
 
 def slowed_until(quarantine: Mapping[str, Any] | None) -> datetime | None:
-    """How long a quarantine for failure counts lets only leavers and on-demand runs through; None if it does not."""
+    """Return how long a quarantine for failure counts lets only leavers and on-demand runs through, or None if it does not."""
     if quarantine is None or is_held(quarantine) or is_attempt_due(quarantine):
         return None
     return datetime.fromisoformat(str(quarantine["nextAttempt"]))
 
 
 async def judge(connection: Connection, services: Services, job: Job, ended: Cycle) -> bool:
-    """Begin, prolong or end a quarantine after a cycle; True if more objects are due as a result."""
+    """Begin, prolong or end a quarantine after a cycle. Returns True if this made objects due."""
     await jobs.lock_job(connection, job.id)
     row = await jobs.read_job(connection, job.id)
     before = row.quarantine if row is not None else None
     if is_held(before):
-        return False  # only a response from the application ends that quarantine
+        return False  # only a response from the application ends such a quarantine
     found = await failing.count_failing(connection, job.id)
     reason = await _reason(connection, job, found)
     if reason is None:
@@ -64,7 +64,7 @@ async def judge(connection: Connection, services: Services, job: Job, ended: Cyc
         await jobs.set_next_cycle_at(connection, job.id, datetime.fromisoformat(before["nextAttempt"]))
         return False
     if before is not None and before.get("trial") != "all" and _mostly_worked(ended.counts):
-        # The cause may be gone: trying all failed objects shows whether it is.
+        # The cause may be gone: retry all failed objects to find out.
         await jobs.set_quarantine(connection, job.id, {**before, "trial": "all"})
         return await dirty_marks.make_some_failed_due(connection, job.id) > 0
     total = found.total + await failing.count_working(connection, job.id)

@@ -1,1 +1,1 @@
-"""Claim dirty objects and bring each to its outcome."""
+"""Claim dirty objects and process each of them to its outcome."""

@@ -1,6 +1,6 @@
-"""Decide what an answer of the application means for the object: written, refused, put off, or to be looked at again.
+"""Decide what the application's answer to a write means for the object: written, refused, postponed, or to be read again.
 
-A write whose outcome is unknown is never repeated: its operation stays open, and the next claim looks at the application first.
+A write whose outcome is unknown is never repeated: its operation stays open, and the next claim first checks in the application.
 """
 
 from __future__ import annotations
@@ -25,20 +25,22 @@ from lockstep.sync.planning.planner import PlanResult
 
 GONE_TEXT = "The application reports that the account does not exist"
 UNKEPT = "The application reported success, but its response shows the account unchanged"
-LOOKS_AT_SILENCE = 1  # at an account that lacks essential values the application accepted
+LOOKS_AT_SILENCE = (
+    1  # how often to read an account again whose response lacks essential values that the application accepted
+)
 OTHER_TEXT = "The application answered with a different account than the one to be created"
 
 
 def outcome_of(
     write: Write, answer: Answer, *, moment: Moment, seconds: float, wait: timedelta, initiated_by: str
 ) -> Outcome:
-    """What to record for *answer*. *wait*: the time from an ambiguous answer to the next look at the application."""
+    """Return what to record for *answer*. *wait* is the first pause before the application is read again."""
     return _Reply(write, answer, moment, seconds, wait, initiated_by).outcome()
 
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """The answer to one write, with all that its outcome depends on: the arguments of `outcome_of`."""
+    """The answer to one write, with everything that its outcome depends on (the arguments of `outcome_of`)."""
 
     write: Write
     answer: Answer
@@ -59,7 +61,7 @@ class _Reply:
             case Verdict.AMBIGUOUS if looks < outcomes.MOST_UNCERTAIN_LOOKS:
                 return self._again(answer.detail, "ambiguous")
             case Verdict.THROTTLED:
-                # A 503 may come from a proxy that passed the request on.
+                # Only a 429 proves a refusal: a 503 may come from a proxy that passed the request on.
                 was_refused = not answer.exchanges or answer.exchanges[-1].status == 429
                 return self._not_taken("dropped" if was_refused else "ambiguous")
             case Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
@@ -69,12 +71,12 @@ class _Reply:
                 return self._refused(Failure.of(answer, code="Conflict"), state)
 
     def _accepted(self, looks: int) -> Outcome:
-        """The outcome if the application reports success, which its answer may contradict."""
+        """Return the outcome if the application reports success. The content of its answer may contradict that."""
         write, answer = self.write, self.answer
         claim, planned, operation = write.claim, write.planned, write.operation_id
         is_change = answer.verdict is Verdict.DONE
         if not is_change and self._action is Action.DELETE and looks < outcomes.MOST_LOOKS_AGAIN:
-            # "Not found" does not prove that the account is gone, so read it first.
+            # "Not found" does not prove that the account is gone, so read the account again.
             return self._again(GONE_TEXT, "ambiguous")
         if is_change and self._action is Action.CREATE and not _is_answer_to(planned, answer):
             if looks < outcomes.MOST_LOOKS_AGAIN:
@@ -153,8 +155,8 @@ def _settled(operation: str, state: str, answer: Answer, requests: int) -> Settl
 
 
 def _may_be_of_before(planned: PlanResult, answer: Answer) -> bool:
-    """Whether *answer* may show the account as it was before the write. Some applications answer like that, so read the account before
-    calling it a failure.
+    """Whether *answer* may show the account as it was before the write. Some applications do that, so the account is read again before the
+    write counts as failed.
     """
     return planned.plan.action is not Action.CREATE and kept_values.is_refused_silently(answer)
 
@@ -168,14 +170,16 @@ def _not_taken(
     settled: tuple[SettledOperation, ...] = (),
     requests: int,
 ) -> Outcome:
-    """Return the outcome if the application took no request. A request held back by our own turns was never sent and does not count."""
+    """Return the outcome if the application did not take the request. A request that our own rate limit held back was never sent, and does
+    not count.
+    """
     if answer.verdict is Verdict.THROTTLED and not answer.exchanges:
         return giving_back.not_sent(claim, due=answer.retry_at, settled=settled)
     return giving_back.put_off(claim, answer, first=wait, moment=moment, settled=settled, requests=requests)
 
 
 def _is_answer_to(planned: PlanResult, answer: Answer) -> bool:
-    """Whether the account in the answer to a create is the one we sent, as far as the answer shows."""
+    """Whether the account in the answer to a create is the one that was sent, as far as the answer shows."""
     account, mapping = answer.account, planned.prepared.mapping
     if account is None or mapping is None:
         return account is not None
@@ -195,7 +199,7 @@ def failed_look(
     initiated_by: str = SYSTEM,
     is_unsettled: bool = False,
 ) -> Outcome:
-    """The outcome if the application could not be read: nothing is known, so nothing is decided."""
+    """Return the outcome if the application could not be read. Nothing is known, so nothing is decided."""
     match answer.verdict:
         case Verdict.THROTTLED | Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
             return _not_taken(claim, answer, moment=moment, wait=wait, requests=1)

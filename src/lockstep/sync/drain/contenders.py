@@ -1,6 +1,6 @@
-"""Objects that compete for the same account: one goes first, the others look again after it is recorded.
+"""Objects that compete for the same account: one goes first; the others read the application again after its outcome is recorded.
 
-Otherwise an object whose create is answered with "already exists" would find the account that another object has just created, and
+Without this, an object whose create is answered with "already exists" would find the account that another object has just created, and
 overwrite it with its own values.
 """
 
@@ -14,10 +14,10 @@ Key = tuple[str, str, str]
 
 
 class Contenders:
-    """Which attempt of this drain holds which account."""
+    """Which attempt of this drain has reserved which account."""
 
     def __init__(self) -> None:
-        self._held: dict[Key, int] = {}  # by attempt
+        self._held: dict[Key, int] = {}  # attempt by key
         self._keys: dict[int, tuple[Key, ...]] = {}
 
     def enter(self, attempt: int, planned: PlanResult) -> bool:

@@ -29,16 +29,18 @@ from lockstep.sync.services import Job, Services
 
 log = structlog.get_logger()
 
-LARGEST_LOCAL_SLICE = 500  # while no object needs the application
-OLDEST_EVERY = 10  # one slice in this many takes the objects that waited longest, in any lane
+LARGEST_LOCAL_SLICE = 500  # after a slice in which no object needed the application
+OLDEST_EVERY = 10  # every tenth slice takes the objects that have waited longest, whatever their lane
 RECHECK_SECONDS = 5.0
-DUE_RECHECK_SECONDS = 1.0  # objects of other workers may be done long before their lease ends
+DUE_RECHECK_SECONDS = 1.0  # objects that another worker leases may be done long before their lease ends
 HELP_EVERY_SECONDS = 2.0
 PREPARE_AGAIN_SECONDS = 2.0
 
 
 async def drain_job(services: Services, drive: Drive, job_id: str) -> None:
-    """Work until nothing of the job is due within a minute; returns at once if this process is already draining it."""
+    """Work until nothing of the job is due within a minute. If this process is already draining the job, wake that drain and return at
+    once.
+    """
     running = services.drains.get(job_id)
     if running is not None:
         running.set()
@@ -53,7 +55,7 @@ async def drain_job(services: Services, drive: Drive, job_id: str) -> None:
             target, settings = await services.open_target(job)
             await Drain(services, drive, job, target, settings, poked).run()
         except LockstepError as refused:
-            # Credentials are missing or cannot be decrypted: report it as a problem of the job, where a person looks for it.
+            # Credentials are missing or cannot be decrypted. Report it as a problem of the job, where administrators look for it.
             answer = Answer(
                 Verdict.UNAUTHORIZED, code="Unauthorized", detail=refused.detail, next_step=refused.next_step
             )
@@ -76,14 +78,14 @@ class Drain:
         self.poked = poked
         self.pipeline = Pipeline(services, job, target, settings)
         self._slices = 0
-        self._is_quiet = False  # the last slice did not need the application
+        self._is_quiet = False  # whether no object of the last slice needed the application
         self._was_quiet = False
         self._asked_for_help_at = 0.0
         self._prepare_after = 0.0
         self._preparing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Return when nothing is due soon, the job may not continue, or the process stops."""
+        """Drain until nothing is due soon, the job may not continue, or the process stops."""
         conveyor = asyncio.create_task(self.pipeline.run(), name=f"drain {self.job.id}")
         work = asyncio.create_task(self._work(), name=f"claims {self.job.id}")
         try:
@@ -102,7 +104,7 @@ class Drain:
             self.poked.clear()
             await self._drain_what_is_due()
             if not self.poked.is_set() or self._must_stop():
-                # No await from here on: a later wake-up finds no drain and starts one.
+                # There must be no await between the check above and this removal: a later wake-up then finds no drain and starts one.
                 self.services.drains.pop(self.job.id, None)
                 return
 
@@ -124,7 +126,7 @@ class Drain:
         await cycle_frame.close(self.services, self.job)
 
     async def _may_go_on(self) -> bool:
-        """Whether the drain may work; waits here if the application wants quiet only for a moment."""
+        """Whether the drain may work. Waits here if the application asked only for a short pause."""
         while not await cycle_frame.may_go_on(self.services, self.job, self.target):
             quiet = self.pipeline.seconds_to_wait
             if not 0 < quiet <= self.services.times.longest_wait_seconds or self._must_stop():
@@ -140,16 +142,16 @@ class Drain:
         return bool(self.services.stopping.is_set() or self.pipeline.stop_claiming)
 
     async def _find_room(self) -> bool:
-        """Whether another slice may be claimed now; waits if the pipeline is full or the application wants quiet."""
+        """Whether another slice may be claimed now. Waits if the pipeline is full or the application asked for a pause."""
         if self.pipeline.seconds_to_wait:
             self._was_quiet = True
             if self.pipeline.seconds_to_wait > self.services.times.longest_wait_seconds:
-                self.pipeline.stop_claiming = "quiet"  # the sweep starts another drain afterwards
+                self.pipeline.stop_claiming = "quiet"  # the sweep starts another drain when the pause is over
             else:
                 await self._wait(min(self.pipeline.seconds_to_wait, RECHECK_SECONDS))
             return False
         if self._was_quiet:
-            # Send one probe first: an application that is still down must not receive all the queued work.
+            # After a pause, send one probe first: an application that is still down must not receive all the queued work.
             self._was_quiet = False
             if not await cycle_frame.may_go_on(self.services, self.job, self.target):
                 self._was_quiet = True
@@ -166,7 +168,7 @@ class Drain:
         limit = max(room, LARGEST_LOCAL_SLICE) if self._is_quiet else room
         self._slices += 1
         claimed_at = time.monotonic()
-        # Losing a claim in a crash is harmless: every write is journalled first, durably, and the journal checks the lease.
+        # Losing a claim in a crash is harmless: every write is durably journalled first, and the journal checks the lease.
         async with pipelined(self.services.pool, is_durable=False) as connection:
             frame = await cycle_frame.frame_of(connection, self.job.id)
             self._prepare_if_needed(frame)
@@ -179,7 +181,7 @@ class Drain:
                 up_to_lane=frame.up_to_lane,
                 oldest_first=self._slices % OLDEST_EVERY == 0,
             )
-            # Read after the claim: the job then includes every change that marked these rows.
+            # Read the job after the claim, so that it includes every change that marked these rows.
             self.job = self.pipeline.job = await self.services.read_job(connection, self.job.id)
             if not self.job.row.is_on or is_held(self.job.row.quarantine):
                 self.pipeline.stop_claiming = "paused"
@@ -204,7 +206,7 @@ class Drain:
             self.pipeline.changed.set()
 
     async def _wait_for_due(self) -> bool:
-        """Wait for objects due within a minute; False if there is nothing to wait for."""
+        """Wait for objects that are due within a minute. Returns False if there are none."""
         until_prepared = self._prepare_after - time.monotonic()
         if self._preparing is not None or until_prepared > 0:
             await self._wait(RECHECK_SECONDS if self._preparing is not None else until_prepared)
@@ -218,14 +220,14 @@ class Drain:
         return True
 
     async def _flush(self) -> None:
-        """Wait until everything in flight is recorded."""
+        """Wait until all objects in flight are recorded."""
         while self.pipeline.in_flight:
             self.pipeline.changed.clear()
             if self.pipeline.in_flight:
                 await self.pipeline.changed.wait()
 
     async def _wait(self, seconds: float) -> None:
-        """Wait until something changes, at most *seconds*."""
+        """Wait until something changes, for at most *seconds*."""
         waits: Sequence[asyncio.Task[object]] = [
             asyncio.create_task(event.wait()) for event in (self.pipeline.changed, self.poked, self.services.stopping)
         ]
@@ -238,7 +240,7 @@ class Drain:
         self.poked.clear()
 
     async def _ask_for_help(self, claimed: int) -> None:
-        """Defer another task for a large job, so that a worker on another machine can take it and drain the job too."""
+        """Queue another task for a large job, so that a worker on another machine can drain the job too."""
         if (
             claimed < self.pipeline.ahead.smallest_slice
             or time.monotonic() - self._asked_for_help_at < HELP_EVERY_SECONDS

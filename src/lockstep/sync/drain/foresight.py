@@ -1,7 +1,7 @@
-"""Plan ahead the objects queued behind a guarded write, without the application, before the first of many is sent.
+"""Plan the objects that are queued behind a guarded write, without asking the application, before the first of them is sent.
 
-A change that marks a whole department is a burst. Its objects are judged together, by what all of them would do, while any of them is
-in progress: held objects keep counting; otherwise the tail of a burst would look harmless.
+Objects that one change has marked, such as a whole department, form a burst. They are judged by what all of them together would do, until
+the last one is decided. Held objects keep counting; otherwise the last objects of a burst would look harmless.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from lockstep.sync.planning.planner import NotKnown, PlanResult, SliceFacts
 from lockstep.sync.services import Job, Services
 
 PAGE = 500
-# Enough new accounts to show which share of them gains a privilege, without planning all of a first cycle twice.
+# Enough new accounts to estimate how many of them gain a privilege, without planning all objects of a first cycle twice.
 MOST_NEW_AHEAD = 2_000
 
 
 @dataclass(slots=True)
 class Burst:
-    """Objects that were marked together, as far as they were also read together."""
+    """The effects of objects that were read from the queue together: of all of them, and of those that were let through."""
 
     total: Tally = field(default_factory=Tally)
     passed: Tally = field(default_factory=Tally)
@@ -38,32 +38,34 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Which waiting objects to read: up to which lane, and those with an account or those without."""
+    """Which waiting objects to read: up to which lane, and with or without an account."""
 
     up_to_lane: int
     linked: bool
 
     @classmethod
     def behind(cls, claim: Claim, prepared: PreparedObject) -> Queue:
-        """The queue that *prepared* came from. A leaver is compared only with leavers, so that it does not wait for all plans."""
+        """Return the queue that *prepared* came from. A leaver is compared only with leavers, so that it need not wait for
+        all other plans.
+        """
         linked = prepared.link is not None and prepared.link.state in (LinkState.LIVE, LinkState.DISABLED)
         return cls(claim.lane if claim.lane == Lane.LEAVERS.number else Lane.RECONCILE.number, linked)
 
 
 class Foresight:
-    """What one drain has planned ahead."""
+    """The plans that one drain has made for queued objects."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._bursts: dict[tuple[str, str], Burst] = {}
-        self._seen: dict[Queue, int] = {}  # the newest mark planned ahead
-        self._count: dict[Queue, int] = {}  # queued objects not planned ahead yet; reset for every slice
+        self._seen: dict[Queue, int] = {}  # version of the newest mark that was planned ahead
+        self._count: dict[Queue, int] = {}  # how many queued objects are not planned ahead yet; cleared for every slice
 
     def new_slice(self) -> None:
         self._count.clear()
 
     def waiting(self, plan: Plan) -> Tally | None:
-        """Return what the other objects of the burst would do; None if *plan* belongs to no burst that was read."""
+        """Return the effects of the other undecided objects in the burst of *plan*, or None if *plan* belongs to no burst."""
         burst = self._bursts.get((plan.kind.value, plan.source_id))
         return None if burst is None else burst.total - burst.passed - tally_of(plan)
 
@@ -73,7 +75,7 @@ class Foresight:
             burst.passed += tally_of(plan)
 
     async def at_most(self, job: Job, queue: Queue) -> Tally:
-        """An upper bound for the queued changes, from a count alone."""
+        """Return an upper bound for the effects of the queued objects, from their number alone."""
         if queue not in self._count:
             async with self._services.pool.connection() as connection:
                 self._count[queue] = await queue_ahead.count_waiting(
@@ -83,7 +85,7 @@ class Foresight:
         return Tally.at_most(count, new=0 if queue.linked else count)
 
     async def read(self, job: Job, queue: Queue, *, cycle: int | None) -> None:
-        """Plan the queued objects that were not planned ahead yet, as one burst."""
+        """Plan all queued objects that were not planned ahead yet, and treat them as one burst."""
         burst, read = Burst(), 0
         while queue.linked or read < MOST_NEW_AHEAD:
             async with self._services.pool.connection() as connection:
@@ -133,13 +135,13 @@ class Foresight:
 
 
 def _is_rejected(known: SliceFacts, plan: Plan) -> bool:
-    """Whether *plan* will not be sent because it was rejected."""
+    """Whether *plan* is not sent because an administrator rejected it."""
     rejection = known.rejected.get(plan.source_id)
     return rejection is not None and keep_rejected(plan, rejection, app="") is not None
 
 
 async def _foreseen(pages: SlicePages, prepared: PreparedObject) -> PlanResult | None:
-    """The plan as far as it is known without the application: an object that still needs a match counts as a new account."""
+    """Return the plan as far as it is known without the application. An object that still needs a match counts as a new account."""
     try:
         return await pages.plan(prepared)
     except NotKnown:

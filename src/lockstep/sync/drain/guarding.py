@@ -1,6 +1,6 @@
-"""Apply the guards: count guarded changes in the database, in this drain and in the queue behind it, and hold those beyond a limit.
+"""Apply the guards: count guarded effects in the database, in this drain and in the queue behind it, and hold writes beyond a limit.
 
-The database counts what every worker has journalled; changes that this drain has let through but not yet journalled are added.
+The database counts what all workers have journalled; writes that this drain has let through but not yet journalled are added.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FRESH_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """The decisions about one object: what is held, what was approved and not sent yet, and a rejection that is still in effect."""
+    """The decisions about one object: a write that is held, one that was approved but not sent yet, and a rejection that is in force."""
 
     held: GuardedWrite | None = None
     approved: GuardedWrite | None = None
@@ -51,20 +51,20 @@ class Guard:
         self._pool = services.pool
         self._ahead = Foresight(services)
         self._counts = Counts()
-        # What each object adds to the counts: an object that is retried after an outage must not count twice.
+        # The effects of each object that are in the counts, so that an object that is retried after an outage is not counted twice.
         self._passed: dict[tuple[str, str], Tally] = {}
-        self._new_accounts = 0  # let through, and not in the counts yet: most plans only add one
+        self._new_accounts = 0  # new accounts that were let through and must still be added to the counts
         self._read_at = -FRESH_SECONDS
         self._cycle: int | None = None
 
     def new_slice(self) -> None:
-        """Count again what waits in the queue, because more objects were claimed."""
+        """Count the queue again, because more objects were claimed."""
         self._ahead.new_slice()
 
     async def pass_or_hold(
         self, job: Job, claim: Claim, planned: PlanResult, decisions: Decisions = NOTHING_DECIDED
     ) -> PlanResult:
-        """*planned*, or the same plan held for approval. Makes no query for a plan that no guard checks."""
+        """Return *planned*, or the same plan held for approval. Makes no query for a plan that no guard checks."""
         plan = planned.plan
         if not (tally_of(plan) or plan.has_doubtful_match):
             if plan.action is Action.CREATE:  # new privileged accounts are compared with all new accounts
@@ -83,7 +83,7 @@ class Guard:
 
     async def _check(self, job: Job, claim: Claim, planned: PlanResult, decisions: Decisions) -> Plan:
         plan = planned.plan
-        # A hold or a rejection that exists now was made after the approval.
+        # A hold or a rejection that is in force now is newer than the approval.
         if claim.is_approved and decisions.held is None and decisions.rejected is None:
             return _as_approved(decisions.approved, plan)
         if decisions.held is not None and (undecided := _undecided(decisions.held, plan)) is not None:
@@ -120,12 +120,12 @@ class Guard:
 
 
 def _as_approved(approved: GuardedWrite | None, plan: Plan) -> Plan:
-    """*plan*, or the same plan held again if it does something that was not approved."""
+    """Return *plan*, or the same plan held again if it does something that was not approved."""
     return hold_unapproved(plan, approved.action if approved else None, approved.what if approved else "")
 
 
 def _undecided(held_before: GuardedWrite, plan: Plan) -> Plan | None:
-    """*plan*, still held by the same guard, if its action is the held one and there is no decision yet; otherwise None."""
+    """Return *plan*, held by the guard of *held_before*, if its action is the held one and nobody has decided yet; otherwise None."""
     if held_before.action is not plan.action:
         return None
     return hold_undecided(plan, held_before.guard, held_before.sentence, held_before.details)

@@ -1,8 +1,8 @@
-"""The leases of one drain. They are renewed while the work continues, and their ends are known, so that no request is sent that could
-outlive its lease.
+"""The leases of one drain. They are renewed while the work continues. Their ends are known, so that no request is sent that could outlive
+its lease.
 
-We count a lease's end from a time read before the statement that created it, on the monotonic clock: our end is never later than the
-database's.
+The end of a lease is computed from a monotonic time read before the statement that created the lease, so it is never later than in the
+database.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lockstep.sync.services import Services
 
 
 class Leases:
-    """When our lease on each attempt ends."""
+    """When the lease of each attempt ends."""
 
     def __init__(self, services: Services, job: str, lease_seconds: float) -> None:
         self._services = services
@@ -33,7 +33,7 @@ class Leases:
         return self._ends.get(attempt, 0.0) - time.monotonic()
 
     async def keep(self) -> None:
-        """Renew until cancelled. A lease that was not renewed was taken over or is being recorded."""
+        """Renew the leases until cancelled. A lease that was not renewed was taken over or is being recorded."""
         while True:
             await asyncio.sleep(self._services.times.lease_renewal_seconds)
             attempts = list(self._ends)

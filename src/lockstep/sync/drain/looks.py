@@ -1,7 +1,7 @@
 """Read one object from the application, to plan it or to settle earlier operations.
 
-Writes nothing except claims on unique values, which planning stores. A failed read decides nothing; it is returned as `Unreadable`, with
-the outcome to record.
+Nothing is written except claims on unique values, which planning stores. If a read fails, nothing is decided: it is returned as
+`Unreadable`, with the outcome to record.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from lockstep.sync.services import Job, Services
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """The application could not be read. *outcome*: what to record for the object; *answer*: for the check of the application's health."""
+    """The application could not be read. *outcome* is what to record for the object; *answer* goes to the check of the application's
+    health.
+    """
 
     outcome: Outcome
     answer: Answer
@@ -40,7 +42,7 @@ async def look(
     *,
     initiated_by: str,
 ) -> Found:
-    """A plan to carry out, or an outcome to record."""
+    """Return a plan to carry out, or an outcome to record."""
     try:
         if isinstance(work, Settle):
             return await _settle(services, job, work, reader, initiated_by)
@@ -65,7 +67,7 @@ async def look(
 async def _settle(
     services: Services, job: Job, work: Settle, reader: TargetReader, initiated_by: str
 ) -> PlanResult | Outcome:
-    """Find the outcomes of the open operations; once they are recorded, the object is planned again."""
+    """Find the outcomes of the open operations. After they are recorded, the object is planned again."""
     found = await settle(services, job, work.prepared, work.unsettled, reader)
     is_all_recorded = not (found.settled or found.problem or found.waits)
     if found.stray is not None and found.link is not None and is_all_recorded:

@@ -1,8 +1,8 @@
 """Read back the members written to a group: an application can accept members and not keep them.
 
-We read back after every comparison of a whole group, for a sample of the small changes, and after any change whose answer shows other
-members than expected. Large groups are not read back. Members that the application does not show cannot be verified: this is reported,
-but is not a failure.
+Members are read back after every comparison of a whole group, after a sample of the small changes, and after any change whose answer shows
+unexpected members. Large groups are not read back. If the application does not show members, they cannot be verified: this is reported, but
+is not a failure.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ONE_OF = 16
 
 
 class Unseen(Enum):
-    """Why the written members are unknown: the application does not show them, or they were not read this time."""
+    """Why the members in the application are unknown: it does not show them, or they were not read this time."""
 
     NOT_SHOWN = "not shown"
     NOT_READ = "not read"
@@ -32,7 +32,9 @@ class Unseen(Enum):
 
 @dataclass(frozen=True, slots=True)
 class UnkeptMembers:
-    """*missing*: accepted members that are absent, directory id to account; *remaining*: removed accounts that are still present."""
+    """Changes that the application did not keep. *missing* maps accepted members that are absent to their accounts (by directory id);
+    *remaining* are removed accounts that are still present.
+    """
 
     missing: dict[str, str]
     remaining: frozenset[str]
@@ -49,21 +51,21 @@ class UnkeptMembers:
 
 
 def is_sampled(member_id: str) -> bool:
-    """Whether a small change of this member is read back: one member in sixteen, always the same ones."""
+    """Whether a small change of this member is read back. The sample is one member in sixteen, always the same ones."""
     return zlib.crc32(member_id.encode()) % ONE_OF == 0
 
 
 def shows_otherwise(answer: Answer, *, added: Collection[str], removed: Collection[str]) -> bool:
     """Whether the group in *answer* lacks an account that the request added, or contains one that it removed."""
     shown = shown_members(answer.account.resource) if answer.account is not None else None
-    # Many applications that leave out the members show an empty list.
+    # An empty list proves nothing: many applications show one instead of leaving the members out.
     return shown is not None and bool(shown) and not (shown.issuperset(added) and shown.isdisjoint(removed))
 
 
 async def read_back(
     pool: Pool, job: str, group: str, group_account: str, target: Target, *, removed: Collection[str]
 ) -> tuple[UnkeptMembers, int] | Unseen:
-    """The changes that the application did not keep and the expected number of members, or why they are unknown."""
+    """Return the changes that the application did not keep, and the expected number of members; or why they are unknown."""
     async with pool.connection() as connection:
         expected = await target_members.held_members(connection, job, group, limit=LARGEST_VERIFIED + 1)
     if len(expected) > LARGEST_VERIFIED:
@@ -72,7 +74,7 @@ async def read_back(
         held = await target.members_of(group_account)
     except TargetError:
         return Unseen.NOT_READ
-    # Some applications always show an empty list, which tells nothing about any member.
+    # Some applications always show an empty list, which proves nothing about any member.
     if held is None or (not held and expected):
         return Unseen.NOT_SHOWN
     missing = {member: account for member, account in expected if account not in held}

@@ -21,7 +21,7 @@ MEMBERS = "members"  # the action of such an operation in the journal
 
 
 def chunk_entry(claim: Claim, planned: PlanResult, operation_id: str, part: Sequence[MemberChange]) -> JournalEntry:
-    """One chunk as it is journalled before it is sent."""
+    """Build the journal entry of one chunk, written before the chunk is sent."""
     return JournalEntry(
         id=operation_id,
         kind=ObjectKind.GROUP,
@@ -40,7 +40,7 @@ def chunk_entry(claim: Claim, planned: PlanResult, operation_id: str, part: Sequ
 
 
 def unsure_members(group: str, part: Sequence[MemberChange]) -> list[UnsureMember]:
-    """The members of *part*, marked as unsure while it is unknown whether the application has them."""
+    """Return the members of *part* as members of which it is unknown whether the application has them."""
     return [UnsureMember(group, one.member_id, one.target_id) for one in part]
 
 
@@ -87,7 +87,7 @@ def _change(one: MemberChange) -> Change:
 
 
 def refusal(refused: Sequence[tuple[MemberChange, Answer]]) -> Failure:
-    """Which members the application refused, and its answer for the first."""
+    """Build the failure that names the members that the application refused, with its answer for the first one."""
     change, answer = refused[0]
     names = ", ".join(f"{one.display or one.member_id} ({one.target_id})" for one, _ in refused[:5])
     names += f" and {len(refused) - 5} more" if len(refused) > 5 else ""

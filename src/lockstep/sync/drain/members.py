@@ -1,9 +1,9 @@
-"""Keep the members of a provisioned group in step: send the difference in chunks, each an operation of its own.
+"""Keep the members of a provisioned group in step: send the differences in chunks, each as an operation of its own.
 
-A large group yields to work with priority: after each chunk it gives up its sender if, for example, a leaver waits for one.
+After each chunk, a large group gives up its sender if more urgent work, such as a leaver, waits for one.
 
-Adding a present member and removing an absent one are idempotent, so a chunk whose outcome is unknown is simply part of the next
-difference. Members that the application has and we did not add are never touched.
+Adding a present member and removing an absent one are idempotent, so a chunk whose outcome is unknown simply becomes part of the next
+comparison. Members that the application has and Lockstep did not add are never touched.
 """
 
 from __future__ import annotations
@@ -40,25 +40,27 @@ from lockstep.sync.services import Job, Services
 CHUNK = 100
 PAGE = 10_000
 NO_END = frozenset({Verdict.AMBIGUOUS, Verdict.THROTTLED})  # a 503 counts as THROTTLED and may come from a proxy
-MOST_REFUSED = 20  # members refused singly; beyond that, the members are not the cause
+MOST_REFUSED = 20  # if more members than this are refused one by one, the cause is something else
 
 
 @dataclass(slots=True)
 class MembersResult:
-    """*answer*: the answer that stopped the run; None if all members are in step."""
+    """The result of a run. *answer* is the answer that stopped the run, or None if all members are in step."""
 
     added: int = 0
     removed: int = 0
     requests: int = 0
     answer: Answer | None = None
     is_group_gone: bool = False
-    is_interrupted: bool = False  # the remaining chunks follow in the group's next turn
-    is_read_back: bool = False  # a member is in the sample, or an answer shows other members than expected
+    is_interrupted: bool = False  # the remaining chunks are sent at the group's next turn
+    is_read_back: bool = False  # whether to read back: a member is in the sample, or an answer shows unexpected members
     removed_ids: set[str] = field(default_factory=set)
     unkept: Failure | None = None
     not_kept: int = 0
     unverified: int = 0
-    refused: dict[str, tuple[MemberChange, Answer]] = field(default_factory=dict)  # by member: the application's answer
+    refused: dict[str, tuple[MemberChange, Answer]] = field(
+        default_factory=dict
+    )  # by member: the change and the application's answer
 
 
 @dataclass(slots=True)
@@ -74,12 +76,12 @@ class MemberSync:
     chunk: int = CHUNK
     must_give_way: Callable[[], bool] = lambda: (
         False
-    )  # to work with priority that waits for a sender; asked after each chunk
+    )  # whether more urgent work waits for a sender; asked after each chunk
     result: MembersResult = field(default_factory=MembersResult)
 
     @property
     def noted_only(self) -> bool:
-        """Whether it is enough to compare the members noted as changed: the group was claimed only because of members."""
+        """Whether to compare only the members noted as changed. True if the group was claimed only because of members."""
         claim = self.claim
         return claim.is_about_members and not claim.members_due and claim.resume.stage is not Stage.SETTLED
 
@@ -114,7 +116,7 @@ class MemberSync:
             outcome = replace(outcomes.without_write(self.claim, self.planned), counted=counted)
         else:
             wait = timedelta(seconds=self.services.times.ambiguous_wait_seconds)
-            # Accepted changes are progress: the pauses start short again.
+            # If some changes were accepted, the pauses start short again.
             is_progress = bool(result.added or result.removed)
             outcome = failed_look(
                 outcomes.as_new(self.claim) if is_progress else self.claim, result.answer, moment=self.services.moment(), wait=wait,
@@ -125,8 +127,8 @@ class MemberSync:
         return replace(outcome, requests=requests, more_counts=more), result.answer
 
     async def run(self) -> MembersResult:
-        """Send the differences until there are none left or an answer stops the run."""
-        # Wait for links that are being written now, so that notes about those members are not discarded unseen.
+        """Send the differences until none is left or an answer stops the run."""
+        # Wait for links that are being written now, so that notes about those members are not deleted unread.
         async with transaction(self.services.pool) as connection:
             await references.lock_references(connection, self.job.id)
             seen = await target_members.newest_note(connection, self.job.id, self.claim.source_id)
@@ -149,7 +151,9 @@ class MemberSync:
         return self.result
 
     async def _read_back(self) -> None:
-        """Compare what was written with what the application shows; what it did not keep is sent again when the group is retried."""
+        """Compare the written members with those that the application shows. Changes that it did not keep are sent again when the group is
+        retried.
+        """
         wrote = self.result.added or self.result.removed
         if not wrote or (self.noted_only and not self.result.is_read_back):
             return
@@ -174,7 +178,7 @@ class MemberSync:
             await target_members.mark_unsure(connection, self.job.id, unsure)
 
     async def _tell_unseen(self, why: Unseen) -> None:
-        """Report that the written changes could not be verified because the application does not show the members."""
+        """Report that the changes could not be verified because the application does not show the members."""
         if why is Unseen.NOT_READ:
             return
         self.result.unverified = self.result.added + self.result.removed
@@ -184,12 +188,14 @@ class MemberSync:
             await provisioning_log.append(connection, self.job.id, self.job.row.app, [record])
 
     def _without_some(self) -> Outcome:
-        """Return the result if the application refused some members: they are retried with the group, apart from the others."""
+        """Return the outcome if the application refused some members. They are retried with the group, but sent after the other members."""
         failure = refusal(list(self.result.refused.values()))
         return replace(self._failed(failure, refused=tuple(self.result.refused)), is_logged=True)
 
     def _failed(self, failure: Failure, *, refused: tuple[str, ...] = ()) -> Outcome:
-        """Return a reference failure: the group is in step, but its members are not. *refused*: the members to send last in the retry."""
+        """Return a reference failure: the group is in step, but its members are not. *refused* are the members to send last
+        in the retry.
+        """
         outcome = outcomes.refused(self.claim, self.planned, failure, moment=self.services.moment())
         assert outcome.postponed is not None  # noqa: S101
         resume = replace(outcome.postponed.resume, is_about_references=True, refused_members=refused)
@@ -197,7 +203,7 @@ class MemberSync:
         return replace(outcome, counted=counted, postponed=replace(outcome.postponed, resume=resume))
 
     async def _send_page(self, page: Sequence[MemberChange]) -> bool:
-        """Send the differences; members refused last time come last, so that they do not delay the others."""
+        """Send the differences. Members that were refused last time are sent last, so that they do not delay the others."""
         doubtful = frozenset(self.claim.resume.refused_members)
         return await self._send_all([one for one in page if one.member_id not in doubtful]) and await self._send_all(
             [one for one in page if one.member_id in doubtful]
@@ -227,12 +233,14 @@ class MemberSync:
         return True
 
     async def _narrow_down(self, part: Sequence[MemberChange], answer: Answer) -> bool:
-        """Split *part*, refused with *answer*, in halves until only the members that caused the refusal are left out."""
+        """Split the refused *part* in halves until only the members that caused the refusal are left out. Returns False if the run must
+        stop.
+        """
         if len(part) == 1:
             self.result.refused[part[0].member_id] = (part[0], answer)
             if len(self.result.refused) <= MOST_REFUSED:
                 return True
-            self.result.answer = answer  # too many: the members are not the cause
+            self.result.answer = answer  # too many refusals: the members are not the cause
             return False
         middle = len(part) // 2
         for half in (part[:middle], part[middle:]):
@@ -249,7 +257,7 @@ class MemberSync:
         return True
 
     async def _is_about_members(self, answer: Answer) -> bool:
-        """Whether a member may be the cause of *answer*. "Not found" may mean a member or the group itself, so look for the group."""
+        """Whether a member may be the cause of *answer*. "Not found" may mean a member or the group itself, so read the group."""
         if not may_be_about_members(answer):
             return False
         if answer.verdict is not Verdict.GONE:
@@ -264,9 +272,9 @@ class MemberSync:
         return found is not None
 
     async def _send_chunk(self, part: Sequence[MemberChange]) -> Answer | None:
-        """Journal, send and record one chunk. Return None if the group is no longer ours."""
+        """Journal, send and record one chunk. Returns None if another worker has taken the group over."""
         operation_id = new_id()
-        # Wait before the journal entry: a journalled operation is sent without delay.
+        # Wait before writing the journal entry, because a journalled operation must be sent without delay.
         await self.services.turns(self.job).wait()
         async with pipelined(self.services.pool) as connection:
             entry = chunk_entry(self.claim, self.planned, operation_id, part)
@@ -280,11 +288,11 @@ class MemberSync:
         )
         self.result.requests += max(1, len(answer.exchanges))
         async with pipelined(self.services.pool) as connection:
-            # During the request an account may have been deleted and created again for someone else.
+            # During the request an account may have been deleted and created again for another person.
             left = await target_members.hold_accounts(connection, self.job.id, part) if answer.is_done else []
             is_unknown = not answer.is_done and answer.verdict in NO_END
             if self.claim.attempt not in await dirty.fence(connection, self.job.id, [self.claim]):
-                # The worker that holds the group now must not rely on what the group contained before this request.
+                # The worker that has the group now must not rely on members that it read before this request.
                 await journal.reopen(connection, self.job.id, [SettledOperation(operation_id, "confirmed")])
                 return None
             if is_unknown:
@@ -324,5 +332,5 @@ def has_members(planned: PlanResult) -> bool:
 
 
 def _is_step_of_search(part: Sequence[MemberChange], answer: Answer) -> bool:
-    """Whether *part* is a refused batch that will be split: it is not logged; the refusal of the single member is."""
+    """Whether *part* is a refused batch that will be split. It is not logged; the refusal of the single member is."""
     return len(part) > 1 and may_be_about_members(answer)

@@ -1,6 +1,6 @@
-"""Provision named objects now, with the same plan and pipeline as the drain but ahead of all other objects; and preview them.
+"""Provision or preview named objects now. Provisioning uses the same plan and pipeline as the drain, but goes ahead of all other objects.
 
-A preview gets only a reader. A push reads the account first, so that it reports the actual state and not the recorded one.
+A preview gets only a reader. Provisioning on demand reads the account first, so that it reports the actual state and not the recorded one.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from lockstep.sync.planning.planner import CountingReader, PlanResult, load, pla
 from lockstep.sync.planning.unique_values import ImaginedClaims
 from lockstep.sync.services import Job, Services
 
-ROUNDS = 4  # how often an object is tried when its answer needs another look
+ROUNDS = 4  # how often an object is tried if its outcome stays undecided
 BUSY_WAIT_SECONDS = 0.2
 SLICE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
-    """The result for one object. *record*: its log record; None if nothing changed or if a *problem* prevented planning."""
+    """The result for one object. *record* is its log record, or None if nothing changed or if a *problem* prevented planning."""
 
     source_id: str
     counted: str
@@ -44,7 +44,7 @@ class PushResult:
 
 @dataclass(frozen=True, slots=True)
 class PendingObject:
-    """Why one object needs another look, and when it is due; *due* None means at once."""
+    """Why one object must be looked at again, and when it is due. *due* None means at once."""
 
     reason: str
     due: datetime | None
@@ -57,7 +57,7 @@ class PendingObject:
 
 
 def _reason(outcome: Outcome) -> str:
-    """Why the object is not done; "" if it is done."""
+    """Return why the object is not done, or "" if it is done."""
     error = outcome.postponed.error if outcome.postponed is not None else None
     return error.reason if error is not None else ""
 
@@ -71,7 +71,7 @@ async def push(
     initiated_by: str,
     busy_seconds: float = 15.0,
 ) -> list[PushResult]:
-    """Provision *ids* now and wait for the results. Also works for a job that is paused or not started.
+    """Provision *ids* now and wait for the results. This also works if the job is paused or not started.
 
     Raises LockstepError if there are no credentials.
     """
@@ -126,7 +126,7 @@ async def _push_part(
     while (missing := [one for one in ids if one not in results]) and rounds < ROUNDS and loop.time() < give_up_at:
         if (wait := _seconds_until_due(missing, undecided)) > 0:
             if loop.time() + wait >= give_up_at:
-                return  # it is due after the time limit; the drain will handle it
+                return  # the object is due only after the time limit, so leave it to the drain
             await asyncio.sleep(wait)
         claimed_at = loop.time()
         claims = await _claim(services, job, pipeline, kind, missing, cycle)
@@ -140,7 +140,7 @@ async def _push_part(
 
 
 def _seconds_until_due(ids: Sequence[str], undecided: Mapping[str, PendingObject]) -> float:
-    """The time until all undecided objects may be looked at again: a waiting person does not shorten a pause."""
+    """Return the time until all undecided objects are due. A pause is not shortened because a person is waiting."""
     dues = [undecided[one].due for one in ids if one in undecided]
     latest = max((due for due in dues if due is not None), default=None)
     return (latest - datetime.now(UTC)).total_seconds() if latest is not None else 0.0
@@ -167,7 +167,7 @@ async def _claim(
 
 
 async def _recorded(pipeline: Pipeline, conveyor: asyncio.Task[None]) -> None:
-    """Wait until all outcomes are recorded; raises the error that stopped the pipeline."""
+    """Wait until all outcomes are recorded. Raises the error that stopped the pipeline."""
     while pipeline.in_flight:
         pipeline.changed.clear()
         changed = asyncio.create_task(pipeline.changed.wait())
@@ -180,7 +180,7 @@ async def _recorded(pipeline: Pipeline, conveyor: asyncio.Task[None]) -> None:
 async def preview(
     services: Services, job: Job, kind: ObjectKind, ids: Sequence[str], reader: TargetReader
 ) -> list[PlanResult]:
-    """Return what would be done to *ids*, and why. Writes nothing, here or in the application."""
+    """Return what would be done to *ids*, and why. Writes nothing, neither here nor in the application."""
     moment = services.moment()
     async with services.pool.connection() as connection:
         known = await load(connection, job, kind, ids)
@@ -195,7 +195,7 @@ async def preview(
             if settlement.problem is not None or settlement.waits:
                 found.append(PlanResult(_not_settled(prepared, settlement), prepared, requests=settlement.requests))
                 continue
-            # Apply what was found about unanswered requests before planning for the present desired state.
+            # Apply what was found out about unanswered requests before planning.
             known = replace(known, links={**known.links, **({one: settlement.link} if settlement.link else {})})
             prepared = prepare_one(known, job, one, moment, look=True)
         found.append(await plan_one(prepared, CountingReader(reader), ownership))
@@ -203,7 +203,7 @@ async def preview(
 
 
 def _not_settled(prepared: PreparedObject, settlement: Settlement) -> Plan:
-    """A refusing plan for an object with open operations: it is not planned until their outcomes are known."""
+    """Return a plan that refuses an object with open operations, because it is not planned until their outcomes are known."""
     problem = settlement.problem
     text = (
         problem.reason

@@ -1,8 +1,8 @@
-"""If an application refuses part of a write, send the part that it accepts.
+"""If an application refuses a write as a whole, send it again in parts, so that the acceptable part is written.
 
 An attribute that the application refuses must not block a person's other changes, least of all `active`. The refused attributes are
-named and tried again with the object's retries. A refused request has changed nothing (RFC 7644, 3.5.2: atomic), so sending a part of
-it does not repeat a write.
+reported, and tried again when the object is retried. A refused request has changed nothing (RFC 7644, section 3.5.2: a PATCH is atomic), so
+sending a part of it does not repeat a write.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ Send = Callable[[Sequence[Change], Answer | None], Awaitable[Answer]]
 
 @dataclass(slots=True)
 class Parts:
-    """Send one write in parts. *send* gets the changes and the last successful answer, which has the newest state of the account."""
+    """One write that is sent in parts. *send* sends changes; it also gets the last successful answer, which has the newest state of the
+    account.
+    """
 
     send: Send
     mapping: ObjectMapping | None
@@ -39,13 +41,16 @@ class Parts:
     stopped: Answer | None = None
 
     async def change(self, changes: Sequence[Change], answer: Answer) -> Answer:
-        """Send in parts the *changes* that were refused as a whole with *answer*, and return the combined answer."""
+        """Send *changes* in parts after they were refused as a whole with *answer*. Returns the combined answer."""
         self.exchanges.append(answer)
         await self._divide(changes, answer)
         return self._result(answer)
 
     async def create(self, changes: Sequence[Change], answer: Answer) -> Answer:
-        """Do the same for a create. It is sent again only without those non-essential attributes that the refusal names."""
+        """Send a refused create again, without the non-essential attributes that the refusal names. Returns the combined answer.
+
+        If the refusal names none, returns *answer* unchanged.
+        """
         named = [one for one in named_in(changes, answer) if not _is_essential(one, self.mapping)]
         if not named:
             return answer
@@ -66,7 +71,7 @@ class Parts:
                 await self._divide(part, said)
 
     async def _try(self, changes: Sequence[Change]) -> Answer | None:
-        """Send a part; returns its answer if that part was refused too."""
+        """Send a part. Returns its answer if that part was refused too, otherwise None."""
         answer = await self.send(changes, self.done)
         self.exchanges.append(answer)
         if answer.is_done:
@@ -88,13 +93,13 @@ class Parts:
 
 
 def may_be_of_a_part(answer: Answer) -> bool:
-    """Whether one of several attributes may be the cause of *answer*."""
+    """Whether one of several attributes may have caused *answer*."""
     last = answer.exchanges[-1] if answer.exchanges else None
     return answer.verdict is Verdict.REFUSED and last is not None and last.status in REFUSED_STATUS
 
 
 def named_in(changes: Sequence[Change], refusal: Answer) -> list[Change]:
-    """The changes whose attribute the refusal names."""
+    """Return the changes whose attribute the refusal names."""
     return [one for one in changes if _name(one.path) in refusal.named]
 
 
@@ -108,7 +113,7 @@ def outcome(
     moment: Moment,
     log: LogRecord,
 ) -> Outcome:
-    """What to record if *answer* accepted a part: the link contains that part, and the rest is *failure* of the object."""
+    """Return the outcome if *answer* accepted only a part: the link records that part, and the rest is the *failure* of the object."""
     plan = planned.plan
     left_out = {one.path for one in answer.refused}
     taken = replace(
@@ -146,7 +151,7 @@ def outcome(
 
 
 def failure_of(answer: Answer) -> Failure:
-    """Why the object fails if *answer* accepted only a part."""
+    """Build the failure of an object if *answer* accepted only a part."""
     names = ", ".join(one.path for one in answer.refused)
     first = answer.refused[0]
     text = (
@@ -159,14 +164,16 @@ def failure_of(answer: Answer) -> Failure:
 
 
 def _state_of(planned: PlanResult, left_out: Collection[str]) -> LinkState | None:
-    """The state of the link: unchanged if the change that switches the account on or off was left out."""
+    """Return the new state of the link. It stays as it was if the change of `active` was refused."""
     plan, link = planned.plan, planned.prepared.link
     is_as_before = link is not None and any(one.switches and one.path in left_out for one in plan.changes)
     return link.state if is_as_before and link is not None else plan.link_state
 
 
 def _parts(changes: Sequence[Change], answer: Answer, mapping: ObjectMapping | None) -> list[list[Change]]:
-    """Split *changes* in two, the urgent part first: those not named in the refusal, else `active` and essential ones, else halves."""
+    """Split *changes* in two, the urgent part first. Split by what the refusal names, otherwise by what is essential,
+    otherwise in halves.
+    """
     urgent = [one for one in changes if one.switches or _is_essential(one, mapping)]
     named = named_in(changes, answer)
     if 0 < len(named) < len(changes):
@@ -184,5 +191,7 @@ def _is_essential(change: Change, mapping: ObjectMapping | None) -> bool:
 
 
 def _name(path: str) -> str:
-    """The last name in a target path, such as `manager`; for an element of a multi-valued attribute, the attribute: `emails`."""
+    """Return the last name in a target path, such as `manager`. For an element of a multi-valued attribute, return the
+    attribute: `emails`.
+    """
     return path.partition("[")[0].rpartition(":")[2].rpartition(".")[2].casefold()

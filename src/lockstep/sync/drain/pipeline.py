@@ -1,7 +1,7 @@
-"""The pipeline of one drain: send looks and writes concurrently, journal every write before it is sent, record outcomes in batches.
+"""The pipeline of one drain: read and write concurrently, journal every write before it is sent, record outcomes in batches.
 
-A write is sent only if it is in the journal and our lease outlasts the deadline for its answer. `in_flight` counts all objects in the
-pipeline; claiming stops when there are too many, so memory use stays bounded.
+A write is sent only if it is in the journal and its lease outlasts the deadline for the answer. Claiming stops when too many objects are
+`in_flight`, so memory use stays bounded.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ from lockstep.sync.services import Job, Services
 log = structlog.get_logger()
 
 LARGEST_BATCH = 128
-BATCH_SECONDS = 0.1  # an outcome waits at most this long to be recorded, and only while others are still open
+BATCH_SECONDS = 0.1  # how long an outcome waits to be recorded at most; no wait if no other object is undecided
 IN_VAIN = application_health.NO_ANSWER | application_health.NEEDS_SOMEBODY
-DATABASE_TROUBLE = (psycopg.Error, OSError)  # not caused by an object: the drain ends and the sweep starts another
-CONTENDER_WAIT = timedelta(seconds=0.1)  # doubles with every look
-SHORT_WAIT_SECONDS = 2.0  # for the application; for a longer wait the objects are given back
+DATABASE_TROUBLE = (psycopg.Error, OSError)  # not the fault of an object: the drain ends and the sweep starts another
+CONTENDER_WAIT = timedelta(seconds=0.1)  # doubles each time
+SHORT_WAIT_SECONDS = 2.0  # wait this long for the application; for longer pauses, objects are released
 
 
 class Pipeline:
-    """The work of one drain that is in progress."""
+    """The objects of one drain that are being processed."""
 
     def __init__(
         self,
@@ -70,12 +70,12 @@ class Pipeline:
         self.settings = settings
         self.lease_seconds = settings.deadline_seconds + services.times.lease_margin_seconds
         self.in_flight: dict[int, Claim] = {}
-        self.changed = asyncio.Event()  # set when an outcome is recorded or the application is found unreachable
-        self.stop_claiming = ""  # the reason, once claiming has stopped
+        self.changed = asyncio.Event()  # set when an outcome is recorded, or when claiming must stop
+        self.stop_claiming = ""  # why claiming stopped, or ""
         self._leases = Leases(services, job.id, self.lease_seconds)
         self.ahead = Ahead(settings.concurrency)
-        self._undecided: set[int] = set()  # attempts in flight whose outcome is still unknown
-        self._in_vain = set(Asked)  # kinds of requests whose recorded failures the next answer must reset
+        self._undecided: set[int] = set()  # attempts in flight whose outcome is not known yet
+        self._in_vain = set(Asked)  # kinds of requests whose failure count the next answer must reset
         self._guard = Guard(services)
         self._decisions: dict[int, Decisions] = {}  # by attempt
         self._contenders = Contenders()
@@ -94,7 +94,7 @@ class Pipeline:
                 group.create_task(self._serve(), name=f"sender {number}")
 
     def admit(self, claims: Iterable[Claim], *, claimed_at: float) -> None:
-        """Take responsibility for claimed objects; *claimed_at* is monotonic time, read before the claim."""
+        """Add claimed objects. *claimed_at* is monotonic time, read before the claim."""
         self._guard.new_slice()
         for claim in claims:
             self.in_flight[claim.attempt] = claim
@@ -102,11 +102,11 @@ class Pipeline:
             self._undecided.add(claim.attempt)
 
     def room(self) -> int:
-        """How many more objects may be admitted."""
+        """Return how many more objects may be admitted."""
         return self.ahead.room(undecided=len(self._undecided), in_flight=len(self.in_flight))
 
     def note_decisions(self, claim: Claim, decisions: Decisions) -> None:
-        """Remember that a change of the object is held, was approved but not sent yet, or was rejected."""
+        """Remember the decisions about an object: a write that is held, approved but not sent yet, or rejected."""
         self._decisions[claim.attempt] = decisions
 
     def look(self, work: Look | Settle) -> None:
@@ -131,7 +131,7 @@ class Pipeline:
 
     @property
     def seconds_to_wait(self) -> float:
-        """How long no request may be sent to the application."""
+        """For how many seconds no request may be sent to the application."""
         return self._turns.quiet_seconds
 
     @property
@@ -154,7 +154,7 @@ class Pipeline:
                 await self._sync_members(work)
 
     async def _may_send(self, work: Work) -> bool:
-        """Wait briefly if the application asked for it; give the object back if it cannot be sent."""
+        """Whether the request may be sent now. Waits if the pause is short; otherwise releases the object."""
         if 0 < self.seconds_to_wait <= SHORT_WAIT_SECONDS:
             await asyncio.sleep(self.seconds_to_wait)
         is_lease_long_enough = self._leases.seconds_left(work.claim.attempt) > self.settings.deadline_seconds
@@ -244,9 +244,7 @@ class Pipeline:
             self.done(outcome)
 
     def fault(self, claim: Claim) -> None:
-        """Handle an internal error in one object: it goes to the retry list with what a person needs to report it; the other objects
-        continue.
-        """
+        """Put an object on the retry list after an internal error in its processing. The other objects continue."""
         log.error("object_fault", kind=claim.kind, object=claim.source_id, trace=traceback.format_exc())
         failure = Failure(
             "InternalError",
@@ -266,7 +264,7 @@ class Pipeline:
             self.changed.set()
 
     async def _answered(self, asked: Asked) -> None:
-        """The application answered a request of kind *asked*, if only with a refusal: reset its count of consecutive failures."""
+        """The application answered a request of kind *asked*, even if it refused it: reset the count of consecutive failures."""
         if asked in self._in_vain:
             self._in_vain.discard(asked)
             await application_health.answered(self.services, self.job, asked)
@@ -282,7 +280,9 @@ class Pipeline:
                 in_time = [one for one in entries if one.id not in too_late]
                 (journalled, rivals), state = await asyncio.gather(
                     journal.write_entries(connection, self.job.id, in_time, owner=self.services.owner),
-                    target_state.read_state(connection, self.job.id),  # in the same round trip: turns need a fresh one
+                    target_state.read_state(
+                        connection, self.job.id
+                    ),  # in the same round trip, because turns need a fresh state
                 )
             self._turns.learn(state, asked_at=asked_at)
             for write in batch:
@@ -290,11 +290,11 @@ class Pipeline:
                     self._queue.put(write)
                 elif write.operation_id in too_late | rivals:
                     self._look_again_soon(write, "Another object was linked to the account")
-                else:  # another worker took the object over
+                else:  # another worker has taken the object over
                     self._forget([write.claim])
 
     def _look_again_soon(self, work: Write, reason: str) -> None:
-        """Look at *work* again after the rival that came first, a limited number of times; then it fails and is retried like any other."""
+        """Plan *work* again after the object that came first. After too many times the object fails and is retried like any other."""
         if work.claim.resume.looks >= outcomes.MOST_UNCERTAIN_LOOKS:
             failure = Failure(UNDER_WAY, reason, "Nothing to do: Lockstep retries.")
             moment = self.services.moment()
@@ -328,7 +328,7 @@ class Pipeline:
                 for one in batch:
                     await self._record([one])
                 return
-            # Another object was linked to the account while we looked, or the answer cannot be stored: this object is refused.
+            # Another object was linked to the account in the meantime, or the answer cannot be stored: this object is refused.
             one = batch[0]
             failure = unrecordable(violated)
             logged = as_failure(one.log, failure) if one.log is not None else None

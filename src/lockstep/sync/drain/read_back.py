@@ -1,6 +1,6 @@
-"""Read an account back if the answer does not show what was sent: an answer may show only part of an account, a read shows all of it.
+"""Read an account again if the answer to a write does not show what was sent: an answer may show only part of an account.
 
-A failed read proves nothing, and never turns an accepted write into a refused one.
+A failed read proves nothing and never turns an accepted write into a refused one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lockstep.sync.planning.planner import PlanResult
 
 
 async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer) -> Answer:
-    """Return *answer* as far as a read confirms it, with the newest state of the account."""
+    """Return *answer* with the newest state of the account, as far as a read confirms it."""
     doubts = [one for one in answer.judged if _is_doubtful(planned, one)]
     if not doubts or answer.account is None:
         return answer
@@ -29,8 +29,10 @@ async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer) -
 
 
 def _is_doubtful(planned: PlanResult, one: JudgedValue) -> bool:
-    """Whether *one* needs a read, because it is a failure or affects other objects. Values known not to be kept need none."""
+    """Whether *one* needs a read, because it would be a failure or affects other objects. Values that are known not to be
+    kept need none.
+    """
     plan = planned.plan
     if one.fate is Fate.REFUSED:
-        return plan.action is Action.CREATE  # any other write is looked at again after a pause
+        return plan.action is Action.CREATE  # a different kind of write is checked again after a pause
     return one.fate is Fate.MISSING and one.path not in planned.prepared.configuration.unkept.get(plan.kind, ())

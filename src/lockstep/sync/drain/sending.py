@@ -1,6 +1,6 @@
 """Journal a write and send it, or return the outcome of a plan that needs no request.
 
-A write whose outcome is unknown is never repeated: its operation stays open, and the next claim looks at the application first.
+A write whose outcome is unknown is never repeated: its operation stays open, and the next claim first checks in the application.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 
 async def send(target: Target, write: Write) -> Answer:
-    """Send the write that the plan describes. Never raises for an error of the application or the network."""
+    """Send the write that the plan describes. An error of the application or the network becomes an answer and is never raised."""
     try:
         answer = kept_values.with_judgement(write.planned, await _send(target, write))
         return kept_values.with_refusals(await confirmed(target, write.planned, answer))
@@ -82,7 +82,7 @@ async def _create(target: Target, write: Write) -> Answer:
 
 
 def journal_entry(job: str, write: Write) -> JournalEntry:
-    """The operation as it is journalled before it is sent."""
+    """Build the journal entry of the operation, written before the operation is sent."""
     plan = write.planned.plan
     before, after = changes_document(plan.changes)
     queries = write.planned.prepared.queries if plan.action is Action.CREATE else ()
@@ -108,7 +108,7 @@ def journal_entry(job: str, write: Write) -> JournalEntry:
 
 
 def planned_now(claim: Claim, planned: PlanResult, *, moment: Moment, change_id: str, initiated_by: str) -> Outcome:
-    """The outcome of a plan that needs no request; refused objects go to the retry list, held objects are parked."""
+    """Return the outcome of a plan that needs no request. Refused objects go to the retry list, held objects are parked."""
     plan = planned.plan
     is_rejected = plan.blocked_by is BlockedBy.REJECTION
     failure = _failure_of(plan) if plan.action is Action.REFUSE and not is_rejected else None
@@ -123,7 +123,7 @@ def planned_now(claim: Claim, planned: PlanResult, *, moment: Moment, change_id:
 
 
 def _failure_of(plan: Plan) -> Failure:
-    """Why the object of a refused plan fails."""
+    """Build the failure of an object whose plan refuses to act."""
     account = plan.reason.details.get("targetId", "") if plan.reason.details.get("linkedTo") else ""
     may_pass = plan.blocked_by is BlockedBy.FORMER_OWNER
     return Failure(plan.reason.code, plan.reason.text, plan.reason.next_step, account, may_pass)
@@ -132,7 +132,7 @@ def _failure_of(plan: Plan) -> Failure:
 def _record_of(
     claim: Claim, planned: PlanResult, failure: Failure | None, *, change_id: str, initiated_by: str
 ) -> LogRecord | None:
-    """The log record of a plan that needs no request; None if the object is in step and there is nothing to report."""
+    """Return the log record of a plan that needs no request, or None if the object is in step and there is nothing to report."""
     judged = kept_values.judged_reading(planned)
     is_news = planned.plan.reports_drift or bool(steps_of(judged))
     if planned.plan.action is Action.NONE and not claim.is_on_demand and not is_news:
@@ -165,6 +165,6 @@ def _held_entry(claim: Claim, planned: PlanResult, operation_id: str) -> Journal
 
 
 def waits_for_another(claim: Claim, planned: PlanResult) -> bool:
-    """Whether the account is being linked to another object, so that this one can be decided shortly."""
+    """Whether the account is being linked to another object, so that this object can be decided shortly."""
     is_under_way = planned.plan.blocked_by is BlockedBy.ACCOUNT_UNDER_WAY
     return is_under_way and claim.resume.looks < outcomes.MOST_UNCERTAIN_LOOKS

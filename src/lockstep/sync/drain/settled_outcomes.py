@@ -1,6 +1,6 @@
-"""Turn the settlement of open operations into the outcome that records it. Pure.
+"""Convert the settlement of open operations into the outcome that records it. Pure.
 
-It is recorded before anything else happens to the object; the next claim then plans the present desired state from it.
+The outcome is recorded before the object is processed further; the next claim then plans the object from the updated records.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FOUND = "The response was lost, but the application shows that the change was ma
 def settled(
     claim: Claim, display: str, settlement: Settlement, *, moment: Moment, wait: timedelta, initiated_by: str
 ) -> Outcome:
-    """What to record. Operations that stay open are looked at again: soon if waiting helps, otherwise with the growing retry pauses."""
+    """Return the outcome to record. Open operations are checked again: soon if waiting helps, otherwise after the growing retry pauses."""
     problem = settlement.problem
     is_worn_out = claim.resume.looks >= MOST_UNCERTAIN_LOOKS and not settlement.may_still_arrive
     if settlement.waits and is_worn_out:
@@ -59,7 +59,7 @@ def settled(
 
 
 def with_settled_before(outcome: Outcome) -> Outcome:
-    """Return *outcome*, also counting what the look before it found: a create whose response was lost counts as a create."""
+    """Return *outcome*, and count what settling found to have taken effect: a create whose response was lost counts as a create."""
     did = outcome.claim.resume.did
     if not did or not outcome.counted:
         return outcome
@@ -69,8 +69,8 @@ def with_settled_before(outcome: Outcome) -> Outcome:
 
 
 def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wait: timedelta) -> Outcome:
-    """Return *outcome*. If it was about a second account of the object, the object itself is planned next: the first time at once, then
-    after growing pauses, because an application may report success and still keep the account active.
+    """Return *outcome*. If it concerned a second account of the object, plan the object itself next: at once the first time, then after
+    growing pauses, because an application may report success and leave the account active.
     """
     if not planned.is_stray or not outcome.is_done:
         return outcome
@@ -94,7 +94,7 @@ def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wai
 
 
 def _planned_next(claim: Claim, settlement: Settlement) -> Postponement:
-    """Plan the object next, at once. The number of looks carries over, so that an object that never succeeds does not loop forever."""
+    """Plan the object next, at once. The number of looks is kept, so that an object that never succeeds does not loop forever."""
     actions = [operation.action for operation, _ in settlement.done]
     did = next((COUNTED[action] for action in COUNTED if action.value in actions), "")
     before = claim.resume

@@ -1,7 +1,7 @@
 """Settle operations whose outcome is unknown: search the application for what the journal says was sent.
 
-The present desired state plays no part. An account made by our own create is linked to the object it was made for, whatever the state
-of that object now. The object is planned again, from the records, only when no operation is open. Nothing is written here.
+The present desired state is not used. An account that our create made is linked to the object it was made for, whatever the state of that
+object is now. The object is planned again only when none of its operations is open. Nothing is written here.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ UNANSWERED = frozenset({None, 502, 503, 504})  # HTTP statuses after which a req
 
 @dataclass(slots=True)
 class Settlement:
-    """What a look at the application found. *settled*: operations whose outcome is now known; *done*: those that happened.
+    """What a check in the application found. *settled* are the operations whose outcome is now known, *done* those that took effect.
 
-    *link* is the object's link, with any changes found; `changed_link` is None if it did not change. *stray*: a second account made by
-    our own create, active beside the linked one. *problem*: why an operation stays open, for a person to see; *waits*: why we look again
-    soon.
+    *link* is the object's link, including any changes found; `changed_link` is None if it did not change. *stray* is a second account that
+    our create made and that is active beside the linked one. *problem* says why an operation stays open, worded for people. *waits* says
+    why the application is checked again soon.
     """
 
     link: Link | None
@@ -65,7 +65,9 @@ class Settlement:
     stray: Account | None = None
     problem: Failure | None = None
     waits: str = ""
-    may_still_arrive: bool = False  # a request may still be on its way: this resolves itself and is not a failure
+    may_still_arrive: bool = (
+        False  # a request may still reach the application: time solves this, and it is not a failure
+    )
     requests: int = 0
 
     @property
@@ -85,7 +87,7 @@ class Settlement:
 async def settle(
     services: Services, job: Job, prepared: PreparedObject, unsettled: Sequence[OpenOperation], reader: TargetReader
 ) -> Settlement:
-    """Find the outcome of every operation in *unsettled*: changes oldest first, then creates newest first.
+    """Find the outcome of every operation in *unsettled*: changes from the oldest on, then creates from the newest on.
 
     Raises TargetError if the application cannot be read.
     """
@@ -98,7 +100,7 @@ async def settle(
             run.found.end(operation, "dropped")
         elif operation.action != Action.CREATE:
             await run.change(operation)
-    # The newest create has the values closest to the present ones, so its account is the one to keep.
+    # The values of the newest create are closest to the present ones, so its account is the one to keep.
     for operation in reversed(creates):
         await run.create(operation, rivals=creates)
     run.found.requests = counting.requests
@@ -107,14 +109,14 @@ async def settle(
 
 @dataclass(slots=True)
 class _Run:
-    """The settlement of one object."""
+    """The settling of one object's operations."""
 
     services: Services
     job: Job
     prepared: PreparedObject
     reader: CountingReader
     found: Settlement
-    assigned: set[str] = field(default_factory=set)  # accounts that already settle another operation
+    assigned: set[str] = field(default_factory=set)  # accounts that already settled another create
     _read: dict[str, Account | None] = field(default_factory=dict)
 
     # -- changes and deletions
@@ -130,7 +132,7 @@ class _Run:
             return
         self.found.end(operation, "confirmed" if took else "dropped", account)
         if account is None:
-            if took:  # our own deletion; otherwise the account is lost, and the plan reports it
+            if took:  # we deleted it; otherwise the account is lost, and the plan reports it
                 self.found.relink(replace(link, state=LinkState.TOMBSTONE, review_at=None, desired_hash=""))
             return
         base = base_after_change(link.base, what, account, self.prepared.mapping)
@@ -139,7 +141,9 @@ class _Run:
         self.found.relink(replace(link, base=base, state=state, etag=account.etag or link.etag, desired_hash=""))
 
     async def _change_of_unlinked(self, operation: OpenOperation, account: Account | None, *, took: bool) -> None:
-        """Settle a change to a matched account whose link was not recorded yet: if it took effect, the account belongs to the object."""
+        """Settle a change to a matched account whose link was not recorded yet. If the change took effect, the account belongs to the
+        object.
+        """
         self.found.end(operation, "confirmed" if took else "dropped", account)
         if account is None or not took or _holds_account(self.found.link):
             return
@@ -147,7 +151,7 @@ class _Run:
         if holder is not None and not holder.has_left:
             return
         self.found.takes_over = holder is not None
-        # What the account already held is agreed too; without it, the next plan would write these values again.
+        # The base includes the values that the account already had; otherwise the next plan would write them again.
         mapping = self.prepared.mapping
         held = held_values(mapping, account.resource) if mapping is not None else {}
         base = base_after_change(held, self._sent(operation), account, mapping)
@@ -183,12 +187,16 @@ class _Run:
         elif is_switched_off(account):
             self.found.end(operation, "confirmed", account)
         else:
-            if operation.target_id != account.id:  # the journal then leads to the account even if disabling it fails
+            if (
+                operation.target_id != account.id
+            ):  # record the account in the journal, so that it is found even if disabling it fails
                 self.found.settled.append(SettledOperation(operation.id, "ambiguous", account.id))
             self.found.stray = account
 
     async def _made_by(self, operation: OpenOperation, what: Sent) -> list[Account] | None:
-        """The accounts that the create may have made, best first; None while another object has an older claim or an open operation."""
+        """Return the accounts that the create may have made, best first; None if another object has an older claim or an open operation on
+        one.
+        """
         found = await self._search(what)
         if not found:
             return []
@@ -217,7 +225,7 @@ class _Run:
                     found.setdefault(account.id, account)
         if what.target_id and what.target_id not in found:
             named = await self._account(what)
-            # A late answer named this account; if it belonged to another object, it would show other values.
+            # A late answer named this account. If it belonged to another object, it would show other values.
             mapping = self.prepared.mapping
             if named is not None and (mapping is None or resembles(what, named, mapping)):
                 found = {named.id: named, **found}
@@ -226,7 +234,7 @@ class _Run:
         return found
 
     async def _not_found(self, operation: OpenOperation, what: Sent) -> None:
-        """No account matches what was sent: accept that only when the request can no longer arrive, and after a second look."""
+        """Handle that no account matches what was sent. Accept this only if the request can no longer arrive, and after a second search."""
         age = self.services.moment().now - operation.planned_at
         status = (operation.error or {}).get("status")
         if status in UNANSWERED and age < timedelta(seconds=self.services.times.late_arrival_seconds):
@@ -262,7 +270,7 @@ class _Run:
         return self._read[what.target_id]
 
     async def _holders(self, accounts: Mapping[str, Any] | set[str]) -> dict[str, Holder]:
-        """Which other objects hold these accounts."""
+        """Return the other objects that have these accounts."""
         async with self.services.pool.connection() as connection:
             held = await links.holders(connection, self.job.id, self.prepared.obj.kind.value, accounts)
         return {key: one for key, one in held.items() if one.source_id != self.prepared.obj.id}

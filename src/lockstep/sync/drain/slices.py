@@ -1,6 +1,6 @@
-"""Turn a claimed slice into work: load everything in a few queries, plan, and pass each object on.
+"""Process a claimed slice: load everything with a few queries, plan, and pass each object on.
 
-Objects that do not need the application go straight to the records; writes go to the journal; the others are looked at first.
+Objects that do not need the application go straight to the records, writes go to the journal, and the other objects are read first.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LOSES_ACCESS = frozenset({IntentKind.DISABLE, IntentKind.DELETE})
 
 
 async def plan_slice(services: Services, job: Job, pipeline: Pipeline, claims: Sequence[Claim]) -> int:
-    """Plan *claims* and pass them on; returns how many will write to the application or read from it."""
+    """Plan *claims* and pass them on. Returns how many of them will write to the application or read from it."""
     asking = 0
     for kind in (ObjectKind.USER, ObjectKind.GROUP):
         of_kind = [claim for claim in claims if claim.kind == kind]

@@ -1,4 +1,4 @@
-"""The units of work in a drain and their order: leavers first."""
+"""The units of work in a drain, and their order: leavers first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_UNRECORDED = 200
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """An object whose plan needs the application: for a match or a fresh read."""
+    """An object whose plan needs the application, for a match or a fresh read."""
 
     claim: Claim
     prepared: PreparedObject
@@ -33,7 +33,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """An object with operations whose outcome is unknown: they are settled before the object is planned."""
+    """An object with operations whose outcome is unknown. They are settled before the object is planned."""
 
     claim: Claim
     prepared: PreparedObject
@@ -51,7 +51,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """A group that is in step itself and whose members are compared next."""
+    """A group whose own account is in step and whose members are compared next."""
 
     claim: Claim
     planned: PlanResult
@@ -61,7 +61,7 @@ Work: TypeAlias = Look | Settle | Write | Members
 
 
 def asks(work: Work) -> Asked:
-    """Which kind of request *work* sends to the application."""
+    """Return the kind of request that *work* sends to the application."""
     match work:
         case Look() | Settle():
             return Asked.GET if work.prepared.is_linked else Asked.SEARCH
@@ -77,7 +77,9 @@ class WorkQueue:
     """The queue that senders take work from: by lane, then in order of arrival."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.PriorityQueue[tuple[int, int, Work]] = asyncio.PriorityQueue()  # numbers never repeat
+        self._queue: asyncio.PriorityQueue[tuple[int, int, Work]] = (
+            asyncio.PriorityQueue()
+        )  # unique numbers: work is never compared
         self._number = 0
         self._waiting: Counter[int] = Counter()  # by lane
 
@@ -97,10 +99,10 @@ class WorkQueue:
 
 
 class Ahead:
-    """How many objects may be claimed ahead of *senders*: as many as they are expected to send within `SECONDS_AHEAD`.
+    """How many objects may be claimed in advance: as many as *senders* will probably send within `SECONDS_AHEAD`.
 
-    Every slice costs the same statements, whatever its size. A quick application therefore gets large slices. A slow one gets small
-    slices, so that a leaver does not wait behind objects that were claimed long ago.
+    Every slice costs the same number of statements, whatever its size. A quick application therefore gets large slices. A slow one gets
+    small slices, so that a leaver does not wait behind objects that were claimed long before.
     """
 
     def __init__(self, senders: int) -> None:
@@ -109,19 +111,19 @@ class Ahead:
         self.most = FEWEST_PER_SENDER * senders
 
     def note(self, seconds: float) -> None:
-        """Take into account that one write took *seconds*. Older writes count less and less."""
+        """Record that one write took *seconds*. Older writes count less and less."""
         self._seconds += (seconds - self._seconds) / (2 * self._senders)
         fitting = int(SECONDS_AHEAD / max(self._seconds, SECONDS_AHEAD / MOST_PER_SENDER))
         self.most = max(FEWEST_PER_SENDER, fitting) * self._senders
 
     @property
     def smallest_slice(self) -> int:
-        """Return how much room another slice needs: while it is planned, senders work on the other half."""
+        """How much room another slice needs. While it is planned, senders work on the other half."""
         return self.most // 2
 
     def room(self, *, undecided: int, in_flight: int) -> int:
-        """Return how many more objects may be claimed. Objects that only wait to be recorded occupy no sender and have a limit of their
-        own.
+        """Return how many more objects may be claimed. Objects that only wait to be recorded occupy no sender, so a separate limit applies
+        to them.
         """
         return min(self.most - undecided, self.most + MOST_UNRECORDED - in_flight)
 
@@ -129,7 +131,7 @@ class Ahead:
 class Batches(Generic[T]):
     """Collects items and returns them in batches of at most *most*.
 
-    It waits at most *wait_seconds* for more items, and not at all after `hurry`.
+    A batch waits at most *wait_seconds* for more items, and not at all after `hurry`.
     """
 
     def __init__(self, *, most: int, wait_seconds: float) -> None:
@@ -146,12 +148,12 @@ class Batches(Generic[T]):
             self._full.set()
 
     def hurry(self) -> None:
-        """Hand out what is there, because no more items will come soon."""
+        """Return the present items without waiting, because no more will come soon."""
         if self._items:
             self._full.set()
 
     async def take(self) -> list[T]:
-        """The next batch; waits until there is at least one item."""
+        """Return the next batch. Waits until there is at least one item."""
         await self._arrived.wait()
         if self._wait_seconds and len(self._items) < self._most:
             try:

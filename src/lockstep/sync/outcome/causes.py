@@ -1,6 +1,6 @@
 """Name the cause of a write in a few words: a person's action, the directory, the scope, the configuration, or drift. Pure.
 
-The plan knows why the account must change; the marks of the object say why it was looked at.
+The plan knows why the account must change; the marks of the object say why it was evaluated.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from lockstep.engine.plans import Plan
 
 SYSTEM = "system"
-# What a plan knows about a person who loses access.
+# Causes that the plan knows, for people who lose access.
 _LOST: Mapping[str, str] = {
     "unassigned": "left the scope: no longer assigned",
     "filtered": "left the scope: the scoping filters",
@@ -20,7 +20,7 @@ _LOST: Mapping[str, str] = {
     "lost": "the account no longer exists in the application",
     "unmapped": "the mapping for these objects is disabled",
 }
-# Why an object is looked at, the most specific first.
+# Causes by mark of the object, most specific first.
 _MARKS: Mapping[str, str] = {
     "created": "new in the directory",
     "restored": "restored in the directory",
@@ -37,7 +37,7 @@ _MARKS: Mapping[str, str] = {
 
 
 def cause_of(plan: Plan, marks: Sequence[str], *, initiated_by: str) -> str:
-    """The cause, or "" if it is unknown."""
+    """Return the cause, or "" if it is unknown."""
     if initiated_by != SYSTEM:
         return f"provisioned on demand by {initiated_by}"
     cause = _cause(plan, marks)

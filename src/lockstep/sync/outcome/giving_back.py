@@ -1,6 +1,6 @@
-"""The outcomes that give an object back undecided, each with the time when it is due again. Pure.
+"""Outcomes that release an object without a result, each with the time when it is due again. Pure.
 
-Every object has its own pause, which doubles with each consecutive request that failed (`patience`).
+Each object has its own pause, which doubles with each consecutive failed request (`patience`).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def look_again(
     requests: int,
     is_first_at_once: bool = False,
 ) -> Outcome:
-    """Decide nothing: read the account and plan the object again, after a pause that doubles each time.
+    """Decide nothing. The account is read and the object planned again, after a pause that doubles each time.
 
-    *is_first_at_once*: the answer was clear and a fresh read will probably solve it, so only the second failure has to wait.
+    With *is_first_at_once* there is no pause the first time, because the answer was clear and a fresh read will probably solve the problem.
     """
     looks = claim.resume.looks + 1
     pause = growing_pause(looks - 1 if is_first_at_once else looks, first=after)
@@ -50,9 +50,10 @@ def put_off(
     settled: tuple[SettledOperation, ...] = (),
     requests: int,
 ) -> Outcome:
-    """Let the object wait, because the application took no request (busy, unreachable, not allowed) and so nothing happened. The pause
-    doubles with each consecutive time, and *answer* may ask for a longer one. It never counts as failed, because the object is not at
-    fault; but after a while the cycle no longer waits for it.
+    """Postpone the object because the application did not take the request (busy, unreachable, not allowed), so nothing happened.
+
+    The pause doubles each consecutive time, and *answer* may ask for a longer one. The object never counts as failed, because it is not the
+    cause; but after a while the cycle no longer waits for it.
     """
     tries = claim.resume.looks + 1
     due = max(moment.now + growing_pause(tries, first=first), answer.retry_at or moment.now)
@@ -66,15 +67,15 @@ def put_off(
 
 
 def not_sent(claim: Claim, *, due: datetime | None, settled: tuple[SettledOperation, ...] = ()) -> Outcome:
-    """Release the object unchanged, due at once or at *due*, because no request was sent (the process stops, or the application wants a
-    pause).
+    """Release the object unchanged, due at once or at *due*, because no request was sent: the process stops, or the application asked for a
+    pause.
     """
     postponed = _given_back(claim, due or Due.AT_ONCE, claim.resume, claim.last_error)
     return Outcome(claim, settled=settled, postponed=postponed)
 
 
 def slowed(claim: Claim, *, due: datetime) -> Outcome:
-    """Let the write wait until *due*, because too many objects fail. An object that failed before keeps its reason."""
+    """Postpone the write until *due*, because too many objects fail. An object that failed before keeps its error."""
     error = claim.last_error or ShownError("Quarantine", "Waits for the end of the quarantine")
     postponed = _given_back(claim, due, replace(claim.resume, is_slowed=True), error, keeps_cycle=False)
     return Outcome(claim, counted="postponed", postponed=postponed)
@@ -83,5 +84,5 @@ def slowed(claim: Claim, *, due: datetime) -> Outcome:
 def _given_back(
     claim: Claim, due: datetime | Due, resume: Resume, error: ShownError | None, *, keeps_cycle: bool = True
 ) -> Postponement:
-    """The object in its previous state, failed or not."""
+    """Postpone the object in its present state: its failures neither grow nor end."""
     return Postponement(claim, due, resume, error, claim.failures, claim.first_failed_at, keeps_cycle)

@@ -31,7 +31,7 @@ def with_judgement(planned: PlanResult, answer: Answer) -> Answer:
 
 
 def with_refusals(answer: Answer) -> Answer:
-    """Return *answer*; essential values that the application accepted but did not keep count as refused."""
+    """Return *answer* with essential values that the application accepted but did not keep counted as refused."""
     unkept = [one for one in answer.judged if one.fate is Fate.REFUSED]
     refused = tuple(RefusedValue(one.path, _words(one), NOT_KEPT, is_unkept=True) for one in unkept)
     return replace(answer, refused=answer.refused + refused) if refused else answer
@@ -42,13 +42,13 @@ def is_refused_silently(answer: Answer) -> bool:
 
 
 def judged_reading(planned: PlanResult) -> tuple[JudgedValue, ...]:
-    """Judge values whose writes were answered without a body, by the read before this plan."""
+    """Judge values whose write responses did not show them, by the read that this plan was made from."""
     link = planned.prepared.link
     return _read(planned, _link_of(planned))[1] if link is not None and link.answers else ()
 
 
 def answers_of(planned: PlanResult, old: Link | None, answer: Answer | None) -> Mapping[str, Any]:
-    """What the link remembers after the plan is carried out. *old*: the link to the same account."""
+    """Return what the link stores about returned values after the plan is carried out. *old* is the present link to the same account."""
     known = _read(planned, old)[0]
     mapping = planned.prepared.mapping
     if mapping is None or answer is None or not planned.plan.changes or answer.verdict is not Verdict.DONE:
@@ -60,13 +60,13 @@ def answers_of(planned: PlanResult, old: Link | None, answer: Answer | None) -> 
 
 
 def is_news(planned: PlanResult) -> bool:
-    """Whether a read differs from what the link remembers about the values sent before."""
+    """Whether a read shows something else than the link stores about returned values."""
     link = planned.prepared.link
     return link is not None and bool(link.answers) and _read(planned, link)[0] != link.answers
 
 
 def evidence_of(planned: PlanResult, judged: Sequence[JudgedValue]) -> tuple[Evidence, ...]:
-    """What the job learns from *judged*: which attributes the application kept and which it left out."""
+    """Return what the job learns from *judged*: which attributes the application kept and which it left out."""
     mapping, plan = planned.prepared.mapping, planned.plan
     if mapping is None or not judged:
         return ()
@@ -79,11 +79,11 @@ def _evidence(plan: Plan, one: JudgedValue, mapping: AttributeMapping) -> Eviden
     return MissingAttribute(plan.kind, one.path, rule_of(mapping), plan.source_id, plan.display)
 
 
-_kept = lru_cache(maxsize=1024)(KeptAttribute)  # every write gives the same few
+_kept = lru_cache(maxsize=1024)(KeptAttribute)  # cached, because every write yields the same few values
 
 
 def in_order(evidence: Sequence[Evidence]) -> tuple[list[KeptAttribute], list[MissingAttribute]]:
-    """Sum up the evidence of a batch, oldest first: which attributes the application kept, and how many answers left out each of the
+    """Summarize the evidence of a batch, oldest first: which attributes the application kept, and how many answers left out each of the
     others.
     """
     kept: dict[tuple[str, str], KeptAttribute] = {}

@@ -1,6 +1,6 @@
-"""The link after a plan was carried out: the base both sides now agree on, and the objects it waits for. Pure.
+"""The link after a plan was carried out: the base, the values that both sides now agree on, and the references that still wait. Pure.
 
-The base is what is known to have been accepted: what was sent, overlaid with what came back. Absent is not empty.
+The base contains what is known to have been accepted: the values sent, overlaid with the values returned. Absent is not empty.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def becomes_lost(planned: PlanResult) -> bool:
 
 
 def link_after(planned: PlanResult, answer: Answer | None) -> Link | None:
-    """The link after the plan was carried out; None if there is no account to link."""
+    """Return the link after the plan was carried out, or None if there is no account to link."""
     plan, prepared = planned.plan, planned.prepared
     account = answer.account if answer is not None else None
     target_id = account.id if account is not None else plan.link_to.id if plan.link_to else plan.target_id
@@ -75,7 +75,7 @@ def link_after(planned: PlanResult, answer: Answer | None) -> Link | None:
 def made_link(
     prepared: PreparedObject, account: Account, base: Values, made_by: Sent | None, *, matched_by: str = ""
 ) -> Link:
-    """The link to an account that an operation with an unknown outcome has created or adopted. The next plan starts from *base*."""
+    """Return the link to an account that an operation with an unknown outcome has created or adopted. The next plan starts from *base*."""
     return Link(
         prepared.obj.kind,
         prepared.obj.id,
@@ -92,7 +92,7 @@ def made_link(
 
 
 def _generated(mapping: ObjectMapping, made_by: Sent) -> Values:
-    """The values that were generated for the account: they must not change later."""
+    """Return the values that were generated for the account and must not change later."""
     return {
         one.target: {"value": made_by.after[one.target], "expression": one.source.compiled.text}
         for one in mapping.flowing
@@ -115,15 +115,15 @@ def _base(planned: PlanResult, old: Link | None, answer: Answer | None) -> Mappi
 
 
 def _returned(mapping: ObjectMapping, answer: Answer | None) -> Values:
-    """The mapped values in the response to the write."""
+    """Return the mapped values in the response to the write."""
     if answer is None or answer.account is None:
         return {}
     return answer.held if answer.held is not None else held_values(mapping, answer.account.resource)
 
 
 def _not_agreed(planned: PlanResult, old: Link | None, base: Values, written: Set[str]) -> Values:
-    """Values that the application changed on its own and that the mapping does not correct: they were never agreed, and stay visible as
-    drift.
+    """Return the values that the application changed on its own and that the mapping does not correct. They were never agreed on, and stay
+    visible as drift.
     """
     mapping = planned.prepared.mapping
     if (
@@ -147,7 +147,7 @@ def _not_agreed(planned: PlanResult, old: Link | None, base: Values, written: Se
 
 
 def waiting_references(planned: PlanResult) -> tuple[WaitingReference, ...] | None:
-    """The objects without an account that it references; None if its mapping has no references, so there are none to forget."""
+    """Return the references to objects without an account. None means that the mapping has no references, so nothing has to be replaced."""
     plan, mapping = planned.plan, planned.prepared.mapping
     if mapping is None or not any(attribute.is_reference for attribute in mapping.flowing):
         return None

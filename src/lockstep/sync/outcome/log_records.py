@@ -20,7 +20,7 @@ from lockstep.sync.outcome.causes import cause_of
 from lockstep.sync.outcome.outcomes import Failure
 
 SYSTEM = causes.SYSTEM
-APPLICATION = "Application"  # the kind of records that are about no object
+APPLICATION = "Application"  # the kind of records that concern no single object
 _ACTIONS: Mapping[Action, str] = {
     Action.CREATE: "create",
     Action.UPDATE: "update",
@@ -51,9 +51,9 @@ def record_of(
     judged: Iterable[JudgedValue] = (),
     marks: Sequence[str] = (),
 ) -> LogRecord:
-    """The record of a plan that was carried out, refused or skipped.
+    """Build the record of a plan that was carried out, refused or skipped.
 
-    *judged*: what a read showed of earlier writes; *marks*: why the object was planned.
+    *judged* is what a read showed about earlier writes; *marks* say why the object was evaluated.
     """
     status = _status(plan, answer, failure)
     steps = [*plan.steps, *steps_of(judged)]
@@ -95,7 +95,7 @@ def record_of_members(
     answer: Answer | None = None,
     failure: Failure | None = None,
 ) -> LogRecord:
-    """The record of a change of members of the group that *plan* is about; *step* describes the result in words."""
+    """Build the record of a change of members of the group of *plan*. *step* describes the result."""
     return LogRecord(
         id=new_id(),
         change_id=change_id,
@@ -116,7 +116,7 @@ def record_of_members(
 
 
 def _action(plan: Plan) -> str:
-    """Entra's word for the action; a held loss of access is a staged delete."""
+    """Return Entra's word for the action. A held loss of access is a staged delete."""
     if plan.action is Action.HELD and (plan.held_action is None or plan.held_by is GuardCode.LOSSES):
         return "stagedDelete"
     return _ACTIONS.get(plan.held_action or plan.action, "other")
@@ -152,7 +152,7 @@ def _error(plan: Plan, failure: Failure | None, status: str) -> LoggedError | No
 
 
 def record_of_application(display: str, answer: Answer, *, begins: str = "") -> LogRecord:
-    """The record of an event that concerns the whole application: it does not respond, or is paused."""
+    """Build the record of an event that concerns the whole application: it does not respond, or is paused."""
     failure = Failure(answer.code, f"{begins}{answer.detail}", answer.next_step)
     return _failed(failure, answer, kind=APPLICATION, source_id=None, display=display)
 
@@ -160,7 +160,7 @@ def record_of_application(display: str, answer: Answer, *, begins: str = "") -> 
 def record_of_failure(
     claim: Claim, failure: Failure, answer: Answer | None = None, *, display: str = "", initiated_by: str = SYSTEM
 ) -> LogRecord:
-    """The record of an object that failed before it had a plan: it could not be read, or its outcome could not be stored."""
+    """Build the record of an object that failed before it had a plan: it could not be read, or its outcome could not be stored."""
     record = _failed(failure, answer, kind=claim.kind, source_id=claim.source_id, display=display)
     return replace(record, cycle=claim.cycle, initiated_by=initiated_by)
 
@@ -189,17 +189,17 @@ def _logged_error(failure: Failure) -> LoggedError:
 
 
 def as_failure(record: LogRecord, failure: Failure) -> LogRecord:
-    """The same event as a failure: the application did its part, but the outcome could not be stored."""
+    """Return the record of the same event as a failure: the application did the work, but the outcome could not be stored."""
     return replace(record, status="failure", reason=failure.reason, error=_logged_error(failure))
 
 
 def as_success(record: LogRecord) -> LogRecord:
-    """The same event as a success: the application turned out to have done its part."""
+    """Return the record of the same event as a success: it turned out that the application did the work."""
     return replace(record, status="success", error=None)
 
 
 def logged_exchanges(answer: Answer | None, *, whole: bool) -> tuple[LoggedExchange, ...]:
-    """The exchanges of *answer*, with URL and bodies only if *whole*: where a person will read them."""
+    """Return the exchanges of *answer*. URL and bodies are included only if *whole*, where a person will read them."""
     return tuple(_logged_exchange(one, whole=whole) for one in answer.exchanges) if answer is not None else ()
 
 
@@ -209,6 +209,6 @@ def _logged_exchange(exchange: Exchange, *, whole: bool) -> LoggedExchange:
 
 
 def changes_document(changes: Sequence[Change]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the journal keeps of a write: the values before and after, by path. Redacted values are left out of both."""
+    """Return the changed values before and after a write, by path, as the journal stores them. Redacted values are left out."""
     shown = [change for change in changes if not change.redacted]
     return {one.path: one.old for one in shown}, {one.path: one.new for one in shown}

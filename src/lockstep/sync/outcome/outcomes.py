@@ -1,6 +1,6 @@
 """The outcome of one object, as the rows that record it. Pure: answers go in, rows come out; `recorder` writes them.
 
-An ambiguous answer is neither a failure nor a success: the operation stays open, and the object is looked at again soon.
+An ambiguous answer is neither a failure nor a success: the operation stays open, and the application is checked again soon.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ COUNTED: Mapping[Action, str] = {
     Action.REFUSE: "failed",
     Action.HELD: "held",
 }
-MOST_UNCERTAIN_LOOKS = 8  # with doubling waits, before an application that never answers counts as failed
-MOST_LOOKS_AGAIN = 4  # in a row, before an object that keeps conflicting counts as failed
+MOST_UNCERTAIN_LOOKS = 8  # after this many, with doubling pauses, an application that never answers counts as failed
+MOST_LOOKS_AGAIN = 4  # after this many in a row, an object that keeps conflicting counts as failed
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Everything that Transaction B writes for one object.
+    """Everything that is recorded for one object in one transaction.
 
-    *unsure_members* (group, member, account) may or may not be in the application's group. *postponed* keeps the dirty row (with these
-    columns); without it the object is done. *counted* is "" if the cycle does not count the object yet. *ends_decisions*: the object's held
-    write needs no decision any more, and its rejected write is no longer planned; *stays_rejected*: the rejected write is still planned.
+    The application's group may or may not have *unsure_members*. *postponed* keeps the dirty row; without it the object is done. *counted*
+    is "" if the cycle does not count the object yet. *ends_decisions*: the held write needs no decision any more, and the rejected one is
+    no longer planned. *stays_rejected*: the rejected write is still planned.
     """
 
     claim: Claim
@@ -61,7 +61,7 @@ class Outcome:
     ends_decisions: bool = False
     stays_rejected: bool = False
     log: LogRecord | None = None
-    more_logs: tuple[LogRecord, ...] = ()  # further records, of earlier operations that were found to have happened
+    more_logs: tuple[LogRecord, ...] = ()  # records of earlier operations that were found to have taken effect
     postponed: Postponement | None = None
     waiting: tuple[WaitingReference, ...] | None = None
     unsure_members: tuple[UnsureMember, ...] = ()
@@ -70,8 +70,8 @@ class Outcome:
     evidence: tuple[
         kept_values.Evidence, ...
     ] = ()  # which of the sent values the application kept, and which it left out
-    frees: str = ""  # an account that is now free for other objects, or whose name is
-    is_logged: bool = False  # the failure is already in the log
+    frees: str = ""  # an account that other objects may now take, or whose matching values they may use
+    is_logged: bool = False  # the failure has its log record already
 
     @property
     def is_done(self) -> bool:
@@ -79,7 +79,7 @@ class Outcome:
 
     @property
     def failed_now(self) -> Failure | None:
-        """Why the object goes to the retry list; None if it does not."""
+        """Why the object goes to the retry list, or None if it does not."""
         postponed = self.postponed
         if postponed is None or postponed.error is None or postponed.failures <= self.claim.failures:
             return None
@@ -98,12 +98,12 @@ class Failure:
     code: str
     reason: str
     next_step: str = ""
-    account: str = ""  # the account with another owner that it waits for
-    may_pass: bool = False  # not the object's trouble: tried a few times quickly before the long waits begin
+    account: str = ""  # the account that the object waits for, because another object has it
+    may_pass: bool = False  # not caused by the object: a few quick retries come before the long waits
 
     @classmethod
     def of(cls, answer: Answer, *, code: str) -> Failure:
-        """Build the failure that *answer* means for the object. *code* is used if the answer has none."""
+        """Build the failure of an object from *answer*. *code* is used if the answer has none."""
         return cls(answer.code or code, answer.detail, answer.next_step, may_pass=answer.may_pass)
 
     @property
@@ -112,9 +112,9 @@ class Failure:
 
 
 def without_write(claim: Claim, planned: PlanResult, *, log: LogRecord | None = None) -> Outcome:
-    """The outcome of a plan that needs no request: in step, linked, released, skipped.
+    """Return the outcome of a plan that needs no request: in step, linked, released, skipped.
 
-    The object may become due by time alone, such as a hire date: the link remembers when, or the dirty row if there is no link.
+    If the object becomes due at a date, such as a hire date, the link stores that date, or the dirty row if there is no link.
     """
     plan = planned.plan
     waits_until = plan.review_at if not planned.prepared.is_linked and plan.link_to is None else None
@@ -139,7 +139,7 @@ def _scheduled(claim: Claim, at: datetime) -> Postponement:
 
 
 def _frees(planned: PlanResult) -> str:
-    """Return the account that this plan frees: its person has left, or it is renamed."""
+    """Return the account that this plan frees, because its person has left or its matching values change; otherwise ""."""
     plan, mapping = planned.plan, planned.prepared.mapping
     if plan.action in (Action.DISABLE, Action.DELETE, Action.RELEASE):
         return plan.target_id
@@ -150,7 +150,7 @@ def _frees(planned: PlanResult) -> str:
 def written(
     claim: Claim, planned: PlanResult, operation_id: str, answer: Answer, *, log: LogRecord | None = None
 ) -> Outcome:
-    """The outcome of a write that the application accepted. *log*: the record of it."""
+    """Return the outcome of a write that the application accepted. *log* is its record."""
     plan = planned.plan
     account = answer.account
     target_id = account.id if account is not None else plan.target_id
@@ -181,9 +181,9 @@ def refused(
     log: LogRecord | None = None,
     requests: int = 0,
 ) -> Outcome:
-    """A failure of the object itself: it goes to the retry list. *requests*: those sent since the plan was made.
+    """Return the outcome of an object that failed: it goes to the retry list. *requests* counts those sent after the plan was made.
 
-    Retries may end only if the object is known to need an account and none of its earlier requests is open.
+    The object is given up after the last retry only if it is known to need an account and none of its earlier requests is open.
     """
     known = planned.prepared if planned is not None else prepared
     may_give_up = known is not None and known.intent.kind is IntentKind.PROVISION and not is_unsettled
@@ -203,7 +203,7 @@ def refused(
 def _on_retry_list(
     claim: Claim, planned: PlanResult | None, failure: Failure, *, may_give_up: bool, moment: Moment
 ) -> Postponement:
-    """When the object is tried again. The cycle waits for the first tries of a failure that may pass."""
+    """Return when the object is tried again. The cycle waits for the first retries of a failure that may pass by itself."""
     first = claim.first_failed_at or moment.now
     failures = claim.failures + 1
     most = planned.prepared.configuration.limits.max_retries if planned is not None else None
@@ -237,33 +237,33 @@ def _on_retry_list(
 
 
 def _is_about_references(planned: PlanResult) -> bool:
-    """Whether all changes are references to other objects: then the account itself is in step."""
+    """Whether all changes are references to other objects, so that the account itself is in step."""
     mapping = planned.prepared.mapping
     references = {one.target for one in mapping.flowing if one.is_reference} if mapping is not None else set()
     return bool(planned.plan.changes) and all(change.path in references for change in planned.plan.changes)
 
 
 def held_back(claim: Claim, planned: PlanResult, operation: JournalEntry, *, log: LogRecord | None = None) -> Outcome:
-    """Park the held object until somebody approves or rejects it, or something changes."""
+    """Park the held object until an administrator approves or rejects the write, or the object changes."""
     error = ShownError(planned.plan.reason.code, planned.plan.reason.text)
     postponed = Postponement(claim, Due.NEVER, Resume(Stage.HELD), error)
     return Outcome(claim, counted="held", held=operation, log=log, postponed=postponed, requests=planned.requests)
 
 
 def left_rejected(claim: Claim, planned: PlanResult, *, log: LogRecord | None = None) -> Outcome:
-    """Do nothing, because the operation was rejected, until a different one is planned."""
+    """Do nothing, because the write was rejected, until a different one is planned."""
     return Outcome(claim, counted=COUNTED[Action.SKIP], stays_rejected=True, log=log, requests=planned.requests)
 
 
 def unlinked(outcome: Outcome) -> tuple[SettledOperation, ...]:
-    """Return the operations of an outcome that cannot be recorded with its link: its create has made an account all the same."""
+    """Return the operations of an outcome whose link cannot be recorded. A create stays open, because it has made an account."""
     if outcome.counted != COUNTED[Action.CREATE]:
         return () if outcome.is_newly_linked and outcome.counted == "" else outcome.settled
     return tuple(SettledOperation(one.id, "ambiguous", request_count=one.request_count) for one in outcome.settled)
 
 
 def with_members_due(outcome: Outcome) -> Outcome:
-    """Return the group's own outcome and keep its dirty row: the members come next, now that the account is recorded."""
+    """Return the group's own outcome, but keep its dirty row: the members are compared next, after the account is recorded."""
     resume = Resume(Stage.MEMBERS_DUE, looks=outcome.claim.resume.looks, members_due=True)
     return replace(
         outcome, postponed=next_at_once(outcome.claim, resume, "MembersDue", "Its members will be compared next")
@@ -271,28 +271,30 @@ def with_members_due(outcome: Outcome) -> Outcome:
 
 
 def with_names_due(outcome: Outcome) -> Outcome:
-    """Return the outcome of a disable and keep the dirty row: the changes of names follow in a separate write."""
+    """Return the outcome of a disable, but keep the dirty row: the changes of names follow in a separate write."""
     text = "The account gets the current names of its person"
     return replace(outcome, postponed=next_at_once(outcome.claim, Resume(Stage.NAMES_DUE), "NamesDue", text))
 
 
 def next_at_once(claim: Claim, resume: Resume, code: str, reason: str) -> Postponement:
-    """Continue with *resume* at once, in the same cycle. Earlier failures are reset."""
+    """Continue the object with *resume* at once, in the same cycle. Its failure count is reset."""
     return Postponement(claim, Due.AT_ONCE, resume, ShownError(code, reason), keeps_cycle=True)
 
 
 def with_names(outcome: Outcome) -> Outcome:
-    """The outcome of the write that followed a disable: the object was already counted with the disable."""
+    """Return the outcome of the write that followed a disable. The cycle has already counted the object, so this write is an additional
+    count.
+    """
     if outcome.claim.resume.stage is not Stage.NAMES_DUE or not outcome.counted:
         return outcome
     return replace(outcome, counted="", more_counts={**outcome.more_counts, outcome.counted: 1})
 
 
 def requests_of(answer: Answer) -> int:
-    """The number of requests behind an answer: 1 if it was not recorded, 0 if none was needed."""
+    """Return the number of requests behind an answer: 1 if they were not recorded, 0 if none was needed."""
     return answer.reads + (len(answer.exchanges) or int(answer.verdict is not Verdict.DONE_ALREADY))
 
 
 def as_new(claim: Claim) -> Claim:
-    """*claim* with its count of unanswered requests reset."""
+    """Return *claim* with its count of failed requests reset."""
     return replace(claim, resume=replace(claim.resume, looks=0))

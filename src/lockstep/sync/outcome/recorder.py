@@ -1,7 +1,7 @@
-"""Record outcomes: many at a time in one fenced transaction (Transaction B).
+"""Record outcomes: many at a time in one fenced transaction.
 
-If an outcome's attempt is no longer the newest, all of it is refused, even its log record: another worker has taken the object over and
-will look at the application before it writes.
+If an outcome's attempt is no longer the newest, nothing of it is recorded, not even its log record: another worker has taken the object
+over and checks in the application before it writes.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
 async def record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetState:
-    """Write *outcomes*; returns the shared state of the application, as other workers have recorded it.
+    """Write *outcomes*. Returns the shared state of the application, including what other workers have recorded.
 
-    Raises UniqueViolation if two objects of *outcomes* claim one account, or another worker claimed it first.
+    Raises UniqueViolation if two objects of *outcomes* have the same account, or another worker linked it first.
     """
     for last_try in (False, False, True):
         try:
@@ -56,7 +56,7 @@ async def record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetSta
 
 
 async def _record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetState:
-    # Only the journal must survive a crash: a lost outcome is found again by looking at the application.
+    # Only the journal must survive a crash: a lost outcome is found again by checking in the application.
     async with pipelined(pool, is_durable=False) as connection:
         valid = await dirty.fence(connection, job.id, [one.claim for one in outcomes])
         ours = [one for one in outcomes if one.claim.attempt in valid]
@@ -71,7 +71,7 @@ async def _record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetSt
 
 
 async def _reopen(connection: Connection, job: Job, late: Sequence[Outcome]) -> None:
-    """Make the attempt that now holds the object check whether what a late answer reports has happened. The answer itself changes
+    """Make the attempt that now has the object check whether the operation took effect, as a late answer reports. The answer itself changes
     nothing.
     """
     happened = [settled for one in late for settled in one.settled if settled.state == "confirmed"]
@@ -126,7 +126,7 @@ async def _note_evidence(connection: Connection, job: Job, ours: Sequence[Outcom
 
 
 async def _unlogged_failures(connection: Connection, ours: Sequence[Outcome]) -> list[LogRecord]:
-    """Plain records for failures that have none because there was no plan: every failure is logged."""
+    """Build plain records for failures without a record because there was no plan. Every failure is logged."""
     failed = [one for one in ours if one.log is None and one.failed_now and not one.is_logged]
     records: list[LogRecord] = []
     for kind in {one.claim.kind for one in failed}:
@@ -201,13 +201,13 @@ async def _skips_logged_before(connection: Connection, job: Job, ours: Sequence[
 
 
 def _is_repeated_skip(record: LogRecord, skipped: dict[str, str]) -> bool:
-    """Whether the newest record of the object is the same skip: it is logged once."""
+    """Whether the newest record of the object is the same skip, which is logged only once."""
     is_known = skipped.get(record.source_id or "") == f"{record.error_code} {record.reason}"
     return record.status == "skipped" and is_known
 
 
 def unrecordable(error: psycopg.Error) -> Failure:
-    """The failure to report for an object whose outcome cannot be written."""
+    """Build the failure of an object whose outcome cannot be stored."""
     if isinstance(error, psycopg.errors.UniqueViolation):
         return Failure(
             "DuplicateSourceEntries",

@@ -1,1 +1,1 @@
-"""Plans for one object, from what was already read or by asking the application."""
+"""Make the plan for one object, from the list of accounts that was read before or by asking the application."""

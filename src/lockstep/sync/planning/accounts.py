@@ -1,7 +1,7 @@
 """Read one linked account, and treat it as gone only on proof.
 
-One 404 proves nothing: a proxy, a lagging replica or a fault may answer 404 too. An account is gone if two reads, with a pause between
-them, do not find it and a search by its matching value does not either.
+A single 404 proves nothing: it may come from a proxy, a lagging replica or a fault. An account is gone if two reads, with a pause between
+them, do not find it and a search by its matching values does not either.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from lockstep.engine.rules.configuration import ObjectMapping
 from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.ports import AccountReader, Answer, TargetError, Verdict
 
-SEARCH_LAG_SECONDS = 0.5  # some applications show a new account only after a moment
+SEARCH_LAG_SECONDS = 0.5  # some applications find a new account only after a moment
 
 
 async def read_account(
     reader: AccountReader, kind: ObjectKind, target_id: str, queries: Iterable[MatchQuery] = ()
 ) -> Account | None:
-    """The account, or None if it is proved to be gone. *queries*: searches that should find it.
+    """Return the account, or None if it is proved to be gone. *queries* are searches that should find it.
 
     Raises TargetError if the application cannot be read or contradicts itself.
     """
@@ -39,7 +39,7 @@ async def read_account(
 
 
 def known_queries(mapping: ObjectMapping | None, base: Values) -> tuple[MatchQuery, ...]:
-    """The queries that find an account holding *base*."""
+    """Return the queries that find an account with the values in *base*."""
     if mapping is None:
         return ()
     return tuple(

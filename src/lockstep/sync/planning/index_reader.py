@@ -1,6 +1,6 @@
-"""Plan a slice from the pages that were read from the application: a few database queries answer its questions, without a request.
+"""Plan a slice from the stored list of accounts: a few database queries answer its questions, without a request.
 
-What the pages cannot prove is unknown: an account that they do not show may have been created since.
+If the list does not show an account, it may have been created since. What the list cannot prove is unknown.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from lockstep.sync.planning.planner import NotKnown, Owners, PlanReader, PlanRes
 from lockstep.sync.planning.unique_values import Claims, UniqueChoice, choices_of, choose, taken_by
 from lockstep.sync.services import Job
 
-Question = tuple[str, str]  # an attribute, and a value as the index holds it
+Question = tuple[str, str]  # an attribute, and a value as the index stores it
 Answers = Mapping[Question, Sequence[Account]]
 
 
 @dataclass(frozen=True, slots=True)
 class IndexReader:
-    """Answers the questions in *asked* from the pages; raises NotKnown for all others."""
+    """Answers the questions in *asked* from the stored list, and raises NotKnown for all others."""
 
     asked: Collection[Question] = ()
     answers: Answers = field(default_factory=dict)
-    accounts: Mapping[str, Account] = field(default_factory=dict)  # linked accounts that the pages showed, by id
+    accounts: Mapping[str, Account] = field(default_factory=dict)  # linked accounts in the list, by id
     requests: int = 0
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
@@ -43,17 +43,21 @@ class IndexReader:
 
     async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
         account = self.accounts.get(target_id)
-        if account is None:  # it may have been made since: only the application can say that it is gone
+        if (
+            account is None
+        ):  # only the application can say that the account is gone: it may have been created after the list was read
             raise NotKnown
         return account
 
 
 @dataclass(frozen=True, slots=True)
 class SliceOwnership:
-    """The owners of the accounts that the pages showed for a slice, and the unique values that were chosen for its objects together."""
+    """The owners of the listed accounts that a slice asks about, and the unique values chosen for all its objects together."""
 
     holders: Mapping[str, Holder] = field(default_factory=dict)
-    under_way: Collection[tuple[str, str]] = ()  # (object, account): the account is being given to another object
+    under_way: Collection[
+        tuple[str, str]
+    ] = ()  # pairs of object and account: the account is being linked to another object
     taken: Mapping[str, TakenValues] = field(default_factory=dict)  # by object
 
     async def owners(self, prepared: PreparedObject, accounts: Collection[str]) -> Owners:
@@ -66,20 +70,20 @@ class SliceOwnership:
 
 @dataclass(frozen=True, slots=True)
 class SlicePages:
-    """The pages as one slice sees them, in the form of the arguments of `plan_one`."""
+    """The stored list as one slice uses it: the arguments of `plan_one`."""
 
     reader: IndexReader = IndexReader()
     ownership: SliceOwnership = SliceOwnership()
 
     async def plan(self, prepared: PreparedObject) -> PlanResult:
-        """The plan, if the pages suffice for it. Raises NotKnown if the application must be asked."""
+        """Return the plan if the list is sufficient for it. Raises NotKnown if the application must be asked."""
         return await plan_one(prepared, self.reader, self.ownership)
 
 
 async def read_index(
     connection: Connection, job: Job, known: SliceFacts, prepared: Iterable[PreparedObject], cycle: int | None
 ) -> SlicePages:
-    """Answer the questions of many objects from the pages, in a few queries."""
+    """Answer the questions of many objects from the stored list, with a few queries."""
     if not known.has_index:
         return SlicePages()
     asking = [one for one in prepared if wanted(one) is not NextQuestion.NOTHING]
@@ -91,7 +95,7 @@ async def read_index(
     reader = IndexReader(asked, answers, accounts)
     if not found:
         return SlicePages(reader)
-    # Read the journal before the links: an owner recorded in between then shows up in one of the two.
+    # Read the journal before the links, so that an owner recorded in between shows up in at least one of them.
     candidates = [candidate for one in asking for candidate in _candidates(job, known.kind, answers, one)]
     under_way = await wanted_by_others(connection, job.id, known.kind.value, candidates)
     return SlicePages(reader, SliceOwnership(await links.holders(connection, job.id, known.kind, found), under_way))
@@ -100,7 +104,7 @@ async def read_index(
 async def choose_values(
     job: Job, known: SliceFacts, prepared: Iterable[PreparedObject], pages: SlicePages, claims: Claims
 ) -> SlicePages:
-    """Choose unique values for all objects of the slice that will get an account; they are claimed together, in one or two rounds."""
+    """Choose unique values for all objects of the slice that will get an account. They are claimed together, in one or two rounds."""
     if not known.has_index or not unique_mappings(job.configuration.mapping_for(known.kind)):
         return pages
     choices: dict[str, list[UniqueChoice]] = {}
@@ -122,7 +126,7 @@ async def choose_values(
 async def _made_since(
     connection: Connection, job: Job, known: SliceFacts, asking: Sequence[PreparedObject], cycle: int | None
 ) -> set[Question]:
-    """The questions that the pages cannot answer, because an account for them was created, or may have been, since they were read."""
+    """Return the questions that the list cannot answer, because an account was, or may have been, created for them after it was read."""
     keys = {match_key(job.id, known.kind, one.queries[0]): _question(one.queries[0]) for one in asking if one.queries}
     if not keys or cycle is None:
         return set()
@@ -130,7 +134,7 @@ async def _made_since(
 
 
 def _candidates(job: Job, kind: ObjectKind, answers: Answers, prepared: PreparedObject) -> Iterator[Candidate]:
-    """The accounts that the pages showed for the questions of one object."""
+    """Return the listed accounts that answer the questions of one object."""
     for query in prepared.queries:
         for account in answers.get(_question(query), ()):
             yield Candidate(prepared.obj.id, account.id, (match_key(job.id, kind, query),))

@@ -1,4 +1,4 @@
-"""The owners of the accounts and values that a plan is about; reads the database for one object at a time."""
+"""The owners of accounts and unique values that a plan asks about, read from the database for one object at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lockstep.sync.planning.unique_values import Claims, choices_of, choose, ref
 
 @dataclass(frozen=True, slots=True)
 class StoredOwnership:
-    """What the database says now. *claims*: where chosen values are claimed."""
+    """The present state of the database. Chosen values are claimed through *claims*."""
 
     pool: Pool
     job: str
@@ -29,13 +29,13 @@ class StoredOwnership:
         async with self.pool.connection() as connection:
             keys = tuple(match_key(self.job, kind, query) for query in prepared.queries)
             candidates = [Candidate(prepared.obj.id, account, keys) for account in accounts]
-            # Read the journal before the links: an owner recorded in between then shows up in one of the two.
+            # Read the journal before the links, so that an owner recorded in between shows up in at least one of them.
             under_way = {account for _, account in await wanted_by_others(connection, self.job, kind.value, candidates)}
             holders = await links.holders(connection, self.job, kind, accounts)
         return owners_from(prepared, holders, under_way)
 
     async def choose_values(self, prepared: PreparedObject, reader: PlanReader) -> TakenValues:
-        """Search for one candidate after the other until one is free; usually the first is."""
+        """Search for one candidate after the other until one is free. Usually the first one is."""
         kind = prepared.obj.kind
         async with self.pool.connection() as connection:
             choices = choices_of(prepared, await refused_lately(connection, self.job, prepared))
@@ -48,7 +48,7 @@ class StoredOwnership:
 
 
 def owners_from(prepared: PreparedObject, holders: Mapping[str, Holder], under_way: Collection[str]) -> Owners:
-    """Sort the accounts: those that belong to other objects, that others have left, and that others are leaving."""
+    """Sort the accounts into those that belong to other objects, those that others have left, and those that others are leaving."""
     others = [holder for holder in holders.values() if holder.source_id != prepared.obj.id]
     return Owners(
         {one.target_id: one.display or one.source_id for one in others if not one.has_left},

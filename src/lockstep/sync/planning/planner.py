@@ -1,8 +1,8 @@
-"""Plan one object: load what is known about it, ask what only the application can say, and let the engine decide.
+"""Plan one object: load what is known about it, ask the application for the rest, and let the engine decide.
 
-`plan_one` is the only path to a plan: the drain and on-demand runs carry the plan out, a preview only shows it. It is given a reader and
-cannot write, by type. A slice is planned with a reader of the pages that were read before (`index_reader`); if that raises `NotKnown`, the
-same function is called again with a reader of the application.
+`plan_one` is the only path to a plan: the drain and on-demand runs carry the plan out, a preview only shows it. It gets a reader, so its
+type makes writing impossible. A slice is planned with a reader of the stored list of accounts (`index_reader`); if that raises `NotKnown`,
+the same function is called again with a reader of the application.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from lockstep.sync.services import Job
 
 @dataclass(frozen=True, slots=True)
 class SliceFacts:
-    """What the database knows about a slice of objects of one kind, read in a handful of queries."""
+    """What the database knows about a slice of objects of one kind, read with a few queries."""
 
     kind: ObjectKind
     objects: Mapping[str, SourceObject]
@@ -44,19 +44,19 @@ class SliceFacts:
         default_factory=dict
     )  # by object: the write that waits for a decision
     rejected: Mapping[str, Rejection] = field(default_factory=dict)
-    has_index: bool = False  # the accounts of this kind were read by pages
-    indexed: Mapping[str, Account] = field(default_factory=dict)  # by object: the linked account as the pages showed it
+    has_index: bool = False  # whether the list of accounts of this kind was read
+    indexed: Mapping[str, Account] = field(default_factory=dict)  # by object: the linked account as the list showed it
 
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """A plan and what it was made from. *requests*: how many were sent to make it."""
+    """A plan, and what it was made from. *requests* is the number of requests sent to make it."""
 
     plan: Plan
     prepared: PreparedObject
     observed: Observed = NOT_READ
     requests: int = 0
-    is_stray: bool = False  # about a second account, made by our own create for the same object
+    is_stray: bool = False  # the plan concerns a second account that our create made for the same object
 
     @property
     def current(self) -> Account | None:
@@ -65,11 +65,11 @@ class PlanResult:
 
 
 class NotKnown(Exception):
-    """What was read before is not enough: only the application can answer."""
+    """Raised if only the application can answer a question, because the data read before is not sufficient."""
 
 
 class PlanReader(AccountReader, Protocol):
-    """Answers the questions of a plan: from the application, or from pages read before, which may raise NotKnown."""
+    """Answers the questions of a plan, from the application or from the stored list. The latter may raise NotKnown."""
 
     @property
     def requests(self) -> int:
@@ -79,24 +79,26 @@ class PlanReader(AccountReader, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """The owners of the accounts that were found, without the object itself. Names are for people; *under_way*: being given to another
-    object.
+    """The owners of the accounts that were found, except the object itself. Names are display names. *under_way* are accounts that are
+    being linked to another object.
     """
 
     linked_to: Mapping[str, str] = field(default_factory=dict)
     left_by: Mapping[str, str] = field(default_factory=dict)
     leaving: frozenset[str] = frozenset()
     under_way: frozenset[str] = frozenset()
-    strangers: frozenset[str] = frozenset()  # of *left_by*, those whose former owner is another person
+    strangers: frozenset[str] = (
+        frozenset()
+    )  # the accounts of *left_by* whose former owner is known to be another person
 
 
 class Ownership(Protocol):
-    """What Lockstep itself has recorded about accounts and unique values: who has them, and who is about to get them."""
+    """What Lockstep has recorded about accounts and unique values: which objects have them or are about to get them."""
 
     async def owners(self, prepared: PreparedObject, accounts: Collection[str]) -> Owners: ...
 
     async def choose_values(self, prepared: PreparedObject, reader: PlanReader) -> TakenValues:
-        """Choose a value for each unique mapping; returns the candidates that the object cannot have, by attribute."""
+        """Choose a value for each unique mapping. Returns the candidates that the object cannot have, by attribute."""
         ...
 
 
@@ -124,11 +126,11 @@ class CountingReader:
 async def load(
     connection: Connection, job: Job, kind: ObjectKind, ids: Sequence[str], *, index_of: frozenset[str] = frozenset()
 ) -> SliceFacts:
-    """Read everything that plans of these objects need. *index_of*: the kinds whose accounts were read by pages."""
+    """Read everything that the plans of these objects need. *index_of* are the kinds whose list of accounts was read."""
     has_index = kind in index_of
     asks_for_groups = MEMBER_OF in dependencies(job.configuration, kind)
     of_manager = manager_attributes(job.configuration, kind)
-    async with pipeline(connection):  # asked for together, not one after the other
+    async with pipeline(connection):  # all queries in one round trip
         objects, known_links, unsettled, held, rejected = await asyncio.gather(
             read_objects(
                 connection, job.row.app, kind, ids, with_groups=asks_for_groups, manager_attributes=of_manager
@@ -139,7 +141,7 @@ async def load(
             rejections_among(connection, job.id, kind, ids),
         )
     for purged in (known_links.keys() | unsettled.keys()) - objects.keys():
-        # The directory no longer has it, but a link or the journal does.
+        # The object is no longer in the directory, but a link or the journal still has it.
         display = _remembered_name(known_links.get(purged), unsettled.get(purged, ()))
         objects[purged] = SourceObject(kind, purged, display or purged, {}, lifecycle=Lifecycle.PURGED)
     referenced = {other for one in objects.values() for other in one.references.values()}
@@ -157,7 +159,7 @@ async def load(
 
 
 def _remembered_name(link: Link | None, unsettled: Sequence[operations.OpenOperation]) -> str:
-    """The last known name of an object that the directory no longer has."""
+    """Return the last known name of an object that is no longer in the directory."""
     if link is not None:
         return link.display or link.target_id
     values = unsettled[-1].after or {}
@@ -165,7 +167,7 @@ def _remembered_name(link: Link | None, unsettled: Sequence[operations.OpenOpera
 
 
 def prepare_one(known: SliceFacts, job: Job, id: str, moment: Moment, *, look: bool) -> PreparedObject:
-    """Decide what can be decided without the application. An account that the pages showed is compared as they showed it."""
+    """Decide what can be decided without the application. An account in the list is compared as the list showed it."""
     must_look = look or id in known.indexed
     return prepare(known.objects[id], known.links.get(id), job.configuration, moment, known.account_ids, look=must_look)
 
@@ -173,9 +175,9 @@ def prepare_one(known: SliceFacts, job: Job, id: str, moment: Moment, *, look: b
 async def plan_one(
     prepared: PreparedObject, reader: PlanReader, ownership: Ownership, *, look: bool = False
 ) -> PlanResult:
-    """Answer the engine's questions with *reader*, then plan. Raises NotKnown or TargetError if *reader* does.
+    """Answer the engine's questions with *reader*, then make the plan. Raises NotKnown or TargetError if *reader* does.
 
-    *look*: read the linked account even if the engine would trust the recorded state.
+    With *look*, read the linked account even if the engine would trust the recorded state.
     """
     match: Match | None = None
     observed: Observed = NOT_READ

@@ -1,7 +1,7 @@
 """Choose values that are not in use (SelectUniqueValue): search the application, and claim the choice before anything is sent.
 
-The application cannot know the account that another worker is about to create, so its answer alone is not enough: a choice counts only once
-it is claimed. A preview skips what others have claimed and claims nothing itself.
+The application does not know the account that another worker is about to create, so its answer alone is not enough: a choice is final only
+after it is claimed. A preview skips values that other objects have claimed, and claims nothing itself.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import value_claims
 from lockstep.storage.value_claims import ValueClaim
 
-IsInUse = Callable[[str, str], Awaitable[bool]]  # (attribute, value) -> whether an account of the application has it
+IsInUse = Callable[[str, str], Awaitable[bool]]  # (attribute, value) -> whether an account in the application has it
 
 
 class Claims(Protocol):
     """Where chosen values are claimed, so that other objects cannot take them."""
 
     async def take(self, kind: ObjectKind, claims: Sequence[ValueClaim]) -> set[ValueClaim]:
-        """Return the claims that are granted."""
+        """Claim the values; return the claims that are granted."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class StoredClaims:
-    """Claims for callers that will write: every later caller, on any machine, finds the value taken."""
+    """Claims for callers that will write. Every later caller, on any machine, finds the value taken."""
 
     pool: Pool
     job: str
@@ -44,7 +44,7 @@ class StoredClaims:
 
 @dataclass(frozen=True, slots=True)
 class ImaginedClaims:
-    """The claims of a preview. They hold among the objects that it shows, and are never stored."""
+    """The claims of a preview. They apply among the objects of the preview and are never stored."""
 
     pool: Pool
     job: str
@@ -65,7 +65,7 @@ class ImaginedClaims:
 
 @dataclass(slots=True)
 class UniqueChoice:
-    """An attribute of one object that needs a unique value. *left*: the candidates that were not tried yet."""
+    """An attribute of one object that needs a unique value. *left* are the candidates that were not tried yet."""
 
     source_id: str
     attribute: str
@@ -75,9 +75,10 @@ class UniqueChoice:
 
 
 def choices_of(prepared: PreparedObject, refused: Iterable[Mapping[str, object]] = ()) -> list[UniqueChoice]:
-    """Return the values to choose for one object. *refused*: creates of the object that the application rejected because a value was taken.
+    """Return the values to choose for one object. *refused* are values of its creates that the application refused because a value was
+    taken.
 
-    Some accounts do not show up in searches, so refused values are tried last. They are tried all the same, because the refusal may have
+    Some accounts do not show up in searches, so refused values are tried last. They are not excluded, because the refusal may have
     concerned another attribute.
     """
     by_attribute: dict[str, list[str]] = {}
@@ -92,7 +93,7 @@ def choices_of(prepared: PreparedObject, refused: Iterable[Mapping[str, object]]
 
 
 async def choose(kind: ObjectKind, choices: Sequence[UniqueChoice], claims: Claims, is_in_use: IsInUse) -> None:
-    """Choose the first value for each of *choices* that no account has and no other object claims; leave it None if there is none."""
+    """Choose for each of *choices* the first value that no account has and no other object claims. It stays None if there is none."""
     waiting = list(choices)
     while waiting:
         asked: dict[ValueClaim, UniqueChoice] = {}
@@ -120,12 +121,12 @@ async def _next_free(choice: UniqueChoice, values: set[tuple[str, str]], is_in_u
 
 
 def taken_by(choices: Iterable[UniqueChoice]) -> TakenValues:
-    """Return what the engine sees for one object: every candidate except the chosen one is taken."""
+    """Return the taken values for the engine: every candidate except the chosen one."""
     return {choice.attribute: frozenset(choice.candidates) - {choice.chosen} for choice in choices}
 
 
 async def refused_lately(connection: Connection, job: str, prepared: PreparedObject) -> Sequence[Mapping[str, object]]:
-    """The values of this object's recent creates that the application rejected because one was taken."""
+    """Return the values of this object's recent creates that the application refused because a value was taken."""
     source_id = prepared.obj.id
     found = await value_claims.refused_lately(connection, job, prepared.obj.kind.value, [source_id])
     return found.get(source_id, ())

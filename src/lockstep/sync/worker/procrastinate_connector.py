@@ -1,4 +1,4 @@
-"""How Procrastinate connects to our database."""
+"""Connect Procrastinate to our database."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from lockstep.postgres.pool import Pool
 
 
 def connector_beside(pool: Pool, *, size: int = 4) -> PsycopgConnector:
-    """A connector with its own connections to the same database: a worker occupies one for as long as it listens."""
+    """Return a connector with its own connections to the same database, because a worker occupies one for as long as it listens."""
     kwargs = dict(pool.kwargs) if isinstance(pool.kwargs, dict) else {}
-    kwargs.pop("autocommit", None)  # Procrastinate sets it itself on the connection that listens
+    kwargs.pop("autocommit", None)  # Procrastinate sets it on the connection that listens
     return PsycopgConnector(
         pool_factory=Pool,
         conninfo=str(pool.conninfo),

@@ -37,7 +37,7 @@ ABANDONED_AFTER = timedelta(hours=1)
 def build_app(
     services: Services, *, import_source: ImportSource | None = None, housekeeping: tuple[Housekeeping, ...] = ()
 ) -> App:
-    """The tasks, bound to *services*. *import_source* reads one source into the directory; *housekeeping* runs every hour."""
+    """Build the tasks, bound to *services*. *import_source* reads one source into the directory; *housekeeping* runs every hour."""
     app = App(connector=connector_beside(services.pool))
     drive = Drive(app=app)
 
@@ -69,7 +69,7 @@ def build_app(
 
 
 async def run_sweep(services: Services, drive: Drive, app: App | None = None) -> list[str]:
-    """Wake every job that has due rows, in case its wake-up was lost; returns those jobs. Tasks of dead workers are queued again."""
+    """Wake every job that has due rows, in case its wake-up was lost; return those jobs. Tasks of dead workers are queued again."""
     if app is not None:
         await rescue_stalled(app)
     async with services.pool.connection() as connection:
@@ -81,18 +81,18 @@ async def run_sweep(services: Services, drive: Drive, app: App | None = None) ->
 
 
 async def rescue_stalled(app: App) -> int:
-    """Requeue the tasks of workers that no longer send heartbeats; returns how many."""
+    """Queue the tasks of workers that no longer send heartbeats again; return how many."""
     stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS))
     for task in stalled:
         if task.task_name == IMPORT_TASK:
             await app.job_manager.retry_job(task)
-        else:  # the next process that finds work defers its successor anyway
+        else:  # the next process that finds work queues the task again
             await app.job_manager.finish_job(task, Status.ABORTED, delete_job=True)
     return len(stalled)
 
 
 async def run_schedule(services: Services, drive: Drive) -> list[str]:
-    """Open a cycle for every job whose interval has passed, and import every source that is due; returns the jobs."""
+    """Open a cycle for every job whose interval has passed, and import every source that is due. Returns the jobs."""
     opened = []
     async with services.pool.connection() as connection:
         due = await jobs.jobs_with_due_cycle(connection)
@@ -108,7 +108,7 @@ async def run_schedule(services: Services, drive: Drive) -> list[str]:
 
 
 async def run_housekeeping(services: Services, app: App | None, more: tuple[Housekeeping, ...] = ()) -> None:
-    """End abandoned cycles and remove finished tasks; then run the housekeeping that other rooms registered."""
+    """End abandoned cycles and remove finished tasks, then run the housekeeping that other modules registered."""
     async with services.pool.connection() as connection:
         await cycles.end_abandoned(connection, older_than=ABANDONED_AFTER)
     if app is not None:

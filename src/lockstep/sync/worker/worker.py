@@ -1,7 +1,7 @@
 """A worker: runs tasks until it is told to stop, and survives an outage of the database.
 
-When PostgreSQL fails, work in progress is abandoned where it stands: the journal and the leases show what has to be settled. The worker
-waits until the database answers and starts again.
+If PostgreSQL fails, work in progress is abandoned as it is: the journal and the leases show what has to be settled. The worker waits until
+the database responds and starts again.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from lockstep.sync.worker.tasks import STALLED_AFTER_SECONDS, Housekeeping, Impo
 
 log = structlog.get_logger()
 
-DRAINS_AT_ONCE = 64  # they wait for applications most of the time; one slow application must not hold up the others
+DRAINS_AT_ONCE = 64  # drains mostly wait for applications, and one slow application must not hold up the others
 HEARTBEAT_SECONDS = 5.0
-POLL_SECONDS = 1.0  # a notification that comes while a task is fetched is lost; polling finds its task
+POLL_SECONDS = 1.0  # a notification that arrives while a task is fetched is lost; polling finds its task
 GRACE_SECONDS = 45.0
 LOOK_EVERY_SECONDS = 0.5
 DATABASE_LOST = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, ConnectorException)
