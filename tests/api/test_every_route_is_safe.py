@@ -23,6 +23,7 @@ UNCONDITIONAL = {
     "revoke_token": "ends access, which is never too late",
     "sign_out": "ends access, which is never too late",
     "end_session": "ends access, which is never too late",
+    "remove_client_secret": "ends access, which is never too late",
     "remove_factor": "ends access, which is never too late",
     "remove_ldap": "ends access, which is never too late",
     "set_ldap": "asks the directory before it saves, outside a transaction",

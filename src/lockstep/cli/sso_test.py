@@ -20,7 +20,7 @@ from lockstep.errors import not_found
 @click.option("--messages", is_flag=True, help="Also print the request and the response.")
 @output_option
 def test(app: str, user: str, error: str, messages: bool, output: Output) -> None:
-    """Show whether a person could sign in, and the assertion they would get.
+    """Show whether a person could sign in, and the assertion or ID token they would get.
 
     No one is signed in and nothing is sent. The response has no valid signature.
 
@@ -46,17 +46,25 @@ def _verdict(found: SignOnTrial) -> list[str]:
 
 
 def _assertion(found: SignOnTrial) -> list[str]:
+    subject = "sub" if found.is_openid else "Name ID"
+    claims = ["  claims", *(f"    {_claim(one, subject)}" for one in found.claim_lines)]
+    if found.is_openid:
+        return [
+            f"  client ID     {found.audience}",
+            f"  redirect URI  {found.recipient}",
+            f"  starts at     {found.starts_at or 'the application: no tile in My Apps without a Sign on URL'}",
+            *claims,
+        ]
     return [
         f"  audience   {found.audience}",
         f"  recipient  {found.recipient}",
         f"  starts at  {found.starts_at or 'My Apps: sign-in starts at Lockstep'}",
-        "  claims",
-        *(f"    {_claim(one)}" for one in found.claim_lines),
+        *claims,
     ]
 
 
-def _claim(one: ClaimLine) -> str:
-    return f"{one.name or 'Name ID'}: {', '.join(one.values) or one.problem or 'empty, so not sent'}  <- {one.source}"
+def _claim(one: ClaimLine, subject: str) -> str:
+    return f"{one.name or subject}: {', '.join(one.values) or one.problem or 'empty, so not sent'}  <- {one.source}"
 
 
 def _refused(found: SignOnTrial) -> list[str]:
@@ -76,8 +84,8 @@ def _messages(found: SignOnTrial) -> list[str]:
     return [
         "request",
         found.request or "none: sign-in starts at Lockstep",
-        "response",
-        response or "none: no assertion is issued",
+        "ID token" if found.is_openid else "response",
+        response or ("none: no ID token is issued" if found.is_openid else "none: no assertion is issued"),
     ]
 
 

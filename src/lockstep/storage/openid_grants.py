@@ -9,6 +9,7 @@ from datetime import datetime
 from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import only_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,12 @@ async def insert_grant(connection: Connection, grant: GrantRow) -> None:
 
 async def read_grant(connection: Connection, grant: str) -> GrantRow | None:
     return await _grant(connection, "where id = %s", grant)
+
+
+async def people_signed_in(connection: Connection, app: str) -> int:
+    """Of how many people the application has tokens that may be valid."""
+    cursor = await connection.execute("select count(distinct person) from openid_grant where app = %s", (app,))
+    return int((await only_row(cursor))[0])
 
 
 async def lock_grant_of(connection: Connection, token_hash: bytes) -> GrantRow | None:

@@ -137,6 +137,16 @@ async def count_refusal(connection: Connection, refused_to: bytes) -> None:
     )
 
 
+async def people_signed_in(connection: Connection, app: str, *, protocol: str, since: datetime) -> int:
+    """How many people signed in to the application by this protocol since then."""
+    cursor = await connection.execute(
+        """select count(distinct person) from sign_in_log
+        where app = %s and protocol = %s and result = 'success' and at >= %s""",
+        (app, protocol, since),
+    )
+    return int((await only_row(cursor))[0])
+
+
 async def read_log(connection: Connection, wanted: SignInFilter, *, limit: int = 100) -> list[SignInRow]:
     """The newest *limit* records that match, newest first."""
     given: dict[str, Any] = {name: getattr(wanted, name) for name in _CONDITIONS if getattr(wanted, name) is not None}

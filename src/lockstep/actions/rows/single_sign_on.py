@@ -8,6 +8,8 @@ from typing_extensions import TypedDict
 
 from lockstep.actions.rows.sign_ins import SignInJson, sign_in_json
 from lockstep.actions.rows.times import iso, iso_time
+from lockstep.actions.single_sign_on.client_secrets import ClientSecretRow, NewClientSecret
+from lockstep.actions.single_sign_on.openid_keys import OpenIdKey
 from lockstep.actions.single_sign_on.refusals import ApplicationError
 from lockstep.actions.single_sign_on.settings import SignOnView
 from lockstep.actions.single_sign_on.trying import SignOnTrial
@@ -27,10 +29,11 @@ class CertificateJson(TypedDict):
 
 class SignOnJson(TypedDict):
     """Single sign-on of an application. *singleSignOn* is the section of a configuration file. The addresses and certificates are what an
-    administrator must enter in the application.
+    administrator must enter in the application. *clientId* is its name with OpenID Connect.
     """
 
     app: str
+    clientId: str
     singleSignOn: dict[str, Any]
     identifier: str
     loginUrl: str
@@ -80,9 +83,11 @@ class ApplicationErrorJson(TypedDict):
 
 class SignOnTrialJson(TypedDict):
     """What a sign-in of *user* would do. *request* and *response* are the messages in XML; the response has no signature value. *refusals*:
-    what Lockstep refuses. *attempts*: the newest real attempts.
+    what Lockstep refuses. *attempts*: the newest real attempts. With *method* oidc, *audience* is the client id,
+    *recipient* the first redirect URI, *nameId* the claim `sub`, *request* an address, and *response* the payload of the ID token.
     """
 
+    method: str
     user: str
     wouldSignIn: bool
     conditions: list[ConditionJson]
@@ -100,6 +105,59 @@ class SignOnTrialJson(TypedDict):
     applicationError: ApplicationErrorJson | None
 
 
+class ClientSecretJson(TypedDict):
+    """A client secret without its value. *hint* is its beginning; *lastUsedAt* is exact to an hour."""
+
+    id: str
+    hint: str
+    description: str
+    createdAt: str
+    createdBy: str
+    expiresAt: str
+    lastUsedAt: str | None
+
+
+class NewClientSecretJson(ClientSecretJson):
+    """*secret* is shown only here. *clientId* is what the application sends with it."""
+
+    clientId: str
+    secret: str
+
+
+class SigningKeyJson(TypedDict):
+    """A key that signs tokens. *state*: active, next or retired."""
+
+    kid: str
+    state: str
+    publishedAt: str
+    retiredAt: str | None
+
+
+def client_secret_json(row: ClientSecretRow) -> ClientSecretJson:
+    return {
+        "id": row.id,
+        "hint": row.hint,
+        "description": row.description,
+        "createdAt": iso_time(row.created_at),
+        "createdBy": row.created_by,
+        "expiresAt": iso_time(row.expires_at),
+        "lastUsedAt": iso(row.last_used_at),
+    }
+
+
+def new_client_secret_json(made: NewClientSecret) -> NewClientSecretJson:
+    return {**client_secret_json(made.row), "clientId": made.row.app, "secret": made.secret}
+
+
+def signing_key_json(key: OpenIdKey) -> SigningKeyJson:
+    return {
+        "kid": key.kid,
+        "state": key.state,
+        "publishedAt": iso_time(key.published_at),
+        "retiredAt": iso(key.retired_at),
+    }
+
+
 def certificate_json(row: CertificateRow) -> CertificateJson:
     return {
         "thumbprint": row.thumbprint,
@@ -113,6 +171,7 @@ def certificate_json(row: CertificateRow) -> CertificateJson:
 def sign_on_json(view: SignOnView) -> SignOnJson:
     return {
         "app": view.application.name,
+        "clientId": view.application.id,
         "singleSignOn": sign_on_to_json(view.settings),
         "identifier": view.endpoints.identifier,
         "loginUrl": view.endpoints.login_url,
@@ -126,13 +185,14 @@ def sign_on_json(view: SignOnView) -> SignOnJson:
 
 def trial_json(trial: SignOnTrial) -> SignOnTrialJson:
     return {
+        "method": trial.view.settings.mode.value,
         "user": trial.person,
         "wouldSignIn": trial.would_sign_in,
         "conditions": [
             {"condition": one.sentence, "holds": one.holds, "nextStep": "" if one.holds else one.next_step}
             for one in trial.conditions
         ],
-        "issuer": trial.view.endpoints.identifier,
+        "issuer": trial.issuer,
         "audience": trial.audience,
         "recipient": trial.recipient,
         "nameId": trial.claims.name_id,

@@ -84,11 +84,7 @@ async def change_sign_on(
     Raises LockstepError with the place of a mistake, or if somebody else made a change since *seen*, and then changes nothing.
     """
 
-    def change(config: Json) -> Json:
-        kept = {} if replaces else config
-        return {key: value for key, value in {**kept, **changes}.items() if value is not None}
-
-    return await _edit(context, app, change, seen)
+    return await _edit(context, app, lambda config: _merged({} if replaces else config, changes), seen)
 
 
 @needs(Permission.SIGN_ON_WRITE, app="app")
@@ -209,6 +205,15 @@ async def _refuse_change_since(connection: Connection, app: ApplicationRow, seen
             next_step="Look at what is set now. To replace it, save again",
             code="ChangedInTheMeantime",
         )
+
+
+def changed_settings(before: SignOnSettings, changes: Mapping[str, Any]) -> SignOnSettings:
+    """Return *before* with *changes*, as `change_sign_on` would store it. Raises LockstepError for any mistake."""
+    return checked_settings(_merged(sign_on_to_json(before), changes), before)
+
+
+def _merged(config: Json, changes: Mapping[str, Any]) -> Json:
+    return {key: value for key, value in {**config, **changes}.items() if value is not None}
 
 
 def checked_settings(config: Json, before: SignOnSettings) -> SignOnSettings:

@@ -1,13 +1,15 @@
 """Try single sign-on for a person without signing anybody in. The result has each condition in the order of its check, the messages that
 would be sent, and how real attempts ended.
 
-The response in the result has no valid signature: with one, anybody could sign in as the person.
+With OpenID Connect, the messages are the request and the payload of the ID token. A response in the result has no valid signature: with
+one, anybody could sign in as the person.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
@@ -15,11 +17,14 @@ from lockstep.actions.lookup import find_application
 from lockstep.actions.permissions import Permission
 from lockstep.actions.person_sign_in.outcomes import SignInCode
 from lockstep.actions.previews import find_anybody
+from lockstep.actions.single_sign_on.address import stored_address
 from lockstep.actions.single_sign_on.claims import AssertionClaims
 from lockstep.actions.single_sign_on.issuing import read_claims
+from lockstep.actions.single_sign_on.openid_trial import openid_parts
 from lockstep.actions.single_sign_on.refusals import ApplicationError, SignOnRefusal, explain_error, refusals_of
 from lockstep.actions.single_sign_on.settings import SignOnView, read_view
 from lockstep.actions.single_sign_on.trial_messages import readable_request, request_of, response_to
+from lockstep.actions.single_sign_on.trial_parts import SignInCondition, TrialParts
 from lockstep.configuration.single_sign_on import SignOnMode
 from lockstep.engine.rules.configuration import Constant, Direct, Expression, MappingSource
 from lockstep.postgres.pool import Connection
@@ -34,15 +39,11 @@ _STATUSES = {
     SignInCode.NO_AUTHN_CONTEXT: "NoAuthnContext",
     SignInCode.WRONG_NAME_ID_FORMAT: "InvalidNameIDPolicy",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class SignInCondition:
-    """One condition that must hold for the sign-in. *next_step* says what to do if it does not hold."""
-
-    sentence: str
-    holds: bool
-    next_step: str = ""
+# Refusals of OpenID Connect that the application does not learn of, because it is unknown where the answer may go, or not its business.
+_SHOWN = (
+    SignInCode.UNKNOWN_CLIENT, SignInCode.UNKNOWN_REPLY_URL, SignInCode.REPEATED_PARAMETER, SignInCode.PARAMETER_TOO_LONG,
+    SignInCode.NOT_ASSIGNED, SignInCode.APPLICATION_DISABLED, SignInCode.CLAIMS_UNUSABLE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +68,20 @@ class AnsweredAttempt:
 
 @dataclass(frozen=True, slots=True)
 class SignOnTrial:
-    """What a sign-in would do. *audience* and *recipient* are those of the assertion. *starts_at* is the address at which a real test
-    begins. *request* is "" if Lockstep begins the sign-in, *response* is empty if no assertion can be made. *attempts* has the newest
+    """What a sign-in would do. *issuer*, *audience* and *recipient* are those of the assertion. *starts_at* is the address at which a real
+    test begins. *request* is "" if Lockstep begins the sign-in, *response* is empty if no assertion can be made. *attempts* has the newest
     entries of the sign-in log about the person, and the requests that were refused before anybody signed in; it is empty for somebody who
     may not read the log.
+
+    With OpenID Connect, *audience* is the client id, *recipient* the first redirect URI, *request* an address, and *response* the payload
+    of the ID token.
     """
 
     view: SignOnView
     person: str
     claims: AssertionClaims
     conditions: Sequence[SignInCondition]
+    issuer: str
     audience: str
     recipient: str
     claim_lines: Sequence[ClaimLine]
@@ -85,6 +90,10 @@ class SignOnTrial:
     refusals: Sequence[SignOnRefusal]
     attempts: Sequence[AnsweredAttempt]
     error: ApplicationError | None = None
+
+    @property
+    def is_openid(self) -> bool:
+        return self.view.settings.mode is SignOnMode.OIDC
 
     @property
     def is_encrypted(self) -> bool:
@@ -119,21 +128,47 @@ async def try_sign_on(
         claims = await read_claims(context, connection, found, person.id)
         may_read_log = context.actor.may(Permission.LOGS_READ, found.id)
         attempts = await _attempts(connection, found.id, person.id) if may_read_log else []
-    settings, now = view.settings, context.now()
-    request = request_of(view, now)
+        issuer = await stored_address(connection) or origin
+        is_openid = view.settings.mode is SignOnMode.OIDC
+        if is_openid:
+            parts = await openid_parts(connection, view, claims, person.id, issuer=issuer, now=context.now())
+        else:
+            parts = await _saml_parts(view, claims, context.now())
     return SignOnTrial(
         view,
         person.user_principal_name,
         claims,
-        _conditions(view, claims),
+        _conditions(view, claims, parts),
+        parts.issuer,
+        parts.audience,
+        parts.recipient,
+        _claim_lines(view, claims),
+        parts.request,
+        parts.response,
+        parts.refusals,
+        attempts,
+        explain_error(error, view, claims.name_id) if error and not is_openid else None,
+    )
+
+
+async def _saml_parts(view: SignOnView, claims: AssertionClaims, now: datetime) -> TrialParts:
+    app, settings = view.application, view.settings
+    request = request_of(view, now)
+    is_signed = any(one.is_active for one in view.certificates)
+    next_step = f"Make one: lockstep sso certs new {app.name} --activate"
+    return TrialParts(
+        SignInCondition(
+            "SAML is the single sign-on method",
+            settings.mode is SignOnMode.SAML,
+            f"Select it: lockstep sso set {app.name} --mode saml",
+        ),
+        [SignInCondition("A signing certificate is active", is_signed, next_step)],
+        view.endpoints.identifier,
         settings.identifiers[0] if settings.identifiers else "",
         settings.reply_urls[0] if settings.reply_urls else "",
-        _claim_lines(view, claims),
         readable_request(request),
         await response_to(request, view, claims, now),
         refusals_of(view),
-        attempts,
-        explain_error(error, view, claims.name_id) if error else None,
     )
 
 
@@ -143,15 +178,23 @@ async def _attempts(connection: Connection, app: str, person: str) -> list[Answe
 
 
 def _answer(row: SignInRow) -> str:
+    if row.protocol == SignOnMode.OIDC:
+        return _openid_answer(row)
     if row.result == SUCCESS:
         return "Response with the status Success"
     status = next((text for code, text in _STATUSES.items() if row.code == code), "")
     return f"Response with the status {status}" if status else "No response: the person saw a page of Lockstep"
 
 
+def _openid_answer(row: SignInRow) -> str:
+    if row.result == SUCCESS:
+        return "A code"
+    return "No answer: the person saw a page of Lockstep" if row.code in _SHOWN else "An error"
+
+
 def _claim_lines(view: SignOnView, claims: AssertionClaims) -> list[ClaimLine]:
     settings = view.settings
-    is_generated = claims.name_id_format.is_generated
+    is_generated = claims.name_id_format.is_generated  # always with OpenID Connect
     name_id_source = "made by Lockstep" if is_generated else source_text(settings.name_id)
     lines = [ClaimLine("", (claims.name_id,) if claims.name_id else (), name_id_source, claims.problems.get("", ""))]
     for claim in settings.sent_claims:
@@ -172,28 +215,20 @@ def source_text(source: MappingSource) -> str:
     return ""
 
 
-def _conditions(view: SignOnView, claims: AssertionClaims) -> list[SignInCondition]:
+def _conditions(view: SignOnView, claims: AssertionClaims, parts: TrialParts) -> list[SignInCondition]:
     app, settings = view.application, view.settings
-    active = next((one for one in view.certificates if one.is_active), None)
     found = [
-        SignInCondition(
-            "SAML is the single sign-on method",
-            settings.mode is SignOnMode.SAML,
-            f"Select it: lockstep sso set {app.name} --mode saml",
-        ),
+        parts.method,
         SignInCondition(
             f"{app.display_name} is enabled for users to sign in",
             settings.is_enabled,
             f"Enable it: lockstep sso set {app.name} --enabled",
         ),
-        SignInCondition(
-            "A signing certificate is active", active is not None,
-            f"Make one: lockstep sso certs new {app.name} --activate",
-        ),
+        *parts.ready,
         SignInCondition(
             f"{claims.display} is active in the directory", claims.is_active, "Enable or restore the person first"
         ),
-    ]  # fmt: skip
+    ]
     if settings.assignment_required:
         found.append(
             SignInCondition(

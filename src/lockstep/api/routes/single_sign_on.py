@@ -1,4 +1,4 @@
-"""Single sign-on of an application: settings, claims, signing certificates and metadata."""
+"""Single sign-on of an application: settings, claims, signing certificates, client secrets and metadata; and the keys of all tokens."""
 
 from __future__ import annotations
 
@@ -6,12 +6,26 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from lockstep.actions.context import Context
-from lockstep.actions.rows.single_sign_on import SignOnJson, SignOnTrialJson, sign_on_json, trial_json
-from lockstep.actions.single_sign_on import certificates, metadata, settings, trying
+from lockstep.actions.rows.single_sign_on import (
+    ClientSecretJson,
+    NewClientSecretJson,
+    SigningKeyJson,
+    SignOnJson,
+    SignOnTrialJson,
+    client_secret_json,
+    new_client_secret_json,
+    sign_on_json,
+    signing_key_json,
+    trial_json,
+)
+from lockstep.actions.single_sign_on import certificates, client_secrets, metadata, openid_keys, settings, trying
+from lockstep.actions.single_sign_on.client_secrets import MOST_DAYS, USUAL_DAYS
 from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
+from lockstep.api.paging import Asking, Page, page_of_rows
 from lockstep.api.shapes import AppName, Body, Name, Text
 from lockstep.errors import invalid, not_found
 
@@ -38,6 +52,27 @@ class MetadataSource(Body):
     url: Text = Field("", examples=["https://app.documo.com/saml/metadata"])
 
 
+class ClientSecretsJson(TypedDict):
+    items: list[ClientSecretJson]
+
+
+class SigningKeysJson(TypedDict):
+    """The keys, the active one first."""
+
+    items: list[SigningKeyJson]
+
+
+class NewSecret(Body):
+    description: Annotated[str, Field(max_length=100, examples=["Server in Rome"])] = ""
+    days: Annotated[int, Field(ge=1, le=MOST_DAYS)] = USUAL_DAYS
+
+
+class KeyRoll(Body):
+    is_compromised: bool = Field(
+        False, description="Withdraw the active key at once, and do not wait until applications know the next one"
+    )
+
+
 @router.get("/applications/{app}/single-sign-on")
 async def show_sign_on(context: Asked, request: Request, app: AppName) -> SignOnJson:
     return tagged(request, await _sign_on(context, app))
@@ -45,7 +80,8 @@ async def show_sign_on(context: Asked, request: Request, app: AppName) -> SignOn
 
 @router.patch("/applications/{app}/single-sign-on")
 async def change_sign_on(context: Asked, unchanged: Unchanged, app: AppName, body: SignOnChange) -> SignOnJson:
-    """Change how people sign in. Turning SAML on makes a signing certificate if there is none."""
+    """Change how people sign in. Turning SAML on makes a signing certificate if there is none, and OpenID
+    Connect signing keys."""
 
     async def work(inner: Context) -> SignOnJson:
         return sign_on_json(await settings.change_sign_on(inner, app, body.single_sign_on, replaces=body.replaces))
@@ -99,6 +135,41 @@ async def remove_certificate(context: Asked, unchanged: Unchanged, app: AppName,
         return sign_on_json(await certificates.remove_certificate(inner, app, thumbprint))
 
     return await unchanged.matched(lambda inner: _sign_on(inner, app), work)(context)
+
+
+@router.get("/applications/{app}/client-secrets")
+async def list_client_secrets(context: Asked, asking: Asking, app: AppName) -> Page[ClientSecretJson]:
+    """The client secrets of an application that uses OpenID Connect, without their values."""
+    rows = await client_secrets.list_client_secrets(context, app)
+    return page_of_rows(asking, [client_secret_json(row) for row in rows], key="id")
+
+
+@router.post("/applications/{app}/client-secrets", status_code=201)
+async def add_client_secret(context: Asked, app: AppName, body: NewSecret) -> NewClientSecretJson:
+    """Make a client secret. Its value is in this answer alone. Those that there are stay valid."""
+    made = await client_secrets.add_client_secret(context, app, body.description, days=body.days)
+    return new_client_secret_json(made)
+
+
+@router.delete("/applications/{app}/client-secrets/{secret}")
+async def remove_client_secret(context: Asked, app: AppName, secret: Name) -> ClientSecretsJson:
+    """Remove a client secret by its id. The program that uses it is refused at once."""
+    rows = await client_secrets.remove_client_secret(context, app, secret)
+    return {"items": [client_secret_json(row) for row in rows]}
+
+
+@router.get("/signing-keys")
+async def list_signing_keys(context: Asked, asking: Asking) -> Page[SigningKeyJson]:
+    """The keys that sign the tokens of OpenID Connect for all applications."""
+    keys = await openid_keys.list_openid_keys(context)
+    return page_of_rows(asking, [signing_key_json(one) for one in keys], key="kid")
+
+
+@router.post("/signing-keys/roll")
+async def roll_signing_keys(context: Asked, body: KeyRoll) -> SigningKeysJson:
+    """Sign with the next key, and publish another next one. It must have been published for an hour."""
+    keys = await openid_keys.roll_openid_keys(context, is_compromised=body.is_compromised)
+    return {"items": [signing_key_json(one) for one in keys]}
 
 
 async def _sign_on(context: Context, app: str) -> SignOnJson:

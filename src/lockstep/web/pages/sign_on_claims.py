@@ -13,10 +13,11 @@ from lockstep.actions.mappings import SOURCE_NAMES
 from lockstep.actions.single_sign_on import settings, trying
 from lockstep.actions.single_sign_on.settings import SignOnView
 from lockstep.actions.single_sign_on.trying import SignOnTrial
-from lockstep.configuration.single_sign_on import EFFECTIVE_ROLE, ROLE_CLAIM, NameIdKind
+from lockstep.configuration.single_sign_on import EFFECTIVE_ROLE, ROLE_CLAIM, NameIdKind, SignOnMode
 from lockstep.engine.expressions import ExpressionError
 from lockstep.engine.records import ObjectKind
 from lockstep.errors import LockstepError
+from lockstep.openid.claims import SCOPE_OF
 from lockstep.web.command_pages import STEPS
 from lockstep.web.mapping_form import shown
 from lockstep.web.page import Answer, Fragment, Pages, Redirect, View, on_the_form
@@ -25,6 +26,7 @@ from lockstep.web.sign_on_form import KINDS, source_parts, source_text, typed_so
 
 pages = Pages()
 CLAIMS = f"{HERE}/claims"
+ROLE_CLAIMS = (ROLE_CLAIM, "roles")
 FORMATS = (
     (NameIdKind.EMAIL_ADDRESS.value, "Email address"),
     (NameIdKind.PERSISTENT.value, "Persistent: made by Lockstep, another one in each application"),
@@ -43,7 +45,7 @@ async def edit(context: Context, request: Request) -> View:
     """The form of one claim; without `name` of a new one."""
     found = await read(context, request)
     name = request.query_params.get("name", "")
-    claim = next((one for one in found.settings.claims if one.name == name), None)
+    claim = next((one for one in found.settings.sent_claims if one.name == name), None)
     kind, value = source_parts(claim.source) if claim else ("source", "")
     return await _form(context, request, found, was=claim.name if claim else "", typed=(name, kind, value))
 
@@ -136,9 +138,12 @@ async def _page(
             "value": ", ".join(sample.claims.attributes.get(claim.name, ())) if sample else "",
             "problem": sample.claims.problems.get(claim.name, "") if sample else "",
         }
-        for claim in found.settings.claims
+        for claim in found.settings.sent_claims
     ]
+    is_openid = found.settings.mode is SignOnMode.OIDC
     model = {
+        "is_openid": is_openid,
+        "scopes": {claim.name: SCOPE_OF.get(claim.name, "openid") for claim in found.settings.openid.claims},
         "claims": claims,
         "formats": FORMATS,
         "kinds": KINDS,
@@ -147,11 +152,12 @@ async def _page(
         "user": sample.person if sample else request.query_params.get("user", ""),
         "wrong": wrong,
         "refused": refused,
-        "lacks_role": not any(claim.name == ROLE_CLAIM for claim in found.settings.claims),
+        "lacks_role": not any(claim.name in ROLE_CLAIMS for claim in found.settings.sent_claims),
     }
+    heading = "Token configuration" if is_openid else "Attributes & Claims"
     return page_of(
-        context, found, "single_sign_on/claims.html", "Attributes & Claims", model, is_below=True,
-        status=400 if refused else 200,
+        context, found, "single_sign_on/claims.html", heading, model, is_below=True, status=400 if refused else 200,
+        command=f"lockstep sso claims list {found.application.name}",
     )  # fmt: skip
 
 
@@ -168,8 +174,10 @@ async def _form(
     app = found.application.name
     sample, _ = await _sample(context, request)
     user = sample.person if sample else ""
+    is_openid = found.settings.mode is SignOnMode.OIDC
     model = {
         "was": was,
+        "is_openid": is_openid,
         "typed": {"name": name, "kind": kind, "value": value},
         "kinds": KINDS,
         "user": user,
@@ -178,7 +186,8 @@ async def _form(
         "role_expression": EFFECTIVE_ROLE,
         "refused": refused,
     }
+    new = "Add optional claim" if is_openid else "Add new claim"
     return page_of(
-        context, found, "single_sign_on/claim.html", "Manage claim" if was else "Add new claim", model, is_below=True,
+        context, found, "single_sign_on/claim.html", "Manage claim" if was else new, model, is_below=True,
         status=400 if refused else 200,
     )  # fmt: skip

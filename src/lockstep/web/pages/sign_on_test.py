@@ -10,6 +10,8 @@ from lockstep.actions.context import Context
 from lockstep.actions.single_sign_on import trying
 from lockstep.errors import LockstepError
 from lockstep.kit.cookies import origin_of
+from lockstep.openid.claims import SCOPE_OF
+from lockstep.openid.discovery import AUTHORIZE
 from lockstep.web.command_pages import STEPS
 from lockstep.web.page import CopyAs, Pages, View
 from lockstep.web.pages.single_sign_on import HERE, page_of, read
@@ -35,6 +37,8 @@ async def test(context: Context, request: Request) -> View:
         "user": user or (trial.person if trial else ""),
         "wrong": wrong,
         "error": error,
+        "comes_to": f"{trial.issuer}{AUTHORIZE}" if trial and trial.is_openid else found.endpoints.login_url,
+        "scope_of": SCOPE_OF,
         "launch": f"/myapps/launch/{app.name}",
         "attempts": [(SignInLine(one.row), one.answer) for one in trial.attempts] if trial else [],
     }

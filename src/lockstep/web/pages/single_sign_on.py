@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
-from lockstep.actions.single_sign_on import address, certificates, client_secrets, metadata, settings
+from lockstep.actions.single_sign_on import address, certificates, client_secrets, interrupting, metadata, settings
 from lockstep.actions.single_sign_on.address import openid_endpoints
 from lockstep.actions.single_sign_on.certificates import CertificateForm
+from lockstep.actions.single_sign_on.interrupting import Interruption
 from lockstep.actions.single_sign_on.settings import OFFERED_MODES, SignOnView
 from lockstep.configuration.single_sign_on import SignOnMode, SignOnSettings
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
@@ -67,14 +68,21 @@ async def choose(context: Context, request: Request) -> View:
 
 @pages.post(f"{HERE}/method")
 async def select(context: Context, request: Request) -> Answer:
+    """Select a method. It is confirmed if people sign in by the one that ends, and its addresses are asked for if they are missing."""
     form, app = await request.form(), request.path_params["app"]
     mode = str(form.get("mode", ""))
     try:
+        if form.get("confirmed") != "yes":
+            ends = await interrupting.foresee_interruption(context, app, {"mode": mode})
+            if ends.sentences:
+                return _methods(context, await read(context, request), ends=ends, chosen=mode)
         await settings.change_sign_on(context, app, {"mode": mode}, seen=seen_in(form))
     except LockstepError as refused:
         shown = on_the_form(refused)
         if mode == SignOnMode.SAML:  # the addresses are missing
             return _basic(context, await read(context, request), refused=shown, enters=True)
+        if mode == SignOnMode.OIDC and "openIdConnect.redirectUris" in refused.detail:
+            return Redirect(f"/apps/{app}/sso/authentication", notice="Enter the redirect URIs to use OpenID Connect")
         return _methods(context, await read(context, request), refused=shown)
     return Redirect(f"/apps/{app}/sso", notice=f"Single sign-on method: {METHODS[SignOnMode(mode)][0]}")
 
@@ -89,7 +97,7 @@ async def save_basic(context: Context, request: Request) -> Answer:
     form = await request.form()
     app = request.path_params["app"]
     changes: dict[str, Any] = {
-        **{name: _lines(form, name) for name in ("identifiers", "replyUrls")},
+        **{name: lines_in(form, name) for name in ("identifiers", "replyUrls")},
         **{name: str(form.get(name, "")).strip() for name in ("signOnUrl", "relayState", "logoutUrl")},
     }
     enters = form.get("mode") == SignOnMode.SAML
@@ -154,8 +162,9 @@ def page_of(
     is_below: bool = False,
     lead: str = "",
     status: int = 200,
+    command: str = "",
 ) -> View:
-    """A page of the tab. *is_below*: one that is reached from the cards."""
+    """A page of the tab. *is_below*: one that is reached from the cards. *command*: the one to copy, if it is not `lockstep sso show`."""
     app = found.application
     place = AppPlace(app.name, app.display_name)
     return View(
@@ -174,15 +183,26 @@ def page_of(
         tab=TAB,
         parents=(Crumb(TAB, f"{place.href}/sso"),) if is_below else (),
         lead=lead,
-        copy_as=CopyAs(command=f"lockstep sso show {app.name}", api=f"/api/v1/applications/{app.name}/single-sign-on"),
+        copy_as=CopyAs(
+            command=command or f"lockstep sso show {app.name}", api=f"/api/v1/applications/{app.name}/single-sign-on"
+        ),
         status=status,
     )
 
 
-def _methods(context: Context, found: SignOnView, *, refused: LockstepError | None = None) -> View:
+def _methods(
+    context: Context,
+    found: SignOnView,
+    *,
+    refused: LockstepError | None = None,
+    ends: Interruption | None = None,
+    chosen: str = "",
+) -> View:
     model = {
-        "methods": [(mode.value, *METHODS[mode]) for mode in _choices(found)],
+        "methods": [(mode.value, *METHODS[mode]) for mode in OFFERED_MODES],
         "refused": refused,
+        "ends": ends,
+        "chosen": chosen,
     }
     return page_of(
         context,
@@ -192,11 +212,6 @@ def _methods(context: Context, found: SignOnView, *, refused: LockstepError | No
         model,
         status=400 if refused else 200,
     )
-
-
-def _choices(found: SignOnView) -> list[SignOnMode]:
-    """OpenID Connect is set up by command or API, so it is shown only where that was done."""
-    return [mode for mode in OFFERED_MODES if mode is not SignOnMode.OIDC or found.settings.mode is mode]
 
 
 async def _openid(context: Context, found: SignOnView, request: Request) -> View:
@@ -215,6 +230,7 @@ async def _openid(context: Context, found: SignOnView, request: Request) -> View
             "secrets": await client_secrets.list_client_secrets(context, found.application.name),
             "endpoints": openid_endpoints(issuer),
             "has_address": found.has_address,
+            "may_see_keys": context.actor.everywhere(Permission.DIRECTORY_READ),
         },
         lead="People who are signed in to Lockstep get in with tokens that Lockstep signs.",
     )
@@ -258,7 +274,7 @@ def _typed(stored: SignOnSettings) -> dict[str, str]:
     }
 
 
-def _lines(form: FormData, name: str) -> list[str]:
+def lines_in(form: FormData, name: str) -> list[str]:
     return [line.strip() for line in str(form.get(name, "")).splitlines() if line.strip()]
 
 

@@ -1,0 +1,119 @@
+"""The part of a trial that is particular to OpenID Connect: its conditions, the request, the ID token, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import urlencode
+
+import orjson
+
+from lockstep.actions.person_sign_in.outcomes import SignInCode
+from lockstep.actions.single_sign_on.claims import AssertionClaims
+from lockstep.actions.single_sign_on.refusals import SignOnRefusal
+from lockstep.actions.single_sign_on.settings import SignOnView
+from lockstep.actions.single_sign_on.trial_parts import SignInCondition, TrialParts
+from lockstep.openid.claims import released
+from lockstep.openid.discovery import AUTHORIZE
+from lockstep.openid.requests import OFFLINE, SCOPES
+from lockstep.openid.tokens import ID_TOKEN_VALID
+from lockstep.postgres.pool import Connection
+from lockstep.saml.showing import MessagePart
+from lockstep.storage import assignments, client_secrets, openid_keys
+
+
+async def openid_parts(
+    connection: Connection, view: SignOnView, claims: AssertionClaims, person: str, *, issuer: str, now: datetime
+) -> TrialParts:
+    """What is particular to a trial for the person with this id."""
+    app, openid = view.application, view.settings.openid
+    keys = await openid_keys.read_keys(connection)
+    ready = [
+        SignInCondition(
+            "A signing key is active",
+            any(one.state == openid_keys.ACTIVE for one in keys),
+            "Make one: lockstep sso keys roll",
+        )
+    ]
+    if not openid.is_public:
+        secrets = await client_secrets.read_secrets(connection, app.id)
+        ready.append(
+            SignInCondition(
+                f"{app.display_name} has a client secret that has not expired",
+                any(one.expires_at > now for one in secrets),
+                f"Make one: lockstep sso secrets new {app.name}",
+            )
+        )
+    rows = await assignments.entitlements(connection, app.id, [person])
+    groups = sorted({row.via_group_name for row in rows if row.via_group_name})
+    token = _id_token(view, issuer, claims, groups, now)
+    return TrialParts(
+        SignInCondition("OpenID Connect is the single sign-on method", holds=True),
+        ready,
+        issuer,
+        app.id,
+        openid.redirect_uris[0],
+        _request(view, issuer),
+        (MessagePart(token, is_signed=False),) if token else (),
+        _refusals(view),
+    )
+
+
+def _request(view: SignOnView, issuer: str) -> str:
+    """The address to which the application sends the browser, with all scopes; "..." stands for values that are new each time."""
+    openid = view.settings.openid
+    query = {
+        "client_id": view.application.id,
+        "redirect_uri": openid.redirect_uris[0],
+        "response_type": "code",
+        "scope": " ".join(one for one in SCOPES if one != OFFLINE),
+        "state": "...",
+        "nonce": "...",
+        "code_challenge": "...",
+        "code_challenge_method": "S256",
+    }
+    return f"{issuer}{AUTHORIZE}?{urlencode(query, safe='.')}"
+
+
+def _id_token(view: SignOnView, issuer: str, claims: AssertionClaims, groups: Sequence[str], now: datetime) -> str:
+    """The payload of the ID token with all scopes, as JSON; "" if none can be made. It is not signed."""
+    if not claims.name_id or claims.problems:
+        return ""
+    payload = {
+        "iss": issuer,
+        "aud": view.application.id,
+        "sub": claims.name_id,
+        "exp": int((now + ID_TOKEN_VALID).timestamp()),
+        **released(claims.attributes, groups, SCOPES),
+    }
+    return orjson.dumps(payload, option=orjson.OPT_INDENT_2).decode()
+
+
+def _refusals(view: SignOnView) -> list[SignOnRefusal]:
+    """What is refused, in the order of the checks."""
+    openid, name = view.settings.openid, view.application.display_name
+    found = [
+        SignOnRefusal(
+            f"A request with another redirect_uri than {' or '.join(openid.redirect_uris)}",
+            SignInCode.UNKNOWN_REPLY_URL,
+        ),
+        SignOnRefusal(
+            "A request for tokens without a code (response_type other than code)", SignInCode.WRONG_RESPONSE_TYPE
+        ),
+        SignOnRefusal("A request without the scope openid", SignInCode.NO_OPENID_SCOPE),
+    ]
+    if openid.is_public or openid.needs_pkce:
+        found.append(SignOnRefusal("A request without a code challenge (PKCE)", SignInCode.PKCE_MISSING))
+    found += [
+        SignOnRefusal("A code challenge with another method than S256", SignInCode.PKCE_NOT_S256),
+        SignOnRefusal("A request that allows no page (prompt=none) while nobody is signed in", SignInCode.NO_PASSIVE),
+    ]
+    if view.settings.assignment_required:
+        found.append(SignOnRefusal("Everybody who is not assigned", SignInCode.NOT_ASSIGNED))
+    if not openid.is_public:
+        found.append(SignOnRefusal(f"A code from {name} with a wrong client secret", SignInCode.WRONG_CLIENT_SECRET))
+    found += [
+        SignOnRefusal("A code that is older than a minute", SignInCode.CODE_EXPIRED),
+        SignOnRefusal("A code or a refresh token that was used before", SignInCode.CODE_USED),
+    ]
+    return found

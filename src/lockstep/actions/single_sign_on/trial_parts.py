@@ -1,0 +1,32 @@
+"""What a trial of single sign-on consists of that depends on the method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lockstep.actions.single_sign_on.refusals import SignOnRefusal
+from lockstep.saml.showing import MessagePart
+
+
+@dataclass(frozen=True, slots=True)
+class SignInCondition:
+    """One condition that must hold for the sign-in. *next_step* says what to do if it does not hold."""
+
+    sentence: str
+    holds: bool
+    next_step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialParts:
+    """*ready*: the conditions of the method itself. The rest is as in `SignOnTrial`."""
+
+    method: SignInCondition
+    ready: Sequence[SignInCondition]
+    issuer: str
+    audience: str
+    recipient: str
+    request: str
+    response: Sequence[MessagePart]
+    refusals: Sequence[SignOnRefusal]
