@@ -18,7 +18,7 @@ from tests.engine.decision_cases import ADMIN, ANNA, ATTRIBUTES, MEMBER, MOMENT,
 
 
 def planned(action: Action = Action.DISABLE, **more: Any) -> Plan:
-    return Plan(ObjectKind.USER, "p-1", "anna", action, (Reason("x", "x"),), **more)
+    return Plan(action, (Reason("x", "x"),), kind=ObjectKind.USER, source_id="p-1", display="anna", **more)
 
 
 def is_held(plan: Plan, counts: Counts, config: JobConfiguration | None = None, **more: Any) -> bool:

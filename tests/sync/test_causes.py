@@ -10,7 +10,9 @@ from lockstep.engine.plans import Plan
 from lockstep.engine.records import Action, ObjectKind, Reason
 from lockstep.sync.outcome.causes import cause_of
 
-PLAN = Plan(ObjectKind.USER, "p-1", "somebody", Action.UPDATE, (Reason("Changed", "title differs."),))
+PLAN = Plan(
+    Action.UPDATE, (Reason("Changed", "title differs."),), kind=ObjectKind.USER, source_id="p-1", display="somebody"
+)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -101,41 +101,49 @@ class GuardCode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What should happen to one object in one application, and why. Nothing has been done yet; a preview shows exactly this.
+class Draft:
+    """What was decided for one object. *reasons* and *steps* are those of this decision alone: a `Plan` has the others around them.
 
     *mapped* holds all values that flow in this situation; *changes* is the part that differs from what the target holds. *link_to* is set
-    if a match was found and the link is new; *matched_by* is then the target attribute that found it. The first of *reasons* answers "why".
+    if a match was found and the link is new; *matched_by* is then the target attribute that found it.
     """
 
-    kind: ObjectKind
-    source_id: str
-    display: str
     action: Action
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Reason, ...] = ()
+    link_state: LinkState | None = None  # the state of the link after the plan was carried out
     target_id: str = ""
     link_to: Account | None = None
     matched_by: str = ""
     mapped: Mapped = NOT_MAPPED
     changes: tuple[Change, ...] = ()
     steps: tuple[Step, ...] = ()
-    link_state: LinkState | None = None  # the state of the link after the plan was carried out
     cause: str = ""
+    takes_over_from: str = ""  # the deleted object whose former account this object gets
+    claims_anothers: bool = False  # links the account that a deleted person left, who is known to be somebody else
+    withheld: tuple[str, ...] = ()  # paths that differ but are not written, because the application does not keep them
+    names_follow: bool = False  # after access has ended, the account gets its person's current names
+    reports_drift: bool = False  # all that there is to say: the application changed values, which are left as they are
+    blocked_by: BlockedBy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan(Draft):
+    """What should happen to one object in one application, and why. Nothing has been done yet; a preview shows exactly this.
+
+    A draft that is complete: with its object, all its steps and reasons (the first answers "why"), and what the guards must know of it.
+    """
+
+    _: KW_ONLY
+    kind: ObjectKind
+    source_id: str
+    display: str
     review_at: datetime | None = None
     held_action: Action | None = None  # the action that HELD keeps back
     held_by: GuardCode | None = None  # the guard that keeps it back
     grants: tuple[str, ...] = ()  # privileged values that the account does not have yet: "the role Admin"
     empties: bool = False  # removes the value of an attribute
     renames: tuple[str, ...] = ()  # the matching attributes (target paths) whose value changes
-    names_follow: bool = False  # after access has ended, the account gets its person's current names
-    takes_over_from: str = ""  # the deleted object whose former account this object gets
-    withheld: tuple[str, ...] = ()  # paths that differ but are not written, because the application does not keep them
-    blocked_by: BlockedBy | None = None
-    reports_drift: bool = (
-        False  # the plan has nothing to report except values that the application changed and that are left as they are
-    )
     claims_privileged: bool = False  # links an account that has more privileges than the object's assignment gives
-    claims_anothers: bool = False  # links the account that a deleted person left, who is known to be somebody else
 
     @property
     def desired_hash(self) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 from datetime import datetime
+from operator import attrgetter
 
 from lockstep.engine.decisions.diff import changes_between, same_value
 from lockstep.engine.decisions.intent import IntentKind
@@ -15,7 +16,7 @@ from lockstep.engine.decisions.prepare import Observed, PreparedObject
 from lockstep.engine.decisions.source_record import IS_SOFT_DELETED
 from lockstep.engine.decisions.steps import decision_step, import_step, reference_steps, scoping_step
 from lockstep.engine.expressions import ExpressionError
-from lockstep.engine.plans import NOT_MAPPED, BlockedBy, Mapped, Plan, Step
+from lockstep.engine.plans import NOT_MAPPED, Draft, Mapped, Plan
 from lockstep.engine.records import Account, Action, Change, LinkState, Reason, Value, Values
 from lockstep.engine.rules.conditions import earliest, next_day
 from lockstep.engine.rules.configuration import Drift, ObjectMapping
@@ -24,66 +25,36 @@ from lockstep.wording import counted
 
 # No application returns these, so the value that we wrote last counts as the current one.
 UNREADABLE = frozenset({"password"})
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """The decision for one object before its log steps are added. *reasons* precede those of intent and scope."""
-
-    action: Action
-    reasons: tuple[Reason, ...] = ()
-    link_state: LinkState | None = None
-    target_id: str = ""
-    link_to: Account | None = None
-    matched_by: str = ""
-    mapped: Mapped = NOT_MAPPED
-    changes: tuple[Change, ...] = ()
-    matching: tuple[Step, ...] = ()
-    cause: str = ""
-    takes_over_from: str = ""
-    claims_anothers: bool = False
-    withheld: tuple[str, ...] = ()
-    names_follow: bool = False
-    reports_drift: bool = False
-    blocked_by: BlockedBy | None = None
+_DRAFTED = tuple(one.name for one in fields(Draft))  # once: `fields` for each object would take as long as the plan
+_values_of = attrgetter(*_DRAFTED)
 
 
 def as_plan(prepared: PreparedObject, draft: Draft) -> Plan:
     """Complete *draft* to a plan with all its steps and reasons."""
     obj, mapped = prepared.obj, draft.mapped
     reasons = draft.reasons + tuple(reason for reason in prepared.intent.reasons if reason not in draft.reasons)
-    steps = (
+    drafted = dict(zip(_DRAFTED, _values_of(draft), strict=True))
+    drafted["reasons"] = reasons
+    drafted["steps"] = (
         import_step(obj),
         scoping_step(prepared.scope),
-        *draft.matching,
+        *draft.steps,
         *reference_steps(mapped.missing_references),
         decision_step(draft.action, reasons[0], draft.changes),
     )
+    drafted["target_id"] = _target_id(prepared, draft)
+    drafted["link_state"] = draft.link_state or (prepared.link.state if prepared.link else None)
+    drafted["cause"] = draft.cause or prepared.intent.cause
     return Plan(
+        **drafted,
         kind=obj.kind,
         source_id=obj.id,
         display=obj.display,
-        blocked_by=draft.blocked_by,
-        action=draft.action,
-        reasons=reasons,
-        target_id=_target_id(prepared, draft),
-        link_to=draft.link_to,
-        matched_by=draft.matched_by,
-        mapped=mapped,
-        changes=draft.changes,
-        steps=steps,
-        link_state=draft.link_state or (prepared.link.state if prepared.link else None),
-        cause=draft.cause or prepared.intent.cause,
         review_at=earliest(prepared.intent.review_at, _today(prepared)),
         grants=_grants(draft.changes, prepared.mapping),
         empties=any(is_empty(change.new) for change in draft.changes),
         renames=_renames(draft, prepared.mapping),
-        takes_over_from=draft.takes_over_from,
-        withheld=draft.withheld,
-        names_follow=draft.names_follow,
-        reports_drift=draft.reports_drift,
         claims_privileged=_claims_privileged(prepared, draft),
-        claims_anothers=draft.claims_anothers,
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lockstep.engine.decisions.drafting import Draft, as_plan
+from lockstep.engine.decisions.drafting import as_plan
 from lockstep.engine.decisions.intent import IntentKind
 from lockstep.engine.decisions.mapping import TakenValues
 from lockstep.engine.decisions.matching import Match
@@ -28,7 +28,7 @@ from lockstep.engine.decisions.prepare import (
     recreates,
     wanted,
 )
-from lockstep.engine.plans import Plan
+from lockstep.engine.plans import Draft, Plan
 from lockstep.engine.records import Account, Action, Link, LinkState
 
 __all__ = ["NOT_READ", "NextQuestion", "NotRead", "Observed", "PreparedObject", "make_plan", "prepare", "wanted"]

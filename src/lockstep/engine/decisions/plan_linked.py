@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lockstep.engine.decisions.drafting import (
-    Draft,
     difference,
     differs,
     flag_is_off,
@@ -23,6 +22,7 @@ from lockstep.engine.decisions.drafting import (
 from lockstep.engine.decisions.plan_new import refused
 from lockstep.engine.decisions.prepare import NOT_READ, Observed, PreparedObject
 from lockstep.engine.decisions.steps import linked_step
+from lockstep.engine.plans import Draft
 from lockstep.engine.records import Account, Action, Change, Link, LinkState, Reason
 from lockstep.engine.rules.operators import text_of
 from lockstep.engine.rules.policies import OnLost
@@ -36,7 +36,7 @@ def plan_provision(prepared: PreparedObject, link: Link, observed: Observed) -> 
     if (draft := refused(mapped)) is not None:
         return draft
     step = (linked_step(link.target_id, looked=isinstance(observed, Account)),)
-    draft = Draft(Action.NONE, (IN_STEP,), LinkState.LIVE, link.target_id, mapped=mapped, matching=step)
+    draft = Draft(Action.NONE, (IN_STEP,), LinkState.LIVE, link.target_id, mapped=mapped, steps=step)
     is_settled = observed is NOT_READ and link.state is LinkState.LIVE
     # The desired account has not changed: do not overwrite again and again what the application made of it.
     if is_settled and link.desired_hash == mapped.digest:
@@ -74,7 +74,7 @@ def plan_disable(prepared: PreparedObject, link: Link, observed: Observed) -> Dr
     is_off = text_of(mapped.values.get("active", "")).lower() == "false"
     changes = difference(prepared, mapped, held_by(prepared, observed)).changes
     state = LinkState.DISABLED if is_off else link.state
-    draft = Draft(Action.NONE, (), state, link.target_id, mapped=mapped, matching=step)
+    draft = Draft(Action.NONE, (), state, link.target_id, mapped=mapped, steps=step)
     if not is_off:
         return replace(draft, action=Action.NONE, reasons=(_no_effect(prepared),))
     names = names_that_follow(prepared, observed) if may(prepared, "update") else ()

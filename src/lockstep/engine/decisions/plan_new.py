@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lockstep.engine.decisions.drafting import Draft, difference, differs, flag_is_off, mapped_for, may, turns_on
+from lockstep.engine.decisions.drafting import difference, differs, flag_is_off, mapped_for, may, turns_on
 from lockstep.engine.decisions.mapping import TakenValues, held_values
 from lockstep.engine.decisions.matching import ManyMatches, Match, NoMatch, OneMatch, TakenMatch
 from lockstep.engine.decisions.prepare import PreparedObject
 from lockstep.engine.decisions.steps import matching_step
 from lockstep.engine.decisions.unique_values import all_taken, unique_steps
-from lockstep.engine.plans import BlockedBy, Mapped, Step
+from lockstep.engine.plans import BlockedBy, Draft, Mapped, Step
 from lockstep.engine.records import Action, Change, LinkState, Reason
 
 UNDER_WAY = "AccountUnderWay"
@@ -37,7 +37,7 @@ def plan_new(prepared: PreparedObject, match: Match | None, taken: TakenValues |
             reason = _too_many(prepared, match) if isinstance(match, ManyMatches) else _taken(match)
             blocked = _blocked_by(match) if isinstance(match, TakenMatch) else None
             step = matching_step(match, prepared.queries)
-            return Draft(Action.REFUSE, (reason,), matching=(step,), blocked_by=blocked)
+            return Draft(Action.REFUSE, (reason,), steps=(step,), blocked_by=blocked)
 
 
 def refused(mapped: Mapped) -> Draft | None:
@@ -51,9 +51,9 @@ def refused(mapped: Mapped) -> Draft | None:
 def _create(prepared: PreparedObject, match: NoMatch, taken: TakenValues | None) -> Draft:
     step: tuple[Step, ...] = (matching_step(match, prepared.queries),)
     if not may(prepared, "create"):
-        return Draft(Action.SKIP, (flag_is_off(prepared, "create", outcome="Would be created"),), matching=step)
+        return Draft(Action.SKIP, (flag_is_off(prepared, "create", outcome="Would be created"),), steps=step)
     if taken and (reason := all_taken(prepared, taken)) is not None:
-        return Draft(Action.REFUSE, (reason,), matching=step)
+        return Draft(Action.REFUSE, (reason,), steps=step)
     mapped = mapped_for(prepared, creating=True, taken=taken)
     if (draft := refused(mapped)) is not None:
         return draft
@@ -64,7 +64,7 @@ def _create(prepared: PreparedObject, match: NoMatch, taken: TakenValues | None)
         step += unique_steps(prepared, mapped.values, taken)
     # The scope reasons say why the person gets an account; the intent's reason says only that there is none yet.
     reasons = prepared.scope.reasons
-    return Draft(Action.CREATE, reasons, LinkState.LIVE, mapped=mapped, changes=changes, matching=step)
+    return Draft(Action.CREATE, reasons, LinkState.LIVE, mapped=mapped, changes=changes, steps=step)
 
 
 def _link(prepared: PreparedObject, match: OneMatch) -> Draft:
@@ -83,7 +83,7 @@ def _link(prepared: PreparedObject, match: OneMatch) -> Draft:
         account.id,
         link_to=account,
         matched_by=match.query.attribute,
-        matching=(matching_step(match, prepared.queries),),
+        steps=(matching_step(match, prepared.queries),),
         takes_over_from=match.left_by,
         claims_anothers=match.is_strangers,
     )

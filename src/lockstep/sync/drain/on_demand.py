@@ -213,4 +213,4 @@ def _not_settled(prepared: PreparedObject, settlement: Settlement) -> Plan:
     step = problem.next_step if problem is not None else "Nothing to do: Lockstep checks again."
     obj, reason = prepared.obj, Reason(MAYBE_CREATED, text, {}, step)
     steps = (import_step(obj), scoping_step(prepared.scope), decision_step(Action.REFUSE, reason, ()))
-    return Plan(obj.kind, obj.id, obj.display, Action.REFUSE, (reason,), steps=steps)
+    return Plan(Action.REFUSE, (reason,), kind=obj.kind, source_id=obj.id, display=obj.display, steps=steps)
