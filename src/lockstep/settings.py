@@ -71,8 +71,9 @@ def _networks(text: str) -> tuple[str, ...]:
     return words
 
 
-def _from(variable: str, meaning: str, read: Callable[[str], Any]) -> dict[str, Any]:
-    return {"variable": variable, "meaning": meaning, "read": read}
+def _from(variable: str, meaning: str, read: Callable[[str], Any], otherwise: str = "") -> dict[str, Any]:
+    """Describe a setting. *otherwise* says in words what applies without it, if the default does not say it."""
+    return {"variable": variable, "meaning": meaning, "read": read, "otherwise": otherwise}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,15 @@ class Settings:
     """The settings of this process. *origins* says where each setting came from: flag, variable or default."""
 
     data: Path = field(default=Path("lockstep-data"), metadata=_from("LOCKSTEP_DATA", "The data folder", _folder))
+    sources: Path | None = field(
+        default=None,
+        metadata=_from(
+            "LOCKSTEP_SOURCES",
+            "The folder below which administrators may name files of sources; the command line may name any file",
+            _folder,
+            "the folder `sources` in the data folder",
+        ),
+    )
     context: str = field(
         default="",
         metadata=_from(
@@ -146,6 +156,11 @@ class Settings:
     login_token: Secret | None = None
     origins: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    @property
+    def sources_folder(self) -> Path:
+        """Return the folder for sources' files as an absolute path."""
+        return Path(self.sources or self.data / "sources").expanduser().absolute()
+
 
 def load_settings(environment: Mapping[str, str], flags: Mapping[str, object] | None = None) -> Settings:
     """Build the settings from *flags* and *environment*. A flag with the value None counts as not given.
@@ -180,7 +195,9 @@ def load_settings(environment: Mapping[str, str], flags: Mapping[str, object] | 
 def documented() -> list[tuple[str, str, object]]:
     """Return each variable with its meaning and default, for `help environment` and the documentation."""
     return [
-        (one.metadata["variable"], one.metadata["meaning"], one.default) for one in fields(Settings) if one.metadata
+        (one.metadata["variable"], one.metadata["meaning"], one.metadata["otherwise"] or one.default)
+        for one in fields(Settings)
+        if one.metadata
     ]
 
 

@@ -25,7 +25,7 @@ from lockstep.actions.openid_sign_in.back_channel import tell_due
 from lockstep.directory.dynamic_groups import refresh_due
 from lockstep.directory.intake import IntakeOptions, Progress
 from lockstep.directory.lifecycle import purge_due
-from lockstep.errors import LockstepError, conflict
+from lockstep.errors import LockstepError, conflict, invalid
 from lockstep.gallery.loader import Gallery, load_gallery
 from lockstep.oidc.discovered import DiscoveredProviders
 from lockstep.ports import Observer, unobserved
@@ -95,6 +95,7 @@ class House:
             say=say,
             on_progress=on_progress,
             purge_after=self.settings.purge_after,
+            sources_folder=self.settings.sources_folder,
         )
 
     def services(self) -> Services:
@@ -187,6 +188,8 @@ async def open_house(
             running(start_or_attach(settings.data, main=main, say=say, urls=settings.database_urls, options=options))
         )
         database = server.database("lockstep")
+        if main:
+            _make_sources_folder(settings.sources_folder)
         await migrate(database, MIGRATIONS, say=say, upgrade_with="" if upgrades else "lockstep migrate")
         pool = await open_pool(database, max_size=settings.pool_size)
         stack.push_async_callback(pool.close)
@@ -205,6 +208,16 @@ async def open_house(
         stack.push_async_callback(targets.close)
         await allow_outbound(pool, targets)
         yield House(settings, server, pool, vault, load_gallery(), targets, Drive(pool=pool))
+
+
+def _make_sources_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as refused:
+        raise invalid(
+            f"The folder for sources' files, {folder}, cannot be created: {refused.strerror}",
+            next_step="Create it, or name another one: LOCKSTEP_SOURCES",
+        ) from None
 
 
 async def allow_outbound(pool: Pool, targets: ScimTargets) -> None:

@@ -85,9 +85,12 @@ async def client(hub: Hub, tmp_path: Path, allowed: tuple[str, ...]) -> AsyncIte
     await applications.add_application(hub.context, "documo")
     await groups.create_group(hub.context, "all-sales")
     targets = ScimTargets(allowed)
+    (tmp_path / "sources").mkdir()
 
     def contexts(actor: Actor) -> Context:
-        return replace(hub.context, actor=actor, opener=targets, http=lambda: targets.client)
+        return replace(
+            hub.context, actor=actor, opener=targets, http=lambda: targets.client, sources_folder=tmp_path / "sources"
+        )
 
     new = await access_tokens.create_service_token(contexts(Actor("tests")), "tests", sorted(SCOPES))
     async with live_hub(hub.pool) as live, background_tasks() as tasks:

@@ -40,10 +40,10 @@ async def test_a_file_is_uploaded_tried_and_imported_once(client: Client) -> Non
 async def test_a_source_is_registered_renamed_and_an_outdated_dry_run_is_refused(
     client: Client, tmp_path: Path
 ) -> None:
-    file = str(write_csv(tmp_path / "more.csv", [person("ola")]))
+    write_csv(tmp_path / "sources" / "more.csv", [person("ola")])
 
-    made = await client.post("sources", {"name": "more", "files": [{"path": file}], "every": "PT15M"})
-    unreadable = await client.post("sources", {"name": "none", "files": [{"path": str(tmp_path / "none.csv")}]})
+    made = await client.post("sources", {"name": "more", "files": [{"path": "more.csv"}], "every": "PT15M"})
+    unreadable = await client.post("sources", {"name": "none", "files": [{"path": "none.csv"}]})
     renamed = await client.post("sources/more/rename", {"name": "yet-more"})
     upload = (await send(client, FILE.replace("mail address", "userPrincipalName"))).body["id"]
     refused = await client.finished(f"uploads/{upload}/import", mark="none")

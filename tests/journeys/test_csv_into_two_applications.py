@@ -85,7 +85,7 @@ async def stage() -> AsyncIterator[Stage]:
             origins = tuple(url.removesuffix("/scim/v2") for url, _ in urls.values())
             settings = replace(load_settings({}, {"data": folder / "data"}), outbound_allow=origins)
             async with open_house(settings, main=True) as house:
-                yield await filled(house.context(Actor("test")), folder, urls)
+                yield await filled(house.context(Actor("test", is_operator=True)), folder, urls)
     finally:
         sandbox.terminate()
         sandbox.wait(timeout=30)

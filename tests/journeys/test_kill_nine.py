@@ -121,7 +121,7 @@ def free_port() -> int:
 async def context_of(data: Path) -> AsyncIterator[Context]:
     settings = load_settings({}, {"data": data})
     async with open_house(settings, main=False) as house:
-        yield house.context(Actor("test"))
+        yield house.context(Actor("test", is_operator=True))
 
 
 async def prepare(folder: Path, documo: Tenant) -> Path:

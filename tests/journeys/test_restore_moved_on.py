@@ -53,7 +53,7 @@ class World:
             load_settings({"DATABASE_URL": database.conninfo}, {"data": self.folder}), outbound_allow=(origin,)
         )
         async with open_house(settings, main=True) as house:
-            yield house.context(Actor("test"))
+            yield house.context(Actor("test", is_operator=True))
 
     def write(self, *rows: dict[str, str]) -> None:
         write_csv(self.file, rows)

@@ -60,7 +60,7 @@ async def stage(documo_database: Database, lockstep_database: Database, data_fol
         environment = {"DATABASE_URL": lockstep_database.conninfo}
         settings = replace(load_settings(environment, {"data": data_folder}), outbound_allow=(origin,))
         async with open_house(settings, main=True) as house:
-            context = house.context(Actor("test"))
+            context = house.context(Actor("test", is_operator=True))
             file = write_csv(data_folder / "people.csv", [])
             await sources.save_source(context, "hr", kind="csv", config={"files": [{"path": str(file)}]})
             for app, account in accounts.items():

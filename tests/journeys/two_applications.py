@@ -209,4 +209,4 @@ async def _house(folder: Path, wires: Mapping[str, Wire]) -> AsyncIterator[Conte
     origins = tuple(wire.url.removesuffix("/scim/v2") for wire in wires.values())
     settings = replace(load_settings({}, {"data": folder / "data"}), outbound_allow=origins)
     async with open_house(settings, main=True) as house:
-        yield house.context(Actor("test"))
+        yield house.context(Actor("test", is_operator=True))

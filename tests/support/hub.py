@@ -82,7 +82,7 @@ def make_context(pool: Pool, woken: list[Touched], *, actor: str = "ada@contoso.
 
     return Context(
         pool=pool,
-        actor=Actor(actor),
+        actor=Actor(actor, is_operator=True),
         vault=Vault(VaultKey(b"k" * 32, b"i" * 8)),
         gallery=load_gallery(),
         open_source=open_source,

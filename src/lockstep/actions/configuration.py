@@ -30,6 +30,7 @@ from lockstep.actions.mappings import new_unknown_names
 from lockstep.actions.permissions import Permission
 from lockstep.actions.settings import NOT_DECIDING
 from lockstep.actions.single_sign_on.settings import checked_settings
+from lockstep.actions.source_files import named_files, placed_files
 from lockstep.configuration.document.strict_json import unknown_word
 from lockstep.configuration.files.change import ConfigChange, Sign
 from lockstep.configuration.files.difference import difference
@@ -44,6 +45,7 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, assignments, credentials, groups, links, people, sources, tenant
 from lockstep.storage.applications import ApplicationRow
 from lockstep.storage.people import PersonFilter
+from lockstep.storage.sources import SourceRecord
 from lockstep.sync.connections import TOKEN
 from lockstep.vault import Secret
 from lockstep.wording import counted
@@ -129,9 +131,12 @@ def _label_changes(document: ConfigDocument, stored: Mapping[str, str]) -> list[
 
 
 async def _source(context: Context, connection: Connection, document: ConfigDocument, *, prune: bool) -> DocumentPlan:
-    spec = with_absolute_paths(document)
-    document = ConfigDocument(document.kind, document.name, spec, document.labels, document.origin)
     known = await sources.read_source(connection, document.name)
+    try:
+        spec = _named_spec(context, document, known)
+    except LockstepError as error:
+        raise document.wrong("spec.connection", error) from None
+    document = ConfigDocument(document.kind, document.name, spec, document.labels, document.origin)
     if known is None:
         added = ConfigChange(Sign.ADD, document.title, "", new={"type": spec["type"]})
         plan = DocumentPlan(document, True, (added,), spec, {})
@@ -149,6 +154,17 @@ async def _source(context: Context, connection: Connection, document: ConfigDocu
         except LockstepError as error:
             raise document.wrong("spec.connection", error) from None
     return plan
+
+
+def _named_spec(context: Context, document: ConfigDocument, known: SourceRecord | None) -> Mapping[str, Any]:
+    """Return the spec of a source with absolute paths. Raises LockstepError for a file that the caller may not name."""
+    if context.actor.is_operator:
+        return with_absolute_paths(document)
+    if not (connection := document.spec.get("connection")):
+        return document.spec
+    may_name = context.actor.may(Permission.SOURCES_WRITE)
+    placed = named_files(context, connection, known).config if may_name else placed_files(context, connection)
+    return {**document.spec, "connection": placed}
 
 
 async def _application(

@@ -50,7 +50,8 @@ class Templates(Protocol):
 class Actor:
     """The caller of an action. *permissions* apply to everything in Lockstep. An application owner also has *own_permissions*, which apply
     only to the applications whose ids are in *own_applications*. *administrator* is the id of a signed-in administrator, and "" for the
-    command line and the system. *is_stepped_up* is true if the administrator has recently entered the password.
+    command line and the system. *is_stepped_up* is true if the administrator has recently entered the password. *is_operator* is true for
+    the person who runs a command on the machine of the server, who may name any of its files.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Actor:
     own_applications: frozenset[str] = frozenset()
     administrator: str = ""
     is_stepped_up: bool = True
+    is_operator: bool = False
 
     def may(self, permission: str, app: str = "") -> bool:
         """Whether the caller has the permission for everything, or for the application with the id *app*."""
@@ -139,6 +141,7 @@ class Context:
     say: Callable[[str], None] = field(default=lambda _: None)
     on_progress: Callable[[Progress], None] = field(default=lambda _: None)
     purge_after: timedelta = PURGE_AFTER
+    sources_folder: Path = Path("lockstep-data", "sources")
     within: Connection | None = None  # the transaction that several actions share
     rehearsal: Rehearsal | None = None
     elsewhere: Elsewhere | None = None

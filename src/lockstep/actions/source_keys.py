@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context, audit
 from lockstep.actions.lookup import find_source
 from lockstep.actions.permissions import Permission
+from lockstep.actions.source_files import open_files
 from lockstep.actions.sources import show_source
 from lockstep.configuration.files.names import LOCAL_SOURCE, is_source_name
 from lockstep.directory.attributes import shown, squeezed
@@ -74,8 +75,9 @@ async def rekey_source(context: Context, name: str, column: str, *, config: Mapp
         )
     old_config = dict(config or source.config)
     new_config, settled = _with_key(old_config, column)
-    old = await _keys_by_line(_people_pass(context, source.kind, old_config, keys))
-    new = await _keys_by_line(_people_pass(context, source.kind, new_config, settled))
+    old = await _keys_by_line(_people_pass(context, source, old_config))
+    noted = replace(source, watermark={**(source.watermark or {}), "keys": settled})
+    new = await _keys_by_line(_people_pass(context, noted, new_config))
     pairs = {old[line]: new[line] for line in old if line in new}
     missing = [line for line in old if line not in new]
     if missing or len(set(pairs.values())) < len(pairs):
@@ -110,8 +112,8 @@ def _with_key(config: Mapping[str, Any], column: str) -> tuple[dict[str, Any], d
     return {**config, "map": maps}, {_PEOPLE: _ID}
 
 
-def _people_pass(context: Context, kind: str, config: Mapping[str, Any], keys: Mapping[str, str]) -> SourcePass:
-    found = [one for one in context.open_source(kind, config, keys) if one.kind is PassKind.PEOPLE]
+def _people_pass(context: Context, source: SourceRecord, config: Mapping[str, Any]) -> SourcePass:
+    found = [one for one in open_files(context, source, config) if one.kind is PassKind.PEOPLE]
     if len(found) != 1:
         raise invalid(
             "The source has no file of people" if not found else "The source has several files of people",

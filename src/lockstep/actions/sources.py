@@ -12,6 +12,7 @@ from lockstep.actions.context import Context, audit
 from lockstep.actions.lookup import find_source
 from lockstep.actions.permissions import Permission
 from lockstep.actions.restore import note_read_again
+from lockstep.actions.source_files import NamedFiles, named_files, open_files
 from lockstep.actions.source_runs import MOST_NAMED, counts_of, pass_record
 from lockstep.configuration.files.names import LOCAL_SOURCE, SOURCE_RULE, is_source_name
 from lockstep.directory.intake import IntakeGuard as IntakeGuard
@@ -79,14 +80,17 @@ async def save_source(
         )
     async with context.reading() as connection:
         known = await store.read_source(connection, name)
-    context.open_source(kind, config, (known.watermark or {}).get("keys", {}) if known else {})
-    if not is_kept:
-        config = {key: value for key, value in config.items() if key != "files"}
+    named = named_files(context, config, known) if is_kept else NamedFiles(config, ())
+    context.open_source(kind, named.config, (known.watermark or {}).get("keys", {}) if known else {})
+    config = named.config if is_kept else {key: value for key, value in config.items() if key != "files"}
     async with context.changing() as edit:
         before = await store.read_source(edit.connection, name)
         if before and not replaces:
             raise conflict(f"A source called {name} already exists", next_step=f"See it: lockstep sources show {name}")
-        await store.save_source(edit.connection, name, kind=kind, display_name=display_name or name, config=config)
+        await store.save_source(
+            edit.connection, name, kind=kind, display_name=display_name or name, config=config,
+            operator_files=named.by_operator,
+        )  # fmt: skip
         activity = "Update source" if before else "Add source"
         await audit(edit, activity, name, before=before.config if before else None, after={"kind": kind, **config})
     return (await show_source(context, name)).source
@@ -130,7 +134,7 @@ async def import_source(
         await store.note_reading(edit.connection, name, {"readAt": context.now().isoformat(), "failure": None})
     keys = dict((source.watermark or {}).get("keys", {}))
     try:
-        passes = context.open_source(source.kind, config if config is not None else source.config, keys)
+        passes = open_files(context, source, config)
         results = await _take(context, context.within or context.pool, name, passes, options or IntakeOptions())
     except LockstepError as refused:
         if refused.kind is not Kind.CONFLICT:  # another import is running, which notes its own result
@@ -183,8 +187,7 @@ async def rehearse_import(
         if config is not None and await store.read_source(connection, name) is None:
             await store.save_source(connection, name, kind="csv", display_name=name, config={})
         source = await find_source(connection, name)
-        keys = dict((source.watermark or {}).get("keys", {}))
-        passes = context.open_source(source.kind, config if config is not None else source.config, keys)
+        passes = open_files(context, source, config)
         return await _take(context, connection, name, passes, options or IntakeOptions(), is_rehearsal=True)
 
 

@@ -18,6 +18,7 @@ import click
 from lockstep.actions.context import Context
 from lockstep.actions.health import HealthFinding, Level, examine, sealed
 from lockstep.actions.outbound import list_places
+from lockstep.actions.source_files import files_outside
 from lockstep.cli.output import Output, output_option, safe
 from lockstep.cli.session import has_data, session, settings_of
 from lockstep.errors import LockstepError
@@ -29,6 +30,7 @@ from lockstep.wiring import MIGRATIONS, own_application
 OLDEST_PYTHON = (3, 11)
 LITTLE_SPACE = 1 << 30
 NO_SPACE = 100 << 20
+_MOST_NAMED = 5
 
 
 @click.command("doctor")
@@ -136,6 +138,22 @@ async def _listed(context: Context) -> list[HealthFinding]:
     return [HealthFinding("outbound list", Level.OK, f"private addresses allowed: {', '.join(found)}")] if found else []
 
 
+async def _sources(context: Context, settings: Settings) -> list[HealthFinding]:
+    """The folder below which administrators may name files, and the registered files outside it."""
+    folder, name = settings.sources_folder, "files of sources"
+    if folder.resolve() in (settings.data.resolve(), *settings.data.resolve().parents):
+        return [HealthFinding(name, Level.FAIL, f"{folder} contains the data folder with its key, so administrators could name these files",
+                              "Name another folder: LOCKSTEP_SOURCES")]  # fmt: skip
+    outside = await files_outside(context)
+    if not outside:
+        return [HealthFinding(name, Level.OK, f"administrators may name files below {folder}; no source reads others")]
+    shown = ", ".join(f"{one.path} ({one.source})" for one in outside[:_MOST_NAMED])
+    more = f" and {len(outside) - _MOST_NAMED} more" if len(outside) > _MOST_NAMED else ""
+    remedy = "Move them below it, then register the source again: lockstep sources add NAME --people FILE --replace"
+    text = f"outside {folder}, where only the command line may name files: {shown}{more}"
+    return [HealthFinding(name, Level.WARN, text, remedy)]
+
+
 async def _house(settings: Settings) -> list[HealthFinding]:
     if not has_data(settings):
         return []
@@ -145,6 +163,7 @@ async def _house(settings: Settings) -> list[HealthFinding]:
             return [
                 *await sealed(context),
                 *await _listed(context),
+                *await _sources(context, settings),
                 *await examine(context),
                 HealthFinding("migrations", Level.OK, f"the database is at {newest}"),
             ]

@@ -141,4 +141,4 @@ def operator() -> Actor:
         name = getpass.getuser()
     except (KeyError, OSError):
         name = str(os.getuid())
-    return Actor(f"{name} (command line)")
+    return Actor(f"{name} (command line)", is_operator=True)

@@ -30,9 +30,10 @@ class SourceRecord:
     generation: int
     watermark: Mapping[str, Any] | None
     created_at: datetime
+    operator_files: Sequence[str] = ()
 
 
-_SOURCE = "name, kind, display_name, config, generation, watermark, created_at"
+_SOURCE = "name, kind, display_name, config, generation, watermark, created_at, operator_files"
 TABLES = {"User": "person", "Group": "grp"}
 
 
@@ -49,13 +50,15 @@ async def list_sources(connection: Connection) -> list[SourceRecord]:
 
 
 async def save_source(
-    connection: Connection, name: str, *, kind: str, display_name: str, config: Mapping[str, Any]
-) -> None:
-    """Register a source, or overwrite its registration."""
+    connection: Connection, name: str, *, kind: str, display_name: str, config: Mapping[str, Any],
+    operator_files: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Register a source, or overwrite its registration. *operator_files*: the paths that the operator of the machine named."""
     await connection.execute(
-        """insert into source (name, kind, display_name, config) values (%s, %s, %s, %s)
-        on conflict (name) do update set kind = excluded.kind, display_name = excluded.display_name, config = excluded.config""",
-        (name, kind, display_name, as_json(config)),
+        """insert into source (name, kind, display_name, config, operator_files) values (%s, %s, %s, %s, %s)
+        on conflict (name) do update set kind = excluded.kind, display_name = excluded.display_name, config = excluded.config,
+            operator_files = excluded.operator_files""",
+        (name, kind, display_name, as_json(config), list(operator_files)),
     )
 
 
@@ -94,9 +97,9 @@ async def rename_source(connection: Connection, name: str, new_name: str, *, is_
         await connection.execute("delete from source_hold where source = %s", (new_name,))
     else:
         await connection.execute(
-            """insert into source (name, kind, display_name, config, generation, watermark, created_at)
+            """insert into source (name, kind, display_name, config, generation, watermark, created_at, operator_files)
             select %(new)s, kind, case display_name when name then %(new)s else display_name end, config, generation,
-                watermark, created_at
+                watermark, created_at, operator_files
             from source where name = %(old)s""",
             {"old": name, "new": new_name},
         )

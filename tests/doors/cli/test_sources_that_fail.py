@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.command_line import Lockstep
 from tests.support.hub import person, write_csv
 
@@ -26,3 +28,18 @@ def test_a_source_whose_last_reading_failed_is_in_status_and_doctor_until_it_is_
     file.write_bytes(content)
     assert contoso("sources", "import", "hr").code == 0
     assert "source hr" not in contoso("status").err
+
+
+def test_doctor_lists_the_files_of_sources_outside_the_folder_in_which_administrators_may_name_files(
+    contoso: Lockstep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hr").mkdir()
+    file = write_csv(tmp_path / "hr" / "hr.csv", [person("dora")])
+    contoso("sources", "add", "hr", "--people", str(file))
+
+    found = {one["name"]: one for one in contoso("doctor", "-o", "json").json["checks"]}["files of sources"]
+    monkeypatch.setenv("LOCKSTEP_SOURCES", str(tmp_path / "data" / ".." / "hr"))
+    moved = {one["name"]: one for one in contoso("doctor", "-o", "json").json["checks"]}["files of sources"]
+
+    assert found["level"] == "warn" and f"{file} (hr)" in found["text"] and "--replace" in found["remedy"]
+    assert str(file) not in moved["text"]

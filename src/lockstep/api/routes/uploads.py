@@ -72,9 +72,9 @@ class UploadReading(Reading):
 
 
 class SourceFile(Body):
-    """A file on the server that runs Lockstep."""
+    """A file on the server that runs Lockstep, below the folder for sources' files. A relative path starts there."""
 
-    path: Name = Field(examples=["/srv/exports/people.csv"])
+    path: Name = Field(examples=["people.csv"])
     kind: Literal["people", "groups", "members"] = "people"
 
 

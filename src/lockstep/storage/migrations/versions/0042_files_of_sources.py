@@ -1,0 +1,10 @@
+"""Sources know which of their files the operator of the machine named."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0042"
+down_revision = "0041"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)
