@@ -201,7 +201,7 @@ async def test_user_info_about_somebody_else_is_refused(centre: Centre, provider
 
     refused = await attempt(centre, provider)
 
-    assert refused.status == 401 and "The user info is about somebody else" in refused.text
+    assert refused.status == 401 and "The user info is about another person" in refused.text
 
 
 async def test_user_info_does_not_replace_what_the_id_token_says(centre: Centre, provider: RogueProvider) -> None:

@@ -1,1 +1,1 @@
-"""Passwords, secrets and limits of attempts, for both products."""
+"""Passwords, secrets and limits on sign-in attempts, for both products."""

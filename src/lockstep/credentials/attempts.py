@@ -11,34 +11,36 @@ from lockstep.wording import counted
 
 FORGOTTEN = timedelta(days=1)
 FIRST_DELAY, LONGEST_DELAY = timedelta(seconds=30), timedelta(minutes=15)
-_SITE_BITS = 64  # an IPv6 client chooses among so many bits of its address by itself
+_SITE_BITS = 64  # an IPv6 client chooses the other 64 bits of its address itself
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """*free*: failures without a delay. *fades*: after how long one failure does not count any more; None: only with a sign-in."""
+    """A limit on failures. *free* failures cause no delay. *fades* is the time after which one failure no longer counts; None means that
+    only a successful sign-in clears failures.
+    """
 
     free: int
     fades: timedelta | None = None
 
     def delay_after(self, failures: int) -> timedelta:
-        """How long no further attempt is looked at after so many failures."""
+        """Return how long further attempts are refused after this number of failures."""
         doubled = failures - self.free
         return min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(doubled, 20)) if doubled >= 0 else timedelta()
 
     def still_counting(self, failures: int, *, last_at: datetime, now: datetime) -> int:
-        """How many of so many *failures*, the last of them at *last_at*, count at *now*."""
+        """Return how many of *failures* still count at *now*, if the last one was at *last_at*."""
         faded = int((now - last_at) / self.fades) if self.fades else 0
         return max(0, failures - faded)
 
 
 OF_EMAIL = Limit(free=5)
-# A whole office may share one address, so its failures fade by themselves, and somebody's sign-in does not forgive those of others.
+# A whole office may share one address. Its failures fade with time, and one person's sign-in does not clear the failures of the others.
 OF_ADDRESS = Limit(free=20, fades=timedelta(minutes=5))
 
 
 def network_of(address: str) -> str:
-    """*address*, or the network of one IPv6 site."""
+    """Return *address*, or for IPv6 the network of its site."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
@@ -52,7 +54,7 @@ def network_of(address: str) -> str:
 
 
 def too_many_failures(left: timedelta) -> LockstepError:
-    """What to say while a delay of *left* lasts; not what it is for."""
+    """Build the error while a delay of *left* lasts. It does not say whether the e-mail or the address caused the delay."""
     seconds = max(1, round(left.total_seconds()))
     length = counted(seconds, "second") if seconds < 120 else counted(round(seconds / 60), "minute")
     return LockstepError(

@@ -1,6 +1,6 @@
 """SQL of failed sign-ins: the table `sign_in_attempt` of either product.
 
-They are counted by the hash of an e-mail address that was entered, or of the address of a client.
+Attempts are counted by the hash of the entered e-mail address, and by the hash of the client's address.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class SignInAttempts:
-    """How many attempts count as failed, when the last one was, and until when no further one is looked at."""
+    """The number of failed attempts, the time of the last one, and until when further attempts are refused."""
 
     failures: int
     last_at: datetime
@@ -24,7 +24,7 @@ class SignInAttempts:
 async def lock_attempts(
     connection: Connection, subject_hash: bytes, *, now: datetime, forgotten: datetime
 ) -> SignInAttempts:
-    """The attempts so far, locked until the transaction ends. Attempts before *forgotten* do not count any more."""
+    """Return the attempts so far and lock them until the transaction ends. Attempts before *forgotten* no longer count."""
     await connection.execute(
         """delete from sign_in_attempt where subject_hash in
         (select subject_hash from sign_in_attempt where last_at < %s for update skip locked)""",
@@ -52,7 +52,7 @@ async def forget_attempts(connection: Connection, subject_hash: bytes) -> None:
 
 
 async def uncount_attempt(connection: Connection, subject_hash: bytes) -> None:
-    """Take back one attempt that was counted as failed, with the delay that it led to."""
+    """Take back one attempt that was counted as failed, and the delay that it caused."""
     await connection.execute(
         "update sign_in_attempt set failures = greatest(failures - 1, 0), locked_until = null where subject_hash = %s",
         (subject_hash,),
@@ -60,7 +60,7 @@ async def uncount_attempt(connection: Connection, subject_hash: bytes) -> None:
 
 
 async def locked_until(connection: Connection, subject_hashes: Sequence[bytes]) -> datetime | None:
-    """Until when no attempt of any of the subjects is looked at; None without a delay. It may have passed."""
+    """Return until when attempts of these subjects are refused, or None if there was no delay. The time may be in the past."""
     cursor = await connection.execute(
         "select max(locked_until) from sign_in_attempt where subject_hash = any(%s)", (list(subject_hashes),)
     )

@@ -1,7 +1,7 @@
-"""Secrets that Lockstep makes: of sessions, links and tokens. They are random, shown once, and stored as a hash.
+"""Secrets that Lockstep issues: for sessions, links and tokens. They are random, shown once, and stored as a hash.
 
-256 random bits need no slow hash. A token ends with a checksum, so that a mistyped one is refused without asking the database, and
-scanners for leaked secrets find few false ones.
+256 random bits need no slow hash. A token ends with a checksum, so that a mistyped token is refused without a database query, and scanners
+for leaked secrets find few false ones.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ import string
 import zlib
 
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_RANDOM, _CHECKSUM = 43, 6  # 43 of 62 characters are 256 bits
+_RANDOM, _CHECKSUM = 43, 6  # 43 of 62 characters make 256 bits
 PERSONAL, SERVICE = "lockstep_pat_", "lockstep_svc_"
 
 
 def new_secret() -> str:
-    """A random secret of 256 bits, fit for a URL."""
+    """Return a random secret of 256 bits that is safe in a URL."""
     return secrets.token_urlsafe(32)
 
 
 def hash_of(secret: str) -> bytes:
-    """The hash under which a secret is stored."""
+    """Return the hash under which a secret is stored."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 def derived(secret: str, use: str) -> str:
-    """A secret that only the holder of *secret* knows, for one *use*."""
+    """Derive another secret from *secret* for one *use*. Only the holder of *secret* can compute it."""
     return hmac.digest(secret.encode("utf-8", "surrogatepass"), f"lockstep {use}".encode(), "sha256").hex()
 
 
 def new_token(prefix: str) -> str:
-    """A token with its checksum."""
+    """Return a token with its checksum."""
     body = prefix + "".join(secrets.choice(_DIGITS) for _ in range(_RANDOM))
     return body + _checksum(body)
 
 
 def is_token(text: str) -> bool:
-    """Whether *text* has the form of a token of ours and the right checksum."""
+    """Whether *text* has the form of one of our tokens and the right checksum."""
     prefix = text[: len(PERSONAL)]
     body, checksum = text[:-_CHECKSUM], text[-_CHECKSUM:]
     return (

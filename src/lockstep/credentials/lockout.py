@@ -1,7 +1,7 @@
-"""Failed sign-ins lead to growing delays.
+"""Failed sign-ins cause growing delays.
 
-They are counted for the e-mail that was entered, whether or not somebody has it, and for the address of the client, so that trying one
-password with many e-mails does not avoid the first limit.
+They are counted for the entered e-mail address, whether or not it exists, and for the client's address, so that trying one password with
+many e-mail addresses is limited too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Recording = Callable[[], AbstractAsyncContextManager[Connection]]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What attempts are counted for. *shown*: what may be written down of it; "" if nothing may be."""
+    """What attempts are counted for. *shown* is the form that may be logged, or "" if none may be."""
 
     text: str
     limit: Limit
@@ -34,16 +34,16 @@ class Subject:
 
 
 def subjects_of(email: str, address: str) -> list[Subject]:
-    """The address first: while it waits, nothing is counted for the e-mail."""
+    """Return the client's address first: while it is locked, nothing is counted for the e-mail address."""
     network = network_of(address) if address else ""
     by_address = [Subject(f"address {network}", OF_ADDRESS, network)] if address else []
     return [*by_address, *([Subject(email, OF_EMAIL)] if email else [])]
 
 
 async def admit(recording: Recording, email: str, *, address: str, now: datetime) -> None:
-    """Count an attempt as failed before it is looked at, so that attempts at the same moment are no way around the limits.
+    """Count an attempt as failed before it is checked, so that simultaneous attempts cannot get around the limits.
 
-    *address*: that of the client, "" if it does not matter. Raises LockstepError while a delay lasts; it does not say for what.
+    *address* is the client's address, or "" to ignore it. Raises LockstepError while a delay lasts, without saying what caused it.
     """
     counted_before: list[Subject] = []
     for subject in subjects_of(email, address):
@@ -65,19 +65,19 @@ async def admit(recording: Recording, email: str, *, address: str, now: datetime
 async def locked_now(
     connection: Connection, email: str, *, address: str, now: datetime
 ) -> list[tuple[Subject, SignInAttempts]]:
-    """What the last failure locked, the e-mail first."""
+    """Return the subjects that are locked now, the e-mail address first."""
     found = [(one, await attempts_of(connection, one, now)) for one in reversed(subjects_of(email, address))]
     return [(one, so_far) for one, so_far in found if so_far.locked_until is not None and now < so_far.locked_until]
 
 
 async def forgiven(recording: Recording, email: str, *, address: str) -> None:
-    """Take back the attempt that `admit` counted: nothing was wrong, only something is missing."""
+    """Take back the attempt that `admit` counted, because nothing was wrong and only something, such as the code, is missing."""
     for subject in subjects_of(email, address):
         await _take_back(recording, subject)
 
 
 async def succeeded(connection: Connection, email: str, *, address: str) -> None:
-    """Forget the failures of this e-mail, and that this attempt of the address was counted."""
+    """Clear the failures of this e-mail address, and take back this attempt of the client's address."""
     await failed_attempts.forget_attempts(connection, hash_of(email))
     for subject in subjects_of("", address):
         await failed_attempts.uncount_attempt(connection, subject.key)

@@ -1,7 +1,7 @@
-"""Is a password one that attackers try first? Pure, but for the list that is read once.
+"""Detect passwords that attackers try first. Pure, except that the list is read once.
 
-`common_passwords.txt` has the most frequent of Django's list of breached passwords (Royce Williams, 2017). The list is asked about the
-whole password and about what is left of it without digits and signs at its ends: `Sunshine2026!` is `sunshine` with a year.
+`common_passwords.txt` contains the most frequent passwords of Django's list of breached passwords (Royce Williams, 2017). The whole
+password is looked up, and also the part that remains without digits and signs at its ends: `Sunshine2026!` is `sunshine` with a year.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 _LIST = Path(__file__).with_name("common_passwords.txt")
 _ENDS = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 _LOOKS_LIKE = str.maketrans("013457@$", "oieastas")
-_FEW = 4  # characters of a name that make a password obvious, and different ones that a password has at least
+_FEW = 4  # a shared part of the name must have at least this many characters; a password, this many different ones
 _RUNS = (
     "abcdefghijklmnopqrstuvwxyz",
     "01234567890123456789",
@@ -23,7 +23,7 @@ _RUNS = (
 
 
 def why_obvious(password: str, name: str) -> str:
-    """What makes *password* easy to guess for somebody called *name*; "" if nothing does."""
+    """Return what makes *password* easy to guess for the person called *name*, or "" if nothing does."""
     folded = password.strip().lower()
     if len(set(folded)) < _FEW:
         return "It repeats a few characters"
@@ -31,18 +31,18 @@ def why_obvious(password: str, name: str) -> str:
     if any(folded in run or folded[::-1] in run for run in _RUNS) or any(
         unit in run for run in _RUNS if unit != folded
     ):
-        return "It is a row of the keyboard, the alphabet or the digits"
+        return "It is a sequence on the keyboard, in the alphabet or of digits"
     cores = {one for text in (folded, unit) for one in (text, _core(text), _core(text.translate(_LOOKS_LIKE)))}
     if cores & _common():
         return "It is among the passwords that attackers try first, or one of them with digits and signs around it"
     parts = {part for part in re.split(r"[@.\W_]+", name.lower()) if len(part) >= _FEW} | {name.lower()}
     if cores & parts:
-        return "It is a part of the user principal name"
+        return "It is part of the user principal name"
     return ""
 
 
 def _unit(text: str) -> str:
-    """The shortest text of which *text* is a repetition."""
+    """Return the shortest text that gives *text* when repeated."""
     return text[: (text + text).find(text, 1)]
 
 

@@ -1,4 +1,4 @@
-"""Codes of a second factor: those of an authenticator app (TOTP, RFC 6238), and recovery codes."""
+"""Codes of a second factor: codes of an authenticator app (TOTP, RFC 6238), and recovery codes."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from datetime import datetime, timedelta
 import pyotp
 
 RECOVERY_CODES = 10
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that look alike
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without characters that look alike
 _STEP = timedelta(seconds=30)
 
 
 def new_seed() -> str:
-    """A random seed, as an authenticator app reads it."""
+    """Return a random seed in the form that an authenticator app reads."""
     return pyotp.random_base32()
 
 
 def address_of_seed(seed: str, *, name: str, issuer: str) -> str:
-    """What the QR code of a seed contains."""
+    """Return the content of the QR code for a seed."""
     return pyotp.TOTP(seed).provisioning_uri(name=name, issuer_name=issuer)
 
 
 def matching_step(seed: str, code: str, now: datetime) -> int | None:
-    """The time step of *code*: the present one, or one of its neighbours, because clocks differ (RFC 6238, section 5.2)."""
+    """Return the time step of *code* if it is the present one or next to it, because clocks differ (RFC 6238, section 5.2);
+    otherwise None.
+    """
     totp = pyotp.TOTP(seed)
     steps = (int((now + offset).timestamp()) // int(_STEP.total_seconds()) for offset in (-_STEP, _STEP * 0, _STEP))
     matching = [step for step in steps if pyotp.utils.strings_equal(totp.generate_otp(step), code)]
@@ -31,15 +33,15 @@ def matching_step(seed: str, code: str, now: datetime) -> int | None:
 
 
 def new_recovery_codes() -> list[str]:
-    """Codes that each stand in for the app once. They are shown with `in_groups`, and stored as a hash."""
+    """Return new recovery codes. Each replaces the app once. They are shown with `in_groups`, and stored as hashes."""
     return ["".join(secrets.choice(_LETTERS) for _ in range(16)) for _ in range(RECOVERY_CODES)]
 
 
 def in_groups(code: str) -> str:
-    """A recovery code as it is shown."""
+    """Format a recovery code for display."""
     return "-".join(code[at : at + 4] for at in range(0, 16, 4))
 
 
 def as_entered(code: str) -> str:
-    """A code as it is compared: people type spaces, hyphens and capital letters."""
+    """Normalize a code before it is compared, because people type spaces, hyphens and capital letters."""
     return "".join(code.split()).replace("-", "").lower()

@@ -1,4 +1,6 @@
-"""Passwords: argon2id, in threads of their own. The rule asks for length, and refuses what attackers try first (NIST SP 800-63B)."""
+"""Passwords: hashed with argon2id, in separate threads. The rule demands length and refuses passwords that attackers try first (NIST SP
+800-63B).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ Answer = TypeVar("Answer")
 
 
 def check_password(password: str, email: str, *, longest: int = LONGEST) -> None:
-    """Raise LockstepError unless *password* may be used by somebody with this e-mail: long enough, and not one that attackers try first."""
+    """Raise LockstepError unless *password* is long enough and hard to guess for the person with this *email*."""
     entered = composed(password)
     if len(entered) < SHORTEST:
         raise invalid(
@@ -32,7 +34,7 @@ def check_password(password: str, email: str, *, longest: int = LONGEST) -> None
     if len(entered) > longest:
         raise invalid(f"The password is longer than {longest} characters", next_step="Choose a shorter one")
     if entered.strip().lower() == email.strip().lower():
-        raise invalid("The password is the e-mail address", next_step="Choose one that nobody can guess")
+        raise invalid("The password is the e-mail address", next_step="Choose one that is hard to guess")
     if why := why_obvious(entered, email):
         raise invalid(
             "The password is easy to guess", why=why, next_step="Choose a few words that do not belong together"
@@ -40,7 +42,7 @@ def check_password(password: str, email: str, *, longest: int = LONGEST) -> None
 
 
 class Passwords:
-    """Hashes and verifies passwords with one *hasher*, at most two at a time: each takes a core and the hasher's memory."""
+    """Hashes and verifies passwords with one *hasher*, at most two at a time, because each takes a core and the hasher's memory."""
 
     def __init__(self, hasher: PasswordHasher) -> None:
         self._hasher = hasher
@@ -48,24 +50,28 @@ class Passwords:
         self._waiting = 0
 
     def refuse_if_busy(self) -> None:
-        """Raise LockstepError if too many passwords wait to be verified; asked before an attempt is counted as failed."""
+        """Raise LockstepError if too many passwords wait to be verified. Call this before an attempt is counted as failed."""
         if self._waiting >= _MOST_WAITING:
             raise LockstepError(
                 Kind.THROTTLED, "Too many sign-ins at once", next_step="Try again in a few seconds", retryable=True
             )
 
     async def hash_password(self, password: str) -> str:
-        """The argon2id hash of *password*; waits for its turn, however many there are."""
+        """Return the argon2id hash of *password*. Waits for its turn, however many passwords wait."""
         return await self._in_thread(self._hasher.hash, composed(password))
 
     async def matches(self, password: str, digest: str | None) -> bool:
-        """Whether *password* has this hash. Without a hash the answer is no, after the same time. Raises LockstepError if too many wait."""
+        """Whether *password* has this hash. Without a hash the result is False, after the same time. Raises LockstepError if
+        too many wait.
+        """
         self.refuse_if_busy()
         is_right = await self._in_thread(self._verified, digest, composed(password)[:LONGEST])
         return is_right and digest is not None
 
     def _verified(self, digest: str | None, password: str) -> bool:
-        decoy = self._decoy  # also if it is not used, so that the first sign-in of a process takes equally long for all
+        decoy = (
+            self._decoy
+        )  # computed even if unused, so that the first sign-in of a process takes equally long for everyone
         try:
             return self._hasher.verify(digest or decoy, password)
         except (VerificationError, InvalidHashError):
@@ -85,11 +91,9 @@ class Passwords:
 
 COSTS = RFC_9106_LOW_MEMORY  # the second recommended option: 64 MiB, three passes
 OF_ADMINISTRATORS = Passwords(PasswordHasher.from_parameters(COSTS))
-OF_PEOPLE = Passwords(
-    PasswordHasher.from_parameters(COSTS)
-)  # threads of their own: people cannot keep administrators waiting
+OF_PEOPLE = Passwords(PasswordHasher.from_parameters(COSTS))  # separate threads: people cannot delay administrators
 
 
 def composed(password: str) -> str:
-    """*password* in one composition: the same characters may arrive composed or decomposed, depending on the keyboard."""
+    """Return *password* in composed form (NFC), because keyboards differ in how they send the same characters."""
     return unicodedata.normalize("NFC", password)

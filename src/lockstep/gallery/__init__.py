@@ -1,1 +1,1 @@
-"""The application gallery: known applications are data, not code."""
+"""The application gallery. Known applications are data files, not code."""

@@ -1,6 +1,6 @@
 """Read the gallery: every file in `apps` is one application.
 
-An entry is checked completely when it is read, so that a mistake is found when Lockstep starts and not when somebody adds the
+An entry is checked completely when it is read, so that a mistake is found when Lockstep starts and not when an administrator adds the
 application: unknown keys, expressions with syntax errors, targets missing from the attribute list.
 """
 
@@ -28,7 +28,7 @@ from lockstep.gallery.positions import line_of
 
 @dataclass(frozen=True)
 class Gallery:
-    """Every known application, by its id."""
+    """All known applications, by id."""
 
     templates: Mapping[str, Template]
 
@@ -36,7 +36,7 @@ class Gallery:
         return tuple(sorted(self.templates))
 
     def template(self, name: str) -> Template:
-        """The entry with that id. Raises LockstepError with the most similar ids."""
+        """Return the entry with that id. If there is none, raises LockstepError with the most similar ids."""
         found = self.templates.get(name.lower())
         if found is None:
             raise not_found(
@@ -48,7 +48,7 @@ class Gallery:
 
 
 def load_gallery(folder: Path | None = None) -> Gallery:
-    """Every entry of *folder*, by default those that Lockstep includes. Raises LockstepError with file, line and key."""
+    """Read all entries of *folder*, by default those that Lockstep includes. Raises LockstepError with file, line and key."""
     if folder is None:
         return _own_gallery()
     return _gallery((path.name, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yaml")))
@@ -89,7 +89,7 @@ def read_template(text: str, file: str) -> Template:
 
 
 def template_from_json(value: Any) -> Template:
-    """One entry from its JSON form. Raises ConfigurationError with the place."""
+    """Build one entry from its JSON form. Raises ConfigurationError with the place."""
     part = Part(value)
     lists = part.part("attributes")
     template_id = part.text("id", required=True)
@@ -116,7 +116,7 @@ def template_from_json(value: Any) -> Template:
 
 
 def _with_attribute_lists(template: Template) -> dict[str, Any]:
-    """The default configuration with the definitions of the mapped attributes added, so that it is self-contained."""
+    """Return the default configuration with the definitions of the mapped attributes added, so that it is self-contained."""
     mappings = []
     for mapping in template.provisioning["mappings"]:
         kind = ObjectKind(mapping["source"])
@@ -154,7 +154,7 @@ def _tenant_url(part: Part) -> TenantUrlRule:
 def _role(part: Part, template_id: str) -> AppRole:
     value = part.text("value")
     name = part.text("displayName", required=True)
-    # The same id in every installation, so that a configuration can be copied from one to another.
+    # The id must be the same in every installation, so that a configuration can be copied from one to another.
     role_id = part.text("id") or str(uuid5(NAMESPACE_URL, f"lockstep:role:{template_id}:{value or name}"))
     role = AppRole(role_id, value, name, part.boolean("isEnabled", default=True))
     part.done()

@@ -1,7 +1,7 @@
 """Send every outgoing HTTP request: one client, one set of outbound rules, one hard deadline.
 
-The address that was checked is the address that is connected to, and redirects are never followed. Errors say whether the request
-may have been sent, because a write that may have happened must not be repeated.
+The client connects to the very address that it has checked, and never follows redirects. Errors say whether the request may have been sent,
+because a write that may have taken effect must not be repeated.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Lookup = Callable[[str, int], Any]
 
 
 class Trouble(StrEnum):
-    """What went wrong on the network. The first five happen before anything is sent."""
+    """What went wrong on the network. The first five values mean that nothing was sent."""
 
     BLOCKED = "blocked"
     NO_SUCH_HOST = "noSuchHost"
@@ -85,7 +85,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A response that goes on. *lines* are the bytes of its body, line by line."""
+    """A response without a defined end. *lines* yields its body line by line, as bytes."""
 
     status: int
     headers: Mapping[str, str]
@@ -93,7 +93,7 @@ class Stream:
 
 
 class HttpClient:
-    """The connection pool. Create it anywhere, then use and close it in one event loop."""
+    """A pool of connections. Create it anywhere, then use and close it in one event loop."""
 
     def __init__(
         self,
@@ -114,9 +114,9 @@ class HttpClient:
     async def send(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, deadline: float
     ) -> Response:
-        """Send one request. *deadline*: time of the event loop's clock by which the complete response must have arrived.
+        """Send one request. *deadline* is the event loop time by which the complete response must have arrived.
 
-        Raises WireError if there is no complete response. Every HTTP status is a response.
+        Raises WireError if there is no complete response. A response with any HTTP status is returned.
         """
         started = time.monotonic()
         place = self._checked(url)
@@ -138,7 +138,9 @@ class HttpClient:
     async def stream(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, silent_seconds: float
     ) -> AsyncIterator[Stream]:
-        """Send one request whose response goes on. Raises WireError, also from its lines, if nothing comes for *silent_seconds*."""
+        """Send one request whose response has no defined end. Raises WireError, also while its lines are read, after *silent_seconds*
+        without data.
+        """
         started = time.monotonic()
         place = self._checked(url)
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=silent_seconds)
@@ -196,7 +198,7 @@ class HttpClient:
                 await session.close()
 
     def renew(self) -> None:
-        """Reuse no connection and no resolved address, because the rules have changed. Requests under way are not interrupted."""
+        """Stop reusing connections and resolved addresses, because the rules have changed. Requests in progress are not interrupted."""
         session, self._session = self._session, None
         if session is not None and session not in self._under_way:
             self._under_way[session] = 1
@@ -231,7 +233,7 @@ class HttpClient:
 
 
 class _GuardedResolver(AbstractResolver):
-    """Gives connectors only addresses that the rules allow. One forbidden address refuses the whole name."""
+    """Returns only addresses that the rules allow. One forbidden address blocks the whole name."""
 
     def __init__(self, rules: OutboundRules, lookup: Lookup) -> None:
         self._rules = rules
@@ -256,7 +258,7 @@ class _GuardedResolver(AbstractResolver):
 
 
 def _limits(left: float) -> aiohttp.ClientTimeout:
-    """Stop connecting before the deadline, so that such a request is known not to have been sent."""
+    """End connecting before the deadline, so that a request that runs out of time while connecting is known not to have been sent."""
     if left > CONNECT_SECONDS * 1.25:
         return _LIMITS
     return aiohttp.ClientTimeout(total=None, sock_connect=max(0.05, left * 0.8))
@@ -267,7 +269,7 @@ async def _system_lookup(host: str, port: int) -> Any:
 
 
 async def _read(answer: aiohttp.ClientResponse, largest: int) -> bytes:
-    """The complete body. Reading stops at the cap, even if the body was smaller before decompression."""
+    """Return the complete body. Reading stops at the size limit, which applies to the decompressed body."""
     length = answer.content_length
     if length is not None and length > largest:
         answer.close()
@@ -284,7 +286,7 @@ async def _read(answer: aiohttp.ClientResponse, largest: int) -> bytes:
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """The lines of *content*, of any length; aiohttp itself refuses those that its buffer does not hold."""
+    """Yield the lines of *content*, of any length. (aiohttp itself refuses lines that are longer than its buffer.)"""
     begun: list[bytes] = []
     async for piece in content.iter_any():
         *whole, rest = piece.split(b"\n")
@@ -309,7 +311,7 @@ def _timed_out(trouble: Trouble, place: Destination, seconds: float) -> WireErro
 
 
 def _explained(failed: Exception, place: Destination) -> WireError:
-    """The trouble behind an aiohttp error. The order matters: its classes inherit from one another."""
+    """Convert an aiohttp error to a WireError. The order of the cases matters: the error classes inherit from one another."""
     inner: BaseException = getattr(failed, "os_error", None) or getattr(failed, "certificate_error", None) or failed
     if isinstance(inner, Blocked):
         return WireError(Trouble.BLOCKED, str(inner), inner.next_step)

@@ -1,7 +1,7 @@
-"""The deadline of a piece of work that may take several requests: it is set once, and every request of the work keeps it.
+"""The deadline of a piece of work that may take several requests. It is set once, and every request of the work observes it.
 
-Only the client ends a request (`http/client.py`), so that whatever was sent is recorded with its outcome. A second clock around the work
-would cut it off from outside and lose that record.
+Only the client ends a request (`http/client.py`), so that every request that was sent is recorded with its outcome. A second timeout around
+the work would cancel it from outside and lose that record.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _end: ContextVar[float | None] = ContextVar("deadline_of_work", default=None)
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """All requests of the block, one after another, end within *seconds*."""
+    """Make all requests in the block together end within *seconds*."""
     before = _end.set(asyncio.get_running_loop().time() + seconds)
     try:
         yield
@@ -25,9 +25,9 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 def end_of_request(seconds: float) -> float:
-    """When a request that is sent now ends: with the work that it belongs to, or after *seconds* if it stands alone.
+    """Return when a request that is sent now must end: at the deadline of its work, or after *seconds* if there is none.
 
-    In time of the event loop's clock.
+    The result is event loop time.
     """
     end = _end.get()
     return end if end is not None else asyncio.get_running_loop().time() + seconds

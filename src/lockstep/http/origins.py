@@ -1,6 +1,6 @@
-"""Parse one entry of a list of private networks that may be reached: an origin or a network, in canonical form.
+"""Parse one entry of the list of private places that may be reached: an origin or a network, in canonical form.
 
-Anything else is refused with a suggestion. Pure text: no names are resolved.
+Anything else is refused with a suggestion. No names are resolved.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _AFTER_SCHEME = re.compile(r"(?:[A-Za-z]{2,10}:?/{1,3}|https?:|/{1,3})?(?P<rest>
 
 
 def read_entry(word: str) -> str:
-    """*word* as `https://host:port` or as a network in CIDR form. Raises ValueError with a suggestion."""
+    """Return *word* as `https://host:port` or as a network in CIDR form. Raises ValueError with a suggestion."""
     entry = _network(word) if "://" not in word else _origin_of(word)
     if _is_metadata(entry):
         raise ValueError(f"{_shown(word)} is a link-local or cloud metadata address; Lockstep never connects to it")
@@ -36,7 +36,7 @@ def read_entry(word: str) -> str:
 
 
 def network_of(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    """The network of an entry from `read_entry`; None for an origin with a host name."""
+    """Return the network of an entry from `read_entry`, or None for an origin with a host name."""
     host = (urlsplit(entry).hostname or "") if "://" in entry else entry
     try:
         return ipaddress.ip_network(host)
@@ -80,7 +80,7 @@ def _network(word: str) -> str:
 
 
 def _place(word: str) -> tuple[str, int | None] | None:
-    """The host and port that *word* seems to name, whatever surrounds them."""
+    """Return the host and port that *word* seems to contain, ignoring everything around them."""
     found = _AFTER_SCHEME.match(word)
     try:
         parts = urlsplit(f"//{found['rest'] if found else ''}")

@@ -1,7 +1,7 @@
 """Decide which addresses Lockstep may connect to. Pure.
 
-A URL is checked twice: its text here, and the resolved address when connecting, so a name that resolves differently in between is
-caught. Only places on the list of allowed places may be private or without TLS.
+A URL is checked twice: its text here, and the resolved address when connecting, so a name whose address changes in between is caught. Only
+listed places may be private or without TLS.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ LONGEST_URL = 4096
 MOST_REMEMBERED = 1000
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-# In addition to what `ipaddress` calls not global: shared, relayed, tunnelled and translated ranges, which hide the real address.
+# In addition to the ranges that `ipaddress` calls not global: shared, relayed, tunnelled and translated ranges, which hide the real
+# address.
 _NEVER_PUBLIC: tuple[IPNetwork, ...] = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -56,7 +57,7 @@ _NUMBER = re.compile(r"0[xX][0-9A-Fa-f]*|[0-9]+")
 
 
 class Blocked(OSError):
-    """Our rules refuse an address. *str* says why, *next_step* what to do. An OSError, because connectors pass those on."""
+    """Our rules refuse an address. *str* says why, *next_step* what to do. It is an OSError because connectors let those through."""
 
     def __init__(self, sentence: str, next_step: str = "") -> None:
         super().__init__(sentence)
@@ -78,7 +79,7 @@ class Destination:
 
 
 class OutboundRules:
-    """The allowed places: origins such as `http://127.0.0.1:8081`, networks such as `10.0.0.0/8`.
+    """The allowed places: origins such as `http://127.0.0.1:8081`, and networks such as `10.0.0.0/8`.
 
     *advice* says how to allow a place; `{origin}` in it is replaced. Raises ValueError for an entry that is neither.
     """
@@ -97,7 +98,7 @@ class OutboundRules:
         self._approved: dict[str, Destination] = {}
 
     def check_url(self, url: str) -> Destination:
-        """The place of *url*. Raises Blocked if it may not be reached, whatever its name resolves to."""
+        """Return the destination of *url*. Raises Blocked if it may not be reached, whatever address its name resolves to."""
         end = url.find("/", len("https://"))
         known = self._approved.get(url[:end]) if end > 0 else None
         if known is not None and len(url) <= LONGEST_URL and _PLAIN.fullmatch(url):
@@ -143,7 +144,7 @@ class OutboundRules:
 
 
 def _refuse_metadata(host: str, address: IPAddress) -> None:
-    """Raise Blocked for an address where a cloud gives out credentials, even if it is embedded in IPv6."""
+    """Raise Blocked for an address at which clouds give out credentials, even if it is embedded in an IPv6 address."""
     if not any(_within(inner, network) for inner in _unwrapped(address) for network in METADATA):
         return
     named = "" if _literal(host) is not None else f"{host} resolves to "
@@ -154,7 +155,7 @@ def _refuse_metadata(host: str, address: IPAddress) -> None:
 
 
 def _unwrapped(address: IPAddress) -> tuple[IPAddress, ...]:
-    """*address*, and the IPv4 address embedded in it."""
+    """Return *address* and, if it embeds an IPv4 address, that one too."""
     if isinstance(address, ipaddress.IPv4Address):
         return (address,)
     hidden = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
@@ -164,7 +165,7 @@ def _unwrapped(address: IPAddress) -> tuple[IPAddress, ...]:
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether *address* is an ordinary internet address with no other address embedded."""
+    """Whether *address* is an ordinary internet address that embeds no other address."""
     if any(_within(address, network) for network in _NEVER_PUBLIC):
         return False
     return address.is_global and not address.is_multicast
@@ -196,7 +197,7 @@ def _split(url: str) -> Destination:
 
 
 def _checked_host(host: str, *, bracketed: bool) -> str:
-    """*host* in canonical form. Raises Blocked for anything that a resolver could read in another way."""
+    """Return *host* in canonical form. Raises Blocked for anything that a resolver could read differently."""
     if bracketed:
         try:
             address = ipaddress.IPv6Address(host)
@@ -227,7 +228,7 @@ def _literal(host: str) -> IPAddress | None:
 
 
 def _loopback_of(host: str) -> IPAddress | None:
-    """The loopback address of `localhost` and names below it, whatever a resolver says (RFC 6761, section 6.3)."""
+    """Return the loopback address for `localhost` and names below it, whatever a resolver says (RFC 6761, section 6.3)."""
     return ipaddress.IPv4Address("127.0.0.1") if host == "localhost" or host.endswith(".localhost") else None
 
 

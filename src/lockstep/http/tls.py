@@ -1,4 +1,4 @@
-"""TLS for outgoing requests: which certificates are trusted, and what a failure means."""
+"""TLS for outgoing requests: which certificates are trusted, and how to explain a failure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import ssl
 
 
 def tls_context(ca_file: str = "") -> ssl.SSLContext:
-    """TLS 1.2 or newer; certificates are checked by name against the system's authorities and those in *ca_file*.
+    """Create a context for TLS 1.2 or newer. It checks certificates and host names against the system's authorities and those in *ca_file*.
 
-    Raises OSError if the file cannot be read or holds no certificate.
+    Raises OSError if the file cannot be read or contains no certificate.
     """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -18,7 +18,7 @@ def tls_context(ca_file: str = "") -> ssl.SSLContext:
 
 
 def tls_sentence(failed: ssl.SSLError, host: str) -> tuple[str, str]:
-    """Explain the TLS failure of *host*, and what to do."""
+    """Explain why the TLS connection to *host* failed, and what to do."""
     code = getattr(failed, "verify_code", 0)
     reason = str(getattr(failed, "verify_message", "") or failed.reason or "the handshake failed").rstrip(".")
     if code == 10:

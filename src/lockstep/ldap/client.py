@@ -1,4 +1,6 @@
-"""Connections to an LDAP server: one to find an entry, and one to bind as it. Each ends after one question; referrals are not followed."""
+"""Connections to an LDAP server: one to find an entry, and one to bind as it. Each is closed after one operation; referrals are not
+followed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ _SEQUENCE = 0x30
 
 @dataclass(frozen=True, slots=True)
 class LdapServer:
-    """Where the server is. *ca*: PEM of who signed its certificate, "" for those that the machine trusts."""
+    """The address of the server. *ca* is the PEM certificate of its authority, or "" to use the authorities that this machine trusts."""
 
     host: str
     port: int
@@ -31,7 +33,7 @@ class LdapServer:
 
 @dataclass(frozen=True, slots=True)
 class BindResult:
-    """How a bind ended: result code and the text of the server."""
+    """The result of a bind: the result code and the server's message."""
 
     code: int
     text: str
@@ -42,7 +44,7 @@ class BindResult:
 
 
 def server_at(url: str, ca: str = "") -> LdapServer:
-    """The server that *url* names. Raises LockstepError unless passwords that are sent there are encrypted, or stay on this machine."""
+    """Parse *url*. Raises LockstepError unless passwords are sent encrypted, or the server is on this machine."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -50,7 +52,7 @@ def server_at(url: str, ca: str = "") -> LdapServer:
         host, port, parts = "", None, urlsplit("")
     if parts.scheme not in ("ldaps", "ldap") or not host or parts.path not in ("", "/") or parts.username is not None:
         raise invalid(
-            f'"{url[:200]}" is no address of an LDAP server', next_step="For example: ldaps://dc1.contoso.com"
+            f'"{url[:200]}" is not the address of an LDAP server', next_step="For example: ldaps://dc1.contoso.com"
         )
     is_encrypted = parts.scheme == "ldaps"
     if not is_encrypted and not _is_own_machine(host):
@@ -60,7 +62,8 @@ def server_at(url: str, ca: str = "") -> LdapServer:
             ssl.create_default_context(cadata=ca)
         except (ssl.SSLError, ValueError):
             raise invalid(
-                "The CA certificate is not PEM", next_step="Give the certificate of who signed the server's"
+                "The CA certificate is not PEM",
+                next_step="Give the certificate of the authority that signed the server's certificate",
             ) from None
     return LdapServer(host, port or (636 if is_encrypted else 389), is_encrypted, ca)
 
@@ -68,7 +71,9 @@ def server_at(url: str, ca: str = "") -> LdapServer:
 async def find_names(
     server: LdapServer, *, bind_dn: str, password: str, base: str, attribute: str, value: str
 ) -> list[str]:
-    """The names of up to two entries whose *attribute* is *value*, found as *bind_dn*. Raises LockstepError if the server does not tell."""
+    """Return the names of up to two entries whose *attribute* is *value*, searching as *bind_dn*. Raises LockstepError if
+    the search fails.
+    """
     async with _connected(server) as link:
         bound = await _bound(link, bind_dn, password)
         if not bound.is_right:
@@ -80,15 +85,15 @@ async def find_names(
             if answer.kind == messages.ENTRY:
                 found.append(answer.dn)
             elif answer.kind == messages.DONE:
-                if answer.code not in (messages.SUCCESS, 4):  # 4: there are more entries
+                if answer.code not in (messages.SUCCESS, 4):  # 4 (sizeLimitExceeded): there are more entries
                     raise _failed(f"It refuses the search (result {answer.code}): {answer.text[:300]}")
                 return found
-        raise _failed("It does not end its answer to a search")
+        raise _failed("Its answer to a search has no end")
 
 
 async def bind(server: LdapServer, dn: str, password: str) -> BindResult:
-    """Whether *password* is that of the entry *dn*, as the server says. Raises LockstepError if it cannot be asked, ValueError if one is
-    empty.
+    """Check with the server whether *password* is the password of the entry *dn*. Raises LockstepError if the server gives no usable
+    answer, ValueError if *dn* or *password* is empty.
     """
     async with _connected(server) as link:
         return await _bound(link, dn, password)
@@ -115,13 +120,13 @@ async def _bound(link: _Link, dn: str, password: str) -> BindResult:
     await link.send(messages.bind_request(1, dn, password))
     answer = await link.read()
     if answer.kind != messages.BIND_RESPONSE or answer.number != 1:
-        raise _failed("It answers something else than a bind")
+        raise _failed("Its answer is not the answer to a bind")
     return BindResult(answer.code, answer.text)
 
 
 @asynccontextmanager
 async def _connected(server: LdapServer) -> AsyncIterator[_Link]:
-    """A connection for at most `TIMEOUT_SECONDS`. Raises LockstepError for whatever goes wrong with it."""
+    """Connect for at most `TIMEOUT_SECONDS`. Raises LockstepError for every failure of the connection."""
     context = ssl.create_default_context(cadata=server.ca or None) if server.is_encrypted else None
     writer: asyncio.StreamWriter | None = None
     try:
@@ -134,7 +139,7 @@ async def _connected(server: LdapServer) -> AsyncIterator[_Link]:
         raise _failed(f"It did not answer within {TIMEOUT_SECONDS} seconds") from None
     except MalformedMessage as wrong:
         raise _failed(f"It sent {wrong}") from None
-    except (OSError, asyncio.IncompleteReadError) as wrong:  # a certificate that is not trusted is an OSError, too
+    except (OSError, asyncio.IncompleteReadError) as wrong:  # an untrusted certificate is an OSError too
         raise _failed(str(wrong) or type(wrong).__name__) from None
     finally:
         if writer is not None:
@@ -144,9 +149,9 @@ async def _connected(server: LdapServer) -> AsyncIterator[_Link]:
 def _failed(why: str) -> LockstepError:
     return LockstepError(
         Kind.UNREACHABLE,
-        "The directory server cannot be asked",
+        "The LDAP directory gave no usable answer",
         why=why,
-        next_step="Look at it, then test: lockstep people sign-in ldap test --help",
+        next_step="Check the server, then test: lockstep people sign-in ldap test --help",
         code="DirectoryUnreachable",
     )
 

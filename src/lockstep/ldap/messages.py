@@ -1,13 +1,13 @@
 """The messages of LDAP version 3 that a sign-in needs (RFC 4511), as bytes. Pure.
 
-Values are length-prefixed, so nothing that is written into a request can become another part of it.
+Values are length-prefixed, so a value in a request cannot become another part of it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-LONGEST = 1 << 20  # bytes of a message that is read
+LONGEST = 1 << 20  # bytes of a message; longer ones are refused
 SUCCESS, INVALID_CREDENTIALS = 0, 49  # result codes (RFC 4511, appendix A)
 BIND_RESPONSE, ENTRY, DONE, REFERENCE = 0x61, 0x64, 0x65, 0x73
 _INTEGER, _BOOLEAN, _OCTETS, _ENUMERATED, _SEQUENCE = 0x02, 0x01, 0x04, 0x0A, 0x30
@@ -17,12 +17,12 @@ _WHOLE_SUBTREE, _NEVER_DEREFERENCE, _NO_ATTRIBUTES = 2, 0, b"1.1"
 
 
 class MalformedMessage(ValueError):
-    """What the server sent is no LDAP message."""
+    """The server sent something that is not an LDAP message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One response. *code* and *text* are those of a result; *dn* is that of an entry."""
+    """One response. *code* and *text* belong to a result, *dn* to an entry."""
 
     number: int
     kind: int
@@ -32,14 +32,16 @@ class Message:
 
 
 def bind_request(number: int, dn: str, password: str) -> bytes:
-    """A simple bind. An empty password would be an unauthenticated bind, which servers answer with success (RFC 4513, section 5.1.2)."""
+    """Build a simple bind. An empty password would be an unauthenticated bind, to which servers answer success (RFC 4513,
+    section 5.1.2).
+    """
     if not dn or not password:
         raise ValueError("A bind needs a name and a password")
     return _message(number, _tlv(_BIND, _integer(3) + _tlv(_OCTETS, dn.encode()) + _tlv(_SIMPLE, password.encode())))
 
 
 def search_request(number: int, base: str, attribute: str, value: str, *, most: int, seconds: int) -> bytes:
-    """Search the names of the entries below *base* whose *attribute* is *value*."""
+    """Build a search for the names of the entries below *base* whose *attribute* is *value*."""
     condition = _tlv(_EQUALS, _tlv(_OCTETS, attribute.encode()) + _tlv(_OCTETS, value.encode()))
     return _message(
         number,
@@ -62,7 +64,7 @@ def unbind_request(number: int) -> bytes:
 
 
 def read_message(content: bytes) -> Message:
-    """Read what is inside the outer sequence of a message. Raises MalformedMessage."""
+    """Parse the content of the outer sequence of a message. Raises MalformedMessage."""
     tag, number, rest = _next(content)
     kind, body, _ = _next(rest)
     if tag != _INTEGER:
@@ -78,7 +80,7 @@ def read_message(content: bytes) -> Message:
 
 
 def length_of(first: int, more: bytes) -> int:
-    """The length that a first byte, and the bytes after it, say. Raises MalformedMessage if it is too much."""
+    """Return the length that is encoded in the first byte and the bytes after it. Raises MalformedMessage if it is too large."""
     length = first if first < 0x80 else int.from_bytes(more, "big")
     if length > LONGEST:
         raise MalformedMessage("a message that is too long")
@@ -86,7 +88,7 @@ def length_of(first: int, more: bytes) -> int:
 
 
 def length_bytes(first: int) -> int:
-    """How many further bytes the length has. Raises MalformedMessage for an indefinite one."""
+    """Return how many more bytes the length has. Raises MalformedMessage for an indefinite length."""
     if first == 0x80 or first > 0x84:
         raise MalformedMessage("a length that LDAP does not allow")
     return first - 0x80 if first > 0x80 else 0
@@ -97,7 +99,7 @@ def _text(value: bytes) -> str:
 
 
 def _next(data: bytes) -> tuple[int, bytes, bytes]:
-    """The tag and content of the first element, and what follows it."""
+    """Return tag and content of the first element, and the data after it."""
     if len(data) < 2:
         raise MalformedMessage("an element without a length")
     more = length_bytes(data[1])

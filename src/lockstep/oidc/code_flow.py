@@ -1,4 +1,4 @@
-"""The authorization code flow with PKCE (RFC 6749, RFC 7636): where the browser goes, and what the code that it brings back is worth."""
+"""The authorization code flow with PKCE (RFC 6749, RFC 7636): the authorization URL, and the exchange of the returned code for tokens."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lockstep.errors import Kind, LockstepError
 from lockstep.http.client import HttpClient
 from lockstep.oidc.provider import ClientRegistration, Metadata, get_json, json_of, send, unusable
 
-_MOST_SHOWN = 300  # characters of what a provider says
+_MOST_SHOWN = 300  # characters of an error message from the provider
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One sign-in that is under way. Its secrets are known to the browser that began it and to nobody else."""
+    """A sign-in in progress. Its secrets are known only to the browser that began it."""
 
     redirect_uri: str
     state: str = field(repr=False)
@@ -36,7 +36,7 @@ class Tokens:
 
 
 def authorization_url(client: ClientRegistration, metadata: Metadata, attempt: Attempt) -> str:
-    """The address at which the provider asks who is there."""
+    """Return the URL at which the provider authenticates the person."""
     again = {"prompt": "login", "max_age": "0"} if attempt.enters_again else {}
     url: str = prepare_grant_uri(
         metadata.authorization_endpoint,
@@ -54,9 +54,9 @@ def authorization_url(client: ClientRegistration, metadata: Metadata, attempt: A
 
 
 def code_in(client: ClientRegistration, metadata: Metadata, answer: Mapping[str, str]) -> str:
-    """The code in the provider's *answer*, whose state was compared before.
+    """Return the code in the provider's *answer*, whose state the caller has already compared.
 
-    Raises LockstepError for a refusal, and for the answer of another provider (mix-up, RFC 9207, section 2.4).
+    Raises LockstepError for a refusal, and for the answer of another provider (mix-up attack, RFC 9207, section 2.4).
     """
     issuer = answer.get("iss", "")
     if (metadata.sends_issuer or issuer) and issuer != metadata.issuer:
@@ -73,7 +73,7 @@ def code_in(client: ClientRegistration, metadata: Metadata, answer: Mapping[str,
 async def redeem(
     http: HttpClient, client: ClientRegistration, metadata: Metadata, attempt: Attempt, code: str
 ) -> Tokens:
-    """The tokens for *code*. Raises LockstepError if the provider refuses it."""
+    """Exchange *code* for tokens. Raises LockstepError if the provider refuses it."""
     body = prepare_token_request(
         "authorization_code", code=code, redirect_uri=attempt.redirect_uri, code_verifier=attempt.verifier
     )
@@ -98,16 +98,16 @@ async def redeem(
 
 
 async def user_info(http: HttpClient, metadata: Metadata, tokens: Tokens, *, subject: str) -> dict[str, Any]:
-    """What the provider says of the person besides the ID token; {} if it does not offer that.
+    """Return the claims of the provider's UserInfo endpoint; {} if the provider does not have one.
 
-    Raises LockstepError if the answer is about somebody else (OpenID Connect Core, section 5.3.2).
+    Raises LockstepError if the answer is about another person (OpenID Connect Core, section 5.3.2).
     """
     if not metadata.userinfo_endpoint or not tokens.access_token:
         return {}
     bearer = {"Authorization": f"Bearer {tokens.access_token}"}
     found = await get_json(http, metadata.userinfo_endpoint, what="user info", headers=bearer)
     if found.get("sub") != subject:
-        raise refused("The user info is about somebody else", why="Its sub is not that of the ID token")
+        raise refused("The user info is about another person", why="Its sub is not that of the ID token")
     return found
 
 
@@ -122,5 +122,5 @@ def _client_auth(client: ClientRegistration, metadata: Metadata) -> ClientAuth:
         return ClientAuth(client.id, "", "none")
     if "client_secret_basic" not in metadata.auth_methods and "client_secret_post" in metadata.auth_methods:
         return ClientAuth(client.id, client.secret, "client_secret_post")
-    # Basic wants both parts form-encoded first (RFC 6749, section 2.3.1), which Authlib leaves to its caller.
+    # Basic authentication requires both parts to be form-encoded first (RFC 6749, section 2.3.1). Authlib leaves that to its caller.
     return ClientAuth(quote_plus(client.id), quote_plus(client.secret), "client_secret_basic")

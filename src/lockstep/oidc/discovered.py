@@ -1,4 +1,4 @@
-"""What providers say of themselves, kept for a while: an anonymous visitor cannot make the server ask a provider for each request."""
+"""Cached discovery documents of providers: an anonymous visitor cannot make the server ask a provider with every request."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 class DiscoveredProviders:
-    """The provider that was asked last, and its answer. A failure is kept for a shorter time. Requests that come while one is under way
-    wait for its answer.
+    """The metadata of the provider that was asked last. A failure is cached for a shorter time. Callers that come while a request is in
+    progress wait for its result.
     """
 
     def __init__(self, *, kept_seconds: float = 600.0, failure_kept_seconds: float = 5.0) -> None:
@@ -24,7 +24,7 @@ class DiscoveredProviders:
         self._asking = asyncio.Lock()
 
     async def find(self, http: HttpClient, issuer: str) -> Metadata:
-        """What the provider says of itself, not older than is kept. Raises the error of `discover`."""
+        """Return the provider's metadata, from the cache if it is recent enough. Raises the error of `discover`."""
         async with self._asking:
             until, found = self._known.get(issuer, (0.0, None))
             now = asyncio.get_running_loop().time()
@@ -41,5 +41,5 @@ class DiscoveredProviders:
         return found
 
     def forget(self) -> None:
-        """Ask again the next time: somebody changed or tested the provider."""
+        """Clear the cache, because an administrator changed or tested the provider."""
         self._known.clear()

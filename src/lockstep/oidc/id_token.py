@@ -1,6 +1,7 @@
-"""Is an ID token ours, genuine and fresh? (OpenID Connect Core 1.0, section 3.1.3.7.)
+"""Check that an ID token is meant for us, genuine and fresh (OpenID Connect Core 1.0, section 3.1.3.7).
 
-Only signatures with a public key are accepted: neither `none`, nor the HS algorithms, with which a public key would do as the secret.
+Only signatures with a public key are accepted: not `none`, and not the HS algorithms, with which an attacker could use the public key as
+the secret.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from lockstep.oidc.code_flow import Attempt, Tokens, refused
 from lockstep.oidc.provider import ClientRegistration, Metadata, get_json, unusable
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
-LEEWAY_SECONDS = 60  # by which clocks may differ
+LEEWAY_SECONDS = 60  # allowed difference between clocks
 
 
 async def checked_claims(
     http: HttpClient, client: ClientRegistration, metadata: Metadata, attempt: Attempt, tokens: Tokens, *, now: datetime
 ) -> dict[str, Any]:
-    """The claims of the ID token. Raises LockstepError if its signature or one of them is not as it must be."""
+    """Return the claims of the ID token. Raises LockstepError if its signature or a claim is invalid."""
     keys = await _keys(http, metadata)
     try:
         token = jwt.decode(tokens.id_token, keys, algorithms=ALGORITHMS)
@@ -46,7 +47,7 @@ async def checked_claims(
 
 
 def authenticated_at(claims: dict[str, Any]) -> datetime | None:
-    """When the person last proved to the provider who they are; None if it does not say."""
+    """Return when the person last authenticated to the provider, or None if the provider does not say."""
     seconds = claims.get("auth_time")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         return None

@@ -1,6 +1,6 @@
-"""A provider: what we know of it, what it says of itself (OpenID Connect Discovery 1.0), and the requests to it.
+"""A provider: its configuration, its metadata (OpenID Connect Discovery 1.0), and the requests to it.
 
-Keys are not kept between two sign-ins, so a key that the provider withdrew is refused at once, and a new one is accepted at once.
+Keys are not cached between two sign-ins, so a key that the provider withdraws is refused at once, and a new one is accepted at once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 @dataclass(frozen=True, slots=True)
 class ClientRegistration:
-    """Lockstep as the provider *name* knows it. Without a *secret* it is a public client."""
+    """Lockstep's registration as a client of the provider *name*. Without a *secret* it is a public client."""
 
     name: str
     issuer: str
@@ -35,7 +35,9 @@ class ClientRegistration:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Where a provider answers. *sends_issuer*: its authorization responses name it (RFC 9207). Endpoints that it lacks are ""."""
+    """The endpoints of a provider. Missing ones are "". *sends_issuer* is true if its authorization responses name the
+    issuer (RFC 9207).
+    """
 
     issuer: str
     authorization_endpoint: str
@@ -48,7 +50,7 @@ class Metadata:
 
 
 async def discover(http: HttpClient, issuer: str) -> Metadata:
-    """What the provider with this *issuer* says of itself. Raises LockstepError if it cannot be reached or names another issuer."""
+    """Read the metadata of the provider *issuer*. Raises LockstepError if it cannot be reached or names another issuer."""
     found = await get_json(http, get_well_known_url(issuer, external=True), what="discovery document")
     if found.get("issuer") != issuer:
         raise invalid(
@@ -71,7 +73,7 @@ async def discover(http: HttpClient, issuer: str) -> Metadata:
 
 
 def with_query(url: str, **query: str) -> str:
-    """*url* with more parameters."""
+    """Return *url* with more query parameters."""
     added: str = add_params_to_uri(url, list(query.items()))
     return added
 
@@ -90,7 +92,7 @@ def _require_place(http: HttpClient, endpoint: str, url: object) -> None:
 
 
 def _optional(found: Mapping[str, Any], name: str) -> str:
-    """A URL that a browser or we may be sent to; other schemes than http and https are refused."""
+    """Return a URL that a browser or Lockstep may open, or "" if it is missing or its scheme is not http or https."""
     url = found.get(name)
     return url if isinstance(url, str) and urlsplit(url).scheme in ("https", "http") else ""
 
@@ -98,7 +100,7 @@ def _optional(found: Mapping[str, Any], name: str) -> str:
 async def get_json(
     http: HttpClient, url: str, *, what: str, headers: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """The JSON object at *url*. Raises LockstepError."""
+    """Read the JSON object at *url*. Raises LockstepError."""
     answer = await send(http, "GET", url, headers={"Accept": "application/json", **(headers or {})})
     if answer.status != 200:
         raise unusable(url, f"The {what} cannot be read: HTTP {answer.status} at {url}")
@@ -106,7 +108,7 @@ async def get_json(
 
 
 def json_of(answer: Response, url: str, *, what: str) -> dict[str, Any]:
-    """The JSON object in *answer*. Raises LockstepError."""
+    """Return the JSON object in *answer*. Raises LockstepError."""
     try:
         found = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
@@ -119,7 +121,7 @@ def json_of(answer: Response, url: str, *, what: str) -> dict[str, Any]:
 async def send(
     http: HttpClient, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None
 ) -> Response:
-    """One request to the provider. Raises LockstepError without a complete response."""
+    """Send one request to the provider. Raises LockstepError if there is no complete response."""
     try:
         return await http.send(method, url, headers=headers, body=body, deadline=end_of_request(SECONDS))
     except WireError as failed:
@@ -135,7 +137,7 @@ async def send(
 def unusable(url: str, why: str) -> LockstepError:
     return LockstepError(
         Kind.UNREACHABLE,
-        f"{urlsplit(url).hostname} gave an answer that cannot be used",
+        f"{urlsplit(url).hostname} gave an unusable answer",
         why=why,
         next_step="Check the issuer: lockstep admins sso test",
     )

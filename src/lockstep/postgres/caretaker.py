@@ -19,7 +19,7 @@ USERS, START, CARETAKER = "postgres.users", "postgres.start", "postgres.caretake
 
 
 def hire(data: Path, cluster: Path) -> subprocess.Popen[bytes] | None:
-    """Start the caretaker of *data* unless it runs. The caller holds the start lock."""
+    """Start the caretaker of *data* unless it is running. The caller holds the start lock."""
     office = FileLock(data / CARETAKER)
     environment = {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
@@ -36,15 +36,15 @@ def hire(data: Path, cluster: Path) -> subprocess.Popen[bytes] | None:
 
 
 def keep_watch(data: Path, cluster: Path, office: int) -> None:
-    """Wait until nobody uses the server, stop it if it still runs, and exit."""
+    """Wait until no process uses the server, stop it if it still runs, and exit."""
     users, start = FileLock(data / USERS), FileLock(data / START)
     while True:
         users.wait_alone()
-        users.release()  # waiting for the start lock while holding this one would block its holder
+        users.release()  # keeping this lock while waiting for the start lock would block the process that holds it
         start.wait_alone()
         if users.try_alone():
             stop(cluster, None)
-            os.close(office)  # before taking the start lock: the next process to start must see that no caretaker runs
+            os.close(office)  # so that the next process that holds the start lock sees that no caretaker runs
             return
         start.release()
 

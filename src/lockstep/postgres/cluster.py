@@ -1,6 +1,6 @@
 """Create, start, find and stop one PostgreSQL cluster. Blocking; callers hold the start lock.
 
-`postmaster.pid` is trusted only if its process runs PostgreSQL on this very folder: process ids are reused.
+`postmaster.pid` is trusted only if its process runs PostgreSQL on this folder, because process ids are reused.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Postmaster:
     port: int
 
     def is_reachable(self) -> bool:
-        """Whether its socket exists. PostgreSQL keeps running without it and never creates it again."""
+        """Whether its socket exists. If the socket is deleted, PostgreSQL keeps running but does not create it again."""
         return (self.socket_folder / f".s.PGSQL.{self.port}").exists()
 
 
@@ -91,7 +91,7 @@ def make_cluster(folder: Path, programs: Programs, user: ServerUser) -> None:
 
 
 def sweep_halves(folder: Path) -> None:
-    """Remove what interrupted starts left beside *folder*, even if one of their orphans still writes there."""
+    """Remove the remains of interrupted starts beside *folder*, even if one of their orphaned processes still writes there."""
     for half in folder.parent.glob(f".{folder.name}-new-*"):
         shutil.rmtree(half, ignore_errors=True)
 
@@ -107,7 +107,7 @@ def check_version(folder: Path, programs: Programs) -> None:
 
 
 def write_access_rules(folder: Path, user: ServerUser) -> None:
-    """Allow peer authentication on the socket for root and the user who runs PostgreSQL; one of them is the user who runs us."""
+    """Allow peer authentication on the socket for root and the user who runs PostgreSQL; this process runs as one of the two."""
     names = dict.fromkeys((user.name, "root"))
     rows = [f'lockstep "{name}" {role}' for name in names for role in (SUPERUSER, *ROLES)]
     for file, text in (("pg_ident.conf", "\n".join(rows)), ("pg_hba.conf", "local all all peer map=lockstep")):
@@ -145,7 +145,7 @@ def start(
     if (found := find_postmaster(folder)) is not None:
         return found, None
     _forget_stranger(folder)
-    for left_over in sockets.glob(".s.PGSQL.*"):  # no server uses them: their lock files may name an unrelated process
+    for left_over in sockets.glob(".s.PGSQL.*"):  # unused, and their lock files may name an unrelated process
         left_over.unlink(missing_ok=True)
     while True:
         said_from = _trim(log)
@@ -161,7 +161,7 @@ def start(
                 why=_last_words(words),
                 next_step=f"Read {log}. A folder copied while Lockstep was running may be inconsistent: use lockstep backup FILE to copy",
             )
-        _end_orphans(folder)  # backends that have not noticed the death of their server
+        _end_orphans(folder)  # backends that have not noticed that their server died
         _forget_unburied(folder)
         time.sleep(0.05)
 
@@ -186,7 +186,7 @@ def stop(folder: Path, child: subprocess.Popen[bytes] | None, *, patience_second
 
 
 def _clear_sockets(lines: list[str]) -> None:
-    """Remove the private folder of the socket. The folder of a server that somebody started by hand stays."""
+    """Remove the private folder of the socket. If a person started the server by hand, its folder stays."""
     folder = Path(lines[4]) if len(lines) > 4 and lines[4] else None
     if folder is not None and folder.name.startswith(SOCKET_FOLDER_PREFIX):
         shutil.rmtree(folder, ignore_errors=True)
@@ -200,7 +200,7 @@ def _launch(
     for option in options:
         command += ["-c", option]
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "ab") as out:
-        # A session of its own: Ctrl-C in the terminal is meant for us, and we stop PostgreSQL when nobody needs it.
+        # In a session of its own: Ctrl-C in the terminal is meant for us, and we stop PostgreSQL when no process needs it.
         return subprocess.Popen(
             command, cwd="/", env=plain_environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
             start_new_session=True, **user.process_options,
@@ -208,7 +208,7 @@ def _launch(
 
 
 def _wait_until_ready(folder: Path, child: subprocess.Popen[bytes], say: Callable[[str], None]) -> Postmaster | None:
-    """The server once it accepts connections; None if it exits first."""
+    """Return the server when it accepts connections, or None if it exits first."""
     began, told = time.monotonic(), False
     while child.poll() is None:
         found = find_postmaster(folder)
@@ -229,7 +229,7 @@ def _serves(pid: int, folder: Path) -> bool:
     if not arguments or "postgres" not in Path(arguments[0]).name:
         return False
     wanted = os.path.realpath(folder)
-    if sys.platform != "linux":  # other systems join the arguments by blanks
+    if sys.platform != "linux":  # other systems join the arguments with spaces
         return wanted in " ".join(arguments)
     return any(os.path.realpath(word) == wanted for word in arguments[1:] if word.startswith("/"))
 
@@ -240,9 +240,9 @@ def _runs_unready(folder: Path) -> bool:
 
 
 def _forget_stranger(folder: Path) -> None:
-    """Remove a `postmaster.pid` whose process id now belongs to another program: PostgreSQL would refuse to start.
+    """Remove a `postmaster.pid` whose process id now belongs to another program, because PostgreSQL would refuse to start.
 
-    The file of a dead process stays: PostgreSQL finds in it the shared memory that its orphans may still use.
+    The file of a dead process stays: it leads PostgreSQL to the shared memory that its orphans may still use.
     """
     lines = _pid_file(folder)
     if lines and is_running(int(lines[0])) and not _serves(int(lines[0]), folder):
@@ -255,9 +255,8 @@ def _is_named_running(folder: Path) -> bool:
 
 
 def _forget_unburied(folder: Path) -> None:
-    """Remove a `postmaster.pid` whose process is a zombie: PostgreSQL believes that it is still running, forever if nobody reaps it.
-
-    Only if it is certain that no orphan is left.
+    """Remove a `postmaster.pid` whose process is a zombie, provided that no orphan is left. PostgreSQL believes that it is
+    still running.
     """
     if PROC.exists() and not _is_named_running(folder) and not working_in(folder):
         (folder / "postmaster.pid").unlink(missing_ok=True)
@@ -279,7 +278,7 @@ def _pid_file(folder: Path) -> list[str]:
 
 
 def _trim(log: Path) -> int:
-    """Keep the log small; return the position of the next entry."""
+    """Keep the log small. Returns the position of the next entry."""
     log.touch(mode=0o600)
     if log.stat().st_size > LARGEST_LOG_BYTES:
         log.replace(log.with_name(f"{log.name}.1"))
@@ -295,6 +294,6 @@ def _last_words(text: str) -> str:
 
 
 def _locale_options(programs: Programs) -> list[str]:
-    if major_version(programs) >= 17:  # same sort order and case folding on every system
+    if major_version(programs) >= 17:  # the same sort order and case folding on every system
         return ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     return ["--locale=C.UTF-8"]

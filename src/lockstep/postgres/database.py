@@ -32,7 +32,7 @@ def on_socket(folder: Path, port: int, *, name: str, role: str) -> Database:
 
 
 def from_url(url: str, *, variable: str, name: str | None = None) -> Database:
-    """The database of *url*, or the one called *name* on its server. Raises LockstepError for an invalid *url*."""
+    """Return the database of *url*, or the one called *name* on its server. Raises LockstepError for an invalid *url*."""
     try:
         parts = conninfo_to_dict(url)
     except Exception:  # the cause quotes the URL, which may contain a password
@@ -48,7 +48,7 @@ def from_url(url: str, *, variable: str, name: str | None = None) -> Database:
 
 
 def urls_from(environment: Mapping[str, str]) -> dict[str, str]:
-    """The URLs in the environment, by database: DATABASE_URL, DOCUMO_DATABASE_URL, or either with `_FILE` appended.
+    """Return the URLs in the environment, by database: DATABASE_URL, DOCUMO_DATABASE_URL, or either with `_FILE` appended.
 
     With DATABASE_URL alone, Documo uses the database `documo` on the same server. Raises LockstepError for an unreadable file.
     """

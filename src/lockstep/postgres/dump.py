@@ -1,4 +1,4 @@
-"""Write a database into a file and load an empty one from it, with PostgreSQL's own programs.
+"""Dump a database to a file, and load such a file into an empty database, with PostgreSQL's own programs.
 
 A dump is consistent even while servers and workers run, because pg_dump reads one snapshot. It has PostgreSQL's custom format, so
 `pg_restore` can load it into any server.

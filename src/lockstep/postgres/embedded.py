@@ -1,7 +1,7 @@
 """The embedded PostgreSQL: many processes use one server, and the last one to leave stops it.
 
-Each user holds a shared lock on `postgres.users`; starting, attaching and stopping happen one at a time under `postgres.start`.
-The server has no owner: any process that finds it down starts it, so it survives the death of the process that started it.
+Each user holds a shared lock on `postgres.users`; starting, attaching and stopping are serialized by `postgres.start`. The server has no
+owner: any process that finds it down starts it, so it survives the death of the process that started it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def quietly(message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """*programs* instead of those of the wheel, *user* instead of the default system user; tests switch *durable* off."""
+    """Options for the embedded server. *programs* replaces those of the wheel, *user* the default system user. Tests switch
+    *durable* off.
+    """
 
     programs: Programs | None = None
     user: str | None = None
@@ -126,7 +128,7 @@ class EmbeddedServer:
         user = choose_user(self._options.user or (record.user if record else "") or None, cluster)
         found = find_postmaster(cluster)
         if found is not None and not found.is_reachable():
-            stop(cluster, self._child)  # its socket was removed, so it cannot be reached, and it creates no new one
+            stop(cluster, self._child)  # it cannot be reached without its socket, and does not create a new one
             found = None
         if found is not None and record is not None:
             self._cluster, self._postmaster = cluster, found
@@ -140,13 +142,13 @@ class EmbeddedServer:
         self._make_databases(record)
         self._hire_caretaker()
         if self._is_new and self._options.durable:
-            # PostgreSQL flushes its own writes from now on; the thousand files of the new cluster may be flushed in the background.
+            # PostgreSQL flushes its own writes from now on; the thousand files of the new cluster can be flushed in the background.
             threading.Thread(target=os.sync, name="flush-new-cluster", daemon=True).start()
             self._is_new = False
         return True
 
     def _make(self, record: places.Record | None, programs: Programs, user: ServerUser) -> places.Record:
-        """Choose the place of the cluster, record it, then create the cluster, so that an interrupted start finds it again."""
+        """Choose the place of the cluster, record it, then create the cluster, so that the next start after an interruption finds it."""
         if record is None:
             cluster = self.data / "postgres"
             record = places.Record(cluster if cluster.is_dir() else places.choose_cluster(self.data, user, self._say))
@@ -195,11 +197,11 @@ class EmbeddedServer:
         self._caretaker = caretaker.hire(self.data, self._cluster) or self._caretaker
 
     def _is_last(self) -> bool:
-        """Whether nobody else uses the server. The caller holds the start lock."""
+        """Whether no other process uses the server. The caller holds the start lock."""
         if self._share.try_alone():
             return True
-        # Converting the shared lock releases it for a moment, in which the waiting caretaker may take it. That happens at most once:
-        # afterwards the caretaker waits for the start lock.
+        # Converting the shared lock releases it for a moment, in which the waiting caretaker may take it. That happens at most once,
+        # because the caretaker then waits for the start lock.
         self._share.share()
         return self._share.try_alone()
 
@@ -222,7 +224,7 @@ def attach(data: Path, *, options: Options | None = None, say: Say = quietly) ->
 
 
 def remove(data: Path, *, patience_seconds: float = 20.0) -> None:
-    """Delete the data folder of a temporary server and everything kept outside it; stops a server that still runs.
+    """Delete the data folder of a temporary server and everything stored outside it. Stops a server that still runs.
 
     A process that was interrupted while starting or stopping may still write, so this repeats until nothing reappears.
     """

@@ -1,6 +1,6 @@
 """Choose the system user who runs PostgreSQL, which refuses to run as root.
 
-Never creates a user. Whether a user can reach a path is tested, not computed: mode bits do not show access control lists.
+This module never creates a user. It tests whether a user can reach a path by trying: mode bits do not show access control lists.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ UNPRIVILEGED = ("postgres", "nobody")
 
 @dataclass(frozen=True, slots=True)
 class ServerUser:
-    """The system user who runs PostgreSQL. *is_other*: not the user who runs us."""
+    """The system user who runs PostgreSQL. *is_other* is true if this is not the user who runs this process."""
 
     name: str
     uid: int
@@ -51,10 +51,10 @@ class ServerUser:
 
 
 def choose_user(wanted: str | None, existing: Path) -> ServerUser:
-    """Who runs PostgreSQL: the current user unless that is root.
+    """Choose the user who runs PostgreSQL: the current user unless that is root.
 
-    For root: the owner of the *existing* cluster, else *wanted* or, if it is not given, the first of `postgres` and `nobody`
-    that exists. Raises LockstepError if there is no such user, or only one with root's id.
+    For root: the owner of the *existing* cluster; otherwise *wanted*, or if that is not given, the first of `postgres` and `nobody` that
+    exists. Raises LockstepError if there is no such user, or only one with root's id.
     """
     if os.geteuid() != 0:
         return _ourselves()

@@ -1,7 +1,7 @@
-"""File locks that the kernel releases when their holder dies, however it dies.
+"""File locks that the kernel releases when the process that holds them dies, for whatever reason.
 
-The lock belongs to the open file: opening a file twice in one process excludes like two processes, and a child that inherits the
-file keeps the lock.
+The lock belongs to the open file: if one process opens a file twice, the two locks exclude each other as in two processes, and a child that
+inherits the file keeps the lock.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lockstep.errors import conflict, invalid
 
 
 class FileLock:
-    """One opening of one lock file. The file stays after the lock is released: removing it would give its users two different files."""
+    """One open lock file. The file stays after the lock is released: if it were removed, two users could lock two different files."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -32,7 +32,7 @@ class FileLock:
         give_to_owner_of_folder(path)
 
     def share(self) -> None:
-        """Wait until nobody holds the lock exclusively, then share it."""
+        """Wait until no process holds the lock exclusively, then share it."""
         fcntl.flock(self.descriptor, fcntl.LOCK_SH)
 
     def wait_alone(self) -> None:
@@ -40,7 +40,7 @@ class FileLock:
         fcntl.flock(self.descriptor, fcntl.LOCK_EX)
 
     def try_alone(self) -> bool:
-        """Take the exclusive lock if nobody else holds the lock. If the result is False, a shared lock of ours may be lost."""
+        """Take the exclusive lock if no other process holds the lock. If the result is False, a shared lock of ours may be lost."""
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -65,8 +65,8 @@ class FileLock:
 
 
 def give_to_owner_of_folder(path: Path) -> None:
-    """Prevent files that root creates in a user's data folder from locking out the owner. Links are not followed, since the owner
-    controls the folder.
+    """Give a file that root creates in a user's data folder to the owner of the folder, who could not use it otherwise. Links are not
+    followed, since the owner controls the folder.
     """
     if os.geteuid() == 0:
         folder = path.parent.stat()

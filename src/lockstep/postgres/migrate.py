@@ -45,11 +45,11 @@ def revisions_of(package: str) -> Revisions:
 async def migrate(
     database: Database, package: str, *, say: Callable[[str], None] = lambda _: None, upgrade_with: str = ""
 ) -> bool:
-    """Apply the revisions of *package* that *database* lacks; return True if there were any.
+    """Apply the revisions of *package* that *database* lacks. Returns True if there were any.
 
-    Processes that start together wait for the one that migrates. *upgrade_with*: the upgrade command to recommend. If it is given,
-    only an empty database is set up, because a server of the older version may be using this one. Raises LockstepError for a
-    database that the code cannot use.
+    Processes that start together wait for the one that migrates. *upgrade_with* is the upgrade command to recommend. If it is given, only
+    an empty database is set up, because a server of the older version may be using this one. Raises LockstepError for a database that the
+    code cannot use.
     """
     revisions = revisions_of(package)
     options = connection_options(database, name="lockstep migrate")
@@ -97,7 +97,7 @@ async def _version_of(connection: psycopg.AsyncConnection[tuple[object, ...]]) -
 
 
 def _upgrade(database: Database, revisions: Revisions) -> None:
-    # Imported here because it takes half a second, which only a start with migrations should pay for.
+    # Imported here because it takes half a second, which only starts with migrations should take.
     from alembic import command
     from alembic.config import Config
     from sqlalchemy import NullPool, create_engine

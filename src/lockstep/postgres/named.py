@@ -18,9 +18,9 @@ VARIABLES = {"lockstep": "DATABASE_URL", "documo": "DOCUMO_DATABASE_URL"}
 
 
 def named_database(name: str, urls: Mapping[str, str]) -> Database | None:
-    """The database *name* if a URL leads to it, after checking that it is reachable, recent enough and exists. Blocking.
+    """Return the database *name* if a URL leads to it, after checking that it is reachable, recent enough and exists. Blocking.
 
-    Without a URL of its own Documo gets the database `documo` on Lockstep's server, created if the role is allowed to. Raises
+    Without a URL of its own, Documo gets the database `documo` on Lockstep's server, which is created if the role is allowed to. Raises
     LockstepError.
     """
     if name in urls:

@@ -1,7 +1,7 @@
-"""Decide where the data and the socket of the embedded PostgreSQL live, and record it in `postgres.json`.
+"""Decide where the data and the socket of the embedded PostgreSQL are stored, and record it in `postgres.json`.
 
-The record is authoritative: data is never searched for elsewhere, and a recorded place that has vanished is an error, not a fresh
-start.
+The record is authoritative: data is never searched for elsewhere. A recorded place that has vanished is an error and does not lead to a
+fresh start.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def read_record(data: Path) -> Record | None:
 
 
 def write_record(data: Path, record: Record) -> None:
-    """Replace the whole record at once, so that a reader never sees half of it."""
+    """Replace the whole record atomically, so that a reader never sees half of it."""
     inside = record.cluster.is_relative_to(data)
     said = {
         "dataDirectory": str(record.cluster.relative_to(data) if inside else record.cluster),
@@ -84,7 +84,7 @@ def write_record(data: Path, record: Record) -> None:
 
 
 def make_data_folder(data: Path) -> Path:
-    """Return the resolved data folder, creating it if needed. If root creates it, other users may traverse it, since PostgreSQL must."""
+    """Return the resolved data folder, creating it if needed. If root creates it, other users may traverse it, because PostgreSQL must."""
     try:
         data = data.expanduser().resolve()
         if not data.exists():
@@ -123,16 +123,16 @@ def choose_cluster(data: Path, user: ServerUser, say: Callable[[str], None]) -> 
 
 
 def socket_folder(recorded: Path | None, data: Path, user: ServerUser) -> Path:
-    """Return a private folder with a short path for the socket: *recorded* if it belongs to *data* and is safe, else a new one.
+    """Return a private folder with a short path for the socket: *recorded* if it belongs to *data* and is safe, otherwise a new one.
 
-    A copied data folder records the socket folder of the original, whose server may be running, so that one is never used. Raises
+    A copied data folder records the socket folder of the original, whose server may be running, so that folder is never used. Raises
     LockstepError if no place is short, private and reachable. The caller holds the start lock, and no server runs.
     """
     if recorded and is_own_socket_folder(recorded, data) and _is_private_or_made(recorded, user):
         return recorded
     prefix = _socket_prefix(data)
     for base in _runtime_bases(user):
-        for left_over in base.glob(f"{prefix}*"):  # of a start that was killed before it was recorded
+        for left_over in base.glob(f"{prefix}*"):  # left by a start that was killed before it recorded the folder
             if _is_private(left_over, user):
                 shutil.rmtree(left_over, ignore_errors=True)
         try:
@@ -150,12 +150,12 @@ def socket_folder(recorded: Path | None, data: Path, user: ServerUser) -> Path:
 
 
 def is_own_socket_folder(folder: Path, data: Path) -> bool:
-    """Whether *folder* was created for the server of *data*, and not for that of the data folder of which *data* is a copy."""
+    """Whether *folder* was created for the server of *data*, not for the folder that *data* is a copy of."""
     return folder.name.startswith(_socket_prefix(data))
 
 
 def refuse_shared_cluster(record: Record, data: Path) -> None:
-    """Raise LockstepError if the cluster is outside *data* and belongs to the data folder of which *data* is a copy."""
+    """Raise LockstepError if the cluster is outside *data* and belongs to the data folder that *data* is a copy of."""
     if not is_own_cluster(record, data):
         raise conflict(
             f"{data} is a copy of {record.owner}, and both name the same database: {record.cluster}",
@@ -180,7 +180,7 @@ def _socket_prefix(data: Path) -> str:
 
 
 def _is_private_or_made(folder: Path, user: ServerUser) -> bool:
-    """Whether *folder* can be used again. If it was removed it is created again under the same path, because clients know that path."""
+    """Whether *folder* can be used again. If it was removed, it is created again under the same path, because clients know that path."""
     with suppress(OSError):
         folder.mkdir(mode=0o700)
         user.own(folder)

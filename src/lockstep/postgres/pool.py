@@ -94,10 +94,10 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def pipeline(connection: Connection) -> AsyncIterator[None]:
-    """Send the statements of the block together. A pipeline that fails discards its connection.
+    """Send the statements of the block together. If a pipeline fails, its connection is discarded.
 
-    Statements after the failed one were never prepared, but the driver believes they were: back in the pool, the connection would
-    fail on every later use of them.
+    The driver believes that the statements after the failed one were prepared, although they were not. Back in the pool, the connection
+    would fail whenever one of them is used.
     """
     try:
         async with connection.pipeline():

@@ -1,6 +1,6 @@
 """Inspect processes that need not be our children.
 
-A zombie counts as ended: if nobody reaps it, signal 0 still succeeds for a server that was killed hours ago.
+A zombie counts as ended: until it is reaped, signal 0 succeeds for it, even if the server was killed hours ago.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def arguments_of(pid: int) -> tuple[str, ...]:
 
 
 def working_in(folder: Path) -> tuple[int, ...]:
-    """The processes whose working directory is *folder*; empty if the system does not show them."""
+    """Return the processes whose working directory is *folder*; empty if the system does not show them."""
     found = []
     for entry in Path("/proc").glob("[0-9]*") if PROC.exists() else ():
         try:
             if (entry / "cwd").readlink() == folder:
                 found.append(int(entry.name))
-        except OSError:  # it has ended or belongs to another user
+        except OSError:  # the process has ended or belongs to another user
             continue
     return tuple(found)
 

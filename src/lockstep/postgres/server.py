@@ -1,4 +1,4 @@
-"""Where the databases are: on the server of a URL, else on the embedded server, which is started or attached to.
+"""The databases of a process: on the server that a URL names, otherwise on the embedded server, which is started or attached to.
 
 Only the main process of a folder (`up`, `serve`) is exclusive; every other command passes `main=False` and shares the server.
 """
@@ -45,7 +45,7 @@ class Server:
         return self.embedded is None or self.embedded.is_up()
 
     async def supervise(self) -> None:
-        """Restart the embedded PostgreSQL whenever it is gone. Runs until cancelled; does nothing for a named server."""
+        """Restart the embedded PostgreSQL whenever it is down. Runs until cancelled; does nothing for a named server."""
         pause = WATCH_SECONDS
         while self.embedded is not None:
             await asyncio.sleep(pause)
@@ -60,7 +60,7 @@ class Server:
                 self._say(f"{failed.detail}. Trying again in {pause:.0f} s. {failed.why}".strip())
 
     async def leave(self) -> None:
-        """End this use of the databases; the last process to leave stops the embedded PostgreSQL."""
+        """End this use of the databases. The last process to leave stops the embedded PostgreSQL."""
         if self.embedded is not None:
             await _to_the_end(self.embedded.leave)
         if self._main is not None:
@@ -78,7 +78,7 @@ async def start_or_attach(
     urls: Mapping[str, str] | None = None,
     options: Options | None = None,
 ) -> Server:
-    """Make the *databases* reachable: through *urls* where given, else on the embedded server of *data*.
+    """Make the *databases* reachable: through *urls* where given, otherwise on the embedded server of *data*.
 
     *main* makes this process the only main process of *product* in this folder. Raises LockstepError.
     """
@@ -102,7 +102,7 @@ async def start_or_attach(
 
 @asynccontextmanager
 async def running(starting: Awaitable[Server]) -> AsyncIterator[Server]:
-    """The server that *starting* gives (`start_or_attach`) for the duration of a block, supervised."""
+    """Return the server of *starting* (`start_or_attach`) for the duration of the block, and supervise it."""
     server = await starting
     watch = asyncio.create_task(server.supervise(), name="postgres-supervision")
     try:
@@ -114,7 +114,7 @@ async def running(starting: Awaitable[Server]) -> AsyncIterator[Server]:
 
 
 async def _attached(data: Path, options: Options | None, say: Say) -> EmbeddedServer:
-    """`attach` in a thread. If it is cancelled, the server that came up is left again first."""
+    """Call `attach` in a thread. If this is cancelled, a server that was attached is left first."""
     work = asyncio.ensure_future(asyncio.to_thread(attach, data, options=options, say=say))
     try:
         return await asyncio.shield(work)

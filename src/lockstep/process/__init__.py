@@ -1,1 +1,1 @@
-"""Concerns of the whole process: memory and the reporting of bugs."""
+"""Concerns of the whole process: memory management and bug reports."""

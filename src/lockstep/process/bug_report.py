@@ -1,6 +1,6 @@
 """Report bugs in Lockstep: one sentence for the user, and a private file with the stack trace for developers.
 
-A stack trace quotes values and statements, so it is never printed: terminal output ends up in tickets and in logs of other programs.
+A stack trace can quote values and statements, so it is never printed: terminal output ends up in tickets and in logs of other programs.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def is_lost_database(fault: BaseException) -> bool:
     if isinstance(fault, PoolTimeout):
         return True
     if isinstance(fault, psycopg.OperationalError):
-        # No code means no answer; classes 08 and 57P are lost connections and shutdowns.
+        # No code means that there was no response; classes 08 and 57P are lost connections and shutdowns.
         return fault.sqlstate is None or fault.sqlstate.startswith(("08", "57P"))
     if isinstance(fault, psycopg.InterfaceError):
         return "closed" in str(fault)

@@ -1,6 +1,6 @@
 """Keep the memory of a long-running process small without constant garbage collection. Both products use this.
 
-Requests, plans and rows leave no reference cycles, so Python's default would search for nothing and use a fifth of a cycle's CPU time.
+Requests, plans and rows leave no reference cycles, so Python's default collection would find nothing and use a fifth of a cycle's CPU time.
 Errors do leave reference cycles: code that handles one calls `lockstep.errors.release_frames`.
 """
 
@@ -28,7 +28,7 @@ def settle_garbage() -> None:
 def return_large_blocks() -> None:
     """Make the C library return blocks of 128 KB and more to the system as soon as they are freed.
 
-    That is glibc's initial behaviour, but it raises the limit up to 32 MB when it frees larger blocks; from then on large bodies leave
+    This is glibc's initial behaviour, but glibc raises the limit up to 32 MB when larger blocks are freed. After that, large bodies leave
     holes in the heap that are never returned. Without glibc this does nothing.
     """
     with suppress(OSError, AttributeError):
@@ -38,7 +38,7 @@ def return_large_blocks() -> None:
 
 
 def return_free_pages() -> None:
-    """Return free heap pages between used ones to the system. A burst leaves many of them. Takes a few milliseconds."""
+    """Return unused heap pages to the system. A burst of work leaves many of them. Takes a few milliseconds."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -26,9 +26,9 @@ class BodyCutShort(Exception):
 
 
 async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], limit: int) -> bytes:
-    """The body of a request. Raises BodyCutShort, and BodyTooLarge as soon as it is known to exceed *limit*.
+    """Read the body of a request. Raises BodyCutShort, and BodyTooLarge as soon as it is known to exceed *limit*.
 
-    A declared length is trusted only if it is too large: such a body is refused unread.
+    A body whose declared length exceeds the limit is refused unread. A smaller declared length is not trusted.
     """
     declared = next((value for name, value in headers if name == b"content-length"), b"")
     if declared.isdigit() and int(declared) > limit:

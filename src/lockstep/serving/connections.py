@@ -1,6 +1,6 @@
-"""All connections of one server: how many, from which addresses, and which of them wait for their client.
+"""All connections of one server: how many, from which addresses, and which of them are idle.
 
-One task checks the deadlines of all connections, so that a request needs no timer.
+One task checks the deadlines of all connections, so that requests need no timers of their own.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ LINES_PER_SECOND = 20
 
 
 class Connection(Protocol):
-    """What `Connections` needs of a connection."""
+    """The interface of a connection that `Connections` uses."""
 
     address: str
 
     def look(self, now: float) -> None:
-        """Act on every deadline that has passed. *now*: seconds of the event loop's clock."""
+        """Act on every deadline that has passed. *now* is event loop time in seconds."""
 
     def make_room(self) -> None:
-        """Close to make room for another client, although this one has done nothing wrong."""
+        """Close the connection to make room for another client, although this client did nothing wrong."""
 
 
 class Connections:
@@ -41,7 +41,7 @@ class Connections:
         self._trusted = tuple(ipaddress.ip_network(text, strict=False) for text in limits.trusted_proxies)
         self._open: set[Connection] = set()
         self._by_address: dict[str, int] = {}
-        self._quiet: dict[Connection, None] = {}  # without a request under way; the longest idle comes first
+        self._quiet: dict[Connection, None] = {}  # connections without a request in progress, longest idle first
         self._lines = 0
         self._unlogged = 0
 
@@ -78,11 +78,11 @@ class Connections:
             del self._by_address[connection.address]
 
     def busy(self, connection: Connection) -> None:
-        """Note that a request of *connection* is under way."""
+        """Note that *connection* has a request in progress."""
         self._quiet.pop(connection, None)
 
     def quiet(self, connection: Connection) -> None:
-        """Note that *connection* waits for its client again."""
+        """Note that *connection* is idle again."""
         if connection in self._open:
             self._quiet[connection] = None
 
@@ -113,7 +113,7 @@ class Connections:
                     self._unlogged = 0
 
     def note(self, refusal: Refusal, address: str) -> None:
-        """Log a refusal; beyond a number per second, only count it."""
+        """Log a refusal. Beyond a number per second, refusals are only counted."""
         if self._lines >= LINES_PER_SECOND:
             self._unlogged += 1
             return

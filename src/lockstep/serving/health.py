@@ -1,4 +1,4 @@
-"""Is this process alive, and can it work? For load balancers and supervisors; reveals nothing about people."""
+"""Endpoints for load balancers and supervisors: is this process alive, and can it work? They reveal nothing about people."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ ROOT = f"Lockstep {__version__}. Worker: it has no pages. Health: /healthz and /
 
 
 def health_routes(pool: Pool, metrics: Metrics, is_reachable: Callable[[], bool] = lambda: True) -> list[BaseRoute]:
-    """`/healthz`: the process responds. `/readyz`: the database responds too (503 if it does not). `/metrics`: only with the token.
+    """Return the routes: `/healthz` (the process responds), `/readyz` (the database responds too; 503 otherwise), `/metrics` (with the
+    token).
 
-    *is_reachable*: whether the database accepts new connections, which open ones do not show.
+    *is_reachable* tells whether the database accepts new connections; open connections do not show that.
     """
 
     async def alive(_: Request) -> PlainTextResponse:
@@ -79,7 +80,7 @@ def is_taken(host: str, port: int) -> bool:
 
 
 def free_port(host: str, wanted: int, *, but: int = 0) -> int:
-    """*wanted* if it is free, else the next free port, but never *but*; 0 gives any free port."""
+    """Return *wanted* if it is free, otherwise the next free port, but never *but*. A *wanted* of 0 gives any free port."""
     if wanted == 0:
         with closing(socket.socket()) as trial:
             trial.bind((host, 0))

@@ -1,4 +1,4 @@
-"""How much of the server one client may use: bytes, seconds and connections."""
+"""The limits on what one client may use of the server: bytes, seconds and connections."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class ServingLimits:
     head_fields: int = 100
     target_bytes: int = 49_152  # enough for the longest filter with every character escaped
     ahead: int = 32  # requests that a client may send before it has read the first response
-    discarded_bytes: int = 64 * 1024 * 1024  # of an unwanted body, so that its sender can read why
-    head_seconds: float = 10.0  # until the first head is complete, and from the first byte of each later one
+    discarded_bytes: int = 64 * 1024 * 1024  # of an unwanted body, so that its client can read the refusal
+    head_seconds: float = 10.0  # until the first head is complete; later heads: from their first byte
     body_seconds: float = 30.0
     idle_seconds: float = 75.0  # between two requests; longer than proxies and clients keep idle connections
-    answer_seconds: float = 30.0  # within which a client must read at least what is buffered of its response
+    answer_seconds: float = 30.0  # how long a client may take to read the buffered part of its response
     linger_seconds: float = 2.0  # after a refusal, so that it arrives before the connection is reset
-    stop_seconds: float = 5.0  # for requests under way when the server stops; half of it for incomplete requests
+    stop_seconds: float = 5.0  # for requests in progress when the server stops; incomplete requests get half of it
     connections: int = 2_000
     connections_per_address: int = 256
     trusted_proxies: tuple[str, ...] = field(default=())

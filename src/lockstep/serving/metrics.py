@@ -27,16 +27,16 @@ from lockstep.postgres.pool import Pool
 METRICS_PATH = "/metrics"
 MEASURE_SECONDS = 5.0
 FRESH_SECONDS = 1.0
-# From a quick response on the same network to the longest wait of any client.
+# From a quick response on the same network to the longest time that any client waits.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 Measure = Callable[[], Awaitable[Sequence[Metric]]]
 
 
 class Metrics:
-    """The page of one process. Register the process's own counters with *registry*.
+    """The metrics page of one process. Register the process's own counters with *registry*.
 
-    *measure* queries the database once per scrape. While that fails, everything else is shown and `<product>_database_up` is 0.
+    *measure* queries the database once per scrape. If that fails, all other metrics are shown and `<product>_database_up` is 0.
     """
 
     def __init__(self, product: str, *, token: str, pool: Pool | None = None, measure: Measure | None = None) -> None:
@@ -69,7 +69,7 @@ class Metrics:
         return Response(encode(self.registry), headers={"content-type": media_type, "cache-control": "no-store"})
 
     async def _look(self) -> None:
-        """Measure, unless it was done a moment ago: many scrapers cost the database no more than one."""
+        """Measure unless a recent measurement exists, so that many scrapers cost the database no more than one."""
         if self._measure is None:
             return
         async with self._turn:

@@ -34,9 +34,9 @@ _FRAMING = 8  # allowed bytes of chunk framing per byte of a body; more is paddi
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """Answers a refused request after all earlier ones have their response; then the connection ends.
+    """One connection with limits. A refused request is answered after all earlier ones have their response; then the connection ends.
 
-    Deadlines are in seconds of the event loop's clock. *_deadline* applies to the head or body that the client is sending.
+    Deadlines are in seconds of event loop time. *_deadline* applies to the head or body that the client is sending.
     """
 
     registry: Connections
@@ -87,13 +87,13 @@ class LimitedProtocol(HttpToolsProtocol):
             self._deadline = self.loop.time() + limits.head_seconds
 
     def _feed(self, data: bytes) -> None:
-        """Raise Refused for data that is not HTTP, and for whatever one of our callbacks refuses."""
+        """Parse *data*. Raises Refused for data that is not HTTP and for anything that one of our callbacks refuses."""
         while data:
             try:
                 self.parser.feed_data(data)
                 return
             except httptools.HttpParserUpgrade as offer:
-                # An offer of another protocol may be ignored (RFC 9110, section 7.8); the body that came with it may not.
+                # An offer of another protocol may be ignored (RFC 9110, section 7.8), but a body that came with it must be read.
                 data = without_upgrade(self.parser.get_method(), self.url, self.headers) + data[offer.args[0] :]
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
@@ -194,7 +194,9 @@ class LimitedProtocol(HttpToolsProtocol):
             self.registry.quiet(self)
 
     def close_after_answer(self) -> None:
-        """Prepare to close: the last response is written. A body that is still arriving is discarded, so that the client can read it."""
+        """Close after the last response was written. A body that is still arriving is discarded, so that the client can read
+        the response.
+        """
         if not self._in_body:
             self.transport.close()
         elif not self.transport.is_closing():
@@ -227,7 +229,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._end_with(refusal)
 
     def _give_up(self, cycle: RequestResponseCycle) -> bool:
-        """End a request whose body will never be complete; return False if its response has begun."""
+        """End a request whose body will never be complete. Returns False if its response has already begun."""
         if cycle.response_started:
             return False
         if cycle is self._running:
@@ -239,7 +241,9 @@ class LimitedProtocol(HttpToolsProtocol):
         return True
 
     def _end_with(self, refusal: Refusal) -> None:
-        """Send *refusal* and end. Further input is discarded for a moment; otherwise a reset would arrive before the client reads it."""
+        """Send *refusal* and end the connection. Further input is discarded for a moment; otherwise a reset would reach the client before
+        it has read the refusal.
+        """
         self._unset_keepalive_if_required()
         self.transport.write(self._answer(refusal))
         self.transport.write_eof()
@@ -257,7 +261,7 @@ class LimitedProtocol(HttpToolsProtocol):
     # Deadlines
 
     def look(self, now: float) -> None:
-        """Act on every deadline that has passed. *now*: seconds of the event loop's clock."""
+        """Act on every deadline that has passed. *now* is event loop time in seconds."""
         if now > self._write_deadline or now > self._closing_deadline:
             self.transport.abort()
         elif self.transport.is_closing():
@@ -267,7 +271,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _be_late(self, now: float) -> None:
         limits = self.registry.limits
-        if self.flow.read_paused:  # the server is the one that does not read
+        if self.flow.read_paused:  # the server itself is not reading
             self._deadline = now + limits.body_seconds
         elif self._in_body:
             self._refuse(Refusal(408, f"The body was not complete within {limits.body_seconds:g} seconds."))
@@ -281,14 +285,14 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def shutdown(self) -> None:
-        """Stop: complete requests get their response, incomplete ones have half the time to become complete."""
+        """Stop: complete requests get their response; incomplete ones get half of the time to become complete."""
         if self._in_body:
             self._deadline = min(self._deadline, self.loop.time() + self.registry.limits.stop_seconds / 2)
         super().shutdown()
 
 
 class LastAnswer(asyncio.Transport):
-    """The transport under the last response of a connection: `close` lets the client read it first."""
+    """The transport under the last response of a connection. Its `close` waits until the client has read the response."""
 
     __slots__ = ("_protocol", "_transport")
 
@@ -310,7 +314,7 @@ class LastAnswer(asyncio.Transport):
 
 
 async def finish_early(send: Send, rendered: tuple[bytes, bytes]) -> None:
-    """Answer 503 to a request that nobody waits for any longer, unless its response has begun or its client does not read."""
+    """Answer 503 to a request whose result is no longer needed, unless its response has begun or its client does not read."""
     cycle: RequestResponseCycle = send.__self__  # type: ignore[attr-defined]
     if cycle.response_started or cycle.flow.write_paused:
         cycle.transport.abort()

@@ -12,7 +12,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A response of the connection itself. *method* and *path* are "" until they are known."""
+    """A response that the connection itself sends. *method* and *path* are "" until they are known."""
 
     status: int
     detail: str
@@ -20,12 +20,12 @@ class Refusal:
     path: str = ""
 
     def about(self, method: str, path: str) -> Refusal:
-        """The same refusal with the request's method and path."""
+        """Return the same refusal with the request's method and path."""
         return replace(self, method=method, path=path)
 
 
 class Refused(Exception):
-    """Stops reading a request."""
+    """Raised to stop reading a request."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)
@@ -33,7 +33,9 @@ class Refused(Exception):
 
 
 def check_head(version: str, headers: Headers) -> None:
-    """Raise Refused for a head of HTTP *version* ("1.1") that two servers could read differently. Header names are in lower case."""
+    """Raise Refused if the head, of HTTP *version* ("1.1"), is one that two servers could read differently. Header names are
+    in lower case.
+    """
     if version not in ("1.1", "1.0"):
         raise Refused(505, f"HTTP/{version} is not supported: use HTTP/1.1.")
     hosts, codings = 0, []
@@ -55,7 +57,7 @@ def check_head(version: str, headers: Headers) -> None:
 
 
 def without_upgrade(method: bytes, target: bytes, headers: Headers) -> bytes:
-    """The head of a request without its offer of another protocol."""
+    """Return the head of a request without its offer of another protocol."""
     lines = [b"%s %s HTTP/1.1" % (method, target)]
     for name, value in headers:
         if name == b"connection":

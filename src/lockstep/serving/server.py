@@ -20,8 +20,8 @@ BACKLOG = 2048
 
 
 def listen(host: str, port: int, *, next_step: str) -> socket.socket:
-    """A listening socket; port 0 gives any free port. Raises LockstepError, with *next_step*, if the port is taken."""
-    # The protocol is named, because asyncio sets TCP_NODELAY only then: without it, responses in several parts wait 40 ms for the client.
+    """Open a listening socket; port 0 gives any free port. Raises LockstepError, with *next_step*, if the port is taken."""
+    # Name the protocol, because asyncio sets TCP_NODELAY only then. Without it, responses in several parts wait 40 ms for the client.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -38,7 +38,7 @@ def listen(host: str, port: int, *, next_step: str) -> socket.socket:
 
 
 def plain_text(refusal: Refusal) -> tuple[bytes, bytes]:
-    """A refusal as plain text."""
+    """Render a refusal as plain text."""
     return b"text/plain; charset=utf-8", f"{refusal.detail}\n".encode()
 
 
@@ -46,7 +46,7 @@ def plain_text(refusal: Refusal) -> tuple[bytes, bytes]:
 async def serving_http(
     app: App, listener: socket.socket, *, limits: ServingLimits, render: Render = plain_text
 ) -> AsyncIterator[Connections]:
-    """Serve *app* for the duration of the block; at its end, requests under way get `stop_seconds`.
+    """Serve *app* for the duration of the block. At its end, requests in progress get `stop_seconds` to finish.
 
     *render* creates media type and body of requests that are refused before *app* sees them.
     """
@@ -80,7 +80,7 @@ def _config(app: App, registry: Connections, render: Render) -> uvicorn.Config:
         try:
             await app(scope, receive, send)
         except asyncio.CancelledError:
-            # Requests are cancelled only when the server stops: one that took too long still gets a response.
+            # Requests are cancelled only when the server stops; a request that is cancelled then still gets a response.
             await finish_early(send, render(Refusal(503, "The service is stopping. Try again in a moment.")))
 
     return uvicorn.Config(
@@ -92,7 +92,7 @@ def _config(app: App, registry: Connections, render: Render) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to us, and stops at once: uvicorn looks ten times a second whether to stop, and sleeps before it has."""
+    """A server that leaves signals to us and stops at once. (uvicorn checks ten times a second whether to stop, and sleeps first.)"""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

@@ -8,7 +8,7 @@ SHORTEST_TOKEN = 16
 
 
 def checked_token(text: str, *, variable: str) -> str:
-    """*text*, checked. Raises LockstepError if it is easy to guess or not allowed in a header; the error does not repeat it."""
+    """Return *text*. Raises LockstepError, without quoting it, if it is easy to guess or not allowed in a header."""
     if len(text) < SHORTEST_TOKEN or not text.isascii() or not text.isprintable() or " " in text:
         raise invalid(
             f"{variable} must have at least {SHORTEST_TOKEN} ASCII characters without spaces",

@@ -49,9 +49,8 @@ async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> 
     if answer.verdict is Verdict.THROTTLED and answer.retry_at is not None:
         wanted = max(timedelta(0), answer.retry_at - datetime.now(UTC))
     async with transaction(services.pool) as connection:
-        await connection.execute(
-            "set local synchronous_commit = off"
-        )  # a crash may lose the pause; the next failure records it again
+        # A crash may lose the pause; the next failure records it again.
+        await connection.execute("set local synchronous_commit = off")
         state = await target_state.count_failure(
             connection,
             job.id,

@@ -58,9 +58,7 @@ class MembersResult:
     unkept: Failure | None = None
     not_kept: int = 0
     unverified: int = 0
-    refused: dict[str, tuple[MemberChange, Answer]] = field(
-        default_factory=dict
-    )  # by member: the change and the application's answer
+    refused: dict[str, tuple[MemberChange, Answer]] = field(default_factory=dict)  # change and answer, by member
 
 
 @dataclass(slots=True)
@@ -74,9 +72,7 @@ class MemberSync:
     planned: PlanResult
     initiated_by: str
     chunk: int = CHUNK
-    must_give_way: Callable[[], bool] = lambda: (
-        False
-    )  # whether more urgent work waits for a sender; asked after each chunk
+    must_give_way: Callable[[], bool] = lambda: False  # whether more urgent work waits; asked after each chunk
     result: MembersResult = field(default_factory=MembersResult)
 
     @property

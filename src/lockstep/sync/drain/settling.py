@@ -187,9 +187,7 @@ class _Run:
         elif is_switched_off(account):
             self.found.end(operation, "confirmed", account)
         else:
-            if (
-                operation.target_id != account.id
-            ):  # record the account in the journal, so that it is found even if disabling it fails
+            if operation.target_id != account.id:  # so that the account is found even if disabling it fails
                 self.found.settled.append(SettledOperation(operation.id, "ambiguous", account.id))
             self.found.stray = account
 

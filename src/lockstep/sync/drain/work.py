@@ -77,9 +77,7 @@ class WorkQueue:
     """The queue that senders take work from: by lane, then in order of arrival."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.PriorityQueue[tuple[int, int, Work]] = (
-            asyncio.PriorityQueue()
-        )  # unique numbers: work is never compared
+        self._queue: asyncio.PriorityQueue[tuple[int, int, Work]] = asyncio.PriorityQueue()  # numbers are unique
         self._number = 0
         self._waiting: Counter[int] = Counter()  # by lane
 

@@ -43,9 +43,7 @@ class IndexReader:
 
     async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
         account = self.accounts.get(target_id)
-        if (
-            account is None
-        ):  # only the application can say that the account is gone: it may have been created after the list was read
+        if account is None:  # it may have been created after the list was read
             raise NotKnown
         return account
 
@@ -55,9 +53,7 @@ class SliceOwnership:
     """The owners of the listed accounts that a slice asks about, and the unique values chosen for all its objects together."""
 
     holders: Mapping[str, Holder] = field(default_factory=dict)
-    under_way: Collection[
-        tuple[str, str]
-    ] = ()  # pairs of object and account: the account is being linked to another object
+    under_way: Collection[tuple[str, str]] = ()  # (object, account): the account is being linked to another object
     taken: Mapping[str, TakenValues] = field(default_factory=dict)  # by object
 
     async def owners(self, prepared: PreparedObject, accounts: Collection[str]) -> Owners:
