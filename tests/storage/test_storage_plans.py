@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,9 +11,9 @@ import pytest
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.database import Database
 from lockstep.postgres.pool import Connection, Pool, open_pool, transaction
-from lockstep.storage import journal, provisioning_log, unkept
+from lockstep.storage import provisioning_log, taking, unkept
 from lockstep.storage.batches import only_row
-from lockstep.storage.journal import JournalEntry
+from lockstep.storage.taking import Taking
 from lockstep.storage.unkept import KeptAttribute
 
 JOB = "app.tenant.plans"
@@ -44,11 +45,9 @@ async def entries_read(connection: Connection, relation: str) -> int:
     )
 
 
-def create(number: int) -> JournalEntry:
-    return JournalEntry(
-        id=str(uuid4()), kind=ObjectKind.USER, source_id=str(UUID(int=number)), target_id="", cycle=None, action="create",
-        attempt=number, before=None, after=None, match_keys=(f"new {number}",),
-    )  # fmt: skip
+def create(number: int) -> Taking:
+    now = datetime.now(UTC)
+    return Taking(str(uuid4()), ObjectKind.USER, str(UUID(int=number)), "", (f"new {number}", f"second {number}"), now)
 
 
 async def test_rival_of_a_create_is_found_by_its_key_without_reading_all_open_operations(pool: Pool) -> None:
@@ -60,7 +59,7 @@ async def test_rival_of_a_create_is_found_by_its_key_without_reading_all_open_op
     )
 
     async with transaction(pool) as connection:
-        await journal.write_entries(connection, JOB, [create(number) for number in range(FEW)], owner="test")
+        await taking.lock(connection, JOB, [create(number) for number in range(FEW)])
         assert await entries_read(connection, "operation_open") < MANY
 
 

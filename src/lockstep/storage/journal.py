@@ -14,7 +14,6 @@ from lockstep.engine.plans import GuardCode
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import Row, as_rows, only_row
-from lockstep.storage.under_way import IS_OPEN, older_rival
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,43 +86,31 @@ class SettledOperation:
     error: OperationError | None = None
 
 
-async def write_entries(
-    connection: Connection, job: str, entries: Sequence[JournalEntry], *, owner: str
-) -> tuple[set[str], set[str]]:
-    """Write operations as planned.
+async def write_entries(connection: Connection, job: str, entries: Sequence[JournalEntry], *, owner: str) -> set[str]:
+    """Write operations as planned. Returns the ids that were written and may be sent; the leases of all others are lost.
 
-    Returns two sets of ids: the operations that were written and may be sent, and the operations whose account (`match_keys`) is being
-    created for another object. For all other entries the lease is lost. The LIMIT clauses make PostgreSQL look up leases and rivals row by
-    row: in a join, a planner with outdated statistics would read everything that is due.
+    The LIMIT makes PostgreSQL look up leases row by row: in a join, a planner with outdated statistics would read everything that is due.
     """
     cursor = await connection.execute(
-        f"""with given as materialized (
-            select * from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, kind text, source_id uuid, target_id text,
-                cycle bigint, action text, attempt bigint, before jsonb, after jsonb, ends_access boolean, grants boolean,
-                empties boolean, renames boolean, decision text, match_key text,
-                other_keys text[], queries jsonb, matched_by text)
-        ), rival as (
-            select given.id from given where given.match_key is not null and {older_rival("given")}
-        ), written as (
-            insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after,
-                ends_access, grants, empties, renames, decision, match_key, other_keys, queries, matched_by)
-            select given.id, %(job)s, given.kind, given.source_id, given.target_id, given.cycle, given.action, 'planned',
-                given.attempt, given.before, given.after, given.ends_access, given.grants,
-                given.empties, given.renames, given.decision, given.match_key,
-                given.other_keys, given.queries, given.matched_by
-            from given
-            where given.id not in (select rival.id from rival) and coalesce((
-                select true from dirty
-                where dirty.job = %(job)s and dirty.kind = given.kind and dirty.source_id = given.source_id
-                    and dirty.attempt = given.attempt and dirty.lease_owner = %(owner)s and dirty.lease_until > now()
-                limit 1), false)
-            returning id
-        )
-        select id::text, true from written union all select id::text, false from rival""",  # noqa: S608
+        """insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after,
+            ends_access, grants, empties, renames, decision, match_key, other_keys, queries, matched_by)
+        select given.id, %(job)s, given.kind, given.source_id, given.target_id, given.cycle, given.action, 'planned',
+            given.attempt, given.before, given.after, given.ends_access, given.grants,
+            given.empties, given.renames, given.decision, given.match_key,
+            given.other_keys, given.queries, given.matched_by
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, kind text, source_id uuid, target_id text,
+            cycle bigint, action text, attempt bigint, before jsonb, after jsonb, ends_access boolean, grants boolean,
+            empties boolean, renames boolean, decision text, match_key text,
+            other_keys text[], queries jsonb, matched_by text)
+        where coalesce((
+            select true from dirty
+            where dirty.job = %(job)s and dirty.kind = given.kind and dirty.source_id = given.source_id
+                and dirty.attempt = given.attempt and dirty.lease_owner = %(owner)s and dirty.lease_until > now()
+            limit 1), false)
+        returning id::text""",
         {"job": job, "rows": as_rows(map(_row, entries)), "owner": owner},
     )
-    found = await cursor.fetchall()
-    return {row[0] for row in found if row[1]}, {row[0] for row in found if not row[1]}
+    return {row[0] for row in await cursor.fetchall()}
 
 
 async def settle(connection: Connection, job: str, settled: Sequence[SettledOperation]) -> None:
@@ -176,34 +163,6 @@ async def hold(connection: Connection, job: str, entries: Sequence[JournalEntry]
             error = excluded.error, cycle = excluded.cycle""",
         {"job": job, "rows": as_rows(map(_row, entries))},
     )
-
-
-async def lock_accounts(connection: Connection, job: str, entries: Sequence[JournalEntry]) -> set[str]:
-    """Lock the accounts of *entries* against other workers until this transaction ends. Returns the ids of entries whose account belongs to
-    another object or is about to.
-    """
-    rows = as_rows(map(_row, entries))
-    # Lock in one order, so that two workers cannot deadlock.
-    await connection.execute(
-        """select pg_advisory_xact_lock(key) from (
-            select distinct hashtextextended(concat_ws(' ', %(job)s::text, kind, target_id), 0) as key
-            from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, target_id text) order by key
-        ) as keys""",
-        {"job": job, "rows": rows},
-    )
-    cursor = await connection.execute(
-        f"""select given.id
-        from jsonb_to_recordset(%(rows)s::jsonb) as given (id text, kind text, source_id uuid, target_id text)
-        where exists (select from operation other
-                where other.job = %(job)s and other.kind = given.kind and other.target_id = given.target_id
-                    and other.source_id <> given.source_id and other.{IS_OPEN})
-            or exists (select from link
-                where link.job = %(job)s and link.kind = given.kind and link.target_id = given.target_id
-                    and link.source_id <> given.source_id and link.state in ('live', 'lost')
-                    and not link.is_forgotten)""",  # noqa: S608
-        {"job": job, "rows": rows},
-    )
-    return {row[0] for row in await cursor.fetchall()}
 
 
 def _row(entry: JournalEntry) -> Row:

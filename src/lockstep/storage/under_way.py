@@ -1,7 +1,8 @@
 """Accounts that are being created or linked at this moment: they are in the journal, but not recorded as links yet.
 
 Until the link is written only the journal knows who gets an account, so always read the journal before the links. If the creates of two
-objects both have an unknown outcome, the object with the older operation goes first, so that they do not wait for each other.
+objects both have an unknown outcome, the object with the older operation goes first, so that they do not wait for each other. Module
+`taking` decides who takes an account next.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_rows
 
 IS_OPEN = "state in ('planned', 'ambiguous')"
+TAKES = "state in ('planned', 'ambiguous', 'confirmed')"  # it may have made an account
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +32,23 @@ class Candidate:
         return {**row, "match_key": first, "other_keys": others}
 
 
-def older_rival(given: str) -> str:
-    """SQL: whether another object is creating the account that the row *given* (kind, source_id, match_key, other_keys) would create.
+def rival(given: str, *, made_since: str = "") -> str:
+    """SQL: whether another object is creating what the row *given* (kind, source_id, match_key, other_keys) would create, or has created
+    it since the time *made_since* (SQL too; "" if that does not matter).
 
     The limit makes it one index lookup per row; a join would read the whole journal. OFFSET 0 makes PostgreSQL choose the index by the
     match key alone; otherwise it may also read all open operations for each row.
     """
-    older = f"""other.source_id <> {given}.source_id and other.{IS_OPEN}
-            and other.planned_at <= coalesce((
-                select min(mine.planned_at) from operation mine
-                where mine.job = %(job)s and mine.kind = {given}.kind and mine.source_id = {given}.source_id
-                    and mine.{IS_OPEN}), 'infinity') limit 1"""  # noqa: S608  # contains no user text
+    is_open = f"""other.{IS_OPEN} and other.planned_at <= coalesce((
+            select min(mine.planned_at) from operation mine
+            where mine.job = %(job)s and mine.kind = {given}.kind and mine.source_id = {given}.source_id
+                and mine.{IS_OPEN}), 'infinity')"""  # noqa: S608  # contains no user text
+    is_rival = f"""other.{TAKES} and other.source_id <> {given}.source_id and ({is_open}
+            {f"or other.state = 'confirmed' and other.settled_at >= {made_since}" if made_since else ""}) limit 1"""
     keys = f"({given}.match_key || coalesce({given}.other_keys, '{{}}'))"
     return f"""coalesce(
-        (select true from (select * from operation where match_key = any({keys}) offset 0) as other where {older}),
-        (select true from operation other where other.other_keys && {keys} and {older}), false)"""  # noqa: S608
+        (select true from (select * from operation where match_key = any({keys}) offset 0) as other where {is_rival}),
+        (select true from operation other where other.other_keys && {keys} and {is_rival}), false)"""  # noqa: S608
 
 
 async def wanted_by_others(
@@ -55,7 +59,7 @@ async def wanted_by_others(
         f"""select given.source_id::text, given.account
         from jsonb_to_recordset(%(rows)s::jsonb)
             as given (kind text, source_id uuid, account text, match_key text, other_keys text[])
-        where {older_rival("given")}
+        where {rival("given")}
             or exists (select from operation other
                 where other.job = %(job)s and other.kind = given.kind and other.target_id = given.account
                     and other.source_id <> given.source_id and other.{IS_OPEN})""",  # noqa: S608
@@ -77,11 +81,17 @@ async def made_for_others(
     return {row[0] for row in await cursor.fetchall()}
 
 
-async def made_in_cycle(connection: Connection, cycle: int, keys: Iterable[str]) -> set[str]:
-    """Return those of *keys* under which an account was, or is being, created in this cycle."""
+async def made_since_cycle(connection: Connection, cycle: int, keys: Iterable[str]) -> set[str]:
+    """Return those of *keys* under which an account was made since *cycle* began, or is being made: by this cycle, or by a push, which has
+    a cycle of its own.
+    """
+    since = f"""other.{TAKES} and (other.{IS_OPEN}
+        or other.settled_at >= (select started_at from cycle where id = %(cycle)s))"""  # noqa: S608
     cursor = await connection.execute(
-        """select distinct match_key from operation
-        where match_key = any(%s) and cycle = %s and state in ('planned', 'ambiguous', 'confirmed')""",
-        (list(keys), cycle),
+        f"""select key from unnest(%(keys)s::text[]) as key
+        where coalesce(
+            (select true from (select * from operation where match_key = key offset 0) as other where {since} limit 1),
+            (select true from operation other where other.other_keys && array[key] and {since} limit 1), false)""",  # noqa: S608
+        {"keys": list(keys), "cycle": cycle},
     )
     return {row[0] for row in await cursor.fetchall()}

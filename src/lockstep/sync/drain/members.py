@@ -274,7 +274,7 @@ class MemberSync:
         await self.services.turns(self.job).wait()
         async with pipelined(self.services.pool) as connection:
             entry = chunk_entry(self.claim, self.planned, operation_id, part)
-            written, _ = await journal.write_entries(connection, self.job.id, [entry], owner=self.services.owner)
+            written = await journal.write_entries(connection, self.job.id, [entry], owner=self.services.owner)
             if operation_id not in written:
                 return None
         add = [one.target_id for one in part if one.is_added]

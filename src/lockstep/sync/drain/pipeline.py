@@ -17,17 +17,15 @@ import psycopg
 import structlog
 
 from lockstep.engine.decisions.patience import Asked
-from lockstep.engine.decisions.plan_new import UNDER_WAY
 from lockstep.engine.records import Action
 from lockstep.http.deadline import deadline
 from lockstep.ports import Answer, Target, TargetSettings
-from lockstep.storage import journal, target_state
+from lockstep.storage import journal, taking, target_state
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import SettledOperation
 from lockstep.storage.pipelines import pipelined
 from lockstep.sync import application_health
 from lockstep.sync.drain import answers, members, sending, settled_outcomes
-from lockstep.sync.drain.contenders import Contenders
 from lockstep.sync.drain.guarding import NOTHING_DECIDED, Decisions, Guard
 from lockstep.sync.drain.leases import Leases
 from lockstep.sync.drain.looks import Unreadable, look
@@ -35,7 +33,7 @@ from lockstep.sync.drain.work import Ahead, Batches, Look, Members, Settle, Work
 from lockstep.sync.outcome import giving_back, outcomes
 from lockstep.sync.outcome.log_records import as_failure, new_id
 from lockstep.sync.outcome.outcomes import Failure, Outcome, refused
-from lockstep.sync.outcome.recorder import record, unrecordable
+from lockstep.sync.outcome.recorder import TakenMeanwhile, record, unrecordable
 from lockstep.sync.planning.planner import PlanResult
 from lockstep.sync.services import Job, Services
 
@@ -45,7 +43,7 @@ LARGEST_BATCH = 128
 BATCH_SECONDS = 0.1  # how long an outcome waits to be recorded at most; no wait if no other object is undecided
 IN_VAIN = application_health.NO_ANSWER | application_health.NEEDS_SOMEBODY
 DATABASE_TROUBLE = (psycopg.Error, OSError)  # not the fault of an object: the drain ends and the sweep starts another
-CONTENDER_WAIT = timedelta(seconds=0.1)  # doubles each time
+TAKEN = "Another object was linked to the account"
 SHORT_WAIT_SECONDS = 2.0  # wait this long for the application; for longer pauses, objects are released
 
 
@@ -78,7 +76,6 @@ class Pipeline:
         self._in_vain = set(Asked)  # kinds of requests whose failure count the next answer must reset
         self._guard = Guard(services)
         self._decisions: dict[int, Decisions] = {}  # by attempt
-        self._contenders = Contenders()
         self._turns = services.turns(job)
         self._queue = WorkQueue()
         self._journal: Batches[Write] = Batches(most=LARGEST_BATCH, wait_seconds=0)
@@ -113,9 +110,6 @@ class Pipeline:
         self._queue.put(work)
 
     def write(self, work: Write) -> None:
-        if not self._contenders.enter(work.claim.attempt, work.planned):
-            self._look_again_soon(work, "Another object is being linked to the same account")
-            return
         self._journal.put(work)
 
     def done(self, outcome: Outcome) -> None:
@@ -230,7 +224,7 @@ class Pipeline:
         elif planned.plan.action.writes:
             self.write(Write(claim, planned, new_id()))
         elif sending.waits_for_another(claim, planned):
-            self._look_again_soon(Write(claim, planned, new_id()), planned.plan.reason.text)
+            self._look_again_soon(claim, planned, planned.plan.reason.text)
         else:
             outcome = sending.planned_now(
                 claim,
@@ -273,12 +267,15 @@ class Pipeline:
         while True:
             batch = await self._journal.take()
             entries = [sending.journal_entry(self.job.id, write) for write in batch]
-            taking = [one for write, one in zip(batch, entries, strict=True) if write.planned.plan.link_to is not None]
+            takings = [one for write in batch if (one := sending.taking(self.job.id, write)) is not None]
             asked_at = self.services.clock.now()
             async with pipelined(self.services.pool) as connection:
-                too_late = await journal.lock_accounts(connection, self.job.id, taking) if taking else set()
+                too_late: set[str] = set()
+                if takings:
+                    lag = self.services.times.search_lag_seconds
+                    too_late = await taking.lock(connection, self.job.id, takings, lag_seconds=lag)
                 in_time = [one for one in entries if one.id not in too_late]
-                (journalled, rivals), state = await asyncio.gather(
+                journalled, state = await asyncio.gather(
                     journal.write_entries(connection, self.job.id, in_time, owner=self.services.owner),
                     target_state.read_state(
                         connection, self.job.id
@@ -288,46 +285,41 @@ class Pipeline:
             for write in batch:
                 if write.operation_id in journalled:
                     self._queue.put(write)
-                elif write.operation_id in too_late | rivals:
-                    self._look_again_soon(write, "Another object was linked to the account")
+                elif write.operation_id in too_late:
+                    self._look_again_soon(write.claim, write.planned, TAKEN)
                 else:  # another worker has taken the object over
                     self._forget([write.claim])
 
-    def _look_again_soon(self, work: Write, reason: str) -> None:
-        """Plan *work* again after the object that came first. After too many times the object fails and is retried like any other."""
-        if work.claim.resume.looks >= outcomes.MOST_UNCERTAIN_LOOKS:
-            failure = Failure(UNDER_WAY, reason, "Nothing to do: Lockstep retries.")
-            moment = self.services.moment()
-            self.done(refused(work.claim, work.planned, failure, moment=moment))
-            return
-        self.done(
-            giving_back.look_again(
-                work.claim,
-                reason,
-                after=CONTENDER_WAIT,
-                moment=self.services.moment(),
-                settled=(),
-                requests=work.planned.requests,
-            )
-        )
+    def _look_again_soon(self, claim: Claim, planned: PlanResult, reason: str) -> None:
+        """Plan the object again after the one that came first."""
+        moment = self.services.moment()
+        self.done(giving_back.after_rival(claim, planned, reason, moment=moment, requests=planned.requests))
 
     async def _record_outcomes(self) -> None:
         while True:
             batch = await self._records.take()
-            await self._record(batch)
-            for outcome in batch:
+            for outcome in await self._record(batch):
                 self._on_recorded(outcome)
             self._forget([one.claim for one in batch])
 
-    async def _record(self, batch: Sequence[Outcome]) -> None:
+    async def _record(self, batch: Sequence[Outcome]) -> Sequence[Outcome]:
+        """Record *batch*; returns what was recorded. An outcome that others made impossible is replaced."""
         asked_at = self.services.clock.now()
         try:
             state = await record(self.services.pool, self.job, batch)
+        except TakenMeanwhile as taken:
+            moment = self.services.moment()
+            return await self._record(
+                [
+                    giving_back.after_rival(one.claim, None, TAKEN, moment=moment, requests=one.requests)
+                    if one.claim.attempt in taken.attempts
+                    else one
+                    for one in batch
+                ]
+            )
         except (psycopg.errors.UniqueViolation, psycopg.DataError) as violated:
             if len(batch) > 1:
-                for one in batch:
-                    await self._record([one])
-                return
+                return [recorded for one in batch for recorded in await self._record([one])]
             # Another object was linked to the account in the meantime, or the answer cannot be stored: this object is refused.
             one = batch[0]
             failure = unrecordable(violated)
@@ -335,9 +327,10 @@ class Pipeline:
             settled, requests, moment = outcomes.unlinked(one), one.requests, self.services.moment()
             one = refused(one.claim, None, failure, moment=moment, settled=settled, log=logged, requests=requests)
             await record(self.services.pool, self.job, [one])
-            return
+            return [one]
         self._turns.learn(state, asked_at=asked_at)
         self._in_vain |= state.streaks.keys()
+        return batch
 
     def _forget(self, claims: Iterable[Claim]) -> None:
         for claim in claims:
@@ -345,5 +338,4 @@ class Pipeline:
             self._undecided.discard(claim.attempt)
             self._decisions.pop(claim.attempt, None)
             self._leases.drop(claim.attempt)
-            self._contenders.leave(claim.attempt)
         self.changed.set()

@@ -21,6 +21,7 @@ from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import HoldReason, JournalEntry
 from lockstep.storage.log_record import LogRecord
+from lockstep.storage.taking import Taking
 from lockstep.sync.drain import partial
 from lockstep.sync.drain.read_back import confirmed
 from lockstep.sync.drain.work import Write
@@ -104,6 +105,22 @@ def journal_entry(job: str, write: Write) -> JournalEntry:
         match_keys=tuple(match_key(job, plan.kind, query) for query in queries),
         queries=tuple(queries),
         matched_by=plan.matched_by,
+    )
+
+
+def taking(job: str, write: Write) -> Taking | None:
+    """The account that *write* creates or links; None if it changes an account that the object has."""
+    plan = write.planned.plan
+    queries = write.planned.prepared.queries if plan.action is Action.CREATE else ()
+    if not queries and plan.link_to is None:
+        return None
+    return Taking(
+        write.operation_id,
+        plan.kind.value,
+        plan.source_id,
+        plan.link_to.id if plan.link_to is not None else "",
+        tuple(match_key(job, plan.kind, query) for query in queries),
+        write.claim.claimed_at,
     )
 
 

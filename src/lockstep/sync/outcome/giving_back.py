@@ -9,14 +9,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from lockstep.engine.decisions.patience import growing_pause
+from lockstep.engine.decisions.plan_new import UNDER_WAY
 from lockstep.engine.moment import Moment
 from lockstep.ports import Answer
 from lockstep.storage.dirty import Claim, Due, Postponement
 from lockstep.storage.journal import SettledOperation
 from lockstep.storage.resume import Resume, ShownError, Stage
-from lockstep.sync.outcome.outcomes import MOST_UNCERTAIN_LOOKS, Outcome
+from lockstep.sync.outcome.outcomes import MOST_UNCERTAIN_LOOKS, Failure, Outcome, refused
+from lockstep.sync.planning.planner import PlanResult
 
 LOOK_AGAIN = "LookAgain"
+RIVAL_WAIT = timedelta(seconds=0.1)  # doubles with every look
 
 
 def look_again(
@@ -39,6 +42,14 @@ def look_again(
     due = moment.now + pause if pause else Due.AT_ONCE
     postponed = _given_back(claim, due, resume, ShownError(LOOK_AGAIN, reason))
     return Outcome(claim, settled=settled, postponed=postponed, requests=requests)
+
+
+def after_rival(claim: Claim, planned: PlanResult | None, reason: str, *, moment: Moment, requests: int) -> Outcome:
+    """Look again after the object that came first, a limited number of times; then *claim* fails and is retried like any other."""
+    if claim.resume.looks >= MOST_UNCERTAIN_LOOKS:
+        failure = Failure(UNDER_WAY, reason, "Nothing to do: Lockstep retries.")
+        return refused(claim, planned, failure, moment=moment)
+    return look_again(claim, reason, after=RIVAL_WAIT, moment=moment, settled=(), requests=requests)
 
 
 def put_off(

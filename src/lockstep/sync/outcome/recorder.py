@@ -24,12 +24,14 @@ from lockstep.storage import (
     provisioning_log,
     references,
     rejections,
+    taking,
     target_members,
     unkept,
 )
 from lockstep.storage.log_record import LogRecord
 from lockstep.storage.notices import Topic, notify
 from lockstep.storage.pipelines import pipelined
+from lockstep.storage.taking import Taking
 from lockstep.storage.target_state import TargetState, read_state
 from lockstep.sync.outcome import kept_values
 from lockstep.sync.outcome.log_records import record_of_failure
@@ -41,10 +43,19 @@ log = structlog.get_logger()
 RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
+class TakenMeanwhile(Exception):
+    """Nothing was recorded: *attempts* would link accounts that need no write, and another object was faster."""
+
+    def __init__(self, attempts: frozenset[int]) -> None:
+        super().__init__()
+        self.attempts = attempts
+
+
 async def record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetState:
     """Write *outcomes*. Returns the shared state of the application, including what other workers have recorded.
 
-    Raises UniqueViolation if two objects of *outcomes* have the same account, or another worker linked it first.
+    Raises TakenMeanwhile if another object takes an account that *outcomes* link without a write, and UniqueViolation if two objects have
+    one account after all.
     """
     for last_try in (False, False, True):
         try:
@@ -65,9 +76,28 @@ async def _record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetSt
             await _reopen(connection, job, [one for one in outcomes if one.claim.attempt not in valid])
         skipped = await _skips_logged_before(connection, job, ours)
         if ours:
+            await _take_accounts(connection, job, ours)
             await _write(connection, job, ours, skipped)
             await notify(connection, Topic.PROGRESS, job=job.id)
         return await read_state(connection, job.id)
+
+
+async def _take_accounts(connection: Connection, job: Job, ours: Sequence[Outcome]) -> None:
+    """Take the accounts that are linked without a write. All others were taken when the write was journalled."""
+    takings = [
+        Taking(
+            str(one.claim.attempt),
+            one.link.kind.value,
+            one.link.source_id,
+            one.link.target_id,
+            (),
+            one.claim.claimed_at,
+        )
+        for one in ours
+        if one.link is not None and one.is_newly_linked and not one.settled
+    ]
+    if takings and (late := await taking.lock(connection, job.id, takings)):
+        raise TakenMeanwhile(frozenset(map(int, late)))
 
 
 async def _reopen(connection: Connection, job: Job, late: Sequence[Outcome]) -> None:

@@ -16,7 +16,7 @@ from lockstep.engine.records import Account, Action, ObjectKind
 from lockstep.postgres.pool import Connection
 from lockstep.storage import links, target_index
 from lockstep.storage.links import Holder
-from lockstep.storage.under_way import Candidate, made_in_cycle, wanted_by_others
+from lockstep.storage.under_way import Candidate, made_since_cycle, wanted_by_others
 from lockstep.sync.planning.ownership import owners_from
 from lockstep.sync.planning.planner import NotKnown, Owners, PlanReader, PlanResult, SliceFacts, plan_one
 from lockstep.sync.planning.unique_values import Claims, UniqueChoice, choices_of, choose, taken_by
@@ -123,10 +123,10 @@ async def _made_since(
     connection: Connection, job: Job, known: SliceFacts, asking: Sequence[PreparedObject], cycle: int | None
 ) -> set[Question]:
     """Return the questions that the list cannot answer, because an account was, or may have been, created for them after it was read."""
-    keys = {match_key(job.id, known.kind, one.queries[0]): _question(one.queries[0]) for one in asking if one.queries}
+    keys = {match_key(job.id, known.kind, query): _question(query) for one in asking for query in one.queries}
     if not keys or cycle is None:
         return set()
-    return {keys[key] for key in await made_in_cycle(connection, cycle, keys)}
+    return {keys[key] for key in await made_since_cycle(connection, cycle, keys)}
 
 
 def _candidates(job: Job, kind: ObjectKind, answers: Answers, prepared: PreparedObject) -> Iterator[Candidate]:

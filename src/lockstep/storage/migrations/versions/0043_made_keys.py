@@ -1,0 +1,10 @@
+"""The further match keys of accounts that were made."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0043"
+down_revision = "0042"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)

@@ -1,0 +1,95 @@
+"""Take an account for an object: create it, or link one that was found. Of several objects that want one account, the first takes it.
+
+A plan decides from what was read, and an account may be taken in between by another sender of the same process, a push, or another
+worker. So an account is taken in a transaction that locks it, and only if nobody has taken it since the plan began to read. What was taken
+before the reading is visible in what was read; what was taken later is visible here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import Row, as_rows
+from lockstep.storage.under_way import IS_OPEN, rival
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """One object takes an account: *target_id*, or the one to be created that its match keys *keys* find.
+
+    *id* names it in answers. *since*: a time before anything was read for the plan, by the clock of the database.
+    """
+
+    id: str
+    kind: str
+    source_id: str
+    target_id: str
+    keys: tuple[str, ...]
+    since: datetime
+
+
+async def lock(connection: Connection, job: str, takings: Sequence[Taking], *, lag_seconds: float = 0.0) -> set[str]:
+    """Lock the accounts of *takings* until this transaction ends. Returns the ids of those that come too late: another object has the
+    account, has taken it since, or is about to get it.
+
+    *lag_seconds*: how long after a create a search of the application may still miss the account.
+    """
+    things = sorted({thing for one in takings for thing in _things(job, one)})
+    # Lock in one order, so that two workers cannot deadlock. A statement of its own: the next one then sees what was committed meanwhile.
+    await connection.execute(
+        """select pg_advisory_xact_lock(key) from (
+            select distinct hashtextextended(thing, 0) as key from unnest(%s::text[]) as thing order by key
+        ) as keys""",
+        (things,),
+    )
+    cursor = await connection.execute(
+        f"""select given.id
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (id text, kind text, source_id uuid, target_id text,
+            match_key text, other_keys text[], since timestamptz)
+        where given.match_key is not null and {rival("given", made_since="given.since - make_interval(secs => %(lag)s)")}
+            or given.target_id <> '' and (
+                exists (select from operation other
+                    where other.job = %(job)s and other.kind = given.kind and other.target_id = given.target_id
+                        and other.source_id <> given.source_id and other.{IS_OPEN})
+                or exists (select from link
+                    where link.job = %(job)s and link.kind = given.kind and link.target_id = given.target_id
+                        and link.source_id <> given.source_id and link.state <> 'tombstone' and not link.is_forgotten
+                        and (link.state in ('live', 'lost') or link.updated_at >= given.since)))""",  # noqa: S608
+        {"job": job, "rows": as_rows(map(_row, takings)), "lag": lag_seconds},
+    )
+    return {row[0] for row in await cursor.fetchall()} | _later_of_batch(job, takings)
+
+
+def _later_of_batch(job: str, takings: Sequence[Taking]) -> set[str]:
+    """The ids of those that want what an earlier one of *takings* takes."""
+    taken: dict[str, str] = {}
+    late: set[str] = set()
+    for one in takings:
+        things = tuple(_things(job, one))
+        if any(taken.get(thing, one.source_id) != one.source_id for thing in things):
+            late.add(one.id)
+        else:
+            taken |= dict.fromkeys(things, one.source_id)
+    return late
+
+
+def _things(job: str, one: Taking) -> Iterator[str]:
+    """What *one* takes, as texts that name it: the account, or its match keys."""
+    if one.target_id:
+        yield f"{job} {one.kind} {one.target_id}"
+    yield from one.keys
+
+
+def _row(one: Taking) -> Row:
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "source_id": one.source_id,
+        "target_id": one.target_id,
+        "match_key": one.keys[0] if one.keys else None,
+        "other_keys": one.keys[1:],
+        "since": one.since,
+    }
