@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from lockstep.engine.decisions.kept import JudgedValue
+from lockstep.engine.decisions.value_fates import JudgedValue
 from lockstep.engine.records import Account, Change, ObjectKind, Values
 from lockstep.engine.rules.target_attributes import TargetAttribute
 

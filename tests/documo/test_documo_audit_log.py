@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from documo import accounts, audit_log, domains, members, roles
-from documo.access import api_keys
+from documo.access import api_keys, password_links
 from documo.access import member_sign_in as sign_ins
 from documo.audit_log import AuditEntry, AuditFilter
 from documo.migrations import versions
@@ -176,8 +176,8 @@ async def test_keys_are_noted_without_their_secrets(api: Client) -> None:
 async def test_no_password_is_in_the_log(api: Client) -> None:
     user = await api.user("anna@x.org", password="Kept-Quiet-1-and-long")
     await api.patch(f"/Users/{user}", {"op": "replace", "path": "password", "value": "Kept-Quiet-2-and-long"})
-    await sign_ins.set_password(api.store, api.account, "anna@x.org", "Kept-Quiet-3-and-long")
-    link = await sign_ins.password_link(api.store, api.account, "anna@x.org", created_by="test")
+    await password_links.set_password(api.store, api.account, "anna@x.org", "Kept-Quiet-3-and-long")
+    link = await password_links.password_link(api.store, api.account, "anna@x.org", created_by="test")
 
     found = await entries_of(api)
     assert "Kept-Quiet" not in repr(found) and "argon2" not in repr(found) and link.secret not in repr(found)

@@ -16,7 +16,7 @@ import pytest
 
 from documo import member_records, members
 from documo.access import member_sign_in as sign_ins
-from documo.access import second_factor
+from documo.access import password_links, second_factor
 from documo.access.member_passwords import OF_MEMBERS
 from documo.access.sso import providers
 from documo.access.sso.providers import Setup
@@ -58,7 +58,7 @@ async def people(store: Store) -> AsyncIterator[Account]:
 
     async def add(who: str, of: Account = account, role: str = "Member") -> str:
         member = await members.add_member(store, of.id, address_of(who), role=role)
-        await sign_ins.set_password(store, of, member, PASSWORD)
+        await password_links.set_password(store, of, member, PASSWORD)
         return member
 
     await add("active")
@@ -177,16 +177,16 @@ async def test_links_that_never_worked_were_used_or_have_ended_are_not_told_apar
 ) -> None:
     member = await members.add_member(store, people.id, "new@contoso.example", role="Member")
     used, replaced, revoked = [
-        (await sign_ins.password_link(store, people, one, created_by="test")).secret
+        (await password_links.password_link(store, people, one, created_by="test")).secret
         for one in (address_of("active"), member, address_of("admin"))
     ]
-    await sign_ins.accept_link(store, used, WRONG)
-    await sign_ins.password_link(store, people, member, created_by="test")
+    await password_links.accept_link(store, used, WRONG)
+    await password_links.password_link(store, people, member, created_by="test")
     await members.disable(store, people, address_of("admin"))
     said = []
     for secret in (used, replaced, revoked, "never-was-one", ""):
         with counted_statements() as sent, pytest.raises(LockstepError) as error:
-            await sign_ins.owner_of_link(store, secret)
+            await password_links.owner_of_link(store, secret)
         said.append((error.value.kind, error.value.detail, error.value.next_step, tuple(sent)))
 
     assert len(set(said)) == 1

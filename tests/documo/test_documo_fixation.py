@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from documo.access import member_sign_in as sign_ins
+from documo.access import password_links
 from documo.web.sessions import COOKIE
 from lockstep.credentials.issued_secrets import derived
 from lockstep.kit import csrf
@@ -40,7 +41,7 @@ async def sent(api: Client, path: str, cookie: str, **form: str) -> Signed:
 @pytest.fixture
 async def home(documo: Documo) -> Household:
     made = await household(await documo.client("Contoso"), "contoso")
-    await sign_ins.set_password(made.store, made.api.account, made.members["Member"], PASSWORD)
+    await password_links.set_password(made.store, made.api.account, made.members["Member"], PASSWORD)
     return made
 
 
@@ -79,7 +80,7 @@ async def test_refused_sign_in_sets_no_session_and_leaves_the_present_one(home: 
 
 async def test_link_that_sets_a_password_begins_a_session_of_its_own(home: Household) -> None:
     planted = await home.session("Viewer")
-    link = await sign_ins.password_link(home.store, home.api.account, home.members["Editor"], created_by="test")
+    link = await password_links.password_link(home.store, home.api.account, home.members["Editor"], created_by="test")
 
     answer = await sent(home.api, f"/links/{link.secret}", planted, password=PASSWORD)
 
@@ -119,7 +120,7 @@ async def test_session_secret_is_kept_from_scripts_other_sites_and_addresses(hom
 async def test_member_of_one_account_who_signs_in_over_a_session_of_another_gets_nothing_of_it(documo: Documo) -> None:
     alpha = await household(await documo.client("Alpha"), "alpha")
     beta = await household(await documo.client("Beta"), "beta")
-    await sign_ins.set_password(alpha.store, alpha.api.account, alpha.members["Admin"], PASSWORD)
+    await password_links.set_password(alpha.store, alpha.api.account, alpha.members["Admin"], PASSWORD)
     planted = await beta.session("Admin")
 
     answer = await sent(alpha.api, "/login", planted, email="alpha-admin@x.org", password=PASSWORD)

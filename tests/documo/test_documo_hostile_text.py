@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from documo.access import member_sign_in as sign_ins
+from documo.access import password_links
 from documo.events.streams import add_stream
 from documo.store import sso_requests as tickets_table
 from documo.store.sso_requests import TicketRow
@@ -181,7 +181,7 @@ async def test_text_in_an_address_is_text_on_every_page(home: Household, reader:
 
 async def test_text_that_was_typed_comes_back_as_text(home: Household, reader: Reader) -> None:
     """Every form of every page, with a hostile text in each of its fields."""
-    await sign_ins.set_password(home.store, home.api.account, home.members["Admin"], PASSWORD)
+    await password_links.set_password(home.store, home.api.account, home.members["Admin"], PASSWORD)
     names = await home.objects()
     pages = [(row.path.format(**names), "Admin") for row in ROWS if row.method == "GET" and row.roles is not None]
     links, _ = await _public_places(home)
@@ -242,7 +242,7 @@ async def _public_places(home: Household) -> tuple[list[str], list[str]]:
     """Addresses of pages that show a member's name to somebody who has not signed in: the link and the end of a sign-in."""
     links, tickets = [], []
     for member in list(home.members.values()):
-        link = await sign_ins.password_link(home.store, home.api.account, member, created_by="test")
+        link = await password_links.password_link(home.store, home.api.account, member, created_by="test")
         links.append(f"/links/{link.secret}")
         secret = new_secret()
         async with home.store.tenant(home.tenant) as connection:

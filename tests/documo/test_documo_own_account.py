@@ -9,7 +9,7 @@ import pyotp
 import pytest
 
 from documo.access import member_sign_in as sign_ins
-from documo.access import own_sign_in, second_factor
+from documo.access import own_sign_in, password_links, second_factor
 from documo.access.second_factor import CodeRequired
 from documo.identifiers import new_id
 from documo.store.database import Store
@@ -91,13 +91,13 @@ async def test_guessing_codes_is_delayed(api: Client) -> None:
 
 async def test_link_that_sets_a_password_does_not_replace_the_second_factor(api: Client) -> None:
     user, totp, _ = await with_factor(api)
-    link = await sign_ins.password_link(api.store, api.account, user, created_by="test")
+    link = await password_links.password_link(api.store, api.account, user, created_by="test")
 
     with pytest.raises(CodeRequired):
-        await sign_ins.accept_link(api.store, link.secret, "another sentence of words")
+        await password_links.accept_link(api.store, link.secret, "another sentence of words")
     with pytest.raises(LockstepError, match="wrong"):
-        await sign_ins.accept_link(api.store, link.secret, "another sentence of words", code="000000")
-    await sign_ins.accept_link(api.store, link.secret, "another sentence of words", code=totp.now())
+        await password_links.accept_link(api.store, link.secret, "another sentence of words", code="000000")
+    await password_links.accept_link(api.store, link.secret, "another sentence of words", code=totp.now())
 
 
 async def test_admin_resets_the_second_factor_and_signs_the_member_out(api: Client) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from documo import members
 from documo.access import member_sign_in as sign_ins
+from documo.access import password_links
 from documo.access.member_passwords import OF_MEMBERS
 from documo.access.member_sign_in import MemberSession
 from documo.accounts import find_account
@@ -21,8 +22,8 @@ PASSWORD = "a sentence of five words"
 async def with_password(api: Client, email: str = "anna@x.org", *, role: str = "Member") -> str:
     """A member who has set a password; returns the id."""
     member = await members.add_member(api.store, api.account.id, email, role=role)
-    link = await sign_ins.password_link(api.store, api.account, member, created_by="test")
-    await sign_ins.sign_out(api.store, (await sign_ins.accept_link(api.store, link.secret, PASSWORD)).secret)
+    link = await password_links.password_link(api.store, api.account, member, created_by="test")
+    await sign_ins.sign_out(api.store, (await password_links.accept_link(api.store, link.secret, PASSWORD)).secret)
     return member
 
 
@@ -46,21 +47,21 @@ async def test_member_signs_in_with_the_password_of_the_link_in_any_case_of_the_
 
 async def test_link_works_once_and_a_newer_one_replaces_it(api: Client) -> None:
     member = await members.add_member(api.store, api.account.id, "anna@x.org", role="Member")
-    first = await sign_ins.password_link(api.store, api.account, member, created_by="test")
-    second = await sign_ins.password_link(api.store, api.account, member, created_by="test")
+    first = await password_links.password_link(api.store, api.account, member, created_by="test")
+    second = await password_links.password_link(api.store, api.account, member, created_by="test")
 
     with pytest.raises(LockstepError, match="does not work any more"):
-        await sign_ins.accept_link(api.store, first.secret, PASSWORD)
-    await sign_ins.accept_link(api.store, second.secret, PASSWORD)
+        await password_links.accept_link(api.store, first.secret, PASSWORD)
+    await password_links.accept_link(api.store, second.secret, PASSWORD)
     with pytest.raises(LockstepError, match="does not work any more"):
-        await sign_ins.accept_link(api.store, second.secret, PASSWORD)
+        await password_links.accept_link(api.store, second.secret, PASSWORD)
 
 
 async def test_password_that_an_operator_sets_signs_in_and_ends_earlier_sessions(api: Client) -> None:
     await with_password(api)
     before = await signed_in(api)
 
-    await sign_ins.set_password(api.store, api.account, "anna@x.org", "another sentence of words")
+    await password_links.set_password(api.store, api.account, "anna@x.org", "another sentence of words")
 
     assert not await is_signed_in(api, before)
     assert await is_signed_in(api, await signed_in(api, password="another sentence of words"))
@@ -68,12 +69,12 @@ async def test_password_that_an_operator_sets_signs_in_and_ends_earlier_sessions
 
 async def test_weak_password_is_refused_and_leaves_the_link_as_it_was(api: Client) -> None:
     member = await members.add_member(api.store, api.account.id, "anna@x.org", role="Member")
-    link = await sign_ins.password_link(api.store, api.account, member, created_by="test")
+    link = await password_links.password_link(api.store, api.account, member, created_by="test")
 
     with pytest.raises(LockstepError, match="shorter than 12"):
-        await sign_ins.accept_link(api.store, link.secret, "short")
+        await password_links.accept_link(api.store, link.secret, "short")
 
-    assert await sign_ins.owner_of_link(api.store, link.secret) == "anna@x.org"
+    assert await password_links.owner_of_link(api.store, link.secret) == "anna@x.org"
 
 
 async def test_password_that_came_over_scim_signs_in(api: Client) -> None:
@@ -171,8 +172,8 @@ async def by_another_role(api: Client, member: str) -> None:
 
 
 async def by_a_new_password(api: Client, member: str) -> None:
-    link = await sign_ins.password_link(api.store, api.account, member, created_by="test")
-    await sign_ins.accept_link(api.store, link.secret, "another sentence of words")
+    link = await password_links.password_link(api.store, api.account, member, created_by="test")
+    await password_links.accept_link(api.store, link.secret, "another sentence of words")
 
 
 async def by_signing_out(api: Client, session: MemberSession) -> None:
@@ -234,7 +235,7 @@ async def test_signing_in_to_the_own_account_does_not_forgive_guesses_at_the_sam
             with pytest.raises(LockstepError, match="wrong"):
                 await signed_in(beta, password=f"guess number {number} at it")
             await signed_in(beta, password=known)
-            await sign_ins.set_password(beta.store, beta.account, "anna@x.org", known)
+            await password_links.set_password(beta.store, beta.account, "anna@x.org", known)
 
 
 async def test_sign_in_with_the_old_password_gets_no_session_if_the_password_changes_meanwhile(
@@ -247,7 +248,7 @@ async def test_sign_in_with_the_old_password_gets_no_session_if_the_password_cha
     async def verify_and_change(self: object, password: str, digest: str | None) -> bool:
         found = await verify(OF_MEMBERS, password, digest)
         if found:
-            await sign_ins.set_password(api.store, account, "anna@x.org", "another horse battery 7")
+            await password_links.set_password(api.store, account, "anna@x.org", "another horse battery 7")
         return found
 
     monkeypatch.setattr(type(OF_MEMBERS), "matches", verify_and_change)

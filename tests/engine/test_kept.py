@@ -8,17 +8,16 @@ import pytest
 
 from lockstep.configuration.rules import ObjectMapping
 from lockstep.engine.decisions.kept import (
-    JudgedValue,
     Unkept,
     after_read,
     after_write,
     confirmed,
-    judge,
     reasons_to_write,
     rule_of,
     with_unkept,
 )
 from lockstep.engine.decisions.mapping import held_values
+from lockstep.engine.decisions.value_fates import JudgedValue, judge
 from lockstep.engine.records import Change, ObjectKind
 from tests.engine.decision_cases import account, configuration, name_of, rows, users
 

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 
 from documo import members
-from documo.access import member_sign_in as sign_ins
+from documo.access import password_links
 from documo.web.sessions import COOKIE
 from tests.support.documo_client import Client
 
@@ -57,8 +57,8 @@ async def visiting(api: Client) -> AsyncIterator[Visitor]:
 @asynccontextmanager
 async def signed_in(api: Client, role: str = "Admin", email: str = "ada@x.org") -> AsyncIterator[Visitor]:
     member = await members.add_member(api.store, api.account.id, email, role=role)
-    link = await sign_ins.password_link(api.store, api.account, member, created_by="test")
-    session = await sign_ins.accept_link(api.store, link.secret, PASSWORD)
+    link = await password_links.password_link(api.store, api.account, member, created_by="test")
+    session = await password_links.accept_link(api.store, link.secret, PASSWORD)
     async with visiting(api) as visitor:
         visitor.http.cookie_jar.update_cookies({COOKIE: session.secret})
         yield visitor

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from lockstep.http.client import HttpClient, Trouble, WireError
+from lockstep.http.client import HttpClient
 from lockstep.http.origins import read_entry
 from lockstep.http.outbound import Blocked, OutboundRules
+from lockstep.http.trouble import Trouble, WireError
 from tests.support.target_servers import allowing, answering, serving
 
 HOSTILE = [

@@ -1,4 +1,4 @@
-"""Members sign in to Documo's pages: password, session, and the link that sets a password.
+"""Members sign in to Documo's pages with name, password and code, and begin a session.
 
 A refused sign-in never says whether the name, the password or the account is at fault, and takes the same time in each case. Only somebody
 who knows the password is told that the member is inactive.
@@ -11,28 +11,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from documo.access.member_passwords import OF_MEMBERS
-from documo.access.second_factor import CodeRequired, has_second_factor, is_code
+from documo.access.second_factor import CodeRequired, is_code
 from documo.access.sso.providers import refuse_password
-from documo.members import TenantFacts
 from documo.store import accounts as accounts_table
 from documo.store import audit_log as audit_table
 from documo.store import branding as branding_table
-from documo.store import members as members_table
 from documo.store import second_factors as factors_table
 from documo.store import sign_ins as table
-from documo.store.actors import member_actor
 from documo.store.branding import BrandRow
 from documo.store.database import SET_TENANT, Store
 from documo.user_names import key_of
 from lockstep.credentials import lockout
 from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
-from lockstep.credentials.passwords import check_password
-from lockstep.errors import Kind, LockstepError, invalid, not_found
+from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.pool import Connection
 
 IDLE = timedelta(hours=8)  # a session that was not used for so long has ended
 LONGEST = timedelta(hours=12)  # and each one after this time
-LINK_LASTS = timedelta(days=7)
 _SEEN_AGAIN = timedelta(minutes=1)
 _MOST_DEVICE = 200  # characters
 _NOBODY = (0, "00000000-0000-0000-0000-000000000000")  # tenant and id of no member
@@ -63,15 +58,6 @@ class MemberSession:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordLink:
-    """A link that sets a password once. The secret is available only here."""
-
-    secret: str = field(repr=False)
-    user_name: str
-    expires_at: datetime
-
-
 async def sign_in(
     store: Store, user_name: str, password: str, *, code: str = "", account: str = "", device: str = "",
     address: str = "",
@@ -97,7 +83,7 @@ async def sign_in(
         )
         await lockout.forgiven(store.control, name, address=address)
         raise inactive()
-    await _check_code(store, tenant_id, member.id, code, name=name, device=device, address=address, now=now)
+    await check_code(store, tenant_id, member.id, code, name=name, device=device, address=address, now=now)
     async with store.tenant(tenant_id) as connection:
         await refuse_password(connection, tenant_id, member.id)
         if not await table.may_still_sign_in(connection, tenant_id, member.id, password_hash=member.password_hash):
@@ -109,7 +95,7 @@ async def sign_in(
     return session
 
 
-async def _check_code(
+async def check_code(
     store: Store, tenant_id: int, member_id: str, code: str, *, name: str, device: str, address: str, now: datetime
 ) -> None:
     """Raise CodeRequired if a code is missing, and LockstepError if it is wrong. A code that is right is used up."""
@@ -180,84 +166,6 @@ async def sign_out(store: Store, secret: str) -> None:
         session = await table.read_session(connection, hash_of(secret))
         if session is not None:
             await table.end_session(connection, session.id)
-
-
-async def password_link(store: Store, tenant: TenantFacts, who: str, *, created_by: str) -> PasswordLink:
-    """A link with which the member sets a password; an earlier link of the member ends. Raises LockstepError for an unknown or inactive
-    member.
-    """
-    secret, expires_at = new_secret(), datetime.now(UTC) + LINK_LASTS
-    async with store.tenant(tenant.id) as connection:
-        member = await _active_member(connection, tenant.id, who)
-        await table.save_link(
-            connection, tenant.id, member.id, hash_of(secret), created_by=created_by, expires_at=expires_at
-        )
-    return PasswordLink(secret, member.user_name, expires_at)
-
-
-async def set_password(store: Store, tenant: TenantFacts, who: str, password: str) -> None:
-    """Set the password of a member, who is signed out everywhere.
-
-    Raises LockstepError for an unknown or inactive member, and for a password that may not be used.
-    """
-    async with store.tenant(tenant.id) as connection:
-        member = await _active_member(connection, tenant.id, who)
-    check_password(password, member.user_name)
-    digest = await OF_MEMBERS.hash_password(password)
-    async with store.tenant(tenant.id) as connection:
-        await table.set_password(connection, tenant.id, member.id, digest)
-        await forget_failures(connection, key_of(member.user_name))
-
-
-async def _active_member(connection: Connection, tenant_id: int, who: str) -> table.SignInMember:
-    member_id = await members_table.find_member(connection, tenant_id, who)
-    member = await table.read_member(connection, tenant_id, member_id) if member_id else None
-    if member is None:
-        raise not_found(f"There is no member {who[:200]!r}", next_step="documo members list")
-    if not member.active:
-        raise invalid(f"{member.user_name} is inactive and could not sign in", next_step="Activate the member first")
-    return member
-
-
-async def owner_of_link(store: Store, secret: str) -> str:
-    """The user name of the member whose link this is. Raises LockstepError if it does not work any more."""
-    async with store.control() as connection:
-        owner = await table.link_owner(connection, hash_of(secret), datetime.now(UTC))
-        if owner is not None:
-            await connection.execute(SET_TENANT, (str(owner[0]),))
-        member = await table.read_member(connection, *owner) if owner is not None else None
-    if member is None or not member.active:
-        raise _link_used()
-    return member.user_name
-
-
-async def accept_link(
-    store: Store, secret: str, password: str, *, code: str = "", device: str = "", address: str = ""
-) -> MemberSession:
-    """Set the password and begin a session. The link is used up, and other sessions of the member end.
-
-    Raises LockstepError if the link does not work any more, for a password that may not be used, and CodeRequired or LockstepError if the
-    member has a second factor and *code* is none: a link replaces the password alone.
-    """
-    user_name = await owner_of_link(store, secret)
-    check_password(password, user_name)
-    name, now = key_of(user_name), datetime.now(UTC)
-    async with store.control() as connection:
-        owner = await table.link_owner(connection, hash_of(secret), now)
-    if owner is None:
-        raise _link_used()
-    if await has_second_factor(store, *owner):
-        await lockout.admit(store.control, name, address=address, now=now)
-        await _check_code(store, *owner, code, name=name, device=device, address=address, now=now)
-    digest = await OF_MEMBERS.hash_password(password)
-    async with store.acting_as(member_actor(owner[1], user_name)).control() as connection:
-        if not await table.use_link(connection, hash_of(secret)):
-            raise _link_used()
-        await connection.execute(SET_TENANT, (str(owner[0]),))
-        await refuse_password(connection, *owner)
-        await table.set_password(connection, *owner, digest)
-        await forget_failures(connection, name)
-        return await begin_session(connection, *owner, device=device, address=address, now=now)
 
 
 async def _members_named(store: Store, name: str, account: str) -> list[tuple[int, str]]:
@@ -334,11 +242,4 @@ def inactive() -> LockstepError:
         why="It was deactivated by an administrator, or by your company's user provisioning",
         next_step="Ask your IT team",
         code="Inactive",
-    )
-
-
-def _link_used() -> LockstepError:
-    return not_found(
-        "This link does not work any more: it was used, replaced by a newer one, or has expired",
-        next_step="Ask an administrator of your account for a new one",
     )

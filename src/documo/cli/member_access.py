@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from documo.access import member_sign_in as sign_ins
-from documo.access import own_sign_in, second_factor
+from documo.access import own_sign_in, password_links, second_factor
 from documo.accounts import only_account
 from documo.cli.members import account_option, members
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
@@ -31,11 +30,11 @@ SESSION_COLUMNS = ("id", "device", "address", "signed_in_at", "seen_at", "expire
 def link(member: str, account: str | None, settings: Settings, output: DocumoOutput) -> None:
     """Print a link with which a member sets a password. It works once; an earlier link of the member ends."""
 
-    async def work(store: Store) -> tuple[sign_ins.PasswordLink, str]:
+    async def work(store: Store) -> tuple[password_links.PasswordLink, str]:
         tenant = await only_account(store, account)
         async with store.control() as connection:
             served_at = await read_address(connection)
-        return await sign_ins.password_link(store, tenant, member, created_by="documo members link"), served_at
+        return await password_links.password_link(store, tenant, member, created_by="documo members link"), served_at
 
     made, served_at = with_store(settings, work)
     address = f"{settings.public_url or served_at or f'http://{settings.host}:{settings.port}'}/links/{made.secret}"
@@ -59,7 +58,7 @@ def set_password(member: str, password_stdin: bool, account: str | None, setting
         password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
 
     async def work(store: Store) -> None:
-        await sign_ins.set_password(store, await only_account(store, account), member, password)
+        await password_links.set_password(store, await only_account(store, account), member, password)
 
     with_store(settings, work)
     click.echo(f"{member} has a new password.", err=True)

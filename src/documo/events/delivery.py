@@ -108,7 +108,8 @@ class EventDelivery:
 
     async def _send(self, stream: StreamRow, event: StreamEvent) -> tuple[str, bool] | None:
         """None once the receiver has the event; otherwise the problem, and whether the receiver refused this event itself."""
-        from lockstep.http.client import HttpClient, WireError  # most processes send nothing
+        from lockstep.http.client import HttpClient
+        from lockstep.http.trouble import WireError
 
         self._client = self._client or HttpClient(self._rules)
         tenant = await self._tenants.tenant(stream.tenant_id)

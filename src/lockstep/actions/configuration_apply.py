@@ -13,14 +13,8 @@ from lockstep.actions import provisioning
 from lockstep.actions.access import needs
 from lockstep.actions.applications import add_application, remove_application
 from lockstep.actions.assignments import assign, unassign
-from lockstep.actions.configuration import (
-    LABELS,
-    ConfigurationPlan,
-    DocumentPlan,
-    Resolve,
-    no_secrets,
-    plan_configuration,
-)
+from lockstep.actions.configuration import ConfigurationPlan, DocumentPlan, plan_configuration
+from lockstep.actions.configuration_application import LABELS, Resolve, no_secrets
 from lockstep.actions.configuration_groups import apply_group
 from lockstep.actions.configuration_state import source_config
 from lockstep.actions.configuration_tenant import save_labels, save_tenant

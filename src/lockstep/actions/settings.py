@@ -25,8 +25,8 @@ from lockstep.configuration.document.filter_json import groups_named
 from lockstep.configuration.document.mapping_json import with_changes
 from lockstep.configuration.rules import AttributeMapping, Guards, JobConfiguration, Scope
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules.configuration import attribute_of
 from lockstep.engine.rules.durations import print_duration
+from lockstep.engine.rules.mappings import attribute_of
 from lockstep.errors import conflict, invalid, not_found
 from lockstep.storage import jobs
 from lockstep.storage.jobs import JobRow

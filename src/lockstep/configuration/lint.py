@@ -17,15 +17,8 @@ from lockstep.engine.decisions.source_record import IS_SOFT_DELETED
 from lockstep.engine.expressions.check import Severity, check
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.conditions import AllOf, AnyOf, Clause, Condition, ExpressionClause, NotThis
-from lockstep.engine.rules.configuration import (
-    Apply,
-    AttributeMapping,
-    Direct,
-    Expression,
-    JobConfiguration,
-    ObjectMapping,
-    Scope,
-)
+from lockstep.engine.rules.configuration import JobConfiguration, Scope
+from lockstep.engine.rules.mappings import Apply, AttributeMapping, Direct, Expression, ObjectMapping
 from lockstep.engine.rules.target_attributes import AttributeType, TargetAttribute
 
 AttributeLists = Mapping[ObjectKind, Collection[TargetAttribute]]

@@ -14,7 +14,8 @@ from lockstep.configuration.source_names import ROLES
 from lockstep.engine.decisions.drafting import privilege_phrase, privileges_in
 from lockstep.engine.plans import Plan
 from lockstep.engine.records import Action
-from lockstep.engine.rules.configuration import AttributeMapping, Constant, JobConfiguration, ObjectMapping
+from lockstep.engine.rules.configuration import JobConfiguration
+from lockstep.engine.rules.mappings import AttributeMapping, Constant, ObjectMapping
 
 
 @dataclass(slots=True)

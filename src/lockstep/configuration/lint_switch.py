@@ -11,7 +11,7 @@ from lockstep.engine.decisions.source_record import IS_SOFT_DELETED
 from lockstep.engine.expressions import EvaluationContext, ExpressionError
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import ObjectKind, Value
-from lockstep.engine.rules.configuration import AttributeMapping, Constant, Expression, ObjectMapping
+from lockstep.engine.rules.mappings import AttributeMapping, Constant, Expression, ObjectMapping
 from lockstep.engine.rules.operators import text_of
 
 _REMEDY = 'Map active as Switch([IsSoftDeleted], , "False", "True", "True", "False").'

@@ -18,7 +18,7 @@ from lockstep.configuration.sign_on_parts import (
     texts,
 )
 from lockstep.engine.expressions import compile_expression
-from lockstep.engine.rules.configuration import Direct, Expression
+from lockstep.engine.rules.mappings import Direct, Expression
 
 ACCESS_MINUTES, REFRESH_DAYS = 60, 90
 MOST_ACCESS_MINUTES, MOST_REFRESH_DAYS = 24 * 60, 365

@@ -10,7 +10,8 @@ from lockstep.configuration.document.strict_json import ConfigurationError
 from lockstep.engine.decisions.source_record import MANAGER, OF_MANAGER
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.conditions import attributes_of
-from lockstep.engine.rules.configuration import (
+from lockstep.engine.rules.configuration import JobConfiguration, JobSettings, Limits, Scope, StartPolicy
+from lockstep.engine.rules.mappings import (
     Apply,
     AttributeMapping,
     Constant,
@@ -18,14 +19,9 @@ from lockstep.engine.rules.configuration import (
     Drift,
     Expression,
     Flow,
-    JobConfiguration,
-    JobSettings,
-    Limits,
     MappingSource,
     NoSource,
     ObjectMapping,
-    Scope,
-    StartPolicy,
 )
 from lockstep.engine.rules.policies import DeletionPolicy, Guards, OnLeaving, OnLost
 

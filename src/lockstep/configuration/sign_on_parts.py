@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from lockstep.configuration.document.mapping_json import SOURCES, source_from_json, source_to_json
 from lockstep.configuration.document.strict_json import ConfigurationError, Part
 from lockstep.engine.expressions.tree import attribute_names
-from lockstep.engine.rules.configuration import Direct, Expression, MappingSource, NoSource
+from lockstep.engine.rules.mappings import Direct, Expression, MappingSource, NoSource
 
 MOST_ADDRESSES, MOST_CLAIMS = 50, 100
 LONGEST_ADDRESS, LONGEST_NAME = 2048, 256  # characters

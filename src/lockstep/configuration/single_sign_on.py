@@ -25,7 +25,7 @@ from lockstep.configuration.sign_on_parts import (
 from lockstep.configuration.sign_on_parts import check_origin as check_origin
 from lockstep.configuration.sign_on_parts import check_url as check_url
 from lockstep.engine.expressions import compile_expression
-from lockstep.engine.rules.configuration import Direct, Expression, MappingSource, NoSource
+from lockstep.engine.rules.mappings import Direct, Expression, MappingSource, NoSource
 
 MOST_CERTIFICATES = 5
 LONGEST_STATE, LONGEST_CERTIFICATE = 1024, 16_384  # characters

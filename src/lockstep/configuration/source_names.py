@@ -15,7 +15,8 @@ from lockstep.engine.expressions import ExpressionError, compile_expression
 from lockstep.engine.expressions.tree import AttributeNode, walk
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.conditions import AllOf, AnyOf, Clause, Condition, ExpressionClause, MemberOf, NotThis
-from lockstep.engine.rules.configuration import AttributeMapping, Direct, Expression, JobConfiguration, ObjectMapping
+from lockstep.engine.rules.configuration import JobConfiguration
+from lockstep.engine.rules.mappings import AttributeMapping, Direct, Expression, ObjectMapping
 
 ROLES = "appRoleAssignments"
 # Computed attributes and references, which every object has whatever its source.

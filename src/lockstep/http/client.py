@@ -13,7 +13,6 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from ipaddress import ip_address
 from typing import Any
 
@@ -23,7 +22,8 @@ from yarl import URL
 
 from lockstep import __version__
 from lockstep.http.outbound import Blocked, Destination, OutboundRules
-from lockstep.http.tls import tls_context, tls_sentence
+from lockstep.http.tls import tls_context
+from lockstep.http.trouble import Trouble, WireError, explained, timed_out, too_large
 
 USER_AGENT = f"Lockstep/{__version__}"
 LARGEST_BODY = 10 * 1024 * 1024
@@ -36,41 +36,6 @@ _LIMITS = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
 
 # Host and port to socket addresses, as returned by `loop.getaddrinfo`.
 Lookup = Callable[[str, int], Any]
-
-
-class Trouble(StrEnum):
-    """What went wrong on the network. The first five values mean that nothing was sent."""
-
-    BLOCKED = "blocked"
-    NO_SUCH_HOST = "noSuchHost"
-    NOT_CONNECTED = "notConnected"
-    TLS = "tls"
-    CONNECT_TIMEOUT = "connectTimeout"
-    TIMEOUT = "timeout"
-    CUT_OFF = "cutOff"
-    TOO_LARGE = "tooLarge"
-    NOT_HTTP = "notHttp"
-
-    @property
-    def was_sent(self) -> bool:
-        """Whether the request may have reached the server."""
-        return self not in _SURELY_NOT_SENT
-
-
-_SURELY_NOT_SENT = frozenset(
-    (Trouble.BLOCKED, Trouble.NO_SUCH_HOST, Trouble.NOT_CONNECTED, Trouble.TLS, Trouble.CONNECT_TIMEOUT)
-)
-
-
-class WireError(Exception):
-    """There was no complete response. *sentence* says why and contains no secret."""
-
-    def __init__(self, trouble: Trouble, sentence: str, next_step: str = "", *, seconds: float = 0.0) -> None:
-        super().__init__(sentence)
-        self.trouble = trouble
-        self.sentence = sentence
-        self.next_step = next_step
-        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +87,15 @@ class HttpClient:
         place = self._checked(url)
         left = deadline - asyncio.get_running_loop().time()
         if left <= 0:
-            raise _timed_out(Trouble.TIMEOUT, place, 0.0)
+            raise timed_out(Trouble.TIMEOUT, place, 0.0)
         try:
             async with asyncio.timeout_at(deadline):
                 return await self._exchange(method, url, headers, body, started, _limits(left))
         except TimeoutError as late:
             trouble = Trouble.CONNECT_TIMEOUT if isinstance(late, aiohttp.ConnectionTimeoutError) else Trouble.TIMEOUT
-            raise _timed_out(trouble, place, time.monotonic() - started) from None
+            raise timed_out(trouble, place, time.monotonic() - started) from None
         except (aiohttp.ClientError, OSError, ValueError) as failed:
-            error = _explained(failed, place)
+            error = explained(failed, place)
             error.seconds = time.monotonic() - started
             raise error from None
 
@@ -154,9 +119,9 @@ class HttpClient:
                 yield Stream(answer.status, kept, _lines(answer.content))
         except TimeoutError as late:
             trouble = Trouble.CONNECT_TIMEOUT if isinstance(late, aiohttp.ConnectionTimeoutError) else Trouble.TIMEOUT
-            raise _timed_out(trouble, place, time.monotonic() - started) from None
+            raise timed_out(trouble, place, time.monotonic() - started) from None
         except (aiohttp.ClientError, OSError) as failed:
-            raise _explained(failed, place) from None
+            raise explained(failed, place) from None
         finally:
             await self._ended(session)
 
@@ -273,14 +238,14 @@ async def _read(answer: aiohttp.ClientResponse, largest: int) -> bytes:
     length = answer.content_length
     if length is not None and length > largest:
         answer.close()
-        raise _too_large(largest)
+        raise too_large(largest)
     pieces: list[bytes] = []
     size = 0
     async for piece in answer.content.iter_any():
         size += len(piece)
         if size > largest:
             answer.close()
-            raise _too_large(largest)
+            raise too_large(largest)
         pieces.append(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
@@ -297,46 +262,3 @@ async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
             begun.append(rest)
     if begun:
         yield b"".join(begun)
-
-
-def _too_large(largest: int) -> WireError:
-    return WireError(Trouble.TOO_LARGE, f"The response is larger than {largest // 1024 // 1024} MB")
-
-
-def _timed_out(trouble: Trouble, place: Destination, seconds: float) -> WireError:
-    if trouble is Trouble.CONNECT_TIMEOUT:
-        sentence = f"{place.host} did not accept a connection on port {place.port} within {max(1, seconds):.0f} seconds"
-        return WireError(trouble, sentence, "Check the address, the port and any firewall in between", seconds=seconds)
-    return WireError(trouble, f"{place.host} did not answer within {seconds:.0f} seconds", seconds=seconds)
-
-
-def _explained(failed: Exception, place: Destination) -> WireError:
-    """Convert an aiohttp error to a WireError. The order of the cases matters: the error classes inherit from one another."""
-    inner: BaseException = getattr(failed, "os_error", None) or getattr(failed, "certificate_error", None) or failed
-    if isinstance(inner, Blocked):
-        return WireError(Trouble.BLOCKED, str(inner), inner.next_step)
-    if isinstance(failed, aiohttp.ClientConnectorDNSError):
-        return WireError(Trouble.NO_SUCH_HOST, f"Host name not found: {place.host}", "Check the spelling of the URL")
-    if isinstance(inner, ssl.SSLError) and isinstance(failed, aiohttp.ClientConnectorError):
-        return WireError(Trouble.TLS, *tls_sentence(inner, place.host))
-    if isinstance(failed, aiohttp.ClientConnectorCertificateError) and isinstance(inner, ssl.CertificateError):
-        return WireError(Trouble.TLS, *tls_sentence(inner, place.host))
-    if isinstance(failed, aiohttp.ClientConnectorError):
-        return WireError(
-            Trouble.NOT_CONNECTED,
-            f"Cannot connect to {place.host} on port {place.port}: {_why_not_connected(inner)}",
-            "Check that the application runs and that the port is right",
-        )
-    if isinstance(failed, aiohttp.InvalidURL):
-        return WireError(Trouble.BLOCKED, "Not a valid URL")
-    if isinstance(failed, (aiohttp.ClientResponseError, ValueError)):
-        return WireError(Trouble.NOT_HTTP, f"The response of {place.host} is not HTTP")
-    return WireError(Trouble.CUT_OFF, f"{place.host} closed the connection before the response was complete")
-
-
-def _why_not_connected(failed: BaseException) -> str:
-    if isinstance(failed, ConnectionRefusedError):
-        return "connection refused"
-    if isinstance(failed, OSError) and failed.strerror:
-        return failed.strerror.split("[")[0].strip().lower()
-    return "host unreachable"

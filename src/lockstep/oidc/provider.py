@@ -15,8 +15,9 @@ from authlib.common.urls import add_params_to_uri
 from authlib.oidc.discovery import get_well_known_url
 
 from lockstep.errors import Kind, LockstepError, invalid
-from lockstep.http.client import HttpClient, Response, WireError
+from lockstep.http.client import HttpClient, Response
 from lockstep.http.deadline import end_of_request
+from lockstep.http.trouble import WireError
 
 SECONDS = 10.0  # for each request
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lockstep.http.client import Trouble
+from lockstep.http.trouble import Trouble
 from lockstep.ports import Verdict
 
 NOT_SCIM = "SystemForCrossDomainIdentityManagementServiceIncompatible"

@@ -16,7 +16,8 @@ from urllib.parse import quote_plus, urlencode
 
 import orjson
 
-from lockstep.http.client import HttpClient, Response, WireError
+from lockstep.http.client import HttpClient, Response
+from lockstep.http.trouble import WireError
 from lockstep.ports import Answer, Authentication, AuthenticationMethod, TargetSettings, Verdict
 from lockstep.targets.redaction import Redactor
 from lockstep.vault import Secret

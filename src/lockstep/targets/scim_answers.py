@@ -14,7 +14,8 @@ from typing import Any
 import orjson
 
 from lockstep.engine.records import Account
-from lockstep.http.client import Response, Trouble, WireError
+from lockstep.http.client import Response
+from lockstep.http.trouble import Trouble, WireError
 from lockstep.ports import Answer, Exchange, Verdict
 from lockstep.targets.answer_table import (
     BROKEN,

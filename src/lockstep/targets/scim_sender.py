@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from lockstep.http.client import HttpClient, Response, Trouble, WireError
+from lockstep.http.client import HttpClient, Response
+from lockstep.http.trouble import Trouble, WireError
 from lockstep.ports import Answer, Exchange, Observer, TargetError, TargetSettings, Turns, Verdict
 from lockstep.targets.authorization import Authorizer, NoToken
 from lockstep.targets.listing import Dishonest

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.datastructures import FormData
 
 from lockstep.configuration.single_sign_on import ClaimRule, SignOnSettings
-from lockstep.engine.rules.configuration import Constant, Direct, Expression, MappingSource
+from lockstep.engine.rules.mappings import Constant, Direct, Expression, MappingSource
 
 KINDS = (("source", "Attribute"), ("expression", "Expression"), ("constant", "Constant"))
 

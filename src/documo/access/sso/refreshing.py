@@ -80,7 +80,8 @@ class MetadataReader:
 
     async def fetch(self, url: str) -> bytes:
         """The document at *url*. Raises LockstepError if it cannot be had."""
-        from lockstep.http.client import HttpClient, WireError  # most processes fetch nothing
+        from lockstep.http.client import HttpClient
+        from lockstep.http.trouble import WireError
 
         self._client = self._client or HttpClient(self._rules)
         deadline = asyncio.get_running_loop().time() + DEADLINE_SECONDS

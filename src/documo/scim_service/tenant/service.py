@@ -8,9 +8,10 @@ from typing import Any
 from documo.scim_service.request.exchange import ResourcePlace
 from documo.scim_service.search.gate import SearchGate
 from documo.scim_service.tenant.tenants import ScimTenant
-from documo.scim_service.writes.change_batch import Changed, ResourceChange, run_changes
+from documo.scim_service.writes.change_batch import run_changes
 from documo.scim_service.writes.collect import Collector
 from documo.scim_service.writes.create_batch import Creation, Made, run_creates
+from documo.scim_service.writes.resource_change import Changed, ResourceChange
 from documo.search_limits import SearchLimits
 from documo.store import resources
 from documo.store.database import Store

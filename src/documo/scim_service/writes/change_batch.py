@@ -7,15 +7,14 @@ others. Members of groups are locked before groups, here and on delete, so that 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import orjson
 import psycopg
 
 from documo.identifiers import read_id
-from documo.scim_service.request.exchange import Conditions, check_conditions
+from documo.scim_service.request.exchange import check_conditions
 from documo.scim_service.request.incoming import hash_password
 from documo.scim_service.tenant.tenants import ScimTenant
 from documo.scim_service.writes.create_batch import seats_error
@@ -23,6 +22,7 @@ from documo.scim_service.writes.derive import columns_of
 from documo.scim_service.writes.member_check import checked_members
 from documo.scim_service.writes.memberships import Memberships, questions
 from documo.scim_service.writes.protected import Admins
+from documo.scim_service.writes.resource_change import Changed, ChangeDecision, ResourceChange
 from documo.store import group_members, resources
 from documo.store.actors import key_actor
 from documo.store.database import Store
@@ -43,61 +43,6 @@ from lockstep.scim.registry import ResourceDefinition
 FEW_MEMBERS = 100
 MOST_AT_ONCE = 100  # operations of one change that are applied without leaving the event loop
 _long_decisions = asyncio.Semaphore(1)
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeDecision:
-    """The new state of a resource. *document* None leaves the resource unchanged; *columns* are those of the new document.
-
-    Members are changed separately, by `ResourceChange.members`.
-    """
-
-    document: dict[str, Any] | None = None
-    columns: ResourceColumns | None = None
-    password: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceChange:
-    """One change. *decide* is called under the lock and may raise ScimError. All changes of a batch are of one tenant."""
-
-    tenant: ScimTenant
-    kind: str
-    id: str
-    decide: Callable[[Stored], ChangeDecision]
-    members: tuple[MemberChange, ...] = ()
-    conditions: Conditions = Conditions()  # noqa: RUF009 -- frozen
-    tolerances: list[str] = field(default_factory=list)
-    operations: int = 1  # how many of them `decide` applies
-    key: str | None = None
-
-    def named_members(self) -> set[str]:
-        """The ids that would become members."""
-        return {found for members in self._lists() for member in members if (found := read_id(member.value))}
-
-    def touched_members(self) -> set[str]:
-        """The ids whose membership would begin or end, not counting those that a replacement would remove."""
-        removed = [value for c in self.members if isinstance(c, RemoveMembers) for value in c.values]
-        return self.named_members() | {found for value in removed if (found := read_id(value))}
-
-    @property
-    def replaces_members(self) -> bool:
-        return any(isinstance(c, ReplaceMembers | RemoveAllMembers) for c in self.members)
-
-    @property
-    def new_members(self) -> int:
-        """The most membership rows that this change can add."""
-        return sum(len(members) for members in self._lists())
-
-    def _lists(self) -> list[tuple[Member, ...]]:
-        return [c.members for c in self.members if isinstance(c, AddMembers | ReplaceMembers)]
-
-
-class Changed(NamedTuple):
-    """The resource after the change, and the (id, kind) pairs of a group's members if it is small enough to show all of them."""
-
-    row: ResourceRow
-    members: list[tuple[str, str]] | None
 
 
 async def run_changes(store: Store, changes: Sequence[ResourceChange]) -> list[Changed | Exception]:

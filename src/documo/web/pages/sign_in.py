@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from documo.access import member_sign_in as sign_ins
+from documo.access import password_links
 from documo.access.second_factor import CodeRequired
 from documo.access.sso.leaving import leave
 from documo.permissions import Permission
@@ -64,15 +65,15 @@ async def sign_out(context: PageContext, request: Request) -> Answer:
 @pages.get("/links/{secret}", is_public=True)
 async def link_page(context: PageContext, request: Request) -> Answer:
     secret = request.path_params["secret"]
-    return _password_form(secret, await sign_ins.owner_of_link(context.store, secret))
+    return _password_form(secret, await password_links.owner_of_link(context.store, secret))
 
 
 @pages.post("/links/{secret}", is_public=True)
 async def accept_link(context: PageContext, request: Request) -> Answer:
     form, secret = await request.form(), request.path_params["secret"]
-    user_name = await sign_ins.owner_of_link(context.store, secret)
+    user_name = await password_links.owner_of_link(context.store, secret)
     try:
-        session = await sign_ins.accept_link(
+        session = await password_links.accept_link(
             context.store, secret, str(form.get("password", "")), code=str(form.get("code", "")),
             device=device_of(request), address=address_of(request),
         )  # fmt: skip

@@ -8,8 +8,7 @@ from datetime import timedelta
 from starlette.requests import Request
 
 from documo import member_records, members
-from documo.access import member_sign_in as sign_ins
-from documo.access import own_sign_in, second_factor
+from documo.access import own_sign_in, password_links, second_factor
 from documo.accounts import Account
 from documo.member_records import MemberDetails
 from documo.permissions import Permission
@@ -86,7 +85,7 @@ async def create_user(context: PageContext, request: Request) -> Answer:
     except LockstepError as refused:
         return await _new_form(context, account, entered, on_the_form(refused))
     if password:
-        await sign_ins.set_password(context.store, account, member, password)
+        await password_links.set_password(context.store, account, member, password)
         return Redirect(f"/users/{member}", notice="Created. The user can sign in with the password")
     return _link_page(context, member, await _new_link(context, account, member))
 
@@ -232,11 +231,11 @@ async def _user(
     )
 
 
-async def _new_link(context: PageContext, account: Account, who: str) -> sign_ins.PasswordLink:
-    return await sign_ins.password_link(context.store, account, who, created_by=context.member().user_name)
+async def _new_link(context: PageContext, account: Account, who: str) -> password_links.PasswordLink:
+    return await password_links.password_link(context.store, account, who, created_by=context.member().user_name)
 
 
-def _link_page(context: PageContext, member: str, link: sign_ins.PasswordLink) -> PageView:
+def _link_page(context: PageContext, member: str, link: password_links.PasswordLink) -> PageView:
     return PageView(
         "users/link.html",
         heading="Link to set a password",
@@ -245,7 +244,7 @@ def _link_page(context: PageContext, member: str, link: sign_ins.PasswordLink) -
         model={
             "address": f"{context.app_url}/links/{link.secret}",
             "link": link,
-            "days": sign_ins.LINK_LASTS // timedelta(days=1),
+            "days": password_links.LINK_LASTS // timedelta(days=1),
             "member": member,
         },
     )

@@ -17,8 +17,8 @@ from lockstep.actions.identity_providers import http_of
 from lockstep.actions.openid_sign_in.client import application_of
 from lockstep.actions.single_sign_on.openid_keys import signing_key
 from lockstep.errors import LockstepError
-from lockstep.http.client import WireError
 from lockstep.http.deadline import end_of_request
+from lockstep.http.trouble import WireError
 from lockstep.openid.tokens import logout_token
 from lockstep.storage import openid_logouts
 from lockstep.storage.openid_logouts import LogoutRow

@@ -18,7 +18,8 @@ from lockstep.engine.decisions.source_record import OF_MANAGER, source_record
 from lockstep.engine.expressions import DROP, SKIP_OBJECT, EvaluationContext, ExpressionError
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Lifecycle, SourceObject
-from lockstep.engine.rules.configuration import Constant, Direct, Expression, JobConfiguration, MappingSource
+from lockstep.engine.rules.configuration import JobConfiguration
+from lockstep.engine.rules.mappings import Constant, Direct, Expression, MappingSource
 from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.errors import Kind, LockstepError
 

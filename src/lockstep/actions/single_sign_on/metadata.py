@@ -17,8 +17,8 @@ from lockstep.actions.single_sign_on.issuing import facts_of
 from lockstep.actions.single_sign_on.settings import SignOnView, change_sign_on
 from lockstep.configuration.single_sign_on import NameIdKind, SignedPart, SignOnMode, check_url
 from lockstep.errors import invalid, not_found
-from lockstep.http.client import WireError
 from lockstep.http.deadline import end_of_request
+from lockstep.http.trouble import WireError
 from lockstep.saml.certificates import certificates_in
 from lockstep.saml.faults import SamlFault
 from lockstep.saml.metadata import IdpMetadata, SpMetadata, read_sp_metadata, write_idp_metadata

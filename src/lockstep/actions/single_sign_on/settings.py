@@ -29,7 +29,7 @@ from lockstep.configuration.single_sign_on import SignOnMode, SignOnSettings, si
 from lockstep.configuration.source_names import is_known, unknown_in_expression, unknown_source_name
 from lockstep.configuration.template import Template
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules.configuration import Direct, Expression, MappingSource
+from lockstep.engine.rules.mappings import Direct, Expression, MappingSource
 from lockstep.errors import conflict, invalid, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import application_sso, audit_log, credentials, signing_certificates

@@ -26,7 +26,7 @@ from lockstep.actions.single_sign_on.settings import SignOnView, read_view
 from lockstep.actions.single_sign_on.trial_messages import readable_request, request_of, response_to
 from lockstep.actions.single_sign_on.trial_parts import SignInCondition, TrialParts
 from lockstep.configuration.single_sign_on import SignOnMode
-from lockstep.engine.rules.configuration import Constant, Direct, Expression, MappingSource
+from lockstep.engine.rules.mappings import Constant, Direct, Expression, MappingSource
 from lockstep.postgres.pool import Connection
 from lockstep.saml.showing import MessagePart
 from lockstep.storage import assignments, sign_in_log

@@ -25,9 +25,10 @@ from lockstep.actions.sources import PassKind
 from lockstep.cli.remote.contexts import ServerContext
 from lockstep.errors import Kind, LockstepError, conflict, invalid, unreachable
 from lockstep.gallery.loader import load_gallery
-from lockstep.http.client import HttpClient, Response, Trouble, WireError
+from lockstep.http.client import HttpClient, Response
 from lockstep.http.outbound import OutboundRules
 from lockstep.http.tls import tls_context
+from lockstep.http.trouble import Trouble, WireError
 from lockstep.sources.csv_text import head_of
 
 API = "/api/v1"

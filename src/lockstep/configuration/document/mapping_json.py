@@ -10,7 +10,7 @@ from lockstep.configuration.document.filter_json import filter_from_json, filter
 from lockstep.configuration.document.strict_json import Part, unknown_word
 from lockstep.engine.expressions import ExpressionError, compile_expression
 from lockstep.engine.records import ObjectKind, Value
-from lockstep.engine.rules.configuration import (
+from lockstep.engine.rules.mappings import (
     Apply,
     AttributeMapping,
     Constant,

@@ -35,7 +35,7 @@ from lockstep.configuration.source_names import (
     unknown_source_name,
 )
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules.configuration import ObjectMapping
+from lockstep.engine.rules.mappings import ObjectMapping
 from lockstep.engine.rules.target_attributes import TargetAttribute, says_more
 
 ACTIONS = {"Add": "create", "Update": "update", "Delete": "delete"}

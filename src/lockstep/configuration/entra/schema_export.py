@@ -12,7 +12,8 @@ from lockstep.configuration.entra.clauses import (
 )
 from lockstep.configuration.entra.kept_parts import give_back
 from lockstep.configuration.entra.schema import outer_fields
-from lockstep.engine.rules.configuration import AttributeMapping, JobConfiguration, ObjectMapping
+from lockstep.engine.rules.configuration import JobConfiguration
+from lockstep.engine.rules.mappings import AttributeMapping, ObjectMapping
 
 
 def export_schema(configuration: JobConfiguration) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from lockstep.configuration.files.source import FILE_KINDS, OPENED_SOURCE_TYPES
 from lockstep.configuration.openid_connect import KEY_SCHEMAS as OPENID_KEYS
 from lockstep.configuration.single_sign_on import NameIdKind, SignedPart, SignOnMode
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules.configuration import Apply, Drift, Flow, Scope
+from lockstep.engine.rules.configuration import Scope
+from lockstep.engine.rules.mappings import Apply, Drift, Flow
 from lockstep.engine.rules.operators import OPERATORS
 from lockstep.engine.rules.policies import OnLeaving, OnLost
 from lockstep.engine.rules.target_attributes import AttributeType

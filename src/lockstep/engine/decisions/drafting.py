@@ -19,7 +19,7 @@ from lockstep.engine.expressions import ExpressionError
 from lockstep.engine.plans import NOT_MAPPED, Draft, Mapped, Plan
 from lockstep.engine.records import Account, Action, Change, LinkState, Reason, Value, Values
 from lockstep.engine.rules.conditions import earliest, next_day
-from lockstep.engine.rules.configuration import Drift, ObjectMapping
+from lockstep.engine.rules.mappings import Drift, ObjectMapping
 from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.wording import counted
 

@@ -1,4 +1,4 @@
-"""Judge what an application did with the values that it was sent: it kept, changed or dropped them.
+"""Remember what an application made of the values that it was sent, and decide which differences are a reason to write.
 
 The returned value is stored with the link, so that the same value is not sent again and again; a change in the application or the source is
 still detected. If two responses in a row leave an attribute out, the application does not keep it, and a difference in it is no longer a
@@ -10,51 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
-from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
 from lockstep.engine.decisions.diff import same_value
+from lockstep.engine.decisions.essential import is_essential
 from lockstep.engine.decisions.mapping import held_values
-from lockstep.engine.plans import Step, StepStatus, StepType
-from lockstep.engine.records import Account, Change, ObjectKind, Reason, Value, Values
-from lockstep.engine.rules.configuration import (
-    AttributeMapping,
-    Expression,
-    JobConfiguration,
-    ObjectMapping,
-    attribute_of,
-)
-from lockstep.engine.rules.operators import is_empty, text_of
-from lockstep.scim.paths import parse_path
+from lockstep.engine.decisions.value_fates import NOT_KEPT, REWRITTEN, Fate, JudgedValue, _shows_level
+from lockstep.engine.records import Account, Change, ObjectKind, Reason, Value
+from lockstep.engine.rules.configuration import JobConfiguration
+from lockstep.engine.rules.mappings import AttributeMapping, Expression, ObjectMapping
+from lockstep.engine.rules.operators import is_empty
 
 ENOUGH = 2  # consecutive responses
-NOT_KEPT = "ValueNotKept"
-REWRITTEN = "ValueRewritten"
-_SAYS_NOTHING = frozenset({"id", "schemas", "meta", "externalid"})
 
 Answers = Mapping[str, Mapping[str, Any]]  # an `_entry` by target path
-
-
-class Fate(StrEnum):
-    """What happened to a value that was sent."""
-
-    KEPT = "kept"
-    CHANGED = "changed"  # the application has a different value
-    MISSING = "missing"  # the application has no value
-    REFUSED = "refused"  # an essential attribute was not accepted
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedValue:
-    """What happened to one value. *answered* is None if the response has no value."""
-
-    path: str
-    fate: Fate
-    sent: Value
-    answered: Value
-    is_redacted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,40 +66,11 @@ class ValueDifference:
         return tuple(found)
 
 
-def is_essential(mapping: AttributeMapping) -> bool:
-    """Whether the account depends on the attribute: it is required, used for matching, `active`, or gives privileges."""
-    return (
-        mapping.match > 0
-        or mapping.attribute.required
-        or _is_switch(mapping)
-        or bool(mapping.privileged)
-        or _is_role(mapping)
-    )
-
-
 def rule_of(mapping: AttributeMapping) -> str:
     """A fingerprint of the mapping's rule: what was learnt about the application under another rule does not apply to this one."""
     source = mapping.source.text if isinstance(mapping.source, Expression) else repr(mapping.source)
     rule = (mapping.target, source, mapping.default, mapping.apply.value, mapping.match, mapping.clear_when_empty)
     return sha256(repr(rule).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def judge(
-    changes: Iterable[Change], held: Values, resource: Mapping[str, Any], mapping: ObjectMapping
-) -> tuple[JudgedValue, ...]:
-    """Find out from *resource*, the application's response, what happened to each of *changes*; *held* are its mapped values.
-
-    Changes about which *resource* says nothing are left out.
-    """
-    found = []
-    for change in changes:
-        attribute = mapping.by_target.get(change.path)
-        if attribute is None or attribute.is_secret:
-            continue
-        fate = _fate(change, held.get(change.path), resource, attribute)
-        if fate is not None:
-            found.append(JudgedValue(change.path, fate, change.new, held.get(change.path), change.redacted))
-    return tuple(found)
 
 
 def reasons_to_write(
@@ -218,69 +159,6 @@ def confirmed(found: Iterable[Unkept], configuration: JobConfiguration) -> list[
     return [one for one in found if one.answers >= ENOUGH and _still_mapped(one, configuration) is not None]
 
 
-def steps_of(judged: Iterable[JudgedValue]) -> tuple[Step, ...]:
-    """The log lines for values that were not kept as sent."""
-    return tuple(_step(one) for one in judged if one.fate is not Fate.KEPT)
-
-
-def _step(one: JudgedValue) -> Step:
-    code = NOT_KEPT if one.fate is not Fate.CHANGED else REWRITTEN
-    if one.is_redacted:
-        text = f"{one.path} was sent, but the application returned a different value or none."
-    elif one.fate is Fate.MISSING:
-        text = f"{one.path} was sent, but the application did not return it."
-    else:
-        text = f'{one.path} was sent as "{text_of(one.sent)}", but the application returned "{text_of(one.answered)}".'
-    status = StepStatus.FAILURE if one.fate is Fate.REFUSED else StepStatus.WARNING
-    return Step("EntryExportReadBack", StepType.EXPORT, status, text, {"reason": code, "attribute": one.path})
-
-
-def _fate(change: Change, answered: Value, resource: Mapping[str, Any], mapping: AttributeMapping) -> Fate | None:
-    if is_empty(answered):
-        return _fate_of_absent(change, resource, mapping)
-    is_same = same_value(change.new, answered, mapping)
-    if _is_switch(mapping):
-        # Some applications keep a new account inactive until its owner accepts an invitation.
-        is_invited = is_empty(change.old) and change.new is True
-        return Fate.KEPT if is_same else None if is_invited else Fate.REFUSED
-    if _is_role(mapping):
-        wanted, there = _texts(change.added or change.new), _texts(answered)
-        if not wanted <= there or (not change.added and not there <= wanted):
-            return Fate.REFUSED
-        return Fate.KEPT if is_same else Fate.CHANGED
-    if is_same or (change.added and _texts(change.added) <= _texts(answered)):
-        return Fate.KEPT
-    if mapping.match and not is_empty(change.old) and same_value(change.old, answered, mapping):
-        return Fate.REFUSED
-    return Fate.CHANGED
-
-
-def _fate_of_absent(change: Change, resource: Mapping[str, Any], mapping: AttributeMapping) -> Fate | None:
-    if is_empty(change.new):
-        return Fate.KEPT
-    if _is_switch(mapping) or not _shows_level(resource, change.path):
-        return None
-    return Fate.MISSING
-
-
-def _shows_level(resource: Mapping[str, Any], path: str) -> bool:
-    """Whether *resource* shows siblings of the attribute at *path*. Only then does its absence mean anything."""
-    parsed = parse_path(path, lenient=True)
-    holder, name = resource, parsed.attribute
-    if parsed.schema and isinstance(extension := _named(resource, parsed.schema), Mapping):
-        holder = extension
-    if parsed.sub and isinstance(complex_value := _named(holder, name), Mapping):
-        holder, name = complex_value, parsed.sub
-    return any(
-        key.lower() not in _SAYS_NOTHING and key.lower() != name.lower() and not is_empty(value)
-        for key, value in holder.items()
-    )
-
-
-def _named(holder: Mapping[str, Any], name: str) -> Any:
-    return next((value for key, value in holder.items() if key.lower() == name.lower()), None)
-
-
 def _is_settled(change: Change, entry: Mapping[str, Any] | None, mapping: AttributeMapping) -> bool:
     if entry is None or not (entry["times"] >= ENOUGH or entry["awaited"]):
         return False
@@ -306,33 +184,3 @@ def _still_mapped(one: Unkept, configuration: JobConfiguration) -> AttributeMapp
     mapping = configuration.mapping_for(one.kind)
     attribute = mapping.by_target.get(one.path) if mapping is not None else None
     return attribute if attribute is not None and rule_of(attribute) == one.mapping else None
-
-
-def _is_switch(mapping: AttributeMapping) -> bool:
-    """Whether the target is `active`, under its short or full name."""
-    return _names_a_switch(mapping.target)
-
-
-def _is_role(mapping: AttributeMapping) -> bool:
-    return _names_a_role(mapping.target)
-
-
-@lru_cache(maxsize=1024)
-def _names_a_switch(target: str) -> bool:
-    return target.rpartition(":")[2].casefold() == "active"
-
-
-@lru_cache(maxsize=1024)
-def _names_a_role(target: str) -> bool:
-    return attribute_of(target).rpartition(":")[2] in ("roles", "entitlements")
-
-
-def _texts(value: Value) -> set[str]:
-    """The texts that identify the elements of *value*, without what servers add: a display name, a type or a reference."""
-    if is_empty(value):
-        return set()
-    if isinstance(value, Mapping):
-        return _texts(value.get("value", value.get("display")))
-    if isinstance(value, tuple | list):
-        return {text for item in value for text in _texts(item)}
-    return {text_of(value).casefold()}

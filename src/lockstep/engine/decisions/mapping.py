@@ -16,16 +16,9 @@ from lockstep.engine.expressions import DROP, SKIP_OBJECT, EvaluationContext, Ex
 from lockstep.engine.moment import Moment
 from lockstep.engine.plans import Mapped
 from lockstep.engine.records import Reason, SourceObject, Value, Values
-from lockstep.engine.rules.configuration import (
-    AttributeMapping,
-    Constant,
-    Direct,
-    Expression,
-    JobConfiguration,
-    NoSource,
-    ObjectMapping,
-)
+from lockstep.engine.rules.configuration import JobConfiguration
 from lockstep.engine.rules.generated import is_kept, label_of, reusable
+from lockstep.engine.rules.mappings import AttributeMapping, Constant, Direct, Expression, NoSource, ObjectMapping
 from lockstep.engine.rules.operators import is_empty, text_of, whole_number
 from lockstep.engine.rules.secrecy import sealed
 from lockstep.engine.rules.target_attributes import AttributeType, TargetAttribute

@@ -15,14 +15,8 @@ from lockstep.engine.decisions.source_record import source_record
 from lockstep.engine.expressions import DROP, SKIP_OBJECT, EvaluationContext, ExpressionError
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Account, ObjectKind, SourceObject, Value, Values
-from lockstep.engine.rules.configuration import (
-    AttributeMapping,
-    Constant,
-    Direct,
-    Expression,
-    JobConfiguration,
-    ObjectMapping,
-)
+from lockstep.engine.rules.configuration import JobConfiguration
+from lockstep.engine.rules.mappings import AttributeMapping, Constant, Direct, Expression, ObjectMapping
 from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.scim.target_values import MISSING, read_path
 

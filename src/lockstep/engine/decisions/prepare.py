@@ -18,7 +18,8 @@ from lockstep.engine.decisions.source_record import IS_SOFT_DELETED, source_reco
 from lockstep.engine.expressions import ExpressionError
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Account, Link, LinkState, ObjectKind, Reason, SourceObject
-from lockstep.engine.rules.configuration import JobConfiguration, ObjectMapping
+from lockstep.engine.rules.configuration import JobConfiguration
+from lockstep.engine.rules.mappings import ObjectMapping
 from lockstep.engine.rules.policies import OnLost
 
 

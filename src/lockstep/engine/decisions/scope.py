@@ -15,7 +15,8 @@ from lockstep.engine.decisions.source_record import source_record
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import DEFAULT_ACCESS, Lifecycle, ObjectKind, Reason, SourceObject, Values
 from lockstep.engine.rules.conditions import ClauseVerdict, ScopingFilter, earliest
-from lockstep.engine.rules.configuration import JobConfiguration, ObjectMapping, Scope
+from lockstep.engine.rules.configuration import JobConfiguration, Scope
+from lockstep.engine.rules.mappings import ObjectMapping
 from lockstep.engine.rules.operators import OPERATORS
 from lockstep.wording import counted
 

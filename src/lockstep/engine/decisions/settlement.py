@@ -14,7 +14,7 @@ from lockstep.engine.decisions.diff import same_value
 from lockstep.engine.decisions.mapping import held_values
 from lockstep.engine.decisions.matching import MatchQuery, folded, matching_value
 from lockstep.engine.records import Account, Action, Value, Values
-from lockstep.engine.rules.configuration import Drift, ObjectMapping
+from lockstep.engine.rules.mappings import Drift, ObjectMapping
 from lockstep.engine.rules.operators import text_of
 from lockstep.scim.target_values import MISSING, read_path
 

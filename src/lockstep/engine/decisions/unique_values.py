@@ -14,8 +14,8 @@ from lockstep.engine.decisions.prepare import PreparedObject, recreates
 from lockstep.engine.expressions import EvaluationContext, ExpressionError
 from lockstep.engine.plans import Step, StepStatus, StepType
 from lockstep.engine.records import Reason, Values
-from lockstep.engine.rules.configuration import AttributeMapping, Expression, ObjectMapping
 from lockstep.engine.rules.generated import label_of
+from lockstep.engine.rules.mappings import AttributeMapping, Expression, ObjectMapping
 
 CODE = "EntryConflict"
 

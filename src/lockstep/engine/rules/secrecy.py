@@ -19,7 +19,8 @@ from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.scim.limits import CACHED_TEXT
 
 if TYPE_CHECKING:
-    from lockstep.engine.rules.configuration import AttributeMapping, JobConfiguration, ObjectMapping
+    from lockstep.engine.rules.configuration import JobConfiguration
+    from lockstep.engine.rules.mappings import AttributeMapping, ObjectMapping
 
 Fingerprint = Callable[[str], str]
 MARK = "hmac-sha256:"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Action, Change, LinkState
-from lockstep.engine.rules.configuration import ObjectMapping
+from lockstep.engine.rules.mappings import ObjectMapping
 from lockstep.ports import Answer, RefusedValue, Verdict
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import SettledOperation

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lockstep.engine.decisions.kept import Fate, JudgedValue
+from lockstep.engine.decisions.value_fates import Fate, JudgedValue
 from lockstep.engine.records import Action
 from lockstep.ports import Answer, TargetError, TargetReader
 from lockstep.sync.outcome import kept_values

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import structlog
 
-from lockstep.engine.decisions.kept import steps_of
 from lockstep.engine.decisions.matching import match_key
 from lockstep.engine.decisions.rejections import guarded_effects
+from lockstep.engine.decisions.value_fates import steps_of
 from lockstep.engine.moment import Moment
 from lockstep.engine.plans import BlockedBy, GuardCode, Plan
 from lockstep.engine.records import Action, Change

@@ -8,11 +8,12 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from lockstep.engine.decisions.diff import same_value
-from lockstep.engine.decisions.kept import Fate, JudgedValue, after_read, after_write, judge, rule_of
+from lockstep.engine.decisions.kept import after_read, after_write, rule_of
 from lockstep.engine.decisions.mapping import held_values
+from lockstep.engine.decisions.value_fates import Fate, JudgedValue, judge
 from lockstep.engine.plans import Plan
 from lockstep.engine.records import Account, Action, Change, Link
-from lockstep.engine.rules.configuration import AttributeMapping
+from lockstep.engine.rules.mappings import AttributeMapping
 from lockstep.ports import Answer, RefusedValue, Verdict
 from lockstep.storage.unkept import KeptAttribute, MissingAttribute
 from lockstep.sync.planning.planner import PlanResult

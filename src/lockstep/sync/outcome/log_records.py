@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lockstep.engine.decisions.kept import JudgedValue, steps_of
 from lockstep.engine.decisions.steps import export_step
+from lockstep.engine.decisions.value_fates import JudgedValue, steps_of
 from lockstep.engine.plans import GuardCode, Plan, Step
 from lockstep.engine.records import Action, Change
 from lockstep.ports import Answer, Exchange

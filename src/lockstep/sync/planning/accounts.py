@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from lockstep.engine.decisions.matching import MatchQuery
 from lockstep.engine.records import Account, ObjectKind, Values
-from lockstep.engine.rules.configuration import ObjectMapping
+from lockstep.engine.rules.mappings import ObjectMapping
 from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.ports import AccountReader, Answer, TargetError, Verdict
 

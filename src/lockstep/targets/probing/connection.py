@@ -17,7 +17,8 @@ from uuid import uuid4
 import orjson
 
 from lockstep.engine.records import ObjectKind
-from lockstep.http.client import HttpClient, Response, WireError
+from lockstep.http.client import HttpClient, Response
+from lockstep.http.trouble import WireError
 from lockstep.ports import Answer, Probe, TargetSettings, Verdict
 from lockstep.targets.authorization import Authorizer, NoToken
 from lockstep.targets.listing import Dishonest, read_found

@@ -1,0 +1,118 @@
+"""One-time links with which a member sets a password, and the setting itself: every session of the member ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from documo.access.member_passwords import OF_MEMBERS
+from documo.access.member_sign_in import MemberSession, begin_session, check_code, forget_failures
+from documo.access.second_factor import has_second_factor
+from documo.access.sso.providers import refuse_password
+from documo.members import TenantFacts
+from documo.store import members as members_table
+from documo.store import sign_ins as table
+from documo.store.actors import member_actor
+from documo.store.database import SET_TENANT, Store
+from documo.user_names import key_of
+from lockstep.credentials import lockout
+from lockstep.credentials.issued_secrets import hash_of, new_secret
+from lockstep.credentials.passwords import check_password
+from lockstep.errors import LockstepError, invalid, not_found
+from lockstep.postgres.pool import Connection
+
+LINK_LASTS = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordLink:
+    """A link that sets a password once. The secret is available only here."""
+
+    secret: str = field(repr=False)
+    user_name: str
+    expires_at: datetime
+
+
+async def password_link(store: Store, tenant: TenantFacts, who: str, *, created_by: str) -> PasswordLink:
+    """A link with which the member sets a password; an earlier link of the member ends. Raises LockstepError for an unknown or inactive
+    member.
+    """
+    secret, expires_at = new_secret(), datetime.now(UTC) + LINK_LASTS
+    async with store.tenant(tenant.id) as connection:
+        member = await _active_member(connection, tenant.id, who)
+        await table.save_link(
+            connection, tenant.id, member.id, hash_of(secret), created_by=created_by, expires_at=expires_at
+        )
+    return PasswordLink(secret, member.user_name, expires_at)
+
+
+async def set_password(store: Store, tenant: TenantFacts, who: str, password: str) -> None:
+    """Set the password of a member, who is signed out everywhere.
+
+    Raises LockstepError for an unknown or inactive member, and for a password that may not be used.
+    """
+    async with store.tenant(tenant.id) as connection:
+        member = await _active_member(connection, tenant.id, who)
+    check_password(password, member.user_name)
+    digest = await OF_MEMBERS.hash_password(password)
+    async with store.tenant(tenant.id) as connection:
+        await table.set_password(connection, tenant.id, member.id, digest)
+        await forget_failures(connection, key_of(member.user_name))
+
+
+async def _active_member(connection: Connection, tenant_id: int, who: str) -> table.SignInMember:
+    member_id = await members_table.find_member(connection, tenant_id, who)
+    member = await table.read_member(connection, tenant_id, member_id) if member_id else None
+    if member is None:
+        raise not_found(f"There is no member {who[:200]!r}", next_step="documo members list")
+    if not member.active:
+        raise invalid(f"{member.user_name} is inactive and could not sign in", next_step="Activate the member first")
+    return member
+
+
+async def owner_of_link(store: Store, secret: str) -> str:
+    """The user name of the member whose link this is. Raises LockstepError if it does not work any more."""
+    async with store.control() as connection:
+        owner = await table.link_owner(connection, hash_of(secret), datetime.now(UTC))
+        if owner is not None:
+            await connection.execute(SET_TENANT, (str(owner[0]),))
+        member = await table.read_member(connection, *owner) if owner is not None else None
+    if member is None or not member.active:
+        raise _link_used()
+    return member.user_name
+
+
+async def accept_link(
+    store: Store, secret: str, password: str, *, code: str = "", device: str = "", address: str = ""
+) -> MemberSession:
+    """Set the password and begin a session. The link is used up, and other sessions of the member end.
+
+    Raises LockstepError if the link does not work any more, for a password that may not be used, and CodeRequired or LockstepError if the
+    member has a second factor and *code* is none: a link replaces the password alone.
+    """
+    user_name = await owner_of_link(store, secret)
+    check_password(password, user_name)
+    name, now = key_of(user_name), datetime.now(UTC)
+    async with store.control() as connection:
+        owner = await table.link_owner(connection, hash_of(secret), now)
+    if owner is None:
+        raise _link_used()
+    if await has_second_factor(store, *owner):
+        await lockout.admit(store.control, name, address=address, now=now)
+        await check_code(store, *owner, code, name=name, device=device, address=address, now=now)
+    digest = await OF_MEMBERS.hash_password(password)
+    async with store.acting_as(member_actor(owner[1], user_name)).control() as connection:
+        if not await table.use_link(connection, hash_of(secret)):
+            raise _link_used()
+        await connection.execute(SET_TENANT, (str(owner[0]),))
+        await refuse_password(connection, *owner)
+        await table.set_password(connection, *owner, digest)
+        await forget_failures(connection, name)
+        return await begin_session(connection, *owner, device=device, address=address, now=now)
+
+
+def _link_used() -> LockstepError:
+    return not_found(
+        "This link does not work any more: it was used, replaced by a newer one, or has expired",
+        next_step="Ask an administrator of your account for a new one",
+    )

@@ -1,0 +1,75 @@
+"""One change of a resource, as an operation asks for it and as it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from documo.identifiers import read_id
+from documo.scim_service.request.exchange import Conditions
+from documo.scim_service.tenant.tenants import ScimTenant
+from documo.store.resources import ResourceColumns, ResourceRow, Stored
+from lockstep.scim.members import (
+    AddMembers,
+    Member,
+    MemberChange,
+    RemoveAllMembers,
+    RemoveMembers,
+    ReplaceMembers,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeDecision:
+    """The new state of a resource. *document* None leaves the resource unchanged; *columns* are those of the new document.
+
+    Members are changed separately, by `ResourceChange.members`.
+    """
+
+    document: dict[str, Any] | None = None
+    columns: ResourceColumns | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceChange:
+    """One change. *decide* is called under the lock and may raise ScimError. All changes of a batch are of one tenant."""
+
+    tenant: ScimTenant
+    kind: str
+    id: str
+    decide: Callable[[Stored], ChangeDecision]
+    members: tuple[MemberChange, ...] = ()
+    conditions: Conditions = Conditions()  # noqa: RUF009 -- frozen
+    tolerances: list[str] = field(default_factory=list)
+    operations: int = 1  # how many of them `decide` applies
+    key: str | None = None
+
+    def named_members(self) -> set[str]:
+        """The ids that would become members."""
+        return {found for members in self._lists() for member in members if (found := read_id(member.value))}
+
+    def touched_members(self) -> set[str]:
+        """The ids whose membership would begin or end, not counting those that a replacement would remove."""
+        removed = [value for c in self.members if isinstance(c, RemoveMembers) for value in c.values]
+        return self.named_members() | {found for value in removed if (found := read_id(value))}
+
+    @property
+    def replaces_members(self) -> bool:
+        return any(isinstance(c, ReplaceMembers | RemoveAllMembers) for c in self.members)
+
+    @property
+    def new_members(self) -> int:
+        """The most membership rows that this change can add."""
+        return sum(len(members) for members in self._lists())
+
+    def _lists(self) -> list[tuple[Member, ...]]:
+        return [c.members for c in self.members if isinstance(c, AddMembers | ReplaceMembers)]
+
+
+class Changed(NamedTuple):
+    """The resource after the change, and the (id, kind) pairs of a group's members if it is small enough to show all of them."""
+
+    row: ResourceRow
+    members: list[tuple[str, str]] | None

@@ -1,0 +1,37 @@
+"""Which attributes an account depends on: a difference in one of them is always a reason to write."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from lockstep.engine.rules.mappings import AttributeMapping, attribute_of
+
+
+def is_essential(mapping: AttributeMapping) -> bool:
+    """Whether the account depends on the attribute: it is required, used for matching, `active`, or gives privileges."""
+    return (
+        mapping.match > 0
+        or mapping.attribute.required
+        or is_switch(mapping)
+        or bool(mapping.privileged)
+        or is_role(mapping)
+    )
+
+
+def is_switch(mapping: AttributeMapping) -> bool:
+    """Whether the target is `active`, under its short or full name."""
+    return _names_a_switch(mapping.target)
+
+
+def is_role(mapping: AttributeMapping) -> bool:
+    return _names_a_role(mapping.target)
+
+
+@lru_cache(maxsize=1024)
+def _names_a_switch(target: str) -> bool:
+    return target.rpartition(":")[2].casefold() == "active"
+
+
+@lru_cache(maxsize=1024)
+def _names_a_role(target: str) -> bool:
+    return attribute_of(target).rpartition(":")[2] in ("roles", "entitlements")

@@ -1,0 +1,278 @@
+"""The mappings of one kind of object: which value flows into which attribute of the account, and when.
+
+What a decision asks of a mapping is worked out once, when it is first asked, because every object asks it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from lockstep.engine.expressions import CompiledExpression, EvaluationContext, ExpressionError
+from lockstep.engine.records import ObjectKind, Value, Values
+from lockstep.engine.rules.conditions import ScopingFilter
+from lockstep.engine.rules.generated import depends_on_today, is_generated
+from lockstep.engine.rules.secrecy import Fingerprint, names_a_secret
+from lockstep.engine.rules.target_attributes import AttributeType, TargetAttribute
+
+
+class Apply(StrEnum):
+    """When a mapping flows (Entra: flowType)."""
+
+    ALWAYS = "always"
+    CREATE_ONLY = "createOnly"  # ObjectAddOnly
+    ATTRIBUTE_ADD_ONLY = "attributeAddOnly"  # only if the target has no value
+    VALUE_ADD_ONLY = "valueAddOnly"  # adds values; removes and replaces none
+    MULTI_VALUE_ADD_ONLY = "multiValueAddOnly"  # multi-valued: adds; single-valued: like ALWAYS
+
+
+class Flow(StrEnum):
+    """Entra's flowBehavior. It is kept only for round trips: decisions compare states, so both values behave the same."""
+
+    WHEN_CHANGED = "whenChanged"
+    ALWAYS = "always"
+
+
+class Drift(StrEnum):
+    """What to do if the application holds a different value from the one that we wrote."""
+
+    ENFORCE = "enforce"  # write our value again
+    REPORT = "report"  # leave and report it until the person's value changes
+    ADOPT = "adopt"  # leave it silently until the person's value changes
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    attribute: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    compiled: CompiledExpression
+
+    @property
+    def text(self) -> str:
+        return self.compiled.text
+
+
+@dataclass(frozen=True, slots=True)
+class NoSource:
+    """Leave the attribute alone; write the default value if the target has none."""
+
+
+MappingSource: TypeAlias = Direct | Constant | Expression | NoSource
+
+
+QuickRead: TypeAlias = Callable[[Values, EvaluationContext, Mapping[str, str]], Value]
+
+
+_TRUTH = {"True": True, "False": False}
+
+
+@dataclass(frozen=True)
+class AttributeMapping:
+    """The flow of one attribute. *match* is its matching precedence, or 0. *default* is written only on create."""
+
+    target: str
+    source: MappingSource
+    attribute: TargetAttribute
+    default: Value = None
+    match: int = 0
+    apply: Apply = Apply.ALWAYS
+    flow: Flow = Flow.WHEN_CHANGED
+    clear_when_empty: bool = False
+    redact: bool = False
+    drift: Drift = Drift.ENFORCE
+    privileged: tuple[str, ...] = ()  # values that give privileges in the application; a guard limits granting them
+    extra: Mapping[str, Any] = field(default_factory=dict)  # parts of an imported schema that we keep but do not use
+    fingerprint: Fingerprint | None = field(default=None, compare=False, repr=False)  # hashes stored secrets
+
+    @cached_property
+    def dependencies(self) -> frozenset[str]:
+        """The source attributes that can change the value."""
+        match self.source:
+            case Direct(attribute):
+                return frozenset({attribute})
+            case Expression(compiled):
+                return compiled.attributes
+            case _:
+                return frozenset()
+
+    @cached_property
+    def is_redacted(self) -> bool:
+        is_declared = self.redact or (isinstance(self.source, Expression) and self.source.compiled.is_redacted)
+        return is_declared or names_a_secret(self.target)
+
+    @cached_property
+    def is_secret(self) -> bool:
+        """Whether only a hash of the value is stored: true for redacted values, except those that accounts are matched by."""
+        return self.is_redacted and self.match == 0
+
+    @cached_property
+    def is_generated(self) -> bool:
+        """Whether the value is generated once and then kept with the link."""
+        return isinstance(self.source, Expression) and is_generated(self.source.compiled)
+
+    @cached_property
+    def is_unique(self) -> bool:
+        """Whether the value is chosen to be unique in the application, which is done only when an account is created."""
+        return isinstance(self.source, Expression) and "SelectUniqueValue" in self.source.compiled.functions
+
+    @cached_property
+    def only_creates(self) -> bool:
+        return self.apply is Apply.CREATE_ONLY or self.is_unique
+
+    @cached_property
+    def plain_source(self) -> str:
+        """The source attribute if its text is copied unchanged; otherwise ""."""
+        is_plain = (
+            isinstance(self.source, Direct)
+            and self.attribute.type is AttributeType.STRING
+            and not self.attribute.multi_valued
+            and self.apply is not Apply.CREATE_ONLY
+            and not self.is_redacted
+        )
+        return self.source.attribute if is_plain and isinstance(self.source, Direct) else ""
+
+    @cached_property
+    def ignores_empty(self) -> bool:
+        """Whether an empty value is simply not written, because the mapping neither has a default nor clears."""
+        return self.default is None and not self.clear_when_empty
+
+    @cached_property
+    def quick_read(self) -> QuickRead | None:
+        """A quick reader for the usual case, or None if the mapping always needs the full evaluation. The reader returns None if a value
+        needs the full evaluation.
+        """
+        if self.attribute.multi_valued or self.is_redacted or self.is_generated or self.only_creates:
+            return None
+        match self.source, self.attribute.type:
+            case Expression(compiled), AttributeType.STRING | AttributeType.BOOLEAN as kind:
+                return _quick_text(compiled, is_truth=kind is AttributeType.BOOLEAN)
+            case Direct(attribute), AttributeType.REFERENCE:
+                return _quick_reference(attribute)
+            case _:
+                return None
+
+    @cached_property
+    def is_reference(self) -> bool:
+        return self.attribute.type is AttributeType.REFERENCE
+
+    @property
+    def is_members(self) -> bool:
+        """Whether the target is `members`: members are never part of an account's values but are written separately."""
+        return self.target == "members"
+
+
+def _quick_text(compiled: CompiledExpression, *, is_truth: bool) -> QuickRead:
+    evaluate = compiled.evaluate
+
+    def read(record: Values, context: EvaluationContext, account_ids: Mapping[str, str]) -> Value:
+        try:
+            value = evaluate(record, context)
+        except ExpressionError:
+            return None  # the full evaluation repeats this and reports the error
+        if value.__class__ is not str or not value:
+            return None
+        return _TRUTH.get(value) if is_truth else value
+
+    return read
+
+
+def _quick_reference(attribute: str) -> QuickRead:
+    def read(record: Values, context: EvaluationContext, account_ids: Mapping[str, str]) -> Value:
+        value = record.get(attribute)
+        return account_ids.get(value) if value.__class__ is str else None
+
+    return read
+
+
+@dataclass(frozen=True)
+class ObjectMapping:
+    """The mapping of one kind of object to a resource of the application."""
+
+    name: str
+    source: ObjectKind
+    target: str
+    enabled: bool = True
+    actions: frozenset[str] = frozenset({"create", "update", "delete"})
+    scoping_filters: tuple[ScopingFilter, ...] = ()
+    attributes: tuple[AttributeMapping, ...] = ()
+    attribute_list: tuple[TargetAttribute, ...] = ()  # the application's attributes that deviate from the SCIM schema
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def by_target(self) -> Mapping[str, AttributeMapping]:
+        return {mapping.target: mapping for mapping in self.attributes}
+
+    @cached_property
+    def privileges(self) -> Mapping[str, Mapping[str, str]]:
+        """The privileged values of each target path's attribute, case-folded. They are the same for all paths of an attribute."""
+        found: dict[str, dict[str, str]] = {}
+        for one in self.attributes:
+            found.setdefault(attribute_of(one.target), {}).update(
+                {privilege.casefold(): privilege for privilege in one.privileged}
+            )
+        return {one.target: found[attribute_of(one.target)] for one in self.attributes}
+
+    @cached_property
+    def flowing(self) -> tuple[AttributeMapping, ...]:
+        """The mappings of an account's own values: all except the members of a group."""
+        return tuple(mapping for mapping in self.attributes if not mapping.is_members)
+
+    @cached_property
+    def flow(self) -> tuple[tuple[str, str, bool, QuickRead | None, AttributeMapping], ...]:
+        """The mappings in *flowing*, with the facts that a mapping run would otherwise compute again for every person."""
+        return tuple((m.target, m.plain_source, m.ignores_empty, m.quick_read, m) for m in self.flowing)
+
+    @cached_property
+    def secrets(self) -> tuple[AttributeMapping, ...]:
+        """The mappings for which only a hash of the value is stored."""
+        return tuple(mapping for mapping in self.flowing if mapping.is_secret)
+
+    @cached_property
+    def labels(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
+        """Constant targets and targets with source attributes, per element of a multi-valued attribute (`emails[type eq "work"]`).
+
+        Elements that have only one of the two kinds are left out.
+        """
+        elements: dict[str, tuple[set[str], set[str]]] = {}
+        for one in self.flowing:
+            element, bracket, _ = one.target.rpartition("]")
+            if bracket:
+                elements.setdefault(element.casefold(), (set(), set()))[bool(one.dependencies)].add(one.target)
+        return tuple((frozenset(same), frozenset(given)) for same, given in elements.values() if same and given)
+
+    @cached_property
+    def matching(self) -> tuple[AttributeMapping, ...]:
+        """The mappings that accounts are matched by, in order of precedence."""
+        return tuple(sorted((m for m in self.attributes if m.match > 0), key=lambda mapping: mapping.match))
+
+    @cached_property
+    def deactivation(self) -> AttributeMapping | None:
+        """The mapping that switches an account off and on; None if the application cannot disable accounts."""
+        return self.by_target.get("active")
+
+    @cached_property
+    def depends_on_today(self) -> bool:
+        """Whether time alone can change a value."""
+        expressions = (m.source.compiled for m in self.attributes if isinstance(m.source, Expression))
+        return any(depends_on_today(compiled) for compiled in expressions)
+
+    @property
+    def has_members(self) -> bool:
+        return any(mapping.is_members for mapping in self.attributes)
+
+
+def attribute_of(target: str) -> str:
+    """The attribute that the path *target* belongs to: `roles` for `roles[primary eq "True"].value`."""
+    name = target.partition("[")[0].casefold()
+    return name if name.startswith("urn:") else name.partition(".")[0]
