@@ -1,4 +1,6 @@
-"""Which claims about a person a scope releases (OpenID Connect Core, section 5.4). Other claims of an application come with `openid`."""
+"""The claims about a person that each scope releases (OpenID Connect Core, section 5.4). The application's other claims come
+with `openid`.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,9 @@ LISTS = frozenset({"groups", "roles"})  # always an array, however many values t
 
 
 def released(attributes: Mapping[str, Sequence[str]], groups: Sequence[str], scopes: Sequence[str]) -> dict[str, Any]:
-    """The claims that *scopes* release: one value as text, several as an array.
+    """Return the claims that *scopes* release. One value is a text, several values are an array.
 
-    The mail address counts as verified: it comes from the directory, which administrators keep.
+    The mail address counts as verified, because it comes from the directory that administrators maintain.
     """
     known: dict[str, Sequence[str]] = {**({"groups": groups} if groups else {}), **attributes}
     found: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""How an application says who it is: client_secret_basic, client_secret_post, or none for a public client (RFC 6749, section 2.3)."""
+"""Client authentication: client_secret_basic, client_secret_post, or none for a public client (RFC 6749, section 2.3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ METHODS = ("client_secret_basic", "client_secret_post", "none")
 
 @dataclass(frozen=True, slots=True)
 class PresentedClient:
-    """Who an application says it is. *secret* "": it presents none."""
+    """The client that a request claims to come from. *secret* is "" if it presents none."""
 
     id: str
     secret: str = field(repr=False)
@@ -23,7 +23,7 @@ class PresentedClient:
 
 
 def presented_client(authorization: str, form: Mapping[str, str]) -> PresentedClient:
-    """Read the header *authorization* and the form. Raises OAuthFault without a client, and for two ways at once."""
+    """Read the client from the header *authorization* and the form. Raises OAuthFault if there is none, or if it uses two ways at once."""
     scheme, _, credentials = authorization.strip().partition(" ")
     if scheme.lower() == "basic":
         if "client_secret" in form:
@@ -31,7 +31,7 @@ def presented_client(authorization: str, form: Mapping[str, str]) -> PresentedCl
             raise OAuthFault(OAuthError.INVALID_REQUEST, RefusalReason.TWO_CLIENT_AUTHENTICATIONS, detail)
         client, secret = _basic(credentials)
         if form.get("client_id", client) != client:
-            detail = "client_id is not that of the header Authorization"
+            detail = "client_id differs from the client in the Authorization header"
             raise OAuthFault(OAuthError.INVALID_REQUEST, RefusalReason.TWO_CLIENT_AUTHENTICATIONS, detail)
         return PresentedClient(client, secret, is_basic=True)
     if not form.get("client_id"):
@@ -40,7 +40,7 @@ def presented_client(authorization: str, form: Mapping[str, str]) -> PresentedCl
 
 
 def require_genuine(presented: PresentedClient, *, is_public: bool, has_matching_secret: bool) -> None:
-    """Raise OAuthFault unless the client proved who it is. A public client has no secret, so presenting one is a mistake."""
+    """Raise OAuthFault unless the client is authenticated. A public client has no secret, so presenting one is an error."""
     if is_public:
         if presented.secret:
             raise unknown_client(RefusalReason.SECRET_OF_PUBLIC_CLIENT)
@@ -52,8 +52,8 @@ def require_genuine(presented: PresentedClient, *, is_public: bool, has_matching
 
 
 def unknown_client(reason: RefusalReason) -> OAuthFault:
-    """The one thing that an application is told, whatever was wrong."""
-    return OAuthFault(OAuthError.INVALID_CLIENT, reason, "The client is unknown, or did not prove who it is")
+    """Return the same fault for every reason; only the log gets *reason*."""
+    return OAuthFault(OAuthError.INVALID_CLIENT, reason, "The client is unknown, or its authentication failed")
 
 
 def _basic(credentials: str) -> tuple[str, str]:

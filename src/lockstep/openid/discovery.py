@@ -1,4 +1,4 @@
-"""What Lockstep says of itself (OpenID Connect Discovery, section 3), and the addresses of its endpoints."""
+"""Lockstep's discovery document (OpenID Connect Discovery, section 3), and the addresses of its endpoints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEYS, REVOKE, LOGOUT = "/oauth2/keys", "/oauth2/revoke", "/oauth2/logout"
 
 
 def discovery_document(issuer: str) -> dict[str, Any]:
-    """The document for *issuer*, the origin at which people reach Lockstep."""
+    """Return the document for *issuer*, the origin at which people reach Lockstep."""
     return {
         "issuer": issuer,
         "authorization_endpoint": issuer + AUTHORIZE,

@@ -1,4 +1,4 @@
-"""Why a request of an application is refused: the error that the standards name, and our own reason for the log."""
+"""The reasons for refusing an application's request: the error defined by the standards, and Lockstep's own reason for the log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lockstep.errors import Kind, LockstepError
 
 
 class OAuthError(StrEnum):
-    """What an application is told (RFC 6749, sections 4.1.2.1 and 5.2; OpenID Connect Core, section 3.1.2.6)."""
+    """The error that the application gets (RFC 6749, sections 4.1.2.1 and 5.2; OpenID Connect Core, section 3.1.2.6)."""
 
     INVALID_REQUEST = "invalid_request"
     INVALID_CLIENT = "invalid_client"
@@ -27,7 +27,7 @@ class OAuthError(StrEnum):
 
 
 class RefusalReason(StrEnum):
-    """Our reason, for the sign-in log. One for each check."""
+    """The reason in the sign-in log. Each check has its own."""
 
     UNKNOWN_CLIENT = "UnknownClient"
     UNKNOWN_REDIRECT_URI = "UnknownReplyUrl"
@@ -66,7 +66,7 @@ class RefusalReason(StrEnum):
 
 
 class OAuthFault(LockstepError):
-    """A request that is refused. *error* goes to the application, *reason* to the log; *detail* may be shown to developers."""
+    """A refused request. *error* goes to the application, *reason* to the log; *detail* may be shown to developers."""
 
     def __init__(self, error: OAuthError, reason: RefusalReason, detail: str) -> None:
         super().__init__(Kind.INVALID, detail, code=reason)

@@ -1,4 +1,4 @@
-"""Whether a code or a refresh token may be redeemed (RFC 6749, sections 4.1.3 and 6; RFC 9700, section 4.14)."""
+"""Decide whether a code or a refresh token may be redeemed (RFC 6749, sections 4.1.3 and 6; RFC 9700, section 4.14)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CODE_VALID = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class StoredCode:
-    """What is known of a code."""
+    """The stored data of a code."""
 
     app: str
     redirect_uri: str
@@ -25,7 +25,7 @@ class StoredCode:
 
 @dataclass(frozen=True, slots=True)
 class StoredRefreshToken:
-    """What is known of a refresh token. *ends_at*: when the whole family ends."""
+    """The stored data of a refresh token. *ends_at* is when all tokens of its grant end."""
 
     app: str
     scopes: tuple[str, ...]
@@ -35,7 +35,10 @@ class StoredRefreshToken:
 
 
 def check_code(code: StoredCode | None, form: Mapping[str, str], *, app: str, now: datetime) -> StoredCode:
-    """The code, if *app* may redeem it with this *form*. Raises OAuthFault. Use before comes first: it ends what the code led to."""
+    """Return the code if *app* may redeem it with this *form*. Raises OAuthFault.
+
+    Reuse is checked before the expiry, because the caller must then end everything that the code led to.
+    """
     if code is None:
         raise _not_granted(RefusalReason.UNKNOWN_CODE, "The code is unknown")
     if code.app != app:
@@ -45,13 +48,15 @@ def check_code(code: StoredCode | None, form: Mapping[str, str], *, app: str, no
     if now >= code.expires_at:
         raise _not_granted(RefusalReason.CODE_EXPIRED, "The code has expired")
     if form.get("redirect_uri", "") != code.redirect_uri:
-        raise _not_granted(RefusalReason.OTHER_REDIRECT_URI, "redirect_uri is not that of the authorization request")
+        raise _not_granted(
+            RefusalReason.OTHER_REDIRECT_URI, "redirect_uri differs from that of the authorization request"
+        )
     check_verifier(form.get("code_verifier", ""), code.challenge)
     return code
 
 
 def check_refresh(token: StoredRefreshToken | None, *, app: str, now: datetime) -> StoredRefreshToken:
-    """The token, if *app* may redeem it. Raises OAuthFault; with RefreshTokenReused the whole family must end."""
+    """Return the token if *app* may redeem it. Raises OAuthFault. For RefreshTokenReused the caller must end all tokens of the grant."""
     if token is None:
         raise _not_granted(RefusalReason.UNKNOWN_TOKEN, "The refresh token is unknown or was revoked")
     if token.app != app:
@@ -64,10 +69,10 @@ def check_refresh(token: StoredRefreshToken | None, *, app: str, now: datetime) 
 
 
 def narrowed(scopes: tuple[str, ...], asked: str) -> tuple[str, ...]:
-    """The scopes of a refreshed access token: those granted, or fewer if fewer are *asked* for. Raises OAuthFault for others."""
+    """Return the scopes of a refreshed access token: the granted ones, or fewer if *asked* names fewer. Raises OAuthFault for others."""
     wanted = asked.split()
     if not set(wanted) <= set(scopes):
-        raise OAuthFault(OAuthError.INVALID_SCOPE, RefusalReason.WIDER_SCOPE, "scope has more than was granted")
+        raise OAuthFault(OAuthError.INVALID_SCOPE, RefusalReason.WIDER_SCOPE, "scope contains more than was granted")
     return tuple(one for one in scopes if not wanted or one in wanted)
 
 

@@ -1,4 +1,4 @@
-"""PKCE (RFC 7636) with S256 alone: `plain` shows the verifier to whoever sees the request."""
+"""PKCE (RFC 7636), only with S256: with `plain`, anyone who sees the request knows the verifier."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 def checked_challenge(challenge: str, method: str, *, is_needed: bool) -> str:
-    """The challenge of a request, "" without one. Raises OAuthFault for another method than S256, and for none if it *is_needed*."""
+    """Return the challenge of a request, or "" if it has none. Raises OAuthFault if the method is not S256, or if PKCE *is_needed* and
+    missing.
+    """
     if not challenge and not method:
         if is_needed:
             raise _refused(RefusalReason.PKCE_MISSING, "code_challenge is missing: the application must use PKCE")
         return ""
     if method != METHOD:
-        # Without a method, RFC 7636 means plain.
+        # Without a method, RFC 7636 assumes plain.
         raise _refused(RefusalReason.PKCE_NOT_S256, f"code_challenge_method must be {METHOD}")
     if not _CHALLENGE.fullmatch(challenge):
         raise _refused(
@@ -31,8 +33,8 @@ def checked_challenge(challenge: str, method: str, *, is_needed: bool) -> str:
 
 
 def check_verifier(verifier: str, challenge: str) -> None:
-    """Raise OAuthFault unless *verifier* belongs to *challenge*. A verifier without a challenge is an attempt to hide that the challenge
-    was removed on the way (RFC 9700, section 4.8.2).
+    """Raise OAuthFault unless *verifier* matches *challenge*. A verifier without a challenge is refused: an attacker may have removed the
+    challenge from the request (RFC 9700, section 4.8.2).
     """
     if not challenge:
         if verifier:
@@ -46,7 +48,7 @@ def check_verifier(verifier: str, challenge: str) -> None:
         raise _not_granted(RefusalReason.PKCE_MALFORMED, "code_verifier must have 43 to 128 unreserved characters")
     digest = hashlib.sha256(verifier.encode()).digest()
     if not hmac.compare_digest(base64.urlsafe_b64encode(digest).rstrip(b"=").decode(), challenge):
-        raise _not_granted(RefusalReason.PKCE_WRONG, "code_verifier does not belong to the code_challenge")
+        raise _not_granted(RefusalReason.PKCE_WRONG, "code_verifier does not match the code_challenge")
 
 
 def _refused(reason: RefusalReason, detail: str) -> OAuthFault:

@@ -1,6 +1,6 @@
-"""Authorization requests (OpenID Connect Core, section 3.1.2), and where their answers go.
+"""Authorization requests (OpenID Connect Core, section 3.1.2), and where their responses go.
 
-An answer goes to a redirect URI only after the client and that URI were found to be registered, character by character. Until then
+A response goes to a redirect URI only after the client is known and the URI is registered, compared character by character. Before that,
 nothing is redirected.
 """
 
@@ -22,7 +22,7 @@ Pairs = Sequence[tuple[str, str]]
 
 
 class ResponseMode(StrEnum):
-    """How the answer reaches the application."""
+    """How the response reaches the application."""
 
     QUERY = "query"
     FORM_POST = "form_post"
@@ -30,7 +30,7 @@ class ResponseMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClientRules:
-    """What is registered of a client, as far as its requests are concerned."""
+    """The registered data of a client that its requests are checked against."""
 
     redirect_uris: tuple[str, ...]
     is_public: bool = False
@@ -39,7 +39,7 @@ class ClientRules:
 
 @dataclass(frozen=True, slots=True)
 class ReplyTo:
-    """Where an answer goes, once that is safe. *state* comes back as it was sent."""
+    """Where a response goes, after that was found to be safe. *state* is returned as it was sent."""
 
     redirect_uri: str
     state: str = ""
@@ -48,7 +48,9 @@ class ReplyTo:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """A request that was checked. *max_age*: seconds, None for any. *enters_again*: the person proves again who they are."""
+    """A request that was checked. *max_age* is in seconds; None means any. If *enters_again* is true, the person must
+    authenticate again.
+    """
 
     reply: ReplyTo
     scopes: tuple[str, ...]
@@ -60,7 +62,7 @@ class AuthorizationRequest:
 
 
 def single(pairs: Pairs) -> dict[str, str]:
-    """The parameters by name, without empty ones (RFC 6749, section 3.1). Raises OAuthFault if one is given twice or is too long."""
+    """Return the parameters by name, without empty ones (RFC 6749, section 3.1). Raises OAuthFault if one is repeated or too long."""
     found: dict[str, str] = {}
     for name, value in pairs:
         if not value:
@@ -74,7 +76,9 @@ def single(pairs: Pairs) -> dict[str, str]:
 
 
 def reply_to(given: Mapping[str, str], client: ClientRules) -> ReplyTo:
-    """Where the answer goes. Raises OAuthFault, which must not be redirected, unless the redirect URI is registered exactly so."""
+    """Return where the response goes. Raises OAuthFault unless the redirect URI is registered exactly like this; that fault must not be
+    redirected.
+    """
     asked = given.get("redirect_uri", "")
     if asked not in client.redirect_uris:
         raise _wrong(
@@ -85,7 +89,7 @@ def reply_to(given: Mapping[str, str], client: ClientRules) -> ReplyTo:
 
 
 def read_request(given: Mapping[str, str], client: ClientRules, reply: ReplyTo) -> AuthorizationRequest:
-    """Check the rest of a request whose answer goes to *reply*. Raises OAuthFault, which the application is told there."""
+    """Check the rest of a request whose response goes to *reply*. Raises OAuthFault, which is sent to the application there."""
     if "request" in given:
         raise OAuthFault(OAuthError.REQUEST_NOT_SUPPORTED, RefusalReason.REQUEST_OBJECT, "request is not supported")
     if "request_uri" in given:
@@ -122,12 +126,12 @@ def read_request(given: Mapping[str, str], client: ClientRules, reply: ReplyTo) 
 
 
 def answer_fields(issuer: str, reply: ReplyTo, **answer: str) -> dict[str, str]:
-    """The parameters of an answer, with the state and our name (RFC 9207)."""
+    """Return the parameters of a response, including the state and our issuer (RFC 9207)."""
     return {**answer, **({"state": reply.state} if reply.state else {}), "iss": issuer}
 
 
 def answer_url(reply: ReplyTo, fields: Mapping[str, str]) -> str:
-    """The address that brings *fields* to the application. A redirect URI keeps its own query."""
+    """Return the URL that sends *fields* to the application. A redirect URI keeps its own query."""
     joined = "&".join(f"{name}={quote(value, safe='')}" for name, value in fields.items())
     return f"{reply.redirect_uri}{'&' if '?' in reply.redirect_uri else '?'}{joined}"
 

@@ -1,6 +1,7 @@
 """Signed tokens: ID tokens (OpenID Connect Core, section 2) and logout tokens (Back-Channel Logout, section 2.4), always RS256.
 
-Our own ID tokens come back as hints. Only RS256 with one of our keys is accepted, so neither `none` nor HS256 with the public key is.
+Applications send our ID tokens back as hints. Only RS256 with one of our keys is accepted; `none`, and HS256 with the public key as secret,
+are refused.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from lockstep.openid.faults import OAuthError, OAuthFault, RefusalReason
 ALGORITHM = "RS256"
 ID_TOKEN_VALID, LOGOUT_TOKEN_VALID = timedelta(minutes=10), timedelta(minutes=2)
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
-# Claims that only Lockstep decides.
+# Claims that only Lockstep sets.
 OURS = frozenset(
     {"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "auth_time", "nonce", "at_hash", "c_hash",
      "s_hash", "azp", "amr", "acr", "sid", "events"}
@@ -30,14 +31,14 @@ OURS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class SigningJwk:
-    """A private key with its id."""
+    """A private key with its key id."""
 
     kid: str
     private: Mapping[str, Any] = field(repr=False)
 
 
 def public_jwk(key: SigningJwk) -> dict[str, Any]:
-    """What applications verify with."""
+    """Return the public key that applications verify signatures with."""
     known = RSAKey.import_key(dict(key.private)).as_dict(private=False)
     return {"kty": known["kty"], "n": known["n"], "e": known["e"], "kid": key.kid, "use": "sig", "alg": ALGORITHM}
 
@@ -46,7 +47,7 @@ def id_token(
     key: SigningJwk, *, issuer: str, subject: str, client: str, now: datetime, authenticated_at: datetime, sid: str,
     nonce: str, access_token: str, methods: Sequence[str], claims: Mapping[str, Any],
 ) -> str:  # fmt: skip
-    """An ID token. *claims* about the person never take the place of the others."""
+    """Build a signed ID token. *claims* about the person never replace the protocol claims."""
     payload: dict[str, Any] = {name: value for name, value in claims.items() if name not in OURS}
     payload |= {
         "iss": issuer, "sub": subject, "aud": client, "iat": _seconds(now), "exp": _seconds(now + ID_TOKEN_VALID),
@@ -60,7 +61,9 @@ def id_token(
 def logout_token(
     key: SigningJwk, *, issuer: str, subject: str, client: str, sid: str, token_id: str, now: datetime
 ) -> str:
-    """What tells an application that a session has ended. Without a *sid*, every session of the subject has."""
+    """Build the signed token that tells an application that a session has ended. Without a *sid*, all sessions of the
+    subject have ended.
+    """
     payload: dict[str, Any] = {
         "iss": issuer, "sub": subject, "aud": client, "iat": _seconds(now), "exp": _seconds(now + LOGOUT_TOKEN_VALID),
         "jti": token_id, "events": {LOGOUT_EVENT: {}},
@@ -72,7 +75,7 @@ def logout_token(
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What an ID token of ours says, though it may have expired."""
+    """The content of one of our ID tokens, which may have expired."""
 
     client: str
     subject: str
@@ -82,7 +85,7 @@ class Hint:
 def read_hint(token: str, keys: Sequence[Mapping[str, Any]], *, issuer: str) -> Hint:
     """Read an `id_token_hint`. Raises OAuthFault unless we signed it.
 
-    That it has expired does not matter (RP-Initiated Logout, section 4).
+    An expired token is accepted (RP-Initiated Logout, section 4).
     """
     try:
         found = jwt.decode(token, KeySet.import_key_set({"keys": [dict(one) for one in keys]}), algorithms=[ALGORITHM])
@@ -90,14 +93,14 @@ def read_hint(token: str, keys: Sequence[Mapping[str, Any]], *, issuer: str) -> 
         raise _wrong_hint("id_token_hint is not signed by Lockstep") from None
     claims = found.claims
     if claims.get("iss") != issuer:
-        raise _wrong_hint("id_token_hint is of another issuer")
+        raise _wrong_hint("id_token_hint is from another issuer")
     if found.header.get("typ") == "logout+jwt" or not isinstance(claims.get("aud"), str):
-        raise _wrong_hint("id_token_hint is no ID token")
+        raise _wrong_hint("id_token_hint is not an ID token")
     return Hint(claims["aud"], str(claims.get("sub", "")), str(claims.get("sid", "")))
 
 
 def half_hash(token: str) -> str:
-    """The left half of the SHA-256 hash (OpenID Connect Core, section 3.1.3.6)."""
+    """Return the left half of the SHA-256 hash, in base64url (OpenID Connect Core, section 3.1.3.6)."""
     return base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()[:16]).rstrip(b"=").decode()
 
 

@@ -1,7 +1,7 @@
 """SAML 2.0 as functions, for both sides: Documo accepts assertions (service provider), Lockstep issues them (identity provider).
 
-No database, socket or clock: the time comes in as `now`, randomness only through `identifiers`. Knows no member, account or application.
-What is wrong with a message is a `faults.SamlFault` with a code of its own, and what was expected and received. Map:
+No database, socket or clock: the time comes in as `now`, randomness only through `identifiers`. Independent of members and accounts.
+A refused message raises `faults.SamlFault` with a code for each check, and what was expected and received. Map:
 
 faults          SamlFault, FaultCode
 xml             parse(bytes): the one hardened parser
@@ -13,7 +13,7 @@ responses       Assertion, Signing, signed_response, failed_response
 accepting       Expected, Legacy, accept -> Accepted; read_envelope(response) chooses what to expect
 bindings        redirect_url, read_redirect, post_fields, read_post -> Incoming; own_reference(relay_state)
 logout          LogoutRequest, LogoutResponse, write_logout_request, read_logout_request, write_logout_response, read_logout_response
-showing         readable, without_signatures, signed_parts: messages for the eye
+showing         readable, without_signatures, signed_parts: messages for display
 metadata        IdpMetadata, SpMetadata, write_idp_metadata, read_idp_metadata, write_sp_metadata, read_sp_metadata
 
 Sources: SAML 2.0 core, bindings, profiles and metadata (OASIS, March 2005, with errata of 2012); XML Signature 1.1; XML Encryption 1.1.

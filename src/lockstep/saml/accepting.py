@@ -1,7 +1,8 @@
-"""Is a Response ours, genuine and fresh, and whom does it sign in? (SAML core, section 3.3.3; profiles, section 4.1.4.3)
+"""Check that a Response is meant for us, genuine and fresh, and read the person it signs in (SAML core, section 3.3.3; profiles, section
+4.1.4.3).
 
-Nothing is read from the message before a signature covers it, except what can only lead to a refusal. All checks stand in the tuples
-below; each has a fault of its own. One use of an assertion is the caller's duty: remember `assertion_id` until `not_on_or_after`.
+Nothing is used from the message before a signature covers it, except data that can only lead to a refusal. The tuples below list all
+checks; each has its own fault. The caller must make sure that an assertion is used only once: store `assertion_id` until `not_on_or_after`.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ SKEW = timedelta(minutes=3)
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a response must say to be accepted.
+    """What a response must contain to be accepted.
 
-    *recipient* is the address at which it was received. *in_response_to* is the ID of the request that this browser sent, None if it
-    sent none; *allow_unsolicited* lets a sign-in begin at the identity provider. *skew* is by how much clocks may differ.
+    *recipient* is the address at which it was received. *in_response_to* is the ID of the request that this browser sent, or None if it
+    sent none; *allow_unsolicited* allows sign-ins that begin at the identity provider. *skew* is the allowed difference between clocks.
     """
 
     issuer: str
@@ -58,9 +59,9 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What the signature covers. After *not_on_or_after* (which includes the skew) the same assertion would be refused as expired.
+    """The content that a signature covers. After *not_on_or_after* (which includes the skew) the same assertion is refused as expired.
 
-    *session_not_on_or_after* is None if the identity provider sets no end to the session.
+    *session_not_on_or_after* is None if the identity provider does not limit the session.
     """
 
     assertion_id: str
@@ -77,7 +78,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What an unverified response says of itself. It may choose what to expect of the response, and nothing else."""
+    """The unverified header of a response. Use it only to choose what to expect of the response."""
 
     issuer: str
     in_response_to: str
@@ -85,7 +86,7 @@ class Envelope:
 
 
 def accept(response: bytes, expected: Expected, *, now: datetime) -> Accepted:
-    """What *response* says, if it is as *expected*. Raises SamlFault with the first check that fails."""
+    """Return the content of *response* if it is as *expected*. Raises SamlFault for the first check that fails."""
     root = parse(response)
     for check in STRUCTURE_CHECKS:
         check(root)
@@ -101,7 +102,9 @@ def accept(response: bytes, expected: Expected, *, now: datetime) -> Accepted:
 
 
 def is_genuine(response: bytes, certificates: Sequence[Certificate], legacy: Legacy = NO_LEGACY) -> bool:
-    """Whether the provider signed *response* or its assertion, whatever else is wrong with it. It never makes a response acceptable."""
+    """Whether the provider signed *response* or its assertion, even if other checks fail. This alone does not make a
+    response acceptable.
+    """
     try:
         root = parse(response)
         for element in (root, *children(root, "saml", "Assertion")):
@@ -114,7 +117,9 @@ def is_genuine(response: bytes, certificates: Sequence[Certificate], legacy: Leg
 
 
 def read_envelope(response: bytes) -> Envelope:
-    """Who says to have sent *response*, to choose what is expected of it: `accept` checks it. Raises SamlFault if it is no Response."""
+    """Return the unverified sender and addressee of *response*, to choose what to expect of it; `accept` verifies them. Raises SamlFault if
+    it is not a Response.
+    """
     root = parse(response)
     _check_is_response(root)
     issuers = [
@@ -132,7 +137,9 @@ def _check_is_response(root: Element) -> None:
 
 
 def _check_assertions_in_place(root: Element) -> None:
-    """Wrapping hides a signed assertion somewhere and puts another where it is read: there is one place for an assertion."""
+    """Allow assertions only as children of the response. A wrapping attack hides the signed assertion elsewhere and puts a forged one
+    there.
+    """
     names = ("Assertion", "EncryptedAssertion")
     for element in elements_in(root):
         if any(is_element(element, "saml", name) for name in names) and element.getparent() is not root:
@@ -179,7 +186,7 @@ def _check_response_issuer(head: Element, expected: Expected, is_signed: bool, n
 
 
 def _check_destination(head: Element, expected: Expected, is_signed: bool, now: datetime) -> None:
-    # A signed message must say for whom it is (bindings, section 3.5.5.2).
+    # A signed message must name its destination (bindings, section 3.5.5.2).
     destination = head.get("Destination") or ""
     if destination != expected.recipient and (destination or is_signed):
         raise fault(FaultCode.WRONG_DESTINATION, expected=expected.recipient, received=destination or "none")
@@ -202,7 +209,7 @@ HEAD_CHECKS: tuple[Callable[[Element, Expected, bool, datetime], None], ...] = (
 def _assertion_of(
     root: Element, head: Element, expected: Expected, *, is_response_signed: bool
 ) -> tuple[Element, bool]:
-    """The assertion as its own signature covers it, otherwise as that of the response does; and whether one of them does."""
+    """Return the assertion as covered by its own signature, otherwise by that of the response; and whether a signature covers it."""
     encrypted = only_child(head, "saml", "EncryptedAssertion")
     if encrypted is not None:
         return _decrypted_assertion(encrypted, expected, is_response_signed=is_response_signed)
@@ -216,7 +223,7 @@ def _assertion_of(
 
 def _decrypted_assertion(encrypted: Element, expected: Expected, *, is_response_signed: bool) -> tuple[Element, bool]:
     opened = decrypted(encrypted, expected.decryption_keys, expected.legacy)
-    # Who may change the bytes at will must not learn how far they came.
+    # Attackers who can change the ciphertext must not learn which check failed.
     tells = is_response_signed or opened.is_authenticated
     try:
         assertion = parse(opened.content)

@@ -1,4 +1,4 @@
-"""What an assertion must say to sign somebody in here and now (SAML profiles, section 4.1.4.3). Signatures are verified before."""
+"""What an assertion must contain to sign a person in here and now (SAML profiles, section 4.1.4.3). The signatures are already verified."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class Expectations(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AssertionReading:
-    """A response whose signatures were verified: *head* is the response, *assertion* the element that is read.
+    """A response whose signatures were verified. *head* is the response, *assertion* the element to read.
 
-    *is_covered* says whether a signature covers the assertion, *is_response_signed* whether one covers the response.
+    *is_covered* tells whether a signature covers the assertion, *is_response_signed* whether one covers the response.
     """
 
     head: Element
@@ -48,7 +48,7 @@ class AssertionReading:
 
     @property
     def latest(self) -> datetime:
-        """Now, by the fastest clock that is allowed for."""
+        """The present time by the fastest clock that is tolerated."""
         return self.now + self.expected.skew
 
     @property
@@ -56,7 +56,7 @@ class AssertionReading:
         return self.now - self.expected.skew
 
     def answered(self, confirmation: Element) -> str:
-        """The request that is answered, as far as a signature covers it; empty if none is named."""
+        """The ID of the answered request, if a signature covers it; otherwise ""."""
         named = str(confirmation.get("InResponseTo") or "")
         return named or (str(self.head.get("InResponseTo") or "") if self.is_response_signed else "")
 
@@ -86,7 +86,7 @@ def _check_conditions(reading: AssertionReading) -> None:
 
 
 def _check_audience(reading: AssertionReading) -> None:
-    """Every restriction must name us, and there must be one (profiles, section 4.1.4.2)."""
+    """There must be an audience restriction, and every one must name us (profiles, section 4.1.4.2)."""
     restrictions = children(_conditions(reading), "saml", "AudienceRestriction")
     named = [[text_of(one).strip() for one in children(part, "saml", "Audience")] for part in restrictions]
     if not named or not all(reading.expected.audience in part for part in named):
@@ -107,7 +107,7 @@ def _check_not_expired(reading: AssertionReading) -> None:
 
 
 def _check_name_id(reading: AssertionReading) -> None:
-    """A name is compared whole: space around it or characters that no one sees would make two names look like one."""
+    """Refuse surrounding spaces and invisible characters, which would make two different names look the same."""
     name_id = name_id_of(reading.assertion)
     name = text_of(name_id)
     if name_id is None or not name or len(name) > MAX_NAME_ID:
@@ -150,7 +150,9 @@ def name_id_of(assertion: Element) -> Element | None:
 
 
 def confirmation_of(reading: AssertionReading) -> Element:
-    """The data of the bearer confirmation that holds: one is enough (profiles, section 4.1.4.3). Raises SamlFault why none does."""
+    """Return the data of the valid bearer confirmation; one is enough (profiles, section 4.1.4.3). Raises SamlFault with the reason if none
+    is valid.
+    """
     first: SamlFault | None = None
     for data in _bearer_data(reading.assertion):
         try:
@@ -184,7 +186,7 @@ def _check_confirmation_begin(reading: AssertionReading, data: Element) -> None:
 
 
 def _check_response_agrees(reading: AssertionReading, data: Element) -> None:
-    """The response, which may be unsigned, names no other request than the assertion and the browser."""
+    """The response, which may be unsigned, must not name a different request from the assertion and the browser."""
     named, asked = reading.head.get("InResponseTo") or "", reading.expected.in_response_to or ""
     if named and named != asked:
         raise fault(FaultCode.WRONG_IN_RESPONSE_TO, expected=asked or "no request", received=named)
@@ -212,7 +214,7 @@ CONFIRMATION_CHECKS: tuple[Callable[[AssertionReading, Element], None], ...] = (
 
 
 def end_of_validity(reading: AssertionReading, confirmation: Element) -> datetime:
-    """When the last of the bearer confirmations ends, or the conditions if earlier; without the skew."""
+    """Return when the last bearer confirmation ends, or the conditions if they end earlier; without the skew."""
     ends = [read_time(end) for data in _bearer_data(reading.assertion) if (end := data.get("NotOnOrAfter"))]
     conditions_end = _conditions(reading).get("NotOnOrAfter")
     latest = max(ends, default=read_time(confirmation.get("NotOnOrAfter")))

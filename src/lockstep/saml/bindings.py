@@ -1,6 +1,7 @@
-"""HTTP-Redirect and HTTP-POST (SAML bindings, sections 3.4 and 3.5): messages as parameters of a URL and fields of a form.
+"""HTTP-Redirect and HTTP-POST (SAML bindings, sections 3.4 and 3.5): messages as parameters of a URL and as fields of a form.
 
-A redirect is signed over the parameters as they were sent, so they are taken from the raw query and never decoded and encoded again.
+The signature of a redirect covers the parameters exactly as they were sent, so they are taken from the raw query and never decoded and
+encoded again.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message that was received. *signed* is true only if a certificate that was given verified the whole message.
+    """A received message. *signed* is true only if one of the given certificates verified the whole message.
 
-    *relay_state* is the sender's and not verified: send it back as it is, or read it with `own_reference`.
+    *relay_state* is the sender's and unverified: send it back unchanged, or read it with `own_reference`.
     """
 
     message: bytes
@@ -60,7 +61,7 @@ class Incoming:
 def redirect_url(
     location: str, *, message: bytes, field: Field, relay_state: str = "", key: SigningKey | None = None
 ) -> str:
-    """The address that brings *message* to *location*, signed if there is a *key*."""
+    """Return the URL that sends *message* to *location*, signed if *key* is given."""
     compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
     deflated = compressor.compress(message) + compressor.flush()
     query = f"{field}={_quoted(base64.b64encode(deflated).decode())}"
@@ -74,9 +75,9 @@ def redirect_url(
 
 
 def read_redirect(raw_query: str, *, certificates: Sequence[Certificate] = (), legacy: Legacy = NO_LEGACY) -> Incoming:
-    """The message in a query as it was received, without the question mark.
+    """Read the message in a query as received, without the question mark.
 
-    With *certificates*, a signature is verified, and one that is wrong is refused; whether there must be one is the caller's decision.
+    If *certificates* are given, a signature is verified and an invalid one refused. The caller decides whether a signature is required.
     """
     if len(raw_query) > MAX_QUERY:
         raise fault(FaultCode.TOO_LARGE, expected=f"at most {MAX_QUERY} characters", received=str(len(raw_query)))
@@ -94,7 +95,7 @@ def read_redirect(raw_query: str, *, certificates: Sequence[Certificate] = (), l
 def post_fields(
     message: bytes, *, field: Field, relay_state: str = "", key: SigningKey | None = None
 ) -> dict[str, str]:
-    """The hidden fields of the form that brings *message*, signed as a whole if there is a *key*."""
+    """Return the hidden form fields that send *message*, signed as a whole if *key* is given."""
     if key is not None:
         message = serialized(sign_element(parse(message), key))
     fields: dict[str, str] = {field: base64.b64encode(message).decode()}
@@ -104,7 +105,9 @@ def post_fields(
 def read_post(
     form: Mapping[str, str], *, certificates: Sequence[Certificate] = (), legacy: Legacy = NO_LEGACY
 ) -> Incoming:
-    """The message in a form. With *certificates*, a signature of the whole message is verified and `message` is what it covers."""
+    """Read the message in a form. If *certificates* are given, a signature of the whole message is verified, and `message` is what it
+    covers.
+    """
     field = _one_field(form)
     message = _from_base64(form[field])
     relay_state = _checked_relay_state(form.get("RelayState", ""))
@@ -114,9 +117,9 @@ def read_post(
 
 
 def own_reference(relay_state: str) -> str:
-    """The opaque reference that our own request carried; empty if there is none.
+    """Return the opaque reference that our own request carried, or "" if there is none.
 
-    Raises SamlFault("RelayStateRefused") for everything else, such as an address that a stranger wants to be opened after the sign-in.
+    Raises SamlFault("RelayStateRefused") for anything else, such as a URL that an attacker wants the browser to open after the sign-in.
     """
     if relay_state and not _OWN_REFERENCE.fullmatch(relay_state):
         raise fault(FaultCode.RELAY_STATE_REFUSED, expected="a reference of letters and digits", received=relay_state)
@@ -124,7 +127,7 @@ def own_reference(relay_state: str) -> str:
 
 
 def _checked_relay_state(relay_state: str) -> str:
-    """A line break or another control character would end a header or a log line."""
+    """Refuse control characters: a line break would end a header or a log line."""
     if len(relay_state) > MAX_RELAY_STATE or not (relay_state.isprintable() or not relay_state):
         raise fault(
             FaultCode.RELAY_STATE_REFUSED,
@@ -135,7 +138,7 @@ def _checked_relay_state(relay_state: str) -> str:
 
 
 def _parameters(raw_query: str) -> dict[str, str]:
-    """The parameters of SAML by name, still encoded; those of others are left out."""
+    """Return the SAML parameters by name, still encoded. Other parameters are left out."""
     known = {*FIELDS, "RelayState", "SigAlg", "Signature", "SAMLEncoding"}
     found: dict[str, str] = {}
     for part in raw_query.split("&"):
@@ -156,7 +159,7 @@ def _one_field(sent: Mapping[str, str]) -> Field:
 
 
 def _verify_query(sent: Mapping[str, str], field: Field, certificates: Sequence[Certificate], legacy: Legacy) -> None:
-    """What is signed are the parameters as they were sent, in this order (bindings, section 3.4.4.1)."""
+    """Verify the signature over the parameters as they were sent, in this order (bindings, section 3.4.4.1)."""
     algorithm = _decoded(sent.get("SigAlg", ""))
     hash_algorithm = hashes.SHA1() if algorithm == RSA_SHA1 and legacy.sha1 else _HASHES.get(algorithm)  # noqa: S303
     if hash_algorithm is None:

@@ -1,7 +1,7 @@
 """X.509 certificates as containers of public keys, and keys that sign.
 
-A configured certificate says which key to trust and nothing else: its issuer, its dates and its extensions decide nothing (SAML V2.0
-Metadata Interoperability Profile, section 2.6.1). Its expiry is shown and warned about.
+A configured certificate only says which key to trust. Its issuer, dates and extensions are ignored (SAML V2.0 Metadata Interoperability
+Profile, section 2.6.1), except that its expiry is shown and warned about.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _HINT = "Paste the certificate as the identity provider shows it: Base64, with o
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate. *thumbprint* is the SHA-1 of its bytes in capital hex digits, as Entra and Windows show it; it only identifies."""
+    """A certificate. *thumbprint* is the SHA-1 of its bytes in upper-case hexadecimal, as Entra and Windows show it. It only identifies."""
 
     pem: str
     thumbprint: str
@@ -53,14 +53,14 @@ class Certificate:
 
     @property
     def base64(self) -> str:
-        """The bytes in Base64 without header lines, as XML holds them."""
+        """The bytes in Base64 without header lines, as used in XML."""
         return "".join(self.pem.splitlines()[1:-1])
 
 
 def certificates_in(text: str) -> list[Certificate]:
-    """All certificates in *text*: PEM with or without header lines and line breaks, one or several.
+    """Return all certificates in *text*: PEM with or without header lines and line breaks, one or several.
 
-    Raises SamlFault if there is none, if a part is something else, such as a private key, or if a key is too weak.
+    Raises SamlFault if there is none, if *text* contains anything else, such as a private key, or if a key is too weak.
     """
     if len(text) > MAX_TEXT:
         raise fault(FaultCode.TOO_LARGE, expected=f"at most {MAX_TEXT} characters", received=f"{len(text)} characters")
@@ -86,7 +86,7 @@ def certificates_in(text: str) -> list[Certificate]:
 
 
 def certificate_of(loaded: x509.Certificate) -> Certificate:
-    """Raises SamlFault("KeyRefused") if its key is not RSA with 2048 bits or more, or on a curve of NIST."""
+    """Convert a loaded certificate. Raises SamlFault("KeyRefused") unless its key is RSA with at least 2048 bits, or on a NIST curve."""
     try:
         key = loaded.public_key()
     except (ValueError, UnsupportedAlgorithm):
@@ -115,7 +115,7 @@ def _certificate(body: str) -> Certificate:
         der = base64.b64decode("".join(body.split()), validate=True)
         loaded = x509.load_der_x509_certificate(der)
     except (ValueError, binascii.Error):
-        shown = f"{len(body)} characters"  # they may be a private key
+        shown = f"{len(body)} characters"  # the text may be a private key, so it is not shown
         raise fault(
             FaultCode.CERTIFICATE_UNREADABLE, expected="a certificate", received=shown, next_step=_HINT
         ) from None
@@ -131,16 +131,16 @@ def _subject(loaded: x509.Certificate) -> str:
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A private key and its certificate. Reading the key takes milliseconds, so whoever signs often keeps the object."""
+    """A private key and its certificate. Loading the key takes milliseconds, so keep the object if you sign often."""
 
     certificate: Certificate
     private_pem: str = field(repr=False)
 
     @cached_property
     def private(self) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
-        """Raises SamlFault("KeyRefused") if it is not a key, or not that of the certificate."""
-        # The check that the numbers of a key belong together takes 0.1 s. The comparison with the certificate's key finds a wrong one,
-        # and the pair was made by `new_signing_key` or checked when it was stored.
+        """The loaded key. Raises SamlFault("KeyRefused") if it is not a private key, or does not belong to the certificate."""
+        # Skip the check that the numbers of the key are consistent, which takes 0.1 s. A wrong key is found by the comparison with the
+        # certificate's key, and the pair was made by `new_signing_key` or checked when it was stored.
         try:
             key = load_pem_private_key(self.private_pem.encode(), None, unsafe_skip_rsa_key_validation=True)
         except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -153,7 +153,7 @@ class SigningKey:
 
 
 def new_signing_key(subject: str, *, now: datetime, years: int = 3) -> SigningKey:
-    """A new RSA key with a certificate signed by itself (SHA-256), valid from *now*. *subject* becomes the common name."""
+    """Create an RSA key with a self-signed certificate (SHA-256), valid from *now*. *subject* becomes the common name."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject[:MAX_NAME])])
     certificate = (

@@ -1,7 +1,7 @@
-"""Encrypted assertions (XML Encryption 1.1): AES in GCM or CBC mode, its key encrypted with RSA-OAEP.
+"""Encrypted assertions (XML Encryption 1.1): AES in GCM or CBC mode, with a key that is encrypted with RSA-OAEP.
 
-CBC does not protect what it encrypts: who may send changed bytes again and again and sees how each one fails learns the content (Jager
-and Somorovsky, 2011). Every failure is therefore one fault with one text.
+CBC does not authenticate: an attacker who can send modified ciphertexts and see how each one fails can decrypt the content (Jager and
+Somorovsky, 2011). Every failure is therefore the same fault with the same text.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ OAEP_11 = f"{XENC11}rsa-oaep"
 RSA_15 = f"{XENC}rsa-1_5"
 SHA1_DIGEST = f"{DS}sha1"
 ELEMENT_TYPE = f"{XENC}Element"
-MAX_KEYS = 8  # encrypted keys that are tried
+MAX_KEYS = 8  # encrypted keys to try
 BLOCK = 16
 GCM_NONCE = 12
-# SHA-1 in OAEP is neither a signature nor found by collisions; `rsa-oaep-mgf1p` is what most identity providers send.
+# SHA-1 in OAEP does not serve as a signature, and collisions do not break it; most identity providers send `rsa-oaep-mgf1p`.
 _DIGESTS: dict[str, type[hashes.HashAlgorithm]] = {
     SHA1_DIGEST: hashes.SHA1,
     f"{XENC}sha256": hashes.SHA256,
@@ -72,11 +72,11 @@ _MASKS: dict[str, type[hashes.HashAlgorithm]] = {
 @dataclass(frozen=True, slots=True)
 class Decrypted:
     content: bytes
-    is_authenticated: bool  # nobody but a holder of the content's key can have made it
+    is_authenticated: bool  # only a holder of the content's key can have made it
 
 
 def encrypt_element(element: Element, certificate: Certificate, method: DataMethod = DataMethod.AES256_GCM) -> Element:
-    """An EncryptedAssertion with *element*, readable with the key of *certificate* only."""
+    """Return an EncryptedAssertion with *element*, readable only with the private key of *certificate*."""
     public = certificate.x509.public_key()
     if not isinstance(public, rsa.RSAPublicKey):
         raise fault(FaultCode.KEY_REFUSED, expected="a certificate with an RSA key", received="another kind of key")
@@ -95,7 +95,9 @@ def encrypt_element(element: Element, certificate: Certificate, method: DataMeth
 
 
 def decrypted(holder: Element, keys: Sequence[SigningKey], legacy: Legacy = NO_LEGACY) -> Decrypted:
-    """The content of an EncryptedAssertion. Raises SamlFault for an algorithm that is not accepted, and otherwise "DecryptionFailed"."""
+    """Decrypt an EncryptedAssertion. Raises SamlFault for an algorithm that is not accepted, and "DecryptionFailed" for all
+    other failures.
+    """
     data = only_child(holder, "xenc", "EncryptedData")
     if data is None:
         raise fault(FaultCode.MALFORMED, expected="EncryptedData", received="none")
@@ -121,7 +123,7 @@ def _data_method(data: Element) -> DataMethod:
 
 
 def _encrypted_keys(holder: Element, data: Element) -> list[Element]:
-    """The keys stand inside the data, or beside it (SAML errata E43)."""
+    """Return the encrypted keys, which are inside the data or beside it (SAML errata E43)."""
     inside = [key for info in children(data, "ds", "KeyInfo") for key in children(info, "xenc", "EncryptedKey")]
     found = inside + children(holder, "xenc", "EncryptedKey")
     if len(found) > MAX_KEYS:
@@ -153,7 +155,7 @@ def _padding(encrypted_key: Element, legacy: Legacy) -> AsymmetricPadding:
 
 
 def _unwrapped(cipher_text: bytes, key: SigningKey, padding: AsymmetricPadding) -> bytes:
-    """The key of the content; a random one if it cannot be decrypted, so that both ways take the same steps."""
+    """Return the key of the content. If it cannot be decrypted, return a random one, so that success and failure take the same steps."""
     private = key.private
     if isinstance(private, rsa.RSAPrivateKey):
         try:
@@ -174,7 +176,7 @@ def _opened(cipher_text: bytes, key: bytes, method: DataMethod) -> bytes | None:
         return None
     decryptor = Cipher(algorithms.AES(key), modes.CBC(cipher_text[:BLOCK])).decryptor()
     padded = decryptor.update(cipher_text[BLOCK:]) + decryptor.finalize()
-    # Only the last byte of the padding has a meaning (XML Encryption, section 5.2).
+    # Only the last byte of the padding is defined (XML Encryption, section 5.2).
     return padded[: -padded[-1]] if 1 <= padded[-1] <= BLOCK else None
 
 
@@ -195,7 +197,7 @@ def _add_cipher(parent: Element, cipher_text: bytes) -> None:
 def _cipher_of(element: Element) -> bytes:
     found = only_child(element, "xenc", "CipherData")
     value = None if found is None else only_child(found, "xenc", "CipherValue")
-    if value is None:  # CipherReference would fetch the content from elsewhere
+    if value is None:  # a CipherReference would fetch the content from elsewhere
         raise fault(FaultCode.MALFORMED, expected="CipherValue", received="none")
     return _bytes_of(value)
 

@@ -1,6 +1,6 @@
-"""What can be wrong with a SAML message: one code for each check, with what was expected and what was received.
+"""The faults of SAML messages: one code for each check, with the expected and the received value.
 
-*expected* and *received* are for an administrator; the person who signs in sees neither. Both are cut and printable.
+Both values are meant for administrators; the person who signs in sees neither. They are shortened and contain only printable characters.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from enum import StrEnum
 
 from lockstep.errors import Kind, LockstepError
 
-MAX_SHOWN = 200  # characters of a value that is shown
+MAX_SHOWN = 200  # characters of an expected or received value
 
 
 class FaultCode(StrEnum):
-    """The check that failed. The values are stable: logs and programs compare them."""
+    """The check that failed. The values are stable, because logs and programs compare them."""
 
-    # The bytes and the document
+    # Size and document
     TOO_LARGE = "TooLarge"
     TOO_DEEP = "TooDeep"
     ENCODING_REFUSED = "EncodingRefused"
@@ -25,7 +25,7 @@ class FaultCode(StrEnum):
     INCLUDE_REFUSED = "IncludeRefused"
     COMMENT_IN_VALUE = "CommentInValue"
     MALFORMED = "Malformed"
-    # How it was transported
+    # Transport encoding
     BASE64_WRONG = "Base64Wrong"
     DEFLATE_WRONG = "DeflateWrong"
     PARAMETER_REPEATED = "ParameterRepeated"
@@ -36,7 +36,7 @@ class FaultCode(StrEnum):
     ASSERTION_MISSING = "AssertionMissing"
     ASSERTION_MISPLACED = "AssertionMisplaced"
     MANY_ASSERTIONS = "ManyAssertions"
-    # Signature and encryption
+    # Signatures and encryption
     NOT_SIGNED = "NotSigned"
     SIGNATURE_MISPLACED = "SignatureMisplaced"
     MANY_SIGNATURES = "ManySignatures"
@@ -49,7 +49,7 @@ class FaultCode(StrEnum):
     SIGNATURE_WRONG = "SignatureWrong"
     DIGEST_WRONG = "DigestWrong"
     DECRYPTION_FAILED = "DecryptionFailed"
-    # What the message says
+    # Content of the message
     STATUS_NOT_SUCCESS = "StatusNotSuccess"
     WRONG_ISSUER = "WrongIssuer"
     WRONG_AUDIENCE = "WrongAudience"
@@ -64,7 +64,7 @@ class FaultCode(StrEnum):
     CONFIRMATION_MISSING = "ConfirmationMissing"
     STATEMENT_MISSING = "StatementMissing"
     NAME_ID_REFUSED = "NameIdRefused"
-    # What an administrator gives
+    # Input of administrators
     CERTIFICATE_UNREADABLE = "CertificateUnreadable"
     KEY_REFUSED = "KeyRefused"
     METADATA_UNUSABLE = "MetadataUnusable"
@@ -110,7 +110,7 @@ DETAILS = {
     FaultCode.EXPIRED: "The assertion has expired",
     FaultCode.NOT_YET_VALID: "The message is not valid yet",
     FaultCode.SESSION_ENDED: "The session at the identity provider has ended",
-    FaultCode.CONDITION_UNKNOWN: "The assertion has a condition that is not understood",
+    FaultCode.CONDITION_UNKNOWN: "The assertion has an unknown condition",
     FaultCode.CONFIRMATION_MISSING: "The assertion has no complete bearer confirmation",
     FaultCode.STATEMENT_MISSING: "The assertion does not state how the person signed in",
     FaultCode.NAME_ID_REFUSED: "The Name ID is missing or contains characters that are not accepted",
@@ -129,7 +129,7 @@ class SamlFault(LockstepError):
 
 
 def fault(code: FaultCode, *, expected: str = "", received: str = "", next_step: str = "") -> SamlFault:
-    """The refusal for *code*; *expected* and *received* may come from a stranger and are made fit to be shown."""
+    """Build the fault for *code*. *expected* and *received* may contain text of a stranger, so they are made safe to show."""
     return SamlFault(
         Kind.INVALID,
         DETAILS[code],

@@ -1,4 +1,4 @@
-"""IDs of messages, and the random bytes of keys: the only source of randomness in this room."""
+"""IDs of messages, and random bytes of keys. This module is the only source of randomness in this package."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import secrets
 
 
 def new_id() -> str:
-    """A new ID: an xs:ID (it begins with an underscore) with 160 random bits (SAML core, section 1.3.4)."""
+    """Return a new ID: an xs:ID (so it begins with an underscore) with 160 random bits (SAML core, section 1.3.4)."""
     return f"_{secrets.token_hex(20)}"
 
 

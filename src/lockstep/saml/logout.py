@@ -1,6 +1,7 @@
-"""Single logout (SAML core, section 3.7; profiles, section 4.4): the request that ends sessions, and its answer.
+"""Single logout (SAML core, section 3.7; profiles, section 4.4): the request that ends sessions, and the response.
 
-Both must be signed, or anybody could sign people out: the bindings verify it, and the caller refuses what is not `signed`.
+Both must be signed; otherwise anyone could sign people out. The bindings verify the signature, and the caller must refuse a message that is
+not `signed`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from lockstep.saml.names import NameIdFormat, Status
 from lockstep.saml.xml import add, children, only_child, parse, read_time, serialized, text_of, written_time
 
 SKEW = timedelta(minutes=3)
-MAX_AGE = timedelta(minutes=10)  # of a request that does not say when it ends
+MAX_AGE = timedelta(minutes=10)  # of a request without an end time
 
 
 @dataclass(frozen=True, slots=True)
 class LogoutRequest:
-    """*session_indexes* is empty for all sessions of the person."""
+    """A logout request. Empty *session_indexes* mean all sessions of the person."""
 
     id: str
     issuer: str
@@ -55,7 +56,7 @@ def write_logout_request(request: LogoutRequest) -> bytes:
 
 
 def read_logout_request(xml: bytes, *, issuer: str, destination: str, now: datetime) -> LogoutRequest:
-    """Raises SamlFault if it comes from another *issuer*, is meant for another *destination*, or is too old."""
+    """Read a logout request. Raises SamlFault if it comes from another *issuer*, is meant for another *destination*, or is too old."""
     root = parse(xml)
     header = read_header(root, "LogoutRequest")
     _check_addressed(header, issuer=issuer, destination=destination, now=now)
@@ -90,7 +91,9 @@ def write_logout_response(response: LogoutResponse) -> bytes:
 def read_logout_response(
     xml: bytes, *, issuer: str, destination: str, in_response_to: str, now: datetime
 ) -> LogoutResponse:
-    """Raises SamlFault if it does not answer the request *in_response_to*. A failure is no fault: *status* has its code."""
+    """Read a logout response. Raises SamlFault if it does not answer the request *in_response_to*. A reported failure is not a fault:
+    *status* has its code.
+    """
     root = parse(xml)
     header = read_header(root, "LogoutResponse")
     _check_addressed(header, issuer=issuer, destination=destination, now=now)

@@ -1,4 +1,6 @@
-"""What every protocol message has (SAML core, section 3.2): ID, version, time, destination, issuer, and the status of an answer."""
+"""The parts common to all protocol messages (SAML core, section 3.2): ID, version, time, destination, issuer, and the status
+of a response.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ class Header:
 
 
 def new_message(name: str, header: Header, *, in_response_to: str | None = None, **attributes: str | None) -> Element:
-    """A protocol message with its header; attributes that are None are left out."""
+    """Create a protocol message with its header. Attributes that are None are left out."""
     message = new_element(
         "samlp",
         name,
@@ -50,7 +52,7 @@ def new_message(name: str, header: Header, *, in_response_to: str | None = None,
 
 
 def read_header(root: Element, name: str) -> Header:
-    """The header of the message *name*. Raises SamlFault if it is another message or another version."""
+    """Return the header of the message *name*. Raises SamlFault if it is another message or another version."""
     if not is_element(root, "samlp", name):
         raise fault(FaultCode.NOT_EXPECTED_MESSAGE, expected=name, received=str(root.tag))
     if root.get("Version") != "2.0":
@@ -67,7 +69,7 @@ def read_header(root: Element, name: str) -> Header:
 
 
 def check_unique_ids(root: Element) -> None:
-    """A reference by ID must have one meaning, whatever the attribute is called."""
+    """Refuse duplicate IDs, whatever the ID attribute is called, so that every reference is unambiguous."""
     seen: set[str] = set()
     for value in _ids_in(elements_in(root)):
         if value in seen:
@@ -83,7 +85,7 @@ def _ids_in(elements: Iterable[Element]) -> Iterable[str]:
 
 
 def add_status(message: Element, status: Status, text: str = "") -> None:
-    """*status* on the level where it belongs: what the fault is stands below who is at fault (core, section 3.2.2.2)."""
+    """Add *status*. The top level says which side failed; a code that describes the failure goes below it (core, section 3.2.2.2)."""
     holder = add(message, "samlp", "Status")
     if status in TOP_LEVEL:
         add(holder, "samlp", "StatusCode", Value=status)
@@ -95,7 +97,7 @@ def add_status(message: Element, status: Status, text: str = "") -> None:
 
 
 def read_status(message: Element) -> tuple[str, str]:
-    """The status code of the top level, and the code and text below it as one text for an administrator."""
+    """Return the top-level status code, and the code and message below it as one text for administrators."""
     holder = only_child(message, "samlp", "Status")
     code = None if holder is None else only_child(holder, "samlp", "StatusCode")
     if holder is None or code is None:

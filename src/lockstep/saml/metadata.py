@@ -1,6 +1,6 @@
-"""Metadata (SAML metadata, 2005): who a provider is, where it is reached, which keys it uses.
+"""Metadata (SAML metadata, 2005): the name of a provider, its endpoints and its keys.
 
-Whoever gives us metadata is trusted with it: an Admin who uploads it, or a server reached through HTTPS. Signatures in it are not read.
+The source of metadata is trusted: an administrator who uploads it, or a server reached through HTTPS. Signatures in it are ignored.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MAX_ENTITIES = 200
 
 @dataclass(frozen=True, slots=True)
 class IdpMetadata:
-    """An identity provider. *sign_on* and *logout* are addresses by binding."""
+    """An identity provider. *sign_on* and *logout* map bindings to addresses."""
 
     entity_id: str
     sign_on: Mapping[str, str]
@@ -45,7 +45,7 @@ class IdpMetadata:
 
 @dataclass(frozen=True, slots=True)
 class SpMetadata:
-    """A service provider. *reply_urls* take assertions by HTTP-POST, the default one first."""
+    """A service provider. *reply_urls* receive assertions by HTTP-POST; the default one comes first."""
 
     entity_id: str
     reply_urls: Sequence[str]
@@ -90,7 +90,7 @@ def write_sp_metadata(metadata: SpMetadata) -> bytes:
 
 
 def read_idp_metadata(xml: bytes, *, entity_id: str = "") -> IdpMetadata:
-    """The identity provider in *xml*: the only one, or the one named *entity_id*. Raises SamlFault("MetadataUnusable")."""
+    """Read the identity provider in *xml*: the only one, or the one named *entity_id*. Raises SamlFault("MetadataUnusable")."""
     entity, role = _role(xml, "IDPSSODescriptor", entity_id)
     sign_on = _endpoints(role, "SingleSignOnService")
     certificates = _certificates(role, "signing")
@@ -110,7 +110,7 @@ def read_idp_metadata(xml: bytes, *, entity_id: str = "") -> IdpMetadata:
 
 
 def read_sp_metadata(xml: bytes, *, entity_id: str = "") -> SpMetadata:
-    """The service provider in *xml*: the only one, or the one named *entity_id*. Raises SamlFault("MetadataUnusable")."""
+    """Read the service provider in *xml*: the only one, or the one named *entity_id*. Raises SamlFault("MetadataUnusable")."""
     entity, role = _role(xml, "SPSSODescriptor", entity_id)
     services = [one for one in children(role, "md", "AssertionConsumerService") if one.get("Binding") == Binding.POST]
     services.sort(key=_rank)
@@ -164,19 +164,19 @@ def _role(xml: bytes, name: str, entity_id: str) -> tuple[Element, Element]:
 
 
 def _valid_until(*elements: Element) -> datetime | None:
-    """The earliest `validUntil`, or None. What to do after it is left to the caller, which may have newer metadata."""
+    """Return the earliest `validUntil`, or None. The caller decides what to do after that time, because it may have newer metadata."""
     ends = [read_time(end) for element in elements if (end := element.get("validUntil"))]
     return min(ends, default=None)
 
 
 def _rank(service: Element) -> tuple[bool, int]:
-    """The default first, then by index (metadata, section 2.2.3)."""
+    """Sort key: the default first, then by index (metadata, section 2.2.3)."""
     index = service.get("index") or ""
     return not _is_true(service.get("isDefault")), int(index) if index.isascii() and index.isdigit() else 0
 
 
 def _endpoints(role: Element, name: str) -> dict[str, str]:
-    """The first address for each binding that we speak."""
+    """Return the first address for each binding that we support."""
     found: dict[str, str] = {}
     for one in children(role, "md", name):
         binding = one.get("Binding")
@@ -199,7 +199,7 @@ def _address(location: str | None) -> str:
 
 
 def _certificates(role: Element, use: str) -> list[Certificate]:
-    """Certificates for *use*, or for any. One with a key that we refuse is left out, as long as another remains."""
+    """Return the certificates for *use*, or for any use. One with a refused key is left out as long as another remains."""
     found: dict[str, Certificate] = {}
     refused: SamlFault | None = None
     for key in children(role, "md", "KeyDescriptor"):

@@ -22,14 +22,14 @@ ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 
 
 class Binding(StrEnum):
-    """How a message travels (SAML bindings, sections 3.4 and 3.5)."""
+    """How a message is transported (SAML bindings, sections 3.4 and 3.5)."""
 
     REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
     POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 
 
 class NameIdFormat(StrEnum):
-    """What kind of name a Name ID is (SAML core, section 8.3)."""
+    """The kind of a Name ID (SAML core, section 8.3)."""
 
     EMAIL_ADDRESS = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
     UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
@@ -39,7 +39,7 @@ class NameIdFormat(StrEnum):
 
 
 class Status(StrEnum):
-    """How a request ended (SAML core, section 3.2.2.2): who is at fault, or more exactly what the fault is."""
+    """The result of a request (SAML core, section 3.2.2.2): which side failed, or a more specific code."""
 
     SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
     REQUESTER = "urn:oasis:names:tc:SAML:2.0:status:Requester"

@@ -1,6 +1,6 @@
 """AuthnRequest: a service provider asks for a sign-in (SAML core, section 3.4.1; profiles, section 4.1.4.1).
 
-What is read here comes from a stranger. A reply URL counts only if it is registered for the issuer, which the caller checks.
+A request comes from a stranger. Its reply URL is valid only if it is registered for the issuer, which the caller checks.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ COMPARISONS = ("exact", "minimum", "maximum", "better")
 
 @dataclass(frozen=True, slots=True)
 class AuthnRequest:
-    """*reply_url* is empty if the request leaves it to what is registered (*reply_index* may choose). *contexts* are the
-    authentication context classes asked for, to be compared by *contexts_comparison*; *name_id_format* is empty for any."""
+    """A request for a sign-in. If *reply_url* is empty, the answer goes to a registered URL, which *reply_index* may choose. *contexts* are
+    the requested authentication context classes, to be compared by *contexts_comparison*. An empty *name_id_format* allows any.
+    """
 
     id: str
     issuer: str
@@ -36,7 +37,7 @@ class AuthnRequest:
 
 
 def write_authn_request(request: AuthnRequest) -> bytes:
-    """The request as XML, unsigned: `bindings` signs as the binding demands."""
+    """Return the request as XML, unsigned: `bindings` signs it as the binding requires."""
     message = new_message(
         "AuthnRequest",
         Header(request.id, request.issuer, request.destination, request.issued_at),
@@ -54,7 +55,7 @@ def write_authn_request(request: AuthnRequest) -> bytes:
 
 
 def read_authn_request(xml: bytes) -> AuthnRequest:
-    """Raises SamlFault if *xml* is not an AuthnRequest, or asks for an answer by another binding than HTTP-POST."""
+    """Read an AuthnRequest. Raises SamlFault if *xml* is something else, or asks for an answer by another binding than HTTP-POST."""
     root = parse(xml)
     header = read_header(root, "AuthnRequest")
     if not header.issuer:

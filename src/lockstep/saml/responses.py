@@ -1,4 +1,6 @@
-"""Responses of an identity provider (SAML core, section 3.3.3; profiles, section 4.1.4.2): an assertion, or why there is none."""
+"""Responses of an identity provider (SAML core, section 3.3.3; profiles, section 4.1.4.2): an assertion, or the reason why
+there is none.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +24,12 @@ from lockstep.saml.names import (
 from lockstep.saml.signatures import sign_element
 from lockstep.saml.xml import Element, add, new_element, serialized, written_time
 
-# Valid from a little before it is made, for service providers whose clock is behind; as Entra does.
+# The validity begins a little before the present time, as in Entra, for service providers whose clock is slow.
 BACKDATED = timedelta(minutes=5)
 
 
 class Signing(StrEnum):
-    """What is signed; the words are Entra's Signing Option."""
+    """What is signed. The values are the options of Entra's Signing Option."""
 
     ASSERTION = "Sign SAML assertion"
     RESPONSE = "Sign SAML response"
@@ -36,8 +38,9 @@ class Signing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """Who signed in, for which application. *lifetime* is how long it may be handed in, *session_lifetime* how long the session at the
-    application may last; *in_response_to* is empty if no request asked for it."""
+    """The person who signed in, and the application. *lifetime* is how long the assertion may be submitted, *session_lifetime* how long the
+    session at the application may last. *in_response_to* is empty if no request asked for the sign-in.
+    """
 
     issuer: str
     audience: str
@@ -63,7 +66,7 @@ def signed_response(
     encryption: DataMethod = DataMethod.AES256_GCM,
     ids: Callable[[], str] = new_id,
 ) -> bytes:
-    """The Response with *assertion*, as XML. *ids* gives the ID of the response and that of the assertion."""
+    """Return the Response with *assertion* as XML. *ids* are the IDs of the response and of the assertion."""
     header = Header(ids(), assertion.issuer, assertion.recipient, assertion.issued_at)
     response = new_message("Response", header, in_response_to=assertion.in_response_to)
     add_status(response, Status.SUCCESS)
@@ -87,7 +90,9 @@ def failed_response(
     now: datetime,
     ids: Callable[[], str] = new_id,
 ) -> bytes:
-    """The signed Response that says why there is no assertion. *message* is shown by the service provider, so it names no person."""
+    """Return a signed Response that says why there is no assertion. The service provider shows *message*, so it must not
+    name the person.
+    """
     response = new_message("Response", Header(ids(), issuer, recipient, now), in_response_to=in_response_to)
     add_status(response, status, message)
     return serialized(sign_element(response, key))
@@ -139,7 +144,7 @@ def _add_authn_statement(element: Element, assertion: Assertion, id_: str) -> No
 
 def _add_attributes(element: Element, attributes: Mapping[str, Sequence[str]]) -> None:
     given = {name: values for name, values in attributes.items() if values}
-    if not given:  # the schema demands an attribute in a statement
+    if not given:  # the schema requires at least one attribute in a statement
         return
     statement = add(element, "saml", "AttributeStatement")
     for name, values in given.items():

@@ -1,4 +1,4 @@
-"""Messages as people read them: indented, with the part that the signature covers marked. What is shown is never sent."""
+"""Messages for display: indented, with the parts that a signature covers. The displayed form is never sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEFT_OUT = "left out"
 
 @dataclass(frozen=True, slots=True)
 class MessagePart:
-    """Some lines of a message. *is_signed*: the signature covers them."""
+    """Some lines of a message. *is_signed* tells whether the signature covers them."""
 
     text: str
     is_signed: bool
@@ -29,7 +29,7 @@ def readable(message: bytes) -> str:
 
 
 def without_signatures(message: bytes, certificate: Certificate | None) -> bytes:
-    """Return *message* with every signature value left out, and *certificate* as the one that signed: the form is right, and nobody
+    """Return *message* without its signature values and with *certificate* as the signer's: the structure is right, but no recipient
     accepts it.
     """
     root = parse(message)
@@ -42,7 +42,7 @@ def without_signatures(message: bytes, certificate: Certificate | None) -> bytes
 
 
 def signed_parts(message: bytes) -> tuple[MessagePart, ...]:
-    """Return *message* indented and cut into the parts that a signature covers and those that none does."""
+    """Return *message* indented and divided into the parts that a signature covers and those that it does not."""
     root = parse(message)
     etree.indent(root)
     text = serialized(root).decode()
@@ -58,7 +58,7 @@ def signed_parts(message: bytes) -> tuple[MessagePart, ...]:
 
 
 def _covered(root: Element) -> Element | None:
-    """The outermost element that has a signature of its own."""
+    """Return the outermost element that has its own signature."""
     for element in (root, *children(root, "saml", "Assertion")):
         if signature_of(element) is not None:
             return element

@@ -1,7 +1,7 @@
-"""Enveloped XML signatures: made and verified by signxml, in the one shape that SAML knows (core, section 5.4).
+"""Enveloped XML signatures, created and verified by signxml, in the only form that SAML allows (core, section 5.4).
 
-`verified` returns the element that is rebuilt from the signed bytes, and nothing else of the message may be read: what a signature
-covers and what is read can then not be two different elements. KeyInfo is never trusted, only shown.
+`verified` returns an element that is rebuilt from the signed bytes. Nothing else of the message may be read: then the signed element and
+the element that is read cannot differ. KeyInfo is shown but never trusted.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ DIGESTS = frozenset({DigestAlgorithm.SHA256, DigestAlgorithm.SHA384, DigestAlgor
 
 @dataclass(frozen=True, slots=True)
 class Legacy:
-    """What is refused unless an account needs it for an old identity provider: signatures with SHA-1, keys encrypted with RSA 1.5."""
+    """Weak algorithms that an account may need for an old identity provider, refused otherwise: SHA-1 signatures, keys encrypted with RSA
+    1.5.
+    """
 
     sha1: bool = False
     rsa15: bool = False
@@ -55,7 +57,7 @@ NO_LEGACY = Legacy()
 
 
 def sign_element(element: Element, key: SigningKey) -> Element:
-    """A signed copy of *element*, which has an ID and an Issuer; the signature follows the Issuer (core, section 2.3.3)."""
+    """Return a signed copy of *element*, which has an ID and an Issuer. The signature follows the Issuer (core, section 2.3.3)."""
     for placeholder in children(element, "ds", "Signature"):
         element.remove(placeholder)
     issuer = only_child(element, "saml", "Issuer")
@@ -72,7 +74,7 @@ def sign_element(element: Element, key: SigningKey) -> Element:
 
 
 def signature_of(element: Element) -> Element | None:
-    """The signature of *element* itself. Raises SamlFault("ManySignatures") if it has several."""
+    """Return the signature of *element* itself, or None. Raises SamlFault("ManySignatures") if it has several."""
     found = children(element, "ds", "Signature")
     if len(found) > 1:
         raise fault(FaultCode.MANY_SIGNATURES, expected="one signature", received=str(len(found)))
@@ -80,7 +82,7 @@ def signature_of(element: Element) -> Element | None:
 
 
 def verified(element: Element, certificates: Sequence[Certificate], legacy: Legacy = NO_LEGACY) -> Element:
-    """The content of *element* that its signature covers, as a document of its own. Raises SamlFault."""
+    """Return the content of *element* that its signature covers, as a separate document. Raises SamlFault."""
     signature = signature_of(element)
     if signature is None:
         raise fault(FaultCode.NOT_SIGNED)
@@ -109,7 +111,7 @@ def _verified_with(certificate: Certificate, element: Element, legacy: Legacy) -
             signature_methods=METHODS | ({SignatureMethod.RSA_SHA1} if legacy.sha1 else frozenset()),
             digest_algorithms=DIGESTS | ({DigestAlgorithm.SHA1} if legacy.sha1 else frozenset()),
             ignore_ambiguous_key_info=True,
-            # The dates of a configured certificate decide nothing, see `certificates`.
+            # The dates of a configured certificate are ignored, see `certificates`.
             verification_time=certificate.not_before,
         ),
     )
@@ -144,7 +146,7 @@ def _check_method(signature: Element, element: Element, legacy: Legacy) -> None:
 
 
 def _check_method_has_no_parameters(signature: Element, element: Element, legacy: Legacy) -> None:
-    # HMACOutputLength once made signatures of one byte valid (CVE-2009-0217).
+    # HMACOutputLength once made one-byte signatures valid (CVE-2009-0217).
     method = only_child(_signed_info(signature), "ds", "SignatureMethod")
     if method is not None and len(method):
         raise fault(FaultCode.SIGNATURE_SHAPE_REFUSED, expected="no parameters", received=str(method[0].tag))
@@ -180,7 +182,7 @@ def _check_digest(signature: Element, element: Element, legacy: Legacy) -> None:
 
 
 def _check_values(signature: Element, element: Element, legacy: Legacy) -> None:
-    """Junk between the letters of Base64 is ignored by lenient readers, so there are many texts for one signature; we accept one."""
+    """Refuse characters other than Base64 in the values. Lenient readers ignore them, so that many texts would stand for one signature."""
     digests = [
         value
         for one in children(_signed_info(signature), "ds", "Reference")
@@ -219,7 +221,9 @@ def _algorithm(element: Element | None) -> str:
 
 
 def _not_verified(signature: Element, certificates: Sequence[Certificate]) -> SamlFault:
-    """Which certificate the signer names is told to the administrator, who may have to configure it; it is not trusted."""
+    """Build the fault. It tells the administrator which certificate the signer names, because it may have to be configured; it is not
+    trusted.
+    """
     expected = ", ".join(one.thumbprint for one in certificates) or "no certificate is configured"
     named = [node for node in signature.iter(tag("ds", "X509Certificate")) if is_element(node, "ds", "X509Certificate")]
     try:

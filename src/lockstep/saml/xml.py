@@ -1,8 +1,8 @@
-"""The one parser of messages, and how elements are read and written.
+"""The one parser of messages, and functions that read and write elements.
 
-A message comes from a stranger, so the parser refuses everything that SAML does without: document types, entities, processing
-instructions, XInclude, other encodings than UTF-8. Comments are allowed between elements only: a signature does not cover them,
-so one inside a value would let anybody cut the value in two.
+A message comes from a stranger, so the parser refuses everything that SAML does not need: document types, entities, processing
+instructions, XInclude, encodings other than UTF-8. Comments are allowed only between elements: a signature does not cover them, so a
+comment inside a value would let an attacker cut the value in two.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Element = Any
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 64
-# What libxml2 does with many attributes or namespaces takes time with the square of their number.
+# The time that libxml2 needs grows with the square of the number of attributes or namespaces.
 MAX_ATTRIBUTES = 64  # of one element
 MAX_NAMESPACES = 4096  # declarations; some providers repeat two of them for each value
 PREFIXES = {"saml": SAML, "samlp": SAMLP, "md": MD, "ds": DS, "xenc": XENC}
@@ -31,7 +31,7 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)?"
 
 
 def parse(data: bytes, *, max_bytes: int = MAX_BYTES) -> Element:
-    """The root of the document in *data*. Raises SamlFault for whatever a SAML message does not need."""
+    """Parse *data* and return its root. Raises SamlFault for anything that a SAML message does not need."""
     if len(data) > max_bytes:
         raise fault(FaultCode.TOO_LARGE, expected=f"at most {max_bytes} bytes", received=f"{len(data)} bytes")
     for check_bytes in BYTE_CHECKS:
@@ -65,7 +65,7 @@ def _check_encoding(data: bytes) -> None:
 
 
 def _check_no_dtd(data: bytes) -> None:
-    # Before anything is parsed: a declaration that is never read cannot have an effect.
+    # Check before parsing: a declaration that is never parsed cannot have an effect.
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise fault(FaultCode.DTD_REFUSED)
 
@@ -97,7 +97,7 @@ def _check_no_include(node: Element, depth: int) -> None:
 
 
 def _check_comments(node: Element, depth: int) -> None:
-    """Once for each element that has comments, however many: their number is the sender's choice."""
+    """Check each element that has comments once, however many it has, because the sender chooses their number."""
     if isinstance(node.tag, str) and (comment := next(node.iterchildren(etree.Comment), None)) is not None:
         beside = (node.text or "", *(child.tail or "" for child in node))
         if any(text.strip() for text in beside):
@@ -115,7 +115,7 @@ NODE_CHECKS: tuple[Callable[[Element, int], None], ...] = (
 
 
 def _nodes(root: Element) -> Iterator[tuple[Element, int]]:
-    """Every node of the document with its depth, also those before and after the root."""
+    """Yield every node of the document with its depth, including those before and after the root."""
     yield from ((node, 0) for node in root.itersiblings(preceding=True))
     yield from ((node, 0) for node in root.itersiblings())
     open_nodes = [(root, 1)]
@@ -140,18 +140,18 @@ def tag(prefix: str, name: str) -> str:
 
 
 def new_element(prefix: str, name: str, **attributes: str | None) -> Element:
-    """A new root; attributes that are None are left out."""
+    """Create a new root. Attributes that are None are left out."""
     declared = {prefix: PREFIXES[prefix]} | ({"saml": SAML} if prefix == "samlp" else {})
     return etree.Element(tag(prefix, name), _present(attributes), nsmap=declared)
 
 
 def add(parent: Element, prefix: str, name: str, text: str | None = None, **attributes: str | None) -> Element:
-    """Append a new element to *parent*; attributes that are None are left out."""
+    """Append a new element to *parent*. Attributes that are None are left out."""
     child = etree.SubElement(parent, tag(prefix, name), _present(attributes), nsmap={prefix: PREFIXES[prefix]})
     if text is not None:
         try:
             child.text = text
-        except ValueError:  # a character that XML cannot hold
+        except ValueError:  # a character that XML cannot contain
             raise fault(FaultCode.MALFORMED, expected="text that XML can hold", received=text) from None
     return child
 
@@ -165,7 +165,7 @@ def children(element: Element, prefix: str, name: str) -> list[Element]:
 
 
 def only_child(element: Element, prefix: str, name: str) -> Element | None:
-    """The child of this name, or None. Raises SamlFault if there are several."""
+    """Return the child of this name, or None. Raises SamlFault if there are several."""
     found = children(element, prefix, name)
     if len(found) > 1:
         raise fault(FaultCode.MALFORMED, expected=f"one {name}", received=f"{len(found)} of them")
@@ -173,7 +173,7 @@ def only_child(element: Element, prefix: str, name: str) -> Element | None:
 
 
 def text_of(element: Element | None) -> str:
-    """The whole text inside *element*, whatever lies between its parts; empty if there is no element."""
+    """Return the whole text inside *element*, including the text inside and after its children; "" if *element* is None."""
     if element is None:
         return ""
     return str(element.xpath("string()") if len(element) else element.text or "")
@@ -184,17 +184,17 @@ def is_element(node: Element, prefix: str, name: str) -> bool:
 
 
 def elements_in(root: Element) -> Iterator[Element]:
-    """*root* and every element below it, in document order."""
+    """Yield *root* and every element below it, in document order."""
     yield from root.iter(etree.Element)
 
 
 def written_time(moment: datetime) -> str:
-    """xs:dateTime in UTC (SAML core, section 1.3.3), to the millisecond."""
+    """Format *moment* as xs:dateTime in UTC (SAML core, section 1.3.3), with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def read_time(text: str) -> datetime:
-    """The moment that an xs:dateTime says; without a zone it is UTC, as SAML demands. Raises SamlFault("Malformed")."""
+    """Parse an xs:dateTime. A time without a zone is UTC, as SAML requires. Raises SamlFault("Malformed")."""
     found = _TIME.fullmatch(text.strip())
     try:
         if not found:
