@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 
 import structlog
+
+from lockstep.process.log_lines import write_log_lines
 
 
 def log_to_stderr() -> None:
     """Configure the log. Called once, by the commands that serve."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(20),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
+    write_log_lines(structlog.processors.JSONRenderer(), logging.INFO, keeps_loggers=True)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import structlog
 
+from lockstep.process.log_lines import write_log_lines
 from lockstep.settings import Settings
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -41,18 +42,7 @@ def events_on_stderr(settings: Settings) -> Iterator[None]:
 def _configure(level: str, form: str) -> None:
     is_text = form == "text" or (form == "auto" and sys.stderr.isatty())
     renderer = structlog.dev.ConsoleRenderer() if is_text else structlog.processors.JSONRenderer(sort_keys=True)
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
+    write_log_lines(renderer, LEVELS[level], keeps_loggers=False)
 
 
 class OneLine(logging.Formatter):

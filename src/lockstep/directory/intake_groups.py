@@ -61,19 +61,14 @@ class GroupIntake:
 
     def _count(self, writes: list[GroupWrite]) -> None:
         for write in writes:
-            if write.before is None:
-                what = "created"
-                self.result.created += 1
-            elif write.before.deleted_at is not None:
-                what = "restored"
-                self.result.restored += 1
-            elif write.before.attributes != write.after.attributes:
-                what = "updated"
-                self.result.updated += 1
-            else:
-                self.result.unchanged += 1
-                continue
-            self.result.name(what, write.after.display_name, write.after.display_name)
+            before, after = write.before, write.after
+            what = self.result.count(
+                is_new=before is None,
+                is_back=before is not None and before.deleted_at is not None,
+                is_changed=before is not None and before.attributes != after.attributes,
+            )
+            if what:
+                self.result.name(what, after.display_name, after.display_name)
 
     def _reject(self, row: BadRow) -> None:
         self.result.reject(row, most=self.most_details)

@@ -223,20 +223,12 @@ class PersonIntake:
 
     def _count(self, writes: Iterable[PersonWrite]) -> None:
         for write in writes:
-            changed: list[str] = []
-            if write.before is None:
-                what = "created"
-                self.result.created += 1
-            elif write.before.deleted_at is not None:
-                what = "restored"
-                self.result.restored += 1
-            elif changed := difference(write.before, write.after)[0]:
-                what = "updated"
-                self.result.updated += 1
-            else:
-                self.result.unchanged += 1
-                continue
-            self.result.name(what, write.after.user_principal_name, write.after.display, changed)
+            before, after = write.before, write.after
+            is_back = before is not None and before.deleted_at is not None
+            changed = difference(before, after)[0] if before is not None and not is_back else []
+            what = self.result.count(is_new=before is None, is_back=is_back, is_changed=bool(changed))
+            if what:
+                self.result.name(what, after.user_principal_name, after.display, changed)
 
     def _reject(self, row: BadRow) -> None:
         self.result.reject(row, most=self.most_details)

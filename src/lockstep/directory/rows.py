@@ -198,6 +198,20 @@ class PassResult:
         default_factory=dict
     )  # source to the number of its people whose names this source also uses
 
+    def count(self, *, is_new: bool, is_back: bool, is_changed: bool) -> str:
+        """Count one object. Return what happened to it, or "" if nothing did. *is_back*: it was deleted before."""
+        if is_new:
+            self.created += 1
+            return "created"
+        if is_back:
+            self.restored += 1
+            return "restored"
+        if is_changed:
+            self.updated += 1
+            return "updated"
+        self.unchanged += 1
+        return ""
+
     def name(self, what: str, name: str, display: str, changed: Iterable[str] = ()) -> None:
         if len(self.movements) < self.most_named:
             self.movements.append(Movement(what, name, display, tuple(changed)))

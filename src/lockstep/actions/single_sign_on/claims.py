@@ -19,7 +19,7 @@ from lockstep.engine.expressions import DROP, SKIP_OBJECT, EvaluationContext, Ex
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import Lifecycle, SourceObject
 from lockstep.engine.rules.configuration import JobConfiguration
-from lockstep.engine.rules.mappings import Constant, Direct, Expression, MappingSource
+from lockstep.engine.rules.mappings import MappingSource, value_of
 from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.errors import Kind, LockstepError
 
@@ -56,7 +56,7 @@ def claims_about(
 
     def values(name: str, source: MappingSource) -> tuple[str, ...]:
         try:
-            found = _texts(_value(source, record, context))
+            found = _texts(value_of(source, record, context))
         except ExpressionError as error:
             problems[name] = error.detail
             return ()
@@ -111,17 +111,6 @@ def _name_id(person: str, settings: SignOnSettings, values: Any, salt: bytes) ->
         case _:
             found = values("", settings.name_id)
             return found[0] if len(found) == 1 else ""
-
-
-def _value(source: MappingSource, record: Mapping[str, Any], context: EvaluationContext) -> Any:
-    match source:
-        case Direct(attribute):
-            return record.get(attribute)
-        case Constant(value):
-            return value
-        case Expression(compiled):
-            return compiled.evaluate(record, context)
-    return None
 
 
 def _texts(value: Any) -> tuple[str, ...]:

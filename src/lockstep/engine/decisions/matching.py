@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 from lockstep.engine.decisions.source_record import source_record
 from lockstep.engine.expressions import DROP, SKIP_OBJECT, EvaluationContext, ExpressionError
 from lockstep.engine.moment import Moment
-from lockstep.engine.records import Account, ObjectKind, SourceObject, Value, Values
+from lockstep.engine.records import Account, ObjectKind, SourceObject, Values
 from lockstep.engine.rules.configuration import JobConfiguration
-from lockstep.engine.rules.mappings import AttributeMapping, Constant, Direct, Expression, ObjectMapping
+from lockstep.engine.rules.mappings import ObjectMapping, value_of
 from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.scim.target_values import MISSING, read_path
 
@@ -91,7 +91,7 @@ def match_queries(
     context = EvaluationContext(moment, (), configuration.default_domain)
     queries = []
     for attribute in mapping.matching:
-        value = _source_value(attribute, record, context)
+        value = value_of(attribute.source, record, context)
         if not is_empty(value) and value is not DROP and value is not SKIP_OBJECT:
             queries.append(MatchQuery(attribute.target, text_of(value), attribute.match))
     return tuple(queries)
@@ -152,18 +152,6 @@ def match_key(job: str, kind: ObjectKind, query: MatchQuery) -> str:
 def folded(attribute: str, value: str) -> str:
     """Fold *value* as an index does: most attributes are compared without regard to case."""
     return value if attribute.lower() in EXACT else value.casefold()
-
-
-def _source_value(mapping: AttributeMapping, record: Values, context: EvaluationContext) -> Value:
-    match mapping.source:
-        case Direct(attribute):
-            return record.get(attribute)
-        case Constant(value):
-            return value
-        case Expression(compiled):
-            return compiled.evaluate(record, context)
-        case _:
-            return None
 
 
 __all__ = [

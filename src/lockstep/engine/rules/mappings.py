@@ -77,6 +77,19 @@ QuickRead: TypeAlias = Callable[[Values, EvaluationContext, Mapping[str, str]], 
 _TRUTH = {"True": True, "False": False}
 
 
+def value_of(source: MappingSource, record: Values, context: EvaluationContext) -> Value:
+    """The value of *source* for an object; None for an attribute that is left alone. Raises ExpressionError."""
+    match source:
+        case Direct(attribute):
+            return record.get(attribute)
+        case Constant(value):
+            return value
+        case Expression(compiled):
+            return compiled.evaluate(record, context)
+        case NoSource():
+            return None
+
+
 @dataclass(frozen=True)
 class AttributeMapping:
     """The flow of one attribute. *match* is its matching precedence, or 0. *default* is written only on create."""

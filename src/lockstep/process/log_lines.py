@@ -1,0 +1,27 @@
+"""Send log events to stderr, one line each; stdout belongs to data."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import structlog
+
+
+def write_log_lines(renderer: Any, level: int, *, keeps_loggers: bool) -> None:
+    """Configure the log: *renderer* makes the line, and events below *level* (as in `logging`) are dropped.
+
+    *keeps_loggers* makes logging faster, and is only for a process that configures the log once.
+    """
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=keeps_loggers,
+    )
