@@ -122,6 +122,15 @@ def test_each_step_of_the_walk_names_functions_of_the_files_beside_it() -> None:
     assert elsewhere == []
 
 
+def test_each_hop_of_one_create_names_a_function_of_its_file_and_files_follow_files() -> None:
+    hops = re.findall(r"^(\d+)\. `(\w+)` in `([\w/]+\.py)`", TEXT, re.MULTILINE)
+
+    assert [int(number) for number, _, _ in hops] == list(range(1, len(hops) + 1))
+    assert [(name, file) for _, name, file in hops if name not in defined_in(SOURCE / "lockstep" / file)] == []
+    assert (hops[0][2], hops[-1][2]) == ("sync/drain/drain.py", "sync/outcome/recorder.py")
+    assert len({file for _, _, file in hops}) == len(hops)
+
+
 def test_the_glossary_has_one_sentence_for_each_word() -> None:
     glossary = TEXT.partition("## Glossary")[2].replace("\n  ", " ")
     entries = re.findall(r"^- \*\*([a-z ]+)\*\*: (.+)$", glossary, re.MULTILINE)
