@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from documo import entry_ids
 from documo.identifiers import read_id
 from documo.store import audit_log as table
 from documo.store.database import Store
+from documo.store.secrets import secret
 from documo.tenant_schemas import Custom, registry_of
 from lockstep.errors import not_found
+from lockstep.postgres.pool import Connection
 
 ACTIVITIES: Mapping[str, str] = {
     "create": "Created",
@@ -24,6 +27,8 @@ ACTIVITIES: Mapping[str, str] = {
     "delete": "Deleted",
     "restore": "Restored",
     "set password": "Password set",
+    "end": "Ended",
+    "download": "Downloaded",
     "revoke": "Revoked",
     "verify": "Verified",
     "sign in": "Signed in",
@@ -31,11 +36,11 @@ ACTIVITIES: Mapping[str, str] = {
     "lock": "Sign-in locked",
 }
 DOORS: Mapping[str, str] = {"member": "Pages", "command": "Command line", "key": "SCIM", "system": "Documo"}
-_OF_MEMBERS = ("User", "Operator", "Sign-in", "Password link", "Second factor")
+_OF_MEMBERS = ("User", "Operator", "Sign-in", "Password link", "Second factor", "Session")
 # What the triggers of the tables name; resources are named after their type.
 KINDS = (
     "API key", "Account", "Branding", "Document", "Domain", "Event stream", "Operator", "Password link", "Second factor",
-    "Sign-in", "Signing key", "Single sign-on",
+    "Session", "Sign-in", "Signing key", "Single sign-on", "Trusted issuer",
 )  # fmt: skip
 MOST_EXPORTED = 10_000
 
@@ -58,7 +63,7 @@ class AuditFilter:
 class AuditEntry:
     """One change or sign-in. *before* and *after* hold the attributes that differ."""
 
-    seq: int
+    id: str
     at: datetime
     actor_kind: str
     actor: str
@@ -91,24 +96,39 @@ class AuditEntry:
 
 
 async def find_entries(
-    store: Store, tenant_id: int, wanted: AuditFilter, *, most: int, below: int | None = None
+    store: Store, tenant_id: int, wanted: AuditFilter, *, most: int, below: str = ""
 ) -> list[AuditEntry]:
-    """At most *most* entries, the newest first, older than the one with the number *below*."""
+    """At most *most* entries, the newest first, older than the one with the id *below*; "": from the newest."""
     async with store.tenant(tenant_id) as connection:
+        key = await _key(connection)
+        number = entry_ids.unseal(key, tenant_id, below)
         rows = await table.rows(
-            connection, tenant_id, below=below, most=most, actor=wanted.actor, text=wanted.text, kind=wanted.kind,
+            connection, tenant_id, below=number, most=most, actor=wanted.actor, text=wanted.text, kind=wanted.kind,
             activity=wanted.activity, since=wanted.since, until=wanted.until,
         )  # fmt: skip
-    return [_entry_of(row) for row in rows]
+    return [_entry_of(row, entry_ids.seal(key, tenant_id, row.seq)) for row in rows]
 
 
-async def show_entry(store: Store, tenant_id: int, seq: int) -> AuditEntry:
-    """One entry. Raises LockstepError if there is none with this number."""
+async def show_entry(store: Store, tenant_id: int, entry_id: str) -> AuditEntry:
+    """One entry. Raises LockstepError if there is none with this id."""
     async with store.tenant(tenant_id) as connection:
-        row = await table.entry(connection, tenant_id, seq)
+        number = entry_ids.unseal(await _key(connection), tenant_id, entry_id)
+        row = await table.entry(connection, tenant_id, number) if number is not None else None
     if row is None:
-        raise not_found(f"The audit log has no entry {seq}", next_step="documo audit list")
-    return _entry_of(row)
+        raise not_found("The audit log has no such entry", next_step="Choose one in the audit log: documo audit list")
+    return _entry_of(row, entry_id)
+
+
+async def note_download(store: Store, tenant_id: int, document_id: str, name: str) -> None:
+    """Note that the actor of *store* downloads a document."""
+    async with store.tenant(tenant_id) as connection:
+        await table.note(
+            connection, tenant_id, activity="download", kind="Document", object_id=document_id, object_name=name
+        )
+
+
+async def _key(connection: Connection) -> bytes:
+    return await secret(connection, "audit entries", entry_ids.SECRET_BYTES)
 
 
 def kinds_of(custom: Custom) -> list[str]:
@@ -120,7 +140,7 @@ def kinds_of(custom: Custom) -> list[str]:
 def as_json(entry: AuditEntry) -> dict[str, Any]:
     """An entry for programs."""
     return {
-        "number": entry.seq,
+        "id": entry.id,
         "at": entry.at.isoformat(),
         "actor": entry.actor,
         "actorKind": entry.actor_kind,
@@ -134,7 +154,7 @@ def as_json(entry: AuditEntry) -> dict[str, Any]:
     }
 
 
-def _entry_of(row: table.AuditRow) -> AuditEntry:
+def _entry_of(row: table.AuditRow, entry_id: str) -> AuditEntry:
     if row.actor_kind == "key":
         actor = row.key_name or "a removed key"
     elif row.kind == "Sign-in" and row.actor_kind == "system":
@@ -142,6 +162,6 @@ def _entry_of(row: table.AuditRow) -> AuditEntry:
     else:
         actor = row.actor_name or "Documo"
     return AuditEntry(
-        row.seq, row.at, row.actor_kind, actor, row.actor_id, row.activity, row.kind, row.object_id, row.object_name,
+        entry_id, row.at, row.actor_kind, actor, row.actor_id, row.activity, row.kind, row.object_id, row.object_name,
         row.before or {}, row.after or {},
     )  # fmt: skip

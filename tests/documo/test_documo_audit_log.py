@@ -222,8 +222,8 @@ async def test_accounts_see_their_own_entries_alone(pair: tuple[Client, Client])
 
     assert "secret@x.org" not in repr(await entries_of(alpha))
     foreign = await last(beta)
-    with pytest.raises(LockstepError, match="no entry"):
-        await audit_log.show_entry(alpha.store, alpha.account.id, foreign.seq)
+    with pytest.raises(LockstepError, match="no such entry"):
+        await audit_log.show_entry(alpha.store, alpha.account.id, foreign.id)
 
 
 async def test_nobody_can_change_an_entry(api: Client) -> None:
@@ -267,11 +267,11 @@ async def test_page_filters_and_shows_the_difference(api: Client) -> None:
     entry = await last(api, text="anna@x.org")
     async with signed_in(api) as ada:
         _, page = await ada.get("/settings/audit?text=anna&kind=User&activity=change&range=1h")
-        _, detail = await ada.get(f"/settings/audit/{entry.seq}")
+        _, detail = await ada.get(f"/settings/audit/{entry.id}")
         _, none = await ada.get("/settings/audit?actor=nobody-like-this")
         _, odd = await ada.get("/settings/audit?kind=%3Cscript%3E&activity=moon&range=never&after=x")
 
-    assert f"/settings/audit/{entry.seq}" in page and ">Created<" not in page.partition("<tbody>")[2]
+    assert f"/settings/audit/{entry.id}" in page and ">Created<" not in page.partition("<tbody>")[2]
     assert "<del>Clerk</del>" in detail and "<ins>&lt;script&gt;alert(1)&lt;/script&gt;</ins>" in detail
     assert "No entry passes this filter" in none
     assert "anna@x.org" in odd
@@ -282,7 +282,7 @@ async def test_pages_of_the_log_have_every_entry_once(api: Client) -> None:
         await roles.add_role(api.store, api.account, f"Role {number:02}")
     async with signed_in(api) as ada:
         _, first = await ada.get("/settings/audit?kind=Role")
-        following = re.search(r'href="(/settings/audit\?[^"]*after=\d+)"', first)
+        following = re.search(r'href="(/settings/audit\?[^"]*after=[^"&]+)"', first)
         assert following is not None
         _, second = await ada.get(following[1].replace("&amp;", "&"))
 

@@ -336,7 +336,7 @@ def test_audit_log_is_listed_filtered_and_shown_by_command(command: Any) -> None
 
     listed = orjson.loads(command("audit", "list", "--kind", "Account", "--activity", "change", "-o", "json").stdout)
     (entry,) = listed["entries"]
-    shown = orjson.loads(command("audit", "show", str(entry["number"]), "-o", "json").stdout)
+    shown = orjson.loads(command("audit", "show", entry["id"], "-o", "json").stdout)
     named = orjson.loads(command("audit", "list", "--object", "second@", "--since", "1h", "-o", "json").stdout)
     newest = orjson.loads(command("audit", "list", "--limit", "1", "-o", "json").stdout)
     none = orjson.loads(command("audit", "list", "--until", "1d", "-o", "json").stdout)
@@ -345,7 +345,7 @@ def test_audit_log_is_listed_filtered_and_shown_by_command(command: Any) -> None
     assert (entry["actor"], entry["before"], entry["after"]) == ("documo accounts set", {}, {"seats": 7})
     assert [(one["kind"], one["activity"]) for one in named["entries"]] == [("User", "create")]
     assert newest["entries"] == [entry] and none["entries"] == []
-    assert "no entry 999999" in command("audit", "show", "999999", code=5).stderr
+    assert "no such entry" in command("audit", "show", "999999", code=5).stderr
 
 
 def test_event_stream_is_in_the_audit_log_without_its_secret(command: Any) -> None:

@@ -17,8 +17,10 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from documo.access import password_links
+from documo.entry_ids import SECRET_BYTES, seal
 from documo.events.streams import add_stream
 from documo.store import sso_requests as tickets_table
+from documo.store.secrets import secret
 from documo.store.sso_requests import TicketRow
 from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
 from lockstep.kit import csrf
@@ -296,7 +298,7 @@ async def _hostile_entries(home: Household) -> list[str]:
 
 
 async def _entries(home: Household, texts: Any) -> list[str]:
-    """The numbers of new entries of the audit log in which everything is the text."""
+    """The ids of new entries of the audit log in which everything is the text."""
     made = []
     async with home.store.tenant(home.tenant) as connection:
         for text in texts:
@@ -307,6 +309,7 @@ async def _entries(home: Household, texts: Any) -> list[str]:
                 (home.tenant, text, text, text, text, text, document, document),
             )
             row = await cursor.fetchone()
+            key = await secret(connection, "audit entries", SECRET_BYTES)
             assert row is not None
-            made.append(str(row[0]))
+            made.append(seal(key, home.tenant, row[0]))
     return made

@@ -197,7 +197,7 @@ async def test_what_another_account_has_answers_as_what_does_not_exist(
 ) -> None:
     theirs, wrong = await alpha.objects(), list[str]()
     nothing = dict.fromkeys(theirs, NOWHERE) | {
-        "host": "nosuch.example.com", "entry": "999999999999", "account": "999999",
+        "host": "nosuch.example.com", "entry": "x" * 32, "account": "999999",
     }  # fmt: skip
     before = await alpha.fingerprint()
     for row in (row for row in ROWS if row.names_objects):
@@ -208,7 +208,6 @@ async def test_what_another_account_has_answers_as_what_does_not_exist(
             text = answer.text
             for name in ("host", "user"):
                 text = text.replace(names[name], name)
-                text = text.replace(f"no entry {names['entry']}", "no entry")
             seen.append((answer.status, text))
         if seen[0] != seen[1] or "zebra" in seen[0][1]:
             wrong.append(f"{row.method} {row.path}: {seen[0][0]} and {seen[1][0]}")

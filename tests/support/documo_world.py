@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 
 import aiohttp
 
-from documo import documents, domains, member_records, members, roles
+from documo import audit_log, documents, domains, member_records, members, roles
 from documo.access import api_keys
 from documo.access.member_sign_in import begin_session, caller_of_session
 from documo.access.sso import providers
 from documo.access.sso.providers import Setup
+from documo.audit_log import AuditFilter
 from documo.identifiers import new_id
 from documo.store import single_sign_on as attempts_table
 from documo.store.database import Store
@@ -87,11 +88,6 @@ class Household:
             attempt = await attempts_table.note_attempt(
                 connection, tenant, at=datetime.now(UTC), number="n1", detail=mark, person=f"{mark}@x.org"
             )
-            entry = await (
-                await connection.execute(
-                    "select seq from audit_log where object_name = %s order by seq desc limit 1", (mark,)
-                )
-            ).fetchone()
             request = await (
                 await connection.execute(
                     "insert into request_log values (%s, %s, now(), 'GET', %s, 200, 1, null, 'curl', '{}', '', %s, '', '', '')"
@@ -99,10 +95,11 @@ class Household:
                     (tenant, new_id(), f"/scim/v2/Users?filter={mark}", mark),
                 )
             ).fetchone()
-        assert entry is not None and request is not None
+        assert request is not None
+        (entry, *_) = await audit_log.find_entries(store, tenant, AuditFilter(text=mark, kind="API key"), most=1)
         return {
             "user": user, "gone": gone, "document": document, "key": key.id, "host": host, "attempt": attempt,
-            "entry": str(entry[0]), "request": str(request[0]), "session": caller.session,
+            "entry": entry.id, "request": str(request[0]), "session": caller.session,
         }  # fmt: skip
 
     async def fingerprint(self) -> Mapping[str, str]:

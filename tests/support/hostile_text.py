@@ -20,11 +20,13 @@ HOSTILE = (
     "<img src=x onerror=xssProbe({n})>",
     "&lt;xss-probe&gt;{n}",
     "javascript:xssProbe({n})",
-    "{{{{ 7 * 191 }}}}{{% raw %}}{n}",
+    "{{{{ 123457 * 654323 }}}}{{% raw %}}{n}",
     "\r\nSet-Cookie: xss-probe={n}",
     "\u202exss\u200bprobe\ufeff{n}",
     "`${{xssProbe({n})}}`",
 )  # fmt: skip
+
+_PRODUCT = str(123457 * 654323)  # too long to stand in a random id by chance
 
 
 def hostile(number: int) -> str:
@@ -34,7 +36,7 @@ def hostile(number: int) -> str:
 
 def made_of_text(html: str) -> list[str]:
     """What a reader of HTML made out of the hostile texts in *html*: elements, attributes, addresses that run a script."""
-    made = ["1337"] if "1337" in html else []
+    made = [_PRODUCT] if _PRODUCT in html else []
     for element in lxml.html.document_fromstring(html).iter():
         if not isinstance(element.tag, str):
             continue

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from documo.access.member_passwords import OF_MEMBERS
-from documo.access.second_factor import CodeRequired, is_code
+from documo.access.second_factor import CodeRequired, use_code
 from documo.access.sso.providers import refuse_password
 from documo.store import accounts as accounts_table
 from documo.store import audit_log as audit_table
@@ -83,13 +83,15 @@ async def sign_in(
         )
         await lockout.forgiven(store.control, name, address=address)
         raise inactive()
-    await check_code(store, tenant_id, member.id, code, name=name, device=device, address=address, now=now)
+    used = await check_code(store, tenant_id, member.id, code, name=name, device=device, address=address, now=now)
     async with store.tenant(tenant_id) as connection:
         await refuse_password(connection, tenant_id, member.id)
         if not await table.may_still_sign_in(connection, tenant_id, member.id, password_hash=member.password_hash):
             raise _refused()  # it was changed while it was verified
         is_only = await forget_failures(connection, name, address=address)
-        session = await begin_session(connection, tenant_id, member.id, device=device, address=address, now=now)
+        session = await begin_session(
+            connection, tenant_id, member.id, device=device, address=address, now=now, code_used=used
+        )
     if not is_only:
         await lockout.forgiven(store.control, name, address=address)
     return session
@@ -97,20 +99,24 @@ async def sign_in(
 
 async def check_code(
     store: Store, tenant_id: int, member_id: str, code: str, *, name: str, device: str, address: str, now: datetime
-) -> None:
-    """Raise CodeRequired if a code is missing, and LockstepError if it is wrong. A code that is right is used up."""
+) -> str:
+    """Use up the code that the member needs, and return what it was; "" if none is needed.
+
+    Raises CodeRequired if it is missing, and LockstepError if it is wrong.
+    """
     async with store.tenant(tenant_id) as connection:
         if not await factors_table.is_confirmed(connection, tenant_id, member_id):
-            return
-        is_right = bool(code.strip()) and await is_code(connection, tenant_id, member_id, code, now=now)
+            return ""
+        used = await use_code(connection, tenant_id, member_id, code, now=now) if code.strip() else ""
     if not code.strip():
         await lockout.forgiven(store.control, name, address=address)
         raise CodeRequired
-    if not is_right:
+    if not used:
         await _note_refused(
             store, [(tenant_id, member_id)], name, "The code is wrong", device=device, address=address, now=now
         )
         raise _refused()
+    return used
 
 
 async def _note_refused(
@@ -165,6 +171,7 @@ async def sign_out(store: Store, secret: str) -> None:
     async with store.control() as connection:
         session = await table.read_session(connection, hash_of(secret))
         if session is not None:
+            await connection.execute(SET_TENANT, (str(session.tenant_id),))
             await table.end_session(connection, session.id)
 
 
@@ -208,10 +215,12 @@ async def begin_session(
     ends_at: datetime | None = None,
     name_id: str = "",
     session_index: str = "",
+    code_used: str = "",
 ) -> MemberSession:
     """Begin a session of a member who has proved who they are, in the tenant's transaction, and note it in the audit log.
 
     *ends_at*: when it ends at the latest. *name_id* and *session_index*: its names at the identity provider that vouched for the member.
+    *code_used*: the second factor beside the password.
     """
     made = MemberSession(new_secret(), min(now + LONGEST, ends_at or now + LONGEST))
     await table.remove_expired(connection, now)
@@ -219,7 +228,8 @@ async def begin_session(
         connection, tenant_id, member_id, hash_of(made.secret), device=device[:_MOST_DEVICE], address=address,
         now=now, expires_at=made.expires_at, name_id=name_id, session_index=session_index,
     )  # fmt: skip
-    details = {"with": "single sign-on" if name_id else "password", "address": address, "device": device[:_MOST_DEVICE]}
+    proof = "single sign-on" if name_id else f"password and {code_used}" if code_used else "password"
+    details = {"with": proof, "address": address, "device": device[:_MOST_DEVICE]}
     await audit_table.note_sign_in(connection, tenant_id, member_id, details)
     return made
 

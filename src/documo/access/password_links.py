@@ -92,14 +92,14 @@ async def accept_link(
     """
     user_name = await owner_of_link(store, secret)
     check_password(password, user_name)
-    name, now = key_of(user_name), datetime.now(UTC)
+    name, now, used = key_of(user_name), datetime.now(UTC), ""
     async with store.control() as connection:
         owner = await table.link_owner(connection, hash_of(secret), now)
     if owner is None:
         raise _link_used()
     if await has_second_factor(store, *owner):
         await lockout.admit(store.control, name, address=address, now=now)
-        await check_code(store, *owner, code, name=name, device=device, address=address, now=now)
+        used = await check_code(store, *owner, code, name=name, device=device, address=address, now=now)
     digest = await OF_MEMBERS.hash_password(password)
     async with store.acting_as(member_actor(owner[1], user_name)).control() as connection:
         if not await table.use_link(connection, hash_of(secret)):
@@ -108,7 +108,7 @@ async def accept_link(
         await refuse_password(connection, *owner)
         await table.set_password(connection, *owner, digest)
         await forget_failures(connection, name)
-        return await begin_session(connection, *owner, device=device, address=address, now=now)
+        return await begin_session(connection, *owner, device=device, address=address, now=now, code_used=used)
 
 
 def _link_used() -> LockstepError:

@@ -26,6 +26,7 @@ from lockstep.errors import Kind, LockstepError, conflict, invalid, not_found
 from lockstep.postgres.pool import Connection
 
 ISSUER = "Documo"
+CODE, RECOVERY_CODE = "code", "recovery code"
 
 
 class CodeRequired(LockstepError):
@@ -119,15 +120,15 @@ async def reset_second_factor(store: Store, tenant: TenantFacts, who: str) -> bo
     return removed
 
 
-async def is_code(connection: Connection, tenant_id: int, member_id: str, code: str, *, now: datetime) -> bool:
-    """Whether *code* is an unused code of the app or an unused recovery code. Uses it up. Needs the tenant's transaction."""
+async def use_code(connection: Connection, tenant_id: int, member_id: str, code: str, *, now: datetime) -> str:
+    """Use up *code*, and return what it was: CODE, RECOVERY_CODE, or "" for none that is still good. Needs the tenant's transaction."""
     found = await table.read_factor(connection, tenant_id, member_id)
     if found is None or not found.is_confirmed:
-        return False
+        return ""
     plain = as_entered(code)
     if await table.use_recovery_code(connection, tenant_id, member_id, hash_of(plain)):
-        return True
-    return await _is_newest_code(connection, tenant_id, member_id, found.seed, plain, now=now)
+        return RECOVERY_CODE
+    return CODE if await _is_newest_code(connection, tenant_id, member_id, found.seed, plain, now=now) else ""
 
 
 async def _is_newest_code(

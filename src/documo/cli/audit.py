@@ -16,7 +16,7 @@ from documo.cli.requests import moment_of
 from documo.settings import Settings
 from documo.store.database import Store
 
-COLUMNS = ("number", "at", "actor", "activity", "kind", "object")
+COLUMNS = ("id", "at", "actor", "activity", "kind", "object")
 
 
 @click.group()
@@ -55,15 +55,15 @@ def list_(
 
 
 @audit.command()
-@click.argument("number", type=click.IntRange(1, 2**63 - 1))
+@click.argument("entry")
 @account_option
 @data_option
 @output_option
-def show(number: int, account: str | None, settings: Settings, output: DocumoOutput) -> None:
-    """Show one entry with the values before and after."""
+def show(entry: str, account: str | None, settings: Settings, output: DocumoOutput) -> None:
+    """Show one entry with the values before and after. ENTRY is its id."""
 
     async def work(store: Store) -> dict[str, Any]:
         tenant = await only_account(store, account)
-        return rules.as_json(await rules.show_entry(store, tenant.id, number))
+        return rules.as_json(await rules.show_entry(store, tenant.id, entry))
 
     output.one(with_store(settings, work))

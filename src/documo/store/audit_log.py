@@ -1,4 +1,4 @@
-"""SQL of the audit log. Changes are noted by triggers (migration 0012); sign-ins, which change no row of their own, are noted here."""
+"""SQL of the audit log. Triggers note changes (migration 0012); sign-ins and downloads, which change no row, are noted here."""
 
 from __future__ import annotations
 
@@ -81,6 +81,18 @@ async def note_sign_in(connection: Connection, tenant_id: int, member_id: str, d
         " select tenant_id, 'member', id, document->>'userName', 'sign in', 'Sign-in', id::text, document->>'userName', %s"
         " from resources where tenant_id = %s and id = %s",
         (Jsonb(details), tenant_id, member_id),
+    )
+
+
+async def note(
+    connection: Connection, tenant_id: int, *, activity: str, kind: str, object_id: str, object_name: str
+) -> None:
+    """Note what the transaction's actor did. Needs the tenant's transaction."""
+    await connection.execute(
+        "insert into audit_log (tenant_id, actor_kind, actor_id, actor_name, activity, kind, object_id, object_name)"
+        " select %s, a.actor ->> 'kind', (a.actor ->> 'id')::uuid, coalesce(a.actor ->> 'name', ''), %s, %s, %s, %s"
+        " from (select audit_actor() as actor) a",
+        (tenant_id, activity, kind, object_id, object_name),
     )
 
 

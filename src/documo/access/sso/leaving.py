@@ -8,7 +8,7 @@ from documo.access.sso.addresses import ServiceAddress, service_address
 from documo.access.sso.providers import Provider, find_provider, own_key
 from documo.store import sign_ins as sessions_table
 from documo.store import single_sign_on as table
-from documo.store.database import Store
+from documo.store.database import SET_TENANT, Store
 from lockstep.credentials.issued_secrets import hash_of
 from lockstep.errors import not_found
 from lockstep.saml.bindings import read_redirect, redirect_url
@@ -34,6 +34,7 @@ async def leave(store: Store, session_secret: str, *, api_url: str) -> str:
         session = await sessions_table.read_session(connection, hash_of(session_secret))
         if session is None:
             return ""
+        await connection.execute(SET_TENANT, (str(session.tenant_id),))
         await sessions_table.end_session(connection, session.id)
     provider = await find_provider(store, session.tenant_id) if session.name_id else None
     if provider is None or not provider.row.logout_url:

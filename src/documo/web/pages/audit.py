@@ -30,7 +30,6 @@ RANGES: Mapping[str, tuple[str, timedelta | None]] = {
     "30d": ("Last 30 days", timedelta(days=30)),
 }
 _NAMES = ("actor", "text", "kind", "activity", "range")
-_MOST_DIGITS = 18  # of a number that a bigint holds
 _DOWNLOADS = {"AuditLog.csv": "CSV", "AuditLog.json": "JSON"}
 
 
@@ -39,7 +38,7 @@ async def list_entries(context: PageContext, request: Request) -> Answer:
     account = await context.account()
     kinds = audit_log.kinds_of(account.custom)
     given = _given(request.query_params, kinds)
-    below = _number(request.query_params.get("after", ""))
+    below = request.query_params.get("after", "")
     found = await audit_log.find_entries(context.store, account.id, _filter(given), most=PAGE_SIZE + 1, below=below)
     return PageView(
         "settings/audit.html",
@@ -52,7 +51,7 @@ async def list_entries(context: PageContext, request: Request) -> Answer:
             "kinds": [("", "Anything"), *((kind, kind) for kind in kinds)],
             "activities": [("", "Any activity"), *ACTIVITIES.items()],
             "ranges": [(key, label) for key, (label, _) in RANGES.items()],
-            "next": address(HERE, **given, after=str(found[PAGE_SIZE - 1].seq)) if len(found) > PAGE_SIZE else None,
+            "next": address(HERE, **given, after=found[PAGE_SIZE - 1].id) if len(found) > PAGE_SIZE else None,
             "first": address(HERE, **given) if below else None,
             "downloads": [(label, address(f"{HERE}/download/{name}", **given)) for name, label in _DOWNLOADS.items()],
             "days": account.audit_days,
@@ -61,12 +60,10 @@ async def list_entries(context: PageContext, request: Request) -> Answer:
     )
 
 
-@pages.get(HERE + "/{number}", needs=Permission.AUDIT_LOG)
+@pages.get(HERE + "/{entry}", needs=Permission.AUDIT_LOG)
 async def show_entry(context: PageContext, request: Request) -> Answer:
-    account, number = await context.account(), _number(request.path_params["number"])
-    if number is None:
-        raise not_found("The audit log has no such entry", next_step="Choose one in the audit log")
-    entry = await audit_log.show_entry(context.store, account.id, number)
+    account = await context.account()
+    entry = await audit_log.show_entry(context.store, account.id, request.path_params["entry"])
     return PageView(
         "settings/audit_entry.html",
         heading=f"{entry.title}: {entry.object_name or entry.kind}",
@@ -92,7 +89,7 @@ async def download(context: PageContext, request: Request) -> Answer:
         return Response(orjson.dumps(rows), media_type="application/json", headers=headers)
     file = io.StringIO()
     writer = csv.writer(file)
-    columns = ("number", "at", "actor", "actorKind", "activity", "kind", "object", "objectId", "before", "after")
+    columns = ("id", "at", "actor", "actorKind", "activity", "kind", "object", "objectId", "before", "after")
     writer.writerow(columns)
     for row in rows:
         writer.writerow(spreadsheet_text(_text(row[column])) for column in columns)
@@ -111,10 +108,6 @@ def _filter(given: Mapping[str, str]) -> AuditFilter:
     length = RANGES[given["range"]][1]
     since = datetime.now(UTC) - length if length else None
     return AuditFilter(given["actor"], given["text"], given["kind"], given["activity"], since)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 def _text(value: object) -> str:

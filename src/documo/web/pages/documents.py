@@ -8,7 +8,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
-from documo import documents
+from documo import audit_log, documents
 from documo.permissions import Permission, allows
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import LockstepError, invalid
@@ -41,6 +41,7 @@ async def upload(context: PageContext, request: Request) -> Answer:
 @pages.get("/documents/{id}", needs=Permission.DOCUMENTS_READ)
 async def download(context: PageContext, request: Request) -> Answer:
     found = await documents.find_document(context.store, context.member(), request.path_params["id"])
+    await audit_log.note_download(context.store, context.member().tenant_id, found.id, found.name)
     return StreamingResponse(
         documents.content_of(context.store, context.member(), found),
         media_type="application/octet-stream",

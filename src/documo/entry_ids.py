@@ -1,0 +1,33 @@
+"""Ids of the entries of the audit log. All accounts share one counter, and its numbers would tell an account how busy the others are.
+
+The number is sealed with AES-SIV (RFC 5297) for its account: the same entry always has the same id, and no id leads to another account's.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+SECRET_BYTES = 64
+_BYTES = 8  # of a number
+_LENGTH = 32  # characters of an id
+
+
+def seal(secret: bytes, tenant_id: int, number: int) -> str:
+    """The id of the account's entry with this number."""
+    sealed = AESSIV(secret).encrypt(number.to_bytes(_BYTES, "big"), [str(tenant_id).encode()])
+    return base64.urlsafe_b64encode(sealed).decode()
+
+
+def unseal(secret: bytes, tenant_id: int, entry_id: str) -> int | None:
+    """The number of the account's entry with this id; None if it is no id of this account."""
+    if len(entry_id) != _LENGTH:
+        return None
+    try:
+        sealed = base64.urlsafe_b64decode(entry_id)
+        return int.from_bytes(AESSIV(secret).decrypt(sealed, [str(tenant_id).encode()]), "big")
+    except (InvalidTag, binascii.Error, ValueError):
+        return None
