@@ -81,7 +81,7 @@ class Job:
         await self.click(palette.get_by_role("link", name=result).first)
 
     async def sees(self, text: str | re.Pattern[str]) -> None:
-        await expect(self.page.get_by_role("main").get_by_text(text).first).to_be_visible()
+        await expect(self.page.get_by_role("main").get_by_text(text).filter(visible=True).first).to_be_visible()
 
     async def heading(self, text: str | re.Pattern[str]) -> None:
         await expect(self.page.get_by_role("heading", level=1, name=text)).to_be_visible()
