@@ -1,6 +1,6 @@
-"""How a command ends: one form for every error, on stderr, and its exit code. Used by the command lines of both products.
+"""How a command ends: every error is shown in one form on stderr, with its exit code. The command lines of both products use this.
 
-Usage errors end with 64, not click's 2: 2 means "changes present".
+Usage errors end with 64, not with click's 2, because 2 means "changes present".
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ INTERRUPTED = 130
 
 
 def exit_code_of(command: Callable[[], object], *, program: str) -> int:
-    """Run *command* and return its exit code. An error is shown first: what happened, why, what to do next."""
+    """Run *command* and return its exit code. If it fails, show the error first: what happened, why, what to do next."""
     try:
         result = command()
     except (click.exceptions.Abort, KeyboardInterrupt):
@@ -24,7 +24,7 @@ def exit_code_of(command: Callable[[], object], *, program: str) -> int:
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.exceptions.NoArgsIsHelpError as bare:
-        click.echo(bare.format_message())  # a group without a command: its help, and nothing went wrong
+        click.echo(bare.format_message())  # a group without a command: show its help; this is not an error
         return 0
     except click.UsageError as wrong:
         where = wrong.ctx.command_path if wrong.ctx else program
@@ -39,10 +39,10 @@ def exit_code_of(command: Callable[[], object], *, program: str) -> int:
     except BrokenPipeError:
         from lockstep.process.bug_report import forget_output
 
-        forget_output()  # the reader has closed the pipe: print nothing
+        forget_output()  # the reader has closed the pipe, so print nothing
         return 0
     except Exception as fault:
-        from lockstep.process.bug_report import as_error, forget_output  # most runs never need them
+        from lockstep.process.bug_report import as_error, forget_output  # most runs do not need them
 
         told = as_error(fault)
         if told.kind is Kind.OUTPUT:
@@ -61,5 +61,5 @@ def show_error(detail: str, *, why: str = "", next_step: str = "") -> None:
 
 
 def _safe(text: str) -> str:
-    # Names and file contents end up in errors; none of them may steer the terminal.
+    # Names and file contents can appear in errors, and must not control the terminal.
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -25,7 +25,7 @@ class Kind(StrEnum):
     INTERNAL = "internal"  # a bug in Lockstep
 
 
-# What to do about a file that the operating system refuses.
+# What to do if the operating system refuses access to a file.
 CHECK_READING = "Check the path, and that you have permission to read it"
 CHECK_WRITING = "Check the path, and that you have permission to write there"
 
@@ -92,8 +92,8 @@ def unreachable(detail: str, *, why: str = "", next_step: str = "", code: str = 
 def release_frames(error: BaseException) -> None:
     """Drop the tracebacks of *error*, which has been handled, and of its causes.
 
-    A local variable that refers back to the error, such as a future that carried it, puts the frames into a reference cycle: without this,
-    the body of a refused request stays in memory until the next garbage collection.
+    A local variable that refers back to the error, such as a future that carried it, puts the frames into a reference cycle. Without this
+    call, the body of a refused request stays in memory until the next garbage collection.
     """
     waiting: list[BaseException | None] = [error]
     while waiting:

@@ -19,17 +19,17 @@ from lockstep.engine.rules.target_attributes import TargetAttribute
 
 
 class Verdict(StrEnum):
-    """What an answer of the target means for Lockstep."""
+    """The meaning of an application's answer for Lockstep."""
 
     DONE = "done"
     DONE_ALREADY = "doneAlready"  # 404 on delete, member already there
     GONE = "gone"  # 404 on a linked id
-    CONFLICT = "conflict"  # 409: look again, then decide
+    CONFLICT = "conflict"  # 409: read the account again, then decide
     STALE = "stale"  # 412: the account changed since we read it
     REFUSED = "refused"  # 400, 422 and the like: a problem with this object
     UNAUTHORIZED = "unauthorized"  # 401, 403: a problem with the credentials
     THROTTLED = "throttled"  # 429, 503: not before `retry_at`
-    AMBIGUOUS = "ambiguous"  # may or may not have happened: read the account, never retry blindly
+    AMBIGUOUS = "ambiguous"  # may or may not have taken effect: read the account, never retry blindly
     UNREACHABLE = "unreachable"  # certainly not sent: no connection was made
     BLOCKED = "blocked"  # our own outbound rules refused the address
 
@@ -52,9 +52,9 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class RefusedValue:
-    """A value that the application did not take although it took the rest of the write.
+    """A value that the application did not accept although it accepted the rest of the write.
 
-    *is_unkept*: it accepted the value and then did not show it.
+    *is_unkept* is true if it accepted the value and then did not show it.
     """
 
     path: str
@@ -75,10 +75,10 @@ class Answer:
     retry_at: datetime | None = None
     exchanges: tuple[Exchange, ...] = ()
     held: Values | None = None  # mapped values in the answer by target path; None: not read yet, or no values
-    judged: tuple[JudgedValue, ...] = ()  # the fate of the values that were sent
+    judged: tuple[JudgedValue, ...] = ()  # what happened to the values that were sent
     reads: int = 0  # later requests that verified the values
     refused: tuple[RefusedValue, ...] = ()  # values that a partial write left out
-    is_not_scim: bool = False  # what answered is not a SCIM service, or breaks its protocol
+    is_not_scim: bool = False  # the response is not from a SCIM service, or breaks the protocol
     named: frozenset[str] = (
         frozenset()
     )  # the words of a refusal, case-folded: the target reads them once, as names of attributes
@@ -90,7 +90,7 @@ class Answer:
 
     @property
     def may_pass(self) -> bool:
-        """Whether the trouble is the application's rather than the object's, so that the same request may succeed soon."""
+        """Whether the application rather than the object is the cause, so that the same request may succeed soon."""
         return self.verdict in _PASSING and not self.is_not_scim
 
 
@@ -206,7 +206,7 @@ class Target(TargetReader, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One line of *Test Connection*. If *tried* is False, an earlier failure made it pointless, and *passed* is False too.
+    """One line of *Test Connection*. If *tried* is False, an earlier failure made the probe pointless, and *passed* is False too.
 
     *is_verified* is False if a write was accepted but the application does not show it.
     """
@@ -231,7 +231,9 @@ class AuthenticationMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """*client_id*: of the client, or the user name of Basic. *token_url* and *scope*: where and for what client credentials get a token."""
+    """How requests are authenticated. *client_id* is the client's id, or the user name for Basic. Client credentials get a token for
+    *scope* from *token_url*.
+    """
 
     method: AuthenticationMethod = AuthenticationMethod.BEARER
     client_id: str = ""

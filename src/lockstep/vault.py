@@ -112,16 +112,17 @@ class Vault:
         return Secret(text.decode())
 
     def fingerprint(self, text: str, *, purpose: str) -> bytes:
-        """A keyed hash of 32 bytes, for tombstones: without the key it cannot be searched by guessing names."""
+        """Return a keyed hash of 32 bytes, for tombstones: without the key, nobody can find its text by guessing names."""
         key = _derive(self._key, b"fingerprint")
         return hmac.digest(key, purpose.encode() + b"\0" + text.encode(), "sha256")
 
 
 def open_vault(data: Path, *, key: Secret | None = None, older_key: Secret | None = None, sealed: int = 0) -> Vault:
-    """Open the vault with *key*, or with the one in `<data>/key`, which is created if missing. *older_key* can also open secrets.
+    """Open the vault with *key*, or with the key in `<data>/key`, which is created if missing. Secrets sealed with *older_key* can be
+    opened too.
 
-    If *sealed* is not 0, that many secrets are stored and a missing key is an error: a new key could not open them.
-    Raises LockstepError for a malformed key or a key file that others can read.
+    If *sealed* is not 0, that many secrets are stored, and a missing key is an error: a new key could not open them. Raises LockstepError
+    for a malformed key or a key file that others can read.
     """
     if key is None and sealed and not (data / "key").exists():
         raise LockstepError(
@@ -136,7 +137,7 @@ def open_vault(data: Path, *, key: Secret | None = None, older_key: Secret | Non
 
 
 def parse_key(text: str, *, where: str) -> VaultKey:
-    """Parse a key in base64 or hexadecimal. Raises LockstepError, which says *where* the key was and never quotes it."""
+    """Parse a key in base64 or hexadecimal. Raises LockstepError that says *where* the key was and never quotes it."""
     text = text.strip()
     try:
         material = bytes.fromhex(text) if len(text) == 2 * KEY_BYTES else base64.b64decode(text, validate=True)
@@ -168,7 +169,7 @@ def make_key_file(path: Path) -> None:
             os.fsync(file.fileno())
         os.link(half, path)
     except FileExistsError:
-        pass  # another process was quicker: its key counts
+        pass  # another process was quicker: use its key
     finally:
         Path(half).unlink()
 

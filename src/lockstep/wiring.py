@@ -50,7 +50,7 @@ MIGRATIONS = "lockstep.storage.migrations"
 OWN_APPLICATION = "documo.json"  # file in the data folder while `up` runs, with the origin of its own Documo
 UNFINISHED_RESTORE = "restore-unfinished"  # file in the data folder while a restore runs, and after an interrupted one
 OUTBOUND_SECONDS = 2.0  # delay until a change of the outbound list applies in every process
-LOGOUT_SECONDS = 0.5  # between two looks for applications to tell that somebody was signed out
+LOGOUT_SECONDS = 0.5  # interval for checking which applications must be told that a person has signed out
 Say = Callable[[str], None]
 
 
@@ -64,7 +64,7 @@ def _unseen(_: Progress) -> None:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Everything that is shared within one process."""
+    """Everything that the parts of one process share."""
 
     settings: Settings
     server: Server
@@ -116,7 +116,9 @@ class House:
         async def import_source(name: str, **options: Any) -> None:
             try:
                 await source_actions.import_source(system, name, options=IntakeOptions(**options) if options else None)
-            except LockstepError as refused:  # recorded with the source, which is read again after its interval
+            except (
+                LockstepError
+            ) as refused:  # the failure is recorded with the source, which is read again after its interval
                 log.warning("source_not_read", source=name, reason=refused.detail)
 
         async def follow_rules() -> None:
@@ -154,7 +156,9 @@ class House:
                 await allow_outbound(self.pool, self.targets)
 
     async def _tell_applications(self, system: Context) -> None:
-        """Tell applications who was signed out until cancelled. If the database is unreachable, what is due waits in it."""
+        """Tell applications which people have signed out, until cancelled. If the database is unreachable, due messages stay
+        stored in it.
+        """
         while True:
             with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
                 if await tell_due(system):
@@ -175,10 +179,10 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """Attach to the database (starting our own PostgreSQL if none is configured), migrate it, and open everything else.
 
-    *main*: this process is `up` or `serve`, of which a data folder has only one. Without *upgrades*, a database of an older version is
-    refused. Without *needs_key*, no sealed secret will be opened, so a missing key is neither an error nor created.
-    *observer* receives every request to an application. Only a caller that *restores* may open a folder with an unfinished restore, whose
-    applications may still be switched on. Raises LockstepError.
+    *main* means that this process is `up` or `serve`, of which a data folder has only one. Without *upgrades*, a database of an older
+    version is refused. Without *needs_key*, no sealed secret will be opened, so a missing key is neither an error nor created. *observer*
+    receives every request to an application. Only a caller that *restores* may open a folder with an unfinished restore, whose applications
+    may still be switched on. Raises LockstepError.
     """
     if not restores:
         _refuse_unfinished_restore(settings.data)

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 _PLURALS = {"person": "people", "entry": "entries"}
-_LIKENESS = 0.6  # from 0 to 1; below this, a suggestion misleads more often than it helps
+_LIKENESS = 0.6  # from 0 to 1; suggestions below this mislead more often than they help
 _MOST_COMPARED = 100  # characters; comparing takes time quadratic in the length
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LENGTH = re.compile(r"([0-9]{1,6})\s*([smhdw])")
 
 
 def counted(number: int, noun: str) -> str:
-    """*number* with the singular *noun*, pluralised if needed: `counted(2, "bad row")` is "2 bad rows"."""
+    """Return *number* with the singular *noun*, in the plural if needed: `counted(2, "bad row")` is "2 bad rows"."""
     if number == 1:
         return f"1 {noun}"
     *before, last = noun.split(" ")
@@ -23,14 +23,14 @@ def counted(number: int, noun: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str], *, most: int = 1) -> list[str]:
-    """Up to *most* words of *known* that resemble *word*, most similar first, ignoring letter case."""
+    """Return up to *most* words of *known* that resemble *word*, most similar first, ignoring letter case."""
     by_fold = {name.lower(): name for name in known}
     found = difflib.get_close_matches(word.strip()[:_MOST_COMPARED].lower(), by_fold, n=most, cutoff=_LIKENESS)
     return [by_fold[name] for name in found]
 
 
 def did_you_mean(word: str, known: Iterable[str], *, otherwise: str, most: int = 1) -> str:
-    """`Did you mean userName?`, or *otherwise* if no word of *known* resembles *word*."""
+    """Return `Did you mean userName?`, or *otherwise* if no word of *known* resembles *word*."""
     near = nearest(word, known, most=most)
     return f"Did you mean {' or '.join(near)}?" if near else otherwise
 

@@ -1,4 +1,4 @@
-"""SCIM 2.0 as pure functions (RFC 7643, 7644, 9865). Client and server use them, and they know nothing of provisioning.
+"""SCIM 2.0 as pure functions (RFC 7643, 7644, 9865), for client and server. Independent of provisioning.
 
 Resources are plain dicts whose keys have the spelling of the schema. Invalid input raises `errors.ScimError` and no other exception.
 The modules:

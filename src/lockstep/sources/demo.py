@@ -113,7 +113,7 @@ def _staff(chance: random.Random, count: int) -> list[Row]:
         staff.append(_person(chance, number, taken, department=department))
     leaders: dict[str, str] = {}
     for person in staff:
-        # The first person of a department leads it and reports to Kim; all others report to somebody before them in the list.
+        # The first person of a department leads it and reports to Kim; all others report to a person before them in the list.
         leader = leaders.setdefault(person["department"], person["userPrincipalName"])
         if person is not kim:
             person["manager"] = KIM if leader == person["userPrincipalName"] else leader

@@ -1,6 +1,6 @@
-"""Send one SCIM request and say what its answer means: turn, authorization, headers, the record for the log, verdict.
+"""Send one SCIM request and interpret the response: rate limit, authorization, headers, the record for the log, verdict.
 
-The secret is revealed only while a header is built. Nothing is repeated here except a request that was refused because the token of
+The secret is revealed only while a header is built. A request is sent again only if the application refused it because the access token of
 client credentials had expired.
 """
 
@@ -47,12 +47,12 @@ class ScimSender:
         self._sayer = Sayer(settings.display_name, settings.app, self._redactor)
 
     async def send(self, request: ScimRequest, operation_id: str, deadline: float) -> tuple[Answer, ScimReading]:
-        """Wait for a turn and send one request. Never raises for errors of the application or the network."""
+        """Wait for a turn and send one request. Errors of the application or the network become an answer and are never raised."""
         url = self._tenant.at(request.path)
         longest_wait = min(LONGEST_WAIT_FOR_TURN, self._settings.deadline_seconds / 4)
         try:
             async with self._pace.turn(longest_wait=longest_wait):
-                # Last check before sending: another worker may have been asked to wait meanwhile.
+                # Check once more just before sending: the application may have asked another worker to wait in the meantime.
                 if self._turns is not None and (wait := await self._turns.spend()) > 0:
                     raise TooSoon(wait)
                 response = await self._authorizer.sent(
@@ -126,7 +126,7 @@ class ScimSender:
         )
 
     def broken(self, request: ScimRequest, broken: Dishonest, exchanges: tuple[Exchange, ...]) -> TargetError:
-        """The error for an answer that is SCIM in form and cannot be true."""
+        """Return the error for a response that has the form of SCIM but cannot be correct."""
         answer = not_scim(request, self._tenant.at(request.path), self._sayer, broken.fault)
         return TargetError(replace(answer, exchanges=exchanges))
 

@@ -1,7 +1,7 @@
-"""Read and write one application over SCIM 2.0: `ports.Target` on the one HTTP client.
+"""Read and write one application over SCIM 2.0: implements `ports.Target` with the one HTTP client.
 
-Which request means what, and which form of it the application understands; `scim_sender` sends it. No request is repeated here: the
-caller decides about that after checking.
+This module chooses the requests and the forms of them that the application understands; `scim_sender` sends them. No request is repeated
+here: the caller decides about that after checking.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from lockstep.targets.scim_sender import ScimSender
 
 
 class ScimTarget(Target):
-    """The target for one application. *client* is shared with other targets and is closed by its owner.
+    """The target for one application. *client* is shared with other targets; its owner closes it.
 
     *turns*, if given, must permit every request. *observer* is notified of every request that was sent.
     """
@@ -70,8 +70,8 @@ class ScimTarget(Target):
             settings, client, self._tenant, turns=turns, observer=observer, redacted_paths=self._redacted_paths
         )
         self._without_patch: set[ObjectKind] = set()  # learned from responses, until the application is opened again
-        self._bare_manager: bool | None = None  # the form of a manager; None: unknown so far
-        self._removes_by_value: bool | None = None  # the form of a removal; None: unknown so far
+        self._bare_manager: bool | None = None  # the form of a manager that works, or None if unknown
+        self._removes_by_value: bool | None = None  # the form of a removal that works, or None if unknown
         self._page_size = int(settings.extra.get("page_size", 200))
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
@@ -193,7 +193,7 @@ class ScimTarget(Target):
         operation_id: str,
         deadline: float,
     ) -> Answer:
-        """If the response shows another manager than was sent, send it once in the other form, and keep the form that works."""
+        """If the response shows a different manager than was sent, send the other form once, and remember the form that works."""
         if self._bare_manager is not None or not answer.is_done or answer.account is None:
             return answer
         if not any(map(is_manager, changes)) or answer.account.kind in self._without_patch:
@@ -213,7 +213,7 @@ class ScimTarget(Target):
     async def _without_members(
         self, group_id: str, removed: Sequence[str], answer: Answer, operation_id: str
     ) -> Answer:
-        """If the response still shows removed members, remove them once by value, and keep the form that works."""
+        """If the response still shows removed members, remove them once by value, and remember the form that works."""
         still = still_members(answer, removed)
         if not still:
             return answer
