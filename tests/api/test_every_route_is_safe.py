@@ -25,11 +25,10 @@ UNCONDITIONAL = {
     "end_session": "ends access, which is never too late",
     "remove_client_secret": "ends access, which is never too late",
     "remove_factor": "ends access, which is never too late",
-    "remove_ldap": "ends access, which is never too late",
-    "set_ldap": "asks the directory before it saves, outside a transaction",
 }
 ADMIN = upn("second")
 SIGN_ON = {"singleSignOn": {"mode": "disabled"}}
+LDAP = {"url": "ldaps://dc1.contoso.test", "baseDn": "dc=contoso", "bindDn": "cn=x"}
 PROVIDER = {"name": "x", "issuer": "https://id.contoso.test", "clientId": "x"}
 # A request for each of the others: its address, and its body.
 STALE: dict[str, tuple[str, Any]] = {
@@ -53,6 +52,8 @@ STALE: dict[str, tuple[str, Any]] = {
     "set_retention": ("retention", {"cycles": 30}),
     "change_upload": ("uploads/{upload}/reading", {}),
     "discard_upload": ("uploads/{upload}", None),
+    "set_ldap": ("settings/people-sign-in/ldap", LDAP),
+    "remove_ldap": ("settings/people-sign-in/ldap", None),
     "change_setting": ("settings/people-sign-in", {"contact": "x"}),
     "change_administrator": (f"administrators/{ADMIN}", {"isEnabled": False}),
     "remove_administrator": (f"administrators/{ADMIN}", None),

@@ -9,15 +9,17 @@ from pathlib import Path
 import pytest
 
 from lockstep.actions import people, sign_in_logs
-from lockstep.actions.person_sign_in import ldap_passwords, passwords, sessions, setting
-from lockstep.actions.person_sign_in.ldap_passwords import LdapChange
+from lockstep.actions.person_sign_in import ldap_setup, passwords, sessions, setting
+from lockstep.actions.person_sign_in.ldap_health import examine_ldap
+from lockstep.actions.person_sign_in.ldap_setup import LdapChange
 from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.errors import Kind, LockstepError
+from lockstep.http.outbound import OutboundRules
 from lockstep.ldap import messages
 from lockstep.ldap.client import server_at
 from lockstep.vault import Secret
 from tests.portal.conftest import PASSWORD, with_password
-from tests.support import slapd
+from tests.support import samba, slapd
 from tests.support.admin_centre import Centre
 from tests.support.hub import upn
 from tests.support.ldap_peer import LdapPeer, ldap_peer
@@ -25,16 +27,23 @@ from tests.support.set_clock import SetClock
 
 ANNA, READER = "CN=Lindqvist\\, Anna,OU=Staff,DC=contoso", "CN=reader,DC=contoso"
 HERE = Visitor("a browser", "192.0.2.9")
+EVERYWHERE = OutboundRules(["0.0.0.0/0"]).check_address
+
+
+def allow_loopback(centre: Centre) -> None:
+    assert centre.context.http is not None
+    centre.context.http().rules.allow(["127.0.0.0/8"])
 
 
 @pytest.fixture
 async def peer(centre: Centre) -> AsyncIterator[LdapPeer]:
     """A directory with Anna, which is set up and on. Ben has a password of Lockstep."""
+    allow_loopback(centre)
     async with ldap_peer() as found:
         found.passwords[READER] = "reads"
         found.entries[upn("anna")], found.passwords[ANNA] = ANNA, "winter in Lund"
         change = LdapChange(found.url, "DC=contoso", READER, password=Secret("reads"))
-        await ldap_passwords.set_ldap(centre.context, change)
+        await ldap_setup.set_ldap(centre.context, change)
         await setting.change_sign_in_setting(centre.context, has_ldap=True)
         await with_password(centre, "ben")
         found.binds.clear()
@@ -165,41 +174,192 @@ async def test_second_factor_that_passwords_need_is_needed_beside_this_one_too(c
 )
 def test_passwords_are_sent_encrypted_or_stay_on_this_machine(url: str) -> None:
     with pytest.raises(LockstepError):
-        server_at(url)
-    assert not server_at("ldap://127.0.0.1").is_encrypted
+        server_at(url, admit=EVERYWHERE)
+    assert not server_at("ldap://127.0.0.1", admit=EVERYWHERE).is_encrypted
+    assert server_at("ldap://dc1.contoso.test", admit=EVERYWHERE, starts_tls=True).is_encrypted
 
 
 async def test_directory_is_set_up_only_if_it_answers_and_its_password_goes_to_no_other(
     centre: Centre, peer: LdapPeer
 ) -> None:
     known = LdapChange(peer.url, "DC=contoso", READER)
-    assert await ldap_passwords.set_ldap(centre.context, known)  # the stored password is kept
+    assert await ldap_setup.set_ldap(centre.context, known)  # the stored password is kept
     for change in (
         replace(known, password=Secret("wrong")),
         replace(known, url="ldaps://127.0.0.1:1"),
         replace(known, attribute="mail)(uid=*"),
     ):
         with pytest.raises(LockstepError):
-            await ldap_passwords.set_ldap(centre.context, change)
-    assert await ldap_passwords.find_in_ldap(centre.context, upn("anna")) == ANNA
-    await ldap_passwords.remove_ldap(centre.context)
+            await ldap_setup.set_ldap(centre.context, change)
+    assert await ldap_setup.find_in_ldap(centre.context, upn("anna")) == ANNA
+    await ldap_setup.remove_ldap(centre.context)
     assert not (await setting.show_sign_in_setting(centre.context)).has_ldap
+
+
+async def test_address_of_the_directory_is_under_the_rules_of_every_other(centre: Centre, peer: LdapPeer) -> None:
+    assert centre.context.http is not None
+    centre.context.http().rules.allow([])
+    asked = len(peer.binds)
+
+    with pytest.raises(LockstepError, match="gave no usable answer") as refused:
+        await ldap_setup.set_ldap(centre.context, LdapChange(peer.url, "DC=contoso", READER))
+    with pytest.raises(LockstepError, match="not possible at present"):
+        await passwords.sign_person_in(centre.context, upn("anna"), "winter in Lund", visitor=HERE)
+
+    assert f"lockstep outbound add {peer.url}" in refused.value.next_step
+    assert len(peer.binds) == asked
+    centre.context.http().rules.allow([peer.url])
+    assert await passwords.sign_person_in(centre.context, upn("anna"), "winter in Lund", visitor=HERE)
+
+
+async def with_login_names(centre: Centre, peer: LdapPeer) -> None:
+    change = LdapChange(peer.url, "DC=contoso", READER, login_attribute="sAMAccountName")
+    await ldap_setup.set_ldap(centre.context, change)
+    peer.entries["alindqvist"], peer.values[ANNA] = ANNA, {"userPrincipalName": upn("anna")}
+    peer.binds.clear()
+
+
+@pytest.mark.parametrize("name", ["alindqvist", "CONTOSO\\alindqvist"])
+async def test_login_name_of_the_directory_is_a_name_too(centre: Centre, peer: LdapPeer, name: str) -> None:
+    await with_login_names(centre, peer)
+
+    signed_in = await passwords.sign_person_in(centre.context, name, "winter in Lund", visitor=HERE)
+
+    caller = await sessions.caller_of_person(centre.context, signed_in.secret)
+    assert caller is not None and caller.user_principal_name == upn("anna")
+
+
+async def test_login_names_tell_nobody_who_exists(centre: Centre, peer: LdapPeer) -> None:
+    await with_login_names(centre, peer)
+    said, asked = set(), set()
+    for name in ("alindqvist", upn("anna"), "nobody", "nobody@contoso.test", upn("ben")):
+        peer.binds.clear()
+        with pytest.raises(LockstepError) as refused:
+            await passwords.sign_person_in(centre.context, name, "wrong", visitor=Visitor())
+        said.add((refused.value.kind, refused.value.detail, refused.value.next_step))
+        asked.add(len(peer.binds))
+    assert (len(said), asked) == (1, {3})
+
+
+async def test_every_spelling_of_a_name_counts_as_the_same_person(centre: Centre, peer: LdapPeer) -> None:
+    await with_login_names(centre, peer)
+    spellings = (upn("anna"), "alindqvist", "A\\alindqvist", "B\\alindqvist", "C\\ALINDQVIST".lower())
+    for name in spellings:
+        with pytest.raises(LockstepError, match="is wrong"):
+            await passwords.sign_person_in(centre.context, name, "wrong", visitor=Visitor())
+
+    for name in (upn("anna"), "D\\alindqvist"):
+        with pytest.raises(LockstepError) as delayed:
+            await passwords.sign_person_in(centre.context, name, "winter in Lund", visitor=Visitor())
+        assert delayed.value.kind is Kind.THROTTLED
+
+
+async def test_two_entries_with_the_name_of_a_person_let_nobody_in_with_any_password(
+    centre: Centre, peer: LdapPeer
+) -> None:
+    peer.entries[upn("ben")], peer.second[upn("ben")] = "CN=Ben", "CN=Ben 2"
+    peer.passwords["CN=Ben"] = "in the directory"
+
+    for password in ("in the directory", PASSWORD):
+        with pytest.raises(LockstepError, match="is wrong"):
+            await passwords.sign_person_in(centre.context, upn("ben"), password, visitor=HERE)
+
+    assert "Several entries" in (await newest(centre)).detail
+
+
+async def test_local_passwords_count_again_once_the_directory_is_off(centre: Centre, peer: LdapPeer) -> None:
+    await with_password(centre, "anna")
+    peer.is_broken = True
+
+    await setting.change_sign_in_setting(centre.context, has_ldap=False)
+
+    assert await passwords.sign_person_in(centre.context, upn("anna"), PASSWORD, visitor=HERE)
+
+
+async def test_change_of_somebody_else_is_not_overwritten(centre: Centre, peer: LdapPeer) -> None:
+    read = await ldap_setup.show_ldap(centre.context)
+    assert read is not None
+    change = LdapChange(peer.url, "DC=contoso", READER)
+    await ldap_setup.set_ldap(centre.context, change, seen=read.version)
+
+    with pytest.raises(LockstepError, match="in the meantime"):
+        await ldap_setup.set_ldap(centre.context, replace(change, base_dn="DC=other"), seen=read.version)
+
+    stored = await ldap_setup.show_ldap(centre.context)
+    assert stored is not None and stored.base_dn == "DC=contoso"
+
+
+async def test_doctor_asks_the_directory_as_a_sign_in_does(centre: Centre, peer: LdapPeer) -> None:
+    [works] = await examine_ldap(centre.context)
+    peer.passwords[READER] = "changed"
+    [refused] = await examine_ldap(centre.context)
+    await setting.change_sign_in_setting(centre.context, has_ldap=False)
+    [unused] = await examine_ldap(centre.context)
+    await ldap_setup.remove_ldap(centre.context)
+
+    assert (works.level, refused.level, unused.level) == ("ok", "FAIL", "warn")
+    assert READER in refused.text and refused.remedy
+    assert await examine_ldap(centre.context) == []
+
+
+async def test_nothing_is_sent_unencrypted_to_a_server_that_refuses_starttls(centre: Centre, peer: LdapPeer) -> None:
+    change = LdapChange(peer.url, "DC=contoso", READER, password=Secret("reads"), starts_tls=True)
+
+    with pytest.raises(LockstepError, match="gave no usable answer") as refused:
+        await ldap_setup.set_ldap(centre.context, change)
+
+    assert "refuses StartTLS" in refused.value.why and peer.binds == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("way", ["ldaps", "StartTLS"])
+async def test_active_directory_of_samba_signs_people_in(centre: Centre, tmp_path: Path, way: str) -> None:
+    allow_loopback(centre)
+    with samba.running(tmp_path, ["anna", "ben", "carla"]) as directory:
+        directory.tool("user", "setpassword", "ben", f"--newpassword={samba.PASSWORD}", "--must-change-at-next-login")
+        directory.tool("user", "disable", "carla")
+        url, starts_tls = (directory.tls_url, False) if way == "ldaps" else (directory.url, True)
+        change = LdapChange(
+            url, samba.BASE, samba.READER, "userPrincipalName", directory.ca, Secret(samba.PASSWORD), starts_tls, "sAMAccountName"
+        )  # fmt: skip
+        with pytest.raises(LockstepError, match="gave no usable answer") as plain:
+            await ldap_setup.set_ldap(centre.context, replace(change, url=directory.url, starts_tls=False))
+        await ldap_setup.set_ldap(centre.context, change)
+        await setting.change_sign_in_setting(centre.context, has_ldap=True)
+
+        assert "result 8" in plain.value.why  # strongerAuthRequired
+        for name in (upn("anna"), "anna", "CONTOSO\\anna"):
+            assert await passwords.sign_person_in(centre.context, name, samba.PASSWORD, visitor=HERE)
+        for name, reason in (("ben", "must be changed"), ("carla", "disabled")):
+            with pytest.raises(LockstepError, match="is wrong"):
+                await passwords.sign_person_in(centre.context, upn(name), samba.PASSWORD, visitor=Visitor())
+            assert reason in (await newest(centre)).detail
+        await ldap_setup.set_ldap(centre.context, replace(change, login_attribute="mail", password=None))
+        assert await passwords.sign_person_in(centre.context, "anna@mail.test", samba.PASSWORD, visitor=HERE)
+        [finding] = await examine_ldap(centre.context)
+        assert (finding.level, "ends on" in finding.text) == ("warn", True)
 
 
 @pytest.mark.full
 async def test_slapd_signs_people_in_over_tls_with_the_authority_that_was_given(centre: Centre, tmp_path: Path) -> None:
+    allow_loopback(centre)
     entries = [slapd.person("alindqvist", upn("anna")), slapd.person("b1", upn("ben")), slapd.person("b2", upn("ben"))]
     with slapd.running(tmp_path, entries) as directory:
         change = LdapChange(
             directory.tls_url, slapd.BASE, slapd.BIND_DN, "mail", directory.ca, Secret(slapd.BIND_PASSWORD)
         )
         with pytest.raises(LockstepError, match="gave no usable answer") as unknown:
-            await ldap_passwords.set_ldap(centre.context, replace(change, ca=""))
+            await ldap_setup.set_ldap(centre.context, replace(change, ca=""))
         assert "CERTIFICATE_VERIFY_FAILED" in unknown.value.why
-        await ldap_passwords.set_ldap(centre.context, change)
+        await ldap_setup.set_ldap(centre.context, change)
+        encrypted = replace(change, url=directory.url, starts_tls=True)
+        with pytest.raises(LockstepError) as unknown:
+            await ldap_setup.set_ldap(centre.context, replace(encrypted, ca=""))
+        assert "CERTIFICATE_VERIFY_FAILED" in unknown.value.why
+        await ldap_setup.set_ldap(centre.context, encrypted)
         await setting.change_sign_in_setting(centre.context, has_ldap=True)
 
-        assert await ldap_passwords.find_in_ldap(centre.context, upn("anna")) == f"uid=alindqvist,{slapd.BASE}"
+        assert await ldap_setup.find_in_ldap(centre.context, upn("anna")) == f"uid=alindqvist,{slapd.BASE}"
         assert await passwords.sign_person_in(centre.context, upn("anna"), slapd.PASSWORD, visitor=HERE)
         for name in ("anna", "ben", "carla"):  # wrong, two entries, none
             with pytest.raises(LockstepError, match="is wrong"):

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from lockstep.ldap.messages import BIND_RESPONSE, DONE, ENTRY, REFERENCE, length_bytes, length_of
+from lockstep.ldap.messages import BIND_RESPONSE, DONE, ENTRY, EXTENDED, REFERENCE, length_bytes, length_of
 
 
 @dataclass
@@ -25,6 +25,8 @@ class LdapPeer:
     binds: list[tuple[str, str]] = field(default_factory=list)
     searched: list[str] = field(default_factory=list)
     is_broken: bool = False
+    second: dict[str, str] = field(default_factory=dict)  # another entry with the same value
+    values: dict[str, dict[str, str]] = field(default_factory=dict)  # of attributes, by entry
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -52,10 +54,18 @@ class LdapPeer:
             value = _elements(_elements(body)[6][1])[1][1].decode()
             self.searched.append(value)
             writer.write(_message(number, REFERENCE, _tlv(0x04, b"ldap://elsewhere.test/")))
-            if value in self.entries:
-                writer.write(_message(number, ENTRY, _tlv(0x04, self.entries[value].encode()) + _tlv(0x30, b"")))
+            for dn in [of[value] for of in (self.entries, self.second) if value in of]:
+                writer.write(_message(number, ENTRY, _tlv(0x04, dn.encode()) + _tlv(0x30, self._attributes(dn))))
             writer.write(_message(number, DONE, _result(0, "")))
+        elif kind == 0x77:
+            writer.write(_message(number, EXTENDED, _result(2, "StartTLS is not supported")))
         return kind != 0x42
+
+    def _attributes(self, dn: str) -> bytes:
+        return b"".join(
+            _tlv(0x30, _tlv(0x04, name.encode()) + _tlv(0x31, _tlv(0x04, value.encode())))
+            for name, value in self.values.get(dn, {}).items()
+        )
 
     def _verdict(self, name: str, password: str) -> tuple[int, str]:
         if not password:

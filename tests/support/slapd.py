@@ -55,7 +55,7 @@ def person(uid: str, mail: str) -> str:
 @contextmanager
 def running(folder: Path, people: list[str]) -> Iterator[Slapd]:
     (folder / "data").mkdir()
-    ca = _write_certificate(folder)
+    ca = write_certificate(folder, "127.0.0.1")
     config = folder / "slapd.conf"
     config.write_text(
         _CONFIGURATION.format(folder=folder, base=BASE, bind_dn=BIND_DN, bind_password=BIND_PASSWORD), encoding="utf-8"
@@ -94,13 +94,14 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def _write_certificate(folder: Path) -> str:
+def write_certificate(folder: Path, address: str) -> str:
+    """A certificate of *address*, signed by itself, for a day, as server.pem with server.key in *folder*. Returns it in PEM form."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "slapd")])
     made = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
         .serial_number(x509.random_serial_number()).not_valid_before(now).not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )  # fmt: skip

@@ -18,6 +18,7 @@ import click
 from lockstep.actions.context import Context
 from lockstep.actions.health import HealthFinding, Level, examine, sealed
 from lockstep.actions.outbound import list_places
+from lockstep.actions.person_sign_in.ldap_health import examine_ldap
 from lockstep.actions.source_files import files_outside
 from lockstep.cli.output import Output, output_option, safe
 from lockstep.cli.session import has_data, session, settings_of
@@ -165,6 +166,7 @@ async def _house(settings: Settings) -> list[HealthFinding]:
                 *await _listed(context),
                 *await _sources(context, settings),
                 *await examine(context),
+                *await examine_ldap(context),
                 HealthFinding("migrations", Level.OK, f"the database is at {newest}"),
             ]
     except LockstepError as failed:

@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from lockstep.actions.person_sign_in import ldap_passwords
-from lockstep.actions.person_sign_in.ldap_passwords import USUAL_ATTRIBUTE, LdapChange, LdapDirectory
+from lockstep.actions.person_sign_in import ldap_setup
+from lockstep.actions.person_sign_in.ldap_setup import USUAL_ATTRIBUTE, LdapChange, LdapDirectory
 from lockstep.actions.rows.sign_ins import ldap_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.config_files import text_of_file
@@ -35,7 +35,7 @@ def show(output: Output) -> None:
     \b
     lockstep people sign-in ldap show
     """
-    found = run(ldap_passwords.show_ldap)
+    found = run(ldap_setup.show_ldap)
     if found is None:
         raise not_found("No LDAP directory is set up", next_step="Set it up: lockstep people sign-in ldap set --help")
     _print(found, output)
@@ -47,10 +47,20 @@ def show(output: Output) -> None:
 @click.option("--bind-dn", required=True, metavar="DN", help="DN of the account that searches.")
 @click.option("--attribute", default=USUAL_ATTRIBUTE, metavar="NAME", help="Attribute with the user principal name.")
 @click.option("--ca-file", default="", metavar="FILE", help="PEM file of the certificate authority to trust.")
+@click.option("--start-tls", is_flag=True, help="With ldap://: encrypt with StartTLS.")
+@click.option("--login-attribute", default="", metavar="NAME", help="Attribute that people may enter as user name.")
 @click.option("--password-stdin", is_flag=True, help="Read the password of the bind DN from stdin.")
 @output_option
 def set_(
-    url: str, base_dn: str, bind_dn: str, attribute: str, ca_file: str, password_stdin: bool, output: Output
+    url: str,
+    base_dn: str,
+    bind_dn: str,
+    attribute: str,
+    ca_file: str,
+    start_tls: bool,
+    login_attribute: str,
+    password_stdin: bool,
+    output: Output,
 ) -> None:
     """Set up the LDAP directory and test it. Then: lockstep people sign-in set --ldap on
 
@@ -61,8 +71,8 @@ def set_(
     """
     password = Secret(sys.stdin.readline().rstrip("\r\n")) if password_stdin else None
     ca = text_of_file(ca_file) if ca_file else ""
-    change = LdapChange(url, base_dn, bind_dn, attribute, ca, password)
-    _print(run(lambda context: ldap_passwords.set_ldap(context, change)), output)
+    change = LdapChange(url, base_dn, bind_dn, attribute, ca, password, start_tls, login_attribute)
+    _print(run(lambda context: ldap_setup.set_ldap(context, change)), output)
     hint("The LDAP directory responds. To let people sign in with it: lockstep people sign-in set --ldap on")
 
 
@@ -75,7 +85,7 @@ def test(person: str, output: Output) -> None:
     \b
     lockstep people sign-in ldap test kim.berg@contoso.test
     """
-    name = run(lambda context: ldap_passwords.find_in_ldap(context, person))
+    name = run(lambda context: ldap_setup.find_in_ldap(context, person))
     output.one({"user": person, "dn": name}, text=name)
 
 
@@ -87,7 +97,7 @@ def remove(output: Output) -> None:
     \b
     lockstep people sign-in ldap remove
     """
-    run(ldap_passwords.remove_ldap)
+    run(ldap_setup.remove_ldap)
     output.one({"removed": True}, text="The LDAP directory and its password were removed.")
 
 
@@ -97,6 +107,8 @@ def _print(found: LdapDirectory, output: Output) -> None:
         row,
         text=[
             f"Address    {row['url']}", f"Base DN    {row['baseDn']}", f"Attribute  {row['attribute']}",
-            f"Bind DN    {row['bindDn']}", f"CA         {'given' if row['ca'] else 'the authorities that this machine trusts'}",
+            f"Login name {row['loginAttribute'] or 'the user principal name alone'}", f"Bind DN    {row['bindDn']}",
+            f"Encryption {'StartTLS' if row['startTls'] else 'TLS' if row['url'].startswith('ldaps:') else 'none: this machine'}",
+            f"CA         {'given' if row['ca'] else 'the authorities that this machine trusts'}",
         ],
     )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 LONGEST_URL = 4096
 MOST_REMEMBERED = 1000
 DEFAULT_PORTS = {"http": 80, "https": 443}
+ENTRY_PORTS = DEFAULT_PORTS | {"ldap": 389, "ldaps": 636}  # of an entry of the list; requests have only those above
 
 # In addition to the ranges that `ipaddress` calls not global: shared, relayed, tunnelled and translated ranges, which hide the real
 # address.
@@ -91,7 +92,7 @@ class OutboundRules:
     def allow(self, allow: Iterable[str]) -> None:
         """Replace the allowed places. Raises ValueError for an invalid entry."""
         entries = [entry.strip() for entry in allow if entry.strip()]
-        places = [_split(entry) for entry in entries if "://" in entry]
+        places = [_split(entry, ENTRY_PORTS) for entry in entries if "://" in entry]
         self._origins = frozenset(place.origin for place in places)
         self._doors = frozenset((place.host, place.port) for place in places)
         self._networks = tuple(ipaddress.ip_network(entry, strict=False) for entry in entries if "://" not in entry)
@@ -125,8 +126,10 @@ class OutboundRules:
             self.check_address(place.host, place.port, address)
         return place
 
-    def check_address(self, host: str, port: int, address: IPAddress) -> None:
-        """Raise Blocked if *address*, to which *host* resolves, is private and not allowed.
+    def check_address(
+        self, host: str, port: int, address: IPAddress, *, scheme: str = "https", what: str = "application"
+    ) -> None:
+        """Raise Blocked if *address*, to which *host* resolves, is private and not allowed. *what* is there, for the advice.
 
         Link-local and cloud metadata addresses are refused even if the list names the host or a network around them.
         """
@@ -139,7 +142,7 @@ class OutboundRules:
         shown = f"[{host}]" if ":" in host else host
         raise Blocked(
             f"{named}{address}, which is {_sort_of(address)} and not a public address",
-            f"If this application runs inside your network, {self._advice.format(origin=f'https://{shown}:{port}')}",
+            f"If this {what} runs inside your network, {self._advice.format(origin=f'{scheme}://{shown}:{port}')}",
         )
 
 
@@ -171,7 +174,7 @@ def is_public(address: IPAddress) -> bool:
     return address.is_global and not address.is_multicast
 
 
-def _split(url: str) -> Destination:
+def _split(url: str, ports: Mapping[str, int] = DEFAULT_PORTS) -> Destination:
     """Parse *url* strictly: anything that two parsers could read differently is refused."""
     if len(url) > LONGEST_URL:
         raise Blocked(f"The URL is longer than {LONGEST_URL} characters")
@@ -185,7 +188,7 @@ def _split(url: str) -> Destination:
         port = parts.port
     except ValueError:
         raise Blocked("Not a valid URL", "It looks like https://api.example.com/scim/v2") from None
-    if parts.scheme not in DEFAULT_PORTS or not url.lower().startswith(f"{parts.scheme}://"):
+    if parts.scheme not in ports or not url.lower().startswith(f"{parts.scheme}://"):
         raise Blocked("The URL does not begin with https://", "It looks like https://api.example.com/scim/v2")
     if "@" in parts.netloc:
         raise Blocked("The URL contains a user name or password", "Remove the part before the @")
@@ -193,7 +196,7 @@ def _split(url: str) -> Destination:
     if not host or port == 0 or parts.netloc.endswith(":"):
         raise Blocked("The URL has no host or an invalid port", "It looks like https://api.example.com/scim/v2")
     host = _checked_host(host, bracketed="[" in parts.netloc)
-    return Destination(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme])
+    return Destination(parts.scheme, host, port or ports[parts.scheme])
 
 
 def _checked_host(host: str, *, bracketed: bool) -> str:

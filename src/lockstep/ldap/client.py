@@ -5,30 +5,39 @@ followed.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from lockstep.errors import Kind, LockstepError, invalid
+from lockstep.http.outbound import Blocked
 from lockstep.ldap import messages
 from lockstep.ldap.messages import MalformedMessage, Message
 
 TIMEOUT_SECONDS = 10
 _MOST_MESSAGES = 50
 _SEQUENCE = 0x30
+# Refuses an address of the server, given host and port, by raising Blocked.
+Admit = Callable[[str, int, IPv4Address | IPv6Address], None]
 
 
 @dataclass(frozen=True, slots=True)
 class LdapServer:
-    """The address of the server. *ca* is the PEM certificate of its authority, or "" to use the authorities that this machine trusts."""
+    """The address of the server. *starts_tls*: encryption begins with StartTLS instead of with the first byte. *ca* is the PEM certificate
+    of its authority, or "" to use the authorities that this machine trusts. *admit* decides to which addresses a connection may go.
+    """
 
     host: str
     port: int
     is_encrypted: bool
+    admit: Admit
     ca: str = ""
+    starts_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,15 @@ class BindResult:
         return self.code == messages.SUCCESS
 
 
-def server_at(url: str, ca: str = "") -> LdapServer:
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry: its name, and the values of the attribute that was asked for."""
+
+    dn: str
+    values: Sequence[str] = ()
+
+
+def server_at(url: str, ca: str = "", *, admit: Admit, starts_tls: bool = False) -> LdapServer:
     """Parse *url*. Raises LockstepError unless passwords are sent encrypted, or the server is on this machine."""
     try:
         parts = urlsplit(url)
@@ -54,9 +71,13 @@ def server_at(url: str, ca: str = "") -> LdapServer:
         raise invalid(
             f'"{url[:200]}" is not the address of an LDAP server', next_step="For example: ldaps://dc1.contoso.com"
         )
-    is_encrypted = parts.scheme == "ldaps"
-    if not is_encrypted and not _is_own_machine(host):
-        raise invalid("Passwords would be sent unencrypted", next_step=f"Use ldaps://{host}")
+    is_ldaps = parts.scheme == "ldaps"
+    if is_ldaps and starts_tls:
+        raise invalid(
+            "ldaps:// is encrypted from the first byte", next_step=f"Use ldap://{host}, or leave StartTLS out"
+        )
+    if not is_ldaps and not starts_tls and not _is_own_machine(host):
+        raise invalid("Passwords would be sent unencrypted", next_step=f"Use ldaps://{host}, or StartTLS")
     if ca:
         try:
             ssl.create_default_context(cadata=ca)
@@ -65,25 +86,26 @@ def server_at(url: str, ca: str = "") -> LdapServer:
                 "The CA certificate is not PEM",
                 next_step="Give the certificate of the authority that signed the server's certificate",
             ) from None
-    return LdapServer(host, port or (636 if is_encrypted else 389), is_encrypted, ca)
+    return LdapServer(host, port or (636 if is_ldaps else 389), is_ldaps or starts_tls, admit, ca, starts_tls)
 
 
-async def find_names(
-    server: LdapServer, *, bind_dn: str, password: str, base: str, attribute: str, value: str
-) -> list[str]:
-    """Return the names of up to two entries whose *attribute* is *value*, searching as *bind_dn*. Raises LockstepError if
-    the search fails.
+async def find_entries(
+    server: LdapServer, *, bind_dn: str, password: str, base: str, attribute: str, value: str, wanted: str = ""
+) -> list[Entry]:
+    """Return up to two entries whose *attribute* is *value*, with the values of the attribute *wanted*, searching as *bind_dn*. Raises
+    LockstepError if the search fails.
     """
     async with _connected(server) as link:
         bound = await _bound(link, bind_dn, password)
         if not bound.is_right:
             raise _failed(f"It refuses {bind_dn} (result {bound.code}): {bound.text[:300]}")
-        await link.send(messages.search_request(2, base, attribute, value, most=2, seconds=TIMEOUT_SECONDS))
-        found: list[str] = []
+        request = messages.search_request(2, base, attribute, value, most=2, seconds=TIMEOUT_SECONDS, wanted=wanted)
+        await link.send(request)
+        found: list[Entry] = []
         for _ in range(_MOST_MESSAGES):
             answer = await link.read()
             if answer.kind == messages.ENTRY:
-                found.append(answer.dn)
+                found.append(Entry(answer.dn, answer.values.get(wanted.lower(), ())))
             elif answer.kind == messages.DONE:
                 if answer.code not in (messages.SUCCESS, 4):  # 4 (sizeLimitExceeded): there are more entries
                     raise _failed(f"It refuses the search (result {answer.code}): {answer.text[:300]}")
@@ -99,10 +121,20 @@ async def bind(server: LdapServer, dn: str, password: str) -> BindResult:
         return await _bound(link, dn, password)
 
 
+async def certificate_end(server: LdapServer) -> datetime | None:
+    """When the server's certificate ends; None without encryption. Raises LockstepError if the server cannot be reached or trusted."""
+    async with _connected(server) as link:
+        certificate = link.writer.get_extra_info("peercert")
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC) if certificate else None
+
+
 @dataclass(slots=True)
 class _Link:
+    """*below*: the writer of the connection that is encrypted now. A writer that nobody holds closes its connection."""
+
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    below: asyncio.StreamWriter | None = None
 
     async def send(self, request: bytes) -> None:
         self.writer.write(request)
@@ -127,31 +159,74 @@ async def _bound(link: _Link, dn: str, password: str) -> BindResult:
 @asynccontextmanager
 async def _connected(server: LdapServer) -> AsyncIterator[_Link]:
     """Connect for at most `TIMEOUT_SECONDS`. Raises LockstepError for every failure of the connection."""
-    context = ssl.create_default_context(cadata=server.ca or None) if server.is_encrypted else None
-    writer: asyncio.StreamWriter | None = None
+    link: _Link | None = None
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            reader, writer = await asyncio.open_connection(server.host, server.port, ssl=context)
-            yield _Link(reader, writer)
+            link = await _opened(server)
+            if server.starts_tls:
+                link = await _encrypted(link, server)
+            yield link
             with suppress(OSError):
-                writer.write(messages.unbind_request(9))
+                link.writer.write(messages.unbind_request(9))
     except TimeoutError:
         raise _failed(f"It did not answer within {TIMEOUT_SECONDS} seconds") from None
     except MalformedMessage as wrong:
         raise _failed(f"It sent {wrong}") from None
+    except Blocked as refused:
+        raise _failed(str(refused), refused.next_step) from None
     except (OSError, asyncio.IncompleteReadError) as wrong:  # an untrusted certificate is an OSError too
         raise _failed(str(wrong) or type(wrong).__name__) from None
     finally:
-        if writer is not None:
-            writer.close()
+        if link is not None:
+            link.writer.close()
 
 
-def _failed(why: str) -> LockstepError:
+async def _opened(server: LdapServer) -> _Link:
+    """Connect to an address that is admitted. One that is not refuses the whole name, which may resolve differently the next time."""
+    loop = asyncio.get_running_loop()
+    known = await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
+    for *_, place in known:
+        server.admit(server.host, server.port, ip_address(str(place[0]).partition("%")[0]))
+    context = _trusting(server) if server.is_encrypted and not server.starts_tls else None
+    failures: list[OSError] = []
+    for *_, place in known:
+        name = server.host if context is not None else None
+        try:
+            return _Link(*await asyncio.open_connection(str(place[0]), server.port, ssl=context, server_hostname=name))
+        except OSError as failure:
+            failures.append(failure)
+    raise failures[0] if failures else OSError("The name has no address")
+
+
+async def _encrypted(link: _Link, server: LdapServer) -> _Link:
+    """Begin to encrypt (RFC 4511, section 4.14). Bytes that arrived before are dropped with their reader.
+
+    Raises LockstepError if the server does not want to: nothing is sent unencrypted then.
+    """
+    await link.send(messages.start_tls_request(1))
+    answer = await link.read()
+    if answer.kind != messages.EXTENDED or answer.code != messages.SUCCESS:
+        raise _failed(f"It refuses StartTLS (result {answer.code}): {answer.text[:300]}", "Use ldaps://")
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport = await loop.start_tls(link.writer.transport, protocol, _trusting(server), server_hostname=server.host)
+    if transport is None:
+        raise _failed("It ended the connection during StartTLS")
+    protocol.connection_made(transport)
+    return _Link(reader, asyncio.StreamWriter(transport, protocol, reader, loop), link.writer)
+
+
+def _trusting(server: LdapServer) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=server.ca or None)
+
+
+def _failed(why: str, next_step: str = "") -> LockstepError:
     return LockstepError(
         Kind.UNREACHABLE,
         "The LDAP directory gave no usable answer",
         why=why,
-        next_step="Check the server, then test: lockstep people sign-in ldap test --help",
+        next_step=next_step or "Check the server, then test: lockstep people sign-in ldap test --help",
         code="DirectoryUnreachable",
     )
 

@@ -5,13 +5,15 @@ Values are length-prefixed, so a value in a request cannot become another part o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 LONGEST = 1 << 20  # bytes of a message; longer ones are refused
 SUCCESS, INVALID_CREDENTIALS = 0, 49  # result codes (RFC 4511, appendix A)
-BIND_RESPONSE, ENTRY, DONE, REFERENCE = 0x61, 0x64, 0x65, 0x73
+BIND_RESPONSE, ENTRY, DONE, REFERENCE, EXTENDED = 0x61, 0x64, 0x65, 0x73, 0x78
 _INTEGER, _BOOLEAN, _OCTETS, _ENUMERATED, _SEQUENCE = 0x02, 0x01, 0x04, 0x0A, 0x30
-_BIND, _UNBIND, _SEARCH = 0x60, 0x42, 0x63
+_BIND, _UNBIND, _SEARCH, _EXTENDED, _EXTENDED_NAME = 0x60, 0x42, 0x63, 0x77, 0x80
+_START_TLS = b"1.3.6.1.4.1.1466.20037"  # RFC 4511, section 4.14.1
 _SIMPLE, _EQUALS = 0x80, 0xA3
 _WHOLE_SUBTREE, _NEVER_DEREFERENCE, _NO_ATTRIBUTES = 2, 0, b"1.1"
 
@@ -22,13 +24,14 @@ class MalformedMessage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One response. *code* and *text* belong to a result, *dn* to an entry."""
+    """One response. *code* and *text* belong to a result, *dn* and *values*, by attribute in lower case, to an entry."""
 
     number: int
     kind: int
     code: int = 0
     text: str = ""
     dn: str = ""
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def bind_request(number: int, dn: str, password: str) -> bytes:
@@ -40,8 +43,15 @@ def bind_request(number: int, dn: str, password: str) -> bytes:
     return _message(number, _tlv(_BIND, _integer(3) + _tlv(_OCTETS, dn.encode()) + _tlv(_SIMPLE, password.encode())))
 
 
-def search_request(number: int, base: str, attribute: str, value: str, *, most: int, seconds: int) -> bytes:
-    """Build a search for the names of the entries below *base* whose *attribute* is *value*."""
+def start_tls_request(number: int) -> bytes:
+    return _message(number, _tlv(_EXTENDED, _tlv(_EXTENDED_NAME, _START_TLS)))
+
+
+def search_request(
+    number: int, base: str, attribute: str, value: str, *, most: int, seconds: int, wanted: str = ""
+) -> bytes:
+    """Build a search for the entries below *base* whose *attribute* is *value*: their names, and the values of the attribute *wanted*."""
+    asked = wanted.encode() or _NO_ATTRIBUTES
     condition = _tlv(_EQUALS, _tlv(_OCTETS, attribute.encode()) + _tlv(_OCTETS, value.encode()))
     return _message(
         number,
@@ -54,7 +64,7 @@ def search_request(number: int, base: str, attribute: str, value: str, *, most: 
             + _integer(seconds)
             + _tlv(_BOOLEAN, b"\x00")
             + condition
-            + _tlv(_SEQUENCE, _tlv(_OCTETS, _NO_ATTRIBUTES)),
+            + _tlv(_SEQUENCE, _tlv(_OCTETS, asked)),
         ),
     )
 
@@ -71,8 +81,9 @@ def read_message(content: bytes) -> Message:
         raise MalformedMessage("no message number")
     id_ = int.from_bytes(number, "big", signed=True)
     if kind == ENTRY:
-        return Message(id_, kind, dn=_text(_next(body)[1]))
-    if kind not in (BIND_RESPONSE, DONE):
+        _, name, rest = _next(body)
+        return Message(id_, kind, dn=_text(name), values=_values(_next(rest)[1]))
+    if kind not in (BIND_RESPONSE, DONE, EXTENDED):
         return Message(id_, kind)
     _, code, rest = _next(body)
     _, _, rest = _next(rest)
@@ -92,6 +103,21 @@ def length_bytes(first: int) -> int:
     if first == 0x80 or first > 0x84:
         raise MalformedMessage("a length that LDAP does not allow")
     return first - 0x80 if first > 0x80 else 0
+
+
+def _values(data: bytes) -> dict[str, list[str]]:
+    """The attributes of an entry (RFC 4511, section 4.5.2)."""
+    found = {}
+    while data:
+        _, attribute, data = _next(data)
+        _, name, rest = _next(attribute)
+        _, values, _ = _next(rest)
+        texts = []
+        while values:
+            _, value, values = _next(values)
+            texts.append(_text(value))
+        found[_text(name).lower()] = texts
+    return found
 
 
 def _text(value: bytes) -> str:

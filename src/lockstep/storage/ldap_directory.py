@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from psycopg.rows import class_row
 
@@ -13,6 +14,8 @@ from lockstep.postgres.pool import Connection
 class LdapDirectory:
     """The address of the directory, and how to find a person's entry: search below *base_dn* by *attribute*, bound as *bind_dn*. *secret*
     is the sealed password of *bind_dn*.
+
+    *login_attribute*: people may enter its value as their name; "" if only the user principal name counts.
     """
 
     url: str
@@ -21,20 +24,54 @@ class LdapDirectory:
     bind_dn: str
     secret: bytes = field(repr=False)
     ca: str = ""
+    starts_tls: bool = False
+    login_attribute: str = ""
+    changed_at: datetime | None = None
+    changed_by: str = ""
+
+    @property
+    def version(self) -> str:
+        """It differs after each change. A change may bring it back, so that no other change is overwritten."""
+        return self.changed_at.isoformat() if self.changed_at is not None else ""
+
+
+_READ = "select url, base_dn, attribute, bind_dn, secret, ca, starts_tls, login_attribute, changed_at, changed_by from ldap_directory"
 
 
 async def read_directory(connection: Connection) -> LdapDirectory | None:
+    return await _one(connection, _READ)
+
+
+async def lock_directory(connection: Connection) -> LdapDirectory | None:
+    """Read the directory for a change: nobody else changes it before the transaction ends."""
+    await connection.execute("lock table ldap_directory in share row exclusive mode")
+    return await _one(connection, _READ)
+
+
+async def _one(connection: Connection, statement: str) -> LdapDirectory | None:
     async with connection.cursor(row_factory=class_row(LdapDirectory)) as cursor:
-        await cursor.execute("select url, base_dn, attribute, bind_dn, secret, ca from ldap_directory")
+        await cursor.execute(statement)
         return await cursor.fetchone()
 
 
 async def save_directory(connection: Connection, row: LdapDirectory, *, actor: str) -> None:
     await connection.execute(
-        """insert into ldap_directory (url, base_dn, attribute, bind_dn, secret, ca, changed_by) values (%s, %s, %s, %s, %s, %s, %s)
+        """insert into ldap_directory (url, base_dn, attribute, bind_dn, secret, ca, starts_tls, login_attribute, changed_by)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
         on conflict (is_only) do update set url = excluded.url, base_dn = excluded.base_dn, attribute = excluded.attribute,
-            bind_dn = excluded.bind_dn, secret = excluded.secret, ca = excluded.ca, changed_at = now(), changed_by = excluded.changed_by""",
-        (row.url, row.base_dn, row.attribute, row.bind_dn, row.secret, row.ca, actor),
+            bind_dn = excluded.bind_dn, secret = excluded.secret, ca = excluded.ca, starts_tls = excluded.starts_tls,
+            login_attribute = excluded.login_attribute, changed_at = clock_timestamp(), changed_by = excluded.changed_by""",
+        (
+            row.url,
+            row.base_dn,
+            row.attribute,
+            row.bind_dn,
+            row.secret,
+            row.ca,
+            row.starts_tls,
+            row.login_attribute,
+            actor,
+        ),
     )
 
 

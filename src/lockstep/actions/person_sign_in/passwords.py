@@ -13,7 +13,13 @@ from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_person
 from lockstep.actions.permissions import Permission
 from lockstep.actions.person_sign_in.guarding import refuse_for_administrators
-from lockstep.actions.person_sign_in.ldap_passwords import NO_ENTRY, LdapVerdict, verify_in_ldap
+from lockstep.actions.person_sign_in.ldap_passwords import (
+    NO_ENTRY,
+    LdapVerdict,
+    name_in_ldap,
+    verify_in_ldap,
+    without_domain,
+)
 from lockstep.actions.person_sign_in.outcomes import SignInCode, Visitor, note_sign_in, refused
 from lockstep.actions.person_sign_in.person_totp import is_code_of_person
 from lockstep.actions.person_sign_in.sessions import CODE, DIRECTORY, PASSWORD, PersonSignedIn, begin_session
@@ -61,23 +67,22 @@ async def sign_person_in(
     what. After too many failures for this name or network address, it also raises LockstepError until a delay is over.
     """
     name = name.strip()[:_LONGEST_NAME]
+    attempt = _Attempt(context, visitor)
     OF_PEOPLE.refuse_if_busy()
-    try:
-        await lockout.admit(context.recording, subject_of(name), address=visitor.address, now=context.now())
-    except LockstepError:
-        await note_sign_in(context, visitor, code=SignInCode.TOO_MANY_FAILURES)
-        raise
+    await attempt.admit(without_domain(name), address=visitor.address)
     async with context.recording() as connection:
         setting = await person_credentials.read_setting(connection)
         found = await person_credentials.credential_named(connection, name)
+    if setting.has_ldap and password:
+        found = await attempt.named_in_directory(name, found)
     is_right = await OF_PEOPLE.matches(password, found.password_hash if found else None)
-    verdict = await _asked(context, found, name, password, visitor) if setting.has_ldap else NO_ENTRY
+    verdict = await attempt.verified(found, password) if setting.has_ldap else NO_ENTRY
     if wrong := _what_is_wrong(found, verdict, is_right=is_right, is_allowed=setting.has_password):
         await note_sign_in(context, visitor, person=found, code=wrong, detail=verdict.detail)
         raise refused()
     assert found is not None  # noqa: S101  # otherwise something is wrong
     if found.has_second_factor:
-        await _check_code(context, found, code, visitor)
+        await _check_code(attempt, found, code)
     method = DIRECTORY if verdict.has_entry else PASSWORD
     methods = [method, CODE] if found.has_second_factor else [method]
     async with context.recording() as connection:
@@ -85,7 +90,7 @@ async def sign_person_in(
             connection, found.person, found.password_hash
         ):
             raise refused()  # it was changed while it was verified
-        await lockout.succeeded(connection, subject_of(name), address=visitor.address)
+        await attempt.succeeded(connection)
         signed_in = await begin_session(context, connection, found.person, methods, visitor, replaces=replaces)
     await note_sign_in(context, visitor, person=found, methods=methods)
     return signed_in
@@ -98,21 +103,63 @@ def subject_of(name: str) -> str:
     return f"person {name.lower()}"
 
 
-async def _asked(
-    context: Context, found: PersonCredential | None, name: str, password: str, visitor: Visitor
-) -> LdapVerdict:
-    """What the LDAP directory says. Raises LockstepError, without a reason, if it cannot be asked; that counts as no failure."""
-    try:
-        return await verify_in_ldap(context, found, password)
-    except LockstepError as unreachable:
-        await lockout.forgiven(context.recording, subject_of(name), address=visitor.address)
-        await note_sign_in(context, visitor, code=SignInCode.DIRECTORY_UNREACHABLE, detail=unreachable.why)
-        raise LockstepError(
+class _Attempt:
+    """One attempt to sign in, counted for each name that it is about: the one that was typed, and that of the person who has it in the
+    LDAP directory. Otherwise each spelling of a name would have failures of its own.
+    """
+
+    def __init__(self, context: Context, visitor: Visitor) -> None:
+        self.context, self.visitor = context, visitor
+        self._counted: list[tuple[str, str]] = []  # subject and address
+
+    async def admit(self, name: str, *, address: str) -> None:
+        """Count the attempt as failed. Raises LockstepError while a delay lasts."""
+        subject = subject_of(name)
+        try:
+            await lockout.admit(self.context.recording, subject, address=address, now=self.context.now())
+        except LockstepError:
+            await note_sign_in(self.context, self.visitor, code=SignInCode.TOO_MANY_FAILURES)
+            raise
+        self._counted.append((subject, address))
+
+    async def forgiven(self) -> None:
+        for subject, address in self._counted:
+            await lockout.forgiven(self.context.recording, subject, address=address)
+
+    async def succeeded(self, connection: Connection) -> None:
+        for subject, address in self._counted:
+            await lockout.succeeded(connection, subject, address=address)
+
+    async def named_in_directory(self, name: str, found: PersonCredential | None) -> PersonCredential | None:
+        """Return *found*, or else the person whom the LDAP directory calls *name*. It is asked in both cases, which take the same time."""
+        try:
+            known = await name_in_ldap(self.context, name)
+        except LockstepError as unreachable:
+            raise await self._unreachable(unreachable) from None
+        if found is not None or not known:
+            return found
+        async with self.context.recording() as connection:
+            meant = await person_credentials.credential_named(connection, known)
+        if meant is not None and subject_of(meant.user_principal_name) not in dict(self._counted):
+            await self.admit(meant.user_principal_name, address="")
+        return meant
+
+    async def verified(self, found: PersonCredential | None, password: str) -> LdapVerdict:
+        """What the LDAP directory says. Raises LockstepError, without a reason, if it cannot be asked; that counts as no failure."""
+        try:
+            return await verify_in_ldap(self.context, found, password)
+        except LockstepError as unreachable:
+            raise await self._unreachable(unreachable) from None
+
+    async def _unreachable(self, wrong: LockstepError) -> LockstepError:
+        await self.forgiven()
+        await note_sign_in(self.context, self.visitor, code=SignInCode.DIRECTORY_UNREACHABLE, detail=wrong.why)
+        return LockstepError(
             Kind.UNREACHABLE,
             "Signing in is not possible at present",
             next_step="Try again in a few minutes, or ask your administrator",
             code="SignInFailed",
-        ) from None
+        )
 
 
 def _what_is_wrong(
@@ -134,12 +181,13 @@ def _what_is_wrong(
     return None if is_allowed else SignInCode.METHOD_OFF
 
 
-async def _check_code(context: Context, found: PersonCredential, code: str, visitor: Visitor) -> None:
+async def _check_code(attempt: _Attempt, found: PersonCredential, code: str) -> None:
     """Check the code after the password turned out to be right. Raise LockstepError unless *code* is a valid code of the person that was
     not used before.
     """
+    context, visitor = attempt.context, attempt.visitor
     if not code.strip():
-        await lockout.forgiven(context.recording, subject_of(found.user_principal_name), address=visitor.address)
+        await attempt.forgiven()
         await note_sign_in(context, visitor, person=found, code=SignInCode.CODE_NEEDED, result=INTERRUPTED)
         raise SecondFactorRequired()
     async with context.recording() as connection:

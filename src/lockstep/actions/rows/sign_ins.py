@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from typing_extensions import TypedDict
 
-from lockstep.actions.person_sign_in.ldap_passwords import LdapDirectory
+from lockstep.actions.person_sign_in.ldap_setup import LdapDirectory
 from lockstep.actions.person_sign_in.outcomes import meaning_of
 from lockstep.actions.person_sign_in.passwords import SignInLink
 from lockstep.actions.person_sign_in.sessions import PersonSessionRow
@@ -65,6 +65,8 @@ class LdapJson(TypedDict):
     attribute: str
     bindDn: str
     ca: str
+    startTls: bool
+    loginAttribute: str
 
 
 def sign_in_json(row: SignInRow) -> SignInJson:
@@ -122,4 +124,12 @@ def sign_in_setting_json(setting: SignInSetting) -> SignInSettingJson:
 
 def ldap_json(row: LdapDirectory) -> LdapJson:
     """The directory, without its password."""
-    return {"url": row.url, "baseDn": row.base_dn, "attribute": row.attribute, "bindDn": row.bind_dn, "ca": row.ca}
+    return {
+        "url": row.url,
+        "baseDn": row.base_dn,
+        "attribute": row.attribute,
+        "bindDn": row.bind_dn,
+        "ca": row.ca,
+        "startTls": row.starts_tls,
+        "loginAttribute": row.login_attribute,
+    }

@@ -10,8 +10,8 @@ from typing_extensions import TypedDict
 
 from lockstep.actions import sign_in_logs
 from lockstep.actions.context import Context
-from lockstep.actions.person_sign_in import ldap_passwords, passwords, person_totp, sessions, setting
-from lockstep.actions.person_sign_in.ldap_passwords import USUAL_ATTRIBUTE, LdapChange
+from lockstep.actions.person_sign_in import ldap_setup, passwords, person_totp, sessions, setting
+from lockstep.actions.person_sign_in.ldap_setup import USUAL_ATTRIBUTE, LdapChange
 from lockstep.actions.rows.sign_ins import (
     LdapJson,
     PersonSessionJson,
@@ -67,6 +67,10 @@ class LdapChangeBody(Body):
     attribute: Text = Field(USUAL_ATTRIBUTE, description="Of an entry: the user principal name of the person")
     ca: Annotated[str, Field(max_length=16_384)] = Field("", description="PEM: who signed the server's certificate")
     password: Text | None = None
+    start_tls: bool = Field(False, description="With ldap://: encrypt after StartTLS")
+    login_attribute: Text = Field(
+        "", description="Of an entry: what a person may enter as name", examples=["sAMAccountName"]
+    )
 
 
 @router.get("/sign-ins")
@@ -104,26 +108,30 @@ async def change_setting(context: Asked, unchanged: Unchanged, body: SignInSetti
 
 
 @router.get("/settings/people-sign-in/ldap")
-async def show_ldap(context: Asked) -> LdapJson:
+async def show_ldap(context: Asked, request: Request) -> LdapJson:
     """The LDAP directory whose passwords people sign in with, without its own."""
-    found = await ldap_passwords.show_ldap(context)
+    found = await ldap_setup.show_ldap(context)
     if found is None:
         raise not_found("No LDAP directory is set up")
-    return ldap_json(found)
+    return tagged(request, ldap_json(found))
 
 
 @router.put("/settings/people-sign-in/ldap")
-async def set_ldap(context: Asked, body: LdapChangeBody) -> LdapJson:
+async def set_ldap(context: Asked, unchanged: Unchanged, body: LdapChangeBody) -> LdapJson:
     """Set the LDAP directory up. It is asked once, and refused if it does not answer."""
+    seen = await ldap_setup.show_ldap(context)
+    await unchanged.require(context, _ldap)
     secret = Secret(body.password) if body.password is not None else None
-    change = LdapChange(body.url, body.base_dn, body.bind_dn, body.attribute, body.ca, secret)
-    return ldap_json(await ldap_passwords.set_ldap(context, change))
+    change = LdapChange(
+        body.url, body.base_dn, body.bind_dn, body.attribute, body.ca, secret, body.start_tls, body.login_attribute
+    )
+    return ldap_json(await ldap_setup.set_ldap(context, change, seen=seen.version if seen else ""))
 
 
 @router.delete("/settings/people-sign-in/ldap", status_code=204)
-async def remove_ldap(context: Asked) -> None:
+async def remove_ldap(context: Asked, unchanged: Unchanged) -> None:
     """Forget the LDAP directory. People do not sign in with its passwords any more."""
-    await ldap_passwords.remove_ldap(context)
+    await unchanged.matched(_ldap, ldap_setup.remove_ldap)(context)
 
 
 @router.post("/people/{person}/sign-in-link", status_code=201)
@@ -153,6 +161,11 @@ async def end_session(context: Asked, person: str, session: str) -> SignedOutJso
 async def remove_factor(context: Asked, person: str) -> None:
     """Remove the second factor of a person who lost the device; their sessions end."""
     await person_totp.remove_person_factor(context, person)
+
+
+async def _ldap(context: Context) -> LdapJson | None:
+    found = await ldap_setup.show_ldap(context)
+    return ldap_json(found) if found is not None else None
 
 
 async def _setting(context: Context) -> SignInSettingJson:

@@ -8,8 +8,8 @@ from starlette.requests import Request
 
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
-from lockstep.actions.person_sign_in import ldap_passwords, passwords, person_totp, sessions, setting
-from lockstep.actions.person_sign_in.ldap_passwords import USUAL_ATTRIBUTE, LdapChange
+from lockstep.actions.person_sign_in import ldap_setup, passwords, person_totp, sessions, setting
+from lockstep.actions.person_sign_in.ldap_setup import USUAL_ATTRIBUTE, LdapChange
 from lockstep.actions.person_sign_in.setting import SignInSetting
 from lockstep.actions.sign_in_logs import SignInFilter, list_sign_ins
 from lockstep.errors import LockstepError
@@ -22,6 +22,7 @@ from lockstep.wording import counted
 
 pages = Pages()
 SETTING = "/settings/people-sign-in"
+_LDAP_FIELDS = ("url", "base_dn", "bind_dn", "attribute", "login_attribute", "ca")
 _LATEST = 10
 
 
@@ -112,20 +113,20 @@ async def change_setting(context: Context, request: Request) -> Answer:
 @pages.post(f"{SETTING}/ldap")
 async def set_ldap(context: Context, request: Request) -> Answer:
     form = await request.form()
-    typed = {name: str(form.get(name, "")).strip() for name in ("url", "base_dn", "bind_dn", "attribute", "ca")}
-    password = str(form.get("ldap_password", ""))
+    typed = {name: str(form.get(name, "")).strip() for name in _LDAP_FIELDS}
+    password, starts_tls = str(form.get("ldap_password", "")), "starts_tls" in form
     try:
-        change = LdapChange(**typed, password=Secret(password) if password else None)
-        await ldap_passwords.set_ldap(context, change)
+        change = LdapChange(**typed, password=Secret(password) if password else None, starts_tls=starts_tls)
+        await ldap_setup.set_ldap(context, change, seen=str(form.get("version", "")))
     except LockstepError as refused:
         shown = await setting.show_sign_in_setting(context)
-        return await _setting(context, shown, typed=typed, not_set=on_the_form(refused))
+        return await _setting(context, shown, typed={**typed, "starts_tls": starts_tls}, not_set=on_the_form(refused))
     return Redirect(SETTING, notice="The directory answers. It is saved")
 
 
 @pages.post(f"{SETTING}/ldap/remove")
 async def remove_ldap(context: Context, request: Request) -> Answer:
-    await ldap_passwords.remove_ldap(context)
+    await ldap_setup.remove_ldap(context)
     return Redirect(SETTING, notice="The directory and its password are removed")
 
 
@@ -134,15 +135,16 @@ async def _setting(
     shown: SignInSetting,
     refused: LockstepError | None = None,
     *,
-    typed: Mapping[str, str] | None = None,
+    typed: Mapping[str, object] | None = None,
     not_set: LockstepError | None = None,
 ) -> View:
-    row = await ldap_passwords.show_ldap(context)
-    names = ("url", "base_dn", "bind_dn", "attribute", "ca")
-    usual = {"attribute": USUAL_ATTRIBUTE}
+    row = await ldap_setup.show_ldap(context)
+    names = (*_LDAP_FIELDS, "starts_tls")
+    usual = {"attribute": USUAL_ATTRIBUTE, "starts_tls": False}
     model = {
         "has_ldap": row is not None,
         "ldap": typed or {name: getattr(row, name) if row else usual.get(name, "") for name in names},
+        "ldap_version": row.version if row else "",
         "not_set": not_set,
         "setting": shown,
         "refused": refused,
