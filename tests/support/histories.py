@@ -12,16 +12,23 @@ from typing import Any
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Answer, Verdict
 from lockstep.sync.drain.drain import drain_job
+from lockstep.sync.drain.on_demand import push
+from lockstep.sync.services import Services
 from tests.support.crashes import Lossy, purge, rename, set_deleted, set_enabled, settle, touch
 from tests.support.model_target import ModelTarget, answered
 from tests.support.sync_groups import EVERYTHING, add_group, group_account, set_members, should_have, wanted_members
-from tests.support.sync_world import World, upn
+from tests.support.sync_world import World, person_id, upn
 
 PEOPLE = 10
 
 
 class History:
     """The history of one seed. Also keeps the directory's contents, to choose what can happen next."""
+
+    events: tuple[str, ...] = (
+        "rename", "surname", "off", "on", "assign", "unassign", "delete", "restore", "purge", "rehire", "out", "in",
+        "join", "take", "member", "no member",
+    )  # fmt: skip
 
     def __init__(self, world: World, lossy: Lossy, target: ModelTarget, seed: int) -> None:
         self.world, self.lossy, self.target = world, lossy, target
@@ -57,10 +64,7 @@ class History:
 
     async def _something_happens(self) -> None:
         number = self.chance.choice(sorted(self.names))
-        what = self.chance.choice(
-            ["rename", "surname", "off", "on", "assign", "unassign", "delete", "restore", "purge", "rehire", "out", "in",
-             "join", "take", "member", "no member"]
-        )  # fmt: skip
+        what = self.chance.choice(self.events)
         self.told.append(f"{what} {number}")
         world, taken = self.world, {name for one, name in self.names.items() if one not in self.deleted}
         match what:
@@ -104,6 +108,21 @@ class History:
                 self.members.discard(number)
                 await set_members(world, removed=[number])
                 await touch(world, [number])
+
+            case "follow" | "swap" if number not in self.deleted:
+                await self._pass_name_on(number, is_swap=what == "swap")
+
+    async def _pass_name_on(self, number: int, *, is_swap: bool) -> None:
+        """Somebody else who has an account gets the name of *number*; in a swap *number* gets theirs."""
+        others = sorted(self.names.keys() - self.deleted - {number})
+        if not others:
+            return
+        other = self.chance.choice(others)
+        old, others_old = self.names[number], self.names[other]
+        await self._rename(number, f"name{self.chance.randrange(10**6)}@contoso.com")
+        await self._rename(other, old)
+        if is_swap and others_old not in self.names.values():
+            await self._rename(number, others_old)
 
     async def _rename(self, number: int, name: str) -> None:
         self.names[number] = name
@@ -159,8 +178,13 @@ class History:
 
         return fault
 
-    async def _leases_end(self) -> None:
-        await self.world.rows("update dirty set lease_until = now() - interval '1 second' returning 1")
+    async def _leases_end(self, worker: Services | None = None) -> None:
+        """The leases of a dead *worker*, or of all, count as expired."""
+        await self.world.rows(
+            "update dirty set lease_until = now() - interval '1 second' where %s::text is null or lease_owner = %s returning 1",
+            worker.owner if worker is not None else None,
+            worker.owner if worker is not None else None,
+        )
         await self.world.rows("delete from target_state returning 1")
 
     # -- the law
@@ -173,17 +197,21 @@ class History:
             "select source_id::text from dirty where last_error ->> 'code' = 'DuplicateSourceEntries'"
         )
         should = [row for row in await should_have(world) if (row[1],) not in refused]
-        active = sorted(str(one["userName"]).lower() for one in accounts.values() if one["active"] is True)
         wrong = []
-        wanted = sorted(name for name, _ in should)
-        if active != wanted:
-            extra, missing = Counter(active) - Counter(wanted), Counter(wanted) - Counter(active)
-            wrong.append(f"active and should not be {sorted(extra)}, should be and are not {sorted(missing)}")
         links = dict(
             await world.rows(
                 "select source_id::text, target_id from link where kind = 'User' and state in ('live', 'disabled')"
             )
         )
+        # People who swap names keep their own accounts, with the old names.
+        theirs = {links[key] for (key,) in refused if key in links}
+        active = sorted(
+            str(one["userName"]).lower() for key, one in accounts.items() if one["active"] is True and key not in theirs
+        )
+        wanted = sorted(name for name, _ in should)
+        if active != wanted:
+            extra, missing = Counter(active) - Counter(wanted), Counter(wanted) - Counter(active)
+            wrong.append(f"active and should not be {sorted(extra)}, should be and are not {sorted(missing)}")
         if set(links.values()) != set(accounts):
             wrong.append(f"accounts {sorted(accounts)}, linked {sorted(links.values())}")
         named = {key: str(accounts[links[key]]["userName"]).lower() for _, key in should if links.get(key) in accounts}
@@ -199,9 +227,58 @@ class History:
         return wrong
 
 
-async def broken_after(world: World, lossy: Lossy, target: ModelTarget, seed: int) -> list[str]:
+class CrowdedHistory(History):
+    """The same with two workers and pushes, while people change: names pass from one account to another, and the application may allow
+    a name twice.
+    """
+
+    events = (*History.events, "follow", "follow", "swap")
+
+    def __init__(self, world: World, lossy: Lossy, target: ModelTarget, seed: int) -> None:
+        super().__init__(world, lossy, target, seed)
+        own = world.services
+        other = Services(own.pool, own.vault, own.opener, own.wake, times=own.times)
+        self._workers = (own, other)
+        target.is_unique = self.chance.random() < 0.6
+
+    async def _disturbed_drain(self) -> None:
+        how = self.chance.choice(["crash", "faults", "both", "quiet"])
+        self.told.append(f"two {how}")
+        if how in ("crash", "both"):
+            self.lossy.loses = self._lose
+        if how in ("faults", "both"):
+            self.target.before, self.target.after = self._fault(early=True), self._fault(early=False)
+        self.target.seconds = self.chance.choice([0.0, 0.005, 0.03])
+        tasks = [asyncio.create_task(drain_job(worker, self.world.drive, self.world.job)) for worker in self._workers]
+        tasks += [asyncio.create_task(self._push(worker)) for worker in self._workers if self.chance.random() < 0.5]
+        for _ in range(self.chance.randint(0, 4)):
+            await asyncio.wait(tasks, timeout=self.chance.uniform(0, 0.1))
+            await self._something_happens()
+        first = self.chance.randrange(2)
+        await asyncio.wait(tasks[first : first + 1], timeout=self.chance.uniform(0.05, 0.5))
+        await ended(tasks[first])
+        await self._leases_end(self._workers[first])  # the other one takes its objects over
+        await asyncio.wait(tasks, timeout=self.chance.uniform(0.05, 0.5))
+        for task in tasks:
+            await ended(task)
+        self.target.seconds = 0.0
+        self.lossy.loses = lambda verb, key: ""
+        self.target.before = self.target.after = lambda verb, key: None
+        await self._leases_end()
+
+    async def _push(self, worker: Services) -> None:
+        numbers = self.chance.sample(sorted(self.names), 2)
+        async with self.world.pool.connection() as connection:
+            job = await worker.read_job(connection, self.world.job)
+        ids = [person_id(number) for number in numbers]
+        await push(worker, job, ObjectKind.USER, ids, initiated_by="test", busy_seconds=0.5)
+
+
+async def broken_after(
+    world: World, lossy: Lossy, target: ModelTarget, seed: int, kind: type[History] = History
+) -> list[str]:
     """Run the history of *seed*; returns the errors at its end, with what happened."""
-    history = History(world, lossy, target, seed)
+    history = kind(world, lossy, target, seed)
     await history.run()
     wrong = await history.broken()
     return [f"seed {seed}: {'; '.join(wrong)} after {', '.join(history.told)}"] if wrong else []

@@ -31,6 +31,7 @@ class ModelTarget:
         self.is_down: Answer | None = None
         self.before: Fault = lambda verb, key: None  # a response instead of the work
         self.after: Fault = lambda verb, key: None  # a false response, after the work
+        self.is_unique = True  # whether a user name or group name can exist only once
         self.keeps_last_only = False  # only the last member that a request adds is kept
         self.hides_members = False
         self.seconds = 0.0
@@ -93,7 +94,7 @@ class ModelTarget:
         key = str(values.get("userName") or values.get("displayName"))
 
         def work() -> Answer:
-            if self._names.get((kind, key.lower())) in self.accounts[kind]:
+            if self.is_unique and self._names.get((kind, key.lower())) in self.accounts[kind]:
                 return self._answer("POST", Verdict.CONFLICT, 409, detail=f"{key} exists")
             made = self.add(values, kind)
             return self._answer("POST", Verdict.DONE, 201, account=self._account(kind, made))
@@ -118,7 +119,7 @@ class ModelTarget:
             new_name = next((str(one.new) for one in changes if one.path == "userName" and one.new), "")
             if new_name and kind is USER:
                 holder = self._names.get((kind, new_name.lower()))
-                if holder in self.accounts[kind] and holder != target_id:
+                if self.is_unique and holder in self.accounts[kind] and holder != target_id:
                     return self._answer("PATCH", Verdict.CONFLICT, 409, detail=f"{new_name} exists")
                 self._names.pop((kind, str(self.accounts[kind][target_id].get("userName")).lower()), None)
                 self._names[kind, new_name.lower()] = target_id

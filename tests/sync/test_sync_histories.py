@@ -11,7 +11,7 @@ import pytest
 
 from lockstep.postgres.pool import Pool
 from tests.support.crashes import Lossy
-from tests.support.histories import broken_after, forget_everything
+from tests.support.histories import CrowdedHistory, History, broken_after, forget_everything
 from tests.support.model_target import ModelTarget
 from tests.support.sync_world import make_world
 
@@ -21,14 +21,14 @@ MANY = int(os.environ.get("HISTORIES", "200"))
 PART = 20
 
 
-async def run(pool: Pool, seeds: range | tuple[int, ...]) -> list[str]:
+async def run(pool: Pool, seeds: range | tuple[int, ...], kind: type[History] = History) -> list[str]:
     broken: list[str] = []
     for seed in seeds:  # a failure names its seed
         target = ModelTarget()
         lossy = Lossy(target)
         world = await make_world(pool, lossy)  # type: ignore[arg-type]
         try:
-            broken += await broken_after(world, lossy, target, seed)
+            broken += await broken_after(world, lossy, target, seed, kind)
         finally:
             await forget_everything(world)
     return broken
@@ -46,3 +46,13 @@ async def test_what_broke_the_law_once_does_so_no_more(pool: Pool) -> None:
 @pytest.mark.parametrize("start", range(1000, 1000 + MANY, PART))
 async def test_everybody_is_right_after_many_histories(pool: Pool, start: int) -> None:
     assert await run(pool, range(start, start + PART)) == []
+
+
+async def test_everybody_is_right_when_two_workers_and_pushes_were_at_it_while_people_changed(pool: Pool) -> None:
+    assert await run(pool, FEW, CrowdedHistory) == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("start", range(5000, 5000 + MANY, PART))
+async def test_everybody_is_right_after_many_crowded_histories(pool: Pool, start: int) -> None:
+    assert await run(pool, range(start, start + PART), CrowdedHistory) == []

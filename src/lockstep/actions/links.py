@@ -202,7 +202,8 @@ async def choose_link(context: Context, app: str, user: str, target_id: str) -> 
             )
         # Without a base, so that the account is read before anything is written to it.
         chosen = Link(_USER, person.id, target_id, LinkState.LIVE, {}, display=person.user_principal_name)
-        await links.save_links(edit.connection, job.id, [chosen])
+        freed = await links.save_links(edit.connection, job.id, [chosen])
+        await dirty_marks.wake_for_accounts(edit.connection, job.id, freed)
         await _look_again(edit, job.row, person.id, "linkChosen")
         groups = job.configuration.mapping_for(ObjectKind.GROUP)
         if job.row.started and groups is not None and groups.enabled and groups.has_members:
@@ -227,6 +228,7 @@ async def forget_link(context: Context, app: str, user: str) -> LinkRow:
         if not found:
             raise not_found(f"{person.user_principal_name} has no account in {job.app_display_name}")
         await links.remove_links(edit.connection, job.id, [(_USER.value, person.id)])
+        await dirty_marks.wake_for_accounts(edit.connection, job.id, [found[0].target_id])
         if job.started:
             await target_members.note_accounts_of(edit.connection, job.id, person.id)
         await _look_again(edit, job, person.id, "linkForgotten")

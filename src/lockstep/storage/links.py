@@ -122,24 +122,40 @@ async def former_owner(connection: Connection, job: str, kind: str, source_id: s
     return (str(row[0]), row[1]) if row else None
 
 
-async def save_links(connection: Connection, job: str, new: Sequence[Link]) -> None:
-    """Insert or replace links. Raises UniqueViolation if another object already has one of the accounts."""
-    await connection.execute(
-        """insert into link (job, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
+async def save_links(
+    connection: Connection, job: str, new: Sequence[Link], *, matching: Sequence[str] = ()
+) -> list[str]:
+    """Insert or replace links. Returns the accounts that are freed for others: the object has left or has another account, or a value of
+    the attributes *matching* has changed. Raises UniqueViolation if another object already has one of the accounts.
+    """
+    cursor = await connection.execute(
+        """with given as materialized (
+            select * from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid, target_id text, state text,
+                display text, base jsonb, desired_hash text, config_version integer, etag text, generated jsonb, cause text,
+                review_at timestamptz, is_forgotten boolean, answers jsonb, matched_by text)
+        ), freed as (
+            select link.target_id from given join link on link.job = %(job)s and link.kind = given.kind
+                and link.source_id = given.source_id and link.state <> 'tombstone'
+            where link.target_id <> given.target_id or given.state in ('disabled', 'released', 'tombstone')
+                or exists (select from unnest(%(matching)s::text[]) as path
+                    where link.base -> path is not null and link.base -> path is distinct from given.base -> path)
+        ), saved as (
+            insert into link (job, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
             observed_at, generated, cause, review_at, is_forgotten, answers, matched_by)
         select %(job)s, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
             now(), generated, cause, review_at, is_forgotten, answers, matched_by
-        from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid, target_id text, state text,
-            display text, base jsonb, desired_hash text, config_version integer, etag text, generated jsonb, cause text,
-            review_at timestamptz, is_forgotten boolean, answers jsonb, matched_by text)
+        from given
         on conflict (job, kind, source_id) do update set
             target_id = excluded.target_id, state = excluded.state, display = excluded.display, base = excluded.base,
             desired_hash = excluded.desired_hash, config_version = excluded.config_version, etag = excluded.etag,
             observed_at = excluded.observed_at, generated = excluded.generated, cause = excluded.cause,
             review_at = excluded.review_at, is_forgotten = excluded.is_forgotten, answers = excluded.answers,
-            matched_by = excluded.matched_by, updated_at = now()""",
-        {"job": job, "rows": as_rows(new)},
+            matched_by = excluded.matched_by, updated_at = now()
+        )
+        select target_id from freed""",
+        {"job": job, "rows": as_rows(new), "matching": list(matching)},
     )
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def save_etag(connection: Connection, job: str, kind: ObjectKind, source_id: str, etag: str) -> None:

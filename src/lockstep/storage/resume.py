@@ -29,14 +29,16 @@ UNDECIDED = frozenset({Stage.UNANSWERED, Stage.LOOK_AGAIN, Stage.SETTLED})
 class Resume:
     """The resume state of one dirty object.
 
-    *looks* counts failed requests in a row. *did* is the action that settling found to have taken effect, under its name in the counts of a
-    cycle. *members_due* is true if the group's own account was handled and counted. *refused_members* are directory ids of members to send
-    last. *is_about_references* is true if the object failed although its own account is in step. *account* is the account that belongs to
-    another object and made this one fail. *is_slowed* is true if the object waits for the end of a quarantine.
+    *looks* counts failed requests in a row. *rereads* counts those of them whose clear answer asked for a fresh read, such as a conflict.
+    *did* is the action that settling found to have taken effect, under its name in the counts of a cycle. *members_due* is true if the
+    group's own account was handled and counted. *refused_members* are directory ids of members to send last. *is_about_references* is
+    true if the object failed although its own account is in step. *account* is the account that belongs to another object and made this
+    one fail. *is_slowed* is true if the object waits for the end of a quarantine.
     """
 
     stage: Stage = Stage.FRESH
     looks: int = 0
+    rereads: int = 0
     did: str = ""
     members_due: bool = False
     refused_members: tuple[str, ...] = ()
@@ -57,6 +59,7 @@ class Resume:
     def _fields(self) -> dict[str, Any]:
         return {
             "looks": self.looks,
+            "rereads": self.rereads,
             "did": self.did,
             "membersDue": self.members_due,
             "refusedMembers": self.refused_members,
@@ -72,6 +75,7 @@ class Resume:
         return cls(
             stage=Stage(stored.get("stage", Stage.FRESH)),
             looks=stored.get("looks", 0),
+            rereads=stored.get("rereads", 0),
             did=stored.get("did", ""),
             members_due=stored.get("membersDue", False),
             refused_members=tuple(stored.get("refusedMembers", ())),

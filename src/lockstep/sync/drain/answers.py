@@ -32,10 +32,19 @@ OTHER_TEXT = "The application answered with a different account than the one to 
 
 
 def outcome_of(
-    write: Write, answer: Answer, *, moment: Moment, seconds: float, wait: timedelta, initiated_by: str
+    write: Write,
+    answer: Answer,
+    *,
+    moment: Moment,
+    seconds: float,
+    wait: timedelta,
+    initiated_by: str,
+    rival: Failure | None = None,
 ) -> Outcome:
-    """Return what to record for *answer*. *wait* is the first pause before the application is read again."""
-    return _Reply(write, answer, moment, seconds, wait, initiated_by).outcome()
+    """Return what to record for *answer*. *wait* is the first pause before the application is read again; *rival* is the failure to record
+    if a last conflict has a known cause.
+    """
+    return _Reply(write, answer, moment, seconds, wait, initiated_by, rival).outcome()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +57,17 @@ class _Reply:
     seconds: float
     wait: timedelta
     initiated_by: str
+    rival: Failure | None
 
     def outcome(self) -> Outcome:
-        answer, looks = self.answer, self.write.claim.resume.looks
+        answer, looks, rereads = self.answer, self.write.claim.resume.looks, self.write.claim.resume.rereads
         match answer.verdict:
             case Verdict.DONE | Verdict.DONE_ALREADY:
-                return self._accepted(looks)
-            case Verdict.GONE if self._action is not Action.CREATE and looks < outcomes.MOST_LOOKS_AGAIN:
-                return self._again(GONE_TEXT, "refused")
-            case Verdict.CONFLICT | Verdict.STALE if looks < outcomes.MOST_LOOKS_AGAIN:
-                return self._again(answer.detail, "refused", is_first_at_once=True)
+                return self._accepted(rereads)
+            case Verdict.GONE if self._action is not Action.CREATE and rereads < outcomes.MOST_LOOKS_AGAIN:
+                return self._again(GONE_TEXT, "refused", is_reread=True)
+            case Verdict.CONFLICT | Verdict.STALE if rereads < outcomes.MOST_LOOKS_AGAIN:
+                return self._again(answer.detail, "refused", is_reread=True, is_first_at_once=True)
             case Verdict.AMBIGUOUS if looks < outcomes.MOST_UNCERTAIN_LOOKS:
                 return self._again(answer.detail, "ambiguous")
             case Verdict.THROTTLED:
@@ -68,23 +78,23 @@ class _Reply:
                 return self._not_taken("dropped")
             case _:
                 state = "ambiguous" if answer.verdict is Verdict.AMBIGUOUS else "refused"
-                return self._refused(Failure.of(answer, code="Conflict"), state)
+                return self._refused(self.rival or Failure.of(answer, code="Conflict"), state)
 
-    def _accepted(self, looks: int) -> Outcome:
+    def _accepted(self, rereads: int) -> Outcome:
         """Return the outcome if the application reports success. The content of its answer may contradict that."""
         write, answer = self.write, self.answer
         claim, planned, operation = write.claim, write.planned, write.operation_id
         is_change = answer.verdict is Verdict.DONE
-        if not is_change and self._action is Action.DELETE and looks < outcomes.MOST_LOOKS_AGAIN:
+        if not is_change and self._action is Action.DELETE and rereads < outcomes.MOST_LOOKS_AGAIN:
             # "Not found" does not prove that the account is gone, so read the account again.
-            return self._again(GONE_TEXT, "ambiguous")
+            return self._again(GONE_TEXT, "ambiguous", is_reread=True)
         if is_change and self._action is Action.CREATE and not _is_answer_to(planned, answer):
-            if looks < outcomes.MOST_LOOKS_AGAIN:
-                return self._again(OTHER_TEXT, "ambiguous")
+            if rereads < outcomes.MOST_LOOKS_AGAIN:
+                return self._again(OTHER_TEXT, "ambiguous", is_reread=True)
             failure = Failure("OtherAccount", OTHER_TEXT, "Report it to the vendor of the application.")
             return self._refused(failure, "ambiguous")
-        if is_change and _may_be_of_before(planned, answer) and looks < LOOKS_AT_SILENCE:
-            return self._again(UNKEPT, "refused")
+        if is_change and _may_be_of_before(planned, answer) and rereads < LOOKS_AT_SILENCE:
+            return self._again(UNKEPT, "refused", is_reread=True)
         if answer.refused:
             failure = partial.failure_of(answer)
             log = self._record(failure)
@@ -95,7 +105,7 @@ class _Reply:
     def _action(self) -> Action:
         return self.write.planned.plan.action
 
-    def _again(self, words: str, state: str, *, is_first_at_once: bool = False) -> Outcome:
+    def _again(self, words: str, state: str, *, is_reread: bool = False, is_first_at_once: bool = False) -> Outcome:
         return giving_back.look_again(
             self.write.claim,
             words,
@@ -103,6 +113,7 @@ class _Reply:
             moment=self.moment,
             settled=self._settled(state),
             requests=outcomes.requests_of(self.answer),
+            is_reread=is_reread,
             is_first_at_once=is_first_at_once,
         )
 

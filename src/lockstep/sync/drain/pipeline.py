@@ -19,13 +19,13 @@ import structlog
 from lockstep.engine.decisions.patience import Asked
 from lockstep.engine.records import Action
 from lockstep.http.deadline import deadline
-from lockstep.ports import Answer, Target, TargetSettings
+from lockstep.ports import Answer, Target, TargetSettings, Verdict
 from lockstep.storage import journal, taking, target_state
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import SettledOperation
 from lockstep.storage.pipelines import pipelined
 from lockstep.sync import application_health
-from lockstep.sync.drain import answers, members, sending, settled_outcomes
+from lockstep.sync.drain import answers, conflicts, members, sending, settled_outcomes
 from lockstep.sync.drain.guarding import NOTHING_DECIDED, Decisions, Guard
 from lockstep.sync.drain.leases import Leases
 from lockstep.sync.drain.looks import Unreadable, look
@@ -166,6 +166,10 @@ class Pipeline:
             answer = await sending.send(self.target, work)
         seconds = time.monotonic() - began
         self.ahead.note(seconds)
+        rival = None
+        if answer.verdict is Verdict.CONFLICT and work.claim.resume.rereads >= outcomes.MOST_LOOKS_AGAIN:
+            with deadline(self.settings.deadline_seconds):
+                rival = await conflicts.rival_of(self.services, self.job, work, self.target)
         moment = self.services.moment()
         outcome = answers.outcome_of(
             work,
@@ -174,6 +178,7 @@ class Pipeline:
             seconds=seconds,
             wait=self._first_wait,
             initiated_by=self.initiated_by,
+            rival=rival,
         )
         outcome = outcomes.with_names(outcome)
         if outcome.is_done and work.planned.plan.names_follow:

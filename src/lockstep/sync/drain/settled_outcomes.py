@@ -74,8 +74,8 @@ def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wai
     """
     if not planned.is_stray or not outcome.is_done:
         return outcome
-    looks = outcome.claim.resume.looks
-    if looks >= MOST_LOOKS_AGAIN:
+    looks, rereads = outcome.claim.resume.looks, outcome.claim.resume.rereads
+    if rereads >= MOST_LOOKS_AGAIN:
         return outcomes.refused(
             outcome.claim,
             None,
@@ -88,7 +88,10 @@ def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wai
         )
     pause = growing_pause(looks, first=first_wait)
     due = moment.now + pause if pause else Due.AT_ONCE
-    resume, error = Resume(Stage.SETTLED, looks=looks + 1), ShownError(SETTLED, "It will be planned next")
+    resume, error = (
+        Resume(Stage.SETTLED, looks=looks + 1, rereads=rereads + 1),
+        ShownError(SETTLED, "It will be planned next"),
+    )
     postponed = Postponement(outcome.claim, due, resume, error, keeps_cycle=True)
     return replace(outcome, counted="", more_counts={outcome.counted: 1}, postponed=postponed)
 
@@ -98,7 +101,9 @@ def _planned_next(claim: Claim, settlement: Settlement) -> Postponement:
     actions = [operation.action for operation, _ in settlement.done]
     did = next((COUNTED[action] for action in COUNTED if action.value in actions), "")
     before = claim.resume
-    resume = Resume(Stage.SETTLED, looks=before.looks, did=did or before.did, members_due=before.members_due)
+    resume = Resume(
+        Stage.SETTLED, looks=before.looks, rereads=before.rereads, did=did or before.did, members_due=before.members_due
+    )
     error = ShownError(SETTLED, "The outcome of the previous request is known; it will be planned next")
     return Postponement(claim, Due.AT_ONCE, resume, error, claim.failures, claim.first_failed_at, keeps_cycle=True)
 

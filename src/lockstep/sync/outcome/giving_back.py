@@ -30,15 +30,17 @@ def look_again(
     moment: Moment,
     settled: tuple[SettledOperation, ...],
     requests: int,
+    is_reread: bool = False,
     is_first_at_once: bool = False,
 ) -> Outcome:
     """Decide nothing. The account is read and the object planned again, after a pause that doubles each time.
 
-    With *is_first_at_once* there is no pause the first time, because the answer was clear and a fresh read will probably solve the problem.
+    *is_reread*: the answer was clear, and a fresh read will probably solve the problem. With *is_first_at_once* there is then no pause the
+    first time.
     """
-    looks = claim.resume.looks + 1
+    looks, rereads = claim.resume.looks + 1, claim.resume.rereads + is_reread
     pause = growing_pause(looks - 1 if is_first_at_once else looks, first=after)
-    resume = Resume(Stage.LOOK_AGAIN, looks=looks, did=claim.resume.did)
+    resume = Resume(Stage.LOOK_AGAIN, looks=looks, rereads=rereads, did=claim.resume.did)
     due = moment.now + pause if pause else Due.AT_ONCE
     postponed = _given_back(claim, due, resume, ShownError(LOOK_AGAIN, reason))
     return Outcome(claim, settled=settled, postponed=postponed, requests=requests)

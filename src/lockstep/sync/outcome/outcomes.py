@@ -70,7 +70,6 @@ class Outcome:
     evidence: tuple[
         kept_values.Evidence, ...
     ] = ()  # which of the sent values the application kept, and which it left out
-    frees: str = ""  # an account that other objects may now take, or whose matching values they may use
     is_logged: bool = False  # the failure has its log record already
 
     @property
@@ -129,22 +128,12 @@ def without_write(claim: Claim, planned: PlanResult, *, log: LogRecord | None = 
         postponed=_scheduled(claim, waits_until) if waits_until is not None else None,
         requests=planned.requests,
         evidence=kept_values.evidence_of(planned, kept_values.judged_reading(planned)),
-        frees=_frees(planned),
     )
 
 
 def _scheduled(claim: Claim, at: datetime) -> Postponement:
     error = ShownError("Scheduled", "It will be re-evaluated when it is due")
     return Postponement(claim, at, Resume(Stage.SCHEDULED), error)
-
-
-def _frees(planned: PlanResult) -> str:
-    """Return the account that this plan frees, because its person has left or its matching values change; otherwise ""."""
-    plan, mapping = planned.plan, planned.prepared.mapping
-    if plan.action in (Action.DISABLE, Action.DELETE, Action.RELEASE):
-        return plan.target_id
-    matching = {one.target for one in mapping.matching} if mapping is not None else set()
-    return plan.target_id if any(change.path in matching for change in plan.changes) else ""
 
 
 def written(
@@ -165,7 +154,6 @@ def written(
         waiting=waiting_references(planned),
         requests=planned.requests + requests_of(answer),
         evidence=kept_values.evidence_of(planned, answer.judged),
-        frees=_frees(planned),
     )
 
 
@@ -297,4 +285,4 @@ def requests_of(answer: Answer) -> int:
 
 def as_new(claim: Claim) -> Claim:
     """Return *claim* with its count of failed requests reset."""
-    return replace(claim, resume=replace(claim.resume, looks=0))
+    return replace(claim, resume=replace(claim.resume, looks=0, rereads=0))

@@ -114,8 +114,9 @@ async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skip
     for one in ours:
         if one.takes_over and one.link is not None:
             await _take_over(connection, job, one.link)
+    freed: list[str] = []
     if new_links:
-        await links.save_links(connection, job.id, new_links)
+        freed = await links.save_links(connection, job.id, new_links, matching=_matching(job))
     settled = [operation for one in ours for operation in one.settled]
     if settled:
         await journal.settle(connection, job.id, settled)
@@ -132,7 +133,7 @@ async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skip
     postponed = [one.postponed for one in ours if one.postponed is not None]
     if postponed:
         await dirty.postpone(connection, job.id, postponed)
-    if freed := [one.frees for one in ours if one.frees]:
+    if freed:
         await dirty_marks.wake_for_accounts(connection, job.id, freed)
     await _write_references(connection, job, ours)
     unsure = [member for one in ours for member in one.unsure_members]
@@ -145,6 +146,11 @@ async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skip
         await provisioning_log.append(connection, job.id, job.row.app, records)
     await _note_evidence(connection, job, ours)
     await _count(connection, ours)
+
+
+def _matching(job: Job) -> list[str]:
+    """The attributes whose values no two accounts should share."""
+    return sorted({one.target for mapping in job.configuration.objects for one in mapping.matching})
 
 
 async def _note_evidence(connection: Connection, job: Job, ours: Sequence[Outcome]) -> None:

@@ -1,0 +1,35 @@
+"""Find out which object is in the way if the application keeps refusing a write because a value is taken."""
+
+from __future__ import annotations
+
+from lockstep.ports import TargetError, TargetReader
+from lockstep.storage import links
+from lockstep.sync.drain.work import Write
+from lockstep.sync.outcome.outcomes import Failure
+from lockstep.sync.planning.accounts import known_queries
+from lockstep.sync.services import Job, Services
+
+
+async def rival_of(services: Services, job: Job, work: Write, reader: TargetReader) -> Failure | None:
+    """Return the failure that names the linked account with one of the matching values of *work*; None if there is none, or the application
+    cannot be searched. The object is tried again as soon as that account is freed.
+    """
+    prepared, plan = work.planned.prepared, work.planned.plan
+    kind, own = prepared.obj.kind, plan.link_to.id if plan.link_to is not None else plan.target_id
+    for query in prepared.queries or known_queries(prepared.mapping, plan.mapped.values):
+        try:
+            found = await reader.find(kind, query.attribute, query.value)
+        except TargetError:
+            return None
+        async with services.pool.connection() as connection:
+            held = await links.holders(connection, job.id, kind.value, [one.id for one in found if one.id != own])
+        for account, holder in held.items():
+            if holder.source_id != prepared.obj.id:
+                by = holder.display or holder.source_id
+                return Failure(
+                    "DuplicateSourceEntries",
+                    f'The account {account} has the same {query.attribute}, but belongs to "{by}".',
+                    f"Change {query.attribute} for one of the two. If {by} gives it up, Lockstep retries at once.",
+                    account=account,
+                )
+    return None
