@@ -105,6 +105,10 @@ async def reason(centre: Centre) -> str:
 
 @pytest.fixture
 async def app(centre: Centre) -> App:
+    return await documo_as_client(centre)
+
+
+async def documo_as_client(centre: Centre) -> App:
     """OpenID Connect is on; Anna is assigned, with a password, and Ben is not."""
     await applications.add_application(centre.context, "documo", name="documo")
     openid = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from lockstep.errors import Kind, LockstepError
@@ -46,6 +47,7 @@ class RefusalReason(StrEnum):
     PKCE_NOT_BEGUN = "PkceNotBegun"
     NO_PASSIVE = "NoPassive"
     NOT_ASSIGNED = "NotAssigned"
+    APPLICATION_DISABLED = "ApplicationDisabled"
     NO_CLIENT_AUTHENTICATION = "NoClientAuthentication"
     TWO_CLIENT_AUTHENTICATIONS = "TwoClientAuthentications"
     WRONG_CLIENT_SECRET = "WrongClientSecret"  # noqa: S105  # a code
@@ -62,7 +64,45 @@ class RefusalReason(StrEnum):
     TOKEN_REUSED = "RefreshTokenReused"  # noqa: S105  # a code
     WIDER_SCOPE = "WiderScope"
     SESSION_ENDED = "SessionEnded"
+    OTHER_PERSON = "OtherPerson"
     WRONG_ID_TOKEN_HINT = "WrongIdTokenHint"  # noqa: S105  # a code
+
+
+# What a reason means to administrators. Reasons that SAML has as well are explained with its codes.
+MEANINGS: Mapping[str, str] = {
+    RefusalReason.UNKNOWN_CLIENT: "The client id is not of an application that uses OpenID Connect",
+    RefusalReason.REPEATED_PARAMETER: "A parameter of the request was given more than once",
+    RefusalReason.WRONG_RESPONSE_TYPE: "The application asks for something else than a code",
+    RefusalReason.WRONG_RESPONSE_MODE: "The application asks for an answer in another way than by query or form_post",
+    RefusalReason.NO_OPENID_SCOPE: "The scope openid is missing",
+    RefusalReason.WRONG_PROMPT: "The parameter prompt is not understood",
+    RefusalReason.WRONG_MAX_AGE: "The parameter max_age is not a number of seconds",
+    RefusalReason.REQUEST_OBJECT: "The application sends a request object or a registration, which are not supported",
+    RefusalReason.TOO_LONG: "A parameter of the request is too long",
+    RefusalReason.PKCE_MISSING: "The application does not use PKCE, which it must, or sends no code verifier",
+    RefusalReason.PKCE_NOT_S256: "The application uses PKCE with another method than S256",
+    RefusalReason.PKCE_MALFORMED: "The code challenge or verifier has a wrong form",
+    RefusalReason.PKCE_WRONG: "The code verifier does not belong to the code challenge",
+    RefusalReason.PKCE_NOT_BEGUN: "A code verifier was sent for a request without a code challenge: it may have been removed on the way",
+    RefusalReason.NO_CLIENT_AUTHENTICATION: "The application did not say who it is, or sent no client secret",
+    RefusalReason.TWO_CLIENT_AUTHENTICATIONS: "The application said in two ways who it is",
+    RefusalReason.WRONG_CLIENT_SECRET: "The client secret is wrong or has expired",
+    RefusalReason.SECRET_OF_PUBLIC_CLIENT: "A public client sent a client secret",
+    RefusalReason.WRONG_GRANT_TYPE: "The application asks for tokens in a way that is not supported",
+    RefusalReason.UNKNOWN_CODE: "The code is unknown, or its session has ended",
+    RefusalReason.CODE_OF_ANOTHER: "The code was issued to another application",
+    RefusalReason.CODE_EXPIRED: "The code is older than a minute",
+    RefusalReason.CODE_USED: "The code was used before, so the tokens that it led to were revoked",
+    RefusalReason.OTHER_REDIRECT_URI: "The redirect URI is not that of the authorization request",
+    RefusalReason.UNKNOWN_TOKEN: "The token is unknown or was revoked",
+    RefusalReason.TOKEN_OF_ANOTHER: "The token was issued to another application",
+    RefusalReason.TOKEN_EXPIRED: "The token has expired",
+    RefusalReason.TOKEN_REUSED: "A refresh token was used a second time, so all tokens of that sign-in were revoked",
+    RefusalReason.WIDER_SCOPE: "The application asks for more than was granted",
+    RefusalReason.SESSION_ENDED: "The session ended before the code was issued",
+    RefusalReason.OTHER_PERSON: "The application expects another person than the one who is signed in",
+    RefusalReason.WRONG_ID_TOKEN_HINT: "The id_token_hint is not an ID token of Lockstep for the application",
+}
 
 
 class OAuthFault(LockstepError):

@@ -17,7 +17,7 @@ from lockstep.openid.pkce import checked_challenge
 OPENID, OFFLINE = "openid", "offline_access"
 SCOPES = (OPENID, "profile", "email", "groups", OFFLINE)
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
-LONGEST = 2_048  # characters of one parameter
+LONGEST, LONGEST_HINT, LONGEST_TOKEN = 2_048, 254, 8_192  # characters of one parameter
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -49,7 +49,8 @@ class ReplyTo:
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
     """A request that was checked. *max_age* is in seconds; None means any. If *enters_again* is true, the person must
-    authenticate again.
+    authenticate again. *login_hint* is the name under which the person probably signs in, and *id_token_hint*, which is not checked yet,
+    an ID token of the expected person.
     """
 
     reply: ReplyTo
@@ -59,9 +60,11 @@ class AuthorizationRequest:
     is_passive: bool = False
     enters_again: bool = False
     max_age: int | None = None
+    login_hint: str = ""
+    id_token_hint: str = field(default="", repr=False)
 
 
-def single(pairs: Pairs) -> dict[str, str]:
+def single(pairs: Pairs, *, longest: int = LONGEST) -> dict[str, str]:
     """Return the parameters by name, without empty ones (RFC 6749, section 3.1). Raises OAuthFault if one is repeated or too long."""
     found: dict[str, str] = {}
     for name, value in pairs:
@@ -69,8 +72,8 @@ def single(pairs: Pairs) -> dict[str, str]:
             continue
         if name in found:
             raise _wrong(RefusalReason.REPEATED_PARAMETER, f"{name[:40]} was given more than once")
-        if len(value) > LONGEST:
-            raise _wrong(RefusalReason.TOO_LONG, f"{name[:40]} is longer than {LONGEST} characters")
+        if len(value) > longest:
+            raise _wrong(RefusalReason.TOO_LONG, f"{name[:40]} is longer than {longest} characters")
         found[name] = value
     return found
 
@@ -122,6 +125,8 @@ def read_request(given: Mapping[str, str], client: ClientRules, reply: ReplyTo) 
         is_passive="none" in prompts,
         enters_again=bool(prompts & {"login", "select_account"}),
         max_age=_max_age(given.get("max_age")),
+        login_hint=given.get("login_hint", "")[:LONGEST_HINT],
+        id_token_hint=given.get("id_token_hint", ""),
     )  # fmt: skip
 
 

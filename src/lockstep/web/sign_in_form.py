@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from lockstep.actions.person_sign_in.outcomes import SignInCode, meaning_of
+from lockstep.actions.person_sign_in.outcomes import CODES, meaning_of
 from lockstep.actions.sign_in_logs import SignInFilter, SignInRow
 from lockstep.web.log_form import RANGES
 from lockstep.web.status_look import StatusLook
@@ -40,7 +40,7 @@ class SignInQuery:
     @classmethod
     def of(cls, query: Mapping[str, str]) -> SignInQuery:
         given = {name: query.get(name, "").replace("\0", "").strip() for name in _NAMES}
-        for name, known in (("status", set(RESULTS)), ("range", set(RANGES)), ("code", set(SignInCode))):
+        for name, known in (("status", set(RESULTS)), ("range", set(RANGES)), ("code", set(CODES))):
             if given[name] not in known:
                 given[name] = ""
         return cls(**given)
@@ -96,4 +96,4 @@ class SignInLine:
 
 def reasons() -> list[tuple[str, str]]:
     """The choices of the filter by reason."""
-    return [("", "All reasons"), *((one.value, meaning_of(one)) for one in SignInCode)]
+    return [("", "All reasons"), *((one, meaning_of(one)) for one in CODES)]

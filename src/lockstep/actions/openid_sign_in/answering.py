@@ -20,6 +20,7 @@ from lockstep.actions.saml_sign_in.answering import NotAssigned
 from lockstep.actions.saml_sign_in.noting import did_not_work
 from lockstep.actions.single_sign_on.claims import AssertionClaims
 from lockstep.actions.single_sign_on.issuing import claims_for
+from lockstep.actions.single_sign_on.openid_keys import published_keys
 from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.errors import LockstepError, conflict
 from lockstep.openid.faults import OAuthError, OAuthFault, RefusalReason
@@ -35,6 +36,7 @@ from lockstep.openid.requests import (
     reply_to,
     single,
 )
+from lockstep.openid.tokens import read_hint
 from lockstep.storage import openid_grants, person_credentials
 from lockstep.vault import Secret
 
@@ -45,10 +47,11 @@ _MOST_PAIRS, _LONGEST = 40, 4_096
 
 @dataclass(frozen=True, slots=True)
 class OpenidSignInFirst:
-    """The person has to sign in, or *again*. *sealed*: the request, for `resume`."""
+    """The person has to sign in, or *again*. *sealed*: the request, for `resume`. *name*: probably theirs, as the application says."""
 
     sealed: str
     again: bool
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ async def _answer(
         raise did_not_work() from None
     try:
         request = read_request(given, app.rules, reply)
+        expected = await _expected(context, app, request)
     except OAuthFault as fault:
         await note_fault(context, visitor, app, fault)
         return _refused(app, reply, fault)
@@ -121,28 +125,33 @@ async def _answer(
         sealed = context.vault.seal(
             Secret(orjson.dumps([asked_at.timestamp(), list(pairs)]).decode()), purpose=_PURPOSE, name=_NAME
         )
-        return OpenidSignInFirst(sealed.hex(), again=caller is not None)
-    return await _signed_in(context, visitor, app, request, caller)
+        return OpenidSignInFirst(sealed.hex(), again=caller is not None, name=request.login_hint)
+    return await _signed_in(context, visitor, app, request, caller, expected)
+
+
+async def _expected(context: Context, app: OpenIdApplication, request: AuthorizationRequest) -> str:
+    """The subject whom the application expects, "" for anybody. Raises OAuthFault for a hint that is no ID token of ours for it."""
+    if not request.id_token_hint:
+        return ""
+    hint = read_hint(request.id_token_hint, await published_keys(context), issuer=app.issuer)
+    if hint.client != app.id:
+        detail = "id_token_hint was not issued to the application"
+        raise OAuthFault(OAuthError.INVALID_REQUEST, RefusalReason.WRONG_ID_TOKEN_HINT, detail)
+    return hint.subject
 
 
 async def _signed_in(
-    context: Context, visitor: Visitor, app: OpenIdApplication, request: AuthorizationRequest, caller: PersonCaller
-) -> Answered | NotAssigned:
+    context: Context, visitor: Visitor, app: OpenIdApplication, request: AuthorizationRequest, caller: PersonCaller, expected: str
+) -> Answered | NotAssigned:  # fmt: skip
+    if not app.settings.is_enabled:
+        return await _no_access(context, visitor, app, request, caller, RefusalReason.APPLICATION_DISABLED)
     claims = await _claims(context, visitor, app, caller)
     if app.settings.assignment_required and not claims.is_assigned:
-        if request.is_passive:
-            detail = "The application is not assigned to the person"
-            return await _told(
-                context,
-                visitor,
-                app,
-                request.reply,
-                OAuthError.ACCESS_DENIED,
-                RefusalReason.NOT_ASSIGNED,
-                detail,
-                caller,
-            )
-        return await _not_assigned(context, visitor, app, caller)
+        return await _no_access(context, visitor, app, request, caller, RefusalReason.NOT_ASSIGNED)
+    if expected and expected != claims.name_id:
+        detail = "Another person is signed in"
+        reason = RefusalReason.OTHER_PERSON
+        return await _told(context, visitor, app, request.reply, OAuthError.LOGIN_REQUIRED, reason, detail, caller)
     code = new_secret()
     async with context.recording() as connection:
         is_stored = await openid_grants.insert_code(
@@ -202,16 +211,21 @@ def _sent(app: OpenIdApplication, reply: ReplyTo, **answer: str) -> Answered:
     return Answered(app.display_name, answer_url(reply, fields))
 
 
-async def _not_assigned(
-    context: Context, visitor: Visitor, app: OpenIdApplication, caller: PersonCaller
-) -> NotAssigned:
+async def _no_access(
+    context: Context, visitor: Visitor, app: OpenIdApplication, request: AuthorizationRequest, caller: PersonCaller,
+    reason: RefusalReason,
+) -> Answered | NotAssigned:  # fmt: skip
+    """The person reads why on a page. A request that allows no page gets `access_denied`."""
+    if request.is_passive:
+        detail = "The person has no access to the application"
+        return await _told(context, visitor, app, request.reply, OAuthError.ACCESS_DENIED, reason, detail, caller)
     await note(
-        context, visitor, app, person=caller.person, person_display=caller.user_principal_name,
-        code=SignInCode.NOT_ASSIGNED, methods=caller.methods,
+        context, visitor, app, person=caller.person, person_display=caller.user_principal_name, code=reason,
+        methods=caller.methods,
     )  # fmt: skip
     async with context.recording() as connection:
         setting = await person_credentials.read_setting(connection)
-    return NotAssigned(app.display_name, setting.contact)
+    return NotAssigned(app.display_name, setting.contact, is_off=reason is RefusalReason.APPLICATION_DISABLED)
 
 
 def _too_old() -> LockstepError:

@@ -13,7 +13,7 @@ from lockstep.actions.single_sign_on.address import stored_address
 from lockstep.actions.single_sign_on.settings import read_settings
 from lockstep.configuration.openid_connect import OpenIdSettings
 from lockstep.configuration.single_sign_on import SignOnMode, SignOnSettings
-from lockstep.openid.faults import OAuthFault
+from lockstep.openid.faults import OAuthFault, RefusalReason
 from lockstep.openid.requests import ClientRules
 from lockstep.storage import application_sso, applications
 
@@ -51,7 +51,10 @@ async def issuer_of(context: Context, origin: str) -> str:
 
 
 async def application_of(context: Context, client_id: str, *, origin: str) -> OpenIdApplication | None:
-    """The application with this client id; None if there is none, or if nobody signs in to it by OpenID Connect."""
+    """The application with this client id; None if there is none, or if OpenID Connect is not its method.
+
+    It may be switched off: then it can revoke tokens and sign people out, and nobody signs in.
+    """
     try:
         wanted = str(UUID(client_id))
     except ValueError:
@@ -65,14 +68,14 @@ async def application_of(context: Context, client_id: str, *, origin: str) -> Op
             return None
         settings = await read_settings(context, connection, found)
         issuer = await stored_address(connection) or origin
-    if settings.mode is not SignOnMode.OIDC or not settings.is_enabled:
+    if settings.mode is not SignOnMode.OIDC:
         return None
     return OpenIdApplication(found.id, found.name, found.display_name, settings, issuer, row.pairwise_salt)
 
 
 async def note(
     context: Context, visitor: Visitor, app: OpenIdApplication | None, *, person: str | None = None, person_display: str = "",
-    code: SignInCode | None = None, detail: str = "", methods: Sequence[str] = (),
+    code: SignInCode | RefusalReason | None = None, detail: str = "", methods: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """Write one record of the sign-in log; without a *code* the sign-in succeeded."""
     await note_application_sign_in(
@@ -87,5 +90,5 @@ async def note_fault(
 ) -> None:  # fmt: skip
     """Write down why a request was refused."""
     await note(
-        context, visitor, app, person=person, person_display=person_display, code=SignInCode(fault.reason), detail=fault.detail
+        context, visitor, app, person=person, person_display=person_display, code=fault.reason, detail=fault.detail
     )  # fmt: skip

@@ -12,7 +12,7 @@ from lockstep.actions.person_sign_in.sessions import caller_of_person
 from lockstep.actions.saml_sign_in.noting import did_not_work
 from lockstep.actions.single_sign_on.openid_keys import published_keys
 from lockstep.openid.faults import OAuthError, OAuthFault, RefusalReason
-from lockstep.openid.requests import Pairs, ReplyTo, answer_url, single
+from lockstep.openid.requests import LONGEST_TOKEN, Pairs, ReplyTo, answer_url, single
 from lockstep.openid.tokens import read_hint
 
 
@@ -31,7 +31,7 @@ async def logout_asked(context: Context, pairs: Pairs, secret: str, *, visitor: 
     """Read a logout request; nothing ends here. Raises LockstepError for a hint that is not ours and an address that is not registered."""
     app: OpenIdApplication | None = None
     try:
-        given = single(pairs)
+        given = single(pairs, longest=LONGEST_TOKEN)  # an ID token grows with the groups
         hint = None
         if token := given.get("id_token_hint", ""):
             hint = read_hint(token, await published_keys(context), issuer=await issuer_of(context, origin))

@@ -59,7 +59,11 @@ async def redeem(
 
 
 async def claims_of_grant(context: Context, app: OpenIdApplication, person: str) -> AssertionClaims:
-    """What may be said about the person now. Raises OAuthFault if they may not use the application any more."""
+    """What may be said about the person now. Raises OAuthFault if they may not use the application any more, or nobody may."""
+    if not app.settings.is_enabled:
+        raise OAuthFault(
+            OAuthError.INVALID_GRANT, RefusalReason.APPLICATION_DISABLED, "Nobody may sign in to the application"
+        )
     try:
         claims = await claims_for(context, app.id, person)
     except LockstepError as wrong:

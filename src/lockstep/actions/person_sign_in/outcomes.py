@@ -15,6 +15,7 @@ from lockstep.actions.context import Context
 from lockstep.credentials.attempts import network_of
 from lockstep.credentials.issued_secrets import hash_of
 from lockstep.errors import Kind, LockstepError
+from lockstep.openid.faults import MEANINGS, RefusalReason
 from lockstep.storage import sign_in_log
 from lockstep.storage.person_credentials import PersonCredential
 from lockstep.storage.sign_in_log import FAILURE, SUCCESS, SignInRecord
@@ -25,7 +26,7 @@ MOST_RECORDS, COUNTED_FOR = 10, timedelta(minutes=10)
 
 
 class SignInCode(StrEnum):
-    """Why a sign-in was refused. The values are stored in the sign-in log."""
+    """Why a sign-in was refused. The values are stored in the sign-in log, as are those of `openid.faults.RefusalReason`."""
 
     UNKNOWN_PERSON = "UnknownPerson"
     NO_PASSWORD = "NoPassword"  # noqa: S105  # a code
@@ -54,42 +55,10 @@ class SignInCode(StrEnum):
     WRONG_NAME_ID_FORMAT = "WrongNameIdFormat"
     CLAIMS_UNUSABLE = "ClaimsUnusable"
     NO_CERTIFICATE = "NoSigningCertificate"
-    # Of OpenID Connect, as `openid.faults.RefusalReason` has them
-    UNKNOWN_CLIENT = "UnknownClient"
-    REPEATED_PARAMETER = "RepeatedParameter"
-    WRONG_RESPONSE_TYPE = "WrongResponseType"
-    WRONG_RESPONSE_MODE = "WrongResponseMode"
-    NO_OPENID_SCOPE = "NoOpenIdScope"
-    WRONG_PROMPT = "WrongPrompt"
-    WRONG_MAX_AGE = "WrongMaxAge"
-    REQUEST_OBJECT = "RequestObject"
-    PARAMETER_TOO_LONG = "ParameterTooLong"
-    PKCE_MISSING = "PkceMissing"
-    PKCE_NOT_S256 = "PkceNotS256"
-    PKCE_MALFORMED = "PkceMalformed"
-    PKCE_WRONG = "PkceWrong"
-    PKCE_NOT_BEGUN = "PkceNotBegun"
-    NO_CLIENT_AUTHENTICATION = "NoClientAuthentication"
-    TWO_CLIENT_AUTHENTICATIONS = "TwoClientAuthentications"
-    WRONG_CLIENT_SECRET = "WrongClientSecret"  # noqa: S105  # a code
-    SECRET_OF_PUBLIC_CLIENT = "SecretOfPublicClient"  # noqa: S105  # a code
-    WRONG_GRANT_TYPE = "WrongGrantType"
-    UNKNOWN_CODE = "UnknownCode"
-    CODE_OF_ANOTHER = "CodeOfAnotherApplication"
-    CODE_EXPIRED = "CodeExpired"
-    CODE_USED = "CodeUsedBefore"
-    OTHER_REDIRECT_URI = "OtherRedirectUri"
-    UNKNOWN_TOKEN = "UnknownToken"  # noqa: S105  # a code
-    TOKEN_OF_ANOTHER = "TokenOfAnotherApplication"  # noqa: S105  # a code
-    TOKEN_EXPIRED = "TokenExpired"  # noqa: S105  # a code
-    TOKEN_REUSED = "RefreshTokenReused"  # noqa: S105  # a code
-    WIDER_SCOPE = "WiderScope"
-    SESSION_ENDED = "SessionEnded"
-    WRONG_ID_TOKEN_HINT = "WrongIdTokenHint"  # noqa: S105  # a code
     MORE_REFUSED = "MoreRefused"
 
 
-MEANINGS: Mapping[SignInCode, str] = {
+_MEANINGS: Mapping[str, str] = {
     SignInCode.UNKNOWN_PERSON: "No person of the directory has the name that was entered",
     SignInCode.NO_PASSWORD: "The person has no password yet",
     SignInCode.WRONG_PASSWORD: "The password is wrong",
@@ -116,39 +85,10 @@ MEANINGS: Mapping[SignInCode, str] = {
     SignInCode.WRONG_NAME_ID_FORMAT: "The application asks for another Name ID format than the one that is set",
     SignInCode.CLAIMS_UNUSABLE: "No assertion can be made for the person",
     SignInCode.NO_CERTIFICATE: "The application has no active signing certificate",
-    SignInCode.UNKNOWN_CLIENT: "The client id is not of an application that uses OpenID Connect",
-    SignInCode.REPEATED_PARAMETER: "A parameter of the request was given more than once",
-    SignInCode.WRONG_RESPONSE_TYPE: "The application asks for something else than a code",
-    SignInCode.WRONG_RESPONSE_MODE: "The application asks for an answer in another way than by query or form_post",
-    SignInCode.NO_OPENID_SCOPE: "The scope openid is missing",
-    SignInCode.WRONG_PROMPT: "The parameter prompt is not understood",
-    SignInCode.WRONG_MAX_AGE: "The parameter max_age is not a number of seconds",
-    SignInCode.REQUEST_OBJECT: "The application sends a request object or a registration, which are not supported",
-    SignInCode.PARAMETER_TOO_LONG: "A parameter of the request is too long",
-    SignInCode.PKCE_MISSING: "The application does not use PKCE, which it must, or sends no code verifier",
-    SignInCode.PKCE_NOT_S256: "The application uses PKCE with another method than S256",
-    SignInCode.PKCE_MALFORMED: "The code challenge or verifier has a wrong form",
-    SignInCode.PKCE_WRONG: "The code verifier does not belong to the code challenge",
-    SignInCode.PKCE_NOT_BEGUN: "A code verifier was sent for a request without a code challenge: it may have been removed on the way",
-    SignInCode.NO_CLIENT_AUTHENTICATION: "The application did not say who it is, or sent no client secret",
-    SignInCode.TWO_CLIENT_AUTHENTICATIONS: "The application said in two ways who it is",
-    SignInCode.WRONG_CLIENT_SECRET: "The client secret is wrong or has expired",
-    SignInCode.SECRET_OF_PUBLIC_CLIENT: "A public client sent a client secret",
-    SignInCode.WRONG_GRANT_TYPE: "The application asks for tokens in a way that is not supported",
-    SignInCode.UNKNOWN_CODE: "The code is unknown, or its session has ended",
-    SignInCode.CODE_OF_ANOTHER: "The code was issued to another application",
-    SignInCode.CODE_EXPIRED: "The code is older than a minute",
-    SignInCode.CODE_USED: "The code was used before, so the tokens that it led to were revoked",
-    SignInCode.OTHER_REDIRECT_URI: "The redirect URI is not that of the authorization request",
-    SignInCode.UNKNOWN_TOKEN: "The token is unknown or was revoked",
-    SignInCode.TOKEN_OF_ANOTHER: "The token was issued to another application",
-    SignInCode.TOKEN_EXPIRED: "The token has expired",
-    SignInCode.TOKEN_REUSED: "A refresh token was used a second time, so all tokens of that sign-in were revoked",
-    SignInCode.WIDER_SCOPE: "The application asks for more than was granted",
-    SignInCode.SESSION_ENDED: "The session ended before the code was issued",
-    SignInCode.WRONG_ID_TOKEN_HINT: "The id_token_hint is not an ID token of Lockstep for the application",
     SignInCode.MORE_REFUSED: "Further attempts from this network were refused, and are only counted",
+    **MEANINGS,
 }
+CODES = tuple(_MEANINGS)  # every code of the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +102,7 @@ class Visitor:
 
 def meaning_of(code: str) -> str:
     """Return the sentence for *code*; "" if *code* is not a code of the sign-in log."""
-    return MEANINGS[SignInCode(code)] if code in set(SignInCode) else ""
+    return _MEANINGS.get(code, "")
 
 
 async def note_sign_in(
@@ -199,7 +139,7 @@ async def note_application_sign_in(
     app_display: str = "",
     person: str | None = None,
     person_display: str = "",
-    code: SignInCode | None = None,
+    code: SignInCode | RefusalReason | None = None,
     detail: str = "",
     methods: Sequence[str] = (),
 ) -> None:

@@ -41,7 +41,10 @@ _PURPOSE, _NAME = "signing out", "applications"
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The next application to sign out of. The browser goes to *url* and keeps *rest*, the sealed list of the applications that follow."""
+    """The next application to sign out of. The browser goes to *url* and keeps *rest*, the sealed list of the applications that follow.
+
+    The last stop, which leads on to where the way was to end, has no *app*.
+    """
 
     app: str
     url: str
@@ -72,8 +75,10 @@ async def receive_logout(context: Context, app: str, raw_query: str, *, visitor:
 
 
 @open_to_all
-async def sign_out_here(context: Context, secret: str) -> str:
-    """End the session with this secret. Returns the sealed list of the applications that the session signed in to; "" if there are none."""
+async def sign_out_here(context: Context, secret: str, *, then: str = "") -> str:
+    """End the session with this secret. Returns the sealed list of the applications that the session signed in to; "" if there are none.
+    *then*: the address to which the browser goes at the end of the list, "" for the page that says that the person is signed out.
+    """
     caller = await caller_of_person(context, secret)
     if caller is None:
         return ""
@@ -81,7 +86,7 @@ async def sign_out_here(context: Context, secret: str) -> str:
         rows = await session_applications.applications_of(connection, caller.session)
         await person_sessions.end_session(connection, caller.session)
     way = [(row.app, row.name_id, row.name_id_format, row.session_index) for row in rows]
-    return _sealed(context, way, context.now().timestamp()) if way else ""
+    return _sealed(context, way, context.now().timestamp(), then) if way else ""
 
 
 @open_to_all
@@ -89,7 +94,7 @@ async def next_stop(context: Context, way: str, *, origin: str) -> Stop | None:
     """Return the next application of the sealed list *way*; None at the end of the list. Applications without a Logout URL are left out."""
     try:
         opened = context.vault.open(bytes.fromhex(way), purpose=_PURPOSE, name=_NAME).reveal()
-        at, rows = orjson.loads(opened)
+        at, rows, then = orjson.loads(opened)
     except (ValueError, TypeError, LockstepError):
         return None
     if context.now() >= datetime.fromtimestamp(at, UTC) + VALID:
@@ -106,12 +111,12 @@ async def next_stop(context: Context, way: str, *, origin: str) -> Stop | None:
                 new_id(), facts.endpoints.identifier, url, context.now(), name_id, name_id_format, (index,)
             )
             address = redirect_url(url, message=write_logout_request(request), field="SAMLRequest", key=key)
-            return Stop(facts.display_name, address, _sealed(context, rows, at))
-    return None
+            return Stop(facts.display_name, address, _sealed(context, rows, at, then))
+    return Stop("", then, "") if then else None
 
 
-def _sealed(context: Context, way: object, at: float) -> str:
-    return context.vault.seal(Secret(orjson.dumps([at, way]).decode()), purpose=_PURPOSE, name=_NAME).hex()
+def _sealed(context: Context, way: object, at: float, then: str) -> str:
+    return context.vault.seal(Secret(orjson.dumps([at, way, then]).decode()), purpose=_PURPOSE, name=_NAME).hex()
 
 
 def _read(context: Context, facts: ApplicationSso, incoming: Incoming) -> LogoutRequest:

@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 
 import orjson
 
-from lockstep.actions.person_sign_in.outcomes import SignInCode
 from lockstep.actions.single_sign_on.claims import AssertionClaims
 from lockstep.actions.single_sign_on.refusals import SignOnRefusal
 from lockstep.actions.single_sign_on.settings import SignOnView
 from lockstep.actions.single_sign_on.trial_parts import SignInCondition, TrialParts
 from lockstep.openid.claims import released
 from lockstep.openid.discovery import AUTHORIZE
+from lockstep.openid.faults import RefusalReason
 from lockstep.openid.requests import OFFLINE, SCOPES
 from lockstep.openid.tokens import ID_TOKEN_VALID
 from lockstep.postgres.pool import Connection
@@ -95,25 +95,27 @@ def _refusals(view: SignOnView) -> list[SignOnRefusal]:
     found = [
         SignOnRefusal(
             f"A request with another redirect_uri than {' or '.join(openid.redirect_uris)}",
-            SignInCode.UNKNOWN_REPLY_URL,
+            RefusalReason.UNKNOWN_REDIRECT_URI,
         ),
         SignOnRefusal(
-            "A request for tokens without a code (response_type other than code)", SignInCode.WRONG_RESPONSE_TYPE
+            "A request for tokens without a code (response_type other than code)", RefusalReason.WRONG_RESPONSE_TYPE
         ),
-        SignOnRefusal("A request without the scope openid", SignInCode.NO_OPENID_SCOPE),
+        SignOnRefusal("A request without the scope openid", RefusalReason.NO_OPENID_SCOPE),
     ]
     if openid.is_public or openid.needs_pkce:
-        found.append(SignOnRefusal("A request without a code challenge (PKCE)", SignInCode.PKCE_MISSING))
+        found.append(SignOnRefusal("A request without a code challenge (PKCE)", RefusalReason.PKCE_MISSING))
     found += [
-        SignOnRefusal("A code challenge with another method than S256", SignInCode.PKCE_NOT_S256),
-        SignOnRefusal("A request that allows no page (prompt=none) while nobody is signed in", SignInCode.NO_PASSIVE),
+        SignOnRefusal("A code challenge with another method than S256", RefusalReason.PKCE_NOT_S256),
+        SignOnRefusal(
+            "A request that allows no page (prompt=none) while nobody is signed in", RefusalReason.NO_PASSIVE
+        ),
     ]
     if view.settings.assignment_required:
-        found.append(SignOnRefusal("Everybody who is not assigned", SignInCode.NOT_ASSIGNED))
+        found.append(SignOnRefusal("Everybody who is not assigned", RefusalReason.NOT_ASSIGNED))
     if not openid.is_public:
-        found.append(SignOnRefusal(f"A code from {name} with a wrong client secret", SignInCode.WRONG_CLIENT_SECRET))
+        found.append(SignOnRefusal(f"A code from {name} with a wrong client secret", RefusalReason.WRONG_CLIENT_SECRET))
     found += [
-        SignOnRefusal("A code that is older than a minute", SignInCode.CODE_EXPIRED),
-        SignOnRefusal("A code or a refresh token that was used before", SignInCode.CODE_USED),
+        SignOnRefusal("A code that is older than a minute", RefusalReason.CODE_EXPIRED),
+        SignOnRefusal("A code or a refresh token that was used before", RefusalReason.CODE_USED),
     ]
     return found

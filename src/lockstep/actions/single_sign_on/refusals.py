@@ -15,6 +15,7 @@ from enum import Enum, auto
 from lockstep.actions.person_sign_in.outcomes import SignInCode
 from lockstep.actions.saml_sign_in.asking import OLDEST, SKEW
 from lockstep.actions.single_sign_on.settings import SignOnView
+from lockstep.openid.faults import RefusalReason
 from lockstep.wording import counted
 
 
@@ -23,7 +24,7 @@ class SignOnRefusal:
     """*what* is refused; *code* is that of the entry in the sign-in log."""
 
     what: str
-    code: SignInCode
+    code: SignInCode | RefusalReason
 
 
 @dataclass(frozen=True, slots=True)

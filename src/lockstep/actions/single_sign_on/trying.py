@@ -27,6 +27,7 @@ from lockstep.actions.single_sign_on.trial_messages import readable_request, req
 from lockstep.actions.single_sign_on.trial_parts import SignInCondition, TrialParts
 from lockstep.configuration.single_sign_on import SignOnMode
 from lockstep.engine.rules.mappings import Constant, Direct, Expression, MappingSource
+from lockstep.openid.faults import RefusalReason
 from lockstep.postgres.pool import Connection
 from lockstep.saml.showing import MessagePart
 from lockstep.storage import assignments, sign_in_log
@@ -41,8 +42,8 @@ _STATUSES = {
 }
 # Refusals of OpenID Connect that the application does not learn of, because it is unknown where the answer may go, or not its business.
 _SHOWN = (
-    SignInCode.UNKNOWN_CLIENT, SignInCode.UNKNOWN_REPLY_URL, SignInCode.REPEATED_PARAMETER, SignInCode.PARAMETER_TOO_LONG,
-    SignInCode.NOT_ASSIGNED, SignInCode.APPLICATION_DISABLED, SignInCode.CLAIMS_UNUSABLE,
+    RefusalReason.UNKNOWN_CLIENT, RefusalReason.UNKNOWN_REDIRECT_URI, RefusalReason.REPEATED_PARAMETER, RefusalReason.TOO_LONG,
+    RefusalReason.NOT_ASSIGNED, RefusalReason.APPLICATION_DISABLED, SignInCode.CLAIMS_UNUSABLE,
 )  # fmt: skip
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -11,7 +9,7 @@ from lockstep.actions.openid_sign_in import answering, leaving
 from lockstep.actions.openid_sign_in.answering import Answered, OpenidSignInFirst, Outcome
 from lockstep.actions.saml_sign_in import leaving as way_out
 from lockstep.kit.cookies import origin_of
-from lockstep.kit.pages import Answer, PageView, Redirect
+from lockstep.kit.pages import Answer, PageView, Redirect, address
 from lockstep.openid.discovery import AUTHORIZE, CONTINUE, LOGOUT
 from lockstep.portal.cookies import (
     SIGN_IN,
@@ -57,7 +55,7 @@ async def take_logout(context: PortalContext, request: Request) -> Answer:
         origin=origin_of(request),
     )  # fmt: skip
     if asked.is_sure:
-        return await _signed_out(context, request, asked.back or SIGNED_OUT)
+        return await _signed_out(context, request, asked.back)
     if asked.is_signed_in:
         return PageView("portal/sign_out.html", "Sign out", {"app": asked.app, "here": f"{LOGOUT}?{request.url.query}"})
     return _by_page(f"Back to {asked.app}", asked.back) if asked.back else Redirect(SIGNED_OUT)
@@ -70,9 +68,9 @@ async def confirm_logout(context: PortalContext, request: Request) -> Answer:
 
 
 async def _signed_out(context: PortalContext, request: Request, then: str) -> Response:
-    """Other applications take the browser along first, and it stays on our page in the end; without any it goes *then*."""
-    way = await way_out.sign_out_here(context.actions, session_secret(request))
-    response = _redirected(SIGNED_OUT if way else then)
+    """Applications that use SAML take the browser along first; then it goes *then*, "" for our own page."""
+    way = await way_out.sign_out_here(context.actions, session_secret(request), then=then)
+    response = _redirected(SIGNED_OUT if way or not then else then)
     forget_session(response, request)
     set_way_out(response, request, way)
     return response
@@ -80,9 +78,9 @@ async def _signed_out(context: PortalContext, request: Request, then: str) -> Re
 
 def _shown(found: Outcome) -> Answer:
     match found:
-        case OpenidSignInFirst(sealed, again):
-            back = quote(f"{CONTINUE}?request={sealed}", safe="")
-            return Redirect(f"{SIGN_IN}?next={back}{'&again=yes' if again else ''}")
+        case OpenidSignInFirst(sealed, again, hint):
+            back = f"{CONTINUE}?request={sealed}"
+            return Redirect(address(SIGN_IN, next=back, again="yes" if again else "", name=hint))
         case Answered(app, url, fields):
             if not fields:
                 return _redirected(url)

@@ -41,7 +41,7 @@ async def show_sign_in(context: PortalContext, request: Request) -> Answer:
     is_again = request.query_params.get("again") == "yes"
     if context.caller is not None and not is_again:
         return Redirect(back)
-    return await _form(context, back=back, again=is_again)
+    return await _form(context, name=request.query_params.get("name", ""), back=back, again=is_again)
 
 
 @pages.post(SIGN_IN, is_public=True)
@@ -84,7 +84,8 @@ async def show_signed_out(context: PortalContext, request: Request) -> Answer:
     if stop is None:
         return LeavingView("portal/signed_out.html", "You are signed out")
     model = {"url": stop.url, "fields": {}}
-    return LeavingView("portal/sending.html", f"Signing out of {stop.app}", model, way=stop.rest)
+    heading = f"Signing out of {stop.app}" if stop.app else "You are signed out"
+    return LeavingView("portal/sending.html", heading, model, way=stop.rest)
 
 
 @pages.get("/myapps/link/{secret}", is_public=True)
