@@ -175,22 +175,24 @@ async def serving_centre(
     site: Site | None = None,
     allow: Sequence[str] = ("http://127.0.0.1",),
     trusted_proxies: tuple[str, ...] = (),
+    reaches_itself: bool = False,
 ) -> AsyncIterator[Centre]:
-    """Serve the admin centre on *hub* for the duration of the block. *allow*: the private origins of applications."""
-
-    targets = ScimTargets(tuple(allow))
+    """Serve the admin centre on *hub* for the duration of the block. *allow*: the private origins of applications. If it *reaches_itself*,
+    its own origin is one of them.
+    """
+    listener = listen("127.0.0.1", 0, next_step="")
+    origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    targets = ScimTargets((*allow, *([origin] if reaches_itself else ())))
 
     def contexts(actor: Actor) -> Context:
         return replace(hub.context, actor=actor, opener=targets, http=lambda: targets.client)
 
-    listener = listen("127.0.0.1", 0, next_step="")
     async with live_hub(hub.pool) as live:
         assets = built_assets()
         app = admin_app(contexts, site=site, hub=live, others=portal_routes(contexts, assets), assets=assets)
-        port = listener.getsockname()[1]
         limits = ServingLimits(stop_seconds=1.0, trusted_proxies=trusted_proxies)
         async with serving_http(app, listener, limits=limits):
-            centre = Centre(hub, f"http://127.0.0.1:{port}", live, contexts(hub.context.actor))
+            centre = Centre(hub, origin, live, contexts(hub.context.actor))
             try:
                 yield centre
             finally:
