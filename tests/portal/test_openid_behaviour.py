@@ -27,6 +27,7 @@ SAML_LOGOUT = "https://files.test/slo"
 
 @pytest.fixture
 async def app(centre: Centre) -> App:
+    """Documo as a confidential client; the tests change that."""
     return await documo_as_client(centre)
 
 
