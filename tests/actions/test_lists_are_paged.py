@@ -20,8 +20,7 @@ WHOLE = {
     **dict.fromkeys(
         ("access_tokens.list_tokens", "administrators.list_administrators", "applications.list_applications",
          "outbound.list_places", "overview.list_overview", "roles.list_roles", "sources.list_sources", "status.list_status",
-         "single_sign_on.certificates.expiring_certificates", "configuration_history.list_versions",
-         "assignments.list_assignments", "person_sign_in.sessions.list_person_sessions",
+         "single_sign_on.certificates.expiring_certificates", "person_sign_in.sessions.list_person_sessions",
          "single_sign_on.client_secrets.list_client_secrets", "single_sign_on.client_secrets.remove_client_secret",
          "single_sign_on.openid_keys.list_openid_keys", "single_sign_on.openid_keys.roll_openid_keys"),
         MADE_BY_HAND,
@@ -46,10 +45,11 @@ WHOLE = {
     **dict.fromkeys(
         ("failures.list_failing", "health.examine",
           "health.failing_sources", "health.forget_unreadable", "health.left_undone", "health.sealed",
-         "restore.enter_restore_mode"),
+         "restore.enter_restore_mode", "source_files.files_outside"),
         "at most one for each application or source",
     ),
-    "held.list_held": "what waits for a decision is shown and decided as a whole",
+    "held.held_ids": "only the ids of what is decided together",
+    "held.count_held": "one for each guard, reason and effect",
     **dict.fromkeys(("assignment_pages.find_candidates", "mapping_pages.sample_names"), "the first few"),
     "links.settle_orphans": "what an interrupted process left behind",
 }  # fmt: skip

@@ -137,7 +137,7 @@ async def test_configuration_is_planned_and_applied_as_yaml(client: Client) -> N
     assert [one["new"] for one in plan.body["changes"]] == ["all"]
     assert (stale.status, done.status) == (400, 200)
     assert (await client.get("applications/documo/settings")).body["scope"] == "all"
-    assert [one["version"] for one in (await client.get("applications/documo/versions")).body["items"]] == [1, 2]
+    assert [one["version"] for one in (await client.get("applications/documo/versions")).body["items"]] == [2, 1]
 
 
 async def test_audit_log_names_the_token_and_verifies(client: Client) -> None:

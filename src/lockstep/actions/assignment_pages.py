@@ -66,8 +66,7 @@ async def some_assignments(context: Context, app: str, ids: Sequence[str]) -> li
     """Return those assignments of *app* whose ids are in *ids*."""
     async with context.reading() as connection:
         found = await find_application(connection, app)
-        wanted = frozenset(ids)
-        return [one for one in await store.list_assignments(connection, found.id) if one.id in wanted]
+        return await store.assignments_with_ids(connection, found.id, ids)
 
 
 @needs(Permission.ASSIGNMENTS_WRITE, app="app")
@@ -75,8 +74,7 @@ async def remove_assignments(context: Context, app: str, ids: Sequence[str]) -> 
     """Remove those assignments of *app* whose ids are in *ids*. Returns the number of removed assignments."""
     async with context.changing() as edit:
         found = await find_application(edit.connection, app)
-        wanted = frozenset(ids)
-        rows = [one for one in await store.list_assignments(edit.connection, found.id) if one.id in wanted]
+        rows = await store.assignments_with_ids(edit.connection, found.id, ids)
         await take_back(edit, rows)
         for one in rows:
             noun = "user" if one.kind == USER else "group"

@@ -21,6 +21,8 @@ from lockstep.storage import applications
 from lockstep.storage import assignments as store
 from lockstep.storage.assignments import AssignmentRow as AssignmentRow
 
+PAGE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -126,10 +128,15 @@ async def unassign(
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
-async def list_assignments(context: Context, app: str) -> list[AssignmentRow]:
+async def list_assignments(
+    context: Context, app: str, *, search: str = "", kind: str = "", after: Sequence[str] = (), limit: int = PAGE
+) -> list[AssignmentRow]:
+    """Return one page of the assignments: groups first, then people, each by name. *search* is a part of the name; *kind* is "User",
+    "Group" or "" for both. *after* is the `place` of the last row on the previous page.
+    """
     async with context.reading() as connection:
         found = await find_application(connection, app)
-        return await store.list_assignments(connection, found.id)
+        return await store.page_of_assignments(connection, found.id, search=search, kind=kind, after=after, limit=limit)
 
 
 async def _principals(connection: Connection, users: Sequence[str], groups: Sequence[str]) -> list[Principal]:

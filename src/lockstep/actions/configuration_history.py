@@ -15,13 +15,19 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage import config_versions
 from lockstep.storage.config_versions import VersionRow as VersionRow
 
+PAGE = 100
+
 
 @needs(Permission.APPLICATIONS_READ, app="app")
-async def list_versions(context: Context, app: str) -> list[VersionRow]:
-    """Return all versions, newest first; the newest version is in force. Raises LockstepError for an unknown application."""
+async def list_versions(
+    context: Context, app: str, *, below: int | None = None, limit: int = PAGE
+) -> list[VersionRow]:  # fmt: skip
+    """Return one page of the versions, newest first; the newest version is in force. *below* is the last version on the previous page.
+    Raises LockstepError for an unknown application.
+    """
     async with context.reading() as connection:
         row = await job_row(connection, app)
-        return await config_versions.list_versions(connection, row.id)
+        return await config_versions.list_versions(connection, row.id, below=below, limit=limit)
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")

@@ -23,6 +23,7 @@ from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.ports import TargetError
 from lockstep.postgres.pool import Connection
 from lockstep.storage import held_operations, links, unverified
+from lockstep.storage.held_operations import HeldFilter
 from lockstep.storage.rejections import rejections_among
 from lockstep.sync.drain import on_demand
 from lockstep.sync.planning import planner
@@ -113,7 +114,7 @@ async def _unverified(connection: Connection, job: Job, obj: SourceObject) -> li
 
 async def _decision(connection: Connection, job: Job, obj: SourceObject) -> tuple[WriteDecision | None, str]:
     app = job.row.app_name
-    for one in await held_operations.held_operations(connection, job.id, source_id=obj.id):
+    for one in await held_operations.held_operations(connection, job.id, HeldFilter([obj.id])):
         what = what_is_held(one)
         since = f"{one.planned_at:%Y-%m-%d %H:%M} UTC"
         command = f"lockstep deletes list {app} --user {obj.display}"

@@ -15,20 +15,12 @@ from lockstep.actions.jobs import job_row
 from lockstep.actions.permissions import Permission
 from lockstep.actions.previews import find_anybody
 from lockstep.engine.plans import GuardCode
-from lockstep.storage.held_operations import HeldOperation, held_operations
+from lockstep.storage import held_operations
+from lockstep.storage.held_operations import CAUSES, MAPPING, OF_GUARD, HeldFilter, HeldOperation
 from lockstep.wording import counted
 
-MAPPING = "mapping"  # a mapping disables the account although nobody left
-# One word for the reason of a hold, if it is not the reason why somebody loses access.
-_REASONS = {
-    GuardCode.GRANTS: "privilege",
-    GuardCode.RENAMES: "renamed",
-    GuardCode.EMPTIED: "emptied",
-    GuardCode.MATCH: "match",
-    GuardCode.FORMER_OWNER: "rehired",
-}
-_LEFT = ("unassigned", "filtered", "disabled", "deleted", "purged", "lost", "unmapped")
-REASONS = (*_LEFT, MAPPING, *_REASONS.values())
+REASONS = (*CAUSES, MAPPING, *OF_GUARD.values())
+PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +44,19 @@ class HeldWrite:
     since: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class HeldGroup:
+    """Held writes that have the guard, the reason and, for some guards, the effect *what* in common. *limit* is a sentence about the limit
+    of the guard; "" if it has none.
+    """
+
+    guard: GuardCode
+    reason: str
+    what: str
+    count: int
+    limit: str
+
+
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def list_held(
     context: Context,
@@ -59,33 +64,79 @@ async def list_held(
     *,
     users: Sequence[str] = (),
     reasons: Sequence[str] = (),
-    first: int | None = None,
+    search: str = "",
     rejected: bool = False,
+    after: str = "",
+    limit: int = PAGE,
 ) -> list[HeldWrite]:
-    """Return the writes that wait for a decision, oldest first. *users* and *reasons* select some of them, and *first* limits their number.
-    With *rejected*, returns the writes that an administrator has rejected instead; those are not sent.
+    """Return one page of the writes that wait for a decision, oldest first. *users*, *reasons* and *search* (a part of the name) select
+    some of them. *after* is the id of the last write on the previous page. With *rejected*, returns the writes that an administrator has
+    rejected instead; those are not sent.
     """
     async with context.reading() as connection:
         row = await job_row(connection, app)
-        ids = {(await find_anybody(connection, name)).id for name in users}
-        found = [_held(one) for one in await held_operations(connection, row.id, rejected=rejected)]
-    wanted = [one for one in found if (not users or one.source_id in ids) and (not reasons or one.reason in reasons)]
-    return wanted[:first]
+        objects = [(await find_anybody(connection, name)).id for name in users] if users else None
+        wanted = HeldFilter(objects, reasons=reasons, search=search, rejected=rejected)
+        found = await held_operations.held_operations(connection, row.id, wanted, after=after, limit=limit)
+    return [_held(one) for one in found]
 
 
-def summary(held: Sequence[HeldWrite]) -> list[str]:
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def held_ids(
+    context: Context,
+    app: str,
+    *,
+    ids: Sequence[str] | None = None,
+    reasons: Sequence[str] = (),
+    search: str = "",
+    rejected: bool = False,
+) -> list[str]:
+    """Return the ids of the writes that `list_held` would return on all its pages, or of those among *ids*."""
+    async with context.reading() as connection:
+        row = await job_row(connection, app)
+        wanted = HeldFilter(ids=ids, reasons=reasons, search=search, rejected=rejected)
+        return await held_operations.held_ids(connection, row.id, wanted)
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def count_held(
+    context: Context, app: str, *, reasons: Sequence[str] = (), search: str = "", rejected: bool = False
+) -> list[HeldGroup]:
+    """Count the writes that `list_held` would return on all its pages, by guard, reason and effect."""
+    async with context.reading() as connection:
+        row = await job_row(connection, app)
+        wanted = HeldFilter(reasons=reasons, search=search, rejected=rejected)
+        found = await held_operations.count_held(connection, row.id, wanted)
+    return [HeldGroup(one.guard, one.reason, one.what, one.count, _limit(dict(one.details))) for one in found]
+
+
+def groups_of(held: Sequence[HeldWrite]) -> list[HeldGroup]:
+    """Group writes that were read already, the newest last."""
+    found: dict[tuple[GuardCode, str, str], HeldGroup] = {}
+    for one in held:
+        key = (one.guard, one.reason, one.what)
+        before = found.pop(key, None)
+        limit = one.limit or (before.limit if before else "")
+        found[key] = HeldGroup(*key, (before.count if before else 0) + 1, limit)
+    return list(found.values())
+
+
+def summary(groups: Sequence[HeldGroup]) -> list[str]:
     """Describe held writes in one sentence for each guard, with the number of objects, the operation, the limit and the reasons."""
     lines = []
     for guard in GuardCode:
-        alike = [one for one in held if one.guard is guard]
+        alike = [one for one in groups if one.guard is guard]
         if alike:
-            counts = Counter(one.reason for one in alike).most_common()
+            counts: Counter[str] = Counter()
+            for one in alike:
+                counts[one.reason] += one.count
             limit = next((one.limit for one in reversed(alike) if one.limit), "")
             of = ", ".join(
-                f"{number:,} {'by the mapping' if reason == MAPPING else reason}" for reason, number in counts
+                f"{number:,} {'by the mapping' if reason == MAPPING else reason}"
+                for reason, number in counts.most_common()
             )
             of = f": {of}" if guard is GuardCode.LOSSES else ""
-            lines.append(f"{counted(len(alike), 'account')} would {_together(guard, alike)}{of}.{limit}")
+            lines.append(f"{counted(counts.total(), 'account')} would {_together(guard, alike)}{of}.{limit}")
     return lines
 
 
@@ -104,8 +155,6 @@ def what_is_held(one: HeldOperation) -> str:
 
 def _held(one: HeldOperation) -> HeldWrite:
     error = dict(one.error)
-    cause = str(error.get("cause", ""))
-    reason = _REASONS.get(one.guard) or (cause if cause in _LEFT else MAPPING)
     details = error.get("details", {})
     sentence = str(error.get("reason") or error.get("message") or one.guard.value)
     return HeldWrite(
@@ -116,7 +165,7 @@ def _held(one: HeldOperation) -> HeldWrite:
         account=one.target_id,
         action=one.action,
         guard=one.guard,
-        reason=reason,
+        reason=one.reason,
         what=what_is_held(one),
         why=str(error.get("why", "")),
         held_by=sentence,
@@ -135,7 +184,7 @@ def _limit(details: dict[str, str]) -> str:
     return ""
 
 
-def _together(guard: GuardCode, alike: Sequence[HeldWrite]) -> str:
+def _together(guard: GuardCode, alike: Sequence[HeldGroup]) -> str:
     if guard is GuardCode.LOSSES:
         return "be disabled or deleted"
     if guard is GuardCode.MATCH:

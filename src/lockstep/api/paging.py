@@ -49,9 +49,9 @@ class ListQuery:
         try:
             path, sort, key = orjson.loads(base64.urlsafe_b64decode(self.cursor.encode() + b"=="))
         except (ValueError, TypeError):
-            raise _foreign_cursor() from None
+            raise foreign_cursor() from None
         if (path, sort) != (self._path, self.sort) or not isinstance(key, kind):
-            raise _foreign_cursor()
+            raise foreign_cursor()
         return key
 
     def place(self) -> tuple[str, str]:
@@ -61,7 +61,7 @@ class ListQuery:
                 return "", ""
             case [str(name), str(identifier)]:
                 return name, identifier
-        raise _foreign_cursor()
+        raise foreign_cursor()
 
     def cursor_after(self, key: Any) -> str:
         return base64.urlsafe_b64encode(orjson.dumps([self._path, self.sort, key])).decode().rstrip("=")
@@ -127,11 +127,11 @@ def page_of_rows(query: ListQuery, rows: Sequence[Any], *, key: str) -> Page[Any
     after = query.after(list)
     if after is not None:
         if len(after) != 2 or not all(isinstance(one, list) and len(one) == 2 and one[0] in (0, 1, 2) for one in after):
-            raise _foreign_cursor()
+            raise foreign_cursor()
         try:
             ordered = [row for row in ordered if (place(row) < after if is_descending else place(row) > after)]
         except TypeError:
-            raise _foreign_cursor() from None
+            raise foreign_cursor() from None
     return page(query, ordered[: query.limit + 1], place, count=len(found))
 
 
@@ -142,7 +142,8 @@ def _comparable(value: Any) -> list[Any]:
     return [1, float(value)] if isinstance(value, bool | int | float) else [2, str(value).casefold()]
 
 
-def _foreign_cursor() -> ApiError:
+def foreign_cursor() -> ApiError:
+    """The refusal of a cursor that belongs to another list."""
     return _refused(
         "cursor", "The cursor does not belong to this list", "Use nextCursor of the page before, with the same sort"
     )

@@ -8,6 +8,7 @@ import click
 
 from lockstep.actions import assignments as actions
 from lockstep.actions.assignments import AssignmentRow
+from lockstep.actions.context import Context
 from lockstep.actions.rows.applications import assignment_json
 from lockstep.actions.rows.plans import EffectJson
 from lockstep.cli import SuggestingGroup
@@ -131,9 +132,20 @@ def list_(app: str, output: Output) -> None:
     \b
     lockstep assign list documo
     """
-    rows = run(lambda context: actions.list_assignments(context, app))
+    rows = run(lambda context: _read(context, app))
     empty = f"No assignments yet. Add one: lockstep assign {app} --group GROUP"
     output.many([assignment_json(row) for row in rows], _COLUMNS, name="principal", empty=empty)
+
+
+async def _read(context: Context, app: str) -> list[AssignmentRow]:
+    """All assignments, read in pages."""
+    found: list[AssignmentRow] = []
+    while True:
+        after = found[-1].place if found else ()
+        rows = await actions.list_assignments(context, app, after=after, limit=actions.PAGE)
+        found += rows
+        if len(rows) < actions.PAGE:
+            return found
 
 
 def _warn(app: str, role: str | None) -> None:

@@ -8,7 +8,7 @@ from lockstep.actions import configuration_history as actions
 from lockstep.actions.rows.configuration import change_json, version_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.application_argument import app_argument
-from lockstep.cli.output import Column, Output, output_option, safe, with_sign_colour
+from lockstep.cli.output import Column, Output, hint, output_option, safe, with_sign_colour
 from lockstep.cli.session import run
 from lockstep.cli.times import local_time
 from lockstep.wording import counted
@@ -29,15 +29,19 @@ def config() -> None:
 
 @config.command("history")
 @app_argument
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Most versions.")
+@click.option("--below", type=click.IntRange(1), metavar="VERSION", help="Continue below this version.")
 @output_option
-def history(app: str, output: Output) -> None:
+def history(app: str, limit: int, below: int | None, output: Output) -> None:
     """List the versions of an application's configuration, the current one first.
 
     \b
     lockstep config history documo
     """
-    rows = [version_json(one) for one in run(lambda context: actions.list_versions(context, app))]
-    output.many(rows, _COLUMNS, name="version")
+    found = run(lambda context: actions.list_versions(context, app, below=below, limit=limit + 1))
+    output.many([version_json(one) for one in found[:limit]], _COLUMNS, name="version")
+    if len(found) > limit:
+        hint(f"There are older versions. Continue with: --below {found[limit - 1].version}")
 
 
 @config.command("diff")

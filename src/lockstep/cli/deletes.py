@@ -9,7 +9,8 @@ import click
 
 from lockstep.actions import held as actions
 from lockstep.actions import provisioning
-from lockstep.actions.held import REASONS
+from lockstep.actions.context import Context
+from lockstep.actions.held import REASONS, HeldWrite
 from lockstep.actions.provisioning import Decided
 from lockstep.actions.rows.provisioning import held_json
 from lockstep.cli import SuggestingGroup
@@ -23,6 +24,7 @@ from lockstep.wording import counted
 _COLUMNS = [Column("what", "What"), Column("name", "Who"), Column("reason", "Reason"), Column("why", "Why"),
             Column("since", "Since", show=local_time),
             Column("account", "Account", is_wide=True), Column("id", "Id", is_wide=True)]  # fmt: skip
+_PAGE = 500
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -65,10 +67,10 @@ def list_(app: str, output: Output, **chosen: Any) -> None:
     lockstep deletes list documo --reason filtered -o json
     lockstep deletes list documo --rejected
     """
-    held = run(lambda context: actions.list_held(context, app, **chosen))
+    held = _read(app, chosen)
     empty = "No rejected writes are still due." if chosen["rejected"] else "No writes wait for approval."
     output.many([held_json(one) for one in held], _COLUMNS, empty=empty)
-    for line in actions.summary(held):
+    for line in actions.summary(actions.groups_of(held)):
         hint(line)
 
 
@@ -110,15 +112,34 @@ def reject(app: str, ids: tuple[str, ...], yes: bool, output: Output, **chosen: 
     _told(app, decided, output)
 
 
+def _read(app: str, chosen: dict[str, Any]) -> list[HeldWrite]:
+    """The chosen writes, read in pages."""
+    first = chosen["first"]
+    wanted = {name: value for name, value in chosen.items() if name != "first"}
+
+    async def work(context: Context) -> list[HeldWrite]:
+        found: list[HeldWrite] = []
+        while first is None or len(found) < first:
+            size = _PAGE if first is None else min(_PAGE, first - len(found))
+            after = found[-1].id if found else ""
+            rows = await actions.list_held(context, app, after=after, limit=size, **wanted)
+            found += rows
+            if len(rows) < size:
+                break
+        return found
+
+    return run(work)
+
+
 def _asked(verb: str, app: str, ids: tuple[str, ...], chosen: dict[str, Any], *, yes: bool) -> list[str]:
     """Return the ids of the chosen writes after the user has confirmed."""
-    held = run(lambda context: actions.list_held(context, app, **chosen))
+    held = _read(app, chosen)
     unknown = set(ids) - {one.id for one in held}
     if unknown:
         raise not_found(f"No held write has the id {min(unknown)}", next_step=f"See: lockstep deletes list {app}")
     found = [one for one in held if not ids or one.id in ids]
     if found:
-        lines = " ".join(actions.summary(found))
+        lines = " ".join(actions.summary(actions.groups_of(found)))
         confirm(f"{lines} {verb} {counted(len(found), 'held write')} to {app}?", yes=yes)
     return [one.id for one in found]
 

@@ -1,15 +1,17 @@
 """Assignments of people and groups to applications, and the complete objects that a decision reads."""
 
-# Statements are built from constants of this module only.
+# ruff: noqa: S608  # statements are built from constants of this module only
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
+from lockstep.storage.patterns import part_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class AssignmentRow:
     created_at: datetime
     is_deleted: bool = False  # the person or group is in the recycle bin, or purged
 
+    @property
+    def place(self) -> tuple[str, str, str, str]:
+        """Return the place of the row in lists."""
+        return self.kind, self.principal, self.role_value, self.id
+
 
 @dataclass(frozen=True, slots=True)
 class EntitlementRow:
@@ -40,8 +47,9 @@ class EntitlementRow:
     via_group_name: str
 
 
-_SELECT = """select assignment.id::text, assignment.app::text, application.name as app_name, assignment.principal_kind as kind,
-    assignment.principal_id::text, coalesce(person.user_principal_name, grp.display_name, assignment.principal_id::text) as principal,
+_PRINCIPAL = "coalesce(person.user_principal_name, grp.display_name, assignment.principal_id::text)"
+_SELECT = f"""select assignment.id::text, assignment.app::text, application.name as app_name, assignment.principal_kind as kind,
+    assignment.principal_id::text, {_PRINCIPAL} as principal,
     assignment.role_id::text, coalesce(app_role.value, '') as role_value,
     coalesce(app_role.display_name, 'Default Access') as role_name, assignment.created_at,
     case assignment.principal_kind when 'User' then person.id is null or person.deleted_at is not null
@@ -54,9 +62,23 @@ left join app_role on app_role.app = assignment.app and app_role.id = assignment
 """
 
 
-async def list_assignments(connection: Connection, app: str) -> list[AssignmentRow]:
-    """The assignments of one application: groups before people, each by name."""
-    return await assignments_of_applications(connection, [app])
+async def page_of_assignments(
+    connection: Connection, app: str, *, search: str, kind: str, after: Sequence[str], limit: int
+) -> list[AssignmentRow]:
+    """Read one page of the assignments of one application: groups before people, each by name. *after* is the `place` of the last row on
+    the previous page; empty for the first page. *search* is a part of the name; *kind* is "User", "Group" or "" for both.
+    """
+    place = f"(assignment.principal_kind, {_PRINCIPAL}, coalesce(app_role.value, ''), assignment.id::text)"
+    condition = f"""where assignment.app = %s and (%s = '' or assignment.principal_kind = %s) and (%s = '' or {_PRINCIPAL} ilike %s)
+    and (%s or {place} > (%s, %s, %s, %s)) order by kind, principal, role_value, id limit %s"""
+    start = tuple(after) if after else ("", "", "", "")
+    return await _read(connection, condition, (app, kind, kind, search, part_of(search), not after, *start, limit))
+
+
+async def assignments_with_ids(connection: Connection, app: str, ids: Sequence[str]) -> list[AssignmentRow]:
+    """Those assignments of one application whose ids are in *ids*: groups before people, each by name."""
+    condition = "where assignment.app = %s and assignment.id::text = any(%s) order by kind, principal, role_value"
+    return await _read(connection, condition, (app, list(ids)))
 
 
 async def assignments_of_applications(connection: Connection, apps: Sequence[str]) -> list[AssignmentRow]:
@@ -134,7 +156,7 @@ async def sample_person(connection: Connection, app: str) -> str:
         "where %s <> '' and",
     ):
         cursor = await connection.execute(
-            f"select user_principal_name from person {condition} deleted_at is null and account_enabled "  # noqa: S608
+            f"select user_principal_name from person {condition} deleted_at is null and account_enabled "
             "order by lower(user_principal_name) limit 1",
             (app,),
         )
@@ -143,7 +165,7 @@ async def sample_person(connection: Connection, app: str) -> str:
     return ""
 
 
-async def _read(connection: Connection, condition: str, parameters: tuple[str | list[str], ...]) -> list[AssignmentRow]:
+async def _read(connection: Connection, condition: str, parameters: Sequence[Any]) -> list[AssignmentRow]:
     async with connection.cursor(row_factory=class_row(AssignmentRow)) as cursor:
         await cursor.execute(_SELECT + condition, parameters)
         return await cursor.fetchall()

@@ -20,10 +20,12 @@ class VersionRow:
     activity: str
 
 
-async def list_versions(connection: Connection, job: str) -> list[VersionRow]:
-    """All versions, newest first."""
+async def list_versions(connection: Connection, job: str, *, below: int | None, limit: int) -> list[VersionRow]:
+    """One page of the versions, newest first. *below* is the last version on the previous page."""
     cursor = await connection.execute(
-        "select version, created_at, author, comment from config_version where job = %s order by version desc", (job,)
+        """select version, created_at, author, comment from config_version where job = %s and version < coalesce(%s, 2147483647)
+        order by version desc limit %s""",
+        (job, below, limit),
     )
     return [VersionRow(*row) for row in await cursor.fetchall()]
 

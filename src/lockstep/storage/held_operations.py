@@ -1,5 +1,7 @@
 """Writes that a guard holds and writes that an administrator rejected, with names and details for the person who decides."""
 
+# ruff: noqa: S608  # statements are built from constants of this module and of the guards
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -12,12 +14,25 @@ from psycopg.rows import class_row
 from lockstep.engine.plans import GuardCode
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Connection
+from lockstep.storage.patterns import part_of
 from lockstep.storage.rejections import STANDS
+
+MAPPING = "mapping"  # a mapping disables the account although nobody left
+# One word for the reason of a hold, if it is not the reason why somebody loses access.
+OF_GUARD = {
+    GuardCode.GRANTS: "privilege",
+    GuardCode.RENAMES: "renamed",
+    GuardCode.EMPTIED: "emptied",
+    GuardCode.MATCH: "match",
+    GuardCode.FORMER_OWNER: "rehired",
+}
+CAUSES = ("unassigned", "filtered", "disabled", "deleted", "purged", "lost", "unmapped")
+_SAYS_WHAT = (GuardCode.GRANTS, GuardCode.RENAMES, GuardCode.EMPTIED)  # their details say what a write would do
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOperation:
-    """A write that waits for a decision."""
+    """A write that waits for a decision. *reason* is one word for its cause."""
 
     id: str
     kind: str
@@ -27,11 +42,34 @@ class HeldOperation:
     action: str
     error: Mapping[str, Any]
     planned_at: datetime
+    reason: str
 
     @property
     def guard(self) -> GuardCode:
         """The guard that holds the write back."""
         return GuardCode(self.error.get("guard", GuardCode.LOSSES))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCount:
+    """How many writes one guard holds for one reason with one effect. *details* are the newest that name the guard's limit."""
+
+    guard: GuardCode
+    reason: str
+    what: str
+    count: int
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFilter:
+    """Which held writes to read. A part that is None or empty selects all. *rejected* selects those whose rejection is in force."""
+
+    objects: Sequence[str] | None = None
+    ids: Sequence[str] | None = None
+    reasons: Sequence[str] = ()
+    search: str = ""
+    rejected: bool = False
 
 
 async def jobs_that_hold(
@@ -45,25 +83,80 @@ async def jobs_that_hold(
     return frozenset(row[0] for row in await cursor.fetchall())
 
 
+def _cases(values: Mapping[GuardCode, str]) -> str:
+    return " ".join(f"when '{guard.value}' then '{word}'" for guard, word in values.items())
+
+
+_CAUSES = ", ".join(f"'{cause}'" for cause in CAUSES)
+_WHATS = ", ".join(f"'{guard.value}'" for guard in _SAYS_WHAT)
+_HELD = f"""with newest as (
+    select distinct on (kind, source_id) * from operation
+    where job = %(job)s and {{which}} and (%(objects)s::uuid[] is null or source_id = any(%(objects)s::uuid[]))
+    order by kind, source_id, settled_at desc),
+named as (
+    select newest.id::text, newest.kind, newest.source_id::text, coalesce(link.display, '') as display, newest.target_id, newest.action,
+        coalesce(newest.error, '{{{{}}}}') as error, newest.planned_at,
+        coalesce(newest.error->>'guard', '{GuardCode.LOSSES.value}') as guard,
+        case newest.error->>'guard' {_cases(OF_GUARD)} else
+            case when newest.error->>'cause' in ({_CAUSES}) then newest.error->>'cause' else '{MAPPING}' end end as reason,
+        coalesce(nullif(link.display, ''), nullif(newest.error->>'display', ''), newest.source_id::text) as name
+    from newest
+    left join link on link.job = newest.job and link.kind = newest.kind and link.source_id = newest.source_id),
+held as (
+    select * from named
+    where (%(ids)s::text[] is null or id = any(%(ids)s::text[])) and (%(reasons)s::text[] = '{{{{}}}}' or reason = any(%(reasons)s::text[]))
+        and (%(search)s = '' or name ilike %(like)s))
+"""
+
+
+def _values(job: str, wanted: HeldFilter) -> dict[str, Any]:
+    return {
+        "job": job,
+        "objects": None if wanted.objects is None else list(wanted.objects),
+        "ids": None if wanted.ids is None else list(wanted.ids),
+        "reasons": list(wanted.reasons),
+        "search": wanted.search,
+        "like": part_of(wanted.search),
+    }
+
+
+def _held(wanted: HeldFilter) -> str:
+    return _HELD.format(which=STANDS if wanted.rejected else "state = 'held'")
+
+
 async def held_operations(
-    connection: Connection, job: str, *, source_id: str | None = None, rejected: bool = False
+    connection: Connection, job: str, wanted: HeldFilter, *, after: str = "", limit: int | None = None
 ) -> list[HeldOperation]:
-    """Return the writes that wait for a decision or, with *rejected*, those whose rejection is in force; oldest first. If *source_id* is
-    given, return only the writes of this object.
-    """
-    which = STANDS if rejected else "state = 'held'"
+    """Return held writes, oldest first. *after* is the id of the last write on the previous page."""
+    values = _values(job, wanted) | {"after": after or None, "limit": limit}
     async with connection.cursor(row_factory=class_row(HeldOperation)) as cursor:
         await cursor.execute(
-            f"""select operation.id::text, operation.kind, operation.source_id::text, coalesce(link.display, '') as display,
-                operation.target_id, operation.action, coalesce(operation.error, '{{}}') as error, operation.planned_at
-            from (
-                select distinct on (kind, source_id) * from operation
-                where job = %(job)s and {which} and (%(source_id)s::uuid is null or source_id = %(source_id)s::uuid)
-                order by kind, source_id, settled_at desc
-            ) as operation
-            left join link on link.job = operation.job and link.kind = operation.kind
-                and link.source_id = operation.source_id
-            order by operation.planned_at, operation.id""",  # noqa: S608
-            {"job": job, "source_id": source_id},
+            _held(wanted)
+            + """select id, kind, source_id, display, target_id, action, error, planned_at, reason from held
+            where %(after)s::text is null
+                or (planned_at, id) > (select planned_at, operation.id::text from operation where operation.id::text = %(after)s)
+            order by planned_at, id limit %(limit)s""",
+            values,
         )
         return await cursor.fetchall()
+
+
+async def held_ids(connection: Connection, job: str, wanted: HeldFilter) -> list[str]:
+    """Return the ids of held writes, oldest first."""
+    cursor = await connection.execute(
+        _held(wanted) + "select id from held order by planned_at, id", _values(job, wanted)
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def count_held(connection: Connection, job: str, wanted: HeldFilter) -> list[HeldCount]:
+    """Count held writes by guard, reason and effect; those that were planned last come last."""
+    cursor = await connection.execute(
+        _held(wanted)
+        + f"""select guard, reason, case when guard in ({_WHATS}) then coalesce(error->'details'->>'what', action) else '' end as what,
+            count(*), (array_agg(error->'details' order by planned_at desc, id desc)
+                filter (where error->'details' ?| array['threshold', 'thresholdPercent']))[1]
+        from held group by 1, 2, 3 order by max(planned_at)""",
+        _values(job, wanted),
+    )
+    return [HeldCount(GuardCode(row[0]), row[1], row[2], row[3], row[4] or {}) for row in await cursor.fetchall()]

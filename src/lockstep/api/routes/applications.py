@@ -27,13 +27,15 @@ from lockstep.actions.rows.applications import (
 from lockstep.api.changes import Changed, Consenting, changed
 from lockstep.api.conditions import Unchanged, tagged
 from lockstep.api.door import Asked, router_of
-from lockstep.api.paging import Asking, Page, page_of_rows
+from lockstep.api.filtering import Selects, selected, words
+from lockstep.api.paging import Asking, Page, foreign_cursor, page, page_of_rows
 from lockstep.api.shapes import AppName, Body, Name, Names, Text, rooted
 from lockstep.errors import conflict
 from lockstep.ports import Probe
 from lockstep.vault import Secret
 
 router = router_of("Applications")
+_ASSIGNMENTS = (Selects("principal", "co", "search"), Selects("kind", "eq", "kind", words("User", "Group")))
 
 
 class NewApplication(Body):
@@ -151,8 +153,16 @@ async def test_credentials(
 
 @router.get("/applications/{app}/assignments")
 async def list_assignments(context: Asked, query: Asking, app: AppName) -> Page[AssignmentJson]:
-    rows = [assignment_json(row) for row in await assignments.list_assignments(context, app)]
-    return page_of_rows(query, rows, key="id")
+    """Groups first, then people, each by name. The filter knows `principal co` and `kind eq`."""
+    query.refuse_sort("principal")
+    place = query.after(list) or []
+    if place and not (len(place) == 4 and all(isinstance(part, str) for part in place)):
+        raise foreign_cursor()
+    found = await assignments.list_assignments(
+        context, app, after=place, limit=query.limit + 1, **selected(query.filter, _ASSIGNMENTS)
+    )
+    places = {row.id: list(row.place) for row in found}
+    return page(query, [assignment_json(row) for row in found], lambda last: places[last["id"]])
 
 
 @router.post("/applications/{app}/assignments")

@@ -27,7 +27,8 @@ from lockstep.actions.rows.configuration import (
 from lockstep.actions.rows.expressions import explained_json, function_json
 from lockstep.api.changes import Changed, Consenting, changed
 from lockstep.api.door import Asked, router_of
-from lockstep.api.paging import Asking, Page, page_of_rows
+from lockstep.api.filtering import selected
+from lockstep.api.paging import Asking, Page, page, page_of_rows
 from lockstep.api.shapes import AppName, Body, Text
 from lockstep.configuration.files.file import ConfigDocument, read_documents
 from lockstep.engine.expressions.catalogue import CATALOGUE
@@ -90,8 +91,11 @@ async def evaluate(context: Asked, body: ExpressionBody) -> dict[str, Any]:
 
 @router.get("/applications/{app}/versions")
 async def list_versions(context: Asked, query: Asking, app: AppName) -> Page[VersionJson]:
-    rows = [version_json(one) for one in await configuration_history.list_versions(context, app)]
-    return page_of_rows(query, rows, key="version")
+    """The newest first."""
+    query.refuse_sort("-version")
+    selected(query.filter, ())
+    found = await configuration_history.list_versions(context, app, below=query.after(int), limit=query.limit + 1)
+    return page(query, [version_json(one) for one in found], lambda last: last["version"])
 
 
 @router.get("/applications/{app}/versions/{old}/changes/{new}")

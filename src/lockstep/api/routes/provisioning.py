@@ -9,7 +9,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from lockstep.actions import explaining, held, previews, provisioning, status
-from lockstep.actions.held import HeldWrite
+from lockstep.actions.held import REASONS
 from lockstep.actions.provisioning import USUAL_RESTART, JobRow, ResetScope
 from lockstep.actions.rows.plans import ExplanationJson, PlanJson, explanation_json, plan_json
 from lockstep.actions.rows.provisioning import (
@@ -23,12 +23,13 @@ from lockstep.actions.rows.provisioning import (
     status_json,
 )
 from lockstep.api.door import Asked, router_of
-from lockstep.api.filtering import selected
+from lockstep.api.filtering import Selects, selected, words
 from lockstep.api.paging import Asking, Page, page, page_of_rows
 from lockstep.api.shapes import NEXT_LOOK, AppName, Body, Name, Names, Text, rooted
 from lockstep.errors import invalid, not_found
 
 router = router_of("Provisioning")
+_HELD = (Selects("name", "co", "search"), Selects("reason", "eq", "reasons", lambda value: [words(*REASONS)(value)]))
 
 
 _REMOVES_LINKS = "removes all links to accounts of {app}, and everyone is matched again"
@@ -214,16 +215,21 @@ async def list_held(
     app: AppName,
     rejected: Annotated[bool, Query(description="Rejected writes instead")] = False,
 ) -> Page[HeldJson]:
-    """Writes that wait for a decision, with the reasons."""
-    return page_of_rows(
-        query, [held_json(one) for one in await held.list_held(context, app, rejected=rejected)], key="id"
+    """Writes that wait for a decision, oldest first, with the reasons. The filter knows `name co` and `reason eq`."""
+    query.refuse_sort("since")
+    chosen = selected(query.filter, _HELD)
+    found = await held.list_held(
+        context, app, rejected=rejected, after=query.after(str) or "", limit=query.limit + 1, **chosen
     )
+    groups = await held.count_held(context, app, rejected=rejected, **chosen) if query.count else []
+    count = sum(one.count for one in groups) if query.count else None
+    return page(query, [held_json(one) for one in found], lambda last: last["id"], count=count)
 
 
 @router.post("/applications/{app}/held/approve")
 async def approve(context: Asked, app: AppName, body: Decision) -> DecidedJson:
     """Approve these held writes. Each is evaluated again against the present state."""
-    _require_listed(await held.list_held(context, app, rejected=body.rejected), body.ids)
+    _require_listed(await held.held_ids(context, app, ids=body.ids, rejected=body.rejected), body.ids)
     decide = provisioning.approve_rejected if body.rejected else provisioning.approve_deletes
     done = await decide(context, app, body.ids)
     return {"application": app, "decision": done.decision, "count": done.count}
@@ -232,7 +238,7 @@ async def approve(context: Asked, app: AppName, body: Decision) -> DecidedJson:
 @router.post("/applications/{app}/held/reject")
 async def reject(context: Asked, app: AppName, body: Decision) -> DecidedJson:
     """Reject these held writes. They are not sent until something else is planned or somebody approves them."""
-    _require_listed(await held.list_held(context, app), body.ids)
+    _require_listed(await held.held_ids(context, app, ids=body.ids), body.ids)
     done = await provisioning.reject_deletes(context, app, body.ids)
     return {"application": app, "decision": done.decision, "count": done.count}
 
@@ -246,7 +252,7 @@ def _require_names(users: list[str], groups: list[str]) -> None:
         raise invalid("No person or group is named", next_step="Name them in users or groups")
 
 
-def _require_listed(found: list[HeldWrite], ids: list[str]) -> None:
-    missing = set(ids) - {one.id for one in found}
+def _require_listed(found: list[str], ids: list[str]) -> None:
+    missing = set(ids) - set(found)
     if missing:
         raise not_found(f"No held write has the id {min(missing)}", next_step="List them again")

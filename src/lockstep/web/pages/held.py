@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from lockstep.actions import applications, held, provisioning
 from lockstep.actions.context import Context
-from lockstep.actions.held import HeldWrite
+from lockstep.actions.held import HeldGroup
 from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.page import Answer, Chip, CopyAs, Pages, Redirect, View, address, on_the_form
@@ -32,7 +32,7 @@ async def decide(context: Context, request: Request) -> Answer:
     """One change, those that are ticked, or all that the filter shows once their number was typed."""
     form = await request.form()
     name = request.path_params["app"]
-    is_rejected = request.query_params.get("show") == "rejected"
+    is_rejected = _is_rejected(request)
     try:
         verb, ids = await _chosen(context, request, form)
     except LockstepError as refused:
@@ -60,25 +60,27 @@ async def _chosen(context: Context, request: Request, form: FormData) -> tuple[s
         raise LockstepError(Kind.INVALID, "Nothing was chosen", next_step="Use the buttons of the page")
     if which == "chosen":
         return verb, [str(one) for one in form.getlist("id")]
-    found = _filtered(await _read(context, request), request)
+    reasons, search = _filter(request)
+    found = await held.held_ids(
+        context, request.path_params["app"], reasons=reasons, search=search, rejected=_is_rejected(request)
+    )
     if str(form.get("confirmation", "")).strip().replace(",", "") != str(len(found)):
         raise LockstepError(
             Kind.INVALID,
             f"The number was not typed, or has changed: {counted(len(found), 'change')} would be decided now",
             next_step=f"Look at the list again, and type {len(found)}",
         )
-    return verb, [one.id for one in found]
+    return verb, found
 
 
-async def _read(context: Context, request: Request) -> list[HeldWrite]:
-    is_rejected = request.query_params.get("show") == "rejected"
-    return await held.list_held(context, request.path_params["app"], rejected=is_rejected)
+def _is_rejected(request: Request) -> bool:
+    return request.query_params.get("show") == "rejected"
 
 
-def _filtered(found: Sequence[HeldWrite], request: Request) -> list[HeldWrite]:
+def _filter(request: Request) -> tuple[list[str], str]:
+    """The reasons and the part of a name that the address selects."""
     reason = request.query_params.get("reason", "")
-    search = request.query_params.get("search", "").strip().casefold()
-    return [one for one in found if reason in ("", one.reason) and search in one.name.casefold()]
+    return [reason] if reason else [], request.query_params.get("search", "").strip()
 
 
 def _back(request: Request) -> str:
@@ -90,31 +92,31 @@ async def _page(context: Context, request: Request, *, refused: LockstepError | 
     place, query = place_of(app), request.query_params
     here = f"{place.href}/provisioning/held"
     show, reason, search = query.get("show", ""), query.get("reason", ""), query.get("search", "").strip()
-    found = await _read(context, request)
-    rows = _filtered(found, request)
-    ids = [one.id for one in rows]
-    start = ids.index(query["after"]) + 1 if query.get("after") in ids else 0
-    shown = rows[start : start + SIZE]
-    is_more = start + SIZE < len(rows)
-    counts = Counter(one.reason for one in found)
-    chips = [Chip("All", address(here, show=show, search=search), not reason, len(found))] + [
-        Chip(one.capitalize(), address(here, show=show, reason=one, search=search), one == reason, number)
-        for one, number in counts.most_common()
-    ]
+    reasons, after, is_rejected = [reason] if reason else [], query.get("after", ""), _is_rejected(request)
+    groups = await held.count_held(context, place.name, rejected=is_rejected)
+    matching = groups if not search else await held.count_held(context, place.name, search=search, rejected=is_rejected)
+    rows = await held.list_held(
+        context, place.name, reasons=reasons, search=search, rejected=is_rejected, after=after, limit=SIZE + 1
+    )
+    shown = rows[:SIZE]
+    total, number_matching = _number(groups), _number([one for one in matching if reason in ("", one.reason)])
+    chips = _chips(groups, here, show=show, reason=reason, search=search)
     model = {
         "rows": shown,
-        "total": len(found),
-        "matching": len(rows),
-        "lines": held.summary(found),
+        "total": total,
+        "matching": number_matching,
+        "lines": held.summary(groups),
         "chips": chips,
         "search": search,
         "reason": reason,
-        "is_rejected": show == "rejected",
+        "is_rejected": is_rejected,
         "here": here,
         "action": _back(request),
-        "next": address(here, show=show, reason=reason, search=search, after=shown[-1].id) if is_more else None,
-        "first": address(here, show=show, reason=reason, search=search) if start else None,
-        "shown": f"{start + 1:,}-{start + len(shown):,} of {counted(len(rows), 'change')}" if shown else "",
+        "next": address(here, show=show, reason=reason, search=search, after=shown[-1].id)
+        if len(rows) > SIZE
+        else None,
+        "first": address(here, show=show, reason=reason, search=search) if after else None,
+        "shown": f"{len(shown):,} of {counted(number_matching, 'change')}" if shown else "",
         "refused": refused,
         "may_decide": context.actor.may(Permission.APPROVALS_DECIDE, app.application.id),
     }
@@ -130,3 +132,18 @@ async def _page(context: Context, request: Request, *, refused: LockstepError | 
         live="status progress",
         status=400 if refused else 200,
     )
+
+
+def _number(groups: Sequence[HeldGroup]) -> int:
+    return sum(one.count for one in groups)
+
+
+def _chips(groups: Sequence[HeldGroup], here: str, *, show: str, reason: str, search: str) -> list[Chip]:
+    """One chip for all reasons, and one for each, the most frequent first."""
+    counts: Counter[str] = Counter()
+    for one in groups:
+        counts[one.reason] += one.count
+    return [Chip("All", address(here, show=show, search=search), not reason, counts.total())] + [
+        Chip(word.capitalize(), address(here, show=show, reason=word, search=search), word == reason, number)
+        for word, number in counts.most_common()
+    ]

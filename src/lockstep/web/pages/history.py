@@ -10,30 +10,37 @@ from lockstep.actions import applications, configuration_history
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.configuration.files.change import ConfigChange
-from lockstep.web.page import CopyAs, Pages, View
+from lockstep.web.page import CopyAs, Pages, View, address
 from lockstep.web.pages.app_overview import place_of
 
 pages = Pages()
+SIZE = 50
 
 
 @pages.get("/apps/{app}/provisioning/history")
 async def show(context: Context, request: Request) -> View:
     app = await applications.show_application(context, request.path_params["app"])
     place, query = place_of(app), request.query_params
-    versions = await configuration_history.list_versions(context, place.name)
-    newest = versions[0].version if versions else 0
+    below = _number(query.get("below", ""), 0) or None
+    found = await configuration_history.list_versions(context, place.name, below=below, limit=SIZE + 1)
+    first = await configuration_history.list_versions(context, place.name, limit=1) if below else found
+    versions, newest = found[:SIZE], first[0].version if first else 0
     new = _number(query.get("version", ""), newest)
     old = _number(query.get("with", ""), max(new - 1, 0))
     changes: Sequence[ConfigChange] = ()
-    if versions:
+    if newest:
         changes = await configuration_history.compare_versions(context, place.name, old, new)
+    here = f"{place.href}/provisioning/history"
     model = {
         "versions": versions,
         "newest": newest,
         "new": new,
         "old": old,
         "changes": changes,
-        "here": f"{place.href}/provisioning/history",
+        "here": here,
+        "below": below,
+        "next": address(here, below=str(versions[-1].version)) if len(found) > SIZE else None,
+        "first": here if below else None,
         "restore": f"{place.href}/provisioning/configuration",
         "may_write": context.actor.may(Permission.CONFIGURATION_WRITE, app.application.id),
     }
