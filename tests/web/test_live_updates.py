@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import aiohttp
 import pytest
 
 from lockstep.actions import applications
+from lockstep.actions.groups import create_group
 from lockstep.actions.live import READING_SECONDS, READING_SHARE, RESET, LiveHub, Topic, live_hub
 from lockstep.actions.permissions import Role
 from lockstep.actions.sign_in import sign_out
 from lockstep.kit import streams
 from lockstep.storage.notices import notify
-from tests.support.admin_centre import Browser, Centre
+from tests.support.admin_centre import Browser, Centre, Page
+from tests.support.statements import counted_statements
 
 PATIENCE = 10.0  # seconds; only a test that fails waits so long
 
@@ -171,3 +174,84 @@ async def test_an_event_says_how_long_its_page_waits_and_readings_are_measured(c
 
     assert event["data"].partition(" ")[0] == str(int(busy * 1000)) and busy > READING_SECONDS[0]
     assert centre.live.reading_pause < busy
+
+
+async def readings(browsers: Sequence[Browser], path: str) -> list[Page]:
+    """What the script of each browser reads, all at once."""
+    return list(await asyncio.gather(*(browser.get(path, **{"X-Live": "yes"}) for browser in browsers)))
+
+
+async def test_browsers_that_show_the_same_page_cost_one_reading_for_each_change(centre: Centre) -> None:
+    await centre.live.connected.wait()
+    await applications.add_application(centre.hub.context, "documo")
+    few = [await centre.signed_in(email=f"few{number}@contoso.test") for number in range(2)]
+    many = [*few, *[await centre.signed_in(email=f"many{number}@contoso.test") for number in range(18)]]
+    for browser in many:
+        await browser.get("/apps")
+
+    async def statements_of(browsers: list[Browser], topic: Topic) -> int:
+        latest = centre.live.latest
+        async with centre.hub.pool.connection() as connection:
+            await notify(connection, topic)
+        while centre.live.latest == latest:
+            await asyncio.sleep(0.01)
+        with counted_statements() as sent:
+            await readings(browsers, "/apps")
+        return sum("from application" in one or "job" in one for one in sent)
+
+    counts = [await statements_of(browsers, Topic.CHANGE) for browsers in (few, many)]
+    with counted_statements() as sent:
+        again = await readings(many, "/apps")
+
+    assert counts[0] == counts[1] > 0
+    assert not [one for one in sent if "job" in one] and all("documo" in page.html for page in again)
+
+
+async def test_a_shared_reading_has_what_changed_before_it(centre: Centre, admin: Browser) -> None:
+    await centre.live.connected.wait()
+    await readings([admin], "/apps")
+    latest = centre.live.latest
+
+    await applications.add_application(centre.hub.context, "documo")
+    while centre.live.latest == latest:
+        await asyncio.sleep(0.01)
+
+    assert "documo" in (await readings([admin], "/apps"))[0].html
+
+
+async def test_a_shared_reading_says_nothing_about_the_one_who_caused_it_and_forms_keep_their_own_token(
+    centre: Centre,
+) -> None:
+    await centre.live.connected.wait()
+    group = await create_group(centre.hub.context, "sales")
+    first, second = [await centre.signed_in(email=f"{name}@contoso.test") for name in ("first", "second")]
+    path = f"/groups/{group.id}"
+
+    pages = [(await readings([browser], path))[0] for browser in (first, second)]
+    answer = await second.post(f"{path}/members/remove", {"member": "none"})
+
+    assert "sales" in pages[1].html and "first@" not in pages[0].html + pages[1].html
+    assert pages[0].token != pages[1].token
+    assert "belongs to another session" not in answer.text and answer.status != 403
+
+
+async def test_browsers_with_other_rights_share_no_reading(centre: Centre) -> None:
+    await centre.live.connected.wait()
+    await applications.add_application(centre.hub.context, "documo", name="theirs")
+    [(mine,)] = await centre.hub.fetch("select id::text from application")
+    await applications.add_application(centre.hub.context, "documo", name="secret-app")
+    everybody = await centre.signed_in()
+    owner = await centre.signed_in(Role.APPLICATION_OWNER, app=str(mine))
+
+    whole, own = await readings([everybody, owner], "/apps")
+
+    assert "secret-app" in whole.html and "theirs" in own.html and "secret-app" not in own.html
+
+
+async def test_a_page_about_oneself_is_never_shared(centre: Centre) -> None:
+    first, second = [await centre.signed_in(email=f"{name}@contoso.test") for name in ("first", "second")]
+
+    pages = [(await readings([browser], "/settings/sessions"))[0] for browser in (first, second)]
+
+    assert "first@contoso.test" in pages[0].html and "second@contoso.test" in pages[1].html
+    assert "first@contoso.test" not in pages[1].html

@@ -126,6 +126,10 @@ class PageDesk(ABC, Generic[C, P]):
         require_no_nul([request.scope["path"], *given], of="address")
         if page.method not in csrf.SAFE_METHODS:
             await _check_form(page, request)
+        return await self.show(page, request, caller)
+
+    async def show(self, page: PageRoute[C], request: Request, caller: P | None) -> Response:
+        """Call the function of the page for *caller*, and render what it answers."""
         context = self.context_of(caller)
         if caller is not None and page.method == "GET":
             await self.prepare(context, request)

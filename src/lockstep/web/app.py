@@ -7,6 +7,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from lockstep.actions.callers import Caller
@@ -17,15 +18,16 @@ from lockstep.actions.who_may import who_may
 from lockstep.errors import LockstepError
 from lockstep.kit.assets import Assets
 from lockstep.kit.desk import PageDesk
-from lockstep.kit.pages import Redirect
+from lockstep.kit.pages import PageRoute, Redirect
 from lockstep.kit.rendering import Renderer
 from lockstep.process.bug_report import as_error
 from lockstep.web import callers
 from lockstep.web.frame import Frames
 from lockstep.web.header import Headers
-from lockstep.web.live import CountReadings, live_route
-from lockstep.web.page import all_pages
+from lockstep.web.live import READING, CountReadings, live_route
+from lockstep.web.page import View, all_pages
 from lockstep.web.rendering import AdminRenderer, Site
+from lockstep.web.shared_readings import NotShared, SharedReadings
 
 Contexts = Callable[[Actor], Context]
 BUILT = Path(__file__).parent / "built"
@@ -68,6 +70,7 @@ class AdminDesk(PageDesk[Context, Caller]):
         self._contexts = contexts
         self._hub = hub
         self._headers = Headers()
+        self._shared = SharedReadings(hub) if hub is not None else None
 
     async def arrive(self, request: Request) -> None:
         request.state.latest_event = self._hub.latest if self._hub is not None else ""
@@ -83,6 +86,25 @@ class AdminDesk(PageDesk[Context, Caller]):
 
     async def prepare(self, context: Context, request: Request) -> None:
         request.state.header = await self._headers.read(context)
+
+    async def show(self, page: PageRoute[Context], request: Request, caller: Caller | None) -> Response:
+        """A page that is read again because something changed is read once for all browsers that show the same."""
+        if self._shared is None or caller is None or page.method != "GET" or READING.decode() not in request.headers:
+            return await super().show(page, request, caller)
+
+        async def read(of_nobody: Request, nobody: Caller) -> Response:
+            of_nobody.state.caller, of_nobody.state.is_shared = nobody, True
+            context = self.context_of(nobody)
+            view = await page.function(context, of_nobody)
+            if not (isinstance(view, View) and view.live):
+                raise NotShared
+            await self.prepare(context, of_nobody)
+            return self._renderer.respond(of_nobody, view)
+
+        try:
+            return await self._shared.answer(request, caller, read)
+        except NotShared:
+            return await super().show(page, request, caller)
 
     def instead_of(self, error: LockstepError, request: Request) -> Redirect | None:
         return callers.sign_in_first(request, page=callers.STEP_UP) if isinstance(error, StepUpRequired) else None

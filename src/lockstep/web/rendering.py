@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 
@@ -15,6 +17,7 @@ from lockstep.web.callers import SIGN_IN
 from lockstep.web.command_pages import STEPS
 from lockstep.web.frame import PRODUCT, Frames, PageFrame
 from lockstep.web.page import View
+from lockstep.web.shared_readings import TOKEN
 from lockstep.web.source_words import source_kind
 
 
@@ -51,6 +54,9 @@ class AdminRenderer(Renderer):
         if not isinstance(view, View):
             raise TypeError(f"{type(view).__name__} is not a view of the admin centre")
         return self._frames.of(view)
+
+    def more_names(self, request: Request) -> Mapping[str, Any]:
+        return {"csrf": TOKEN} if getattr(request.state, "is_shared", False) else {}
 
     def problem_view(self, problem: PageError) -> PageView:
         return View("", problem.title)
