@@ -116,9 +116,7 @@ class House:
         async def import_source(name: str, **options: Any) -> None:
             try:
                 await source_actions.import_source(system, name, options=IntakeOptions(**options) if options else None)
-            except (
-                LockstepError
-            ) as refused:  # the failure is recorded with the source, which is read again after its interval
+            except LockstepError as refused:  # recorded with the source, which is read again after its interval
                 log.warning("source_not_read", source=name, reason=refused.detail)
 
         async def follow_rules() -> None:

@@ -97,15 +97,17 @@ class GuardCode(StrEnum):
     EMPTIED = "TooManyEmptied"  # accounts that lose a value
     RENAMES = "TooManyRenames"  # accounts whose matching value changes
     MATCH = "PrivilegedMatch"  # a match would link a more privileged account
-    FORMER_OWNER = "AnothersAccount"  # a match would link the account of a deleted person who was somebody else
+    FORMER_OWNER = (
+        "AnothersAccount"  # a match would link the account of a deleted person who is known to be another person
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What was decided for one object. *reasons* and *steps* are those of this decision alone: a `Plan` has the others around them.
+    """The decision for one object. *reasons* and *steps* are those of this decision alone; a `Plan` adds the others.
 
-    *mapped* holds all values that flow in this situation; *changes* is the part that differs from what the target holds. *link_to* is set
-    if a match was found and the link is new; *matched_by* is then the target attribute that found it.
+    *mapped* holds all values that flow in this situation; *changes* is the part that differs from the application. *link_to* is set if a
+    match was found and the link is new; *matched_by* is then the target attribute that found it.
     """
 
     action: Action
@@ -119,7 +121,7 @@ class Draft:
     steps: tuple[Step, ...] = ()
     cause: str = ""
     takes_over_from: str = ""  # the deleted object whose former account this object gets
-    claims_anothers: bool = False  # links the account that a deleted person left, who is known to be somebody else
+    claims_anothers: bool = False  # links an account that a deleted person left who is known to be another person
     withheld: tuple[str, ...] = ()  # paths that differ but are not written, because the application does not keep them
     names_follow: bool = False  # after access has ended, the account gets its person's current names
     reports_drift: bool = False  # all that there is to say: the application changed values, which are left as they are
@@ -130,7 +132,7 @@ class Draft:
 class Plan(Draft):
     """What should happen to one object in one application, and why. Nothing has been done yet; a preview shows exactly this.
 
-    A draft that is complete: with its object, all its steps and reasons (the first answers "why"), and what the guards must know of it.
+    A plan completes a draft: it adds the object, all steps and reasons (the first one answers "why"), and what the guards must know.
     """
 
     _: KW_ONLY

@@ -20,7 +20,7 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 LONGEST_URL = 4096
 MOST_REMEMBERED = 1000
 DEFAULT_PORTS = {"http": 80, "https": 443}
-ENTRY_PORTS = DEFAULT_PORTS | {"ldap": 389, "ldaps": 636}  # of an entry of the list; requests have only those above
+ENTRY_PORTS = DEFAULT_PORTS | {"ldap": 389, "ldaps": 636}  # for entries of the list; requests use only the two above
 
 # In addition to the ranges that `ipaddress` calls not global: shared, relayed, tunnelled and translated ranges, which hide the real
 # address.
@@ -129,7 +129,7 @@ class OutboundRules:
     def check_address(
         self, host: str, port: int, address: IPAddress, *, scheme: str = "https", what: str = "application"
     ) -> None:
-        """Raise Blocked if *address*, to which *host* resolves, is private and not allowed. *what* is there, for the advice.
+        """Raise Blocked if *address*, to which *host* resolves, is private and not allowed. *what* names the kind of server in the advice.
 
         Link-local and cloud metadata addresses are refused even if the list names the host or a network around them.
         """

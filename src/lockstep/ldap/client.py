@@ -22,14 +22,14 @@ from lockstep.ldap.messages import MalformedMessage, Message
 TIMEOUT_SECONDS = 10
 _MOST_MESSAGES = 50
 _SEQUENCE = 0x30
-# Refuses an address of the server, given host and port, by raising Blocked.
+# Raises Blocked if the address of the server (host, port, address) must not be used.
 Admit = Callable[[str, int, IPv4Address | IPv6Address], None]
 
 
 @dataclass(frozen=True, slots=True)
 class LdapServer:
-    """The address of the server. *starts_tls*: encryption begins with StartTLS instead of with the first byte. *ca* is the PEM certificate
-    of its authority, or "" to use the authorities that this machine trusts. *admit* decides to which addresses a connection may go.
+    """The address of the server. With *starts_tls*, encryption begins with StartTLS instead of the first byte. *ca* is the PEM certificate
+    of its authority, or "" to use the authorities that this machine trusts. *admit* raises Blocked for addresses that must not be used.
     """
 
     host: str
@@ -54,7 +54,7 @@ class BindResult:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry: its name, and the values of the attribute that was asked for."""
+    """An entry: its name, and the values of the attribute that was requested."""
 
     dn: str
     values: Sequence[str] = ()
@@ -92,8 +92,8 @@ def server_at(url: str, ca: str = "", *, admit: Admit, starts_tls: bool = False)
 async def find_entries(
     server: LdapServer, *, bind_dn: str, password: str, base: str, attribute: str, value: str, wanted: str = ""
 ) -> list[Entry]:
-    """Return up to two entries whose *attribute* is *value*, with the values of the attribute *wanted*, searching as *bind_dn*. Raises
-    LockstepError if the search fails.
+    """Return up to two entries whose *attribute* is *value*, with the values of the attribute *wanted*. The search runs as *bind_dn*.
+    Raises LockstepError if the search fails.
     """
     async with _connected(server) as link:
         bound = await _bound(link, bind_dn, password)
@@ -122,7 +122,9 @@ async def bind(server: LdapServer, dn: str, password: str) -> BindResult:
 
 
 async def certificate_end(server: LdapServer) -> datetime | None:
-    """When the server's certificate ends; None without encryption. Raises LockstepError if the server cannot be reached or trusted."""
+    """Return when the server's certificate expires, or None if the connection is unencrypted. Raises LockstepError if the server cannot be
+    reached or trusted.
+    """
     async with _connected(server) as link:
         certificate = link.writer.get_extra_info("peercert")
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC) if certificate else None
@@ -130,7 +132,9 @@ async def certificate_end(server: LdapServer) -> datetime | None:
 
 @dataclass(slots=True)
 class _Link:
-    """*below*: the writer of the connection that is encrypted now. A writer that nobody holds closes its connection."""
+    """A connection to the server. *below* keeps the unencrypted writer alive after StartTLS, because it would close the connection when
+    deleted.
+    """
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -182,7 +186,9 @@ async def _connected(server: LdapServer) -> AsyncIterator[_Link]:
 
 
 async def _opened(server: LdapServer) -> _Link:
-    """Connect to an address that is admitted. One that is not refuses the whole name, which may resolve differently the next time."""
+    """Connect to the server. One address that is not admitted refuses the whole name, because the name may resolve differently the next
+    time.
+    """
     loop = asyncio.get_running_loop()
     known = await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
     for *_, place in known:
@@ -199,9 +205,9 @@ async def _opened(server: LdapServer) -> _Link:
 
 
 async def _encrypted(link: _Link, server: LdapServer) -> _Link:
-    """Begin to encrypt (RFC 4511, section 4.14). Bytes that arrived before are dropped with their reader.
+    """Encrypt the connection with StartTLS (RFC 4511, section 4.14). Data received before that is discarded.
 
-    Raises LockstepError if the server does not want to: nothing is sent unencrypted then.
+    Raises LockstepError if the server refuses. Nothing is then sent unencrypted.
     """
     await link.send(messages.start_tls_request(1))
     answer = await link.read()

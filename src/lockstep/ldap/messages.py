@@ -24,7 +24,7 @@ class MalformedMessage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One response. *code* and *text* belong to a result, *dn* and *values*, by attribute in lower case, to an entry."""
+    """One response. *code* and *text* belong to a result, *dn* and *values* (by attribute in lower case) to an entry."""
 
     number: int
     kind: int
@@ -106,7 +106,7 @@ def length_bytes(first: int) -> int:
 
 
 def _values(data: bytes) -> dict[str, list[str]]:
-    """The attributes of an entry (RFC 4511, section 4.5.2)."""
+    """Return the attributes of an entry (RFC 4511, section 4.5.2)."""
     found = {}
     while data:
         _, attribute, data = _next(data)

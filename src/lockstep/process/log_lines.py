@@ -1,4 +1,4 @@
-"""Send log events to stderr, one line each; stdout belongs to data."""
+"""Send log events to stderr, one line each, because stdout is for data."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import structlog
 
 
 def write_log_lines(renderer: Any, level: int, *, keeps_loggers: bool) -> None:
-    """Configure the log: *renderer* makes the line, and events below *level* (as in `logging`) are dropped.
+    """Configure the log: *renderer* formats the line, and events below *level* (as in `logging`) are dropped.
 
-    *keeps_loggers* makes logging faster, and is only for a process that configures the log once.
+    *keeps_loggers* makes logging faster. Use it only in a process that configures the log once.
     """
     structlog.configure(
         processors=[

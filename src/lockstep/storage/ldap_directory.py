@@ -31,7 +31,7 @@ class LdapDirectory:
 
     @property
     def version(self) -> str:
-        """It differs after each change. A change may bring it back, so that no other change is overwritten."""
+        """A text that differs after each change. Send it back with a change, so that no other change is overwritten."""
         return self.changed_at.isoformat() if self.changed_at is not None else ""
 
 
@@ -43,7 +43,7 @@ async def read_directory(connection: Connection) -> LdapDirectory | None:
 
 
 async def lock_directory(connection: Connection) -> LdapDirectory | None:
-    """Read the directory for a change: nobody else changes it before the transaction ends."""
+    """Read the directory in order to change it. Other changes wait until the transaction ends."""
     await connection.execute("lock table ldap_directory in share row exclusive mode")
     return await _one(connection, _READ)
 

@@ -125,8 +125,8 @@ async def former_owner(connection: Connection, job: str, kind: str, source_id: s
 async def save_links(
     connection: Connection, job: str, new: Sequence[Link], *, matching: Sequence[str] = ()
 ) -> list[str]:
-    """Insert or replace links. Returns the accounts that are freed for others: the object has left or has another account, or a value of
-    the attributes *matching* has changed. Raises UniqueViolation if another object already has one of the accounts.
+    """Insert or replace links. Returns the accounts that other objects may now take: the object has left or has another account, or a value
+    of the attributes *matching* has changed. Raises UniqueViolation if another object already has one of the accounts.
     """
     cursor = await connection.execute(
         """with given as materialized (

@@ -114,7 +114,7 @@ async def read_grant(connection: Connection, grant: str) -> GrantRow | None:
 
 
 async def people_signed_in(connection: Connection, app: str) -> int:
-    """Of how many people the application has tokens that may be valid."""
+    """Count the people for whom the application may have valid tokens."""
     cursor = await connection.execute("select count(distinct person) from openid_grant where app = %s", (app,))
     return int((await only_row(cursor))[0])
 

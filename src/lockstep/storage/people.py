@@ -55,7 +55,7 @@ class PersonFilter:
     limit: int = 100
     after: str = ""  # the user principal name of the last person of the previous page
     after_id: str = (
-        ""  # and their id, because names can repeat in the recycle bin. If empty, everyone with that name is skipped
+        ""  # the id of that person, because names can repeat in the recycle bin; "" skips everyone with that name
     )
     ids: Sequence[str] = field(default=())
 

@@ -138,7 +138,7 @@ async def count_refusal(connection: Connection, refused_to: bytes) -> None:
 
 
 async def people_signed_in(connection: Connection, app: str, *, protocol: str, since: datetime) -> int:
-    """How many people signed in to the application by this protocol since then."""
+    """Count the people who signed in to the application by this protocol since then."""
     cursor = await connection.execute(
         """select count(distinct person) from sign_in_log
         where app = %s and protocol = %s and result = 'success' and at >= %s""",

@@ -53,7 +53,7 @@ async def save_source(
     connection: Connection, name: str, *, kind: str, display_name: str, config: Mapping[str, Any],
     operator_files: Sequence[str] = (),
 ) -> None:  # fmt: skip
-    """Register a source, or overwrite its registration. *operator_files*: the paths that the operator of the machine named."""
+    """Register a source, or overwrite its registration. *operator_files* are the paths that the operator of the machine specified."""
     await connection.execute(
         """insert into source (name, kind, display_name, config, operator_files) values (%s, %s, %s, %s, %s)
         on conflict (name) do update set kind = excluded.kind, display_name = excluded.display_name, config = excluded.config,

@@ -1,8 +1,8 @@
-"""Take an account for an object: create it, or link one that was found. Of several objects that want one account, the first takes it.
+"""Take an account for an object: create it, or link one that was found. If several objects want one account, the first one takes it.
 
-A plan decides from what was read, and an account may be taken in between by another sender of the same process, a push, or another
-worker. So an account is taken in a transaction that locks it, and only if nobody has taken it since the plan began to read. What was taken
-before the reading is visible in what was read; what was taken later is visible here.
+A plan is made from data that was read before, and another sender, push or worker may have taken the account since. So the account is taken
+in a transaction that locks it, and only if no other object took it after the plan began to read. The plan has seen everything taken before
+that; this module sees everything taken after it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from lockstep.storage.under_way import IS_OPEN, rival
 
 @dataclass(frozen=True, slots=True)
 class Taking:
-    """One object takes an account: *target_id*, or the one to be created that its match keys *keys* find.
+    """A request to take an account for an object: the account *target_id*, or a new account, identified by its match keys *keys*.
 
-    *id* names it in answers. *since*: a time before anything was read for the plan, by the clock of the database.
+    *id* identifies the request in results. *since* is the database time before anything was read for the plan.
     """
 
     id: str
@@ -32,13 +32,14 @@ class Taking:
 
 
 async def lock(connection: Connection, job: str, takings: Sequence[Taking], *, lag_seconds: float = 0.0) -> set[str]:
-    """Lock the accounts of *takings* until this transaction ends. Returns the ids of those that come too late: another object has the
-    account, has taken it since, or is about to get it.
+    """Lock the accounts of *takings* until this transaction ends. Returns the ids of requests that come too late because another object has
+    the account, has taken it since, or is about to get it.
 
-    *lag_seconds*: how long after a create a search of the application may still miss the account.
+    *lag_seconds* is how long a search in the application may miss an account after its creation.
     """
     things = sorted({thing for one in takings for thing in _things(job, one)})
-    # Lock in one order, so that two workers cannot deadlock. A statement of its own: the next one then sees what was committed meanwhile.
+    # Lock in one order, so that two workers cannot deadlock. This is a separate statement, so that the next one sees everything that was
+    # committed while this one waited.
     await connection.execute(
         """select pg_advisory_xact_lock(key) from (
             select distinct hashtextextended(thing, 0) as key from unnest(%s::text[]) as thing order by key
@@ -64,7 +65,7 @@ async def lock(connection: Connection, job: str, takings: Sequence[Taking], *, l
 
 
 def _later_of_batch(job: str, takings: Sequence[Taking]) -> set[str]:
-    """The ids of those that want what an earlier one of *takings* takes."""
+    """Return the ids of requests for something that an earlier one of *takings* takes."""
     taken: dict[str, str] = {}
     late: set[str] = set()
     for one in takings:
@@ -77,7 +78,7 @@ def _later_of_batch(job: str, takings: Sequence[Taking]) -> set[str]:
 
 
 def _things(job: str, one: Taking) -> Iterator[str]:
-    """What *one* takes, as texts that name it: the account, or its match keys."""
+    """Yield what *one* takes, as texts to lock: the account, or its match keys."""
     if one.target_id:
         yield f"{job} {one.kind} {one.target_id}"
     yield from one.keys

@@ -33,11 +33,11 @@ class Candidate:
 
 
 def rival(given: str, *, made_since: str = "") -> str:
-    """SQL: whether another object is creating what the row *given* (kind, source_id, match_key, other_keys) would create, or has created
-    it since the time *made_since* (SQL too; "" if that does not matter).
+    """SQL: whether another object is creating the account that the row *given* (kind, source_id, match_key, other_keys) would create.
 
-    The limit makes it one index lookup per row; a join would read the whole journal. OFFSET 0 makes PostgreSQL choose the index by the
-    match key alone; otherwise it may also read all open operations for each row.
+    With *made_since*, an SQL time, also whether another object has created it since. The limit makes this one index lookup per row; a join
+    would read the whole journal. OFFSET 0 makes PostgreSQL choose the index by the match key alone; otherwise it may also read all open
+    operations for each row.
     """
     is_open = f"""other.{IS_OPEN} and other.planned_at <= coalesce((
             select min(mine.planned_at) from operation mine
@@ -82,9 +82,7 @@ async def made_for_others(
 
 
 async def made_since_cycle(connection: Connection, cycle: int, keys: Iterable[str]) -> set[str]:
-    """Return those of *keys* under which an account was made since *cycle* began, or is being made: by this cycle, or by a push, which has
-    a cycle of its own.
-    """
+    """Return the *keys* under which an account is being created, or was created after *cycle* began, by this cycle or by a push."""
     since = f"""other.{TAKES} and (other.{IS_OPEN}
         or other.settled_at >= (select started_at from cycle where id = %(cycle)s))"""  # noqa: S608
     cursor = await connection.execute(

@@ -25,7 +25,7 @@ from lockstep.wording import counted
 
 # No application returns these, so the value that we wrote last counts as the current one.
 UNREADABLE = frozenset({"password"})
-_DRAFTED = tuple(one.name for one in fields(Draft))  # once: `fields` for each object would take as long as the plan
+_DRAFTED = tuple(one.name for one in fields(Draft))  # computed once, because `fields` is slow
 _values_of = attrgetter(*_DRAFTED)
 
 

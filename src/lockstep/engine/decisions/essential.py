@@ -1,4 +1,4 @@
-"""Which attributes an account depends on: a difference in one of them is always a reason to write."""
+"""The attributes that an account depends on. A difference in one of them is always a reason to write."""
 
 from __future__ import annotations
 

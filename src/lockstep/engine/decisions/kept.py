@@ -1,4 +1,4 @@
-"""Remember what an application made of the values that it was sent, and decide which differences are a reason to write.
+"""Remember what an application did with the values that it was sent, and decide which differences are a reason to write.
 
 The returned value is stored with the link, so that the same value is not sent again and again; a change in the application or the source is
 still detected. If two responses in a row leave an attribute out, the application does not keep it, and a difference in it is no longer a

@@ -86,7 +86,7 @@ def map_account(
 
 
 def _complete(mapping: ObjectMapping, values: dict[str, Value], work: _Work | None, *, creating: bool) -> Mapped:
-    """Finish a run over all mappings: drop what is only a label, and report required values that are missing."""
+    """Finish a run over all mappings: drop elements that contain only labels, and report required values that are missing."""
     for labels, given in mapping.labels:
         # Drop elements filled only by constants: {"type": "work", "primary": true} is not an e-mail address.
         if values.keys().isdisjoint(given):

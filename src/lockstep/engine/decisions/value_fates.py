@@ -59,7 +59,7 @@ def judge(
 
 
 def steps_of(judged: Iterable[JudgedValue]) -> tuple[Step, ...]:
-    """The log lines for values that were not kept as sent."""
+    """Return the log lines for values that were not kept as sent."""
     return tuple(_step(one) for one in judged if one.fate is not Fate.KEPT)
 
 
@@ -122,7 +122,7 @@ def _named(holder: Mapping[str, Any], name: str) -> Any:
 
 
 def _texts(value: Value) -> set[str]:
-    """The texts that identify the elements of *value*, without what servers add: a display name, a type or a reference."""
+    """Return the texts that identify the elements of *value*, without what servers add: a display name, a type or a reference."""
     if is_empty(value):
         return set()
     if isinstance(value, Mapping):

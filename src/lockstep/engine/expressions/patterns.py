@@ -167,7 +167,9 @@ def replace_group(pattern: Pattern, text: str, group: int, replacement: str, wor
 
 @lru_cache(maxsize=1024)
 def parse_template(template: str, groups: frozenset[str]) -> tuple[tuple[str, str], ...]:
-    """Split a .NET replacement into parts: ("text", ...), ("group", ...), ("before" | "after" | "all", "")."""
+    """Split the replacement text of a .NET regular expression into parts of the form (kind, content). The kinds are "text", "group",
+    "before", "after" and "all"; the content of the last three is "".
+    """
     parts: list[tuple[str, str]] = []
     at = 0
     while at < len(template):

@@ -1,6 +1,6 @@
 """The mappings of one kind of object: which value flows into which attribute of the account, and when.
 
-What a decision asks of a mapping is worked out once, when it is first asked, because every object asks it again.
+Properties that decisions read are computed on first use and then kept, because they are read again for every object.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class NoSource:
-    """Leave the attribute alone; write the default value if the target has none."""
+    """A source without a value: the attribute is left alone, except that the default value is written if the target has none."""
 
 
 MappingSource: TypeAlias = Direct | Constant | Expression | NoSource
@@ -78,7 +78,7 @@ _TRUTH = {"True": True, "False": False}
 
 
 def value_of(source: MappingSource, record: Values, context: EvaluationContext) -> Value:
-    """The value of *source* for an object; None for an attribute that is left alone. Raises ExpressionError."""
+    """Return the value of *source* for an object; None if the attribute is left alone. Raises ExpressionError."""
     match source:
         case Direct(attribute):
             return record.get(attribute)

@@ -41,8 +41,8 @@ def outcome_of(
     initiated_by: str,
     rival: Failure | None = None,
 ) -> Outcome:
-    """Return what to record for *answer*. *wait* is the first pause before the application is read again; *rival* is the failure to record
-    if a last conflict has a known cause.
+    """Return what to record for *answer*. *wait* is the first pause before the application is read again. *rival* is the failure that names
+    the object with the conflicting value, if it is known.
     """
     return _Reply(write, answer, moment, seconds, wait, initiated_by, rival).outcome()
 

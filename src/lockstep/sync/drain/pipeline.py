@@ -296,7 +296,7 @@ class Pipeline:
                     self._forget([write.claim])
 
     def _look_again_soon(self, claim: Claim, planned: PlanResult, reason: str) -> None:
-        """Plan the object again after the one that came first."""
+        """Plan the object again after the object that came first is recorded."""
         moment = self.services.moment()
         self.done(giving_back.after_rival(claim, planned, reason, moment=moment, requests=planned.requests))
 
@@ -308,7 +308,7 @@ class Pipeline:
             self._forget([one.claim for one in batch])
 
     async def _record(self, batch: Sequence[Outcome]) -> Sequence[Outcome]:
-        """Record *batch*; returns what was recorded. An outcome that others made impossible is replaced."""
+        """Record *batch* and return what was recorded. Outcomes that are no longer possible are replaced first."""
         asked_at = self.services.clock.now()
         try:
             state = await record(self.services.pool, self.job, batch)

@@ -109,7 +109,7 @@ def journal_entry(job: str, write: Write) -> JournalEntry:
 
 
 def taking(job: str, write: Write) -> Taking | None:
-    """The account that *write* creates or links; None if it changes an account that the object has."""
+    """Return the request to take the account that *write* creates or links; None if the object already has the account."""
     plan = write.planned.plan
     queries = write.planned.prepared.queries if plan.action is Action.CREATE else ()
     if not queries and plan.link_to is None:

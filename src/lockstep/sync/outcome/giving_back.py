@@ -19,7 +19,7 @@ from lockstep.sync.outcome.outcomes import MOST_UNCERTAIN_LOOKS, Failure, Outcom
 from lockstep.sync.planning.planner import PlanResult
 
 LOOK_AGAIN = "LookAgain"
-RIVAL_WAIT = timedelta(seconds=0.1)  # doubles with every look
+RIVAL_WAIT = timedelta(seconds=0.1)  # doubles each time
 
 
 def look_again(
@@ -47,7 +47,7 @@ def look_again(
 
 
 def after_rival(claim: Claim, planned: PlanResult | None, reason: str, *, moment: Moment, requests: int) -> Outcome:
-    """Look again after the object that came first, a limited number of times; then *claim* fails and is retried like any other."""
+    """Look again after the object that came first. After too many times *claim* fails and is retried like any other."""
     if claim.resume.looks >= MOST_UNCERTAIN_LOOKS:
         failure = Failure(UNDER_WAY, reason, "Nothing to do: Lockstep retries.")
         return refused(claim, planned, failure, moment=moment)

@@ -44,7 +44,7 @@ RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
 class TakenMeanwhile(Exception):
-    """Nothing was recorded: *attempts* would link accounts that need no write, and another object was faster."""
+    """Raised if nothing was recorded because other objects have taken the accounts that *attempts* link without a write."""
 
     def __init__(self, attempts: frozenset[int]) -> None:
         super().__init__()
@@ -54,8 +54,8 @@ class TakenMeanwhile(Exception):
 async def record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetState:
     """Write *outcomes*. Returns the shared state of the application, including what other workers have recorded.
 
-    Raises TakenMeanwhile if another object takes an account that *outcomes* link without a write, and UniqueViolation if two objects have
-    one account after all.
+    Raises TakenMeanwhile if another object has taken an account that *outcomes* link without a write, and UniqueViolation if two objects
+    have the same account despite that check.
     """
     for last_try in (False, False, True):
         try:
@@ -83,7 +83,7 @@ async def _record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetSt
 
 
 async def _take_accounts(connection: Connection, job: Job, ours: Sequence[Outcome]) -> None:
-    """Take the accounts that are linked without a write. All others were taken when the write was journalled."""
+    """Take the accounts that are linked without a write. For writes, this was done when they were journalled."""
     takings = [
         Taking(
             str(one.claim.attempt),
@@ -149,7 +149,7 @@ async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skip
 
 
 def _matching(job: Job) -> list[str]:
-    """The attributes whose values no two accounts should share."""
+    """Return the attributes whose values must be unique among accounts."""
     return sorted({one.target for mapping in job.configuration.objects for one in mapping.matching})
 
 

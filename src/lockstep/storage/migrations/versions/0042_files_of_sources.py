@@ -1,4 +1,4 @@
-"""Sources know which of their files the operator of the machine named."""
+"""Record which files of a source the operator of the machine specified."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

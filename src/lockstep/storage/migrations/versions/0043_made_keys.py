@@ -1,4 +1,4 @@
-"""The further match keys of accounts that were made."""
+"""An index for the further match keys of created accounts."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""An LDAP directory may be reached with StartTLS, and people may enter another name than their user principal name."""
+"""StartTLS for the LDAP directory, and login names that differ from the user principal name."""
 
 from lockstep.postgres.revisions import run_sql_beside
 
