@@ -23,14 +23,15 @@ from documo.scim_service.request.exchange import Request, ScimAnswer
 from documo.scim_service.request.failures import scim_error
 from documo.scim_service.request.routes import dispatch
 from documo.scim_service.tenant.service import Service
-from documo.scim_service.tenant.tenants import Caller, Tenants
+from documo.scim_service.tenant.tenants import Caller, ScimTenant, Tenants
 from documo.settings import SCIM_PATH
-from documo.store.database import Store, rehearsing
+from documo.store.database import DatabaseRehearsal, Store, rehearsing
 from documo.store.keys import KeyPrincipal
 from lockstep.errors import LockstepError, invalid
 from lockstep.kit.differences import JsonDifference, json_differences
 from lockstep.scim.errors import ScimError
 
+NOBODY = "00000000-0000-0000-0000-000000000000"  # the id of no key and no member
 UNKNOWN_BASE = "https://replay.invalid" + SCIM_PATH
 
 
@@ -57,16 +58,13 @@ async def replay_request(
             next_step="Give the client the new key: documo keys list",
         )
     tenant = await Tenants(store, rate_override=0).tenant(tenant_id)
-    nobody = "00000000-0000-0000-0000-000000000000"
-    principal = KeyPrincipal(str(entry["key_id"] or nobody), tenant_id, nobody, frozenset(SCOPES), ADMIN, None, "key")
     path, _, query = str(entry["path"]).partition("?")
     request = Request(
         str(entry["method"]), path, query.encode("latin-1"), {b"content-type": str(entry["request_type"]).encode("latin-1")},
-        _with_some_password(str(entry["request_body"] or "")).encode(), _base_of(entry) or base_url, Caller(principal, tenant),
+        _with_some_password(str(entry["request_body"] or "")).encode(), _base_of(entry) or base_url, as_admin(tenant, entry["key_id"]),
     )  # fmt: skip
-    segments = [unquote(part) for part in path.removeprefix(SCIM_PATH).strip("/").split("/") if part]
     async with rehearsing(store) as rehearsal:
-        answer = await _answer(Service(rehearsal, bytes(32), lambda: None), request, segments)
+        answer = await answer_in(rehearsal, request)
     return {
         "status": answer.status,
         "was": entry["status"],
@@ -114,7 +112,15 @@ def _with_some_password(body: str) -> str:
     return body.replace('"***"', f'"{secrets.token_urlsafe(24)}"')
 
 
-async def _answer(service: Service, request: Request, segments: list[str]) -> ScimAnswer:
+def as_admin(tenant: ScimTenant, key_id: object = None) -> Caller:
+    """A caller with the rights of an Admin of the account, in whose name nothing is noted but *key_id*."""
+    return Caller(KeyPrincipal(str(key_id or NOBODY), tenant.id, NOBODY, frozenset(SCOPES), ADMIN, None, "key"), tenant)
+
+
+async def answer_in(rehearsal: DatabaseRehearsal, request: Request) -> ScimAnswer:
+    """The answer to *request* inside a transaction that will be rolled back."""
+    service = Service(rehearsal, bytes(32), lambda: None)
+    segments = [unquote(part) for part in request.path.removeprefix(SCIM_PATH).strip("/").split("/") if part]
     try:
         if refusal := scim_refusal(request.tenant.account):
             raise ScimError(403, "", refusal)

@@ -141,6 +141,7 @@ CHANGES: Mapping[str, Change | str] = {
     "/settings/branding/logo/remove": Change("change", "Branding", before=("logo_version",)),
     "/settings/scim/enabled": Change("change", "Account", {}, after=("scim_enabled",), before=("scim_enabled",)),
     "/settings/scim/logs/{request}/replay": "is rolled back",
+    "/settings/scim/self-test": "is rolled back",
     "/settings/security/enforce": Change(
         "change", "Single sign-on", {"enforced": "on", "break_glass": "contoso-admin@x.org"}, after=("is_enforced", "break_glass")
     ),

@@ -88,6 +88,7 @@ ROWS = (
     Row("POST", "/settings/branding/logo/remove", ADMIN),
     Row("GET", "/settings/scim", ADMIN),
     Row("POST", "/settings/scim/enabled", ADMIN, form={"enabled": "on"}),
+    Row("POST", "/settings/scim/self-test", ADMIN),
     Row("GET", "/settings/scim/logs", ADMIN, query="?after={request}&key={key}"),
     Row("GET", "/settings/scim/logs/{request}", ADMIN),
     Row("POST", "/settings/scim/logs/{request}/replay", ADMIN),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -161,6 +161,29 @@ async def hours(connection: Connection, tenant_id: int) -> list[tuple[int, int, 
         (tenant_id,),
     )
     return [(int(ago), int(fine), int(refused)) for ago, fine, refused in await cursor.fetchall()]
+
+
+_BY_HAND = ["curl", "test suite"]
+
+
+async def last_request(connection: Connection, tenant_id: int) -> datetime | None:
+    """When a directory last asked; requests that people send by hand do not count."""
+    cursor = await connection.execute(
+        "select at from request_log where tenant_id = %s and client <> all(%s) order by id desc limit 1",
+        (tenant_id, _BY_HAND),
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None
+
+
+async def moments(connection: Connection, tenant_id: int, *, bucket: timedelta, looked_at: int) -> list[datetime]:
+    """The beginnings of the buckets of time in which a directory asked, among the newest *looked_at* requests, oldest first."""
+    cursor = await connection.execute(
+        "select distinct date_bin(%s, newest.at, 'epoch') as moment from (select at from request_log where tenant_id = %s"
+        " and client <> all(%s) order by id desc limit %s) newest order by moment",
+        (bucket, tenant_id, _BY_HAND, looked_at),
+    )
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def entry(connection: Connection, tenant_id: int, entry_id: str) -> dict[str, Any] | None:

@@ -1,12 +1,18 @@
-"""SCIM: the switch and what it does, and the last day."""
+"""SCIM: the switch, what the service does with a user, the last day, and a self-test."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from starlette.requests import Request
 
 from documo.access import api_keys
+from documo.access.api_access import scim_refusal
 from documo.accounts import change_account
 from documo.permissions import Permission
+from documo.scim_health import MAPPING, read_rhythm
+from documo.scim_self_test import SelfTestStep, run_self_test
 from documo.store import request_log as table
 from documo.web.context import DocumoPages, PageContext
 from lockstep.kit.charts import Series, stacked
@@ -14,14 +20,30 @@ from lockstep.kit.pages import Answer, PageView, Redirect
 
 pages = DocumoPages()
 HERE = "/settings/scim"
+FORMER: Mapping[str, str] = {
+    "restore": "is restored with the same id",
+    "conflict": "is refused with 409 until an Admin restores or renames the former one",
+    "new": "becomes a new user",
+}
 
 
 @pages.get(HERE, needs=Permission.SCIM)
 async def show_scim(context: PageContext, _: Request) -> Answer:
-    account = await context.account()
+    return await _page(context)
+
+
+@pages.post(HERE + "/self-test", needs=Permission.SCIM)
+async def self_test(context: PageContext, _: Request) -> Answer:
+    tested = await run_self_test(context.store, context.member().tenant_id, base_url=context.scim_url)
+    return await _page(context, tested)
+
+
+async def _page(context: PageContext, tested: Sequence[SelfTestStep] = ()) -> PageView:
+    account, now = await context.account(), datetime.now(UTC)
     async with context.store.tenant(account.id) as connection:
         hours = {ago: (fine, refused) for ago, fine, refused in await table.hours(connection, account.id)}
     keys = [key for key in await api_keys.list_keys(context.store, account.id) if key.revoked_at is None]
+    rhythm = await read_rhythm(context.store, account.id)
     ago = range(23, -1, -1)
     fine, refused = ([hours.get(hour, (0, 0))[at] for hour in ago] for at in (0, 1))
     names = [f"{hour} h ago" if hour else "This hour" for hour in ago]
@@ -31,6 +53,11 @@ async def show_scim(context: PageContext, _: Request) -> Answer:
         section="Account Settings",
         model={
             "account": account,
+            "rhythm": rhythm,
+            "silence": rhythm.silence(now) if not scim_refusal(account) else None,
+            "mapping": MAPPING,
+            "tested": tested,
+            "former": FORMER[account.restore_policy],
             "keys": keys,
             "requests": await api_keys.requests_by_key(context.store, account.id),
             "drawn": stacked(names, [Series("Answered", "ok", fine), Series("Refused", "error", refused)]),

@@ -1,0 +1,79 @@
+"""How a directory's connection is doing: when it last asked, how often it usually does, and what it writes of a user here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median
+
+from documo.store import request_log as table
+from documo.store.database import Store
+
+BUCKET = timedelta(minutes=5)  # requests less than this apart belong to one visit
+FEWEST_VISITS = 4  # before a rhythm is believed
+CONTINUOUS = timedelta(hours=1)  # a visit this long is a directory that asks all the time
+_LOOKED_AT = 50_000  # requests
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """When a directory asked last, and how often it does; None: never in the last seven days, and not known."""
+
+    last: datetime | None
+    every: timedelta | None
+
+    def silence(self, now: datetime) -> timedelta | None:
+        """How long the directory has been silent, if that is longer than its rhythm explains; otherwise None."""
+        if self.last is None or self.every is None:
+            return None
+        silent = now - self.last
+        return silent if silent > 2 * self.every + 2 * BUCKET else None
+
+
+def rhythm_of(moments: Sequence[datetime]) -> timedelta | None:
+    """How often a directory asks, from the moments when it did, oldest first: the median between the beginnings of its visits.
+
+    None for fewer visits than FEWEST_VISITS, unless one has lasted so long that the directory asks all the time.
+    """
+    if not moments:
+        return None
+    starts = [moments[0], *(after for before, after in pairwise(moments) if after - before > BUCKET)]
+    if len(starts) >= FEWEST_VISITS:
+        return timedelta(seconds=round(median((after - before).total_seconds() for before, after in pairwise(starts))))
+    return BUCKET if moments[-1] - starts[-1] >= CONTINUOUS else None
+
+
+async def read_rhythm(store: Store, tenant_id: int) -> Rhythm:
+    """The rhythm of the directories of an account, in the seven days that the request log keeps. Tests by hand do not count."""
+    async with store.tenant(tenant_id) as connection:
+        last = await table.last_request(connection, tenant_id)
+        moments = await table.moments(connection, tenant_id, bucket=BUCKET, looked_at=_LOOKED_AT)
+    return Rhythm(last, rhythm_of(moments))
+
+
+@dataclass(frozen=True, slots=True)
+class MappedAttribute:
+    """What becomes of a SCIM attribute of a user. *locked*: an Admin cannot change it for a provisioned user."""
+
+    attribute: str
+    field: str
+    writers: str
+    locked: bool = False
+
+
+DIRECTORY, BOTH, DOCUMO = "Directory", "Directory and Admins, the last one wins", "Documo"
+MAPPING: Sequence[MappedAttribute] = (
+    MappedAttribute("userName", "Email, which is also the name to sign in with", DIRECTORY, locked=True),
+    MappedAttribute("name.givenName", "First name", DIRECTORY, locked=True),
+    MappedAttribute("name.familyName", "Last name", DIRECTORY, locked=True),
+    MappedAttribute("displayName", "Name, in place of first and last name", DIRECTORY, locked=True),
+    MappedAttribute("phoneNumbers", "Phone: the first number", DIRECTORY, locked=True),
+    MappedAttribute("active", "Status", BOTH),
+    MappedAttribute("roles", "Role: the primary one, otherwise the only one", BOTH),
+    MappedAttribute("password", "Password: kept as a hash and never returned", "Directory and the user"),
+    MappedAttribute("externalId", "External id", DIRECTORY, locked=True),
+    MappedAttribute("groups", "Groups: changed through /Groups", DOCUMO, locked=True),
+    MappedAttribute("id, meta", "Id, created and changed", DOCUMO, locked=True),
+)
