@@ -238,7 +238,6 @@ EFFECTS: dict[GuardCode, Plan] = {
     GuardCode.RENAMES: planned(Action.UPDATE, renames=("userName",), changes=(Change("userName", "a", "b"),)),
     GuardCode.MATCH: planned(Action.LINK, claims_privileged=True, link_to=Account(ObjectKind.USER, "u1", {})),
     GuardCode.FORMER_OWNER: planned(Action.LINK, claims_anothers=True, link_to=Account(ObjectKind.USER, "u1", {})),
-    GuardCode.FORMER_OWNER: planned(Action.LINK, claims_anothers=True, link_to=Account(ObjectKind.USER, "u1", {})),
 }
 
 
