@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -113,7 +114,20 @@ async def test_provision_on_demand_shows_a_dry_run_first_and_says_when_the_appli
 
     assert nobody.status == 400 and "No user or group is chosen" in nobody.text
     assert "Nothing was written" in dry.text and "not assigned" in dry.text
+    assert "Would be skipped" in dry.text and "anna@contoso.test" in dry.text
     assert wet.status == 400 and "has no credentials" in wet.text
+
+
+async def test_a_page_that_answers_a_form_has_the_whole_frame(centre: Centre, admin: Browser, tmp_path: Path) -> None:
+    await admin.post("/apps/new/documo", {"displayName": "Documo"})
+    await import_anna(centre, tmp_path)
+    address, choice = "/apps/documo/provisioning/on-demand", {"principal": f"User:{guid('anna')}"}
+
+    page = await admin.get(address)
+    answer = await admin.post(address, choice)
+
+    health = re.compile(r'<span class="top-health[^>]*>([^<]+)</span>')
+    assert health.findall(page.html) and health.findall(answer.html) == health.findall(page.html)
 
 
 async def test_app_roles_are_created_moved_disabled_and_removed(centre: Centre, admin: Browser) -> None:

@@ -109,6 +109,7 @@ async def test_the_timeline_has_the_directory_and_every_application_and_can_be_n
         async with transaction(centre.hub.pool) as connection:
             await provisioning_log.append(connection, app.job, app.id, records)
     await people.set_enabled(centre.hub.context, ["anna@contoso.test"], is_enabled=False)
+    await assignments.assign(centre.hub.context, "documo", users=["anna@contoso.test"])
     here = f"/users/{guid('anna')}"
     box = next(app.id for app in await applications.list_applications(centre.hub.context) if app.name == "box")
     owner = await centre.signed_in(Role.APPLICATION_OWNER, app=box)
@@ -124,8 +125,9 @@ async def test_the_timeline_has_the_directory_and_every_application_and_can_be_n
         "Created in Documo" in page.text and "Created in Box" in older.text and "Created in the directory" in older.text
     )
     assert "Updated in the directory" in directory.text and "in Documo" not in directory.text
+    assert "Assigned to Documo" in directory.text and "appRoleAssignments" not in directory.text
     assert "in Box" not in documo.text and documo.text.count("Could not be created in Documo") == 19
-    assert "in Box" in of_owner.text and "in Documo" not in of_owner.text
+    assert "in Box" in of_owner.text and "Documo" not in of_owner.text
 
 
 async def test_a_person_who_was_created_here_is_edited_after_the_consequences_were_shown(

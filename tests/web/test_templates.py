@@ -111,3 +111,16 @@ def test_every_class_of_a_template_has_a_rule_or_a_script() -> None:
             names = re.sub(r"\S*{{.*?(?:}}\S*|$)", " ", value).split()
             unknown |= {(name, path.name) for name in names if name not in known}
     assert unknown == set()
+
+
+def test_everything_that_opens_has_a_class_that_shows_it() -> None:
+    """In both products. The reset takes the browser's arrow away, so a summary without a class looks like text."""
+    tag = re.compile(r"<details(?:[^>{]|{%.*?%}|{{.*?}})*>")
+    found = [
+        (path.name, opening)
+        for path in SOURCE.parent.rglob("templates/**/*.html")
+        for opening in tag.findall(path.read_text())
+        if "class=" not in opening
+    ]
+
+    assert found == []

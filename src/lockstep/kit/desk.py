@@ -25,7 +25,7 @@ from lockstep.kit import csrf
 from lockstep.kit.bodies import limited_receive, require_no_nul
 from lockstep.kit.headers import SecurityHeaders
 from lockstep.kit.page_errors import page_error, plain_page_error
-from lockstep.kit.pages import PageRoute, Redirect
+from lockstep.kit.pages import PageRoute, PageView, Redirect
 from lockstep.kit.rendering import Renderer
 from lockstep.kit.tracing import log_fields, request_id_of, trace_id_of
 
@@ -133,7 +133,10 @@ class PageDesk(ABC, Generic[C, P]):
         context = self.context_of(caller)
         if caller is not None and page.method == "GET":
             await self.prepare(context, request)
-        return self._renderer.respond(request, await page.function(context, request))
+        answer = await page.function(context, request)
+        if caller is not None and page.method != "GET" and isinstance(answer, PageView):
+            await self.prepare(context, request)  # a form that answers with a page has a frame too
+        return self._renderer.respond(request, answer)
 
     def _error(self, request: Request, error: LockstepError, fault: Exception | None = None) -> Response:
         shown = replace(error, why="", next_step=_REPORT) if error.kind is Kind.INTERNAL else error

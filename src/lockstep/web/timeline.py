@@ -20,6 +20,7 @@ from lockstep.web.status_look import result_look
 
 _MOST_LISTED = 4  # attributes of a change that are shown at once
 _CHANGED: Mapping[str, str] = {"memberAdded": "Members added", "memberRemoved": "Members removed"}
+_ASSIGNMENTS: Mapping[str, str] = {"assigned": "Assigned to", "unassigned": "No longer assigned to"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ async def timeline_of(
     found = await show_timeline(context, object_id, only=only, before=before)
     chips = [("", "All"), (DIRECTORY, "Directory"), *([(SIGN_INS, "Sign-ins")] if signs_in else []), *apps.items()]
     return {
-        "moments": [_moment(one, found.names) for one in found.events],
+        "moments": [_moment(one, found.names, apps) for one in found.events],
         "timeline_chips": [Chip(label, address(here, only=key), key == only) for key, label in chips],
         "timeline_next": address(here, only=only, before=found.next.isoformat()) if found.next else None,
         "timeline_first": address(here, only=only) if before else None,
@@ -64,10 +65,10 @@ def _as_moment(text: str) -> datetime | None:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-def _moment(event: Event, names: Mapping[str, str]) -> TimelineEntry:
+def _moment(event: Event, names: Mapping[str, str], apps: Mapping[str, str]) -> TimelineEntry:
     if event.sign_in is not None:
         return _of_sign_in(event, event.sign_in)
-    return _of_change(event.change, names) if event.change is not None else _of_record(event)
+    return _of_change(event.change, names, apps) if event.change is not None else _of_record(event)
 
 
 def _of_sign_in(event: Event, row: SignInRow) -> TimelineEntry:
@@ -77,8 +78,11 @@ def _of_sign_in(event: Event, row: SignInRow) -> TimelineEntry:
     return TimelineEntry(event.at, title, "", detail, line.look.tone, f"/logs/sign-ins/{row.id}", ())
 
 
-def _of_change(change: ChangeRow, names: Mapping[str, str]) -> TimelineEntry:
+def _of_change(change: ChangeRow, names: Mapping[str, str], apps: Mapping[str, str]) -> TimelineEntry:
     before, after = change.before or {}, change.after or {}
+    app = apps.get(str({**before, **after}.get("application")))
+    if app is not None and change.what in _ASSIGNMENTS:
+        return TimelineEntry(change.at, f"{_ASSIGNMENTS[change.what]} {app}", change.actor, "", "neutral", "", ())
     pairs = [(name, _shown(before.get(name), names), _shown(after.get(name), names)) for name in change.changed]
     title = _CHANGED.get(change.what, f"{change.what.capitalize()} in the directory")
     return TimelineEntry(change.at, title, change.actor, "", "neutral", "", pairs)

@@ -19,6 +19,18 @@ from lockstep.web.status_look import StatusLook, result_look
 
 pages = Pages()
 MOST = 20  # at once: more belongs into a cycle
+_WOULD = {
+    "create": "Would be created",
+    "update": "Would be updated",
+    "enable": "Would be enabled",
+    "disable": "Would be disabled",
+    "delete": "Would be deleted",
+    "link": "Would be linked",
+    "release": "Would be unlinked",
+    "held": "Would be held for approval",
+    "refuse": "Would be refused",
+    "skip": "Would be skipped",
+}
 _SIGNS = {"create": "+", "update": "~", "disable": "o", "delete": "-", "link": "=", "refuse": "!"}
 
 
@@ -31,6 +43,10 @@ class PlannedRow:
     @property
     def sign(self) -> str:
         return _SIGNS.get(self.plan["action"], ".")
+
+    @property
+    def words(self) -> str:
+        return _WOULD.get(self.plan["action"], "Nothing to do")
 
 
 @dataclass(frozen=True, slots=True)
