@@ -222,7 +222,7 @@ class Probe:
 
 
 class AuthenticationMethod(StrEnum):
-    """How requests to an application are authenticated. The values are stored, and are those of configuration files."""
+    """How requests to an application are authenticated. The values are stored, and configuration files use the same ones."""
 
     BEARER = "bearer"
     CLIENT_CREDENTIALS = "oauth2ClientCredentials"
@@ -270,7 +270,7 @@ class Observer(Protocol):
     """Receives every request that was sent, at the moment when it ends."""
 
     def __call__(self, application: str, status: int | None, seconds: float) -> None:
-        """*status* is None if no complete answer arrived. Must neither block nor raise."""
+        """Receive one request. *status* is None if no complete answer arrived. Must neither block nor raise."""
         ...
 
 

@@ -72,7 +72,7 @@ def _networks(text: str) -> tuple[str, ...]:
 
 
 def _from(variable: str, meaning: str, read: Callable[[str], Any], otherwise: str = "") -> dict[str, Any]:
-    """Describe a setting. *otherwise* says in words what applies without it, if the default does not say it."""
+    """Describe a setting. *otherwise* describes the default if its value alone does not explain it."""
     return {"variable": variable, "meaning": meaning, "read": read, "otherwise": otherwise}
 
 

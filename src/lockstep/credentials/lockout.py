@@ -22,7 +22,7 @@ Recording = Callable[[], AbstractAsyncContextManager[Connection]]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What attempts are counted for. *shown* is the form that may be logged, or "" if none may be."""
+    """Something that attempts are counted for. *shown* is the form that may be logged, or "" if none may be."""
 
     text: str
     limit: Limit

@@ -13,7 +13,7 @@ from hashlib import shake_256
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """*now* is aware UTC. *seed* must be kept secret if passwords are generated from it."""
+    """A time and a seed for random values. *now* is aware UTC. *seed* must be kept secret if passwords are generated from it."""
 
     now: datetime
     seed: bytes = b""

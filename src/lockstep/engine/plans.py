@@ -82,7 +82,7 @@ class Step:
 
 
 class BlockedBy(StrEnum):
-    """What keeps a plan from being carried out, if the next step for the object depends on it."""
+    """The obstacle that keeps a plan from being carried out, if the next step for the object depends on it."""
 
     REJECTION = "rejection"  # an administrator decided that it is not sent
     ACCOUNT_UNDER_WAY = "accountUnderWay"  # the account is being given to another object at this moment
@@ -90,16 +90,14 @@ class BlockedBy(StrEnum):
 
 
 class GuardCode(StrEnum):
-    """What a guard limits. The value is the code of the reason."""
+    """The effect that a guard limits. The value is the code of the reason."""
 
     LOSSES = "TooManyDeletes"  # accounts disabled, switched off or deleted
     GRANTS = "TooManyGrants"  # accounts that gain a privileged value
     EMPTIED = "TooManyEmptied"  # accounts that lose a value
     RENAMES = "TooManyRenames"  # accounts whose matching value changes
     MATCH = "PrivilegedMatch"  # a match would link a more privileged account
-    FORMER_OWNER = (
-        "AnothersAccount"  # a match would link the account of a deleted person who is known to be another person
-    )
+    FORMER_OWNER = "AnothersAccount"  # the account of a deleted person who is known to be another person
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ class Draft:
     claims_anothers: bool = False  # links an account that a deleted person left who is known to be another person
     withheld: tuple[str, ...] = ()  # paths that differ but are not written, because the application does not keep them
     names_follow: bool = False  # after access has ended, the account gets its person's current names
-    reports_drift: bool = False  # all that there is to say: the application changed values, which are left as they are
+    reports_drift: bool = False  # nothing to report except values that the application changed and that stay
     blocked_by: BlockedBy | None = None
 
 

@@ -50,7 +50,7 @@ def start_tls_request(number: int) -> bytes:
 def search_request(
     number: int, base: str, attribute: str, value: str, *, most: int, seconds: int, wanted: str = ""
 ) -> bytes:
-    """Build a search for the entries below *base* whose *attribute* is *value*: their names, and the values of the attribute *wanted*."""
+    """Build a search for the entries below *base* whose *attribute* is *value*. It requests their names and the values of *wanted*."""
     asked = wanted.encode() or _NO_ATTRIBUTES
     condition = _tlv(_EQUALS, _tlv(_OCTETS, attribute.encode()) + _tlv(_OCTETS, value.encode()))
     return _message(

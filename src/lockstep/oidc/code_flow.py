@@ -107,7 +107,7 @@ async def user_info(http: HttpClient, metadata: Metadata, tokens: Tokens, *, sub
     bearer = {"Authorization": f"Bearer {tokens.access_token}"}
     found = await get_json(http, metadata.userinfo_endpoint, what="user info", headers=bearer)
     if found.get("sub") != subject:
-        raise refused("The user info is about another person", why="Its sub is not that of the ID token")
+        raise refused("The user info is about another person", why="Its sub differs from that of the ID token")
     return found
 
 

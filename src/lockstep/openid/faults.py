@@ -70,7 +70,7 @@ class RefusalReason(StrEnum):
 
 # What a reason means to administrators. Reasons that SAML has as well are explained with its codes.
 MEANINGS: Mapping[str, str] = {
-    RefusalReason.UNKNOWN_CLIENT: "The client id is not of an application that uses OpenID Connect",
+    RefusalReason.UNKNOWN_CLIENT: "The client id does not belong to an application that uses OpenID Connect",
     RefusalReason.REPEATED_PARAMETER: "A parameter of the request was given more than once",
     RefusalReason.WRONG_RESPONSE_TYPE: "The application asks for something else than a code",
     RefusalReason.WRONG_RESPONSE_MODE: "The application asks for an answer in another way than by query or form_post",

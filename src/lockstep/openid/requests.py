@@ -39,7 +39,7 @@ class ClientRules:
 
 @dataclass(frozen=True, slots=True)
 class ReplyTo:
-    """Where a response goes, after that was found to be safe. *state* is returned as it was sent."""
+    """The place where a response goes, after it was found to be safe. *state* is returned as it was sent."""
 
     redirect_uri: str
     state: str = ""

@@ -182,7 +182,7 @@ def _check_digest(signature: Element, element: Element, legacy: Legacy) -> None:
 
 
 def _check_values(signature: Element, element: Element, legacy: Legacy) -> None:
-    """Refuse characters other than Base64 in the values. Lenient readers ignore them, so that many texts would stand for one signature."""
+    """Refuse other characters than Base64 in the values. Lenient readers ignore them, so one signature could be written in many ways."""
     digests = [
         value
         for one in children(_signed_info(signature), "ds", "Reference")

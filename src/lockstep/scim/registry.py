@@ -47,7 +47,7 @@ COMMON_ATTRIBUTES = (
 
 
 class PathTarget(NamedTuple):
-    """What a path refers to.
+    """The meaning of a path in a resource type.
 
     *urn* is the URN of the extension, or "" for the core schema. *attribute* is None if the path means the whole extension.
     """

@@ -34,7 +34,7 @@ class ServingLimits:
 
     @property
     def most_connections(self) -> int:
-        """*connections*, or fewer if the process may not open that many files."""
+        """The effective limit: *connections*, or fewer if the process may not open that many files."""
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         possible = self.connections if soft == resource.RLIM_INFINITY else soft - RESERVED_FILES
         return max(LEAST_CONNECTIONS, min(self.connections, possible))

@@ -1,3 +1,3 @@
-"""The sources of people and groups. Each module reads one kind of outside list and turns it into passes, which the import writes
-to the directory.
+"""The sources of people and groups. Each module reads one kind of external list and converts it to passes, which the import writes to the
+directory.
 """

@@ -70,7 +70,7 @@ class DateEvidence:
 
 @dataclass(slots=True)
 class Findings:
-    """What the rows that were read so far have shown."""
+    """The findings of the rows that were read so far."""
 
     of_accounts: frozenset[str] = frozenset()  # columns that show whether accounts are enabled or disabled
     rows: int = 0
@@ -97,7 +97,7 @@ class Findings:
             case Cause.BYTES:
                 return "Specify the encoding of the file: --encoding cp1252"
             case Cause.WORD:
-                # The two meanings are not written as a command to copy, because only the administrator knows which of them is
+                # Do not suggest a command that can be copied unchanged, because only the administrator knows which meaning is
                 # right.
                 either = "enabled|disabled" if column in self.of_accounts else "true|false"
                 words = [f'--value "{column}:{shown(word)}={either}"' for word in self.words.get(column, {})]

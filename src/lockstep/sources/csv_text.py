@@ -35,7 +35,7 @@ _MOST_PROLOGUE_LINES = 10
 
 @dataclass(frozen=True, slots=True)
 class TextForm:
-    """How to read a file. *prologue* is the number of lines before the header. *note* says what was guessed."""
+    """The form of a file as text. *prologue* is the number of lines before the header. *note* says what was guessed."""
 
     encoding: str
     delimiter: str

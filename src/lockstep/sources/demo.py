@@ -113,7 +113,7 @@ def _staff(chance: random.Random, count: int) -> list[Row]:
         staff.append(_person(chance, number, taken, department=department))
     leaders: dict[str, str] = {}
     for person in staff:
-        # The first person of a department leads it and reports to Kim; all others report to a person before them in the list.
+        # The first person of a department leads it and reports to Kim; the others report to that person.
         leader = leaders.setdefault(person["department"], person["userPrincipalName"])
         if person is not kim:
             person["manager"] = KIM if leader == person["userPrincipalName"] else leader
@@ -161,7 +161,7 @@ def _groups(chance: random.Random, staff: list[Row], count: int) -> list[tuple[R
     for person in staff:
         by_department.setdefault(person["department"], []).append(person)
     sales = by_department.get("Sales", [])
-    # Admins from outside Sales make up the number. Two people from Sales get a second role, to show which role takes precedence.
+    # Fill up the number with admins from outside Sales. Two people from Sales get a second role, to show which role takes precedence.
     wanted = _assigned_size(len(staff)) - len(sales) - 1
     outside = [person for person in staff if person["department"] not in ("Sales", "Marketing")][: max(wanted, 0)]
     teams: list[tuple[str, list[Row]]] = [
@@ -196,7 +196,7 @@ def _assigned_size(people: int) -> int:
 
 
 def _sales_size(people: int) -> int:
-    """The size of Sales at which the intended share of people is assigned, given up to eight admins and Kim."""
+    """Return the size of Sales that gives the intended number of assigned people, together with Kim and up to eight admins."""
     return max(0, _assigned_size(people) - 1 - min(8, people // 20))
 
 

@@ -24,7 +24,7 @@ class Culture:
 
 
 def spelled(name: str) -> tuple[str, str]:
-    """*name* as it is written, and as it is spelled in the characters that a user principal name allows."""
+    """Return *name* as it is written, and as it is spelled with the characters that a user principal name allows."""
     written, _, latin = name.partition("=")
     return written, (latin or written).lower().replace("'", "").replace("’", "").replace(" ", "")
 

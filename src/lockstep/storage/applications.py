@@ -125,7 +125,7 @@ async def write_roles(connection: Connection, app: str, roles: Sequence[RoleRow]
 
 
 async def count_holders(connection: Connection, app: str, role: str) -> int:
-    """How many assignments grant *role*."""
+    """Count the assignments that grant *role*."""
     cursor = await connection.execute("select count(*) from assignment where app = %s and role_id = %s", (app, role))
     row = await cursor.fetchone()
     return int(row[0]) if row else 0

@@ -38,7 +38,7 @@ class AssignmentRow:
 
 @dataclass(frozen=True, slots=True)
 class EntitlementRow:
-    """How one object is assigned: directly or through a group."""
+    """One way in which an object is assigned: directly or through a group."""
 
     app: str
     object_id: str
@@ -76,7 +76,7 @@ async def page_of_assignments(
 
 
 async def assignments_with_ids(connection: Connection, app: str, ids: Sequence[str]) -> list[AssignmentRow]:
-    """Those assignments of one application whose ids are in *ids*: groups before people, each by name."""
+    """Return the assignments of one application whose ids are in *ids*: groups before people, each by name."""
     condition = "where assignment.app = %s and assignment.id::text = any(%s) order by kind, principal, role_value"
     return await _read(connection, condition, (app, list(ids)))
 

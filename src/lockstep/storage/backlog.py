@@ -23,7 +23,7 @@ async def seconds_until_due(connection: Connection, job: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How many objects of a job wait, and what for.
+    """The numbers of a job's waiting objects, by what they wait for.
 
     *waiting* counts objects that are due or being processed, *escrowed* failed ones that are retried later, *scheduled* people without an
     account who may get one on a future date, and *slowed* objects that a quarantine postponed. *leavers* counts failed objects whose access

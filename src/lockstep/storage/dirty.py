@@ -81,7 +81,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Postponement:
-    """When a claimed object is due again, and why it is not done. If *keeps_cycle* is true, the running cycle waits for it."""
+    """A decision to process a claimed object later: when, and why it is not done. If *keeps_cycle* is true, the running
+    cycle waits for it.
+    """
 
     claim: Claim
     not_before: datetime | Due

@@ -35,7 +35,7 @@ async def mark(connection: Connection, job: str, kind: str, ids: Sequence[str], 
 async def mark_all(
     connection: Connection, job: str, app: str, kind: str, *, everybody: bool, cycle: int | None, reason: str
 ) -> int:
-    """Mark the linked objects of *kind* and the assigned ones (with *everybody*: all objects of *kind*); return how many.
+    """Mark the objects of *kind* that are linked or assigned; with *everybody*, mark all of them. Returns how many were marked.
 
     Groups are due after people, so that their members have accounts by then.
     """
@@ -101,7 +101,7 @@ async def release_cycle(connection: Connection, cycle: int) -> None:
 
 
 async def count_of_cycle(connection: Connection, kind: str, *, cycle: int) -> int:
-    """How many objects of *kind* still belong to *cycle*."""
+    """Count the objects of *kind* that still belong to *cycle*."""
     cursor = await connection.execute("select count(*) from dirty where cycle = %s and kind = %s", (cycle, kind))
     return int((await only_row(cursor))[0])
 
@@ -137,7 +137,7 @@ async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] |
 
 
 async def make_some_failed_due(connection: Connection, job: str, *, limit: int | None = None) -> int:
-    """Make the *limit* failed objects due now that have failed longest, or all without a limit; return how many.
+    """Make failed objects due now; return how many. With *limit*, choose the objects that have failed longest.
 
     This includes objects that were given up. Objects held for approval have not failed and stay held.
     """

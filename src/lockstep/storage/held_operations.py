@@ -52,7 +52,9 @@ class HeldOperation:
 
 @dataclass(frozen=True, slots=True)
 class HeldCount:
-    """How many writes one guard holds for one reason with one effect. *details* are the newest that name the guard's limit."""
+    """The number of writes that one guard holds for the same reason and with the same effect. *details* are those of the newest write that
+    names the guard's limit.
+    """
 
     guard: GuardCode
     reason: str
@@ -63,7 +65,7 @@ class HeldCount:
 
 @dataclass(frozen=True, slots=True)
 class HeldFilter:
-    """Which held writes to read. A part that is None or empty selects all. *rejected* selects those whose rejection is in force."""
+    """Which held writes to read. A field that is None or empty selects all. *rejected* selects those whose rejection is in force."""
 
     objects: Sequence[str] | None = None
     ids: Sequence[str] | None = None

@@ -77,7 +77,7 @@ class OperationError:
 
 @dataclass(frozen=True, slots=True)
 class SettledOperation:
-    """How an operation ended: confirmed, refused, dropped (not sent, or without effect), or ambiguous, in which case it stays open."""
+    """The outcome of an operation: confirmed, refused, dropped (not sent, or without effect), or ambiguous, which leaves it open."""
 
     id: str
     state: str

@@ -15,7 +15,7 @@ class LdapDirectory:
     """The address of the directory, and how to find a person's entry: search below *base_dn* by *attribute*, bound as *bind_dn*. *secret*
     is the sealed password of *bind_dn*.
 
-    *login_attribute*: people may enter its value as their name; "" if only the user principal name counts.
+    People may also enter the value of *login_attribute* as their name; "" allows only the user principal name.
     """
 
     url: str

@@ -86,7 +86,7 @@ class GuardedWrite:
 
     @property
     def what(self) -> str:
-        """What the write would have done to the account, as a clause."""
+        """The effect that the write would have had on the account, as a clause."""
         return str(self.details.get("what", ""))
 
 
@@ -134,7 +134,7 @@ async def withdraw_held(connection: Connection, job: str, claims: Iterable[Claim
 
 @dataclass(frozen=True, slots=True)
 class UndecidedCounts:
-    """How many operations need a person's attention.
+    """The numbers of operations that need a person's attention.
 
     *held* counts operations that wait for a decision. *rejected* counts rejected losses of access that are still wanted because the account
     is live. *maybe_created* counts creates without a response for longer than any request takes.

@@ -13,7 +13,7 @@ from lockstep.storage.people import PersonFilter, conditions_of
 
 @dataclass(frozen=True, slots=True)
 class PersonCounts:
-    """How many people match, by state. *live* counts those outside the recycle bin."""
+    """The numbers of people that match, by state. *live* counts those outside the recycle bin."""
 
     live: int
     enabled: int

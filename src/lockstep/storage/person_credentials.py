@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class SignInSetting:
-    """How people may sign in. *contact* tells them where to get help."""
+    """The ways in which people may sign in. *contact* tells them where to get help."""
 
     has_password: bool = True
     has_provider: bool = False

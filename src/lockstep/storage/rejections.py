@@ -26,7 +26,7 @@ async def rejections_among(connection: Connection, job: str, kind: str, ids: Ite
         (job, kind, list(ids)),
     )
     return {
-        # Rows older than the effects column: use the guard as the only effect. It matches effects of the same kind, but equals none of
+        # Rows older than the effects column: use the guard as the only effect. It has the kind of the effects, but is never equal to one of
         # them.
         source_id: Rejection(action, _effects(effects or [(guard, "")]), by or "", at)
         async for source_id, action, effects, guard, by, at in cursor

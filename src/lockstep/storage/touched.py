@@ -30,8 +30,8 @@ async def marked_since(connection: Connection, version: int) -> dict[str, dict[O
 
 
 def concerning(kind: str, *, everybody: bool) -> sql.Composed:
-    """Return the query for the ids of *kind* that are assigned (with *everybody*: all ids) or linked. Its parameters are
-    app, job and kind.
+    """Return the query for the ids of *kind* that are assigned or linked; with *everybody*, for all ids. Its parameters are app, job and
+    kind.
     """
     table = {"User": "person", "Group": "grp"}[kind]
     in_scope = (
@@ -44,7 +44,7 @@ def concerning(kind: str, *, everybody: bool) -> sql.Composed:
 
 
 async def concerned(connection: Connection, job: str, app: str, kind: str, *, everybody: bool) -> list[str]:
-    """Return the objects of *kind* that are assigned (with *everybody*: all objects) or linked."""
+    """Return the objects of *kind* that are assigned or linked; with *everybody*, all objects."""
     cursor = await connection.execute(
         sql.SQL("select wanted.id::text from ({ids}) as wanted (id) order by 1").format(
             ids=concerning(kind, everybody=everybody)

@@ -23,8 +23,8 @@ class KeptAttribute:
 
 @dataclass(frozen=True, slots=True)
 class MissingAttribute:
-    """*answers* responses in a row left this attribute out. *source_id* is the object of the last one, *mapping* the fingerprint of the
-    rule.
+    """An attribute that *answers* responses in a row left out. *source_id* is the object of the last response, *mapping* the fingerprint of
+    the mapping.
     """
 
     kind: ObjectKind

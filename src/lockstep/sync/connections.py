@@ -43,7 +43,7 @@ def target_settings(
     job: JobRow, configuration: JobConfiguration, tenant_url: str, secret: Secret, *, deadline_seconds: float,
     authentication: Authentication,
 ) -> TargetSettings:  # fmt: skip
-    """Like `read_target_settings`, with the URL and the secret given, which need not be stored."""
+    """Build the settings for a given URL and secret, which need not be stored; otherwise like `read_target_settings`."""
     users = configuration.mapping_for(ObjectKind.USER)
     matching = users.matching[0].target if users and users.matching else "userName"
     limits = configuration.limits

@@ -50,7 +50,7 @@ def unkept_of(row: jobs.JobRow) -> list[Unkept]:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How often things happen, and how long they may take."""
+    """The intervals and time limits of synchronization."""
 
     cycle_interval: timedelta = timedelta(minutes=40)
     probe_interval: timedelta = timedelta(hours=1)

@@ -42,7 +42,7 @@ LONGEST_DETAIL = 500
 
 @dataclass(frozen=True, slots=True)
 class Sayer:
-    """What the sentences need: the application's display name, its name in commands, and the redactor."""
+    """The values that the sentences need: the application's display name, its name in commands, and the redactor."""
 
     display_name: str
     app: str
@@ -251,5 +251,5 @@ def _what_it_is(response: Response) -> str:
 
 
 def _shown(url: str) -> str:
-    """*url* without its query, because a filter contains a person's name."""
+    """Return *url* without its query, because a filter contains a person's name."""
     return url.partition("?")[0]

@@ -241,7 +241,7 @@ def values_at(resource: Mapping[str, Any], attribute: str) -> Iterator[str]:
 
 
 def _plain(value: Any) -> Any:
-    """*value* converted to JSON types: tuples become lists and mappings become dicts."""
+    """Convert *value* to JSON types: tuples become lists and mappings become dicts."""
     if isinstance(value, Mapping):
         return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):

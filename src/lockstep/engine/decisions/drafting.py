@@ -89,7 +89,7 @@ def held_by(prepared: PreparedObject, observed: Observed) -> Values:
 
 
 def difference(prepared: PreparedObject, mapped: Mapped, held: Values, *, is_read: bool = False) -> ValueDifference:
-    """Find what to write, and which differences are no reason to write. *is_read*: *held* was just read from the application."""
+    """Find what to write, and which differences are no reason to write. *is_read* is true if *held* was just read from the application."""
     assert prepared.mapping is not None  # noqa: S101
     changes = changes_between(mapped.values, held, cleared=mapped.cleared, mapping=prepared.mapping)
     answers = prepared.link.answers if prepared.link is not None and prepared.is_linked else {}

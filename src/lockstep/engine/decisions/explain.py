@@ -29,7 +29,7 @@ class Gate:
 
 
 class WriteDecision(StrEnum):
-    """What a guard and an administrator decided about the planned write."""
+    """The decision of a guard or an administrator about the planned write."""
 
     HELD = "held"
     REJECTED = "rejected"

@@ -116,7 +116,7 @@ def _waits(facts: Facts) -> str:
 
 
 def _also(facts: Facts) -> str:
-    """What else prevents sending while a decision is pending."""
+    """Return what else prevents sending while a decision is pending."""
     if not facts.has_worker:
         return f" No worker is running, so nothing is sent.{_waits(facts)}"
     trouble = facts.trouble or (f"In quarantine: {facts.quarantine}" if facts.quarantine else "")

@@ -40,9 +40,9 @@ class NoMatch:
 
 @dataclass(frozen=True, slots=True)
 class OneMatch:
-    """One account matches. *left_by* is the deleted object that left it behind; "" if it has no former owner.
+    """One account matches. *left_by* is the deleted object that left it behind, or "" if it has no former owner.
 
-    *is_strangers*: the former owner is known to be another person.
+    *is_strangers* is true if the former owner is known to be another person.
     """
 
     account: Account

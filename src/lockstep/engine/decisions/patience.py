@@ -53,7 +53,9 @@ NO_STREAK = Streak()
 
 
 def growing_pause(tries: int, *, first: timedelta = FIRST_PAUSE, longest: timedelta = LONGEST_PAUSE) -> timedelta:
-    """Return the pause after *tries* failed tries: *first* after one, doubled by each further one up to *longest*; zero if *tries* is 0."""
+    """Return the pause after *tries* failed tries: *first* after one, then doubled for each further one, up to *longest*. Zero if *tries*
+    is 0.
+    """
     if tries < 1:
         return timedelta(0)
     doublings = min(tries - 1, MOST_DOUBLINGS)
@@ -63,11 +65,11 @@ def growing_pause(tries: int, *, first: timedelta = FIRST_PAUSE, longest: timede
 def after_failure(
     streak: Streak, *, first: timedelta = FIRST_PAUSE, is_enough: bool = True, wanted: timedelta | None = None
 ) -> tuple[Streak, timedelta]:
-    """Add one failed request to *streak*; return it and the pause for the whole application, zero for none.
+    """Add one failed request to *streak*. Returns the new streak, and the pause for the whole application (zero for none).
 
-    *is_enough*: the request is not about a single object, so one failure alone causes a pause. *wanted* is the pause that the application
-    asked for (Retry-After); it is obeyed, but from the second consecutive time on the pause is at least the growing one: an application
-    that always says "0 seconds" must not be asked again and again.
+    *is_enough* is true if the request does not concern a single object, so that one failure alone causes a pause. *wanted* is the pause
+    that the application asked for (Retry-After). It is obeyed, but from the second consecutive time on the pause is at least the growing
+    one: an application that always says "0 seconds" must not be asked again and again.
     """
     failures = streak.failures + 1
     if not is_enough and failures <= TOLERATED:

@@ -33,7 +33,7 @@ class QuarantineReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """When there are too many failures. *percent* applies from *least* failures on.
+    """The limits above which there are too many failures. *percent* applies from *least* failures on.
 
     Jobs with fewer than *small_job* objects, but at least *small_job_least*, are judged by *percent* alone.
     """

@@ -110,7 +110,7 @@ class _Guard:
 
 
 def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration, *, approved: bool = False) -> Plan:
-    """Return *plan*, or the same plan held for approval. *approved*: an administrator has already approved it."""
+    """Return *plan*, or the same plan held for approval. *approved* is true if an administrator has already approved it."""
     if approved:
         return plan
     if plan.has_doubtful_match and plan.link_to is not None:

@@ -46,7 +46,9 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """*expression* evaluated on *attributes* gives *result*; for a random function the result is {"regex": ...}."""
+    """An example that runs as a test: *expression* evaluated on *attributes* gives *result*. For a random function *result* is {"regex":
+    ...}.
+    """
 
     expression: str
     result: Any

@@ -62,7 +62,7 @@ class ExpressionFinding:
 def check(text: str, *, syncs_all: bool = False) -> list[ExpressionFinding]:
     """Return all findings in the order of the text.
 
-    *syncs_all*: the job's scope is all people, not only assigned ones, so role functions rarely have a value.
+    *syncs_all* is true if the job's scope is all people, not only assigned ones, so that role functions rarely have a value.
     """
     try:
         tree = parse(text)

@@ -35,7 +35,9 @@ MAX_PATTERNS = 50
 
 @dataclass(frozen=True, slots=True)
 class CompiledExpression:
-    """*attributes* are all attributes that can change the value, found statically."""
+    """An expression that is ready to be evaluated. *attributes* are all attributes that can change its value, found without
+    evaluating it.
+    """
 
     text: str
     tree: Expression

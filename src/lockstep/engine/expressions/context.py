@@ -11,10 +11,10 @@ from lockstep.engine.moment import Moment
 
 @dataclass(frozen=True, slots=True)
 class EvaluationContext:
-    """*taken* is the set of values that the target already uses, or a function that tests one value.
+    """The context of an evaluation. *taken* is the set of values that the target already uses, or a function that tests one value.
 
-    *label* must be the name of the target attribute: it keeps two attributes of one object from getting the same random value.
-    *work* is reset for every evaluation.
+    *label* must be the name of the target attribute: it keeps two attributes of one object from getting the same random value. *work* is
+    reset for every evaluation.
     """
 
     moment: Moment

@@ -29,7 +29,7 @@ class ExpressionError(LockstepError):
 
 
 class ExpressionTrouble(Exception):
-    """A function cannot return a value. *message* continues a sentence that begins with the function's name.
+    """Raised if a function cannot return a value. *message* continues a sentence that begins with the function's name.
 
     To quote a value of the source object, write `{value}` in *message* and pass *value*: expressions with redaction then hide it.
     """

@@ -14,7 +14,7 @@ _TURKIC = ("tr", "az")
 
 
 def lower(text: str, culture: str | None = None) -> str:
-    """*text* in lower case. Raises ExpressionTrouble if *culture* is not the name of a culture."""
+    """Convert *text* to lower case. Raises ExpressionTrouble if *culture* is not the name of a culture."""
     if culture and _language(culture) in _TURKIC:
         text = text.replace("İ", "i").replace("I", "ı")
     changed = text.lower()
@@ -24,7 +24,7 @@ def lower(text: str, culture: str | None = None) -> str:
 
 
 def upper(text: str, culture: str | None = None) -> str:
-    """*text* in upper case. Raises ExpressionTrouble if *culture* is not the name of a culture."""
+    """Convert *text* to upper case. Raises ExpressionTrouble if *culture* is not the name of a culture."""
     if culture and _language(culture) in _TURKIC:
         text = text.replace("i", "İ").replace("ı", "I")
     changed = text.upper()

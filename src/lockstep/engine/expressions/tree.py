@@ -81,7 +81,7 @@ def children(node: Expression) -> tuple[Expression, ...]:
 
 
 def walk(node: Expression) -> Iterator[Expression]:
-    """*node* and everything below it, from left to right."""
+    """Yield *node* and everything below it, from left to right."""
     yield node
     for child in children(node):
         yield from walk(child)

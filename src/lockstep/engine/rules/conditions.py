@@ -71,7 +71,7 @@ class Clause:
         ]
 
     def flips_at(self, record: Values, moment: Moment) -> datetime | None:
-        """When the result changes although the object does not; None if time alone cannot change it."""
+        """Return when the result changes although the object does not, or None if time alone cannot change it."""
         is_relative = self.operator.name in ("BEFORE", "AFTER") and parse_date(self.value) is None
         value = record.get(self.attribute)
         date = parse_date(text_of(value)) if is_relative and not is_empty(value) else None

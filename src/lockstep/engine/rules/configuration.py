@@ -34,7 +34,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class StartPolicy:
-    """When a person gets an account: *lead* before the date in *attribute*."""
+    """The time at which a person gets an account: *lead* before the date in *attribute*."""
 
     attribute: str
     lead: timedelta = timedelta(0)

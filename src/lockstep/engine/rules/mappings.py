@@ -37,7 +37,7 @@ class Flow(StrEnum):
 
 
 class Drift(StrEnum):
-    """What to do if the application holds a different value from the one that we wrote."""
+    """What to do if the application has a different value from the one that Lockstep wrote."""
 
     ENFORCE = "enforce"  # write our value again
     REPORT = "report"  # leave and report it until the person's value changes
@@ -253,7 +253,8 @@ class ObjectMapping:
 
     @cached_property
     def labels(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
-        """Constant targets and targets with source attributes, per element of a multi-valued attribute (`emails[type eq "work"]`).
+        """The targets inside each element of a multi-valued attribute (`emails[type eq "work"]`): those with a constant value, and those
+        whose value depends on source attributes.
 
         Elements that have only one of the two kinds are left out.
         """

@@ -25,7 +25,7 @@ class OnLost(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeletionPolicy:
-    """What happens to leavers' accounts, and how many may be ended without approval.
+    """The treatment of leavers' accounts, and how many may be ended without approval.
 
     *threshold* None switches the guard off. *percent* applies from *percent_from* operations on.
     """
@@ -44,7 +44,7 @@ class DeletionPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """How many accounts may gain a privileged value, lose a value or change a matching value without approval."""
+    """The numbers of accounts that may gain a privileged value, lose a value or change a matching value without approval."""
 
     privilege_grants: int | None = 50
     emptied_attributes: int | None = 500

@@ -29,7 +29,9 @@ class AttributeType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TargetAttribute:
-    """*name* is a target path as mappings write it. *case_exact*: a change of letter case alone is written."""
+    """An attribute of the application. *name* is a target path as mappings write it. If *case_exact* is true, a change of letter case alone
+    is written.
+    """
 
     name: str
     type: AttributeType = AttributeType.STRING
@@ -52,7 +54,7 @@ _REFERENCES = frozenset({"manager", "manager.value", "members"})
 def attribute_named(
     path: str, kind: ObjectKind, known: Sequence[TargetAttribute] = (), *, is_matching: bool = False
 ) -> TargetAttribute:
-    """Describe the attribute at *path*: from *known*, else from the SCIM schema, else as a plain text."""
+    """Describe the attribute at *path* as in *known*, otherwise as in the SCIM schema, otherwise as a plain text."""
     folded = path.lower()
     for attribute in known:
         if attribute.name.lower() == folded:

@@ -39,7 +39,7 @@ NO_SCIM = frozenset({Verdict.REFUSED, Verdict.CONFLICT, Verdict.STALE, Verdict.G
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the running cycle, if any, means for claiming."""
+    """The running cycle, or None, and what follows from it for claiming."""
 
     cycle: cycles.Cycle | None = None
 

@@ -38,7 +38,7 @@ class Burst:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Which waiting objects to read: up to which lane, and with or without an account."""
+    """A part of the queue: objects up to a lane, with or without an account."""
 
     up_to_lane: int
     linked: bool

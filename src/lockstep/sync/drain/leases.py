@@ -15,7 +15,7 @@ from lockstep.sync.services import Services
 
 
 class Leases:
-    """When the lease of each attempt ends."""
+    """The times at which the leases of this drain's attempts end."""
 
     def __init__(self, services: Services, job: str, lease_seconds: float) -> None:
         self._services = services

@@ -48,7 +48,8 @@ UNANSWERED = frozenset({None, 502, 503, 504})  # HTTP statuses after which a req
 
 @dataclass(slots=True)
 class Settlement:
-    """What a check in the application found. *settled* are the operations whose outcome is now known, *done* those that took effect.
+    """The result of checking an object's open operations in the application. *settled* are the operations whose outcome is now known,
+    *done* those that took effect.
 
     *link* is the object's link, including any changes found; `changed_link` is None if it did not change. *stray* is a second account that
     our create made and that is active beside the linked one. *problem* says why an operation stays open, worded for people. *waits* says
@@ -65,9 +66,7 @@ class Settlement:
     stray: Account | None = None
     problem: Failure | None = None
     waits: str = ""
-    may_still_arrive: bool = (
-        False  # a request may still reach the application: time solves this, and it is not a failure
-    )
+    may_still_arrive: bool = False  # a request may still reach the application, so this is not a failure
     requests: int = 0
 
     @property

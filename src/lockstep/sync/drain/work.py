@@ -97,7 +97,7 @@ class WorkQueue:
 
 
 class Ahead:
-    """How many objects may be claimed in advance: as many as *senders* will probably send within `SECONDS_AHEAD`.
+    """The number of objects that may be claimed in advance: as many as *senders* will probably send within `SECONDS_AHEAD`.
 
     Every slice costs the same number of statements, whatever its size. A quick application therefore gets large slices. A slow one gets
     small slices, so that a leaver does not wait behind objects that were claimed long before.
@@ -116,7 +116,7 @@ class Ahead:
 
     @property
     def smallest_slice(self) -> int:
-        """How much room another slice needs. While it is planned, senders work on the other half."""
+        """The room that another slice needs: half of the total, so that senders work on the other half while the slice is planned."""
         return self.most // 2
 
     def room(self, *, undecided: int, in_flight: int) -> int:

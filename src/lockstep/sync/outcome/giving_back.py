@@ -35,8 +35,8 @@ def look_again(
 ) -> Outcome:
     """Decide nothing. The account is read and the object planned again, after a pause that doubles each time.
 
-    *is_reread*: the answer was clear, and a fresh read will probably solve the problem. With *is_first_at_once* there is then no pause the
-    first time.
+    *is_reread* is true if the answer was clear and a fresh read will probably solve the problem. With *is_first_at_once* there is then no
+    pause the first time.
     """
     looks, rereads = claim.resume.looks + 1, claim.resume.rereads + is_reread
     pause = growing_pause(looks - 1 if is_first_at_once else looks, first=after)

@@ -47,8 +47,8 @@ class Outcome:
     """Everything that is recorded for one object in one transaction.
 
     The application's group may or may not have *unsure_members*. *postponed* keeps the dirty row; without it the object is done. *counted*
-    is "" if the cycle does not count the object yet. *ends_decisions*: the held write needs no decision any more, and the rejected one is
-    no longer planned. *stays_rejected*: the rejected write is still planned.
+    is "" if the cycle does not count the object yet. *ends_decisions* is true if the held write needs no decision any more and the rejected
+    one is no longer planned, *stays_rejected* if the rejected write is still planned.
     """
 
     claim: Claim

@@ -33,7 +33,7 @@ from lockstep.sync.services import Job
 
 @dataclass(frozen=True, slots=True)
 class SliceFacts:
-    """What the database knows about a slice of objects of one kind, read with a few queries."""
+    """The data of a slice of objects of one kind, read from the database with a few queries."""
 
     kind: ObjectKind
     objects: Mapping[str, SourceObject]
@@ -91,7 +91,7 @@ class Owners:
 
 
 class Ownership(Protocol):
-    """What Lockstep has recorded about accounts and unique values: which objects have them or are about to get them."""
+    """Lockstep's records of accounts and unique values: which objects have them or are about to get them."""
 
     async def owners(self, prepared: PreparedObject, accounts: Collection[str]) -> Owners: ...
 

@@ -23,7 +23,7 @@ IsInUse = Callable[[str, str], Awaitable[bool]]  # (attribute, value) -> whether
 
 
 class Claims(Protocol):
-    """Where chosen values are claimed, so that other objects cannot take them."""
+    """The place where chosen values are claimed, so that other objects cannot take them."""
 
     async def take(self, kind: ObjectKind, claims: Sequence[ValueClaim]) -> set[ValueClaim]:
         """Claim the values; return the claims that are granted."""

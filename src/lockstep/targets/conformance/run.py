@@ -52,7 +52,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """The results of a run. *left_behind*: paths that could not be deleted."""
+    """The results of a run. *left_behind* lists paths that could not be deleted."""
 
     url: str
     results: tuple[CheckResult, ...]
@@ -181,8 +181,8 @@ async def _clean_up(run: _Run) -> list[str]:
 
 
 async def _found(conversation: Conversation, path: str) -> list[str]:
-    """The paths of the resources at *path*: *path* itself, or the results if *path* is a search. Raises Broken if the search
-    finds none.
+    """Return the paths of the resources at *path*: *path* itself, or the results if it is a search. Raises Broken if the search finds
+    nothing.
     """
     collection, is_search, _ = path.partition("?")
     if not is_search:
