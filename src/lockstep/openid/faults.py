@@ -65,6 +65,7 @@ class RefusalReason(StrEnum):
     WIDER_SCOPE = "WiderScope"
     SESSION_ENDED = "SessionEnded"
     OTHER_PERSON = "OtherPerson"
+    LOGOUT_NOT_DELIVERED = "LogoutNotDelivered"
     WRONG_ID_TOKEN_HINT = "WrongIdTokenHint"  # noqa: S105  # a code
 
 
@@ -100,6 +101,7 @@ MEANINGS: Mapping[str, str] = {
     RefusalReason.TOKEN_REUSED: "A refresh token was used a second time, so all tokens of that sign-in were revoked",
     RefusalReason.WIDER_SCOPE: "The application asks for more than was granted",
     RefusalReason.SESSION_ENDED: "The session ended before the code was issued",
+    RefusalReason.LOGOUT_NOT_DELIVERED: "The application could not be told that somebody was signed out, so a session there may go on",
     RefusalReason.OTHER_PERSON: "The application expects another person than the one who is signed in",
     RefusalReason.WRONG_ID_TOKEN_HINT: "The id_token_hint is not an ID token of Lockstep for the application",
 }

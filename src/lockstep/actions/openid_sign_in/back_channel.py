@@ -1,10 +1,12 @@
 """Back-channel logout (OpenID Connect Back-Channel Logout 1.0): tell applications that a session has ended.
 
-The transaction that ends the session writes down who is to be told. A worker tells them, and tries again while they do not answer.
+The transaction that ends the session writes down who is to be told. A worker tells them, and tries again while they do not
+answer. After the last attempt, the sign-in log says so.
 """
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -14,11 +16,13 @@ import structlog
 from lockstep.actions.access import open_to_all
 from lockstep.actions.context import Context
 from lockstep.actions.identity_providers import http_of
-from lockstep.actions.openid_sign_in.client import application_of
+from lockstep.actions.openid_sign_in.client import application_of, note
+from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.actions.single_sign_on.openid_keys import signing_key
 from lockstep.errors import LockstepError
 from lockstep.http.deadline import end_of_request
 from lockstep.http.trouble import WireError
+from lockstep.openid.faults import RefusalReason
 from lockstep.openid.tokens import logout_token
 from lockstep.storage import openid_logouts
 from lockstep.storage.openid_logouts import LogoutRow
@@ -35,17 +39,25 @@ async def tell_due(context: Context) -> int:
     now = context.now()
     async with context.recording() as connection:
         due = await openid_logouts.claim_due(connection, now, again_at=now + timedelta(minutes=1), most=_MOST)
-    for row in due:
-        wrong = await _tell(context, row)
-        delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(row.attempts - 1, 20))
-        async with context.recording() as connection:
-            if not wrong or row.attempts >= MOST_ATTEMPTS:
-                await openid_logouts.delete_logout(connection, row.id)
-            else:
-                await openid_logouts.put_off(connection, row.id, context.now() + delay)
-        if wrong:
-            log.warning("back_channel_logout_failed", application=row.app, attempt=row.attempts, reason=wrong)
+    await asyncio.gather(*(_take_turn(context, row) for row in due))  # one that does not answer holds up no other
     return len(due)
+
+
+async def _take_turn(context: Context, row: LogoutRow) -> None:
+    wrong = await _tell(context, row)
+    is_last = row.attempts >= MOST_ATTEMPTS
+    delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(row.attempts - 1, 20))
+    async with context.recording() as connection:
+        if not wrong or is_last:
+            await openid_logouts.delete_logout(connection, row.id)
+        else:
+            await openid_logouts.put_off(connection, row.id, context.now() + delay)
+    if wrong:
+        log.warning("back_channel_logout_failed", application=row.app, attempt=row.attempts, reason=wrong)
+    if wrong and is_last:
+        app = await application_of(context, row.app, origin=row.issuer)
+        detail = f"After {MOST_ATTEMPTS} attempts: {wrong}"
+        await note(context, Visitor(), app, code=RefusalReason.LOGOUT_NOT_DELIVERED, detail=detail)
 
 
 async def _tell(context: Context, row: LogoutRow) -> str:
