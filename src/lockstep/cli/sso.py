@@ -10,19 +10,17 @@ from lockstep.actions.rows.single_sign_on import sign_on_json
 from lockstep.actions.single_sign_on import address as addresses
 from lockstep.actions.single_sign_on import metadata as exchange
 from lockstep.actions.single_sign_on import settings
-from lockstep.actions.single_sign_on.settings import OFFERED_MODES, SignOnView
+from lockstep.actions.single_sign_on.settings import OFFERED_MODES
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.config_files import text_of_file
-from lockstep.cli.output import Column, Output, hint, output_option
+from lockstep.cli.output import Column, Output, output_option
 from lockstep.cli.session import run
 from lockstep.cli.sso_certs import certs
 from lockstep.cli.sso_openid import keys, oidc, secrets
 from lockstep.cli.sso_test import test
-from lockstep.configuration.single_sign_on import NameIdKind, SignedPart
-from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
-
-_NO_ADDRESS = "The public address of Lockstep is not stored yet: lockstep sso address https://id.contoso.com"
+from lockstep.cli.sso_view import NO_ADDRESS, print_sign_on, source_text
+from lockstep.configuration.single_sign_on import NameIdKind, SignedPart, SignOnMode
 
 
 @click.group(cls=SuggestingGroup)
@@ -45,7 +43,7 @@ def show(app: str, output: Output) -> None:
     \b
     lockstep sso show documo
     """
-    _print(run(lambda context: settings.show_sign_on(context, app)), output)
+    print_sign_on(run(lambda context: settings.show_sign_on(context, app)), output)
 
 
 @sso.command("set")
@@ -93,7 +91,7 @@ def set_(app: str, output: Output, **given: Any) -> None:
     changes = _changes(given)
     if not changes:
         raise click.UsageError("No setting was given. See: lockstep sso set --help")
-    _print(run(lambda context: settings.change_sign_on(context, app, changes)), output)
+    print_sign_on(run(lambda context: settings.change_sign_on(context, app, changes)), output)
 
 
 @sso.group("claims", cls=SuggestingGroup)
@@ -116,7 +114,9 @@ def list_claims(app: str, output: Output) -> None:
     lockstep sso claims list documo
     """
     view = run(lambda context: settings.show_sign_on(context, app))
-    rows = [{"name": one["name"], "value": _source_text(one)} for one in sign_on_json(view)["singleSignOn"]["claims"]]
+    section = sign_on_json(view)["singleSignOn"]
+    claims = section["openIdConnect"]["claims"] if section["mode"] == SignOnMode.OIDC else section["claims"]
+    rows = [{"name": one["name"], "value": source_text(one)} for one in claims]
     output.many(rows, [Column("name", "CLAIM"), Column("value", "VALUE")], empty="No claims: only the Name ID is sent.")
 
 
@@ -138,7 +138,7 @@ def set_claim(app: str, name: str, output: Output, **given: str | None) -> None:
     changes = {key: value for key, value in given.items() if value is not None}
     if len(changes) != 1:
         raise click.UsageError("Give one of --source, --expression and --constant")
-    _print(run(lambda context: settings.set_claim(context, app, name, changes)), output)
+    print_sign_on(run(lambda context: settings.set_claim(context, app, name, changes)), output)
 
 
 @claims.command("remove")
@@ -151,7 +151,7 @@ def remove_claim(app: str, name: str, output: Output) -> None:
     \b
     lockstep sso claims remove documo department
     """
-    _print(run(lambda context: settings.set_claim(context, app, name, None)), output)
+    print_sign_on(run(lambda context: settings.set_claim(context, app, name, None)), output)
 
 
 sso.add_command(certs)
@@ -187,7 +187,7 @@ def import_(app: str, place: str, output: Output) -> None:
     else:
         xml = text_of_file(place).encode()
         view = run(lambda context: exchange.upload_metadata(context, app, xml))
-    _print(view, output)
+    print_sign_on(view, output)
 
 
 sso.add_command(test)
@@ -207,7 +207,7 @@ def address(origin: str | None, output: Output) -> None:
     found = run(
         lambda context: addresses.show_address(context) if origin is None else addresses.set_address(context, origin)
     )
-    output.one({"address": found}, text=found or _NO_ADDRESS)
+    output.one({"address": found}, text=found or NO_ADDRESS)
 
 
 def _changes(given: dict[str, Any]) -> dict[str, Any]:
@@ -223,44 +223,3 @@ def _changes(given: dict[str, Any]) -> dict[str, Any]:
         key = "expression" if name_id and not name_id.isidentifier() else "source"
         changes["nameId"] = {"format": form or NameIdKind.EMAIL_ADDRESS.value} | ({key: name_id} if name_id else {})
     return changes
-
-
-def _source_text(one: dict[str, Any]) -> str:
-    if "source" in one:
-        return f"[{one['source']}]"
-    return str(one["expression"]) if "expression" in one else f'"{one["constant"]}"'
-
-
-def _print(view: SignOnView, output: Output) -> None:
-    row = sign_on_json(view)
-    section = row["singleSignOn"]
-    name_id = section["nameId"]
-    pairs = [
-        ("method", section["mode"]),
-        ("Identifier (Entity ID)", ", ".join(section.get("identifiers", ())) or "none"),
-        ("Reply URL", ", ".join(section.get("replyUrls", ())) or "none"),
-        ("Sign on URL", section.get("signOnUrl") or "none: sign-in starts at Lockstep"),
-        ("Logout URL", section.get("logoutUrl") or "none"),
-        ("Name ID", f"{_source_text(name_id) if len(name_id) > 1 else 'generated by Lockstep'} ({name_id['format']})"),
-        ("signed", section["signing"]),
-        ("encrypted", "yes" if section.get("encryptionCertificate") else "no"),
-        ("assignment required", "yes" if section["assignmentRequired"] else "no"),
-        ("enabled for sign-in", "yes" if section.get("enabledForSignIn", True) else "no"),
-        ("Login URL", row["loginUrl"]),
-        ("Lockstep Identifier", row["identifier"]),
-        ("Logout URL of the application", row["logoutUrl"]),
-    ]
-    lines = [view.application.display_name, *(f"  {label:<23} {text}" for label, text in pairs), "  claims"]
-    lines += [f"    {one['name']}: {_source_text(one)}" for one in section["claims"]] or ["    none"]
-    lines += ["  signing certificates"]
-    lines += [
-        f"    {one.thumbprint} until {one.not_after:%Y-%m-%d}{', active' if one.is_active else ''}"
-        for one in view.certificates
-    ] or ["    none: choosing SAML creates one"]
-    output.one(row, text=lines)
-    if not view.has_address:
-        hint(_NO_ADDRESS)
-    if section.get("notificationEmail"):
-        hint(
-            f"{MAIL_IS_NOT_SENT}: {section['notificationEmail']} is stored only. Expiry is shown on Home and by lockstep status."
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -17,12 +18,22 @@ from lockstep.cli import SuggestingGroup
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
 from lockstep.cli.session import run
+from lockstep.cli.sso_view import print_sign_on
+from lockstep.errors import LockstepError
 
 _SECRETS = (
     Column("id", "ID"), Column("hint", "BEGINS WITH"), Column("description", "DESCRIPTION"), Column("expiresAt", "EXPIRATION"),
     Column("lastUsedAt", "LAST USED"),
 )  # fmt: skip
 _KEYS = (Column("kid", "KEY ID"), Column("state", "STATE"), Column("publishedAt", "PUBLISHED"))
+# The options of `lockstep sso oidc` by the keys of a file, as errors name them.
+_OPTIONS = {
+    "redirectUris": "--redirect-uri",
+    "postLogoutRedirectUris": "--post-logout-uri",
+    "backChannelLogoutUrl": "--back-channel-logout-url",
+    "accessTokenMinutes": "--access-minutes",
+    "refreshTokenDays": "--refresh-days",
+}
 
 
 @click.command("oidc")
@@ -50,11 +61,11 @@ def oidc(app: str, output: Output, **given: Any) -> None:
         known = sign_on_json(await settings.show_sign_on(context, app))["singleSignOn"].get("openIdConnect", {})
         return await settings.change_sign_on(context, app, {"mode": "oidc", "openIdConnect": {**known, **changes}})
 
-    view = run(work)
-    row = sign_on_json(view)
-    lines = [view.application.display_name, f"  Application (client) ID  {view.application.id}"]
-    lines += [f"  {key}: {value}" for key, value in row["singleSignOn"]["openIdConnect"].items() if key != "claims"]
-    output.one({**row, "clientId": view.application.id}, text=lines)
+    try:
+        view = run(work)
+    except LockstepError as refused:
+        raise _by_option(refused) from None
+    print_sign_on(view, output)
 
 
 @click.group("secrets", cls=SuggestingGroup)
@@ -148,6 +159,13 @@ def roll_keys(compromised: bool, yes: bool, output: Output) -> None:
     if compromised:
         confirm("Tokens signed with the active key will be refused from now on. Revoke it?", yes=yes)
     _print_keys(run(lambda context: openid_keys.roll_openid_keys(context, is_compromised=compromised)), output)
+
+
+def _by_option(refused: LockstepError) -> LockstepError:
+    """*refused* with the options of the command in place of the keys of a file."""
+    for key, option in _OPTIONS.items():
+        refused.detail = re.sub(rf"singleSignOn\.openIdConnect\.{key}(\[\d+\])?", option, refused.detail)
+    return refused
 
 
 def _secret(row: ClientSecretRow) -> dict[str, Any]:

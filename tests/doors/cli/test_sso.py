@@ -53,3 +53,34 @@ def test_metadata_of_the_application_is_imported_from_a_file(connected: Lockstep
 
     assert imported["singleSignOn"]["identifiers"] == ["urn:docs"]
     assert imported["singleSignOn"]["replyUrls"] == ["https://docs.test/acs"]
+
+
+def test_operator_sets_openid_connect_up_and_reads_its_own_labels(connected: Lockstep) -> None:
+    connected("sso", "address", AT)
+    first, second = "https://docs.test/callback", "https://docs.test/other"
+    made = connected("sso", "oidc", "documo", "--redirect-uri", first, "--redirect-uri", second, "--require-pkce")
+    secret = connected("sso", "secrets", "new", "documo", "-o", "json").json
+    shown = connected("sso", "show", "documo").out
+    claims = connected("sso", "claims", "list", "documo").out
+    tried = connected("sso", "test", "documo", "--user", upn("anna"), "--messages").out
+
+    assert (shown, connected("sso", "show", "documo", "-o", "json").json["clientId"]) == (made.out, secret["clientId"])
+    assert f"  Redirect URI                       {first}\n                                     {second}\n" in shown
+    assert f"Token endpoint                     {AT}/oauth2/token" in shown
+    assert "confidential; PKCE is required" in shown
+    assert "Entity ID" not in shown and "signing certificates" not in shown
+    assert "preferred_username" in claims and "schemas.xmlsoap.org" not in claims
+    assert f"client ID     {secret['clientId']}" in tried
+    assert '"iss": "https://id.contoso.test"' in tried
+    assert "Name ID" not in tried
+
+
+def test_refusal_names_the_option_that_is_wrong(connected: Lockstep) -> None:
+    missing = connected("sso", "oidc", "documo")
+    wrong = connected("sso", "oidc", "documo", "--redirect-uri", "http://docs.test/callback")
+    long = connected("sso", "oidc", "documo", "--redirect-uri", "https://docs.test/cb", "--access-minutes", "99999")
+
+    assert "--redirect-uri: is missing" in missing.err
+    assert "--redirect-uri: must begin with https://" in wrong.err
+    assert "--access-minutes" in long.err
+    assert "openIdConnect" not in missing.err + wrong.err + long.err

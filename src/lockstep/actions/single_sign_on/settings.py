@@ -43,13 +43,14 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class SignOnView:
-    """The single sign-on of an application. *certificates* has the active one first. *changed_at* is None while the gallery's defaults
-    apply.
+    """The single sign-on of an application. *issuer* is Lockstep's name in OpenID Connect. *certificates* has the active one first.
+    *changed_at* is None while the gallery's defaults apply.
     """
 
     application: ApplicationRow
     settings: SignOnSettings
     endpoints: Endpoints
+    issuer: str
     certificates: tuple[CertificateRow, ...]
     has_address: bool
     changed_at: datetime | None
@@ -122,6 +123,7 @@ async def read_view(context: Context, connection: Connection, app: ApplicationRo
         application=app,
         settings=await read_settings(context, connection, app),
         endpoints=endpoints_of(stored or origin, app.name),
+        issuer=stored or origin,
         certificates=tuple(kept.get(app.id, ())),
         has_address=bool(stored),
         changed_at=row.changed_at if row else None,
