@@ -226,6 +226,18 @@ def test_operator_says_whether_the_plan_includes_the_api(command: Any) -> None:
     assert states == [True, False, True]
 
 
+def test_domain_that_is_added_says_what_to_publish_and_how_to_check_it(command: Any) -> None:
+    command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
+
+    said = command("domains", "set", "contoso.test", "--email").stderr
+    (described,) = orjson.loads(command("domains", "list", "-o", "json").stdout)["domains"]
+    vouched = command("domains", "set", "api.contoso.test", "--vouched")
+
+    assert f"publish the TXT record _documo.contoso.test with the value {described['txt_value']}" in said
+    assert "documo domains verify contoso.test" in said
+    assert "Next:" not in vouched.stderr
+
+
 def test_roles_are_listed_added_and_removed_by_command(command: Any) -> None:
     command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
     command("roles", "add", "Auditor", "--display", "Revision")

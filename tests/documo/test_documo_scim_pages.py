@@ -68,6 +68,20 @@ async def test_request_is_shown_replayed_without_effect_and_copied_without_its_k
     assert "Replayed now: 409, was 201" in replayed
 
 
+async def test_bodies_are_indented_and_what_is_no_json_stays_as_it_is(api: Client) -> None:
+    await api.user("anna@x.org", title="Clerk")
+    await api.send("POST", "/Users", raw=b'{"userName": ')
+    made, broken = await logged(api, 2)
+    async with signed_in(api) as ada:
+        _, page = await ada.get(f"/settings/scim/logs/{made}")
+        _, replayed = await ada.post(f"/settings/scim/logs/{made}/replay")
+        _, other = await ada.get(f"/settings/scim/logs/{broken}")
+
+    assert "\n  &#34;userName&#34;: &#34;anna@x.org&#34;,\n" in page
+    assert "\n  &#34;status&#34;: &#34;409&#34;" in replayed
+    assert "{&#34;userName&#34;: <" in other
+
+
 async def test_request_of_another_account_is_not_found(pair: tuple[Client, Client]) -> None:
     alpha, beta = pair
     await beta.user("secret@x.org")

@@ -48,7 +48,14 @@ def set_(
         tenant = await only_account(store, account)
         return await rules.set_domain(store, tenant.id, host, kind=kind, vouched=vouched)
 
-    output.one(_described(with_store(settings, work)))
+    domain = with_store(settings, work)
+    output.one(_described(domain))
+    if not domain.verified and output.format == "table":
+        click.echo(
+            f"\nNext: publish the TXT record {domain.record_name} with the value {domain.proof} at your DNS provider, then run:"
+            f"\n  documo domains verify {domain.host}",
+            err=True,
+        )
 
 
 @domains.command("list")

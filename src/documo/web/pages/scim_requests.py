@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import orjson
 from starlette.requests import Request
 
 from documo.access import api_keys
@@ -16,6 +17,7 @@ from documo.web.live import TOPIC
 from lockstep.errors import LockstepError, not_found
 from lockstep.kit.page_errors import STATUSES
 from lockstep.kit.pages import Answer, Crumb, PageView, address, on_the_form
+from lockstep.kit.templating import pretty_json
 from lockstep.scim.normalize import describe_tolerance
 
 pages = DocumoPages()
@@ -112,15 +114,26 @@ async def _request(context: PageContext, which: str, *, is_replayed: bool = Fals
         parents=(Crumb("SCIM request log", HERE),),
         model={
             "entry": entry,
+            "request_body": _indented(entry["request_body"]),
+            "response_body": _indented(entry["response_body"]),
             "notes": [(name, describe_tolerance(name)) for name in entry["tolerances"]],
             "curl": as_curl(entry),
             "answer": answer,
+            "answer_body": _indented(answer["body"]) if answer else "",
             "comparison": compare_answers(entry, answer) if answer else None,
             "refused": refused,
             "here": f"{HERE}/{entry['id']}",
         },
         status=STATUSES[refused.kind] if refused else 200,
     )
+
+
+def _indented(body: str | None) -> str:
+    """A body as people read it. One that is no whole JSON, such as a long one that was cut, stays as it is."""
+    try:
+        return pretty_json(orjson.loads(body)) if body else ""
+    except orjson.JSONDecodeError:
+        return body or ""
 
 
 def _given(query: Mapping[str, str], keys: list[tuple[str, str]]) -> dict[str, str]:
