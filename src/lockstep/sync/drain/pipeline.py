@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -20,20 +20,19 @@ from lockstep.engine.decisions.patience import Asked
 from lockstep.engine.records import Action
 from lockstep.http.deadline import deadline
 from lockstep.ports import Answer, Target, TargetSettings, Verdict
-from lockstep.storage import journal, taking, target_state
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import SettledOperation
-from lockstep.storage.pipelines import pipelined
+from lockstep.storage.target_state import TargetState
 from lockstep.sync import application_health
 from lockstep.sync.drain import answers, conflicts, members, sending, settled_outcomes
 from lockstep.sync.drain.guarding import NOTHING_DECIDED, Decisions, Guard
 from lockstep.sync.drain.leases import Leases
 from lockstep.sync.drain.looks import Unreadable, look
+from lockstep.sync.drain.transactions import TAKEN, journal_batch, record_batch
 from lockstep.sync.drain.work import Ahead, Batches, Look, Members, Settle, Work, WorkQueue, Write, asks
 from lockstep.sync.outcome import giving_back, outcomes
-from lockstep.sync.outcome.log_records import as_failure, new_id
+from lockstep.sync.outcome.log_records import new_id
 from lockstep.sync.outcome.outcomes import Failure, Outcome, refused
-from lockstep.sync.outcome.recorder import TakenMeanwhile, record, unrecordable
 from lockstep.sync.planning.planner import PlanResult
 from lockstep.sync.services import Job, Services
 
@@ -43,7 +42,6 @@ LARGEST_BATCH = 128
 BATCH_SECONDS = 0.1  # how long an outcome waits to be recorded at most; no wait if no other object is undecided
 IN_VAIN = application_health.NO_ANSWER | application_health.NEEDS_SOMEBODY
 DATABASE_TROUBLE = (psycopg.Error, OSError)  # not the fault of an object: the drain ends and the sweep starts another
-TAKEN = "Another object was linked to the account"
 SHORT_WAIT_SECONDS = 2.0  # wait this long for the application; for longer pauses, objects are released
 
 
@@ -271,26 +269,11 @@ class Pipeline:
     async def _journal_writes(self) -> None:
         while True:
             batch = await self._journal.take()
-            entries = [sending.journal_entry(self.job.id, write) for write in batch]
-            takings = [one for write in batch if (one := sending.taking(self.job.id, write)) is not None]
-            asked_at = self.services.clock.now()
-            async with pipelined(self.services.pool) as connection:
-                too_late: set[str] = set()
-                if takings:
-                    lag = self.services.times.search_lag_seconds
-                    too_late = await taking.lock(connection, self.job.id, takings, lag_seconds=lag)
-                in_time = [one for one in entries if one.id not in too_late]
-                journalled, state = await asyncio.gather(
-                    journal.write_entries(connection, self.job.id, in_time, owner=self.services.owner),
-                    target_state.read_state(
-                        connection, self.job.id
-                    ),  # in the same round trip, because turns need a fresh state
-                )
-            self._turns.learn(state, asked_at=asked_at)
+            found = await journal_batch(self.services, self.job, batch, self._learn_turns)
             for write in batch:
-                if write.operation_id in journalled:
+                if write.operation_id in found.journalled:
                     self._queue.put(write)
-                elif write.operation_id in too_late:
+                elif write.operation_id in found.too_late:
                     self._look_again_soon(write.claim, write.planned, TAKEN)
                 else:  # another worker has taken the object over
                     self._forget([write.claim])
@@ -303,39 +286,16 @@ class Pipeline:
     async def _record_outcomes(self) -> None:
         while True:
             batch = await self._records.take()
-            for outcome in await self._record(batch):
+            for outcome in await record_batch(self.services, self.job, batch, self._learn):
                 self._on_recorded(outcome)
             self._forget([one.claim for one in batch])
 
-    async def _record(self, batch: Sequence[Outcome]) -> Sequence[Outcome]:
-        """Record *batch* and return what was recorded. Outcomes that are no longer possible are replaced first."""
-        asked_at = self.services.clock.now()
-        try:
-            state = await record(self.services.pool, self.job, batch)
-        except TakenMeanwhile as taken:
-            moment = self.services.moment()
-            return await self._record(
-                [
-                    giving_back.after_rival(one.claim, None, TAKEN, moment=moment, requests=one.requests)
-                    if one.claim.attempt in taken.attempts
-                    else one
-                    for one in batch
-                ]
-            )
-        except (psycopg.errors.UniqueViolation, psycopg.DataError) as violated:
-            if len(batch) > 1:
-                return [recorded for one in batch for recorded in await self._record([one])]
-            # Another object was linked to the account in the meantime, or the answer cannot be stored: this object is refused.
-            one = batch[0]
-            failure = unrecordable(violated)
-            logged = as_failure(one.log, failure) if one.log is not None else None
-            settled, requests, moment = outcomes.unlinked(one), one.requests, self.services.moment()
-            one = refused(one.claim, None, failure, moment=moment, settled=settled, log=logged, requests=requests)
-            await record(self.services.pool, self.job, [one])
-            return [one]
+    def _learn_turns(self, state: TargetState, asked_at: float) -> None:
         self._turns.learn(state, asked_at=asked_at)
+
+    def _learn(self, state: TargetState, asked_at: float) -> None:
+        self._learn_turns(state, asked_at)
         self._in_vain |= state.streaks.keys()
-        return batch
 
     def _forget(self, claims: Iterable[Claim]) -> None:
         for claim in claims:

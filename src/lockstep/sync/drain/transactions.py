@@ -1,0 +1,83 @@
+"""The two transactions around the writes of a drain, each for a batch: journal before sending, record the outcomes afterwards.
+
+A row of the database may refuse a whole batch. Then its objects are recorded one by one, so that only the one at fault fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from lockstep.storage import journal, taking, target_state
+from lockstep.storage.pipelines import pipelined
+from lockstep.storage.target_state import TargetState
+from lockstep.sync.drain import sending
+from lockstep.sync.drain.work import Write
+from lockstep.sync.outcome import giving_back, outcomes
+from lockstep.sync.outcome.log_records import as_failure
+from lockstep.sync.outcome.outcomes import Outcome, refused
+from lockstep.sync.outcome.recorder import TakenMeanwhile, record, unrecordable
+from lockstep.sync.services import Job, Services
+
+TAKEN = "Another object was linked to the account"
+
+# Called with the shared state of the application, and the monotonic time before it was read.
+Learn = Callable[[TargetState, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class JournalledBatch:
+    """The operation ids of the writes that may be sent now, and of those whose account another object took first."""
+
+    journalled: frozenset[str]
+    too_late: frozenset[str]
+
+
+async def journal_batch(services: Services, job: Job, batch: Sequence[Write], learn: Learn) -> JournalledBatch:
+    """Take the accounts that *batch* creates or links, and journal its writes. What is in neither set has lost its lease."""
+    entries = [sending.journal_entry(job.id, write) for write in batch]
+    takings = [one for write in batch if (one := sending.taking(job.id, write)) is not None]
+    asked_at = services.clock.now()
+    async with pipelined(services.pool) as connection:
+        too_late: set[str] = set()
+        if takings:
+            too_late = await taking.lock(connection, job.id, takings, lag_seconds=services.times.search_lag_seconds)
+        in_time = [one for one in entries if one.id not in too_late]
+        journalled, state = await asyncio.gather(
+            journal.write_entries(connection, job.id, in_time, owner=services.owner),
+            target_state.read_state(connection, job.id),  # in the same round trip, because turns need a fresh state
+        )
+    learn(state, asked_at)
+    return JournalledBatch(frozenset(journalled), frozenset(too_late))
+
+
+async def record_batch(services: Services, job: Job, batch: Sequence[Outcome], learn: Learn) -> Sequence[Outcome]:
+    """Record *batch* and return what was recorded. Outcomes that are no longer possible are replaced first."""
+    asked_at = services.clock.now()
+    try:
+        state = await record(services.pool, job, batch)
+    except TakenMeanwhile as taken:
+        moment = services.moment()
+        replaced = [
+            giving_back.after_rival(one.claim, None, TAKEN, moment=moment, requests=one.requests)
+            if one.claim.attempt in taken.attempts
+            else one
+            for one in batch
+        ]
+        return await record_batch(services, job, replaced, learn)
+    except (psycopg.errors.UniqueViolation, psycopg.DataError) as violated:
+        if len(batch) > 1:
+            return [recorded for one in batch for recorded in await record_batch(services, job, [one], learn)]
+        # Another object was linked to the account in the meantime, or the answer cannot be stored: this object is refused.
+        one = batch[0]
+        failure = unrecordable(violated)
+        logged = as_failure(one.log, failure) if one.log is not None else None
+        settled, requests, moment = outcomes.unlinked(one), one.requests, services.moment()
+        one = refused(one.claim, None, failure, moment=moment, settled=settled, log=logged, requests=requests)
+        await record(services.pool, job, [one])
+        return [one]
+    learn(state, asked_at)
+    return batch
