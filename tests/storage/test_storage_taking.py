@@ -99,3 +99,25 @@ async def test_what_was_created_since_the_plan_began_to_read_comes_first(pool: P
     assert await late(pool, *plans.values()) == {plans["since"].id}
     # A search may still miss what was created a moment before it.
     assert await late(pool, *plans.values(), lag_seconds=2) == {plans["since"].id, plans["before"].id}
+
+
+@pytest.mark.parametrize(
+    ("state", "changed_since", "is_late"),
+    [("live", False, True), ("disabled", False, False), ("disabled", True, True), ("tombstone", False, False),
+     ("tombstone", True, True)],
+)  # fmt: skip
+async def test_account_is_linked_only_as_it_was_found(
+    pool: Pool, state: str, changed_since: bool, is_late: bool
+) -> None:
+    """What became of the account since, even its deletion, is read first."""
+    changed_at = LONG_AGO + timedelta(seconds=1 if changed_since else -1)
+    account = f"{state} {changed_since}"
+    async with transaction(pool) as connection:
+        await connection.execute(
+            """insert into link (job, kind, source_id, target_id, state, updated_at)
+            values (%s, 'User', gen_random_uuid(), %s, %s, %s)""",
+            (JOB, account, state, changed_at),
+        )
+    wanted = link(account)
+
+    assert await late(pool, wanted) == ({wanted.id} if is_late else set())

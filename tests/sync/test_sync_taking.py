@@ -16,8 +16,9 @@ from aiohttp import web
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Pool
 from lockstep.sync.drain.on_demand import push
+from tests.support.crashes import rename
 from tests.support.scripted_scim import ScriptedScim, scripted_world
-from tests.support.sync_world import CONFIG, USERS, World, person_id, until
+from tests.support.sync_world import CONFIG, USERS, World, person_id, until, upn
 
 ONE = "E-1"
 BY_EMPLOYEE = {
@@ -192,6 +193,52 @@ async def test_account_that_needs_no_change_is_not_linked_while_another_worker_w
     assert await world.value("select resume ->> 'account' from dirty") == "x"  # it is woken when the account is free
 
 
+async def test_pages_that_were_read_before_a_rename_do_not_keep_the_name_from_the_next_person(
+    world: World, application: ScriptedScim
+) -> None:
+    await world.configure(CONFIG)
+    await world.add_people([1])
+    await world.sync()
+    await rename(world, {1: "later@contoso.com"})
+    await world.add_people([2], assigned=False)
+    await rename(world, {2: upn(1)})
+    await world.assign([2])
+    await _read_pages_only(world, application)
+
+    for number in (1, 2):
+        await _due(world, number)
+        await world.drain()
+
+    assert application.user_names == {"later@contoso.com", upn(1)}
+    assert await _failures(world) == []
+
+
+async def test_pages_that_were_read_before_a_deletion_do_not_link_the_deleted_account(
+    world: World, application: ScriptedScim
+) -> None:
+    """Its values are those of the next person, so nothing would be written to it, and nobody would notice."""
+    await world.configure({**BY_EMPLOYEE, "deletions": {"onOutOfScope": "delete"}})
+    await world.add_people([1], employeeId=ONE)
+    await world.sync()
+    await world.add_people([2], assigned=False, employeeId=ONE, givenName="Given1", surname="Sur1")
+    await world.rows(
+        "update person set attributes = attributes || jsonb_build_object('userPrincipalName', %s::text) where id = %s returning 1",
+        upn(1),
+        person_id(2),
+    )
+    await world.assign([2])
+    await world.unassign([1])
+    await _read_pages_only(world, application)
+
+    for number in (1, 2):
+        await _due(world, number)
+        await world.drain()
+
+    ((owner, account),) = await world.rows("select source_id::text, target_id from link where state = 'live'")
+    assert owner == person_id(2)
+    assert set(application.resources) == {account}
+
+
 async def _push(world: World, number: int) -> Any:
     async with world.pool.connection() as connection:
         job = await world.services.read_job(connection, world.job)
@@ -206,9 +253,11 @@ async def _read_pages_only(world: World, application: ScriptedScim) -> None:
         return await application._answer("listing", request)
 
     application.answers["listing"] = listing
+    await world.rows("update dirty set lane = 4 returning 1")  # leavers do not wait for the pages
+    creates = application.asked["create"]
     await world.start()
     await world.drain()
-    assert application.asked["create"] == 0
+    assert application.asked["create"] == creates
     assert await world.value("select complete from target_index_state where kind = 'User'")
 
 

@@ -33,7 +33,7 @@ class Taking:
 
 async def lock(connection: Connection, job: str, takings: Sequence[Taking], *, lag_seconds: float = 0.0) -> set[str]:
     """Lock the accounts of *takings* until this transaction ends. Returns the ids of requests that come too late because another object has
-    the account, has taken it since, or is about to get it.
+    the account, has taken or deleted it since, or is about to get it.
 
     *lag_seconds* is how long a search in the application may miss an account after its creation.
     """
@@ -57,8 +57,8 @@ async def lock(connection: Connection, job: str, takings: Sequence[Taking], *, l
                         and other.source_id <> given.source_id and other.{IS_OPEN})
                 or exists (select from link
                     where link.job = %(job)s and link.kind = given.kind and link.target_id = given.target_id
-                        and link.source_id <> given.source_id and link.state <> 'tombstone' and not link.is_forgotten
-                        and (link.state in ('live', 'lost') or link.updated_at >= given.since)))""",  # noqa: S608
+                        and link.source_id <> given.source_id
+                        and (link.state in ('live', 'lost') and not link.is_forgotten or link.updated_at >= given.since)))""",  # noqa: S608
         {"job": job, "rows": as_rows(map(_row, takings)), "lag": lag_seconds},
     )
     return {row[0] for row in await cursor.fetchall()} | _later_of_batch(job, takings)

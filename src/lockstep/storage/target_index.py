@@ -102,6 +102,25 @@ async def find(
     return found
 
 
+async def written_since(
+    connection: Connection, job: str, kind: ObjectKind, wanted: Iterable[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Return those (attribute, folded value) pairs whose accounts were written to or deleted since they were listed: the list no longer
+    says whether they have the value.
+    """
+    rows = as_rows({"attribute": attribute, "value": value} for attribute, value in wanted)
+    cursor = await connection.execute(
+        """select given.attribute, given.value
+        from jsonb_to_recordset(%(rows)s::jsonb) as given (attribute text, value text)
+        join target_index on target_index.job = %(job)s and target_index.kind = %(kind)s
+            and target_index.attribute = given.attribute and target_index.value = given.value
+        join link on link.job = target_index.job and link.kind = target_index.kind
+            and link.target_id = target_index.target_id and link.observed_at >= target_index.read_at""",
+        {"job": job, "kind": kind.value, "rows": rows},
+    )
+    return {(attribute, value) for attribute, value in await cursor.fetchall()}
+
+
 async def newer_than_links(
     connection: Connection, job: str, kind: ObjectKind, ids: Iterable[str]
 ) -> dict[str, Account]:

@@ -86,6 +86,8 @@ async def read_index(
     asked = {_question(query) for one in asking for query in (*one.queries, *unique_candidates(one))}
     answers = await target_index.find(connection, job.id, known.kind, asked) if asked else {}
     asked -= await _made_since(connection, job, known, asking, cycle)
+    if answers:
+        asked -= await target_index.written_since(connection, job.id, known.kind, answers)
     found = {account.id for accounts in answers.values() for account in accounts}
     accounts = {account.id: account for account in known.indexed.values()}
     reader = IndexReader(asked, answers, accounts)
