@@ -67,7 +67,7 @@ def main() -> None:
 async def measure(folder: Path, count: int, changes: int) -> dict[str, Any]:
     settings = replace(load_settings({}, {"data": folder}), port=0)
     async with running(settings, documo_port=0, say=lambda _: None) as both:
-        context = both.house.context(Actor("bench"))
+        context = both.house.context(Actor("bench", is_operator=True))
         began = time.monotonic()
         imported = await stage.import_contoso(context, folder / "contoso", people=count, seed=1)
         import_seconds = time.monotonic() - began

@@ -79,7 +79,7 @@ def main() -> None:
 async def measure_cycles(folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     """The seconds of cycles that write everybody, in turn without and with pages that read again."""
     async with running(replace(load_settings({}, {"data": folder}), port=0), documo_port=0, say=lambda _: None) as both:
-        context = both.house.context(Actor("bench"))
+        context = both.house.context(Actor("bench", is_operator=True))
         await stage.import_contoso(context, folder / "contoso", people=chosen.people, seed=1)
         await applications.add_application(context, "documo")
         stage.require_passed((await stage.connect(context, both.documo)).probes)

@@ -75,7 +75,7 @@ class Sizes:
 
 async def fill(house: House, sizes: Sizes) -> None:
     """Create the data, with as few statements as possible."""
-    context = house.context(Actor("bench"))
+    context = house.context(Actor("bench", is_operator=True))
     for number in range(sizes.applications):
         await applications.add_application(
             context, "documo", name=f"app-{number + 1}", display_name=f"App {number + 1}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,21 @@ import click
 from lockstep.actions import source_decisions as decisions
 from lockstep.actions import source_keys as keys
 from lockstep.actions import sources as actions
-from lockstep.actions.context import Context
+from lockstep.actions import uploads
+from lockstep.actions.context import Context, Elsewhere
 from lockstep.actions.rows.records import source_details_json, source_json
 from lockstep.actions.source_decisions import RENAMING
 from lockstep.actions.sources import SourceView
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_asked
 from lockstep.cli.output import Column, Output, hint, output_option, safe
-from lockstep.cli.session import run
+from lockstep.cli.remote.contexts import chosen_server
+from lockstep.cli.session import run, settings_of
 from lockstep.cli.source_import import import_
 from lockstep.cli.source_options import ReadingOptions, config_from, overlaid, reading_options
 from lockstep.cli.times import LENGTH, length_text, local_stamp, local_time
 from lockstep.engine.rules.durations import print_duration
-from lockstep.errors import EXIT_CODES, Kind
+from lockstep.errors import EXIT_CODES, Kind, invalid
 from lockstep.sources.registry import SHORTEST_INTERVAL
 from lockstep.wording import counted
 
@@ -61,16 +63,18 @@ def add(
     name: str, people: Path | None, groups: Path | None, members: Path | None, display_name: str, every: timedelta | None,
     replaces: bool, output: Output, **reading: Any,
 ) -> None:  # fmt: skip
-    """Register a source of CSV files. How they are read: lockstep help csv.
+    """Register a source of CSV files. How they are read: lockstep help csv. With a server on another machine, the files are those below its
+    folder for sources' files.
 
     \b
     lockstep sources add hr --people people.csv --every 15m
     lockstep sources add hr --people staff.csv --map "E-mail=userPrincipalName" --map "Personnel no=id"
     """
-    files = [{"path": str(path.absolute()), "kind": kind}
-             for path, kind in ((people, "people"), (groups, "groups"), (members, "members")) if path]  # fmt: skip
-    if not files:
+    named = [(path, kind) for path, kind in ((people, "people"), (groups, "groups"), (members, "members")) if path]
+    if not named:
         raise click.UsageError("Name a file: --people FILE")
+    is_here = chosen_server(settings_of()) is None  # otherwise the files are the server's
+    files = [{"path": str(path.absolute() if is_here else path), "kind": kind} for path, kind in named]
     config = config_from(files, ReadingOptions(**reading))
     if every is not None:
         if every < SHORTEST_INTERVAL:
@@ -227,6 +231,8 @@ def rekey(name: str, key: str, file: Path | None, output: Output, **reading: Any
     given = config_from([{"path": str(file.absolute()), "kind": "people"}] if file else [], ReadingOptions(**reading))
 
     async def work(context: Context) -> keys.Rekeyed:
+        if context.elsewhere is not None:
+            return await _rekey_there(context, context.elsewhere, name, key, file, given)
         registered = (await actions.show_source(context, name)).source.config
         config = overlaid(registered, given) | ({"files": given["files"]} if file else {})
         return await keys.rekey_source(context, name, key, config=config)
@@ -241,6 +247,20 @@ def rekey(name: str, key: str, file: Path | None, output: Output, **reading: Any
         else []
     )
     output.one({"name": name, "key": key, "people": done.people, "absent": done.absent}, text=text)
+
+
+async def _rekey_there(
+    context: Context, server: Elsewhere, name: str, key: str, file: Path | None, given: Mapping[str, Any]
+) -> keys.Rekeyed:
+    """Rekey a source of the server in use: with its registered files, or with a file of this machine."""
+    if given.keys() - {"files"}:
+        raise invalid(
+            "How the files of a source are read cannot be given from another machine",
+            next_step=f"Leave these options out: the server reads them as registered. See: lockstep sources show {name}",
+        )
+    if file is None:
+        return await keys.rekey_source(context, name, key)
+    return await uploads.rekey_with_upload(context, await server.upload(name, file), key)
 
 
 @sources.command("remove")

@@ -62,6 +62,14 @@ map eval documo --user anna@contoso.test
 map attributes documo
 outbound list
 people list
+sso address
+sso certs download documo
+sso certs list documo
+sso claims list documo
+sso keys list
+sso secrets list documo
+sso show documo
+sso test documo --user anna@contoso.test
 people show anna@contoso.test
 plan {folder}/documo.yaml
 push documo anna@contoso.test --dry-run
@@ -160,6 +168,25 @@ deletes approve documo --all --yes
 deletes reject documo --all --yes
 links documo --user anna@contoso.test --forget --yes
 links documo --orphans --settle --yes
+sources add hires --people {folder}/data/sources/hires.csv --every 1h
+sources add hires --people {folder}/data/sources/none.csv --replace
+sources add hires --people {folder}/data/sources/hires.csv --replace -o json
+sources import hires
+sources rekey hires --key no
+sources rekey hires --key no --file {folder}/data/sources/hires.csv
+sources rekey hires --key none
+sso address https://id.contoso.test
+sso set documo --mode saml --identifier urn:documo --reply-url https://app.documo.test/acs
+sso claims set documo department --source department
+sso claims remove documo department
+sso certs new documo
+sso certs activate documo none --yes
+sso certs remove documo none
+sso import documo {folder}/none.xml
+sso import documo https://127.0.0.1:1/metadata
+sso oidc documo --redirect-uri https://app.documo.test/callback
+sso secrets remove documo none --yes
+sso keys roll
 sources import people --dry-run
 sources import people
 sources import {folder}/more.csv --source more --dry-run
@@ -179,6 +206,8 @@ WRITTEN: tuple[tuple[str, str], ...] = (
     (r"\d+ ms", "MILLISECONDS"),
     (r"/myapps/link/[\w-]+", "LINK"),
     (r"Port \d+", "PORT"),
+    (r"\b[0-9A-F]{40}\b", "THUMBPRINT"),
+    (r"\b[\w-]{43}\b", "KEY"),
     (r"\d+\.\d+( s\b|(?=[,\n]))", "SECONDS"),
 )
 
@@ -232,6 +261,8 @@ def two_ways(
             (one.folder / "documo.yaml").write_text(exported.replace("scope: assigned", "scope: all"))
             (one.folder / "more.csv").write_text("no,userPrincipalName,Name\n1,zoe@contoso.test,Zoe\n2,,Nobody\n")
             (one.folder / "bad.csv").write_text("no,surname\n1,Zoe\n")
+            (one.folder / "data" / "sources").mkdir(parents=True, exist_ok=True)
+            (one.folder / "data" / "sources" / "hires.csv").write_text("no,userPrincipalName\n7,hal@contoso.test\n")
         with serving_lockstep(served.lockstep, served.folder / "data") as (url, token):
             at = datetime.now(UTC) + timedelta(days=1)
             write_contexts(Contexts().with_server(ServerContext("server", url, Secret(token), "tests", at)))
@@ -240,6 +271,9 @@ def two_ways(
 
 @pytest.mark.parametrize("lines", [READS, pytest.param(MORE_READS, marks=pytest.mark.full)], ids=["each", "more"])
 def test_what_reads_prints_the_same_on_another_machine_byte_for_byte(two_ways: TwoWays, lines: str) -> None:
+    for setup in ("sso address https://id.contoso.test", "sso set documo --mode saml --identifier urn:documo"):
+        assert two_ways.here(two_ways.served, setup).code == 0
+
     differing = [
         (line, there, here)
         for line in lines_of(lines)

@@ -48,7 +48,8 @@ from lockstep.actions import (
 )
 from lockstep.actions.access import CHECKED
 from lockstep.actions.person_sign_in import passwords, person_totp, sessions, setting
-from lockstep.actions.single_sign_on import certificates
+from lockstep.actions.single_sign_on import address, certificates, client_secrets, metadata, openid_keys, trying
+from lockstep.actions.single_sign_on import settings as sign_on_settings
 from lockstep.errors import conflict
 from lockstep.ports import Probe
 
@@ -84,7 +85,15 @@ _MODULES: Mapping[Any, tuple[str, ...]] = {
     applications: ("add_application", "list_applications", "remove_application", "show_application"),
     assignments: ("assign", "list_assignments", "reassign", "role_warning", "unassign"),
     audit: ("list_entries", "show_entry", "verify"),
-    certificates: ("expiring_certificates",),
+    address: ("set_address", "show_address"),
+    certificates: (
+        "activate_certificate", "add_certificate", "download_certificate", "expiring_certificates", "remove_certificate",
+    ),
+    client_secrets: ("list_client_secrets", "remove_client_secret"),
+    metadata: ("fetch_metadata", "upload_metadata"),
+    openid_keys: ("list_openid_keys", "roll_openid_keys"),
+    sign_on_settings: ("change_sign_on", "set_claim", "show_sign_on"),
+    trying: ("try_sign_on",),
     configuration: ("plan_configuration",),
     configuration_apply: ("apply_configuration",),
     configuration_export: ("export_application", "export_entra_schema", "export_everything"),
@@ -144,6 +153,10 @@ EXPOSED: Mapping[str, Exposed] = {
     # A configuration names files, and those would be the server's.
     "sources.import_source": Exposed(kept=frozenset({"config", "file_name"}), is_long=True),
     "sources.rehearse_import": Exposed(kept=frozenset({"config"}), is_long=True),
+    "source_keys.rekey_source": Exposed(kept=frozenset({"config"})),
+    # It names files of the server, below the folder for sources' files.
+    "sources.save_source": Exposed(kept=frozenset({"is_kept"})),
     "uploads.take_upload": Exposed(is_long=True),
+    "uploads.rekey_with_upload": _WHOLE,
 }
 assert EXPOSED.keys() <= CHECKED.keys(), sorted(EXPOSED.keys() - CHECKED.keys())  # noqa: S101  # a misspelt name

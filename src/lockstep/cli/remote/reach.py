@@ -23,8 +23,11 @@ WORK_ANYWHERE = frozenset(
         "people purge", "people restore", "people set", "people show", "people sign-in end", "people sign-in link",
         "people sign-in remove-factor", "people sign-in sessions", "people sign-in set",
         "plan", "push", "quarantine clear", "quarantine show",
-        "restart", "retention", "retry", "run", "scope set", "scope show", "scope test", "settings", "sources confirm", "sources import",
-        "sources list", "sources reject", "sources remove", "sources rename", "sources show", "sources status", "start", "status",
+        "restart", "retention", "retry", "run", "scope set", "scope show", "scope test", "settings", "sources add", "sources confirm",
+        "sources import", "sources list", "sources reject", "sources rekey", "sources remove", "sources rename", "sources show",
+        "sources status", "sso address", "sso certs activate", "sso certs download", "sso certs list", "sso certs new",
+        "sso certs remove", "sso claims list", "sso claims remove", "sso claims set", "sso import", "sso keys list", "sso keys roll",
+        "sso oidc", "sso secrets list", "sso secrets remove", "sso set", "sso show", "sso test", "start", "status",
     }
 )  # fmt: skip
 # These commands need no server: they use files on this machine, or information built into Lockstep.
@@ -54,14 +57,13 @@ ONLY_HERE: dict[str, tuple[str, str]] = {
     ),
     "restore": (_DISK, "Run it on that machine"),
     "serve": (_SERVERS, "Run it on that machine"),
-    "sources add": ("It uses files on the server's disk", "Run it on that machine, or use Sources in the admin centre"),
-    "sources rekey": ("It reads files on the server's disk", "Run it on that machine"),
-    **dict.fromkeys(
-        [f"sso {word}" for word in ("address", "certs activate", "certs download", "certs list", "certs new", "certs remove",
-                                    "claims list", "claims remove", "claims set", "import",
-                                    "keys list", "keys roll", "metadata", "oidc", "secrets list",
-                                    "secrets new", "secrets remove", "set", "show", "test")],
-        ("It works only on the server's machine", "Use Single sign-on of the application in the admin centre, or the REST API"),
+    "sso metadata": (
+        "The server gives it to everybody at its own address",
+        "Fetch it from the address that is shown by: lockstep sso show APP",
+    ),
+    "sso secrets new": (
+        "A secret that is shown once is not sent to another machine",
+        "Use Single sign-on of the application in the admin centre, or run the command on that machine",
     ),
     **dict.fromkeys(
         [f"token {word}" for word in ("create", "list", "revoke")],
