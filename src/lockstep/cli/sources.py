@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,7 @@ import click
 from lockstep.actions import source_decisions as decisions
 from lockstep.actions import source_keys as keys
 from lockstep.actions import sources as actions
-from lockstep.actions import uploads
-from lockstep.actions.context import Context, Elsewhere
+from lockstep.actions.context import Context
 from lockstep.actions.rows.records import source_details_json, source_json
 from lockstep.actions.source_decisions import RENAMING
 from lockstep.actions.sources import SourceView
@@ -23,17 +22,16 @@ from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.remote.contexts import chosen_server
 from lockstep.cli.session import run, settings_of
 from lockstep.cli.source_import import import_
-from lockstep.cli.source_options import ReadingOptions, config_from, overlaid, reading_options
+from lockstep.cli.source_options import FILE, ReadingOptions, config_from, reading_options
+from lockstep.cli.source_rekey import rekey
 from lockstep.cli.times import LENGTH, length_text, local_stamp, local_time
 from lockstep.engine.rules.durations import print_duration
-from lockstep.errors import EXIT_CODES, Kind, invalid
+from lockstep.errors import EXIT_CODES, Kind
 from lockstep.sources.registry import SHORTEST_INTERVAL
 from lockstep.wording import counted
 
 _SHOWN_HELD = 25
 _HELD_SIGNS = {RENAMING: "="}
-
-file_option = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group(cls=SuggestingGroup)
@@ -47,13 +45,14 @@ def sources() -> None:
 
 
 sources.add_command(import_)
+sources.add_command(rekey)
 
 
 @sources.command("add")
 @click.argument("name")
-@click.option("--people", type=file_option, help="A CSV file of people.")
-@click.option("--groups", type=file_option, help="A CSV file of groups.")
-@click.option("--members", type=file_option, help="A CSV file of group members.")
+@click.option("--people", type=FILE, help="A CSV file of people.")
+@click.option("--groups", type=FILE, help="A CSV file of groups.")
+@click.option("--members", type=FILE, help="A CSV file of group members.")
 @click.option("--display-name", default="", help="Display name.")
 @click.option("--every", type=LENGTH, help="Import again at this interval, such as 15m.")
 @click.option("--replace", "replaces", is_flag=True, help="Replace the source of this name.")
@@ -214,53 +213,6 @@ def rename(name: str, new_name: str, output: Output) -> None:
     """
     run(lambda context: keys.rename_source(context, name, new_name))
     output.one({"name": new_name, "before": name}, text=f"Source {name} is now called {new_name}.")
-
-
-@sources.command("rekey")
-@click.argument("name")
-@click.option("--key", required=True, metavar="COLUMN", help="The new key column.")
-@click.option("--file", type=file_option, help="A file with the old and the new key.")
-@reading_options
-@output_option
-def rekey(name: str, key: str, file: Path | None, output: Output, **reading: Any) -> None:
-    """Change the key column of a source; no one leaves and no one is created. FILE has both keys (default: the registered file).
-
-    \b
-    lockstep sources rekey hr --key "Personnel no"
-    """
-    given = config_from([{"path": str(file.absolute()), "kind": "people"}] if file else [], ReadingOptions(**reading))
-
-    async def work(context: Context) -> keys.Rekeyed:
-        if context.elsewhere is not None:
-            return await _rekey_there(context, context.elsewhere, name, key, file, given)
-        registered = (await actions.show_source(context, name)).source.config
-        config = overlaid(registered, given) | ({"files": given["files"]} if file else {})
-        return await keys.rekey_source(context, name, key, config=config)
-
-    done = run(work)
-    text = [
-        f"{counted(done.people, 'person')} of {name} {'is' if done.people == 1 else 'are'} now identified by {safe(key)}."
-    ]
-    text += (
-        [f"{done.absent:,} are not in the file: they keep the old key and leave at the next import."]
-        if done.absent
-        else []
-    )
-    output.one({"name": name, "key": key, "people": done.people, "absent": done.absent}, text=text)
-
-
-async def _rekey_there(
-    context: Context, server: Elsewhere, name: str, key: str, file: Path | None, given: Mapping[str, Any]
-) -> keys.Rekeyed:
-    """Rekey a source of the server in use: with its registered files, or with a file of this machine."""
-    if given.keys() - {"files"}:
-        raise invalid(
-            "How the files of a source are read cannot be given from another machine",
-            next_step=f"Leave these options out: the server reads them as registered. See: lockstep sources show {name}",
-        )
-    if file is None:
-        return await keys.rekey_source(context, name, key)
-    return await uploads.rekey_with_upload(context, await server.upload(name, file), key)
 
 
 @sources.command("remove")
