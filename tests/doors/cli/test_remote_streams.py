@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import pty
 import queue
+import re
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from lockstep.cli.remote.contexts import Contexts, ServerContext, write_contexts
 from lockstep.vault import Secret
 from tests.support.command_line import DocumoThere, Installation, Lockstep
 from tests.support.gateway import Gateway, gateway
+from tests.support.hub import person, write_csv
 from tests.support.served_api import serving_lockstep
 
 SECONDS = 20.0  # at most, for one condition
@@ -231,3 +234,28 @@ def test_without_a_worker_a_cycle_on_a_server_waits_and_ctrl_c_leaves_it_there(
             assert waiting.interrupt() == 130
             assert "Interrupted" in waiting.err and "Traceback" not in waiting.err
         assert started("cycles", "documo", "-o", "json").out.count('"running"') <= 1
+
+
+@pytest.mark.full
+def test_import_from_another_machine_shows_a_progress_bar_on_a_terminal(
+    started: Lockstep, installation: Installation, tmp_path: Path
+) -> None:
+    file = write_csv(tmp_path / "many.csv", [person(f"p{number}") for number in range(8_000)])
+    terminal, stderr = pty.openpty()
+    seen = ""
+
+    with serving_lockstep(installation.lockstep, installation.folder / "data") as (url, token):
+        use_server(url, token)
+        program = str(Path(sys.executable).with_name("lockstep"))
+        command = [program, "sources", "import", str(file), "--source", "many"]
+        environment = {**os.environ, "TERM": "xterm", "CI": "", "PYTHONIOENCODING": "utf-8"}
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, env=environment)
+        os.close(stderr)
+        with suppress(OSError):  # the command has ended, and with it the terminal
+            while part := os.read(terminal, 4096):
+                seen += part.decode(errors="replace")
+        code = process.wait(SECONDS)
+    os.close(terminal)
+
+    bars = [int(percent) for percent in re.findall(r"\[[█░]{24}\] +(\d+)%  Importing people", seen)]
+    assert code == 0 and bars and bars == sorted(bars), seen[-2000:]
