@@ -97,7 +97,7 @@ async def only_account(store: Store, name: str | None) -> Account:
     accounts = await list_accounts(store)
     if len(accounts) != 1:
         raise invalid(
-            f"There are {len(accounts)} accounts, so one must be named" if accounts else "There are no accounts yet",
+            f"There are {len(accounts)} accounts, so you must name one" if accounts else "There are no accounts yet",
             next_step="Add --account NAME" if accounts else "documo accounts create NAME --admin EMAIL",
         )
     return accounts[0]

@@ -37,7 +37,7 @@ ACTIVITIES: Mapping[str, str] = {
 }
 DOORS: Mapping[str, str] = {"member": "Pages", "command": "Command line", "key": "SCIM", "system": "Documo"}
 _OF_MEMBERS = ("User", "Operator", "Sign-in", "Password link", "Second factor", "Session")
-# What the triggers of the tables name; resources are named after their type.
+# The names that the tables' triggers write; resources are named after their type.
 KINDS = (
     "API key", "Account", "Branding", "Document", "Domain", "Event stream", "Operator", "Password link", "Second factor",
     "Session", "Sign-in", "Signing key", "Single sign-on", "Trusted issuer",
@@ -115,7 +115,9 @@ async def show_entry(store: Store, tenant_id: int, entry_id: str) -> AuditEntry:
         number = entry_ids.unseal(await _key(connection), tenant_id, entry_id)
         row = await table.entry(connection, tenant_id, number) if number is not None else None
     if row is None:
-        raise not_found("The audit log has no such entry", next_step="Choose one in the audit log: documo audit list")
+        raise not_found(
+            "The audit log does not have this entry", next_step="Choose one in the audit log: documo audit list"
+        )
     return _entry_of(row, entry_id)
 
 

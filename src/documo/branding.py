@@ -16,7 +16,7 @@ from documo.store.branding import BrandRow
 from documo.store.database import Store
 from lockstep.errors import invalid
 
-# The value in the stylesheet (brand.css), and what people call it.
+# The value in the stylesheet (brand.css), and its name.
 ACCENTS: Mapping[str, str] = {
     "": "Green", "blue": "Blue", "violet": "Violet", "rose": "Rose", "amber": "Amber", "slate": "Slate",
 }  # fmt: skip
@@ -46,9 +46,9 @@ async def brand_of_host(store: Store, host: str) -> BrandRow | None:
 async def save_brand(store: Store, tenant_id: int, *, name: str, accent: str) -> None:
     """Save name ("": that of the account) and colour. Raises LockstepError for values that cannot be shown."""
     if len(name) > MOST_NAME or not name.isprintable():
-        raise invalid(f"The name is longer than {MOST_NAME} characters, or has some that cannot be printed")
+        raise invalid(f"The name is longer than {MOST_NAME} characters or contains unprintable characters")
     if accent not in ACCENTS:
-        raise invalid("There is no such colour", next_step=f"Choose one of: {', '.join(ACCENTS.values())}")
+        raise invalid("This colour is not available", next_step=f"Choose one of: {', '.join(ACCENTS.values())}")
     async with store.tenant(tenant_id) as connection:
         await table.save(connection, tenant_id, name=name.strip(), accent=accent)
 
@@ -75,7 +75,7 @@ async def read_logo(store: Store, tenant_id: int) -> tuple[bytes, str] | None:
 def logo_in(content: bytes) -> Logo:
     """The image in *content*, by its first bytes. Raises LockstepError unless it is a PNG or JPEG of acceptable size."""
     if len(content) > MOST_LOGO:
-        raise invalid(f"The logo is larger than {MOST_LOGO // 1_000} kB", next_step="Save it smaller")
+        raise invalid(f"The logo is larger than {MOST_LOGO // 1_000} kB", next_step="Save it in a smaller size")
     sides = _sides_of_png(content) if content.startswith(_PNG) else _sides_of_jpeg(content)
     if sides is None:
         raise invalid("The logo is not a PNG or JPEG image", next_step="Save it as PNG, then upload it")

@@ -49,7 +49,7 @@ async def _answer(name: str, kind: str, name_server: str | None) -> dns.message.
             )
             if answer.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
                 return answer
-    raise unreachable(f"The name server {server} did not answer", next_step="Try another one: --name-server ADDRESS")
+    raise unreachable(f"The name server {server} did not respond", next_step="Try another one: --name-server ADDRESS")
 
 
 def _place_of(server: str) -> tuple[str, int]:

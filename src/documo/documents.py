@@ -18,7 +18,7 @@ from documo.store.database import Store
 from documo.store.documents import DocumentRow
 from lockstep.errors import conflict, invalid, not_found
 
-MOST_BYTES = 10_000_000  # of one document
+MOST_BYTES = 10_000_000  # for one document
 MOST_BYTES_OF_ACCOUNT = 1_000_000_000
 MOST_NAME = 200  # characters
 PIECE = 256 * 1024  # bytes
@@ -71,8 +71,8 @@ async def add_document(
     async with store.tenant(reader.tenant_id) as connection:
         if await table.bytes_taken(connection, reader.tenant_id) + size > MOST_BYTES_OF_ACCOUNT:
             raise conflict(
-                f"The documents of the account fill its {MOST_BYTES_OF_ACCOUNT // 1_000_000_000} GB",
-                next_step="Delete some first",
+                f"The account's documents already use its {MOST_BYTES_OF_ACCOUNT // 1_000_000_000} GB",
+                next_step="Delete some documents first",
             )
         document = DocumentRow(made, shown, size, reader.member_id, reader.user_name, datetime.now(UTC))
         await table.insert(connection, reader.tenant_id, document)
@@ -89,7 +89,7 @@ async def find_document(store: Store, reader: Reader, document_id: str) -> Docum
     async with store.tenant(reader.tenant_id) as connection:
         found = await table.read(connection, reader.tenant_id, wanted) if wanted else None
     if found is None:
-        raise not_found("There is no such document", next_step="It may have been deleted: go back to Documents")
+        raise not_found("This document does not exist", next_step="It may have been deleted: go back to Documents")
     return found
 
 

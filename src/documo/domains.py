@@ -20,7 +20,7 @@ from documo.store.database import Store
 from lockstep.errors import LockstepError, conflict, invalid, not_found
 
 API, APP, EMAIL = "api", "app", "email"
-_MOST_SEEN, _MOST_TEXT = 5, 200  # TXT records, and characters of each, that are kept to be shown
+_MOST_SEEN, _MOST_TEXT = 5, 200  # TXT records, and characters of each, that are stored for display
 _HOST = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
@@ -121,5 +121,5 @@ async def verify_domain(store: Store, tenant_id: int, host: str, *, name_server:
 def _in_use(host: str) -> LockstepError:
     return conflict(
         f"The domain {host} is already in use",
-        next_step="If no account of yours has it, ask Documo's support: documo domains list",
+        next_step="See whether your account has it: documo domains list. Otherwise ask Documo's support",
     )

@@ -20,7 +20,7 @@ def new_id() -> str:
     global _last
     milliseconds = time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(9), "big")
-    # 12 and 61 random bits; the 62nd is room to count up within a millisecond.
+    # 12 and 61 random bits; the 62nd leaves room to count up within a millisecond.
     value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | (random >> 60) << 64 | 0b10 << 62 | random & _ROOM
     _last = value = value if value > _last else _last + 1
     text = f"{value:032x}"

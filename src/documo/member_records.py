@@ -73,7 +73,7 @@ async def change_details(
     refuse_bad_email(wanted.user_name)
     for label, text in zip(DIRECTORY_FIELDS, asdict(wanted).values(), strict=True):
         if len(text) > _MOST or not text.isprintable():
-            raise invalid(f"{label} is longer than {_MOST} characters, or has characters that cannot be printed")
+            raise invalid(f"{label} is longer than {_MOST} characters, or contains unprintable characters")
     try:
         async with store.tenant(tenant.id) as connection:
             member_id = await _member_id(connection, tenant.id, who)
@@ -146,7 +146,7 @@ def _details(document: dict[str, Any]) -> MemberDetails:
 def _is_written_by_directory(document: dict[str, Any]) -> LockstepError:
     return conflict(
         f"Your directory writes the email, name and phone of {document.get('userName')}",
-        why="It would write them again with its next change",
+        why="Its next change would overwrite yours",
         next_step="Change them in your directory",
         code="ManagedByProvisioning",
     )

@@ -104,7 +104,7 @@ def refuse_bad_email(email: str) -> None:
         raise invalid(f"{email[:80]!r} is not an e-mail address", next_step="Write it as name@example.com")
     fault = fault_of(email)
     if fault:
-        raise invalid(f"{email[:80]!r} {fault}", next_step="Write the name without it")
+        raise invalid(f"{email[:80]!r} {fault}", next_step="Enter the name without it")
 
 
 async def add_member(
@@ -200,7 +200,7 @@ async def undelete(store: Store, tenant_id: int, who: str, *, window_days: int) 
             if (await table.member_row(connection, tenant_id, member_id))["active"]:
                 await _refuse_beyond_seats(connection, tenant_id)
     except psycopg.errors.UniqueViolation:
-        raise conflict(f"The user name of {who[:200]!r} has since been taken by another member") from None
+        raise conflict(f"The user name of {who[:200]!r} now belongs to another member") from None
 
 
 async def known_role(connection: Connection, tenant_id: int, role: str) -> str:
@@ -241,7 +241,7 @@ async def refuse_last_admin(connection: Connection, tenant: TenantFacts, member_
     others = await table.active_admins(connection, tenant.id, ADMIN, tenant.default_role)
     if others == [member_id]:
         raise conflict(
-            f"{who[:200]} is the only active Admin of the account: without an Admin nobody can provision or create keys",
+            f"{who[:200]} is the only active Admin of the account: without an Admin, no one can provision or create keys",
             next_step="Make another member Admin first (on the command line: documo members set-role, or add --force)",
         )
 

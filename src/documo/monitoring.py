@@ -60,7 +60,7 @@ class RequestFigures:
         )
         self._seconds = Histogram(
             "documo_request_seconds",
-            "Seconds until the response was handed over",
+            "Seconds until the response was sent",
             ["route"],
             buckets=BUCKETS,
             registry=metrics.registry,
@@ -128,6 +128,6 @@ async def _measure(
         GaugeMetricFamily("documo_event_streams_failing", "Event streams whose last delivery failed", value=failing),
         GaugeMetricFamily("documo_events_waiting", "Events not yet delivered", value=waiting),
         CounterMetricFamily(
-            "documo_request_log_lost", "Requests that were answered but are not in the request log", value=request_log.lost
+            "documo_request_log_lost", "Requests that got a response but are missing from the request log", value=request_log.lost
         ),
     ]  # fmt: skip

@@ -20,8 +20,8 @@ class Permission(StrEnum):
     OWN_ACCOUNT = "change their own password, second factor and sessions"
     DOCUMENTS_READ = "read documents"
     DOCUMENTS_UPLOAD = "upload documents"
-    DOCUMENTS_DELETE_OWN = "delete documents of their own"
-    DOCUMENTS_DELETE_ALL = "delete documents of others"
+    DOCUMENTS_DELETE_OWN = "delete their own documents"
+    DOCUMENTS_DELETE_ALL = "delete other people's documents"
     USERS = "manage users"
     ACCOUNT = "see the settings of the account"
     API_KEYS = "manage API keys"
@@ -63,8 +63,8 @@ def require(role: str, permission: Permission, *, to: str = "") -> None:
     is_for_admins = TABLE[permission] == _ADMIN
     raise LockstepError(
         Kind.FORBIDDEN,
-        f"Only an Admin may {what}, and your role is {role}"
+        f"Only an Admin may {what}; your role is {role}"
         if is_for_admins
-        else f"With the role {role} you may not {what}",
-        next_step="Ask an Admin of your account to do it, or to give you another role",
+        else f"With the role {role}, you may not {what}",
+        next_step="Ask an Admin of your account to do it or to give you another role",
     )

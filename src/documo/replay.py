@@ -54,7 +54,7 @@ async def replay_request(
     """
     if entry["status"] == 401:
         raise invalid(
-            "The key of this request has ended, so the request was not read",
+            "The request used an ended key, so Documo did not process it",
             next_step="Give the client the new key: documo keys list",
         )
     tenant = await Tenants(store, rate_override=0).tenant(tenant_id)
@@ -80,14 +80,14 @@ def compare_answers(entry: Mapping[str, Any], answer: Mapping[str, Any]) -> Answ
     headers = json_differences(recorded, answer["headers"]) if recorded is not None else ()
     if entry["response_body"] is None and (entry["method"] == "GET" and entry["status"] < 400):
         return AnswerComparison(
-            headers if entry["status"] != answer["status"] else (), (), "The log does not keep what was read"
+            headers if entry["status"] != answer["status"] else (), (), "The log does not store responses to GET"
         )
     now = redacted(answer["body"].encode())
     try:
         texts = (entry["response_body"], now)
         was, is_now = (orjson.loads(text) if text else {} for text in texts)
     except orjson.JSONDecodeError:
-        return AnswerComparison(headers, (), "One of the bodies is too large, so it was cut")
+        return AnswerComparison(headers, (), "One of the bodies was too large and was cut")
     return AnswerComparison(headers, json_differences(was, is_now))
 
 

@@ -34,7 +34,7 @@ WRITTEN_AT_ONCE = 50  # entries of about 20 KB at most: the driver's buffer grow
 MAX_BODY = 8_192
 MAX_WAITING_BYTES = 16 * 1024 * 1024  # while entries keep their bodies
 MOST_WAITING_BYTES = 20 * 1024 * 1024  # including entries whose bodies were left out
-ENTRY_BYTES = 1_000  # of an entry besides its texts
+ENTRY_BYTES = 1_000  # size of an entry without its texts
 MAX_TYPE = 200  # characters of a content type, and of the path of an entry whose bodies were left out
 MAX_AGENT = 200  # characters of a user agent that are kept
 _CLIENTS = (
@@ -217,7 +217,7 @@ def _shown_path(path: str) -> str:
     shown = (
         f"{_without_key(name)}?***" if mark and _holds_secret_in_url(query) else f"{_without_key(name)}{mark}{query}"
     )
-    # PostgreSQL cannot store NUL; one in a path must not lose a whole batch of entries.
+    # PostgreSQL cannot store NUL; a NUL in a path must not cause the loss of a whole batch of entries.
     return shown.replace("\x00", "\ufffd")
 
 

@@ -50,8 +50,8 @@ async def remove_role(store: Store, tenant: TenantFacts, value: str) -> None:
         (row,) = [row for row in await table.rows(connection, tenant.id, tenant.default_role) if row["value"] == known]
         if row["members"]:
             raise conflict(
-                f"The role {known} is still given to {counted(row['members'], 'member')}",
-                next_step="Give each another role first: documo members set-role MEMBER ROLE",
+                f"{counted(row['members'], 'member')} still {'has' if row['members'] == 1 else 'have'} the role {known}",
+                next_step="First give each a different role: documo members set-role MEMBER ROLE",
             )
         await table.remove(connection, tenant.id, known)
         await table.tell(connection, tenant.id)

@@ -35,8 +35,8 @@ class Settings:
     urls: Mapping[str, str] = field(default_factory=dict, repr=False)
     rate_override: int | None = None
     outbound_allow: tuple[str, ...] = ()  # private origins and networks that events may be sent to
-    name_server: str = ""  # that is asked for the records of custom domains; "": the system's
-    metrics_token: str = field(default="", repr=False)  # "": there is no /metrics
+    name_server: str = ""  # resolver for the records of custom domains; "" means the system's
+    metrics_token: str = field(default="", repr=False)  # "" switches /metrics off
     limits: ServingLimits = field(default_factory=ServingLimits)  # of the HTTP server
     search_limits: SearchLimits = field(default_factory=SearchLimits)
 
@@ -128,7 +128,7 @@ def _networks(environment: Mapping[str, str], variable: str) -> tuple[str, ...]:
             ipaddress.ip_network(word, strict=False)
         except ValueError:
             raise invalid(
-                f"{variable}: {word[:100]!r} is neither an address nor a network",
+                f"{variable}: {word[:100]!r} is not a valid address or network",
                 next_step="Write addresses such as 192.0.2.10 and networks such as 10.0.0.0/8",
             ) from None
     return tuple(words)

@@ -72,7 +72,7 @@ def sandbox(
             file = Path(folder) / "faults.yaml"
             file.write_text(json.dumps({"faults": list(faults)}))  # JSON is YAML
             command += ["--faults", str(file)]
-        said = Path(folder) / "stderr"  # a pipe that nobody reads would fill up and block the sandbox
+        said = Path(folder) / "stderr"  # an unread pipe would fill up and block the sandbox
         with (
             said.open("w") as stderr,
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process,

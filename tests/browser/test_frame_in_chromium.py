@@ -78,7 +78,7 @@ async def test_filtering_as_one_types_puts_the_filter_into_the_address(visitor: 
 
     await page.get_by_role("searchbox", name="Filter by name").fill("nothing is called so")
 
-    await expect(page.get_by_text("No application passes this filter")).to_be_visible()
+    await expect(page.get_by_text("No application matches this filter")).to_be_visible()
     await expect(page).to_have_url(re.compile(r"name=nothing"))
     await page.go_back()
     await expect(page.get_by_role("rowheader", name="Documo")).to_be_visible()

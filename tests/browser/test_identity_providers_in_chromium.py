@@ -60,4 +60,4 @@ async def test_signing_in_through_the_provider_and_confirming_there(hub: Hub, ch
             await page.get_by_label("Name", exact=True).fill("Contoso")
             await page.get_by_role("button", name="Save").click()
 
-            await page.get_by_text("The page to sign in shows: Sign in with Contoso").first.wait_for()
+            await page.get_by_text("The sign-in page shows: Sign in with Contoso").first.wait_for()

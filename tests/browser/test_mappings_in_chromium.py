@@ -51,7 +51,7 @@ async def test_the_value_shown_for_a_person_is_the_one_that_the_application_gets
     await expect(dialog.get_by_role("definition").first).to_have_text(re.compile(r"^[^a-z]+$"))
     shown = (await dialog.get_by_role("definition").first.inner_text()).strip()
     await dialog.get_by_role("button", name="OK").click()
-    await expect(page.get_by_text(re.compile("Saving evaluates .* again"))).to_be_visible()
+    await expect(page.get_by_text(re.compile("Saving re-evaluates "))).to_be_visible()
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_role("heading", name="Attribute-Mapping")).to_be_visible()
     await visitor.go(f"{MAPPING}?person={who}")
@@ -60,7 +60,7 @@ async def test_the_value_shown_for_a_person_is_the_one_that_the_application_gets
 
     await visitor.go(f"{PROVISIONING}/on-demand?search={who}")
     await page.get_by_role("checkbox").first.check()
-    await page.get_by_role("button", name="See what would be done").click()
+    await page.get_by_role("button", name="Preview").click()
     if await page.get_by_role("button", name="Provision", exact=True).is_visible():
         await page.get_by_role("button", name="Provision", exact=True).click()
     await visitor.go(f"{MAPPING}?person={who}")
@@ -103,7 +103,7 @@ async def test_the_number_that_matches_follows_the_rows_and_is_that_of_the_saved
     await operator.select_option("EQUALS")
     await page.get_by_label("Value", exact=True).fill("Sales")
     await expect(matches).to_contain_text(
-        re.compile(r"\b[1-9]\d* of \d+ people match; \d+ currently provisioned would leave")
+        re.compile(r"\b[1-9]\d* of \d+ people match; \d+ with an account would leave")
     )
     counted = re.search(r"([\d,]+) of ([\d,]+) people match", await matches.inner_text())
     assert counted

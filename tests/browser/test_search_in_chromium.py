@@ -58,7 +58,7 @@ async def test_a_rule_counts_while_it_is_typed_and_makes_the_group(visitor: Visi
     await page.get_by_label("Value").fill("Sales")
     await expect(page.get_by_text('did you mean "department"?')).to_be_visible()
     await page.get_by_label("Attribute").fill("department")
-    await expect(page.get_by_text(re.compile(r"\d+ people match: \d+ would come"))).to_be_visible()
+    await expect(page.get_by_text(re.compile(r"\d+ people match: \d+ would join"))).to_be_visible()
     await page.get_by_role("button", name="Create", exact=True).click()
 
     await expect(page.get_by_role("heading", level=1, name="Everybody in sales")).to_be_visible()

@@ -192,7 +192,7 @@ async def test_the_page_asks_before_unsaved_edits_are_lost_and_discard_restores_
     before = await threshold.input_value()
     await threshold.fill("7")
     await expect(page.get_by_role("region", name="Unsaved changes")).to_contain_text("1 unsaved change")
-    await expect(page.get_by_text(re.compile(r"Saving evaluates [0-9,]+ people again"))).to_be_visible()
+    await expect(page.get_by_text(re.compile(r"Saving re-evaluates [0-9,]+ people"))).to_be_visible()
     await page.get_by_role("navigation", name="Main").get_by_role("link", name="Home").click()
     await expect(page.get_by_role("heading", name="Provisioning", exact=True)).to_be_visible()
     assert asked == ["beforeunload"]

@@ -222,7 +222,7 @@ async def test_accounts_see_their_own_entries_alone(pair: tuple[Client, Client])
 
     assert "secret@x.org" not in repr(await entries_of(alpha))
     foreign = await last(beta)
-    with pytest.raises(LockstepError, match="no such entry"):
+    with pytest.raises(LockstepError, match="does not have this entry"):
         await audit_log.show_entry(alpha.store, alpha.account.id, foreign.id)
 
 
@@ -273,7 +273,7 @@ async def test_page_filters_and_shows_the_difference(api: Client) -> None:
 
     assert f"/settings/audit/{entry.id}" in page and ">Created<" not in page.partition("<tbody>")[2]
     assert "<del>Clerk</del>" in detail and "<ins>&lt;script&gt;alert(1)&lt;/script&gt;</ins>" in detail
-    assert "No entry passes this filter" in none
+    assert "No entry matches this filter" in none
     assert "anna@x.org" in odd
 
 

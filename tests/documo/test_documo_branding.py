@@ -52,7 +52,7 @@ async def test_only_colours_of_the_list_are_saved_and_each_is_in_the_styles(api:
     async with signed_in(api) as ada:
         status, page = await ada.post(HERE, name="", accent='"><script>')
 
-    assert (status, "There is no such colour" in page) == (400, True)
+    assert (status, "This colour is not available" in page) == (400, True)
     assert set(re.findall(r'data-accent="(\w+)"', STYLES.read_text())) == set(ACCENTS) - {""}
 
 

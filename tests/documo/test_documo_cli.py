@@ -357,7 +357,7 @@ def test_audit_log_is_listed_filtered_and_shown_by_command(command: Any) -> None
     assert (entry["actor"], entry["before"], entry["after"]) == ("documo accounts set", {}, {"seats": 7})
     assert [(one["kind"], one["activity"]) for one in named["entries"]] == [("User", "create")]
     assert newest["entries"] == [entry] and none["entries"] == []
-    assert "no such entry" in command("audit", "show", "999999", code=5).stderr
+    assert "does not have this entry" in command("audit", "show", "999999", code=5).stderr
 
 
 def test_event_stream_is_in_the_audit_log_without_its_secret(command: Any) -> None:

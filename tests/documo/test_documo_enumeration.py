@@ -148,7 +148,8 @@ async def test_refusal_that_locks_and_refusal_of_a_locked_name_do_the_same_for_e
 
 
 @pytest.mark.parametrize(
-    ("who", "sentence"), [("inactive", "inactive"), ("sso-only", "identity provider only"), ("second-factor", "code")]
+    ("who", "sentence"),
+    [("inactive", "inactive"), ("sso-only", "only through your company"), ("second-factor", "code")],
 )
 async def test_only_the_right_password_tells_what_else_is_missing(
     store: Store, people: Account, who: str, sentence: str

@@ -62,7 +62,7 @@ async def test_request_is_shown_replayed_without_effect_and_copied_without_its_k
         _, detail = await ada.get(f"/settings/scim/logs/{entry}")
         _, replayed = await ada.post(f"/settings/scim/logs/{entry}/replay")
 
-    assert entry in log and "No request passes this filter" in none
+    assert entry in log and "No request matches this filter" in none
     assert "&lt;script&gt;" in detail and SCRIPT not in detail + replayed
     assert "$DOCUMO_KEY" in detail and api.token not in detail
     assert "Replayed now: 409, was 201" in replayed
@@ -117,7 +117,7 @@ async def test_replay_of_a_read_says_that_its_answer_was_not_kept(api: Client) -
     async with signed_in(api) as ada:
         _, page = await ada.post(f"/settings/scim/logs/{entry}/replay")
 
-    assert "The log does not keep what was read, so the bodies are not compared" in page
+    assert "The log does not store responses to GET, so the bodies are not compared" in page
 
 
 async def test_requests_that_are_alike_share_a_row_that_opens(api: Client) -> None:

@@ -60,7 +60,7 @@ async def bring(visitor: Visitor, form: Mapping[str, str], *, confirms: bool = T
 
 async def refused(visitor: Visitor, form: Mapping[str, str]) -> bool:
     _, page, _ = await bring(visitor, form)
-    return "Signing in did not work" in page and "Sign in" in (await visitor.get("/"))[1]
+    return "Sign-in failed" in page and "Sign in" in (await visitor.get("/"))[1]
 
 
 async def last_sign_in(api: Client) -> str:
@@ -98,7 +98,7 @@ async def test_response_helps_only_the_browser_that_asked(api: Client, provider:
     async with visiting(api) as mallory, visiting(api) as anna:
         asked = provider.asked_on(await ask(mallory))
         _, page, _ = await bring(anna, provider.response(ANNA, asked=asked))
-        assert "Another browser began this sign-in" in page
+        assert "This sign-in was started in another browser" in page
         assert "Sign in" in (await anna.get("/"))[1]
 
 
@@ -205,19 +205,19 @@ async def test_identity_comes_from_the_configured_field_and_from_nothing_else(ap
 async def test_enforcing_ends_passwords_but_for_the_admin_who_keeps_the_way_in(api: Client, provider: Provider) -> None:
     await api.user(ANNA, password=PASSWORD)
     async with signed_in(api, email="ada@x.org"), visiting(api) as anna, visiting(api) as ada:
-        with pytest.raises(LockstepError, match="cannot keep the way in"):
+        with pytest.raises(LockstepError, match="cannot be the Admin who signs in without SSO"):
             await providers.enforce(api.store, api.account.id, break_glass=ANNA)
         await providers.enforce(api.store, api.account.id, break_glass="ada@x.org")
 
         status, page = await anna.post("/login", on="/login", email=ANNA, password=PASSWORD, next="/")
-        assert (status, "identity provider only" in page) == (403, True)
+        assert (status, "only through your company" in page) == (403, True)
         assert (await ada.post("/login", on="/login", email="ada@x.org", password=PASSWORD, next="/"))[0] == 200
 
 
 async def test_unknown_email_domain_says_what_to_do(api: Client, provider: Provider) -> None:
     async with visiting(api) as anna:
         status, page = await anna.post("/sso", on="/sso", email="anna@else.example", next="/")
-    assert (status, "No account signs in with single sign-on" in page) == (404, True)
+    assert (status, "No account uses single sign-on" in page) == (404, True)
 
 
 @pytest.mark.parametrize("next_", ["//evil.example", "https://evil.example/", "/\\evil.example"])
@@ -324,7 +324,7 @@ async def test_form_keeps_what_was_entered_and_says_what_is_wrong(api: Client) -
         status, page = await admin.post(
             "/settings/security/sso", entity_id="https://sts", sign_in_url="javascript:alert(1)", certificates="x"
         )
-        assert (status, "SSO URL is not an address" in page, "javascript:alert(1)" in page) == (400, True, True)
+        assert (status, "SSO URL is not a valid URL" in page, "javascript:alert(1)" in page) == (400, True, True)
         _, page = await admin.post(
             "/settings/security/sso", entity_id="e", sign_in_url=SIGN_IN_URL, certificates="not a certificate"
         )
@@ -389,7 +389,7 @@ async def test_metadata_that_is_read_again_brings_the_new_certificate_and_no_oth
 
     changed = providers.read_again(row, new.metadata(), now=now)
     assert (changed.certificates, changed.metadata_read_at) == (new.certificate.pem, now)
-    with pytest.raises(LockstepError, match="of another provider"):
+    with pytest.raises(LockstepError, match="belongs to a different provider"):
         providers.read_again(row, Provider(provider.audience, "https://other.example/").metadata(), now=now)
 
 
@@ -422,7 +422,7 @@ async def test_account_that_names_the_provider_of_another_makes_no_members_of_it
     async with visiting(api) as anna:
         assert (await bring(anna, provider.response(ANNA)))[2] == "/"
         _, page, _ = await bring(anna, provider.response("bo@contoso.example"))
-        assert "Signing in did not work" in page
+        assert "Sign-in failed" in page
     found = await members.find_members(api.store, other, search="", after="", most=10)
     assert [member.user_name for member in found] == ["admin@fabrikam.example"]
 
@@ -437,13 +437,13 @@ async def test_account_that_verified_the_domain_has_its_people_whoever_else_adde
     if is_member:
         await api.user(ANNA)
         async with visiting(api) as anna:
-            assert "Signing in did not work" in (await bring(anna, provider.response(ANNA)))[1]
+            assert "Sign-in failed" in (await bring(anna, provider.response(ANNA)))[1]
 
     await set_domain(api.store, api.account.id, "contoso.example", kind=EMAIL, vouched=True)
     async with visiting(api) as anna:
         _, page, path = await bring(anna, provider.response(ANNA))
     assert (path == "/") == is_member
-    assert ("Signing in did not work" in page) != is_member
+    assert ("Sign-in failed" in page) != is_member
     async with api.store.tenant(other.id) as connection:
         assert await (await connection.execute("select 1 from member_sessions")).fetchone() is None
 
@@ -483,7 +483,7 @@ async def test_response_of_a_provider_that_was_removed_begins_no_session(api: Cl
             finish = answer.headers["Location"]
         await providers.remove_provider(api.store, api.account.id)
         async with anna.http.get(finish) as answer:
-            assert "This sign-in is over" in await answer.text()
+            assert "This sign-in has ended" in await answer.text()
 
 
 async def test_response_that_comes_again_makes_no_member(api: Client, provider: Provider) -> None:

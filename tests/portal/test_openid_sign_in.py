@@ -180,7 +180,7 @@ async def test_request_whose_answer_has_no_safe_place_goes_nowhere(app: App, cas
     change, expected = UNSAFE[case]
     page = await (await signed_in(app.centre)).get(app.request(**change))
 
-    assert (page.status, page.location, "Signing in did not work" in page.text) == (400, "", True)
+    assert (page.status, page.location, "Sign-in failed" in page.text) == (400, "", True)
     assert await reason(app.centre) == expected
 
 

@@ -77,7 +77,7 @@ async def test_persons_own_name_at_the_provider_counts_from_then_on(firm: Centre
     again = firm.browser()
     await sign_in(firm, provider, again)
 
-    assert (stolen.status, "Signing in did not work" in stolen.text) == (401, True)
+    assert (stolen.status, "Sign-in failed" in stolen.text) == (401, True)
     assert "Anna" in (await again.get("/myapps")).text
 
 
@@ -97,7 +97,7 @@ async def test_somebody_who_is_not_recognised_reads_one_sentence_and_the_log_has
 
     page = await sign_in(firm, provider, browser)
 
-    assert (page.status, "Signing in did not work" in page.text) == (401, True)
+    assert (page.status, "Sign-in failed" in page.text) == (401, True)
     assert await reason(firm) == code
     assert not any(one.key == SESSION_COOKIE for one in browser.http.cookie_jar)
 
@@ -155,6 +155,6 @@ async def test_provider_that_is_switched_off_lets_nobody_in_and_passwords_too(
     browser = firm.browser()
 
     assert (await browser.get("/myapps/sign-in/sso")).status == 403
-    assert "People cannot sign in at present" in (await browser.get("/myapps/sign-in")).text
-    with pytest.raises(LockstepError, match="do not sign in with a password"):
+    assert "Sign-in is switched off" in (await browser.get("/myapps/sign-in")).text
+    with pytest.raises(LockstepError, match="password is switched off"):
         await passwords.new_sign_in_link(firm.context, upn("anna"))

@@ -186,7 +186,7 @@ async def test_application_that_is_not_enabled_lets_nobody_in_and_is_on_no_tile(
     launched = await browser.get("/myapps/launch/documo")
 
     assert (asked.status, launched.status) == (403, 403)
-    assert "nobody can sign in to" in asked.text and not field(asked, "SAMLResponse")
+    assert "sign-in to" in asked.text and not field(asked, "SAMLResponse")
     assert await reason(app.centre) == "ApplicationDisabled"
     assert "/myapps/launch/documo" not in (await browser.get("/myapps")).links
     await settings.change_sign_on(app.centre.context, "documo", {"enabledForSignIn": True})
@@ -221,7 +221,7 @@ async def test_request_that_is_wrong_is_refused_before_anybody_signs_in_and_the_
     page = await exactly(browser, app.address(app.request(**change)))
 
     assert page.status == 400
-    assert "Signing in did not work" in page.text
+    assert "Sign-in failed" in page.text
     assert "evil.test" not in page.html
     assert await reason(app.centre) == code
     detail = (await sign_in_logs.list_sign_ins(app.centre.context, app="documo", limit=1))[0].detail

@@ -296,7 +296,7 @@ async def test_required_second_factor_is_added_before_anything_else_and_asked_fo
     assert (await browser.get("/myapps")).location == "/myapps/second-factor"
 
     shown = await browser.get("/myapps/second-factor")
-    assert "asks for a second factor" in shown.text
+    assert "requires a second factor" in shown.text
     made = await browser.post("/myapps/second-factor", {"next": "/myapps"})
     seed = made.html.partition('data-copy="')[2].partition('"')[0] or made.text.partition("Key")[2].split()[0]
     wrong = await browser.post("/myapps/second-factor/confirm", {"code": "000000"})
@@ -308,7 +308,7 @@ async def test_required_second_factor_is_added_before_anything_else_and_asked_fo
 
     other = centre.browser()
     asked = await try_to_sign_in(other, upn("anna"))
-    assert "Enter the code of your authenticator app" in asked.text
+    assert "Enter the code from your authenticator app" in asked.text
     replayed = await try_to_sign_in(other, upn("anna"), code=clock.now())
     assert replayed.status == 401
 
@@ -336,7 +336,7 @@ async def test_help_desk_lets_nobody_in_as_an_administrator(centre: Centre, addr
     desk = replace(centre.context, actor=Actor("desk", permissions_of([Role.HELP_DESK])))
 
     for work in (passwords.new_sign_in_link, person_totp.remove_person_factor):
-        with pytest.raises(LockstepError, match="may not do this") as refused:
+        with pytest.raises(LockstepError, match="is not allowed to do this") as refused:
             await work(desk, upn("anna"))
         assert refused.value.kind is Kind.FORBIDDEN and "is an administrator" in refused.value.why
     assert await passwords.new_sign_in_link(desk, upn("ben"))

@@ -62,7 +62,7 @@ async def test_approved_takeover_is_done_and_explained_afterwards(
     assert await owner_of(world, account) == person_id(NEW)
     assert target.people()[NAME]["active"] is True
     assert any(
-        f'The account belonged to "{NAME}", who was deleted; it was taken over at ' in note for note in told.why.notes
+        f'The account belonged to "{NAME}", who was deleted; this person got it at ' in note for note in told.why.notes
     )
 
 
@@ -91,4 +91,4 @@ async def test_account_goes_to_whoever_may_be_the_same_person(
 
     assert await owner_of(world, account) == person_id(NEW)
     assert target.people()[NAME]["active"] is True
-    assert any("who was deleted; it was taken over at " in note for note in told.why.notes)
+    assert any("who was deleted; this person got it at " in note for note in told.why.notes)

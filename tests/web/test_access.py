@@ -111,7 +111,7 @@ async def test_a_refusal_names_the_role_that_is_needed_and_somebody_who_has_it(c
 
     assert control.status == people.status == without.status == 403
     named = ("applicationOwner (owner@contoso.test)", "operator (operator@contoso.test)", "globalAdministrator")
-    assert f"Ask one of {', '.join(named)} (" in control.text
+    assert f"Ask one of: {', '.join(named)} (" in control.text
     assert "which these roles have" in control.text
     assert "Ask globalAdministrator (globaladministrator@contoso.test)" in people.text
     assert "operator@contoso.test" not in without.text

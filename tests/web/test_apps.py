@@ -75,7 +75,7 @@ async def test_removing_shows_first_what_it_does(centre: Centre, admin: Browser,
     assert len(await assignments.list_assignments(hub.context, "documo")) == 1
     done = await admin.post("/apps/documo/users-groups/remove", {"assignment": row.id, "step": "remove"})
 
-    assert "Before it happens" in review.text and done.status == 303
+    assert "Review the change" in review.text and done.status == 303
     assert await assignments.list_assignments(hub.context, "documo") == []
 
 
@@ -83,7 +83,7 @@ async def test_deleting_an_application_needs_its_name_typed(centre: Centre, admi
     await admin.post("/apps/new/documo", {"displayName": "Documo"})
 
     refused = await admin.post("/apps/documo/properties/delete", {"confirmation": "yes"})
-    assert refused.status == 400 and "still there" in refused.text
+    assert refused.status == 400 and "was not deleted" in refused.text
     assert (await admin.post("/apps/documo/properties/delete", {"confirmation": "documo"})).location == "/apps"
 
     with pytest.raises(LockstepError):
@@ -112,7 +112,7 @@ async def test_provision_on_demand_shows_a_dry_run_first_and_says_when_the_appli
     dry = await admin.post(address, choice)
     wet = await admin.post(address, {**choice, "step": "provision"})
 
-    assert nobody.status == 400 and "No user or group is chosen" in nobody.text
+    assert nobody.status == 400 and "No user or group was selected" in nobody.text
     assert "Nothing was written" in dry.text and "not assigned" in dry.text
     assert "Would be skipped" in dry.text and "anna@contoso.test" in dry.text
     assert wet.status == 400 and "has no credentials" in wet.text

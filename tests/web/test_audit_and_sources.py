@@ -29,7 +29,7 @@ async def test_the_audit_log_is_filtered_verified_and_downloaded(centre: Centre,
 
     assert "The chain is complete" in page.text and "documo" in page.text
     assert "Before and after" in entry.text and "<script>Documo" not in entry.html
-    assert "No audit entry passes this filter" in none.text
+    assert "No audit entry matches this filter" in none.text
     assert all("application" in one["activity"].lower() for one in orjson.loads(as_json.html))
     assert as_csv.html.startswith("number,at,actor")
 
@@ -48,7 +48,7 @@ async def test_a_range_of_days_bounds_the_list_and_the_download_without_being_ap
 
     assert 'formaction="/logs/audit/download/AuditLogs.csv"' in page.html
     assert "documo" in found.text and f'value="{today}"' in found.html
-    assert "No audit entry passes this filter" in later.text and orjson.loads(earlier.html) == []
+    assert "No audit entry matches this filter" in later.text and orjson.loads(earlier.html) == []
     assert records.status == 200 and f"--since {tomorrow}T00:00Z" in records.html
     assert 'formaction="/logs/provisioning/download/ProvisioningLogs.csv"' in records.html
 

@@ -61,7 +61,7 @@ async def test_a_text_that_others_have_overtaken_is_not_planned(centre: Centre, 
 
     late = await admin.post(HERE, {"step": "plan", "yaml": text_of(page), "base": hidden(page, "base")})
 
-    assert late.status == 400 and "Somebody changed the configuration" in late.text
+    assert late.status == 400 and "Someone changed the configuration" in late.text
 
 
 async def test_an_error_stands_with_its_line_beside_the_text(centre: Centre, admin: Browser, documo: str) -> None:

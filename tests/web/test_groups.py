@@ -79,7 +79,7 @@ async def test_members_are_added_and_removed_after_the_consequences_were_shown(
     assert done.location == f"/groups/{sales}" and {"anna@contoso.test", "Interns"} <= after
     assert "Remove 2 members?" in removing.text
     assert removed.status == 303 and await names_of(centre, sales) == before
-    assert nothing.status == 400 and "No person or group is chosen" in nothing.text
+    assert nothing.status == 400 and "No person or group was selected" in nothing.text
 
 
 async def test_a_group_is_created_by_hand_and_a_second_of_the_name_is_refused_on_the_form(
@@ -109,7 +109,7 @@ async def test_a_group_by_rule_shows_who_would_come_and_refuses_an_unknown_attri
     more = await admin.post("/groups/new", rule_form("department", "Legal", name="Lawyers", row="add-0"))
     made = await admin.post("/groups/new", rule_form("department", "Legal", name="Lawyers", step="create"))
 
-    assert "1 person matches: 1 would come" in tried.text and "bo@contoso.test" in tried.text
+    assert "1 person matches: 1 would join" in tried.text and "bo@contoso.test" in tried.text
     assert '"departmnt", did you mean "department"? See' in wrong.text
     assert refused.status == 400 and 'value="departmnt"' in refused.html and 'value="Lawyers"' in refused.html
     assert "attribute-0-1" in more.html
@@ -134,7 +134,7 @@ async def test_an_edited_rule_names_who_would_leave_before_it_is_saved_and_remov
     cleared = await admin.post(here, {"step": "clear-now"})
 
     assert 'value="Legal"' in form.html
-    assert "1 would come, 1 would leave" in asked.text and "bo@contoso.test" in asked.text
+    assert "1 would join, 1 would leave" in asked.text and "bo@contoso.test" in asked.text
     assert before == {"bo@contoso.test"} and saved.location == made.location and after == {"anna@contoso.test"}
     assert "Remove the rule?" in clearing.text and cleared.status == 303
     shown = await groups.show_group(centre.hub.context, group)

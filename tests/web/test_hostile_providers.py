@@ -306,7 +306,7 @@ async def test_an_answer_counts_once_even_if_the_provider_takes_its_code_again(
     thief.http.cookie_jar.update_cookies(kept)
     again = await thief.get(callback)
 
-    assert again.status == 401 and "The provider's answer works once" in again.text
+    assert again.status == 401 and "The provider's response works once" in again.text
     assert len(provider.verifiers) == 1
 
 

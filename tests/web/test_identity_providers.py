@@ -164,7 +164,7 @@ async def test_the_email_of_a_local_administrator_does_not_open_that_account(fir
     refused = await firm.sign_in(browser)
 
     assert refused.status == 403
-    assert "Another administrator of Lockstep has the e-mail address anna@contoso.test" in refused.text
+    assert "A different Lockstep administrator already has the e-mail address anna@contoso.test" in refused.text
     assert (await browser.get("/apps")).status == 303
     assert (await local.get("/apps")).status == 200
     assert await firm.roles() == (Role.GLOBAL_ADMINISTRATOR,)
@@ -206,7 +206,7 @@ async def test_an_answer_works_once_and_only_in_the_browser_that_asked(firm: Fir
     again = await browser.get(callback)
 
     assert (stolen.status, first.status, again.status) == (401, 303, 401)
-    assert "began in another browser" in stolen.text
+    assert "started in another browser" in stolen.text
     assert (await other.get("/apps")).status == 303
 
 
@@ -277,7 +277,7 @@ async def test_somebody_else_at_the_provider_does_not_confirm_a_session(firm: Fi
         (await firm.provider.sign_in(other.http, departure.location, "ben")).removeprefix(firm.centre.origin)
     )
 
-    assert refused.status == 403 and "You signed in with another account than anna@contoso.test" in refused.text
+    assert refused.status == 403 and "You signed in with an account other than anna@contoso.test" in refused.text
 
 
 async def test_who_comes_from_the_provider_has_no_password_and_no_roles_to_change_here(firm: Firm) -> None:

@@ -170,5 +170,5 @@ async def test_a_kind_of_file_that_does_not_exist_is_refused(centre: Centre) -> 
 
     kept = await uploads.keep_upload(centre.hub.context, "hr", "people.csv", content())
 
-    with pytest.raises(LockstepError, match="is no kind of file"):
+    with pytest.raises(LockstepError, match="is not a kind of file"):
         await uploads.change_upload(centre.hub.context, kept.id, {"kind": "robots"})

@@ -60,7 +60,7 @@ async def test_the_log_shows_what_passes_the_filter_of_its_address(centre: Centr
     assert "Date Identity Action Source system Target system Status" in page.text
     assert "anna" in page.text and "<script>kim" in page.text and "<script>kim" not in page.html
     assert "<script>kim" in failed.text and "anna" not in failed.text
-    assert "No log entry passes this filter" in none.text
+    assert "No log entry matches this filter" in none.text
 
 
 async def test_who_lost_access_is_one_choice_and_the_download_has_the_same_records(
@@ -189,7 +189,7 @@ async def test_failures_are_grouped_by_their_cause_and_retried_together(centre: 
     looked = await desk.get("/logs/provisioning/failures")
     refused = await desk.post("/logs/provisioning/failures/retry", {"app": "documo", "code": "uniqueness"})
 
-    assert "Nothing fails" in nothing.text
+    assert "Nothing is failing" in nothing.text
     assert page.text.index("uniqueness") < page.text.index("invalidValue") and "Retry all 7" in page.text
     assert "<b>taken" in page.text and "<b>taken" not in page.html and "Rename one of them" in page.text
     assert "/logs/provisioning?app=documo&status=failure&code=uniqueness" in page.links

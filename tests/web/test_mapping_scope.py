@@ -77,7 +77,7 @@ async def test_the_names_of_those_who_would_leave_stand_beside_the_number_that_m
 
     assert "2 of 3 people in scope" in line.text
     assert "1 of 3 people match" in judged.text
-    assert "1 currently provisioned would leave scope" in judged.text and "anna@contoso.test" in judged.text
+    assert "1 with an account would leave the scope" in judged.text and "anna@contoso.test" in judged.text
 
 
 async def test_saving_shows_who_loses_the_account_and_then_saves(centre: Centre, documo: Browser) -> None:
@@ -118,7 +118,7 @@ async def test_clauses_are_and_filters_are_or(centre: Centre, documo: Browser) -
         ({"title-0": ""}, "has no title"),
         ({"test_pattern": "a.c", "test_text": "abc"}, "matches the whole text"),
         ({"test_pattern": "a.c", "test_text": "abcd"}, "does not match the whole text"),
-        ({"test_pattern": "("}, "not a pattern"),
+        ({"test_pattern": "("}, "not a valid pattern"),
     ],
 )
 async def test_what_probably_is_a_mistake_is_said_while_typing(
@@ -161,4 +161,4 @@ async def test_an_auditor_may_count_and_not_save(centre: Centre, documo: Browser
 async def test_a_preview_of_a_filter_names_who_would_lose_the_account(documo: Browser) -> None:
     page = await documo.post(HERE, {**SALES, "step": "preview"})
 
-    assert "Disabled 1" in page.text and "Before it is saved" in page.text
+    assert "Disabled 1" in page.text and "Review the change" in page.text

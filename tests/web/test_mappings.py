@@ -108,7 +108,7 @@ async def test_editing_shows_who_is_affected_and_saves_with_the_second_click(cen
         "Matching precedence", "Apply this mapping", "Always", "Only during creation",
     ):  # fmt: skip
         assert label in dialog.text, label
-    assert "evaluates 2 people again" in review.text and "ToUpper([surname])" in review.text
+    assert "re-evaluates 2 people" in review.text and "ToUpper([surname])" in review.text
     assert (done.status, done.location) == (303, HERE)
     saved = (await rows_of(centre))["name.familyName"]
     assert saved == {"target": "name.familyName", "expression": "ToUpper([surname])", "default": "X"}
@@ -160,7 +160,7 @@ async def test_removing_says_what_stays_and_then_removes(centre: Centre, documo:
     assert "name.givenName" in await rows_of(centre)
     await documo.post(f"{HERE}/remove", {"target": "name.givenName", "step": "save"})
 
-    assert "Values that the application has stay there" in review.text
+    assert "Existing values in the application stay" in review.text
     assert "name.givenName" not in await rows_of(centre)
 
 

@@ -72,7 +72,7 @@ async def test_held_changes_are_decided_one_by_one_and_all_with_the_number_typed
     await admin.post(f"{HERE}/held", {"reject": one})
     assert (await states(centre, job)).count("held") == 2
     wrong = await admin.post(f"{HERE}/held", {"decision": "approve-all", "confirmation": "3"})
-    assert wrong.status == 400 and "2 changes would be decided now" in wrong.text
+    assert wrong.status == 400 and "this would now decide 2 changes" in wrong.text
     assert (await states(centre, job)).count("held") == 2
     done = await admin.post(f"{HERE}/held", {"decision": "approve-all", "confirmation": "2"})
 
@@ -89,7 +89,7 @@ async def test_a_filter_that_finds_no_held_change_says_so_and_nothing_is_approve
     await admin.post(f"{HERE}/held?search=nobody", {"decision": "approve-all", "confirmation": "0"})
 
     assert "Nothing is waiting for approval" in empty.text
-    assert "No held change passes the filter" in none.text
+    assert "No held change matches the filter" in none.text
     assert (await states(centre, job)).count("held") == 3
 
 
@@ -142,7 +142,7 @@ async def test_links_are_paged_searched_and_forgotten(centre: Centre, admin: Bro
 
     assert "u_anna" not in page.text and "u_bo" in page.text and "u_cy" in page.text
     assert "u_bo" in found.text and "u_cy" not in found.text and "<i>bo" not in found.html
-    assert "No link passes the filter" in none.text
+    assert "No link matches the filter" in none.text
     done = await admin.post(f"{HERE}/links/forget", {"user": guid("bo")})
     assert done.status == 303
     assert [row.target_id for row in await links.list_links(centre.hub.context, "documo")] == ["u_anna", "u_cy"]
@@ -191,7 +191,7 @@ async def test_accounts_without_a_link_name_who_probably_owns_them(
             page = await admin.get(f"{HERE}/links/orphans")
 
     assert page.status == 200 and "2 accounts without a link" in page.text
-    assert "Nobody in the directory resembles it" in page.text and "<b>Known" not in page.html
+    assert "No one in the directory resembles it" in page.text and "<b>Known" not in page.html
     assert f'name="user" value="{guid("dora")}"' in page.html and 'name="account" value="u_8"' in page.html
 
 

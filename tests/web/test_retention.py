@@ -112,7 +112,7 @@ async def test_files_sessions_and_links_are_removed_without_another_of_their_kin
 
 @pytest.mark.parametrize("days", [-1, 3_651, 2])
 async def test_a_time_that_is_not_possible_is_refused(centre: Centre, days: int) -> None:
-    with pytest.raises(LockstepError, match="or 0 to keep them for ever"):
+    with pytest.raises(LockstepError, match="or 0 to keep them forever"):
         await retention.set_retention(centre.hub.context, {"cycles": days})
 
 

@@ -58,7 +58,7 @@ async def test_roles_are_changed_and_the_administrator_removed_after_the_address
     removed = await admin.post(f"{here}/remove", {"confirmation": "kim@contoso.test"})
 
     assert kim.roles == (Role.AUDITOR,)
-    assert untyped.status == 400 and "nothing was removed" in untyped.text
+    assert untyped.status == 400 and "Nothing was removed" in untyped.text
     assert removed.location == "/settings/admins" and (await admin.get(here)).status == 404
 
 
@@ -124,7 +124,7 @@ async def test_a_private_network_is_added_and_removed(admin: Browser) -> None:
 
     assert wrong.status == 400 and 'value="nonsense!"' in wrong.html
     assert "10.1.0.0/16" in page.text and "<b>lab</b>" in page.text and "<b>lab" not in page.html
-    assert "No private address may be reached" in (await admin.get("/settings/outbound")).text
+    assert "No private addresses are allowed" in (await admin.get("/settings/outbound")).text
 
 
 async def test_the_environment_badge_stands_on_every_page(centre: Centre) -> None:

@@ -42,7 +42,7 @@ async def test_list_shows_who_where_how_and_why_not(logged: Hub, admin: Browser)
     page = await admin.get("/logs/sign-ins")
 
     assert f"{upn('anna')} Documo Success 192.0.2.7 Password, authenticator app" in page.text
-    assert "An unknown name My Apps Failure No person of the directory has the name that was entered" in page.text
+    assert "An unknown name My Apps Failure No person in the directory has the entered name" in page.text
     [failure] = [
         link
         for link in (await admin.get("/logs/sign-ins?status=failure")).links
@@ -68,7 +68,7 @@ async def test_filters_stand_in_the_address(logged: Hub, admin: Browser, query: 
     page = await admin.get(f"/logs/sign-ins?{query}")
 
     assert page.html.count("<tr>") - 1 == max(count, -1) or (
-        count == 0 and "No sign-in passes this filter" in page.text
+        count == 0 and "No sign-in matches this filter" in page.text
     )
 
 
@@ -112,7 +112,7 @@ async def test_setting_is_changed_by_those_who_may_and_not_to_a_provider_that_is
 ) -> None:
     await admin.get("/settings/people-sign-in")
     refused = await admin.post("/settings/people-sign-in", {"provider": "on", "contact": "the help desk"})
-    assert "No provider is set up" in refused.text
+    assert "No identity provider is set up" in refused.text
     assert 'value="the help desk"' in refused.html
     saved = await admin.post(
         "/settings/people-sign-in", {"password": "on", "second_factor": "on", "contact": "the help desk"}

@@ -6,7 +6,7 @@ from documo.accounts import Account
 from lockstep.errors import Kind, LockstepError
 
 SWITCHED_OFF = (
-    "SCIM is switched off for this account: an Admin switches it on in Documo, under Account Settings > SCIM."
+    "SCIM is switched off for this account. An Admin can switch it on in Documo, under Account Settings > SCIM."
 )
 
 

@@ -21,7 +21,7 @@ SCOPES: Mapping[str, str] = {
     "read": "Read users, groups, roles and schemas",
     "users": "Create, change and delete users",
     "groups": "Create, change and delete groups",
-    "admin": "All of these, and the account's own resource types and roles",
+    "admin": "All of the above, and the account's own resource types and roles",
 }
 MOST_NAME = 100  # characters
 DEFAULT_SCOPES = ("read", "users", "groups")

@@ -26,12 +26,12 @@ from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.pool import Connection
 
-IDLE = timedelta(hours=8)  # a session that was not used for so long has ended
-LONGEST = timedelta(hours=12)  # and each one after this time
+IDLE = timedelta(hours=8)  # an unused session ends after this time
+LONGEST = timedelta(hours=12)  # every session ends after this time
 _SEEN_AGAIN = timedelta(minutes=1)
 _MOST_DEVICE = 200  # characters
 _NOBODY = (0, "00000000-0000-0000-0000-000000000000")  # tenant and id of no member
-TRIED = 4  # passwords that a refused sign-in verifies, however many accounts have the name
+TRIED = 4  # passwords that every refused sign-in verifies, however many accounts have the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ async def sign_in(
     async with store.tenant(tenant_id) as connection:
         await refuse_password(connection, tenant_id, member.id)
         if not await table.may_still_sign_in(connection, tenant_id, member.id, password_hash=member.password_hash):
-            raise _refused()  # it was changed while it was verified
+            raise _refused()  # the password was changed during verification
         is_only = await forget_failures(connection, name, address=address)
         session = await begin_session(
             connection, tenant_id, member.id, device=device, address=address, now=now, code_used=used
@@ -238,8 +238,8 @@ def _refused() -> LockstepError:
     return LockstepError(
         Kind.UNAUTHORIZED,
         "The email or the password is wrong",
-        next_step="Try again, or ask an Admin of your account for a link to set a new password. If your email is in several"
-        " accounts, name the account as well",
+        next_step="Try again, or ask an Admin of your account for a link to set a new password. If several accounts have"
+        " your email, also enter the account",
         code="SignInRefused",
     )
 
@@ -249,7 +249,7 @@ def inactive() -> LockstepError:
     return LockstepError(
         Kind.FORBIDDEN,
         "Your account is inactive",
-        why="It was deactivated by an administrator, or by your company's user provisioning",
+        why="An administrator or your company's user provisioning deactivated it",
         next_step="Ask your IT team",
         code="Inactive",
     )

@@ -66,7 +66,7 @@ async def _active_member(connection: Connection, tenant_id: int, who: str) -> ta
     if member is None:
         raise not_found(f"There is no member {who[:200]!r}", next_step="documo members list")
     if not member.active:
-        raise invalid(f"{member.user_name} is inactive and could not sign in", next_step="Activate the member first")
+        raise invalid(f"{member.user_name} is inactive and cannot sign in", next_step="Activate the member first")
     return member
 
 
@@ -113,6 +113,6 @@ async def accept_link(
 
 def _link_used() -> LockstepError:
     return not_found(
-        "This link does not work any more: it was used, replaced by a newer one, or has expired",
+        "This link no longer works: it was used, was replaced by a newer one, or has expired",
         next_step="Ask an administrator of your account for a new one",
     )

@@ -35,7 +35,7 @@ class CodeRequired(LockstepError):
     def __init__(self) -> None:
         super().__init__(
             Kind.UNAUTHORIZED,
-            "Enter your password again, and the code of your authenticator app",
+            "Enter your password again and the code from your authenticator app",
             next_step="Without the device, enter one of your recovery codes",
             code="CodeRequired",
         )
@@ -61,7 +61,7 @@ async def begin_second_factor(store: Store, tenant_id: int, member_id: str, *, a
     async with store.tenant(tenant_id) as connection:
         member = await sign_ins_table.read_member(connection, tenant_id, member_id)
         if member is None or not await table.save_seed(connection, tenant_id, member_id, seed):
-            raise conflict("You have a second factor already", next_step="Remove the present one first")
+            raise conflict("You already have a second factor", next_step="First remove the current one")
     uri = address_of_seed(seed, name=f"{account}: {member.user_name}", issuer=ISSUER)
     return NewSecondFactor(seed, uri)
 
@@ -79,9 +79,9 @@ async def confirm_second_factor(
     async with store.tenant(tenant_id) as connection:
         found = await table.read_factor(connection, tenant_id, member_id)
         if found is None or found.is_confirmed:
-            raise conflict("Nothing waits to be confirmed", next_step="Set up the authenticator app again")
+            raise conflict("There is nothing to confirm", next_step="Set up the authenticator app again")
         if not await _is_newest_code(connection, tenant_id, member_id, found.seed, code.strip(), now=now):
-            raise invalid("The code is wrong", next_step="Enter the code that the app shows now")
+            raise invalid("The code is wrong", next_step="Enter the code that the app currently shows")
         await table.confirm(connection, tenant_id, member_id, map(hash_of, codes))
         await sign_ins_table.end_other_sessions(connection, tenant_id, member_id, session)
     return [in_groups(code) for code in codes]

@@ -89,7 +89,7 @@ async def trust_issuer(
             if known.tenant_id != tenant_id:
                 raise conflict(
                     "Another account already trusts this issuer for this audience",
-                    next_step="Each account needs an audience of its own",
+                    next_step="Use a different audience for each account",
                 )
             await table.replace(connection, known.key_id, jwks=public, scopes=checked, subject=subject)
             return Trust(known.key_id, name, issuer, audience, checked, usable)
@@ -116,7 +116,7 @@ async def principal_of(store: Store, token: bytes) -> KeyPrincipal:
     if principal is None:
         raise ScimError(401, "", "The member behind this token is inactive or deleted.")
     scopes = principal.scopes
-    if isinstance(claims.get("scope"), str):  # RFC 9068, section 2.2.3: it narrows what the account grants
+    if isinstance(claims.get("scope"), str):  # RFC 9068, section 2.2.3: it limits the scopes that the account grants
         scopes = scopes & frozenset(claims["scope"].split()) & frozenset(SCOPES)
     expires_at = datetime.fromtimestamp(min(int(claims["exp"]), LATEST), UTC)
     return replace(principal, scopes=scopes, expires_at=expires_at)

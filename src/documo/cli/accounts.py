@@ -29,7 +29,7 @@ def accounts() -> None:
 @click.argument("name", default="")
 @click.option("--name", "name_option", default="", help="Same as the NAME argument.")
 @click.option("--admin", required=True, metavar="EMAIL", help="E-mail address of the first member, an Admin.")
-@click.option("--profile", type=click.Choice(rules.PROFILES), help="Which clients' deviations from SCIM are tolerated.")
+@click.option("--profile", type=click.Choice(rules.PROFILES), help="Clients whose deviations are tolerated.")
 @click.option("--rate", type=click.IntRange(0), help="Requests per second; 0 = no limit.")
 @click.option("--seats", type=click.IntRange(1), help="Maximum number of active members.")
 @data_option
@@ -82,10 +82,13 @@ def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
 @accounts.command("set")
 @click.argument("name")
 @click.option(
-    "--profile", type=click.Choice(rules.PROFILES), metavar="NAME", help="Whose habits SCIM requests may have."
+    "--profile",
+    type=click.Choice(rules.PROFILES),
+    metavar="NAME",
+    help="Clients whose deviations are tolerated.",
 )
 @click.option("--plan", help="Name of the plan.")
-@click.option("--seats", type=click.IntRange(0), help="Most active members; 0: no limit.")
+@click.option("--seats", type=click.IntRange(0), help="Most active members; 0 = no limit.")
 @click.option("--default-role", help="Role of members without a known role.")
 @click.option(
     "--restore-policy",
@@ -93,7 +96,7 @@ def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
     metavar="WHAT",
     help=f"Former member: {'|'.join(rules.CHOICES['restore_policy'])}.",
 )
-@click.option("--hold-names/--free-names", default=None, help="Keep names of deleted members taken.")
+@click.option("--hold-names/--free-names", default=None, help="Reserve the names of deleted members.")
 @click.option(
     "--undelete-days",
     type=click.IntRange(0, 3650),
@@ -108,11 +111,11 @@ def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
     help=f"Response to PATCH: {'|'.join(rules.CHOICES['patch_answer'])}.",
 )
 @click.option("--rate", "rate_per_second", type=click.IntRange(0), help="Requests per second; 0 = no limit.")
-@click.option("--burst", "rate_burst", type=click.IntRange(1), help="Requests accepted at once.")
-@click.option("--audit-days", type=click.IntRange(30, 3650), metavar="DAYS", help="Days of the audit log.")
+@click.option("--burst", "rate_burst", type=click.IntRange(1), help="Burst size in requests.")
+@click.option("--audit-days", type=click.IntRange(30, 3650), metavar="DAYS", help="Days to keep the audit log.")
 @click.option("--api/--no-api", "api_enabled", default=None, help="Whether the plan includes the API.")
-@click.option("--scim/--no-scim", "scim_enabled", default=None, help="Take SCIM requests, or refuse them with 403.")
-@click.option("--schemas", type=click.File("rb"), help="JSON file of own schemas and extensions.")
+@click.option("--scim/--no-scim", "scim_enabled", default=None, help="Accept SCIM requests, or answer 403.")
+@click.option("--schemas", type=click.File("rb"), help="JSON file with custom schemas.")
 @data_option
 @output_option
 def set_(name: str, schemas: Any, settings: Settings, output: DocumoOutput, **given: Any) -> None:

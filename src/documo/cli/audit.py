@@ -25,9 +25,9 @@ def audit() -> None:
 
 
 @audit.command("list")
-@click.option("--actor", default="", help="Part of the name of who did it: a user, an API key or a command.")
-@click.option("--object", "text", default="", help="Part of the name of what was changed, or its id.")
-@click.option("--kind", default="", help="Only about this kind of thing: User, Group, Role, 'API key', Sign-in.")
+@click.option("--actor", default="", help="Part of the actor's name: a user, an API key or a command.")
+@click.option("--object", "text", default="", help="Part of the changed object's name, or its id.")
+@click.option("--kind", default="", help="Only this kind of object: User, Group, Role, 'API key', Sign-in.")
 @click.option(
     "--activity",
     type=click.Choice(list(rules.ACTIVITIES)),

@@ -64,7 +64,7 @@ def restore(file: Path, settings: Settings, output: DocumoOutput) -> None:
             database = server.database(DATABASE)
             if not await asyncio.to_thread(dump.is_empty, database):
                 raise conflict(
-                    f"{settings.data} already contains Documo data, which a restore does not overwrite",
+                    f"{settings.data} already contains Documo data, and restore does not overwrite it",
                     next_step="Restore into another folder: --data FOLDER",
                 )
             await asyncio.to_thread(dump.load, database, file)

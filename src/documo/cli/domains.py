@@ -25,8 +25,10 @@ def domains() -> None:
 @domains.command("set")
 @click.argument("host")
 @click.option("--app", "is_app", is_flag=True, help="The domain serves the pages, not the API.")
-@click.option("--email", "is_email", is_flag=True, help="An email domain: single sign-on there is this account's.")
-@click.option("--vouched", is_flag=True, help="Skip the proof in DNS: the operator vouches for the domain.")
+@click.option(
+    "--email", "is_email", is_flag=True, help="An email domain: its users sign in through this account's SSO."
+)
+@click.option("--vouched", is_flag=True, help="Skip the DNS proof, on the operator's responsibility.")
 @account_option
 @data_option
 @output_option

@@ -58,7 +58,7 @@ def add(
     shown = asdict(made.stream) | ({"secret": made.secret} if made.secret else {})
     output.one(shown, text=made.secret or made.stream.id)
     if made.secret:
-        click.echo("This is the webhook's secret: the receiver verifies the signatures with it.", err=True)
+        click.echo("This is the webhook's secret. The receiver uses it to verify signatures.", err=True)
     elif poll:
         click.echo(f"Poll it with POST /events/{made.stream.id} and an Admin's key.", err=True)
 

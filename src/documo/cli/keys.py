@@ -162,7 +162,7 @@ def _print_key(key: rules.NewKey, output: DocumoOutput) -> None:
         "id": key.id, "name": key.name, "key": key.secret, "scopes": list(key.scopes), "expiresAt": key.expires_at,
     }  # fmt: skip
     output.one(shown, text=key.secret)
-    click.echo("Save it now: it cannot be shown again.", err=True)
+    click.echo("Copy it now: it is not shown again.", err=True)
 
 
 def _described(key: KeyRow) -> dict[str, Any]:

@@ -102,5 +102,5 @@ def reset(member: str, account: str | None, settings: Settings) -> None:
 
     had_one = with_store(settings, work)
     click.echo(
-        f"{member} signs in with the password alone." if had_one else f"{member} had no second factor.", err=True
+        f"{member} now signs in with only the password." if had_one else f"{member} had no second factor.", err=True
     )

@@ -17,7 +17,7 @@ from lockstep.wording import counted
 
 COLUMNS = ("id", "user_name", "name", "role", "active", "source")
 account_option = click.option("--account", metavar="NAME", help="Account; optional when there is only one.")
-force_option = click.option("--force", is_flag=True, help="Do it even to the account's only active Admin.")
+force_option = click.option("--force", is_flag=True, help="Allow this even for the account's only active Admin.")
 
 
 @click.group()
@@ -141,11 +141,11 @@ def undelete(member: str, account: str | None, settings: Settings) -> None:
 
 @members.command()
 @click.argument("member")
-@click.option("--email", help="Also the name to sign in with.")
+@click.option("--email", help="Also changes the name for signing in.")
 @click.option("--given-name")
 @click.option("--family-name")
 @click.option("--phone")
-@click.option("--force", is_flag=True, help="Even if provisioning writes these fields.")
+@click.option("--force", is_flag=True, help="Change fields even if provisioning writes them.")
 @account_option
 @data_option
 def edit(

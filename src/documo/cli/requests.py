@@ -27,7 +27,7 @@ TAIL_SECONDS = 0.5
 @click.group(invoke_without_command=True)
 @click.option("--tail", is_flag=True, help="Keep showing requests as they arrive.")
 @click.option(
-    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many to show, the newest."
+    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Number of newest requests to show."
 )
 @click.option("--status", metavar="STATUS", default="", help="Only requests with this response status: 401, 4xx, 5xx.")
 @click.option(
@@ -161,5 +161,5 @@ def _line(entry: Mapping[str, Any]) -> str:
 def _ended(entry: Mapping[str, Any]) -> str:
     """Why a request with a known key was refused."""
     if entry["key_ends_at"] is None:
-        return "the key has ended"
+        return "the key was revoked or has expired"
     return f"key {entry['key_name']} {str(entry['key_id'])[:8]} ended {entry['key_ends_at']:%Y-%m-%d %H:%M}"

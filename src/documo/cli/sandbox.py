@@ -24,7 +24,7 @@ from documo.sandbox.server import SandboxServer, run_sandbox
 @click.option(
     "--with-admin", is_flag=True, help="List the owner of the key in /Users; otherwise a tenant starts empty."
 )
-@click.option("--seed", type=int, default=0, help="Makes users and faults repeatable.")
+@click.option("--seed", type=int, default=0, help="Seed that makes users and faults repeatable.")
 def sandbox(
     port: int, profile: str, rate: int, users: int, tenants: int, faults: Path | None, with_admin: bool,
     seed: int,

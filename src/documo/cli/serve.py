@@ -26,10 +26,12 @@ from lockstep.process.garbage_collection import settle_garbage
 @click.option("--data", metavar="FOLDER", help="Data folder (default: $LOCKSTEP_DATA or ./lockstep-data).")
 @click.option("--public-url", metavar="URL", help="Address that customers use, for links in responses.")
 @click.option(
-    "--rate", type=click.IntRange(0), help="Requests per second for each account, whatever its setting; 0 = no limit."
+    "--rate",
+    type=click.IntRange(0),
+    help="Requests per second for each account, which overrides its setting; 0 = no limit.",
 )
 @click.option("--ready-fd", type=click.IntRange(0), help="Also write the ready line, as JSON, to this file descriptor.")
-@click.option("--with-parent", is_flag=True, help="Also stop when the process that started this one has ended.")
+@click.option("--with-parent", is_flag=True, help="Also stop when the parent process ends.")
 @output_option
 def serve(
     port: int, host: str | None, data: str | None, public_url: str | None, rate: int | None, ready_fd: int | None,

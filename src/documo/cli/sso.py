@@ -45,13 +45,13 @@ def show(account: str | None, settings: Settings, output: DocumoOutput) -> None:
 
 
 @sso.command("set")
-@click.option("--metadata", type=FILE, help="Metadata XML of the provider: fills the first three.")
+@click.option("--metadata", type=FILE, help="Metadata XML of the provider; sets the next three options.")
 @click.option("--entity-id", default=None, help="Entity Id of the provider.")
 @click.option("--sso-url", default=None, help="SSO URL (Redirect URL).")
 @click.option("--certificate", type=FILE, help="Signer certificates in PEM.")
 @click.option("--email-domain", default=None, help="Email domain of the people, such as example.com.")
-@click.option("--identity-field", default=None, help="Field with the email. Empty: the Name ID.")
-@click.option("--logout-url", default=None, help="Where signing out ends the provider's session.")
+@click.option("--identity-field", default=None, help="Field with the email;  means the Name ID.")
+@click.option("--logout-url", default=None, help="Logout URL of the provider.")
 @account_option
 @data_option
 @output_option
@@ -81,7 +81,7 @@ def set_(
     }
     changes = {name: value for name, value in given.items() if value is not None}
     if not changes:
-        raise invalid("Nothing to change", next_step="documo sso set --metadata FILE --email-domain DOMAIN")
+        raise invalid("No setting was given", next_step="documo sso set --metadata FILE --email-domain DOMAIN")
 
     async def work(store: Store) -> dict[str, Any]:
         tenant = await only_account(store, account)
@@ -93,14 +93,14 @@ def set_(
 
 
 @sso.command()
-@click.option("--keep", metavar="EMAIL", help="Admin who may still use a password.")
-@click.option("--off", is_flag=True, help="Let everybody use passwords again.")
+@click.option("--keep", metavar="EMAIL", help="The Admin who may still use a password.")
+@click.option("--off", is_flag=True, help="Let everyone use passwords again.")
 @account_option
 @data_option
 def enforce(keep: str | None, off: bool, account: str | None, settings: Settings) -> None:
     """End sign-ins by password, but for one Admin."""
     if off == bool(keep):
-        raise invalid("Either --keep or --off is needed", next_step="documo sso enforce --keep ADMIN_EMAIL")
+        raise invalid("Give either --keep or --off", next_step="documo sso enforce --keep ADMIN_EMAIL")
 
     async def work(store: Store) -> None:
         tenant = await only_account(store, account)
@@ -110,7 +110,9 @@ def enforce(keep: str | None, off: bool, account: str | None, settings: Settings
             await rules.stop_enforcing(store, tenant.id)
 
     with_store(settings, work)
-    click.echo(f"Members sign in with SSO only; {keep} may still use a password" if keep else "Passwords work again")
+    click.echo(
+        f"Members sign in with SSO only; {keep} may still use a password" if keep else "Members can use passwords again"
+    )
 
 
 @sso.command()

@@ -128,7 +128,7 @@ class EventDelivery:
             return failed.sentence, False
         if 200 <= answer.status < 300:
             return None
-        return f"The receiver answered {answer.status}", answer.status in (400, 422)
+        return f"The receiver responded with {answer.status}", answer.status in (400, 422)
 
     async def _purge(self) -> None:
         async with self._store.control() as connection:

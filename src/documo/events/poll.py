@@ -63,7 +63,7 @@ def poll_endpoint(
             if stream is not None and stream.delivery == "poll" and wanted.done:
                 await table.acknowledge(connection, stream.id, wanted.done)
         if stream is None or stream.delivery != "poll":
-            return _error(ScimError(404, "", "No stream with this id can be polled."))
+            return _error(ScimError(404, "", "There is no polled stream with this id."))
         found = await _waiting(store, stream, wanted)
         events, more = found[: wanted.most], len(found) > wanted.most
         sets = {one.jti: keys.signer.sign(claims(one, stream, caller.tenant.registry, issuer)) for one in events}

@@ -16,7 +16,7 @@ from lockstep.http.outbound import Blocked, OutboundRules
 from lockstep.scim.registry import SchemaRegistry
 
 DELIVERIES = ("poll", "push", "webhook")
-MOST_STREAMS = 20  # per account: every change is written once for each stream
+MOST_STREAMS = 20  # per account: every change is stored once for each stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ async def add_stream(
     if delivery not in DELIVERIES:
         raise invalid(f"{delivery!r} is not a delivery method", next_step=f"Choose one of: {', '.join(DELIVERIES)}")
     if bool(url) != (delivery != "poll"):
-        raise invalid("A polled stream takes no URL; a push or webhook stream needs one")
+        raise invalid("A polled stream must have no URL; a push or webhook stream must have one")
     if url:
         try:
             (rules or OutboundRules()).check_url(url)

@@ -65,7 +65,7 @@ async def run_sandbox(wanted: SandboxServer) -> None:
                     return FaultInjector(app, rules, seed=wanted.seed) if rules else app
 
                 async with serving(store, settings, wrap=with_faults) as api:
-                    settle_garbage()  # as `documo serve` does, so that measurements here hold there
+                    settle_garbage()  # as in `documo serve`, so that measurements are comparable
                     _say_ready(api.scim_url, tokens, wanted, folder)
                     await asyncio.wait([stopped, orphaned], return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -12,7 +12,7 @@ from psycopg.rows import class_row, dict_row
 
 from lockstep.postgres.pool import Connection
 
-CHANNEL = "documo_requests"  # told which account's log grew
+CHANNEL = "documo_requests"  # carries the account whose log grew
 COLUMNS = (
     "tenant_id, id, at, method, path, status, milliseconds, key_id, client, tolerances, address, user_agent, request_type,"
     " request_body, response_headers, response_body"

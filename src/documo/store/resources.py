@@ -69,7 +69,7 @@ _GIVEN = (
     " display_name text, active boolean, role text, document jsonb, search jsonb, password_hash text, version bigint,"
     " managed_by uuid))"
 )
-# Two people whose names became equal when the rules for names changed stay two: each keeps their key until the name is changed.
+# Two people whose names became equal when the rules for names changed stay separate: each keeps their key until the name is changed.
 _KEPT_NAME = (
     "case when r.kind = 'User' and r.unique_name <> g.unique_name and r.document->'userName' = g.document->'userName'"
     " then r.unique_name else g.unique_name end"

@@ -10,8 +10,8 @@ from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
 
-KEPT_ATTEMPTS = 200  # of each account
-KEPT_FORGED = 50  # that no provider signed
+KEPT_ATTEMPTS = 200  # attempts kept for each account
+KEPT_FORGED = 50  # attempts kept without a provider's signature
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import psycopg
 from documo.store.database import Store
 
 FIRST_ROWS, FACTOR = 200, 4
-# The columns that conditions use, above all deleted_at, which is in every one. Sampling documents would cost more than all the rest.
+# The columns that conditions use, above all deleted_at, which every condition uses. Sampling documents would cost more than all others.
 _TABLES = {
     "resources": "(tenant_id, id, kind, unique_name, external_id, display_name, active, created_at, last_modified, deleted_at)",
     "resource_search": "(tenant_id, id, kind)",

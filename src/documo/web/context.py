@@ -84,7 +84,7 @@ def _guarding(
     is_public: bool,
 ) -> Callable[[PageFunction[PageContext]], PageFunction[PageContext]]:
     if is_public == (needs is not None):
-        raise TypeError(f"{path} is either public or needs a permission")
+        raise TypeError(f"{path} must be either public or have a permission")
 
     def add(function: PageFunction[PageContext]) -> PageFunction[PageContext]:
         @wraps(function)

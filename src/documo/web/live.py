@@ -27,9 +27,9 @@ log = structlog.get_logger("documo.web.live")
 
 PATH = "/events"
 TOPIC = "request"
-EVERY_SECONDS = 1.0  # a page is told at most so often
-EACH_MILLISECONDS = 200  # that a page waits longer for each other open page
-BEAT = b"event: beat\ndata:\n\n"  # an event, since the script of a page does not see comments
+EVERY_SECONDS = 1.0  # shortest time between two notifications of a page
+EACH_MILLISECONDS = 200  # extra wait of a page for each other open page
+BEAT = b"event: beat\ndata:\n\n"  # an event, because a page's script does not see comments
 
 
 class LiveRequests:
@@ -78,7 +78,7 @@ class LiveRequests:
                     newest = await table.newest(connection, tenant_id)
             except (psycopg.Error, OSError) as failed:
                 log.warning("live_requests_ended", error=type(failed).__name__)
-                return  # the browser comes back
+                return  # the browser reconnects
             if newest > seen:
                 seen = newest
                 yield newest
@@ -99,7 +99,7 @@ def live_route(store: Store, live: LiveRequests) -> Route:
 
         caller = await caller_of_session(store, session_secret(request))
         if caller is None or not allows(caller.role, Permission.SCIM):
-            return Response(status_code=204)  # by which an EventSource stops
+            return Response(status_code=204)  # this status stops an EventSource
         after = last_event_id(request.headers.get("last-event-id") or request.query_params.get("after"))
 
         def frame(newest: str) -> bytes:

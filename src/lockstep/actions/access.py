@@ -37,7 +37,7 @@ class AccessRule:
 
 
 ACTIONS: dict[str, AccessRule] = {}
-CHECKED: dict[str, Callable[..., Any]] = {}  # the actions that need a permission, with the check
+CHECKED: dict[str, Callable[..., Any]] = {}  # the actions that need a permission, with their checks
 
 
 def needs(permission: Permission, *, app: str = "", filters: bool = False) -> Callable[[Action], Action]:
@@ -63,7 +63,7 @@ def _checked(rule: AccessRule, action: Action) -> Action:
         if permission is None:
             return
         is_own = permission in actor.own_permissions
-        # Who may see all applications is told which one it is, so that the refusal can name its owner.
+        # Callers who may see all applications get the application's name, so that the refusal can name its owner.
         if actor.everywhere(permission) or not (is_own or actor.everywhere(Permission.APPLICATIONS_READ)):
             actor.require(permission)
             return
@@ -136,7 +136,9 @@ async def require_application(context: Context, connection: Connection, app: str
 
 def _unknown(name: str, visible: list[str]) -> LockstepError:
     otherwise = (
-        f"Available: {', '.join(visible)}" if visible else "You own no application yet: ask a Lockstep administrator"
+        f"Available: {', '.join(visible)}"
+        if visible
+        else "You do not own an application. Ask a Global administrator to make you the owner of one"
     )
     return not_found(
         f'Unknown application "{name}"', next_step=did_you_mean(name, visible, most=3, otherwise=otherwise)

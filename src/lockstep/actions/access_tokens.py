@@ -22,7 +22,7 @@ from lockstep.storage.access_tokens import TokenRow as TokenRow
 from lockstep.wording import counted, did_you_mean
 
 USUAL_LENGTH, LONGEST = timedelta(days=90), timedelta(days=366)
-VOUCHED_FOR = timedelta(days=30)  # after a sign-in through a provider, which alone learns that somebody left
+VOUCHED_FOR = timedelta(days=30)  # after a sign-in through a provider, because only the provider knows who has left
 _USED_AGAIN = timedelta(minutes=1)
 _MOST_NAME = 100  # characters
 
@@ -120,7 +120,7 @@ async def revoke_this_token(context: Context, token: str) -> TokenRow:
     async with context.recording() as connection:
         row = await store.find_by_secret(connection, hash_of(token)) if is_token(token) else None
         if row is None:
-            raise not_found("The token is unknown, so there is nothing to revoke")
+            raise not_found("There is no such token, so nothing was revoked")
         await _delete(connection, row, actor=row.owner_email or f"{row.name} (service token)")
     return row
 
@@ -167,7 +167,7 @@ def checked_scopes(scopes: Sequence[str], able: frozenset[str], *, who: str) -> 
                 next_step=did_you_mean(scope, known, otherwise=f"Scopes: {', '.join(known)}"),
             )
         if scope not in able:
-            raise invalid(f"{who} does not have the permission {scope}", next_step="Leave this scope out")
+            raise invalid(f"{who} does not have the permission {scope}", next_step="Remove this scope")
     return tuple(scope for scope in known if scope in scopes)
 
 
@@ -201,10 +201,10 @@ async def _owner(connection: Connection, actor: Actor, email: str) -> administra
     if found is None:
         raise invalid(
             f'Unknown administrator "{email}"' if email else "A personal token needs an owner",
-            next_step="Name an administrator: --owner EMAIL. Or make a service token: --service",
+            next_step="Name an administrator: --owner EMAIL. Or create a service token: --service",
         )
     if email and found.email != email.strip().lower():
-        raise invalid("A personal token is made by its owner", next_step=f"Sign in as {email} to make it")
+        raise invalid("Only the owner can create a personal token", next_step=f"Sign in as {email} to create it")
     return found
 
 
@@ -222,7 +222,7 @@ async def _make(
     if not name or len(name) > _MOST_NAME:
         raise invalid(
             f"The name of a token must have 1 to {_MOST_NAME} characters",
-            next_step="Enter the name of what will use the token",
+            next_step="Enter a name for the token, such as that of the program that uses it",
         )
     if not timedelta() < expires_in <= LONGEST:
         raise invalid(f"A token is valid for at most {counted(LONGEST.days, 'day')}", next_step="Choose a shorter time")

@@ -81,7 +81,7 @@ async def invite(
         grants = await _grants(connection, roles, owns)
         if await store.find_administrator(connection, address):
             raise conflict(
-                f"{address} is an administrator already",
+                f"{address} is already an administrator",
                 next_step=f"Change the roles: lockstep admins set {address} --role ROLE",
             )
         new = await store.insert_administrator(
@@ -223,11 +223,11 @@ async def _new_link(
 
 async def _grants(connection: Connection, roles: Sequence[Role], owns: Sequence[str]) -> list[RoleGrant]:
     if not roles:
-        raise invalid("No role is named", next_step="See: lockstep admins roles")
+        raise invalid("No role was given", next_step="See: lockstep admins roles")
     owner = Role.APPLICATION_OWNER
     if (owner in roles) != bool(owns):
         raise invalid(
-            "An Application owner needs an application, and only an Application owner has one",
+            "An Application owner needs an application, and no other role may have one",
             next_step=f"For example: --role {owner} --app documo",
         )
     grants = [RoleGrant(role) for role in dict.fromkeys(roles) if role is not owner]
@@ -258,8 +258,8 @@ async def _require_global(connection: Connection) -> None:
         name = ROLE_NAMES[Role.GLOBAL_ADMINISTRATOR]
         raise conflict(
             f"This is the last enabled {name} with a password",
-            why="Otherwise nobody could manage administrators while the provider of single sign-on is unavailable",
-            next_step=f"Give somebody else the role {name} first",
+            why="Without one, nobody could manage administrators if the single sign-on provider is unavailable",
+            next_step=f"First give the role {name} to someone else",
         )
 
 

@@ -141,7 +141,7 @@ async def list_assignments(
 
 async def _principals(connection: Connection, users: Sequence[str], groups: Sequence[str]) -> list[Principal]:
     if not users and not groups:
-        raise invalid("No person or group is named", next_step="Name one: --user NAME or --group NAME")
+        raise invalid("No person or group was given", next_step="Give one: --user NAME or --group NAME")
     found = []
     for name in dict.fromkeys(users):
         person = await find_person(connection, name)

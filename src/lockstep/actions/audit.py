@@ -11,7 +11,7 @@ from lockstep.storage.audit_log import AuditFilter as AuditFilter
 from lockstep.storage.audit_log import AuditRow as AuditRow
 from lockstep.storage.audit_log import ChainBreak as ChainBreak
 
-MOST_ENTRIES = 1_001  # of one answer; one more than a page of the command line
+MOST_ENTRIES = 1_001  # entries in one response; one more than a page of the command line
 
 
 @needs(Permission.AUDIT_READ)

@@ -25,7 +25,7 @@ from lockstep.storage.batches import as_id
 
 KEPT = timedelta(days=1)
 MOST_AT_ONCE = 8  # in one process
-_LOST = timedelta(minutes=1)  # without a sign of life
+_LOST = timedelta(minutes=1)  # without a heartbeat
 _BEAT_SECONDS = 0.5
 Work = Callable[[Context], Awaitable[Mapping[str, Any]]]
 Explain = Callable[[Exception], Mapping[str, Any]]
@@ -57,7 +57,7 @@ class BackgroundTasks:
         if len(self._running) >= MOST_AT_ONCE:
             raise LockstepError(
                 Kind.THROTTLED,
-                f"The server works on {MOST_AT_ONCE} operations already",
+                f"The server is already running {MOST_AT_ONCE} operations",
                 next_step="Try again in a moment",
             )
 
@@ -101,7 +101,7 @@ async def show_task(context: Context, task: str, *, explain: Explain) -> TaskRow
     if found is None:
         raise not_found(
             f"There is no operation {task}",
-            next_step="Operations are kept for a day, and shown to the caller who began them",
+            next_step="Operations are kept for a day, and only the caller who started one can see it",
         )
     if found.ended_at is None and found.beat_at < context.now() - _LOST:
         return replace(found, ended_at=found.beat_at, error=explain(_interrupted()))
@@ -142,13 +142,13 @@ async def _beat(context: Context, task: str, seen: list[Progress]) -> None:
         try:
             async with context.recording() as connection:
                 await store.save_progress(connection, task, phase=phase, done=done, fraction=fraction)
-        except Exception as failed:  # the task itself reports what is wrong with the database
+        except Exception as failed:  # the task itself reports problems with the database
             log.warning("progress_not_saved", fault=type(failed).__name__)
 
 
 def _interrupted() -> LockstepError:
     return conflict(
-        "The server was stopped before this was done",
-        why="What was done until then stays",
+        "The server stopped before this operation finished",
+        why="The changes made until then stay",
         next_step="Repeat the request",
     )

@@ -31,7 +31,7 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, sources, tenant
 from lockstep.storage.sources import SourceRecord
 
-_UNREAD = f"Whether its files can be read is not checked: that needs the permission {Permission.SOURCES_WRITE}."
+_UNREAD = f"The plan did not check whether its files can be read: that needs the permission {Permission.SOURCES_WRITE}."
 
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
@@ -113,7 +113,7 @@ async def _source(context: Context, connection: Connection, document: ConfigDocu
         labels = label_changes(document, await tenant.read_labels(connection, "Source", document.name))
         plan = DocumentPlan(document, False, (*found.changes, *labels), found.spec, current)
     if plan.changes and not context.actor.may(Permission.SOURCES_WRITE):
-        # The files are the server's, and what is wrong with one shows its first line.
+        # The files are on the server, and an error in one shows its first line.
         return replace(plan, notes=(*plan.notes, _UNREAD))
     if plan.changes:
         try:

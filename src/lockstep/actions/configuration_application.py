@@ -71,7 +71,7 @@ async def plan_application(
         raise document.wrong("spec.template", error) from None
     if app is None:
         current = template_spec(template)
-        # Nobody chose what a new application has from its template, so the file replaces it.
+        # No one chose the values that a new application gets from its template, so the file replaces them.
         prune = True
     else:
         parts = await read_parts(connection, [app.id])
@@ -202,7 +202,7 @@ async def _secret_change(
     row = await credentials.read_credential(connection, app.id) if app else None
     sealed = await credentials.sealed_secret(connection, app.id) if app else None
     if row is not None and origin(row.tenant_url) != origin(given.get("tenantUrl", row.tenant_url)):
-        sealed = None  # a token is meant for one origin only
+        sealed = None  # a token belongs to one origin
     place, token = "credentials.secretTokenRef", resolve(reference)
     if app is None or sealed is None:
         notes = (

@@ -100,8 +100,8 @@ async def plan_text(context: Context, edited: EditedText) -> TextPlan:
     documents = await asyncio.to_thread(_documents, edited)
     if (await read_text(context, edited.app)).base != edited.base:
         raise conflict(
-            "Somebody changed the configuration since you opened it",
-            next_step="Open it again in another window and make your change there, or reload it here",
+            "Someone changed the configuration after you opened it",
+            next_step="Reload it and make your change again; to keep your text, open the configuration in another window",
             code="StaleText",
         )
     plan = await plan_configuration(context, documents, prune=edited.prune)
@@ -128,8 +128,8 @@ async def apply_text(context: Context, edited: EditedText, *, mark: str) -> Conf
         plan = await plan_configuration(one, documents, prune=edited.prune)
         if _mark(edited, plan) != mark:
             raise conflict(
-                "Applying would do something other than the plan showed; nothing was changed",
-                why="The text or the configuration was changed since",
+                "Applying would now do something other than the plan showed; nothing was changed",
+                why="The text or the configuration has changed since",
                 next_step="Plan again",
                 code="StalePlan",
             )
@@ -152,10 +152,10 @@ def error_in(error: LockstepError, text: str) -> TextError:
 def _documents(edited: EditedText) -> Sequence[ConfigDocument]:
     documents = read_documents(edited.text, FILE)
     if not documents:
-        raise invalid("The text holds no configuration", next_step="Read it again, or paste a document")
+        raise invalid("The text contains no configuration document", next_step="Reload the page, or paste a document")
     for one in documents:
         if edited.app and (one.kind, one.name) != (DocumentKind.APPLICATION, edited.app):
-            raise one.wrong("metadata.name", invalid(f"Only the application {edited.app} is configured here"))
+            raise one.wrong("metadata.name", invalid(f"This page configures only the application {edited.app}"))
     return documents
 
 

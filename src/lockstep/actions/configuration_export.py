@@ -54,7 +54,7 @@ async def export_everything(context: Context) -> str:
                 )
         documents += await own_groups(connection)
         documents += await _applications(connection, await applications.list_applications(connection))
-    # A large organisation has tens of thousands of lines: other requests are answered while they are written.
+    # A large organisation has tens of thousands of lines, so other requests are served in between.
     return await asyncio.to_thread(write_documents, documents)
 
 

@@ -64,7 +64,7 @@ async def try_credentials(
     if settings is None:
         raise invalid(
             "A token is needed for the test",
-            why="A token is used for one server only",
+            why="The stored token belongs to another server",
             next_step="Enter the secret token, then test again",
         )
     return await services.opener.test_connection(settings)
@@ -104,7 +104,7 @@ async def set_tested_credentials(
     elif must_work:
         raise invalid(
             "A token is needed for the test",
-            next_step="Enter it with --token-stdin; a token is used for one server only",
+            next_step="Enter it with --token-stdin; the stored token belongs to another server",
         )
     view = await set_credentials(
         context, app, tenant_url=tenant_url, secret_token=secret_token, authentication=authentication

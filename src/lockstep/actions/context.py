@@ -80,7 +80,7 @@ class Actor:
             raise StepUpRequired(self.name)
 
 
-NOT_SIGNED_IN = Actor("Somebody who is not signed in", frozenset())
+NOT_SIGNED_IN = Actor("Someone who is not signed in", frozenset())
 
 
 def _now() -> datetime:
@@ -134,7 +134,7 @@ class Context:
     opener: TargetOpener | None = None
     inspect_file: InspectFile = lambda *_: FileShape()
     configurations: CompiledConfigurations = field(default_factory=CompiledConfigurations)
-    http: Callable[[], HttpClient] | None = None  # for what is no application, by the same outbound rules
+    http: Callable[[], HttpClient] | None = None  # for requests that do not go to applications; same outbound rules
     providers: DiscoveredProviders = field(default_factory=DiscoveredProviders)
     after_commit: AfterCommit = nothing_to_defer
     now: Callable[[], datetime] = _now
@@ -142,7 +142,7 @@ class Context:
     on_progress: Callable[[Progress], None] = field(default=lambda _: None)
     purge_after: timedelta = PURGE_AFTER
     sources_folder: Path = Path("lockstep-data", "sources")
-    within: Connection | None = None  # the transaction that several actions share
+    within: Connection | None = None  # a transaction that several actions share
     rehearsal: Rehearsal | None = None
     elsewhere: Elsewhere | None = None
 
@@ -204,8 +204,8 @@ class Context:
     def _require_database(self) -> None:
         if self.elsewhere is not None:
             raise conflict(
-                "This works only on the machine of the server",
-                next_step="Run the command there, or choose the data folder with --data FOLDER",
+                "This works only on the server's machine",
+                next_step="Run the command there, or name a data folder with --data FOLDER",
             )
 
 

@@ -81,7 +81,7 @@ async def set_credentials(
             sealed = context.vault.seal(secret_token, purpose=TOKEN, name=found.id)
             last_four = secret_token.reveal()[-4:] if len(secret_token.reveal()) >= _SHOWN_FROM else ""
             await store.save_secret(edit.connection, found.id, sealed, last_four=last_four, actor=context.actor.name)
-        # It may be another application now, or one where these credentials have other permissions.
+        # This may be a different application, or one where these credentials have different permissions.
         await unkept.forget_application(edit.connection, found.id)
         after = await store.read_credential(edit.connection, found.id)
         await audit(
@@ -137,8 +137,8 @@ def refuse_other_use(stored: Authentication, wanted: Authentication) -> None:
     is_same = (stored.method, stored.client_id) == (wanted.method, wanted.client_id)
     if not is_same or origin(stored.token_url) != origin(wanted.token_url):
         raise invalid(
-            "The secret has to be entered again with this authentication method",
-            why="The stored one was entered for another method, client or token URL",
+            "This authentication method needs the secret again",
+            why="The stored secret was entered for another method, client or token URL",
             next_step="Enter the secret together with it, for example with --token-stdin",
         )
 

@@ -77,7 +77,7 @@ async def explain_person(context: Context, user: str, app: str) -> ExplainedObje
         failed = read_failed(error) if isinstance(error, TargetError) else error
         link = known.links.get(person.id)
         plan = predicted_plan(obj, link, job.configuration, services.moment(), known.account_ids)
-        unasked = f"{job.row.app_display_name} could not be asked: {failed.detail}"
+        unasked = f"{job.row.app_display_name} could not be queried: {failed.detail}"
         circumstances = replace(circumstances, unasked=unasked)
     return ExplainedObject(plan, explain(plan, circumstances), failed, circumstances.decision)
 
@@ -98,7 +98,7 @@ async def _taken_over(connection: Connection, job: Job, obj: SourceObject) -> li
     if former is None:
         return []
     name, at = former
-    return [f'The account belonged to "{name}", who was deleted; it was taken over at {at:%Y-%m-%d %H:%M} UTC.']
+    return [f'The account belonged to "{name}", who was deleted; this person got it at {at:%Y-%m-%d %H:%M} UTC.']
 
 
 async def _unverified(connection: Connection, job: Job, obj: SourceObject) -> list[str]:

@@ -55,7 +55,7 @@ async def try_expression(
     moment = new_services(context).moment()
     found = [TrialValue(name, explain(text, record, EvaluationContext(moment))) for name, record in records]
     if not records:
-        explain(text, {}, EvaluationContext(moment))  # to see whether it compiles
+        explain(text, {}, EvaluationContext(moment))  # checks that it compiles
     return ExpressionTrial(found, tuple(unknown_in_expression(text, "the expression", known)))
 
 

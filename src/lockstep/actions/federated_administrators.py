@@ -120,7 +120,7 @@ def _actor(provider: ProviderRow) -> str:
 
 
 def _no_role(provider: ProviderRow, identity: Identity, claims: Mapping[str, Any]) -> LockstepError:
-    why = f"No value of your claim {provider.roles_claim} gives a role"
+    why = f"None of the values of your claim {provider.roles_claim} has a role"
     if was_left_out(claims, provider.roles_claim):
         why = (
             f"You are in too many groups for {provider.name} to send. At the provider, send only groups that are assigned to "
@@ -130,7 +130,7 @@ def _no_role(provider: ProviderRow, identity: Identity, claims: Mapping[str, Any
         Kind.FORBIDDEN,
         f"{identity.email} has no role in Lockstep",
         why=why,
-        next_step="Ask a Global administrator of Lockstep, who can give a role to one of your groups",
+        next_step="Ask a Global administrator of Lockstep to give a role to one of your groups",
         code="NoRole",
     )
 
@@ -138,8 +138,8 @@ def _no_role(provider: ProviderRow, identity: Identity, claims: Mapping[str, Any
 def _taken(provider: ProviderRow, identity: Identity) -> LockstepError:
     return LockstepError(
         Kind.FORBIDDEN,
-        f"Another administrator of Lockstep has the e-mail address {identity.email}",
+        f"A different Lockstep administrator already has the e-mail address {identity.email}",
         why=f"An e-mail address does not prove that this is the same person, so {provider.name} cannot sign in to that account",
-        next_step="Sign in with your password. Or a Global administrator removes that administrator; then sign in here again",
+        next_step="Sign in with your password. Or ask a Global administrator to remove that administrator, then sign in here again",
         code="EmailTaken",
     )

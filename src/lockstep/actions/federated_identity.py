@@ -42,13 +42,13 @@ def identity_in(claims: Mapping[str, Any], *, issuer: str, provider: str, trusts
     except LockstepError:
         address = ""
     if not address or not is_verified or len(subject) > _LONGEST_SUBJECT:
-        why = f"{provider} does not say that {email} is verified" if address else "It sent no e-mail address"
+        why = f"{provider} does not report {email} as verified" if address else "It sent no e-mail address"
         raise LockstepError(
             Kind.FORBIDDEN,
             f"{provider} sent no verified e-mail address for you",
             why=why,
-            next_step="Verify the address at the provider. If the provider never says whether addresses are verified but they "
-            "can be trusted, a Global administrator can set that",
+            next_step="Verify the address at the provider. If the provider never reports this but its addresses "
+            "can be trusted, a Global administrator can allow that in Lockstep",
         )
     return Identity(issuer, subject, address, _text(claims.get("name"))[:_LONGEST_NAME])
 

@@ -32,8 +32,8 @@ from lockstep.storage import identity_providers as store
 from lockstep.storage.identity_providers import ProviderRow
 from lockstep.vault import Secret
 
-VALID = timedelta(minutes=10)  # from leaving for the provider to coming back
-LONGEST = timedelta(hours=12)  # a session: roles come with each sign-in, so it does not outlive a working day
+VALID = timedelta(minutes=10)  # from the redirect to the provider until the callback
+LONGEST = timedelta(hours=12)  # a session: each sign-in updates the roles, so a session lasts one working day at most
 _PURPOSE, _OWNER = "sign-in attempt", "single sign-on"
 
 
@@ -184,7 +184,7 @@ async def _sign_in(
             device=device,
             replaces=replaces,
             lasts=LONGEST,
-            # The provider may have let somebody in who signed in there hours ago.
+            # The provider may have accepted a sign-in from hours ago.
             stepped_up_at=min(proved_at, now) if proved_at is not None else now - STEPPED_UP,
         )
         await audit_log.append(
@@ -203,7 +203,7 @@ async def _prove_again(
         if caller.session != begun.session or found is None or found.id != caller.actor.administrator:
             raise LockstepError(
                 Kind.FORBIDDEN,
-                f"You signed in with another account than {caller.email}",
+                f"You signed in with an account other than {caller.email}",
                 next_step=f"Confirm as {caller.email}, or sign out first",
             )
         if proved_at is None or proved_at < begun.begun_at - timedelta(seconds=LEEWAY_SECONDS):
@@ -230,7 +230,7 @@ async def _note_refusal(context: Context, refused: LockstepError, *, address: st
 def not_begun_here() -> LockstepError:
     return LockstepError(
         Kind.UNAUTHORIZED,
-        "This sign-in began in another browser, or took too long",
-        why="The provider's answer works once, within 10 minutes, in the browser that began the sign-in",
+        "This sign-in started in another browser, or took too long",
+        why="The provider's response works once, within 10 minutes, in the browser that started the sign-in",
         next_step="Sign in again",
     )

@@ -87,7 +87,7 @@ async def _require_running(connection: Connection, job: str) -> None:
     row = await jobs.read_job(connection, job)
     if row is None or not row.is_on:
         raise LockstepError(Kind.CONFLICT, "Provisioning was switched off, so the cycle stopped")
-    # An attempt that is due decides whether the quarantine continues.
+    # An attempt that is due decides whether quarantine continues.
     if is_held(row.quarantine) and not is_attempt_due(row.quarantine):
         error = (row.quarantine or {}).get("error", {})
         raise LockstepError(

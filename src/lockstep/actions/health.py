@@ -140,8 +140,8 @@ def _unclaimed(row: JobRow, made: Sequence[MadeAccount]) -> list[HealthFinding]:
         HealthFinding(
             f"app {row.app_name}", Level.WARN,
             f"{counted(len(made), 'account')} may have been created without a link, for {shown}",
-            f"See which exist: lockstep links {row.app_name} --orphans; "
-            f"link or disable them: lockstep links {row.app_name} --orphans --settle",
+            f"See which exist: lockstep links {row.app_name} --orphans. "
+            f"Link or disable them: lockstep links {row.app_name} --orphans --settle",
         )
     ]  # fmt: skip
 

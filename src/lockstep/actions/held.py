@@ -148,7 +148,7 @@ def what_is_held(one: HeldOperation) -> str:
         case GuardCode.MATCH:
             return "be linked to an account with more privileges"
         case GuardCode.FORMER_OWNER:
-            return "take over the account of somebody else who was deleted"
+            return "take over the account of a different person who was deleted"
         case GuardCode.LOSSES:
             return "switch off" if one.action in ("update", "enable") else one.action
 
@@ -190,7 +190,7 @@ def _together(guard: GuardCode, alike: Sequence[HeldGroup]) -> str:
     if guard is GuardCode.MATCH:
         return "be linked to people with fewer privileges"
     if guard is GuardCode.FORMER_OWNER:
-        return "be taken over from deleted people who were somebody else"
+        return "be taken over from other people who were deleted"
     words = {one.what for one in alike}
     if len(words) == 1:
         return next(iter(words))

@@ -211,7 +211,7 @@ async def _secret(
     context: Context, connection: Connection, change: ProviderChange, before: ProviderRow | None
 ) -> bytes | None:
     if change.secret is None:
-        # A secret must not be sent to a server that it was not made for.
+        # A secret must be sent only to the server that it was created for.
         is_kept = before is not None and (before.issuer, before.client_id) == (change.issuer, change.client_id)
         return await store.sealed_secret(connection) if is_kept else None
     return context.vault.seal(change.secret, purpose=PURPOSE, name=OWNER) if change.secret else None
@@ -219,13 +219,13 @@ async def _secret(
 
 async def _roles(connection: Connection, roles: Sequence[tuple[str, Role, str]]) -> list[ClaimRole]:
     if len(roles) > _MOST_ROLES:
-        raise invalid(f"More than {_MOST_ROLES} values have a role", next_step="Give roles to fewer, larger groups")
+        raise invalid(f"More than {_MOST_ROLES} values have a role", next_step="Use fewer, larger groups")
     found: list[ClaimRole] = []
     for value, role, app in roles:
         checked = _checked(value, "value of the claim")
         if (role is Role.APPLICATION_OWNER) != bool(app):
             raise invalid(
-                f'"{checked}": an Application owner needs an application, and no other role has one',
+                f'"{checked}": an Application owner needs an application, and no other role may have one',
                 next_step=f"For example: --map {checked}={Role.APPLICATION_OWNER}:documo",
             )
         row = await find_application(connection, app) if app else None

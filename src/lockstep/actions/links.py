@@ -38,7 +38,7 @@ class Orphan:
     target_id: str
     display: str
     owners: tuple[Suggestion, ...] = ()  # possible owners, the most likely first
-    made: MadeAccount | None = None  # the create of ours that made it
+    made: MadeAccount | None = None  # our create request that created it
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
@@ -200,7 +200,7 @@ async def choose_link(context: Context, app: str, user: str, target_id: str) -> 
                 f"The account {target_id} belongs to {held.display or held.source_id}",
                 next_step=f"If that is wrong: lockstep links {app} --user {held.display} --forget",
             )
-        # Without a base, so that the account is read before anything is written to it.
+        # Stored without a base, so that the account is read before anything is written to it.
         chosen = Link(_USER, person.id, target_id, LinkState.LIVE, {}, display=person.user_principal_name)
         freed = await links.save_links(edit.connection, job.id, [chosen])
         await dirty_marks.wake_for_accounts(edit.connection, job.id, freed)

@@ -27,11 +27,11 @@ from lockstep.storage.notices import Topic as Topic
 
 RESET = "reset"
 KEPT = 1000  # events kept for listeners that return
-MOST_WAITING = 256  # events a listener may be behind before it is cut
-PROGRESS_SECONDS = 1.0  # the progress of one job is told at most so often
-READING_SHARE = 0.02  # of one core, for all open pages that read their parts again
-READING_SECONDS = (1.0, 120.0)  # between two readings of a page: at least, at most
-_FIRST_READING = 0.01  # CPU seconds, before one was measured
+MOST_WAITING = 256  # events a listener may be behind before it is closed
+PROGRESS_SECONDS = 1.0  # shortest time between two progress events of a job
+READING_SHARE = 0.02  # share of one core for all open pages that reload their parts
+READING_SECONDS = (1.0, 120.0)  # shortest and longest time between two reloads of a page
+_FIRST_READING = 0.01  # CPU seconds, until one is measured
 _NEW_READING = 0.2  # weight of a new measurement
 _RETRY_SECONDS = (0.2, 1.0, 5.0)
 _APPLICATION_NAME = "lockstep-live"
@@ -105,13 +105,13 @@ class LiveHub:
     def __init__(
         self, *, kept: int = KEPT, most_waiting: int = MOST_WAITING, progress_seconds: float = PROGRESS_SECONDS
     ) -> None:
-        self._era = secrets.token_hex(4)  # ids of another process, or of one before a restart, mean nothing here
+        self._era = secrets.token_hex(4)  # distinguishes ids of other processes and of earlier runs
         self._number = 0
         self._recent: deque[LiveEvent] = deque(maxlen=kept)
         self._listeners: set[Listener] = set()
         self._most_waiting = most_waiting
         self._progress_seconds = progress_seconds
-        self._told: dict[str, bool] = {}  # jobs whose progress was told a moment ago, and whether there was more since
+        self._told: dict[str, bool] = {}  # jobs with a recent progress event, and whether there was more progress since
         self._reading_cost = _FIRST_READING
         self.connected = asyncio.Event()
 
@@ -188,7 +188,7 @@ class LiveHub:
         era, _, number = after.partition("-")
         if era == self._era and number.isascii() and number.isdigit() and int(number) <= self._number:
             missed = [event for event in self._recent if int(event.id.partition("-")[2]) > int(number)]
-            # Half of the room stays free for what happens while the listener reads these.
+            # Half of the queue stays free for events that happen while the listener reads these.
             if len(missed) == self._number - int(number) and len(missed) <= self._most_waiting // 2:
                 return missed
         return [LiveEvent(self.latest, RESET)]
@@ -239,5 +239,5 @@ def _pass_on(hub: LiveHub, payload: str) -> None:
     try:
         told = orjson.loads(payload)
         hub.hear(str(told["topic"]), job=str(told.get("job", "")), name=str(told.get("name", "")))
-    except (orjson.JSONDecodeError, KeyError, TypeError):  # another program's notice on our channel
+    except (orjson.JSONDecodeError, KeyError, TypeError):  # a notification of another program on our channel
         log.warning("unknown_notice")

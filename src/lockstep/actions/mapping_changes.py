@@ -25,7 +25,7 @@ from lockstep.engine.records import ObjectKind
 from lockstep.errors import invalid, not_found
 
 ACTIVITY = "Update attribute mappings or scope"
-_OURS = ("privileged", "redact", "drift")  # what a schema of Entra cannot say about an attribute
+_OURS = ("privileged", "redact", "drift")  # properties of an attribute that Entra's schema does not have
 
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")
@@ -93,7 +93,7 @@ async def import_entra_schema(context: Context, app: str, text: str) -> list[Fin
     if not found.provisioning["mappings"]:
         raise invalid(
             "The schema has no mappings",
-            next_step="Paste a schema in the form that Microsoft Graph returns, with synchronizationRules",
+            next_step="Paste a schema in the format of Microsoft Graph, with synchronizationRules",
         )
 
     def changed(config: dict[str, Any]) -> None:
@@ -115,5 +115,5 @@ async def import_entra_schema(context: Context, app: str, text: str) -> list[Fin
 def _mapping(config: dict[str, Any], kind: ObjectKind) -> dict[str, Any]:
     for mapping in config.get("mappings", []):
         if mapping.get("source", ObjectKind.USER) == kind:
-            return mapping  # type: ignore[no-any-return]  # part of the document, which the caller changes in place
+            return mapping  # type: ignore[no-any-return]  # the caller changes this part of the document in place
     raise not_found(f"The application's configuration has no mapping for {kind.lower()}s")

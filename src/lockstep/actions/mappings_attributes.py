@@ -146,5 +146,5 @@ async def evaluate_mappings(context: Context, app: str, user: str, *, creating: 
 def _mapping(config: dict[str, Any], kind: ObjectKind) -> dict[str, Any]:
     for mapping in config.get("mappings", []):
         if mapping.get("source", ObjectKind.USER) == kind:
-            return mapping  # type: ignore[no-any-return]  # part of the document, which the caller changes in place
+            return mapping  # type: ignore[no-any-return]  # the caller changes this part of the document in place
     raise not_found(f"The application's configuration has no mapping for {kind}s")

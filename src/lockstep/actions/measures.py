@@ -17,7 +17,7 @@ from lockstep.storage.measures import WaitingCounts, WrittenTally
 STATES = ("not_started", "paused", "quarantined", "active")
 _STATEMENT_SECONDS = 5.0
 _RESULTS = {"success": "success", "failure": "failure", "warning": "held"}
-# Exposed as 0 before the first one, because Prometheus sees no increase in a counter that starts at 1.
+# Exposed as 0 from the start, because Prometheus sees no increase in a counter that starts at 1.
 _AWAITED = tuple(
     (action, result) for action in ("create", "update", "disable", "delete") for result in ("success", "failure")
 )

@@ -16,7 +16,7 @@ from lockstep.storage.outbound_places import OutboundPlace
 from lockstep.wording import did_you_mean
 
 _ACTIVITY = "Change the outbound list"
-# Wider than any network of one organisation: the largest private ones are 10.0.0.0/8 and fc00::/7.
+# Larger than any network of one organisation. The largest private networks are 10.0.0.0/8 and fc00::/7.
 _WIDEST = {4: 8, 6: 7}
 
 
@@ -37,7 +37,7 @@ async def add_place(context: Context, word: str, *, reason: str = "") -> tuple[s
     network = network_of(entry) if "://" not in entry else None
     if network is not None and network.prefixlen < _WIDEST[network.version]:
         raise invalid(
-            f"{entry} is wider than any private network",
+            f"{entry} is larger than any private network",
             next_step="Add the origins of your applications, such as https://app.internal:8443, or their network",
         )
     touched: set[str] = set()

@@ -29,7 +29,7 @@ async def change_password(context: Context, secret: str, password: str, new_pass
         digest = await administrators.password_hash(connection, own)
     if not await OF_ADMINISTRATORS.matches(password, digest):
         await failed(context, caller.email, who=caller.email)
-        raise LockstepError(Kind.UNAUTHORIZED, "The present password is wrong", next_step="Enter it again")
+        raise LockstepError(Kind.UNAUTHORIZED, "The current password is wrong", next_step="Enter it again")
     new_digest, new = await OF_ADMINISTRATORS.hash_password(new_password), new_secret()
     async with context.recording() as connection:
         await succeeded(connection, caller.email)

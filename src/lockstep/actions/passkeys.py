@@ -46,11 +46,11 @@ async def begin_passkey(context: Context, secret: str, page: PasskeyAnswer) -> P
     if found is None or not found.has_second_factor:
         raise conflict(
             "Set up an authenticator app first",
-            why="The recovery codes of the app let you in if you lose the device with the passkey",
-            next_step="Then add a passkey",
+            why="Its recovery codes let you sign in if you lose the device with the passkey",
+            next_step="Set up an authenticator app, then add a passkey",
         )
     if len(known) >= MOST:
-        raise conflict(f"You have {MOST} passkeys already", next_step="Remove one first")
+        raise conflict(f"You already have {MOST} passkeys", next_step="Remove one first")
     from webauthn import generate_registration_options, options_to_json
     from webauthn.helpers.structs import PublicKeyCredentialDescriptor
 
@@ -78,7 +78,7 @@ async def add_passkey(context: Context, secret: str, given: PasskeyAnswer, *, na
         challenge = await use_challenge(context, connection, given.seal, administrator=own)
     if challenge is None:
         raise invalid(
-            "The passkey was not added: it took too long, or the passkey exists already", next_step="Try again"
+            "The passkey was not added: it took too long, or the passkey already exists", next_step="Try again"
         )
     from webauthn import verify_registration_response
     from webauthn.helpers.exceptions import WebAuthnException
@@ -91,7 +91,7 @@ async def add_passkey(context: Context, secret: str, given: PasskeyAnswer, *, na
             expected_origin=given.origin,
         )
     except (WebAuthnException, ValueError, TypeError, KeyError):
-        raise invalid("The answer of the browser is not a passkey for this page", next_step="Try again") from None
+        raise invalid("The browser's response is not a passkey for this page", next_step="Try again") from None
     shown = name.strip()[:_LONGEST_NAME] or "Passkey"
     async with context.recording() as connection:
         is_new = await store.insert_passkey(
@@ -109,7 +109,7 @@ async def add_passkey(context: Context, secret: str, given: PasskeyAnswer, *, na
                 connection, actor=caller.email, activity="Add passkey", target=caller.email, after={"name": shown}
             )
     if not is_new:
-        raise conflict("This passkey is stored already", next_step="Use another device")
+        raise conflict("This passkey is already stored", next_step="Use another device")
 
 
 @open_to_all

@@ -68,11 +68,11 @@ class Permission(StrEnum):
 MEANINGS: Mapping[Permission, str] = {
     Permission.DIRECTORY_READ: "see people, groups and sources",
     Permission.PEOPLE_WRITE: "change, disable, delete and restore people; change groups, members and group rules",
-    Permission.PEOPLE_SIGN_IN: "make links with which people set a password, see and end their sessions, remove their second factor",
+    Permission.PEOPLE_SIGN_IN: "create password links for people, see and end their sessions, remove their second factor",
     Permission.SOURCES_WRITE: "add, change and remove sources; import your own file",
     Permission.SOURCES_IMPORT: "import a registered source",
-    Permission.SOURCES_DECIDE: "confirm or reject what a source that shrank would do",
-    Permission.APPLICATIONS_READ: "see applications, their configuration, status, accounts and what provisioning would do",
+    Permission.SOURCES_DECIDE: "confirm or reject changes held because a source shrank",
+    Permission.APPLICATIONS_READ: "see applications, their configuration, status and accounts, and preview provisioning",
     Permission.APPLICATIONS_CREATE: "add applications",
     Permission.APPLICATIONS_WRITE: "change the roles and labels of an application, remove it",
     Permission.ASSIGNMENTS_WRITE: "assign people and groups to an application",
@@ -83,7 +83,7 @@ MEANINGS: Mapping[Permission, str] = {
     Permission.PROVISIONING_CONTROL: "start, pause, restart, run and retry provisioning; end a quarantine",
     Permission.PROVISIONING_PUSH: "provision named people and groups on demand",
     Permission.APPROVALS_DECIDE: "approve or reject held writes",
-    Permission.LINKS_WRITE: "link people to existing accounts, forget links, settle orphans",
+    Permission.LINKS_WRITE: "link people to existing accounts, remove links, settle accounts without a link",
     Permission.LOGS_READ: "read the provisioning log and the sign-in log",
     Permission.OUTBOUND_WRITE: "change the private networks that Lockstep may connect to",
     Permission.ORGANISATION_WRITE: "change the organisation's settings, start restore mode, delete tokens that cannot be decrypted",
@@ -91,7 +91,7 @@ MEANINGS: Mapping[Permission, str] = {
     Permission.ADMINISTRATORS_READ: "see administrators and their roles",
     Permission.ADMINISTRATORS_WRITE: "invite, change, disable and remove administrators",
     Permission.TOKENS_WRITE: "create and revoke your own access tokens",
-    Permission.SERVICE_TOKENS_WRITE: "make service tokens; see and revoke all tokens",
+    Permission.SERVICE_TOKENS_WRITE: "create service tokens; see and revoke all tokens",
 }
 
 EVERYTHING: frozenset[str] = frozenset(Permission)
@@ -153,7 +153,7 @@ IN_ONE_APPLICATION: frozenset[Permission] = frozenset(
     }
 )
 
-# An administrator who signed in a while ago enters the password again first: somebody else may sit at the keyboard.
+# An administrator who signed in some time ago must first enter the password again, because someone else may be at the keyboard.
 NEEDS_STEP_UP: frozenset[Permission] = frozenset(
     {
         Permission.CREDENTIALS_WRITE,
@@ -165,7 +165,7 @@ NEEDS_STEP_UP: frozenset[Permission] = frozenset(
     }
 )
 
-# A token cannot make further tokens or administrators, which would outlive its own end.
+# A token cannot create tokens or administrators, because they would outlive it.
 SCOPES: frozenset[Permission] = frozenset(Permission) - {
     Permission.ADMINISTRATORS_WRITE,
     Permission.TOKENS_WRITE,
@@ -195,8 +195,8 @@ class StepUpRequired(LockstepError):
     def __init__(self, who: str) -> None:
         super().__init__(
             Kind.FORBIDDEN,
-            f"{who} has to enter the password again to do this",
-            why="Credentials, single sign-on, roles, tokens and sign-in of people may be changed shortly after the password was entered",
+            f"{who} must confirm the password first",
+            why="Changes to credentials, single sign-on, roles, tokens and people's sign-in need a recent password entry",
             next_step="Confirm your password, then repeat the change",
             code="StepUpRequired",
         )

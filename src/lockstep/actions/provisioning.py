@@ -273,7 +273,7 @@ async def _decide(context: Context, app: str, decision: str, ids: Sequence[str] 
 
 async def _lift_quarantine(connection: Connection, row: JobRow, now: datetime) -> None:
     if row.quarantine is not None:
-        # The next drain tries at once; only a success ends the quarantine.
+        # The next drain tries at once; only a success ends quarantine.
         await jobs.set_quarantine(connection, row.id, {**row.quarantine, "nextAttempt": now.isoformat()})
         await target_state.forget(connection, row.id)
         if not is_held(row.quarantine):

@@ -19,7 +19,7 @@ from lockstep.storage import assignments, credentials, failure_groups, people
 from lockstep.storage.failure_groups import FailureGroup as FailureGroup
 from lockstep.storage.people import PersonFilter
 
-_ENOUGH_DONE = 20  # objects; with fewer, the time that is left would be a guess
+_ENOUGH_DONE = 20  # objects; with fewer, the remaining time would be a guess
 _SPREAD = 0.35  # of the expected time, in both directions
 
 
@@ -60,7 +60,7 @@ class Setup:
     is_started: bool
     is_on: bool
     mappings: tuple[MappedKind, ...]
-    maps_roles: bool = False  # a value is made from the role of the assignment
+    maps_roles: bool = False  # a mapping uses the role of the assignment
 
     @property
     def in_scope(self) -> int:
@@ -79,7 +79,7 @@ class ProvisioningOverview:
     setup: Setup
     failures: tuple[FailureGroup, ...]
     time_left: TimeLeft | None
-    gives_up_at: datetime | None  # when failing objects of a quarantine are no longer retried
+    gives_up_at: datetime | None  # when objects that fail in quarantine are no longer retried
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")

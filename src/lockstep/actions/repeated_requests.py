@@ -43,8 +43,8 @@ async def claim_key(context: Context, key: str, request: bytes) -> FirstAnswer |
             "This idempotency key was used for another request", next_step="Use a new key", code=OTHER_REQUEST
         )
     if known.status is None or known.body is None:
-        raise conflict("The first request with this key has not been answered yet", next_step="Try again in a moment")
-    sealed = context.vault.open(bytes(known.body), purpose=_PURPOSE, name=key, shown="the kept answer")
+        raise conflict("The first request with this key is still in progress", next_step="Try again in a moment")
+    sealed = context.vault.open(bytes(known.body), purpose=_PURPOSE, name=key, shown="the stored response")
     return FirstAnswer(known.status, dict(known.headers or {}), sealed.reveal().encode())
 
 

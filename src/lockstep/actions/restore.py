@@ -21,7 +21,7 @@ from lockstep.storage import jobs, source_holds, sources
 from lockstep.storage.sources import SourceRecord
 from lockstep.sync.cycle import frame as cycle_frame
 
-_RESTORED, _UNREAD, _READ = "restored", "unread", "read"  # states in the notes of a source
+_RESTORED, _UNREAD, _READ = "restored", "unread", "read"  # states of a source during a restore
 
 
 @needs(Permission.ORGANISATION_WRITE)

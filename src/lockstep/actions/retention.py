@@ -99,7 +99,7 @@ async def remove_old(context: Context) -> dict[Aging, int]:
         Aging.PERSON_SESSIONS: context.now(),
         Aging.PERSON_LINKS: context.now(),
         Aging.SIGN_IN_ATTEMPTS: context.now() - FORGOTTEN,
-        # A code is remembered for a day, so that its second use ends what the first one led to.
+        # A code is kept for a day, so that a second use revokes the tokens from the first.
         Aging.OPENID_CODES: context.now() - timedelta(days=1),
         Aging.OPENID_TOKENS: context.now(),
         Aging.OPENID_GRANTS: context.now() - timedelta(days=1),
@@ -136,16 +136,16 @@ def _fixed(context: Context) -> list[RetentionRow]:
     bin_days = context.purge_after.days
     return [
         RetentionRow("Deleted people and groups", days_text(bin_days) if bin_days else str(context.purge_after),
-                     "They can be restored until then. The setting is the server's LOCKSTEP_PURGE_AFTER."),
-        RetentionRow("Audit log", "For ever", "Each entry holds the hash of the one before it, so removing one would break the proof."),
-        RetentionRow("Configuration versions", "For ever", "Each can be compared and restored."),
-        RetentionRow("Imports of a source", f"The newest {MOST_KEPT}", "Older ones are removed by the next import."),
+                     "They can be restored until then. The server's setting LOCKSTEP_PURGE_AFTER decides this."),
+        RetentionRow("Audit log", "For ever", "Each entry contains the hash of the one before, so removing one would break the proof."),
+        RetentionRow("Configuration versions", "For ever", "Each version can be compared and restored."),
+        RetentionRow("Imports of a source", f"The newest {MOST_KEPT}", "The next import removes older ones."),
         RetentionRow("Newest cycles", f"{NEWEST_CYCLES} of each application", "They stay, even if cycles are kept for a shorter time."),
         RetentionRow("Uploaded files", _hours(UPLOADS_KEPT), "A file waits in the database until it is imported or discarded."),
-        RetentionRow("Answers to API requests with an Idempotency-Key", _hours(ANSWERS_KEPT), "A repeated request gets the first answer."),
-        RetentionRow("Operations of the API", _hours(TASKS_KEPT), "Their results are read by the caller who began them."),
-        RetentionRow("Failed sign-ins", _hours(FORGOTTEN), "They make the next attempt wait."),
-        RetentionRow("Tokens of applications (OpenID Connect)", "Until they expire", "Each application sets how long its tokens last."),
+        RetentionRow("Responses to requests with an Idempotency-Key", _hours(ANSWERS_KEPT), "A repeated request gets the first response."),
+        RetentionRow("Operations of the API", _hours(TASKS_KEPT), "The caller who started an operation can read its result."),
+        RetentionRow("Failed sign-ins", _hours(FORGOTTEN), "They delay the next attempt."),
+        RetentionRow("Tokens of applications (OpenID Connect)", "Until they expire", "Each application sets the lifetime of its tokens."),
         RetentionRow("Sessions and one-time links", "Until they expire", "A session ends after 12 hours at the latest."),
     ]  # fmt: skip
 

@@ -22,7 +22,7 @@ from lockstep.storage.search import PersonHit as PersonHit
 
 MOST_SHOWN = 6
 _MOST_WORDS = 10
-_SHORTEST = 3  # letters of a text that is searched in the log, and of the beginning of an application's name
+_SHORTEST = 3  # letters; shorter texts are not searched in the log or matched with the start of an application's name
 _QUESTIONS = frozenset(("why", "is", "isn't", "does", "doesn't", "has", "hasn't", "can", "can't", "explain"))
 _ORDERS = frozenset(("provision", "push"))
 _OTHERS = (
@@ -126,9 +126,7 @@ def read_query(text: str, visible: Sequence[ApplicationRow]) -> Query:
         rest = [word for word in rest if word.lower() not in _FILLERS]
         if app is None and rest and len(visible) == 1:
             app = visible[0]
-    if not rest and not (
-        app and is_question
-    ):  # nothing but the name of an application, which may be that of a group too
+    if not rest and not (app and is_question):  # only the name of an application, which may also be the name of a group
         return Query(text, words, is_question=is_question)
     return Query(text, rest, app.id if app is not None else "", is_question, is_order)
 

@@ -50,7 +50,7 @@ async def begin_second_factor(context: Context, secret: str) -> NewSecondFactor:
     async with context.recording() as connection:
         found = await administrators.read_administrator(connection, caller.actor.administrator)
         if found is None or found.has_second_factor:
-            raise conflict("You have a second factor already", next_step="Remove the present one first")
+            raise conflict("You already have a second factor", next_step="First remove the current one")
         sealed = context.vault.seal(Secret(seed), purpose=PURPOSE, name=found.id)
         await store.save_seed(connection, found.id, sealed)
     return NewSecondFactor(seed, address_of_seed(seed, name=caller.email, issuer=ISSUER))
@@ -75,7 +75,7 @@ async def confirm_second_factor(context: Context, secret: str, code: str) -> lis
             await audit_log.append(connection, actor=caller.email, activity="Add second factor", target=caller.email)
     if not is_right:
         await failed(context, caller.email, who=caller.email)
-        raise invalid("The code is wrong", next_step="Enter the code that the app shows now")
+        raise invalid("The code is wrong", next_step="Enter the code that the app currently shows")
     return [in_groups(code) for code in codes]
 
 
@@ -94,7 +94,7 @@ async def recent_caller(context: Context, secret: str) -> Caller:
     """
     caller = await caller_or_refusal(context, secret)
     if caller.is_federated:
-        raise conflict("You sign in through single sign-on", next_step="Set up a second factor at the provider")
+        raise conflict("You sign in through single sign-on", next_step="Set up the second factor at the provider")
     if not caller.actor.is_stepped_up:
         raise StepUpRequired(caller.email)
     return caller

@@ -37,6 +37,6 @@ async def end_session(context: Context, secret: str, session: str) -> None:
     async with context.recording() as connection:
         own = {one.id for one in await store.list_sessions(connection, caller.actor.administrator)}
         if session not in own:
-            raise not_found("This session does not exist, or has ended")
+            raise not_found("This session does not exist or has ended")
         await store.end_session(connection, session)
         await audit_log.append(connection, actor=caller.email, activity="End sessions", target=caller.email)

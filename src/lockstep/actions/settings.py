@@ -120,9 +120,9 @@ def _refuse_impossible(*, mode: str | None, status: str | None, scope: str | Non
             f'Unknown mode "{mode}"', next_step="The only mode is automatic; to pause provisioning: --status off"
         )
     if status is not None and status not in ("on", "off"):
-        raise invalid(f'Unknown status "{status}"', next_step="The status is on or off")
+        raise invalid(f'Unknown status "{status}"', next_step="The status must be on or off")
     if scope is not None and scope not in tuple(Scope):
-        raise invalid(f'Unknown scope "{scope}"', next_step="The scope is assigned or all")
+        raise invalid(f'Unknown scope "{scope}"', next_step="The scope must be assigned or all")
     if interval is not None and interval < SHORTEST_INTERVAL:
         raise invalid("The interval is too short", next_step="The minimum is 1m; changes are sent immediately")
 
@@ -274,7 +274,7 @@ def _difference(one: Config, other: Config) -> Config:
 def _object_mapping(config: Config, kind: ObjectKind) -> Config:
     for mapping in config.get("mappings", []):
         if mapping.get("source", ObjectKind.USER) == kind:
-            return mapping  # type: ignore[no-any-return]  # part of the document, which the caller changes in place
+            return mapping  # type: ignore[no-any-return]  # the caller changes this part of the document in place
     raise not_found(f"The application's configuration has no mapping for {kind}s")
 
 

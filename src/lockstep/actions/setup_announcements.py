@@ -58,5 +58,5 @@ def _sentence(setup: Setup, changes: Mapping[str, Any]) -> str:
         return f"Saving switches provisioning on again, for {reach}. It continues where it stopped."
     if _EVALUATES & changes.keys() and setup.is_started:
         both = setup.syncs_all or syncs_all
-        return f"Saving evaluates {counted(setup.everybody if both else setup.assigned, 'person')} again."
+        return f"Saving re-evaluates {counted(setup.everybody if both else setup.assigned, 'person')}."
     return "Saving changes no account."

@@ -25,11 +25,11 @@ from lockstep.storage import administrators, audit_log, one_time_links
 from lockstep.storage.administrators import AdministratorRow, RoleGrant
 from lockstep.storage.one_time_links import OneTimeLink
 
-IDLE = timedelta(hours=8)  # a session that was not used for so long has ended
-LONGEST = timedelta(days=7)  # and each one after this time
+IDLE = timedelta(hours=8)  # an unused session ends after this time
+LONGEST = timedelta(days=7)  # every session ends after this time
 STEPPED_UP = timedelta(
     minutes=10
-)  # for so long after entering the password, credentials, roles and tokens may be changed
+)  # for this long after the password was entered, credentials, roles and tokens may be changed
 _SEEN_AGAIN = timedelta(minutes=1)
 _MOST_DEVICE = 200  # characters
 
@@ -218,7 +218,7 @@ async def accept_invitation(
 async def _first(connection: Connection, email: str, name: str) -> AdministratorRow:
     if await administrators.any_administrator(connection):
         raise conflict(
-            "The first administrator exists already", next_step="Ask for an invitation: lockstep admins invite EMAIL"
+            "The first administrator already exists", next_step="Ask for an invitation: lockstep admins invite EMAIL"
         )
     new = await administrators.insert_administrator(connection, email, display_name=name, actor=email)
     grant = RoleGrant(Role.GLOBAL_ADMINISTRATOR)

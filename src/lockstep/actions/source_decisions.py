@@ -27,7 +27,7 @@ class SourceDecision:
     left: int = 0
     kept: int = 0
     renamed: int = 0
-    told_apart: int = 0  # people who were confirmed to be two different ones
+    told_apart: int = 0  # people who were confirmed to be different people
 
 
 @needs(Permission.DIRECTORY_READ)
@@ -52,8 +52,8 @@ async def confirm_hold(context: Context, name: str, *, shown: str) -> SourceDeci
     if mark_of(holds) != shown:
         happened = "has changed since it was shown" if shown else "was not shown to you"
         raise conflict(
-            f"What waits for a decision in {name} {happened}",
-            next_step=f"Look at it, then decide: lockstep sources status {name}",
+            f"The pending decision for {name} {happened}",
+            next_step=f"Review it, then decide: lockstep sources status {name}",
         )
     left = renamed = 0
     for hold in holds:

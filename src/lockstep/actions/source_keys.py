@@ -51,7 +51,7 @@ async def rename_source(context: Context, name: str, new_name: str) -> SourceRec
         if any(counts.values()):
             raise conflict(
                 f"The source {new_name} already has people or groups",
-                why="Two sources cannot be merged: the same key may mean different people",
+                why="Sources cannot be merged, because the same key may identify different people",
                 next_step=f"See them: lockstep people list --source {new_name}",
             )
         await store.rename_source(edit.connection, name, new_name, is_taken_over=heir is not None)
@@ -116,7 +116,7 @@ def _people_pass(context: Context, source: SourceRecord, config: Mapping[str, An
     found = [one for one in open_files(context, source, config) if one.kind is PassKind.PEOPLE]
     if len(found) != 1:
         raise invalid(
-            "The source has no file of people" if not found else "The source has several files of people",
+            "The source has no people file" if not found else "The source has several people files",
             next_step="Name the file: lockstep sources rekey SOURCE --key COLUMN --file FILE",
         )
     return found[0]
@@ -142,5 +142,5 @@ def _unfit(column: str, missing: list[int], pairs: Mapping[str, str]) -> Excepti
     return invalid(
         f"The column {shown(column)} cannot be the key; nothing was changed",
         why=why,
-        next_step="Choose a column with a unique value for everyone, or correct the file",
+        next_step="Choose a column that has a unique value for everyone, or correct the file",
     )

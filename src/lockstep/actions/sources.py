@@ -137,7 +137,7 @@ async def import_source(
         passes = open_files(context, source, config)
         results = await _take(context, context.within or context.pool, name, passes, options or IntakeOptions())
     except LockstepError as refused:
-        if refused.kind is not Kind.CONFLICT:  # another import is running, which notes its own result
+        if refused.kind is not Kind.CONFLICT:  # another import is running, and records its own result
             await _note_failure(context, name, refused.detail)
         raise
     settled = {str(one.kind): one.key for one, result in zip(passes, results, strict=False) if result.read > result.bad}
@@ -201,7 +201,7 @@ async def remove_source(context: Context, name: str, *, with_objects: bool = Fal
         await find_source(connection, name)
         counts = await store.count_objects(connection, name)
     if name == LOCAL_SOURCE:
-        raise invalid("Objects created by hand belong to no source that could be removed")
+        raise invalid("People and groups created by hand do not belong to a source that can be removed")
     if (counts["people"] or counts["groups"]) and not with_objects:
         raise conflict(
             f"{name} has imported {counted(counts['people'], 'person')} and {counted(counts['groups'], 'group')}",

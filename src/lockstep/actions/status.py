@@ -251,7 +251,7 @@ def _with_health(facts: Facts, row: JobRow, state: TargetState, now: datetime) -
         so_far = now - datetime.fromisoformat(state.trouble["since"])
         return replace(
             facts,
-            trouble=str(state.trouble.get("message") or "The application does not answer"),
+            trouble=str(state.trouble.get("message") or "The application does not respond"),
             trouble_for=about(so_far.total_seconds()),
             remedy=str(state.trouble.get("nextStep") or ""),
             next_attempt=_ahead(state.seconds_to_wait),

@@ -16,8 +16,8 @@ from lockstep.storage.provisioning_log import LogFilter, LogRow
 from lockstep.storage.sign_in_log import SignInFilter, SignInRow
 
 PAGE = 30
-MOST_NAMED = 10  # members of a change that are named
-DIRECTORY, SIGN_INS = "directory", "sign-ins"  # what is shown instead of an application
+MOST_NAMED = 10  # most members that are listed for a change
+DIRECTORY, SIGN_INS = "directory", "sign-ins"  # shown in place of an application
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ async def show_timeline(
             records = await provisioning_log.read_log(connection, wanted, limit=limit + 1)
             events += [
                 Event(
-                    row.at, record=row, app=apps[row.app].display_name if row.app in apps else "a removed application"
+                    row.at, record=row, app=apps[row.app].display_name if row.app in apps else "a deleted application"
                 )
                 for row in records
             ]

@@ -10,7 +10,7 @@ from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.pool import Connection
 from lockstep.storage import second_factors as store
 
-PURPOSE = "second factor"  # of the sealed seed
+PURPOSE = "second factor"  # of the encrypted seed
 
 
 class SecondFactorRequired(LockstepError):
@@ -22,7 +22,7 @@ class SecondFactorRequired(LockstepError):
         self.question = question
         super().__init__(
             Kind.UNAUTHORIZED,
-            "Enter the code of your authenticator app",
+            "Enter the code from your authenticator app",
             next_step="Without the device, enter one of your recovery codes",
             code="SecondFactorRequired",
         )
@@ -44,6 +44,6 @@ async def is_newest_code(context: Context, connection: Connection, administrator
     try:
         seed = context.vault.open(sealed, purpose=PURPOSE, name=administrator).reveal()
     except LockstepError:
-        return False  # the key is another one: recovery codes still work
+        return False  # encrypted with a different key; recovery codes still work
     step = matching_step(seed, code.strip(), context.now())
     return step is not None and await store.use_step(connection, administrator, step)

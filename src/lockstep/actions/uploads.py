@@ -42,7 +42,7 @@ from lockstep.storage.source_uploads import UploadRow as UploadRow
 
 LARGEST = 64 * 1024 * 1024  # bytes
 KEPT = timedelta(days=1)
-MOST_NAMED = 500  # people and groups that a dry run names, for each kind of change
+MOST_NAMED = 500  # most people and groups that a dry run lists for each kind of change
 _PART = 1024 * 1024
 _LONGEST_NAME = 200  # bytes; a file system takes 255
 _ALL = 100_000
@@ -142,7 +142,7 @@ async def change_upload(context: Context, upload: str, config: Mapping[str, Any]
     """Change how the file is read: its column map, encoding or delimiter. Raises LockstepError for an unknown kind of file."""
     kind = str(config.get("kind") or "")
     if kind and kind not in frozenset(PassKind):
-        raise invalid(f'"{kind[:40]}" is no kind of file', next_step=f"Choose one of: {', '.join(PassKind)}")
+        raise invalid(f'"{kind[:40]}" is not a kind of file', next_step=f"Choose one of: {', '.join(PassKind)}")
     async with context.recording() as connection:
         _refuse_imported(await find(connection, upload, locks=True))
         await source_uploads.save_config(connection, upload, config)
@@ -174,7 +174,7 @@ async def rehearse_upload(context: Context, upload: str) -> UploadRow:
         }
         now = await find(connection, upload, locks=True)
         if now.config != found.config:
-            raise conflict("Somebody changed how the file is read in the meantime", next_step="Try it again")
+            raise conflict("Someone else changed the settings of this file", next_step="Run the dry run again")
         await source_uploads.save_rehearsal(connection, upload, rehearsal)
         return await find(connection, upload)
 
@@ -271,14 +271,14 @@ async def _refuse_outdated(connection: Connection, found: UploadRow, mark: str) 
     if rehearsal.get("mark") != mark or rehearsal.get("generation") != (source.generation if source else 0):
         raise conflict(
             "The dry run that you saw is out of date; nothing was imported",
-            why="The source was imported since then, or the file is now read in another way",
-            next_step="Look at a new dry run, then import",
+            why="The source has been imported since, or the settings of the file have changed",
+            next_step="Run the dry run again, then import",
         )
 
 
 def _refuse_imported(found: UploadRow) -> None:
     if found.imported is not None:
-        raise conflict(f"{found.file_name} was imported already", next_step="Upload it again to import it again")
+        raise conflict(f"{found.file_name} has already been imported", next_step="To import it again, upload it again")
 
 
 def _shown_name(name: str) -> str:

@@ -65,10 +65,10 @@ def api_app(
     )
     app.state.desk = Desk(contexts)
     app.state.rates = rates or Rates()
-    app.state.hub = LiveHub() if hub is None else hub  # an empty hub is false
+    app.state.hub = LiveHub() if hub is None else hub  # `or` would not work: an empty hub is false
     app.state.tasks = tasks or BackgroundTasks()
     for router in _ROUTERS:
-        app.router.routes += router.routes  # `include_router` would make every route once more, with the first request
+        app.router.routes += router.routes  # `include_router` would build every route again, at the first request
     app.add_exception_handler(StarletteHTTPException, _no_route)
     documents.describe(app)
     return app
@@ -80,7 +80,7 @@ def api_routes(
     """Everything that a server adds to its routes: the API, `/api/openapi.json`, `/api/docs` and `/problems/{slug}`."""
     app = api_app(contexts, hub=hub, rates=rates, tasks=tasks)
     mounted = Mount(ROOT, app)
-    # A path with a line break is the API's too, and gets its form of "not found".
+    # A path with a line break belongs to the API too, and gets a "not found" problem.
     mounted.path_regex = re.compile(mounted.path_regex.pattern, re.DOTALL)
     return (
         mounted,
@@ -96,7 +96,7 @@ async def _no_route(request: Request, error: Exception) -> Response:
     begin(request)
     status = error.status_code if isinstance(error, HTTPException | StarletteHTTPException) else 404
     if status == 405:
-        wrong = refused("method-not-allowed", f"{request.url.path} does not take {request.method}")
+        wrong = refused("method-not-allowed", f"{request.url.path} does not support {request.method}")
         wrong.headers.update(getattr(error, "headers", None) or {})
         return finished(request, failed(request, wrong))
     unknown = not_found(f"There is nothing at {request.url.path}", next_step="See the addresses in /api/docs")

@@ -34,9 +34,9 @@ class Consent:
 
 def _given(
     confirm: Annotated[
-        bool, Query(description="Go ahead although people lose accounts, gain privileges or are renamed")
+        bool, Query(description="Proceed even if people lose accounts, gain privileges or are renamed")
     ] = False,
-    dryRun: Annotated[bool, Query(description="Only show the effects; change nothing")] = False,
+    dryRun: Annotated[bool, Query(description="Only return the effects; change nothing")] = False,
 ) -> Consent:
     return Consent(confirm, dryRun)
 
@@ -56,7 +56,7 @@ async def changed(
             raise ApiError(
                 Kind.CONFLICT,
                 "People would lose accounts, gain privileges or be renamed; nothing was changed",
-                next_step="Repeat the request with ?confirm=true to go ahead",
+                next_step="To proceed, repeat the request with ?confirm=true",
                 slug="consent-needed",
                 effects=effects_json(found),
             )

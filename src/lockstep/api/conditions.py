@@ -16,7 +16,7 @@ from lockstep.api.problems import refused
 Answer = TypeVar("Answer")
 Read = Callable[[Context], Awaitable[Any]]
 Work = Callable[[Context], Awaitable[Answer]]
-_MEANING = "The ETag of what you read; the change is refused if it is no longer that"
+_MEANING = "The ETag of the version you read; the change is refused if it is no longer current"
 
 
 def etag(value: Any) -> str:
@@ -44,7 +44,7 @@ class Condition:
         async def checked(context: Context) -> Answer:
             if not self.given:
                 if is_needed:
-                    raise refused("precondition-required", "This replaces the whole list, so If-Match is needed",
+                    raise refused("precondition-required", "If-Match is required, because this replaces the whole list",
                                   next_step="Read it first, and send its ETag in If-Match")  # fmt: skip
                 return await work(context)
             async with context.together() as inner:
@@ -61,8 +61,8 @@ class Condition:
         if self.given and "*" not in wanted and etag(await read(context)) not in wanted:
             raise refused(
                 "precondition-failed",
-                "Somebody has changed it since you read it",
-                next_step="Read it again, and repeat the change",
+                "Someone changed it after you read it",
+                next_step="Read it again, then repeat the change",
             )
 
 

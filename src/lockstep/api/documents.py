@@ -25,9 +25,9 @@ Send a token as `Authorization: Bearer lockstep_pat_...`. Errors are RFC 9457 pr
 `sort` and `fields`.
 Changes that concern people take `dryRun=true`, and `confirm=true` where people lose accounts. Configuration has an ETag.
 """
-_BEFORE_SIGN_IN = frozenset({"sign_in"})  # no caller is known whose request could be repeated
+_BEFORE_SIGN_IN = frozenset({"sign_in"})  # there is no caller yet, and repeated requests are stored for a caller
 _METHODS = ("get", "post", "put", "patch", "delete")
-# Added here and not to the routes: FastAPI would make a model of each for every route, which takes longer than to start.
+# Added here and not to the routes, because FastAPI would build a model of each for every route, which takes longer than the start itself.
 _PROBLEMS = {
     str(status): {
         "description": " / ".join(one.title for one in PROBLEM_TYPES.values() if one.status == status),
@@ -63,7 +63,7 @@ def _described(app: FastAPI) -> dict[str, Any]:
     described["security"] = [{"token": []}, {"session": []}]
     schemas = described["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(name, None)  # FastAPI's form of a refused request; ours is a problem
+        schemas.pop(name, None)  # FastAPI's schema of a refused request; ours is a problem document
     problem = TypeAdapter(Problem).json_schema(ref_template="#/components/schemas/{model}")
     schemas.update({**problem.pop("$defs"), "Problem": problem})
     for path in described["paths"].values():
@@ -77,7 +77,7 @@ def _complete(operation: dict[str, Any], method: str) -> None:
     operation["responses"].pop("422", None)
     operation["responses"].update(_PROBLEMS)
     if method == "post" and operation["operationId"] not in _BEFORE_SIGN_IN:
-        meaning = "A request that is repeated with the same key within 24 hours gets the first answer"
+        meaning = "A request that is repeated with the same key within 24 hours gets the first response"
         operation.setdefault("parameters", []).append(_header("Idempotency-Key", meaning))
 
 

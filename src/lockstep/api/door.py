@@ -81,7 +81,7 @@ def _unknown(detail: str) -> ApiError:
     return ApiError(
         Kind.UNAUTHORIZED,
         detail,
-        next_step="Make a token and send it as Authorization: Bearer TOKEN: lockstep token create NAME --scope directory.read",
+        next_step="Create a token (lockstep token create NAME --scope directory.read) and send it as Authorization: Bearer TOKEN",
         slug="not-authenticated",
     )
 
@@ -111,7 +111,7 @@ class DoorRoute(APIRoute):
                 if not honours and request.method not in csrf.SAFE_METHODS and "if-match" in request.headers:
                     raise refused(
                         "invalid-request",
-                        "If-Match has no meaning at this address",
+                        "This address does not support If-Match",
                         next_step="Send the request without it",
                     )
                 request._receive = limited_receive(request.receive, request.headers, self.most_bytes)

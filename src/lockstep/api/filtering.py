@@ -21,7 +21,7 @@ Read = Callable[[Any], Any]
 
 def text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("is compared with a text in quotes")
+        raise ValueError("must be compared with a text in quotes")
     return value
 
 
@@ -33,7 +33,7 @@ def flag(value: Any) -> bool:
 
 def number(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**62:
-        raise ValueError("is compared with a whole number")
+        raise ValueError("must be compared with a whole number")
     return value
 
 
@@ -42,7 +42,7 @@ def time(value: Any) -> datetime:
         at = datetime.fromisoformat(text(value))
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise ValueError('is compared with a time such as "2026-11-28T08:00:00Z"') from None
+        raise ValueError('must be compared with a time such as "2026-11-28T08:00:00Z"') from None
 
 
 def words(*allowed: str) -> Read:
@@ -72,18 +72,19 @@ def selected(filter: str, known: Sequence[Selects]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for term in tree.terms if isinstance(tree, And) else (tree,):
         if not isinstance(term, Comparison):
-            raise _refused(f"This list is filtered by comparisons joined with and. It knows: {_known(known)}")
+            raise _refused(f"Filter this list with comparisons joined by and. Attributes: {_known(known)}")
         name = str(term.path)
         of_name = [one for one in known if one.attribute.lower() == name.lower()]
         if not of_name:
             names = sorted({one.attribute for one in known})
             raise _refused(
-                f'Unknown attribute "{name}"', did_you_mean(name, names, otherwise=f"This list knows: {_known(known)}")
+                f'Unknown attribute "{name}"',
+                did_you_mean(name, names, otherwise=f"Attributes of this list: {_known(known)}"),
             )
         one = next((one for one in of_name if one.op == term.op), None)
         if one is None:
             raise _refused(
-                f"{of_name[0].attribute} cannot be compared with {term.op}", f"This list knows: {_known(of_name)}"
+                f"{of_name[0].attribute} cannot be compared with {term.op}", f"Possible comparisons: {_known(of_name)}"
             )
         if one.parameter in found:
             raise _refused(f"{one.attribute} {one.op} is given twice")
@@ -152,7 +153,7 @@ def _matches(tree: Filter, row: Row) -> bool:
         case Comparison(path, op, wanted):
             return _compares(op, _value(row, path.name, path.sub), wanted)
         case _:
-            raise _refused("Brackets after an attribute are not used here")
+            raise _refused("This list does not support brackets after an attribute")
 
 
 def _value(row: Row, name: str, sub: str) -> Any:

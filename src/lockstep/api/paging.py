@@ -69,7 +69,7 @@ class ListQuery:
     def refuse_sort(self, only: str) -> None:
         """Refuse any order but *only*, in which the list is stored."""
         if self.sort not in ("", only):
-            raise _refused("sort", f"This list is sorted by {only} only")
+            raise _refused("sort", f"This list can be sorted only by {only}")
 
     @property
     def _path(self) -> str:
@@ -78,8 +78,8 @@ class ListQuery:
 
 def _asked(
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=MOST, description="Most items on a page")] = 50,
-    cursor: Annotated[str, Query(max_length=2000, description="`nextCursor` of the page before")] = "",
+    limit: Annotated[int, Query(ge=1, le=MOST, description="Maximum number of items on a page")] = 50,
+    cursor: Annotated[str, Query(max_length=2000, description="`nextCursor` of the previous page")] = "",
     filter: Annotated[
         str, Query(max_length=4000, description="A filter in SCIM's grammar (RFC 7644, section 3.4.2.2)")
     ] = "",
@@ -87,7 +87,7 @@ def _asked(
     count: Annotated[bool, Query(description="Also count all items, where the list can")] = False,
     fields: Annotated[
         str,
-        Query(max_length=1000, description="The members that items shall have, with commas between; all without it"),
+        Query(max_length=1000, description="The members to include in items, separated by commas (default: all)"),
     ] = "",
 ) -> ListQuery:
     request.state.fields = wanted_fields(request, fields)
@@ -145,7 +145,7 @@ def _comparable(value: Any) -> list[Any]:
 def foreign_cursor() -> ApiError:
     """The refusal of a cursor that belongs to another list."""
     return _refused(
-        "cursor", "The cursor does not belong to this list", "Use nextCursor of the page before, with the same sort"
+        "cursor", "The cursor does not belong to this list", "Use nextCursor of the previous page, with the same sort"
     )
 
 

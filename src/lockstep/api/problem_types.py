@@ -26,7 +26,7 @@ _TYPES = (
     ProblemType(
         "not-authenticated",
         401,
-        "Authentication is needed",
+        "Authentication is required",
         "The request has no token, or the token or session is unknown, expired or revoked. Send "
         "`Authorization: Bearer lockstep_...`.",
     ),
@@ -41,19 +41,19 @@ _TYPES = (
         "not-permitted",
         403,
         "Not permitted",
-        "You are known, but your roles or the scopes of the token do not include this.",
+        "You are signed in, but your roles or the scopes of the token do not allow this.",
     ),
     ProblemType(
         "password-needed",
         403,
-        "The password is needed again",
+        "The password is required again",
         "Credentials, roles and tokens may be changed only shortly after the password was entered. Enter it "
         "in the admin centre, then repeat the request.",
     ),
     ProblemType(
         "foreign-request",
         403,
-        "The request came from elsewhere",
+        "The request did not come from this server's pages",
         "A request with a session cookie that changes something must come from a page of this server and "
         "carry its token in X-CSRF-Token. Programs use a token instead.",
     ),
@@ -67,40 +67,40 @@ _TYPES = (
         "method-not-allowed",
         405,
         "Method not allowed",
-        "This address exists, but not with this method. The Allow header lists those that it has.",
+        "This address exists, but not with this method. The Allow header lists the supported methods.",
     ),
     ProblemType(
         "conflict",
         409,
-        "Conflict with the present state",
-        "The state does not permit this now: a name is taken, provisioning is off, something else has "
+        "Conflict with the current state",
+        "The current state does not allow this: a name is taken, provisioning is off, or something has "
         "changed. `nextAction` says what to do first.",
     ),
     ProblemType(
         "consent-needed",
         409,
-        "Consent is needed",
+        "Confirmation is required",
         "People would lose accounts, gain privileges or be renamed. `effects` lists them. Nothing was "
-        "changed; repeat the request with `?confirm=true` to go ahead.",
+        "changed; to proceed, repeat the request with `?confirm=true`.",
     ),
     ProblemType(
         "another-version",
         409,
         "The command line has another version",
-        "The command line on your machine asks for something in a form that the server's version does not have. "
+        "The command line on your machine sent a request that the server's version does not support. "
         "Nothing was changed. Install the server's version on your machine.",
     ),
     ProblemType(
         "precondition-failed",
         412,
         "It has changed since you read it",
-        "The ETag in If-Match is not that of the present state. Read it again, and repeat the change on what you read.",
+        "The ETag in If-Match is not that of the current version. Read it again, then repeat the change.",
     ),
     ProblemType(
         "too-large",
         413,
         "The body is too large",
-        "Send less at once.",
+        "Send less data.",
     ),
     ProblemType(
         "idempotency-key-reused",
@@ -112,14 +112,14 @@ _TYPES = (
         "precondition-required",
         428,
         "If-Match is needed",
-        "This request replaces the whole of something. Read it first, and send its ETag in If-Match, so that "
-        "nobody's change is overwritten unseen.",
+        "This request replaces a whole list or document. Read it first and send its ETag in If-Match, so that "
+        "you do not overwrite someone else's change.",
     ),
     ProblemType(
         "too-many-requests",
         429,
         "Too many requests",
-        "Wait for the seconds in Retry-After.",
+        "Wait for the number of seconds in Retry-After.",
     ),
     ProblemType(
         "internal",
@@ -137,7 +137,7 @@ _TYPES = (
         "unavailable",
         503,
         "Not reachable",
-        "The database or the application did not answer. The same request may succeed later.",
+        "The database or the application did not respond. The same request may succeed later.",
     ),
 )
 PROBLEM_TYPES = {one.slug: one for one in _TYPES}

@@ -22,7 +22,7 @@ _COMMAND = re.compile(r"(?:^|: )(lockstep [^;]+?)\.?$")
 
 _OF_KIND = {
     Kind.INVALID: "invalid-request",
-    Kind.UNAUTHORIZED: "application-refused",  # who calls is settled before an action runs
+    Kind.UNAUTHORIZED: "application-refused",  # callers are authenticated before an action runs
     Kind.FORBIDDEN: "not-permitted",
     Kind.NOT_FOUND: "not-found",
     Kind.CONFLICT: "conflict",
@@ -38,7 +38,7 @@ _OF_CODE = {
     "TooLarge": "too-large",
     "ForeignRequest": "foreign-request",
     "IdempotencyKeyReused": "idempotency-key-reused",
-    "NoCredentials": "conflict",  # nothing was asked of the application
+    "NoCredentials": "conflict",  # no request was sent to the application
     "AnotherVersion": "another-version",
 }
 
@@ -139,7 +139,7 @@ def problem_of(error: LockstepError, *, request_id: str, instance: str, operatio
             problem["nextAction"]["command"] = command[1]
     if known.slug in _ABOUT_THE_REQUEST:
         url = f"/api/docs#{operation}" if operation else "/api/docs"
-        problem.setdefault("nextAction", {"text": "See what the request takes"})["url"] = url
+        problem.setdefault("nextAction", {"text": "See the parameters of the request"})["url"] = url
     elif known.slug == "password-needed":
         problem.setdefault("nextAction", {"text": "Enter the password again"})["url"] = "/step-up"
     return problem

@@ -53,7 +53,7 @@ class Rates:
     def __init__(self, limit: int = REQUESTS, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
         self._clock = clock
-        self._windows: dict[str, tuple[float, int]] = {}  # when the caller's window began, and the requests in it
+        self._windows: dict[str, tuple[float, int]] = {}  # by caller: start of the window, and requests in it
 
     def count(self, caller: str) -> Rate:
         """Count one request of *caller*."""

@@ -32,7 +32,7 @@ async def once(request: Request, context: Context, answer: Callable[[Request], A
     except BaseException:
         await free_key(context, key)
         raise
-    if response.status_code >= 400 or isinstance(response, StreamingResponse):  # what goes on is not kept
+    if response.status_code >= 400 or isinstance(response, StreamingResponse):  # streams are not stored
         await free_key(context, key)
         return response
     given = {**dict(response.headers), **{name.lower(): value for name, value in request.state.headers.items()}}
@@ -43,7 +43,7 @@ async def once(request: Request, context: Context, answer: Callable[[Request], A
 
 async def _digest(request: Request) -> bytes:
     digest = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
-    # Two tokens may have the same name: neither may see what was answered to the other.
+    # Two tokens may have the same name, and neither may get a response meant for the other.
     digest.update(f"{request.headers.get('authorization', '')}\n{request.headers.get('cookie', '')}\n".encode())
     digest.update(await request.body())
     return digest.digest()

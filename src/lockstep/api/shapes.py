@@ -21,7 +21,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=400)]
 Text = Annotated[str, StringConstraints(max_length=4000)]
 Names = Annotated[list[Name], Field(max_length=1000)]
 AppName = Annotated[str, Path(description="Name or id of the application", examples=["documo"], max_length=400)]
-NEXT_LOOK = {"Retry-After": "1"}  # seconds until it is worth looking again
+NEXT_LOOK = {"Retry-After": "1"}  # seconds until the next poll
 KindName = Literal["user", "group"]
 KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
 

@@ -36,15 +36,13 @@ def check_url(text: str) -> str:
     except ValueError:
         return "is not a URL"
     if len(text) > LONGEST_ADDRESS or not text.isprintable() or " " in text:
-        return f"is longer than {LONGEST_ADDRESS} characters, or contains a blank or a control character"
+        return f"is longer than {LONGEST_ADDRESS} characters, or contains a space or a control character"
     if parts.scheme not in ("https", "http") or not host:
         return "must begin with https:// and a host name"
     if parts.username is not None or parts.fragment or "*" in text:
         return "must be exact: without a user name, a fragment (#) and a wildcard (*)"
     if parts.scheme == "http" and not _is_own_machine(host):
-        return (
-            "must begin with https://, because an assertion lets its bearer sign in; http:// is only for this machine"
-        )
+        return "must begin with https://, because anyone with an assertion can sign in; http:// is allowed only for this machine"
     return ""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-MAIL_IS_NOT_SENT = "No mail is sent in this version"
+MAIL_IS_NOT_SENT = "This version sends no mail"
 _INSTEAD = "the setting is stored only. To notice failures, watch /metrics or the exit code of: lockstep status"
 
 
@@ -26,5 +26,5 @@ def file_notes(spec: Mapping[str, Any]) -> tuple[str, ...]:
     email = provisioning.get("notificationEmail") or sign_on.get("notificationEmail")
     note = mail_note(email=email, on_failure=provisioning.get("emailOnFailure"))
     if wanted.get("email") or wanted.get("webhook"):
-        note = f"No mail and no webhook is sent in this version; {_INSTEAD}"
+        note = f"This version sends no mail and no webhooks; {_INSTEAD}"
     return (note,) if note else ()

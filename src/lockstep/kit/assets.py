@@ -37,7 +37,7 @@ class Assets:
             read: dict[str, str] = json.loads((self.folder / "manifest.json").read_text())
         except OSError:
             raise not_found(
-                "The scripts and styles of the pages were not built",
+                "The pages' scripts and styles have not been built",
                 next_step="In a checkout, run: make env. An installed package contains them",
             ) from None
         return read
@@ -55,7 +55,7 @@ class Assets:
 
     async def _serve(self, request: Request) -> Response:
         file = request.path_params["file"]
-        if file not in self._served:  # also what keeps `..` out
+        if file not in self._served:  # this also rejects `..`
             return PlainTextResponse("No such file.\n", status_code=404)
         headers = FOREVER | {"Vary": "Accept-Encoding"}
         media_type = MEDIA_TYPES.get(Path(file).suffix, "application/octet-stream")

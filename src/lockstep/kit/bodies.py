@@ -30,8 +30,8 @@ def limited_receive(receive: Receive, headers: Mapping[str, str], limit: int) ->
 def require_no_nul(texts: Iterable[str], *, of: str) -> None:
     """Raise LockstepError if one of *texts* contains NUL, which PostgreSQL can neither store nor compare."""
     if any("\0" in one for one in texts):
-        raise invalid(f"The {of} contains a NUL character", next_step="Leave it out")
+        raise invalid(f"The {of} contains a NUL character", next_step="Remove it")
 
 
 def _too_large(limit: int) -> LockstepError:
-    return invalid(f"The form is larger than {limit // 1024:,} kB", next_step="Send less at once", code="TooLarge")
+    return invalid(f"The form is larger than {limit // 1024:,} kB", next_step="Send less data", code="TooLarge")

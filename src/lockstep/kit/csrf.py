@@ -63,7 +63,7 @@ def foreign(detail: str) -> LockstepError:
     return LockstepError(
         Kind.FORBIDDEN,
         detail,
-        why="The page may have been open since before you signed in",
+        why="The page may be older than your sign-in",
         next_step="Go back, reload the page and try again. Nothing was changed",
         code=CODE,
     )

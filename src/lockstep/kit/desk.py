@@ -42,7 +42,7 @@ class SignedInCaller(Protocol):
     def csrf_secret(self) -> str: ...
 
 
-C = TypeVar("C")  # the context that the product's page functions take
+C = TypeVar("C")  # the context that the product's page functions receive
 P = TypeVar("P", bound=SignedInCaller)
 
 
@@ -104,7 +104,7 @@ class PageDesk(ABC, Generic[C, P]):
             try:
                 response = await self._answer(page, request)
             except ClientDisconnect:
-                response = Response(status_code=400)  # nobody reads it
+                response = Response(status_code=400)  # no client reads it
             except LockstepError as error:
                 if elsewhere := self.instead_of(error, request):
                     response = self._renderer.respond(request, elsewhere)
@@ -149,7 +149,7 @@ class PageDesk(ABC, Generic[C, P]):
     async def no_such_page(self, request: Request, error: Exception) -> Response:
         """Answer a request for an unknown address, or with a method that the address does not take."""
         status = error.status_code if isinstance(error, HTTPException) else 500
-        detail = "There is no page at this address" if status == 404 else "Use the links and forms of the pages"
+        detail = "There is no page at this address" if status == 404 else "Use the links and forms on the pages"
         return await self._outside(request, status, detail)
 
     async def unforeseen(self, request: Request, _: Exception) -> Response:
@@ -161,7 +161,7 @@ class PageDesk(ABC, Generic[C, P]):
             request.state.caller = caller = await self.caller_of(request)
             if caller is not None:
                 await self.prepare(self.context_of(caller), request)
-        except Exception:  # the page of an error needs neither
+        except Exception:  # an error page needs neither
             request.state.caller = None
         problem = plain_page_error(status, detail, request_id=request.state.request_id)
         return self._renderer.error(request, problem)

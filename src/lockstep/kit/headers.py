@@ -8,7 +8,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = "Content-Security-Policy"
-# Nothing that could end the directive.
+# No characters that could end the directive.
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-:\[\]]+(?=[/?#]|\Z)")
 
 
@@ -19,7 +19,7 @@ def content_security_policy(sends_to: str = "") -> str:
     return "; ".join(
         [
             "default-src 'self'",
-            "img-src 'self' data:",  # the arrow of a select and the tick of a check box are in the styles
+            "img-src 'self' data:",  # the styles contain the arrow of selects and the tick of check boxes
             "object-src 'none'",
             "base-uri 'none'",
             f"form-action 'self'{elsewhere}",

@@ -17,7 +17,7 @@ def icon(name: str, size: int = 16, classes: str = "") -> Markup:
     text = (files("lockstep.kit") / "icons" / f"{name}.svg").read_text()
     found = _INNER.search(text)
     if found is None:
-        raise ValueError(f"icons/{name}.svg is no SVG")
+        raise ValueError(f"icons/{name}.svg is not an SVG")
     extra = f' class="{classes}"' if classes else ""
     return Markup(  # noqa: S704 - our own files and arguments
         f'<svg{extra} width="{size}" height="{size}" viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.5"'

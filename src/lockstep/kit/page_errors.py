@@ -20,15 +20,15 @@ STATUSES = {
     Kind.INTERNAL: 500,
 }
 TITLES = {
-    400: "This cannot be done as asked",
+    400: "This request cannot be carried out",
     401: "Sign in first",
     403: "You are not allowed to do this",
     404: "Page not found",
-    405: "This address does not take that request",
-    409: "This conflicts with the present state",
+    405: "This address does not support that request",
+    409: "This conflicts with the current state",
     413: "That is too large",
     429: "Too many attempts",
-    500: "Something went wrong in this server",
+    500: "Something went wrong on this server",
     503: "Not available at the moment",
     507: "The disk is full",
 }

@@ -22,7 +22,7 @@ from lockstep.kit.page_steps import PageSteps
 from lockstep.kit.pages import Answer, CopyAs, Fragment, PageView, Redirect
 from lockstep.kit.templating import new_environment
 
-_NOTICE_WAITS = timedelta(minutes=1)  # for the page that shows it
+_NOTICE_WAITS = timedelta(minutes=1)  # until a page shows it
 
 _MOST_NOTICE = 300  # characters
 

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from starlette.responses import StreamingResponse
 
-BEAT_SECONDS = 15.0  # a beat at least so often, by which a client knows that the stream is alive
-CHECK_SECONDS = 60.0  # the caller is checked again after so long, however much there is to say
+BEAT_SECONDS = 15.0  # longest time between heartbeats, which tell a client that the stream is alive
+CHECK_SECONDS = 60.0  # the caller is checked again after this time, even if events keep coming
 RETRY_MILLISECONDS = 2_000
 _MOST_ID = 100  # characters
 
@@ -47,7 +47,7 @@ async def _parts(
     beat: bytes,
 ) -> AsyncIterator[bytes]:
     with listening as events:
-        yield b"retry: %d\n: connected\n\n" % RETRY_MILLISECONDS  # from here on, no event is missed
+        yield b"retry: %d\n: connected\n\n" % RETRY_MILLISECONDS  # no event is missed from here on
         checked_at = time.monotonic()
         pending: asyncio.Task[Event | None] | None = None
         try:
@@ -62,13 +62,13 @@ async def _parts(
                     yield beat
                     continue
                 event, pending = pending.result(), None
-                if event is None:  # cut: too slow, or the process stops
+                if event is None:  # closed: the client is too slow, or the process stops
                     return
                 yield frame(event)
         finally:
             if pending is not None:
                 pending.cancel()
-                await asyncio.gather(pending, return_exceptions=True)  # what makes the events has cleaned up
+                await asyncio.gather(pending, return_exceptions=True)  # the producer of the events has cleaned up
 
 
 async def _next(events: AsyncIterator[Event]) -> Event | None:

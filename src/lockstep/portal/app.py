@@ -65,7 +65,7 @@ class PortalRenderer(Renderer):
     def respond(self, request: Request, answer: Answer) -> Response:
         response = super().respond(request, answer)
         if isinstance(answer, PageView) and answer.sends_to:
-            # An application may send the browser on to another of its hosts, and browsers hold that to the policy of the form, too.
+            # An application may redirect the browser to another of its hosts, and browsers apply form-action to redirects too.
             response.headers[POLICY] = content_security_policy().replace(
                 "form-action 'self'", "form-action https: http:"
             )

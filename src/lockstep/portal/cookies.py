@@ -20,12 +20,12 @@ SIGNED_OUT = "/myapps/signed-out"
 PROVIDER, CALLBACK = (
     "/myapps/sign-in/sso",
     "/myapps/sign-in/sso/callback",
-)  # leave for the identity provider, and come back
-ATTEMPT_COOKIE = "lockstep_person_sso"  # what the browser keeps meanwhile, sealed
-WAY_COOKIE = "lockstep_way_out"  # the applications that are still to be signed out of, sealed
+)  # redirects to the identity provider, and its callback
+ATTEMPT_COOKIE = "lockstep_person_sso"  # the state of a sign-in attempt, encrypted in the browser
+WAY_COOKIE = "lockstep_way_out"  # the applications still to sign out of, encrypted
 _WAY_LASTS = timedelta(minutes=10)
 
-BROWSER_COOKIE = "lockstep_person_browser"  # which browser brought the request of an application
+BROWSER_COOKIE = "lockstep_person_browser"  # the browser that sent an application's request
 
 
 def session_secret(request: Request) -> str:

@@ -17,8 +17,8 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage.patterns import part_of
 from lockstep.storage.rejections import STANDS
 
-MAPPING = "mapping"  # a mapping disables the account although nobody left
-# One word for the reason of a hold, if it is not the reason why somebody loses access.
+MAPPING = "mapping"  # a mapping disables the account although the person has not left
+# One word for the reason of a hold that is not a loss of access.
 OF_GUARD = {
     GuardCode.GRANTS: "privilege",
     GuardCode.RENAMES: "renamed",

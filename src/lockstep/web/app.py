@@ -114,7 +114,7 @@ class AdminDesk(PageDesk[Context, Caller]):
         if not isinstance(error, NotPermitted) or request.state.caller is None:
             return error
         able = await who_may(self.context_of(request.state.caller), error.permission, error.app)
-        next_step = f"Ask {'one of ' if len(able) > 1 else ''}{', '.join(able)}" if able else error.next_step
+        next_step = f"Ask {'one of: ' if len(able) > 1 else ''}{', '.join(able)}" if able else error.next_step
         return LockstepError(error.kind, error.detail, why=error.why, next_step=next_step)
 
     def as_error(self, fault: Exception) -> LockstepError:

@@ -19,8 +19,8 @@ from lockstep.web.page import Redirect
 SESSION_COOKIE = "lockstep_session"
 SIGN_IN = "/sign-in"
 STEP_UP = "/step-up"
-THROUGH_PROVIDER = "/sign-in/sso"  # leave for the provider of single sign-on, and below it come back
-ATTEMPT_COOKIE = "lockstep_sso"  # what the browser keeps meanwhile, sealed
+THROUGH_PROVIDER = "/sign-in/sso"  # redirects to the single sign-on provider; the callback is below it
+ATTEMPT_COOKIE = "lockstep_sso"  # the state of a sign-in attempt, encrypted in the browser
 
 
 def session_secret(request: Request) -> str:

@@ -23,7 +23,7 @@ PHASES: Sequence[tuple[str, str]] = (
     ("write", "Write"),
     ("references", "References"),
 )
-# The counts in the order of reading, each with its word and tone.
+# The counts in display order, each with its word and tone.
 COUNTS: Sequence[tuple[str, str, str]] = (
     ("created", "Created", ""),
     ("linked", "Linked", ""),

@@ -53,11 +53,11 @@ def column_rows(shape: FileShape, config: Mapping[str, Any]) -> list[ColumnRow]:
         others = [one for one in meanings if one != KEY]
         if given is None or (meanings and not others):
             said = column.meaning or ("the key only" if column.is_key else "ignored")
-            rows.append(ColumnRow(place, column, AS_NAMED, f"As its name says: {said}"))
+            rows.append(ColumnRow(place, column, AS_NAMED, f"By its name: {said}"))
         elif len(others) > 1:
-            rows.append(ColumnRow(place, column, KEPT, "As its name says", ", ".join(others)))
+            rows.append(ColumnRow(place, column, KEPT, "By its name", ", ".join(others)))
         else:
-            rows.append(ColumnRow(place, column, others[0] if others and others[0] else IGNORED, "As its name says"))
+            rows.append(ColumnRow(place, column, others[0] if others and others[0] else IGNORED, "By its name"))
     return rows
 
 

@@ -25,14 +25,14 @@ from lockstep.web import callers
 PATH = "/events"
 AFTER = "after"
 READING = b"x-live"  # header of a page that reads its parts again
-BEAT = b"event: beat\ndata:\n\n"  # an event, since the script of a page does not see comments
+BEAT = b"event: beat\ndata:\n\n"  # an event, because a page's script does not see comments
 
 
 def live_route(contexts: Callable[[Actor], Context], hub: LiveHub) -> Route:
     async def events(request: Request) -> Response:
         caller = await callers.caller_of(contexts(callers.actor_of(None)), request)
         if caller is None:
-            return Response(status_code=204)  # by which an EventSource stops
+            return Response(status_code=204)  # this status stops an EventSource
         actor = caller.actor
 
         def wanted(event: LiveEvent) -> bool:

@@ -95,7 +95,7 @@ class AttributeForm:
     def problem(self) -> tuple[str, str]:
         """The field that is missing and what to do, or two empty texts."""
         if not self.target:
-            return "target", "Choose the attribute of the application that is written"
+            return "target", "Choose the target attribute"
         if self.type == "direct" and not self.source:
             return "source", "Choose a source attribute"
         if self.type == "expression" and not self.expression:
@@ -103,7 +103,7 @@ class AttributeForm:
         if self.type == "constant" and not self.constant:
             return "constant", "Enter the value"
         if self.is_matching and not (self.precedence.isdecimal() and 1 <= int(self.precedence) <= 99):
-            return "precedence", "Matching precedence is a whole number from 1 to 99"
+            return "precedence", "Matching precedence must be a whole number from 1 to 99"
         return "", ""
 
     def changes(self) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class SettingsForm:
     def check(self) -> bool:
         """Note what is wrong with numbers; True if nothing is."""
         if self.prevents_deletions and not (self.threshold.isdecimal() and 0 < int(self.threshold[:9]) < 10_000_000):
-            self.errors["deletionThreshold"] = "Enter a whole number from 1 on"
+            self.errors["deletionThreshold"] = "Enter a whole number, at least 1"
         if self._minutes() is None:
             self.errors["interval"] = "Enter the minutes between two cycles, at least 1"
         return not self.errors

@@ -133,5 +133,5 @@ def _kept(text: str) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         found = None
     if not isinstance(found, dict):
-        raise invalid("A stored condition came back changed", next_step="Open the page again")
+        raise invalid("A stored condition was changed in the form", next_step="Open the page again")
     return found

@@ -42,7 +42,7 @@ def look_of_label(label: StatusLabel) -> StatusLook:
     return StatusLook(label.value, *_LOOKS[label])
 
 
-# What was done to an account, in the provisioning log: word, tone and icon of its result.
+# Results in the provisioning log: word, tone and icon.
 RESULTS = {
     "success": StatusLook("Success", "ok", "check-circle"),
     "failure": StatusLook("Failure", "error", "error"),

@@ -18,7 +18,7 @@ from lockstep.web.record_sentence import sentence_of
 from lockstep.web.sign_in_form import SignInLine
 from lockstep.web.status_look import result_look
 
-_MOST_LISTED = 4  # attributes of a change that are shown at once
+_MOST_LISTED = 4  # attributes of a change that are shown without opening it
 _CHANGED: Mapping[str, str] = {"memberAdded": "Members added", "memberRemoved": "Members removed"}
 _ASSIGNMENTS: Mapping[str, str] = {"assigned": "Assigned to", "unassigned": "No longer assigned to"}
 

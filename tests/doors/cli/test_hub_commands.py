@@ -69,7 +69,7 @@ def test_registered_source_is_imported_by_its_name(lockstep: Lockstep, tmp_path:
         (["sources", "import", "hr"], 5, 'Unknown source "hr"'),
         (["assign", "documo", "--user", "kim.borg@contoso.test"], 5, "Did you mean kim.berg@contoso.test?"),
         (["assign", "documo", "--group", "nobody"], 5, 'Unknown group "nobody"'),
-        (["assign", "documo"], 64, "No person or group is named"),
+        (["assign", "documo"], 64, "No person or group was given"),
         (["apps", "add", "dokumo"], 5, "documo"),
         (["apps", "add", "documo"], 7, "--name documo-2"),
         (["apps", "delete", "documo"], 64, "Add --yes"),

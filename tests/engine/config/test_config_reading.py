@@ -221,7 +221,7 @@ SOURCE = "apiVersion: lockstep/v1\nkind: Source\nmetadata: {name: hr}\nspec:\n  
         ("  connection: {files: [{path: a.csv, kind: peple}]}", "files[0].kind", 'did you mean "people"?'),
         ("  connection: {files: [{kind: people}]}", "files[0].path", "is missing"),
         ("  connection: {encodng: cp1252}", "spec.connection.encodng", 'did you mean "encoding"?'),
-        ("  delta: {mode: watermark}", "spec.delta", "CSV files have no delta"),
+        ("  delta: {mode: watermark}", "spec.delta", "CSV files cannot be read in part"),
     ],
 )
 def test_a_key_that_a_kind_of_source_does_not_have_is_refused(lines: str, place: str, words: str) -> None:

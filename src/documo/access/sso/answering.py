@@ -98,10 +98,10 @@ async def _person(store: Store, tenants: Sequence[int], arrival: Arrival, api_ur
         return (usable or found)[0]
     if found:
         raise conflict(
-            "This sign-in fits more than one organisation that uses this identity provider",
+            "More than one organisation that uses this identity provider could accept this sign-in",
             next_step="Start at Documo's sign-in page with your email address",
         )
-    if len(refused) == 1:  # the response may be another account's: the others learn nothing of it
+    if len(refused) == 1:  # the response may belong to another account, so the others must not see it
         await note_refusal(store, *refused[0], arrival)
     raise refused[0][1] if len(refused) == 1 else _refused_everywhere()
 
@@ -120,7 +120,7 @@ async def _of_the_owner(store: Store, people: Sequence[_Person]) -> list[_Person
 async def _accepted_by(store: Store, tenant_id: int, arrival: Arrival, api_url: str) -> _Person:
     provider = await find_provider(store, tenant_id)
     if provider is None:
-        raise not_found("Single sign-on is not set up any more", next_step="Ask your administrator")
+        raise not_found("Single sign-on is no longer set up", next_step="Ask your administrator")
     accepted = accept(arrival.xml, await _expected(store, provider, arrival.request, api_url), now=arrival.now)
     name = _name(provider, accepted)
     async with store.tenant(tenant_id) as connection:

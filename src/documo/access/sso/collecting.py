@@ -82,13 +82,13 @@ def _known(key: bytes, row: TicketRow) -> str:
 
 
 def _over() -> LockstepError:
-    return not_found("This sign-in is over", next_step="Sign in again")
+    return not_found("This sign-in has ended", next_step="Sign in again")
 
 
 def _another_browser() -> LockstepError:
     return LockstepError(
         Kind.FORBIDDEN,
-        "Another browser began this sign-in",
+        "This sign-in was started in another browser",
         next_step="Sign in again in this browser",
         code="AnotherBrowser",
     )

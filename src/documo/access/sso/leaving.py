@@ -87,7 +87,7 @@ async def leave_for_provider(store: Store, raw_query: str, *, api_url: str) -> s
         raise refused or not_found(
             "No account signs in through this identity provider", next_step="Ask your administrator"
         )
-    # An account that only names the provider, with its public certificate, must not choose where the browser goes.
+    # Any account can name a provider and its public certificate. Such an account must not decide where the browser goes.
     _, provider, service, request = max(answers, key=lambda one: one[0])
     return await _answer(store, provider, service, request, incoming.relay_state)
 

@@ -21,7 +21,7 @@ from lockstep.saml.certificates import Certificate, SigningKey, certificates_in,
 from lockstep.saml.metadata import read_idp_metadata
 from lockstep.saml.names import Binding
 
-WARNED = timedelta(days=30)  # before a certificate ends
+WARNED = timedelta(days=30)  # before a certificate expires
 MAX_TEXT = 2_000
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 _HOST_AND_PORT = re.compile(r"[A-Za-z0-9.\-:\[\]]+\Z")
@@ -117,8 +117,10 @@ async def enforce(store: Store, tenant_id: int, *, break_glass: str) -> None:
         member = await members_at_sign_in.read_member(connection, tenant_id, member_id) if member_id else None
         if member is None or not member.active or member.role != ADMIN or member.password_hash is None:
             raise invalid(
-                f"{break_glass[:200]!r} cannot keep the way in" if break_glass else "One Admin must keep the way in",
-                why="If the provider fails, this Admin is the only one who can still sign in",
+                f"{break_glass[:200]!r} cannot be the Admin who signs in without SSO"
+                if break_glass
+                else "One Admin must be able to sign in without SSO",
+                why="If the provider fails, this Admin is the only one who can sign in",
                 next_step="Choose an active Admin who has a password",
             )
         await table.save_provider(connection, tenant_id, replace(provider.row, is_enforced=True, break_glass=member.id))
@@ -137,7 +139,7 @@ async def refuse_password(connection: Connection, tenant_id: int, member_id: str
     if row is not None and row.is_enforced and row.break_glass != member_id:
         raise LockstepError(
             Kind.FORBIDDEN,
-            "Your account signs in through your company's identity provider only",
+            "Your account allows sign-in only through your company's identity provider",
             next_step="Use Sign in with SSO",
             code="SsoEnforced",
         )
@@ -207,7 +209,9 @@ def read_again(row: ProviderRow, xml: bytes, *, now: datetime) -> ProviderRow:
     """*row* with what its metadata says now. Raises LockstepError if that is another provider's."""
     said = setup_of_metadata(xml)
     if said.entity_id != row.entity_id:
-        raise conflict(f"The metadata is of another provider: {said.entity_id[:200]}", why=f"Expected {row.entity_id}")
+        raise conflict(
+            f"The metadata belongs to a different provider: {said.entity_id[:200]}", why=f"Expected {row.entity_id}"
+        )
     return replace(
         row,
         sign_in_url=said.sign_in_url,
@@ -271,7 +275,7 @@ def _check_url(label: str, url: str, *, is_required: bool) -> None:
     is_address = parts.scheme in ("https", "http") and _HOST_AND_PORT.match(parts.netloc) is not None
     if not is_address or len(url) > MAX_TEXT or not url.isprintable() or " " in url:
         raise invalid(
-            f"{label} is not an address" if url else f"{label} is missing",
+            f"{label} is not a valid URL" if url else f"{label} is missing",
             next_step="Write it as https://login.example.com/saml2",
         )
 

@@ -75,7 +75,7 @@ class MetadataReader:
             log.warning("metadata_not_read", account=tenant_id, problem=problem.detail)
         async with self._store.tenant(tenant_id) as connection:
             current = await table.read_provider(connection, tenant_id)
-            if current == row:  # an Admin who changed it meanwhile is right
+            if current == row:  # otherwise an Admin has changed it, and that change stays
                 await table.save_provider(connection, tenant_id, changed)
 
     async def fetch(self, url: str) -> bytes:
@@ -93,9 +93,12 @@ class MetadataReader:
             raise LockstepError(
                 Kind.UNREACHABLE,
                 "The metadata cannot be read",
-                why=f"The address answered {answer.status}",
+                why=f"The address responded with {answer.status}",
                 next_step="Open it in a browser, or paste the metadata",
             )
         if len(answer.body) > MAX_METADATA:
-            raise conflict("The metadata is larger than 1 MB", next_step="Paste the part of your identity provider")
+            raise conflict(
+                "The metadata is larger than 1 MB",
+                next_step="Paste only the EntityDescriptor of your identity provider",
+            )
         return answer.body

@@ -17,10 +17,10 @@ from documo.store import secrets as secrets_table
 from documo.store.database import Store
 from lockstep.credentials.issued_secrets import hash_of
 
-REQUEST_LASTS = timedelta(minutes=15)  # a person may have to find a second factor
+REQUEST_LASTS = timedelta(minutes=15)  # a person may have to find their second factor
 _CONTENT = struct.Struct(">16sIIB")  # random, tenant, end in seconds, place and kind
 _SEAL = 16  # bytes
-_TEST = 8  # the bit of a test
+_TEST = 8  # the bit that marks a test
 _REFERENCE = 32  # characters: RelayState holds at most 80 bytes (SAML bindings, section 3.4.3)
 
 

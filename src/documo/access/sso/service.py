@@ -9,7 +9,7 @@ from lockstep.errors import not_found
 from lockstep.saml.metadata import SpMetadata, write_sp_metadata
 from lockstep.saml.names import Binding, NameIdFormat
 
-_MOST_DIGITS = 9  # of the number of an account
+_MOST_DIGITS = 9  # digits of an account number
 
 
 async def metadata_of(store: Store, account: str, *, api_url: str) -> bytes:
@@ -21,7 +21,7 @@ async def metadata_of(store: Store, account: str, *, api_url: str) -> bytes:
     if key is None:
         raise not_found(
             "No account with this number uses single sign-on",
-            next_step="Take the address from Account Settings > Security",
+            next_step="Copy the address from Account Settings > Security",
         )
     service = await service_address(store, tenant_id, api_url)
     return write_sp_metadata(

@@ -12,7 +12,7 @@ from lockstep.scim.errors import ScimError
 
 log = structlog.get_logger("documo.scim")
 
-AWAY_SECONDS = 1  # a restarting database is soon back
+AWAY_SECONDS = 1  # a restarting database returns soon
 
 
 class Throttled(ScimError):

@@ -42,7 +42,7 @@ class Hosts:
         domain = name.rstrip(".")
         owner = await self._tenants.domain_owner(domain) if not mark or _is_port(port) else None
         if owner is None:
-            raise ScimError(421, "", "This host is not served here: use the API URL from your account's settings.")
+            raise ScimError(421, "", "Documo does not serve this host. Use the API URL from your account's settings.")
         return url_of(domain, self._public_url) + SCIM_PATH, owner
 
 

@@ -239,7 +239,7 @@ def _membership_questions(tenant_id: int, changes: Sequence[ResourceChange]) -> 
 def _name_is_taken(change: ResourceChange) -> ScimError:
     unique = unique_attribute(change.tenant.registry.resource(change.kind))
     name = unique.name if unique is not None else "id"
-    return uniqueness_error(f"The new {name} is taken by another {change.kind}, or reserved for a deleted one.", name)
+    return uniqueness_error(f"The new {name} belongs to another {change.kind}, or is reserved for a deleted one.", name)
 
 
 def _changed(stored: Stored, modified: str | None, members: list[list[str]] | None) -> Changed:

@@ -131,7 +131,7 @@ async def seats_error(transaction: Transaction, tenant: ScimTenant, *, wanted: i
 
 def no_seat_left(seats: int) -> ScimError:
     """The answer to a client that creates or activates one member too many."""
-    # 402, not 403: a client takes 403 for a problem with its credentials and stops everything, though only one person did not fit.
+    # 402, not 403: clients treat 403 as a credentials problem and stop everything, although only one person has no seat.
     return ScimError(
         402,
         "",
@@ -159,7 +159,7 @@ async def _settle_name(store: Store, creation: Creation, name: str, taken: ScimE
             resources.lock_namesake(tenant.id, creation.kind, name, tenant.account.undelete_days)
         )
         namesake = _Namesake(*rows[0]) if rows else None
-        if namesake is None:  # deleted in the meantime
+        if namesake is None:  # deleted since
             return await _insert(transaction, creation, taken)
         if not _may_restore(namesake, creation):
             if namesake.deleted and _name_is_free(namesake, creation):
@@ -215,4 +215,4 @@ def _taken(creation: Creation) -> ScimError:
     account = creation.tenant.account
     if account.hold_names or account.restore_policy == "conflict":
         cure += f" If no filter finds it, it belongs to a deleted {creation.kind}, which an admin can restore."
-    return uniqueness_error(f"{shown[:300]} is taken by another {creation.kind}. {cure}", path)
+    return uniqueness_error(f"{shown[:300]} belongs to another {creation.kind}. {cure}", path)

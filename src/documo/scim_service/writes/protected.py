@@ -44,7 +44,7 @@ class Admins:
         self._tenant = tenant
         self._transaction = transaction
         self._counted: int | None = None
-        self._changes = 0  # by decisions that are not written yet
+        self._changes = 0  # by decisions that have not been written yet
 
     def is_one(self, role: str | None, *, active: bool) -> bool:
         """Whether a member is an active Admin; *role* None means the account's default role."""

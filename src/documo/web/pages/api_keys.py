@@ -75,7 +75,7 @@ async def revoke_key(context: PageContext, request: Request) -> Answer:
     try:
         key = next((one for one in await api_keys.list_keys(context.store, account.id) if one.id == which), None)
         if key is not None and str(form.get("confirmation", "")).strip() != key.name:
-            raise conflict("Nothing was revoked: the name was not typed", next_step=f"Type {key.name}")
+            raise conflict("The name was not typed. Nothing was revoked", next_step=f"Type {key.name}")
         await api_keys.revoke_key(context.store, account.id, which)
     except LockstepError as refused:
         return await _list(context, account, on_the_form(refused))

@@ -80,7 +80,7 @@ async def show_entry(context: PageContext, request: Request) -> Answer:
 async def download(context: PageContext, request: Request) -> Answer:
     account, name = await context.account(), request.path_params["file"]
     if name not in _DOWNLOADS:
-        raise not_found("There is no such download", next_step="Choose one in the audit log")
+        raise not_found("This download does not exist", next_step="Choose one in the audit log")
     given = _given(request.query_params, audit_log.kinds_of(account.custom))
     found = await audit_log.find_entries(context.store, account.id, _filter(given), most=MOST_EXPORTED)
     rows = [audit_log.as_json(entry) for entry in found]

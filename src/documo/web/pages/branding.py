@@ -22,7 +22,7 @@ DOMAIN = f"{HERE}/domain"
 SECTION = "Account Settings"
 _FORM = 64 * 1024  # bytes of a form besides the logo
 _LOGO_HEADERS = {
-    "Cache-Control": "private, max-age=31536000, immutable",  # the address has the version
+    "Cache-Control": "private, max-age=31536000, immutable",  # the address contains the version
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Content-Disposition": "inline",
 }
@@ -50,7 +50,7 @@ async def save_logo(context: PageContext, request: Request) -> Answer:
     given = form.get("logo")
     try:
         if not isinstance(given, UploadFile) or not given.filename:
-            raise invalid("No file was chosen", next_step="Choose an image, then upload it")
+            raise invalid("No file was selected", next_step="Select an image, then upload it")
         await branding.save_logo(context.store, account.id, await given.read())
     except LockstepError as refused:
         return _brand_page(context, on_the_form(refused))
@@ -97,7 +97,7 @@ async def verify_domain(context: PageContext, request: Request) -> Answer:
         await domains.verify_domain(context.store, account.id, host, name_server=context.name_server)
     except LockstepError as refused:
         return await _domain_page(context, on_the_form(refused))
-    return Redirect(DOMAIN, notice=f"{host} is verified from now on")
+    return Redirect(DOMAIN, notice=f"{host} is now verified")
 
 
 @pages.post(f"{DOMAIN}/remove", needs=Permission.BRANDING)
@@ -144,9 +144,9 @@ async def _domain_page(
             "kinds": [
                 (kind, title, text, [one for one in found if one.kind == kind])
                 for kind, title, text in (
-                    (domains.APP, "App domain", "Where your members reach these pages, with your brand on the page to sign in."),
-                    (domains.API, "API domain", "Where your directory reaches the API. The API URL and the SCIM Tenant URL follow it."),
-                    (domains.EMAIL, "Email domain", "Once it is verified, only your account signs in its people with SSO."),
+                    (domains.APP, "App domain", "The address of these pages for your members. Its sign-in page shows your brand."),
+                    (domains.API, "API domain", "The address of the API for your directory. The API URL and the SCIM Tenant URL use it."),
+                    (domains.EMAIL, "Email domain", "Once it is verified, only your account can use SSO for this email domain."),
                 )
             ],
             "entered": entered or {},

@@ -31,7 +31,7 @@ async def upload(context: PageContext, request: Request) -> Answer:
     given = form.get("document")
     try:
         if not isinstance(given, UploadFile) or not given.filename:
-            raise invalid("No file was chosen", next_step="Choose a file, then upload it")
+            raise invalid("No file was selected", next_step="Select a file, then upload it")
         await documents.add_document(context.store, context.member(), given.filename, given.size or 0, given.read)
     except LockstepError as refused:
         return await _list(context, request, on_the_form(refused))
@@ -68,7 +68,7 @@ async def _list(context: PageContext, request: Request, refused: LockstepError |
         "documents.html",
         heading="Documents",
         section="Documents",
-        lead=f"Everybody in {member.account} can read them. Your role is {member.role}.",
+        lead=f"Everyone in {member.account} can read them. Your role is {member.role}.",
         model={
             "documents": page,
             "deletable": {one.id for one in page if documents.may_delete(member, one)},

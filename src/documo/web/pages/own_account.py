@@ -101,7 +101,7 @@ async def remove(context: PageContext, request: Request) -> Answer:
         )
     except LockstepError as refused:
         return await _page(context, on_the_form(refused))
-    return Redirect(HERE, notice="Signing in needs the password alone")
+    return Redirect(HERE, notice="The second factor was removed. You now sign in with only your password")
 
 
 async def _page(context: PageContext, refused: LockstepError | None = None) -> PageView:

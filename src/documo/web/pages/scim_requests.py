@@ -22,9 +22,9 @@ from lockstep.scim.normalize import describe_tolerance
 
 pages = DocumoPages()
 HERE = "/settings/scim/logs"
-PAGE_SIZE = 50  # rows, each of which may be a run of requests
-LOOKED_AT = 1_000  # entries for a page
-MOST_OF_RUN = 100  # entries that an opened run shows
+PAGE_SIZE = 50  # rows; a row may stand for a run of similar requests
+LOOKED_AT = 1_000  # entries read for a page
+MOST_OF_RUN = 100  # most entries that an opened run shows
 STATUS_CLASSES: Mapping[str, tuple[str, tuple[int, int]]] = {
     "": ("Any status", (0, 999)),
     "2xx": ("2xx Succeeded", (200, 299)),
@@ -101,7 +101,9 @@ async def _request(context: PageContext, which: str, *, is_replayed: bool = Fals
     async with context.store.tenant(account.id) as connection:
         entry = await table.entry(connection, account.id, which)
     if entry is None or entry["id"] != which:
-        raise not_found("There is no such request in the last seven days", next_step="Choose one in the request log")
+        raise not_found(
+            "This request is not in the log of the last seven days", next_step="Choose one in the request log"
+        )
     if is_replayed:
         try:
             answer = await replay_request(context.store, account.id, entry, base_url=context.scim_url)

@@ -90,11 +90,11 @@ async def remove(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     try:
         if str(form.get("confirmation", "")).strip() != account.name:
-            raise conflict("Nothing was removed: the name was not typed", next_step=f"Type {account.name}")
+            raise conflict("The name was not typed. Nothing was removed", next_step=f"Type {account.name}")
         await providers.remove_provider(context.store, account.id)
     except LockstepError as refused:
         return await _overview(context, account, on_the_form(refused))
-    return Redirect(HERE, notice="Removed. Members sign in with passwords")
+    return Redirect(HERE, notice="Single sign-on was removed. Members sign in with passwords")
 
 
 @pages.post(HERE + "/test", needs=Permission.SINGLE_SIGN_ON)
@@ -118,7 +118,9 @@ async def enforce(context: PageContext, request: Request) -> Answer:
             await providers.stop_enforcing(context.store, account.id)
     except LockstepError as refused:
         return await _overview(context, account, on_the_form(refused))
-    return Redirect(HERE, notice="Members sign in with SSO only" if form.get("enforced") else "Passwords work again")
+    return Redirect(
+        HERE, notice="Members now sign in with SSO only" if form.get("enforced") else "Members can use passwords again"
+    )
 
 
 @pages.get(HERE + "/sign-ins/{id}", needs=Permission.SINGLE_SIGN_ON)
@@ -127,7 +129,7 @@ async def show_attempt(context: PageContext, request: Request) -> Answer:
     async with context.store.tenant(account.id) as connection:
         found = await attempts_table.attempt(connection, account.id, request.path_params["id"])
     if found is None:
-        raise not_found("There is no such sign-in", next_step="The last 200 are kept")
+        raise not_found("This sign-in does not exist", next_step="Documo keeps the last 200")
     return PageView(
         "settings/sign_in_attempt.html",
         heading="Test of single sign-on" if found.is_test else "Sign-in",
@@ -146,9 +148,11 @@ async def _metadata_in(context: PageContext, form: FormData, url: str) -> bytes:
     elif url:
         data = await context.metadata.fetch(url)
     else:
-        raise invalid("There is no metadata", next_step="Paste it, choose its file, or enter its address")
+        raise invalid("No metadata was given", next_step="Paste it, choose its file, or enter its address")
     if len(data) > MAX_METADATA:
-        raise invalid("The metadata is larger than 1 MB", next_step="Paste the part of your identity provider")
+        raise invalid(
+            "The metadata is larger than 1 MB", next_step="Paste only the EntityDescriptor of your identity provider"
+        )
     return data
 
 
@@ -170,7 +174,7 @@ def _entered(form: FormData) -> Setup:
 async def _overview(context: PageContext, account: Account, refused: LockstepError | None = None) -> PageView:
     now = datetime.now(UTC)
     provider = await providers.find_provider(context.store, account.id)
-    await providers.own_key(context.store, account.id)  # the metadata whose address is shown here contains it
+    await providers.own_key(context.store, account.id)  # the metadata at the address shown here contains it
     async with context.store.tenant(account.id) as connection:
         attempts = await attempts_table.attempts(connection, account.id, most=MOST_ATTEMPTS)
         admins = await members_table.admins_with_password(connection, account.id)

@@ -41,7 +41,7 @@ async def sign_in(context: PageContext, request: Request) -> Answer:
         )  # fmt: skip
     except LockstepError as refused:
         return _form(email=email, account=account, next_=back, refused=refused, wants_code=bool(code))
-    await sign_ins.sign_out(context.store, session_secret(request))  # the one that the browser had
+    await sign_ins.sign_out(context.store, session_secret(request))  # the browser's previous session
     return signed_in(request, session, back=back)
 
 
@@ -56,7 +56,7 @@ async def sign_out(context: PageContext, request: Request) -> Answer:
         model={
             "url": provider,
             "fields": {},
-            "lead": "Now your company's session ends. If nothing happens, choose Continue.",
+            "lead": "Next, your company's session ends. If nothing happens, choose Continue.",
         },
     )
     return forgotten(request, context.rendered(request, view))

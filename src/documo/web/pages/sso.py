@@ -28,7 +28,7 @@ from lockstep.kit.returning import safe_next
 
 pages = DocumoPages()
 BROWSER_COOKIE = "documo_sso"
-KNOWN_COOKIE = "documo_known"  # whom single sign-on signed in here before
+KNOWN_COOKIE = "documo_known"  # the person whom single sign-on last signed in here
 KNOWN_LASTS = timedelta(days=180)
 _MOST_BACK = 1_000  # characters: browsers keep cookies of 4 kB
 _NUMBER = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
@@ -48,7 +48,7 @@ async def sign_on(context: PageContext, request: Request) -> Answer:
         tenant_id = await tenant_for_email(context.store, email)
         if tenant_id is None:
             raise not_found(
-                "No account signs in with single sign-on for this email domain",
+                "No account uses single sign-on for this email domain",
                 next_step="Check the address, or sign in with a password",
             )
         place = await place_of(context.store, tenant_id, request.headers.get("host", ""))
@@ -94,7 +94,7 @@ async def _collected(context: PageContext, request: Request) -> Answer:
         return _failed(refused.detail, refused.next_step, status=STATUSES[refused.kind])
     if collected.session is None:
         return Redirect(f"/settings/security/sign-ins/{collected.attempt}")
-    await sign_ins.sign_out(context.store, session_secret(request))  # the one that the browser had
+    await sign_ins.sign_out(context.store, session_secret(request))  # the browser's previous session
     response = signed_in(request, collected.session, back=_page_in(back) if collected.began_here else "/")
     drop_cookie(response, request, BROWSER_COOKIE, path="/sso")
     keep_cookie(response, request, KNOWN_COOKIE, collected.known, until=KNOWN_LASTS, path="/sso")
@@ -113,7 +113,7 @@ def _page_in(kept: str) -> str:
 async def failed(_: PageContext, request: Request) -> Answer:
     number = request.query_params.get("number", "")
     return _failed(
-        "Your identity provider's answer was not accepted",
+        "Documo did not accept your identity provider's response",
         "Ask your administrator",
         number=number if _NUMBER.match(number) else "",
     )
@@ -170,7 +170,7 @@ def _form(*, email: str = "", next_: str = "/", refused: LockstepError | None = 
 def _failed(detail: str, next_step: str, *, number: str = "", status: int = 403) -> PageView:
     return PageView(
         "sso/failed.html",
-        heading="Signing in did not work",
+        heading="Sign-in failed",
         model={"detail": detail, "next_step": next_step, "number": number},
         status=status,
     )

@@ -86,7 +86,7 @@ async def create_user(context: PageContext, request: Request) -> Answer:
         return await _new_form(context, account, entered, on_the_form(refused))
     if password:
         await password_links.set_password(context.store, account, member, password)
-        return Redirect(f"/users/{member}", notice="Created. The user can sign in with the password")
+        return Redirect(f"/users/{member}", notice="The user was created and can sign in with the password")
     return _link_page(context, member, await _new_link(context, account, member))
 
 
@@ -114,7 +114,7 @@ async def set_role(context: PageContext, request: Request) -> Answer:
 async def deactivate(context: PageContext, request: Request) -> Answer:
     account, who = await context.account(), request.path_params["id"]
     change = members.disable(context.store, account, who)
-    return await _changed(context, account, who, change, notice="Deactivated, and signed out everywhere")
+    return await _changed(context, account, who, change, notice="The user was deactivated and signed out everywhere")
 
 
 @pages.post("/users/{id}/activate", needs=Permission.USERS)
@@ -130,12 +130,12 @@ async def delete(context: PageContext, request: Request) -> Answer:
     try:
         member = await members.show(context.store, account, who)
         if str(form.get("confirmation", "")).strip() != member["user_name"]:
-            raise conflict("Nothing was deleted: the email was not typed", next_step=f"Type {member['user_name']}")
+            raise conflict("The email was not typed. Nothing was deleted", next_step=f"Type {member['user_name']}")
         await member_records.delete_member(context.store, account, who)
     except LockstepError as refused:
         return await _user(context, account, who, on_the_form(refused))
     days = counted(account.undelete_days, "day")
-    return Redirect("/users?show=deleted", notice=f"Deleted. For {days} the user can be restored here")
+    return Redirect("/users?show=deleted", notice=f"The user was deleted. You can restore them here for {days}")
 
 
 @pages.post("/users/{id}/undelete", needs=Permission.USERS)

@@ -40,7 +40,7 @@ from lockstep.openid.tokens import read_hint
 from lockstep.storage import openid_grants, person_credentials
 from lockstep.vault import Secret
 
-VALID = timedelta(minutes=30)  # from the request to the answer: somebody may have to find the phone with the codes
+VALID = timedelta(minutes=30)  # from request to response: the person may have to find their phone for a code
 _PURPOSE, _NAME = "OpenID Connect request", "request"
 _MOST_PAIRS, _LONGEST = 40, 4_096
 
@@ -120,7 +120,7 @@ async def _answer(
     if caller is None or not _is_fresh(caller, request, asked_at):
         if request.is_passive:
             return await _told(
-                context, visitor, app, reply, OAuthError.LOGIN_REQUIRED, RefusalReason.NO_PASSIVE, "Nobody is signed in"
+                context, visitor, app, reply, OAuthError.LOGIN_REQUIRED, RefusalReason.NO_PASSIVE, "No one is signed in"
             )
         sealed = context.vault.seal(
             Secret(orjson.dumps([asked_at.timestamp(), list(pairs)]).decode()), purpose=_PURPOSE, name=_NAME

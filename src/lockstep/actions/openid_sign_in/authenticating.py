@@ -36,7 +36,7 @@ async def authenticated(
     try:
         return await _genuine(context, presented, origin=origin)
     except OAuthFault:
-        with suppress(LockstepError):  # it is refused in any case
+        with suppress(LockstepError):  # the request is refused anyway
             await lockout.admit(context.recording, subject, address=visitor.address, now=now)
         raise
 

@@ -28,7 +28,7 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage import assignments, openid_grants
 from lockstep.storage.openid_grants import CodeRow, GrantRow
 
-_IDLE = timedelta(days=14)  # a refresh token that was not used for so long has ended
+_IDLE = timedelta(days=14)  # an unused refresh token expires after this time
 _METHODS = {PASSWORD: "pwd", DIRECTORY: "pwd", CODE: "otp"}
 
 

@@ -22,8 +22,8 @@ async def refuse_for_administrators(context: Context, connection: Connection, pe
     if await administrators.any_of(connection, list(_addresses(person))):
         raise LockstepError(
             Kind.FORBIDDEN,
-            f"{context.actor.name} may not do this for {person.user_principal_name}",
-            why=f"{person.display} is an administrator of Lockstep, so this could be used to act as an administrator",
+            f"{context.actor.name} is not allowed to do this for {person.user_principal_name}",
+            why=f"{person.display} is an administrator of Lockstep, so this could be used to gain an administrator's rights",
             next_step=f"Ask a {' or '.join(roles_with(Permission.ADMINISTRATORS_WRITE))}",
             code="PersonIsAdministrator",
         )

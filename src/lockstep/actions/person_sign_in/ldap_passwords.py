@@ -21,15 +21,15 @@ from lockstep.storage.person_credentials import PersonCredential
 
 _LONGEST_PASSWORD = 256  # characters
 _AD_DATA = re.compile(r"\bdata ([0-9a-f]{3,4})\b")
-# What Active Directory adds to "invalid credentials".
+# Codes that Active Directory adds to "invalid credentials".
 _AD_REASONS: Mapping[str, str] = {
-    "530": "the account may not sign in at this time",
-    "531": "the account may not sign in from here",
+    "530": "the account may not sign in at this time of day",
+    "531": "the account may not sign in from this machine",
     "532": "the password has expired",
-    "533": "the account is disabled there",
-    "701": "the account has expired there",
+    "533": "the account is disabled in the LDAP directory",
+    "701": "the account has expired in the LDAP directory",
     "773": "the password must be changed before the first sign-in",
-    "775": "the account is locked there",
+    "775": "the account is locked in the LDAP directory",
 }
 
 

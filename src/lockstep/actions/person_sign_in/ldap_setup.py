@@ -167,7 +167,7 @@ def _refuse_change_since(current: LdapDirectory | None, seen: str) -> None:
         raise conflict(
             f"{current.changed_by} changed the LDAP directory in the meantime",
             why="That was after you read it. Nothing of yours is saved yet",
-            next_step="Look at what is set now. To replace it, save again",
+            next_step="Review the current settings. To replace them, save again",
             code="ChangedInTheMeantime",
         )
 

@@ -21,7 +21,7 @@ from lockstep.storage.person_credentials import PersonCredential
 from lockstep.storage.sign_in_log import FAILURE, SUCCESS, SignInRecord
 
 _MOST_DEVICE, _MOST_DETAIL, _MOST_DETAIL_OF_APPLICATION = 200, 500, 1_000  # characters
-# Anybody can have requests refused without end, so not each gets a record: per application and network, within the time.
+# Anyone can send any number of bad requests, so only some refusals are recorded: this many per application, network and period.
 MOST_RECORDS, COUNTED_FOR = 10, timedelta(minutes=10)
 
 
@@ -59,33 +59,33 @@ class SignInCode(StrEnum):
 
 
 _MEANINGS: Mapping[str, str] = {
-    SignInCode.UNKNOWN_PERSON: "No person of the directory has the name that was entered",
+    SignInCode.UNKNOWN_PERSON: "No person in the directory has the entered name",
     SignInCode.NO_PASSWORD: "The person has no password yet",
     SignInCode.WRONG_PASSWORD: "The password is wrong",
-    SignInCode.WRONG_CODE: "The code of the second factor is wrong, or was used before",
+    SignInCode.WRONG_CODE: "The second factor's code is wrong or was already used",
     SignInCode.DISABLED: "The person is disabled or deleted in the directory",
-    SignInCode.TOO_MANY_FAILURES: "Too many attempts failed before, and the delay has not passed",
-    SignInCode.METHOD_OFF: "People may not sign in in this way",
-    SignInCode.CODE_NEEDED: "The code of the second factor was not entered",
-    SignInCode.DIRECTORY_REFUSED: "The LDAP directory does not let the account in",
-    SignInCode.DIRECTORY_UNREACHABLE: "The LDAP directory could not be asked",
-    SignInCode.PROVIDER_REFUSED: "The provider did not vouch for a person of the directory",
-    SignInCode.OTHER_IDENTITY: "The provider knew the person under another identity before",
+    SignInCode.TOO_MANY_FAILURES: "Too many attempts failed, and the waiting time has not passed",
+    SignInCode.METHOD_OFF: "This way of signing in is switched off",
+    SignInCode.CODE_NEEDED: "The second factor's code was not entered",
+    SignInCode.DIRECTORY_REFUSED: "The LDAP directory refuses the account",
+    SignInCode.DIRECTORY_UNREACHABLE: "The LDAP directory could not be reached",
+    SignInCode.PROVIDER_REFUSED: "The provider's account does not belong to a person in the directory",
+    SignInCode.OTHER_IDENTITY: "The person previously signed in with a different identity at the provider",
     SignInCode.APPLICATION_DISABLED: "The application is not enabled for users to sign in",
     SignInCode.NOT_ASSIGNED: "The application is not assigned to the person",
-    SignInCode.UNKNOWN_REPLY_URL: "The application asked for an answer at a reply URL that is not registered",
-    SignInCode.WRONG_ISSUER: "The request names another application than the one that is registered",
+    SignInCode.UNKNOWN_REPLY_URL: "The application asked for a response to a reply URL that is not registered",
+    SignInCode.WRONG_ISSUER: "The request names a different application than the registered one",
     SignInCode.WRONG_DESTINATION: "The request is meant for another identity provider",
     SignInCode.NOT_SIGNED: "The request is not signed",
-    SignInCode.SIGNATURE_WRONG: "The signature of the request is not of a registered certificate",
-    SignInCode.REQUEST_EXPIRED: "The request is too old, or one of the clocks is wrong",
+    SignInCode.SIGNATURE_WRONG: "The request is not signed with a registered certificate",
+    SignInCode.REQUEST_EXPIRED: "The request is too old, or a clock is wrong",
     SignInCode.REQUEST_REFUSED: "The request cannot be read as SAML",
-    SignInCode.NO_PASSIVE: "The application asked for an answer without a page, and nobody was signed in",
-    SignInCode.NO_AUTHN_CONTEXT: "The application asks for a stronger way to sign in than the person used",
-    SignInCode.WRONG_NAME_ID_FORMAT: "The application asks for another Name ID format than the one that is set",
-    SignInCode.CLAIMS_UNUSABLE: "No assertion can be made for the person",
+    SignInCode.NO_PASSIVE: "The application asked for a response without showing a page, and no one was signed in",
+    SignInCode.NO_AUTHN_CONTEXT: "The application requires a stronger sign-in than the person used",
+    SignInCode.WRONG_NAME_ID_FORMAT: "The application asks for a different Name ID format than the configured one",
+    SignInCode.CLAIMS_UNUSABLE: "Lockstep cannot issue an assertion for the person",
     SignInCode.NO_CERTIFICATE: "The application has no active signing certificate",
-    SignInCode.MORE_REFUSED: "Further attempts from this network were refused, and are only counted",
+    SignInCode.MORE_REFUSED: "Further refused attempts from this network are only counted",
     **MEANINGS,
 }
 CODES = tuple(_MEANINGS)  # every code of the log

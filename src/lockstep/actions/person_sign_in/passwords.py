@@ -89,7 +89,7 @@ async def sign_person_in(
         if method == PASSWORD and not await person_credentials.has_password(
             connection, found.person, found.password_hash
         ):
-            raise refused()  # it was changed while it was verified
+            raise refused()  # the password was changed during verification
         await attempt.succeeded(connection)
         signed_in = await begin_session(context, connection, found.person, methods, visitor, replaces=replaces)
     await note_sign_in(context, visitor, person=found, methods=methods)
@@ -156,7 +156,7 @@ class _Attempt:
         await note_sign_in(self.context, self.visitor, code=SignInCode.DIRECTORY_UNREACHABLE, detail=wrong.why)
         return LockstepError(
             Kind.UNREACHABLE,
-            "Signing in is not possible at present",
+            "Sign-in is temporarily unavailable",
             next_step="Try again in a few minutes, or ask your administrator",
             code="SignInFailed",
         )
@@ -213,8 +213,8 @@ async def new_sign_in_link(context: Context, person: str) -> SignInLink:
             )
         if not (await person_credentials.read_setting(connection)).has_password:
             raise conflict(
-                "People do not sign in with a password of Lockstep",
-                next_step="Allow it: lockstep people sign-in set --password on",
+                "Sign-in with a Lockstep password is switched off",
+                next_step="Switch it on: lockstep people sign-in set --password on",
             )
         await person_credentials.save_link(
             connection, found.id, hash_of(secret), created_by=context.actor.name, expires_at=expires_at
@@ -283,6 +283,6 @@ def _link_gone() -> LockstepError:
     return LockstepError(
         Kind.UNAUTHORIZED,
         "This link does not work",
-        why="It was used, it has expired, a newer one replaced it, or people do not sign in with passwords any more",
+        why="It was used, has expired or was replaced by a newer one, or sign-in with passwords is switched off",
         next_step="Ask your administrator for a new link",
     )

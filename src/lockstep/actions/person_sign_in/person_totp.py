@@ -33,7 +33,7 @@ async def is_code_of_person(context: Context, connection: Connection, person: st
     try:
         seed = context.vault.open(sealed, purpose=_PURPOSE, name=person).reveal()
     except LockstepError:
-        return False  # the key is another one: an administrator removes the second factor
+        return False  # encrypted with a different key: an administrator must remove the second factor
     step = matching_step(seed, "".join(code.split()), context.now())
     return step is not None and await store.use_step(connection, person, step)
 
@@ -50,7 +50,7 @@ async def begin_factor(context: Context, secret: str) -> NewSecondFactor:
         sealed = context.vault.seal(Secret(seed), purpose=_PURPOSE, name=caller.person)
         if not await store.add_seed(connection, caller.person, sealed):
             raise conflict(
-                "You have a second factor already", next_step="To replace it, ask your administrator to remove it"
+                "You already have a second factor", next_step="To replace it, ask your administrator to remove it"
             )
     return NewSecondFactor(seed, address_of_seed(seed, name=caller.user_principal_name, issuer=ISSUER))
 
@@ -79,7 +79,7 @@ async def confirm_factor(context: Context, secret: str, code: str) -> PersonSign
                 target=caller.user_principal_name,
             )
     if not is_right:
-        raise invalid("The code is wrong", next_step="Enter the code that the app shows now")
+        raise invalid("The code is wrong", next_step="Enter the code that the app currently shows")
     return PersonSignedIn(new, caller.expires_at)
 
 

@@ -21,9 +21,9 @@ from lockstep.storage import audit_log, people, person_credentials
 from lockstep.storage import person_sessions as store
 from lockstep.storage.person_sessions import PersonSessionRow as PersonSessionRow
 
-IDLE = timedelta(hours=8)  # a session that was not used for so long has ended
-LONGEST = timedelta(hours=12)  # and each one after this time
-# The methods of a session; with the last, the provider asked for the credentials even if it knew the browser.
+IDLE = timedelta(hours=8)  # an unused session ends after this time
+LONGEST = timedelta(hours=12)  # every session ends after this time
+# The methods of a session. With the last one, the provider asked for credentials even in a known browser.
 PASSWORD, CODE, PROVIDER, REENTERED = "password", "code", "provider", "reentered"
 DIRECTORY = "directory"  # the password of the LDAP directory
 BY_PASSWORD = frozenset({PASSWORD, DIRECTORY})
@@ -146,7 +146,7 @@ async def end_person_sessions(context: Context, person: str, session: str = "") 
         if session:
             own = {row.id for row in await store.list_sessions(connection, found.id, context.now())}
             if session not in own:
-                raise not_found("This session does not exist, or has ended")
+                raise not_found("This session does not exist or has ended")
             ended = int(await store.end_session(connection, session))
         else:
             ended = await store.end_sessions(connection, found.id)

@@ -69,7 +69,7 @@ async def change_sign_in_setting(
         after = replace(before, **changed)
         if after.has_provider and await identity_providers.read_provider(connection) is None:
             raise invalid(
-                "No provider is set up through which people could sign in",
+                "No identity provider is set up",
                 next_step="Set it up: lockstep admins sso set --help",
             )
         if after.has_ldap and await ldap_directory.read_directory(connection) is None:

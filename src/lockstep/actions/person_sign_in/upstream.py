@@ -46,7 +46,9 @@ async def leave_for_provider(context: Context, *, redirect_uri: str, next_page: 
     """
     if not (await ways_to_sign_in(context)).provider:
         raise LockstepError(
-            Kind.FORBIDDEN, "People do not sign in through an identity provider", next_step="Sign in with your password"
+            Kind.FORBIDDEN,
+            "Sign-in through an identity provider is switched off",
+            next_step="Sign in with your password",
         )
     return await federated.begin(context, redirect_uri=redirect_uri, next_page=next_page, again=again)
 
@@ -127,7 +129,7 @@ def _what_is_wrong(found: PersonCredential | None, row: ProviderRow, subject: st
 def _did_not_work() -> LockstepError:
     return LockstepError(
         Kind.UNAUTHORIZED,
-        "Signing in did not work",
-        next_step="Ask your administrator: the sign-in log has the reason",
+        "Sign-in failed",
+        next_step="Ask your administrator; the sign-in log contains the reason",
         code="SignInFailed",
     )

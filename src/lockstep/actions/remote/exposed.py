@@ -65,13 +65,13 @@ class Exposed:
     kept: frozenset[str] = frozenset()
     tells: bool = True
     is_long: bool = False
-    most: int = 100_001  # one more than the command line offers, to see whether there are more
+    most: int = 100_001  # one more than the command line shows, to detect further rows
 
 
 def _refuse_failing(probe: Probe) -> None:
     raise conflict(
         f"The stored credentials work, but the new ones do not: {probe.sentence}",
-        next_step="Correct them, or store them all the same: add --yes",
+        next_step="Correct them, or add --yes to store them anyway",
     )
 
 
@@ -138,19 +138,19 @@ _MODULES: Mapping[Any, tuple[str, ...]] = {
 EXPOSED: Mapping[str, Exposed] = {
     f"{_noun(module)}.{name}": _WHOLE for module, names in _MODULES.items() for name in names
 } | {
-    # They return compiled configuration, which is code.
+    # These return compiled configuration, which is code.
     "settings.set_mapping": Exposed(tells=False),
     "settings.set_scope": Exposed(tells=False),
-    # A question cannot be asked in the middle of a request.
+    # These ask questions, which is impossible during a request.
     "connection.set_tested_credentials": Exposed(here={"agree": _refuse_failing}),
-    # Which accounts are ours is read from the journal, not told by the caller.
+    # The journal, not the caller, decides which accounts are ours.
     "links.settle_orphans": Exposed(here={"found": None}),
-    # A record may be long. `pages_of_log` has all of them.
+    # Records may be long; `pages_of_log` reads all of them in pages.
     "logs.list_log": Exposed(most=1_000),
     "sign_in_logs.list_sign_ins": Exposed(most=1_000),
-    # A request does not do the work of a worker.
+    # These do a worker's work, which a request must not do.
     f"{_noun(following)}.follow_cycle": Exposed(here={"helps": False}),
-    # A configuration names files, and those would be the server's.
+    # A configuration names files, which would be files on the server.
     "sources.import_source": Exposed(kept=frozenset({"config", "file_name"}), is_long=True),
     "sources.rehearse_import": Exposed(kept=frozenset({"config"}), is_long=True),
     "source_keys.rekey_source": Exposed(kept=frozenset({"config"})),

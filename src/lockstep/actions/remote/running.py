@@ -44,7 +44,7 @@ async def run_named(
     """
     wire, notes = _understood(name, told, shape), _Notes()
     if wire.streams:
-        raise invalid(f"{name} has no single result", next_step="Ask for it as text/event-stream")
+        raise invalid(f"{name} has no single result", next_step="Send Accept: text/event-stream")
     given = await asyncio.to_thread(wire.received, told)  # large documents take seconds to check
     results: list[Any] = []
 
@@ -69,7 +69,7 @@ def stream_named(
     """
     wire = _understood(name, told, shape)
     if not wire.streams:
-        raise invalid(f"{name} has a single result", next_step="Ask for it as application/json")
+        raise invalid(f"{name} has a single result", next_step="Send Accept: application/json")
     return _items(context, wire, wire.received(told))
 
 
@@ -86,7 +86,7 @@ def _understood(name: str, told: Mapping[str, Any], shape: str) -> Wire:
     wire = wire_of(name)
     if shape and shape != wire.shape:
         raise conflict(
-            f"The command line and the server have different versions and do not agree on {name}",
+            f"The command line and the server have incompatible versions of {name}",
             next_step="Install the server's version on your machine",
             code="AnotherVersion",
         )

@@ -76,7 +76,7 @@ _FORMS: Mapping[type, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = 
     datetime: ("time", datetime.isoformat, datetime.fromisoformat),
     date: ("date", date.isoformat, date.fromisoformat),
     bytes: ("bytes", bytes.hex, bytes.fromhex),
-    # Its expressions are compiled, which is code: what travels is their text.
+    # Expressions are compiled code, so only their text is transferred.
     SignOnSettings: ("signOn", sign_on_to_json, lambda told: sign_on_from_json(Part(told, "singleSignOn"))),
     timedelta: ("length", timedelta.total_seconds, lambda told: timedelta(seconds=told)),
 }
@@ -101,7 +101,7 @@ def _class_named(name: str) -> type[Any]:
     if not is_ours or not (is_dataclass(found) or issubclass(found, Enum)):
         raise LockstepError(
             Kind.CONFLICT,
-            f"The server's answer contains a type that this version does not know: {name}",
+            f"The server's response contains a type that this version does not know: {name}",
             next_step="Install the server's version on this machine",
         )
     kind: type[Any] = found

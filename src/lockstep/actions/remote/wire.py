@@ -29,7 +29,7 @@ from lockstep.wording import counted
 
 def _as_secret(value: Any) -> Any:
     if not isinstance(value, str | Secret):
-        raise ValueError("a secret is a text")
+        raise ValueError("a secret must be text")
     return Secret(value) if isinstance(value, str) else value
 
 
@@ -67,7 +67,7 @@ class Wire:
                 told[_SECRETS] = _resolved(value, given.get("documents", ()))
             elif name in self.exposed.kept and value is not None:
                 raise conflict(
-                    "Files are read on the server's machine, so this argument cannot be given from here",
+                    "This argument names files on the server's machine, so it does not work from another machine",
                     next_step="Run the command on that machine",
                 )
             elif name in self.parameters:
@@ -110,8 +110,8 @@ class Wire:
         asked = value if name in _ROWS else getattr(value, "limit", None)
         if isinstance(asked, int) and asked > self.exposed.most:
             raise invalid(
-                f"{self.name}: {name} asks for {counted(asked, 'row')} at once; the maximum is {self.exposed.most:,}",
-                next_step="Ask for fewer rows, then for those after the last one",
+                f"{self.name}: {name} requests {counted(asked, 'row')} at once; the maximum is {self.exposed.most:,}",
+                next_step="Request fewer rows, then the rows after the last one",
             )
 
     @property
@@ -120,7 +120,7 @@ class Wire:
 
 
 _RESOLVE, _SECRETS = "resolve", "secrets"
-_ROWS = frozenset({"limit", "most_members"})  # parameters that say how many rows an action reads
+_ROWS = frozenset({"limit", "most_members"})  # parameters that limit the rows that an action reads
 _SECRETS_ADAPTER: TypeAdapter[Any] = TypeAdapter(dict[str, _SECRET | None])
 
 

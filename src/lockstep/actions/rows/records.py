@@ -42,7 +42,7 @@ class SourceDetailsJson(SourceJson):
     config: Mapping[str, Any]
     keys: Mapping[str, Any]
     held: Mapping[str, Sequence[str]]
-    shown: str  # to be sent back by whoever confirms what is held
+    shown: str  # sent back to confirm the held changes
 
 
 def audit_json(entry: AuditRow) -> AuditJson:

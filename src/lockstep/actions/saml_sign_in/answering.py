@@ -189,10 +189,10 @@ async def _failed(
 ) -> Posted:
     """Return a SAML response that tells the application why there is no assertion, and write the failure to the sign-in log."""
     key = await _key(context, visitor, facts, caller)
-    asked_for = f"It asked for {', '.join(asked.contexts) or asked.name_id_format or 'an answer without a page'}"
+    asked_for = f"It asked for {', '.join(asked.contexts) or asked.name_id_format or 'a response without a page'}"
     await note_saml(context, visitor, facts, caller=caller, code=code, detail=asked_for)
     response = failed_response(
-        asked.id, asked.reply_url, facts.endpoints.identifier, status, "The sign-in is not possible as requested", key,
+        asked.id, asked.reply_url, facts.endpoints.identifier, status, "The application's sign-in request cannot be fulfilled", key,
         now=context.now(),
     )  # fmt: skip
     return _posted(facts, asked, response)

@@ -27,7 +27,7 @@ from lockstep.saml.faults import FaultCode, fault
 from lockstep.saml.requests import AuthnRequest, read_authn_request
 from lockstep.vault import Secret
 
-VALID = timedelta(minutes=30)  # from the request to the answer: somebody may have to find the phone with the codes
+VALID = timedelta(minutes=30)  # from request to response: the person may have to find their phone for a code
 SKEW, OLDEST = timedelta(minutes=3), timedelta(minutes=15)
 _PURPOSE = "request of an application"
 _MOST_CONTEXTS, _LONGEST_ID, _LONGEST_CONTEXT = 20, 256, 300
@@ -137,7 +137,7 @@ def _checked(context: Context, facts: ApplicationSso, incoming: Incoming) -> Che
         raise fault(FaultCode.WRONG_ISSUER, expected=", ".join(settings.identifiers), received=request.issuer)
     if settings.requires_signed_requests and not incoming.signed:
         raise fault(FaultCode.NOT_SIGNED, expected="a request signed with a key of the application", received="none")
-    # A signed request must name its destination, or it could be taken from another provider (bindings, section 3.4.5.2).
+    # A signed request must name its destination, otherwise it could be one that was sent to another provider (bindings, section 3.4.5.2).
     if (request.destination or incoming.signed) and request.destination != login_url:
         raise fault(FaultCode.WRONG_DESTINATION, expected=login_url, received=request.destination or "none")
     if not now - OLDEST <= request.issued_at <= now + SKEW:
@@ -156,9 +156,9 @@ def _reply_url(facts: ApplicationSso, request: AuthnRequest) -> str:
     """
     if request.reply_index is not None and not request.reply_url and len(facts.settings.reply_urls) > 1:
         raise conflict(
-            f"{facts.display_name} asked for an answer at the reply URL number {request.reply_index}",
-            why="Several are registered, and numbers are not kept",
-            next_step="Let the application name the URL",
+            f"{facts.display_name} asked for a response to reply URL number {request.reply_index}",
+            why="Several reply URLs are registered, and Lockstep does not number them",
+            next_step="Configure the application to send the URL itself",
             code="UnknownReplyUrl",
         )
     return facts.reply_url(request.reply_url)
@@ -174,7 +174,7 @@ def _refuse_too_much(request: AuthnRequest) -> None:
 def _too_old() -> LockstepError:
     return LockstepError(
         Kind.INVALID,
-        "This sign-in is not valid any more",
-        why="It was begun too long ago or in another browser, or the settings of the application have changed",
+        "This sign-in is no longer valid",
+        why="It was started too long ago or in another browser, or the application's settings have changed",
         next_step="Go back to the application and sign in again",
     )

@@ -13,7 +13,7 @@ UNSPECIFIED = f"{_CLASSES}unspecified"
 PROTECTED_PASSWORD = f"{_CLASSES}PasswordProtectedTransport"
 TIME_SYNC_TOKEN = f"{_CLASSES}TimeSyncToken"
 MULTI_FACTOR = "https://refeds.org/profile/mfa"
-# From weak to strong; classes of one rank prove the same.
+# From weak to strong; classes of the same rank are equally strong.
 _RANKS: Sequence[frozenset[str]] = (
     frozenset({UNSPECIFIED}),
     frozenset({f"{_CLASSES}Password", PROTECTED_PASSWORD, "http://schemas.microsoft.com/ws/2008/06/identity/authenticationmethod/password"}),

@@ -105,7 +105,7 @@ async def next_stop(context: Context, way: str, *, origin: str) -> Stop | None:
             facts = await saml_application(context, app, origin=origin, is_id=True)
             key = await signing_key_of(context, facts.app)
         except LockstepError:
-            continue  # it was removed, or has no key any more: there is nobody to tell
+            continue  # the application was removed or has no key, so it cannot be notified
         if url := facts.settings.logout_url:
             request = LogoutRequest(
                 new_id(), facts.endpoints.identifier, url, context.now(), name_id, name_id_format, (index,)

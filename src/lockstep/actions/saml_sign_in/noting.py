@@ -86,11 +86,11 @@ def code_of(wrong: LockstepError) -> SignInCode:
 def did_not_work() -> LockstepError:
     return LockstepError(
         Kind.INVALID,
-        "Signing in did not work",
-        next_step="Ask your administrator, and name the request number. The sign-in log has the reason",
+        "Sign-in failed",
+        next_step="Give your administrator the request number; the sign-in log contains the reason",
         code="SignInFailed",
     )
 
 
 def _none() -> LockstepError:
-    return not_found("No application signs in at this address", next_step="Open the application from My Apps")
+    return not_found("No application uses this sign-in address", next_step="Open the application from My Apps")

@@ -25,7 +25,7 @@ from lockstep.storage.signing_certificates import CertificateRow
 from lockstep.wording import counted
 
 MOST_CERTIFICATES = 5
-REMINDERS = (timedelta(days=60), timedelta(days=30), timedelta(days=7))  # before the end of the active certificate
+REMINDERS = (timedelta(days=60), timedelta(days=30), timedelta(days=7))  # before the active certificate expires
 
 
 class CertificateForm(StrEnum):
@@ -62,7 +62,7 @@ async def add_certificate(context: Context, app: str, *, activates: bool = False
         known = (await signing_certificates.read_certificates(connection, [found.id])).get(found.id, [])
         if len(known) >= MOST_CERTIFICATES:
             raise conflict(
-                f"{found.display_name} has {counted(len(known), 'certificate')}, the most that it can have",
+                f"{found.display_name} already has {counted(len(known), 'certificate')}, the maximum",
                 next_step=f"Remove one that is not active: lockstep sso certs remove {found.name} THUMBPRINT",
             )
         thumbprint = await make_key(context, connection, found, is_active=False)
@@ -85,8 +85,8 @@ async def activate_certificate(context: Context, app: str, thumbprint: str) -> S
         wanted = _chosen(known, thumbprint, found.name)
         if wanted.not_after <= context.now():
             raise conflict(
-                f"The certificate {wanted.thumbprint} has ended on {wanted.not_after:%Y-%m-%d}",
-                next_step=f"Make another one: lockstep sso certs new {found.name}",
+                f"The certificate {wanted.thumbprint} expired on {wanted.not_after:%Y-%m-%d}",
+                next_step=f"Create another one: lockstep sso certs new {found.name}",
             )
         if not wanted.is_active:
             await _activate(context, connection, found, wanted.thumbprint, [one for one in known if one.is_active])
@@ -103,8 +103,8 @@ async def remove_certificate(context: Context, app: str, thumbprint: str) -> Sig
         wanted = _chosen(known, thumbprint, found.name)
         if wanted.is_active:
             raise conflict(
-                "The active certificate cannot be removed, because nobody could sign in",
-                next_step=f"Make another one active first: lockstep sso certs activate {found.name} THUMBPRINT",
+                "The active certificate cannot be removed, because no one could sign in without it",
+                next_step=f"First make another one active: lockstep sso certs activate {found.name} THUMBPRINT",
             )
         await signing_certificates.delete_certificate(connection, found.id, wanted.thumbprint)
         await audit_log.append(
@@ -167,8 +167,8 @@ def _expiry(app: applications.ApplicationRow, row: CertificateRow, left: timedel
         is_over,
         left <= REMINDERS[-1],
         f"The signing certificate of {app.display_name} {when}"
-        + ("; nobody may be able to sign in" if is_over else ""),
-        f"Make a new one, give it to the application, then make it active: lockstep sso certs new {app.name}",
+        + ("; people may be unable to sign in" if is_over else ""),
+        f"Create a new one, upload it to the application, then make it active: lockstep sso certs new {app.name}",
     )
 
 
@@ -190,8 +190,8 @@ def _chosen(known: list[CertificateRow], thumbprint: str, app: str) -> Certifica
     if len(found) == 1:
         return found[0]
     if not known:
-        raise not_found(f"{app} has no signing certificate", next_step=f"Make one: lockstep sso certs new {app}")
+        raise not_found(f"{app} has no signing certificate", next_step=f"Create one: lockstep sso certs new {app}")
     raise not_found(
-        f'No certificate of {app}, or more than one, begins with "{thumbprint[:40]}"',
-        next_step=f"One of: {', '.join(one.thumbprint for one in known)}",
+        f'Not exactly one certificate of {app} begins with "{thumbprint[:40]}"',
+        next_step=f"Use one of: {', '.join(one.thumbprint for one in known)}",
     )

@@ -23,7 +23,7 @@ from lockstep.engine.rules.mappings import MappingSource, value_of
 from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.errors import Kind, LockstepError
 
-# What no XML document can hold, so no assertion either (XML 1.0, section 2.2).
+# Characters that XML, and so an assertion, cannot contain (XML 1.0, section 2.2).
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -38,7 +38,7 @@ class AssertionClaims:
     role: str
     display: str = ""
     is_active: bool = True
-    problems: Mapping[str, str] = field(default_factory=dict)  # by claim: why it has no value
+    problems: Mapping[str, str] = field(default_factory=dict)  # by claim: the reason why it has no value
 
 
 def manager_names(settings: SignOnSettings) -> frozenset[str]:
@@ -61,7 +61,7 @@ def claims_about(
             problems[name] = error.detail
             return ()
         if refused := next((one for text in found for one in _NOT_IN_XML.findall(text)), ""):
-            problems[name] = f"it contains the character U+{ord(refused):04X}, which XML cannot hold"
+            problems[name] = f"it contains the character U+{ord(refused):04X}, which XML cannot contain"
             return ()
         return found
 
@@ -97,7 +97,7 @@ def require_usable(claims: AssertionClaims, app: str) -> None:
             Kind.CONFLICT,
             f"{claims.display} cannot sign in to {app}",
             why=f"{what[0].upper()}{what[1:]} has no usable value: {problem}",
-            next_step=f"Correct the value or its expression, then look: lockstep sso test {app} --user {claims.display}",
+            next_step=f"Correct the value or its expression, then check it: lockstep sso test {app} --user {claims.display}",
             code="ClaimsUnusable",
         )
 

@@ -46,7 +46,7 @@ async def add_client_secret(
     """
     text = description.strip()
     if not 1 <= days <= MOST_DAYS:
-        raise invalid(f"A client secret is valid for 1 to {MOST_DAYS} days", next_step="Choose another number of days")
+        raise invalid(f"A client secret is valid for 1 to {MOST_DAYS} days", next_step="Choose a number in this range")
     if len(text) > _LONGEST_DESCRIPTION or not text.isprintable():
         raise invalid(
             f"The description is longer than {_LONGEST_DESCRIPTION} characters, or contains a control character"
@@ -58,14 +58,14 @@ async def add_client_secret(
         settings = await read_settings(context, connection, found)
         if settings.mode is not SignOnMode.OIDC or settings.openid.is_public:
             raise conflict(
-                f"{found.display_name} uses no client secret",
-                why="OpenID Connect is not its method, or it is a public client",
+                f"{found.display_name} does not use client secrets",
+                why="Its method is not OpenID Connect, or it is a public client",
                 next_step=f"See: lockstep sso oidc {found.name} --redirect-uri URL",
             )
         known = await client_secrets.read_secrets(connection, found.id)
         if len(known) >= MOST_SECRETS:
             raise conflict(
-                f"{found.display_name} has {counted(len(known), 'client secret')}, the most that it can have",
+                f"{found.display_name} already has {counted(len(known), 'client secret')}, the maximum",
                 next_step=f"Remove one: lockstep sso secrets remove {found.name} ID",
             )
         await client_secrets.insert_secret(
@@ -93,7 +93,7 @@ async def remove_client_secret(context: Context, app: str, secret: str) -> list[
         matching = [one for one in known if secret.strip() and one.id.startswith(secret.strip())]
         if len(matching) != 1:
             raise not_found(
-                f'No client secret of {found.display_name}, or more than one, begins with "{secret[:40]}"',
+                f'Not exactly one client secret of {found.display_name} begins with "{secret[:40]}"',
                 next_step=f"See: lockstep sso secrets list {found.name}",
             )
         await client_secrets.delete_secret(connection, found.id, matching[0].id)

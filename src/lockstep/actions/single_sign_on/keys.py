@@ -24,7 +24,7 @@ async def ensure_key(context: Context, connection: Connection, app: ApplicationR
 
 async def make_key(context: Context, connection: Connection, app: ApplicationRow, *, is_active: bool) -> str:
     """Create and store a new key, valid for 3 years from now. Returns the thumbprint of its certificate."""
-    # RSA 3072 takes up to a second, during which other requests are answered.
+    # Creating an RSA 3072 key takes up to a second; other requests are served meanwhile.
     key = await asyncio.to_thread(new_signing_key, f"Lockstep signing for {app.display_name}", now=context.now())
     certificate = key.certificate
     sealed = context.vault.seal(
@@ -55,7 +55,7 @@ async def active_key(context: Context, connection: Connection, app: ApplicationR
     raise LockstepError(
         Kind.CONFLICT,
         f"{app.display_name} has no active signing certificate",
-        next_step=f"Make one: lockstep sso certs new {app.name} --activate",
+        next_step=f"Create one: lockstep sso certs new {app.name} --activate",
         code="NoSigningCertificate",
     )
 
@@ -70,7 +70,7 @@ def opened_key(context: Context, app: ApplicationRow, thumbprint: str, envelope:
             Kind.FORBIDDEN,
             f"The signing key of {app.display_name} cannot be decrypted",
             why=unreadable.why,
-            next_step=f"Start with the previous key (LOCKSTEP_KEY). Or make another one: lockstep sso certs new {app.name} --activate",
+            next_step=f"Start with the previous key (LOCKSTEP_KEY). Or create another one: lockstep sso certs new {app.name} --activate",
             code=unreadable.code,
         ) from None
 

@@ -60,7 +60,7 @@ async def upload_metadata(context: Context, app: str, xml: bytes) -> SignOnView:
         raise invalid(
             f"The metadata cannot be used: {unusable.detail}",
             why=unusable.why,
-            next_step="Use the metadata of the application as a service provider, or enter the addresses by hand",
+            next_step="Use the application's service provider metadata, or enter the addresses by hand",
         ) from None
     return await change_sign_on(context, app, _changes(found))
 
@@ -79,16 +79,16 @@ async def fetch_metadata(context: Context, app: str, url: str) -> SignOnView:
             body=None, deadline=end_of_request(_SECONDS),
         )  # fmt: skip
     except WireError as failed:
-        # The address is part of the request, so a wrong one is no fault of this server.
+        # The address comes from the request, so a wrong address is not an error of this server.
         raise invalid(
             f"{urlsplit(url).hostname} cannot be reached",
             why=failed.sentence,
-            next_step=failed.next_step or "Download the file there and upload it here",
+            next_step=failed.next_step or "Download the metadata file from the application and upload it here",
         ) from None
     if answer.status != 200:
         raise invalid(
-            f"{urlsplit(url).hostname} answered {answer.status} instead of metadata",
-            next_step="Check the address, or download the file there and upload it here",
+            f"{urlsplit(url).hostname} responded with {answer.status} instead of metadata",
+            next_step="Check the address, or download the metadata file and upload it here",
         )
     return await upload_metadata(context, app, answer.body)
 

@@ -26,8 +26,8 @@ from lockstep.vault import Secret
 
 PURPOSE = "OpenID Connect signing key"
 KEY_BITS = 3072
-CACHED = timedelta(hours=1)  # how long applications may keep our keys without asking
-_PUBLISHED_AFTER = timedelta(days=2)  # longer than any session whose ID tokens come back as hints
+CACHED = timedelta(hours=1)  # how long applications may cache our keys
+_PUBLISHED_AFTER = timedelta(days=2)  # longer than any session whose ID tokens are sent back as hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ async def list_openid_keys(context: Context) -> list[OpenIdKey]:
 
 @needs(Permission.ORGANISATION_WRITE)
 async def roll_openid_keys(context: Context, *, is_compromised: bool = False) -> list[OpenIdKey]:
-    """Sign with the next key, and publish another next one. *is_compromised*: the former key is withdrawn, and what it signed is refused.
+    """Make the next key active, and publish a new next key. *is_compromised*: the former key is withdrawn, and what it signed is refused.
 
     Raises LockstepError if applications may not know the next key yet.
     """
@@ -77,8 +77,8 @@ async def roll_openid_keys(context: Context, *, is_compromised: bool = False) ->
         upcoming = next(row for row in known if row.state == NEXT)
         if now < upcoming.published_at + CACHED and not is_compromised:
             raise conflict(
-                "The next key was published less than an hour ago, so applications may not know it yet",
-                next_step=f"Wait until {upcoming.published_at + CACHED:%H:%M} UTC. If the active key is known to others: "
+                "The next key was published less than an hour ago, so applications may not have it yet",
+                next_step=f"Wait until {upcoming.published_at + CACHED:%H:%M} UTC. If the active key was leaked, do not wait: "
                 "lockstep sso keys roll --compromised",
             )
         await openid_keys.activate_next(connection, now)
@@ -97,7 +97,7 @@ async def signing_key(context: Context) -> SigningJwk:
         rows = await openid_keys.read_keys(connection)
     if not rows or rows[0].state != ACTIVE:
         raise LockstepError(
-            Kind.CONFLICT, "There is no OpenID Connect signing key", next_step="Make one: lockstep sso keys roll"
+            Kind.CONFLICT, "There is no OpenID Connect signing key", next_step="Create one: lockstep sso keys roll"
         )
     opened = context.vault.open(rows[0].private_key, purpose=PURPOSE, name=rows[0].kid, shown="OpenID Connect")
     return SigningJwk(rows[0].kid, orjson.loads(opened.reveal()))

@@ -32,7 +32,7 @@ async def openid_parts(
         SignInCondition(
             "A signing key is active",
             any(one.state == openid_keys.ACTIVE for one in keys),
-            "Make one: lockstep sso keys roll",
+            "Create one: lockstep sso keys roll",
         )
     ]
     if not openid.is_public:

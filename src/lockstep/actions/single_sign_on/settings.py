@@ -203,8 +203,8 @@ async def _refuse_change_since(connection: Connection, app: ApplicationRow, seen
     if seen and row is not None and seen != _version(row.changed_at):
         raise conflict(
             f"{row.changed_by} changed single sign-on of {app.display_name} in the meantime",
-            why=f"That was at {row.changed_at:%Y-%m-%d %H:%M} UTC, after you opened it. Nothing of yours is saved yet",
-            next_step="Look at what is set now. To replace it, save again",
+            why=f"That was at {row.changed_at:%Y-%m-%d %H:%M} UTC, after you opened it. Your changes are not saved",
+            next_step="Review the current settings. To replace them, save again",
             code="ChangedInTheMeantime",
         )
 

@@ -64,7 +64,7 @@ async def call_action(context: Asked, action: ActionName, body: Call) -> CallJso
 async def begin_action(context: Asked, request: Request, action: ActionName, body: Call) -> OperationJson:
     """Call an action that takes long. Location is the operation; its result is what calling it without `begin` answers."""
     if not wire_of(action).exposed.is_long:
-        raise invalid(f"{action} is not a long action", next_step=f"POST /actions/{action}")
+        raise invalid(f"{action} is not a long-running action", next_step=f"POST /actions/{action}")
 
     async def work(inner: Context) -> Mapping[str, Any]:
         return {**await call_action(inner, action, body)}

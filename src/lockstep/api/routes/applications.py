@@ -50,7 +50,7 @@ class NewCredentials(Body):
     tenant_url: Text | None = Field(None, examples=["https://api.documo.com/scim/v2"])
     secret_token: Annotated[str, Field(max_length=20_000)] | None = Field(None, examples=["dk_live_..."])
     authentication: AuthenticationMethod | None = Field(
-        None, description="Given with another method, client or token URL, secretToken is needed too"
+        None, description="With another method, client or token URL, secretToken is also required"
     )
     client_id: Text = Field("", description="Of oauth2ClientCredentials; the user name of basic")
     token_url: Text = Field("", description="Of oauth2ClientCredentials")
@@ -144,7 +144,7 @@ async def set_credentials(
 async def test_credentials(
     context: Asked,
     app: AppName,
-    deep: Annotated[bool, Query(description="Also create, change and delete accounts made for the test")] = False,
+    deep: Annotated[bool, Query(description="Also create, change and delete test accounts")] = False,
 ) -> Page[ProbeJson]:
     """Test Connection, probe by probe."""
     probes = await (connection.test_deeply if deep else connection.test_connection)(context, app)

@@ -112,7 +112,7 @@ async def set_mapping(
     if len({"source", "expression", "constant"} & {key for key, value in changes.items() if value is not None}) > 1:
         raise invalid("Use only one of source, expression and constant")
     if not changes:
-        raise invalid("The body names no change")
+        raise invalid("The body contains no change")
     return await changed(context, consent, _mapping_work(unchanged, app, target, changes, kind))
 
 

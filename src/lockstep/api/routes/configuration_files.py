@@ -141,7 +141,7 @@ async def apply(context: Asked, consent: Consenting, body: FilesToApply) -> Chan
             found = await plan_configuration(one, documents, prune=body.prune)
             told = configuration_plan_json(found, [])
             if body.expected is not None and body.expected != told["changes"]:
-                raise invalid("The configuration has changed since the plan was made", next_step="Plan again")
+                raise invalid("The configuration has changed since the plan was created", next_step="Plan again")
             await apply_configuration(
                 one, documents, prune=body.prune, expected=found.changes, most_removals=body.most_removals
             )
@@ -151,8 +151,8 @@ async def apply(context: Asked, consent: Consenting, body: FilesToApply) -> Chan
 
 
 async def _documents(text: str) -> Sequence[ConfigDocument]:
-    # A large text takes seconds, in which other requests are answered.
+    # A large text takes seconds; other requests are served meanwhile.
     documents = await asyncio.to_thread(read_documents, text, "body")
     if not documents:
-        raise invalid("The body holds no configuration document")
+        raise invalid("The body contains no configuration document")
     return documents

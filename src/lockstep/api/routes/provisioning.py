@@ -161,7 +161,7 @@ async def restart(context: Asked, app: AppName, body: Restart) -> SwitchedJson:
     for scope, happens in _CONSENT.items():
         if scope in scopes and not body.confirm:
             raise invalid(
-                f"This {happens.format(app=app)}", next_step="Repeat the request with confirm: true to go ahead"
+                f"This {happens.format(app=app)}", next_step="To proceed, repeat the request with confirm: true"
             )
     return _switched(await provisioning.restart(context, app, scopes), "on")
 
@@ -213,7 +213,7 @@ async def list_held(
     context: Asked,
     query: Asking,
     app: AppName,
-    rejected: Annotated[bool, Query(description="Rejected writes instead")] = False,
+    rejected: Annotated[bool, Query(description="List rejected writes instead")] = False,
 ) -> Page[HeldJson]:
     """Writes that wait for a decision, oldest first, with the reasons. The filter knows `name co` and `reason eq`."""
     query.refuse_sort("since")
@@ -249,7 +249,7 @@ def _switched(row: JobRow, state: str) -> SwitchedJson:
 
 def _require_names(users: list[str], groups: list[str]) -> None:
     if not users and not groups:
-        raise invalid("No person or group is named", next_step="Name them in users or groups")
+        raise invalid("No person or group was given", next_step="Give them in users or groups")
 
 
 def _require_listed(found: list[str], ids: list[str]) -> None:

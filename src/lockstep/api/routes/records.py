@@ -159,7 +159,7 @@ async def show_source(context: Asked, request: Request, source: str) -> SourceDe
 @router.post("/sources/{source}/import", tags=["Sources"], status_code=202)
 async def import_source(
     context: Asked, request: Request, source: str,
-    dryRun: Annotated[bool, Query(description="Only show what would change")] = False,
+    dryRun: Annotated[bool, Query(description="Only return what would change")] = False,
 ) -> OperationJson:  # fmt: skip
     """Read the source's files now. Many leavers at once wait for a decision.
 

@@ -64,8 +64,10 @@ class LdapChangeBody(Body):
     url: Text = Field(examples=["ldaps://dc1.contoso.com"])
     base_dn: Text = Field(examples=["dc=contoso,dc=com"])
     bind_dn: Text = Field(examples=["cn=lockstep,ou=services,dc=contoso,dc=com"])
-    attribute: Text = Field(USUAL_ATTRIBUTE, description="Of an entry: the user principal name of the person")
-    ca: Annotated[str, Field(max_length=16_384)] = Field("", description="PEM: who signed the server's certificate")
+    attribute: Text = Field(USUAL_ATTRIBUTE, description="The entry's attribute with the user principal name")
+    ca: Annotated[str, Field(max_length=16_384)] = Field(
+        "", description="PEM of the certificate authority that signed the server's certificate"
+    )
     password: Text | None = None
     start_tls: bool = Field(False, description="With ldap://: encrypt after StartTLS")
     login_attribute: Text = Field(

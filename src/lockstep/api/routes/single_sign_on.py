@@ -38,11 +38,11 @@ class SignOnChange(Body):
     single_sign_on: dict[str, Any] = Field(
         examples=[{"mode": "saml", "replyUrls": ["https://api.documo.com/assert"]}], max_length=30
     )
-    replaces: bool = Field(False, description="Give the keys that are left out their default")
+    replaces: bool = Field(False, description="Reset omitted keys to their defaults")
 
 
 class NewCertificate(Body):
-    activates: bool = Field(False, description="Sign with it at once. The application must know it")
+    activates: bool = Field(False, description="Make it active at once; the application must already have it")
 
 
 class MetadataSource(Body):
@@ -101,7 +101,7 @@ async def try_sign_on(
     """
     found = await trying.try_sign_on(context, app, user, error=error)
     if found is None:
-        raise not_found("There are no people to try with")
+        raise not_found("There are no people to test with")
     return trial_json(found)
 
 
@@ -109,7 +109,7 @@ async def try_sign_on(
 async def import_metadata(context: Asked, app: AppName, body: MetadataSource) -> SignOnJson:
     """Fill the settings from the application's own metadata."""
     if bool(body.xml) == bool(body.url):
-        raise invalid("Either xml or url is needed", next_step="Give one of them")
+        raise invalid("The body must contain xml or url", next_step="Send one of them")
     if body.url:
         return sign_on_json(await metadata.fetch_metadata(context, app, body.url))
     return sign_on_json(await metadata.upload_metadata(context, app, body.xml.encode()))
@@ -129,7 +129,7 @@ async def activate_certificate(context: Asked, app: AppName, thumbprint: Name) -
 
 @router.delete("/applications/{app}/signing-certificates/{thumbprint}")
 async def remove_certificate(context: Asked, unchanged: Unchanged, app: AppName, thumbprint: Name) -> SignOnJson:
-    """Forget a certificate that is not active, with its key."""
+    """Delete a certificate that is not active, and its key."""
 
     async def work(inner: Context) -> SignOnJson:
         return sign_on_json(await certificates.remove_certificate(inner, app, thumbprint))
@@ -167,7 +167,7 @@ async def list_signing_keys(context: Asked, asking: Asking) -> Page[SigningKeyJs
 
 @router.post("/signing-keys/roll")
 async def roll_signing_keys(context: Asked, body: KeyRoll) -> SigningKeysJson:
-    """Sign with the next key, and publish another next one. It must have been published for an hour."""
+    """Make the next key active, and publish a new next key. It must have been published for an hour."""
     keys = await openid_keys.roll_openid_keys(context, is_compromised=body.is_compromised)
     return {"items": [signing_key_json(one) for one in keys]}
 

@@ -169,7 +169,7 @@ async def import_upload(
     context: Asked,
     request: Request,
     upload: str,
-    mark: Annotated[str, Query(max_length=40, description="rehearsal.mark of the dry run that was looked at")] = "",
+    mark: Annotated[str, Query(max_length=40, description="rehearsal.mark of the dry run that was reviewed")] = "",
 ) -> OperationJson:
     """Import the whole file, or nothing. The first import registers the source. Many leavers at once wait for a decision.
 

@@ -22,11 +22,11 @@ class RetentionLimit:
 
 LIMITS = (
     RetentionLimit("provisioningLog", "Provisioning logs", 30, 1,
-                   "What was written to applications and why, with the exchange."),
-    RetentionLimit("signInLog", "Sign-in logs", 30, 1, "Who signed in to which application, and why others were refused."),
-    RetentionLimit("cycles", "Cycles", 365, 30, "When each ran, and how many accounts it changed."),
+                   "Writes to applications and their reasons, with the HTTP exchange."),
+    RetentionLimit("signInLog", "Sign-in logs", 30, 1, "Who signed in to which application, and why sign-ins were refused."),
+    RetentionLimit("cycles", "Cycles", 365, 30, "When each cycle ran, and how many accounts it changed."),
     RetentionLimit("directoryChanges", "Changes of people and groups", 0, 30,
-                   "The timeline of a person or group. What happened before is no longer shown."),
+                   "The timeline of a person or group. It shows only the history that is kept."),
 )  # fmt: skip
 
 
@@ -40,4 +40,4 @@ def wrong_days(limit: RetentionLimit, days: int) -> str:
     """Return why *days* is not a valid value; "" if it is."""
     if days == 0 or limit.least <= days <= MOST_DAYS:
         return ""
-    return f"{limit.least} to {MOST_DAYS} days are possible, or 0 to keep them for ever"
+    return f"{limit.least} to {MOST_DAYS} days are possible, or 0 to keep them forever"

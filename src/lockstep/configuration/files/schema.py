@@ -76,7 +76,7 @@ def _tenant() -> Schema:
     }
     environment = _object({"name": TEXT, "colour": {"enum": list(COLOURS)}}, "name")
     retention = _object({one.key: {"type": "integer", "minimum": 0, "maximum": MOST_DAYS} for one in LIMITS})
-    public = TEXT | {"description": "The origin at which browsers reach Lockstep: https://id.contoso.com"}
+    public = TEXT | {"description": "The public address of Lockstep for browsers: https://id.contoso.com"}
     keys = {
         "notifications": _object(notifications),
         "environment": environment,
@@ -138,7 +138,7 @@ def _application() -> Schema:
         "template": TEXT | {"description": "The gallery entry: lockstep apps templates"},
         "displayName": TEXT,
         "credentials": _object(credentials),
-        "roles": _list(_object(role)) | {"description": "The order is the precedence."},
+        "roles": _list(_object(role)) | {"description": "Roles in order of precedence, highest first."},
         "assignments": _list(assignment),
         "singleSignOn": _single_sign_on(),
         "provisioning": {"$ref": "#/$defs/provisioning"},
@@ -154,7 +154,7 @@ def _single_sign_on() -> Schema:
     keys = {
         "mode": _words(SignOnMode),
         "identifiers": _list(TEXT) | {"description": "Identifier (Entity ID)"},
-        "replyUrls": _list(TEXT) | {"description": "Reply URL (Assertion Consumer Service URL); the first counts"},
+        "replyUrls": _list(TEXT) | {"description": "Reply URL (Assertion Consumer Service URL); first: default"},
         **texts,
         "nameId": _object({"format": _words(NameIdKind), **value}),
         "claims": claims,

@@ -33,7 +33,7 @@ def source_from_json(part: Part) -> dict[str, Any]:
     elif part.has("delta"):
         raise part.error(
             "delta",
-            "CSV files have no delta: each import reads the whole file",
+            "CSV files cannot be read in part: each import reads the whole file",
             next_step="Remove it; connection.partial keeps people who are not in the file",
         )
     if "attributes" in part:

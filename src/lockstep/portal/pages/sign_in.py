@@ -107,7 +107,7 @@ async def accept_link(context: PortalContext, request: Request) -> Answer:
     except LockstepError as refused:
         return await _link_form(context, request, on_the_form(refused))
     if signed_in is None:
-        return Redirect(SIGN_IN, notice="The password is set. Sign in with it and a code of your authenticator app")
+        return Redirect(SIGN_IN, notice="The password is set. Sign in with it and a code from your authenticator app")
     response = RedirectResponse(HOME, status_code=303)
     set_session(response, request, signed_in)
     return response

@@ -170,7 +170,7 @@ async def _not_let_in(context: Context, refused: LockstepError) -> View:
     if refused.kind is Kind.INTERNAL:
         raise refused
     model = {"refused": refused, "provider": await identity_providers.provider_name(context)}
-    return View("access/not_let_in.html", "Signing in did not work", model, status=_status(refused))
+    return View("access/not_let_in.html", "Sign-in failed", model, status=_status(refused))
 
 
 async def _sign_in_page(

@@ -35,10 +35,10 @@ async def _sign_out(context: Context, email: str, _: FormData) -> str:
 async def _remove(context: Context, email: str, form: FormData) -> str:
     if str(form.get("confirmation", "")).strip() != email:
         raise LockstepError(
-            Kind.INVALID, f"{email} was not typed, so nothing was removed", next_step="Type the address to confirm"
+            Kind.INVALID, f"{email} was not typed. Nothing was removed", next_step="Type the address to confirm"
         )
     await actions.remove(context, email)
-    return f"{email} is no administrator any more"
+    return f"{email} is no longer an administrator"
 
 
 async def _set_roles(context: Context, email: str, form: FormData) -> str:
@@ -147,7 +147,7 @@ async def _invitation(
         model,
         section="Settings",
         parents=[Crumb("Administrators", HERE)],
-        lead="You get a link to send, which works once.",
+        lead="You get a one-time link to send.",
         copy_as=CopyAs(command="lockstep admins invite EMAIL --role ROLE"),
         status=400 if refused else 200,
     )

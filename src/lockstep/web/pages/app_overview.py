@@ -82,7 +82,7 @@ async def delete(context: Context, request: Request) -> Answer:
     if str(form.get("confirmation", "")).strip() != name:
         refused = LockstepError(
             Kind.INVALID,
-            f"{name} was not typed, so the application is still there",
+            f"{name} was not typed. The application was not deleted",
             next_step="Type its short name to delete it",
         )
         return await _properties(context, name, refused=refused)
@@ -147,7 +147,7 @@ def _steps(app: ApplicationView, place: AppPlace, found: AppOverview) -> Sequenc
         ),
         NextStep(
             "Set up single sign on",
-            "Let people sign in to the application with the account that they have in Lockstep.",
+            "Let people sign in to the application with their Lockstep account.",
             f"{place.href}/sso",
             found.signs_on,
         ),

@@ -46,9 +46,9 @@ async def _enable(context: Context, app: str, form: FormData) -> str:
 async def _move(context: Context, app: str, form: FormData) -> str:
     role, position = str(form.get("role", "")), str(form.get("position", ""))
     if not position.isdecimal():
-        raise invalid("The position is a number")
+        raise invalid("The position must be a number")
     place = await roles.move_role(context, app, role, position=int(position))
-    return f"The role {role} is number {place} now"
+    return f"The role {role} is now number {place}"
 
 
 _CHANGES: Mapping[str, Callable[[Context, str, FormData], Awaitable[str]]] = {
@@ -110,8 +110,8 @@ async def _page(
         model,
         app=place,
         tab=TAB,
-        lead="App registrations > App roles: the roles that users and groups can be assigned with. Of several roles of "
-        "a person, the one that stands first counts.",
+        lead="App registrations > App roles: the roles that you can assign to users and groups. If a person has "
+        "several roles, the first in this list counts.",
         copy_as=CopyAs(command=f"lockstep apps roles list {name}", api=f"/api/v1/applications/{name}/roles"),
         status=400 if refused else 200,
     )

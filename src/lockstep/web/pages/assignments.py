@@ -60,8 +60,8 @@ async def list_assigned(context: Context, request: Request) -> View:
         model,
         app=_place(app),
         tab=TAB,
-        lead="Who may use the application. Provisioning creates accounts for these people while its scope is "
-        "Sync only assigned users and groups.",
+        lead="Who may use the application. With the scope Sync only assigned users and groups, provisioning creates "
+        "accounts only for these people.",
         copy_as=CopyAs(
             command=f"lockstep assign list {app.application.name}",
             api=f"/api/v1/applications/{app.application.name}/assignments",
@@ -94,14 +94,16 @@ async def add(context: Context, request: Request) -> Answer:
 
     try:
         if not wanted.picked:
-            raise LockstepError(Kind.INVALID, "No user or group is chosen", next_step="Choose at least one in the list")
+            raise LockstepError(
+                Kind.INVALID, "No user or group was selected", next_step="Choose at least one in the list"
+            )
         if form.get("step") != "assign":
             found = await foresee(context, work)
             return await _chooser(context, request, app, wanted, lines=consequence_lines(found), is_review=True)
         new = await work(context)
     except LockstepError as refused:
         return await _chooser(context, request, app, wanted, refused=on_the_form(refused))
-    notice = f"{len(new):,} assigned to {app.application.display_name}" if new else "They were assigned already"
+    notice = f"{len(new):,} assigned to {app.application.display_name}" if new else "They are already assigned"
     return Redirect(_href(app), notice=notice)
 
 
@@ -117,7 +119,7 @@ async def remove(context: Context, request: Request) -> Answer:
         return await assignment_pages.remove_assignments(inner, name, chosen)
 
     if not chosen:
-        return Redirect(_href(app), notice="Nothing was chosen")
+        return Redirect(_href(app), notice="Nothing was selected")
     if form.get("step") != "remove":
         found = await foresee(context, work)
         model = {
@@ -130,7 +132,7 @@ async def remove(context: Context, request: Request) -> Answer:
         parents = [Crumb(TAB, _href(app))]
         return View("assignments/remove.html", "Remove assignments", model, app=_place(app), tab=TAB, parents=parents)
     gone = await work(context)
-    return Redirect(_href(app), notice=f"{gone:,} removed" if gone else "They were removed already")
+    return Redirect(_href(app), notice=f"{gone:,} removed" if gone else "They were already removed")
 
 
 async def _chooser(

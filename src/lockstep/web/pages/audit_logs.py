@@ -61,7 +61,7 @@ async def list_entries(context: Context, request: Request) -> View:
 async def show_entry(context: Context, request: Request) -> View:
     number = number_in(request.path_params, "number")
     if number is None:
-        raise not_found("The audit log has no such entry", next_step="Choose one in Audit logs")
+        raise not_found("The audit log does not have this entry", next_step="Choose one in Audit logs")
     entry = audit_json(await audit.show_entry(context, number))
     before, after = entry["before"], entry["after"]
     old, new = (one if isinstance(one, Mapping) else {} for one in (before, after))
@@ -84,7 +84,7 @@ async def download(context: Context, request: Request) -> Answer:
     wanted = _filter(context, _given(request.query_params))
     first = await audit.list_entries(
         context, wanted, limit=DOWNLOADED_AT_ONCE
-    )  # refused now, not in the middle of the file
+    )  # raise an error now, not in the middle of the file
     is_json = name.endswith(".json")
     body = _json(_pages(context, wanted, first)) if is_json else _csv(_pages(context, wanted, first))
     kind = "application/json" if is_json else "text/csv; charset=utf-8"

@@ -120,7 +120,7 @@ async def _page(
     place = place_of(await applications.show_application(context, edited.app))
     return View(
         "configuration/edit.html", "Configuration", model, app=place, tab="Provisioning", subtab="YAML",
-        lead=f"Version {version}, with what restoring it would change." if version else "The application as YAML, without secrets.",
+        lead=f"Version {version}, and what restoring it would change." if version else "The application as YAML, without secrets.",
         copy_as=CopyAs(command=f"lockstep export {edited.app}", api="/api/v1/configuration"), status=status,
     )  # fmt: skip
 

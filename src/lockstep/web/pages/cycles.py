@@ -38,7 +38,7 @@ async def list_cycles(context: Context, request: Request) -> View:
         app=place,
         tab="Provisioning",
         subtab="Cycles",
-        lead="Each cycle evaluates what is due and counts what was done. Changes are sent immediately.",
+        lead="A cycle evaluates everyone who is due and counts the results. Changes are also sent immediately, between cycles.",
         copy_as=CopyAs(command=f"lockstep cycles {place.name}", api=f"/api/v1/applications/{place.name}/cycles"),
         live="cycle progress",
     )

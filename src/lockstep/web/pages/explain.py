@@ -77,7 +77,7 @@ async def explain(context: Context, request: Request) -> View:
         wanted = next((one.name for one in apps if one.name in concerned), apps[0].name)
     chosen = [one for one in apps if not wanted or one.name == wanted]
     if wanted and not chosen:
-        await applications.show_application(context, wanted)  # raises what says so
+        await applications.show_application(context, wanted)  # raises LockstepError if it does not exist
     model = {
         "person": person,
         "answers": [await _answer(context, person, app, f"{request.url}") for app in chosen],

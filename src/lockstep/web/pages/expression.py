@@ -119,7 +119,7 @@ async def _page(context: Context, request: Request, form: Mapping[str, Any]) -> 
         app=place_of(view),
         tab=TAB,
         subtab=HEADING,
-        lead="Write an expression, try it with people, and use it in a mapping.",
+        lead="Write an expression, test it with people, and use it in a mapping.",
         copy_as=CopyAs(command="lockstep expr eval EXPRESSION --user UPN --explain"),
     )
 

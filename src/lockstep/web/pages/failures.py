@@ -29,7 +29,7 @@ async def list_failures(context: Context, request: Request) -> View:
         model,
         section="Logs",
         subtab="Failures",
-        lead="What fails now. Each is tried again by itself, after growing pauses.",
+        lead="Changes that currently fail. Lockstep retries each one automatically, at growing intervals.",
         copy_as=CopyAs(command="lockstep logs --status failure", api="/api/v1/logs"),
         parents=[Crumb("Provisioning logs", "/logs/provisioning")],
         live="status progress",
@@ -41,4 +41,4 @@ async def retry(context: Context, request: Request) -> Answer:
     """The objects of an application that fail with a code, or all that fail."""
     form = await request.form()
     count = await provisioning.retry(context, str(form.get("app", "")), code=str(form.get("code", "")))
-    return Redirect(HERE, notice=f"{counted(count, 'object')} retried now" if count else "They do not fail any more")
+    return Redirect(HERE, notice=f"{counted(count, 'object')} retried now" if count else "They no longer fail")

@@ -73,7 +73,7 @@ async def _change(context: Context, request: Request, *, is_adding: bool) -> Ans
         return await _chooser(context, page, picked, str(form.get("search", "")))
     try:
         if not picked.keys:
-            raise invalid("No person or group is chosen", next_step="Tick at least one in the list")
+            raise invalid("No person or group was selected", next_step="Select at least one in the list")
         if form.get("step") != "confirm":
             found = await assignment_pages.candidates_of(context, picked.ids("User"), picked.ids("Group"))
             return _review(page, request, found, consequence_lines(await foresee(context, work)), is_adding=is_adding)

@@ -123,7 +123,9 @@ async def save_rule(context: Context, request: Request) -> Answer:
         return _rule_form(page, rows, refused=on_the_form(refused))
     joined, left = counted(len(effect.joiners), "person"), counted(len(effect.leavers), "person")
     notice = (
-        "The rule was removed; the members stay" if rule is None else f"The rule was saved: {joined} came, {left} left"
+        "The rule was removed; the members stay"
+        if rule is None
+        else f"The rule was saved: {joined} joined, {left} left"
     )
     return Redirect(href_of(page), notice=notice)
 
@@ -152,7 +154,7 @@ def _reviewed(page: GroupPage, request: Request, form: FormData, judged: RuleJud
     fields = [(name, str(value)) for name, value in form.multi_items() if name not in ("csrf", "step", "row")]
     model: dict[str, object] = {
         "title": "Remove the rule?" if is_clearing else "Save the rule?",
-        "text": f"The members of {page.group.display_name} stay, and are added and removed by hand from now on."
+        "text": f"The members of {page.group.display_name} stay. From now on you add and remove members by hand."
         if is_clearing
         else "",
         "judged": judged,

@@ -113,7 +113,7 @@ async def delete(context: Context, request: Request) -> Answer:
     try:
         if str(form.get("confirmation", "")).strip().replace(",", "") != str(page.total):
             raise invalid(
-                f"{page.group.display_name} has {page.total:,} members now, which is not what was typed",
+                f"The number does not match: {page.group.display_name} now has {page.total:,} members",
                 next_step=f"Type {page.total} to delete the group",
             )
         await groups.delete_group(context, page.group.id)
@@ -134,7 +134,7 @@ async def restore(context: Context, request: Request) -> Answer:
     if form.get("step") != "confirm":
         model = {
             "title": "Restore the group?",
-            "text": f"{page.group.display_name} comes back with its members and its assignments.",
+            "text": f"{page.group.display_name} is restored with its members and assignments.",
             "lines": consequence_lines(await foresee(context, work)),
             "action": request.url.path,
             "fields": [],

@@ -57,7 +57,7 @@ async def _chosen(context: Context, request: Request, form: FormData) -> tuple[s
     decision = str(form.get("decision", ""))
     verb, _, which = decision.partition("-")
     if verb not in ("approve", "reject"):
-        raise LockstepError(Kind.INVALID, "Nothing was chosen", next_step="Use the buttons of the page")
+        raise LockstepError(Kind.INVALID, "Nothing was selected", next_step="Use the buttons on the page")
     if which == "chosen":
         return verb, [str(one) for one in form.getlist("id")]
     reasons, search = _filter(request)
@@ -67,8 +67,8 @@ async def _chosen(context: Context, request: Request, form: FormData) -> tuple[s
     if str(form.get("confirmation", "")).strip().replace(",", "") != str(len(found)):
         raise LockstepError(
             Kind.INVALID,
-            f"The number was not typed, or has changed: {counted(len(found), 'change')} would be decided now",
-            next_step=f"Look at the list again, and type {len(found)}",
+            f"The number you typed does not match: this would now decide {counted(len(found), 'change')}",
+            next_step=f"Review the list again, and type {len(found)}",
         )
     return verb, found
 
@@ -127,7 +127,7 @@ async def _page(context: Context, request: Request, *, refused: LockstepError | 
         app=place,
         tab="Provisioning",
         subtab="Held changes",
-        lead="Changes that would take many accounts away, grant privileges, rename or empty values. None of them has been sent.",
+        lead="Changes that would remove many accounts, grant privileges, rename people or empty values. None of them has been sent.",
         copy_as=CopyAs(command=f"lockstep deletes list {place.name}", api=f"/api/v1/applications/{place.name}/held"),
         live="status progress",
         status=400 if refused else 200,

@@ -51,7 +51,7 @@ async def show(context: Context, request: Request) -> View:
         app=place,
         tab="Provisioning",
         subtab="History",
-        lead="Every save is a version. The newest is in force.",
+        lead="Every save creates a version. The newest version is active.",
         copy_as=CopyAs(
             command=f"lockstep config history {place.name}", api=f"/api/v1/applications/{place.name}/versions"
         ),

@@ -21,7 +21,7 @@ from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 HERE = "/settings/sso"
-_EMPTY_ROWS = 2  # below the roles that exist, for further ones
+_EMPTY_ROWS = 2  # below the existing roles, for more
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ async def save_identity_provider(context: Context, request: Request) -> Answer:
         saved = await actions.set_identity_provider(context, change)
     except LockstepError as refused:
         return await _page(context, request, typed=change, lines=_lines(form), refused=on_the_form(refused))
-    return Redirect(HERE, notice=f"The page to sign in shows: Sign in with {saved.name}")
+    return Redirect(HERE, notice=f"The sign-in page shows: Sign in with {saved.name}")
 
 
 @pages.post(f"{HERE}/test")
@@ -61,10 +61,10 @@ async def test_provider(context: Context, request: Request) -> View:
 async def remove_identity_provider(context: Context, request: Request) -> Answer:
     form = await request.form()
     if str(form.get("confirmation", "")).strip() != "remove":
-        wrong = invalid("Nothing was removed: the word was not typed", next_step="Type remove to confirm")
+        wrong = invalid("The word was not typed. Nothing was removed", next_step="Type remove to confirm")
         return await _page(context, request, refused=wrong)
     gone = await actions.remove_identity_provider(context)
-    return Redirect(HERE, notice=f"{gone.name} no longer lets anybody in")
+    return Redirect(HERE, notice=f"{gone.name} can no longer be used to sign in")
 
 
 def _change(form: FormData) -> ProviderChange:
@@ -122,7 +122,7 @@ async def _page(
         "Single sign-on",
         model,
         section="Settings",
-        lead="Administrators sign in with their account of an OpenID Connect provider, and its groups give them their roles.",
+        lead="Administrators sign in with their account at an OpenID Connect provider. Their groups there decide their roles.",
         copy_as=CopyAs(command="lockstep admins sso show", api="/api/v1/single-sign-on"),
         status=400 if refused else 200,
     )

@@ -21,16 +21,16 @@ from lockstep.web.run_words import changes_in, totals
 pages = Pages()
 HERE = "/import"
 SOURCES = Crumb("Sources", "/sources")
-TRIED_AT_ONCE = 4 * 1024 * 1024  # bytes; a larger file is tried when somebody asks
+TRIED_AT_ONCE = 4 * 1024 * 1024  # bytes; for a larger file, the dry run waits until someone asks for it
 _PIECE = 256 * 1024
 _FIELDS = (
-    ("--map", "Choose below what each column becomes, then try it again"),
-    ("--encoding", "Choose the encoding below, then try it again"),
-    ("--delimiter", "Choose the delimiter below, then try it again"),
-    ("--value", "Say under Words, dates and groups what the words mean, then try it again"),
-    ("--date-format", "Give the date format under Words, dates and groups, then try it again"),
-    ("--kind", "Choose below what the file contains, then try it again"),
-    ("--group", "Name the group under Words, dates and groups, then try it again"),
+    ("--map", "Choose below what each column becomes, then run the dry run again"),
+    ("--encoding", "Choose the encoding below, then run the dry run again"),
+    ("--delimiter", "Choose the delimiter below, then run the dry run again"),
+    ("--value", "Enter what the words mean under Words, dates and groups, then run the dry run again"),
+    ("--date-format", "Enter the date format under Words, dates and groups, then run the dry run again"),
+    ("--kind", "Choose below what the file contains, then run the dry run again"),
+    ("--group", "Enter the group under Words, dates and groups, then run the dry run again"),
 )
 
 
@@ -55,7 +55,7 @@ async def upload(context: Context, request: Request) -> Answer:
         try:
             await uploads.rehearse_upload(context, kept.id)
         except LockstepError as refused:
-            on_the_form(refused)  # what is wrong with the file stands on its page
+            on_the_form(refused)  # the page of the file shows what is wrong with it
     return Redirect(f"{HERE}/{kept.id}")
 
 
@@ -80,7 +80,7 @@ async def decide(context: Context, request: Request) -> Answer:
         if step == "rekey":
             done = await uploads.rekey_with_upload(context, name, str(form.get("column", "")))
             await uploads.rehearse_upload(context, name)
-            return Redirect(f"{HERE}/{name}", notice=f"{done.people:,} are identified by {done.key} now")
+            return Redirect(f"{HERE}/{name}", notice=f"{done.people:,} are now identified by {done.key}")
         if step == "import":
             number = _to_type(view)
             if number and str(form.get("confirmation", "")).replace(",", "").strip() != str(number):
@@ -106,7 +106,7 @@ async def _form(context: Context, source: str, *, wrong: Mapping[str, str] | Non
         "imports/form.html", "Import a file",
         {"source": source, "known": known, "wrong": wrong or {}, "largest": uploads.LARGEST // 1024**2},
         section="Sources", parents=[SOURCES],
-        lead="Nothing changes before you have seen who would come, change and go.",
+        lead="Nothing changes until you have seen who would join, change and leave.",
         copy_as=CopyAs(command=f"lockstep sources import people.csv --source {source or 'hr'} --dry-run", api="/api/v1/sources"),
         status=400 if wrong else 200,
     )  # fmt: skip
@@ -146,7 +146,7 @@ async def _page(context: Context, name: str, *, wrong: str = "", refused: Lockst
     }  # fmt: skip
     return View(
         "imports/upload.html", f"Import {found.file_name}", model, section="Sources", parents=[SOURCES],
-        lead=f"Into the {'new ' if view.is_new else ''}source {found.source}.",
+        lead=f"Imports into the {'new ' if view.is_new else ''}source {found.source}.",
         copy_as=CopyAs(
             command=f"lockstep sources import {found.file_name} --source {found.source} --dry-run",
             api=f"/api/v1/uploads/{found.id}",

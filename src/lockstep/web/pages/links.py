@@ -24,7 +24,7 @@ STATES: Sequence[tuple[str, StatusLook]] = (
     ("live", StatusLook("Active", "ok", "check-circle")),
     ("disabled", StatusLook("Disabled", "neutral", "pause")),
     ("released", StatusLook("No longer managed", "neutral", "circle")),
-    ("lost", StatusLook("Account is gone", "warn", "warning")),
+    ("lost", StatusLook("Account no longer exists", "warn", "warning")),
     ("tombstone", StatusLook("Deleted", "neutral", "trash")),
 )
 
@@ -80,7 +80,7 @@ async def choose(context: Context, request: Request) -> Answer:
     user, account = str(form.get("user", "")).strip(), str(form.get("account", "")).strip()
     try:
         if not user or not account:
-            raise LockstepError(Kind.INVALID, "Person and account are needed", next_step="Enter both")
+            raise LockstepError(Kind.INVALID, "Enter a person and an account", next_step="Enter both")
         row = await links.choose_link(context, name, user, account)
     except LockstepError as refused:
         return await _page(context, request, refused=on_the_form(refused), user=user, account=account)
@@ -91,7 +91,7 @@ async def choose(context: Context, request: Request) -> Answer:
 async def forget(context: Context, request: Request) -> Answer:
     name = request.path_params["app"]
     row = await links.forget_link(context, name, str((await request.form()).get("user", "")))
-    notice = f"The link of {row.display} was forgotten. The account {row.target_id} stays"
+    notice = f"The link of {row.display} was removed. The account {row.target_id} stays"
     return Redirect(f"/apps/{name}/provisioning/links", notice=notice)
 
 
@@ -99,8 +99,12 @@ async def forget(context: Context, request: Request) -> Answer:
 async def settle(context: Context, request: Request) -> Answer:
     name = request.path_params["app"]
     done = await links.settle_orphans(context, name)
-    notice = f"{counted(len(done), 'account')} looked for, and linked to whom it was made for" if done else ""
-    return Redirect(f"/apps/{name}/provisioning/links", notice=notice or "There was nothing to settle")
+    notice = (
+        f"{counted(len(done), 'account')} processed: each that still exists was linked to the person it was created for"
+        if done
+        else ""
+    )
+    return Redirect(f"/apps/{name}/provisioning/links", notice=notice or "No accounts needed linking")
 
 
 def _may_link(context: Context, app: ApplicationView) -> bool:
@@ -153,7 +157,7 @@ async def _page(
         app=place,
         tab="Provisioning",
         subtab="Links",
-        lead="Which account belongs to whom. A link is made when somebody is matched or created.",
+        lead="Which account belongs to which person or group. Lockstep creates a link when it matches or creates an account.",
         copy_as=CopyAs(command=f"lockstep links {place.name}", api=f"/api/v1/applications/{place.name}/links"),
         live="progress change",
         status=400 if refused else 200,

@@ -29,7 +29,7 @@ async def download(context: Context, request: Request) -> Answer:
     if name != "ProvisioningLogs.json" and name not in _FILES:
         raise not_found(f"There is no download {name}", next_step="Choose one in Provisioning logs")
     wanted = query.as_filter(context.now())
-    await logs.list_log(context, wanted, app=query.app, limit=1)  # refused now, not in the middle of the file
+    await logs.list_log(context, wanted, app=query.app, limit=1)  # raise an error now, not in the middle of the file
     is_json = name.endswith(".json")
     body = _json(context, wanted, query.app) if is_json else _csv(context, wanted, query.app, *_FILES[name])
     kind = "application/json" if is_json else "text/csv; charset=utf-8"

@@ -61,7 +61,7 @@ async def change(context: Context, request: Request) -> Answer:
 
 def _type(word: str) -> AttributeType:
     if word not in tuple(AttributeType):
-        raise LockstepError(Kind.INVALID, f"Unknown type {word}", next_step="Choose one of the list")
+        raise LockstepError(Kind.INVALID, f"Unknown type {word}", next_step="Choose one from the list")
     return AttributeType(word)
 
 
@@ -96,7 +96,7 @@ async def _page(
         tab=TAB,
         subtab=SUBTAB,
         parents=parents_of(view),
-        lead="The attributes that mappings can write, with their types. An attribute for matching must be filterable.",
+        lead="The attributes that mappings can write, with their types. A matching attribute must be filterable.",
         copy_as=CopyAs(command=f"lockstep map attributes {app}{option}", api=f"/api/v1/applications/{app}/attributes"),
         status=400 if refused else 200,
     )

@@ -35,7 +35,7 @@ from lockstep.web.scope_form import OPERATOR_NAMES, FilterRows, documents, rows_
 pages = Pages()
 HEADING = "Source Object Scope"
 _MOST_NAMES = 50
-_NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # patterns do not read the time
+_NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # patterns do not depend on the time
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ async def save(context: Context, request: Request) -> Answer:
         _, stored = await settings.show_scope(context, app, kind=kind)
         before, after = [filter_text(one) for one in stored], [filter_text(one) for one in wanted]
         signs = [("-", one) for one in before if one not in after] + [("+", one) for one in after if one not in before]
-        text = "" if after else "Without scoping filters, everybody in the scope of the application passes."
+        text = "" if after else "Without scoping filters, everyone in the scope of the application is provisioned."
         what = ChangeSummary("Save the Source Object Scope", "The scoping filters were saved", text, signs=signs)
         return await reviewed(context, request, form, work, what)
     except LockstepError as refused:
@@ -121,9 +121,9 @@ def _tested(pattern: str, text: str) -> tuple[str, bool]:
     try:
         test = OPERATORS["REGEX MATCH"].compile(pattern)
     except BadOperand as wrong:
-        return f"This is not a pattern: {wrong}", False
+        return f"This is not a valid pattern: {wrong}", False
     if not text:
-        return "The pattern is valid. An empty attribute does not pass, neither REGEX MATCH nor NOT REGEX MATCH.", True
+        return "The pattern is valid. An empty attribute passes neither REGEX MATCH nor NOT REGEX MATCH.", True
     does_match = test(text, _NEVER)
     return (f"The pattern {'matches' if does_match else 'does not match'} the whole text.", does_match)
 
@@ -165,7 +165,7 @@ async def _page(
         tab=TAB,
         subtab=SUBTAB,
         parents=parents_of(view),
-        lead="Who is provisioned, of those in scope. All clauses of a filter must pass (AND); one filter is enough (OR).",
+        lead="Filters narrow the scope of the application. All clauses of a filter must match (AND); one matching filter is enough (OR).",
         copy_as=CopyAs(command=f"lockstep scope show {app}{option}", api=f"/api/v1/applications/{app}/scope"),
         status=status,
     )

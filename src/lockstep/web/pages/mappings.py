@@ -60,7 +60,7 @@ async def list_mappings(context: Context, request: Request) -> View:
         app=place,
         tab=TAB,
         subtab=SUBTAB,
-        lead="Which attribute of the directory becomes which attribute of the application.",
+        lead="Which directory attribute is written to which attribute of the application.",
         copy_as=CopyAs(command=f"lockstep map list {name}", api=f"/api/v1/applications/{name}/mappings"),
     )
 
@@ -104,7 +104,7 @@ async def remove(context: Context, request: Request) -> Answer:
     what = ChangeSummary(
         f"Remove the mapping of {target}",
         f"{target} is no longer written",
-        "The attribute is no longer written. Values that the application has stay there.",
+        "The attribute is no longer written. Existing values in the application stay.",
         is_danger=True,
     )
     try:
@@ -123,8 +123,8 @@ async def restore(context: Context, request: Request) -> Answer:
 
     what = ChangeSummary(
         "Restore default mappings",
-        "The default mappings are restored",
-        "All attribute mappings, scoping filters and the attribute list are replaced by those of the gallery.",
+        "The default mappings were restored",
+        "All attribute mappings, scoping filters and the attribute list are replaced by those from the gallery.",
         is_danger=True,
     )
     return await reviewed(context, request, form, work, what)

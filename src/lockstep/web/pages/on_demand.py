@@ -18,7 +18,7 @@ from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, View, on_the_form
 from lockstep.web.status_look import StatusLook, result_look
 
 pages = Pages()
-MOST = 20  # at once: more belongs into a cycle
+MOST = 20  # at once; more belong in a cycle
 _WOULD = {
     "create": "Would be created",
     "update": "Would be updated",
@@ -77,8 +77,12 @@ async def provision(context: Context, request: Request) -> Answer:
     name = app.application.name
     try:
         if not picked or len(picked) > MOST:
-            detail = f"{len(picked)} are chosen; the most is {MOST}" if picked else "No user or group is chosen"
-            raise LockstepError(Kind.INVALID, detail, next_step="Choose some in the list")
+            detail = (
+                f"{len(picked)} are selected; at most {MOST} are possible"
+                if picked
+                else "No user or group was selected"
+            )
+            raise LockstepError(Kind.INVALID, detail, next_step="Select some in the list")
         if form.get("step") == "provision":
             done = await provisioning.push(context, name, users=users, groups=groups)
             names = {one.id: one.name for one in await assignment_pages.candidates_of(context, users, groups)}
@@ -127,7 +131,7 @@ async def _page(
         app=place,
         tab="Provisioning",
         subtab="On demand",
-        lead="Provision people or groups now, ahead of all others. You see first what would be done.",
+        lead="Provision people or groups now, ahead of all others. You first see what would be done.",
         copy_as=CopyAs(command=f"lockstep push {name} {named}"),
         status=400 if refused else 200,
     )

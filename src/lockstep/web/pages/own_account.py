@@ -78,7 +78,7 @@ async def confirm(context: Context, request: Request) -> Answer:
 @pages.post(f"{HERE}/second-factor/remove")
 async def remove(context: Context, request: Request) -> Answer:
     await second_factor.remove_second_factor(context, session_secret(request))
-    return Redirect(HERE, notice="Signing in needs the password alone")
+    return Redirect(HERE, notice="The second factor was removed. You now sign in with only your password")
 
 
 @pages.post(f"{HERE}/passkeys")

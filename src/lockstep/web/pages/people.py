@@ -45,7 +45,7 @@ async def _restore(context: Context, person: PersonRow) -> object:
     return await people.restore(context, [person.id])
 
 
-# Each change of a person: its word, and what is said afterwards.
+# Each change of a person: its verb, and the message afterwards.
 _CHANGES: Mapping[str, tuple[str, str, Callable[[Context, PersonRow], Awaitable[object]]]] = {
     "disable": ("Disable", "is disabled", _disable),
     "enable": ("Enable", "is enabled", _enable),
@@ -72,7 +72,7 @@ async def list_people(context: Context, request: Request) -> View:
     rows = await people.list_people(context, wanted)
     found = await people.count_states(context, wanted)
     counts = {"": found.live, "enabled": found.enabled, "disabled": found.disabled, "deleted": found.deleted}
-    is_part = request.headers.get("hx-request-type") == "partial"  # the list alone, without the form above it
+    is_part = request.headers.get("hx-request-type") == "partial"  # only the list, without the form above it
     sources, departments = ([], []) if is_part else await people.filter_choices(context)
     last = rows[PAGE - 1] if len(rows) > PAGE else None
     model = {

@@ -62,8 +62,8 @@ async def _editable(context: Context, request: Request) -> PersonView:
     view = await person_of(context, request)
     if view.person.source != LOCAL_SOURCE:
         raise conflict(
-            f"{view.person.display} comes from the source {view.person.source}, which decides the attributes",
-            next_step="Change them there and import again",
+            f"{view.person.display} comes from the source {view.person.source}, so attributes cannot be changed here",
+            next_step="Change them in the source and import it again",
         )
     return view
 

@@ -60,7 +60,7 @@ async def new_link(context: Context, request: Request) -> Answer:
     model = {
         "link": {"email": link.user_principal_name, "expires_at": link.expires_at},
         "address": link.url or origin_of(request) + link.path,
-        "text": "Give this link to the person",
+        "text": "Send this link to the person",
         "back": f"{here}/sign-in",
     }
     parents = [Crumb("People", "/users"), Crumb(link.user_principal_name, here)]
@@ -121,13 +121,13 @@ async def set_ldap(context: Context, request: Request) -> Answer:
     except LockstepError as refused:
         shown = await setting.show_sign_in_setting(context)
         return await _setting(context, shown, typed={**typed, "starts_tls": starts_tls}, not_set=on_the_form(refused))
-    return Redirect(SETTING, notice="The directory answers. It is saved")
+    return Redirect(SETTING, notice="The LDAP directory responded. The settings were saved")
 
 
 @pages.post(f"{SETTING}/ldap/remove")
 async def remove_ldap(context: Context, request: Request) -> Answer:
     await ldap_setup.remove_ldap(context)
-    return Redirect(SETTING, notice="The directory and its password are removed")
+    return Redirect(SETTING, notice="The LDAP directory and its password were removed")
 
 
 async def _setting(
@@ -156,7 +156,7 @@ async def _setting(
         "People's sign-in",
         model,
         section="Settings",
-        lead="How people of the directory prove who they are before My Apps lets them into applications",
+        lead="How people sign in to My Apps",
         copy_as=CopyAs(command="lockstep people sign-in set", api="/api/v1/settings/people-sign-in"),
         status=400 if refused or not_set else 200,
     )

@@ -20,20 +20,20 @@ from lockstep.web.status_look import look_of
 pages = Pages()
 TAB = "Provisioning"
 LIVE = "status cycle progress change"
-# What a restart clears: value, label, help, and whether the usual restart clears it.
+# What a restart can clear: value, label, help, and whether it is cleared by default.
 RESETS: Sequence[tuple[ResetScope, str, str]] = (
-    (ResetScope.QUARANTINE_STATE, "Quarantine", "End a quarantine and forget the last answers of the application."),
-    (ResetScope.WATERMARK, "Watermark", "Start over with an initial cycle: everybody is evaluated again."),
-    (ResetScope.ESCROWS, "Escrows", "Retry everything that failed at once, and forget how often it failed."),
+    (ResetScope.QUARANTINE_STATE, "Quarantine", "End quarantine and forget the application's last responses."),
+    (ResetScope.WATERMARK, "Watermark", "Begin again with an initial cycle that evaluates everyone."),
+    (ResetScope.ESCROWS, "Escrows", "Retry all failed objects immediately, and reset their failure counts."),
     (
         ResetScope.FORCE_DELETES,
         "Held writes",
-        "Approve everything that is held, including accounts that would be disabled or deleted.",
+        "Approve all held changes, including accounts that would be disabled or deleted.",
     ),
     (
         ResetScope.CONNECTOR_DATA_STORE,
         "Links",
-        "Forget which account belongs to whom. People are matched again by the matching attribute.",
+        "Remove all links between people and accounts. People are matched again by the matching attribute.",
     ),
 )
 
@@ -62,9 +62,7 @@ def setup_steps(setup: Setup, place: AppPlace) -> Sequence[SetupStep]:
         ),
         SetupStep(
             "Map",
-            f"{attributes} attributes are mapped. Review what is sent."
-            if attributes
-            else "Map at least one attribute.",
+            f"{attributes} attributes are mapped. Review them." if attributes else "Map at least one attribute.",
             f"{place.href}/provisioning/mappings",
             setup.is_mapped,
         ),
@@ -83,7 +81,7 @@ def _scope_text(setup: Setup) -> str:
         return f"All {setup.everybody:,} people are in scope."
     if setup.assigned:
         return f"{setup.assigned:,} of {setup.everybody:,} people are assigned."
-    return "Assign the first users or groups: only they are provisioned."
+    return "Assign the first users or groups. Only assigned people are provisioned."
 
 
 @pages.get("/apps/{app}/provisioning")
@@ -100,14 +98,14 @@ async def start(context: Context, request: Request) -> Answer:
 @pages.post("/apps/{app}/provisioning/pause")
 async def pause(context: Context, request: Request) -> Answer:
     name = request.path_params["app"]
-    done = "Provisioning is paused. Requests under way are finished; accounts stay as they are"
+    done = "Provisioning is paused. Requests in progress finish; accounts stay as they are"
     return await _control(context, name, lambda: provisioning.pause(context, name), done)
 
 
 @pages.post("/apps/{app}/provisioning/run")
 async def run(context: Context, request: Request) -> Answer:
     name = request.path_params["app"]
-    return await _control(context, name, lambda: provisioning.run(context, name), "A cycle has begun")
+    return await _control(context, name, lambda: provisioning.run(context, name), "A cycle has started")
 
 
 @pages.post("/apps/{app}/provisioning/retry")
@@ -115,7 +113,7 @@ async def retry(context: Context, request: Request) -> Answer:
     name = request.path_params["app"]
     code = str((await request.form()).get("code", ""))
     count = await provisioning.retry(context, name, code=code)
-    return Redirect(_href(name), notice=f"{count:,} retried now" if count else "Nothing was left to retry")
+    return Redirect(_href(name), notice=f"{count:,} retried now" if count else "There was nothing to retry")
 
 
 @pages.get("/apps/{app}/provisioning/restart")
@@ -134,8 +132,8 @@ async def restart(context: Context, request: Request) -> Answer:
     if wanted is not None and str(form.get("confirmation", "")).strip().replace(",", "") != str(wanted):
         refused = LockstepError(
             Kind.INVALID,
-            f"{wanted:,} was not typed, so nothing was restarted",
-            next_step=f"Type {wanted} to confirm, or clear fewer things",
+            f"{wanted:,} was not typed. Nothing was restarted",
+            next_step=f"Type {wanted} to confirm, or clear less",
         )
         return await _restart_form(context, name, scopes, refused=refused)
     try:
@@ -213,7 +211,7 @@ async def _restart_form(
         app=AppPlace(name, found.status.display_name),
         tab=TAB,
         subtab="Overview",
-        lead="Switches provisioning on and starts over. Choose what is cleared; links stay unless you say otherwise.",
+        lead="Switches provisioning on and starts again. Choose what to clear; links stay unless you select them.",
         copy_as=CopyAs(command=f"lockstep restart {name}"),
         status=400 if refused else 200,
     )

@@ -97,7 +97,7 @@ DOWNLOADS: Mapping[str, str] = {
     "ProvisioningLogs.csv": "Provisioning logs (CSV)",
     "ProvisioningLogs_ProvisioningSteps.csv": "Provisioning steps (CSV)",
     "ProvisioningLogs_ModifiedProperties.csv": "Modified properties (CSV)",
-    "ProvisioningLogs.json": "All of it (JSON)",
+    "ProvisioningLogs.json": "Everything (JSON)",
 }
 
 
@@ -143,7 +143,9 @@ async def retry(context: Context, request: Request) -> Answer:
     if not line.can_retry:
         return Redirect(line.href, notice="There is nothing to retry")
     count = await provisioning.retry(context, line.app, users=[str(line.row.source_id)])
-    return Redirect(line.href, notice="It is retried now" if count else "It is not failing any more: nothing to retry")
+    return Redirect(
+        line.href, notice="It is being retried now" if count else "It no longer fails, so there is nothing to retry"
+    )
 
 
 async def _lines(context: Context, rows: list[LogRow]) -> list[LogLine]:
@@ -154,7 +156,7 @@ async def _lines(context: Context, rows: list[LogRow]) -> list[LogLine]:
             result_look(row.status),
             ACTIONS.get(row.action, row.action),
             apps[row.app].name if row.app in apps else "",
-            apps[row.app].display_name if row.app in apps else "A removed application",
+            apps[row.app].display_name if row.app in apps else "A deleted application",
         )
         for row in rows
     ]

@@ -53,7 +53,7 @@ async def clear(context: Context, request: Request) -> Answer:
     was = await provisioning.clear_quarantine(context, name)
     return Redirect(
         f"/apps/{name}/provisioning/quarantine",
-        notice="It is tried again now" if was else "The quarantine has ended already",
+        notice="Provisioning is being retried now" if was else "Quarantine has already ended",
     )
 
 

@@ -40,7 +40,7 @@ async def set_retention(context: Context, request: Request) -> Answer:
         await retention.set_retention(context, days)
     except LockstepError as refused:
         return await _page(context, typed=typed, gone=gone, refused=on_the_form(refused))
-    return Redirect(HERE, notice="Saved. What is older is removed within an hour" if number else "Saved")
+    return Redirect(HERE, notice="Saved. Older records are removed within an hour" if number else "Saved")
 
 
 def _days(form: FormData) -> dict[str, int]:
@@ -49,7 +49,7 @@ def _days(form: FormData) -> dict[str, int]:
         text = str(form.get(one.key, "")).replace(",", "").strip()
         if one.key in form:
             if not text.isascii() or not text.isdecimal() or len(text) > 6:
-                raise invalid(f"{one.what}: type a number of days, or 0 to keep them for ever")
+                raise invalid(f"{one.what}: enter a number of days, or 0 to keep them forever")
             found[one.key] = int(text)
     return found
 
@@ -77,7 +77,7 @@ async def _page(
         "Retention",
         model,
         section="Settings",
-        lead="What is kept, how long, and why.",
+        lead="What Lockstep keeps, for how long, and why.",
         copy_as=CopyAs(command="lockstep retention", api="/api/v1/retention"),
         status=400 if refused else 200,
     )

@@ -58,7 +58,7 @@ async def import_schema(context: Context, request: Request) -> Answer:
         "what": ChangeSummary(
             "Import the schema",
             "",
-            "All mappings and scoping filters are replaced by those of the schema.",
+            "All mappings and scoping filters are replaced by those in the schema.",
             is_danger=True,
             findings=found,
         ),
@@ -105,7 +105,7 @@ async def _page(context: Context, request: Request, *, text: str = "", refused: 
         tab=TAB,
         subtab=SUBTAB,
         parents=[Crumb(SUBTAB, f"/apps/{name}/provisioning/mappings")],
-        lead="The synchronization schema in the form in which Microsoft Graph exchanges it.",
+        lead="The synchronization schema, in the format of Microsoft Graph.",
         copy_as=CopyAs(
             command=f"lockstep export {name} --format entra-json", api=f"/api/v1/applications/{name}/schema"
         ),

@@ -25,7 +25,7 @@ pages = Pages()
 HERE = "/search"
 _MOST_CHARACTERS = 200
 _MOST_PAGES = 8
-_MOST_ASKED = 3  # people about whom an explanation is offered
+_MOST_ASKED = 3  # people for whom an explanation is offered
 
 
 @dataclass(frozen=True, slots=True)

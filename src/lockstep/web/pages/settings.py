@@ -48,7 +48,7 @@ async def set_environment(context: Context, request: Request) -> Answer:
         done = await environment.set_environment(context, badge)
     except LockstepError as refused:
         return await _general(context, badge=badge, refused=on_the_form(refused))
-    return Redirect("/settings", notice=f"The badge says {done.name}" if done.name else "The badge is gone")
+    return Redirect("/settings", notice=f"The badge now shows {done.name}" if done.name else "The badge was removed")
 
 
 async def _general(
@@ -96,7 +96,7 @@ async def add_place(context: Context, request: Request) -> Answer:
         added, is_new = await outbound.add_place(context, entry, reason=reason)
     except LockstepError as refused:
         return await _outbound(context, refused=on_the_form(refused), entry=entry, reason=reason)
-    return Redirect(OUTBOUND, notice=f"{added} may be reached" if is_new else f"{added} was in the list already")
+    return Redirect(OUTBOUND, notice=f"{added} can now be reached" if is_new else f"{added} is already in the list")
 
 
 @pages.post(f"{OUTBOUND}/remove")
@@ -125,7 +125,7 @@ async def _outbound(
         "Private networks",
         model,
         section="Settings",
-        lead="Applications on the public internet can always be reached. Addresses inside your network only if they are listed here.",
+        lead="Lockstep can always reach applications on the public internet, but addresses inside your network only if you list them here.",
         copy_as=CopyAs(command="lockstep outbound list", api="/api/v1/outbound"),
         status=400 if refused else 200,
     )

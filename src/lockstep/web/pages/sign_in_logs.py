@@ -82,7 +82,9 @@ async def download(context: Context, request: Request) -> Answer:
     if name not in _FILES:
         raise not_found(f"There is no download {name}", next_step="Choose one in Sign-in logs")
     wanted = query.as_filter(context.now())
-    await actions.list_sign_ins(context, wanted, app=query.app, limit=1)  # refused now, not in the middle of the file
+    await actions.list_sign_ins(
+        context, wanted, app=query.app, limit=1
+    )  # raise an error now, not in the middle of the file
     is_json = name.endswith(".json")
     body = _json(context, wanted, query.app) if is_json else _csv(context, wanted, query.app)
     kind = "application/json" if is_json else "text/csv; charset=utf-8"

@@ -33,7 +33,10 @@ async def add(context: Context, request: Request) -> Answer:
         await certificates.add_certificate(context, app)
     except LockstepError as refused:
         return await _page(context, request, refused=on_the_form(refused))
-    return Redirect(f"/apps/{app}/sso/certificates", notice="The new certificate signs once it is made active")
+    return Redirect(
+        f"/apps/{app}/sso/certificates",
+        notice="The new certificate was created. Lockstep signs with it once you make it active",
+    )
 
 
 @pages.post(f"{CERTIFICATES}/activate")
@@ -53,7 +56,7 @@ async def remove(context: Context, request: Request) -> Answer:
         await certificates.remove_certificate(context, app, thumbprint)
     except LockstepError as refused:
         return await _page(context, request, refused=on_the_form(refused))
-    return Redirect(f"/apps/{app}/sso/certificates", notice="The certificate and its key are deleted")
+    return Redirect(f"/apps/{app}/sso/certificates", notice="The certificate and its key were deleted")
 
 
 @pages.post(CERTIFICATES)

@@ -57,7 +57,7 @@ async def show(context: Context, request: Request) -> View:
             "ending": await _ending(context, found),
             "mail": MAIL_IS_NOT_SENT,
         },
-        lead="People who are signed in to Lockstep get in with an assertion that Lockstep signs.",
+        lead="People sign in at Lockstep, and the application accepts the assertion that Lockstep signs.",
     )
 
 
@@ -79,7 +79,7 @@ async def select(context: Context, request: Request) -> Answer:
         await settings.change_sign_on(context, app, {"mode": mode}, seen=seen_in(form))
     except LockstepError as refused:
         shown = on_the_form(refused)
-        if mode == SignOnMode.SAML:  # the addresses are missing
+        if mode == SignOnMode.SAML:  # next, enter the addresses
             return _basic(context, await read(context, request), refused=shown, enters=True)
         if mode == SignOnMode.OIDC and "openIdConnect.redirectUris" in refused.detail:
             return Redirect(f"/apps/{app}/sso/authentication", notice="Enter the redirect URIs to use OpenID Connect")
@@ -123,7 +123,7 @@ async def upload(context: Context, request: Request) -> Answer:
             raise invalid("Neither a file nor an address was given", next_step="Choose a file, or enter the address")
     except LockstepError as refused:
         return _basic(context, await read(context, request), refused=on_the_form(refused))
-    return Redirect(f"/apps/{app}/sso/basic", notice="The fields are those of the metadata. They are saved")
+    return Redirect(f"/apps/{app}/sso/basic", notice="The settings from the metadata were saved")
 
 
 @pages.get(HERE + "/download/{what}")
@@ -232,7 +232,7 @@ async def _openid(context: Context, found: SignOnView, request: Request) -> View
             "has_address": found.has_address,
             "may_see_keys": context.actor.everywhere(Permission.DIRECTORY_READ),
         },
-        lead="People who are signed in to Lockstep get in with tokens that Lockstep signs.",
+        lead="People sign in at Lockstep, and the application accepts the tokens that Lockstep signs.",
     )
 
 

@@ -77,7 +77,7 @@ async def rekey(context: Context, request: Request) -> Answer:
         done = await source_keys.rekey_source(context, name, column)
     except LockstepError as refused:
         return await _source(context, name, wrong=_said(on_the_form(refused)))
-    return Redirect(f"{HERE}/{name}", notice=f"{done.people:,} people are identified by {column} now")
+    return Redirect(f"{HERE}/{name}", notice=f"{done.people:,} people are now identified by {column}")
 
 
 @pages.post(HERE + "/{source}/decide")

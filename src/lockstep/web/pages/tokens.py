@@ -86,7 +86,7 @@ async def _new(
         model,
         section="Settings",
         parents=[Crumb("Access tokens", HERE)],
-        lead="A script or a service uses it instead of a password. It is shown once.",
+        lead="A script or service uses a token instead of a password. The token is shown once.",
         copy_as=CopyAs(command="lockstep token create NAME", api="/api/v1/tokens"),
         status=400 if refused else 200,
     )

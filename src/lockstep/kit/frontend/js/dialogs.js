@@ -1,4 +1,4 @@
-// data-opens="ID" opens a <dialog>, data-closes closes the one around it. A dialog that the server sends open becomes modal.
+// data-opens="ID" opens a <dialog>, data-closes closes the one around it. If the server sends a dialog open, it becomes modal.
 let opener = null;
 
 function show(dialog, from) {

@@ -1,4 +1,4 @@
-// Single keys, which ? lists: none of them changes anything. Switched off with data-keys="off" on <html> (WCAG 2.1.4).
+// Single-key shortcuts; ? lists them. None of them changes data. Switched off with data-keys="off" on <html> (WCAG 2.1.4).
 import { show } from "./dialogs.js";
 
 const rows = () => [...document.querySelectorAll("[data-rows] tbody tr, [data-rows] > li")].filter((row) => row.querySelector("a"));
@@ -49,7 +49,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// Enter in the palette opens the first result, once the results are those of what was typed; otherwise the form searches.
+// Enter in the palette opens the first result, once the results match the typed text; until then, the form searches.
 document.addEventListener("submit", (event) => {
   const results = event.target.matches?.("dialog [data-results]") && event.target.querySelector("[data-found]");
   const first = event.target.querySelector?.(".result");

@@ -4,13 +4,13 @@
 import { htmx } from "./start.js";
 
 const TOPICS = ["progress", "cycle", "status", "change", "source", "request"];
-const SILENT = 40000; // the server sends at least a beat every 15 s
-const EVERY = 1000; // unless the server says more
+const SILENT = 40000; // the server sends a heartbeat at least every 15 s
+const EVERY = 1000; // unless the server asks for more
 const AGAIN = 5000; // after a failure
 const due = new Set(); // ids of the parts to read again
 let source = null;
 let seen = document.body.dataset.liveAfter ?? ""; // the last event
-let pace = EVERY; // what the server said
+let pace = EVERY; // the pace that the server asked for
 let timer = 0;
 let last = Date.now();
 let loading = false;
@@ -26,7 +26,7 @@ function later(pause = pauseOf()) {
 
 async function refresh() {
   timer = 0;
-  if (loading || document.hidden) return; // the end of the loading, or of the hiding, looks again
+  if (loading || document.hidden) return; // checked again when loading ends or the page becomes visible
   const wanted = parts().filter((part) => due.has(part.id) && !isEdited(part));
   if (!wanted.length) return;
   wanted.forEach((part) => due.delete(part.id));
@@ -37,7 +37,7 @@ async function refresh() {
   later(isRead ? pauseOf() : Math.max(AGAIN, pauseOf()));
 }
 
-// Whether the parts are up to date, or cannot be: the session has ended, or the page is gone.
+// True if the parts are up to date, or cannot be updated because the session has ended or the page no longer exists.
 async function read(wanted) {
   try {
     const answer = await fetch(location.href, { headers: { "X-Live": "yes" } });
@@ -92,7 +92,7 @@ if (document.body.hasAttribute("data-live-topics") && parts().length) {
     stalled(Date.now() - last > SILENT || source?.readyState === EventSource.CLOSED);
     if (source?.readyState === EventSource.CLOSED && Date.now() - last < SILENT * 3) connect();
   }, 5000);
-  // A hidden page listens to nothing, so it takes no share of the readings from the pages that somebody looks at.
+  // A hidden page does not listen, so that visible pages get the whole update rate.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return source?.close();
     connect();

@@ -1,4 +1,4 @@
-// Theme and width of the rail: the server renders them from cookies, so that nothing flashes; this only saves the reload.
+// Theme and width of the rail: the server renders them from cookies, so that the page does not flicker; this code only avoids a reload.
 const root = document.documentElement;
 
 document.addEventListener("submit", async (event) => {

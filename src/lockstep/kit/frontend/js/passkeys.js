@@ -1,7 +1,7 @@
-// data-passkey="get" or "create" on a button asks the browser's passkeys with the JSON in data-options, and sends its form with the answer.
+// data-passkey="get" or "create" on a button asks the browser for a passkey with the JSON in data-options, and submits its form with the response.
 const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (one) => one.charCodeAt(0));
 const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-const isPossible = Boolean(window.PublicKeyCredential) && !/^[\d.]+$|:/.test(location.hostname); // not for addresses without a name
+const isPossible = Boolean(window.PublicKeyCredential) && !/^[\d.]+$|:/.test(location.hostname); // not for IP addresses
 
 function read(options) {
   options.challenge = bytes(options.challenge);
@@ -35,7 +35,7 @@ document.addEventListener("click", async (event) => {
     form.elements.passkey.value = written(await navigator.credentials[button.dataset.passkey]({ publicKey }));
     form.requestSubmit();
   } catch (refused) { // cancelled, too late, or no passkey on this device
-    error.textContent = refused.name === "InvalidStateError" ? "This device has a passkey for you already." : "The device gave no passkey. Try again.";
+    error.textContent = refused.name === "InvalidStateError" ? "This device already has a passkey for you." : "The device returned no passkey. Try again.";
     error.hidden = false;
   }
 });

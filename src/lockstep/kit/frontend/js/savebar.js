@@ -1,4 +1,4 @@
-// form[data-saves]: its save bar shows itself with the first unsaved edit; Discard restores; leaving the page asks.
+// form[data-saves]: its save bar appears at the first unsaved edit. Discard restores the values. Leaving the page asks for confirmation.
 const forms = () => document.querySelectorAll("form[data-saves]");
 const state = (form) => new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === "string")).toString();
 const first = new WeakMap();

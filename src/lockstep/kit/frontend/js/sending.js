@@ -1,2 +1,2 @@
-// A form that brings a message to another server is sent by itself. Without script, its button does it.
+// A form that carries a message to another server is submitted automatically. Without script, its button does it.
 document.querySelector("form[data-sends]")?.requestSubmit();

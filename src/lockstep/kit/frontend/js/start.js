@@ -1,4 +1,4 @@
-// htmx and what every page needs. Pages work without any of this: links are links and forms are forms.
+// htmx and the code that every page needs. Pages also work without script: links are links and forms are forms.
 import htmx from "htmx.org/dist/htmx.esm.js";
 
 document.documentElement.classList.add("scripted");
@@ -9,7 +9,7 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   if (ctx.request.method !== "GET") ctx.request.headers["X-CSRF-Token"] = token();
 });
 
-// A whole page instead of a part means that the session ended or a redirect was followed: show it as a page.
+// A whole page instead of a part means that the session ended or a redirect was followed, so show it as a page.
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx } = event.detail;
   if (ctx?.response?.headers.get("X-Whole-Page") && !ctx.select) {

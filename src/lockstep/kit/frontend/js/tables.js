@@ -1,4 +1,4 @@
-// On narrow windows a row is shown as a card (tables.css): each cell then needs the word that stands above it in the head.
+// On narrow windows a row is shown as a card (tables.css), so each cell gets its column heading.
 function label() {
   for (const table of document.querySelectorAll(".table-box > .table")) {
     const heads = [...(table.tHead?.rows[0]?.cells ?? [])].map((cell) => (cell.querySelector(".visually-hidden") ? "" : cell.textContent.trim()));

@@ -1,4 +1,4 @@
-// <time datetime data-relative>: said relative to now, with the exact local and UTC time in its title.
+// <time datetime data-relative>: shown relative to now, with the exact local and UTC time in its title.
 const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]];
 const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });

@@ -1,4 +1,4 @@
-// One polite live region. A toast stays until it is dismissed if it tells of an error, else for six seconds.
+// One polite live region. A toast with an error stays until it is dismissed, any other for six seconds.
 const box = () => document.getElementById("toasts");
 
 function toast(text, tone = "ok") {
@@ -17,6 +17,6 @@ function arm(made) {
 document.addEventListener("click", (event) => event.target.closest("[data-dismisses]")?.closest(".toast")?.remove());
 box()?.querySelectorAll(".toast").forEach(arm);
 document.addEventListener("toast", (event) => toast(event.detail?.text ?? event.detail?.value ?? "", event.detail?.tone)); // by HX-Trigger
-window.addEventListener("kit:offline", () => toast("The server does not answer. Check the connection, then try again.", "error"));
+window.addEventListener("kit:offline", () => toast("The server does not respond. Check the connection, then try again.", "error"));
 
 export { toast };
