@@ -17,7 +17,7 @@ from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Pool
 from lockstep.sync.drain.on_demand import push
 from tests.support.crashes import rename
-from tests.support.scripted_scim import ScriptedScim, scripted_world
+from tests.support.scripted_scim import ScriptedScim, scim, scripted_world
 from tests.support.sync_world import CONFIG, USERS, World, person_id, until, upn
 
 ONE = "E-1"
@@ -237,6 +237,27 @@ async def test_pages_that_were_read_before_a_deletion_do_not_link_the_deleted_ac
     ((owner, account),) = await world.rows("select source_id::text, target_id from link where state = 'live'")
     assert owner == person_id(2)
     assert set(application.resources) == {account}
+
+
+async def test_push_reports_the_refusal_of_an_account_that_belongs_to_somebody_else(
+    world: World, application: ScriptedScim
+) -> None:
+    """The application answers with the id of an account that is linked already; the report is what was recorded."""
+    await world.add_people([1], employeeId=ONE)
+    await world.sync()
+    (taken,) = application.resources
+
+    async def create(request: web.Request) -> web.StreamResponse:
+        return scim({**await request.json(), "id": taken}, status=201)
+
+    application.answers["create"] = create
+    await world.add_people([2], employeeId="E-2")
+
+    (result,) = await _push(world, 2)
+
+    assert result.counted == "failed"
+    assert result.record is not None
+    assert result.record.error_code == "DuplicateSourceEntries"
 
 
 async def _push(world: World, number: int) -> Any:
