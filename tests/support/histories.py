@@ -173,7 +173,7 @@ class History:
                 return answered(Verdict.GONE if verb == "update" else Verdict.DONE_ALREADY, status=404)
             if early and draw < 0.12:
                 soon = datetime.now(UTC) + timedelta(milliseconds=20)
-                return answered(Verdict.THROTTLED, status=503, retry_at=soon)
+                return answered(Verdict.THROTTLED, status=429 if draw < 0.11 else 503, retry_at=soon)
             return None
 
         return fault
