@@ -1,4 +1,4 @@
-"""Cached discovery documents of providers: an anonymous visitor cannot make the server ask a provider with every request."""
+"""A cache of providers' discovery documents, so that an anonymous visitor cannot make the server ask a provider with every request."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from lockstep.openid.pkce import checked_challenge
 OPENID, OFFLINE = "openid", "offline_access"
 SCOPES = (OPENID, "profile", "email", "groups", OFFLINE)
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
-LONGEST, LONGEST_HINT, LONGEST_TOKEN = 2_048, 254, 8_192  # characters of one parameter
+LONGEST, LONGEST_HINT, LONGEST_TOKEN = 2_048, 254, 8_192  # characters of a parameter, a login hint, a token
 Pairs = Sequence[tuple[str, str]]
 
 

@@ -1,5 +1,5 @@
--- Lockstep's tables. One installation serves one organisation: no tenant column.
--- Times are timestamptz; ids of directory objects are GUIDs, ids of accounts are whatever the application says (text).
+-- Lockstep's tables. One installation serves one organisation, so there is no tenant column.
+-- Times are timestamptz. Ids of directory objects are GUIDs; ids of accounts are texts in the application's own form.
 
 create table instance (
     only_one boolean primary key default true check (only_one),
@@ -17,13 +17,13 @@ create table source (
     kind text not null,
     display_name text not null,
     config jsonb not null default '{}',
-    generation bigint not null default 0,      -- number of the last full pass that was begun
-    completed_generation bigint not null default 0, -- and of the last one that was proved complete
+    generation bigint not null default 0,      -- number of the last full pass that began
+    completed_generation bigint not null default 0, -- number of the last full pass that was proved complete
     watermark jsonb,
     created_at timestamptz not null default now()
 );
 
--- A full pass that would make too many people leavers: nobody leaves until somebody decides ("source shrank").
+-- A full pass that would make too many people leavers: no one leaves until an administrator decides ("source shrank").
 create table source_hold (
     id uuid primary key default gen_random_uuid(),
     source text not null references source on delete cascade,
@@ -38,7 +38,7 @@ create table source_hold (
     decided_by text
 );
 create unique index source_hold_open on source_hold (source, kind) where decided_at is null;
--- Who would leave if the hold is confirmed; a membership has a member.
+-- The objects that would leave if the hold is confirmed; for a membership, with its member.
 create table source_hold_object (
     hold uuid not null references source_hold on delete cascade,
     object_id uuid not null,
@@ -52,10 +52,10 @@ create table person (
     anchor text not null,                      -- the source's own immutable key
     user_principal_name text not null,
     account_enabled boolean not null default true,
-    attributes jsonb not null,                 -- all attributes under Entra's names, absent = null; userPrincipalName and accountEnabled among them
+    attributes jsonb not null,                 -- all attributes under Entra's names, including the two above; absent means null
     manager_id uuid,
-    manager_anchor text,                       -- as the source gave it, for as long as nobody answers to it
-    row_hash bytea,                            -- of the source's row: an unchanged row stops at the door
+    manager_anchor text,                       -- as given by the source, as long as no person has it as key
+    row_hash bytea,                            -- hash of the source's row, to skip unchanged rows
     generation bigint not null default 0,
     version bigint not null default nextval('object_version'),
     created_at timestamptz not null default now(),
@@ -85,7 +85,7 @@ create table grp (
 create index grp_display_name on grp (lower(display_name)) where deleted_at is null;
 create index grp_deleted on grp (deleted_at) where deleted_at is not null;
 
--- Direct members; nested groups are kept as such.
+-- Direct members; nested groups are stored as they are.
 create table member (
     group_id uuid not null references grp on delete cascade,
     member_id uuid not null,
@@ -105,8 +105,8 @@ create table awaited_member (
 );
 create index awaited_member_anchor on awaited_member (source, member_anchor);
 
--- What happened, for history and for readers of deltas. Read only below pg_snapshot_xmin(pg_current_snapshot()):
--- then no change that commits late is ever skipped. Numbers may have gaps.
+-- The change feed, for history and for readers of deltas. Read only below pg_snapshot_xmin(pg_current_snapshot()):
+-- then no change that commits late is skipped. Numbers may have gaps.
 create table change (
     seq bigserial primary key,
     xid xid8 not null default pg_current_xact_id(),
@@ -156,7 +156,7 @@ create table assignment (
 );
 create index assignment_principal on assignment (principal_id);
 
--- Write-only: the secret leaves the database only into an Authorization header.
+-- Write-only: the secret leaves the database only for an Authorization header.
 create table credential (
     app uuid primary key references application on delete cascade,
     tenant_url text not null,
@@ -174,13 +174,13 @@ create table job (
     id text primary key,                       -- <template>.<tenant>.<service principal>
     app uuid not null unique references application on delete cascade,
     status text not null default 'off' check (status in ('on', 'off')),
-    started boolean not null default false,    -- an initial cycle was begun: from then on changes mark objects dirty
+    started boolean not null default false,    -- an initial cycle has begun; from then on changes mark objects dirty
     config_version integer not null default 0,
-    dependencies jsonb not null default '{}',  -- {"User": [attribute, ...], "Group": [...]}: what touches this job
+    dependencies jsonb not null default '{}',  -- {"User": [attribute, ...], "Group": [...]}: the attributes whose change affects this job
     syncs_all boolean not null default false,  -- scope: all users and groups
     paused_at timestamptz,
     paused_by text,
-    next_cycle_at timestamptz,                 -- the floor: an incremental cycle at the latest then
+    next_cycle_at timestamptz,                 -- the latest time at which an incremental cycle begins
     steady_at timestamptz,
     last_probe_at timestamptz,
     quarantine jsonb,                          -- {reason, began, next_attempt, series_count, error}
@@ -217,13 +217,13 @@ create table link (
     updated_at timestamptz not null default now(),
     primary key (job, kind, source_id)
 );
--- Two people can never hold one account: the database itself forbids it.
+-- The database prevents two people from having the same account.
 create unique index link_target on link (job, kind, target_id) where state <> 'tombstone';
 create index link_review on link (review_at) where review_at is not null;
 
--- The dirty set: which objects need a look. One coalesced row per job and object; a failed object is a row with a later not_before.
+-- The dirty set: the objects to evaluate. One row per job and object; a failed object is a row with a later not_before.
 create sequence dirty_version;
-create sequence dirty_attempt;                 -- one for all rows: an attempt is never seen twice, not even by a row that was deleted and came back
+create sequence dirty_attempt;                 -- one sequence for all rows: an attempt number is never used twice, not even after a row was deleted
 create table dirty (
     job text not null,
     kind text not null,
@@ -232,10 +232,10 @@ create table dirty (
     reasons text[] not null,
     version bigint not null default nextval('dirty_version'),
     marked_at timestamptz not null default clock_timestamp(),
-    not_before timestamptz not null default '-infinity',  -- infinity: parked until somebody decides
+    not_before timestamptz not null default '-infinity',  -- infinity: parked until an administrator decides
     lease_owner text,
     lease_until timestamptz,
-    attempt bigint not null default 0,         -- the fence: a late commit of an older attempt is refused
+    attempt bigint not null default 0,         -- the fencing number: a late commit of an older attempt is refused
     first_failed_at timestamptz,
     failures integer not null default 0,
     last_error jsonb,
@@ -273,7 +273,7 @@ create table waiting_reference (
 );
 create index waiting_reference_missing on waiting_reference (job, missing);
 
--- Operations that may have left the house. Written before sending; settled by looking, never by a blind retry.
+-- Operations that may have been sent. Written before sending; settled by reading the account, never by a blind retry.
 create table operation (
     id uuid primary key,
     job text not null,
@@ -286,8 +286,8 @@ create table operation (
     attempt bigint not null,
     before jsonb,
     after jsonb,
-    grants boolean not null default false,     -- gives a privileged value: guarded, as disables and deletes are
-    empties boolean not null default false,    -- takes the value of an attribute away
+    grants boolean not null default false,     -- gives a privileged value; guarded like disables and deletes
+    empties boolean not null default false,    -- removes the value of an attribute
     planned_at timestamptz not null default clock_timestamp(),
     settled_at timestamptz,
     request_count integer not null default 0,
@@ -300,10 +300,10 @@ create unique index operation_held on operation (job, kind, source_id) where sta
 create index operation_window on operation (job, planned_at)
     where action in ('disable', 'delete') or grants or empties;
 
--- One per application: shared by all workers.
+-- One row per application, shared by all workers.
 create table target_state (
     job text primary key references job on delete cascade,
-    not_before timestamptz,                    -- Retry-After, for everybody
+    not_before timestamptz,                    -- Retry-After, for all workers
     rate double precision,                     -- learned requests per second; null = unlimited
     tokens double precision not null default 0,
     tokens_at timestamptz not null default now(),
@@ -313,7 +313,7 @@ create table target_state (
     profile jsonb not null default '{}'
 );
 
--- The accounting frame.
+-- The cycles, which count the work.
 create table cycle (
     id bigserial primary key,
     job text not null references job on delete cascade,
@@ -323,24 +323,24 @@ create table cycle (
     config_version integer not null,
     started_at timestamptz not null default clock_timestamp(),
     ended_at timestamptz,
-    total bigint not null default 0,           -- objects to look at
+    total bigint not null default 0,           -- objects to process
     done bigint not null default 0,
     requests bigint not null default 0,
     counts jsonb not null default '{}',        -- {"created": 0, "updated": 0, ...}
     until_version bigint,                      -- dirty rows up to this version belong to it
     error jsonb
 );
--- On-demand runs stand beside the one that counts the job's own work.
+-- On-demand runs have their own rows besides the cycle that counts the job's own work.
 create unique index cycle_running on cycle (job) where state = 'running' and kind <> 'onDemand';
 create index cycle_job on cycle (job, id desc);
 
--- What a job knows of the application's accounts before it has links: matching values, read by pages at the first cycle.
+-- The application's accounts, before they are linked: their matching values, read page by page in the first cycle.
 create table target_index (
     job text not null,
     kind text not null,
     target_id text not null,
     attribute text not null,
-    value text not null,                       -- folded as the attribute's case rule says
+    value text not null,                       -- folded by the attribute's case rule
     account jsonb not null,
     read_at timestamptz not null default clock_timestamp(),
     primary key (job, kind, attribute, target_id)
@@ -351,7 +351,7 @@ create table target_index_state (
     job text not null references job on delete cascade,
     kind text not null,
     complete boolean not null default false,
-    cycle bigint,                              -- believed only while this cycle runs
+    cycle bigint,                              -- trusted only while this cycle runs
     read_at timestamptz not null default clock_timestamp(),
     pages integer not null default 0,
     primary key (job, kind)
@@ -399,8 +399,8 @@ create table audit_log (
 
 -- ------------------------------------------------------------------------------------------------ functions
 
--- Mark objects dirty for one job. Twice, late or out of order: one row, newest version, the most urgent lane.
--- Rows are taken in order, so that two markers never wait for each other in a circle.
+-- Mark objects dirty for one job. Repeated, late or out of order, the result is one row with the newest version and the most urgent lane.
+-- Rows are locked in order, so that two transactions cannot deadlock.
 create function mark_dirty(p_job text, p_kind text, p_ids uuid[], p_lane smallint, p_reason text) returns bigint
 language sql as $$
     with marked as (
@@ -417,7 +417,7 @@ language sql as $$
     select count(*) from marked
 $$;
 
--- The busy tables have no foreign key: its check would lock the job's row for every row that is written. They go with the job all the same.
+-- The busy tables have no foreign key, because its check would lock the job's row for every written row. A trigger deletes their rows.
 create function forget_job() returns trigger language plpgsql as $$
 begin
     delete from dirty where job = old.id;
@@ -430,7 +430,7 @@ end
 $$;
 create trigger forget_job before delete on job for each row execute function forget_job();
 
--- New credentials are tried at once: the probe, and with it the end of a quarantine, is due now.
+-- New credentials make the probe due now, which can end a quarantine.
 create function retry_with_new_credentials() returns trigger language plpgsql as $$
 begin
     update job set last_probe_at = null, quarantine = jsonb_set(quarantine, '{nextAttempt}', to_jsonb(now()))
@@ -442,7 +442,7 @@ $$;
 create trigger retry_with_new_credentials after insert or update of tenant_url, secret on credential
     for each row execute function retry_with_new_credentials();
 
--- Two objects of counts, {"created": 2}, added up.
+-- Add up two objects of counts, such as {"created": 2}.
 create function add_counts(a jsonb, b jsonb) returns jsonb language sql immutable as $$
     select coalesce(jsonb_object_agg(key, total), '{}')
     from (

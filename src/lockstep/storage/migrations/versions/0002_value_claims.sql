@@ -1,10 +1,10 @@
--- Values that were chosen for somebody because nobody in the application had them (SelectUniqueValue). Taken before the account is
--- made, so that two people never get the same; void as soon as its holder has neither an account nor a turn to come.
+-- Values that were chosen for one object because no account has them (SelectUniqueValue). They are claimed before the account is created, so
+-- that no two objects get the same value. A claim is void when its holder neither has an account nor waits to be processed.
 create table value_claim (
     job text not null,
     kind text not null,
     attribute text not null,
-    value text not null, -- as it is compared
+    value text not null, -- folded for comparison
     source_id uuid not null,
     claimed_at timestamptz not null default now(),
     primary key (job, kind, attribute, value)

@@ -1,7 +1,7 @@
--- Jobs that take people of nested groups as members of the groups above them.
+-- Jobs that treat people of nested groups as members of the groups above.
 alter table job add column nested_groups boolean not null default false;
 
--- Which groups are below which, however deep; never a group below itself. Groups in the recycle bin lead nowhere.
+-- Which groups are below which, at any depth; a group is never below itself. Groups in the recycle bin are not followed.
 create table nested_group (
     root uuid not null references grp on delete cascade,
     group_id uuid not null references grp on delete cascade,
@@ -9,7 +9,7 @@ create table nested_group (
 );
 create index nested_group_below on nested_group (group_id);
 
--- The groups themselves and all above or below them, in the recycle bin or not: for finding who may be touched by a change.
+-- The given groups and all groups above and below them, including the recycle bin: to find the people whom a change may affect.
 create function groups_above(p_groups uuid[]) returns setof uuid language sql stable as $$
     with recursive above (id) as (
         select unnest(p_groups)
@@ -27,7 +27,7 @@ create function groups_below(p_groups uuid[]) returns setof uuid language sql st
     select id from below
 $$;
 
--- Nesting changed below these groups: what is below them, and below all that are above them, is worked out again.
+-- Nesting has changed below these groups: recompute what is below them, and below all groups above them.
 create function refresh_nested_groups(p_changed uuid[]) returns void language plpgsql as $$
 declare
     roots uuid[] := array(select groups_above(p_changed));
@@ -79,7 +79,7 @@ create trigger nested_groups_deleted after update on grp
 
 select refresh_nested_groups(array(select distinct group_id from member where member_kind = 'Group'));
 
--- People in scope by assignment: directly, as direct members of an assigned group, or, where the job says so, as members of groups below it.
+-- People in scope by assignment: directly, as direct members of an assigned group, or, if the job says so, as members of groups below it.
 create or replace view effective_assignment as
     select app, principal_kind as kind, principal_id as object_id, role_id, null::uuid as via_group
     from assignment
@@ -98,7 +98,7 @@ create or replace view effective_assignment as
     join member on member.group_id = nested_group.group_id
     where assignment.principal_kind = 'Group' and member.member_kind = 'User';
 
--- Members of a group as a job sees them: its people, and those of the groups below it where the job says so.
+-- The members of a group for a job: its people and, if the job says so, those of the groups below it.
 create function members_for(p_job text, p_group uuid) returns setof uuid language sql stable as $$
     select member_id from member where group_id = p_group and member_kind = 'User'
     union

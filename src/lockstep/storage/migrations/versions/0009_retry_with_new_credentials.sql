@@ -1,4 +1,4 @@
--- New credentials are tried at once: the probe, with it the end of a quarantine, and what failed before. What is held stays.
+-- New credentials make the probe due, which can end a quarantine, and the failed objects. Held objects stay held.
 create or replace function retry_with_new_credentials() returns trigger language plpgsql as $$
 begin
     update job set last_probe_at = null, quarantine = jsonb_set(quarantine, '{nextAttempt}', to_jsonb(now()))

@@ -1,4 +1,4 @@
--- A rejection stands until the plan of its object does nothing of the kind any more, or somebody lets the write go.
+-- A rejection is in force until the plan of its object has no effect of that kind any more, or an administrator approves the write.
 alter table operation add column rejection_ended_at timestamptz;
 update operation set rejection_ended_at = clock_timestamp()
     where decision = 'rejected' and exists (select from change where change.object_id = operation.source_id

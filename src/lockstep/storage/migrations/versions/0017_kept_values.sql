@@ -1,14 +1,14 @@
--- Target path -> {sent, answered, times, awaited, mapping}: values that the application answered with another one, or with none.
+-- Target path -> {sent, answered, times, awaited, mapping}: values that the application returned differently or not at all.
 alter table link add column answers jsonb not null default '{}';
 
--- Attributes that answers left out although they had been sent, so many times in a row.
+-- Attributes that were sent and that this many consecutive responses left out.
 create table unkept_attribute (
     job text not null references job on delete cascade,
     kind text not null,
     path text not null,
-    mapping text not null,                     -- fingerprint of the mapping that it is about: with another one it does not count
+    mapping text not null,                     -- fingerprint of the mapping; under another mapping the row does not count
     answers integer not null,
-    source_id uuid not null,                   -- whose account the last answer was about
+    source_id uuid not null,                   -- the object of the last response
     display text not null default '',
     first_at timestamptz not null default now(),
     last_at timestamptz not null default now(),

@@ -1,4 +1,4 @@
--- Groups whose members were written, and that the application shows without any: nothing says whether they were kept.
+-- Groups whose written members the application does not show, so that nothing proves that it kept them.
 create table unverified_group (
     job text not null references job on delete cascade,
     group_id uuid not null,

@@ -1,2 +1,2 @@
--- Who had an account before: asked whenever somebody gets one.
+-- The former owners of an account, read whenever an object gets the account.
 create index link_former on link (job, kind, target_id) where state = 'tombstone';

@@ -1,4 +1,4 @@
--- Where the work on a dirty object goes on; until now that stood in the error that people read.
+-- Where the work on a dirty object continues. Before this column, the error text for people contained it.
 alter table dirty add column resume jsonb;
 comment on column dirty.resume is 'null: planned from the start';
 

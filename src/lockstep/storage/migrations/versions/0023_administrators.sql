@@ -1,5 +1,5 @@
--- The people who administer Lockstep. They are not people of the directory: whoever leaves a source keeps or loses the admin centre by
--- decision, not by import. Every secret is stored as a hash, except the seed of the second factor, which is sealed.
+-- The people who administer Lockstep. They are not people of the directory: if a person leaves a source, an administrator decides whether they
+-- keep the admin centre, not the import. All secrets are stored as hashes, except the seed of the second factor, which is sealed.
 
 create table administrator (
     id uuid primary key default gen_random_uuid(),
@@ -7,8 +7,8 @@ create table administrator (
     display_name text not null default '',
     password_hash text,                        -- argon2id; null until the invitation is accepted, and for single sign-on
     second_factor bytea,                       -- the sealed TOTP seed; null without one
-    second_factor_confirmed boolean not null default false, -- a code of it was entered once
-    last_step bigint not null default 0,       -- the newest TOTP time step that was used: a code counts once
+    second_factor_confirmed boolean not null default false, -- a code was entered once
+    last_step bigint not null default 0,       -- the newest TOTP time step that was used, so that a code works only once
     is_enabled boolean not null default true,
     created_at timestamptz not null default now(),
     created_by text not null,
@@ -32,7 +32,7 @@ create table administrator_session (
     id uuid primary key default gen_random_uuid(),
     administrator uuid not null references administrator on delete cascade,
     secret_hash bytea not null unique,
-    device text not null default '',           -- what the browser says it is
+    device text not null default '',           -- the browser's own description
     signed_in_at timestamptz not null,
     seen_at timestamptz not null,              -- exact to a minute
     stepped_up_at timestamptz not null,        -- when the password was last entered
@@ -56,7 +56,7 @@ create table access_token (
 );
 create index access_token_owner on access_token (owner);
 
--- Invitations, password resets, and the link for the first administrator, who is not known yet.
+-- Invitations, password resets, and the link for the first administrator, whose account does not exist yet.
 create table one_time_link (
     id uuid primary key default gen_random_uuid(),
     purpose text not null check (purpose in ('first', 'invitation', 'reset')),
@@ -70,7 +70,7 @@ create table one_time_link (
 create unique index one_time_link_first on one_time_link (purpose) where purpose = 'first';
 create unique index one_time_link_of on one_time_link (administrator);
 
--- Failed sign-ins by the hash of the e-mail that was entered, known or not: people type passwords into the wrong field.
+-- Failed sign-ins by the hash of the entered e-mail, known or unknown: people type passwords into the wrong field.
 create table sign_in_attempt (
     email_hash bytea primary key,
     failures integer not null,

@@ -1,2 +1,2 @@
--- What attempts are counted for is an e-mail address that was entered, or the network address of a client.
+-- Attempts are counted for an entered e-mail address, or for the network address of a client.
 alter table sign_in_attempt rename column email_hash to subject_hash;

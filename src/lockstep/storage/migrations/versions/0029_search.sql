@@ -1,4 +1,4 @@
--- Indexes of trigrams find a part of a text. They only save time: without pg_trgm, which some installations of PostgreSQL lack or do not
+-- Trigram indexes find a part of a text. They only save time: without pg_trgm, which some installations of PostgreSQL lack or do not
 -- permit, the same searches read the tables.
 do $$
 begin

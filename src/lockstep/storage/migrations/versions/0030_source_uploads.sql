@@ -1,4 +1,4 @@
--- A file that was uploaded and is not imported yet, in pieces: any process may import it. It goes with the import, or after a day.
+-- A file that was uploaded and not imported yet, in parts, so that any process can import it. Deleted by the import, or after a day.
 create table source_upload (
     id uuid primary key,
     source text not null,
@@ -16,7 +16,7 @@ create table source_upload_part (
     content bytea not null,
     primary key (upload, place)
 );
--- What an import of a source changed. Not a foreign key: a source that is removed or renamed takes its runs along by itself.
+-- What an import of a source changed. No foreign key: the statements that remove or rename a source also handle its runs.
 create table source_run (
     id bigint generated always as identity primary key,
     source text not null,

@@ -8,7 +8,7 @@ create table single_sign_on (
     secret bytea,                              -- sealed; null for a public client
     scopes text[] not null,
     roles_claim text not null,                 -- the claim whose values give roles
-    trusts_email boolean not null,             -- accept an e-mail address of which the provider does not say that it is verified
+    trusts_email boolean not null,             -- accept an e-mail address that the provider does not call verified
     changed_at timestamptz not null,
     changed_by text not null
 );
@@ -22,7 +22,7 @@ create table single_sign_on_role (
 );
 create index single_sign_on_role_app on single_sign_on_role (app) where app is not null;
 
--- An administrator comes from a provider, which proves who it is, or has a password here; never both.
+-- An administrator either comes from a provider, which authenticates them, or has a password here; never both.
 alter table administrator
     add column issuer text,
     add column subject text,
@@ -30,7 +30,7 @@ alter table administrator
     add check (issuer is null or password_hash is null);
 create unique index administrator_identity on administrator (issuer, subject) where issuer is not null;
 
--- Answers of the provider that were used, until they would be too old anyhow: each counts once.
+-- Used responses of the provider, kept until they would be too old anyway: each works only once.
 create table used_answer (
     state_hash bytea primary key,
     expires_at timestamptz not null

@@ -1,8 +1,8 @@
--- The single sign-on of an application. One without a row has the defaults of its gallery entry, and the method Disabled.
+-- The single sign-on of an application. Without a row, an application has the defaults of its gallery entry and the method Disabled.
 create table application_sso (
     app uuid primary key references application on delete cascade,
     config jsonb not null,
-    pairwise_salt bytea not null,              -- persistent Name IDs are made from it and stay the same for ever
+    pairwise_salt bytea not null,              -- persistent Name IDs are derived from it and must never change
     changed_at timestamptz not null default now(),
     changed_by text not null
 );

@@ -5,8 +5,8 @@ create table person_sign_in_setting (
     is_only boolean primary key default true check (is_only),
     has_password boolean not null default true,        -- people may sign in with a password that they set here
     has_provider boolean not null default false,       -- people may sign in through the provider of the administrators
-    needs_second_factor boolean not null default false, -- beside a password; a provider asks for its own
-    contact text not null default '',                  -- who helps a person that cannot sign in or has no access
+    needs_second_factor boolean not null default false, -- in addition to a password; a provider asks for its own
+    contact text not null default '',                  -- where a person gets help who cannot sign in or has no access
     changed_at timestamptz not null default now(),
     changed_by text not null default ''
 );
@@ -17,8 +17,8 @@ create table person_credential (
     password_hash text,                        -- argon2id; null until a one-time link was used
     second_factor bytea,                       -- the sealed TOTP seed; null without one
     second_factor_confirmed boolean not null default false,
-    last_step bigint not null default 0,       -- the newest TOTP time step that was used: a code counts once
-    issuer text,                               -- who vouches for the person, from the first sign-in through a provider on
+    last_step bigint not null default 0,       -- the newest TOTP time step that was used, so that a code works only once
+    issuer text,                               -- the provider that authenticates the person, since their first sign-in through it
     subject text,
     check ((issuer is null) = (subject is null))
 );
@@ -28,9 +28,9 @@ create table person_session (
     id uuid primary key default gen_random_uuid(),
     person uuid not null references person on delete cascade,
     secret_hash bytea not null unique,
-    device text not null default '',           -- what the browser says it is
-    address text not null default '',          -- of the client at the sign-in
-    methods text[] not null,                   -- how the person proved who they are: password, code, provider
+    device text not null default '',           -- the browser's own description
+    address text not null default '',          -- the client's address at the sign-in
+    methods text[] not null,                   -- how the person authenticated: password, code, provider
     signed_in_at timestamptz not null,
     seen_at timestamptz not null,              -- exact to a minute
     expires_at timestamptz not null
@@ -38,7 +38,7 @@ create table person_session (
 create index person_session_of on person_session (person);
 create index person_session_expiry on person_session (expires_at);
 
--- Links that work once, to set a password. A person has one at a time.
+-- Links that work once, to set a password. A person has at most one.
 create table person_link (
     person uuid primary key references person on delete cascade,
     secret_hash bytea not null unique,
@@ -46,7 +46,7 @@ create table person_link (
     expires_at timestamptz not null
 );
 
--- To which applications a session signed somebody in: for single logout.
+-- The applications that a session has signed in to: for single logout.
 create table person_session_application (
     session uuid not null references person_session on delete cascade,
     app uuid not null references application on delete cascade,
@@ -62,14 +62,14 @@ create table sign_in_log (
     seq bigserial primary key,
     id uuid not null default gen_random_uuid(),
     at timestamptz not null,
-    person uuid,                               -- null if the name that was entered is nobody's: it is not kept, it may be a password
+    person uuid,                               -- null if the entered name is unknown: it is not stored, because it may be a password
     person_display text not null default '',   -- the user principal name at that time
-    app uuid,                                  -- null for My Apps itself
+    app uuid,                                  -- null means My Apps itself
     app_display text not null default '',
     address text not null default '',
     device text not null default '',
     methods text[] not null default '{}',
-    protocol text not null default '',         -- saml, oidc; empty for My Apps itself
+    protocol text not null default '',         -- saml or oidc; empty means My Apps itself
     result text not null check (result in ('success', 'failure', 'interrupted')),
     code text not null default '',             -- the reason of a refusal
     detail text not null default ''            -- what was expected and received; for administrators only
@@ -79,8 +79,8 @@ create index sign_in_log_person on sign_in_log (person, seq desc) where person i
 create index sign_in_log_app on sign_in_log (app, seq desc) where app is not null;
 create index sign_in_log_failed on sign_in_log (seq desc) where result <> 'success';
 
--- One rule for every way in which a person changes (import, pages, command line): whoever is disabled or deleted is signed out everywhere,
--- in the same transaction.
+-- One rule for all ways in which a person changes (import, pages, command line): a person who is disabled or deleted is signed out
+-- everywhere, in the same transaction.
 create function sign_person_out() returns trigger language plpgsql as $$
 begin
     delete from person_session where person = old.id;

@@ -1,6 +1,6 @@
--- Lockstep as OpenID Connect provider. Secrets, codes and tokens are stored as hashes, signing keys sealed.
+-- Lockstep as OpenID Connect provider. Secrets, codes and tokens are stored as hashes, signing keys are sealed.
 
--- Keys that sign tokens for all applications. The next one is published before it signs; a retired one is published while tokens may be around.
+-- Keys that sign tokens for all applications. The next one is published before it signs; a retired one while its tokens may be valid.
 create table openid_key (
     kid text primary key,
     public_key jsonb not null,
@@ -17,7 +17,7 @@ create table client_secret (
     id uuid primary key default gen_random_uuid(),
     app uuid not null references application on delete cascade,
     secret_hash bytea not null unique,
-    hint text not null,                        -- the first characters, to tell secrets apart
+    hint text not null,                        -- the first characters, to distinguish secrets
     description text not null default '',
     created_at timestamptz not null,
     created_by text not null,
@@ -26,12 +26,12 @@ create table client_secret (
 );
 create index client_secret_app on client_secret (app);
 
--- What one sign-in to an application led to: every token belongs to one, and ends with it.
+-- One sign-in to an application. Every token belongs to one, and ends with it.
 create table openid_grant (
     id uuid primary key,
     app uuid not null references application on delete cascade,
     person uuid not null references person on delete cascade,
-    session uuid,                              -- null once the session has ended: only offline access goes on then
+    session uuid,                              -- null after the session has ended: then only offline access continues
     is_offline boolean not null,
     scopes text[] not null,
     issuer text not null,
@@ -57,7 +57,7 @@ create table openid_code (
     nonce text not null,
     challenge text not null,
     expires_at timestamptz not null,
-    grant_id uuid                              -- what it was redeemed for: a second time ends that
+    grant_id uuid                              -- the grant that the code was redeemed for; a second use ends the grant
 );
 create index openid_code_session on openid_code (session);
 create index openid_code_app on openid_code (app);
@@ -69,12 +69,12 @@ create table openid_token (
     is_refresh boolean not null,
     scopes text[] not null,
     expires_at timestamptz not null,
-    used_at timestamptz                        -- of a refresh token: a second time ends the grant
+    used_at timestamptz                        -- for a refresh token: a second use ends the grant
 );
 create index openid_token_grant on openid_token (grant_id);
 create index openid_token_expiry on openid_token (expires_at);
 
--- Applications that are still to be told that somebody was signed out.
+-- Applications that still have to be told that a person has signed out.
 create table openid_logout (
     id uuid primary key default gen_random_uuid(),
     app uuid not null references application on delete cascade,
@@ -88,7 +88,7 @@ create table openid_logout (
 create index openid_logout_due on openid_logout (due_at);
 create index openid_logout_app on openid_logout (app);
 
--- However a session ends, in its transaction: what is not offline access ends, and applications are to be told.
+-- Whenever a session ends, in the same transaction: end everything except offline access, and let applications be told.
 create function end_openid_of_session() returns trigger language plpgsql as $$
 begin
     insert into openid_logout (app, issuer, subject, sid)
@@ -100,7 +100,7 @@ end
 $$;
 create trigger openid_session_ended after delete on person_session for each row execute function end_openid_of_session();
 
--- Whoever is disabled or deleted loses offline access, too.
+-- A person who is disabled or deleted loses offline access too.
 create or replace function sign_person_out() returns trigger language plpgsql as $$
 begin
     delete from person_session where person = old.id;
