@@ -87,7 +87,7 @@ def diff(files: tuple[str, ...], detailed_exitcode: bool, output: Output) -> Non
 @files_argument
 @prune_option
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@click.option("--dry-run", is_flag=True, help="Only return what would change.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @click.option(
     "--most-removals",
     type=click.IntRange(0),
