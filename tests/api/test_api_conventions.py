@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ async def test_problem_names_what_who_and_what_next_and_its_type_resolves(client
 async def test_every_type_of_problem_has_a_page(client: Client) -> None:
     for slug, known in PROBLEM_TYPES.items():
         page = await client.get(f"/problems/{slug}")
-        assert (page.status, known.title in page.body) == (200, True)
+        assert (page.status, known.title in html.unescape(page.body)) == (200, True)
     assert (await client.get("/problems/unknown")).status == 404
 
 
