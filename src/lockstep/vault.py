@@ -112,7 +112,7 @@ class Vault:
         return Secret(text.decode())
 
     def fingerprint(self, text: str, *, purpose: str) -> bytes:
-        """Return a keyed hash of 32 bytes, for tombstones: without the key, nobody can find its text by guessing names."""
+        """Return a keyed hash of 32 bytes, for tombstones. Without the key, its text cannot be found by guessing names."""
         key = _derive(self._key, b"fingerprint")
         return hmac.digest(key, purpose.encode() + b"\0" + text.encode(), "sha256")
 

@@ -148,9 +148,7 @@ async def count_assigned(connection: Connection, app: str) -> tuple[int, int]:
 
 
 async def sample_person(connection: Connection, app: str) -> str:
-    """Return the user principal name of an active person: the first one assigned to *app*, otherwise the first of all; "" if nobody is
-    active.
-    """
+    """Return the user principal name of an active person: the first one assigned to *app*, otherwise the first of all, otherwise ""."""
     for condition in (
         "where id in (select object_id from effective_assignment where app = %s) and",
         "where %s <> '' and",

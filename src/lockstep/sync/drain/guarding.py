@@ -125,7 +125,7 @@ def _as_approved(approved: GuardedWrite | None, plan: Plan) -> Plan:
 
 
 def _undecided(held_before: GuardedWrite, plan: Plan) -> Plan | None:
-    """Return *plan*, held by the guard of *held_before*, if its action is the held one and nobody has decided yet; otherwise None."""
+    """Return *plan*, held by the guard of *held_before*, if its action is the held one, which is still undecided; otherwise None."""
     if held_before.action is not plan.action:
         return None
     return hold_undecided(plan, held_before.guard, held_before.sentence, held_before.details)

@@ -40,7 +40,7 @@ def chunk_entry(claim: Claim, planned: PlanResult, operation_id: str, part: Sequ
 
 
 def unsure_members(group: str, part: Sequence[MemberChange]) -> list[UnsureMember]:
-    """Return the members of *part* as members of which it is unknown whether the application has them."""
+    """Return the members of *part* as unsure: the application may or may not have them."""
     return [UnsureMember(group, one.member_id, one.target_id) for one in part]
 
 
