@@ -74,6 +74,6 @@ MAPPING: Sequence[MappedAttribute] = (
     MappedAttribute("roles", "Role: the primary one, otherwise the only one", BOTH),
     MappedAttribute("password", "Password: kept as a hash and never returned", "Directory and the user"),
     MappedAttribute("externalId", "External id", DIRECTORY, locked=True),
-    MappedAttribute("groups", "Groups: changed through /Groups", DOCUMO, locked=True),
+    MappedAttribute("groups", "Groups", "Directory, through /Groups", locked=True),
     MappedAttribute("id, meta", "Id, created and changed", DOCUMO, locked=True),
 )

@@ -5,6 +5,7 @@ It needs no key and keeps nothing: no user, seat, event or entry of a log. What 
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,6 +21,7 @@ from documo.settings import SCIM_PATH
 from documo.store.database import DatabaseRehearsal, Store, rehearsing
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+_ID = re.compile(r"[0-9a-f-]{36}")
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 
@@ -82,17 +84,17 @@ class _Test:
             query=query,
             holds=lambda found: found.get("totalResults") == 1,
         )
-        await self._patch("Change an attribute", place, "displayName", "Changed")
-        await self._patch("Deactivate the user", place, "active", False)
+        await self._patch("Change an attribute", "Read the changed attribute", place, "displayName", "Changed")
+        await self._patch("Deactivate the user", "Read that the user is inactive", place, "active", False)
         await self._step("Delete the user", "DELETE", place, 204)
         await self._step("Say that the user is gone", "GET", place, 404)
 
-    async def _patch(self, title: str, place: str, path: str, value: object) -> None:
+    async def _patch(self, title: str, title_of_reading: str, place: str, path: str, value: object) -> None:
         """Change one attribute, and read whether it has the value."""
         operation = {"op": "replace", "path": path, "value": value}
         changes = {"schemas": [PATCH], "Operations": [operation]}
         await self._step(title, "PATCH", place, (200, 204), changes)
-        await self._step(f"{title}: read it", "GET", place, 200, holds=lambda user: user.get(path) == value)
+        await self._step(title_of_reading, "GET", place, 200, holds=lambda user: user.get(path) == value)
 
     async def _step(
         self,
@@ -114,7 +116,7 @@ class _Test:
             )
         elif not holds(said):
             problem = "The answer does not hold what was sent."
-        self.steps.append(SelfTestStep(title, f"{method} {path}", answer.status, problem))
+        self.steps.append(SelfTestStep(title, f"{method} {_ID.sub('{id}', path)}", answer.status, problem))
         if problem:
             raise _Stopped
         return said

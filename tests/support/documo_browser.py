@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from tests.support.browser import PASSWORD, Visitor
+from tests.support.browser import DOCUMO_EMAIL, PASSWORD, Visitor
+from tests.support.saml_provider import SIGN_IN_URL, Provider
 
 
 async def documo_states(visitor: Visitor) -> AsyncIterator[str]:
@@ -63,3 +64,60 @@ async def documo_states(visitor: Visitor) -> AsyncIterator[str]:
         await page.get_by_role("button", name="Add the App domain").click()
     await page.get_by_role("button", name="Verify docs.contoso.example").wait_for()
     yield "domain"
+
+    async for name in _scim_states(visitor):
+        yield name
+    async for name in _single_sign_on_states(visitor):
+        yield name
+
+
+async def _scim_states(visitor: Visitor) -> AsyncIterator[str]:
+    page = visitor.page
+    await visitor.go("/settings/scim")
+    await page.get_by_role("button", name="Run self-test").click()
+    await page.get_by_role("button", name="Run again").wait_for()
+    yield "scim-self-test"
+
+    log = "/settings/scim/logs"
+    await visitor.go(log)
+    await page.locator("#requests a[aria-expanded=false]").first.click()
+    await page.locator("#requests a[aria-expanded=true]").wait_for()
+    yield "scim-run-opened"
+
+    await page.locator(f"#requests a[href*='{log}/req_']").first.click()
+    await page.get_by_role("button", name="Replay").click()
+    await page.get_by_role("heading", name="Replayed now").wait_for()
+    yield "scim-request-replayed"
+
+    await visitor.go(log)
+    await page.get_by_role("link", name="Pause live tail").click()
+    await page.get_by_role("link", name="Resume live tail").wait_for()
+    yield "scim-tail-paused"
+
+
+async def _single_sign_on_states(visitor: Visitor) -> AsyncIterator[str]:
+    """A provider is set up, vouches for somebody whom this browser does not know, and is removed again."""
+    page, provider = visitor.page, Provider(visitor.origin)
+    await visitor.go("/settings/security/sso")
+    for label, text in (
+        ("Entity Id", provider.entity_id), ("SSO URL (Redirect URL)", SIGN_IN_URL), ("Signer Certificate", provider.certificate.pem),
+    ):  # fmt: skip
+        await page.get_by_label(label, exact=True).fill(text)
+    await page.get_by_role("button", name="Submit").click()
+    await page.get_by_role("link", name="Configure SSO").wait_for()
+    yield "single-sign-on"
+
+    answer = await page.context.request.post(
+        f"{visitor.origin}/assert", form=provider.response(DOCUMO_EMAIL), max_redirects=0
+    )
+    await page.goto(answer.headers["location"])
+    await page.get_by_role("heading", name=f"Sign in as {DOCUMO_EMAIL}?").wait_for()
+    yield "sso-confirm"
+
+    await visitor.go("/settings/security")
+    await page.get_by_role("button", name="Remove").click()
+    confirmation = page.get_by_role("dialog").get_by_role("textbox")
+    await confirmation.fill(await confirmation.get_attribute("data-confirms") or "")
+    yield "remove-single-sign-on"
+    await page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    await page.get_by_text("Members of your account sign in through").wait_for()
