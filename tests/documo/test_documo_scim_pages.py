@@ -139,6 +139,16 @@ async def test_requests_that_are_alike_share_a_row_that_opens(api: Client) -> No
     assert all(f'href="/settings/scim/logs/{one}"' in opened for one in ids)
 
 
+async def test_each_change_has_a_row_of_its_own(api: Client) -> None:
+    for number in range(3):
+        await api.user(f"u{number}@x.org")
+    ids = await logged(api, 3)
+    async with signed_in(api) as ada:
+        _, page = await ada.get("/settings/scim/logs")
+
+    assert all(f'href="/settings/scim/logs/{one}"' in page for one in ids) and "× 3" not in page
+
+
 async def test_burst_of_throttled_requests_is_one_row_whatever_they_asked(documo: Documo) -> None:
     api = await documo.client(rate_per_second=1, rate_burst=1)
     replies = [await api.get(f"/Users/{number}") for number in range(6)]

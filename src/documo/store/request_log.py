@@ -84,7 +84,7 @@ class LogFilter:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Requests that follow each other and are alike: same method, path, status, key and client; or all refused with 429.
+    """Reads or refusals that follow each other and are alike: same method, path, status, key and client; or all refused with 429.
 
     *id* and *at* are those of the newest, *first_id* and *first_at* those of the oldest, *milliseconds* the average.
     """
@@ -109,7 +109,11 @@ from request_log l left join api_keys k on k.id = l.key_id where l.tenant_id = %
     and (%(method)s = '' or l.method = %(method)s) and (%(client)s = '' or l.client = %(client)s)
     and (%(key)s = '' or l.key_id::text = %(key)s) and (%(text)s = '' or strpos(lower(l.path), lower(%(text)s)) > 0)
 """
-_ALIKE = "row(status, client, key_id, case when status <> 429 then method end, case when status <> 429 then path end)"
+# A change that was made has a row of its own: each is about somebody else.
+_ALIKE = (
+    "row(status, client, key_id, case when status <> 429 then method end, case when status <> 429 then path end,"
+    " case when method <> 'GET' and status < 400 then id end)"
+)
 _RUNS = f"""
 with newest as ({_FILTERED} order by l.id desc limit %(looked_at)s),
 marked as (select *, ({_ALIKE} is distinct from lag({_ALIKE}) over (order by id desc))::int as begins from newest),
