@@ -112,9 +112,8 @@ async def _single_sign_on_states(visitor: Visitor) -> AsyncIterator[str]:
     await page.get_by_role("link", name="Configure SSO").wait_for()
     yield "single-sign-on"
 
-    answer = await page.context.request.post(
-        f"{visitor.origin}/assert", form=provider.response(DOCUMO_EMAIL), max_redirects=0
-    )
+    form: dict[str, str | float | bool] = {**provider.response(DOCUMO_EMAIL)}
+    answer = await page.context.request.post(f"{visitor.origin}/assert", form=form, max_redirects=0)
     await page.goto(answer.headers["location"])
     await page.get_by_role("heading", name=f"Sign in as {DOCUMO_EMAIL}?").wait_for()
     yield "sso-confirm"
