@@ -311,6 +311,19 @@ async def test_application_that_is_switched_off_says_so_to_people_who_proved_who
     assert await revoke(app, tokens["refresh_token"]) == 200
 
 
+async def test_tile_in_my_apps_opens_the_application_at_its_sign_on_url(app: App) -> None:
+    anna, ben = await signed_in(app.centre), await signed_in(app.centre, "ben")
+
+    tiles = await anna.get("/myapps")
+    opened = await anna.get("/myapps/launch/documo")
+
+    assert "/myapps/launch/documo" in tiles.links
+    assert _leads_to(opened.html) == "https://docs.test/login"
+    assert (await ben.get("/myapps/launch/documo")).status == 403
+    await settings.change_sign_on(app.centre.context, "documo", {"signOnUrl": None})
+    assert (await anna.get("/myapps/launch/documo")).status == 404
+
+
 async def saml_app(centre: Centre) -> None:
     key = key_of("Documo")
     await applications.add_application(centre.context, "custom-scim", name="files", display_name="Files")

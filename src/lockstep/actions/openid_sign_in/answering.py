@@ -219,6 +219,13 @@ async def _no_access(
     if request.is_passive:
         detail = "The person has no access to the application"
         return await _told(context, visitor, app, request.reply, OAuthError.ACCESS_DENIED, reason, detail, caller)
+    return await no_access_page(context, visitor, app, caller, reason)
+
+
+async def no_access_page(
+    context: Context, visitor: Visitor, app: OpenIdApplication, caller: PersonCaller, reason: RefusalReason
+) -> NotAssigned:
+    """Write down why the person may not sign in to the application, and return what they read."""
     await note(
         context, visitor, app, person=caller.person, person_display=caller.user_principal_name, code=reason,
         methods=caller.methods,

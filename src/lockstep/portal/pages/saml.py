@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from lockstep.actions.context import Context
+from lockstep.actions.openid_sign_in import opening
 from lockstep.actions.saml_sign_in.answering import NotAssigned, Opened, Posted, SignInFirst, answer_request, launch
 from lockstep.actions.saml_sign_in.asking import Received, receive_form, receive_query
 from lockstep.actions.saml_sign_in.describing import metadata_of
@@ -107,15 +108,11 @@ async def answer(context: PortalContext, request: Request) -> Answer:
 
 @pages.get("/myapps/launch/{app}")
 async def open_application(context: PortalContext, request: Request) -> Answer:
-    return _shown(
-        await launch(
-            context.actions,
-            request.path_params["app"],
-            session_secret(request),
-            visitor=visitor_of(request),
-            origin=origin_of(request),
-        )
-    )
+    """An application of either method."""
+    asked = (context.actions, request.path_params["app"], session_secret(request))
+    visitor, origin = visitor_of(request), origin_of(request)
+    found = await opening.open_application(*asked, visitor=visitor, origin=origin)
+    return _shown(found or await launch(*asked, visitor=visitor, origin=origin))
 
 
 @pages.get("/saml2/{app}/metadata", is_public=True)
