@@ -207,6 +207,16 @@ async def test_tokens_of_a_retired_key_are_verified_until_they_have_ended(app: A
     assert (await browser.get("/oauth2/logout?" + urlencode(query))).location == "https://docs.test/bye"
 
 
+async def test_signing_key_is_loaded_once_and_again_after_a_roll(app: App) -> None:
+    """Loading checks the numbers of the key, which takes longer than everything else in a sign-in."""
+    context = app.centre.context
+    first, again = [(await openid_keys.signing_key(context)).key for _ in range(2)]
+    await openid_keys.roll_openid_keys(context, is_compromised=True)
+
+    assert again is first
+    assert (await openid_keys.signing_key(context)).key is not first
+
+
 async def test_prompt_none_with_a_session_answers_without_a_page(app: App) -> None:
     browser = await signed_in(app.centre)
 

@@ -31,15 +31,20 @@ OURS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class SigningJwk:
-    """A private key with its key id."""
+    """A private key with its id, ready to sign."""
 
     kid: str
-    private: Mapping[str, Any] = field(repr=False)
+    key: RSAKey = field(repr=False)
+
+
+def signing_jwk(kid: str, private: Mapping[str, Any]) -> SigningJwk:
+    """The key of a private JWK. Its numbers are checked, which takes some tenths of a second: keep the result."""
+    return SigningJwk(kid, RSAKey.import_key(dict(private)))
 
 
 def public_jwk(key: SigningJwk) -> dict[str, Any]:
     """Return the public key that applications verify signatures with."""
-    known = RSAKey.import_key(dict(key.private)).as_dict(private=False)
+    known = key.key.as_dict(private=False)
     return {"kty": known["kty"], "n": known["n"], "e": known["e"], "kid": key.kid, "use": "sig", "alg": ALGORITHM}
 
 
@@ -106,7 +111,7 @@ def half_hash(token: str) -> str:
 
 def _signed(key: SigningJwk, payload: dict[str, Any], *, kind: str) -> str:
     header = {"alg": ALGORITHM, "kid": key.kid, "typ": kind}
-    return jwt.encode(header, payload, RSAKey.import_key(dict(key.private)), algorithms=[ALGORITHM])
+    return jwt.encode(header, payload, key.key, algorithms=[ALGORITHM])
 
 
 def _seconds(moment: datetime) -> int:

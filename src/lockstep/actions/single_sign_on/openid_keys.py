@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -18,7 +19,7 @@ from lockstep.actions.access import needs, open_to_all
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError, conflict
-from lockstep.openid.tokens import SigningJwk, public_jwk
+from lockstep.openid.tokens import SigningJwk, public_jwk, signing_jwk
 from lockstep.postgres.pool import Connection
 from lockstep.storage import audit_log, openid_keys
 from lockstep.storage.openid_keys import ACTIVE, NEXT, OpenIdKeyRow
@@ -100,12 +101,19 @@ async def signing_key(context: Context) -> SigningJwk:
             Kind.CONFLICT, "There is no OpenID Connect signing key", next_step="Create one: lockstep sso keys roll"
         )
     opened = context.vault.open(rows[0].private_key, purpose=PURPOSE, name=rows[0].kid, shown="OpenID Connect")
-    return SigningJwk(rows[0].kid, orjson.loads(opened.reveal()))
+    return await asyncio.to_thread(_loaded, rows[0].kid, opened.reveal())
+
+
+@lru_cache(maxsize=2)  # the active key, and the one before while a roll is under way
+def _loaded(kid: str, private: str) -> SigningJwk:
+    return signing_jwk(kid, orjson.loads(private))
 
 
 async def _make(context: Context, connection: Connection, state: str) -> None:
     key = await asyncio.to_thread(_new_key)
-    sealed = context.vault.seal(Secret(orjson.dumps(key.private).decode()), purpose=PURPOSE, name=key.kid)
+    sealed = context.vault.seal(
+        Secret(orjson.dumps(key.key.as_dict(private=True)).decode()), purpose=PURPOSE, name=key.kid
+    )
     await openid_keys.insert_key(
         connection, key.kid, public=public_jwk(key), private=sealed, state=state, now=context.now(),
         actor=context.actor.name,
@@ -115,7 +123,7 @@ async def _make(context: Context, connection: Connection, state: str) -> None:
 def _new_key() -> SigningJwk:
     """A new key, whose id is its thumbprint (RFC 7638)."""
     key = RSAKey.generate_key(KEY_BITS, private=True)
-    return SigningJwk(key.thumbprint(), dict(key.as_dict(private=True)))
+    return SigningJwk(key.thumbprint(), key)
 
 
 def _shown(rows: Sequence[OpenIdKeyRow]) -> list[OpenIdKey]:
