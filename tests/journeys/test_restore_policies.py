@@ -107,7 +107,7 @@ async def test_hard_deleted_leaver_who_returns_gets_what_the_policy_gives(stage:
     assert held["conflict"] == []
     (record, *_) = await list_log(stage.context, app="conflict", limit=1)
     assert (record.action, record.status, record.error_code) == ("create", "failure", "Conflict")
-    assert upn("ben") in record.reason and "taken" in record.reason
+    assert upn("ben") in record.reason and "already used" in record.reason
     assert (await status.show_status(stage.context, "conflict")).escrowed == 1
 
 
