@@ -140,7 +140,7 @@ class TestAdministrator:
 
     async def test_approves_all_held_changes_with_the_number_typed(self, job: Job) -> None:
         await job.link("Review")
-        text = await job.page.get_by_role("heading", name=re.compile("^Decide on all")).inner_text()
+        text = await job.page.get_by_role("heading", name=re.compile("^Decide all")).inner_text()
         await job.fill("Type", text.split()[-1])
         await expect(job.page.get_by_role("button", name="Approve all")).to_be_visible()
 

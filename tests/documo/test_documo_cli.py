@@ -252,7 +252,7 @@ def test_roles_are_listed_added_and_removed_by_command(command: Any) -> None:
     assert counts == {
         "Admin": (1, False), "Editor": (0, False), "Member": (0, True), "Viewer": (0, False), "Auditor": (1, False)
     }  # fmt: skip
-    assert "The role Auditor is still given to 1 member" in in_use
+    assert "1 member still has the role Auditor" in in_use
     for role, code in (("Admin", 7), ("Member", 7), ("Auditor", 64)):
         command("roles", "remove", role, code=code)
     command("roles", "add", "ADMIN", code=7)

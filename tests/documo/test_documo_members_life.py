@@ -90,7 +90,7 @@ async def test_a_held_name_is_not_given_to_another_member_by_a_change(documo: Do
     itself = await api.patch(f"/Users/{other}", {"op": "replace", "path": "userName", "value": "BO@x.org"})
 
     assert (patched.status, put.status, itself.status) == (409, 409, 200)
-    assert "The new userName is taken" in patched.body["detail"]
+    assert "The new userName belongs to another" in patched.body["detail"]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ async def test_undelete_is_refused_when_the_window_is_over_or_the_name_taken(doc
     await leave(api, user, "delete")
     await api.user("anna@x.org")
 
-    with pytest.raises(LockstepError, match="taken"):
+    with pytest.raises(LockstepError, match="now belongs to another"):
         await members.undelete(api.store, api.account.id, user, window_days=30)
     with pytest.raises(LockstepError, match="was deleted in the last"):
         await members.undelete(api.store, api.account.id, user, window_days=0)

@@ -103,7 +103,7 @@ def test_explain_answers_without_an_application_that_refuses_the_credentials(sta
     assert inside.code == 4
     assert "ok    assigned  assigned directly (Member)" in inside.out
     assert "match, export   not reached" in inside.out
-    assert "Documo could not be asked: " in inside.out
+    assert "Documo could not be queried: " in inside.out
     assert outside.code == 0, "nobody needs to be asked about a person who is not assigned"
     assert outside.out.startswith("NOT PROVISIONED")
 
