@@ -1,4 +1,5 @@
-"""Sign-ins by SAML per second, against pysaml2 in the same run, and memory over 10,000 of them. Prints JSON.
+"""Sign-ins by SAML per second, against pysaml2 in the same run, and memory over 10,000 of them; and sign-ins by OpenID Connect over HTTP
+against npm's oidc-provider. Prints JSON.
 
     bench/sign_in.py                        about two minutes
     bench/sign_in.py --seconds 2 --sign-ins 1000
@@ -29,6 +30,7 @@ from lockstep.saml.accepting import Expected, accept
 from lockstep.saml.certificates import new_signing_key
 from lockstep.saml.names import Binding, NameIdFormat
 from lockstep.saml.responses import Assertion, signed_response
+from openid_flow import openid_figures
 from pysaml2_peer import ASSERT, EMAIL, IDP, SP, Keys, identity_provider, issued, service_provider
 
 NAME = "lee.wong@contoso.com"
@@ -130,6 +132,7 @@ def main() -> int:
     else:
         run["pysaml2"] = {"skipped": "xmlsec1 is not installed: apt-get install xmlsec1"}
     run["memory"] = memory(ours, options.sign_ins)
+    run["openid_connect"] = openid_figures(options.seconds)
     json.dump(run, sys.stdout, indent=2)
     print()
     return 0
