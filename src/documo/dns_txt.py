@@ -27,7 +27,7 @@ async def txt_records(name: str, *, name_server: str | None = None) -> list[str]
 
 
 async def cname_record(name: str, *, name_server: str | None = None) -> str:
-    """The name that *name* is an alias of; "" if it is none. Raises LockstepError when no name server answers."""
+    """Return the target of the CNAME record of *name*; "" if it has none. Raises LockstepError if no name server responds."""
     answer = await _answer(name, "CNAME", name_server)
     found = [
         record.target.to_text(omit_final_dot=True)

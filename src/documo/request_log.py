@@ -222,7 +222,7 @@ def _shown_path(path: str) -> str:
 
 
 def _without_key(path: str) -> str:
-    """*path* with every segment replaced that may be a key: some clients are set up with a key in the URL."""
+    """Return *path* with every segment masked that may be a key, because some clients are configured with a key in the URL."""
     if not _holds_secret_in_url(path):
         return path
     return "/".join("***" if _holds_secret_in_url(part) else part for part in path.split("/"))

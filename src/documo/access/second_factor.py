@@ -56,7 +56,7 @@ async def has_second_factor(store: Store, tenant_id: int, member_id: str) -> boo
 
 
 async def begin_second_factor(store: Store, tenant_id: int, member_id: str, *, account: str) -> NewSecondFactor:
-    """Make a seed; it counts once a code of it was entered. Raises LockstepError if there is a second factor already."""
+    """Create a seed. It takes effect once a code from it is entered. Raises LockstepError if the member already has a second factor."""
     seed = new_seed()
     async with store.tenant(tenant_id) as connection:
         member = await sign_ins_table.read_member(connection, tenant_id, member_id)

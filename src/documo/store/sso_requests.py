@@ -55,7 +55,7 @@ async def read_ticket(connection: Connection, secret_hash: bytes, now: datetime)
 
 
 async def use_ticket(connection: Connection, secret_hash: bytes, now: datetime) -> TicketRow | None:
-    """The ticket, which is used up; None if it was used or is over. Needs no tenant."""
+    """Return the ticket and mark it as used; None if it was already used or has expired. Needs no tenant."""
     cursor = connection.cursor(row_factory=class_row(TicketRow))
     await cursor.execute(
         f"delete from sso_tickets where secret_hash = %s and expires_at > %s returning {_TICKET}",  # noqa: S608 -- a constant

@@ -55,8 +55,8 @@ async def try_credentials(
     context: Context, app: str, *, tenant_url: str | None = None, secret_token: Secret | None = None,
     authentication: Authentication | None = None,
 ) -> Sequence[Probe]:  # fmt: skip
-    """Run the probes with the given tenant URL and token; the stored value is used for each that is not given. Stores nothing. Raises
-    LockstepError if there is neither a given nor a stored URL or token, and if the stored token would be sent to another origin.
+    """Run the probes with the given tenant URL and token; for a value that is not given, use the stored one. Stores nothing. Raises
+    LockstepError if a URL or token is neither given nor stored, or if the stored token would be sent to a different origin.
     """
     context.refuse_rehearsal()
     services = new_services(context)

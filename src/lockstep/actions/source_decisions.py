@@ -1,4 +1,4 @@
-"""Decide on what a source holds back: people who would leave because the source shrank, and people who may only have got a new key."""
+"""Decide on changes that a source holds: people who would leave because the source shrank, and people who may only have a new key."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Page(TypedDict, Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """What was asked of a list."""
+    """The query parameters of a list."""
 
     request: Request
     limit: int

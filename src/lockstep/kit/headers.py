@@ -1,4 +1,4 @@
-"""Security headers of every response of the pages. Nothing inline, nothing from elsewhere, no frames."""
+"""Security headers for every response of the pages. They forbid inline scripts and styles, resources from other servers, and framing."""
 
 from __future__ import annotations
 

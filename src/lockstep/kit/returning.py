@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 
 def page_asked_for(request: Request) -> str:
-    """The address to come back to: the one of *request* or, after a POST or a part of a page, the page with the form."""
+    """Return the address to return to: that of *request*, or after a POST or a partial update, that of the page with the form."""
     back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     if request.method != "GET" or request.headers.get("hx-request"):
         shown = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer", ""))

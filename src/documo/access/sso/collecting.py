@@ -19,8 +19,8 @@ from lockstep.errors import Kind, LockstepError, not_found
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """*session* is None after a test, whose result is *attempt*. *began_here*: the browser that collects it began the sign-in.
-    *known* is what the browser keeps, so that it is not asked about the same member again.
+    """The result of a sign-in. *session* is None after a test, whose result is *attempt*. *began_here*: this browser started the sign-in.
+    *known* is a value for the browser to keep, so that it is not asked about the same member again.
     """
 
     session: MemberSession | None

@@ -191,7 +191,7 @@ async def _save_credentials(context: Context, stored: Stored, form: SettingsForm
         return
 
     def agree(_: Probe) -> None:
-        """Never called: credentials that do not work are refused before."""
+        """Never called: credentials that do not work are refused earlier."""
 
     await connection.set_tested_credentials(
         context, name, tenant_url=url, secret_token=token, authentication=method, must_work=True, agree=agree
