@@ -50,10 +50,10 @@ async def test_link_works_once_and_a_newer_one_replaces_it(api: Client) -> None:
     first = await password_links.password_link(api.store, api.account, member, created_by="test")
     second = await password_links.password_link(api.store, api.account, member, created_by="test")
 
-    with pytest.raises(LockstepError, match="does not work any more"):
+    with pytest.raises(LockstepError, match="no longer works"):
         await password_links.accept_link(api.store, first.secret, PASSWORD)
     await password_links.accept_link(api.store, second.secret, PASSWORD)
-    with pytest.raises(LockstepError, match="does not work any more"):
+    with pytest.raises(LockstepError, match="no longer works"):
         await password_links.accept_link(api.store, second.secret, PASSWORD)
 
 
