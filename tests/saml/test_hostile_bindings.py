@@ -101,6 +101,11 @@ def test_signature_is_not_believed_without_certificates() -> None:
     assert not read_redirect(query()).signed
 
 
+def with_context(xml: bytes, attribute: bytes, name: bytes) -> bytes:
+    wanted = b"<samlp:RequestedAuthnContext " + attribute + b"><saml:" + name + b">urn:x</saml:" + name + b">"
+    return xml.replace(b"</samlp:AuthnRequest>", wanted + b"</samlp:RequestedAuthnContext></samlp:AuthnRequest>")
+
+
 HOSTILE_REQUESTS: dict[str, tuple[Callable[[bytes], bytes], FaultCode]] = {
     "no issuer": (lambda xml: xml.replace(SP.encode(), b""), FaultCode.WRONG_ISSUER),
     "answer by artifact": (lambda xml: xml.replace(b"bindings:HTTP-POST", b"bindings:HTTP-Artifact"), FaultCode.NOT_EXPECTED_MESSAGE),
@@ -109,6 +114,9 @@ HOSTILE_REQUESTS: dict[str, tuple[Callable[[bytes], bytes], FaultCode]] = {
     "a flag that is none": (lambda xml: xml.replace(b"Version", b'ForceAuthn="yes" Version'), FaultCode.MALFORMED),
     "an index that is none": (lambda xml: xml.replace(b"Version", b'AssertionConsumerServiceIndex="-1" Version'), FaultCode.MALFORMED),
     "document type": (lambda xml: b"<!DOCTYPE x>" + xml, FaultCode.DTD_REFUSED),
+    "an ID twice": (lambda xml: xml.replace(b"<samlp:NameIDPolicy", b'<samlp:NameIDPolicy ID="_1"'), FaultCode.DUPLICATE_ID),
+    "a comparison that is none": (lambda xml: with_context(xml, b'Comparison="like"', b"AuthnContextClassRef"), FaultCode.MALFORMED),
+    "contexts by declaration": (lambda xml: with_context(xml, b"", b"AuthnContextDeclRef"), FaultCode.MALFORMED),
     "another message": (lambda xml: xml.replace(b"AuthnRequest", b"Response"), FaultCode.NOT_EXPECTED_MESSAGE),
 }  # fmt: skip
 

@@ -18,9 +18,16 @@ from lockstep.saml.logout import (
     write_logout_request,
     write_logout_response,
 )
-from lockstep.saml.metadata import IdpMetadata, read_idp_metadata, write_idp_metadata
+from lockstep.saml.metadata import (
+    IdpMetadata,
+    SpMetadata,
+    read_idp_metadata,
+    read_sp_metadata,
+    write_idp_metadata,
+    write_sp_metadata,
+)
 from lockstep.saml.names import Binding
-from tests.saml.parties import IDP, NOW, SP, key_of
+from tests.saml.parties import ASSERT, IDP, NOW, SP, key_of
 
 HERE = f"{SP}/saml/logout"
 REQUEST = LogoutRequest("_1", IDP, HERE, NOW, "lee.wong@contoso.com")
@@ -105,6 +112,33 @@ def test_metadata_that_cannot_be_used_is_refused_for_its_own_reason(name: str) -
 
     with pytest.raises(SamlFault) as refused:
         read_idp_metadata(build())
+
+    assert refused.value.code == code
+
+
+def sp_metadata() -> bytes:
+    return write_sp_metadata(SpMetadata(SP, [ASSERT], [key_of("sp").certificate]))
+
+
+SP_METADATA: dict[str, tuple[Callable[[], bytes], FaultCode]] = {
+    "of a provider": (idp_metadata, FaultCode.METADATA_UNUSABLE),
+    "no address by POST": (lambda: sp_metadata().replace(b"HTTP-POST", b"PAOS"), FaultCode.METADATA_UNUSABLE),
+    "address that runs a script": (
+        lambda: sp_metadata().replace(ASSERT.encode(), b"javascript:alert(1)"), FaultCode.METADATA_UNUSABLE
+    ),
+    "address that nobody can parse": (
+        lambda: sp_metadata().replace(ASSERT.encode(), b"https://[x/assert"), FaultCode.METADATA_UNUSABLE
+    ),
+    "certificate that is none": (lambda: sp_metadata().replace(b"MII", b"AAA", 1), FaultCode.CERTIFICATE_UNREADABLE),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SP_METADATA)
+def test_metadata_of_an_application_that_cannot_be_used_is_refused_for_its_own_reason(name: str) -> None:
+    build, code = SP_METADATA[name]
+
+    with pytest.raises(SamlFault) as refused:
+        read_sp_metadata(build())
 
     assert refused.value.code == code
 
