@@ -14,6 +14,7 @@ from lockstep.actions.settings import change_settings
 from lockstep.actions.sources import import_file
 from lockstep.engine.plans import GuardCode
 from lockstep.postgres.pool import transaction
+from lockstep.storage.held_operations import OF_GUARD
 from lockstep.targets.opener import ScimTargets
 from tests.support.hub import Hub, guid, person, upn, write_csv
 
@@ -103,3 +104,8 @@ async def test_pages_of_versions_are_the_whole_history(stage: Hub) -> None:
     older = await configuration_history.list_versions(stage.context, "documo", below=newest[-1].version)
 
     assert [one.version for one in [*newest, *older]] == [5, 4, 3, 2, 1]
+
+
+def test_every_guard_has_one_word_for_the_list_of_held_writes() -> None:
+    """A loss of access has a word for each cause instead."""
+    assert set(OF_GUARD) == set(GuardCode) - {GuardCode.LOSSES}

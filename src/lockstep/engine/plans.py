@@ -153,8 +153,8 @@ class Plan(Draft):
         return self.mapped.digest if self.mapped is not NOT_MAPPED and not self.withheld else ""
 
     @property
-    def has_doubtful_match(self) -> bool:
-        """Whether the plan links an account that may not belong to this object."""
+    def needs_approval(self) -> bool:
+        """Whether the plan is held however few others there are: it links an account that may not belong to this object."""
         return self.link_to is not None and (self.claims_privileged or self.claims_anothers)
 
     @property

@@ -113,7 +113,7 @@ def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration,
     """Return *plan*, or the same plan held for approval. *approved* is true if an administrator has already approved it."""
     if approved:
         return plan
-    if plan.has_doubtful_match and plan.link_to is not None:
+    if plan.needs_approval and plan.link_to is not None:
         what = _joined(_concerned(plan))
         if plan.claims_privileged:
             return held(plan, GuardCode.MATCH, _privileged_match(plan.link_to, what=what))

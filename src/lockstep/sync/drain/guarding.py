@@ -66,7 +66,7 @@ class Guard:
     ) -> PlanResult:
         """Return *planned*, or the same plan held for approval. Makes no query for a plan that no guard checks."""
         plan = planned.plan
-        if not (tally_of(plan) or plan.has_doubtful_match):
+        if not (tally_of(plan) or plan.needs_approval):
             if plan.action is Action.CREATE:  # new privileged accounts are compared with all new accounts
                 self._new_accounts += 1
                 self._ahead.decided(plan, passed=True)
