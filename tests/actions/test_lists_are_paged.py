@@ -45,7 +45,7 @@ WHOLE = {
     **dict.fromkeys(
         ("failures.list_failing", "health.examine",
           "health.failing_sources", "health.forget_unreadable", "health.left_undone", "health.sealed",
-         "restore.enter_restore_mode", "source_files.files_outside"),
+         "person_sign_in.ldap_health.examine_ldap", "restore.enter_restore_mode", "source_files.files_outside"),
         "at most one for each application or source",
     ),
     "held.held_ids": "only the ids of what is decided together",

@@ -162,7 +162,7 @@ async def test_adding_needs_the_password_again_an_app_and_an_answer_for_this_pag
         await passkeys.add_passkey(
             anna.browser, anna.session, replace(HERE, seal=question.seal, answer=foreign), name=""
         )
-    with pytest.raises(LockstepError, match="is stored already"):
+    with pytest.raises(LockstepError, match="is already stored"):
         await anna.add()
     clock.go(minutes=10)
     with pytest.raises(StepUpRequired):

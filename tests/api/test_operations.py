@@ -88,7 +88,7 @@ async def test_operation_of_a_server_that_stops_has_failed(hub: Hub) -> None:
     await tasks.stop()
     stopped = await show_task(hub.context, task.id, explain=told)
 
-    assert stopped.ended_at is not None and "was stopped" in str(stopped.error)
+    assert stopped.ended_at is not None and "server stopped" in str(stopped.error)
 
 
 async def test_operation_of_a_server_that_was_killed_has_failed_too(hub: Hub) -> None:
@@ -101,7 +101,7 @@ async def test_operation_of_a_server_that_was_killed_has_failed_too(hub: Hub) ->
 
     lost = await show_task(hub.context, lost_id, explain=told)
 
-    assert lost.ended_at is not None and "was stopped" in str(lost.error)
+    assert lost.ended_at is not None and "server stopped" in str(lost.error)
 
 
 async def test_a_server_takes_on_no_more_operations_than_it_can_work_on(hub: Hub) -> None:

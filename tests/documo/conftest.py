@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from documo.store.database import Store, open_store
 from lockstep.postgres.database import Database
 from tests.support.documo_client import Client, Documo, documo_on
-from tests.support.name_server import NameServer
+from tests.support.name_server import NameServer, answering
 
 
 @pytest.fixture
@@ -39,8 +38,6 @@ async def pair(documo: Documo) -> tuple[Client, Client]:
 
 @pytest.fixture
 async def name_server() -> AsyncIterator[NameServer]:
-    loop = asyncio.get_running_loop()
-    transport, server = await loop.create_datagram_endpoint(NameServer, local_addr=("127.0.0.1", 0))
-    assert server.address  # otherwise the system's name server would be queried
-    yield server
-    transport.close()
+    server = NameServer()
+    async with answering(server):
+        yield server

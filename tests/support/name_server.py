@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -78,3 +79,23 @@ def _answer(
     if alias:
         response.answer.append(dns.rrset.from_text(name, 60, "IN", "CNAME", f"{alias}."))
     return response.to_wire()
+
+
+@asynccontextmanager
+async def answering(server: NameServer) -> AsyncIterator[None]:
+    """Let *server* answer over UDP and TCP, on a port that is free for both."""
+    loop = asyncio.get_running_loop()
+    while True:
+        streams = await asyncio.start_server(server.talk, "127.0.0.1", 0)
+        port = streams.sockets[0].getsockname()[1]
+        try:
+            datagrams, _ = await loop.create_datagram_endpoint(lambda: server, local_addr=("127.0.0.1", port))
+        except OSError:  # taken by somebody else
+            streams.close()
+            continue
+        break
+    try:
+        async with streams:
+            yield
+    finally:
+        datagrams.close()
