@@ -55,6 +55,8 @@ NEVER_DONE = {
     "rehearse_upload", "import_upload", "restore_group", "purge",
     # Nothing with the name in the request is there.
     "remove_attribute", "remove_outbound", "remove_role", "show_run", "unassign", "end_session", "remove_factor",
+    # The application of the example signs people in with SAML.
+    "add_client_secret", "remove_client_secret",
     # No LDAP directory answers here.
     "show_ldap", "set_ldap", "remove_ldap",
 }  # fmt: skip
