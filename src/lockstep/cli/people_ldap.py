@@ -8,7 +8,7 @@ import click
 
 from lockstep.actions.person_sign_in import ldap_setup
 from lockstep.actions.person_sign_in.ldap_setup import USUAL_ATTRIBUTE, LdapChange, LdapDirectory
-from lockstep.actions.rows.sign_ins import ldap_json
+from lockstep.actions.rows.ldap import ldap_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.config_files import text_of_file
 from lockstep.cli.output import Output, hint, output_option

@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_person
 from lockstep.actions.permissions import Permission
+from lockstep.actions.rows.ldap import ldap_json
 from lockstep.credentials.issued_secrets import new_secret
 from lockstep.errors import LockstepError, conflict, invalid, not_found
 from lockstep.http.outbound import OutboundRules
@@ -91,7 +91,7 @@ async def save_ldap(context: Context, connection: Connection, row: LdapDirectory
     await store.save_directory(connection, row, actor=context.actor.name)
     await audit_log.append(
         connection, actor=context.actor.name, activity="Set LDAP directory", target="People",
-        before=ldap_settings(before) if before else None, after=ldap_settings(row),
+        before=ldap_json(before) if before else None, after=ldap_json(row),
     )  # fmt: skip
 
 
@@ -111,7 +111,7 @@ async def remove_ldap(context: Context) -> None:
             actor=context.actor.name,
             activity="Remove LDAP directory",
             target="People",
-            before=ldap_settings(before),
+            before=ldap_json(before),
         )
 
 
@@ -184,16 +184,3 @@ def _check(change: LdapChange) -> None:
             raise invalid(
                 f'"{attribute[:100]}" is no LDAP attribute', next_step=f"For example: {USUAL_ATTRIBUTE}, mail"
             )
-
-
-def ldap_settings(row: LdapDirectory) -> dict[str, Any]:
-    """The directory without its password, by the keys of the API and of files."""
-    return {
-        "url": row.url,
-        "baseDn": row.base_dn,
-        "attribute": row.attribute,
-        "bindDn": row.bind_dn,
-        "ca": row.ca,
-        "startTls": row.starts_tls,
-        "loginAttribute": row.login_attribute,
-    }

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from typing_extensions import TypedDict
 
-from lockstep.actions.person_sign_in.ldap_setup import LdapDirectory
 from lockstep.actions.person_sign_in.outcomes import meaning_of
 from lockstep.actions.person_sign_in.passwords import SignInLink
 from lockstep.actions.person_sign_in.sessions import PersonSessionRow
@@ -59,16 +58,6 @@ class SignInSettingJson(TypedDict):
     ldap: bool
 
 
-class LdapJson(TypedDict):
-    url: str
-    baseDn: str
-    attribute: str
-    bindDn: str
-    ca: str
-    startTls: bool
-    loginAttribute: str
-
-
 def sign_in_json(row: SignInRow) -> SignInJson:
     return {
         "number": row.seq,
@@ -119,17 +108,4 @@ def sign_in_setting_json(setting: SignInSetting) -> SignInSettingJson:
         "secondFactor": setting.needs_second_factor,
         "contact": setting.contact,
         "ldap": setting.has_ldap,
-    }
-
-
-def ldap_json(row: LdapDirectory) -> LdapJson:
-    """The directory, without its password."""
-    return {
-        "url": row.url,
-        "baseDn": row.base_dn,
-        "attribute": row.attribute,
-        "bindDn": row.bind_dn,
-        "ca": row.ca,
-        "startTls": row.starts_tls,
-        "loginAttribute": row.login_attribute,
     }

@@ -12,13 +12,12 @@ from lockstep.actions import sign_in_logs
 from lockstep.actions.context import Context
 from lockstep.actions.person_sign_in import ldap_setup, passwords, person_totp, sessions, setting
 from lockstep.actions.person_sign_in.ldap_setup import USUAL_ATTRIBUTE, LdapChange
+from lockstep.actions.rows.ldap import LdapJson, ldap_json
 from lockstep.actions.rows.sign_ins import (
-    LdapJson,
     PersonSessionJson,
     SignInJson,
     SignInLinkJson,
     SignInSettingJson,
-    ldap_json,
     person_session_json,
     sign_in_json,
     sign_in_link_json,
