@@ -51,13 +51,12 @@ def named_files(context: Context, config: Mapping[str, Any], known: SourceRecord
     return NamedFiles(placed, by_operator)
 
 
-def open_files(
-    context: Context, source: SourceRecord, config: Mapping[str, Any] | None = None
-) -> Sequence[SourcePass]:  # fmt: skip
+def open_files(context: Context, source: SourceRecord, config: Mapping[str, Any] | None = None) -> Sequence[SourcePass]:
     """Open the passes of *source*; *config* replaces the registered configuration.
 
-    The registered files that the operator did not name are checked again. Raises LockstepError for one that is now outside the folder for
-    sources' files, and for any error that the source finds.
+    The registered files that the operator did not name are checked again. Files that only *config* names are not: it comes from the
+    operator's command line, or names the copy of an upload, and no other door lets its caller choose it (`remote/exposed.py`). Raises
+    LockstepError for a file that is now outside the folder for sources' files, and for any error that the source finds.
     """
     given = source.config if config is None else config
     exempt = _paths(given) - (_paths(source.config) - set(source.operator_files))

@@ -38,7 +38,7 @@ def check_url(text: str) -> str:
     if len(text) > LONGEST_ADDRESS or not text.isprintable() or " " in text:
         return f"is longer than {LONGEST_ADDRESS} characters, or contains a space or a control character"
     if parts.scheme not in ("https", "http") or not host:
-        return "must begin with https:// and a host name"
+        return "must begin with https:// and a host name, as in https://app.contoso.com/path"
     if parts.username is not None or parts.fragment or "*" in text:
         return "must be exact: without a user name, a fragment (#) and a wildcard (*)"
     if parts.scheme == "http" and not _is_own_machine(host):
