@@ -84,3 +84,27 @@ async def test_application_that_fails_on_both_forms_is_asked_twice_and_its_answe
 
     assert answer.verdict is Verdict.REFUSED
     assert len(answer.exchanges) == len(server.requests) == 2
+
+
+async def test_other_form_is_sent_the_next_time_where_an_added_element_forbids_to_repeat_the_failed_request() -> None:
+    """The failed PATCH may have been stored, so it is not repeated before the account was read. The next attempt must differ."""
+    held: dict[str, Any] = {"id": "u1", "userName": "anna"}
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        operations = {one["path"]: one.get("value") for one in orjson.loads(await request.read())["Operations"]}
+        if not isinstance(operations[MANAGER], str):
+            return web.json_response({"detail": "'dict' object has no attribute"}, status=500)
+        held[ENTERPRISE] = {"manager": {"value": operations[MANAGER]}}
+        return web.json_response(held)
+
+    changes = [
+        Change("roles", (), ({"value": "Reader"},), added=({"value": "Reader"},)),
+        Change(MANAGER, None, "boss1"),
+    ]
+    async with serving(handle) as server, target_at(server.origin) as target:
+        verdicts = []
+        for _ in range(3):
+            answer = await target.update(USER, "u1", changes, current=None, etag="", operation_id="op")
+            verdicts.append((answer.verdict, len(answer.exchanges)))
+
+    assert verdicts == [(Verdict.AMBIGUOUS, 1), (Verdict.DONE, 1), (Verdict.DONE, 1)]

@@ -27,16 +27,19 @@ def misread_managers(changes: Sequence[Change], answer: Answer) -> list[Change]:
 
 
 def may_be_about_managers(changes: Sequence[Change], answer: Answer) -> bool:
-    """Whether the form of the manager may be the reason why a PATCH failed, and the PATCH can safely be sent again in the other
-    form.
+    """Whether the form of the manager may be the reason why a PATCH failed."""
+    last = answer.exchanges[-1] if answer.exchanges else None
+    may_be = last is not None and last.method == "PATCH" and last.status in MAY_BE_THE_FORM
+    return may_be and any(map(is_manager, changes))
+
+
+def may_be_repeated(changes: Sequence[Change]) -> bool:
+    """Whether *changes* can safely be sent again after a failed PATCH, without reading the account first.
 
     The server reported a failure, but it may have stored the changes anyway. It is harmless to repeat them only if all of them
     set values, because an element added to a multi-valued attribute would then exist twice.
     """
-    last = answer.exchanges[-1] if answer.exchanges else None
-    may_be = last is not None and last.method == "PATCH" and last.status in MAY_BE_THE_FORM
-    is_set = not any(change.added for change in changes) and not needs_current(changes, "rfc")
-    return may_be and is_set and any(map(is_manager, changes))
+    return not any(change.added for change in changes) and not needs_current(changes, "rfc")
 
 
 def is_manager(change: Change) -> bool:

@@ -6,7 +6,7 @@ here: the caller decides about that after checking.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -27,7 +27,14 @@ from lockstep.ports import (
     unobserved,
 )
 from lockstep.scim.members import shown_members
-from lockstep.targets.forms import has_no_patch, is_manager, may_be_about_managers, misread_managers, still_members
+from lockstep.targets.forms import (
+    has_no_patch,
+    is_manager,
+    may_be_about_managers,
+    may_be_repeated,
+    misread_managers,
+    still_members,
+)
 from lockstep.targets.listing import Dishonest, Listing, read_found
 from lockstep.targets.redaction import strings_in
 from lockstep.targets.scim_answers import ScimReading
@@ -71,6 +78,7 @@ class ScimTarget(Target):
         )
         self._without_patch: set[ObjectKind] = set()  # learned from responses, until the application is opened again
         self._bare_manager: bool | None = None  # the form of a manager that works, or None if unknown
+        self._tries_bare = False  # the form of a manager to try next while none is known to work
         self._removes_by_value: bool | None = None  # the form of a removal that works, or None if unknown
         self._page_size = int(settings.extra.get("page_size", 200))
 
@@ -139,18 +147,17 @@ class ScimTarget(Target):
         if kind in self._without_patch:
             return await self._put(kind, target_id, put, operation_id, deadline)
         resource = current.resource if current is not None else None
-        build = partial(update_request, kind, target_id, current=resource, mode=mode, hidden=hidden)
-        request = build(changes, etag=etag, bare_manager=bool(self._bare_manager))
+        build = partial(update_request, kind, target_id, current=resource, etag=etag, mode=mode, hidden=hidden)
+        is_bare = self._tries_bare if self._bare_manager is None else self._bare_manager
+        request = build(changes, bare_manager=is_bare)
         if request is None:
             detail = "The account already had these values"
             return Answer(Verdict.DONE_ALREADY, current, detail=detail, exchanges=looked)
-        answer = await self._patch_or_put(request, put, operation_id, deadline)
-        is_unknown = self._bare_manager is None and may_be_about_managers(changes, answer)
-        if is_unknown and (other := build(changes, etag=etag, bare_manager=True)):
-            second = await self._patch_or_put(other, put, operation_id, deadline)
-            self._bare_manager = True if second.is_done and kind not in self._without_patch else None
-            answer = replace(second, exchanges=answer.exchanges + second.exchanges)
-        answer = await self._with_manager(changes, answer, build, operation_id, deadline)
+        send = partial(self._patch_or_put, put=put, operation_id=operation_id, deadline=deadline)
+        answer = await send(request)
+        if self._bare_manager is None:
+            answer = await self._after_failure(changes, answer, build, send, was_bare=is_bare)
+            answer = await self._with_manager(changes, answer, build, operation_id, deadline, was_bare=is_bare)
         return replace(answer, exchanges=looked + answer.exchanges) if looked else answer
 
     async def delete(self, kind: ObjectKind, target_id: str, *, etag: str, operation_id: str) -> Answer:
@@ -166,7 +173,7 @@ class ScimTarget(Target):
             return await self._put(ObjectKind.GROUP, group_id, put, operation_id, self._deadline())
         mode = "entra" if self._removes_by_value else self._tenant.mode
         request = members_request(group_id, add=add, remove=remove, mode=mode)
-        answer = await self._patch_or_put(request, put, operation_id, self._deadline())
+        answer = await self._patch_or_put(request, put=put, operation_id=operation_id, deadline=self._deadline())
         if self._removes_by_value is None and answer.is_done and mode != "entra":
             return await self._without_members(group_id, remove, answer, operation_id)
         return answer
@@ -185,6 +192,28 @@ class ScimTarget(Target):
         answer, _ = await self._sender.send(request, operation_id, deadline or self._deadline())
         return answer
 
+    async def _after_failure(
+        self,
+        changes: Sequence[Change],
+        answer: Answer,
+        build: Callable[..., ScimRequest | None],
+        send: Callable[[ScimRequest], Awaitable[Answer]],
+        *,
+        was_bare: bool,
+    ) -> Answer:
+        """If the form of the manager may be why the PATCH failed, send the other form: now if that is safe, otherwise the next time."""
+        self._tries_bare = False
+        if not may_be_about_managers(changes, answer):
+            return answer
+        other = build(changes, bare_manager=not was_bare) if may_be_repeated(changes) else None
+        if other is None:
+            self._tries_bare = not was_bare
+            return answer
+        second = await send(other)
+        if second.is_done and other.kind not in self._without_patch:
+            self._bare_manager = not was_bare
+        return replace(second, exchanges=answer.exchanges + second.exchanges)
+
     async def _with_manager(
         self,
         changes: Sequence[Change],
@@ -192,6 +221,8 @@ class ScimTarget(Target):
         build: Callable[..., ScimRequest | None],
         operation_id: str,
         deadline: float,
+        *,
+        was_bare: bool,
     ) -> Answer:
         """If the response shows a different manager than was sent, send the other form once, and remember the form that works."""
         if self._bare_manager is not None or not answer.is_done or answer.account is None:
@@ -199,15 +230,16 @@ class ScimTarget(Target):
         if not any(map(is_manager, changes)) or answer.account.kind in self._without_patch:
             return answer
         misread = misread_managers(changes, answer)
-        self._bare_manager = False
-        again = build(misread, etag=answer.account.etag, bare_manager=True) if misread else None
+        self._bare_manager = was_bare
+        again = build(misread, etag=answer.account.etag, bare_manager=not was_bare) if misread else None
         if again is None or again.method != "PATCH":
             return answer
         second = await self._write(again, operation_id, deadline)
         exchanges = answer.exchanges + second.exchanges
         if not second.is_done:
             return replace(answer, exchanges=exchanges)
-        self._bare_manager = second.account is not None and not misread_managers(misread, second)
+        if second.account is not None and not misread_managers(misread, second):
+            self._bare_manager = not was_bare
         return replace(second, exchanges=exchanges)
 
     async def _without_members(
@@ -224,7 +256,7 @@ class ScimTarget(Target):
         return replace(second if second.is_done else answer, exchanges=exchanges)
 
     async def _patch_or_put(
-        self, request: ScimRequest, put: Callable[..., ScimRequest], operation_id: str, deadline: float
+        self, request: ScimRequest, *, put: Callable[..., ScimRequest], operation_id: str, deadline: float
     ) -> Answer:
         """Send a PATCH or, if the application does not offer it, a PUT of the complete resource."""
         answer = await self._write(request, operation_id, deadline)
