@@ -9,6 +9,7 @@ from lockstep.engine.decisions.matching import (
     MatchQuery,
     NoMatch,
     OneMatch,
+    OtherCaseMatch,
     TakenMatch,
     choose_match,
     match_queries,
@@ -73,6 +74,21 @@ def test_several_answers_are_not_decided() -> None:
     both = (account("u-1"), account("u-2"))
 
     assert choose_match([(FIRST, both)]) == ManyMatches(both, FIRST)
+
+
+def test_account_whose_external_id_differs_in_case_may_be_somebody_elses() -> None:
+    query = MatchQuery("externalId", "aBc=", 1)
+    theirs, others = account("u-1", externalId="aBc="), account("u-2", externalId="abC=")
+
+    assert choose_match([(query, [others])]) == OtherCaseMatch(others, query)
+    assert choose_match([(query, [others, theirs])]) == OneMatch(theirs, query)
+
+
+def test_user_name_that_differs_in_case_matches() -> None:
+    query = MatchQuery("userName", "Anna@contoso.com", 1)
+    anna = account("u-1", userName="anna@contoso.com")
+
+    assert choose_match([(query, [anna])]) == OneMatch(anna, query)
 
 
 def test_same_account_twice_is_one_answer() -> None:

@@ -70,7 +70,15 @@ class TakenMatch:
     is_under_way: bool = False  # it is being linked to another object at this moment, which is not recorded yet
 
 
-Match: TypeAlias = NoMatch | OneMatch | ManyMatches | TakenMatch
+@dataclass(frozen=True, slots=True)
+class OtherCaseMatch:
+    """The application found an account whose value differs in case, for an attribute in which case matters: it may be another person's."""
+
+    account: Account
+    query: MatchQuery
+
+
+Match: TypeAlias = NoMatch | OneMatch | ManyMatches | TakenMatch | OtherCaseMatch
 NO_MATCH = NoMatch()
 
 
@@ -114,7 +122,10 @@ def choose_match(
     owners = linked_to or {}
     former = left_by or {}
     for query, accounts in answers:
-        found = tuple({account.id: account for account in accounts}.values())
+        different = {account.id: account for account in accounts}
+        found = tuple(account for account in different.values() if not differs_in_case(account, query))
+        if different and not found:
+            return OtherCaseMatch(next(iter(different.values())), query)
         if len(found) > 1:
             return ManyMatches(found, query)
         if found:
@@ -143,6 +154,16 @@ def matching_value(resource: Mapping[str, Any], attribute: str) -> str | None:
     return folded(attribute, text_of(value))
 
 
+def differs_in_case(account: Account, query: MatchQuery) -> bool:
+    """Whether *account*, which a search with *query* returned, has another value than the one searched for: some applications ignore case
+    where it matters, such as in an external id.
+    """
+    if query.attribute.lower() not in EXACT:
+        return False
+    shown = matching_value(account.resource, query.attribute)
+    return shown is not None and shown.strip() != query.value.strip()
+
+
 def match_key(job: str, kind: ObjectKind, query: MatchQuery) -> str:
     """The journal's key for *query* in one application: a digest of fixed length that reveals no personal data."""
     asked = f"{job}\0{kind.value}\0{query.attribute}\0{folded(query.attribute, query.value)}"
@@ -162,9 +183,11 @@ __all__ = [
     "MatchQuery",
     "NoMatch",
     "OneMatch",
+    "OtherCaseMatch",
     "TakenMatch",
     "are_different_people",
     "choose_match",
+    "differs_in_case",
     "folded",
     "match_key",
     "match_queries",

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from lockstep.engine.decisions.drafting import difference, differs, flag_is_off, mapped_for, may, turns_on
 from lockstep.engine.decisions.mapping import TakenValues, held_values
-from lockstep.engine.decisions.matching import ManyMatches, Match, NoMatch, OneMatch, TakenMatch
+from lockstep.engine.decisions.matching import ManyMatches, Match, NoMatch, OneMatch, OtherCaseMatch, TakenMatch
 from lockstep.engine.decisions.prepare import PreparedObject
 from lockstep.engine.decisions.steps import matching_step
 from lockstep.engine.decisions.unique_values import all_taken, unique_steps
@@ -33,11 +33,13 @@ def plan_new(prepared: PreparedObject, match: Match | None, taken: TakenValues |
             return _create(prepared, match, taken)
         case OneMatch():
             return _link(prepared, match)
-        case ManyMatches() | TakenMatch():
-            reason = _too_many(prepared, match) if isinstance(match, ManyMatches) else _taken(match)
-            blocked = _blocked_by(match) if isinstance(match, TakenMatch) else None
-            step = matching_step(match, prepared.queries)
-            return Draft(Action.REFUSE, (reason,), steps=(step,), blocked_by=blocked)
+        case ManyMatches():
+            reason, blocked = _too_many(prepared, match), None
+        case OtherCaseMatch():
+            reason, blocked = _other_case(prepared, match), None
+        case TakenMatch():
+            reason, blocked = _taken(match), _blocked_by(match)
+    return Draft(Action.REFUSE, (reason,), steps=(matching_step(match, prepared.queries),), blocked_by=blocked)
 
 
 def refused(mapped: Mapped) -> Draft | None:
@@ -126,6 +128,18 @@ def _too_many(prepared: PreparedObject, match: ManyMatches) -> Reason:
         f"{len(ids)} accounts match on {match.query.attribute}: {', '.join(ids[:10])}.",
         {"candidates": ", ".join(ids[:10]), "attribute": match.query.attribute},
         f"Choose one: lockstep links {prepared.configuration.app_name} --user {prepared.obj.display} --choose {ids[0]}",
+    )
+
+
+def _other_case(prepared: PreparedObject, match: OtherCaseMatch) -> Reason:
+    account, attribute = match.account, match.query.attribute
+    return Reason(
+        "DuplicateTargetEntries",
+        f'The account "{account.display}" ({account.id}) has the same {attribute} except for upper and lower case, so it may belong to '
+        "somebody else.",
+        {"candidates": account.id, "attribute": attribute},
+        f"Correct {attribute} on one side. If the account is theirs: lockstep links {prepared.configuration.app_name} "
+        f"--user {prepared.obj.display} --choose {account.id}",
     )
 
 

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lockstep.engine.decisions.matching import ManyMatches, Match, MatchQuery, NoMatch, OneMatch, TakenMatch
+from lockstep.engine.decisions.matching import (
+    ManyMatches,
+    Match,
+    MatchQuery,
+    NoMatch,
+    OneMatch,
+    OtherCaseMatch,
+    TakenMatch,
+)
 from lockstep.engine.decisions.scope import ScopeDecision
 from lockstep.engine.plans import Plan, Step, StepStatus, StepType
 from lockstep.engine.records import Action, Change, Lifecycle, Reason, SourceObject
@@ -53,6 +61,9 @@ def matching_step(match: Match, queries: Sequence[MatchQuery]) -> Step:
         case ManyMatches(accounts, query):
             ids = ", ".join(account.id for account in accounts)
             text = f"Found {len(accounts)} accounts by {query.attribute}: {ids}."
+            return Step("EntryMatching", StepType.MATCHING, StepStatus.FAILURE, text, asked)
+        case OtherCaseMatch(account, query):
+            text = f"Found the account {account.id} by {query.attribute}, whose value differs in upper and lower case."
             return Step("EntryMatching", StepType.MATCHING, StepStatus.FAILURE, text, asked)
         case TakenMatch(account, by, query):
             text = f'Found the account {account.id} by {query.attribute}, which belongs to "{by}".'

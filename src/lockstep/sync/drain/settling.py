@@ -14,7 +14,7 @@ from typing import Any
 
 from lockstep.engine.decisions.intent import Intent, IntentKind
 from lockstep.engine.decisions.mapping import held_values
-from lockstep.engine.decisions.matching import match_key
+from lockstep.engine.decisions.matching import differs_in_case, match_key
 from lockstep.engine.decisions.plan import PreparedObject, make_plan
 from lockstep.engine.decisions.settlement import (
     Sent,
@@ -214,16 +214,18 @@ class _Run:
         return free
 
     async def _search(self, what: Sent) -> dict[str, Account]:
-        kind = self.prepared.obj.kind
+        kind, mapping = self.prepared.obj.kind, self.prepared.mapping
         found: dict[str, Account] = {}
         for query in what.queries:
             for account in await self.reader.find(kind, query.attribute, query.value):
+                # Some applications ignore case where it matters, others change it in what we send.
+                if differs_in_case(account, query) and (mapping is None or not resembles(what, account, mapping)):
+                    continue
                 if may_be_made_by(what, account, query):
                     found.setdefault(account.id, account)
         if what.target_id and what.target_id not in found:
             named = await self._account(what)
             # A late answer named this account. If it belonged to another object, it would show other values.
-            mapping = self.prepared.mapping
             if named is not None and (mapping is None or resembles(what, named, mapping)):
                 found = {named.id: named, **found}
         elif what.target_id:
