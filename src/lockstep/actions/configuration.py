@@ -14,6 +14,7 @@ from lockstep.actions.configuration_application import Resolve, label_changes, n
 from lockstep.actions.configuration_groups import plan_group
 from lockstep.actions.configuration_plan import ConfigurationPlan as ConfigurationPlan
 from lockstep.actions.configuration_plan import DocumentPlan as DocumentPlan
+from lockstep.actions.configuration_sign_in import ldap_spec, plan_ldap
 from lockstep.actions.configuration_state import (
     source_config,
     source_spec,
@@ -49,7 +50,7 @@ async def plan_configuration(
         for document in sorted(documents, key=lambda one: order.index(one.kind)):
             match document.kind:
                 case DocumentKind.TENANT:
-                    plans.append(await _tenant(connection, document, prune=prune))
+                    plans.append(await _tenant(context, connection, document, resolve, prune=prune))
                 case DocumentKind.SOURCE:
                     plans.append(await _source(context, connection, document, prune=prune))
                 case DocumentKind.GROUP:
@@ -84,17 +85,20 @@ async def _not_named(connection: Connection, documents: Sequence[ConfigDocument]
     ]
 
 
-async def _tenant(connection: Connection, document: ConfigDocument, *, prune: bool) -> DocumentPlan:
+async def _tenant(
+    context: Context, connection: Connection, document: ConfigDocument, resolve: Resolve, *, prune: bool
+) -> DocumentPlan:
     stored = await tenant.read_tenant(connection)
-    found = difference(document, stored.settings, prune=prune)
+    secret, notes = await plan_ldap(context, connection, document, resolve)
+    current = {**stored.settings, **await ldap_spec(connection)}
+    found = difference(document, current, prune=prune)
     changes = list(found.changes)
     if (stored.name or tenant.UNNAMED) != document.name:
         changes.insert(
             0, ConfigChange(Sign.CHANGE, document.title, "metadata.name", stored.name or None, document.name)
         )
-    return DocumentPlan(
-        document, False, (*changes, *label_changes(document, stored.labels)), found.spec, stored.settings
-    )
+    changes += [*secret, *label_changes(document, stored.labels)]
+    return DocumentPlan(document, False, tuple(changes), found.spec, current, tuple(notes))
 
 
 async def _source(context: Context, connection: Connection, document: ConfigDocument, *, prune: bool) -> DocumentPlan:

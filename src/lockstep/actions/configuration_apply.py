@@ -16,6 +16,7 @@ from lockstep.actions.assignments import assign, unassign
 from lockstep.actions.configuration import ConfigurationPlan, DocumentPlan, plan_configuration
 from lockstep.actions.configuration_application import LABELS, Resolve, no_secrets
 from lockstep.actions.configuration_groups import apply_group
+from lockstep.actions.configuration_sign_in import apply_ldap, ask_ldap
 from lockstep.actions.configuration_state import source_config
 from lockstep.actions.configuration_tenant import save_labels, save_tenant
 from lockstep.actions.context import Context
@@ -57,6 +58,7 @@ async def apply_configuration(
     *expected* has the changes that somebody has seen and accepted. Raises LockstepError and changes nothing if the changes are no longer
     the expected ones (conflict), or if a secret is missing.
     """
+    await ask_ldap(context, documents, resolve)
     async with context.together() as all_or_nothing:
         plan = await plan_configuration(all_or_nothing, documents, prune=prune, resolve=resolve)
         if expected is not None and plan.changes != tuple(expected):
@@ -78,6 +80,7 @@ async def _apply(context: Context, plan: ConfigurationPlan, resolve: Resolve) ->
                 await _remove(context, one)
             elif one.document.kind is DocumentKind.TENANT:
                 await save_tenant(context, one)
+                await apply_ldap(context, one, resolve)
             elif one.document.kind is DocumentKind.SOURCE:
                 await _apply_source(context, one)
             elif one.document.kind is DocumentKind.GROUP:

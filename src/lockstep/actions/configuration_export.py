@@ -12,6 +12,7 @@ from typing import Any
 
 from lockstep.actions.access import needs
 from lockstep.actions.configuration_groups import own_groups
+from lockstep.actions.configuration_sign_in import EXPORTED_REFERENCE, ldap_spec
 from lockstep.actions.configuration_state import application_spec, read_parts, source_spec
 from lockstep.actions.context import Context
 from lockstep.actions.jobs import job_row
@@ -20,6 +21,7 @@ from lockstep.actions.permissions import Permission
 from lockstep.configuration.document.strict_json import Part
 from lockstep.configuration.entra.schema_export import export_schema
 from lockstep.configuration.files.file import ConfigDocument, DocumentKind
+from lockstep.configuration.files.ldap_sign_in import PASSWORD, SECTION
 from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.configuration.files.sections import tenant_from_json
 from lockstep.configuration.files.write import write_documents
@@ -44,7 +46,10 @@ async def export_everything(context: Context) -> str:
     """
     async with context.reading() as connection:
         stored = await tenant.read_tenant(connection)
-        settings = tenant_from_json(Part(dict(stored.settings), "spec"))  # keys in the order of files
+        directory = await ldap_spec(connection) if context.actor.may(Permission.DIRECTORY_READ) else {}
+        if directory:
+            directory[SECTION] = {**directory[SECTION], PASSWORD: EXPORTED_REFERENCE}
+        settings = tenant_from_json(Part({**stored.settings, **directory}, "spec"))  # keys in the order of files
         documents = [ConfigDocument(DocumentKind.TENANT, stored.name or tenant.UNNAMED, settings, stored.labels)]
         labels = await tenant.read_all_labels(connection, "Source")
         for source in await sources.list_sources(connection):

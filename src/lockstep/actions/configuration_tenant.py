@@ -7,6 +7,7 @@ from lockstep.actions.configuration import DocumentPlan
 from lockstep.actions.context import Context, audit
 from lockstep.actions.permissions import Permission
 from lockstep.configuration.files.file import DocumentKind
+from lockstep.configuration.files.ldap_sign_in import SECTION
 from lockstep.storage import tenant
 from lockstep.storage.tenant import TenantRow
 
@@ -15,12 +16,14 @@ ACTIVITY = "Apply configuration file"
 
 @needs(Permission.ORGANISATION_WRITE)
 async def save_tenant(context: Context, plan: DocumentPlan) -> None:
-    if not plan.changes:
+    """Store the settings that stand with the organisation. The LDAP directory is stored elsewhere."""
+    own = {key: value for key, value in plan.spec.items() if key != SECTION}
+    if not own and not any(change.place.startswith("metadata.") for change in plan.changes):
         return
     document = plan.document
     async with context.changing() as edit:
         stored = await tenant.read_tenant(edit.connection)
-        settings = {**stored.settings, **plan.spec}
+        settings = {**stored.settings, **own}
         await tenant.save_tenant(edit.connection, TenantRow(document.name, settings, document.labels or stored.labels))
         before = {"name": stored.name, **stored.settings}
         await audit(edit, ACTIVITY, document.title, before=before, after={"name": document.name, **settings})

@@ -22,6 +22,12 @@ KEYS_OF = re.compile(r"unknown key \"zzzzzzzz\"; allowed: (.*)$")
 # Objects that the file of the example does not have, and where they would stand.
 MORE = """\
 apiVersion: lockstep/v1
+kind: Tenant
+metadata: {name: more}
+spec:
+  ldapSignIn: {url: 'ldaps://dc1.contoso.test', baseDn: 'dc=contoso,dc=test', bindDn: 'cn=reader'}
+---
+apiVersion: lockstep/v1
 kind: Source
 metadata: {name: files}
 spec:

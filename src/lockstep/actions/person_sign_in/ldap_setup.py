@@ -14,6 +14,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_person
 from lockstep.actions.permissions import Permission
 from lockstep.actions.rows.ldap import ldap_json
+from lockstep.configuration.files.ldap_sign_in import USUAL_ATTRIBUTE as USUAL_ATTRIBUTE
 from lockstep.credentials.issued_secrets import new_secret
 from lockstep.errors import LockstepError, conflict, invalid, not_found
 from lockstep.http.outbound import OutboundRules
@@ -24,7 +25,6 @@ from lockstep.storage import ldap_directory as store
 from lockstep.storage.ldap_directory import LdapDirectory as LdapDirectory
 from lockstep.vault import Secret
 
-USUAL_ATTRIBUTE = "userPrincipalName"
 _PURPOSE, _OWNER = "password for LDAP", "directory"
 _LONGEST = 1_000  # characters
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,100}|\d+(\.\d+)+")  # RFC 4512, section 1.4
@@ -72,8 +72,7 @@ def ldap_row(context: Context, change: LdapChange, before: LdapDirectory | None)
     """Return the directory that *change* describes, with its password sealed. Raises LockstepError for any mistake, and if the stored
     password would go to another server, or to this one as somebody else, than it was entered for.
     """
-    _check(change)
-    server_at(change.url, change.ca, admit=_admit(context, change.url), starts_tls=change.starts_tls)
+    check_change(context, change)
     password = change.password
     if password is None:
         is_kept = before is not None and (before.url, before.bind_dn) == (change.url, change.bind_dn)
@@ -85,6 +84,12 @@ def ldap_row(context: Context, change: LdapChange, before: LdapDirectory | None)
         change.url, change.base_dn, change.attribute, change.bind_dn, sealed, change.ca, change.starts_tls,
         change.login_attribute,
     )  # fmt: skip
+
+
+def check_change(context: Context, change: LdapChange) -> None:
+    """Raise LockstepError for a mistake that can be seen without the directory."""
+    _check(change)
+    server_at(change.url, change.ca, admit=_admit(context, change.url), starts_tls=change.starts_tls)
 
 
 async def save_ldap(context: Context, connection: Connection, row: LdapDirectory, before: LdapDirectory | None) -> None:

@@ -119,6 +119,10 @@ class Wire:
         return _RESOLVE in inspect.signature(self.action).parameters
 
 
+_REFERENCES = (
+    (DocumentKind.APPLICATION, "credentials", "secretTokenRef"),
+    (DocumentKind.TENANT, "ldapSignIn", "passwordRef"),
+)
 _RESOLVE, _SECRETS = "resolve", "secrets"
 _ROWS = frozenset({"limit", "most_members"})  # parameters that limit the rows that an action reads
 _SECRETS_ADAPTER: TypeAdapter[Any] = TypeAdapter(dict[str, _SECRET | None])
@@ -187,8 +191,8 @@ def _resolved(resolve: Resolve, documents: Collection[ConfigDocument]) -> dict[s
     references = {
         str(reference)
         for one in documents
-        if one.kind is DocumentKind.APPLICATION
-        and (reference := one.spec.get("credentials", {}).get("secretTokenRef")) is not None
+        for kind, section, key in _REFERENCES
+        if one.kind is kind and (reference := one.spec.get(section, {}).get(key)) is not None
     }
     found = {reference: resolve(reference) for reference in sorted(references)}
     return {reference: secret.reveal() if secret else None for reference, secret in found.items()}

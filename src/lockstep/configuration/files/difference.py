@@ -17,7 +17,7 @@ from lockstep.configuration.files.sections import assignment_key, role_key
 Json = dict[str, Any]
 Inner = Callable[["DocumentComparison", str, Json, Json], Json]
 # References in a file whose values the server does not know: they are compared where the values are known, or not at all.
-NOT_COMPARED = frozenset({"template", "secretTokenRef"})
+NOT_COMPARED = frozenset({"template", "secretTokenRef", "passwordRef"})
 NEVER_STORED = frozenset({"default"})
 
 
@@ -112,6 +112,15 @@ def _credentials(comparison: DocumentComparison, place: str, declared: Json, cur
     for key, value in declared.items():
         if key not in NOT_COMPARED and (current or {}).get(key) != value:
             comparison.change(f"{place}.{key}", (current or {}).get(key), value)
+    return declared
+
+
+def _ldap_sign_in(comparison: DocumentComparison, place: str, declared: Json, current: Json | None) -> Json:
+    shown = {key: value for key, value in declared.items() if key not in NOT_COMPARED}
+    if current is None:
+        comparison.add(place, shown)
+    else:
+        comparison.fields(place, shown, current)
     return declared
 
 
@@ -239,6 +248,7 @@ def _as_known(declared: Json, current: Json) -> Json:
 
 
 _SECTIONS: Mapping[tuple[DocumentKind, str], Callable[[DocumentComparison, str, Any, Any], Any]] = {
+    (DocumentKind.TENANT, "ldapSignIn"): _ldap_sign_in,
     (DocumentKind.APPLICATION, "credentials"): _credentials,
     (DocumentKind.APPLICATION, "roles"): _roles,
     (DocumentKind.APPLICATION, "assignments"): _assignments,

@@ -12,6 +12,7 @@ from typing import Any
 
 from lockstep.configuration.document.mapping_json import ACTIONS
 from lockstep.configuration.files.file import API_VERSION, DocumentKind
+from lockstep.configuration.files.ldap_sign_in import KEY_SCHEMAS as LDAP_KEYS
 from lockstep.configuration.files.retention import LIMITS, MOST_DAYS
 from lockstep.configuration.files.secrets import REFERENCE
 from lockstep.configuration.files.sections import AUTHENTICATIONS, COLOURS, EVENTS, MODES, OF_AUTHENTICATION
@@ -77,13 +78,9 @@ def _tenant() -> Schema:
     environment = _object({"name": TEXT, "colour": {"enum": list(COLOURS)}}, "name")
     retention = _object({one.key: {"type": "integer", "minimum": 0, "maximum": MOST_DAYS} for one in LIMITS})
     public = TEXT | {"description": "The public address of Lockstep for browsers: https://id.contoso.com"}
-    keys = {
-        "notifications": _object(notifications),
-        "environment": environment,
-        "retention": retention,
-        "publicAddress": public,
-    }
-    return _object(keys)
+    directory = _object(LDAP_KEYS | {"passwordRef": SECRET}, "url", "baseDn", "bindDn")
+    keys = {"environment": environment, "retention": retention, "publicAddress": public, "ldapSignIn": directory}
+    return _object({"notifications": _object(notifications)} | keys)
 
 
 def _source() -> Schema:

@@ -10,6 +10,7 @@ from typing import Any
 from lockstep.configuration.document.configuration_json import configuration_from_json, configuration_to_json
 from lockstep.configuration.document.filter_json import filter_from_json, filter_to_json
 from lockstep.configuration.document.strict_json import ConfigurationError, Part, unknown_word
+from lockstep.configuration.files.ldap_sign_in import ldap_sign_in_from_json
 from lockstep.configuration.files.retention import LIMITS, wrong_days
 from lockstep.configuration.files.secrets import checked_reference, refuse_secrets
 from lockstep.configuration.single_sign_on import check_origin, sign_on_from_json, sign_on_to_json
@@ -38,6 +39,8 @@ def tenant_from_json(part: Part) -> dict[str, Any]:
         spec["retention"] = _retention(part.part("retention"))
     if "publicAddress" in part:
         spec["publicAddress"] = _public_address(part)
+    if "ldapSignIn" in part:
+        spec["ldapSignIn"] = ldap_sign_in_from_json(part.part("ldapSignIn"))
     part.done()
     return spec
 
