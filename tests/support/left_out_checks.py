@@ -1,7 +1,7 @@
 """Every check of a module left out once: a hostile case must then end differently, or nothing holds the check.
 
-for one in checks_of(bindings):
-    with one.left_out(monkeypatch): ...
+for check in checks_of(bindings, parts=True):
+    check.leave_out(monkeypatch)
 """
 
 from __future__ import annotations
@@ -14,36 +14,88 @@ from types import CodeType, FunctionType, ModuleType
 
 import pytest
 
+Place = tuple[type, int, int, int]  # kind of node, line, column, and the part of the node that is left out
+_WHOLE = -1
+
 
 @dataclass(frozen=True)
 class Check:
-    """A `raise` of *function*, and the code of the function without it."""
+    """A `raise` of *function*, an `if` that ends it early, or one part of such a condition, and the code of the function without it."""
 
     function: FunctionType
     line: int
     code: CodeType
+    part: str = ""
 
     def leave_out(self, patch: pytest.MonkeyPatch) -> None:
         """Every module that has the function runs it without the check."""
         patch.setattr(self.function, "__code__", self.code)
 
     def __str__(self) -> str:
-        return f"{self.function.__module__.removeprefix('lockstep.')}.{self.function.__qualname__} +{self.line}"
+        name = f"{self.function.__module__.removeprefix('lockstep.')}.{self.function.__qualname__} +{self.line}"
+        return f"{name} {self.part}".strip()
 
 
-def checks_of(module: ModuleType, *only: str) -> Iterator[Check]:
+def checks_of(module: ModuleType, *only: str, parts: bool = False) -> Iterator[Check]:
     """Every `raise` of the functions and methods in *module*; of the named ones if *only* is given. `line` counts from the function's
-    first.
+    first. With *parts*, also every `if` that ends its function or loop, each alternative of its condition, and each condition of a value
+    that is several of them at once.
     """
     text = inspect.getsource(module)
-    places = [(node.lineno, node.col_offset) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Raise)]
+    tree = ast.parse(text)
+    places = [_place(node) for node in ast.walk(tree) if isinstance(node, ast.Raise)]
+    if parts:
+        places = [*(_place(one.body[0]) for one in ast.walk(tree) if isinstance(one, ast.ExceptHandler) and _ends(one))]
+        places += [place for node in ast.walk(tree) for place in _parts(node)]
+        places += [_place(node) for node in _unguarded(tree)]
     for place in places:
-        tree = _Without(place).visit(ast.parse(text))
-        changed = {code.co_qualname: code for code in _codes(compile(tree, module.__file__ or "", "exec"))}
+        changed = {
+            code.co_qualname: code
+            for code in _codes(compile(_Without(place).visit(ast.parse(text)), module.__file__ or "", "exec"))
+        }
         for name, function in _functions(module):
             lines = range(function.__code__.co_firstlineno, _last_line(function) + 1)
-            if place[0] in lines and (not only or name in only):
-                yield Check(function, place[0] - lines.start, changed[name])
+            if place[1] in lines and (not only or name in only):
+                part = "" if place[3] == _WHOLE else f"part {place[3] + 1} at {place[2]}"
+                yield Check(function, place[1] - lines.start, changed[name], part)
+
+
+def _parts(node: ast.AST) -> Iterator[Place]:
+    """What can be left out of *node*: a whole `if`, an alternative of its condition, a condition of a value."""
+    if isinstance(node, ast.If) and _ends(node) and not node.orelse:
+        yield _place(node)
+        for inner in ast.walk(node.test):
+            if isinstance(inner, ast.BoolOp) and isinstance(inner.op, ast.Or):
+                yield from (_place(inner, part) for part in range(len(inner.values)))
+            if isinstance(inner, ast.Compare) and len(inner.ops) > 1:
+                yield from (_place(inner, part) for part in range(len(inner.ops)))
+    value = node.value if isinstance(node, ast.Return | ast.Assign) else None
+    if isinstance(value, ast.BoolOp) and isinstance(value.op, ast.And):
+        yield from (_place(value, part) for part in range(len(value.values)))
+
+
+def _unguarded(tree: ast.AST) -> Iterator[ast.Raise]:
+    """Every `raise` that neither an `if` without alternative nor the handler of an exception begins with."""
+    begun = {
+        id(one.body[0])
+        for one in ast.walk(tree)
+        if isinstance(one, ast.ExceptHandler) or (isinstance(one, ast.If) and not one.orelse)
+    }
+    return (one for one in ast.walk(tree) if isinstance(one, ast.Raise) and id(one) not in begun)
+
+
+def _ends(node: ast.If | ast.ExceptHandler) -> bool:
+    """Whether the body leaves the function or the loop, or forgets something, such as who the caller is."""
+    last = node.body[-1]
+    if isinstance(node, ast.If) and isinstance(last, ast.Assign):
+        return isinstance(last.value, ast.Constant)
+    return isinstance(last, ast.Raise | ast.Return | ast.Continue | ast.Break) and (
+        isinstance(node, ast.If) or len(node.body) == 1
+    )
+
+
+def _place(node: ast.stmt | ast.expr, part: int = _WHOLE) -> Place:
+    return type(node), node.lineno, node.col_offset, part
 
 
 def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
@@ -68,10 +120,27 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 class _Without(ast.NodeTransformer):
-    def __init__(self, place: tuple[int, int]) -> None:
-        self.place = place
+    def __init__(self, place: Place) -> None:
+        self.kind, self.line, self.column, self.part = place
 
-    def visit_Raise(self, node: ast.Raise) -> ast.AST:
-        if (node.lineno, node.col_offset) != self.place:
-            return node
-        return ast.copy_location(ast.Pass(), node)
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        node = super().generic_visit(node)
+        is_it = isinstance(node, self.kind) and (node.lineno, node.col_offset) == (self.line, self.column)  # type: ignore[attr-defined]
+        return ast.fix_missing_locations(ast.copy_location(self._left_out(node), node)) if is_it else node
+
+    def _left_out(self, node: ast.AST) -> ast.AST:
+        match node:
+            case ast.If():
+                return ast.If(ast.Constant(value=False), node.body, node.orelse)
+            case ast.BoolOp():
+                never = ast.Constant(value=isinstance(node.op, ast.And))
+                return ast.BoolOp(node.op, [never if n == self.part else one for n, one in enumerate(node.values)])
+            case ast.Compare():
+                whole = [node.left, *node.comparators]
+                pairs = [
+                    ast.Compare(whole[n], [operator], [whole[n + 1]])
+                    for n, operator in enumerate(node.ops)
+                    if n != self.part
+                ]
+                return pairs[0] if len(pairs) == 1 else ast.BoolOp(ast.And(), list(pairs))
+        return ast.Pass()

@@ -103,7 +103,7 @@ def opened(context: Context, facts: ApplicationSso, sealed: str, browser: str) -
         raise _too_old() from None
     if context.now() >= asked.asked_at + VALID or asked.reply_url not in facts.settings.reply_urls:
         raise _too_old()
-    if not browser or not compare_digest(asked.browser, _digest(browser)):
+    if not compare_digest(asked.browser, _digest(browser)):
         raise _too_old()
     return asked
 
