@@ -33,7 +33,7 @@ def lint(
 ) -> tuple[Finding, ...]:
     """Return all findings in the order of the configuration. Checks against an attribute list are skipped if it is not given.
 
-    *given* are the privileges that the people in scope would get.
+    *given* counts the privileges that people in scope would get; without it, only constants are checked.
     """
     found: list[Finding] = []
     for index, mapping in enumerate(configuration.objects):

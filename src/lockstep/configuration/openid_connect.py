@@ -1,6 +1,6 @@
 """How an application signs people in by OpenID Connect, as a value and as JSON. Pure.
 
-Client secrets are no part of it: they are made by Lockstep, shown once, and stored as hashes.
+It contains no client secrets: Lockstep generates them, shows each one once, and stores only its hash.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lockstep.engine.rules.mappings import Direct, Expression
 ACCESS_MINUTES, REFRESH_DAYS = 60, 90
 MOST_ACCESS_MINUTES, MOST_REFRESH_DAYS = 24 * 60, 365
 _ADDRESSES, _YES = {"type": "array", "items": {"type": "string"}}, {"type": "boolean"}
-# The keys of the section but its claims, for editors that check files against a schema.
+# The section's keys except `claims`, for editors that check files against a schema.
 KEY_SCHEMAS: dict[str, dict[str, Any]] = {
     "redirectUris": _ADDRESSES,
     "postLogoutRedirectUris": _ADDRESSES,
@@ -46,7 +46,7 @@ USUAL_TOKEN_CLAIMS = (
 
 @dataclass(frozen=True, slots=True)
 class OpenIdSettings:
-    """The settings of one application. *refresh_days*: when a refresh token ends even if it is used."""
+    """The settings of one application. *refresh_days*: the lifetime of a refresh token in days, even if it is in use."""
 
     redirect_uris: tuple[str, ...] = ()
     post_logout_uris: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ def openid_from_json(part: Part) -> OpenIdSettings:
 
 
 def openid_to_json(settings: OpenIdSettings, *, is_used: bool) -> dict[str, Any]:
-    """The canonical form. What has its usual value is left out; the claims only if the method is not *used*."""
+    """Write the canonical form, without default values. If OpenID Connect *is_used*, the claims are always written."""
     found: dict[str, Any] = {
         "redirectUris": list(settings.redirect_uris),
         "postLogoutRedirectUris": list(settings.post_logout_uris),

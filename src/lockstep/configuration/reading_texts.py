@@ -1,5 +1,5 @@
-"""Parse what columns, words and dates of a file mean, as people type it: `COLUMN=ATTRIBUTE`, `COLUMN:WORD=VALUE`, `[COLUMN:]FORMAT`.
-Pure.
+"""Parse the reading options of a file (columns, words, date formats) as people type them: `COLUMN=ATTRIBUTE`, `COLUMN:WORD=VALUE`,
+`[COLUMN:]FORMAT`. Pure.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class ClaimRule:
 def check_url(text: str) -> str:
     """What is wrong with an address that a browser is sent to; "" if nothing is.
 
-    Only https keeps an assertion from others on the way. http is for servers on this machine.
+    The address must use https, because an assertion must not be readable on the way; http is allowed only for this machine.
     """
     try:
         parts = urlsplit(text)

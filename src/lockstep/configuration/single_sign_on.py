@@ -51,7 +51,8 @@ class SignOnMode(StrEnum):
 
 
 class NameIdKind(StrEnum):
-    """What a Name ID means (SAML core, section 8.3). A persistent one is pairwise: two applications cannot compare theirs."""
+    """What a Name ID means (SAML core, section 8.3). Persistent Name IDs are pairwise: each application gets a different one for the same
+    person."""
 
     EMAIL_ADDRESS = "emailAddress"
     PERSISTENT = "persistent"
@@ -60,7 +61,7 @@ class NameIdKind(StrEnum):
 
     @property
     def is_generated(self) -> bool:
-        """Whether the value is made by Lockstep, so that it has no source."""
+        """Whether Lockstep generates the value, so that it has no source."""
         return self in (NameIdKind.PERSISTENT, NameIdKind.TRANSIENT)
 
     @property
@@ -81,8 +82,8 @@ class SignedPart(StrEnum):
 class SignOnSettings:
     """The single sign-on of one application. The first reply URL is the default one.
 
-    *request_certificates* verify signed requests of the application. *encryption_certificate*: PEM; "" sends assertions unencrypted.
-    With *is_enabled* false nobody may sign in, and the rest stays as it is.
+    *request_certificates* verify signed requests of the application. *encryption_certificate*: PEM; "" sends assertions unencrypted. If
+    *is_enabled* is false, nobody may sign in; the other settings are kept.
     """
 
     mode: SignOnMode = SignOnMode.DISABLED
@@ -116,7 +117,8 @@ class SignOnSettings:
 
 
 def usual_claims() -> tuple[ClaimRule, ...]:
-    """The claims of a new application: those of Entra, and the role, so that one assignment decides both account and sign-in."""
+    """The claims of a new application: Entra's default claims and the role, so that one assignment decides about the account and the
+    sign-in."""
     role = ClaimRule(ROLE_CLAIM, Expression(compile_expression(EFFECTIVE_ROLE)))
     return (*(ClaimRule(name, Direct(attribute)) for name, attribute in USUAL_CLAIMS.items()), role)
 
@@ -150,7 +152,7 @@ def sign_on_from_json(part: Part) -> SignOnSettings:
 
 
 def sign_on_to_json(settings: SignOnSettings) -> dict[str, Any]:
-    """The canonical form. Keys with their usual value are left out, except those that a reader looks for."""
+    """Write the canonical form, without default values, except those that readers expect to see."""
     name_id: dict[str, Any] = {"format": settings.name_id_format.value}
     found: dict[str, Any] = {
         "mode": settings.mode.value,

@@ -24,7 +24,7 @@ from lockstep.storage.groups import Edge, GroupRow
 from lockstep.storage.people import PersonRow
 
 USER = str(ObjectKind.USER)
-Decided = tuple[bool, datetime | None]  # whether it is a member, and when that may change with time alone
+Decided = tuple[bool, datetime | None]  # whether the person is a member, and when time alone may change that
 _BATCH = 1000
 
 

@@ -1,4 +1,4 @@
-"""One transaction on the directory. At its end one statement each appends the changes to the feed and marks the affected objects.
+"""One transaction on the directory. At its end, one statement appends the changes to the feed, and another one marks the affected objects.
 
 The caller defers the drain of `touched` after the commit, never before: an earlier drain would find nothing and finish.
 """

@@ -1,4 +1,4 @@
-"""What is known about a file before its import: how it would be read, and what its columns mean."""
+"""What is known about a file before its import: how it would be read and what its columns become."""
 
 from __future__ import annotations
 

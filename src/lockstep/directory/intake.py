@@ -243,7 +243,7 @@ class _Walk:
 
 
 def refuse_unreadable(survey: Survey) -> None:
-    """Raise LockstepError, before anything is written, if most rows are bad for one cause: the file was read in the wrong way."""
+    """Raise LockstepError, before anything is written, if most rows are bad for one cause: the reading options are probably wrong."""
     worst = survey.worst
     if worst is None or survey.alike < _MANY_ALIKE or survey.alike * 2 <= survey.rows:
         return

@@ -38,7 +38,7 @@ class PersonIntake:
     postponed: list[PersonLine] = field(default_factory=list)
     suspects: list[tuple[PersonLine, Renaming, str]] = field(
         default_factory=list
-    )  # with the key of the person they may be
+    )  # the text is the key of the existing person
 
     async def take(self, edit: Edit, page: SourcePage) -> None:
         lines = [line for line in page.lines if isinstance(line, PersonLine)]
@@ -49,7 +49,7 @@ class PersonIntake:
 
     async def settle_renamings(self, edit: Edit) -> None:
         """Decide on new people whose employee id belongs to an existing person: hold them if that person is missing from the source,
-        otherwise create them. A held person counts as seen, and so does the existing person of whom it may be a renaming.
+        otherwise create them. A held person counts as seen, and so does the existing person whose new key it may be.
         """
         suspects, self.suspects = self.suspects, []
         if not suspects:
@@ -67,7 +67,7 @@ class PersonIntake:
         await self._store(edit, others, is_last_try=False)
 
     async def take_postponed(self, edit: Edit) -> None:
-        """Try the people again whose name was taken, now that all others are in place."""
+        """Retry the people whose user principal name was taken, now that all others have been imported."""
         lines, self.postponed = self.postponed, []
         await self._store(edit, lines, is_last_try=True)
 

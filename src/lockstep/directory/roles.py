@@ -1,6 +1,6 @@
 """An application's role list. Its order is the precedence, so moving a role affects everyone who has several.
 
-An assigned role cannot be removed: disable it first, and remove its assignments.
+An assigned role cannot be removed: its assignments must be removed first.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from lockstep.configuration.files.sections import assignment_key, role_key
 
 Json = dict[str, Any]
 Inner = Callable[["DocumentComparison", str, Json, Json], Json]
-# References in a file whose values the server does not know: they are compared where the values are known, or not at all.
+# The server does not know the values behind these references. They are compared where the values are known, or not at all.
 NOT_COMPARED = frozenset({"template", "secretTokenRef", "passwordRef"})
 NEVER_STORED = frozenset({"default"})
 

@@ -17,7 +17,7 @@ from lockstep.configuration.single_sign_on import check_origin, sign_on_from_jso
 
 EVENTS = ("failure", "quarantine", "deleteThreshold", "recovered")
 AUTHENTICATIONS = ("bearer", "oauth2ClientCredentials", "basic")
-OF_AUTHENTICATION = ("clientId", "tokenUrl", "scope")  # its parts, besides the secret
+OF_AUTHENTICATION = ("clientId", "tokenUrl", "scope")  # keys beside `authentication`; none holds a secret
 COLOURS = ("red", "amber", "green", "blue", "violet", "grey")
 LONGEST_ENVIRONMENT = 30  # characters
 DEFAULT_ACCESS_NAMES = ("", "default access")
@@ -160,7 +160,7 @@ def _credentials(part: Part) -> dict[str, Any]:
 
 
 def _without_source(part: Part) -> Part:
-    """Return *part* after refusing `source`: Entra's jobs have a source each, but here the directory is the source."""
+    """Return *part* after refusing `source`: In Entra every job has its own source; here the source is always the directory."""
     if "source" in part.whole():
         raise part.error(
             "source",

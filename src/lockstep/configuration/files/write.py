@@ -57,9 +57,7 @@ def _write(document: dict[str, Any]) -> str:
 
 @lru_cache(maxsize=128)
 def _kept(document: bytes) -> str:
-    """The text of a document in JSON. The text is cached, because few documents change between one export of an organisation and the
-    next.
-    """
+    """The text of a document in JSON. The text is cached, because few documents change between two exports of an organisation."""
     return _written(orjson.loads(document))
 
 
@@ -76,7 +74,7 @@ def laid_out(value: Any) -> yaml.Node:
 
 
 def serialized(node: yaml.Node) -> str:
-    """The text as PyYAML writes it. Its emitter takes twenty times as long as `_block`, which writes the same."""
+    """The text as PyYAML writes it. PyYAML's emitter takes twenty times as long as `_block`, which writes the same text."""
     return str(yaml.serialize(node, Dumper=_Dumper, width=1_000_000, allow_unicode=True))
 
 

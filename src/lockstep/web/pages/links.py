@@ -100,7 +100,7 @@ async def settle(context: Context, request: Request) -> Answer:
     name = request.path_params["app"]
     done = await links.settle_orphans(context, name)
     notice = (
-        f"{counted(len(done), 'account')} processed: each that still exists was linked to the person it was created for"
+        f"{counted(len(done), 'account')} queued. Accounts that still exist are linked to the people they were created for"
         if done
         else ""
     )
