@@ -1,4 +1,4 @@
-"""The API as an ASGI application: `/api/v1`, its description and documentation, and the pages of the problem types."""
+"""The API as an ASGI application: `/api/v1`, its OpenAPI description and documentation, and the pages of the problem types."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ _ROUTERS = (
 def api_app(
     contexts: Contexts, *, hub: LiveHub | None = None, rates: Rates | None = None, tasks: BackgroundTasks | None = None
 ) -> FastAPI:
-    """Build the application to mount at `/api/v1`. *contexts* makes the context of an actor; *hub* feeds the events; *rates* counts
-    requests; *tasks* are the operations that go on after their request was answered.
+    """Build the application to mount at `/api/v1`. *contexts* returns the context of an actor; *hub* supplies the events; *rates* counts
+    requests; *tasks* runs operations that continue after their request was answered.
     """
     app = FastAPI(
         title="Lockstep",
@@ -65,10 +65,12 @@ def api_app(
     )
     app.state.desk = Desk(contexts)
     app.state.rates = rates or Rates()
-    app.state.hub = LiveHub() if hub is None else hub  # `or` would not work: an empty hub is false
+    app.state.hub = LiveHub() if hub is None else hub  # not `or`: an empty hub is false
     app.state.tasks = tasks or BackgroundTasks()
     for router in _ROUTERS:
-        app.router.routes += router.routes  # `include_router` would build every route again, at the first request
+        app.router.routes += (
+            router.routes
+        )  # `include_router` would build every route a second time, during the first request
     app.add_exception_handler(StarletteHTTPException, _no_route)
     documents.describe(app)
     return app
@@ -92,7 +94,7 @@ def api_routes(
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
-    """Answer a request for an unknown address, or with a method that the address does not take."""
+    """Answer a request for an unknown address, or with a method that the address does not accept."""
     begin(request)
     status = error.status_code if isinstance(error, HTTPException | StarletteHTTPException) else 404
     if status == 405:

@@ -1,4 +1,4 @@
-"""Changes that affect people: `?dryRun=true` shows their effects, and a change that needs consent is made only with it."""
+"""Changes that affect people: `?dryRun=true` shows the effects, and a change that needs consent is made only with `?confirm=true`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 
 
 class Changed(TypedDict, Generic[Answer]):
-    """The result of a change and its effects on people. With *dryRun* nothing was changed and there is no *result*."""
+    """The result of a change and its effects on people. If *dryRun* is true, nothing was changed and *result* is null."""
 
     dryRun: bool
     effects: list[EffectJson]
@@ -47,7 +47,9 @@ Consenting = Annotated[Consent, Depends(_given)]
 async def changed(
     context: Context, consent: Consent, work: Callable[[Context], Awaitable[Answer]], *, named: int = 0
 ) -> Changed[Answer]:
-    """Do *work*. Raises ApiError with the effects if it needs consent that was not given. *named*: people the request names itself."""
+    """Do *work*. Raises ApiError with the effects if it needs consent that was not given. *named*: the number of people that the request
+    names itself.
+    """
     if consent.dry_run:
         return {"dryRun": True, "effects": effects_json(await foresee(context, work)), "result": None}
 

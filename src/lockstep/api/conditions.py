@@ -1,4 +1,4 @@
-"""ETag and If-Match (RFC 9110, section 13): a change is made to what the caller has read, or not at all."""
+"""ETag and If-Match (RFC 9110, section 13): a change is refused if the state has changed since the caller read it."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def etag(value: Any) -> str:
 
 
 def tagged(request: Request, value: Answer, *, state: Any = None) -> Answer:
-    """Return *value*, with an ETag on the response. *state*: what the ETag identifies, if *value* contains other things as well."""
+    """Return *value*, with an ETag on the response. *state*: the part of *value* that the ETag identifies; by default all of it."""
     request.state.headers["ETag"] = etag(value if state is None else state)
     return value
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What If-Match of a request says. A route that takes it as a parameter honours the header; the others refuse it."""
+    """The header If-Match of a request. Routes that take this as a parameter obey the header; the others refuse it."""
 
     given: str
 
     def matched(self, read: Read, work: Work[Answer], *, is_needed: bool = False) -> Work[Answer]:
-        """Do *work*, in one transaction with the check of If-Match. Refuses if If-Match is given and differs from the state that *read*
+        """Do *work* and check If-Match in one transaction. Raises ApiError if If-Match is given and does not match the state that *read*
         returns. *is_needed*: If-Match is required, because the request replaces a whole document.
         """
 
@@ -54,8 +54,8 @@ class Condition:
         return checked
 
     async def require(self, context: Context, read: Read) -> None:
-        """Raise ApiError if If-Match is given and differs from the state that *read* returns: for work that sends requests, which no
-        transaction may wait for.
+        """Raise ApiError if If-Match is given and does not match the state that *read* returns. For work that sends requests: a transaction
+        must not wait for them.
         """
         wanted = {one.strip().removeprefix("W/") for one in self.given.split(",")}
         if self.given and "*" not in wanted and etag(await read(context)) not in wanted:

@@ -27,7 +27,8 @@ Changes that concern people take `dryRun=true`, and `confirm=true` where people 
 """
 _BEFORE_SIGN_IN = frozenset({"sign_in"})  # there is no caller yet, and repeated requests are stored for a caller
 _METHODS = ("get", "post", "put", "patch", "delete")
-# Added here and not to the routes, because FastAPI would build a model of each for every route, which takes longer than the start itself.
+# Added here and not to the routes, because FastAPI would build a model of each problem for every route, which would more than double the
+# time of the start.
 _PROBLEMS = {
     str(status): {
         "description": " / ".join(one.title for one in PROBLEM_TYPES.values() if one.status == status),

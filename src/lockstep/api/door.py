@@ -1,5 +1,5 @@
-"""The door of every route: identify the caller, check that a form is ours, turn errors into problems, and set the headers of each
-response.
+"""What every route does first and last: identify the caller, check that a form comes from our own pages, turn errors into problems, and set
+the headers of the response.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ log = structlog.get_logger("lockstep.api")
 
 
 class Desk:
-    """Finds out who calls. Tokens come first, because only a browser sends a cookie by itself."""
+    """Identifies the caller. A token takes precedence over a cookie, because a browser sends cookies by itself."""
 
     def __init__(self, contexts: Contexts) -> None:
         self._contexts = contexts
@@ -51,7 +51,7 @@ class Desk:
         return self._contexts(NOT_SIGNED_IN)
 
     async def caller(self, request: Request) -> Caller:
-        """The caller of *request*. Raises ApiError if there is none, LockstepError for a form that is not ours."""
+        """The caller of *request*. Raises ApiError if there is none, LockstepError for a form that does not come from our own pages."""
         nobody = self.nobody()
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme:
@@ -69,7 +69,7 @@ class Desk:
         return caller
 
     async def is_still_known(self, request: Request) -> bool:
-        """Whether the caller of a long-running request may still call."""
+        """Whether the caller of a long-running request still has a valid token or session."""
         try:
             await self.caller(request)
         except LockstepError:
@@ -87,7 +87,9 @@ def _unknown(detail: str) -> ApiError:
 
 
 class DoorRoute(APIRoute):
-    """A route behind the door. *most_bytes*: the largest body. *takes_json*: check the JSON of the body before the action is called."""
+    """A route with these checks. *most_bytes*: the size limit of the body in bytes. *takes_json*: check the JSON of the body before the
+    action is called.
+    """
 
     most_bytes = MOST_BYTES
     takes_json = True
@@ -135,7 +137,7 @@ class DoorRoute(APIRoute):
 
 
 def router_of(*tags: str, route_class: type[DoorRoute] = DoorRoute) -> APIRouter:
-    """A router whose routes are behind the door. They are complete as they are declared: the application takes them over unchanged."""
+    """A router whose routes make these checks. The application takes the routes over unchanged, so each must be declared in full."""
     return APIRouter(route_class=route_class, tags=list(tags), generate_unique_id_function=lambda route: route.name)
 
 
@@ -145,7 +147,7 @@ def begin(request: Request) -> None:
 
 
 def finished(request: Request, response: Response) -> Response:
-    """Add what every response has. Nothing of the API is stored by a cache."""
+    """Add the headers that every response has. Caches must not store any response of the API."""
     if response.status_code < 400:
         response.headers.update(request.state.headers)
     response.headers.update(request.state.rate)
@@ -166,14 +168,14 @@ def failed(request: Request, fault: Exception) -> Response:
 
 
 def as_problem(request: Request, fault: Exception) -> Problem:
-    """The problem for *fault*, in an answer that has begun."""
+    """The problem for *fault*, for a response that has already begun."""
     error = _shown(request, fault)
     release_frames(fault)
     return problem_of(error, request_id=request.state.request_id, instance=request.url.path)
 
 
 def _shown(request: Request, fault: Exception) -> LockstepError:
-    """The error for *fault*. An unforeseen one is reported privately, and logged with the request's id."""
+    """The error for *fault*. For an unforeseen fault, the caller sees no details; the log has them."""
     if isinstance(fault, LockstepError):
         error = fault
     elif isinstance(fault, RequestValidationError):
@@ -189,7 +191,7 @@ def _shown(request: Request, fault: Exception) -> LockstepError:
 
 
 class FrontRoute(DoorRoute):
-    """A route in front of the door: it finds out who calls."""
+    """A route that does not need a caller, such as sign-in."""
 
     needs_caller = False
 

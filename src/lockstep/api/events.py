@@ -1,6 +1,7 @@
-"""`GET /events`: server-sent events that say what changed. They name what to read again and carry no content.
+"""`GET /events`: server-sent events about changes. An event names what to read again and has no content.
 
-A client resumes with Last-Event-ID. After `reset` it reads everything again. A client that reads too slowly is cut, and resumes.
+A client resumes with Last-Event-ID. After `reset` it reads everything again. A client that reads too slowly is disconnected, and can
+resume.
 """
 
 from __future__ import annotations

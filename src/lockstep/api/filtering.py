@@ -1,6 +1,6 @@
 """SCIM's filter grammar on lists (RFC 7644, section 3.4.2.2): compiled to what an action can select, or applied to rows in memory.
 
-A filter that cannot be answered is refused with the attributes that can; it is never ignored.
+A filter that is not supported is refused, and the error names the supported attributes; no filter is ever ignored.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def words(*allowed: str) -> Read:
 
 @dataclass(frozen=True, slots=True)
 class Selects:
-    """`attribute op value` sets the action's parameter *parameter* to the value that *read* makes."""
+    """`attribute op value` sets the action's parameter *parameter* to the value that *read* returns."""
 
     attribute: str
     op: str
@@ -96,7 +96,7 @@ def selected(filter: str, known: Sequence[Selects]) -> dict[str, Any]:
 
 
 def matching(filter: str, rows: Sequence[Row]) -> list[Row]:
-    """Those of *rows* that match. Names are those of the JSON, also nested ones (`guards.percent`)."""
+    """The *rows* that match. Attributes have the names of the JSON, including nested ones (`guards.percent`)."""
     if not filter:
         return list(rows)
     tree = _parsed(filter)

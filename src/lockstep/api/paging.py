@@ -1,6 +1,6 @@
 """Lists: `?limit&cursor` gives `{items, nextCursor}` and a Link to the next page.
 
-A cursor holds the key of the last item, not its position, so a page neither repeats nor skips anything when others are added or removed.
+A cursor contains the key of the last item, not its position, so no item is repeated or skipped when others are added or removed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ListQuery:
     count: bool
 
     def after(self, kind: type[Item]) -> Item | None:
-        """The key in the cursor, of type *kind*; None on the first page. Raises ApiError for a cursor that is not ours."""
+        """The key in the cursor, of type *kind*; None on the first page. Raises ApiError for an invalid cursor."""
         if not self.cursor:
             return None
         try:
@@ -67,7 +67,7 @@ class ListQuery:
         return base64.urlsafe_b64encode(orjson.dumps([self._path, self.sort, key])).decode().rstrip("=")
 
     def refuse_sort(self, only: str) -> None:
-        """Refuse any order but *only*, in which the list is stored."""
+        """Raise ApiError for any order except *only*, in which the list is stored."""
         if self.sort not in ("", only):
             raise _refused("sort", f"This list can be sorted only by {only}")
 
@@ -98,8 +98,8 @@ Asking = Annotated[ListQuery, Depends(_asked)]
 
 
 def page(query: ListQuery, items: Sequence[Item], key: Any, *, count: int | None = None) -> Page[Item]:
-    """Build a page of *items*. The caller reads one item more than the limit, which shows whether there are more. *key* returns the key
-    of an item.
+    """Build a page of *items*. The caller reads one more item than the limit, which shows whether another page follows. *key* returns the
+    key of an item.
     """
     shown, has_more = list(items[: query.limit]), len(items) > query.limit
     cursor = query.cursor_after(key(shown[-1])) if has_more else None
@@ -112,7 +112,7 @@ def page(query: ListQuery, items: Sequence[Item], key: Any, *, count: int | None
 
 
 def page_of_rows(query: ListQuery, rows: Sequence[Any], *, key: str) -> Page[Any]:
-    """A page of a list that is small enough to be read whole: filtered, sorted by any attribute, and then by *key*, which is unique."""
+    """A page of a list that is small enough to be read completely: filtered, sorted by any attribute and then by *key*, which is unique."""
     found = matching(query.filter, rows)
     wanted = query.sort.removeprefix("-") or key
     if rows and wanted not in rows[0]:
@@ -136,7 +136,7 @@ def page_of_rows(query: ListQuery, rows: Sequence[Any], *, key: str) -> Page[Any
 
 
 def _comparable(value: Any) -> list[Any]:
-    """Numbers before texts, and nothing before both."""
+    """Make values comparable: null sorts before numbers, numbers before texts."""
     if value is None:
         return [0, 0]
     return [1, float(value)] if isinstance(value, bool | int | float) else [2, str(value).casefold()]

@@ -1,4 +1,4 @@
-"""The types of problems, each with what it means. Their slugs are stable addresses: `/problems/{slug}`."""
+"""The types of problems and their meanings. Each has a stable address: `/problems/{slug}`."""
 
 from __future__ import annotations
 

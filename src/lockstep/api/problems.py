@@ -75,7 +75,7 @@ class Problem(TypedDict):
 
 @dataclass(eq=False)
 class ApiError(LockstepError):
-    """An error of the API's own, with the slug of its type."""
+    """An error that the API itself raises, with the slug of its type."""
 
     slug: str = "invalid-request"
     places: Sequence[ProblemPlace] = ()
@@ -90,7 +90,7 @@ def refused(
 
 
 def of_validation(error: RequestValidationError) -> ApiError:
-    """What FastAPI found wrong with a request, in the form of all other errors."""
+    """Convert FastAPI's validation error to an ApiError."""
     places: list[ProblemPlace] = []
     for one in error.errors()[:50]:
         where, *path = one["loc"]
@@ -111,7 +111,9 @@ def slug_of(error: LockstepError) -> str:
 
 
 def problem_of(error: LockstepError, *, request_id: str, instance: str, operation: str = "") -> Problem:
-    """*operation*: the id of what was called, as in the description; "" for an unknown address."""
+    """The problem document for *error*. *operation*: the operation id of the request in the API's description; "" for an unknown
+    address.
+    """
     known = PROBLEM_TYPES[slug_of(error)]
     is_internal = known.slug == "internal"
     problem: Problem = {

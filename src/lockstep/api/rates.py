@@ -19,7 +19,7 @@ _MOST_CALLERS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What is left to a caller after a request. *used*: requests of this window, with this one."""
+    """A caller's use of the rate limit. *used*: requests in this window, including the present one."""
 
     limit: int
     used: int
@@ -35,7 +35,7 @@ class Rate:
         }
 
     def require(self) -> None:
-        """Raise ApiError if this request was one too many."""
+        """Raise ApiError if this request exceeds the limit."""
         if self.used > self.limit:
             raise ApiError(
                 Kind.THROTTLED,
@@ -67,7 +67,7 @@ class Rates:
         return Rate(self._limit, used + 1, max(1, ceil(began + WINDOW_SECONDS - now)))
 
     def _forget(self, now: float) -> None:
-        """Drop the windows that are over, or all if none is."""
+        """Drop the windows that are over; if too many remain, drop all."""
         self._windows = {name: one for name, one in self._windows.items() if now - one[0] < WINDOW_SECONDS}
         if len(self._windows) >= _MOST_CALLERS:
             self._windows.clear()

@@ -12,7 +12,7 @@ from lockstep.engine.records import ObjectKind
 
 
 class Body(BaseModel):
-    """A request's body. A member that is not known is refused: a typing error must not be a setting that is silently ignored."""
+    """A request's body. Unknown members are refused, so that a misspelt setting is not silently ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 

@@ -1,6 +1,5 @@
-"""Actions by name. The command line on another machine calls what it would call on the server's, and prints the same.
-
-Arguments and results have the form of this version (`lockstep.actions.remote`); programs use the addresses of the nouns.
+"""Actions by name. The command line on another machine calls the same actions as on the server, and prints the same results. Arguments and
+results have the form of this version (`lockstep.actions.remote`). Other programs use the other routes, whose form is stable.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ ActionName = Annotated[str, Path(description="Module and name", examples=["peopl
 
 
 class Call(Body):
-    """*shape*: the form that the caller knows; another one is refused. *rehearse*: only find the effects on people."""
+    """*shape*: the version of the form that the caller uses; any other is refused. *rehearse*: only return the effects on people."""
 
     arguments: dict[str, Any] = Field(default_factory=dict, examples=[{"name": "anna@contoso.test"}])
     shape: Annotated[str, Field(max_length=64)] = ""
@@ -40,7 +39,7 @@ class Call(Body):
 
 
 class CallJson(TypedDict):
-    """*said*: what the action said on the way. *undone*: applications to which nothing is sent because no worker runs."""
+    """*said*: the messages of the action. *undone*: applications to which nothing is sent because no worker is running."""
 
     result: Any
     said: list[str]
@@ -50,7 +49,9 @@ class CallJson(TypedDict):
 
 @router.post("/actions/{action}")
 async def call_action(context: Asked, action: ActionName, body: Call) -> CallJson:
-    """Call an action as the command line does. Permissions are those of the action. Programs use the addresses of the nouns."""
+    """Call an action, as the command line does. The caller needs the permission of the action. Other programs use the other routes, whose
+    form is stable.
+    """
     ran = await run_named(context, action, body.arguments, shape=body.shape, rehearses=body.rehearse)
     return {
         "result": to_json(ran.result),
@@ -62,7 +63,7 @@ async def call_action(context: Asked, action: ActionName, body: Call) -> CallJso
 
 @router.post("/actions/{action}/begin", status_code=202)
 async def begin_action(context: Asked, request: Request, action: ActionName, body: Call) -> OperationJson:
-    """Call an action that takes long. Location is the operation; its result is what calling it without `begin` answers."""
+    """Start a long-running action. Location is the operation; its result is what the call without `begin` returns."""
     if not wire_of(action).exposed.is_long:
         raise invalid(f"{action} is not a long-running action", next_step=f"POST /actions/{action}")
 
@@ -74,7 +75,7 @@ async def begin_action(context: Asked, request: Request, action: ActionName, bod
 
 @router.post("/actions/{action}/stream", response_class=StreamingResponse, responses={200: STREAM})
 async def stream_action(context: Asked, request: Request, action: ActionName, body: Call) -> StreamingResponse:
-    """Call an action with many results. The events are `item`, `said`, and, at the end, `end` or `problem`."""
+    """Call an action that returns many results. The events are `item` and `said`; the last one is `end` or `problem`."""
     items = stream_named(context, action, body.arguments, shape=body.shape)
     desk: Desk = request.app.state.desk
 

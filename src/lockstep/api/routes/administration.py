@@ -28,7 +28,9 @@ front = router_of("Administration", route_class=FrontRoute)
 
 
 class CallerJson(TypedDict):
-    """*permissions* hold everywhere, *ownPermissions* in the caller's own applications (ids). *version* is the server's."""
+    """*permissions* apply everywhere, *ownPermissions* only to the caller's own applications (ids). *version* is the version of the
+    server.
+    """
 
     name: str
     email: str
@@ -42,7 +44,7 @@ class CallerJson(TypedDict):
 
 
 class AdministratorJson(TypedDict):
-    """If *isFederated*, they sign in through single sign-on, which determines the roles."""
+    """If *isFederated* is true, the administrator signs in through single sign-on, which determines the roles."""
 
     email: str
     displayName: str
@@ -58,7 +60,7 @@ class AdministratorJson(TypedDict):
 
 
 class LinkToPasswordJson(TypedDict):
-    """*path* is a link on this server that works once. It is shown only here."""
+    """*path* is a link on this server that works once. It is not shown again."""
 
     email: str
     path: str
@@ -75,7 +77,7 @@ class TokenJson(TypedDict):
 
 
 class NewTokenJson(TypedDict):
-    """*token* is shown only here."""
+    """*token* is not shown again."""
 
     id: str
     name: str
@@ -135,9 +137,8 @@ async def who_am_i(context: Asked, who: Who) -> CallerJson:
 
 @front.post("/sign-in", status_code=201)
 async def sign_in(context: Asked, request: Request, body: SignInBody) -> NewTokenJson:
-    """Make a personal token with your e-mail and password, as `lockstep login` does. Send `code` if an authenticator app is set up.
-
-    Without *scopes* the token has all that you may do with one. No session stays open.
+    """Create a personal token with your e-mail address and password, as `lockstep login` does. Send `code` if you use an authenticator app.
+    Without *scopes*, the token has all permissions that a token of yours can have. No session stays open.
     """
     try:
         new = await access_tokens.sign_in_for_token(
@@ -155,7 +156,7 @@ async def sign_in(context: Asked, request: Request, body: SignInBody) -> NewToke
 
 @router.delete("/me/token")
 async def revoke_this_token(context: Asked, who: Who, request: Request) -> TokenJson:
-    """Revoke the token that this request is made with, as `lockstep logout` does."""
+    """Revoke the token that authenticates this request, as `lockstep logout` does."""
     _, _, token = request.headers.get("authorization", "").partition(" ")
     if who.session or not token:
         raise invalid(
@@ -188,7 +189,7 @@ async def invite(context: Asked, body: Invitation) -> LinkToPasswordJson:
 async def change_administrator(
     context: Asked, unchanged: Unchanged, email: str, body: AdministratorChange
 ) -> list[AdministratorJson]:
-    """Change roles, or enable or disable. The result has the administrator after each change."""
+    """Change the roles of an administrator, or enable or disable the administrator. The result has the administrator after each change."""
 
     async def work(inner: Context) -> list[AdministratorJson]:
         done = []
@@ -211,7 +212,7 @@ async def remove_administrator(context: Asked, unchanged: Unchanged, email: str)
 
 @router.post("/administrators/{email}/reset-password")
 async def reset_password(context: Asked, email: str) -> LinkToPasswordJson:
-    """Make the password invalid, end the sessions, and give a link that sets a new one."""
+    """Make the password invalid, end the sessions, and return a link for setting a new password."""
     return _link(await administrators.reset_password(context, email))
 
 
@@ -222,7 +223,7 @@ async def list_tokens(context: Asked, query: Asking) -> Page[TokenJson]:
 
 @router.post("/tokens", status_code=201)
 async def create_token(context: Asked, body: NewTokenBody) -> NewTokenJson:
-    """Make a token. A token cannot make tokens: call this with a session."""
+    """Create a token. A token cannot create tokens: call this with a session."""
     make = access_tokens.create_service_token if body.service else access_tokens.create_personal_token
     new = await make(context, body.name, body.scopes, expires_in=timedelta(days=body.days))
     return _new(new)
@@ -245,7 +246,7 @@ async def _state(context: Context, email: str) -> dict[str, Any]:
 
 
 def _lasting(found: AdministratorJson) -> dict[str, Any]:
-    """What the ETag identifies: a sign-in is no change."""
+    """What the ETag identifies: everything except the time of the last sign-in."""
     return {name: value for name, value in found.items() if name != "lastSignInAt"}
 
 

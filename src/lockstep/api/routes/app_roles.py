@@ -37,7 +37,7 @@ class Manifest(Body):
 
 @router.get("/applications/{app}/roles")
 async def list_roles(context: Asked, request: Request, query: Asking, app: AppName) -> Page[PlacedRoleJson]:
-    """The app roles; position 1 has the highest precedence. The ETag is that of all of them."""
+    """The app roles; position 1 has the highest precedence. The ETag identifies the whole list."""
     rows = await _roles(context, app)
     return tagged(request, page_of_rows(query, rows, key="position"), state=rows)
 
@@ -89,7 +89,7 @@ async def show_manifest(context: Asked, request: Request, app: AppName) -> dict[
 async def set_manifest(
     context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, body: Manifest
 ) -> Changed[list[RoleJson]]:
-    """Replace the app roles by those of a manifest. Needs If-Match."""
+    """Replace the app roles with those of a manifest. Requires If-Match."""
 
     async def work(inner: Context) -> list[RoleJson]:
         return [role_json(role) for role in await roles.import_manifest(inner, app, {"appRoles": body.app_roles})]

@@ -45,7 +45,7 @@ class NewApplication(Body):
 
 
 class NewCredentials(Body):
-    """Members that are left out stay. Working credentials are replaced by failing ones only with *replaceWorking*."""
+    """Members that are left out keep their values. Working credentials are replaced with failing ones only if *replaceWorking* is true."""
 
     tenant_url: Text | None = Field(None, examples=["https://api.documo.com/scim/v2"])
     secret_token: Annotated[str, Field(max_length=20_000)] | None = Field(None, examples=["dk_live_..."])
@@ -60,7 +60,7 @@ class NewCredentials(Body):
 
 
 class NewAssignments(Body):
-    """With *replacesRoles*, the role becomes the only one that each of them has directly."""
+    """If *replacesRoles* is true, the new role replaces all other roles that are assigned to each of them directly."""
 
     users: Names = Field(default_factory=list, examples=[["kim.berg@contoso.test"]])
     groups: Names = Field(default_factory=list, examples=[["all-sales"]])
@@ -153,7 +153,7 @@ async def test_credentials(
 
 @router.get("/applications/{app}/assignments")
 async def list_assignments(context: Asked, query: Asking, app: AppName) -> Page[AssignmentJson]:
-    """Groups first, then people, each by name. The filter knows `principal co` and `kind eq`."""
+    """The assignments: groups first, then people, each by name. The filter supports `principal co` and `kind eq`."""
     query.refuse_sort("principal")
     place = query.after(list) or []
     if place and not (len(place) == 4 and all(isinstance(part, str) for part in place)):
@@ -169,7 +169,7 @@ async def list_assignments(context: Asked, query: Asking, app: AppName) -> Page[
 async def assign(
     context: Asked, consent: Consenting, app: AppName, body: NewAssignments
 ) -> Changed[list[AssignmentJson]]:
-    """Assign people and groups: all of them, or none. The result lists the new assignments."""
+    """Assign people and groups. If one cannot be assigned, none is. The result lists the new assignments."""
 
     async def work(inner: Context) -> list[AssignmentJson]:
         if body.replaces_roles:

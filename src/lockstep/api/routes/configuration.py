@@ -45,7 +45,7 @@ class ScopeJson(TypedDict):
 
 
 class MappingChange(Body):
-    """What is left out stays; null removes it. At most one of *source*, *expression* and *constant*."""
+    """Members that are left out keep their values; null removes a value. Give at most one of *source*, *expression* and *constant*."""
 
     source: Text | None = Field(None, examples=["jobTitle"])
     expression: Annotated[str, Field(max_length=20_000)] | None = None
@@ -62,7 +62,7 @@ class NewAttribute(Body):
 
 
 class NewScope(Body):
-    """Without filters, everybody whom *scope* selects passes. What is left out stays."""
+    """If there are no filters, everybody selected by *scope* passes. Members that are left out keep their values."""
 
     scoping_filters: Filters | None = Field(
         None,
@@ -72,7 +72,7 @@ class NewScope(Body):
 
 
 class ScopeTrial(Body):
-    """Who would be in scope by these filters and this scope; by the stored ones where they are left out."""
+    """Filters and a scope to try. For members that are left out, the stored values are used."""
 
     scoping_filters: Filters | None = None
     scope: Scope | None = None
@@ -83,7 +83,7 @@ class Trial(ScopeTrial):
 
 
 class SettingsChange(Body):
-    """What is left out stays. *interval* is an ISO 8601 duration. A threshold of 0 switches the guard off."""
+    """Members that are left out keep their values. *interval* is an ISO 8601 duration. A threshold of 0 switches the guard off."""
 
     mode: Text | None = None
     status: Text | None = Field(None, examples=["on"])
@@ -120,7 +120,7 @@ async def set_mapping(
 async def remove_mapping(
     context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, target: TargetPath, kind: Kind = "user"
 ) -> Changed[list[dict[str, Any]]]:
-    """Remove the mapping of one target attribute. Values in the application stay."""
+    """Remove the mapping of one target attribute. Values in the application are kept."""
     return await changed(context, consent, _mapping_work(unchanged, app, target, None, kind))
 
 
@@ -142,7 +142,7 @@ async def lint_mappings(context: Asked, app: AppName) -> list[FindingJson]:
 async def evaluate_mappings(
     context: Asked, app: AppName, user: Annotated[str, Query(max_length=400)], updating: bool = False
 ) -> list[MappedValueJson]:
-    """What the mappings give for a person now. The application is not contacted."""
+    """The values that the mappings produce for a person now. The application is not contacted."""
     targets = [str(one["target"]) for one in await _attributes(context, app, "user")]
     mapped = await mappings_attributes.evaluate_mappings(context, app, user, creating=not updating)
     return mapped_values_json(mapped, targets)
@@ -152,7 +152,7 @@ async def evaluate_mappings(
 async def list_attributes(
     context: Asked, request: Request, app: AppName, kind: Kind = "user", discover: bool = False
 ) -> list[dict[str, Any]]:
-    """The attribute list of the application. With *discover*, as its `/Schemas` publishes it."""
+    """The attribute list of the application. With *discover*, the list that its `/Schemas` endpoint publishes."""
     if discover:
         return await mappings_attributes.discover_attributes(context, app, KINDS[kind])
     return tagged(request, await mappings_attributes.list_attributes(context, app, KINDS[kind]))
@@ -160,7 +160,7 @@ async def list_attributes(
 
 @router.post("/applications/{app}/attributes")
 async def add_attribute(context: Asked, app: AppName, body: NewAttribute, kind: Kind = "user") -> list[dict[str, Any]]:
-    """Add an attribute to the list, or change its type. Returns the list."""
+    """Add an attribute to the list, or change its type. The result is the whole list."""
     await mappings_attributes.add_attribute(
         context, app, body.name, KINDS[kind], type_=body.type, multi_valued=body.multi_valued
     )
@@ -171,7 +171,7 @@ async def add_attribute(context: Asked, app: AppName, body: NewAttribute, kind: 
 async def remove_attribute(
     context: Asked, unchanged: Unchanged, app: AppName, name: Annotated[str, Query(max_length=400)], kind: Kind = "user"
 ) -> list[dict[str, Any]]:
-    """Remove an attribute from the list. A mapping that writes it stays. Returns the list."""
+    """Remove an attribute from the list. A mapping that writes it is kept. The result is the whole list."""
 
     async def read(inner: Context) -> list[dict[str, Any]]:
         return await mappings_attributes.list_attributes(inner, app, KINDS[kind])
@@ -192,7 +192,7 @@ async def show_scope(context: Asked, request: Request, app: AppName, kind: Kind 
 async def set_scope(
     context: Asked, unchanged: Unchanged, consent: Consenting, app: AppName, body: NewScope, kind: Kind = "user"
 ) -> Changed[ScopeJson]:
-    """Replace the scoping filters, the scope, or both. Needs If-Match."""
+    """Replace the scoping filters, the scope, or both. Requires If-Match."""
 
     async def work(inner: Context) -> ScopeJson:
         async with inner.together() as one:

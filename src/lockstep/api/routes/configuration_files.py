@@ -58,7 +58,7 @@ class Files(Body):
 
 
 class FilesToApply(Files):
-    """*expected*: the changes of the plan that you saw; anything else is refused."""
+    """*expected*: the changes of the plan that you saw; if there are other changes now, the request is refused."""
 
     expected: list[dict[str, Any]] | None = None
     most_removals: Annotated[int, Field(ge=0, le=100_000)] = MOST_REMOVALS
@@ -72,9 +72,8 @@ async def list_functions(context: Asked, query: Asking) -> Page[dict[str, Any]]:
 
 @router.post("/expressions/evaluate", tags=["Expressions"])
 async def evaluate(context: Asked, body: ExpressionBody) -> dict[str, Any]:
-    """Evaluate an expression, with the value of each of its parts. A part that fails says why, in `error`.
-
-    An expression that does not compile is refused: `detail` says what is wrong with it, and at which character.
+    """Evaluate an expression, with the value of each of its parts. If a part fails, its `error` says why. An expression that does not
+    compile is refused; `detail` says what is wrong and at which character.
     """
     at = (body.now.astimezone(UTC) if body.now.tzinfo else body.now.replace(tzinfo=UTC)) if body.now else None
     told, notes = await expressions.evaluate(
@@ -91,7 +90,7 @@ async def evaluate(context: Asked, body: ExpressionBody) -> dict[str, Any]:
 
 @router.get("/applications/{app}/versions")
 async def list_versions(context: Asked, query: Asking, app: AppName) -> Page[VersionJson]:
-    """The newest first."""
+    """The versions of the configuration, newest first."""
     query.refuse_sort("-version")
     selected(query.filter, ())
     found = await configuration_history.list_versions(context, app, below=query.after(int), limit=query.limit + 1)
@@ -121,7 +120,7 @@ async def entra_schema(context: Asked, app: AppName) -> dict[str, Any]:
 
 @router.post("/configuration/plan")
 async def plan(context: Asked, body: Files) -> ConfigurationPlanJson:
-    """What applying these documents would change, and what that does to people."""
+    """What applying these documents would change, and the effects on people."""
     documents = await _documents(body.yaml)
     found = await plan_configuration(context, documents, prune=body.prune)
 
@@ -133,7 +132,7 @@ async def plan(context: Asked, body: Files) -> ConfigurationPlanJson:
 
 @router.post("/configuration/apply")
 async def apply(context: Asked, consent: Consenting, body: FilesToApply) -> Changed[ConfigurationPlanJson]:
-    """Apply the documents: all changes, or none."""
+    """Apply the documents. If one change cannot be made, none is."""
     documents = await _documents(body.yaml)
 
     async def work(inner: Context) -> ConfigurationPlanJson:
@@ -151,7 +150,7 @@ async def apply(context: Asked, consent: Consenting, body: FilesToApply) -> Chan
 
 
 async def _documents(text: str) -> Sequence[ConfigDocument]:
-    # A large text takes seconds; other requests are served meanwhile.
+    # A large text takes seconds to read; other requests are served in the meantime.
     documents = await asyncio.to_thread(read_documents, text, "body")
     if not documents:
         raise invalid("The body contains no configuration document")

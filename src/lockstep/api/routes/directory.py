@@ -104,14 +104,14 @@ class NewRule(Body):
 
 
 class RuleTrial(Body):
-    """Who would join and leave by this rule (default: the group's own); with *user*, whether this person is a member and why."""
+    """A rule to try (default: the group's own rule). With *user*: whether the rule makes this person a member, and why."""
 
     membership_rule: Rule | None = Field(None, examples=[_RULE])
 
 
 @router.get("/people")
 async def list_people(context: Asked, query: Asking) -> Page[PersonJson]:
-    """People by user principal name. The filter knows `displayName co` (any name, mail or employee id), `source eq`, `department eq`,
+    """People by user principal name. The filter supports `displayName co` (any name, mail or employee id), `source eq`, `department eq`,
     `application eq`, `accountEnabled eq` and `deleted eq`.
     """
     query.refuse_sort("userPrincipalName")
@@ -130,7 +130,7 @@ async def list_directory_attributes(context: Asked, query: Asking, groups: bool 
 
 @router.get("/people/{person}")
 async def show_person(context: Asked, request: Request, person: str, deleted: bool = False) -> PersonDetailsJson:
-    """One person: attributes, groups, applications, history. The ETag is that of the attributes."""
+    """One person: attributes, groups, applications, history. The ETag identifies the attributes."""
     found = await people.show_person(context, person, is_deleted=deleted)
     return tagged(request, person_details_json(found), state=_version(found))
 
@@ -139,7 +139,7 @@ async def show_person(context: Asked, request: Request, person: str, deleted: bo
 async def set_person(
     context: Asked, unchanged: Unchanged, consent: Consenting, person: str, body: AttributeChange
 ) -> Changed[PersonJson]:
-    """Change attributes by hand. The change lasts until the source reports one for that person."""
+    """Change attributes by hand. The change lasts until the person's source reports a change."""
 
     async def read(inner: Context) -> list[Any]:
         return _version(await people.show_person(inner, person))
@@ -186,7 +186,7 @@ async def restore(context: Asked, body: People) -> PeopleJson:
 
 @router.post("/people/purge")
 async def purge(context: Asked, consent: Consenting, body: People) -> Changed[PeopleJson]:
-    """Delete people of the recycle bin permanently. This cannot be undone."""
+    """Permanently delete people who are in the recycle bin. This cannot be undone."""
 
     async def work(inner: Context) -> PeopleJson:
         return {"people": [person_json(one) for one in await people.purge(inner, body.users)]}
@@ -196,7 +196,7 @@ async def purge(context: Asked, consent: Consenting, body: People) -> Changed[Pe
 
 @router.get("/groups")
 async def list_groups(context: Asked, query: Asking) -> Page[CountedGroupJson]:
-    """Groups by name. The filter knows `displayName co` and `deleted eq`."""
+    """Groups by name. The filter supports `displayName co` and `deleted eq`."""
     query.refuse_sort("displayName")
     chosen = selected(query.filter, _GROUPS)
     found = await groups.list_groups(context, limit=query.limit + 1, after=query.place(), **chosen)
@@ -260,7 +260,7 @@ async def show_rule(context: Asked, request: Request, group: str) -> RuleJson:
 async def set_rule(
     context: Asked, unchanged: Unchanged, consent: Consenting, group: str, body: NewRule
 ) -> Changed[RuleEffectJson]:
-    """Set the rule that decides the members, or remove it with null; then the members stay."""
+    """Set the rule that decides the members. Null removes the rule; the members are kept."""
 
     async def work(inner: Context) -> RuleEffectJson:
         found, effect = await group_rules.set_rule(inner, group, body.membership_rule)
@@ -271,7 +271,7 @@ async def set_rule(
 
 @router.post("/groups/{group}/rule/test")
 async def test_rule(context: Asked, group: str, body: RuleTrial) -> RuleEffectJson:
-    """Who would join and leave. Nothing is stored."""
+    """Who would join and leave the group by this rule. Nothing is stored."""
     found, effect = await group_rules.effect_of_rule(context, group, body.membership_rule)
     return rule_effect_json(found.display_name, effect)
 

@@ -22,7 +22,7 @@ router = router_of("Administration")
 
 
 class ClaimRoleBody(Body):
-    """*app* is the application of an applicationOwner."""
+    """*app*: the application of an applicationOwner."""
 
     value: Name = Field(examples=["lockstep-operators"])
     role: Role
@@ -30,8 +30,8 @@ class ClaimRoleBody(Body):
 
 
 class IdentityProviderBody(Body):
-    """Replaces the whole provider. Without *clientSecret* the stored one is kept, unless issuer or client differ; "" makes Lockstep a
-    public client.
+    """Replaces the whole provider. Without *clientSecret* the stored secret is kept, unless the issuer or the client changes; "" makes
+    Lockstep a public client.
     """
 
     name: Name = Field(examples=["Contoso ID"])
@@ -46,7 +46,7 @@ class IdentityProviderBody(Body):
 
 @router.get("/single-sign-on")
 async def show_identity_provider(context: Asked, request: Request) -> IdentityProviderJson:
-    """How administrators sign in through a provider. 404 if that is not set up."""
+    """How administrators sign in through a provider. 404 if no provider is set up."""
     found = await _provider(context)
     if found is None:
         raise not_found("Single sign-on is not set up")
@@ -74,7 +74,7 @@ async def set_identity_provider(
 
 @router.delete("/single-sign-on", status_code=204)
 async def remove_identity_provider(context: Asked, unchanged: Unchanged) -> None:
-    """Remove the provider, and sign out everybody who signed in through it."""
+    """Remove the provider, and end the sessions of everybody who signed in through it."""
     await unchanged.matched(_provider, actions.remove_identity_provider)(context)
 
 

@@ -29,7 +29,7 @@ class SettledJson(TypedDict):
 
 @router.get("/applications/{app}/links")
 async def list_links(context: Asked, query: Asking, app: AppName) -> Page[LinkJson]:
-    """Which account belongs to whom, people first. The filter knows `name eq` and `state eq`."""
+    """Which account belongs to whom, people first. The filter supports `name eq` and `state eq`."""
     query.refuse_sort("name")
     chosen = selected(query.filter, _LINKS)
     last = query.after(list) or ["", "", ""]
@@ -58,7 +58,9 @@ async def forget_link(context: Asked, app: AppName, user: str) -> LinkJson:
 
 @router.get("/applications/{app}/orphans")
 async def list_orphans(context: Asked, query: Asking, app: AppName) -> Page[OrphanJson]:
-    """Accounts in the application that are not linked to anyone, people first. Reads all accounts for each page, so it takes a while."""
+    """Accounts in the application that are not linked to anyone, people first. Every page reads all accounts of the application, so this is
+    slow.
+    """
     query.refuse_sort("account")
     selected(query.filter, ())
     last = query.after(list) or ["", ""]

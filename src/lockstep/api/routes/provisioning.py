@@ -78,13 +78,13 @@ class Restart(Body):
 
 
 class RunCycle(Body):
-    """*full* evaluates everybody again and lists the application's accounts."""
+    """*full*: evaluate everybody again and list the application's accounts."""
 
     full: bool = False
 
 
 class Push(Body):
-    """*again* also sends values that the application did not keep before."""
+    """*again*: also send values that the application did not keep before."""
 
     users: Annotated[list[Name], Field(max_length=50)] = Field(
         default_factory=list, examples=[["kim.berg@contoso.test"]]
@@ -116,13 +116,13 @@ class Decision(Body):
 
 @router.get("/status")
 async def list_status(context: Asked, query: Asking) -> Page[StatusJson]:
-    """All applications in one look."""
+    """The status of all applications."""
     return page_of_rows(query, [status_json(one) for one in await status.list_status(context)], key="application")
 
 
 @router.get("/applications/{app}/status")
 async def show_status(context: Asked, app: AppName) -> StatusJson:
-    """What provisioning does now, what waits and why, and what to do."""
+    """The status of one application: what provisioning does now, what waits and why, and what to do."""
     return status_json(await status.show_status(context, app))
 
 
@@ -144,13 +144,13 @@ async def show_cycle(context: Asked, app: AppName, cycle: int) -> CycleJson:
 
 @router.post("/applications/{app}/start")
 async def start(context: Asked, app: AppName, body: Start) -> SwitchedJson:
-    """Switch provisioning on: the first time with an initial cycle, later from where it stopped. Lifts a quarantine."""
+    """Switch provisioning on. The first start runs an initial cycle; later ones continue where provisioning stopped. Ends a quarantine."""
     return _switched(await provisioning.start(context, app, as_of_backup=body.as_of_backup), "on")
 
 
 @router.post("/applications/{app}/pause")
 async def pause(context: Asked, app: AppName) -> SwitchedJson:
-    """Switch provisioning off. Requests under way are finished; nothing is forgotten."""
+    """Switch provisioning off. Requests in progress are finished; the state is kept."""
     return _switched(await provisioning.pause(context, app), "off")
 
 
@@ -168,7 +168,7 @@ async def restart(context: Asked, app: AppName, body: Restart) -> SwitchedJson:
 
 @router.post("/applications/{app}/cycles", status_code=202)
 async def run(context: Asked, request: Request, response: Response, app: AppName, body: RunCycle) -> CycleJson:
-    """Begin a cycle now, with everything that failed before. Location is the operation, to be read until it has ended."""
+    """Start a cycle now, and retry everything that failed before. Location is the operation; read it until it has ended."""
     cycle = await provisioning.run(context, app, full=body.full)
     response.headers.update({"Location": rooted(request, f"/operations/cycle-{cycle.id}"), **NEXT_LOOK})
     return cycle_json(cycle)
@@ -176,7 +176,7 @@ async def run(context: Asked, request: Request, response: Response, app: AppName
 
 @router.post("/applications/{app}/push")
 async def push(context: Asked, app: AppName, body: Push) -> list[PushJson]:
-    """Provision these people and groups now, ahead of all others, and report for each what was done and why."""
+    """Provision these people and groups now, before all others, and report for each what was done and why."""
     _require_names(body.users, body.groups)
     done = await provisioning.push(context, app, users=body.users, groups=body.groups, again=body.again)
     return [push_json(app, name, one) for name, one in zip((*body.users, *body.groups), done, strict=True)]
@@ -191,20 +191,20 @@ async def preview(context: Asked, app: AppName, body: Preview) -> list[PlanJson]
 
 @router.get("/applications/{app}/explanations/{user}")
 async def explain(context: Asked, app: AppName, user: str) -> ExplanationJson:
-    """Why somebody has or lacks an account, gate by gate, and what would change it."""
+    """Why a person has or does not have an account, check by check, and what would change it."""
     found = await explaining.explain_person(context, user, app)
     return explanation_json(app, found.plan, found.why)
 
 
 @router.post("/applications/{app}/retry")
 async def retry(context: Asked, app: AppName, body: Retry) -> CountedJson:
-    """Retry failed objects now instead of at their scheduled time."""
+    """Retry failed objects now, before their scheduled time."""
     return {"application": app, "count": await provisioning.retry(context, app, users=body.users, code=body.code)}
 
 
 @router.delete("/applications/{app}/quarantine")
 async def clear_quarantine(context: Asked, app: AppName) -> QuarantineJson:
-    """Try now instead of at the scheduled time. The quarantine ends when the application responds successfully."""
+    """Retry now, before the scheduled time. The quarantine ends when the application responds successfully."""
     return {"application": app, "triesAgain": await provisioning.clear_quarantine(context, app)}
 
 
@@ -215,7 +215,7 @@ async def list_held(
     app: AppName,
     rejected: Annotated[bool, Query(description="List rejected writes instead")] = False,
 ) -> Page[HeldJson]:
-    """Writes that wait for a decision, oldest first, with the reasons. The filter knows `name co` and `reason eq`."""
+    """Writes that wait for a decision, oldest first, with the reasons. The filter supports `name co` and `reason eq`."""
     query.refuse_sort("since")
     chosen = selected(query.filter, _HELD)
     found = await held.list_held(

@@ -56,7 +56,7 @@ _AUDIT = (
 
 
 class VerifiedJson(TypedDict):
-    """*brokenAt*: the first entry that was changed, or that follows a missing one."""
+    """*brokenAt*: the first entry that was changed or that follows a missing entry."""
 
     intact: bool
     brokenAt: int | None
@@ -78,7 +78,7 @@ class Confirmation(Body):
 
 
 class RetentionJson(TypedDict):
-    """If *key* is "", the time cannot be changed. *days* is 0 if records are kept for ever."""
+    """How long one kind of records is kept. If *key* is "", this cannot be changed. *days* is 0 if records are kept for ever."""
 
     key: str
     what: str
@@ -88,7 +88,7 @@ class RetentionJson(TypedDict):
 
 
 class RetentionChange(Body):
-    """Days for each kind of records; 0 keeps them for ever. What is left out stays."""
+    """Days for each kind of records; 0 keeps them for ever. Kinds that are left out keep their values."""
 
     provisioning_log: Days | None = Field(None, examples=[90])
     sign_in_log: Days | None = None
@@ -98,9 +98,8 @@ class RetentionChange(Body):
 
 @router.get("/logs", tags=["Logs"])
 async def list_logs(context: Asked, query: Asking) -> Page[dict[str, Any]]:
-    """The provisioning log, newest first, in Microsoft Graph's form (provisioningObjectSummary).
-
-    The filter knows `application eq`, `user eq`, `status eq`, `action eq`, `code eq`, `cycle eq`, `time ge` and `time lt`.
+    """The provisioning log, newest first, in Microsoft Graph's form (provisioningObjectSummary). The filter supports `application eq`,
+    `user eq`, `status eq`, `action eq`, `code eq`, `cycle eq`, `time ge` and `time lt`.
     """
     query.refuse_sort("-time")
     chosen = selected(query.filter, _LOG)
@@ -120,7 +119,7 @@ async def show_log(context: Asked, change: str) -> list[dict[str, Any]]:
 
 @router.get("/audit", tags=["Audit"])
 async def list_audit(context: Asked, query: Asking) -> Page[AuditJson]:
-    """Who changed what, newest first. The filter knows `actor co`, `activity co`, `object co`, `time ge` and `time lt`."""
+    """Who changed what, newest first. The filter supports `actor co`, `activity co`, `object co`, `time ge` and `time lt`."""
     query.refuse_sort("-time")
     wanted = AuditFilter(below_seq=query.after(int), **selected(query.filter, _AUDIT))
     found = await audit.list_entries(context, wanted, limit=query.limit + 1)
@@ -129,7 +128,7 @@ async def list_audit(context: Asked, query: Asking) -> Page[AuditJson]:
 
 @router.get("/audit/verification", tags=["Audit"])
 async def verify(context: Asked) -> VerifiedJson:
-    """Whether no entry was changed and none is missing."""
+    """Check that no entry was changed and none is missing."""
     broken = await audit.verify(context)
     return {
         "intact": broken is None,
@@ -181,7 +180,7 @@ async def confirm_source(
 ) -> Changed[SourceDecidedJson]:  # fmt: skip
     """Confirm what waits: people missing from the source leave; people with a new key keep their accounts.
 
-    Send the `shown` of the source that you read: the request is refused if something else waits by now.
+    Send the `shown` that you read with the source: the request is refused if something else waits by then.
     """
 
     async def work(inner: Context) -> SourceDecidedJson:
@@ -214,7 +213,7 @@ async def reject_source(context: Asked, source: str) -> SourceDecidedJson:
 async def remove_source(
     context: Asked, unchanged: Unchanged, consent: Consenting, source: str, withObjects: bool = False
 ) -> Changed[int]:
-    """Remove a source; with *withObjects* its people and groups go to the recycle bin. The result is their number."""
+    """Remove a source. With *withObjects*, its people and groups are moved to the recycle bin; the result is their number."""
 
     async def work(inner: Context) -> int:
         return await sources.remove_source(inner, source, with_objects=withObjects)

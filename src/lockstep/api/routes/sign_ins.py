@@ -48,7 +48,7 @@ class SignedOutJson(TypedDict):
 
 
 class SignInSettingChange(Body):
-    """What is absent stays as it is."""
+    """Members that are left out keep their values."""
 
     password: bool | None = None
     provider: bool | None = None
@@ -58,7 +58,9 @@ class SignInSettingChange(Body):
 
 
 class LdapChangeBody(Body):
-    """How the directory is asked. Without *password* the stored one is kept, if the address and the bind DN stay."""
+    """How passwords are checked against the LDAP directory. Without *password*, the stored one is kept if the address and the bind DN do
+    not change.
+    """
 
     url: Text = Field(examples=["ldaps://dc1.contoso.com"])
     base_dn: Text = Field(examples=["dc=contoso,dc=com"])
@@ -76,9 +78,8 @@ class LdapChangeBody(Body):
 
 @router.get("/sign-ins")
 async def list_sign_ins(context: Asked, query: Asking) -> Page[SignInJson]:
-    """The sign-in log, newest first.
-
-    The filter knows `application eq`, `user eq` (a part of the name, or an id), `result eq`, `code eq`, `time ge` and `time lt`.
+    """The sign-in log, newest first. The filter supports `application eq`, `user eq` (a part of the name, or an id), `result eq`, `code
+    eq`, `time ge` and `time lt`.
     """
     query.refuse_sort("-time")
     chosen = selected(query.filter, _SIGN_INS)
@@ -96,7 +97,7 @@ async def show_setting(context: Asked, request: Request) -> SignInSettingJson:
 
 @router.patch("/settings/people-sign-in")
 async def change_setting(context: Asked, unchanged: Unchanged, body: SignInSettingChange) -> SignInSettingJson:
-    """Change how people may sign in. Sessions stay as they are."""
+    """Change how people may sign in. Existing sessions continue."""
 
     async def work(inner: Context) -> SignInSettingJson:
         changed = await setting.change_sign_in_setting(
@@ -110,7 +111,7 @@ async def change_setting(context: Asked, unchanged: Unchanged, body: SignInSetti
 
 @router.get("/settings/people-sign-in/ldap")
 async def show_ldap(context: Asked, request: Request) -> LdapJson:
-    """The LDAP directory whose passwords people sign in with, without its own."""
+    """The LDAP directory that checks people's passwords. The password with which Lockstep binds to it is not returned."""
     found = await ldap_setup.show_ldap(context)
     if found is None:
         raise not_found("No LDAP directory is set up")
@@ -119,7 +120,7 @@ async def show_ldap(context: Asked, request: Request) -> LdapJson:
 
 @router.put("/settings/people-sign-in/ldap")
 async def set_ldap(context: Asked, unchanged: Unchanged, body: LdapChangeBody) -> LdapJson:
-    """Set the LDAP directory up. It is asked once, and refused if it does not answer."""
+    """Set up the LDAP directory. Lockstep connects to it once; if that fails, the settings are refused."""
     seen = await ldap_setup.show_ldap(context)
     await unchanged.require(context, _ldap)
     secret = Secret(body.password) if body.password is not None else None
@@ -131,19 +132,19 @@ async def set_ldap(context: Asked, unchanged: Unchanged, body: LdapChangeBody) -
 
 @router.delete("/settings/people-sign-in/ldap", status_code=204)
 async def remove_ldap(context: Asked, unchanged: Unchanged) -> None:
-    """Forget the LDAP directory. People do not sign in with its passwords any more."""
+    """Remove the LDAP directory. Its passwords no longer work for signing in."""
     await unchanged.matched(_ldap, ldap_setup.remove_ldap)(context)
 
 
 @router.post("/people/{person}/sign-in-link", status_code=201)
 async def new_link(context: Asked, person: str) -> SignInLinkJson:
-    """A link with which the person sets a password, once. An earlier link of the person ends."""
+    """Create a link with which the person can set a password once. An earlier link of the person stops working."""
     return sign_in_link_json(await passwords.new_sign_in_link(context, person))
 
 
 @router.get("/people/{person}/sessions")
 async def list_sessions(context: Asked, person: str) -> list[PersonSessionJson]:
-    """Where the person is signed in, the last used first."""
+    """The sessions of the person, most recently used first."""
     return [person_session_json(row) for row in await sessions.list_person_sessions(context, person)]
 
 
@@ -160,7 +161,7 @@ async def end_session(context: Asked, person: str, session: str) -> SignedOutJso
 
 @router.delete("/people/{person}/second-factor", status_code=204)
 async def remove_factor(context: Asked, person: str) -> None:
-    """Remove the second factor of a person who lost the device; their sessions end."""
+    """Remove the second factor of a person who lost the device, and end the person's sessions."""
     await person_totp.remove_person_factor(context, person)
 
 

@@ -33,7 +33,9 @@ router = router_of("Single sign-on")
 
 
 class SignOnChange(Body):
-    """The keys of the section `singleSignOn` of a configuration file. What is left out stays; null gives a key its default."""
+    """The keys of the section `singleSignOn` of a configuration file. Keys that are left out keep their values; null resets a key to its
+    default.
+    """
 
     single_sign_on: dict[str, Any] = Field(
         examples=[{"mode": "saml", "replyUrls": ["https://api.documo.com/assert"]}], max_length=30
@@ -80,8 +82,9 @@ async def show_sign_on(context: Asked, request: Request, app: AppName) -> SignOn
 
 @router.patch("/applications/{app}/single-sign-on")
 async def change_sign_on(context: Asked, unchanged: Unchanged, app: AppName, body: SignOnChange) -> SignOnJson:
-    """Change how people sign in. Turning SAML on makes a signing certificate if there is none, and OpenID
-    Connect signing keys."""
+    """Change how people sign in. Switching SAML on creates a signing certificate if there is none; switching OpenID Connect on creates
+    signing keys.
+    """
 
     async def work(inner: Context) -> SignOnJson:
         return sign_on_json(await settings.change_sign_on(inner, app, body.single_sign_on, replaces=body.replaces))
@@ -96,8 +99,8 @@ async def try_sign_on(
     user: Annotated[str, Query(max_length=1024)] = "",
     error: Annotated[str, Query(max_length=2000, description="What the application said after a real attempt")] = "",
 ) -> SignOnTrialJson:
-    """Whether somebody could sign in, the request and the response without a valid signature, and how real attempts ended. Nothing is sent.
-    Without *user*: somebody who is assigned.
+    """Try a sign-in: whether the person could sign in, a sample request and response without valid signatures, and the results of real
+    attempts. Nothing is sent. Without *user*, a person who is assigned is used.
     """
     found = await trying.try_sign_on(context, app, user, error=error)
     if found is None:
@@ -117,13 +120,13 @@ async def import_metadata(context: Asked, app: AppName, body: MetadataSource) ->
 
 @router.post("/applications/{app}/signing-certificates", status_code=201)
 async def add_certificate(context: Asked, app: AppName, body: NewCertificate) -> SignOnJson:
-    """Make a new key and certificate, valid for 3 years."""
+    """Create a key and a certificate that is valid for 3 years."""
     return sign_on_json(await certificates.add_certificate(context, app, activates=body.activates))
 
 
 @router.post("/applications/{app}/signing-certificates/{thumbprint}/activate")
 async def activate_certificate(context: Asked, app: AppName, thumbprint: Name) -> SignOnJson:
-    """Sign with this certificate from now on. The application must know it."""
+    """Sign with this certificate from now on. The application must already trust it."""
     return sign_on_json(await certificates.activate_certificate(context, app, thumbprint))
 
 
@@ -146,21 +149,21 @@ async def list_client_secrets(context: Asked, asking: Asking, app: AppName) -> P
 
 @router.post("/applications/{app}/client-secrets", status_code=201)
 async def add_client_secret(context: Asked, app: AppName, body: NewSecret) -> NewClientSecretJson:
-    """Make a client secret. Its value is in this answer alone. Those that there are stay valid."""
+    """Create a client secret. Its value is returned only in this response. Existing secrets stay valid."""
     made = await client_secrets.add_client_secret(context, app, body.description, days=body.days)
     return new_client_secret_json(made)
 
 
 @router.delete("/applications/{app}/client-secrets/{secret}")
 async def remove_client_secret(context: Asked, app: AppName, secret: Name) -> ClientSecretsJson:
-    """Remove a client secret by its id. The program that uses it is refused at once."""
+    """Remove a client secret by its id. Programs that use it are refused at once."""
     rows = await client_secrets.remove_client_secret(context, app, secret)
     return {"items": [client_secret_json(row) for row in rows]}
 
 
 @router.get("/signing-keys")
 async def list_signing_keys(context: Asked, asking: Asking) -> Page[SigningKeyJson]:
-    """The keys that sign the tokens of OpenID Connect for all applications."""
+    """The keys that sign OpenID Connect tokens for all applications."""
     keys = await openid_keys.list_openid_keys(context)
     return page_of_rows(asking, [signing_key_json(one) for one in keys], key="kid")
 

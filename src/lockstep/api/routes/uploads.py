@@ -1,4 +1,4 @@
-"""Sources: register one, rename it, what its imports changed; and files that are uploaded, tried and imported."""
+"""Sources: register and rename a source, list what its imports changed; upload a file, try it and import it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from lockstep.errors import not_found
 
 
 class UploadRoute(DoorRoute):
-    """A route that takes a whole file. It is never parsed as JSON, even if the request says that it is JSON, because that takes many times
-    its size in memory.
+    """A route that receives a file. The body is never parsed as JSON, even if the request declares JSON, because parsing takes many times
+    the memory of the file.
     """
 
     most_bytes = uploads.LARGEST + 1024 * 1024
@@ -43,7 +43,9 @@ Columns = dict[Name, Name | list[Name]]
 
 
 class Reading(Body):
-    """How files are read, as in the reference of CSV files. *map*: column to attribute, or to several; "id" makes that column the key."""
+    """How files are read, as in the reference of CSV files. *map*: the attribute, or several, that each column becomes; "id" makes a column
+    the key.
+    """
 
     map: Columns = Field(default_factory=dict, max_length=2000, examples=[{"E-mail": "userPrincipalName"}])
     values: dict[Name, dict[Name, Text]] = Field(default_factory=dict, max_length=200)
@@ -79,7 +81,7 @@ class SourceFile(Body):
 
 
 class NewSource(Reading):
-    """A source of CSV files. *every*: an ISO 8601 duration, such as PT15M; without it, only by hand."""
+    """A source of CSV files. *every*: an ISO 8601 duration, such as PT15M; without it, the files are read only on request."""
 
     name: Name = Field(examples=["hr"])
     display_name: Text = ""
@@ -94,7 +96,7 @@ class NewName(Body):
 
 @router.post("/sources", status_code=201)
 async def register_source(context: Asked, body: NewSource) -> SourceJson:
-    """Register a source whose files a worker reads. They are read once now, so that unreadable ones are refused."""
+    """Register a source whose files a worker reads. The files are read once now, so that unreadable ones are refused."""
     config = body.config() | {"files": [{"path": one.path, "kind": one.kind} for one in body.files]}
     config |= {"every": body.every} if body.every else {}
     await sources.save_source(
@@ -105,14 +107,16 @@ async def register_source(context: Asked, body: NewSource) -> SourceJson:
 
 @router.post("/sources/{source}/rename")
 async def rename_source(context: Asked, source: str, body: NewName) -> SourceJson:
-    """Rename a source. If a registered source without people has the new name, it takes over what this one brought."""
+    """Rename a source. If a registered source without people already has the new name, it takes over the people and groups of this
+    source.
+    """
     await source_keys.rename_source(context, source, body.name)
     return source_json(await sources.show_source(context, body.name))
 
 
 @router.get("/sources/{source}/runs")
 async def list_runs(context: Asked, query: Asking, source: str) -> Page[RunJson]:
-    """What the imports of a source changed, the newest first, with the first names of each kind of change."""
+    """What the imports of a source changed, newest first. Each kind of change lists the first names."""
     query.refuse_sort("-id")
     found = await source_runs.list_runs(context, source, before=query.after(int) or 0, limit=query.limit + 1)
     return page(query, [run_json(one) for one in found], lambda last: last["id"])
@@ -171,9 +175,9 @@ async def import_upload(
     upload: str,
     mark: Annotated[str, Query(max_length=40, description="rehearsal.mark of the dry run that was reviewed")] = "",
 ) -> OperationJson:
-    """Import the whole file, or nothing. The first import registers the source. Many leavers at once wait for a decision.
-
-    Location is the operation; its result is the upload, with what was `imported`. Its error says if there is a newer dry run than *mark*.
+    """Import the file; if it cannot be imported completely, nothing is. The first import registers the source. Many leavers at once wait
+    for a decision. Location is the operation; its result is the upload, with what was `imported`. The operation fails if there is a newer
+    dry run than *mark*.
     """
 
     async def work(inner: Context) -> Mapping[str, Any]:
