@@ -180,6 +180,28 @@ async def test_seats_limit_active_members_also_under_parallel_creates(documo: Do
     assert "seats" in activated.body["detail"]
 
 
+async def test_existing_account_is_told_as_a_conflict_also_when_no_seat_is_free(documo: Documo) -> None:
+    """A client that repeats a create whose answer was lost must learn that the account exists."""
+    api = await documo.client(seats=2)
+
+    made = await post(api, "anna@x.org")
+    again, other = await post(api, "Anna@x.org"), await post(api, "ben@x.org")
+    inactive = await post(api, "anna@x.org", active=False)
+
+    assert [one[0] for one in (made, again, other, inactive)] == [201, 409, 402, 409]
+
+
+@pytest.mark.parametrize("policy", ["restore", "new", "conflict"])
+async def test_name_of_a_deleted_member_gets_no_seat_that_is_not_free(documo: Documo, policy: str) -> None:
+    api = await documo.client(seats=2, restore_policy=policy)
+    await leave(api, await api.user("anna@x.org"), "delete")
+    await api.user("ben@x.org")
+
+    answer = await post(api, "anna@x.org")
+
+    assert answer[0] == (409 if policy == "conflict" else 402)
+
+
 async def test_roles_are_known_by_value_or_display_name_in_any_case(api: Client) -> None:
     role = {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Role"],

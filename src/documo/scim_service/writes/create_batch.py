@@ -106,15 +106,15 @@ def _made(creation: Creation, resource_id: str, created: str, kinds: Mapping[str
 
 
 async def _create_within_seats(store: Store, creation: Creation) -> Made | Exception:
-    tenant = creation.tenant
+    """Create one member if a seat is free. Without a free seat, a name in use is still the reason that is given: a client that retries a
+    create must learn that the account exists.
+    """
+    tenant, made = creation.tenant, {}
     async with open_transaction(store, tenant.id, actor=key_actor({"": creation.key})) as transaction:
-        if creation.columns.active:
-            full = await seats_error(transaction, tenant)
-            if full is not None:
-                return full
-        resource_id = creation.id or new_id()
-        results = await transaction.send(*_statements([creation], [resource_id], _hold_days(tenant)), commit=True)
-    made, kinds = _outcome(results)
+        if not creation.columns.active or await seats_error(transaction, tenant) is None:
+            resource_id = creation.id or new_id()
+            results = await transaction.send(*_statements([creation], [resource_id], _hold_days(tenant)), commit=True)
+            made, kinds = _outcome(results)
     return _made(creation, resource_id, made[resource_id], kinds) if made else await _settle(store, creation)
 
 
@@ -141,7 +141,7 @@ def no_seat_left(seats: int) -> ScimError:
 
 
 async def _settle(store: Store, creation: Creation) -> Made | Exception:
-    """Resolve a creation whose unique name is, or was, in use."""
+    """Resolve a creation whose unique name is, or was, in use, or for which no seat was free."""
     taken = _taken(creation)
     name = creation.columns.unique_name
     if name is None:
@@ -159,17 +159,16 @@ async def _settle_name(store: Store, creation: Creation, name: str, taken: ScimE
             resources.lock_namesake(tenant.id, creation.kind, name, tenant.account.undelete_days)
         )
         namesake = _Namesake(*rows[0]) if rows else None
-        if namesake is None:  # deleted since
-            return await _insert(transaction, creation, taken)
-        if not _may_restore(namesake, creation):
-            if namesake.deleted and _name_is_free(namesake, creation):
-                return await _insert(transaction, creation, taken)
+        restores = namesake is not None and _may_restore(namesake, creation)
+        if namesake is not None and not restores and not (namesake.deleted and _name_is_free(namesake, creation)):
             return taken
-        if creation.columns.active:
+        if creation.columns.active and creation.kind == "User":
             full = await seats_error(transaction, tenant)
             if full is not None:
                 return full
-        return await _restore(transaction, creation, namesake)
+        if namesake is not None and restores:
+            return await _restore(transaction, creation, namesake)
+        return await _insert(transaction, creation, taken)  # the name was freed, or its member was deleted
 
 
 def _may_restore(namesake: _Namesake, creation: Creation) -> bool:
