@@ -68,7 +68,8 @@ async def set_domain(store: Store, tenant_id: int, host: str, *, kind: str = API
                 connection, tenant_id, name, f"documo-proof={secrets.token_hex(16)}", kind=kind, verified=vouched
             )
     except psycopg.errors.UniqueViolation:
-        raise _in_use(name) from None
+        own = [one for one in await list_domains(store, tenant_id) if one.host == name]
+        raise _is_there(own[0]) if own else _in_use(name) from None
     return await find_domain(store, tenant_id, name)
 
 
@@ -118,8 +119,15 @@ async def verify_domain(store: Store, tenant_id: int, host: str, *, name_server:
     return await find_domain(store, tenant_id, host)
 
 
-def _in_use(host: str) -> LockstepError:
+def _is_there(own: Domain) -> LockstepError:
+    """The error about a domain that the account has already."""
+    use = {API: "for the API", APP: "for the app", EMAIL: "as an email domain"}[own.kind]
+    step = f"verify it: documo domains verify {own.host}. To" if not own.verified else "to"
     return conflict(
-        f"The domain {host} is already in use",
-        next_step="See whether your account has it: documo domains list. Otherwise ask Documo's support",
+        f"The account has the domain {own.host} already, {use}, and it is {'verified' if own.verified else 'not verified yet'}",
+        next_step=f"{step[0].upper()}{step[1:]} use it for something else, remove it first: documo domains remove {own.host}",
     )
+
+
+def _in_use(host: str) -> LockstepError:
+    return conflict(f"Another account has the domain {host}", next_step="If it is yours, ask Documo's support")

@@ -159,3 +159,18 @@ async def test_a_port_where_nobody_listens_is_told() -> None:
 
     with pytest.raises(LockstepError, match="did not respond"):
         await txt_records("a.example", name_server=gone.address)
+
+
+async def test_domain_that_the_account_has_already_is_told_with_its_use_and_how_to_go_on(
+    api: Client, documo: Documo
+) -> None:
+    other = await documo.client("Beta")
+    await domains.set_domain(api.store, api.account.id, HOST)
+    with pytest.raises(LockstepError, match=r"has the domain scim\.contoso\.example already, for the API") as own:
+        await domains.set_domain(api.store, api.account.id, HOST, kind=domains.APP)
+    await domains.set_domain(other.store, other.account.id, "app.contoso.example", vouched=True)
+
+    with pytest.raises(LockstepError, match=r"Another account has the domain app\.contoso\.example"):
+        await domains.set_domain(api.store, api.account.id, "app.contoso.example", vouched=True)
+    assert f"documo domains verify {HOST}" in str(own.value.next_step)
+    assert f"documo domains remove {HOST}" in str(own.value.next_step)

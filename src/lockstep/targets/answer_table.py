@@ -53,7 +53,7 @@ BY_STATUS: Mapping[int, AnswerRow] = {
         Verdict.UNAUTHORIZED,
         "InsufficientRights",
         "{name} accepted the credentials but does not permit {at} (HTTP 403){detail}",
-        "Check that the key belongs to an administrator of {name} and is allowed to provision",
+        "If {name} does not say what to do, check that the key belongs to an administrator of {name} and is allowed to provision",
     ),
     404: AnswerRow(Verdict.REFUSED, NOT_SCIM, "{name} found nothing at {at} (HTTP 404)", CHECK_URL, is_not_scim=True),
     405: AnswerRow(

@@ -109,7 +109,8 @@ async def _create_within_seats(store: Store, creation: Creation) -> Made | Excep
     """Create one member if a seat is free. Without a free seat, a name in use is still the reason that is given: a client that retries a
     create must learn that the account exists.
     """
-    tenant, made = creation.tenant, {}
+    tenant = creation.tenant
+    made: dict[str, str] = {}
     async with open_transaction(store, tenant.id, actor=key_actor({"": creation.key})) as transaction:
         if not creation.columns.active or await seats_error(transaction, tenant) is None:
             resource_id = creation.id or new_id()
