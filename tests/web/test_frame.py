@@ -194,6 +194,13 @@ async def test_a_page_says_where_it_is(admin: Browser) -> None:
     assert '<a class="skip" href="#main">' in page.html
 
 
+async def test_tabs_stand_beside_the_breadcrumbs_of_no_page(admin: Browser) -> None:
+    tab, below = await admin.get("/settings/admins"), await admin.get("/settings/admins/invite")
+
+    assert '<nav class="tabs" aria-label="Settings">' in tab.html and 'class="crumbs"' not in tab.html
+    assert 'class="tabs"' not in below.html and 'class="crumbs"' in below.html
+
+
 async def spray(hub: Hub, address: str) -> None:
     """As many failed attempts of one client as need no delay yet."""
     for number in range(OF_ADDRESS.free):

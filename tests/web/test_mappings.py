@@ -36,6 +36,13 @@ async def documo(centre: Centre, admin: Browser, tmp_path: Path) -> Browser:
     return admin
 
 
+async def test_a_new_mapping_opens_without_an_error(documo: Browser) -> None:
+    dialog = await documo.get(f"{HERE}/edit")
+
+    assert "Edit Attribute" in dialog.text
+    assert "must not be empty" not in dialog.text and 'role="alert"' not in dialog.html
+
+
 async def mappings_of(centre: Centre) -> list[dict[str, Any]]:
     return await mappings.read_mappings(replace(centre.hub.context, opener=ScimTargets()), "documo")
 

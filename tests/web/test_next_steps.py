@@ -73,6 +73,10 @@ def test_every_next_step_has_a_page_for_each_command_or_is_only_for_the_server(
         ("Put your copy of the key back; if it is lost: lockstep key new",
          "Put your copy of the key back; if it is lost: the command line of the server"),
         ('Give a key: lockstep sources rekey hr --key "Personnel no" --file FILE', "Give a key: Sources"),
+        ("Create a key, then run: lockstep creds set documo --token-stdin",
+         "Create a key, then go to Enterprise applications > the application > Provisioning > Settings > Admin Credentials"),
+        ("Free disk space, then run: lockstep doctor", "Free disk space, then use the command line of the server"),
+        ("Run: lockstep people list", "Go to People"),
         ("Ask a Lockstep administrator", "Ask a Lockstep administrator"),
     ],
 )  # fmt: skip

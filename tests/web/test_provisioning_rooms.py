@@ -113,6 +113,7 @@ async def test_quarantine_shows_reason_evidence_and_exits(centre: Centre, admin:
 
     assert "is not in quarantine" in calm.text
     assert "The key <b>was</b> refused" in page.text and "<b>was</b>" not in page.html and "Try again now" in page.text
+    assert "Everything that was attempted has worked" not in overview.text and "Next attempt" in overview.text
     assert "Provisioning is in quarantine" in overview.text and f"{HERE}/quarantine" in overview.links
     assert found is not None and not str(found["nextAttempt"]).startswith("2099")
 

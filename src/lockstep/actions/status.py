@@ -67,6 +67,11 @@ class JobStatus:
         return self.headline.sentence
 
     @property
+    def due_at(self) -> datetime | None:
+        """When provisioning continues by itself: at the next attempt of a quarantine, otherwise at the next cycle."""
+        return datetime.fromisoformat(self.quarantine["nextAttempt"]) if self.quarantine else self.next_cycle_at
+
+    @property
     def waiting(self) -> int:
         return self.backlog.waiting
 

@@ -22,12 +22,22 @@ class PageSteps:
         self._pages = dict(pages)
         words = "|".join(re.escape(one) for one in sorted(pages, key=len, reverse=True))
         self._command = re.compile(
-            rf"\b{program}(?: --[\w-]+ \S+)* (?P<command>(?:{words})(?![\w-])|[a-z][a-z-]*){_ARGUMENT}"
+            rf"(?P<run>\b[Rr]un:? )?\b{program}(?: --[\w-]+ \S+)* (?P<command>(?:{words})(?![\w-])|[a-z][a-z-]*){_ARGUMENT}"
         )
 
     def on_page(self, text: str) -> str:
         """*text* with the page in place of each command."""
-        return self._command.sub(lambda found: self._pages.get(found["command"], ELSEWHERE), text)
+        return self._command.sub(self._page, text)
+
+    def _page(self, found: re.Match[str]) -> str:
+        """One does not run a page: "run: lockstep apps" becomes "go to Enterprise applications"."""
+        page = self._pages.get(found["command"])
+        verb = "go to " if page else "use "
+        return (
+            (verb if found["run"].islower() else verb.capitalize()) + (page or ELSEWHERE)
+            if found["run"]
+            else page or ELSEWHERE
+        )
 
 
 class PageEnvironment(Environment):

@@ -46,6 +46,7 @@ def new_environment(package: str, extra: Mapping[str, Any], *, steps: PageSteps 
         "breaks": breaks,
         "pattern": pattern,
         "file_size": file_size,
+        "on_page": steps.on_page if steps else str,
     }
     return environment
 

@@ -104,9 +104,10 @@ class Frames:
         if view.app is not None:
             tabs = self._app_tabs(view.app, PROVISIONING_TABS) if view.tab == "Provisioning" else ()
         else:
-            tabs = tuple(
-                Crumb(label, href) for label, href in TABS_OF_SECTION.get(view.section, ()) if href in self._paths
-            )
+            beside = (
+                () if view.parents else TABS_OF_SECTION.get(view.section, ())
+            )  # below a tab, the breadcrumbs lead back
+            tabs = tuple(Crumb(label, href) for label, href in beside if href in self._paths)
         current = view.subtab if view.app is not None else view.subtab or view.heading
         crumbs = [one if self.leads(one.href) else replace(one, href="") for one in _crumbs(view)]
         return PageFrame(_title(view), self._sections, crumbs, app_tabs, tabs if len(tabs) > 1 else (), current)

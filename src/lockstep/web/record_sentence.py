@@ -19,6 +19,8 @@ _DONE: Mapping[str, str] = {
 def sentence_of(row: LogRow, app: str) -> str:
     """For example `created in Documo`. Only a record of success says that something was done."""
     done = f"{_DONE.get(row.action, f'{row.action} in')} {app}"
+    if row.action == "other" and app == (row.source_display or row.target_display):
+        done = "checked"  # the record is about the application itself
     match row.status:
         case "success":
             return done

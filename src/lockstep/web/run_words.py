@@ -11,10 +11,10 @@ _COUNTS = (
     ("bad", "bad rows"),
 )  # fmt: skip
 _HEADINGS = (
-    ("removed", "Go", "-"),
+    ("removed", "Leave", "-"),
     ("missing", "Held: missing", "o"),
-    ("created", "Come", "+"),
-    ("restored", "Come back", "+"),
+    ("created", "Join", "+"),
+    ("restored", "Return", "+"),
     ("updated", "Change", "~"),
 )
 

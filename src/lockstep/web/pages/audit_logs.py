@@ -62,14 +62,15 @@ async def show_entry(context: Context, request: Request) -> View:
     number = number_in(request.path_params, "number")
     if number is None:
         raise not_found("The audit log does not have this entry", next_step="Choose one in Audit logs")
-    entry = audit_json(await audit.show_entry(context, number))
+    found = await audit.show_entry(context, number)
+    entry = audit_json(found)
     before, after = entry["before"], entry["after"]
     old, new = (one if isinstance(one, Mapping) else {} for one in (before, after))
     fields = [(name, _text(old.get(name)), _text(new.get(name))) for name in dict.fromkeys([*old, *new])]
     return View(
         "logs/audit_entry.html",
         f"{entry['activity']} {entry['object']}",
-        {"entry": entry, "fields": fields},
+        {"entry": entry, "at": found.at, "fields": fields},
         section="Logs",
         subtab="Audit logs",
         parents=[Crumb("Audit logs", HERE)],

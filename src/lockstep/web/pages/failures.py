@@ -7,7 +7,7 @@ from starlette.requests import Request
 from lockstep.actions import failures, provisioning
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
-from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, address
+from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, address
 from lockstep.wording import counted
 
 pages = Pages()
@@ -31,7 +31,6 @@ async def list_failures(context: Context, request: Request) -> View:
         subtab="Failures",
         lead="Changes that currently fail. Lockstep retries each one automatically, at growing intervals.",
         copy_as=CopyAs(command="lockstep logs --status failure", api="/api/v1/logs"),
-        parents=[Crumb("Provisioning logs", "/logs/provisioning")],
         live="status progress",
     )
 

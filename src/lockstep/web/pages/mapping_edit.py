@@ -105,7 +105,7 @@ async def try_it(context: Context, request: Request) -> Fragment:
 
 
 async def _try(context: Context, app: str, kind: ObjectKind, form: AttributeForm, names: Sequence[str]) -> Tried:
-    if form.problem()[0] not in ("", "target"):
+    if replace(form, target=form.target or "displayName").problem()[0]:
         return Tried()
     if form.type == "expression" and (wrong := error_of(form.expression)) is not None:
         return Tried(error=wrong)

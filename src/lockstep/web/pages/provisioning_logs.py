@@ -16,6 +16,7 @@ from lockstep.actions.logs import LogRow
 from lockstep.web.activity_chart import activity_chart
 from lockstep.web.log_form import ACTION_SETS, ACTIONS, RANGES, STATUSES, LogQuery, number_in
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, address
+from lockstep.web.record_sentence import sentence_of
 from lockstep.web.status_look import StatusLook, result_look
 
 pages = Pages()
@@ -40,6 +41,15 @@ class LogLine:
     @property
     def who(self) -> str:
         return self.row.source_display or self.row.target_display or self.row.target_id or "The application"
+
+    @property
+    def heading(self) -> str:
+        """ "Create anna@contoso.test". Entra's word Other says nothing, so a sentence stands for it."""
+        return (
+            f"{self.who} {sentence_of(self.row, self.target)}"
+            if self.row.action == "other"
+            else f"{self.action} {self.who}"
+        )
 
     @property
     def note(self) -> str:
@@ -127,7 +137,7 @@ async def show_change(context: Context, request: Request) -> View:
     }
     return View(
         "logs/change.html",
-        f"{last.action} {last.who}",
+        last.heading,
         model,
         section="Logs",
         subtab="Provisioning logs",

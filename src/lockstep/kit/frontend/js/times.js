@@ -1,11 +1,12 @@
 // <time datetime data-relative>: shown relative to now, with the exact local and UTC time in its title.
 const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]];
 const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const exact = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
 function relative(seconds) {
-  const [unit, length] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
-  if (unit === "second") return Math.abs(seconds) < 5 ? "now" : words.format(Math.round(seconds), unit);
+  const whole = Math.round(Math.abs(seconds));
+  const [unit, length] = UNITS.find(([, size]) => whole >= size) ?? ["second", 1];
+  if (unit === "second" && whole < 5) return "now";
   return words.format(Math.round(seconds / length), unit);
 }
 
