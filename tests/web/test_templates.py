@@ -35,6 +35,15 @@ def test_a_template_compiles_and_holds_nothing_that_the_security_policy_refuses(
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=named)
+def test_what_answers_during_typing_follows_the_text_and_does_not_only_hear_events(path: Path) -> None:
+    """An event that comes before htmx is ready is lost, and with it what was typed (`following.js`)."""
+    text = path.read_text()
+
+    assert re.findall(r"hx-trigger\"?[=:]\s*\"[^\"]*(?:input|keyup|changed|search)\b[^\"]*", text) == []
+    assert len(re.findall(r"data-follows\b", text)) == len(re.findall(r"hx-trigger[^>]*?\bfollow\b", text))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=named)
 def test_every_form_that_posts_carries_the_sessions_token(path: Path) -> None:
     for form in re.findall(r"<form[^>]*method=\"post\".*?</form>", path.read_text(), re.S):
         assert 'name="csrf"' in form or "csrf_field(" in form or named(path) in WITHOUT_TOKEN, form[:120]

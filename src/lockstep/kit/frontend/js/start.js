@@ -9,15 +9,22 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   if (ctx.request.method !== "GET") ctx.request.headers["X-CSRF-Token"] = token();
 });
 
-// A whole page instead of a part means that the session ended or a redirect was followed, so show it as a page.
+// A whole page instead of a part means that the session ended, a redirect was followed or the page failed, so show it as a page. A request
+// that is repeated because the server failed (following.js) leaves the part as it is.
+const isPartOf = (ctx) => Boolean(ctx.select) && new DOMParser().parseFromString(ctx.text, "text/html").querySelector(ctx.select) !== null;
+
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx } = event.detail;
-  if (ctx?.response?.headers.get("X-Whole-Page") && !ctx.select) {
-    event.preventDefault();
-    location.assign(ctx.response.raw.url);
-  }
+  if (!ctx?.response?.headers.get("X-Whole-Page") || isPartOf(ctx)) return;
+  event.preventDefault();
+  if (ctx.isFollowing && ctx.response.status >= 429) offline(ctx);
+  else location.assign(ctx.response.raw.url);
 });
 
-document.addEventListener("htmx:error", () => window.dispatchEvent(new CustomEvent("kit:offline")));
+function offline(ctx) {
+  if (!ctx?.isRepeated) window.dispatchEvent(new CustomEvent("kit:offline"));
+}
+
+document.addEventListener("htmx:error", ({ detail: { ctx } }) => offline(ctx));
 
 export { htmx };
