@@ -22,6 +22,7 @@ from lockstep.actions import sources as source_actions
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.jobs import new_services
 from lockstep.actions.openid_sign_in.back_channel import tell_due
+from lockstep.actions.single_sign_on.reminders import remind_of_certificates
 from lockstep.directory.dynamic_groups import refresh_due
 from lockstep.directory.intake import IntakeOptions, Progress
 from lockstep.directory.lifecycle import purge_due
@@ -129,6 +130,9 @@ class House:
         async def forget() -> None:
             await retention.remove_old(system)
 
+        async def remind() -> None:
+            await remind_of_certificates(system)
+
         following = [
             asyncio.create_task(self._follow_outbound_list(), name="outbound list"),
             asyncio.create_task(self._tell_applications(system), name="back-channel logout"),
@@ -137,7 +141,7 @@ class House:
             await run_worker(
                 services,
                 import_source=import_source,
-                housekeeping=(purge, follow_rules, forget),
+                housekeeping=(purge, follow_rules, forget, remind),
                 concurrency=self.settings.worker_concurrency,
                 ready=ready,
             )

@@ -20,7 +20,8 @@ WHOLE = {
     **dict.fromkeys(
         ("access_tokens.list_tokens", "administrators.list_administrators", "applications.list_applications",
          "outbound.list_places", "overview.list_overview", "roles.list_roles", "sources.list_sources", "status.list_status",
-         "single_sign_on.certificates.expiring_certificates", "person_sign_in.sessions.list_person_sessions",
+         "single_sign_on.certificates.expiring_certificates", "single_sign_on.reminders.remind_of_certificates",
+         "person_sign_in.sessions.list_person_sessions",
          "single_sign_on.client_secrets.list_client_secrets", "single_sign_on.client_secrets.remove_client_secret",
          "single_sign_on.openid_keys.list_openid_keys", "single_sign_on.openid_keys.roll_openid_keys"),
         MADE_BY_HAND,

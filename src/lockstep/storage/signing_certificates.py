@@ -68,5 +68,17 @@ async def activate(connection: Connection, app: str, thumbprint: str) -> None:
     )
 
 
+async def note_reminder(connection: Connection, app: str, thumbprint: str, *, days: int) -> bool:
+    """Record that the reminder *days* before the end was given. Returns False if it was, or a later one, or if the certificate is no longer
+    active. A concurrent call waits for the transaction of this one.
+    """
+    cursor = await connection.execute(
+        """update signing_certificate set reminded_days = %(days)s
+        where app = %(app)s and thumbprint = %(thumbprint)s and is_active and coalesce(reminded_days > %(days)s, true)""",
+        {"app": app, "thumbprint": thumbprint, "days": days},
+    )
+    return cursor.rowcount == 1
+
+
 async def delete_certificate(connection: Connection, app: str, thumbprint: str) -> None:
     await connection.execute("delete from signing_certificate where app = %s and thumbprint = %s", (app, thumbprint))

@@ -1,0 +1,67 @@
+"""Remind administrators that a signing certificate ends: 60, 30 and 7 days before, each once for the whole installation.
+
+The database remembers the last reminder. Only the process that moves it on reminds, and a reminder that was missed while no worker ran is
+replaced by the next one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context
+from lockstep.actions.permissions import Permission
+from lockstep.actions.single_sign_on.certificates import REMINDERS, Expiry, expiring_certificates
+from lockstep.postgres.pool import Connection
+from lockstep.storage import audit_log, signing_certificates
+
+log = structlog.get_logger("lockstep.actions.reminders")
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """The certificate that ends, and the reminder: 60, 30 or 7 days."""
+
+    ending: Expiry
+    days: int
+
+
+@needs(Permission.ORGANISATION_WRITE)
+async def remind_of_certificates(context: Context) -> list[Reminder]:
+    """Remind of every active certificate for which a reminder is due, and return the reminders that this call gave."""
+    given = []
+    for ending in await expiring_certificates(context):
+        reminder = Reminder(ending, _due(ending, context.now()))
+        async with context.recording() as connection:
+            is_first = await signing_certificates.note_reminder(
+                connection, ending.app, ending.thumbprint, days=reminder.days
+            )
+            if is_first:
+                await _remind(context, connection, reminder)
+        if is_first:
+            log.warning(
+                "signing_certificate_ends",
+                application=ending.app_name,
+                thumbprint=ending.thumbprint,
+                ends_at=ending.not_after.isoformat(),
+                reminder_days=reminder.days,
+            )
+            given.append(reminder)
+    return given
+
+
+def _due(ending: Expiry, now: datetime) -> int:
+    left = ending.not_after - now
+    return min(one.days for one in REMINDERS if left <= one)
+
+
+async def _remind(context: Context, connection: Connection, reminder: Reminder) -> None:
+    """Record the reminder. What else a reminder does, such as a mail, belongs here, in the same transaction: it happens once for each."""
+    ending = reminder.ending
+    await audit_log.append(
+        connection, actor=context.actor.name, activity="Remind of signing certificate", target=ending.app_name,
+        after={"thumbprint": ending.thumbprint, "expires": ending.not_after.isoformat(), "days": reminder.days},
+    )  # fmt: skip

@@ -1,0 +1,10 @@
+"""The last reminder that a signing certificate ends."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0045"
+down_revision = "0044"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)

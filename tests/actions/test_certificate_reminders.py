@@ -1,0 +1,113 @@
+"""Reminders that a signing certificate ends: one for each threshold, whatever runs and restarts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import structlog
+
+from lockstep.actions import applications, audit
+from lockstep.actions.context import Context
+from lockstep.actions.single_sign_on import certificates, settings
+from lockstep.actions.single_sign_on.reminders import remind_of_certificates
+from lockstep.storage.audit_log import AuditFilter
+from tests.support.hub import Hub
+
+ACTIVITY = "Remind of signing certificate"
+
+
+@pytest.fixture
+async def context(hub: Hub) -> Context:
+    await applications.add_application(hub.context, "documo")
+    await settings.change_sign_on(hub.context, "documo", {"mode": "saml"})
+    return hub.context
+
+
+async def end_of(context: Context) -> datetime:
+    view = await settings.show_sign_on(context, "documo")
+    return next(one.not_after for one in view.certificates if one.is_active)
+
+
+def before(context: Context, end: datetime, days: float) -> Context:
+    return replace(context, now=lambda: end - timedelta(days=days))
+
+
+async def recorded(context: Context) -> list[int]:
+    """The days of the reminders in the audit log, from the first to the last."""
+    entries = await audit.list_entries(context, AuditFilter())
+    return [after_of(one.after)["days"] for one in reversed(entries) if one.activity == ACTIVITY]
+
+
+def after_of(after: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    assert after is not None
+    return after
+
+
+async def test_each_threshold_reminds_once_in_the_audit_log_and_in_the_log(context: Context) -> None:
+    end = await end_of(context)
+
+    with structlog.testing.capture_logs() as lines:
+        for days in (61, 60, 59, 31, 30, 29.9, 8, 7, 6, 0.5, -3):
+            await remind_of_certificates(before(context, end, days))
+
+    assert await recorded(context) == [60, 30, 7]
+    events = [line for line in lines if line["event"] == "signing_certificate_ends"]
+    assert [(line["application"], line["reminder_days"]) for line in events] == [
+        ("documo", 60), ("documo", 30), ("documo", 7)
+    ]  # fmt: skip
+
+
+async def test_processes_that_remind_at_once_give_one_reminder_between_them(context: Context) -> None:
+    then = before(context, await end_of(context), 45)
+
+    given = await asyncio.gather(*(remind_of_certificates(then) for _ in range(6)))
+
+    assert sum(map(len, given)) == 1
+    assert await recorded(context) == [60]
+
+
+async def test_thresholds_that_passed_while_nothing_ran_give_one_reminder(context: Context) -> None:
+    [given] = await remind_of_certificates(before(context, await end_of(context), 5))
+
+    assert (given.days, given.ending.app_name, given.ending.is_urgent) == (7, "documo", True)
+    assert await recorded(context) == [7]
+
+
+async def test_a_new_certificate_is_reminded_of_by_itself_once_it_is_active(context: Context) -> None:
+    end = await end_of(context)
+    await remind_of_certificates(before(context, end, 5))
+    await certificates.add_certificate(context, "documo")
+
+    assert await remind_of_certificates(before(context, end, 5)) == []
+    view = await settings.show_sign_on(context, "documo")
+    [second] = [one.thumbprint for one in view.certificates if not one.is_active]
+    await certificates.activate_certificate(context, "documo", second)
+
+    assert [one.days for one in await remind_of_certificates(before(context, await end_of(context), 20))] == [30]
+
+
+async def test_an_application_without_saml_is_not_mentioned(context: Context) -> None:
+    end = await end_of(context)
+    await settings.change_sign_on(context, "documo", {"mode": "disabled"})
+
+    assert await remind_of_certificates(before(context, end, 5)) == []
+
+
+async def test_a_reminder_whose_record_fails_is_given_again(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    then = before(context, await end_of(context), 50)
+
+    async def fails(*_: object, **__: object) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr("lockstep.storage.audit_log.append", fails)
+        with pytest.raises(ConnectionError):
+            await remind_of_certificates(then)
+
+    assert len(await remind_of_certificates(then)) == 1
+    assert await recorded(context) == [60]
