@@ -1,4 +1,4 @@
-"""Scripts, styles and fonts as they were built, under names that carry a hash of their contents: a client may keep them for ever."""
+"""The built scripts, styles and fonts. Their names contain a hash of the content, so clients may cache them for ever."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Assets:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """The file of each asset: `lockstep.css` -> `lockstep-5c6fd1673a.css`. Raises LockstepError if nothing was built."""
+        """The file of each asset: `lockstep.css` -> `lockstep-5c6fd1673a.css`. Raises LockstepError if the assets were not built."""
         try:
             read: dict[str, str] = json.loads((self.folder / "manifest.json").read_text())
         except OSError:

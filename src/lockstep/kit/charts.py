@@ -1,4 +1,4 @@
-"""Charts as plain SVG, drawn by the server: nothing runs in the browser, and each has the same numbers as a table."""
+"""Charts as plain SVG, drawn by the server without scripts. Each chart comes with a table of the same numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _STEPS = (1, 2, 3, 4, 5, 6, 8, 10)
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One number for each column. *tone* is a class of the kit, as for statuses."""
+    """One number for each column of a chart. *tone* is one of the kit's CSS classes for statuses."""
 
     label: str
     tone: str
@@ -25,7 +25,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A part of a column, in the units of the drawing: a column is 1 wide and the drawing `HEIGHT` high, with y from the top."""
+    """A part of a column. A column is 1 unit wide, the drawing is `HEIGHT` units high, and y counts from the top."""
 
     x: float
     y: float
@@ -48,7 +48,7 @@ class StackedChart:
         return not any(one.total for one in self.series)
 
     def described(self, column: int) -> str:
-        """What one column holds: "28 Nov: 208 created, 1 failed"."""
+        """The numbers of one column as text: "28 Nov: 208 created, 1 failed"."""
         held = [f"{one.values[column]:,} {one.label.lower()}" for one in self.series if one.values[column]]
         return f"{self.columns[column]}: {', '.join(held) or 'nothing'}"
 
@@ -67,6 +67,6 @@ def stacked(columns: Sequence[str], series: Sequence[Series]) -> StackedChart:
 
 
 def _rounded_up(highest: int) -> int:
-    """The next number that reads well on an axis: one of `_STEPS` times a power of ten; at least 1."""
+    """The smallest round number that is at least as large: one of `_STEPS` times a power of ten; at least 1."""
     power = 10 ** max(len(str(highest)) - 1, 0)
     return next((step * power for step in _STEPS if step * power >= highest), 1)

@@ -1,6 +1,5 @@
-"""Cookies that a browser keeps for the pages of both products, and what a request says of its browser.
-
-No script reads such a cookie, no other site's form sends it, and on https it never leaves over http.
+"""Cookies of the pages of both products, and what a request says about its browser. Scripts cannot read these cookies, forms of other sites
+do not send them, and if they were set over https they are never sent over http.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ _MOST_DEVICE = 200  # characters
 def keep_cookie(
     response: Response, request: Request, name: str, value: str, *, until: datetime | timedelta, path: str = "/"
 ) -> None:
-    """Have the browser keep *value* for the addresses below *path*. *until*: the time when it ends, or how long it lasts."""
+    """Set a cookie with *value* for the addresses below *path*. *until*: the time when it expires, or its lifetime."""
     response.set_cookie(
         name,
         value,
@@ -30,17 +29,17 @@ def keep_cookie(
 
 
 def drop_cookie(response: Response, request: Request, name: str, *, path: str = "/") -> None:
-    """Have the browser forget the cookie that was kept for *path*."""
+    """Delete the cookie that was set for *path*."""
     response.delete_cookie(name, path=path, secure=request.url.scheme == "https", httponly=True, samesite="lax")
 
 
 def device_of(request: Request) -> str:
-    """What the browser calls itself."""
+    """The header User-Agent, shortened."""
     return request.headers.get("user-agent", "")[:_MOST_DEVICE]
 
 
 def address_of(request: Request) -> str:
-    """The client's network address. Behind a trusted proxy it is the one that the proxy names."""
+    """The client's network address. Behind a trusted proxy, it is the address that the proxy reports."""
     return request.client.host if request.client is not None else ""
 
 

@@ -1,5 +1,5 @@
-"""Check that a form is ours: every POST must come from a page of the same origin and carry the token of its session. The token is masked
-differently in every page, so that compression does not reveal it (BREACH). Pure but for the random mask.
+"""Protect forms against cross-site request forgery: every POST must come from a page of the same origin and contain the token of its
+session. The token is masked differently in every page, so that compression does not reveal it (BREACH). Pure, except for the random mask.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def is_token_of(given: str, secret: str) -> bool:
 def require_same_origin(headers: Mapping[str, str], *, scheme: str) -> None:
     """Raise LockstepError unless the request comes from a page of the host that it was sent to.
 
-    Browsers say so in Sec-Fetch-Site or, where that is missing (plain http), in Origin.
+    Browsers report this in Sec-Fetch-Site or, if that is missing (plain http), in Origin.
     """
     site = headers.get("sec-fetch-site")
     origin = headers.get("origin", "")

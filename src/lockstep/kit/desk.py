@@ -1,6 +1,6 @@
 """Answers the requests for pages: session, form check, page function, response; errors become pages.
 
-Every POST is checked before its function is called: it comes from a page of ours, and carries the token of its session.
+Before the function of a POST is called, the form is checked: it must come from one of our pages and contain the token of its session.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ log = structlog.get_logger("lockstep.kit.desk")
 
 
 class SignedInCaller(Protocol):
-    """The signed-in caller, as far as the check of forms needs to know."""
+    """What the check of forms needs to know about the signed-in caller."""
 
     @property
     def csrf_secret(self) -> str: ...
@@ -47,14 +47,14 @@ P = TypeVar("P", bound=SignedInCaller)
 
 
 class PageDesk(ABC, Generic[C, P]):
-    """The pages of one product. A product defines who the caller is, what its page functions work with, and where to sign in."""
+    """The pages of one product. A product defines how to find the caller, which context its page functions get, and where to sign in."""
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
 
     @abstractmethod
     async def caller_of(self, request: Request) -> P | None:
-        """The one who is signed in, or None."""
+        """The signed-in caller, or None."""
 
     @abstractmethod
     def context_of(self, caller: P | None) -> C: ...
@@ -73,15 +73,15 @@ class PageDesk(ABC, Generic[C, P]):
         """Read what the frame shows to somebody who is signed in."""
 
     def instead_of(self, error: LockstepError, request: Request) -> Redirect | None:
-        """Another page to go to, instead of showing *error*."""
+        """A redirect to use instead of showing *error*, or None."""
         return None
 
     async def shown_of(self, error: LockstepError, request: Request) -> LockstepError:
-        """*error* as its page shows it, with what only the product knows."""
+        """*error* as its page shows it. A product can add details here."""
         return error
 
     def app(self, routes: Sequence[BaseRoute], pages: Sequence[PageRoute[C]]) -> Starlette:
-        """*routes* of others, tried first, and the pages."""
+        """The ASGI application: first *routes*, then the pages."""
         app = Starlette(
             routes=[*routes, *(Route(page.path, self.endpoint(page), methods=[page.method]) for page in pages)],
             middleware=[
@@ -129,13 +129,13 @@ class PageDesk(ABC, Generic[C, P]):
         return await self.show(page, request, caller)
 
     async def show(self, page: PageRoute[C], request: Request, caller: P | None) -> Response:
-        """Call the function of the page for *caller*, and render what it answers."""
+        """Call the function of the page for *caller*, and render its result."""
         context = self.context_of(caller)
         if caller is not None and page.method == "GET":
             await self.prepare(context, request)
         answer = await page.function(context, request)
         if caller is not None and page.method != "GET" and isinstance(answer, PageView):
-            await self.prepare(context, request)  # a form that answers with a page has a frame too
+            await self.prepare(context, request)  # a POST that returns a page needs the frame too
         return self._renderer.respond(request, answer)
 
     def _error(self, request: Request, error: LockstepError, fault: Exception | None = None) -> Response:
@@ -147,7 +147,7 @@ class PageDesk(ABC, Generic[C, P]):
         return self._renderer.error(request, problem)
 
     async def no_such_page(self, request: Request, error: Exception) -> Response:
-        """Answer a request for an unknown address, or with a method that the address does not take."""
+        """Answer a request for an unknown address, or with a method that the address does not accept."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         detail = "There is no page at this address" if status == 404 else "Use the links and forms on the pages"
         return await self._outside(request, status, detail)
@@ -168,7 +168,7 @@ class PageDesk(ABC, Generic[C, P]):
 
 
 async def _check_form(page: PageRoute[Any], request: Request) -> None:
-    """Raise LockstepError unless the form is ours. Nothing of the body is read before its origin is known."""
+    """Raise LockstepError unless the form comes from one of our pages. The body is read only after the origin has been checked."""
     csrf.require_same_origin(request.headers, scheme=request.url.scheme)
     request._receive = limited_receive(request.receive, request.headers, page.form_bytes)
     form = await request.form(max_files=20, max_fields=2_000, max_part_size=page.form_bytes)

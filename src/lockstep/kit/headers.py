@@ -8,7 +8,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = "Content-Security-Policy"
-# No characters that could end the directive.
+# Excludes characters that could end the directive.
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-:\[\]]+(?=[/?#]|\Z)")
 
 

@@ -1,4 +1,4 @@
-"""The icons: one outline set of 16 px, inlined as SVG and hidden from screen readers, because a word always stands beside them."""
+"""The icons: outlines of 16 px, inlined as SVG. They are hidden from screen readers, because a word always accompanies them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _INNER = re.compile(r"<svg[^>]*>(.*)</svg>", re.S)
 
 @cache
 def icon(name: str, size: int = 16, classes: str = "") -> Markup:
-    """The icon *name* of `kit/icons`. Raises FileNotFoundError for an unknown one."""
+    """The SVG of the icon *name* in `kit/icons`. Raises FileNotFoundError if it is unknown."""
     text = (files("lockstep.kit") / "icons" / f"{name}.svg").read_text()
     found = _INNER.search(text)
     if found is None:

@@ -1,4 +1,6 @@
-"""How the pages look for one browser: theme, width of the rail, single keys. Kept in cookies, so that the first paint is right."""
+"""The display settings of one browser: theme, width of the navigation rail, single-key shortcuts. They are stored in cookies, so that the
+page is right when it first appears.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from lockstep.kit.cookies import keep_cookie
 from lockstep.kit.returning import safe_next
 
-# The allowed values, of which the first is the default.
+# The allowed values of each setting; the first is the default.
 LOOKS: Mapping[str, tuple[str, ...]] = {
     "theme": ("system", "light", "dark"),
     "rail": ("wide", "narrow"),
@@ -22,13 +24,13 @@ _KEPT = timedelta(days=365)
 
 
 def looks_of(request: Request, product: str) -> dict[str, str]:
-    """The looks that the browser keeps for *product*."""
+    """The display settings that the browser stores for *product*."""
     kept = {name: request.cookies.get(_cookie(product, name), "") for name in LOOKS}
     return {name: kept[name] if kept[name] in allowed else allowed[0] for name, allowed in LOOKS.items()}
 
 
 async def change_look(request: Request, product: str) -> Response:
-    """Keep what the form says, and go back to the page."""
+    """Store the setting from the form, and go back to the page."""
     form = await request.form()
     back = urlsplit(request.headers.get("referer", ""))
     response = RedirectResponse(safe_next(back.path + (f"?{back.query}" if back.query else "") or "/"), status_code=303)

@@ -1,4 +1,4 @@
-"""Errors as pages: status, title and wording of each kind of the error family."""
+"""Errors as pages: the status and title for each kind of error."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ICONS = {403: "lock", 404: "search", 409: "warning", 429: "hourglass", 503: "hou
 
 @dataclass(frozen=True, slots=True)
 class PageError:
-    """What the page of an error shows. *can_retry*: repeating the same request may help."""
+    """The content of an error page. *can_retry*: repeating the same request may help."""
 
     status: int
     title: str
@@ -67,7 +67,7 @@ def page_error(error: LockstepError, *, request_id: str) -> PageError:
 
 
 def plain_page_error(status: int, detail: str, *, request_id: str) -> PageError:
-    """Return the page for a status without an error of ours, such as an unknown address."""
+    """Return the page for a status that was not raised as a LockstepError, such as 404 for an unknown address."""
     title = TITLES.get(status, TITLES[500 if status >= 500 else 400])
     return PageError(status, title, _sentence(detail), "", "", request_id, status >= 500)
 

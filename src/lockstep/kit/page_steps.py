@@ -1,5 +1,6 @@
-"""Next steps of errors, as a page says them. An error names a command, because the command line is always there; on a page the same step
-names the page. One rule for every template: what is called `next_step`, `nextStep` or `remedy` is reworded where it is read.
+"""Reword the next steps of errors for pages. An error names a command, because the command line is always available; on a page, the same
+step names the page instead. Templates need not do anything: attributes called `next_step`, `nextStep` or `remedy` are reworded when a
+template reads them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ ELSEWHERE = "the command line of the server"
 
 
 class PageSteps:
-    """The pages of a product that do what its commands do: *pages* is the words after *program*, and the page."""
+    """The pages of a product that correspond to its commands. *pages* maps the words after *program* to the page."""
 
     def __init__(self, program: str, pages: Mapping[str, str]) -> None:
         self._pages = dict(pages)
@@ -26,11 +27,11 @@ class PageSteps:
         )
 
     def on_page(self, text: str) -> str:
-        """*text* with the page in place of each command."""
+        """*text* with each command replaced by the name of its page."""
         return self._command.sub(self._page, text)
 
     def _page(self, found: re.Match[str]) -> str:
-        """One does not run a page: "run: lockstep apps" becomes "go to Enterprise applications"."""
+        """The text for one command. "run: lockstep apps" becomes "go to Enterprise applications", because pages are not run."""
         page = self._pages.get(found["command"])
         verb = "go to " if page else "use "
         return (
@@ -41,7 +42,7 @@ class PageSteps:
 
 
 class PageEnvironment(Environment):
-    """The environment of templates that name pages instead of commands."""
+    """A template environment that rewords next steps."""
 
     steps: PageSteps | None = None
 

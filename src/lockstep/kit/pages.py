@@ -1,4 +1,4 @@
-"""Pages: functions of a context and a request, and what they may answer. A product adds what its own frame shows."""
+"""Pages: functions of a context and a request, and the types that they may return. A product adds what its own frame shows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ C = TypeVar("C")
 
 @dataclass(frozen=True, slots=True)
 class Crumb:
-    """A breadcrumb, a tab or a link of the rail. *count*: a number beside the label."""
+    """A breadcrumb, a tab or a link in the navigation rail. *count*: a number beside the label."""
 
     label: str
     href: str = ""
@@ -41,7 +41,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyAs:
-    """How to do the same outside the pages: a command, and a path of the API."""
+    """How to get the same content outside the pages: a command and a path of the API."""
 
     command: str = ""
     api: str = ""
@@ -49,11 +49,9 @@ class CopyAs:
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """A whole page.
-
-    *model* has what the template shows. *section* is the rail's word; *parents* are breadcrumbs above the page. *live* names the topics
-    whose events make the parts with `data-live` be read again. *sends_to* is the address of another server to which a form of the page
-    is sent; without it, browsers refuse such a form.
+    """A whole page. *model* contains what the template shows. *section* is the entry of the navigation rail; *parents* are the breadcrumbs
+    before the page. *live* names topics: after an event with one of them, the page reloads its parts with `data-live`. *sends_to* is the
+    address of another server to which a form of the page is sent; without it, browsers block such a form.
     """
 
     template: str
@@ -71,7 +69,7 @@ class PageView:
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """A part of a page, for htmx to put in its place. *toast*: a line for the live region."""
+    """A part of a page, which htmx swaps in. *toast*: a message that screen readers announce."""
 
     template: str
     model: Mapping[str, Any] = field(default_factory=dict)
@@ -81,7 +79,7 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """After a POST: see *href*. *notice* is shown there once."""
+    """The redirect after a POST (303). *notice* is shown once on the page at *href*."""
 
     href: str
     notice: str = ""
@@ -93,7 +91,7 @@ PageFunction = Callable[[C, Request], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class PageRoute(Generic[C]):
-    """One address. *is_public*: for somebody who is not signed in. *form_bytes*: the largest body that it takes."""
+    """One address of a page. *is_public*: no sign-in is needed. *form_bytes*: the size limit of the body in bytes."""
 
     method: str
     path: str
@@ -103,7 +101,7 @@ class PageRoute(Generic[C]):
 
     @property
     def order(self) -> tuple[tuple[bool, str], ...]:
-        """Fixed parts before parameters, so that `/apps/new` is no application called new."""
+        """A sort key that puts fixed path segments before parameters, so that `/apps/new` does not match as an application named "new"."""
         return tuple((part.startswith("{"), part) for part in self.path.split("/"))
 
 
@@ -119,7 +117,7 @@ class ModulePages(Generic[C]):
     def post(
         self, path: str, *, is_public: bool = False, form_bytes: int = FORM_BYTES
     ) -> Callable[[PageFunction[C]], PageFunction[C]]:
-        """An address that changes something. The token and the origin of the form were checked before the function is called."""
+        """Register an address that changes something. The token and the origin of the form are checked before the function is called."""
         return self._add("POST", path, is_public, form_bytes)
 
     def _add(
@@ -133,7 +131,7 @@ class ModulePages(Generic[C]):
 
 
 def pages_in(package_name: str) -> list[PageRoute[Any]]:
-    """The routes of every module in the package, each of which keeps them in `pages`, in the order in which they are tried."""
+    """The routes of every module in the package that has `pages`, in the order in which they are tried."""
     package = importlib.import_module(package_name)
     routes: list[PageRoute[Any]] = []
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
@@ -144,10 +142,9 @@ def pages_in(package_name: str) -> list[PageRoute[Any]]:
 
 
 def on_the_form(refused: LockstepError) -> LockstepError:
-    """Return *refused*, for the form whose change was refused: `except LockstepError as refused: return _form(...,
-    refused=on_the_form(refused))`.
+    """Return *refused* if the form should show it: `except LockstepError as refused: return _form(..., refused=on_the_form(refused))`.
 
-    Raises it again if no other entry in the form can help; it then becomes a page: who may do this, enter the password again, or an
+    Raises it again if no other input in the form can help. It then leads to a page of its own: missing permission, password needed, or
     internal error.
     """
     if refused.kind in _NOT_ABOUT_THE_FORM:

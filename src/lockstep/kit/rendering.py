@@ -1,4 +1,4 @@
-"""Turn what a page answers into a response: templates, the frame, notices that are shown once, theme and rail from cookies."""
+"""Turn the result of a page function into a response: templates, the frame, notices that are shown once, display settings from cookies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lockstep.kit.page_steps import PageSteps
 from lockstep.kit.pages import Answer, CopyAs, Fragment, PageView, Redirect
 from lockstep.kit.templating import new_environment
 
-_NOTICE_WAITS = timedelta(minutes=1)  # until a page shows it
+_NOTICE_WAITS = timedelta(minutes=1)  # a notice that no page has shown by then is dropped
 
 _MOST_NOTICE = 300  # characters
 
@@ -30,9 +30,8 @@ _MOST_NOTICE = 300  # characters
 class Renderer(ABC):
     """Renders the templates of one product with the kit's macros.
 
-    *product* is its name, with which its cookies and its bundles of scripts and styles begin. *globals_* are names that all templates
-    may use; the kit's own need `asset`, `version` and `sign_in_page`. *steps*: the pages
-    that stand for commands in the next steps of errors.
+    *product* is its name; the names of its cookies and bundles begin with it. *globals_* are names that all templates may use; the kit's
+    own templates need `asset`, `version` and `sign_in_page`. *steps*: the pages that replace commands in the next steps of errors.
     """
 
     def __init__(
@@ -44,14 +43,14 @@ class Renderer(ABC):
 
     @abstractmethod
     def frame_of(self, view: PageView) -> object:
-        """What the templates of the frame show of *view*."""
+        """What the frame's templates show for *view*."""
 
     @abstractmethod
     def problem_view(self, problem: PageError) -> PageView:
-        """The view whose frame stands around *problem*."""
+        """The view whose frame surrounds the page of *problem*."""
 
     def ways_to_copy(self, request: Request, wanted: CopyAs) -> list[tuple[str, str]]:
-        """How the page's content is had elsewhere: label and command."""
+        """How to get the page's content elsewhere: pairs of label and command."""
         return []
 
     def more_names(self, request: Request) -> Mapping[str, Any]:
@@ -72,7 +71,7 @@ class Renderer(ABC):
                 return answer
 
     def error(self, request: Request, problem: PageError) -> Response:
-        """The page of an error; for htmx, only the part that takes the place of what was asked for."""
+        """The page of an error; for a request of htmx, only the part to swap in."""
         is_part = request.headers.get("hx-request-type") == "partial"
         template = "errors/part.html" if is_part else "errors/page.html"
         frame = self.frame_of(self.problem_view(problem))

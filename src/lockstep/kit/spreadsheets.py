@@ -6,6 +6,6 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def spreadsheet_text(value: object) -> str:
-    """Text that a spreadsheet does not take for a formula."""
+    """Escape *text*, so that a spreadsheet does not interpret it as a formula."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,4 +1,4 @@
-"""Server-sent events: the one loop of every stream. It says that it is alive, and ends once its caller may no longer listen."""
+"""Server-sent events: the loop that all streams share. It sends heartbeats, and ends the stream when its caller may no longer listen."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from starlette.responses import StreamingResponse
 
-BEAT_SECONDS = 15.0  # longest time between heartbeats, which tell a client that the stream is alive
-CHECK_SECONDS = 60.0  # the caller is checked again after this time, even if events keep coming
+BEAT_SECONDS = 15.0  # longest time without data: then a heartbeat is sent
+CHECK_SECONDS = 60.0  # the caller's session or token is checked again after this time
 RETRY_MILLISECONDS = 2_000
 _MOST_ID = 100  # characters
 
@@ -25,18 +25,18 @@ def stream_response(
     may_listen: Callable[[], Awaitable[bool]],
     beat: bytes = b": beat\n\n",
 ) -> StreamingResponse:
-    """A response that sends the frame of each event until the events end, or *may_listen* says no."""
+    """A response that sends each event as a frame, until the events end or *may_listen* returns False."""
     body = _parts(listening, frame, may_listen, beat)
     return StreamingResponse(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 def event_frame(identifier: str, event: str, data: bytes) -> bytes:
-    """One event on the wire. *data* has no line break."""
+    """One event as bytes of the stream. *data* must not contain a line break."""
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (identifier.encode(), event.encode(), data)
 
 
 def last_event_id(header: str | None) -> str:
-    """The event after which a returning client wants to go on; "" for a new one."""
+    """The id of the last event that a reconnecting client received; "" for a new client."""
     return (header or "")[:_MOST_ID]
 
 
@@ -68,7 +68,9 @@ async def _parts(
         finally:
             if pending is not None:
                 pending.cancel()
-                await asyncio.gather(pending, return_exceptions=True)  # the producer of the events has cleaned up
+                await asyncio.gather(
+                    pending, return_exceptions=True
+                )  # wait until the producer of the events has cleaned up
 
 
 async def _next(events: AsyncIterator[Event]) -> Event | None:

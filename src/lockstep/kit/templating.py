@@ -1,5 +1,5 @@
-"""Templates of a product together with the kit's macros (`{% from "kit/forms.html" import field %}`). Everything is escaped; an unknown
-name in a template is an error and not a blank.
+"""Templates of a product together with the kit's macros (`{% from "kit/forms.html" import field %}`). Everything is escaped. An unknown
+name in a template is an error, not an empty text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ _SIZES = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
 def new_environment(package: str, extra: Mapping[str, Any], *, steps: PageSteps | None = None) -> PageEnvironment:
-    """The environment for the templates of *package*; *extra* are further globals, *steps* the pages that stand for commands."""
+    """The environment for the templates of *package*; *extra* are further globals; *steps* are the pages that replace commands in the next
+    steps of errors.
+    """
     environment = PageEnvironment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("lockstep.kit")]),
         autoescape=True,
@@ -52,7 +54,7 @@ def new_environment(package: str, extra: Mapping[str, Any], *, steps: PageSteps 
 
 
 def pattern(word: object) -> str:
-    """The regular expression of a browser (HTML, attribute `pattern`) that only *word* matches."""
+    """A regular expression for the HTML attribute `pattern` that matches only *word*."""
     return re.sub(r"[\\^$.*+?()\[\]{}|/]", r"\\\g<0>", str(word))
 
 
@@ -62,19 +64,19 @@ def number(value: float) -> str:
 
 
 def file_size(count: int) -> str:
-    """So many bytes as "512 bytes", "12 kB" or "3.4 MB"."""
+    """A number of bytes as "512 bytes", "12 kB" or "3.4 MB"."""
     if count < 1_000:
         return counted(count, "byte")
     return f"{count / 1_000:,.0f} kB" if count < 1_000_000 else f"{count / 1_000_000:,.1f} MB"
 
 
 def percent(part: float, whole: float) -> str:
-    """A share as "63%"; "0%" of nothing."""
+    """A share as "63%"; "0%" if the total is 0."""
     return f"{part / whole:.0%}" if whole else "0%"
 
 
 def ago(moment: datetime | None, otherwise: str = "Never") -> Markup:
-    """A `<time>` that reads "3 minutes ago" or "in 2 hours"; the script keeps it current and adds the exact time."""
+    """A `<time>` element such as "3 minutes ago" or "in 2 hours". The script keeps it current and adds the exact time."""
     if moment is None:
         return escape(otherwise)
     seconds = (datetime.now(UTC) - moment).total_seconds()
@@ -85,7 +87,7 @@ def ago(moment: datetime | None, otherwise: str = "Never") -> Markup:
 
 
 def at(moment: datetime | None, otherwise: str = "Never") -> Markup:
-    """A `<time>` with date and time: in UTC as sent, in the reader's zone once the script has run."""
+    """A `<time>` element with date and time. The server writes UTC; the script converts it to the reader's time zone."""
     if moment is None:
         return escape(otherwise)
     text = moment.astimezone(UTC).strftime("%d %b %Y, %H:%M:%S UTC")
@@ -93,7 +95,7 @@ def at(moment: datetime | None, otherwise: str = "Never") -> Markup:
 
 
 def duration(length: timedelta | float) -> str:
-    """A length of time in words of one or two units: "412 ms", "48 s", "3 min 20 s", "2 h 5 min"."""
+    """A duration in one or two units: "412 ms", "48 s", "3 min 20 s", "2 h 5 min"."""
     seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
@@ -113,12 +115,12 @@ def initials(name: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """*text* with a capital first letter; names within it stay as they are, unlike with Jinja's `capitalize`."""
+    """*text* with a capital first letter. Unlike Jinja's `capitalize`, this leaves the other letters unchanged."""
     return text[:1].upper() + text[1:]
 
 
 def breaks(text: object) -> list[str]:
-    """The parts of a long name or an expression after which a line may end: "name.givenName" -> "name.", "givenName"."""
+    """Split a long name or expression where a line may break: "name.givenName" -> "name.", "givenName"."""
     return re.split(r"(?<=[(,.@:\]])(?=\S)", str(text))
 
 

@@ -1,1 +1,1 @@
-"""The pages for people of the directory: sign in, My Apps, and the way into applications."""
+"""The pages for people of the directory: sign-in, My Apps, and single sign-on to applications."""

@@ -1,4 +1,6 @@
-"""The portal: the kit's desk with the sessions of people of the directory. Its routes stand before those of the admin centre."""
+"""The portal as routes: the kit's `PageDesk` with the sessions of people of the directory. They are matched before those of the admin
+centre.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ Contexts = Callable[[Actor], Context]
 
 
 def portal_routes(contexts: Contexts, assets: Assets) -> list[BaseRoute]:
-    """The routes of the portal, whose styles and scripts are among *assets*."""
+    """The routes of the portal. *assets* must contain its styles and scripts."""
     desk = PortalDesk(contexts, PortalRenderer(assets))
     foreign = Route(SSO, form_endpoint(lambda: contexts(NOT_SIGNED_IN)), methods=["POST"])
     return [
@@ -47,7 +49,7 @@ def portal_routes(contexts: Contexts, assets: Assets) -> list[BaseRoute]:
 
 @dataclass(frozen=True, slots=True)
 class PortalFrame:
-    """What the templates of the frame show of one page."""
+    """What the frame's templates show for one page."""
 
     title: str
 
@@ -65,7 +67,7 @@ class PortalRenderer(Renderer):
     def respond(self, request: Request, answer: Answer) -> Response:
         response = super().respond(request, answer)
         if isinstance(answer, PageView) and answer.sends_to:
-            # An application may redirect the browser to another of its hosts, and browsers apply form-action to redirects too.
+            # Browsers apply form-action to redirects too, and an application may redirect the browser to another of its hosts.
             response.headers[POLICY] = content_security_policy().replace(
                 "form-action 'self'", "form-action https: http:"
             )
@@ -88,7 +90,7 @@ class PortalDesk(PageDesk[PortalContext, PersonCaller]):
         self._contexts = contexts
 
     async def caller_of(self, request: Request) -> PersonCaller | None:
-        """The person, unless a second factor is missing: then only the page that adds one is theirs."""
+        """The signed-in person. If a required second factor is missing, only the page that adds one accepts the person."""
         caller = await caller_of_person(self._contexts(NOT_SIGNED_IN), session_secret(request))
         request.state.lacks_factor = caller is not None and caller.lacks_factor
         if caller is not None and caller.lacks_factor:

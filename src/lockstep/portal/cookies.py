@@ -1,4 +1,4 @@
-"""The session of a person in the browser's cookie, and what the request says of the browser."""
+"""The portal's cookies: the session of a person, and the state of sign-ins and sign-outs in progress."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def session_secret(request: Request) -> str:
 
 
 def set_session(response: Response, request: Request, signed_in: PersonSignedIn) -> None:
-    """Keep the session in the browser until it ends."""
+    """Store the session in a cookie until it ends."""
     keep_cookie(response, request, SESSION_COOKIE, signed_in.secret, until=signed_in.expires_at)
 
 
@@ -42,7 +42,7 @@ def browser_secret(request: Request) -> str:
 
 
 def set_browser_secret(response: Response, request: Request, secret: str) -> None:
-    """Let the browser be known as the one that brought a request until that is too old."""
+    """Mark the browser as the one that brought a request, until the request expires."""
     keep_cookie(response, request, BROWSER_COOKIE, secret, until=REQUEST_VALID, path="/saml2")
 
 
@@ -55,12 +55,12 @@ def visitor_of(request: Request) -> Visitor:
 
 
 def set_way_out(response: Response, request: Request, way: str) -> None:
-    """Keep in the browser which applications are still to be signed out of, or with "" none."""
+    """Store in the browser which applications it still has to sign out of; "" removes the list."""
     _keep_or_drop(response, request, WAY_COOKIE, way, lasts=_WAY_LASTS, path=HOME)
 
 
 def set_attempt(response: Response, request: Request, cookie: str) -> None:
-    """Keep in the browser that it left for the provider, or with "" forget it."""
+    """Store the sign-in attempt in the browser while it is at the provider; "" removes it."""
     _keep_or_drop(response, request, ATTEMPT_COOKIE, cookie, lasts=VALID, path=PROVIDER)
 
 

@@ -1,4 +1,4 @@
-"""What the functions of the portal's pages work with."""
+"""The context that the functions of the portal's pages get."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lockstep.kit.pages import ModulePages, PageView
 
 @dataclass(frozen=True, slots=True)
 class PortalContext:
-    """What actions work with, as somebody who is no administrator, and the person who asks."""
+    """The actions' context for a caller who is not an administrator, and the signed-in person."""
 
     actions: Context
     caller: PersonCaller | None = None
@@ -26,7 +26,7 @@ class PortalContext:
 
 @dataclass(frozen=True, slots=True)
 class LeavingView(PageView):
-    """A page on the way out; the browser keeps *way*, sealed, "" at its end."""
+    """A page of a sign-out that continues at other applications. The browser stores *way*, encrypted: what is left to do; "" at the end."""
 
     _: KW_ONLY
     way: str = ""

@@ -1,4 +1,4 @@
-"""My Apps: the applications into which the person may sign in."""
+"""My Apps: the applications that the person may sign in to."""
 
 from __future__ import annotations
 

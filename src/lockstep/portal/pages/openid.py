@@ -1,4 +1,4 @@
-"""The pages of OpenID Connect: the way into an application, and signing out at the wish of one."""
+"""The pages of OpenID Connect: signing in to an application, and signing out when an application asks for it."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ async def authorize(context: PortalContext, request: Request) -> Answer:
 
 @pages.get(CONTINUE, is_public=True)
 async def go_on(context: PortalContext, request: Request) -> Answer:
-    """After signing in: the request is sealed in the address. The way to the application is a page and not a redirect, because browsers
-    hold redirects after a form to the addresses that the form may be sent to.
+    """Continue after signing in; the address contains the encrypted request. A page, not a redirect, leads to the application: after a
+    form, browsers allow redirects only to addresses that the form may be sent to.
     """
     found = await answering.resume(
         context.actions, request.query_params.get("request", ""), session_secret(request), visitor=visitor_of(request),
@@ -49,7 +49,7 @@ async def go_on(context: PortalContext, request: Request) -> Answer:
 
 @pages.get(LOGOUT, is_public=True)
 async def take_logout(context: PortalContext, request: Request) -> Answer:
-    """Sign out at once if the application proved that it means this session; otherwise ask. Then back to the application."""
+    """Sign out at once if the application proved that it means this session; otherwise ask the person. Then return to the application."""
     asked = await leaving.logout_asked(
         context.actions, request.query_params.multi_items(), session_secret(request), visitor=visitor_of(request),
         origin=origin_of(request),
@@ -63,12 +63,14 @@ async def take_logout(context: PortalContext, request: Request) -> Answer:
 
 @pages.post(LOGOUT, is_public=True)
 async def confirm_logout(context: PortalContext, request: Request) -> Answer:
-    """The person confirmed it on our page. What the address asks for is read once more, by a page of its own."""
+    """The person confirmed the sign-out on our page. The request in the address is read and checked again."""
     return await _signed_out(context, request, f"{LOGOUT}?{request.url.query}")
 
 
 async def _signed_out(context: PortalContext, request: Request, then: str) -> Response:
-    """Applications that use SAML take the browser along first; then it goes *then*, "" for our own page."""
+    """Sign out here. The response sends the browser to the SAML applications to sign out of, and then to *then*, or to our own page if
+    *then* is "".
+    """
     way = await way_out.sign_out_here(context.actions, session_secret(request), then=then)
     response = _redirected(SIGNED_OUT if way or not then else then)
     forget_session(response, request)
@@ -94,5 +96,5 @@ def _by_page(heading: str, url: str) -> PageView:
 
 
 def _redirected(url: str) -> Response:
-    """The code stands in the address, so the next page must not learn the one before."""
+    """Redirect without a referrer, because addresses contain requests and codes."""
     return RedirectResponse(url, status_code=303, headers={"Referrer-Policy": "no-referrer"})

@@ -1,6 +1,6 @@
 """The SAML endpoints of one application, and opening it from My Apps.
 
-Forms that bring a response to an application leave this server, so their pages say to which address.
+A form that sends a response to an application goes to another server, so its page declares that address to the browser.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _XML = "application/samlmetadata+xml"
 
 @pages.get(SSO, is_public=True)
 async def take_query(context: PortalContext, request: Request) -> Response:
-    """HTTP-Redirect. The query is read as it was sent, because that is what is signed."""
+    """The HTTP-Redirect binding. The query is read exactly as it was sent, because the signature covers those bytes."""
     app = request.path_params["app"]
     received = await receive_query(
         context.actions,
@@ -55,7 +55,9 @@ async def take_query(context: PortalContext, request: Request) -> Response:
 
 
 def form_endpoint(context_of: Callable[[], Context]) -> Callable[[Request], Awaitable[Response]]:
-    """HTTP-POST. It is no page: the form is another server's, so it has no token of ours, and brings no session along."""
+    """The HTTP-POST binding. This is not a page: the form comes from another server, so it has neither our form token nor our session
+    cookie.
+    """
 
     async def take(request: Request) -> Response:
         app = request.path_params["app"]
@@ -82,7 +84,7 @@ def form_endpoint(context_of: Callable[[], Context]) -> Callable[[Request], Awai
 
 @pages.get(FAILED, is_public=True)
 async def show_failed(_: PortalContext, request: Request) -> Answer:
-    """The page after a form that was refused; the number is the one in the log."""
+    """The page after a refused form. It shows the number under which the log has the details."""
     number = request.query_params.get("number", "")
     request.state.request_id = request_id_of({"x-request-id": number})
     raise did_not_work()
@@ -108,7 +110,7 @@ async def answer(context: PortalContext, request: Request) -> Answer:
 
 @pages.get("/myapps/launch/{app}")
 async def open_application(context: PortalContext, request: Request) -> Answer:
-    """An application of either method."""
+    """Open an application from My Apps, whichever sign-on method it uses."""
     asked = (context.actions, request.path_params["app"], session_secret(request))
     visitor, origin = visitor_of(request), origin_of(request)
     found = await opening.open_application(*asked, visitor=visitor, origin=origin)
@@ -123,7 +125,9 @@ async def show_metadata(context: PortalContext, request: Request) -> Answer:
 
 @pages.get("/saml2/{app}/logout", is_public=True)
 async def take_logout(context: PortalContext, request: Request) -> Answer:
-    """A request of the application, which is answered, or its answer to ours: then the way out goes on."""
+    """Take a logout request of the application, and answer it; or take its response to our request, and continue with the next
+    application.
+    """
     address = await receive_logout(
         context.actions,
         request.path_params["app"],

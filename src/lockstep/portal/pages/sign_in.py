@@ -76,9 +76,8 @@ async def sign_out(context: PortalContext, request: Request) -> Response:
 
 @pages.get(SIGNED_OUT, is_public=True)
 async def show_signed_out(context: PortalContext, request: Request) -> Answer:
-    """Lead the browser to the next application that it is signed in to. It comes back here from each.
-
-    The way goes on by a page and not by a redirect: browsers hold redirects after a form to the addresses that the form may be sent to.
+    """Send the browser to the next application to sign out of. It returns here from each of them. A page, not a redirect, leads there:
+    after a form, browsers allow redirects only to addresses that the form may be sent to.
     """
     stop = await leaving.next_stop(context.actions, request.cookies.get(WAY_COOKIE, ""), origin=origin_of(request))
     if stop is None:
@@ -123,7 +122,7 @@ async def show_factor(context: PortalContext, request: Request) -> Answer:
 
 @pages.post(FACTOR)
 async def begin_factor(context: PortalContext, request: Request) -> Answer:
-    """Show the QR code. It counts once a first code was entered."""
+    """Show the QR code. The second factor takes effect when a first code has been entered."""
     back = next_of(str((await request.form()).get("next", "")))
     made = await person_totp.begin_factor(context.actions, session_secret(request))
     code = segno.make(made.uri, error="m")
@@ -153,7 +152,7 @@ async def confirm_factor(context: PortalContext, request: Request) -> Answer:
 
 
 def next_of(text: str) -> str:
-    """Where to go after signing in: an address of the portal, never one of another server or of the admin centre."""
+    """Where to go after signing in: always an address of the portal, never of another server or the admin centre."""
     safe = safe_next(text)
     return safe if safe.startswith(("/myapps", "/saml2/", CONTINUE)) else HOME
 
