@@ -200,6 +200,7 @@ async def choose_link(context: Context, app: str, user: str, target_id: str) -> 
                 f"The account {target_id} belongs to {held.display or held.source_id}",
                 next_step=f"If that is wrong: lockstep links {app} --user {held.display} --forget",
             )
+        await dirty_marks.overrule_claims(edit.connection, job.id, [person.id])
         # Stored without a base, so that the account is read before anything is written to it.
         chosen = Link(_USER, person.id, target_id, LinkState.LIVE, {}, display=person.user_principal_name)
         freed = await links.save_links(edit.connection, job.id, [chosen])
@@ -227,6 +228,7 @@ async def forget_link(context: Context, app: str, user: str) -> LinkRow:
         found = await link_list.list_links(edit.connection, job.id, source_id=person.id)
         if not found:
             raise not_found(f"{person.user_principal_name} has no account in {job.app_display_name}")
+        await dirty_marks.overrule_claims(edit.connection, job.id, [person.id])
         await links.remove_links(edit.connection, job.id, [(_USER.value, person.id)])
         await dirty_marks.wake_for_accounts(edit.connection, job.id, [found[0].target_id])
         if job.started:

@@ -124,6 +124,8 @@ async def restart(context: Context, app: str, scopes: Collection[ResetScope] = U
         if ResetScope.QUARANTINE_STATE in wanted:
             await jobs.set_quarantine(connection, row.id, None)
             await target_state.forget(connection, row.id)
+        if ResetScope.CONNECTOR_DATA_STORE in wanted:
+            await dirty_marks.overrule_claims(connection, row.id)
         if ResetScope.ESCROWS in wanted:
             await dirty_marks.forget_escrow(connection, row.id)
         if ResetScope.CONNECTOR_DATA_STORE in wanted:

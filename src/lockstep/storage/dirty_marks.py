@@ -86,6 +86,22 @@ async def set_cycle(connection: Connection, job: str, attempts: Sequence[int], *
     )
 
 
+async def overrule_claims(connection: Connection, job: str, ids: Sequence[str] | None = None) -> None:
+    """Let no present claim of the objects *ids*, or of any if *ids* is not given, record its outcome: it was planned from a link that this
+    transaction changes.
+
+    The leases stay, because a request may be under way. After them the application is asked what became of it. Call this before changing
+    the links: code that records outcomes locks dirty rows first.
+    """
+    await connection.execute(
+        _IN_ORDER.format(
+            which="job = %(job)s and (%(ids)s::uuid[] is null or source_id = any(%(ids)s::uuid[])) and lease_until is not null",
+            change="attempt = nextval('dirty_attempt')",
+        ),
+        {"job": job, "ids": None if ids is None else list(ids)},
+    )
+
+
 async def adopt_due(connection: Connection, job: str, *, cycle: int) -> int:
     """Add all due objects that belong to no cycle yet to *cycle*; return how many."""
     cursor = await connection.execute(

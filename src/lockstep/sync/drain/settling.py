@@ -141,10 +141,10 @@ class _Run:
 
     async def _change_of_unlinked(self, operation: OpenOperation, account: Account | None, *, took: bool) -> None:
         """Settle a change to a matched account whose link was not recorded yet. If the change took effect, the account belongs to the
-        object.
+        object. An account that was linked before belongs to it no more: somebody has forgotten the link.
         """
         self.found.end(operation, "confirmed" if took else "dropped", account)
-        if account is None or not took or _holds_account(self.found.link):
+        if account is None or not took or not operation.matched_by or _holds_account(self.found.link):
             return
         holder = (await self._holders({account.id})).get(account.id)
         if holder is not None and not holder.has_left:
