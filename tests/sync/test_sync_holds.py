@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from lockstep.storage.dirty import claim_one
 from lockstep.sync.drain.guarding import Guard
 from lockstep.sync.planning import planner
 from tests.support.model_target import ModelTarget, answered
-from tests.support.sync_world import CONFIG, USERS, World, upn
+from tests.support.sync_world import CONFIG, USERS, World, person_id, until, upn
 
 
 def disabled(target: ModelTarget) -> set[str]:
@@ -354,6 +355,56 @@ async def test_approval_holds_though_something_else_about_the_person_changes(wor
     await world.drain()
 
     assert set(target.people()) == {f"new-{upn(number)}" for number in range(40)}
+
+
+async def test_approval_of_an_account_is_none_for_another_account(world: World, target: ModelTarget) -> None:
+    no_admin = {**ADMIN, "constant": "User"}
+    admin = {"userName": upn(1), "active": True, ADMIN["target"]: "Admin"}
+    await world.configure(mapped(no_admin))
+    await world.sync()
+    seen = target.add(admin)
+    await world.add_people([1])
+    await world.drain()
+    assert await world.rows("select state, target_id from operation") == [("held", seen)]
+
+    await decide(world, "approved")
+    del target.accounts[ObjectKind.USER][seen]
+    other = target.add(admin)
+    await world.drain()
+
+    assert await world.rows("select target_id from link") == []
+    assert await world.rows("select target_id from operation where state = 'held'") == [(other,)]
+
+
+@pytest.mark.parametrize("decision", ["approved", "rejected"])
+async def test_decision_stands_though_the_object_was_being_planned_when_it_was_made(
+    world: World, target: ModelTarget, decision: str
+) -> None:
+    await world.add_people(range(60))
+    await world.sync()
+    await world.unassign(range(20))
+    await world.drain()
+    await world.rows(
+        """update dirty set not_before = '-infinity', version = nextval('dirty_version'), resume = '{"stage": "lookAgain"}'
+        where source_id = %s returning 1""",
+        person_id(3),
+    )
+    gate = target.gate = asyncio.Event()
+    planning = asyncio.create_task(world.drain())
+    await until(lambda: _asked(target, "get"))
+
+    await decide(world, decision)
+    target.gate = None
+    gate.set()
+    await planning
+    await world.drain()
+
+    assert await held(world) == 0
+    assert len(disabled(target)) == (20 if decision == "approved" else 0)
+
+
+async def _asked(target: ModelTarget, verb: str) -> bool:
+    return target.requests[verb] > 0
 
 
 async def test_leaver_who_is_tried_again_and_again_is_one_leaver(world: World, target: ModelTarget) -> None:

@@ -77,17 +77,15 @@ async def mark_forgotten(connection: Connection) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class GuardedWrite:
-    """A write as it was when a guard held it: the action, the guard, its sentence and its details."""
+    """A write as it was when a guard held it: the action, the guard, its sentence and its details. *effects* are those that guards limit; a
+    row of an older version has none.
+    """
 
     action: Action
     guard: GuardCode
     sentence: str
     details: Mapping[str, str]
-
-    @property
-    def what(self) -> str:
-        """The effect that the write would have had on the account, as a clause."""
-        return str(self.details.get("what", ""))
+    effects: frozenset[tuple[GuardCode, str]]
 
 
 def _guarded(action: str, error: Mapping[str, Any]) -> GuardedWrite:
@@ -96,6 +94,7 @@ def _guarded(action: str, error: Mapping[str, Any]) -> GuardedWrite:
         GuardCode(error.get("guard", GuardCode.LOSSES)),
         str(error.get("reason", "Held for approval.")),
         error.get("details", {}),
+        frozenset((GuardCode(guard), effect) for guard, effect in error.get("effects") or ()),
     )
 
 
@@ -168,7 +167,8 @@ async def decide_held(
     """Approve or reject the held operations of *ids*, or all of them if *ids* is not given; return how many.
 
     Approved objects become dirty and pass the guard once. A rejected operation is not sent until something different is planned for its
-    object; earlier rejections of the object no longer count.
+    object; earlier rejections of the object no longer count. A claim that has planned the object before records nothing: it would hold
+    the write again.
     """
     given = {"job": job, "decision": decision, "actor": actor, "ids": None if ids is None else list(ids)}
     # Lock in the same order as a drain: first the rows of the objects, in their order, then their operations.
@@ -187,10 +187,16 @@ async def decide_held(
             returning kind, source_id
         ), marked as (
             update dirty set
-                reasons = array['approved'], not_before = '-infinity', version = nextval('dirty_version')
+                reasons = array['approved'], not_before = '-infinity', version = nextval('dirty_version'),
+                attempt = case when dirty.lease_until is null then dirty.attempt else nextval('dirty_attempt') end
             from decided
             where %(decision)s = 'approved' and dirty.job = %(job)s and dirty.kind = decided.kind
                 and dirty.source_id = decided.source_id
+            returning 1
+        ), overruled as (
+            update dirty set attempt = nextval('dirty_attempt') from decided
+            where %(decision)s = 'rejected' and dirty.job = %(job)s and dirty.kind = decided.kind
+                and dirty.source_id = decided.source_id and dirty.not_before < 'infinity' and dirty.lease_until is not null
             returning 1
         ), forgotten as (
             delete from dirty using decided

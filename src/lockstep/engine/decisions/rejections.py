@@ -1,6 +1,6 @@
-"""Apply the rejection of a write: the same effect is not sent again until an administrator approves it.
+"""Apply what an administrator decided about a write: only what was approved is sent, and what was rejected is not sent again.
 
-A rejection concerns what the write would do to the account, not the single write: another change of the person must not cause the
+A decision concerns what the write would do to the account, not the single write: another change of the person must not cause the
 same effect. It ends when the person's plan has no effect of that kind any more, or when an administrator approves it or provisions
 the person by name.
 """
@@ -17,6 +17,7 @@ from lockstep.engine.records import Action, Reason
 from lockstep.engine.rules.operators import is_empty, text_of
 
 REJECTED = "Rejected"
+DELETE, SWITCH_OFF = "delete", "switch off"
 Effects = frozenset[tuple[GuardCode, str]]  # pairs of a guard and an effect that it limits
 
 
@@ -51,6 +52,17 @@ def keep_rejected(plan: Plan, rejection: Rejection, *, app: str) -> Plan | None:
     return hold_regardless(plan, f"the {rejection.action} of this account was rejected before")
 
 
+def hold_unapproved(plan: Plan, approved: Effects) -> Plan:
+    """Return *plan* if it has no other effects than those that were *approved*. Otherwise hold it.
+
+    The mapping, the person or the account may change between the approval and the write, and an approval does not cover later changes.
+    """
+    covered = set(approved)
+    if (GuardCode.LOSSES, DELETE) in covered:
+        covered.add((GuardCode.LOSSES, SWITCH_OFF))
+    return plan if guarded_effects(plan) <= covered else hold_regardless(plan, "something else was approved")
+
+
 def _effects(plan: Plan) -> Iterator[tuple[GuardCode, str]]:
     if plan.claims_privileged and plan.link_to is not None:
         yield GuardCode.MATCH, plan.link_to.id
@@ -59,7 +71,7 @@ def _effects(plan: Plan) -> Iterator[tuple[GuardCode, str]]:
     if not plan.action.writes:
         return
     if plan.ends_access:
-        yield GuardCode.LOSSES, "delete" if plan.action is Action.DELETE else "switch off"
+        yield GuardCode.LOSSES, DELETE if plan.action is Action.DELETE else SWITCH_OFF
     for privilege in plan.grants:
         yield GuardCode.GRANTS, privilege
     for change in plan.changes:

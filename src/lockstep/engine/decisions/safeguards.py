@@ -173,18 +173,6 @@ def tally_of(plan: Plan) -> Tally:
     )
 
 
-def hold_unapproved(plan: Plan, action: Action | None, what: str) -> Plan:
-    """Return *plan* if it does no more than what was approved: *action* with the effects *what*. Otherwise hold it.
-
-    The mapping or the person may change between the approval and the write, and an approval does not cover later changes.
-    """
-    concerned = _concerned(plan)
-    deletes_instead = plan.action is Action.DELETE and action is not plan.action
-    if not concerned or (_joined(concerned) == what and not deletes_instead):
-        return plan
-    return hold_regardless(plan, "something else was approved")
-
-
 def hold_regardless(plan: Plan, because: str) -> Plan:
     """Hold *plan*, whatever the counts are. *because* is the reason, as a clause. The plan must have an effect that a guard limits."""
     concerned = _concerned(plan)

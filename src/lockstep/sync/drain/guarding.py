@@ -8,12 +8,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from lockstep.engine.decisions.rejections import Rejection, keep_rejected
+from lockstep.engine.decisions.rejections import Rejection, hold_unapproved, keep_rejected
 from lockstep.engine.decisions.safeguards import (
     Counts,
     Tally,
     hold_or_release,
-    hold_unapproved,
     hold_undecided,
     tally_of,
 )
@@ -85,7 +84,7 @@ class Guard:
         plan = planned.plan
         # A hold or a rejection that is in force now is newer than the approval.
         if claim.is_approved and decisions.held is None and decisions.rejected is None:
-            return _as_approved(decisions.approved, plan)
+            return hold_unapproved(plan, decisions.approved.effects if decisions.approved else frozenset())
         if decisions.held is not None and (undecided := _undecided(decisions.held, plan)) is not None:
             return undecided
         if decisions.rejected is not None and not claim.is_on_demand:
@@ -117,11 +116,6 @@ class Guard:
             read.live_links,
         )
         self._cycle, self._read_at = cycle, time.monotonic()
-
-
-def _as_approved(approved: GuardedWrite | None, plan: Plan) -> Plan:
-    """Return *plan*, or the same plan held again if it does something that was not approved."""
-    return hold_unapproved(plan, approved.action if approved else None, approved.what if approved else "")
 
 
 def _undecided(held_before: GuardedWrite, plan: Plan) -> Plan | None:
