@@ -308,3 +308,23 @@ async def test_settings_of_nested_groups_and_the_deletion_threshold_are_kept(con
     view = await settings.change_settings(context, "model", nested_groups=False, deletion_threshold=0)
     assert (view.nested_groups, view.deletion_threshold) == (False, None)
     assert not await world.value("select nested_groups from job")
+
+
+async def test_leaver_whose_failures_are_forgotten_is_still_disabled(
+    context: Context, world: World, target: ModelTarget
+) -> None:
+    await world.add_people([1])
+    await world.sync()
+    refused = answered(Verdict.REFUSED, status=400, code="UnprocessableEntity")
+    target.before = lambda verb, key: refused if verb in ("update", "create") else None
+    await world.unassign([1])
+    await world.add_people([2])
+    await world.drain()
+    assert await world.value("select count(*) from dirty where failures > 0") == 2
+
+    await provisioning.restart(context, "model", [ResetScope.ESCROWS])
+    target.before = lambda verb, key: None
+    await world.drain()
+
+    assert {name: one["active"] for name, one in target.people().items()} == {upn(1): False}
+    assert await world.value("select count(*) from dirty") == 0

@@ -186,18 +186,30 @@ async def make_slowed_due(connection: Connection, job: str) -> int:
 
 
 async def forget_escrow(connection: Connection, job: str) -> int:
-    """Remove failed objects from the dirty set, so that they are not retried; return how many. Objects that changed since their failure
-    stay.
+    """Remove failed objects without an account from the dirty set, so that they are not retried; return how many. Objects that changed
+    since their failure stay.
+
+    Failed objects with an account may have to lose it, and that is never given up: they are due now, as if they had not failed.
     """
+    failed = "dirty.job = %(job)s and failures > 0 and lease_until is null and not_before > now()"
+    has_account = """exists (select from link where link.job = dirty.job and link.kind = dirty.kind and link.source_id = dirty.source_id
+        and link.state = 'live')"""
+    await connection.execute(
+        _IN_ORDER.format(
+            which=f"{failed} and {has_account}",
+            change="""not_before = '-infinity', version = nextval('dirty_version'), failures = 0, first_failed_at = null,
+                last_error = null, resume = null""",
+        ),
+        {"job": job},
+    )
     cursor = await connection.execute(
-        """with failed as (
-            select job, kind, source_id from dirty
-            where job = %s and failures > 0 and lease_until is null and not_before > now()
+        f"""with failed as (
+            select job, kind, source_id from dirty where {failed} and not {has_account}
             order by kind, source_id for update
         )
         delete from dirty using failed
-        where dirty.job = failed.job and dirty.kind = failed.kind and dirty.source_id = failed.source_id""",
-        (job,),
+        where dirty.job = failed.job and dirty.kind = failed.kind and dirty.source_id = failed.source_id""",  # noqa: S608
+        {"job": job},
     )
     return cursor.rowcount
 
