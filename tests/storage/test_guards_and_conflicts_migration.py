@@ -73,12 +73,14 @@ async def test_held_write_is_still_held_by_its_guard(connection: Connection, gua
 
 
 async def test_approval_still_covers_what_its_guard_held(connection: Connection) -> None:
-    error = {"code": "TooManyDeletes", "reason": "Held for approval", "details": {"what": "be disabled"}}
+    effects = [["TooManyDeletes", "switch off"]]
+    error = {"code": "TooManyDeletes", "reason": "Held for approval", "details": {}, "effects": effects}
     await carry_over(connection, error, decision="approved")
 
     approved = await operations.approved_among(connection, JOB, "User", [PERSON])
 
-    assert (approved[PERSON].guard, approved[PERSON].what) == (GuardCode.LOSSES, "be disabled")
+    assert approved[PERSON].guard is GuardCode.LOSSES
+    assert approved[PERSON].effects == {(GuardCode.LOSSES, "switch off")}
 
 
 async def test_rejection_without_effects_still_stands_for_its_guard(connection: Connection) -> None:

@@ -359,7 +359,7 @@ async def test_approval_holds_though_something_else_about_the_person_changes(wor
 
 async def test_approval_of_an_account_is_none_for_another_account(world: World, target: ModelTarget) -> None:
     no_admin = {**ADMIN, "constant": "User"}
-    admin = {"userName": upn(1), "active": True, ADMIN["target"]: "Admin"}
+    admin = {"userName": upn(1), "active": True, ROLE: "Admin"}
     await world.configure(mapped(no_admin))
     await world.sync()
     seen = target.add(admin)
