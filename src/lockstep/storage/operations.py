@@ -167,18 +167,10 @@ async def decide_held(
     """Approve or reject the held operations of *ids*, or all of them if *ids* is not given; return how many.
 
     Approved objects become dirty and pass the guard once. A rejected operation is not sent until something different is planned for its
-    object; earlier rejections of the object no longer count. A claim that has planned the object before records nothing: it would hold
-    the write again.
+    object; earlier rejections of the object no longer count.
     """
     given = {"job": job, "decision": decision, "actor": actor, "ids": None if ids is None else list(ids)}
-    # Lock in the same order as a drain: first the rows of the objects, in their order, then their operations.
-    await connection.execute(
-        """select from dirty join operation using (job, kind, source_id)
-        where dirty.job = %(job)s and operation.state = 'held'
-            and (%(ids)s::uuid[] is null or operation.id = any(%(ids)s::uuid[]))
-        order by dirty.kind, dirty.source_id for update of dirty""",
-        given,
-    )
+    await _lock_undecided(connection, given)
     cursor = await connection.execute(
         """with decided as (
             update operation set state = 'dropped', decision = %(decision)s, decided_by = %(actor)s,
@@ -187,16 +179,10 @@ async def decide_held(
             returning kind, source_id
         ), marked as (
             update dirty set
-                reasons = array['approved'], not_before = '-infinity', version = nextval('dirty_version'),
-                attempt = case when dirty.lease_until is null then dirty.attempt else nextval('dirty_attempt') end
+                reasons = array['approved'], not_before = '-infinity', version = nextval('dirty_version')
             from decided
             where %(decision)s = 'approved' and dirty.job = %(job)s and dirty.kind = decided.kind
                 and dirty.source_id = decided.source_id
-            returning 1
-        ), overruled as (
-            update dirty set attempt = nextval('dirty_attempt') from decided
-            where %(decision)s = 'rejected' and dirty.job = %(job)s and dirty.kind = decided.kind
-                and dirty.source_id = decided.source_id and dirty.not_before < 'infinity' and dirty.lease_until is not null
             returning 1
         ), forgotten as (
             delete from dirty using decided
@@ -214,6 +200,25 @@ async def decide_held(
     )
     row = await cursor.fetchone()
     return int(row[0]) if row else 0
+
+
+async def _lock_undecided(connection: Connection, given: Mapping[str, Any]) -> None:
+    """Lock the objects of held operations, in the order of a drain: before their operations.
+
+    What is being planned for them records nothing: a plan from before the decision would hold the write again.
+    """
+    await connection.execute(
+        """with undecided as (
+            select dirty.job, dirty.kind, dirty.source_id from dirty join operation using (job, kind, source_id)
+            where dirty.job = %(job)s and operation.state = 'held'
+                and (%(ids)s::uuid[] is null or operation.id = any(%(ids)s::uuid[]))
+            order by dirty.kind, dirty.source_id for update of dirty
+        )
+        update dirty set attempt = nextval('dirty_attempt') from undecided
+        where dirty.job = undecided.job and dirty.kind = undecided.kind and dirty.source_id = undecided.source_id
+            and dirty.lease_until is not null""",
+        given,
+    )
 
 
 async def guarded_counts(connection: Connection, job: str, *, cycle: int | None) -> Counts:
