@@ -1,4 +1,4 @@
-"""The chart of what was done on each day."""
+"""The chart of activity for each day."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lockstep.kit.charts import Series, StackedChart, stacked
 
 
 def activity_chart(days: Sequence[DayActivity]) -> StackedChart:
-    """Columns by day; failures on top, where they are seen."""
+    """One column for each day, with failures on top, where they are visible."""
     return stacked(
         [f"{one.day.day} {one.day:%b}" for one in days],
         [

@@ -1,4 +1,4 @@
-"""The admin centre as an ASGI application: the kit's desk with the sessions of administrators."""
+"""The admin centre as an ASGI application: the kit's `PageDesk` with the sessions of administrators."""
 
 from __future__ import annotations
 
@@ -41,9 +41,8 @@ def admin_app(
     others: Sequence[BaseRoute] = (),
     assets: Assets | None = None,
 ) -> Starlette:
-    """The pages. *others* are routes of other rooms, tried first, such as health checks, the API and the portal. *hub* feeds live updates.
-
-    *assets*: the scripts and styles, None for `built_assets()`. Raises LockstepError if they were not built.
+    """The pages. *others* are routes of other packages, tried first: health checks, the API, the portal. *hub* supplies live updates.
+    *assets*: the scripts and styles; None means `built_assets()`. Raises LockstepError if they were not built.
     """
     assets = assets or built_assets()
     pages = all_pages()
@@ -58,7 +57,7 @@ def admin_app(
 
 
 def built_assets() -> Assets:
-    """The scripts and styles of the admin centre, which the portal has, too."""
+    """The scripts and styles of the admin centre, which the portal uses too."""
     return Assets(BUILT)
 
 
@@ -88,7 +87,7 @@ class AdminDesk(PageDesk[Context, Caller]):
         request.state.header = await self._headers.read(context)
 
     async def show(self, page: PageRoute[Context], request: Request, caller: Caller | None) -> Response:
-        """A page that is read again because something changed is read once for all browsers that show the same."""
+        """When a change makes several browsers reload the same page, the page is rendered once for all of them."""
         if self._shared is None or caller is None or page.method != "GET" or READING.decode() not in request.headers:
             return await super().show(page, request, caller)
 
@@ -110,7 +109,7 @@ class AdminDesk(PageDesk[Context, Caller]):
         return callers.sign_in_first(request, page=callers.STEP_UP) if isinstance(error, StepUpRequired) else None
 
     async def shown_of(self, error: LockstepError, request: Request) -> LockstepError:
-        """A missing permission with the names of administrators who have it."""
+        """Add to a permission error the names of administrators who have the permission."""
         if not isinstance(error, NotPermitted) or request.state.caller is None:
             return error
         able = await who_may(self.context_of(request.state.caller), error.permission, error.app)

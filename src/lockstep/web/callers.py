@@ -1,4 +1,4 @@
-"""Who is asking: the session behind the cookie, the cookie itself, and where to go after signing in."""
+"""Identify the caller of a page: the session behind the cookie, the cookie itself, and where to go after signing in."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def caller_in(request: Request) -> Caller:
 
 
 def set_session(response: Response, request: Request, signed_in: SignedIn) -> None:
-    """Keep the session in the browser until it ends."""
+    """Store the session in a cookie until it ends."""
     keep_cookie(response, request, SESSION_COOKIE, signed_in.session_secret, until=signed_in.expires_at)
 
 
@@ -53,7 +53,7 @@ def end_session(response: Response, request: Request) -> None:
 
 
 def keep_attempt(response: Response, request: Request, departure: Departure) -> None:
-    """Keep the sealed attempt in the browser while it is at the provider."""
+    """Store the encrypted sign-in attempt in the browser while it is at the provider."""
     keep_cookie(response, request, ATTEMPT_COOKIE, departure.cookie, until=VALID, path=THROUGH_PROVIDER)
 
 

@@ -1,4 +1,4 @@
-"""The page of the admin centre that does what a command does, for the next steps of errors."""
+"""For each command, the page of the admin centre that does the same, used in the next steps of errors."""
 
 from __future__ import annotations
 

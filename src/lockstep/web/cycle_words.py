@@ -1,4 +1,4 @@
-"""How cycles look: their kinds, states, phases and counts in words."""
+"""How pages show cycles: words for their kinds, states, phases and counts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class CycleRow:
-    """A cycle as a line of a list, or as a page."""
+    """A cycle as a row of a list or as a page of its own."""
 
     cycle: Cycle
 

@@ -1,8 +1,8 @@
-"""What a browser calls itself, in words: "Firefox on Windows"."""
+"""Read a User-Agent header as words: "Firefox on Windows"."""
 
 from __future__ import annotations
 
-# In this order: most browsers also name the ones that they are compatible with.
+# The order matters: most browsers also name the ones that they are compatible with.
 _BROWSERS = (
     ("Edg", "Edge"), ("OPR/", "Opera"), ("Vivaldi/", "Vivaldi"), ("SamsungBrowser/", "Samsung Internet"), ("Firefox/", "Firefox"),
     ("FxiOS/", "Firefox"), ("CriOS/", "Chrome"), ("HeadlessChrome/", "Chrome"), ("Chrome/", "Chrome"), ("Safari/", "Safari"),

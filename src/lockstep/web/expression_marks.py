@@ -1,4 +1,4 @@
-"""An expression with its error marked at its character, and the words that complete one."""
+"""Mark the error in an expression, and list completions for the editor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lockstep.engine.records import ObjectKind
 
 @dataclass(frozen=True, slots=True)
 class MarkedError:
-    """*at* is the character with the error, a blank at the end; *position* counts from 1."""
+    """*at* is the character with the error, or a blank at the end of the text; *position* counts from 1."""
 
     before: str
     at: str
@@ -42,7 +42,7 @@ def functions() -> list[Function]:
 
 
 def completions(kind: ObjectKind) -> list[tuple[str, str, str]]:
-    """What can be written in an expression: the word, how it reads in a list, and what it means."""
+    """What can be written in an expression: for each completion its text, its label and its meaning."""
     return [
         *((one.name, one.signature, one.meaning) for one in functions()),
         *((f"[{name}]", f"[{name}]", "attribute") for name in source_choices(kind)),

@@ -1,4 +1,4 @@
-"""The frame around every page: rail, breadcrumbs, tabs, title. A link stands in it once its page exists."""
+"""The frame around every page: navigation rail, breadcrumbs, tabs, title. It only contains links to pages that exist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ APPS = Crumb("Enterprise applications", "/apps")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """An entry of the rail. *key*: the second of the two keys that go there."""
+    """An entry of the navigation rail. *key*: the second of the two keys that open it."""
 
     label: str
     href: str
@@ -78,7 +78,7 @@ TABS_OF_SECTION: Mapping[str, Sequence[tuple[str, str]]] = {"Logs": LOG_TABS, "S
 
 @dataclass(frozen=True, slots=True)
 class PageFrame:
-    """What the templates of the frame show of one page."""
+    """What the frame's templates show for one page."""
 
     title: str
     sections: Sequence[Section]
@@ -134,7 +134,7 @@ def _crumbs(view: View) -> tuple[Crumb, ...]:
 
 
 def _title(view: View) -> str:
-    """ "Documo - Provisioning - Lockstep", the most specific first after the application."""
+    """ "Documo - Provisioning - Lockstep": the application, then the page, then the product."""
     parts = [view.app.display_name, view.tab, view.subtab if view.subtab != "Overview" else ""] if view.app else []
     if not parts or (view.heading not in parts and view.parents):
         parts.append(view.heading)

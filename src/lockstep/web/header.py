@@ -1,4 +1,6 @@
-"""What the top bar shows of the whole system: its health in one word. Read once every few seconds for all who have the same rights."""
+"""What the top bar shows: the health of the whole system in one word. It is read once every few seconds for all callers with the same
+rights.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ class PageHeader:
 
 
 class Headers:
-    """Keeps the header of each set of rights for a moment."""
+    """Caches the header for each set of rights for a few seconds."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[object, ...], tuple[float, PageHeader]] = {}

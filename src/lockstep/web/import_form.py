@@ -1,4 +1,4 @@
-"""How an uploaded file is read, as a form: what each column becomes, its encoding, delimiter, words and dates."""
+"""The form with the reading options of an uploaded file: what each column becomes, encoding, delimiter, words and dates."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ ENCODINGS = (
 DELIMITERS = ((",", "Comma ,"), (";", "Semicolon ;"), ("tab", "Tab"), ("|", "Bar |"))
 KINDS = (("", "As detected"), ("people", "People"), ("groups", "Groups"), ("members", "Members of groups"))
 _OF_MEMBERS = ("group", "member")
-_OF_PEOPLE = ("manager", "blockCredential")  # besides their attributes
+_OF_PEOPLE = ("manager", "blockCredential")  # choices besides the attributes of people
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnRow:
-    """A line of the table: a column, and the choices of what it becomes."""
+    """A row of the table: a column, and the choices of what it becomes."""
 
     place: int
     column: FileColumn
@@ -77,7 +77,7 @@ def attribute_choices(shape: FileShape, names: Sequence[str]) -> list[str]:
 
 
 def texts_of(config: Mapping[str, Any]) -> tuple[str, str]:
-    """The words and the dates, one a line."""
+    """The texts of the fields for words and dates, with one entry on each line."""
     return "\n".join(word_texts(config.get("values") or {})), "\n".join(format_texts(config.get("dateFormats") or {}))
 
 

@@ -1,9 +1,9 @@
-"""`/events`: server-sent events that say what changed, for the open pages. A page then reads the parts concerned again.
+"""`/events`: server-sent events that tell open pages what changed. A page then reloads the affected parts.
 
-One LISTEN connection serves all of them (`actions.live`). A page begins after the event that was the latest when it was read (`?after=`),
-so nothing that happens until it listens is lost; the browser resumes with Last-Event-ID. Nothing is sent that a page would have to hide: an
-event names its topic, and the application only to those who may see it. Its data begins with the average number of milliseconds that a page
-waits before it reads, so that many open pages do not slow a cycle down.
+One LISTEN connection serves all of them (`actions.live`). A page starts after the event that was the latest when the page was rendered
+(`?after=`), so it misses no change between rendering and listening; the browser resumes with Last-Event-ID. Events contain nothing
+confidential: an event names its topic, and names an application only to callers who may see it. The data of an event begins with the
+average number of milliseconds that a page waits before it reloads, so that many open pages do not slow a cycle down.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lockstep.web import callers
 
 PATH = "/events"
 AFTER = "after"
-READING = b"x-live"  # header of a page that reads its parts again
+READING = b"x-live"  # request header of a page that reloads its parts
 BEAT = b"event: beat\ndata:\n\n"  # an event, because a page's script does not see comments
 
 
@@ -53,9 +53,8 @@ def live_route(contexts: Callable[[Actor], Context], hub: LiveHub) -> Route:
 
 
 class CountReadings:
-    """Measures for the hub what it costs to answer pages that read their parts again. Overlapping requests share the CPU time of the
-    thread, so the time is counted while at least one of them is being answered. Other work of the thread counts too: on a busy server,
-    pages wait longer.
+    """Measures, for the hub, the CPU time of requests that reload parts of pages. Overlapping requests share the thread, so time is counted
+    while at least one of them is in progress. Other work of the thread counts too: on a busy server, pages wait longer.
     """
 
     def __init__(self, app: ASGIApp, hub: LiveHub) -> None:

@@ -1,4 +1,4 @@
-"""The filters of the provisioning log, as they stand in an address."""
+"""The filters of the provisioning log, as parameters of an address."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ ACTIONS: Mapping[str, str] = {
     "stagedDelete": "Staged delete",
     "other": "Other",
 }
-# Kinds of actions that are asked for together, with their words.
+# Groups of actions that the filter offers as one choice, with their labels.
 ACTION_SETS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "gained": ("Got access", ("create",)),
     "lost": ("Lost access", ("disable", "delete", "stagedDelete")),
 }
 _NAMES = ("app", "status", "action", "range", "since", "until", "code", "person", "text")
-_MOST_DIGITS = 18  # numbers of records fit into a bigint
+_MOST_DIGITS = 18  # record numbers are bigints in the database
 
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """What the address says. Unknown values of a list count as not given."""
+    """The filters in an address. Unknown values of a choice are ignored."""
 
     app: str = ""
     status: str = ""
@@ -83,7 +83,7 @@ class LogQuery:
         if self.code or self.text or self.person or self.action in ACTION_SETS:
             return ""
         flags = [f" --{name} {getattr(self, name)}" for name in ("app", "status", "action") if getattr(self, name)]
-        # Days of pages are days in UTC; the command line would take a day without a zone for one of its own.
+        # Days on pages are days in UTC; the command line would read a day without a zone as a local one.
         begin, end = day_after(self.since), day_after(self.until, days=1)
         since = f"{begin.date()}T00:00Z" if begin else self.range
         flags += [f" --since {since}"] if since else []
@@ -92,7 +92,7 @@ class LogQuery:
 
 
 def days_in(given: Mapping[str, str]) -> dict[str, str]:
-    """The days `since` and `until` of *given* as they are; "" for what is not a day."""
+    """The parameters `since` and `until` of *given*; "" for one that is not a day."""
     return {name: given[name] if day_after(given[name]) else "" for name in ("since", "until")}
 
 

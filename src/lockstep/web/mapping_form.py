@@ -1,6 +1,5 @@
-"""The form *Edit Attribute*: from the mapping of an attribute to its fields, and from its fields to the change of the mapping.
-
-Also how a value of a mapping is shown.
+"""The form *Edit Attribute*: convert a stored mapping to the form's fields, and the fields to a change of the mapping. Also format the
+values of mappings.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def kind_of(word: str) -> ObjectKind:
 
 @dataclass(frozen=True, slots=True)
 class AttributeForm:
-    """The fields as they are typed. *original*: the target attribute of the mapping that is edited; "" for a new one."""
+    """The form's fields. *original*: the target attribute of the mapping that is edited; "" for a new one."""
 
     original: str = ""
     target: str = ""
@@ -87,13 +86,13 @@ class AttributeForm:
 
     @property
     def applies(self) -> Sequence[tuple[str, str]]:
-        """What *Apply this mapping* offers: an imported mapping keeps the rarer choices."""
+        """The choices of *Apply this mapping*. The rarer ones are offered only if an imported mapping uses them."""
         if self.apply in _LONG_APPLIES:
             return (*APPLIES, (self.apply, _LONG_APPLIES[self.apply]))
         return APPLIES
 
     def problem(self) -> tuple[str, str]:
-        """The field that is missing and what to do, or two empty texts."""
+        """The missing field and what to do; ("", "") if none is missing."""
         if not self.target:
             return "target", "Choose the target attribute"
         if self.type == "direct" and not self.source:
@@ -107,7 +106,7 @@ class AttributeForm:
         return "", ""
 
     def changes(self) -> dict[str, Any]:
-        """What `set_mapping` takes. Every key is there, so that an emptied field is removed."""
+        """The argument of `set_mapping`. It contains every key, so that emptied fields are removed."""
         key = _KEYS.get(self.type, "")
         given = {"source": self.source, "constant": _read(self.constant), "expression": self.expression}
         return {
@@ -126,7 +125,7 @@ def typed(value: Any) -> str:
 
 
 def _read(text: str) -> Any:
-    """What somebody typed: true, false and lists are JSON, everything else is text."""
+    """Parse a typed value: true, false and lists are JSON, everything else is text."""
     if text in ("true", "false") or text[:1] == "[":
         try:
             return orjson.loads(text)
@@ -155,7 +154,7 @@ def source_text(row: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LiveValue:
-    """The columns of the sample person in one row. *now* is what the application has; *state*: same, differs, or "" if it is unknown."""
+    """The values of the sample person in one row. *now* is the value in the application; *state* is same, differs, or "" if unknown."""
 
     value: str = ""
     note: str = ""

@@ -1,4 +1,4 @@
-"""What a page of the admin centre is: the kit's pages, with a place in an application.
+"""Pages of the admin centre: the kit's pages, with a place within an application.
 
 pages = Pages()
 
@@ -37,7 +37,7 @@ class AppPlace:
 
 @dataclass(frozen=True, slots=True)
 class View(PageView):
-    """A whole page. *app* with *tab* and *subtab* is its place within an application; then breadcrumbs and title follow by themselves.
+    """A whole page. *app* with *tab* and *subtab* is its place within an application; breadcrumbs and title are then derived from them.
 
     *live* names topics of `actions.live`.
     """

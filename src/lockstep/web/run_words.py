@@ -1,4 +1,4 @@
-"""What an import changed, or would change, for people to read: sums of all its passes, and names under a heading."""
+"""Format what an import changed or would change: the totals of all its passes, and names under headings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HEADINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The sums of the passes. *figures*: label and number; *notes*: sentences about how the file was read."""
+    """The totals of all passes. *figures*: label and number; *notes*: sentences about how the file was read."""
 
     figures: Sequence[tuple[str, int]]
     sentence: str
@@ -33,7 +33,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class NamedChanges:
-    """People and groups under one heading. *total* may exceed the number of those that are named."""
+    """People and groups under one heading. *total* may exceed the number of names."""
 
     heading: str
     sign: str

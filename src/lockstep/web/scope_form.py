@@ -1,6 +1,6 @@
-"""The form of scoping filters: from stored filters to rows, from posted rows to filters, and adding and removing rows without script.
+"""The form of scoping filters: convert stored filters to rows and posted rows to filters, and add and remove rows without script.
 
-A condition that is not a clause (a group of conditions, a membership, an expression) stays in its place as it is stored.
+A condition that is not a clause (a group of conditions, a membership, an expression) cannot be edited here and is kept unchanged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MOST = 50  # filters, and clauses of one filter
 
 @dataclass(frozen=True, slots=True)
 class ClauseRow:
-    """One row. *kept* is the JSON of a condition that this form does not edit, *text* how it reads."""
+    """One row. *kept* is the JSON of a condition that this form cannot edit; *text* is its readable form."""
 
     attribute: str = ""
     operator: str = "EQUALS"
@@ -42,7 +42,7 @@ class ClauseRow:
 
 @dataclass(frozen=True, slots=True)
 class FilterRows:
-    """One filter: its title and its clauses. *extra* is the JSON of what an import left beside it."""
+    """One filter: its title and its clauses. *extra* is the JSON of other parts that an import kept with it."""
 
     title: str = ""
     clauses: Sequence[ClauseRow] = field(default=(ClauseRow(),))
@@ -66,7 +66,7 @@ def rows_of(filters: Sequence[Mapping[str, Any]]) -> list[FilterRows]:
 
 
 def rows_posted(form: FormData) -> list[FilterRows]:
-    """The rows as they were sent: fields `title-0`, `attribute-0-1` and so on, with gaps where a row was removed."""
+    """The rows of a posted form: fields `title-0`, `attribute-0-1` and so on, with gaps where a row was removed."""
 
     def text(name: str) -> str:
         return str(form.get(name, "")).strip()
@@ -91,7 +91,7 @@ def rows_posted(form: FormData) -> list[FilterRows]:
 
 
 def stepped(rows: Sequence[FilterRows], step: str) -> list[FilterRows] | None:
-    """*rows* after a button that adds or removes one: `add`, `remove-0`, `add-0`, `remove-0-1`. None for another button."""
+    """*rows* after a button that adds or removes a row: `add`, `remove-0`, `add-0`, `remove-0-1`. None for another button."""
     word, *numbers = step.split("-")
     if word not in ("add", "remove") or not all(one.isdecimal() for one in numbers):
         return None
@@ -110,7 +110,7 @@ def stepped(rows: Sequence[FilterRows], step: str) -> list[FilterRows] | None:
 
 
 def documents(rows: Sequence[FilterRows]) -> list[dict[str, Any]]:
-    """The filters in the form of an application's file. Raises LockstepError for a row that is not complete."""
+    """The filters in the form of an application's file. Raises LockstepError for an incomplete row."""
     for number, one in enumerate(rows, 1):
         if not one.title:
             raise invalid(f"Filter {number} has no title", next_step="Enter a Scoping Filter Title")

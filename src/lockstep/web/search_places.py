@@ -1,4 +1,4 @@
-"""The pages and tasks that the search offers, each with the words by which it is found and the permission that it needs."""
+"""The pages and tasks that the search offers, each with its search words and the permission that it needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FEW = 8
 
 @dataclass(frozen=True, slots=True)
 class SearchPlace:
-    """A page. *others*: further words for it."""
+    """A page. *others*: further search words."""
 
     label: str
     href: str
@@ -87,7 +87,9 @@ OF_APPLICATION: Sequence[tuple[str, str, str, str]] = (
 
 
 def places_for(context: Context, words: Sequence[str]) -> list[SearchPlace]:
-    """The places whose label or further words begin with each of *words*; all of them if there are none."""
+    """The places that have, for each of *words*, a word in the label or the search words that begins with it; all places if *words* is
+    empty.
+    """
     return [
         one
         for one in PLACES
@@ -97,7 +99,7 @@ def places_for(context: Context, words: Sequence[str]) -> list[SearchPlace]:
 
 
 def pages_of(app: ApplicationHit, words: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """The pages of *app* that *words* are about: label, address and icon. Without words, the first ones."""
+    """The pages of *app* that match *words*: label, address and icon. If *words* is empty, the first pages."""
     found = [one for one in OF_APPLICATION if _matches(words, f"{one[0]} {one[3]}")]
     for label, tail, icon, _ in found[: _FEW if words else 4]:
         yield f"{app.display_name}: {label}", f"/apps/{app.name}{tail}", icon

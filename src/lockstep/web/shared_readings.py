@@ -1,6 +1,6 @@
-"""One reading for all open pages that show the same: after a change, browsers with the same rights get what the first of them read.
-
-The reading is made for nobody in particular: without a name, a session or a notice. Each answer gets the form token of its own session.
+"""Render a page once for all browsers that show it: after a change, browsers with the same rights get the response that was rendered for
+the first of them. A shared response contains no name, session or notice of any caller; each browser's copy gets the form token of its own
+session.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from lockstep.kit import csrf
 from lockstep.kit.looks import looks_of
 from lockstep.web.frame import PRODUCT
 
-KEPT_SECONDS = 30.0  # how long a reading is used if nothing changes
-TOKEN = secrets.token_urlsafe(24)  # takes the place of form tokens in a shared reading; nobody can know it
+KEPT_SECONDS = 30.0  # how long a response is reused if nothing changes
+TOKEN = secrets.token_urlsafe(24)  # replaces form tokens in a shared response; random, so nobody can send it
 _MOST_KEPT = 100
 
 
 class NotShared(Exception):
-    """The page is not one that is read again when something changes."""
+    """The page is not shared: changes do not make it reload."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    event: str  # the newest one when the reading began
+    event: str  # the newest event when the rendering began
     began: float
     response: asyncio.Future[Response]
 
 
 class SharedReadings:
-    """Keeps the newest reading of each page, for each set of rights and looks."""
+    """Keeps the newest response of each page, for each set of rights and display settings."""
 
     def __init__(self, hub: LiveHub) -> None:
         self._hub = hub
@@ -47,9 +47,9 @@ class SharedReadings:
     async def answer(
         self, request: Request, caller: Caller, read: Callable[[Request, Caller], Awaitable[Response]]
     ) -> Response:
-        """Return the newest reading of the page that *request* asks for, made by *read* if something has changed since the last one.
+        """Return the page that *request* asks for. It is rendered by *read* only if something has changed since it was last rendered.
 
-        Raises the error of *read*, to everybody who waits for this reading.
+        An error of *read* is raised for every caller that waits for this response.
         """
         key = _key(request, caller.actor)
         kept = self._kept.get(key)
@@ -71,7 +71,7 @@ class SharedReadings:
 
 
 def _seen(made: asyncio.Future[Response]) -> None:
-    """Take note of an error, so that it is not reported if every browser has gone meanwhile."""
+    """Retrieve the error, so that asyncio does not log it if every browser has disconnected."""
     if not made.cancelled():
         made.exception()
 
@@ -83,13 +83,13 @@ def _key(request: Request, actor: Actor) -> Hashable:
 
 
 def _nobody(caller: Caller) -> Caller:
-    """A caller with the rights of *caller*, and nothing else."""
+    """An anonymous caller with the rights of *caller*."""
     actor = replace(caller.actor, name="", administrator="")
     return replace(caller, actor=actor, email="", display_name="", session="", token="", csrf_secret="")
 
 
 def _of_nobody(request: Request) -> Request:
-    """The same request with a state of its own, and without cookies but those of the looks."""
+    """The same request with a state of its own, and only the cookies of the display settings."""
     looks = looks_of(request, PRODUCT)
     cookies = "; ".join(f"{PRODUCT.lower()}_{name}={value}" for name, value in looks.items())
     headers = [pair for pair in request.scope["headers"] if pair[0] != b"cookie"]

@@ -1,4 +1,4 @@
-"""The filters of the sign-in log, as they stand in an address."""
+"""The filters of the sign-in log, as parameters of an address."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NAMES = ("app", "status", "code", "range", "user", "address")
 
 @dataclass(frozen=True, slots=True)
 class SignInQuery:
-    """What the address says. Unknown values of a list count as not given."""
+    """The filters in an address. Unknown values of a choice are ignored."""
 
     app: str = ""
     status: str = ""
@@ -69,7 +69,7 @@ class SignInQuery:
 
 @dataclass(frozen=True, slots=True)
 class SignInLine:
-    """A record as pages show it."""
+    """A sign-in record as pages show it."""
 
     row: SignInRow
 

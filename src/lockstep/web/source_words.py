@@ -1,4 +1,4 @@
-"""The kinds of sources in words."""
+"""Labels for the kinds of sources."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _KINDS: Mapping[str, str] = {"csv": "CSV file"}
 
 
 def source_kind(kind: str) -> str:
-    """The kind of a source for people: "csv" is "CSV file"."""
+    """The label for the kind of a source: "CSV file" for "csv"."""
     return _KINDS.get(kind, kind)

@@ -1,4 +1,4 @@
-"""The timeline of a person or a group: each event in words, with its tone, its page and the values that changed."""
+"""The timeline of a person or a group: each event with its text, tone, page and changed values."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TimelineEntry:
 async def timeline_of(
     context: Context, request: Request, here: str, object_id: str, apps: Mapping[str, str], *, signs_in: bool = False
 ) -> dict[str, Any]:
-    """What the template `timeline.html` shows. The filter and the page are in the address. A person *signs_in*, a group does not."""
+    """What the template `timeline.html` shows. The address contains the filter and the page. *signs_in*: include sign-ins, for a person."""
     query = request.query_params
     only = query.get("only", "") if query.get("only", "") in (DIRECTORY, SIGN_INS, *apps) else ""
     before = _as_moment(query.get("before", ""))

@@ -1,4 +1,4 @@
-"""Signing in and out, entering the password again before a delicate change, and one-time links."""
+"""Signing in and out, entering the password again before a sensitive change, and one-time links."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def sign_out(context: Context, request: Request) -> Response:
 
 @pages.get(SIGNED_OUT, is_public=True)
 async def show_signed_out(context: Context, request: Request) -> Answer:
-    """For somebody who came through single sign-on, and may still be signed in there."""
+    """The page after signing out, for administrators who may still be signed in at the single sign-on provider."""
     if request.state.caller is not None:
         return Redirect("/")
     name = await identity_providers.provider_name(context)
@@ -95,7 +95,7 @@ async def confirm_through_provider(context: Context, request: Request) -> Answer
 
 @pages.get(identity_providers.CALLBACK, is_public=True)
 async def come_back(context: Context, request: Request) -> Answer:
-    """The provider sends the browser here. The cookie of the attempt proves that this browser began it."""
+    """The provider redirects the browser here. The cookie of the attempt proves that this browser started it."""
     try:
         arrival = await federated.finish(
             context,

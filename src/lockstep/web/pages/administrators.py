@@ -188,5 +188,5 @@ def _link_page(request: Request, link: NewLink, text: str) -> View:
 
 
 def _table() -> Sequence[tuple[str, Sequence[bool]]]:
-    """What each role may do: the meaning of a permission, and for each role whether it has it."""
+    """The table of roles: one row for each permission, with its meaning and whether each role has it."""
     return [(MEANINGS[one], [role in TABLE[one] for role in ROLE_NAMES]) for one in Permission]

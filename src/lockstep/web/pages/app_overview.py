@@ -23,7 +23,7 @@ pages = Pages()
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """One step of setting up an application. *href* is the page for it."""
+    """One step of setting up an application. *href* is the page where it is done."""
 
     label: str
     text: str
@@ -65,7 +65,7 @@ async def show_properties(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/properties")
 async def save_properties(context: Context, request: Request) -> Answer:
-    """Who may sign in to the application."""
+    """Save who may sign in to the application."""
     name, form = request.path_params["app"], await request.form()
     wanted = {key: form.get(key) == "yes" for key in ("enabledForSignIn", "assignmentRequired")}
     try:
@@ -131,12 +131,12 @@ async def _properties(
 
 
 def _is_set_up(app: ApplicationView, found: AppOverview) -> bool:
-    """Whether the list of steps has done its work. An application may be used for sign-on alone or for provisioning alone."""
+    """Whether the application is set up, so that the list of steps is hidden. Single sign-on or provisioning alone is enough."""
     return (found.signs_on or found.is_on) and (app.assignment_count > 0 or app.application.syncs_all)
 
 
 def _steps(app: ApplicationView, place: AppPlace, found: AppOverview) -> Sequence[NextStep]:
-    """Those of Entra's *Getting Started*, in its order."""
+    """The steps of Entra's *Getting Started*, in the same order."""
     is_connected = app.credential is not None and app.credential.has_secret
     return (
         NextStep(

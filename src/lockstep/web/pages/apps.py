@@ -18,7 +18,7 @@ pages = Pages()
 
 @dataclass(frozen=True, slots=True)
 class AppRow:
-    """A line of the list."""
+    """A row of the list."""
 
     app: AppOverview
     look: StatusLook

@@ -1,4 +1,4 @@
-"""Users and groups of an application: who is assigned with which role, adding, changing and removing."""
+"""Users and groups of an application: list, add, change and remove assignments and their roles."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEFAULT_ACCESS = "Default Access"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the form for adding says. *picked* are ids, each with its kind: `User:0190...`."""
+    """The input of the form that adds assignments. *picked* are ids, each with its kind: `User:0190...`."""
 
     picked: Sequence[str]
     role: str
@@ -81,7 +81,7 @@ async def choose(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/users-groups/add")
 async def add(context: Context, request: Request) -> Answer:
-    """The first click shows what would happen, the second does it."""
+    """The first click shows the effects, the second assigns."""
     app = await applications.show_application(context, request.path_params["app"])
     form = await request.form()
     wanted = Wanted.of(form)
@@ -109,7 +109,7 @@ async def add(context: Context, request: Request) -> Answer:
 
 @pages.post("/apps/{app}/users-groups/remove")
 async def remove(context: Context, request: Request) -> Answer:
-    """The first click shows who would lose the account, the second removes the assignment."""
+    """The first click shows who would lose an account, the second removes the assignments."""
     app = await applications.show_application(context, request.path_params["app"])
     form = await request.form()
     chosen = [str(one) for one in form.getlist("assignment")]

@@ -1,4 +1,4 @@
-"""Audit logs: who changed what, with the values before and after, verification of the chain, and downloads."""
+"""Audit logs: who changed what, with the values before and after; verification of the hash chain; downloads."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ async def download(context: Context, request: Request) -> Answer:
 
 
 async def _pages(context: Context, wanted: AuditFilter, first: Sequence[AuditRow]) -> AsyncIterator[list[AuditJson]]:
-    """All entries, a page at a time: no connection is held, and no more than a page is in memory."""
+    """Yield all entries, reading one page at a time, so that no connection is held and only one page is in memory."""
     page = first
     while page:
         yield [audit_json(entry) for entry in page]

@@ -19,7 +19,7 @@ from lockstep.web.pages.app_overview import place_of
 pages = Pages()
 OF_APP = "/apps/{app}/provisioning/configuration"
 OF_ALL = "/settings/configuration"
-FORM_BYTES = 6 * 1024 * 1024  # the most characters of a file, escaped
+FORM_BYTES = 6 * 1024 * 1024  # bytes: the longest allowed file, URL-encoded
 
 
 @pages.get(OF_ALL)
@@ -34,7 +34,7 @@ async def change_everything(context: Context, request: Request) -> Answer:
 
 @pages.get(OF_APP)
 async def show(context: Context, request: Request) -> View:
-    """The configuration in force; with `?version=`, an earlier one and what restoring it would change."""
+    """The present configuration; with `?version=`, an earlier version and what restoring it would change."""
     app = (await applications.show_application(context, request.path_params["app"])).application.name
     version = request.query_params.get("version", "")
     if not version:

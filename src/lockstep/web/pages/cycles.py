@@ -1,4 +1,4 @@
-"""The cycles of an application, and one of them."""
+"""The list of an application's cycles, and the page of one cycle."""
 
 from __future__ import annotations
 

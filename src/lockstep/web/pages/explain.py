@@ -1,4 +1,4 @@
-"""Why somebody is or is not in an application: the verdict, what would change it, and every gate on the way."""
+"""Why a person has or does not have an account in an application: the verdict, what would change it, and every check."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One gate. *before* and *after* are its text around the account's id, which is shown short."""
+    """One check. *before* and *after* are its text before and after the account's id, which is shown shortened."""
 
     label: str
     look: StatusLook
@@ -51,7 +51,7 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationCard:
-    """What one application's card shows. *last*: the newest record of the person there. *text*: the whole answer, for a ticket."""
+    """The card of one application. *last*: the newest log record of the person there. *text*: the whole answer, to copy into a ticket."""
 
     app: ApplicationRow
     look: StatusLook
@@ -67,7 +67,7 @@ class ApplicationCard:
 
 @pages.get(f"{HERE}/{{person}}/explain")
 async def explain(context: Context, request: Request) -> View:
-    """One application, or all of them if they are few: each is planned, and is asked if that needs it."""
+    """Explain one application, or all if there are few. Each explanation makes a plan, which may read the account from the application."""
     view = await person_of(context, request)
     person = view.person
     wanted = request.query_params.get("app", "")
@@ -128,7 +128,7 @@ async def _answer(context: Context, person: PersonRow, app: ApplicationRow, url:
 
 
 def _look(found: ExplainedObject) -> StatusLook:
-    """The verdict in small letters, with the tone of what will happen."""
+    """The verdict in lower case, with the tone of what will happen."""
     label = found.why.verdict.capitalize()
     if found.plan.action is Action.HELD or found.decision is WriteDecision.HELD:
         return StatusLook(label, "quarantine", "hand")

@@ -1,4 +1,4 @@
-"""The expression builder: write an expression, try it with people and with entered values, see each step, and use it in a mapping."""
+"""The expression builder: write an expression, try it with people or with entered values, see each step, and use it in a mapping."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_TRIED = 8
 
 @dataclass(frozen=True, slots=True)
 class EvaluationLine:
-    """One line of the tree: a part of the expression with its value. *state*: value, null, error, or not reached."""
+    """One row of the tree: a part of the expression with its value. *state*: value, null, error, or not reached."""
 
     depth: int
     text: str
@@ -40,7 +40,7 @@ class EvaluationLine:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionResult:
-    """The value for one person, and how it came about."""
+    """The value for one person, and the value of every part."""
 
     name: str
     value: EvaluationLine
@@ -49,7 +49,7 @@ class ExpressionResult:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionReport:
-    """What stands under the editor."""
+    """The results below the editor."""
 
     results: Sequence[ExpressionResult] = ()
     error: MarkedError | None = None
@@ -64,7 +64,7 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/provisioning/expression")
 async def evaluate(context: Context, request: Request) -> Answer:
-    """The same page with the results; for htmx the results alone."""
+    """The page with the results; for a request of htmx, only the results."""
     form = dict(await request.form())
     if request.headers.get("hx-request"):
         outcome = await _outcome(context, request.path_params["app"], form)
@@ -134,7 +134,7 @@ def _people(form: Mapping[str, Any]) -> list[str]:
 
 
 def _families() -> list[tuple[str, list[Function]]]:
-    """The functions for the reference, by the subject that they are about."""
+    """The functions for the reference, grouped by subject."""
     found: dict[str, list[Function]] = {}
     for one in functions():
         found.setdefault(one.family.replace("_", " ").capitalize(), []).append(one)
@@ -144,7 +144,7 @@ def _families() -> list[tuple[str, list[Function]]]:
 def _steps(part: ExplainedExpression, depth: int) -> Iterator[EvaluationLine]:
     yield _step(part, depth)
     for child in part.parts:
-        # A constant needs no line: it shows its value already.
+        # A constant needs no row, because its text is its value.
         if child.parts or child.text[:1] not in '"0123456789-&':
             yield from _steps(child, depth + 1)
 

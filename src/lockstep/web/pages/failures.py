@@ -1,4 +1,4 @@
-"""Failures: what fails now, one line for each cause, with its remedy and Retry."""
+"""Failures: the objects that fail now, one row for each cause, with its remedy and a Retry button."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def list_failures(context: Context, request: Request) -> View:
 
 @pages.post(f"{HERE}/retry")
 async def retry(context: Context, request: Request) -> Answer:
-    """The objects of an application that fail with a code, or all that fail."""
+    """Retry the objects of an application that failed with one code, or all failed objects."""
     form = await request.form()
     count = await provisioning.retry(context, str(form.get("app", "")), code=str(form.get("code", "")))
     return Redirect(HERE, notice=f"{counted(count, 'object')} retried now" if count else "They no longer fail")

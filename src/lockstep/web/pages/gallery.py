@@ -33,7 +33,7 @@ class GalleryCard:
 
     @property
     def is_own(self) -> bool:
-        """Whether it stands for an application that the gallery does not know."""
+        """Whether this is the entry for applications that are not in the gallery."""
         return self.entry.id == OWN
 
     @property
@@ -55,7 +55,7 @@ class GalleryCard:
 
     @property
     def searchable(self) -> Sequence[str]:
-        """The attributes by which the application finds people, so that they can match."""
+        """The attributes that the application can filter by, so that they can be used for matching."""
         people = next(iter(self.entry.attributes.values()), ())
         return [one.name for one in people if one.filterable]
 

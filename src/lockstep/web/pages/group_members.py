@@ -1,4 +1,4 @@
-"""Add and remove the members of a group. What the change does to accounts is shown before it is made."""
+"""Add and remove members of a group. The effects on accounts are shown before the change is made."""
 
 from __future__ import annotations
 

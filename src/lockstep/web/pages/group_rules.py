@@ -1,4 +1,4 @@
-"""Make a group, by hand or by rule, and edit a rule: the count and the names of who would come and leave stand beside it."""
+"""Create a group with or without a rule, and edit a rule. The page shows how many people would join and leave, with names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST_NAMES = 50
 
 @dataclass(frozen=True, slots=True)
 class NewGroupForm:
-    """What the form of a new group says. *rows* are the filters of its rule."""
+    """The input of the form for a new group. *rows* are the filters of its rule."""
 
     name: str = ""
     description: str = ""
@@ -39,7 +39,7 @@ class NewGroupForm:
 
 @dataclass(frozen=True, slots=True)
 class RuleJudgement:
-    """What the rule on the form would do, or why it cannot be one."""
+    """What the rule in the form would do, or why it is invalid."""
 
     effect: RuleEffect | None = None
     refused: LockstepError | None = None
@@ -61,7 +61,7 @@ async def show_new(context: Context, request: Request) -> View:
 
 @pages.post(f"{HERE}/new")
 async def create(context: Context, request: Request) -> Answer:
-    """Buttons that add or remove a row show the form again, as does Count."""
+    """Create the group. Buttons that add or remove a row, and the button Count, only show the form again."""
     form = await request.form()
     name, description = str(form.get("name", "")).strip(), str(form.get("description", "")).strip()
     typed = NewGroupForm(name, description, form.get("membership") == "rule", rows_posted(form))
@@ -100,7 +100,7 @@ async def try_rule(context: Context, request: Request) -> Fragment:
 
 @pages.post(f"{HERE}/{{group}}/rule")
 async def save_rule(context: Context, request: Request) -> Answer:
-    """The first click shows who comes and leaves and what that does to accounts, the second saves."""
+    """The first click shows who joins and leaves and the effects on accounts, the second saves."""
     page = await page_of_group(context, request.path_params["group"])
     form = await request.form()
     rows, step = rows_posted(form), str(form.get("step", ""))
@@ -131,7 +131,7 @@ async def save_rule(context: Context, request: Request) -> Answer:
 
 
 def _rule(rows: Sequence[FilterRows], name: str) -> list[dict[str, Any]]:
-    """The rule of the form. A filter needs no title of its own there."""
+    """The rule in the form. Its filters need no titles."""
     titled = [
         FilterRows(one.title or (name if len(rows) == 1 else f"{name} {number}"), one.clauses, one.extra)
         for number, one in enumerate(rows, 1)
@@ -215,7 +215,7 @@ def _rule_form(
 
 
 def _editor(rows: Sequence[FilterRows], judged: RuleJudgement | None) -> Mapping[str, object]:
-    """What the rows of a rule show."""
+    """The template's values for the rows of a rule."""
     return {
         "filters": rows,
         "operators": [(one, one) for one in OPERATOR_NAMES],

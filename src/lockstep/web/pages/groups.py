@@ -1,4 +1,4 @@
-"""Groups: the list, and one group with its members, applications and what happened to it."""
+"""Groups: the list, and one group with its members, applications and history."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ async def show_group(context: Context, request: Request) -> View:
 
 @pages.get(f"{HERE}/{{group}}/delete")
 async def ask_to_delete(context: Context, request: Request) -> View:
-    """Show the page at once. Working out what the deletion does to accounts takes a while with many applications; the button appears with
-    the result.
+    """Show the page at once. Computing the effects on accounts takes a while with many applications; the Delete button appears with the
+    result.
     """
     return _deletion(await page_of_group(context, request.path_params["group"]))
 
@@ -107,7 +107,7 @@ async def show_consequences(context: Context, request: Request) -> View:
 
 @pages.post(f"{HERE}/{{group}}/delete")
 async def delete(context: Context, request: Request) -> Answer:
-    """Delete the group if the present number of its members was typed."""
+    """Delete the group, if the caller typed the present number of its members."""
     page = await page_of_group(context, request.path_params["group"])
     form = await request.form()
     try:
@@ -124,7 +124,7 @@ async def delete(context: Context, request: Request) -> Answer:
 
 @pages.post(f"{HERE}/{{group}}/restore")
 async def restore(context: Context, request: Request) -> Answer:
-    """The first click shows what happens to accounts, the second restores."""
+    """The first click shows the effects on accounts, the second restores."""
     page = await page_of_group(context, request.path_params["group"])
     form = await request.form()
 
@@ -155,7 +155,7 @@ async def _rehearsed_deletion(context: Context, page: GroupPage, *, refused: Loc
 
 
 def _deletion(page: GroupPage, lines: list[str] | None = None, *, refused: LockstepError | None = None) -> View:
-    """*lines*: what happens to accounts; None if that is not known yet, and then nothing can be deleted."""
+    """*lines*: the effects on accounts; None while they are not known yet, when the group cannot be deleted."""
     group = page.group
     model = {"page": page, "lines": lines, "here": f"{href_of(page)}/delete", "back": href_of(page), "refused": refused}
     return View(
@@ -170,7 +170,7 @@ def _deletion(page: GroupPage, lines: list[str] | None = None, *, refused: Locks
 
 
 def review(page: GroupPage, heading: str, model: dict[str, object]) -> View:
-    """The page between a form and its change: what happens, and the button that does it."""
+    """The page between a form and its change: the effects, and the button that confirms."""
     return View("groups/review.html", heading, model, section="Groups", parents=parents_of(page))
 
 

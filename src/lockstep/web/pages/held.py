@@ -1,4 +1,4 @@
-"""Changes that a guard holds until somebody decides: approve or reject them one by one, chosen ones, or all with the number typed."""
+"""Changes that a guard holds until somebody decides: approve or reject one, several, or all after typing their number."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post(_HERE)
 async def decide(context: Context, request: Request) -> Answer:
-    """One change, those that are ticked, or all that the filter shows once their number was typed."""
+    """Approve or reject one change, the ticked ones, or all that match the filter after their number was typed."""
     form = await request.form()
     name = request.path_params["app"]
     is_rejected = _is_rejected(request)
@@ -50,7 +50,7 @@ async def decide(context: Context, request: Request) -> Answer:
 
 
 async def _chosen(context: Context, request: Request, form: FormData) -> tuple[str, list[str]]:
-    """Approve or reject, and the ids."""
+    """The decision (approve or reject) and the ids."""
     for verb in ("approve", "reject"):
         if one := form.get(verb):
             return verb, [str(one)]
@@ -78,7 +78,7 @@ def _is_rejected(request: Request) -> bool:
 
 
 def _filter(request: Request) -> tuple[list[str], str]:
-    """The reasons and the part of a name that the address selects."""
+    """The filter in the address: the reasons and a part of the name."""
     reason = request.query_params.get("reason", "")
     return [reason] if reason else [], request.query_params.get("search", "").strip()
 

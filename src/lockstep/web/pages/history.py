@@ -1,4 +1,4 @@
-"""The versions of an application's configuration, and what each of them changed."""
+"""The versions of an application's configuration, and what each one changed."""
 
 from __future__ import annotations
 

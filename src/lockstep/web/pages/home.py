@@ -1,4 +1,4 @@
-"""Home: what needs a person, the figures, the applications, and what was done last."""
+"""Home: what needs attention, the figures, the applications, and recent activity."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pages = Pages()
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """One line of recent activity. *text*: what was done and where, after the name."""
+    """One row of recent activity. *text* follows the name and says what was done and where."""
 
     at: datetime
     name: str
@@ -72,7 +72,7 @@ async def show_home(context: Context, request: Request) -> View:
 
 
 def _room_of(app: AppOverview) -> str:
-    """Where an application's need is settled."""
+    """The page where an administrator resolves what an application needs."""
     rooms = {
         StatusLabel.HELD: _room(app, "held"),
         StatusLabel.QUARANTINE: _room(app, "quarantine"),

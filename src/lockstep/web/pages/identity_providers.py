@@ -21,12 +21,12 @@ from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
 
 pages = Pages()
 HERE = "/settings/sso"
-_EMPTY_ROWS = 2  # below the existing roles, for more
+_EMPTY_ROWS = 2  # empty rows below the existing roles
 
 
 @dataclass(frozen=True, slots=True)
 class RoleLine:
-    """One line of the table of roles, as it is typed."""
+    """One row of the table of roles, as typed."""
 
     value: str = ""
     role: str = ""
@@ -84,7 +84,7 @@ def _change(form: FormData) -> ProviderChange:
 
 
 def _lines(form: FormData) -> list[RoleLine]:
-    """The lines of the table that name a value and a role."""
+    """The rows of the table that have both a value and a role."""
     columns = zip(form.getlist("value"), form.getlist("role"), form.getlist("app"), strict=False)
     known = {role.value for role in Role}
     return [

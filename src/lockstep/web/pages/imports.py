@@ -1,4 +1,4 @@
-"""Import a file: upload it, see how it is read and whom it would change, then import it."""
+"""Import a file: upload it, check how it is read and which people it would change, then import it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lockstep.web.run_words import changes_in, totals
 pages = Pages()
 HERE = "/import"
 SOURCES = Crumb("Sources", "/sources")
-TRIED_AT_ONCE = 4 * 1024 * 1024  # bytes; for a larger file, the dry run waits until someone asks for it
+TRIED_AT_ONCE = 4 * 1024 * 1024  # bytes; larger files get a dry run only on request
 _PIECE = 256 * 1024
 _FIELDS = (
     ("--map", "Choose below what each column becomes, then run the dry run again"),
@@ -66,7 +66,9 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post(HERE + "/{upload}")
 async def decide(context: Context, request: Request) -> Answer:
-    """step=try reads the file as the form says and shows whom it would change; import, rekey and discard do what they say."""
+    """Carry out the form's step: "try" makes a dry run with the form's reading options, "import" imports the file, "rekey" changes the
+    source's key, "discard" deletes the file.
+    """
     name, form = request.path_params["upload"], await request.form()
     step = str(form.get("step", "try"))
     view = await uploads.show_upload(context, name)
@@ -156,13 +158,13 @@ async def _page(context: Context, name: str, *, wrong: str = "", refused: Lockst
 
 
 def _step(problem: LockstepError) -> str:
-    """Say what to do next: where the command line would name an option, name the field of the form."""
+    """Reword a next step: name a field of the form instead of an option of the command line."""
     step = problem.next_step
     return next((here for option, here in _FIELDS if option in step), STEPS.on_page(step))
 
 
 def _to_type(view: UploadView) -> int:
-    """The number to type before the import: how many leave the directory, or lose an account; 0 if nobody does."""
+    """The number to type before the import: how many people leave the directory or lose an account; 0 if there are none."""
     rehearsal = view.upload.rehearsal or {}
     return max(int(rehearsal.get("leaving", 0)), int(rehearsal.get("losing", 0)))
 

@@ -1,4 +1,4 @@
-"""Which account belongs to whom: the links, accounts without one, and choosing, forgetting and settling."""
+"""Which account belongs to which person: list links and accounts without a link; choose, remove and restore links."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.get(f"{_HERE}/orphans")
 async def show_orphans(context: Context, request: Request) -> View:
-    """A page of its own, because it reads all accounts of the application."""
+    """A separate page, because it reads all accounts of the application."""
     app = await applications.show_application(context, request.path_params["app"])
     kind, _, account = request.query_params.get("after", "").partition(":")
     found: Sequence[Orphan] = ()

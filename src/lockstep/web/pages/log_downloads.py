@@ -1,4 +1,4 @@
-"""Downloads of the provisioning log: three files of comma-separated values, as Entra has them, or one of JSON, of the filtered records."""
+"""Download the filtered records of the provisioning log: as three CSV files, as in Entra, or as one JSON file."""
 
 from __future__ import annotations
 

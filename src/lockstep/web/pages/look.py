@@ -1,4 +1,4 @@
-"""How the pages look for one browser."""
+"""Change the display settings of one browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Edit attribute list: which attributes the application has, adding and removing by hand, and discovering them from its /Schemas."""
+"""Edit attribute list: list the application's attributes, add and remove them by hand, or discover them from its /Schemas endpoint."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}/attributes")
 async def change(context: Context, request: Request) -> Answer:
-    """Add, remove or discover. Nothing that is written changes by that: only a mapping writes."""
+    """Add, remove or discover attributes. This does not change what is written: only mappings write."""
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
     form = await request.form()
     typed = {"name": str(form.get("name", "")).strip(), "type": str(form.get("type", "String"))}

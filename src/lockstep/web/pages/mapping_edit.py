@@ -1,4 +1,4 @@
-"""Edit Attribute: the mapping of one attribute, with its result for several people as one types."""
+"""Edit Attribute: the mapping of one attribute. While it is typed, the dialog shows its result for several people."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_TRIED = 8
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What the test against people shows: an error at its character, another problem, or the values."""
+    """The result of the test with people: the position of an error, another problem, or the values."""
 
     rows: Sequence[TriedValue] = ()
     error: MarkedError | None = None
@@ -37,7 +37,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Editing:
-    """What the dialog shows."""
+    """The content of the dialog."""
 
     title: str
     form: AttributeForm
@@ -66,7 +66,9 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}/edit")
 async def save(context: Context, request: Request) -> Answer:
-    """OK shows what the change does, Save on the page after it saves. step=fill only shows the form, step=try also its results."""
+    """OK shows the effects of the change; Save on the next page saves it. step=fill only shows the form, step=try also shows its
+    results.
+    """
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
     data = await request.form()
     form = AttributeForm.of_form(data)
@@ -154,7 +156,7 @@ async def _dialog(
 
 
 async def _filled(context: Context, app: str, kind: ObjectKind, form: AttributeForm) -> AttributeForm:
-    """The stored mapping of the form's target with the form's expression: what the expression builder hands over."""
+    """The stored mapping of the form's target attribute with the expression from the expression builder."""
     view = await mapping_pages.show_mapping(context, app, kind)
     row = next((one for one in view.rows if one["target"].lower() == form.target.lower()), None)
     stored = AttributeForm.of_row(row) if row is not None else AttributeForm(target=form.target)
@@ -162,7 +164,7 @@ async def _filled(context: Context, app: str, kind: ObjectKind, form: AttributeF
 
 
 def _names(data: FormData) -> list[str]:
-    """The people to test against, as they are typed: with commas between them."""
+    """The people to test with: the typed text, split at commas."""
     return list(dict.fromkeys(one.strip() for one in str(data.get("people", "")).split(",") if one.strip()))
 
 
@@ -178,7 +180,7 @@ async def _change(context: Context, app: str, kind: ObjectKind, form: AttributeF
 
 
 def _line(row: Mapping[str, Any]) -> str:
-    """A mapping on one line, as the review shows it."""
+    """A mapping as one line of the review page."""
     text = f"{row['target']} = {source_text(row) or 'none'}"
     if "default" in row:
         text += f", default {shown(row['default'])}"

@@ -1,4 +1,4 @@
-"""Source Object Scope: scoping filters as rows, with the number of people who match and the names of those who would leave."""
+"""Source Object Scope: scoping filters as rows, the number of people who match, and the names of those who would leave the scope."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from lockstep.web.scope_form import OPERATOR_NAMES, FilterRows, documents, rows_
 pages = Pages()
 HEADING = "Source Object Scope"
 _MOST_NAMES = 50
-_NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # patterns do not depend on the time
+_NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # evaluating a pattern does not depend on the time
 
 
 @dataclass(frozen=True, slots=True)
 class ScopeJudgement:
-    """What the filters on the form would do. *pattern*: what the regex tester says."""
+    """What the filters in the form would do. *pattern*: the result of the regex tester."""
 
     counts: ScopeCounts | None = None
     findings: Sequence[Finding] = ()
@@ -62,7 +62,7 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.get("/apps/{app}/provisioning/mappings/{object}/scope/count")
 async def count(context: Context, request: Request) -> Fragment:
-    """How many people are in scope as stored, for the line on the mapping's page."""
+    """Count the people in scope by the stored filters, for the mapping's page."""
     counts = await mappings.count_scope(context, request.path_params["app"])
     return Fragment("mappings/scope_line.html", {"counts": counts})
 
@@ -76,7 +76,7 @@ async def try_it(context: Context, request: Request) -> Fragment:
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}/scope")
 async def save(context: Context, request: Request) -> Answer:
-    """A button that adds or removes a row shows the form again; step=try also counts; the others lead to the review and save."""
+    """Buttons that add or remove a row show the form again; step=try also counts; the other steps lead to the review and then save."""
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
     form = await request.form()
     step = str(form.get("row", "")) or str(form.get("step", ""))
@@ -115,7 +115,7 @@ async def _judge(context: Context, app: str, kind: ObjectKind, form: FormData) -
 
 
 def _tested(pattern: str, text: str) -> tuple[str, bool]:
-    """What REGEX MATCH says about *text*, by the operator itself."""
+    """Whether REGEX MATCH matches *text*, tested with the real operator."""
     if not pattern:
         return "", False
     try:

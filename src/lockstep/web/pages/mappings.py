@@ -1,4 +1,4 @@
-"""Attribute-Mapping: one mapping with live values of a sample person, its settings, removing a row, and restoring the defaults."""
+"""Attribute-Mapping: one mapping with the values of a sample person; change its settings, remove a row, restore the defaults."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOT_HIDDEN = ("csrf", "step")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table."""
+    """One row of the table."""
 
     target: str
     source: str
@@ -72,7 +72,7 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}")
 async def save(context: Context, request: Request) -> Answer:
-    """Name, Enabled and Target Object Actions."""
+    """Save Name, Enabled and Target Object Actions."""
     form = await request.form()
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
 
@@ -132,7 +132,7 @@ async def restore(context: Context, request: Request) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSummary:
-    """What is about to be saved, in words. *done* is said afterwards. *signs*: lines of the change, each with + or -."""
+    """Describes a change before it is saved. *done* is the message afterwards. *signs*: the lines of the change, each with + or -."""
 
     title: str
     done: str
@@ -150,8 +150,8 @@ async def reviewed(
     work: Callable[[Context], Awaitable[object]],
     what: ChangeSummary,
 ) -> Answer:
-    """The first click shows what *work* does to people, with step=preview in full, the second (step=save) does it. Raises what *work*
-    raises.
+    """The first click shows the effects of *work* on people (all of them with step=preview), the second (step=save) does *work*. Raises
+    what *work* raises.
     """
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
     back = what.back or mapping_href(app, kind)
@@ -189,7 +189,7 @@ async def mapping_page(
     extra: Mapping[str, Any] | None = None,
     status: int = 200,
 ) -> View:
-    """The page of a mapping. *extra* is what a dialog on it needs."""
+    """The page of a mapping. *extra* contains what a dialog on it needs."""
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
     view = await mapping_pages.show_mapping(context, app, kind)
     wanted = request.query_params.get("person", "").strip()
@@ -234,7 +234,7 @@ async def mapping_page(
 
 
 def may_write(context: Context) -> bool:
-    """Whether the controls that change something are shown. The action decides for itself."""
+    """Whether to show controls that change something. The action checks the permission itself."""
     return Permission.CONFIGURATION_WRITE in {*context.actor.permissions, *context.actor.own_permissions}
 
 

@@ -1,4 +1,4 @@
-"""Provision on demand: choose people or groups, see what would be done to them, and then do it."""
+"""Provision on demand: choose people or groups, see what would be done, and then do it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, View, on_the_form
 from lockstep.web.status_look import StatusLook, result_look
 
 pages = Pages()
-MOST = 20  # at once; more belong in a cycle
+MOST = 20  # most objects at once; a cycle is meant for more
 _WOULD = {
     "create": "Would be created",
     "update": "Would be updated",
@@ -36,7 +36,7 @@ _SIGNS = {"create": "+", "update": "~", "disable": "o", "delete": "-", "link": "
 
 @dataclass(frozen=True, slots=True)
 class PlannedRow:
-    """What would be done to one object."""
+    """What would be done with one object."""
 
     plan: PlanJson
 
@@ -51,7 +51,7 @@ class PlannedRow:
 
 @dataclass(frozen=True, slots=True)
 class DoneRow:
-    """What was done to one object."""
+    """What was done with one object."""
 
     result: PushJson
 

@@ -1,4 +1,4 @@
-"""People: the list, and one person with attributes, groups, applications and what happened."""
+"""People: the list, and one person with attributes, groups, applications and history."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def list_people(context: Context, request: Request) -> View:
     rows = await people.list_people(context, wanted)
     found = await people.count_states(context, wanted)
     counts = {"": found.live, "enabled": found.enabled, "disabled": found.disabled, "deleted": found.deleted}
-    is_part = request.headers.get("hx-request-type") == "partial"  # only the list, without the form above it
+    is_part = request.headers.get("hx-request-type") == "partial"  # a request of htmx replaces only the list
     sources, departments = ([], []) if is_part else await people.filter_choices(context)
     last = rows[PAGE - 1] if len(rows) > PAGE else None
     model = {
@@ -108,7 +108,7 @@ async def show_person(context: Context, request: Request) -> View:
 
 @pages.post(f"{HERE}/{{person}}/{{change}}")
 async def change_person(context: Context, request: Request) -> Answer:
-    """The first click shows what happens to accounts, the second does it."""
+    """The first click shows the effects on accounts, the second makes the change."""
     found = _CHANGES.get(request.path_params["change"])
     if found is None:
         raise LockstepError(Kind.NOT_FOUND, "There is no page at this address")
@@ -182,7 +182,7 @@ async def _page(
 
 
 def _attributes(person: PersonRow) -> list[tuple[str, str]]:
-    """Those that have a value, the known ones in their order and then the others."""
+    """The attributes that have a value: first the built-in ones in their usual order, then the others."""
     known = [one.name for one in people.known_attributes()]
     names = [*known, *sorted(set(person.attributes) - set(known))]
     found = [(name, person.attributes.get(name)) for name in names]

@@ -1,4 +1,4 @@
-"""Edit a person who was created in Lockstep. What the change does to accounts is shown before it is saved."""
+"""Edit a person who was created in Lockstep. The effects on accounts are shown before the change is saved."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def show_form(context: Context, request: Request) -> View:
 
 @pages.post(f"{HERE}/{{person}}/edit")
 async def save(context: Context, request: Request) -> Answer:
-    """The first click shows what happens to accounts, the second saves."""
+    """The first click shows the effects on accounts, the second saves."""
     view = await _editable(context, request)
     form, stored = await request.form(), _stored(view)
     typed = {name: str(form.get(name, stored[name])).strip() for name in _EDITED}

@@ -1,4 +1,4 @@
-"""An application's provisioning at a glance, and the buttons that start, pause and restart it."""
+"""Overview of an application's provisioning; start, pause and restart it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class SetupStep:
 
 
 def setup_steps(setup: Setup, place: AppPlace) -> Sequence[SetupStep]:
-    """Connect, Map, Scope, Start: what is done is read from the configuration, so that one can leave and come back."""
+    """Connect, Map, Scope, Start. Whether a step is done is derived from the configuration, so setup can be interrupted and continued."""
     attributes = sum(one.attributes for one in setup.mappings if one.is_enabled)
     settings = f"{place.href}/provisioning/settings"
     connected = "Credentials are stored" + (" and tested." if setup.is_tested else ".")
@@ -123,7 +123,7 @@ async def choose_restart(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/provisioning/restart")
 async def restart(context: Context, request: Request) -> Answer:
-    """Restart provisioning. If that forgets links or approves held writes, the number of accounts must be typed."""
+    """Restart provisioning. If this removes links or approves held writes, the number of accounts must be typed."""
     name = request.path_params["app"]
     form = await request.form()
     scopes = frozenset(scope for scope, _, _ in RESETS if scope.value in form.getlist("scope"))
@@ -144,7 +144,7 @@ async def restart(context: Context, request: Request) -> Answer:
 
 
 def confirmation_for(scopes: frozenset[ResetScope], *, links: int, held: int) -> int | None:
-    """The number to type: links that are forgotten and held writes that are approved; None if neither is."""
+    """The number to type: links that are removed plus held writes that are approved; None if the reset does neither."""
     dangerous = {ResetScope.CONNECTOR_DATA_STORE: links, ResetScope.FORCE_DELETES: held}
     numbers = [number for scope, number in dangerous.items() if scope in scopes]
     return sum(numbers) if numbers else None

@@ -53,7 +53,7 @@ class LogLine:
 
     @property
     def note(self) -> str:
-        """Why it happened, where the action alone does not say it: being in scope is the reason of every create and update."""
+        """The reason, unless it is obvious: every successful create or update has the reason that the person is in scope."""
         return "" if self.row.status == "success" and self.row.action in _EXPECTED else self.row.reason
 
     @property
@@ -173,7 +173,7 @@ async def _lines(context: Context, rows: list[LogRow]) -> list[LogLine]:
 
 
 def _curl(exchange: Mapping[str, Any]) -> str:
-    """The request as a curl command with the token in a variable; "" if the log keeps no address of it."""
+    """The request as a curl command with the token in a variable; "" if the log has no address for it."""
     if not exchange.get("url"):
         return ""
     parts = [

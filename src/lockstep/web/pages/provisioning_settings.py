@@ -1,4 +1,4 @@
-"""The page of the tutorial: mode, credentials, notification, mappings, scope and status of an application's provisioning."""
+"""The provisioning page that Entra's tutorials describe: mode, credentials, notification, mappings, scope and status."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DO_NOT_WORK = frozenset({Kind.UNAUTHORIZED, Kind.UNREACHABLE})
 
 @dataclass(frozen=True, slots=True)
 class ProbeRow:
-    """One line of a connection test. *exchange* is there only directly after the test."""
+    """One row of a connection test. *exchange* is available only directly after the test."""
 
     name: str
     passed: bool
@@ -47,7 +47,7 @@ class ProbeRow:
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """A connection test: its lines, or why it could not be made. *is_stored*: of the stored credentials."""
+    """A connection test: its rows, or why it could not be run. *is_stored*: the stored credentials were tested."""
 
     rows: Sequence[ProbeRow]
     at: datetime | None
@@ -101,7 +101,7 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post(HERE)
 async def save(context: Context, request: Request) -> Answer:
-    """Test the connection, or save. Credentials are saved only if they work; a change that takes accounts away only after the number
+    """Test the connection, or save. Credentials are saved only if they work; a change that ends accounts is saved only after their number
     was typed.
     """
     data = await request.form()
@@ -170,7 +170,7 @@ async def _read(context: Context, request: Request) -> Stored:
 
 
 def _is_typed(stored: Stored, form: SettingsForm) -> bool:
-    """Whether the form has other credentials than the stored ones."""
+    """Whether the form contains credentials that differ from the stored ones."""
     is_other_way = form.authentication != stored.authentication
     return bool(form.token) or form.tenant_url.rstrip("/") != stored.tenant_url or is_other_way
 

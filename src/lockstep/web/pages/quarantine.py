@@ -1,4 +1,4 @@
-"""The quarantine of an application: why, since when, when it is tried again, and how to get out."""
+"""The quarantine of an application: why it began and when, when the next retry is, and how to end it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Review your schema: the synchronization schema as Entra's JSON, to look at, to download and to import."""
+"""Review your schema: view, download and import the synchronization schema as Entra's JSON."""
 
 from __future__ import annotations
 

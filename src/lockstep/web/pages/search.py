@@ -1,6 +1,5 @@
-"""Search and the command palette: people, groups, applications, log records and pages by what was typed.
-
-A question about a person and an application leads to the explanation.
+"""Search and the command palette: find people, groups, applications, log records and pages. A question about a person and an application
+leads to the explanation.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ pages = Pages()
 HERE = "/search"
 _MOST_CHARACTERS = 200
 _MOST_PAGES = 8
-_MOST_ASKED = 3  # people for whom an explanation is offered
+_MOST_ASKED = 3  # the most people for whom an explanation is offered
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """One line. *detail* stands beside the title, *at* is a time, *tone* colours the icon."""
+    """One result. *detail* is shown beside the title, *at* is a time, *tone* is the colour of the icon."""
 
     title: str
     href: str
@@ -52,7 +51,7 @@ class SearchSection:
 
 @pages.get(HERE)
 async def show_results(context: Context, request: Request) -> Answer:
-    """Without script this is the whole search. A question with one answer goes to it."""
+    """The search page, which works without script. A question with exactly one answer redirects to it."""
     text = _typed(request)
     found = await search.find(context, text)
     if found.query.is_question and found.answer is not None:
@@ -64,7 +63,7 @@ async def show_results(context: Context, request: Request) -> Answer:
 
 @pages.get(f"{HERE}/palette")
 async def show_palette(context: Context, request: Request) -> Fragment:
-    """The results beside the field during typing; while it is empty, the places to go."""
+    """The results shown while typing; if the field is empty, a list of pages."""
     text = _typed(request)
     found = await search.find(context, text)
     sections = _sections(context, found)
@@ -78,7 +77,7 @@ def _typed(request: Request) -> str:
 
 
 def _sections(context: Context, found: Found) -> list[SearchSection]:
-    """The sections that have results, what was most probably meant first."""
+    """The sections that have results, most relevant first."""
     query = found.query
     text = query.text
     every_person = address("/users", search=" ".join(query.words)) if found.is_more else ""
@@ -106,7 +105,7 @@ def _place_words(found: Found) -> Sequence[str]:
 
 
 def _explanations(found: Found) -> Iterator[SearchResult]:
-    """Offered for an application that is named beside people, and for the people of a question."""
+    """Explanations, offered if an application is named together with people, or if the text is a question about people."""
     app = found.asked
     for person in found.people[:_MOST_ASKED]:
         if app is not None:
@@ -118,7 +117,7 @@ def _explanations(found: Found) -> Iterator[SearchResult]:
 
 
 def _tasks(context: Context, found: Found) -> Iterator[SearchResult]:
-    """What may be done with the people that were found in the application that is named."""
+    """What the caller may do with the found people in the named application."""
     app = found.asked
     if app is None or not context.actor.may(Permission.PROVISIONING_PUSH, app.id):
         return
@@ -142,7 +141,7 @@ def _applications(found: Found) -> Iterator[SearchResult]:
 
 
 def _pages_of_others(found: Found) -> Iterator[SearchResult]:
-    """Pages of applications that the words describe although they name no application, such as `secret token`."""
+    """Pages of applications, for words that describe a page but name no application, such as `secret token`."""
     for app in found.others:
         for title, href, icon in pages_of(app, found.query.words):
             yield SearchResult(title, href, icon)

@@ -1,4 +1,4 @@
-"""Settings of the installation: what it is, how it does, and which private networks it may reach."""
+"""Settings of the installation: version, health, and the private networks that it may connect to."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def _general(
 
 @pages.get("/settings/configuration.yaml")
 async def download_configuration(context: Context, _: Request) -> Response:
-    """Everything as one file, without secrets. `lockstep apply` reads it."""
+    """Download the whole configuration as one file, without secrets. `lockstep apply` reads it."""
     text = await configuration_export.export_everything(context)
     headers = {"Content-Disposition": 'attachment; filename="lockstep.yaml"'}
     return Response(text, media_type="application/yaml", headers=headers)

@@ -1,4 +1,4 @@
-"""The signing certificates of an application, with the options of signing."""
+"""The signing certificates of an application, and the signing options."""
 
 from __future__ import annotations
 

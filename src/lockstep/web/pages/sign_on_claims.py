@@ -1,4 +1,4 @@
-"""Attributes & Claims of an application: the Name ID and each claim, with the values that a sample person gets."""
+"""Attributes & Claims of an application: the Name ID and each claim, with the values for a sample person."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.get(f"{CLAIMS}/edit")
 async def edit(context: Context, request: Request) -> View:
-    """The form of one claim; without `name` of a new one."""
+    """The form for a claim; without `name`, for a new claim."""
     found = await read(context, request)
     name = request.query_params.get("name", "")
     claim = next((one for one in found.settings.sent_claims if one.name == name), None)
@@ -86,7 +86,7 @@ async def save_name_id(context: Context, request: Request) -> Answer:
 
 @pages.post(f"{CLAIMS}/value")
 async def try_value(context: Context, request: Request) -> Fragment:
-    """The value for the sample person of what is typed."""
+    """Evaluate the typed source for the sample person."""
     form = await request.form()
     source, user = typed_source(form), str(form.get("user", ""))
     return Fragment("single_sign_on/value.html", await _tried(context, request.path_params["app"], source, user))
@@ -110,7 +110,7 @@ async def _tried(context: Context, app: str, source: dict[str, Any], user: str) 
 
 
 async def _sample(context: Context, request: Request) -> tuple[SignOnTrial | None, str]:
-    """The values of the sample person in the address, else of somebody who is assigned; and what is wrong with the name."""
+    """The values of the sample person in the address, or else of an assigned person; and what is wrong with the name in the address."""
     app, user = request.path_params["app"], request.query_params.get("user", "").strip()
     try:
         return await trying.try_sign_on(context, app, user), ""

@@ -1,6 +1,6 @@
 """Single sign-on by OpenID Connect: the form of addresses and client type, and client secrets.
 
-A change that interrupts people who sign in is shown first, and made with a second click.
+A change that interrupts sign-ins needs a second click, after its effects are shown.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CLIENT_TYPES = (
     ("public", "Public client", "A page in a browser, or an app on a device, cannot keep a secret. It must use PKCE."),
 )
 LENGTHS = [("90", "90 days"), ("180", "180 days"), ("365", "365 days"), ("545", "545 days"), ("730", "730 days")]
-# The keys of the section by the field of the form, in its order.
+# For each field of the form, in its order, the key of the configuration section.
 _KEYS = {
     "redirectUris": "openIdConnect.redirectUris",
     "postLogoutRedirectUris": "openIdConnect.postLogoutRedirectUris",
@@ -69,7 +69,7 @@ async def show_secrets(context: Context, request: Request) -> View:
 
 @pages.post(SECRETS)
 async def add_secret(context: Context, request: Request) -> Answer:
-    """Make a client secret. The answer shows it, and nothing shows it again."""
+    """Create a client secret. The response is the only page that shows it."""
     form, app = await request.form(), request.path_params["app"]
     description, days = str(form.get("description", "")), str(form.get("days", ""))
     length = int(days) if days in dict(LENGTHS) else USUAL_DAYS
@@ -84,7 +84,7 @@ async def add_secret(context: Context, request: Request) -> Answer:
 
 @pages.post(f"{SECRETS}/remove")
 async def remove_secret(context: Context, request: Request) -> Answer:
-    """Ask first: the program that uses it is refused at once."""
+    """Remove a client secret, after asking for confirmation: programs that use it are refused at once."""
     form, app = await request.form(), request.path_params["app"]
     secret = str(form.get("secret", ""))
     try:

@@ -23,7 +23,7 @@ _LONGEST_ERROR = 2_000  # characters
 
 @pages.get(f"{HERE}/test")
 async def test(context: Context, request: Request) -> View:
-    """What signing in would do for the person in the address, else for somebody who is assigned."""
+    """Show what a sign-in would do for the person in the address, or else for an assigned person."""
     found = await read(context, request)
     user = request.query_params.get("user", "").strip()
     error = request.query_params.get("error", "").strip()[:_LONGEST_ERROR]

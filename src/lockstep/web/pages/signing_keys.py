@@ -1,4 +1,4 @@
-"""Settings: the keys that sign tokens of OpenID Connect for all applications."""
+"""Settings: the keys that sign OpenID Connect tokens for all applications."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def show_keys(context: Context, request: Request) -> View:
 
 @pages.post(f"{HERE}/roll")
 async def roll(context: Context, request: Request) -> Answer:
-    """Ask first if the active key is to be withdrawn: applications refuse what it signed."""
+    """Change the active key. Withdrawing the old one needs confirmation, because applications then refuse tokens that it signed."""
     form = await request.form()
     is_compromised = form.get("compromised") == "yes"
     if is_compromised and form.get("confirmed") != "yes":

@@ -1,4 +1,4 @@
-"""Single sign-on of an application: its method, the five cards of SAML, the form of the first one, and downloads."""
+"""Single sign-on of an application: its method, the five cards of SAML, the form of the first card, and downloads."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FIELDS = ("identifiers", "replyUrls", "signOnUrl", "relayState", "logoutUrl")
 
 @pages.get(HERE)
 async def show(context: Context, request: Request) -> View:
-    """The cards of the method, or without one the choice."""
+    """The cards of the selected method; if none is selected, the choice of methods."""
     found = await read(context, request)
     if found.settings.mode is SignOnMode.DISABLED:
         return _methods(context, found)
@@ -68,7 +68,9 @@ async def choose(context: Context, request: Request) -> View:
 
 @pages.post(f"{HERE}/method")
 async def select(context: Context, request: Request) -> Answer:
-    """Select a method. It is confirmed if people sign in by the one that ends, and its addresses are asked for if they are missing."""
+    """Select a method. If people sign in with the present method, this needs confirmation. If addresses are missing, the next page asks for
+    them.
+    """
     form, app = await request.form(), request.path_params["app"]
     mode = str(form.get("mode", ""))
     try:
@@ -111,7 +113,7 @@ async def save_basic(context: Context, request: Request) -> Answer:
 
 @pages.post(f"{HERE}/metadata", form_bytes=_MOST_METADATA + 64 * 1024)
 async def upload(context: Context, request: Request) -> Answer:
-    """Fill the first card from the application's metadata: a file or an address."""
+    """Fill the first card from the application's metadata, a file or an address."""
     form = await request.form()
     app, file, url = request.path_params["app"], form.get("file"), str(form.get("url", "")).strip()
     try:
@@ -128,7 +130,7 @@ async def upload(context: Context, request: Request) -> Answer:
 
 @pages.get(HERE + "/download/{what}")
 async def download(context: Context, request: Request) -> Response:
-    """The certificate (`base64`, `raw`) or the metadata (`metadata`)."""
+    """Download the certificate (`base64`, `raw`) or the metadata (`metadata`)."""
     app, what = request.path_params["app"], request.path_params["what"]
     found = await read(context, request)
     if what == "metadata":
@@ -148,7 +150,7 @@ async def read(context: Context, request: Request) -> SignOnView:
 
 
 def seen_in(form: FormData) -> str:
-    """The version of the settings that the page showed."""
+    """The version of the settings that the form was made from."""
     return str(form.get("version", ""))
 
 
@@ -164,7 +166,7 @@ def page_of(
     status: int = 200,
     command: str = "",
 ) -> View:
-    """A page of the tab. *is_below*: one that is reached from the cards. *command*: the one to copy, if it is not `lockstep sso show`."""
+    """A page of the tab. *is_below*: the page is reached from a card. *command*: the command to copy, if it is not `lockstep sso show`."""
     app = found.application
     place = AppPlace(app.name, app.display_name)
     return View(

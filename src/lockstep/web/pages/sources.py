@@ -1,4 +1,4 @@
-"""Sources: the list, one source with what waits for a decision because it shrank, its runs, its name and its key."""
+"""Sources: the list; one source with its runs, its name, its key, and leavers that wait for a decision because it shrank."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ async def rekey(context: Context, request: Request) -> Answer:
 
 @pages.post(HERE + "/{source}/decide")
 async def decide(context: Context, request: Request) -> Answer:
-    """Confirm or reject. To confirm, the present number of leaving objects must be typed, so that nobody confirms what they did not see."""
+    """Confirm or reject. To confirm, the present number of leavers must be typed, so that nobody confirms a number that they have not
+    seen.
+    """
     name, form = request.path_params["source"], await request.form()
     if form.get("decision") == "confirm":
         view = await sources.show_source(context, name)
