@@ -1,6 +1,5 @@
-"""The audit log of an account: who changed what, through whatever door, and who signed in.
-
-Triggers write an entry in the transaction of each change. Entries cannot be changed, and go after the days that the account keeps them.
+"""The audit log of an account: who changed what, in pages, by API or by command, and who signed in. Triggers write an entry in the
+transaction of each change. Entries cannot be changed, and are removed when the account's retention time is over.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ ACTIVITIES: Mapping[str, str] = {
 }
 DOORS: Mapping[str, str] = {"member": "Pages", "command": "Command line", "key": "SCIM", "system": "Documo"}
 _OF_MEMBERS = ("User", "Operator", "Sign-in", "Password link", "Second factor", "Session")
-# The names that the tables' triggers write; resources are named after their type.
+# The kinds that triggers write for tables; resources have the name of their type.
 KINDS = (
     "API key", "Account", "Branding", "Document", "Domain", "Event stream", "Operator", "Password link", "Second factor",
     "Session", "Sign-in", "Signing key", "Single sign-on", "Trusted issuer",
@@ -49,7 +48,9 @@ remove_old = table.remove_old
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries; "" and None stand for all. *actor* and *text* are parts of the names of who did it and of what was changed."""
+    """A selection of entries; "" and None select all. *actor* is a part of the actor's name, *text* a part of the name of what was
+    changed.
+    """
 
     actor: str = ""
     text: str = ""
@@ -98,7 +99,7 @@ class AuditEntry:
 async def find_entries(
     store: Store, tenant_id: int, wanted: AuditFilter, *, most: int, below: str = ""
 ) -> list[AuditEntry]:
-    """At most *most* entries, the newest first, older than the one with the id *below*; "": from the newest."""
+    """At most *most* entries, newest first, older than the entry *below*; if *below* is "", from the newest on."""
     async with store.tenant(tenant_id) as connection:
         key = await _key(connection)
         number = entry_ids.unseal(key, tenant_id, below)
@@ -110,7 +111,7 @@ async def find_entries(
 
 
 async def show_entry(store: Store, tenant_id: int, entry_id: str) -> AuditEntry:
-    """One entry. Raises LockstepError if there is none with this id."""
+    """One entry. Raises LockstepError if the id is unknown."""
     async with store.tenant(tenant_id) as connection:
         number = entry_ids.unseal(await _key(connection), tenant_id, entry_id)
         row = await table.entry(connection, tenant_id, number) if number is not None else None
@@ -122,7 +123,7 @@ async def show_entry(store: Store, tenant_id: int, entry_id: str) -> AuditEntry:
 
 
 async def note_download(store: Store, tenant_id: int, document_id: str, name: str) -> None:
-    """Note that the actor of *store* downloads a document."""
+    """Record that the actor of *store* downloads a document."""
     async with store.tenant(tenant_id) as connection:
         await table.note(
             connection, tenant_id, activity="download", kind="Document", object_id=document_id, object_name=name
@@ -134,13 +135,13 @@ async def _key(connection: Connection) -> bytes:
 
 
 def kinds_of(custom: Custom) -> list[str]:
-    """The kinds of things that the log of an account with *custom* schemas can have entries about, by name."""
+    """The kinds of objects, by name, that the log of an account with the schemas *custom* can have entries about."""
     types = (definition.type.name for definition in registry_of(custom).definitions())
     return sorted({*KINDS, *types})
 
 
 def as_json(entry: AuditEntry) -> dict[str, Any]:
-    """An entry for programs."""
+    """An entry as JSON."""
     return {
         "id": entry.id,
         "at": entry.at.isoformat(),

@@ -1,7 +1,5 @@
-"""How an account's pages look: name, colour, logo.
-
-Colours are chosen from a list, because each must be readable in the light and the dark theme. A logo is a small raster image, known by its
-first bytes: SVG is a document that can contain scripts.
+"""The brand of an account's pages: name, colour, logo. Colours are chosen from a list, because each must be readable in the light and the
+dark theme. A logo must be a small raster image, detected by its first bytes; SVG is refused because it can contain scripts.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ from documo.store.branding import BrandRow
 from documo.store.database import Store
 from lockstep.errors import invalid
 
-# The value in the stylesheet (brand.css), and its name.
+# Colours: the value in the stylesheet (brand.css) and the label.
 ACCENTS: Mapping[str, str] = {
     "": "Green", "blue": "Blue", "violet": "Violet", "rose": "Rose", "amber": "Amber", "slate": "Slate",
 }  # fmt: skip
@@ -87,7 +85,7 @@ def logo_in(content: bytes) -> Logo:
 
 
 def _sides_of_png(content: bytes) -> tuple[int, int] | None:
-    """Width and height, which stand in the first chunk (PNG, section 11.2.2)."""
+    """Read width and height from the first chunk (PNG, section 11.2.2)."""
     if content[12:16] != b"IHDR" or len(content) < 33:
         return None
     width, height = struct.unpack(">II", content[16:24])
@@ -95,7 +93,7 @@ def _sides_of_png(content: bytes) -> tuple[int, int] | None:
 
 
 def _sides_of_jpeg(content: bytes) -> tuple[int, int] | None:
-    """Width and height, which stand in the frame header (JPEG, ITU T.81, section B.2.2)."""
+    """Read width and height from the frame header (JPEG, ITU T.81, section B.2.2)."""
     if not content.startswith(_JPEG):
         return None
     at = 2

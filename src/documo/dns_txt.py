@@ -1,7 +1,7 @@
-"""Query a name server for TXT and CNAME records. They are compared with what an account should set, and shown.
+"""Query a name server for TXT and CNAME records, which prove and show how a domain is set up.
 
-A response with another id or question is ignored, and one that was cut short is asked for again over TCP. A name server that reports an
-error counts as one that does not answer; only a response without records, or "no such name", means that there are none.
+A response with another id or question is ignored; after a truncated response the question is repeated over TCP. A name server that reports
+an error counts as not responding; only an empty response, or "no such name", means that there are no records.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TIMEOUT_SECONDS, TRIES = 2.0, 3
 
 
 async def txt_records(name: str, *, name_server: str | None = None) -> list[str]:
-    """The TXT records of *name*; empty when there are none. Raises LockstepError when no name server answers."""
+    """The TXT records of *name*; empty if there are none. Raises LockstepError if no name server responds."""
     return _texts(await _answer(name, "TXT", name_server))
 
 

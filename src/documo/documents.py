@@ -1,7 +1,5 @@
-"""Documents of an account: whose they are, and how large they may be.
-
-Every member reads all documents. They are stored in the database, so that backups and the wall between accounts cover them, and they
-belong to the account: those of a deleted member stay.
+"""Documents of an account: their owners and size limits. Every member can read all documents. They are stored in the database, so that
+backups and row-level security cover them. They belong to the account: documents of a deleted member are kept.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ PIECE = 256 * 1024  # bytes
 
 
 class Reader(Protocol):
-    """The member who asks. *role* is the effective role."""
+    """The member who makes the request. *role* is the effective role."""
 
     @property
     def tenant_id(self) -> int: ...
@@ -48,7 +46,7 @@ def _to_delete(reader: Reader, document: DocumentRow) -> Permission:
 async def list_documents(
     store: Store, reader: Reader, *, search: str = "", before: str = "", most: int
 ) -> list[DocumentRow]:
-    """The documents, the newest first; *before*: only those older than this one."""
+    """The documents, newest first; *before*: only those older than this document."""
     async with store.tenant(reader.tenant_id) as connection:
         return await table.rows(connection, reader.tenant_id, search=search, before=read_id(before) or "", most=most)
 
@@ -58,7 +56,7 @@ async def add_document(
 ) -> str:
     """Store a document of *size* bytes, which *read* returns a few at a time; returns the id.
 
-    Raises LockstepError for a role that may not upload, a name that is no file name, and a document that is empty or too large.
+    Raises LockstepError for a role that may not upload, an invalid file name, and an empty or too large document.
     """
     require(reader.role, Permission.DOCUMENTS_UPLOAD)
     shown = checked_name(name)
@@ -84,7 +82,7 @@ async def add_document(
 
 
 async def find_document(store: Store, reader: Reader, document_id: str) -> DocumentRow:
-    """One document. Raises LockstepError if the account has none like it."""
+    """One document. Raises LockstepError if the account does not have it."""
     wanted = read_id(document_id)
     async with store.tenant(reader.tenant_id) as connection:
         found = await table.read(connection, reader.tenant_id, wanted) if wanted else None
@@ -94,7 +92,7 @@ async def find_document(store: Store, reader: Reader, document_id: str) -> Docum
 
 
 async def content_of(store: Store, reader: Reader, document: DocumentRow) -> AsyncIterator[bytes]:
-    """The content in pieces, each read when it is needed."""
+    """Yield the content in pieces, each of which is read when it is needed."""
     seq = 0
     while True:
         async with store.tenant(reader.tenant_id) as connection:
@@ -119,7 +117,7 @@ async def delete_document(store: Store, reader: Reader, document_id: str) -> Doc
 
 
 def checked_name(name: str) -> str:
-    """*name* as it is shown and downloaded: without folders and characters that cannot be seen. Raises LockstepError if nothing is left."""
+    """*name* as it is shown and downloaded: without folders and invisible characters. Raises LockstepError if nothing is left."""
     last = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
     shown = "".join(letter for letter in last if letter.isprintable()).strip(" .")
     if not shown:

@@ -28,8 +28,8 @@ _HOST = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](
 class Domain:
     """A host of an account; *proof* is the text that its TXT record must contain.
 
-    *kind*: what it serves, API or APP, or EMAIL, which proves an email domain and serves nothing.
-    *seen_txt*, *seen_cname*: what the name server said at *checked_at*.
+    *kind*: what it serves, API or APP, or EMAIL, which proves an email domain and serves nothing. *seen_txt*, *seen_cname*: the records
+    that the name server returned at *checked_at*.
     """
 
     host: str
@@ -47,15 +47,14 @@ class Domain:
 
 
 def url_of(host: str, public_url: str) -> str:
-    """Where a custom domain is reached: with the scheme and port of the public URL."""
+    """The URL of a custom domain, with the scheme and port of the public URL."""
     parts = urlsplit(public_url)
     return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
 
 
 async def set_domain(store: Store, tenant_id: int, host: str, *, kind: str = API, vouched: bool = False) -> Domain:
-    """Add a domain; *vouched* skips the proof. Raises LockstepError for an invalid name, and one that the account has already.
-
-    Another account may have added the same name: whoever verifies it first has it.
+    """Add a domain; *vouched* skips the proof. Raises LockstepError for an invalid name and for one that the account already has. Several
+    accounts may add the same name; the first to verify it gets it.
     """
     name = host.strip().lower().rstrip(".")
     if not _HOST.match(name):

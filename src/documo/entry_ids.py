@@ -1,6 +1,5 @@
-"""Ids of the entries of the audit log. All accounts share one counter, and its numbers would tell an account how busy the others are.
-
-The number is sealed with AES-SIV (RFC 5297) for its account: the same entry always has the same id, and no id leads to another account's.
+"""Ids of the entries of the audit log. All accounts share one counter, whose numbers would reveal how active other accounts are. The number
+is therefore encrypted for its account with AES-SIV (RFC 5297): an entry always has the same id, and no id leads to another account's entry.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ def seal(secret: bytes, tenant_id: int, number: int) -> str:
 
 
 def unseal(secret: bytes, tenant_id: int, entry_id: str) -> int | None:
-    """The number of the account's entry with this id; None if it is no id of this account."""
+    """The number of the account's entry with this id; None if the id is not one of this account."""
     if len(entry_id) != _LENGTH:
         return None
     try:

@@ -1,9 +1,7 @@
-"""The record of one member: who manages it, a change by hand, and deletion.
-
-A directory that provisions writes name, email and phone again with its next change, so that a change by hand would silently be lost.
-Those fields are read-only for a member that provisioning manages, as long as the account has a key that may provision
-(docs/decisions/0040-what-may-be-changed-of-a-provisioned-member.md). Role, activity and deletion stay with the Admins: access must be
-taken away at once, whatever the directory says.
+"""The record of one member: who manages it, changes by hand, and deletion. A provisioning directory overwrites name, email and phone with
+its next change, so a change by hand would be lost silently. These fields are therefore read-only for a member that provisioning manages, as
+long as the account has a key that may provision (docs/decisions/0040-what-may-be-changed-of-a-provisioned-member.md). Admins can always
+change the role, disable and delete: they must be able to end access at once, whatever the directory does.
 """
 
 from __future__ import annotations
@@ -37,9 +35,8 @@ class MemberDetails:
 
 @dataclass(frozen=True, slots=True)
 class Management:
-    """Whether provisioning manages a member. *key*: the name of the key that wrote it first, "" if it is not known any more.
-
-    *is_read_only*: the account has a key that may provision, so that the directory would undo a change by hand.
+    """Whether provisioning manages a member. *key*: the name of the key that wrote it first; "" if it is no longer known. *is_read_only*:
+    the account has a key that may provision, so the directory would overwrite a change by hand.
     """
 
     is_managed: bool
@@ -90,7 +87,7 @@ async def change_details(
 
 
 def changed(document: dict[str, Any], wanted: MemberDetails) -> dict[str, Any]:
-    """A copy of a SCIM User with the wanted details; all else stays."""
+    """A copy of a SCIM User with the new details; everything else is unchanged."""
     before = _details(document)
     after = {**document, "userName": wanted.user_name}
     name = {key: value for key, value in (document.get("name") or {}).items() if key != "formatted"}

@@ -51,7 +51,7 @@ class MemberSummary:
 
 @dataclass(frozen=True, slots=True)
 class ListedMember:
-    """One member in a page of a list. *key* is where the next page begins after it.
+    """One member in a page of a list. *key* is the position after which the next page begins.
 
     *has_client*: an API key has written the member over SCIM; *managing_key* is the name of the first one that did.
     """
@@ -70,7 +70,7 @@ class ListedMember:
 
     @property
     def is_managed(self) -> bool:
-        """Whether provisioning writes the member."""
+        """Whether provisioning manages the member."""
         return self.source == "scim" or self.has_client
 
 
@@ -110,7 +110,7 @@ def refuse_bad_email(email: str) -> None:
 async def add_member(
     store: Store, tenant_id: int, email: str, *, role: str, given_name: str = "", family_name: str = "", phone: str = ""
 ) -> str:
-    """Add a member by hand; returns the id. Raises LockstepError if the name or the last seat is taken, or the role unknown."""
+    """Add a member by hand; returns the id. Raises LockstepError if the name is taken, all seats are taken or the role is unknown."""
     try:
         async with store.tenant(tenant_id) as connection:
             known = await known_role(connection, tenant_id, role)
@@ -127,10 +127,10 @@ async def find_members(
     store: Store, tenant: TenantFacts, *, search: str, only: str = "", role: str = "", source: str = "", after: str,
     most: int,
 ) -> list[ListedMember]:  # fmt: skip
-    """At most *most* members in the order of their user names, after the one with the key *after*.
+    """At most *most* members in the order of their user names, after the position *after* (the *key* of the last listed member).
 
     *search*: a part of the user name or name. *only*: "" for the current members, "active", "inactive", or "deleted". *source*: "scim" for
-    those that provisioning writes, "local" for the others.
+    members that provisioning manages, "local" for the others.
     """
     async with store.tenant(tenant.id) as connection:
         rows = await table.searched_rows(
@@ -237,7 +237,7 @@ async def _refuse_beyond_seats(connection: Connection, tenant_id: int) -> None:
 
 
 async def refuse_last_admin(connection: Connection, tenant: TenantFacts, member_id: str, who: str) -> None:
-    """Raise LockstepError if *member_id* is the only active Admin. Concurrent questions wait until this transaction ends."""
+    """Raise LockstepError if *member_id* is the only active Admin. Concurrent calls wait until this transaction ends."""
     others = await table.active_admins(connection, tenant.id, ADMIN, tenant.default_role)
     if others == [member_id]:
         raise conflict(

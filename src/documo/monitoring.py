@@ -1,4 +1,4 @@
-"""Documo's metrics for Prometheus: requests by route, and totals over all accounts. No account, member or path is named."""
+"""Documo's metrics for Prometheus: requests by route, and totals over all accounts. No label names an account, a member or a path."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """OAuth 2.0 client credentials (RFC 6749, section 4.4): exchange the id of a key and the key itself for a token valid for one hour.
 
-A token can do at most what its key can, and ends with it.
+A token has at most the permissions of its key, and ends when the key ends.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a member may do on Documo's pages: the permissions, and the one table that says which role has which permission.
 
-Every page that needs a session names its permission, and is refused without it. Keys of the API have scopes instead.
+Every page that needs a session names a permission, and members without it are refused. API keys have scopes instead.
 """
 
 from __future__ import annotations
@@ -51,12 +51,14 @@ TABLE: Mapping[Permission, frozenset[str]] = {
 
 
 def allows(role: str, permission: Permission) -> bool:
-    """Whether *role* has the permission. A role that the account made itself has those of Member."""
+    """Whether *role* has the permission. Roles that the account created have the permissions of Member."""
     return (role if role in _EVERYBODY else MEMBER) in TABLE[permission]
 
 
 def require(role: str, permission: Permission, *, to: str = "") -> None:
-    """Raise LockstepError unless *role* has the permission. *to*: what it was needed for, if that says more than its own words."""
+    """Raise LockstepError unless *role* has the permission. *to*: what it is needed for, if that is more specific than the permission's own
+    text.
+    """
     if allows(role, permission):
         return
     what = to or permission.value

@@ -1,6 +1,5 @@
-"""Repeat a logged request on the current data and roll it back, to see why a client got an error.
-
-The request runs with the rights of an Admin of the account. The log holds `***` for each secret; a random password takes its place.
+"""Repeat a logged request on the current data and roll it back, to see why a client got an error. The request runs with the rights of an
+Admin of the account. The log has `***` in place of secrets, so a random password is used instead.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ UNKNOWN_BASE = "https://replay.invalid" + SCIM_PATH
 
 @dataclass(frozen=True, slots=True)
 class AnswerComparison:
-    """How the answer of a replay differs from the recorded one. *not_compared*: why the bodies cannot be compared, or ""."""
+    """How the response of a replay differs from the recorded one. *not_compared*: why the bodies cannot be compared, or ""."""
 
     headers: Sequence[JsonDifference]
     body: Sequence[JsonDifference]
@@ -47,10 +46,9 @@ class AnswerComparison:
 async def replay_request(
     store: Store, tenant_id: int, entry: Mapping[str, Any], *, base_url: str = UNKNOWN_BASE
 ) -> dict[str, Any]:
-    """The status, headers and body that the request would get now; its changes are rolled back. *base_url* is in addresses of the answer,
-    unless the recorded answer had another.
-
-    Raises LockstepError for a request whose key was refused, because its body was never read.
+    """The status, headers and body that the request would get now; its changes are rolled back. Addresses in the response begin with the
+    base URL of the recorded response or, if that had none, with *base_url*. Raises LockstepError for a request whose key was refused,
+    because its body was never read.
     """
     if entry["status"] == 401:
         raise invalid(
@@ -75,7 +73,7 @@ async def replay_request(
 
 
 def compare_answers(entry: Mapping[str, Any], answer: Mapping[str, Any]) -> AnswerComparison:
-    """Compare *answer* of `replay_request` with the one that the log recorded."""
+    """Compare *answer*, the response from `replay_request`, with the recorded one."""
     recorded = entry["response_headers"]
     headers = json_differences(recorded, answer["headers"]) if recorded is not None else ()
     if entry["response_body"] is None and (entry["method"] == "GET" and entry["status"] < 400):
@@ -92,7 +90,7 @@ def compare_answers(entry: Mapping[str, Any], answer: Mapping[str, Any]) -> Answ
 
 
 def as_curl(entry: Mapping[str, Any]) -> str:
-    """A command that sends the request again."""
+    """The request as a curl command."""
     parts = ["curl", "-i", "-X", str(entry["method"]), "-H", '"Authorization: Bearer $DOCUMO_KEY"']
     if entry["request_body"]:
         parts += ["-H", shlex.quote(f"Content-Type: {entry['request_type'] or 'application/scim+json'}")]
@@ -101,24 +99,24 @@ def as_curl(entry: Mapping[str, Any]) -> str:
 
 
 def _base_of(entry: Mapping[str, Any]) -> str:
-    """The address of the service in the recorded answer; "" if the answer had none."""
+    """The base URL of the service in the recorded response; "" if it had none."""
     location = str((entry["response_headers"] or {}).get("location", ""))
     origin, found, _ = location.partition(SCIM_PATH + "/")
     return origin + SCIM_PATH if found else ""
 
 
 def _with_some_password(body: str) -> str:
-    """*body* with a random password in place of each secret missing from the log."""
+    """*body* with a random password in place of each `***`."""
     return body.replace('"***"', f'"{secrets.token_urlsafe(24)}"')
 
 
 def as_admin(tenant: ScimTenant, key_id: object = None) -> Caller:
-    """A caller with the rights of an Admin of the account, in whose name nothing is noted but *key_id*."""
+    """A caller with the rights of an Admin of the account. Only *key_id* is recorded as the origin of its changes."""
     return Caller(KeyPrincipal(str(key_id or NOBODY), tenant.id, NOBODY, frozenset(SCOPES), ADMIN, None, "key"), tenant)
 
 
 async def answer_in(rehearsal: DatabaseRehearsal, request: Request) -> ScimAnswer:
-    """The answer to *request* inside a transaction that will be rolled back."""
+    """The response to *request*, in a transaction that will be rolled back."""
     service = Service(rehearsal, bytes(32), lambda: None)
     segments = [unquote(part) for part in request.path.removeprefix(SCIM_PATH).strip("/").split("/") if part]
     try:

@@ -32,11 +32,11 @@ KEEP = timedelta(days=7)
 FLUSH_SECONDS = 0.5
 WRITTEN_AT_ONCE = 50  # entries of about 20 KB at most: the driver's buffer grows with a statement and never shrinks
 MAX_BODY = 8_192
-MAX_WAITING_BYTES = 16 * 1024 * 1024  # while entries keep their bodies
-MOST_WAITING_BYTES = 20 * 1024 * 1024  # including entries whose bodies were left out
+MAX_WAITING_BYTES = 16 * 1024 * 1024  # above this, entries are queued without bodies
+MOST_WAITING_BYTES = 20 * 1024 * 1024  # for the whole queue, including entries without bodies
 ENTRY_BYTES = 1_000  # size of an entry without its texts
 MAX_TYPE = 200  # characters of a content type, and of the path of an entry whose bodies were left out
-MAX_AGENT = 200  # characters of a user agent that are kept
+MAX_AGENT = 200  # characters of a user agent that are stored
 _CLIENTS = (
     (re.compile("okta", re.I), "Okta"),
     (re.compile("onelogin", re.I), "OneLogin"),
@@ -54,7 +54,7 @@ _JWT = re.compile(rb"eyJ[\w-]{8,}\.")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One request and its answer."""
+    """One request and its response."""
 
     tenant_id: int
     at: datetime
@@ -85,7 +85,9 @@ class Entry:
         response_body: bytes = b"",
         response_headers: Mapping[str, str] | None = None,
     ) -> Entry:
-        """The entry for the HTTP request of *scope* (ASGI). A HEAD is a GET, and a page that was read is not kept."""
+        """The entry for the HTTP request of *scope* (ASGI). A HEAD is logged as a GET. The response body and headers of a successful read
+        are not stored.
+        """
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         headers: dict[bytes, bytes] = dict(scope["headers"])
         client = scope.get("client")
@@ -255,7 +257,7 @@ def _without_secrets(value: Any) -> Any:
 def _shown_item(name: str, item: Any, *, hidden: bool) -> Any:
     folded = name.lower()
     if folded == "path" and isinstance(item, str) and _ATTRIBUTE.match(item):
-        return item  # the name of an attribute is not a secret, and shows what was changed
+        return item  # attribute names are not secret, and show what was changed
     if _may_hold_secret(name.encode()) or (hidden and folded not in ("op", "path")):
         return "***"
     return _without_secrets(item)

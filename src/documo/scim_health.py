@@ -1,4 +1,6 @@
-"""How a directory's connection is doing: when it last asked, how often it usually does, and what it writes of a user here."""
+"""The state of a directory's connection: when its last request was, how often it usually makes requests, and which attributes of a user it
+writes.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +13,21 @@ from statistics import median
 from documo.store import request_log as table
 from documo.store.database import Store
 
-BUCKET = timedelta(minutes=5)  # requests less than this apart belong to one visit
-FEWEST_VISITS = 4  # before a rhythm is believed
-CONTINUOUS = timedelta(hours=1)  # a visit this long is a directory that asks all the time
+BUCKET = timedelta(minutes=5)  # requests closer together than this belong to one visit
+FEWEST_VISITS = 4  # visits needed to compute an interval
+CONTINUOUS = timedelta(hours=1)  # during a visit this long, the directory counts as asking continuously
 _LOOKED_AT = 50_000  # requests
 
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """When a directory asked last, and how often it does; None: never in the last seven days, and not known."""
+    """When a directory's last request was, and how often it makes requests. None means: not in the last seven days, and unknown."""
 
     last: datetime | None
     every: timedelta | None
 
     def silence(self, now: datetime) -> timedelta | None:
-        """How long the directory has been silent, if that is longer than its rhythm explains; otherwise None."""
+        """How long the directory has made no request, if that is unusually long for it; otherwise None."""
         if self.last is None or self.every is None:
             return None
         silent = now - self.last
@@ -33,9 +35,8 @@ class Rhythm:
 
 
 def rhythm_of(moments: Sequence[datetime]) -> timedelta | None:
-    """How often a directory asks, from the moments when it did, oldest first: the median between the beginnings of its visits.
-
-    None for fewer visits than FEWEST_VISITS, unless one has lasted so long that the directory asks all the time.
+    """How often a directory makes requests, from their times, oldest first: the median time between the beginnings of its visits. None for
+    fewer visits than FEWEST_VISITS, unless one lasted so long that the directory counts as asking continuously.
     """
     if not moments:
         return None
@@ -46,7 +47,7 @@ def rhythm_of(moments: Sequence[datetime]) -> timedelta | None:
 
 
 async def read_rhythm(store: Store, tenant_id: int) -> Rhythm:
-    """The rhythm of the directories of an account, in the seven days that the request log keeps. Tests by hand do not count."""
+    """The rhythm of an account's directories, from the seven days that the request log keeps. Requests made by hand do not count."""
     async with store.tenant(tenant_id) as connection:
         last = await table.last_request(connection, tenant_id)
         moments = await table.moments(connection, tenant_id, bucket=BUCKET, looked_at=_LOOKED_AT)
@@ -55,7 +56,7 @@ async def read_rhythm(store: Store, tenant_id: int) -> Rhythm:
 
 @dataclass(frozen=True, slots=True)
 class MappedAttribute:
-    """What becomes of a SCIM attribute of a user. *locked*: an Admin cannot change it for a provisioned user."""
+    """How Documo uses a SCIM attribute of a user. *locked*: an Admin cannot change it for a provisioned user."""
 
     attribute: str
     field: str

@@ -1,6 +1,5 @@
-"""The self-test of the SCIM service: a directory's work with one user, from created to deleted, in a transaction that is rolled back.
-
-It needs no key and keeps nothing: no user, seat, event or entry of a log. What differs from a directory's own requests is the network.
+"""The self-test of the SCIM service: create, read, change and delete one user, as a directory does, in a transaction that is rolled back.
+It needs no key and leaves nothing behind: no user, seat, event or log entry. Only the network and the key are not tested.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 @dataclass(frozen=True, slots=True)
 class SelfTestStep:
-    """One request of the test: what it was to do, its answer, and why it failed; "" if it passed."""
+    """One request of the test: its purpose, its response, and why it failed ("" if it passed)."""
 
     title: str
     request: str
@@ -40,11 +39,11 @@ class SelfTestStep:
 
 
 class _Stopped(Exception):
-    """A step failed on which the following ones depend."""
+    """Raised if a step fails, because the following steps depend on it."""
 
 
 async def run_self_test(store: Store, tenant_id: int, *, base_url: str) -> list[SelfTestStep]:
-    """Run the test; it stops at the first failed step. *base_url* is in addresses of the answers."""
+    """Run the test; it stops at the first failed step. Addresses in the responses begin with *base_url*."""
     tenant = await Tenants(store, rate_override=0).tenant(tenant_id)
     async with rehearsing(store) as rehearsal:
         test = _Test(rehearsal, tenant, base_url)
@@ -88,7 +87,7 @@ class _Test:
         await self._step("Say that the user is gone", "GET", place, 404)
 
     async def _patch(self, title: str, title_of_reading: str, place: str, path: str, value: object) -> None:
-        """Change one attribute, and read whether it has the value."""
+        """Change one attribute, and check that it has the new value."""
         operation = {"op": "replace", "path": path, "value": value}
         changes = {"schemas": [PATCH], "Operations": [operation]}
         await self._step(title, "PATCH", place, (200, 204), changes)

@@ -75,7 +75,9 @@ def make_app(
     metadata: MetadataReader,
     live: LiveRequests,
 ) -> App:
-    """The whole application with its metrics: the SCIM service directly, what other programs ask for, and the pages."""
+    """The whole ASGI application with its metrics: the SCIM service (called directly, for speed), the other endpoints for programs, and the
+    pages.
+    """
     public_url = settings.public_url or f"http://{settings.host}:{port}"
     refused = RefusedSignIns(EndedKeys(store, request_log))
     scim = ScimApp(service, tenants, Hosts(public_url, f"{settings.host}:{port}", tenants), request_log, refused)

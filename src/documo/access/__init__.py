@@ -1,1 +1,1 @@
-"""Who may call: API keys, tokens of trusted issuers, refused sign-ins."""
+"""Authentication: API keys, tokens of trusted issuers, members' sign-ins, and the limits on refused ones."""

@@ -1,4 +1,4 @@
-"""What closes the API to programs: the account's plan, and the switch of its Admins. People and their pages are not concerned."""
+"""Refuse programs at the API if the account's plan does not include it or its Admins switched SCIM off. Pages are not affected."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SWITCHED_OFF = (
 
 
 def api_refusal(account: Account) -> str:
-    """Why the account's programs are refused, and what to do about it; "" if its plan includes the API."""
+    """Why programs of the account are refused and what to do about it; "" if the account's plan includes the API."""
     if account.api_enabled:
         return ""
     return (
@@ -21,7 +21,7 @@ def api_refusal(account: Account) -> str:
 
 
 def scim_refusal(account: Account) -> str:
-    """Why SCIM requests are refused, and what to do about it; "" if they are accepted."""
+    """Why SCIM requests are refused and what to do about it; "" if they are accepted."""
     return api_refusal(account) or ("" if account.scim_enabled else SWITCHED_OFF)
 
 

@@ -50,7 +50,7 @@ def looks_like_jwt(token: bytes) -> bool:
 
 
 def checked_scopes(scopes: Sequence[str]) -> tuple[str, ...]:
-    """*scopes* in the order of SCOPES. Raises LockstepError for an unknown scope, and if there are none."""
+    """*scopes* in the order of SCOPES. Raises LockstepError for an unknown scope or an empty list."""
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
         raise invalid(
@@ -61,7 +61,7 @@ def checked_scopes(scopes: Sequence[str]) -> tuple[str, ...]:
 
 
 def checked_name(name: str) -> str:
-    """The name of a key, "key" without one. Raises LockstepError if it cannot be shown in a line."""
+    """The name of a key; "key" if none is given. Raises LockstepError if the name cannot be shown on one line."""
     if len(name) > MOST_NAME or not name.isprintable():
         raise invalid(f"A key needs a name of at most {MOST_NAME} characters, without control characters")
     return name or "key"

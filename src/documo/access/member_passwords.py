@@ -1,4 +1,4 @@
-"""How passwords of members are hashed: the same way whether they come over SCIM or from a page, so that verifying takes equally long."""
+"""How passwords of members are hashed. SCIM and the pages use the same parameters, so that verifying always takes equally long."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Members sign in to Documo's pages with name, password and code, and begin a session.
+"""Members sign in to Documo's pages with user name, password and, if they have a second factor, a code; this begins a session.
 
-A refused sign-in never says whether the name, the password or the account is at fault, and takes the same time in each case. Only somebody
-who knows the password is told that the member is inactive.
+A refusal never reveals whether the name, the password or the account is wrong, and takes the same time in each case. That a member is
+inactive is revealed only after the right password.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ IDLE = timedelta(hours=8)  # an unused session ends after this time
 LONGEST = timedelta(hours=12)  # every session ends after this time
 _SEEN_AGAIN = timedelta(minutes=1)
 _MOST_DEVICE = 200  # characters
-_NOBODY = (0, "00000000-0000-0000-0000-000000000000")  # tenant and id of no member
-TRIED = 4  # passwords that every refused sign-in verifies, however many accounts have the name
+_NOBODY = (0, "00000000-0000-0000-0000-000000000000")  # a tenant and id that no member has
+TRIED = 4  # password verifications of every refused sign-in, however many accounts have the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class MemberCaller:
 
 @dataclass(frozen=True, slots=True)
 class MemberSession:
-    """A session that just began. The secret is available only here."""
+    """A new session. The secret is available only here."""
 
     secret: str = field(repr=False)
     expires_at: datetime
@@ -62,11 +62,9 @@ async def sign_in(
     store: Store, user_name: str, password: str, *, code: str = "", account: str = "", device: str = "",
     address: str = "",
 ) -> MemberSession:  # fmt: skip
-    """Begin a session. *device* is what the browser calls itself, *address* the network address of the client.
-
-    The password is tried in the accounts that the name was used in last, or in *account* alone. Raises CodeRequired if the password is
-    right and the member has a second factor, and LockstepError if anything is wrong, and after too many failures for this name or address
-    until a delay is over.
+    """Begin a session. *device* is the browser's User-Agent, *address* the client's network address. The password is tried in *account* or,
+    without it, in the accounts in which the name was used most recently. Raises CodeRequired if the password is right and the member has a
+    second factor, and LockstepError if anything is wrong, and after too many failures for this name or address until a delay is over.
     """
     name, now = key_of(user_name.strip()), datetime.now(UTC)
     OF_MEMBERS.refuse_if_busy()
@@ -100,7 +98,7 @@ async def sign_in(
 async def check_code(
     store: Store, tenant_id: int, member_id: str, code: str, *, name: str, device: str, address: str, now: datetime
 ) -> str:
-    """Use up the code that the member needs, and return what it was; "" if none is needed.
+    """Use up *code* and return its kind; "" if the member needs no code.
 
     Raises CodeRequired if it is missing, and LockstepError if it is wrong.
     """
@@ -122,7 +120,9 @@ async def check_code(
 async def _note_refused(
     store: Store, members: Sequence[tuple[int, str]], name: str, why: str, *, device: str, address: str, now: datetime
 ) -> None:
-    """Tell the Admins of those who have the name, and of a lock that this failure began. It does the same work if nobody has it."""
+    """Record the failure in the audit logs of all accounts with this name, and also a lock that this failure started. It does the same work
+    if no account has the name, so that the time reveals nothing.
+    """
     details = {"why": why, "address": address, "device": device[:_MOST_DEVICE]}
     async with store.control() as connection:
         await audit_table.note_refused_sign_in(connection, members, name, details, activity="refuse")
@@ -183,7 +183,9 @@ async def _members_named(store: Store, name: str, account: str) -> list[tuple[in
 async def _with_password(
     store: Store, named: Sequence[tuple[int, str]], password: str
 ) -> tuple[int, table.SignInMember] | None:
-    """The one of *named* with that password. A refusal reads as many members and verifies as many passwords, however many there are."""
+    """The member of *named* with that password. A refusal always reads and verifies the same number of members and passwords, whatever the
+    size of *named*.
+    """
     for tenant_id, member_id in [*named, *[_NOBODY] * (TRIED - len(named))]:
         async with store.tenant(tenant_id) as connection:
             member = await table.read_member(connection, tenant_id, member_id)
@@ -194,9 +196,9 @@ async def _with_password(
 
 
 async def forget_failures(connection: Connection, name: str, *, address: str = "") -> bool:
-    """Forget the failures of *name* after a success, unless somebody in another account has the name too; returns whether it did.
-
-    Otherwise an administrator who gives that name to a member of their own could guess the other's password without delays.
+    """Forget the failures of *name* after a success, and return True, unless a member of another account has the same name. Otherwise an
+    administrator could give that name to a member of their own account, and sign in as that member to reset the delays while guessing the
+    other's password.
     """
     if len(await table.members_named(connection, name, most=2)) > 1:
         return False
@@ -217,10 +219,8 @@ async def begin_session(
     session_index: str = "",
     code_used: str = "",
 ) -> MemberSession:
-    """Begin a session of a member who has proved who they are, in the tenant's transaction, and note it in the audit log.
-
-    *ends_at*: when it ends at the latest. *name_id* and *session_index*: its names at the identity provider that vouched for the member.
-    *code_used*: the second factor beside the password.
+    """Begin a session of an authenticated member, in the tenant's transaction, and record it in the audit log. *ends_at*: when it ends at
+    the latest. *name_id* and *session_index* identify it at the identity provider. *code_used*: the kind of second factor that was used.
     """
     made = MemberSession(new_secret(), min(now + LONGEST, ends_at or now + LONGEST))
     await table.remove_expired(connection, now)
@@ -245,7 +245,7 @@ def _refused() -> LockstepError:
 
 
 def inactive() -> LockstepError:
-    """The refusal of a member who proved who they are and is inactive."""
+    """The error for an authenticated member who is inactive."""
     return LockstepError(
         Kind.FORBIDDEN,
         "Your account is inactive",

@@ -1,4 +1,4 @@
-"""One-time links with which a member sets a password, and the setting itself: every session of the member ends."""
+"""One-time links for setting a password, and setting it, which ends every session of the member."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class PasswordLink:
 
 
 async def password_link(store: Store, tenant: TenantFacts, who: str, *, created_by: str) -> PasswordLink:
-    """A link with which the member sets a password; an earlier link of the member ends. Raises LockstepError for an unknown or inactive
-    member.
+    """Create a link with which the member can set a password; an earlier link of the member stops working. Raises LockstepError for an
+    unknown or inactive member.
     """
     secret, expires_at = new_secret(), datetime.now(UTC) + LINK_LASTS
     async with store.tenant(tenant.id) as connection:
@@ -47,7 +47,7 @@ async def password_link(store: Store, tenant: TenantFacts, who: str, *, created_
 
 
 async def set_password(store: Store, tenant: TenantFacts, who: str, password: str) -> None:
-    """Set the password of a member, who is signed out everywhere.
+    """Set the password of a member and end all sessions of the member.
 
     Raises LockstepError for an unknown or inactive member, and for a password that may not be used.
     """
@@ -71,7 +71,7 @@ async def _active_member(connection: Connection, tenant_id: int, who: str) -> ta
 
 
 async def owner_of_link(store: Store, secret: str) -> str:
-    """The user name of the member whose link this is. Raises LockstepError if it does not work any more."""
+    """The user name of the member that the link is for. Raises LockstepError if the link has expired or was used."""
     async with store.control() as connection:
         owner = await table.link_owner(connection, hash_of(secret), datetime.now(UTC))
         if owner is not None:
@@ -85,10 +85,9 @@ async def owner_of_link(store: Store, secret: str) -> str:
 async def accept_link(
     store: Store, secret: str, password: str, *, code: str = "", device: str = "", address: str = ""
 ) -> MemberSession:
-    """Set the password and begin a session. The link is used up, and other sessions of the member end.
-
-    Raises LockstepError if the link does not work any more, for a password that may not be used, and CodeRequired or LockstepError if the
-    member has a second factor and *code* is none: a link replaces the password alone.
+    """Set the password and begin a session. The link is used up, and other sessions of the member end. Raises LockstepError if the link has
+    expired or was used, or if the password is not acceptable. Raises CodeRequired or LockstepError if the member has a second factor and
+    *code* is missing or wrong: a link replaces only the password.
     """
     user_name = await owner_of_link(store, secret)
     check_password(password, user_name)

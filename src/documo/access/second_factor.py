@@ -30,7 +30,7 @@ CODE, RECOVERY_CODE = "code", "recovery code"
 
 
 class CodeRequired(LockstepError):
-    """The password is right, and a code is needed as well. A page asks for it, and signs in again with both."""
+    """The password is right, and a code is needed as well. The page asks for it and then signs in with both."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -43,7 +43,7 @@ class CodeRequired(LockstepError):
 
 @dataclass(frozen=True, slots=True)
 class NewSecondFactor:
-    """What the authenticator app reads: as a QR code of *uri*, or typed. Both are available only here."""
+    """What the authenticator app needs: *uri* as a QR code, or the secret to type. Both are available only here."""
 
     seed: str = field(repr=False)
     uri: str = field(repr=False)
@@ -69,9 +69,8 @@ async def begin_second_factor(store: Store, tenant_id: int, member_id: str, *, a
 async def confirm_second_factor(
     store: Store, tenant_id: int, member_id: str, code: str, *, session: str, now: datetime
 ) -> list[str]:
-    """Enable the second factor after a first code; return the recovery codes, which are available only here.
-
-    All sessions but *session* end: they began without it.
+    """Enable the second factor after a first code; return the recovery codes, which are available only here. All other sessions than
+    *session* end, because they began without a second factor.
 
     Raises LockstepError for a wrong code.
     """
@@ -88,7 +87,7 @@ async def confirm_second_factor(
 
 
 async def waiting_seed(store: Store, tenant_id: int, member_id: str, *, account: str) -> NewSecondFactor | None:
-    """The seed that waits for its first code, to show it again after a wrong one."""
+    """The seed that is not confirmed yet, to show it again after a wrong code."""
     async with store.tenant(tenant_id) as connection:
         found = await table.read_factor(connection, tenant_id, member_id)
         member = await sign_ins_table.read_member(connection, tenant_id, member_id)
@@ -100,7 +99,7 @@ async def waiting_seed(store: Store, tenant_id: int, member_id: str, *, account:
 
 
 async def remove_second_factor(store: Store, tenant_id: int, member_id: str, *, session: str) -> None:
-    """Remove the member's own second factor with its recovery codes. All sessions but *session* end."""
+    """Remove the member's own second factor and its recovery codes. All other sessions than *session* end."""
     async with store.tenant(tenant_id) as connection:
         await table.remove(connection, tenant_id, member_id)
         await sign_ins_table.end_other_sessions(connection, tenant_id, member_id, session)
@@ -121,7 +120,9 @@ async def reset_second_factor(store: Store, tenant: TenantFacts, who: str) -> bo
 
 
 async def use_code(connection: Connection, tenant_id: int, member_id: str, code: str, *, now: datetime) -> str:
-    """Use up *code*, and return what it was: CODE, RECOVERY_CODE, or "" for none that is still good. Needs the tenant's transaction."""
+    """Use up *code* and return its kind: CODE, RECOVERY_CODE, or "" if it is invalid or already used. Must run in the tenant's
+    transaction.
+    """
     found = await table.read_factor(connection, tenant_id, member_id)
     if found is None or not found.is_confirmed:
         return ""

@@ -1,7 +1,7 @@
 """Count refused credentials by address, and slow down an address that keeps guessing.
 
-A key has 256 random bits, so guessing cannot succeed; but the operator must see it, and it must not keep the database busy. Only the
-response to a wrong credential is delayed. A valid one from the same address is served at once, so that nobody can lock others out.
+A key has 256 random bits, so guessing cannot succeed; but the operator must see the attempts, and they must not overload the database. Only
+the response to a wrong credential is delayed. A valid one from the same address is served at once, so that nobody can lock others out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ MOST_ADDRESSES = 10_000
 
 
 class RefusedSignIns:
-    """Counts the refusals of each address, until ten minutes without one. When full, forgets the address refused longest ago."""
+    """Counts the refusals of each address. A count is dropped after ten minutes without a refusal; if there are too many addresses, the one
+    whose last refusal is oldest is dropped.
+    """
 
     def __init__(self, ended_keys: EndedKeys) -> None:
         self._ended_keys = ended_keys

@@ -1,4 +1,4 @@
-"""Tokens signed by others: a JWT is accepted in place of a key if the account trusts its issuer for its audience.
+"""Tokens of other issuers: a JWT is accepted in place of a key if the account trusts its issuer for its audience.
 
 The account is found by issuer and audience alone, so no two accounts may trust the same pair. The account's admin supplies the keys;
 none are fetched. Only asymmetric signatures are accepted, so a public key can never be used as a shared secret (RFC 8725, section 2.1).
@@ -28,7 +28,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 LEEWAY_SECONDS = 60
 FEWEST_RSA_BITS = 2048
 MAX_TOKEN_BYTES = 8_000
-LATEST = 253_402_300_799  # the last second that a datetime can hold
+LATEST = 253_402_300_799  # the latest second that a datetime can represent
 _REASONS: Sequence[tuple[type[jwt.PyJWTError], str]] = (
     (jwt.ExpiredSignatureError, "The token has expired."),
     (jwt.ImmatureSignatureError, "The token is not valid yet."),

@@ -1,4 +1,4 @@
-"""`documo members`, the part about signing in: passwords, sessions, the second factor."""
+"""The commands of `documo members` about signing in: passwords, sessions, the second factor."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def data_option(command: Callable[..., R]) -> Callable[..., R]:
 
 
 def with_store(settings: Settings, work: Callable[[Store], Awaitable[R]], *, creates: bool = False) -> R:
-    """Run *work* on the store that *settings* name; its server is attached to, or started for the duration.
+    """Run *work* on the store in *settings*. Attaches to its database server if it runs, otherwise starts it for the duration.
 
     Raises LockstepError if there is no data yet, unless *creates* says that *work* creates it.
     """
@@ -118,7 +118,7 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def require_data(settings: Settings) -> None:
-    """Raise LockstepError for a folder without Documo data: in the wrong folder, a command must not look as if all data were lost."""
+    """Raise LockstepError for a folder without Documo data. Otherwise a command in the wrong folder would look as if all data were lost."""
     if settings.urls:
         return
     folder = settings.data.expanduser().resolve()

@@ -91,7 +91,7 @@ def replay(request_id: str, account: str | None, settings: Settings, output: Doc
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Which requests to show."""
+    """The filters of the list."""
 
     limit: int
     statuses: tuple[int, int]
@@ -99,7 +99,7 @@ class _Wanted:
 
 
 def _statuses(text: str) -> tuple[int, int]:
-    """The lowest and highest status that `404` or `4xx` covers; "" covers all."""
+    """The lowest and highest status that a text such as `404` or `4xx` covers; "" covers all."""
     if not text:
         return 0, 999
     if not re.fullmatch(r"[1-5](\d\d|xx)", text.lower(), re.ASCII):

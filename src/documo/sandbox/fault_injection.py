@@ -1,4 +1,4 @@
-"""Make a sandbox misbehave by rule, so that a client's error handling can be tested.
+"""Inject faults into a sandbox by rules, so that a client's error handling can be tested.
 
 The rules and the seed decide everything: the same requests in the same order get the same faults.
 """

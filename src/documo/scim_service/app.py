@@ -124,7 +124,7 @@ class _Seen:
 
 
 def error_answer(error: ScimError) -> ScimAnswer:
-    """The response for a SCIM error, with the headers that belong to it."""
+    """The response for a SCIM error, including its headers."""
     headers: tuple[tuple[bytes, bytes], ...] = (_CHALLENGE,) if error.status == 401 else ()
     if isinstance(error, MethodNotAllowed):
         headers = ((b"allow", ", ".join(error.allowed).encode()),)

@@ -1,4 +1,4 @@
-"""Who makes a change, as the setting `documo.actor` names them to the triggers that write the audit log."""
+"""The actor of a change, in the form of the setting `documo.actor`, which the triggers of the audit log read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import orjson
 
 
 def member_actor(member_id: str, user_name: str) -> str:
-    """A member, in the pages."""
+    """A member who uses the pages."""
     return _setting(kind="member", id=member_id, name=user_name)
 
 

@@ -1,4 +1,4 @@
-"""Where customers reach the service, as the process that started last knows it."""
+"""The public address of the service, stored by the process that started last."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ async def save_address(connection: Connection, url: str) -> None:
 
 
 async def read_address(connection: Connection) -> str:
-    """The address without a slash at its end; "" before the service has run."""
+    """The address without a trailing slash; "" if the service has never run."""
     cursor = await connection.execute("select url from service_address")
     row = await cursor.fetchone()
     return str(row[0]) if row else ""

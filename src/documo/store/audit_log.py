@@ -1,4 +1,4 @@
-"""SQL of the audit log. Triggers note changes (migration 0012); sign-ins and downloads, which change no row, are noted here."""
+"""SQL of the audit log. Triggers record changes (migration 0012); sign-ins and downloads, which change no row, are recorded here."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def rows(
     connection: Connection, tenant_id: int, *, below: int | None, most: int, actor: str, text: str, kind: str,
     activity: str, since: datetime | None, until: datetime | None,
 ) -> list[AuditRow]:  # fmt: skip
-    """The newest entries, older than the one with the number *below*. *actor* and *text* are parts of names, in any case."""
+    """The newest entries that are older than entry number *below*. *actor* and *text* are parts of names, ignoring case."""
     cursor = connection.cursor(row_factory=class_row(AuditRow))
     await cursor.execute(
         f"{_SELECT} and (%(below)s::bigint is null or l.seq < %(below)s)"  # constants
@@ -66,7 +66,7 @@ async def entry(connection: Connection, tenant_id: int, seq: int) -> AuditRow | 
 
 
 async def remove_old(connection: Connection, tenant_id: int) -> None:
-    """Remove the entries that are older than the account keeps them."""
+    """Remove entries that are older than the account's retention time."""
     await connection.execute(
         "delete from audit_log l using accounts a where a.id = l.tenant_id and l.tenant_id = %s"
         " and l.at < now() - make_interval(days => a.audit_days)",
@@ -75,7 +75,7 @@ async def remove_old(connection: Connection, tenant_id: int) -> None:
 
 
 async def note_sign_in(connection: Connection, tenant_id: int, member_id: str, details: dict[str, str]) -> None:
-    """Note that a member signed in. Needs the tenant's transaction."""
+    """Record that a member signed in. Must run in the tenant's transaction."""
     await connection.execute(
         "insert into audit_log (tenant_id, actor_kind, actor_id, actor_name, activity, kind, object_id, object_name, after)"
         " select tenant_id, 'member', id, document->>'userName', 'sign in', 'Sign-in', id::text, document->>'userName', %s"
@@ -87,7 +87,7 @@ async def note_sign_in(connection: Connection, tenant_id: int, member_id: str, d
 async def note(
     connection: Connection, tenant_id: int, *, activity: str, kind: str, object_id: str, object_name: str
 ) -> None:
-    """Note what the transaction's actor did. Needs the tenant's transaction."""
+    """Record what the transaction's actor did. Must run in the tenant's transaction."""
     await connection.execute(
         "insert into audit_log (tenant_id, actor_kind, actor_id, actor_name, activity, kind, object_id, object_name)"
         " select %s, a.actor ->> 'kind', (a.actor ->> 'id')::uuid, coalesce(a.actor ->> 'name', ''), %s, %s, %s, %s"
@@ -99,9 +99,8 @@ async def note(
 async def note_refused_sign_in(
     connection: Connection, members: Sequence[tuple[int, str]], name: str, details: dict[str, str], *, activity: str
 ) -> None:
-    """Note that somebody tried to sign in as one of *members*, (tenant, id), who all have the name. Needs no tenant.
-
-    Without members the same statement runs, and it does not wait for the disk: how long it takes says nothing.
+    """Record a failed attempt to sign in as one of *members*, (tenant, id) pairs of those who have the name. Works outside a tenant's
+    transaction. The same statement runs if *members* is empty, and it does not wait for the disk, so that its duration reveals nothing.
     """
     await connection.execute("set local synchronous_commit = off")
     await connection.execute(

@@ -1,4 +1,4 @@
-"""SQL of how an account's pages look."""
+"""SQL of the branding of an account's pages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def read(connection: Connection, tenant_id: int) -> BrandRow | None:
 
 
 async def tenant_of_host(connection: Connection, host: str) -> int | None:
-    """The account whose pages are served at *host*. Needs no tenant."""
+    """The account whose pages are served at *host*. Works outside a tenant's transaction."""
     cursor = await connection.execute(
         "select tenant_id from domains where host = %s and kind = 'app' and verified_at is not null", (host,)
     )

@@ -25,7 +25,7 @@ SET_BOTH = "select set_config('documo.tenant', %s, true), set_config('documo.act
 
 
 class Store:
-    """The connection pool, and the two kinds of transaction. *actor*: who is named in the audit log for their changes; see `actors`."""
+    """The connection pool, and the two kinds of transaction. *actor*: the name in the audit log for their changes; see `actors`."""
 
     is_rehearsal = False
     begin, commit, undo = "begin", "commit", "rollback"
@@ -36,7 +36,7 @@ class Store:
         self.actor = actor
 
     def acting_as(self, actor: str) -> Store:
-        """The same store, whose changes are noted as those of *actor*."""
+        """The same store, whose changes are recorded as made by *actor*."""
         return Store(self.pool, self.database, actor)
 
     @asynccontextmanager

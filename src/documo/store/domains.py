@@ -46,7 +46,7 @@ async def mark_verified(connection: Connection, tenant_id: int, host: str) -> No
 
 
 async def note_answer(connection: Connection, tenant_id: int, host: str, txt: Sequence[str], cname: str) -> None:
-    """Keep what the name server said."""
+    """Store the records that the name server returned."""
     await connection.execute(
         "update domains set seen_txt = %s, seen_cname = %s, checked_at = now() where tenant_id = %s and host = %s",
         (list(txt), cname, tenant_id, host),

@@ -99,7 +99,7 @@ async def waiting(connection: Connection, stream_id: str, *, limit: int) -> list
 
 
 async def acknowledge(connection: Connection, stream_id: str, jtis: Iterable[str]) -> int:
-    """Delete the events that the receiver has; returns how many there were."""
+    """Delete the events that the receiver has acknowledged; returns how many were deleted."""
     cursor = await connection.execute(
         "with taken as (delete from stream_events where stream_id = %s and jti = any(%s::uuid[]) returning 1)"
         " update event_streams set delivered = delivered + (select count(*) from taken), failures = 0, last_error = '',"

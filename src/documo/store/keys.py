@@ -64,7 +64,7 @@ class KeyPrincipal:
 
     @property
     def lasting_key(self) -> str:
-        """The key that the account's list shows: a token stands there as the key that it was issued for."""
+        """The id of the key in the account's list: for a token, the key that it was issued for."""
         return self.issued_by or self.key_id
 
 
@@ -109,7 +109,9 @@ async def rows(connection: Connection, tenant_id: int) -> list[KeyRow]:
 
 
 async def requests_by_key(connection: Connection, tenant_id: int) -> dict[str, int]:
-    """How many requests of each key the request log has; those with a token count for its key. Needs the tenant's transaction."""
+    """The number of requests in the request log for each key; requests with a token count for its key. Must run in the tenant's
+    transaction.
+    """
     cursor = await connection.execute(
         "select coalesce(k.client_id, k.id)::text, sum(l.requests)::bigint from (select key_id, count(*) as requests"
         " from request_log where tenant_id = %s and key_id is not null group by key_id) l join api_keys k on k.id = l.key_id"
@@ -120,7 +122,7 @@ async def requests_by_key(connection: Connection, tenant_id: int) -> dict[str, i
 
 
 async def may_provision(connection: Connection, tenant_id: int) -> bool:
-    """Whether the account has a key that may write users. Needs the tenant's transaction."""
+    """Whether the account has a key that may write users. Must run in the tenant's transaction."""
     cursor = await connection.execute(
         "select 1 from api_keys k join resources r on r.tenant_id = k.tenant_id and r.id = k.member_id where k.tenant_id = %s"
         " and k.revoked_at is null and (k.expires_at is null or k.expires_at > now()) and k.scopes && array['users', 'admin']"

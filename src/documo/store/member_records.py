@@ -1,4 +1,4 @@
-"""SQL of the record of one member as Admins change it by hand."""
+"""SQL for changes that Admins make to the record of one member."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ async def write_document(
 
 
 async def soft_delete(connection: Connection, tenant_id: int, member_id: str, *, kind: str) -> int:
-    """Delete a member as a SCIM client does; returns the number of keys revoked. An Operator is in no list that is counted."""
+    """Delete a member as a SCIM client does; returns the number of keys revoked. For an Operator, the cached totals of lists stay valid,
+    because lists do not contain Operators.
+    """
     revoked = 0
     for statement, parameters in resources.soft_delete(tenant_id, member_id, kind):
         if kind != "User" and "resource_counts" in statement:

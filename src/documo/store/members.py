@@ -195,7 +195,7 @@ async def set_active(connection: Connection, tenant_id: int, member_id: str, *, 
 
 
 async def end_keys(connection: Connection, tenant_id: int, member_ids: Sequence[str]) -> int:
-    """Revoke the keys of members; returns how many there were."""
+    """Revoke the keys of members; returns how many were revoked."""
     cursor = await connection.execute(
         "update api_keys set revoked_at = now()"
         " where tenant_id = %s and member_id = any(%s::uuid[]) and revoked_at is null",

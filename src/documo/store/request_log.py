@@ -12,7 +12,7 @@ from psycopg.rows import class_row, dict_row
 
 from lockstep.postgres.pool import Connection
 
-CHANNEL = "documo_requests"  # carries the account whose log grew
+CHANNEL = "documo_requests"  # the payload is the account whose log has new entries
 COLUMNS = (
     "tenant_id, id, at, method, path, status, milliseconds, key_id, client, tolerances, address, user_agent, request_type,"
     " request_body, response_headers, response_body"
@@ -32,7 +32,7 @@ select pg_notify('{CHANNEL}', %s)
 
 
 async def insert(connection: Connection, entries: Sequence[dict[str, Any]]) -> None:
-    """Write many entries of one tenant without waiting for the disk, and tell the open pages.
+    """Write many entries of one tenant without waiting for the disk, and notify open pages.
 
     COPY does not work with row-level security.
     """
@@ -73,7 +73,7 @@ async def rows(
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Which entries; "" stands for all. *key*: the id of an API key; *text*: a part of the path."""
+    """A selection of entries; "" selects all. *key*: the id of an API key; *text*: a part of the path."""
 
     statuses: tuple[int, int] = (0, 999)
     method: str = ""
@@ -84,7 +84,7 @@ class LogFilter:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Reads or refusals that follow each other and are alike: same method, path, status, key and client; or all refused with 429.
+    """Consecutive similar reads or refusals, shown as one row: same method, path, status, key and client; or all refused with 429.
 
     *id* and *at* are those of the newest, *first_id* and *first_at* those of the oldest, *milliseconds* the average.
     """
@@ -109,7 +109,7 @@ from request_log l left join api_keys k on k.id = l.key_id where l.tenant_id = %
     and (%(method)s = '' or l.method = %(method)s) and (%(client)s = '' or l.client = %(client)s)
     and (%(key)s = '' or l.key_id::text = %(key)s) and (%(text)s = '' or strpos(lower(l.path), lower(%(text)s)) > 0)
 """
-# A change that was made has a row of its own: each is about somebody else.
+# Every successful change has its own row, because each concerns a different resource.
 _ALIKE = (
     "row(status, client, key_id, case when status <> 429 then method end, case when status <> 429 then path end,"
     " case when method <> 'GET' and status < 400 then id end)"
@@ -128,7 +128,7 @@ from numbered group by run order by run limit %(most)s
 async def runs(
     connection: Connection, tenant_id: int, wanted: LogFilter, *, below: str, most: int, looked_at: int
 ) -> list[Run]:
-    """The newest runs among the *looked_at* newest entries that are older than *below*."""
+    """The newest runs among the newest *looked_at* entries that are older than *below*."""
     cursor = connection.cursor(row_factory=class_row(Run))
     await cursor.execute(
         _RUNS, {**_parameters(tenant_id, wanted), "below": below, "most": most, "looked_at": looked_at}
@@ -157,7 +157,7 @@ def _parameters(tenant_id: int, wanted: LogFilter) -> dict[str, Any]:
 
 
 async def hours(connection: Connection, tenant_id: int) -> list[tuple[int, int, int]]:
-    """For the hours of the last day that have requests: how many hours ago, requests answered, requests refused."""
+    """For each hour of the last day that has requests: how many hours ago it was, requests answered, requests refused."""
     cursor = await connection.execute(
         "select floor(extract(epoch from now() - at) / 3600)::int as ago, count(*) filter (where status < 400),"
         " count(*) filter (where status >= 400) from request_log where tenant_id = %s and at > now() - interval '24 hours'"
@@ -171,7 +171,7 @@ _BY_HAND = ["curl", "test suite"]
 
 
 async def last_request(connection: Connection, tenant_id: int) -> datetime | None:
-    """When a directory last asked; requests that people send by hand do not count."""
+    """The time of the last request of a directory; requests that people send by hand do not count."""
     cursor = await connection.execute(
         "select at from request_log where tenant_id = %s and client <> all(%s) order by id desc limit 1",
         (tenant_id, _BY_HAND),
@@ -181,7 +181,7 @@ async def last_request(connection: Connection, tenant_id: int) -> datetime | Non
 
 
 async def moments(connection: Connection, tenant_id: int, *, bucket: timedelta, looked_at: int) -> list[datetime]:
-    """The beginnings of the buckets of time in which a directory asked, among the newest *looked_at* requests, oldest first."""
+    """The start times, oldest first, of the time buckets that contain requests of a directory, among the newest *looked_at* requests."""
     cursor = await connection.execute(
         "select distinct date_bin(%s, newest.at, 'epoch') as moment from (select at from request_log where tenant_id = %s"
         " and client <> all(%s) order by id desc limit %s) newest order by moment",

@@ -126,7 +126,7 @@ def item_of(
     password_hash: str | None = None,
     key: str | None = None,
 ) -> dict[str, Any]:
-    """One resource for `create` or `update`. *key*: the API key that asked for it, which manages it if no other does."""
+    """One resource for `create` or `update`. *key*: the API key of the request; it becomes the managing key if the resource has none."""
     return {
         "id": resource_id,
         "unique_name": columns.unique_name,
@@ -195,7 +195,8 @@ def lock(tenant_id: int, ids: Sequence[str]) -> Statement:
 def lock_namesake(tenant_id: int, kind: str, unique_name: str, window_days: int) -> Statement:
     """One row, locked: the current resource with this name, or else the one deleted last within the window.
 
-    Its columns are id, deleted, active, source, version and document."""
+    Its columns are id, deleted, active, source, version and document.
+    """
     return (
         "select id::text, deleted_at is not null, active, source, version, document::text from resources where tenant_id = %s and kind = %s"
         " and unique_name = %s and (deleted_at is null or deleted_at > clock_timestamp() - make_interval(days => %s))"

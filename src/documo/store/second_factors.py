@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class MemberSecondFactor:
-    """It counts once it is confirmed."""
+    """A second factor as stored. It is in effect once it is confirmed."""
 
     seed: str = field(repr=False)
     is_confirmed: bool
@@ -38,7 +38,7 @@ async def is_confirmed(connection: Connection, tenant_id: int, member_id: str) -
 
 
 async def save_seed(connection: Connection, tenant_id: int, member_id: str, seed: str) -> bool:
-    """Store a seed that counts once it is confirmed; False if a confirmed one exists, which stays."""
+    """Store an unconfirmed seed. Returns False, and changes nothing, if a confirmed one exists."""
     cursor = await connection.execute(
         "insert into member_second_factors (tenant_id, member_id, seed) values (%s, %s, %s)"
         " on conflict (tenant_id, member_id) do update set seed = excluded.seed, last_step = 0"
@@ -49,7 +49,7 @@ async def save_seed(connection: Connection, tenant_id: int, member_id: str, seed
 
 
 async def confirm(connection: Connection, tenant_id: int, member_id: str, code_hashes: Iterable[bytes]) -> None:
-    """Let the second factor count from now on, with these recovery codes."""
+    """Confirm the second factor and store its recovery codes; it is in effect from now on."""
     await connection.execute(
         "update member_second_factors set confirmed_at = now() where tenant_id = %s and member_id = %s",
         (tenant_id, member_id),
@@ -69,7 +69,7 @@ async def remove(connection: Connection, tenant_id: int, member_id: str) -> bool
 
 
 async def use_step(connection: Connection, tenant_id: int, member_id: str, step: int) -> bool:
-    """Note that the code of this time step was used; False if it, or a newer one, was used before."""
+    """Record that the code of this time step was used; False if it or a newer one was used before."""
     cursor = await connection.execute(
         "update member_second_factors set last_step = %s where tenant_id = %s and member_id = %s and last_step < %s",
         (step, tenant_id, member_id, step),
@@ -78,7 +78,7 @@ async def use_step(connection: Connection, tenant_id: int, member_id: str, step:
 
 
 async def use_recovery_code(connection: Connection, tenant_id: int, member_id: str, code_hash: bytes) -> bool:
-    """Use up a recovery code; False if there is none like it."""
+    """Use up a recovery code; False if it does not exist."""
     cursor = await connection.execute(
         "delete from member_recovery_codes where tenant_id = %s and member_id = %s and code_hash = %s",
         (tenant_id, member_id, code_hash),

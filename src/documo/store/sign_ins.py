@@ -19,7 +19,7 @@ _NAME = "coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'g
 
 @dataclass(frozen=True, slots=True)
 class SignInMember:
-    """A member as signing in needs it. *role* is None for the account's default role."""
+    """The data of a member that signing in needs. *role* is None for the account's default role."""
 
     id: str
     user_name: str
@@ -49,7 +49,7 @@ class MemberSessionRow:
 async def members_named(connection: Connection, name: str, *, most: int, account: str = "") -> list[tuple[int, str]]:
     """Tenant and id of the members with a password whose user name has the key *name*, the one who signed in last first.
 
-    *account*: only in the account of this name, in any case; "" for all. Needs no tenant.
+    *account*: only in the account with this name, ignoring case; "" for all. Works outside a tenant's transaction.
     """
     cursor = await connection.execute(
         "select n.tenant_id, n.member_id::text from sign_in_names n join accounts a on a.id = n.tenant_id"
@@ -61,7 +61,7 @@ async def members_named(connection: Connection, name: str, *, most: int, account
 
 
 async def read_member(connection: Connection, tenant_id: int, member_id: str) -> SignInMember | None:
-    """The member, unless deleted. Needs the tenant's transaction."""
+    """The member, unless deleted. Must run in the tenant's transaction."""
     cursor = connection.cursor(row_factory=class_row(SignInMember))
     await cursor.execute(
         f"select id::text, document->>'userName' as user_name, {_NAME} as name, role, active, source, password_hash"  # noqa: S608 -- constants
@@ -74,8 +74,8 @@ async def read_member(connection: Connection, tenant_id: int, member_id: str) ->
 async def may_still_sign_in(
     connection: Connection, tenant_id: int, member_id: str, *, password_hash: str | None = None
 ) -> bool:
-    """Whether the member is active and, if given, has that password. Needs the tenant's transaction, and holds it so to its end: a change
-    that ends sessions waits, and then finds the one that begins here.
+    """Whether the member is active and, if a password is given, has that password. Must run in the tenant's transaction. The member stays
+    locked until its end, so that a change that ends sessions waits and then also finds the new session.
     """
     cursor = await connection.execute(
         f"select 1 from resources where tenant_id = %s and id = %s and {_CURRENT} and active"  # noqa: S608 -- constants
@@ -86,7 +86,7 @@ async def may_still_sign_in(
 
 
 async def member_with_name(connection: Connection, tenant_id: int, name: str) -> SignInMember | None:
-    """The member whose user name has the key *name*, unless deleted. Needs the tenant's transaction."""
+    """The member whose user name has the key *name*, unless deleted. Must run in the tenant's transaction."""
     cursor = await connection.execute(
         f"select id::text from resources where tenant_id = %s and unique_name = %s and {_CURRENT}",  # noqa: S608 -- constants
         (tenant_id, name),
@@ -105,7 +105,7 @@ async def end_sessions_of(connection: Connection, tenant_id: int, name_id: str, 
 
 
 async def set_password(connection: Connection, tenant_id: int, member_id: str, password_hash: str) -> None:
-    """Set the password; the member is signed out everywhere."""
+    """Set the password and end all sessions of the member."""
     await connection.execute(
         "update resources set password_hash = %s where tenant_id = %s and id = %s",
         (password_hash, tenant_id, member_id),
@@ -116,7 +116,7 @@ async def insert_session(
     connection: Connection, tenant_id: int, member_id: str, secret_hash: bytes, *, device: str, address: str,
     now: datetime, expires_at: datetime, name_id: str = "", session_index: str = "",
 ) -> None:  # fmt: skip
-    """Insert a session, and note that the member signed in."""
+    """Insert a session, and record that the member signed in."""
     await connection.execute(
         "insert into member_sessions (tenant_id, member_id, secret_hash, device, address, signed_in_at, seen_at, expires_at,"
         " name_id, session_index) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -143,7 +143,7 @@ async def sessions_of(
 
 
 async def end_sessions(connection: Connection, tenant_id: int, member_id: str, *, only: str | None = None) -> int:
-    """End one session of a member, or all; returns how many there were."""
+    """End one session of a member, or all; returns how many ended."""
     cursor = await connection.execute(
         "delete from member_sessions where tenant_id = %s and member_id = %s and (%s::uuid is null or id = %s)",
         (tenant_id, member_id, only, only),
@@ -171,7 +171,7 @@ async def end_password_sessions(connection: Connection, tenant_id: int, *, but_o
 
 
 async def read_session(connection: Connection, secret_hash: bytes) -> MemberSessionRow | None:
-    """The session with this secret, even if it has expired. Needs no tenant."""
+    """The session with this secret, even if it has expired. Works outside a tenant's transaction."""
     cursor = connection.cursor(row_factory=class_row(MemberSessionRow))
     await cursor.execute(
         f"select {_SESSION} from member_sessions where secret_hash = %s",  # noqa: S608 -- a constant
@@ -189,7 +189,7 @@ async def end_session(connection: Connection, session: str) -> None:
 
 
 async def remove_expired(connection: Connection, now: datetime) -> None:
-    """Remove sessions and links that have ended by themselves."""
+    """Remove expired sessions and links."""
     await connection.execute("delete from member_sessions where expires_at < %s", (now,))
     await connection.execute("delete from member_links where expires_at < %s", (now,))
 
@@ -197,7 +197,7 @@ async def remove_expired(connection: Connection, now: datetime) -> None:
 async def save_link(
     connection: Connection, tenant_id: int, member_id: str, secret_hash: bytes, *, created_by: str, expires_at: datetime
 ) -> None:
-    """Save the member's one-time link; an earlier one ends."""
+    """Save the member's one-time link; it replaces an earlier one."""
     await connection.execute(
         "insert into member_links (secret_hash, tenant_id, member_id, created_by, expires_at) values (%s, %s, %s, %s, %s)"
         " on conflict (tenant_id, member_id) do update set secret_hash = excluded.secret_hash,"
@@ -207,7 +207,7 @@ async def save_link(
 
 
 async def link_owner(connection: Connection, secret_hash: bytes, now: datetime) -> tuple[int, str] | None:
-    """Tenant and member of a link that still works. Needs no tenant."""
+    """Tenant and member of a valid link. Works outside a tenant's transaction."""
     cursor = await connection.execute(
         "select tenant_id, member_id::text from member_links where secret_hash = %s and expires_at > %s",
         (secret_hash, now),
@@ -217,6 +217,6 @@ async def link_owner(connection: Connection, secret_hash: bytes, now: datetime) 
 
 
 async def use_link(connection: Connection, secret_hash: bytes) -> bool:
-    """Use the link up; False if somebody else did so first."""
+    """Use up the link; False if another request did so first."""
     cursor = await connection.execute("delete from member_links where secret_hash = %s", (secret_hash,))
     return cursor.rowcount == 1

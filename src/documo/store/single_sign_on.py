@@ -1,4 +1,4 @@
-"""SQL of single sign-on: the provider of an account, its key, and how sign-ins ended."""
+"""SQL of single sign-on: the provider of an account, its key, and the results of sign-ins."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SignOnKeyRow:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """How a sign-in ended. *result* is "" for a success. *response* is the XML of a test."""
+    """The result of a sign-in. *result* is "" for a success. *response* is the XML of a test."""
 
     id: str
     at: datetime
@@ -82,7 +82,7 @@ async def read_provider(connection: Connection, tenant_id: int) -> ProviderRow |
 
 
 async def save_provider(connection: Connection, tenant_id: int, row: ProviderRow) -> None:
-    """Insert or replace."""
+    """Insert or replace the account's provider."""
     await connection.execute(_SAVE, {"tenant_id": tenant_id, **{name: getattr(row, name) for name in _NAMES}})
 
 
@@ -91,9 +91,8 @@ async def remove_provider(connection: Connection, tenant_id: int) -> None:
 
 
 async def tenant_of_domain(connection: Connection, domain: str) -> int | None:
-    """The account whose people have e-mail addresses in *domain*: the one that verified it, otherwise the one that named it first.
-
-    Needs no tenant.
+    """The account whose people have e-mail addresses in *domain*: the one that verified it, otherwise the one that named it first. Works
+    outside a tenant's transaction.
     """
     cursor = await connection.execute(
         "select s.tenant_id from single_sign_on s left join domains d on d.host = s.email_domain and d.kind = 'email'"
@@ -106,7 +105,7 @@ async def tenant_of_domain(connection: Connection, domain: str) -> int | None:
 
 
 async def tenants_of_issuer(connection: Connection, entity_id: str, *, most: int) -> list[int]:
-    """The accounts that use this provider. Needs no tenant."""
+    """The accounts that use this provider. Works outside a tenant's transaction."""
     cursor = await connection.execute(
         "select tenant_id from single_sign_on where entity_id = %s order by tenant_id limit %s", (entity_id, most)
     )
@@ -114,7 +113,7 @@ async def tenants_of_issuer(connection: Connection, entity_id: str, *, most: int
 
 
 async def due_for_refresh(connection: Connection, before: datetime) -> list[int]:
-    """The accounts whose provider's metadata was last read before *before*. Needs no tenant."""
+    """The accounts whose provider's metadata was last read before *before*. Works outside a tenant's transaction."""
     cursor = await connection.execute(
         "select tenant_id from single_sign_on where metadata_url <> '' and coalesce(metadata_read_at, '-infinity') < %s"
         " order by tenant_id",
@@ -130,7 +129,7 @@ async def read_key(connection: Connection, tenant_id: int) -> SignOnKeyRow | Non
 
 
 async def insert_key(connection: Connection, tenant_id: int, key: SignOnKeyRow) -> None:
-    """Keep the account's key, unless somebody else just did."""
+    """Store the account's key, unless it already has one."""
     await connection.execute(
         "insert into sso_keys values (%s, %s, %s) on conflict do nothing", (tenant_id, key.certificate, key.private_key)
     )
@@ -152,7 +151,9 @@ async def note_attempt(
     address: str = "",
     is_genuine: bool = True,
 ) -> str:
-    """Keep how a sign-in ended, and drop the oldest of many; returns the id. What no provider signed has a bound of its own."""
+    """Store the result of a sign-in, and drop the oldest beyond the limit; returns the id. Attempts without a provider's signature have a
+    limit of their own.
+    """
     cursor = await connection.execute(
         "insert into sso_attempts (tenant_id, at, number, result, detail, expected, received, person, is_test, response,"
         " address, is_genuine) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning id::text",
@@ -168,7 +169,7 @@ async def note_attempt(
 
 
 async def domain_owner(connection: Connection, domain: str) -> int | None:
-    """The account that verified the email domain. Needs no tenant."""
+    """The account that verified the email domain. Works outside a tenant's transaction."""
     cursor = await connection.execute(
         "select tenant_id from domains where host = %s and kind = 'email' and verified_at is not null", (domain,)
     )
@@ -177,7 +178,7 @@ async def domain_owner(connection: Connection, domain: str) -> int | None:
 
 
 async def attempts(connection: Connection, tenant_id: int, *, most: int) -> Sequence[AttemptRow]:
-    """The newest attempts, newest first."""
+    """The most recent attempts, newest first."""
     cursor = connection.cursor(row_factory=class_row(AttemptRow))
     await cursor.execute(
         f"select {_ATTEMPT} from sso_attempts where tenant_id = %s order by at desc limit %s",  # noqa: S608 -- constants

@@ -1,4 +1,4 @@
-"""SQL of sign-ins under way: responses that were accepted, requests and assertions that were used."""
+"""SQL of sign-ins in progress: accepted responses, used requests and used assertions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TICKET = "tenant_id, member_id::text, browser_hash, name_id, session_index, ses
 
 @dataclass(frozen=True, slots=True)
 class TicketRow:
-    """A response that was accepted. *member_id* is None for a test, *browser_hash* if the sign-in began at the provider."""
+    """An accepted response. *member_id* is None for a test; *browser_hash* is None if the sign-in began at the provider."""
 
     tenant_id: int
     member_id: str | None
@@ -26,7 +26,7 @@ class TicketRow:
 
 
 async def use_once(connection: Connection, used_hash: bytes, expires_at: datetime) -> bool:
-    """Note that this was used, in any account; False if it had been used before."""
+    """Record that a request or an assertion was used; False if it was used before, in any account."""
     cursor = await connection.execute(
         "insert into sso_used values (%s, %s) on conflict do nothing", (used_hash, expires_at)
     )
@@ -45,7 +45,7 @@ async def insert_ticket(connection: Connection, secret_hash: bytes, row: TicketR
 
 
 async def read_ticket(connection: Connection, secret_hash: bytes, now: datetime) -> TicketRow | None:
-    """The ticket, which stays; None if it was used or is over. Needs no tenant."""
+    """The ticket, which is not used up; None if it was used or has expired. Works outside a tenant's transaction."""
     cursor = connection.cursor(row_factory=class_row(TicketRow))
     await cursor.execute(
         f"select {_TICKET} from sso_tickets where secret_hash = %s and expires_at > %s",  # noqa: S608 -- a constant
@@ -55,7 +55,7 @@ async def read_ticket(connection: Connection, secret_hash: bytes, now: datetime)
 
 
 async def use_ticket(connection: Connection, secret_hash: bytes, now: datetime) -> TicketRow | None:
-    """Return the ticket and mark it as used; None if it was already used or has expired. Needs no tenant."""
+    """Return the ticket and mark it as used; None if it was already used or has expired. Works outside a tenant's transaction."""
     cursor = connection.cursor(row_factory=class_row(TicketRow))
     await cursor.execute(
         f"delete from sso_tickets where secret_hash = %s and expires_at > %s returning {_TICKET}",  # noqa: S608 -- a constant
@@ -65,11 +65,11 @@ async def use_ticket(connection: Connection, secret_hash: bytes, now: datetime) 
 
 
 async def remove_tickets(connection: Connection, tenant_id: int) -> None:
-    """Remove the responses of an account that were accepted and not yet collected."""
+    """Remove an account's accepted responses that were not collected yet."""
     await connection.execute("delete from sso_tickets where tenant_id = %s", (tenant_id,))
 
 
 async def remove_expired(connection: Connection, now: datetime) -> None:
-    """Remove what is over, of all accounts. Needs no tenant."""
+    """Remove expired rows of all accounts. Works outside a tenant's transaction."""
     await connection.execute("delete from sso_tickets where expires_at < %s", (now,))
     await connection.execute("delete from sso_used where expires_at < %s", (now,))

@@ -40,9 +40,8 @@ BUILT = Path(__file__).parent / "built"
 def pages_app(
     store: Store, *, api_url: str, metadata: MetadataReader, live: LiveRequests, name_server: str | None = None
 ) -> Starlette:
-    """The pages. *live* feeds their live updates. *name_server* is asked for the records of domains, instead of the system's.
-
-    Raises LockstepError, when a page is asked for, if the scripts and styles were not built.
+    """The pages. *live* supplies live updates. *name_server* is used for the records of domains instead of the system's resolver. If the
+    scripts and styles were not built, the first request raises LockstepError.
     """
     pages = pages_in("documo.web.pages")
     assets = Assets(BUILT)

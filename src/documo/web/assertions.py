@@ -1,4 +1,6 @@
-"""/assert: where providers send responses. It is no page: the form that arrives is another server's, so it has no token of ours."""
+"""/assert: the endpoint to which providers send responses. It is not a page: the form comes from another server, so it has no form token of
+ours.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ log = structlog.get_logger("documo.web.assertions")
 
 
 def assertion_endpoint(store: Store, api_url: str) -> Callable[[Request], Awaitable[Response]]:
-    """Answers with a redirect to *api_url*: to collect the session or, if the response is refused, to a page that says so."""
+    """The endpoint redirects to *api_url*: to collect the session or, if the response is refused, to a page that says so."""
 
     async def take(request: Request) -> Response:
         number = request_id_of(request.headers)

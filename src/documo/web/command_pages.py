@@ -1,4 +1,4 @@
-"""Documo's page that does what a command does, for the next steps of errors."""
+"""For each command, the page of Documo that does the same, used in the next steps of errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the functions of Documo's pages work with."""
+"""The context that the functions of Documo's pages get."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ from lockstep.kit.pages import FORM_BYTES, Answer, ModulePages, PageFunction, Pa
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """The store, and the member who asks. *public_url*: where the service is reached without a custom domain.
-
-    *rendered* turns a page into its response.
+    """The store and the signed-in member. *public_url*: the address of the service without a custom domain. *rendered* turns a page into
+    its response.
     """
 
     store: Store
@@ -36,13 +35,13 @@ class PageContext:
 
     @property
     def api_url(self) -> str:
-        """Where the caller's account reaches the API: at its own API domain, once that is verified."""
+        """The address of the API for the caller's account: its own API domain if that is verified, otherwise the public URL."""
         host = self.caller.brand.host_of_api if self.caller is not None else None
         return url_of(host, self.public_url) if host else self.public_url
 
     @property
     def app_url(self) -> str:
-        """Where the caller's account reaches the pages."""
+        """The address of the pages for the caller's account."""
         host = self.caller.brand.host_of_app if self.caller is not None else None
         return url_of(host, self.public_url) if host else self.public_url
 
@@ -62,7 +61,7 @@ class PageContext:
 
 
 class DocumoPages(ModulePages[PageContext]):
-    """The pages of one module. One that is not public names the permission that it needs, and is not run without it."""
+    """The pages of one module. A page that is not public names the permission that it needs; without it, its function is not called."""
 
     def get(
         self, path: str, *, is_public: bool = False, needs: Permission | None = None

@@ -1,4 +1,4 @@
-"""The frame around every page of Documo: rail, breadcrumbs, tabs, title."""
+"""The frame around every page of Documo: navigation rail, breadcrumbs, tabs, title."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PRODUCT = "Documo"
 
 @dataclass(frozen=True, slots=True)
 class RailEntry:
-    """A link of the rail."""
+    """A link of the navigation rail."""
 
     label: str
     href: str
@@ -39,7 +39,7 @@ TABS: Mapping[str, Sequence[Crumb]] = {
 
 @dataclass(frozen=True, slots=True)
 class DocumoFrame:
-    """What the templates of the frame show of one page."""
+    """What the frame's templates show for one page."""
 
     title: str
     rail: Sequence[RailEntry]
@@ -49,7 +49,7 @@ class DocumoFrame:
 
 
 def frame_of(view: PageView, paths: Collection[str]) -> DocumoFrame:
-    """The frame of *view*. A link stands in it if its page is among *paths*."""
+    """The frame of *view*. It contains a link only if the linked page is among *paths*."""
     tabs = [tab for tab in TABS.get(view.section, ()) if tab.href in paths]
     last = view.parents[-1].label if view.parents and view.section in TABS else view.heading
     return DocumoFrame(

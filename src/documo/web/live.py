@@ -1,7 +1,7 @@
-"""`/events`: server-sent events that tell the open pages of an account that its request log grew. A page then reads its list again.
-
-The log says so when it writes a batch, in the same transaction, so no SCIM request waits for a page. A page begins after the entry that was
-the newest when it was read (`?after=`), and a browser comes back with Last-Event-ID: what happens in between is told at once.
+"""`/events`: server-sent events that tell the open pages of an account about new entries in its request log. A page then reloads its list.
+The request log sends the notification in the transaction that writes a batch, so no SCIM request waits for a page. A page starts after the
+entry that was the newest when it was rendered (`?after=`), and browsers reconnect with Last-Event-ID, so entries in between are reported at
+once.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ log = structlog.get_logger("documo.web.live")
 
 PATH = "/events"
 TOPIC = "request"
-EVERY_SECONDS = 1.0  # shortest time between two notifications of a page
+EVERY_SECONDS = 1.0  # shortest time between two notifications to one page
 EACH_MILLISECONDS = 200  # extra wait of a page for each other open page
 BEAT = b"event: beat\ndata:\n\n"  # an event, because a page's script does not see comments
 
 
 class LiveRequests:
-    """Passes the notices of the database on to the open pages of this process. `run` must run while it is used."""
+    """Forwards notifications of the database to the open pages of this process. `run` must run while it is used."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -43,11 +43,11 @@ class LiveRequests:
 
     @property
     def pause_milliseconds(self) -> int:
-        """How long a page waits on average before it reads again."""
+        """How long a page waits on average before it reloads."""
         return EACH_MILLISECONDS * len(self._pages)
 
     async def run(self) -> None:
-        """Listen until cancelled. After a lost connection every page looks, since notices may have been missed."""
+        """Listen until cancelled. After a lost connection every page reloads, because notifications may have been missed."""
         while True:
             async for tenant in self._store.notices(table.CHANNEL):
                 self.connected.set()

@@ -1,4 +1,4 @@
-"""The session in the browser's cookie."""
+"""The session cookie."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def session_secret(request: Request) -> str:
 
 
 def signed_in(request: Request, session: MemberSession, *, back: str) -> Response:
-    """Keep the session in the browser until it ends, and go to *back*."""
+    """Store the session in a cookie until it ends, and redirect to *back*."""
     response = RedirectResponse(safe_next(back), status_code=303)
     keep_cookie(response, request, COOKIE, session.secret, until=session.expires_at)
     return response
@@ -29,6 +29,6 @@ def signed_out(request: Request) -> Response:
 
 
 def forgotten(request: Request, response: Response) -> Response:
-    """*response*, after which the browser has no session."""
+    """*response*, which also removes the session cookie."""
     drop_cookie(response, request, COOKIE)
     return response

@@ -1,6 +1,5 @@
-"""Members sign in through their company's identity provider: Documo as a service provider of SAML 2.0.
-
-What is wrong with a message is decided in `lockstep.saml`. Map:
+"""Members sign in through their company's identity provider: Documo as a service provider of SAML 2.0. `lockstep.saml` decides whether a
+message is valid. Map:
 
 providers     the identity provider of an account, as its Admins set it up or its metadata says
 addresses     the entity ID and the reply URL of an account

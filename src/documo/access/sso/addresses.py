@@ -16,7 +16,7 @@ SIGN_ON_PATH = "/sso"
 
 @dataclass(frozen=True, slots=True)
 class ServiceAddress:
-    """*base* is the public URL or the account's custom API domain, without a slash at its end, and the entity ID."""
+    """*base* is the public URL or the account's custom API domain, without a trailing slash. It is also the entity ID."""
 
     base: str
 
@@ -45,7 +45,7 @@ async def service_address(store: Store, tenant_id: int, api_url: str) -> Service
 
 
 async def place_of(store: Store, tenant_id: int, host: str) -> Place:
-    """Which of the account's hosts *host* is, as it stands in a request's header: PUBLIC unless it is one of its verified domains."""
+    """Which of the account's hosts *host*, the Host header of a request, is: PUBLIC unless it is one of its verified domains."""
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     for one in await list_domains(store, tenant_id):
         if one.verified and one.host == name.lower() and one.kind in (API, APP):
@@ -54,7 +54,7 @@ async def place_of(store: Store, tenant_id: int, host: str) -> Place:
 
 
 async def url_at(store: Store, tenant_id: int, place: Place, public_url: str) -> str:
-    """Where the account's pages are at *place*; at the public URL if the account has no such domain any more."""
+    """The address of the account's pages at *place*; the public URL if the account no longer has such a domain."""
     kind = {Place.API_DOMAIN: API, Place.APP_DOMAIN: APP}.get(place)
     found = await list_domains(store, tenant_id) if kind else []
     host = next((one.host for one in found if one.verified and one.kind == kind), None)

@@ -1,7 +1,7 @@
-"""A provider's response at /assert: which account it is for, whether it is genuine, and whom it signs in.
+"""A provider's response at /assert: which account it is for, whether it is genuine, and which member it signs in.
 
-What is wrong is kept for the account's Admins under a number, which is all that the person sees. The response may have been brought
-by anybody's browser, so it leads to a ticket and not to a session: only the browser that began the sign-in can use it.
+The reason of a refusal is stored for the account's Admins under a number; the person sees only that number. Any browser may deliver the
+response, so it leads to a ticket and not to a session: only the browser that began the sign-in can exchange it.
 """
 
 from __future__ import annotations
@@ -31,19 +31,21 @@ from lockstep.saml.faults import FaultCode, SamlFault, fault
 from lockstep.saml.signatures import Legacy
 
 TICKET_LASTS = timedelta(minutes=2)
-MOST_ACCOUNTS = 10  # that one provider may serve
+MOST_ACCOUNTS = 10  # most accounts of one provider
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What the browser exchanges for its session, at *address*. The secret, which stands in it, is available only here."""
+    """A ticket that the browser exchanges for its session at *address*. The address contains the secret, which is available only here."""
 
     address: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """Whom an account's provider vouches for. *member_id* is None without such an active member, for *problem*; it *may_be_made* then."""
+    """The person that an account's provider authenticated. *member_id* is None if there is no such active member, and *problem* says why;
+    *may_be_made*: the member may then be created.
+    """
 
     tenant_id: int
     accepted: Accepted
@@ -54,9 +56,9 @@ class _Person:
 
 
 async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, number: str, address: str) -> Ticket:
-    """Accept a response. *number* is what the person may tell an Admin if it is refused, *address* the client's.
-
-    Raises LockstepError if it is refused. What was expected and received is in the account's list of sign-ins.
+    """Accept a response. *number* is shown to the person if the response is refused, so that an Admin can look it up; *address* is the
+    client's network address. Raises LockstepError if the response is refused; the account's list of sign-ins then has what was expected and
+    received.
     """
     incoming = read_post(form)
     now = datetime.now(UTC)
@@ -78,11 +80,10 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
 
 
 async def _person(store: Store, tenants: Sequence[int], arrival: Arrival, api_url: str) -> _Person:
-    """The one person whom the response signs in. An unsolicited one may be for any account that uses the provider.
-
-    Where several accept it, it is for the account that verified the email domain, even if only another one has such a member. If no account
-    verified the domain and two have such a member, nobody is signed in, and none makes a member: anybody may name a provider, and would
-    learn the names of its people.
+    """The person whom the response signs in. An unsolicited response may be for any account that uses the provider. If several accounts
+    accept it, it is for the account that verified the email domain, even if only another one has such a member. If no account verified the
+    domain and two have such a member, nobody is signed in and no account creates a member: anybody can name a provider for their account,
+    and would otherwise learn the names of that provider's people.
     """
     found: list[_Person] = []
     refused: list[tuple[int, SamlFault]] = []
@@ -107,7 +108,7 @@ async def _person(store: Store, tenants: Sequence[int], arrival: Arrival, api_ur
 
 
 async def _of_the_owner(store: Store, people: Sequence[_Person]) -> list[_Person]:
-    """Those whose account verified the domain of their own email address."""
+    """The persons whose account verified the domain of their email address."""
     kept = []
     async with store.control() as connection:
         for one in people:
@@ -145,7 +146,7 @@ async def _expected(store: Store, provider: Provider, request: SignInRequest | N
 
 
 def _name(provider: Provider, accepted: Accepted) -> str:
-    """The configured attribute's only value, or else the Name ID. Raises LockstepError if there is no such value."""
+    """The only value of the configured attribute or, if none is configured, the Name ID. Raises LockstepError if there is no such value."""
     wanted = provider.row.identity_attribute
     if not wanted:
         return accepted.name_id
@@ -156,7 +157,7 @@ def _name(provider: Provider, accepted: Accepted) -> str:
 
 
 def _problem_of(member: members_table.SignInMember | None, name: str) -> LockstepError | None:
-    """Why the account signs in no member of this name, which is compared whole and in any case."""
+    """Why the account signs in no member with this name. Names are compared completely, ignoring case."""
     if member is None:
         return not_found(f"{name[:200]} has no account here", next_step="Ask your administrator for access to Documo")
     if not member.active:
@@ -178,7 +179,7 @@ async def _made_if_new(store: Store, person: _Person) -> _Person:
 
 
 async def _signed_in(store: Store, vouched: _Person, arrival: Arrival, api_url: str) -> Ticket:
-    """Use the response up, and only then make a member or a ticket: a response that comes again has no effect."""
+    """Use the response up before creating a member or a ticket, so that a repeated response has no effect."""
     accepted, request = vouched.accepted, arrival.request
     used = hash_of(f"{accepted.issuer}\n{accepted.assertion_id}"), accepted.not_on_or_after
     async with store.control() as connection:
@@ -205,7 +206,7 @@ async def _signed_in(store: Store, vouched: _Person, arrival: Arrival, api_url: 
 
 
 async def _ticket(store: Store, row: TicketRow, arrival: Arrival, api_url: str) -> Ticket:
-    """Keep the ticket. It is collected at the host where the sign-in began; one that began at the provider, at the account's own."""
+    """Store the ticket. It is collected at the host where the sign-in began; if it began at the provider, at the account's own host."""
     secret = new_secret()
     async with store.tenant(row.tenant_id) as connection:
         await under_way_table.insert_ticket(connection, hash_of(secret), row, arrival.now + TICKET_LASTS)
@@ -214,7 +215,7 @@ async def _ticket(store: Store, row: TicketRow, arrival: Arrival, api_url: str) 
 
 
 async def _tested(store: Store, request: SignInRequest, arrival: Arrival, api_url: str) -> Ticket:
-    """Keep the result of a test, whatever it is, for the Admin who began it. Signs nobody in, and makes no member."""
+    """Store the result of a test, successful or not, for the Admin who began it. Signs nobody in and creates no member."""
     tenant_id, problem, person = request.tenant_id, None, None
     try:
         person = await _accepted_by(store, tenant_id, arrival, api_url)

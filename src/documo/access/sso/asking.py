@@ -1,4 +1,4 @@
-"""Ask the account's provider to sign somebody in (SAML profiles, section 4.1.4.1)."""
+"""Send a sign-in request to the account's provider (SAML profiles, section 4.1.4.1)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from lockstep.saml.requests import AuthnRequest, write_authn_request
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request to bring to the provider: *url* to open or, if there are *fields*, to send them to as a form.
-
-    *browser_secret* is kept in the browser, so that the response helps nobody else.
+    """A request that the browser takes to the provider: it opens *url* or, if there are *fields*, posts them to *url*. *browser_secret* is
+    stored in the browser, so that no other browser can use the response.
     """
 
     url: str
@@ -27,7 +26,7 @@ class Asked:
 
 
 async def ask(store: Store, tenant_id: int, *, api_url: str, place: Place, is_test: bool = False) -> Asked:
-    """Begin a sign-in, or the test of an Admin. It stores nothing. Raises LockstepError if the account has no provider."""
+    """Begin a sign-in, or a test by an Admin. Stores nothing. Raises LockstepError if the account has no provider."""
     provider = (await provider_of(store, tenant_id)).row
     service, now = await service_address(store, tenant_id, api_url), datetime.now(UTC)
     begun = new_request(await request_key(store), tenant_id, place, is_test=is_test, now=now)

@@ -20,7 +20,7 @@ from lockstep.errors import Kind, LockstepError, not_found
 @dataclass(frozen=True, slots=True)
 class Collected:
     """The result of a sign-in. *session* is None after a test, whose result is *attempt*. *began_here*: this browser started the sign-in.
-    *known* is a value for the browser to keep, so that it is not asked about the same member again.
+    *known* is a value for the browser to store, so that the person is not asked about the same member again.
     """
 
     session: MemberSession | None
@@ -31,14 +31,18 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """The member of a sign-in that did not begin in this browser, which has not been signed in as this member before."""
+    """The member of a sign-in that began elsewhere, in a browser that this member has not used before. The person is asked before the
+    ticket is collected.
+    """
 
     user_name: str
     account: str
 
 
 async def stranger_of(store: Store, ticket: str, known: str) -> Stranger | None:
-    """Whom to ask about before the ticket is collected; None if it began here or *known* is that of the member. The ticket stays."""
+    """The member to ask about before the ticket is collected; None if the sign-in began here or *known* belongs to the member. Does not use
+    the ticket up.
+    """
     key = await request_key(store)
     async with store.control() as connection:
         row = await table.read_ticket(connection, hash_of(ticket), datetime.now(UTC))
@@ -57,7 +61,7 @@ async def stranger_of(store: Store, ticket: str, known: str) -> Stranger | None:
 
 
 async def collect(store: Store, ticket: str, browser_secret: str, *, device: str, address: str) -> Collected:
-    """Use the ticket up. Raises LockstepError if it is over, or if another browser began the sign-in."""
+    """Use the ticket up. Raises LockstepError if it has expired, or if another browser began the sign-in."""
     now, key = datetime.now(UTC), await request_key(store)
     async with store.control() as connection:
         row = await table.use_ticket(connection, hash_of(ticket), now)

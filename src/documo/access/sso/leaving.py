@@ -29,7 +29,7 @@ MOST_ACCOUNTS = 10
 
 
 async def leave(store: Store, session_secret: str, *, api_url: str) -> str:
-    """End the session with this secret. Returns where the provider ends its own session too, or "" if it has no such address."""
+    """End the session with this secret. Returns the address at which the provider ends its own session, or "" if it has none."""
     async with store.control() as connection:
         session = await sessions_table.read_session(connection, hash_of(session_secret))
         if session is None:
@@ -56,10 +56,9 @@ async def leave(store: Store, session_secret: str, *, api_url: str) -> str:
 
 
 async def leave_for_provider(store: Store, raw_query: str, *, api_url: str) -> str:
-    """End the sessions that a signed LogoutRequest names, in each account that uses the provider. Returns the provider's address with
-    our answer, as set up in an account where a session ended, "" if it has none.
-
-    Raises LockstepError if the request is not signed with a certificate of the account's provider, or not meant for us.
+    """End the sessions that a signed LogoutRequest names, in each account that uses the provider. Returns the provider's logout address
+    with our response, from the settings of an account in which a session ended; "" if those have no such address. Raises LockstepError if
+    the request is not signed with a certificate of the account's provider, or is not addressed to us.
     """
     incoming = read_redirect(raw_query)
     async with store.control() as connection:
@@ -87,7 +86,8 @@ async def leave_for_provider(store: Store, raw_query: str, *, api_url: str) -> s
         raise refused or not_found(
             "No account signs in through this identity provider", next_step="Ask your administrator"
         )
-    # Any account can name a provider and its public certificate. Such an account must not decide where the browser goes.
+    # Any account can name a provider and its public certificate. An account without an ended session must not decide where the browser
+    # goes.
     _, provider, service, request = max(answers, key=lambda one: one[0])
     return await _answer(store, provider, service, request, incoming.relay_state)
 

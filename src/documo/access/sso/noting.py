@@ -1,4 +1,4 @@
-"""The account's list of sign-ins: how each ended, with what was expected and received."""
+"""The account's list of sign-ins: the result of each, with what was expected and received."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lockstep.saml.accepting import is_genuine
 from lockstep.saml.faults import SamlFault
 from lockstep.saml.signatures import Legacy
 
-MAX_KEPT_RESPONSE = 100_000  # characters of the response to a test
+MAX_KEPT_RESPONSE = 100_000  # characters that are stored of the response to a test
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,9 @@ class Arrival:
 
 
 async def note_refusal(store: Store, tenant_id: int, wrong: SamlFault, arrival: Arrival) -> None:
-    """Note a response that was refused. One that the provider did not sign goes to the list of the forged."""
+    """Record a refused response. Responses that the provider did not sign have a limit of their own, so that they cannot crowd out
+    others.
+    """
     provider = await find_provider(store, tenant_id)
     legacy = Legacy(sha1=provider.row.allows_sha1) if provider is not None else Legacy()
     genuine = provider is not None and is_genuine(arrival.xml, provider.certificates, legacy)
@@ -48,7 +50,7 @@ async def insert_attempt(
     is_test: bool = False,
     genuine: bool = True,
 ) -> str:
-    """Note how a sign-in ended, in the tenant's transaction; returns the id."""
+    """Record the result of a sign-in, in the tenant's transaction; returns the id of the entry."""
     wrong = problem if isinstance(problem, SamlFault) else None
     return await table.note_attempt(
         connection,

@@ -21,7 +21,7 @@ from lockstep.saml.certificates import Certificate, SigningKey, certificates_in,
 from lockstep.saml.metadata import read_idp_metadata
 from lockstep.saml.names import Binding
 
-WARNED = timedelta(days=30)  # before a certificate expires
+WARNED = timedelta(days=30)  # this long before a certificate expires, Admins are warned
 MAX_TEXT = 2_000
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 _HOST_AND_PORT = re.compile(r"[A-Za-z0-9.\-:\[\]]+\Z")
@@ -49,14 +49,14 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """The identity provider of an account, with its certificates read."""
+    """The identity provider of an account, with parsed certificates."""
 
     tenant_id: int
     row: ProviderRow
     certificates: Sequence[Certificate]
 
     def ending(self, now: datetime) -> list[Certificate]:
-        """The certificates that end within 30 days or have ended."""
+        """The certificates that have expired or will expire within 30 days."""
         return [one for one in self.certificates if one.not_after < now + WARNED]
 
 
@@ -95,8 +95,8 @@ async def set_up(store: Store, tenant_id: int, setup: Setup) -> Provider:
 
 
 async def remove_provider(store: Store, tenant_id: int) -> None:
-    """Members sign in with passwords from now on; the sessions that the provider began end. Raises LockstepError if the account has no
-    provider.
+    """Remove the provider: members sign in with passwords from now on, and sessions that began at the provider end. Raises LockstepError if
+    the account has no provider.
     """
     await provider_of(store, tenant_id)
     async with store.tenant(tenant_id) as connection:
@@ -106,10 +106,9 @@ async def remove_provider(store: Store, tenant_id: int) -> None:
 
 
 async def enforce(store: Store, tenant_id: int, *, break_glass: str) -> None:
-    """End sign-ins by password, and the sessions that began with one, except for *break_glass*, the user name of an active Admin who has a
-    password.
-
-    Raises LockstepError if that Admin could not sign in: otherwise a fault at the provider would lock everybody out.
+    """Require single sign-on: sign-ins by password, and sessions that began with one, end for everybody except *break_glass*, the user name
+    of an active Admin who has a password. Raises LockstepError if that Admin could not sign in, because then a fault at the provider would
+    lock everybody out.
     """
     provider = await provider_of(store, tenant_id)
     async with store.tenant(tenant_id) as connection:
@@ -134,7 +133,7 @@ async def stop_enforcing(store: Store, tenant_id: int) -> None:
 
 
 async def refuse_password(connection: Connection, tenant_id: int, member_id: str) -> None:
-    """Raise LockstepError if the account enforces single sign-on and this member is not the one who keeps the way in."""
+    """Raise LockstepError if the account enforces single sign-on and this member is not the exempt Admin (*break_glass*)."""
     row = await table.read_provider(connection, tenant_id)
     if row is not None and row.is_enforced and row.break_glass != member_id:
         raise LockstepError(
@@ -146,14 +145,14 @@ async def refuse_password(connection: Connection, tenant_id: int, member_id: str
 
 
 async def find_own_key(store: Store, tenant_id: int) -> SigningKey | None:
-    """The account's own key; None if nobody in the account has needed it."""
+    """The account's own key; None if it has not been needed yet."""
     async with store.tenant(tenant_id) as connection:
         row = await table.read_key(connection, tenant_id)
     return _signing_key(row) if row is not None else None
 
 
 async def own_key(store: Store, tenant_id: int) -> SigningKey:
-    """The account's own key, made on first use."""
+    """The account's own key, created on first use."""
     async with store.tenant(tenant_id) as connection:
         row = await table.read_key(connection, tenant_id)
     if row is None:
@@ -171,7 +170,7 @@ def _signing_key(row: SignOnKeyRow) -> SigningKey:
 
 
 def setup_of(provider: Provider) -> Setup:
-    """What was entered for the provider."""
+    """The provider's settings in the form in which an Admin enters them."""
     row = provider.row
     return Setup(
         entity_id=row.entity_id,
@@ -192,7 +191,7 @@ def setup_of(provider: Provider) -> Setup:
 
 
 def setup_of_metadata(xml: bytes) -> Setup:
-    """The fields that the provider's metadata fills. Raises LockstepError if it is no metadata of an identity provider."""
+    """The fields that the provider's metadata fills. Raises LockstepError if it is not the metadata of an identity provider."""
     said = read_idp_metadata(xml)
     by_post = Binding.REDIRECT not in said.sign_on
     return Setup(
@@ -206,7 +205,7 @@ def setup_of_metadata(xml: bytes) -> Setup:
 
 
 def read_again(row: ProviderRow, xml: bytes, *, now: datetime) -> ProviderRow:
-    """*row* with what its metadata says now. Raises LockstepError if that is another provider's."""
+    """*row* updated from its current metadata. Raises LockstepError if the metadata belongs to another provider."""
     said = setup_of_metadata(xml)
     if said.entity_id != row.entity_id:
         raise conflict(
@@ -281,7 +280,7 @@ def _check_url(label: str, url: str, *, is_required: bool) -> None:
 
 
 async def tenant_for_email(store: Store, email: str) -> int | None:
-    """The account whose people sign in with addresses like *email*; None if no account says so."""
+    """The account that has the domain of *email*; None if no account has it."""
     domain = domain_of(email)
     if not domain:
         return None

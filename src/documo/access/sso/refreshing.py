@@ -1,4 +1,4 @@
-"""Read the metadata of providers again, once a day: certificates rotate without anybody's help."""
+"""Refresh the metadata of providers once a day, so that new certificates are accepted without an Admin's help."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_METADATA = 1024 * 1024  # bytes
 
 
 class MetadataReader:
-    """Fetches the metadata of providers, where the rules for outgoing requests allow it."""
+    """Fetches the metadata of providers, if the rules for outgoing requests allow their addresses."""
 
     def __init__(self, store: Store, rules: OutboundRules) -> None:
         self._store = store
@@ -36,7 +36,7 @@ class MetadataReader:
         self._client: HttpClient | None = None
 
     async def run(self) -> None:
-        """Read again what is due, until cancelled."""
+        """Refresh metadata when it is due, until cancelled."""
         try:
             while True:
                 try:
@@ -55,14 +55,14 @@ class MetadataReader:
             self._client = None
 
     async def refresh_due(self, now: datetime) -> None:
-        """Read again the metadata of each account that was last read a day ago or before."""
+        """Refresh the metadata of each account for which it was last read at least a day ago."""
         async with self._store.control() as connection:
             due = await table.due_for_refresh(connection, now - EVERY)
         for tenant_id in due:
             await self.refresh(tenant_id, now=now)
 
     async def refresh(self, tenant_id: int, *, now: datetime) -> None:
-        """Read one account's metadata again. A problem is kept beside the provider, whose certificates stay as they are."""
+        """Refresh one account's metadata. A problem is stored with the provider, and its certificates stay unchanged."""
         async with self._store.tenant(tenant_id) as connection:
             row = await table.read_provider(connection, tenant_id)
         if row is None or not row.metadata_url:
@@ -75,11 +75,11 @@ class MetadataReader:
             log.warning("metadata_not_read", account=tenant_id, problem=problem.detail)
         async with self._store.tenant(tenant_id) as connection:
             current = await table.read_provider(connection, tenant_id)
-            if current == row:  # otherwise an Admin has changed it, and that change stays
+            if current == row:  # otherwise an Admin has changed it in the meantime, and that change is kept
                 await table.save_provider(connection, tenant_id, changed)
 
     async def fetch(self, url: str) -> bytes:
-        """The document at *url*. Raises LockstepError if it cannot be had."""
+        """The document at *url*. Raises LockstepError if it cannot be fetched."""
         from lockstep.http.client import HttpClient
         from lockstep.http.trouble import WireError
 

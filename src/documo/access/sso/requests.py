@@ -1,7 +1,7 @@
-"""Requests to a provider, known again when they come back: the ID of a request is sealed, and nothing is stored.
+"""Recognise our own requests to a provider when the response returns: the ID of a request is encrypted, and nothing is stored.
 
-Anybody may begin a sign-in, so a record for each would let strangers fill the database. The ID names the account, the host where the
-person began, and the end; what the browser keeps and what is sent as RelayState are derived from it with the service's key.
+Anybody may begin a sign-in, so storing each request would let strangers fill the database. The ID contains the account, the host where the
+sign-in began, and the time when it expires. The browser's secret and the RelayState are derived from it with the service's key.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from documo.store import secrets as secrets_table
 from documo.store.database import Store
 from lockstep.credentials.issued_secrets import hash_of
 
-REQUEST_LASTS = timedelta(minutes=15)  # a person may have to find their second factor
+REQUEST_LASTS = timedelta(minutes=15)  # enough time to find a second factor
 _CONTENT = struct.Struct(">16sIIB")  # random, tenant, end in seconds, place and kind
 _SEAL = 16  # bytes
 _TEST = 8  # the bit that marks a test
@@ -25,7 +25,7 @@ _REFERENCE = 32  # characters: RelayState holds at most 80 bytes (SAML bindings,
 
 
 class Place(IntEnum):
-    """The host where the sign-in began, and where it ends. The values stand in requests that are under way."""
+    """The host where a sign-in begins and ends. The values are part of requests in progress, so they must not change."""
 
     PUBLIC = 0
     APP_DOMAIN = 1
@@ -34,7 +34,7 @@ class Place(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignInRequest:
-    """A request under way. *browser_secret* is kept in the browser that began it, *reference* is sent as RelayState."""
+    """A request in progress. *browser_secret* is stored in the browser that began it; *reference* is sent as RelayState."""
 
     id: str
     tenant_id: int
@@ -50,7 +50,7 @@ class SignInRequest:
 
 
 async def request_key(store: Store) -> bytes:
-    """The key that seals requests."""
+    """The key that encrypts request IDs."""
     async with store.control() as connection:
         return await secrets_table.secret(connection, "single sign-on requests", 32)
 
@@ -62,7 +62,7 @@ def new_request(key: bytes, tenant_id: int, place: Place, *, is_test: bool, now:
 
 
 def read_request(key: bytes, request_id: str, now: datetime) -> SignInRequest | None:
-    """The request with this ID; None if we sent none like it, or it is over."""
+    """The request with this ID; None if it is not ours or has expired."""
     try:
         given = bytes.fromhex(request_id.removeprefix("_"))
     except ValueError:

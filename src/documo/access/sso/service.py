@@ -1,4 +1,4 @@
-"""What an account tells its provider about Documo."""
+"""The SAML metadata that an account's provider reads about Documo."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _MOST_DIGITS = 9  # digits of an account number
 
 
 async def metadata_of(store: Store, account: str, *, api_url: str) -> bytes:
-    """The metadata of the account with this number. Anybody may ask, so an unknown account and one whose Admins have not opened the page
-    *Security* are the same: raises LockstepError.
+    """The metadata of the account with this number. Raises LockstepError, with the same text for an unknown account and for one whose
+    Admins have not opened the page *Security*, because anybody may ask.
     """
     tenant_id = int(account) if account.isascii() and account.isdigit() and len(account) <= _MOST_DIGITS else 0
     key = await find_own_key(store, tenant_id) if tenant_id else None

@@ -1,4 +1,4 @@
-"""Where the service is reached, for commands that print an address of its pages."""
+"""The address of the service, for commands that print addresses of its pages."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

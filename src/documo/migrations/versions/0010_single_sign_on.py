@@ -1,4 +1,4 @@
-"""Single sign-on: an account's identity provider, requests under way, assertions that were used, and how sign-ins ended."""
+"""Single sign-on: an account's identity provider, requests in progress, used assertions, and the results of sign-ins."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

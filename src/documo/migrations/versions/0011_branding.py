@@ -1,4 +1,4 @@
-"""How an account's pages look, and where they and its API are served."""
+"""Branding of an account's pages, and the hosts that serve them and its API."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""Which headers an answer in the request log had."""
+"""The response headers of entries in the request log."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

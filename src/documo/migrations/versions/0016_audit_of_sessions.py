@@ -1,4 +1,4 @@
-"""The end of sessions and the trust in an issuer in the audit log."""
+"""Audit log entries for ended sessions and for trusted issuers."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

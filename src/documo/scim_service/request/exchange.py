@@ -41,7 +41,7 @@ class ScimAnswer:
 
     @property
     def told(self) -> dict[str, str]:
-        """The headers that a client acts on, for the request log."""
+        """The response headers that affect the client's behaviour, for the request log."""
         told = {name.decode(): value.decode("latin-1") for name, value in self.headers}
         if self.etag:
             told["etag"] = self.etag

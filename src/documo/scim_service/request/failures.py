@@ -16,7 +16,7 @@ AWAY_SECONDS = 1  # a restarting database returns soon
 
 
 class Throttled(ScimError):
-    """429: the account exceeds its share. It may try again in *seconds*."""
+    """429: the account exceeds its share. The client may retry after *seconds*."""
 
     def __init__(self, what: str, seconds: float) -> None:
         self.seconds = max(1, math.ceil(seconds))

@@ -20,7 +20,7 @@ KEPT_FREE = 3  # connections reserved for everything else
 class SearchGate:
     """Has as many places as the pool has *connections*, less those kept free, but at least one.
 
-    If there are several places, one account never gets all of them, whatever *limits* say.
+    If there is more than one place, no account gets all of them, whatever *limits* allows.
     """
 
     def __init__(self, connections: int, limits: SearchLimits) -> None:
@@ -91,7 +91,7 @@ class SearchGate:
             queue = self._queues.pop(tenant_id)
             turn = queue.popleft()
             if queue:
-                self._queues[tenant_id] = queue  # behind all others
+                self._queues[tenant_id] = queue  # to the end of the queue
             if not turn.done():
                 self._take(tenant_id)
                 turn.set_result(None)

@@ -48,7 +48,7 @@ async def search_resources(service: Service, request: Request, places: Sequence[
 async def search(
     service: Service, request: Request, places: Sequence[ResourcePlace], wanted: SearchRequest
 ) -> ScimAnswer:
-    """One page of the resources at *places* that match."""
+    """One page of the matching resources at *places*."""
     trees = _filters(request, places, wanted.filter)
     rows = await _at_once(service, request, places, wanted, trees)
     if rows is not None:

@@ -134,7 +134,9 @@ class _Batch:
         return self._put(stored, document, columns, password_hash, change.key)
 
     async def _decision(self, change: ResourceChange, stored: Stored) -> ChangeDecision:
-        """What `decide` says. A long decision is made in a thread, one at a time, so that other requests do not wait for it."""
+        """The result of the change's `decide`. A long decision runs in a thread, one at a time, so that other requests do not wait for
+        it.
+        """
         if change.operations <= MOST_AT_ONCE:
             return change.decide(stored)
         async with _long_decisions:
@@ -217,7 +219,7 @@ class _Batch:
         return statements
 
     def _wanted(self, change: ResourceChange, member_change: MemberChange) -> list[tuple[str, str]]:
-        """The (id, kind) pairs of those who become members."""
+        """The (id, kind) pairs of the new members."""
         if isinstance(member_change, AddMembers | ReplaceMembers):
             return self._pairs(change, member_change.members)
         return []

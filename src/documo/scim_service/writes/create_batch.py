@@ -95,7 +95,7 @@ def _outcome(results: Sequence[Rows]) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _hold_days(tenant: ScimTenant) -> int | None:
-    """For how many days a deleted person's name counts as taken, so that the restore policy decides; None if never."""
+    """For how many days the name of a deleted person counts as taken, so that the restore policy applies; None if it does not."""
     account = tenant.account
     return account.undelete_days if account.hold_names or account.restore_policy != "new" else None
 

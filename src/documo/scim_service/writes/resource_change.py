@@ -1,4 +1,4 @@
-"""One change of a resource, as an operation asks for it and as it was made."""
+"""One change of a resource: as requested by an operation, and its result."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ResourceChange:
     members: tuple[MemberChange, ...] = ()
     conditions: Conditions = Conditions()  # noqa: RUF009 -- frozen
     tolerances: list[str] = field(default_factory=list)
-    operations: int = 1  # how many of them `decide` applies
+    operations: int = 1  # number of operations that `decide` applies
     key: str | None = None
 
     def named_members(self) -> set[str]:

@@ -1,4 +1,4 @@
-"""Account Settings: the name, the addresses to copy, plan and seats."""
+"""Account Settings: name, addresses to copy, plan and seats."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def _chips(current: str) -> list[Chip]:
 
 
 def _target(public_url: str) -> str:
-    """The name that a CNAME record should lead to; "" if this service is reached by a number."""
+    """The name that a CNAME record should point to; "" if the address of this service is an IP address."""
     host = urlsplit(public_url).hostname or ""
     try:
         ipaddress.ip_address(host)

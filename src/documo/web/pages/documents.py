@@ -1,4 +1,4 @@
-"""Documents: list, upload, download, delete. What is uploaded is only ever sent as a file to save, never shown as a page."""
+"""Documents: list, upload, download, delete. Browsers always save a downloaded document and never display it as a page."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ async def end_session(context: PageContext, request: Request) -> Answer:
 
 @pages.post(FACTOR, needs=Permission.OWN_ACCOUNT)
 async def begin(context: PageContext, request: Request) -> Answer:
-    """Show the QR code. It counts once a first code was entered."""
+    """Show the QR code. The second factor takes effect when a first code has been entered."""
     form, caller = await request.form(), context.member()
     try:
         await own_sign_in.require_password(context.store, caller, str(form.get("password", "")))
@@ -134,6 +134,6 @@ def _enrolment(made: second_factor.NewSecondFactor, refused: LockstepError | Non
 
 
 def _picture(uri: str) -> Markup:
-    """The QR code as SVG, which segno builds of numbers alone."""
+    """The QR code as SVG. segno builds it from numbers only, so it is safe to insert unescaped."""
     code = segno.make(uri, error="m")
     return Markup(code.svg_inline(scale=4, border=2, dark="#000", light="#fff", lineclass=None))  # noqa: S704

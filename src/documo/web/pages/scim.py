@@ -1,4 +1,4 @@
-"""SCIM: the switch, what the service does with a user, the last day, and a self-test."""
+"""SCIM: switch it on or off, how attributes of a user are used, requests of the last day, and a self-test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Account Settings > Security: Configure SSO (Setup SAML), Test SSO, Enforce, and how sign-ins ended."""
+"""Account Settings > Security: Configure SSO (Setup SAML), Test SSO, Enforce, and the results of sign-ins."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def save_setup(context: PageContext, request: Request) -> Answer:
 
 @pages.post(SETUP + "/metadata", needs=Permission.SINGLE_SIGN_ON)
 async def read_metadata(context: PageContext, request: Request) -> Answer:
-    """Fill the form from metadata. Nothing is saved yet."""
+    """Fill the form from metadata, without saving."""
     account, form = await context.account(), await request.form()
     provider = await providers.find_provider(context.store, account.id)
     before = providers.setup_of(provider) if provider else Setup("", "", "")

@@ -1,4 +1,4 @@
-"""Sign in with SSO: the request to the provider, the way back, single logout, and our metadata."""
+"""Sign in with SSO: the request to the provider, its response, single logout, and our metadata."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from lockstep.kit.returning import safe_next
 
 pages = DocumoPages()
 BROWSER_COOKIE = "documo_sso"
-KNOWN_COOKIE = "documo_known"  # the person whom single sign-on last signed in here
+KNOWN_COOKIE = "documo_known"  # the member whom single sign-on last signed in with this browser
 KNOWN_LASTS = timedelta(days=180)
 _MOST_BACK = 1_000  # characters: browsers keep cookies of 4 kB
 _NUMBER = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
@@ -60,7 +60,7 @@ async def sign_on(context: PageContext, request: Request) -> Answer:
 
 @pages.get("/sso/finish/{ticket}", is_public=True)
 async def finish(context: PageContext, request: Request) -> Answer:
-    """The end of a sign-in. One that did not begin in this browser asks first: a link could have brought somebody else's response."""
+    """Finish a sign-in. If it did not begin in this browser, ask first: a link could have delivered somebody else's response."""
     ticket = request.path_params["ticket"]
     try:
         stranger = await stranger_of(context.store, ticket, request.cookies.get(KNOWN_COOKIE, ""))
@@ -102,7 +102,7 @@ async def _collected(context: PageContext, request: Request) -> Answer:
 
 
 def _page_in(kept: str) -> str:
-    """The page that `leave_for` kept in the browser."""
+    """The page that `leave_for` stored in the browser."""
     try:
         return safe_next(base64.urlsafe_b64decode(kept).decode())
     except (binascii.Error, ValueError):
@@ -131,7 +131,7 @@ async def service_metadata(context: PageContext, request: Request) -> Answer:
 
 @pages.get(LOGOUT_PATH, is_public=True)
 async def logout(context: PageContext, request: Request) -> Answer:
-    """The provider ends sessions, or answers our request to end its own."""
+    """Take the provider's request to end sessions, or its response to ours."""
     query = request.scope["query_string"].decode("latin-1")
     if "SAMLResponse" in request.query_params:
         return Redirect(SIGN_IN, notice="You are signed out")
@@ -140,9 +140,8 @@ async def logout(context: PageContext, request: Request) -> Answer:
 
 
 def leave_for(context: PageContext, request: Request, asked: Asked, *, back: str = "/") -> Response | PageView:
-    """The page that brings the request to the provider; *back* is where the sign-in leads.
-
-    A redirect would not do: browsers refuse one that follows a form of ours.
+    """The page that sends the request to the provider; *back* is the page after the sign-in. A redirect would not work: after one of our
+    forms, browsers block redirects to other servers.
     """
     response = context.rendered(
         request,

@@ -1,4 +1,4 @@
-"""Users of the account: search and filters, New user, and what an Admin does to one user."""
+"""Users of the account: search, filters, New user, and an Admin's actions on one user."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ async def _changed(
     context: PageContext, account: Account, who: str, change: Awaitable[object], *, notice: str,
     entered: MemberDetails | None = None,
 ) -> Answer:  # fmt: skip
-    """Make the change and go back to the user's page, which says why if it was refused."""
+    """Make the change and return to the user's page, which shows the reason if it was refused."""
     try:
         await change
     except LockstepError as refused:
