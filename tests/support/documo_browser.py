@@ -119,7 +119,7 @@ async def _single_sign_on_states(visitor: Visitor) -> AsyncIterator[str]:
     yield "sso-confirm"
 
     await visitor.go("/settings/security")
-    await page.get_by_role("button", name="Remove").click()
+    await page.get_by_role("link", name="Remove").click()
     confirmation = page.get_by_role("dialog").get_by_role("textbox")
     await confirmation.fill(await confirmation.get_attribute("data-confirms") or "")
     yield "remove-single-sign-on"

@@ -133,3 +133,34 @@ def test_everything_that_opens_has_a_class_that_shows_it() -> None:
     ]
 
     assert found == []
+
+
+def test_every_dialog_with_a_form_has_its_buttons_in_the_foot_and_a_way_back() -> None:
+    """The form of a dialog has no box of its own (`display: contents`), so its padding comes from the body and the foot inside it."""
+    found = []
+    for path in SOURCE.parent.rglob("templates/**/*.html"):
+        for body in re.findall(
+            r"{% call (?:dialog|sheet)\([^%]*%}\s*<form .*?{% endcall %}", path.read_text(), re.DOTALL
+        ):
+            form = body[body.index("<form ") :].partition(">")[0]
+            if "dialog-body" in form or 'class="dialog-foot"' not in body or "data-closes" not in body:
+                found.append(f"{path.name}: {body[:60]}")
+
+    assert found == []
+
+
+def test_everything_that_opens_a_dialog_leads_to_it_also_without_script() -> None:
+    found = []
+    for path in SOURCE.parent.rglob("templates/**/*.html"):
+        if path.name in (
+            "controls.html",
+            "rail.html",
+        ):  # the macros, and the list of keys, which need script themselves
+            continue
+        text = path.read_text()
+        found += [f"{path.name}: {tag}" for tag in re.findall(r"<button [^>]*data-opens[^>]*>", text)]
+        found += [
+            f"{path.name}: {call}" for call in re.findall(r"{{ button\([^}]*opens=[^}]*}}", text) if "href=" not in call
+        ]
+
+    assert found == []
