@@ -69,7 +69,7 @@ async def show_entry(context: Context, request: Request) -> View:
     fields = [(name, _text(old.get(name)), _text(new.get(name))) for name in dict.fromkeys([*old, *new])]
     return View(
         "logs/audit_entry.html",
-        f"{entry['activity']} {entry['object']}",
+        f"{entry['activity']}: {entry['object']}" if entry["object"] else entry["activity"],
         {"entry": entry, "at": found.at, "fields": fields},
         section="Logs",
         subtab="Audit logs",
