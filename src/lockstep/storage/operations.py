@@ -208,15 +208,17 @@ async def _lock_undecided(connection: Connection, given: Mapping[str, Any]) -> N
     What is being planned for them records nothing: a plan from before the decision would hold the write again.
     """
     await connection.execute(
-        """with undecided as (
-            select dirty.job, dirty.kind, dirty.source_id from dirty join operation using (job, kind, source_id)
-            where dirty.job = %(job)s and operation.state = 'held'
-                and (%(ids)s::uuid[] is null or operation.id = any(%(ids)s::uuid[]))
-            order by dirty.kind, dirty.source_id for update of dirty
-        )
-        update dirty set attempt = nextval('dirty_attempt') from undecided
-        where dirty.job = undecided.job and dirty.kind = undecided.kind and dirty.source_id = undecided.source_id
-            and dirty.lease_until is not null""",
+        """select from dirty join operation using (job, kind, source_id)
+        where dirty.job = %(job)s and operation.state = 'held'
+            and (%(ids)s::uuid[] is null or operation.id = any(%(ids)s::uuid[]))
+        order by dirty.kind, dirty.source_id for update of dirty""",
+        given,
+    )
+    await connection.execute(
+        """update dirty set attempt = nextval('dirty_attempt') from operation
+        where dirty.job = %(job)s and dirty.lease_until is not null and operation.job = dirty.job
+            and operation.kind = dirty.kind and operation.source_id = dirty.source_id and operation.state = 'held'
+            and (%(ids)s::uuid[] is null or operation.id = any(%(ids)s::uuid[]))""",
         given,
     )
 
