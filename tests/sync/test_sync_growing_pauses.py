@@ -200,3 +200,19 @@ async def test_person_who_waits_makes_no_pause_shorter(world: World, application
 
     assert application.asked[Asked.CREATE] == 1
     assert pushed.problem == "Model is temporarily unavailable (HTTP 503)"
+
+
+async def test_cycle_ends_although_the_application_fails_on_each_write_of_one_object(
+    world: World, application: ScriptedScim
+) -> None:
+    """The application answers everything else, and says each time that the account is as it was."""
+    world.services.times = replace(world.services.times, ambiguous_wait_seconds=0.002)
+    application.answers["update"] = error(500)
+    await world.change([1], surname="New")
+
+    await world.drain()
+
+    assert (await world.cycle()).state == "entryLevelErrors"
+    assert (await world.cycle()).counts == {"failed": 1}
+    seconds = await world.value("select extract(epoch from not_before - now())::float from dirty where failures = 1")
+    assert 60 < seconds < 600, "it is tried again soon"

@@ -191,7 +191,9 @@ def refused(
 def _on_retry_list(
     claim: Claim, planned: PlanResult | None, failure: Failure, *, may_give_up: bool, moment: Moment
 ) -> Postponement:
-    """Return when the object is tried again. The cycle waits for the first retries of a failure that may pass by itself."""
+    """Return when the object is tried again. The cycle waits for the first retries of a failure that may pass by itself, unless it has
+    waited for as many before.
+    """
     first = claim.first_failed_at or moment.now
     failures = claim.failures + 1
     most = planned.prepared.configuration.limits.max_retries if planned is not None else None
@@ -220,7 +222,7 @@ def _on_retry_list(
         failure.shown,
         failures=failures,
         first_failed_at=first,
-        keeps_cycle=is_soon,
+        keeps_cycle=is_soon and tries < MOST_UNCERTAIN_LOOKS,
     )
 
 
