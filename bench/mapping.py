@@ -178,7 +178,7 @@ def measure_whole() -> dict[str, int]:
 
 
 def _application(filters: Sequence[Mapping[str, Any]] = ()) -> tuple[JobConfiguration, ObjectMapping]:
-    read = load_gallery().template("custom-scim")
+    read = load_gallery().template("custom")
     provisioning = json.loads(json.dumps(read.provisioning))
     for mapping in provisioning["mappings"]:
         if mapping["source"] == "User" and filters:

@@ -82,7 +82,7 @@ def _browser() -> aiohttp.ClientSession:
 
 async def _set_up(up: Up, http: aiohttp.ClientSession) -> Registered:
     """Register an application that everybody may use, and sign a person in."""
-    _run(up, "apps", "add", "custom-scim", "--name", "wiki")
+    _run(up, "apps", "add", "custom", "--name", "wiki")
     client = _run(up, "sso", "oidc", "wiki", "--redirect-uri", CALLBACK)["clientId"]
     _run(up, "sso", "set", "wiki", "--no-assignment-required")
     secret = _run(up, "sso", "secrets", "new", "wiki")["secret"]

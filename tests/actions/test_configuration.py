@@ -290,8 +290,16 @@ async def test_a_name_that_there_is_not_is_told_with_its_place_and_what_is_like_
 async def test_the_template_of_an_application_cannot_be_changed(context: Context) -> None:
     await add_application(context, "custom-scim", name="documo")
 
-    with pytest.raises(LockstepError, match=r"a.yaml:5:3: documo was created from the template custom-scim"):
+    with pytest.raises(LockstepError, match=r"a.yaml:5:3: documo was created from the template custom,"):
         await plan_configuration(context, read(HEAD))
+
+
+async def test_a_former_name_of_a_gallery_entry_still_adds_and_describes_an_application(context: Context) -> None:
+    added = await add_application(context, "custom-scim")
+    file = "apiVersion: lockstep/v1\nkind: Application\nmetadata: {name: custom-scim}\nspec: {template: custom-scim}\n"
+
+    assert (added.name, added.template) == ("custom-scim", "custom")
+    assert await lines(context, file) == []
 
 
 async def test_a_missing_secret_is_told_before_anything_is_changed(context: Context) -> None:

@@ -15,8 +15,20 @@ from lockstep.gallery.loader import load_gallery, read_template
 TEXT = (resources.files("lockstep.gallery") / "apps" / "documo.yaml").read_text(encoding="utf-8")
 
 
-def test_gallery_offers_documo_and_any_scim_application() -> None:
-    assert load_gallery().names() == ("custom-scim", "documo")
+def test_gallery_offers_documo_and_any_other_application() -> None:
+    assert load_gallery().names() == ("custom", "documo")
+
+
+def test_an_entry_is_found_by_the_id_that_it_had() -> None:
+    assert load_gallery().template("Custom-SCIM").id == "custom"
+
+
+def test_no_entry_may_have_the_former_id_of_another(tmp_path: Path) -> None:
+    for name, more in (("a", "formerIds: [b]\n"), ("b", "")):
+        (tmp_path / f"{name}.yaml").write_text(TEXT.replace("id: documo\n", f"id: {name}\n{more}", 1), encoding="utf-8")
+
+    with pytest.raises(LockstepError, match="already has the id 'b'"):
+        load_gallery(tmp_path)
 
 
 def test_documo_has_the_attributes_of_its_tutorial() -> None:

@@ -176,7 +176,7 @@ async def make_world(pool: Pool, target: ModelTarget, *, times: Times = FAST) ->
             "insert into source (name, kind, display_name) values ('admin', 'admin', 'Test') on conflict do nothing"
         )
         cursor = await connection.execute(
-            "insert into application (name, display_name, template) values ('model', 'Model', 'custom-scim') returning id::text"
+            "insert into application (name, display_name, template) values ('model', 'Model', 'custom') returning id::text"
         )
         app = (await cursor.fetchone())[0]  # type: ignore[index]
         job = f"scim.tenant.{app}"

@@ -36,10 +36,11 @@ class ApplicationView:
 async def add_application(context: Context, template: str, *, name: str = "", display_name: str = "") -> ApplicationRow:
     """Add an application from its gallery entry, with the entry's default configuration, roles and tenant URL. Provisioning is off.
 
-    Raises LockstepError for an unknown template, and for a name that is invalid or taken.
+    Without a *name*, it has the one of the entry, or the former one if *template* is that. Raises LockstepError for an unknown template,
+    and for a name that is invalid or taken.
     """
     entry = context.gallery.template(template)
-    name = name or entry.id
+    name = name or template.lower()
     if not is_application_name(name):
         raise invalid(
             f'"{name}" is not a valid application name',

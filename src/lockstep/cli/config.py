@@ -161,7 +161,7 @@ def export(app: str, everything: bool, form: str) -> None:
 @click.command("import")
 @click.argument("file", metavar="ENTRA.JSON")
 @click.option("--app", default="documo", show_default=True, help="The name of the application.")
-@click.option("--template", default="", help="Gallery entry (default: the one with that name, else custom-scim).")
+@click.option("--template", default="", help="Gallery entry (default: the one with that name, else custom).")
 def import_(file: str, app: str, template: str) -> None:
     """Convert a synchronization schema exported from Entra to a configuration file, with a report.
 

@@ -16,7 +16,7 @@ from lockstep.errors import invalid
 from lockstep.gallery.loader import load_gallery
 from lockstep.wording import counted
 
-USUAL_TEMPLATE = "custom-scim"
+USUAL_TEMPLATE = "custom"
 
 
 def imported(text: str, file: str, *, app: str, template: str = "") -> tuple[str, list[str]]:

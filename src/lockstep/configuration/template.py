@@ -39,7 +39,7 @@ class TenantUrlRule:
 
 @dataclass(frozen=True)
 class Template:
-    """One gallery application. *provisioning* is the JSON of its default configuration."""
+    """One gallery application. *provisioning* is the JSON of its default configuration. *former_ids* still find it."""
 
     id: str
     display_name: str
@@ -51,6 +51,7 @@ class Template:
     provisioning: Mapping[str, Any]
     roles: tuple[AppRole, ...] = ()
     default_role: str = ""  # the role (value) that the application assigns if none is sent
+    former_ids: tuple[str, ...] = ()
     publisher: str = ""
     categories: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())

@@ -36,8 +36,9 @@ class Gallery:
         return tuple(sorted(self.templates))
 
     def template(self, name: str) -> Template:
-        """Return the entry with that id. If there is none, raises LockstepError with the most similar ids."""
-        found = self.templates.get(name.lower())
+        """Return the entry with that id, or that had it. If there is none, raises LockstepError with the most similar ids."""
+        former = {one: entry for entry in self.templates.values() for one in entry.former_ids}
+        found = self.templates.get(name.lower()) or former.get(name.lower())
         if found is None:
             raise not_found(
                 f"The gallery: {unknown_word(name, self.names(), 'application')}",
@@ -65,7 +66,9 @@ def _gallery(files: Iterator[tuple[str, str]]) -> Gallery:
     templates: dict[str, Template] = {}
     for name, text in files:
         template = read_template(text, name)
-        if template.id in templates:
+        if template.id in templates or any(
+            {template.id, *template.former_ids} & set(one.former_ids) for one in templates.values()
+        ):
             raise invalid(
                 f"{name}: another entry already has the id {template.id!r}",
                 next_step="Change the id of one entry",
@@ -104,6 +107,7 @@ def template_from_json(value: Any) -> Template:
         provisioning=part.part("provisioning").whole(),
         roles=tuple(_role(role, template_id) for role in part.parts("roles")),
         default_role=part.text("defaultRole"),
+        former_ids=tuple(str(one) for one in part.list("formerIds")),
         publisher=part.text("publisher"),
         categories=tuple(str(category) for category in part.list("categories")),
         notes=tuple(str(note) for note in part.list("notes")),

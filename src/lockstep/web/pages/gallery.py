@@ -16,7 +16,7 @@ from lockstep.kit.page_errors import STATUSES
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
 
 pages = Pages()
-OWN = "custom-scim"  # the entry for applications that are not in the gallery
+OWN = "custom"  # the entry for applications that are not in the gallery
 _GALLERY = Crumb("Browse app gallery", "/apps/new")
 _APPLICATIONS = Crumb("Enterprise applications", "/apps")
 

@@ -1,0 +1,10 @@
+"""The gallery entry "custom-scim" is now "custom"."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0046"
+down_revision = "0045"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)
