@@ -215,7 +215,7 @@ async def undelete(connection: Connection, tenant_id: int, member_id: str) -> No
 
 
 async def write_search(connection: Connection, tenant_id: int, member_id: str, document: dict[str, Any]) -> None:
-    """Write the values of a User that filters search."""
+    """Write the values of a User by which filters find it."""
     search = search_document(document, default_registry().resource("User"))
     await connection.execute(
         "insert into resource_search (tenant_id, id, kind, document) values (%s, %s, 'User', %s)"

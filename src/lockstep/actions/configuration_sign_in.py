@@ -77,8 +77,9 @@ async def plan_ldap(
 
 
 async def ask_ldap(context: Context, documents: Sequence[ConfigDocument], resolve: Resolve) -> None:
-    """Ask the directory that *documents* would set up once, as somebody who sets it up by hand does. Raises LockstepError if it does not
-    respond. Call this before the transaction of the changes, because the directory may take seconds.
+    """Send one request to the directory that *documents* would set up, as the command and the page do.
+
+    Raises LockstepError if it does not respond. Call this before the transaction of the changes, because the directory may take seconds.
 
     A directory that people do not sign in with, or that stays as it is, is not asked.
     """

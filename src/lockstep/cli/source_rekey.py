@@ -58,7 +58,7 @@ async def _rekey_there(
     """Rekey a source of the server in use: with its registered files, or with a file of this machine."""
     if given.keys() - {"files"}:
         raise invalid(
-            "How the files of a source are read cannot be given from another machine",
+            "Options for reading the files of a source work only on the machine of the server",
             next_step=f"Leave these options out: the server reads them as registered. See: lockstep sources show {name}",
         )
     if file is None:

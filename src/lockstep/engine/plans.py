@@ -82,7 +82,7 @@ class Step:
 
 
 class BlockedBy(StrEnum):
-    """The obstacle that keeps a plan from being carried out, if the next step for the object depends on it."""
+    """Why a plan cannot be carried out now. It lists only the obstacles that decide what happens to the object next."""
 
     REJECTION = "rejection"  # an administrator decided that it is not sent
     ACCOUNT_UNDER_WAY = "accountUnderWay"  # the account is being given to another object at this moment

@@ -111,7 +111,7 @@ class Wire:
         if isinstance(asked, int) and asked > self.exposed.most:
             raise invalid(
                 f"{self.name}: {name} requests {counted(asked, 'row')} at once; the maximum is {self.exposed.most:,}",
-                next_step="Request fewer rows, then the rows after the last one",
+                next_step="Request fewer rows at a time",
             )
 
     @property
