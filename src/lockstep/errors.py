@@ -29,6 +29,8 @@ class Kind(StrEnum):
 CHECK_READING = "Check the path, and that you have permission to read it"
 CHECK_WRITING = "Check the path, and that you have permission to write there"
 
+RETRY_SOON_SECONDS = 5  # if an error does not say when to try again
+
 EXIT_CODES: dict[Kind, int] = {
     Kind.INVALID: 64,
     Kind.UNAUTHORIZED: 4,
@@ -50,7 +52,7 @@ class LockstepError(Exception):
 
     *detail* says what happened and to whom, *why* the cause if it is known, *next_step* what to do. *code* is a stable word for
     logs and programs (for provisioning errors, Entra's error code). *retryable* is true if the same call may succeed later
-    without any intervention.
+    without any intervention, after *retry_after_seconds* if that is known.
     """
 
     kind: Kind
@@ -59,12 +61,20 @@ class LockstepError(Exception):
     next_step: str = ""
     code: str = ""
     retryable: bool = False
+    retry_after_seconds: int = 0
 
     def __post_init__(self) -> None:
         super().__init__(self.detail)
 
     def __str__(self) -> str:
         return self.detail
+
+    @property
+    def retry_headers(self) -> dict[str, str]:
+        """The header Retry-After of the response to a caller who should come back later; none for other errors."""
+        if self.kind not in (Kind.THROTTLED, Kind.UNREACHABLE):
+            return {}
+        return {"Retry-After": str(self.retry_after_seconds or RETRY_SOON_SECONDS)}
 
     @property
     def exit_code(self) -> int:

@@ -160,6 +160,10 @@ async def test_wrong_client_secrets_delay_the_next_attempt_of_that_client_alone(
 
     assert wrong == [401] * 5
     assert (right[0], right[1]["error"]) == (429, "temporarily_unavailable")
+    async with app.centre.browser().http.post(
+        f"{app.centre.origin}/oauth2/token", data={"grant_type": "authorization_code", "client_id": app.id}
+    ) as refused:
+        assert (refused.status, 1 <= int(refused.headers["Retry-After"]) <= 30) == (429, True)
     assert (await other.redeem(await other.code(browser)))[0] == 200
 
 

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from lockstep.actions.permissions import StepUpRequired
 from lockstep.api.problem_types import PROBLEM_TYPES
-from lockstep.errors import Kind, LockstepError
+from lockstep.errors import RETRY_SOON_SECONDS, Kind, LockstepError
 
 MEDIA_TYPE = "application/problem+json"
 _COMMAND = re.compile(r"(?:^|: )(lockstep [^;]+?)\.?$")
@@ -153,5 +153,5 @@ def problem_response(error: LockstepError, *, request_id: str, instance: str, op
     if problem["status"] == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="lockstep"'
     if problem["status"] in (429, 503):
-        headers.setdefault("Retry-After", "5")
+        headers.setdefault("Retry-After", str(error.retry_after_seconds or RETRY_SOON_SECONDS))
     return Response(orjson.dumps(problem), problem["status"], headers, MEDIA_TYPE)

@@ -63,4 +63,5 @@ def too_many_failures(left: timedelta) -> LockstepError:
         next_step=f"Wait {length}, then try again",
         code="SignInLocked",
         retryable=True,
+        retry_after_seconds=seconds,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from lockstep.errors import Kind, LockstepError
 
@@ -46,6 +47,7 @@ class PageError:
     next_step: str
     request_id: str
     can_retry: bool
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def icon(self) -> str:
@@ -63,6 +65,7 @@ def page_error(error: LockstepError, *, request_id: str) -> PageError:
         next_step=_sentence(error.next_step),
         request_id=request_id,
         can_retry=error.retryable or status in (500, 503),
+        headers=error.retry_headers,
     )
 
 

@@ -79,7 +79,7 @@ class Renderer(ABC):
             self._common(request) | {"problem": problem, "frame": frame}
         )
         headers = {"HX-Reswap": "innerHTML"} if is_part else {"X-Whole-Page": "yes"}
-        return HTMLResponse(html, status_code=problem.status, headers=headers)
+        return HTMLResponse(html, status_code=problem.status, headers={**headers, **problem.headers})
 
     def _view(self, request: Request, view: PageView) -> Response:
         notice = _read_notice(request, self._notice)

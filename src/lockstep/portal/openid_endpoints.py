@@ -136,7 +136,9 @@ def _failed(error: LockstepError) -> Response:
         body["error"] = "temporarily_unavailable"
     if status != 500:
         body["error_description"] = f"{error.detail}. {error.next_step}".strip()
-    return JSONResponse(body, status_code=status, headers=_PRIVATE)
+    return JSONResponse(
+        body, status_code=status, headers={**_PRIVATE, **(error.retry_headers if status == 429 else {})}
+    )
 
 
 async def _form(request: Request) -> Pairs:
