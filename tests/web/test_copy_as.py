@@ -17,7 +17,7 @@ def test_every_address_of_the_api_that_a_page_names_can_be_read() -> None:
     named = [
         (file.name, address)
         for file in Path(next(iter(lockstep.web.pages.__path__))).rglob("*.py")
-        for address in re.findall(r'api=f?"([^"?]+)', file.read_text(encoding="utf-8"))
+        for address in re.findall(r'(?:api=|api_list\(\s*)f?"([^"?]+)', file.read_text(encoding="utf-8"))
     ]
 
     assert named

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from lockstep.actions.logs import LogFilter
+from lockstep.web.copied import api_list, command_with
 
 RANGES: Mapping[str, tuple[str, timedelta | None]] = {
     "": ("All time", None),
@@ -82,13 +83,38 @@ class LogQuery:
         """The same list on the command line; "" if the command line has no such filter."""
         if self.code or self.text or self.person or self.action in ACTION_SETS:
             return ""
-        flags = [f" --{name} {getattr(self, name)}" for name in ("app", "status", "action") if getattr(self, name)]
-        # Days on pages are days in UTC; the command line would read a day without a zone as a local one.
-        begin, end = day_after(self.since), day_after(self.until, days=1)
-        since = f"{begin.date()}T00:00Z" if begin else self.range
-        flags += [f" --since {since}"] if since else []
-        flags += [f" --until {end.date()}T00:00Z"] if end else []
-        return "lockstep logs" + "".join(flags)
+        flags = {name: getattr(self, name) for name in ("app", "status", "action")}
+        return command_with("lockstep logs", **flags, **span_flags(self.range, self.since, self.until))
+
+    def as_api(self, now: datetime) -> str:
+        """The address of the same list in the API; "" if the API has no such filter."""
+        if self.text or self.action in ACTION_SETS:
+            return ""
+        wanted = self.as_filter(now)
+        return api_list(
+            "/api/v1/logs",
+            ("application", "eq", self.app),
+            ("user", "eq", self.person),
+            ("status", "eq", self.status),
+            ("action", "eq", self.action),
+            ("code", "eq", self.code),
+            *time_terms(wanted.after, wanted.before),
+        )
+
+
+def span_flags(range: str, since: str, until: str) -> dict[str, str]:
+    """`--since` and `--until` of a command. Days on pages are days in UTC; a command reads a day without a zone as a local one."""
+    begin, end = day_after(since), day_after(until, days=1)
+    return {
+        "since": f"{begin.date()}T00:00Z" if begin else range,
+        "until": f"{end.date()}T00:00Z" if end else "",
+    }
+
+
+def time_terms(after: datetime | None, before: datetime | None) -> list[tuple[str, str, str | bool]]:
+    """The terms of the API for a span of time, to the second."""
+    ends = (("ge", after), ("lt", before))
+    return [("time", op, f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}") for op, at in ends if at]
 
 
 def days_in(given: Mapping[str, str]) -> dict[str, str]:

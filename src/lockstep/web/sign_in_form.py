@@ -8,7 +8,8 @@ from datetime import datetime
 
 from lockstep.actions.person_sign_in.outcomes import CODES, meaning_of
 from lockstep.actions.sign_in_logs import SignInFilter, SignInRow
-from lockstep.web.log_form import RANGES
+from lockstep.web.copied import api_list, command_with
+from lockstep.web.log_form import RANGES, time_terms
 from lockstep.web.status_look import StatusLook
 
 RESULTS: Mapping[str, StatusLook] = {
@@ -63,8 +64,22 @@ class SignInQuery:
         """The same list on the command line; "" if the command line has no such filter."""
         if self.address or self.user:
             return ""
-        flags = [f" --{name} {getattr(self, name)}" for name in ("app", "status", "code") if getattr(self, name)]
-        return "lockstep logs sign-ins" + "".join(flags) + (f" --since {self.range}" if self.range else "")
+        flags = {name: getattr(self, name) for name in ("app", "status", "code")}
+        return command_with("lockstep logs sign-ins", **flags, since=self.range)
+
+    def as_api(self, now: datetime) -> str:
+        """The address of the same list in the API; "" if the API has no such filter."""
+        if self.address:
+            return ""
+        wanted = self.as_filter(now)
+        return api_list(
+            "/api/v1/sign-ins",
+            ("application", "eq", self.app),
+            ("user", "eq", self.user),
+            ("result", "eq", self.status),
+            ("code", "eq", self.code),
+            *time_terms(wanted.after, wanted.before),
+        )
 
 
 @dataclass(frozen=True, slots=True)

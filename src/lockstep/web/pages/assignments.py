@@ -15,6 +15,7 @@ from lockstep.actions.consequence_words import consequence_lines
 from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
 from lockstep.errors import Kind, LockstepError
+from lockstep.web.copied import api_list
 from lockstep.web.page import Answer, AppPlace, CopyAs, Crumb, Pages, Redirect, View, address, on_the_form
 
 pages = Pages()
@@ -63,8 +64,8 @@ async def list_assigned(context: Context, request: Request) -> View:
         lead="Who may use the application. With the scope Sync only assigned users and groups, provisioning creates "
         "accounts only for these people.",
         copy_as=CopyAs(
-            command=f"lockstep assign list {app.application.name}",
-            api=f"/api/v1/applications/{app.application.name}/assignments",
+            command="" if search else f"lockstep assign list {app.application.name}",
+            api=api_list(f"/api/v1/applications/{app.application.name}/assignments", ("principal", "co", search)),
         ),
         live="directory",
     )

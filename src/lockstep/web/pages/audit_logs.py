@@ -17,7 +17,8 @@ from lockstep.actions.context import Context
 from lockstep.actions.rows.records import AuditJson, audit_json
 from lockstep.errors import not_found
 from lockstep.kit.spreadsheets import spreadsheet_text
-from lockstep.web.log_form import RANGES, day_after, days_in, number_in
+from lockstep.web.copied import api_list, command_with
+from lockstep.web.log_form import RANGES, day_after, days_in, number_in, span_flags, time_terms
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, View, address
 
 pages = Pages()
@@ -53,7 +54,20 @@ async def list_entries(context: Context, request: Request) -> View:
         "Audit logs",
         model,
         section="Logs",
-        copy_as=CopyAs(command="lockstep audit", api="/api/v1/audit"),
+        copy_as=_copied(context, given),
+    )
+
+
+def _copied(context: Context, given: Mapping[str, str]) -> CopyAs:
+    wanted = _filter(context, given)
+    words = {name: given[name] for name in ("actor", "activity", "object")}
+    return CopyAs(
+        command=command_with("lockstep audit", **words, **span_flags(given["range"], given["since"], given["until"])),
+        api=api_list(
+            "/api/v1/audit",
+            *((name, "co", value) for name, value in words.items()),
+            *time_terms(wanted.after, wanted.before),
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 
 from starlette.requests import Request
 
@@ -94,7 +95,7 @@ async def explain(context: Context, request: Request) -> View:
         section="People",
         parents=[Crumb("People", HERE), Crumb(person.display, f"{HERE}/{person.id}")],
         lead=person.user_principal_name,
-        copy_as=CopyAs(command=f"lockstep explain {person.user_principal_name} --app {wanted or 'APP'}"),
+        copy_as=CopyAs(command=f"lockstep explain {quote(person.user_principal_name)} --app {wanted or 'APP'}"),
     )
 
 

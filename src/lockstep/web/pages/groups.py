@@ -13,6 +13,7 @@ from lockstep.actions.permissions import Permission
 from lockstep.configuration.document.filter_text import filter_text
 from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.errors import LockstepError, invalid
+from lockstep.web.copied import api_list, command_with
 from lockstep.web.page import Answer, Chip, CopyAs, Crumb, Pages, Redirect, View, address, on_the_form
 from lockstep.web.timeline import timeline_of
 
@@ -50,7 +51,14 @@ async def list_groups(context: Context, request: Request) -> View:
         "Groups",
         model,
         section="Groups",
-        copy_as=CopyAs(command="lockstep groups list", api="/api/v1/groups"),
+        copy_as=CopyAs(
+            command=command_with("lockstep groups list", search=search, deleted=show == "deleted"),
+            api=api_list(
+                "/api/v1/groups",
+                ("displayName", "co", search),
+                ("deleted", "eq", True if show == "deleted" else ""),
+            ),
+        ),
         live="change",
     )
 

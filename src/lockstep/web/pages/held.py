@@ -13,6 +13,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.held import HeldGroup
 from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError
+from lockstep.web.copied import api_list, command_with
 from lockstep.web.page import Answer, Chip, CopyAs, Pages, Redirect, View, address, on_the_form
 from lockstep.web.pages.app_overview import place_of
 from lockstep.wording import counted
@@ -83,6 +84,13 @@ def _filter(request: Request) -> tuple[list[str], str]:
     return [reason] if reason else [], request.query_params.get("search", "").strip()
 
 
+def _copied(app: str, reason: str, search: str, *, is_rejected: bool) -> CopyAs:
+    command = command_with(f"lockstep deletes list {app}", reason=reason, rejected=is_rejected)
+    api = api_list(f"/api/v1/applications/{app}/held", ("name", "co", search), ("reason", "eq", reason))
+    rejected = ("&" if "?" in api else "?") + "rejected=true" if is_rejected else ""
+    return CopyAs(command="" if search else command, api=api + rejected)
+
+
 def _back(request: Request) -> str:
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
@@ -128,7 +136,7 @@ async def _page(context: Context, request: Request, *, refused: LockstepError | 
         tab="Provisioning",
         subtab="Held changes",
         lead="Changes that would remove many accounts, grant privileges, rename people or empty values. None of them has been sent.",
-        copy_as=CopyAs(command=f"lockstep deletes list {place.name}", api=f"/api/v1/applications/{place.name}/held"),
+        copy_as=_copied(place.name, reason, search, is_rejected=is_rejected),
         live="status progress",
         status=400 if refused else 200,
     )

@@ -12,6 +12,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.links import LinkRow, Orphan
 from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError
+from lockstep.web.copied import api_list, command_with
 from lockstep.web.page import Answer, Chip, CopyAs, Pages, Redirect, View, address, on_the_form
 from lockstep.web.pages.app_overview import place_of
 from lockstep.web.status_look import StatusLook
@@ -158,7 +159,12 @@ async def _page(
         tab="Provisioning",
         subtab="Links",
         lead="Which account belongs to which person or group. Lockstep creates a link when it matches or creates an account.",
-        copy_as=CopyAs(command=f"lockstep links {place.name}", api=f"/api/v1/applications/{place.name}/links"),
+        copy_as=CopyAs()
+        if search
+        else CopyAs(
+            command=command_with(f"lockstep links {place.name}", state=state),
+            api=api_list(f"/api/v1/applications/{place.name}/links", ("state", "eq", state)),
+        ),
         live="progress change",
         status=400 if refused else 200,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from lockstep.actions.people import PersonFilter, PersonRow, PersonView
 from lockstep.actions.permissions import Permission
 from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.errors import Kind, LockstepError
+from lockstep.web.copied import api_list, command_with
 from lockstep.web.page import Answer, Chip, CopyAs, Crumb, Pages, Redirect, View, address
 from lockstep.web.timeline import timeline_of
 
@@ -96,8 +98,23 @@ async def list_people(context: Context, request: Request) -> View:
         "People",
         model,
         section="People",
-        copy_as=CopyAs(command="lockstep people list", api="/api/v1/people"),
+        copy_as=_copied(given, show),
         live="change",
+    )
+
+
+def _copied(given: Mapping[str, str], show: str) -> CopyAs:
+    flags = {"disabled": show == "disabled", "deleted": show == "deleted"}
+    return CopyAs(
+        command=command_with("lockstep people list", **given, **flags) if show != "enabled" else "",
+        api=api_list(
+            "/api/v1/people",
+            ("displayName", "co", given["search"]),
+            ("source", "eq", given["source"]),
+            ("department", "eq", given["department"]),
+            ("accountEnabled", "eq", show == "enabled" if show in ("enabled", "disabled") else ""),
+            ("deleted", "eq", True if show == "deleted" else ""),
+        ),
     )
 
 
@@ -176,7 +193,9 @@ async def _page(
         section="People",
         parents=[Crumb("People", HERE)],
         lead=" · ".join(str(part) for part in lead if part),
-        copy_as=CopyAs(command=f"lockstep people show {person.user_principal_name}", api=f"/api/v1/people/{person.id}"),
+        copy_as=CopyAs(
+            command=f"lockstep people show {quote(person.user_principal_name)}", api=f"/api/v1/people/{person.id}"
+        ),
         live="change progress",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from shlex import quote
 
 from starlette.requests import Request
 
@@ -99,6 +100,6 @@ def _form(
         model,
         section="People",
         parents=[Crumb("People", HERE), Crumb(person.display, f"{HERE}/{person.id}")],
-        copy_as=CopyAs(command=f"lockstep people set {person.user_principal_name} department=Sales"),
+        copy_as=CopyAs(command=f"lockstep people set {quote(person.user_principal_name)} department=Sales"),
         status=400 if refused else 200,
     )

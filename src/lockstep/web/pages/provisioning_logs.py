@@ -98,7 +98,7 @@ async def list_log(context: Context, request: Request) -> View:
         "Provisioning logs",
         model,
         section="Logs",
-        copy_as=CopyAs(command=query.as_command(), api="/api/v1/logs"),
+        copy_as=CopyAs(command=query.as_command(), api=query.as_api(context.now())),
         live="progress cycle" if after is None else "",
     )
 

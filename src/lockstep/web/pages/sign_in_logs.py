@@ -55,7 +55,7 @@ async def list_log(context: Context, request: Request) -> View:
         "Sign-in logs",
         model,
         section="Logs",
-        copy_as=CopyAs(command=query.as_command(), api="/api/v1/sign-ins"),
+        copy_as=CopyAs(command=query.as_command(), api=query.as_api(context.now())),
     )
 
 
