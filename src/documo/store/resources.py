@@ -250,7 +250,9 @@ def tell_of_owners(tenant_id: int, member_ids: Sequence[str]) -> Statement:
 
 
 def seats_taken(tenant_id: int) -> list[Statement]:
-    """Count the active members; the row of the second statement. Concurrent counts wait until this transaction ends."""
+    """The statements that count the active members; the second one returns the count. Concurrent counts wait until this transaction
+    ends.
+    """
     return [
         ("select pg_advisory_xact_lock(7340, %s)", (tenant_id,)),
         (
@@ -261,7 +263,7 @@ def seats_taken(tenant_id: int) -> list[Statement]:
 
 
 def active_admins(tenant_id: int, admin: str, default_role: str) -> list[Statement]:
-    """Count the active Admins; the row of the second statement. Concurrent counts wait until this transaction ends."""
+    """The statements that count the active Admins; the second one returns the count. Concurrent counts wait until this transaction ends."""
     return [
         ("select pg_advisory_xact_lock(7341, %s)", (tenant_id,)),
         (

@@ -13,7 +13,9 @@ from documo.store.round_trip import Rows, Statement
 
 
 def questions(tenant_id: int, named: Mapping[str, Iterable[str]], replaced: Sequence[str]) -> list[Statement]:
-    """The queries for `Memberships`: *named* are the ids that changes name, by group; *replaced* are groups whose members are replaced."""
+    """The queries for `Memberships`: *named* maps each group to the member ids that its changes mention; *replaced* are the groups whose
+    members are replaced.
+    """
     pairs = [(group_id, member) for group_id, members in named.items() for member in members]
     sizes = (
         [group_members.sizes(tenant_id, replaced)] if replaced else []

@@ -135,7 +135,9 @@ class Part:
 
 
 def unknown_word(word: str, known: Sequence[str], what: str = "value", *, lists_known: bool = True) -> str:
-    """`unknown key "expresion", did you mean "expression"?`, or the list of possible words unless it is long."""
+    """The error text for an unknown word: `unknown key "expresion", did you mean "expression"?`, or else the possible words if they are
+    few.
+    """
     if near := nearest(word, known):
         return f'unknown {what} "{word[:60]}", did you mean "{near[0]}"?'
     return f'unknown {what} "{word[:60]}"' + (f"; allowed: {', '.join(known)}" if lists_known else ".")
