@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.rows import class_row
@@ -34,6 +34,7 @@ class OpenOperation:
     attempt: int
     after: Mapping[str, Any] | None
     planned_at: datetime
+    age: timedelta  # by the clock of the database: that of this machine may differ
     queries: Sequence[Mapping[str, str]] | None = None
     error: Mapping[str, Any] | None = None
     matched_by: str = ""
@@ -46,7 +47,7 @@ async def open_operations(
     async with connection.cursor(row_factory=class_row(OpenOperation)) as cursor:
         await cursor.execute(
             """select id::text, kind, source_id::text, target_id, action, state, attempt, after, planned_at,
-                queries, error, matched_by
+                clock_timestamp() - planned_at as age, queries, error, matched_by
             from operation
             where job = %s and kind = %s and source_id = any(%s::uuid[]) and state in ('planned', 'ambiguous')
             order by planned_at""",

@@ -234,9 +234,8 @@ class _Run:
 
     async def _not_found(self, operation: OpenOperation, what: Sent) -> None:
         """Handle that no account matches what was sent. Accept this only if the request can no longer arrive, and after a second search."""
-        age = self.services.moment().now - operation.planned_at
         status = (operation.error or {}).get("status")
-        if status in UNANSWERED and age < timedelta(seconds=self.services.times.late_arrival_seconds):
+        if status in UNANSWERED and operation.age < timedelta(seconds=self.services.times.late_arrival_seconds):
             self.found.waits, self.found.may_still_arrive = "The account may still be created", True
             return
         await asyncio.sleep(self.services.times.search_lag_seconds)
