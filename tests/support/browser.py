@@ -149,6 +149,12 @@ async def every_page(visitor: Visitor, *, of: str = LOCKSTEP_PAGES) -> list[str]
     return found
 
 
+def routes_missed(paths: Sequence[str], *, of: str) -> set[str]:
+    """The GET routes of the package *of* to which none of *paths* leads."""
+    patterns = _patterns(of)
+    return {route for _, route in patterns} - {_route_of(urlsplit(path).path, patterns) for path in paths}
+
+
 def _path(address: str) -> str:
     parts = urlsplit(address)
     return "" if parts.scheme or parts.netloc else parts.path + (f"?{parts.query}" if parts.query else "")
