@@ -19,7 +19,7 @@ from tests.support.up_process import BIN, Up
 pytestmark = pytest.mark.full
 _WAY = re.compile(r'<pre tabindex="0" aria-label="(Lockstep CLI|curl)" id="copy-as-\d+">(.*?)</pre>', re.S)
 # Somebody must still fill in a name, or decide to change something.
-_CHANGES = re.compile(r" (add|add-member|create|set|delete|restart|push|import)\b|\b(EXPRESSION|APP|NAME)\b")
+_CHANGES = re.compile(r" (add|add-member|create|set|delete|restart|push|import|invite)\b|\b(EXPRESSION|APP|NAME)\b")
 # No provider is set up, as the page says; and no token may have the scope to manage tokens.
 REFUSED = {"/settings/sso", "/settings/tokens"}
 
@@ -29,7 +29,8 @@ def shell(up: Up) -> Mapping[str, str]:
     """The environment of a person who pastes: the program, its data and the token."""
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "LOCKSTEP_DATA": str(up.data)}
-    scopes = [word for one in Permission if one.value.endswith(".read") for word in ("--scope", one.value)]
+    needed = [one.value for one in Permission if one.value.endswith(".read") or one is Permission.PEOPLE_SIGN_IN]
+    scopes = [word for one in needed for word in ("--scope", one)]
     made = _run(f"lockstep token create pasted --owner {EMAIL} -o json {' '.join(scopes)}", environment)
     return {**environment, "TOKEN": json.loads(made.stdout)["token"]}
 
