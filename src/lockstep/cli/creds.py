@@ -133,7 +133,7 @@ def show(app: str, output: Output) -> None:
     is_flag=True,
     help="Test writing too: create two users and a group named lockstep-check-..., then delete them.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation before --deep writes.")
+@click.option("--yes", is_flag=True, help="Skip the confirmation prompt of --deep.")
 @output_option
 def test(app: str, deep: bool, yes: bool, output: Output) -> int:
     """Test the connection step by step. Nothing is written to the application without --deep.

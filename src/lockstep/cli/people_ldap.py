@@ -48,7 +48,12 @@ def show(output: Output) -> None:
 @click.option("--attribute", default=USUAL_ATTRIBUTE, metavar="NAME", help="Attribute with the user principal name.")
 @click.option("--ca-file", default="", metavar="FILE", help="PEM file of the certificate authority to trust.")
 @click.option("--start-tls", is_flag=True, help="With ldap://: encrypt with StartTLS.")
-@click.option("--login-attribute", default="", metavar="NAME", help="Attribute that people may enter as user name.")
+@click.option(
+    "--login-attribute",
+    default="",
+    metavar="NAME",
+    help="LDAP attribute whose value people may enter instead of their user principal name.",
+)
 @click.option("--password-stdin", is_flag=True, help="Read the password of the bind DN from stdin.")
 @output_option
 def set_(

@@ -143,14 +143,14 @@ def _explain(name: str, results: Sequence[PassResult], *, is_rehearsal: bool) ->
         for note in result.notes:
             hint(f"  {note}")
         if result.error:
-            hint(f"  {result.error}. No one was removed.")
+            hint(f"  {result.error}. Nothing was removed.")
         elif result.unproven:
-            hint(f"  No one was removed: {result.unproven}.")
+            hint(f"  Nothing was removed: {result.unproven}.")
         if result.taken_by:
             [other, *_] = sorted(result.taken_by, key=lambda one: -result.taken_by[one])
             hint(f"  If they are the same people: lockstep sources rename {other} {name}, then import again")
         if result.held:
-            hint(f"  No one was removed: {result.held}.")
+            hint(f"  Nothing was removed: {result.held}.")
         for one in result.renamings[:_SHOWN_BAD_ROWS]:
             hint(
                 f"  {one.old_name} is missing and {one.new_name} is new, both with the employee id {one.employee_id}: "

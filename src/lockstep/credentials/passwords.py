@@ -57,7 +57,10 @@ class Passwords:
             )
 
     async def hash_password(self, password: str) -> str:
-        """Return the argon2id hash of *password*. Waits for its turn, however many passwords wait."""
+        """Return the argon2id hash of *password*. Queues if both threads are busy.
+
+        Unlike `matches`, it never refuses because the queue is long.
+        """
         return await self._in_thread(self._hasher.hash, composed(password))
 
     async def matches(self, password: str, digest: str | None) -> bool:

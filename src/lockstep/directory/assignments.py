@@ -1,6 +1,7 @@
-"""Assign people and groups to an application, and remove assignments. People who gain or lose access are marked at once.
+"""Assign people and groups to an application, and remove assignments.
 
-One principal may have several roles; the order of the application's role list decides which one counts.
+The people and groups affected are marked for provisioning in the same transaction. One principal may have several roles; the order of the
+application's role list decides which one counts.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ async def _bound(link: _Link, dn: str, password: str) -> BindResult:
     await link.send(messages.bind_request(1, dn, password))
     answer = await link.read()
     if answer.kind != messages.BIND_RESPONSE or answer.number != 1:
-        raise _failed("Its answer is not the answer to a bind")
+        raise _failed("It did not reply with a bind response")
     return BindResult(answer.code, answer.text)
 
 

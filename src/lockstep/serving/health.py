@@ -79,10 +79,13 @@ def is_taken(host: str, port: int) -> bool:
     return False
 
 
-def free_port(host: str, wanted: int, *, but: int = 0) -> int:
-    """Return *wanted* if it is free, otherwise the next free port, but never *but*. A *wanted* of 0 gives any free port."""
+def free_port(host: str, wanted: int, *, excluded: int = 0) -> int:
+    """Return the first free port of the 100 from *wanted* on, leaving out *excluded*; *wanted* itself if there is none.
+
+    If *wanted* is 0, return any free port.
+    """
     if wanted == 0:
         with closing(socket.socket()) as trial:
             trial.bind((host, 0))
             return int(trial.getsockname()[1])
-    return next((port for port in range(wanted, wanted + 100) if port != but and not is_taken(host, port)), wanted)
+    return next((port for port in range(wanted, wanted + 100) if port != excluded and not is_taken(host, port)), wanted)

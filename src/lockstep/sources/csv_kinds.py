@@ -59,6 +59,6 @@ def guess_kind(header: Sequence[str], mapping: ColumnMap) -> PassKind:
 def _members_of_which_group() -> LockstepError:
     return invalid(
         "The file lists group members but does not name the group",
-        why="It has the columns of Entra's Download members",
+        why='Its columns are those of Entra\'s "Download members" file',
         next_step="Name the group: --group NAME. If it lists all people: --kind people",
     )

@@ -1,7 +1,7 @@
 """Open a CSV file: find out what it contains, where its header is, and what each column means.
 
-If the first line does not work as a header, look for one further down. If one is found there, the error reports the lines above
-it as a title.
+If the first line is not a usable header, the file is refused. If a line further down is one, the error says that the file begins with a
+title and that the lines above the header should be removed.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class DateEvidence:
         if len(self.proofs) == 2:
             (day, day_line), (month, month_line) = self.proofs[DayOrder.DAY_FIRST], self.proofs[DayOrder.MONTH_FIRST]
             raise self._unclear(
-                f'Line {day_line} has "{shown(day)}", where the day comes first, but line {month_line} "{shown(month)}"',
+                f'In line {day_line} ("{shown(day)}") the day comes first, but in line {month_line} ("{shown(month)}") the month does',
                 "Write all dates in one format, preferably 2026-03-31",
             )
         if self.proofs:

@@ -211,7 +211,7 @@ BY_SCIM_TYPE: Mapping[str, AnswerRow] = {
     "notarget": AnswerRow(
         Verdict.REFUSED,
         "SchemaAttributeNotFound",
-        "{name} has no value at the path that was to be changed{detail}",
+        "{name} has no value at the path that Lockstep tried to change{detail}",
         "Usually nothing to do: Lockstep reads the account again. If it persists, correct the mapping",
     ),
     "sensitive": AnswerRow(

@@ -1,6 +1,6 @@
-"""Derive from a filter what the search document of every match contains, so that the index of values finds the candidates.
+"""Derive from a filter a JSON fragment that the search document of every match must contain, so that an index can preselect candidates.
 
-One positive `eq` is enough: the whole condition is then checked on the candidates.
+One positive `eq` is enough, because the whole filter is then checked for each candidate.
 """
 
 from __future__ import annotations

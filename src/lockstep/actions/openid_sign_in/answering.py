@@ -169,7 +169,9 @@ async def _signed_in(
 
 
 def _is_fresh(caller: PersonCaller, request: AuthorizationRequest, asked_at: datetime) -> bool:
-    """Whether the person proved who they are recently enough. A provider that knew the browser may not have asked for credentials."""
+    """Whether the person entered their credentials recently enough for *request*. A sign-in through a provider counts only with REENTERED,
+    because the provider may have used an existing session.
+    """
     if not request.enters_again and request.max_age is None:
         return True
     is_entered = PROVIDER not in caller.methods or REENTERED in caller.methods

@@ -87,7 +87,7 @@ def ldap_row(context: Context, change: LdapChange, before: LdapDirectory | None)
 
 
 def check_change(context: Context, change: LdapChange) -> None:
-    """Raise LockstepError for a mistake that can be seen without the directory."""
+    """Raise LockstepError if *change* has an error that can be detected without contacting the LDAP server."""
     _check(change)
     server_at(change.url, change.ca, admit=_admit(context, change.url), starts_tls=change.starts_tls)
 

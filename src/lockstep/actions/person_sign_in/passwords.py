@@ -53,7 +53,7 @@ class SignInLink:
 
     @property
     def url(self) -> str:
-        """The whole link; "" if the address of Lockstep is not known."""
+        """The full URL of the link, or "" if no public address is stored."""
         return self.address + self.path if self.address else ""
 
 

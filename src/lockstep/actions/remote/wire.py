@@ -170,7 +170,7 @@ def _travelling(hint: Any) -> Any:
 
 
 def _form(hint: Any, seen: set[type]) -> str:
-    """Return a text of everything in *hint* that affects what is transferred. It is part of the shape."""
+    """Describe as text everything in *hint* that affects the transferred data. The digest of the shape includes this text."""
     if isinstance(hint, type) and hint not in seen:
         if is_dataclass(hint):
             seen.add(hint)

@@ -18,7 +18,7 @@ class LdapJson(TypedDict):
 
 
 def ldap_json(row: LdapDirectory) -> LdapJson:
-    """The directory, without its password."""
+    """The settings of the LDAP directory as JSON, without the bind password."""
     return {
         "url": row.url,
         "baseDn": row.base_dn,

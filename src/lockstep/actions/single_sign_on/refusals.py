@@ -113,14 +113,14 @@ def refusals_of(view: SignOnView) -> list[SignOnRefusal]:
         found.append(SignOnRefusal(what, SignInCode.SIGNATURE_WRONG))
     found += [
         SignOnRefusal(
-            f"A request with another destination than {view.endpoints.login_url}", SignInCode.WRONG_DESTINATION
+            f"A request with a destination other than {view.endpoints.login_url}", SignInCode.WRONG_DESTINATION
         ),
         SignOnRefusal(
-            f"A request from more than {_minutes(OLDEST)} ago, or more than {_minutes(SKEW)} ahead",
+            f"A request issued more than {_minutes(OLDEST)} ago, or dated more than {_minutes(SKEW)} in the future",
             SignInCode.REQUEST_EXPIRED,
         ),
         SignOnRefusal(
-            f"A request for an answer at another address than {_one_of(settings.reply_urls)}",
+            f"A request for a response to an address other than {_one_of(settings.reply_urls)}",
             SignInCode.UNKNOWN_REPLY_URL,
         ),
         SignOnRefusal("A request that allows no page (IsPassive) while nobody is signed in", SignInCode.NO_PASSIVE),
@@ -130,7 +130,7 @@ def refusals_of(view: SignOnView) -> list[SignOnRefusal]:
     found += [
         SignOnRefusal("A request for a stronger sign-in than that of the person", SignInCode.NO_AUTHN_CONTEXT),
         SignOnRefusal(
-            f"A request for another Name ID format than {settings.name_id_format.value}",
+            f"A request for a Name ID format other than {settings.name_id_format.value}",
             SignInCode.WRONG_NAME_ID_FORMAT,
         ),
     ]

@@ -45,7 +45,7 @@ class NewApplication(Body):
 
 
 class NewCredentials(Body):
-    """Members that are left out keep their values. Working credentials are replaced with failing ones only if *replaceWorking* is true."""
+    """Omitted fields keep their values. Working credentials are replaced with failing ones only if *replaceWorking* is true."""
 
     tenant_url: Text | None = Field(None, examples=["https://api.documo.com/scim/v2"])
     secret_token: Annotated[str, Field(max_length=20_000)] | None = Field(None, examples=["dk_live_..."])

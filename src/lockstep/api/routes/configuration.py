@@ -45,7 +45,7 @@ class ScopeJson(TypedDict):
 
 
 class MappingChange(Body):
-    """Members that are left out keep their values; null removes a value. Give at most one of *source*, *expression* and *constant*."""
+    """Omitted fields keep their values; null removes a value. Give at most one of *source*, *expression* and *constant*."""
 
     source: Text | None = Field(None, examples=["jobTitle"])
     expression: Annotated[str, Field(max_length=20_000)] | None = None
@@ -62,7 +62,7 @@ class NewAttribute(Body):
 
 
 class NewScope(Body):
-    """If there are no filters, everybody selected by *scope* passes. Members that are left out keep their values."""
+    """If there are no filters, everybody selected by *scope* passes. Omitted fields keep their values."""
 
     scoping_filters: Filters | None = Field(
         None,
@@ -72,7 +72,7 @@ class NewScope(Body):
 
 
 class ScopeTrial(Body):
-    """Filters and a scope to try. For members that are left out, the stored values are used."""
+    """Filters and a scope to try. The stored values are used for omitted fields."""
 
     scoping_filters: Filters | None = None
     scope: Scope | None = None
@@ -83,7 +83,7 @@ class Trial(ScopeTrial):
 
 
 class SettingsChange(Body):
-    """Members that are left out keep their values. *interval* is an ISO 8601 duration. A threshold of 0 switches the guard off."""
+    """Omitted fields keep their values. *interval* is an ISO 8601 duration. A threshold of 0 switches the guard off."""
 
     mode: Text | None = None
     status: Text | None = Field(None, examples=["on"])

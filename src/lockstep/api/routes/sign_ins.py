@@ -48,7 +48,7 @@ class SignedOutJson(TypedDict):
 
 
 class SignInSettingChange(Body):
-    """Members that are left out keep their values."""
+    """Omitted fields keep their values."""
 
     password: bool | None = None
     provider: bool | None = None

@@ -42,7 +42,7 @@ async def running(settings: Settings, *, documo_port: int, say: Say) -> AsyncIte
     """Start both, with a worker in this process. At the end, finish requests in progress and stop both. Raises LockstepError."""
     host = settings.host
     documo_port = free_port("127.0.0.1", documo_port)
-    port = free_port(host, settings.port, but=documo_port)
+    port = free_port(host, settings.port, excluded=documo_port)
     origin = f"http://127.0.0.1:{documo_port}"
     settings = replace(settings, port=port, outbound_allow=(*settings.outbound_allow, origin))
     times = RequestTimes.new()

@@ -1,6 +1,6 @@
 """Configuration as code: read the documents of a file, check them completely, and convert each section to its canonical JSON form.
 
-A document does not manage sections that it leaves out; they stay unchanged. A section that is present is complete. Secrets appear only
+Omitted sections stay unchanged. A section that is present replaces the stored one. Secrets appear only
 as references (`env:NAME`, `file:/path`); a value that could be a secret is refused and never repeated.
 """
 

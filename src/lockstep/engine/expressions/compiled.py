@@ -71,7 +71,10 @@ class CompiledExpression:
         return "Redact" in self.functions
 
     def unique_candidates(self, record: Record, context: EvaluationContext) -> tuple[str, ...]:
-        """The candidates of SelectUniqueValue in order. Ask the target which of them are taken, then evaluate with the answer."""
+        """Return the candidates of SelectUniqueValue in order; empty if the expression is not a call of it.
+
+        The caller asks the target which are taken, then evaluates the expression with the answer.
+        """
         if not isinstance(self.tree, CallNode) or self.tree.name != "SelectUniqueValue":
             return ()
         asked: list[str] = []

@@ -43,7 +43,10 @@ class Pattern:
     depends_on_text: bool = False
 
     def matches(self, text: str, work: Work | None = None) -> list[Span]:
-        """Return every match from left to right, charging *work*. Raises ExpressionTrouble if that needs too much work."""
+        """Return every match from left to right, and charge the cost of the search to *work*.
+
+        Raises ExpressionTrouble if it is too high.
+        """
         compiled = self._for(text, work)
         budget = MAX_WORK_OF_ALL // max(compiled.programsize, 1)
         found: list[Span] = []

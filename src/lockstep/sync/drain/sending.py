@@ -140,7 +140,7 @@ def planned_now(claim: Claim, planned: PlanResult, *, moment: Moment, change_id:
 
 
 def _failure_of(plan: Plan) -> Failure:
-    """Build the failure of an object whose plan refuses to act."""
+    """Return the failure to report for an object whose plan has the action REFUSE."""
     account = plan.reason.details.get("targetId", "") if plan.reason.details.get("linkedTo") else ""
     may_pass = plan.blocked_by is BlockedBy.FORMER_OWNER
     return Failure(plan.reason.code, plan.reason.text, plan.reason.next_step, account, may_pass)

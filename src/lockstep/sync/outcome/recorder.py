@@ -1,7 +1,7 @@
 """Record outcomes: many at a time in one fenced transaction.
 
-If an outcome's attempt is no longer the newest, nothing of it is recorded, not even its log record: another worker has taken the object
-over and checks in the application before it writes.
+If an outcome's attempt is no longer the newest, the outcome is discarded, including its log record: another worker has taken over the
+object and checks the application before it writes.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ async def find_known(c: Conversation) -> None:
     must_be(reply.body["totalResults"], 1, "totalResults")
 
 
-@check("U2", "an unknown user name returns 200 and an empty list", ENTRA)
+@check("U2", "a search for an unknown user name returns 200 and an empty list", ENTRA)
 async def find_unknown(c: Conversation) -> None:
     reply = await c.get("/Users", filter=f'userName eq "{c.new_name()}"')
     must_be(reply.listed(), [], "the search result")

@@ -65,7 +65,7 @@ async def show_properties(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/properties")
 async def save_properties(context: Context, request: Request) -> Answer:
-    """Save who may sign in to the application."""
+    """Save whether sign-in is enabled and whether it requires an assignment."""
     name, form = request.path_params["app"], await request.form()
     wanted = {key: form.get(key) == "yes" for key in ("enabledForSignIn", "assignmentRequired")}
     try:

@@ -117,7 +117,7 @@ def _explanations(found: Found) -> Iterator[SearchResult]:
 
 
 def _tasks(context: Context, found: Found) -> Iterator[SearchResult]:
-    """What the caller may do with the found people in the named application."""
+    """Offer to provision each person found on demand in the named application, if the caller may do that."""
     app = found.asked
     if app is None or not context.actor.may(Permission.PROVISIONING_PUSH, app.id):
         return

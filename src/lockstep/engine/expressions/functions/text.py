@@ -67,7 +67,7 @@ def cref(value: str | None) -> str | None:
 @function(
     "Left",
     text("source", "the text"),
-    integer("number of characters", "how many; a negative number returns the whole text"),
+    integer("number of characters", "how many characters to return; if negative, the whole text is returned"),
     returns=ValueKind.TEXT,
     meaning="The first characters of the source. Null gives empty text.",
     examples=[Example('Left("John Doe", 3)', "Joh")],
