@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from playwright.async_api import Browser
 
-from tests.support.browser import THEMES, Theme, Visitor, every_page, visiting
-from tests.support.up_process import Up
+from lockstep.actions.permissions import Permission
+from tests.support.browser import EMAIL, THEMES, Theme, Visitor, every_page, visiting
+from tests.support.up_process import BIN, Up
 
 pytestmark = pytest.mark.full
 
@@ -53,3 +56,16 @@ async def test_every_page_has_one_heading_a_title_and_its_landmarks(visitor: Vis
         assert await page.get_by_role("navigation", name="Main").count() == 1, path
         text = await page.inner_text("body")
         assert [word for word in ("undefined", "[object Object]", "NaN", "None None") if word in text] == [], path
+
+
+async def test_long_values_of_an_audit_entry_wrap_on_a_phone(visitor: Visitor, up: Up) -> None:
+    scopes = [word for one in Permission if one.value.endswith(".read") for word in ("--scope", one.value)]
+    command = [str(BIN / "lockstep"), "--data", str(up.data), "token", "create", "all", "--owner", EMAIL, *scopes]
+    subprocess.run(command, capture_output=True, check=True)
+
+    await visitor.look(width=320)
+    await visitor.go("/logs/audit")
+    await visitor.page.get_by_role("link", name="Create token").first.click()
+
+    await visitor.page.get_by_role("heading", level=1, name="Create token: all").wait_for()
+    assert await visitor.overflow() == 0
