@@ -139,7 +139,9 @@ class RemoteServer:
         if self._watch is None or self._watch.done():
             self._watch = asyncio.create_task(self._listen())
         try:
-            await asyncio.wait_for(self._news.wait(), _WATCH_SECONDS)
+            # Not `wait_for`: until Python 3.12 it drops a cancellation (Ctrl-C) that comes just when the wait has ended.
+            async with asyncio.timeout(_WATCH_SECONDS):
+                await self._news.wait()
         except TimeoutError:
             return
         self._news.clear()
