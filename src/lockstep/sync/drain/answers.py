@@ -29,6 +29,11 @@ LOOKS_AT_SILENCE = (
     1  # how often to read an account again whose response lacks essential values that the application accepted
 )
 OTHER_TEXT = "The application answered with a different account than the one to be created"
+NOT_DELETED = Failure(
+    "InvalidAnchor",
+    "The application answers a deletion with HTTP 404, but still shows the account.",
+    "If it cannot delete accounts, switch Delete off in the mapping: leavers are then disabled.",
+)
 
 
 def outcome_of(
@@ -85,9 +90,12 @@ class _Reply:
         write, answer = self.write, self.answer
         claim, planned, operation = write.claim, write.planned, write.operation_id
         is_change = answer.verdict is Verdict.DONE
-        if not is_change and self._action is Action.DELETE and rereads < outcomes.MOST_LOOKS_AGAIN:
-            # "Not found" does not prove that the account is gone, so read the account again.
-            return self._again(GONE_TEXT, "ambiguous", is_reread=True)
+        if not is_change and self._action is Action.DELETE:
+            # "Not found" does not prove that the account is gone, so read the account again. Each reading found it, or this deletion
+            # would not have been sent.
+            if rereads < outcomes.MOST_LOOKS_AGAIN:
+                return self._again(GONE_TEXT, "ambiguous", is_reread=True)
+            return self._refused(NOT_DELETED, "refused")
         if is_change and self._action is Action.CREATE and not _is_answer_to(planned, answer):
             if rereads < outcomes.MOST_LOOKS_AGAIN:
                 return self._again(OTHER_TEXT, "ambiguous", is_reread=True)
