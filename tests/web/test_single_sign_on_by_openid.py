@@ -180,7 +180,7 @@ async def test_trial_shows_the_id_token_and_what_is_missing(wiki: Centre, admin:
     assert "ID token" in page.text and "Name ID" not in page.text
     assert f"{wiki.origin}/oauth2/authorize" in page.text
     assert f"Redirect URI {CALLBACK}" in page.text
-    assert "UnknownReplyUrl" in page.text and "Explain the error" not in page.text
+    assert "UnknownReplyUrl" in page.text and "Explain the error" in page.text
 
 
 async def test_signing_keys_are_rolled_once_applications_know_the_next_one(wiki: Centre, admin: Browser) -> None:

@@ -16,7 +16,9 @@ from lockstep.errors import not_found
 @click.command("test")
 @app_argument
 @click.option("--user", default="", metavar="USER", help="The person (default: someone who is assigned).")
-@click.option("--error", default="", metavar="TEXT", help="Explain this error message of the application.")
+@click.option(
+    "--error", default="", metavar="TEXT", help="Explain an error of the application, or a code of the sign-in log."
+)
 @click.option("--messages", is_flag=True, help="Also print the request and the response.")
 @output_option
 def test(app: str, user: str, error: str, messages: bool, output: Output) -> None:
@@ -27,6 +29,7 @@ def test(app: str, user: str, error: str, messages: bool, output: Output) -> Non
     \b
     lockstep sso test documo --user kim.berg@contoso.com
     lockstep sso test documo --error "Invalid audience"
+    lockstep sso test wiki --error PkceMissing
     """
     found = run(lambda context: trying.try_sign_on(context, app, user, error=error))
     if found is None:
@@ -92,4 +95,5 @@ def _messages(found: SignOnTrial) -> list[str]:
 def _explained(found: SignOnTrial) -> list[str]:
     if found.error is None:
         return ["Lockstep does not know this error. Look in the application's own log."]
-    return [f"{found.error.cause}. Lockstep sends: {found.error.value}. {found.error.next_step}"]
+    value = f" In Lockstep: {found.error.value}." if found.error.value else ""
+    return [f"{found.error.cause}.{value} {found.error.next_step}"]

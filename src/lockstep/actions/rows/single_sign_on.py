@@ -8,9 +8,9 @@ from typing_extensions import TypedDict
 
 from lockstep.actions.rows.sign_ins import SignInJson, sign_in_json
 from lockstep.actions.rows.times import iso, iso_time
+from lockstep.actions.single_sign_on.application_errors import ApplicationError
 from lockstep.actions.single_sign_on.client_secrets import ClientSecretRow, NewClientSecret
 from lockstep.actions.single_sign_on.openid_keys import OpenIdKey
-from lockstep.actions.single_sign_on.refusals import ApplicationError
 from lockstep.actions.single_sign_on.settings import SignOnView
 from lockstep.actions.single_sign_on.trying import SignOnTrial
 from lockstep.configuration.single_sign_on import sign_on_to_json
@@ -74,7 +74,7 @@ class AttemptJson(TypedDict):
 
 
 class ApplicationErrorJson(TypedDict):
-    """What an error of the application is about. *value* is what Lockstep sends."""
+    """What an error is about. *value* is what Lockstep has or sends there, "" if the error is not about a setting."""
 
     cause: str
     value: str

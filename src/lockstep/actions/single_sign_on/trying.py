@@ -18,10 +18,11 @@ from lockstep.actions.permissions import Permission
 from lockstep.actions.person_sign_in.outcomes import SignInCode
 from lockstep.actions.previews import find_anybody
 from lockstep.actions.single_sign_on.address import stored_address
+from lockstep.actions.single_sign_on.application_errors import ApplicationError, explain_error
 from lockstep.actions.single_sign_on.claims import AssertionClaims
 from lockstep.actions.single_sign_on.issuing import read_claims
 from lockstep.actions.single_sign_on.openid_trial import openid_parts
-from lockstep.actions.single_sign_on.refusals import ApplicationError, SignOnRefusal, explain_error, refusals_of
+from lockstep.actions.single_sign_on.refusals import SignOnRefusal, refusals_of
 from lockstep.actions.single_sign_on.settings import SignOnView, read_view
 from lockstep.actions.single_sign_on.trial_messages import readable_request, request_of, response_to
 from lockstep.actions.single_sign_on.trial_parts import SignInCondition, TrialParts
@@ -148,7 +149,7 @@ async def try_sign_on(
         parts.response,
         parts.refusals,
         attempts,
-        explain_error(error, view, claims.name_id) if error and not is_openid else None,
+        explain_error(error, view, claims.name_id) if error else None,
     )
 
 

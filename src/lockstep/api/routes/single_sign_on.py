@@ -97,7 +97,12 @@ async def try_sign_on(
     context: Asked,
     app: AppName,
     user: Annotated[str, Query(max_length=1024)] = "",
-    error: Annotated[str, Query(max_length=2000, description="What the application said after a real attempt")] = "",
+    error: Annotated[
+        str,
+        Query(
+            max_length=2000, description="What the application said after a real attempt, or a code of the sign-in log"
+        ),
+    ] = "",
 ) -> SignOnTrialJson:
     """Try a sign-in: whether the person could sign in, a sample request and response without valid signatures, and the results of real
     attempts. Nothing is sent. Without *user*, a person who is assigned is used.

@@ -1,0 +1,60 @@
+"""Words with which applications refuse a SAML response: from the most particular to the most general, with the cause, the setting that the
+error is about, and the next step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lockstep.actions.single_sign_on.compared_settings import ComparedSetting
+
+SAML_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] = (
+    (
+        ("decrypt", "encrypt"),
+        "The application cannot decrypt the assertion, or wants it encrypted",
+        ComparedSetting.ENCRYPTION,
+        "Compare the encryption certificate with that of {name}",
+    ),
+    (
+        ("audience", "entity id", "entityid"),
+        "The application has another Identifier (Entity ID)",
+        ComparedSetting.IDENTIFIER,
+        "Enter the one of {name} as Identifier (Entity ID)",
+    ),
+    (
+        ("recipient", "destination", "acs", "assertion consumer", "reply url"),
+        "The application expects the answer at another address",
+        ComparedSetting.REPLY_URL,
+        "Enter the address of {name} as Reply URL",
+    ),
+    (
+        ("issuer", "identity provider", "idp "),
+        "The application knows Lockstep under another identifier",
+        ComparedSetting.ISSUER,
+        "Enter the Lockstep Identifier in {name}",
+    ),
+    (
+        ("inresponseto", "in response to", "unsolicited", "idp-initiated", "relaystate"),
+        "The application did not ask for this answer, or asked in another browser",
+        ComparedSetting.SIGN_ON_URL,
+        "Begin at the application: enter its Sign on URL",
+    ),
+    (
+        ("expired", "notbefore", "not yet valid", "notonorafter", "clock", "timestamp"),
+        "The clocks of the two servers differ, or the person waited too long",
+        ComparedSetting.VALIDITY,
+        "Compare the clocks of both servers",
+    ),
+    (
+        ("signature", "certificate", "fingerprint", "thumbprint", "signed", "digest"),
+        "The application does not know the certificate, or wants another part of the response signed",
+        ComparedSetting.CERTIFICATE,
+        "Enter the certificate in {name}, and compare the signing option",
+    ),
+    (
+        ("user", "account", "member", "nameid", "name id", "email", "e-mail", "not found", "unknown"),
+        "The application has no account with this name",
+        ComparedSetting.NAME_ID,
+        "Compare the Name ID with the account in {name}. Is the person provisioned? lockstep explain {app}",
+    ),
+)
