@@ -307,7 +307,7 @@ def test_account_that_we_let_go_of_is_looked_at_before_anything(state: str) -> N
     prepared = prepare(person(), link(state, base=IN_STEP), configuration(), MOMENT)
 
     assert wanted(prepared) is NextQuestion.LOOK
-    with pytest.raises(ValueError, match="what its account holds"):
+    with pytest.raises(ValueError, match="the current values of its account"):
         make_plan(prepared)
 
 

@@ -20,8 +20,10 @@ ASSIGNMENT = "Assignment"
 
 
 def choose_role(roles: Sequence[RoleRow], wanted: str | None, app: ApplicationRow) -> str:
-    """Return the id of the role *wanted*, given by value, name or id in any case; if it is empty, that of default access. Raises
-    LockstepError if the role is unknown, ambiguous, disabled or meant for applications.
+    """Return the id of the role that *wanted* names by value, display name or id, in any letter case; the default access if *wanted* is
+    empty.
+
+    Raises LockstepError if the role is unknown, ambiguous, disabled or only for applications.
     """
     if not wanted or wanted == DEFAULT_ACCESS or wanted.lower() == "default access":
         return DEFAULT_ACCESS
@@ -55,7 +57,7 @@ def _is_for_people(role: RoleRow) -> bool:
 
 
 async def assign(edit: Edit, app: ApplicationRow, *, kind: str, principal: str, role: str) -> bool:
-    """Assign a person or group; return False if that assignment already existed."""
+    """Assign a person or group. Returns False if the assignment already exists."""
     if not await store.insert_assignment(edit.connection, app.id, kind=kind, principal=principal, role=role):
         return False
     after = {"application": app.name, "applicationId": app.id, "roleId": role, "principalKind": kind}
@@ -65,7 +67,7 @@ async def assign(edit: Edit, app: ApplicationRow, *, kind: str, principal: str, 
 
 
 async def unassign(edit: Edit, rows: Sequence[AssignmentRow]) -> None:
-    """Remove the assignments *rows*. A person with another assignment keeps access: the decision checks that."""
+    """Remove the assignments *rows*. Affected people are marked as leavers; if they have another assignment, they keep access."""
     await store.delete_assignments(edit.connection, [row.id for row in rows])
     for row in rows:
         before = {

@@ -1,6 +1,6 @@
-"""The attributes of people and groups: Entra's names, their types, and how text becomes a value.
+"""The attributes of people and groups: Entra's names, their types, and the conversion of text to values.
 
-Stored names are case-sensitive. Input may spell the known ones in any case or use Graph's other names for them; extension
+Stored names are case-sensitive. Input may use any letter case for known attributes, and Graph's other names for them. Names of extension
 attributes are case-sensitive in input too.
 """
 
@@ -26,7 +26,7 @@ class DirectoryType(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a value is refused, so that many refusals with one cause can be reported and fixed together."""
+    """The cause of a refused value. Many refusals with the same cause can be reported and fixed together."""
 
     BYTES = "bytes"  # bytes of a file that are not text in its encoding
     CONTROL = "control"
@@ -42,7 +42,7 @@ class Cause(StrEnum):
 
 
 class UnreadableValue(ValueError):
-    """A value that an attribute cannot hold. The text is the reason, written to follow the attribute's name."""
+    """Raised if an attribute cannot have a value. The message is the reason, worded to follow the attribute's name."""
 
     def __init__(self, cause: Cause, reason: str) -> None:
         super().__init__(reason)
@@ -51,7 +51,7 @@ class UnreadableValue(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DirectoryAttribute:
-    """One attribute of the directory. *max_length*: characters of one value."""
+    """One attribute of the directory. *max_length* is the maximum number of characters in one value."""
 
     name: str
     type: DirectoryType = DirectoryType.STRING
@@ -147,7 +147,7 @@ WORDS: Mapping[str, bool] = dict.fromkeys(_TRUE.split(), True) | dict.fromkeys(_
 # Words for the state of an account, which cannot be mistaken for their opposite.
 ACCOUNT_WORDS: Mapping[str, bool] = {"enabled": True, "active": True, "allowed": True, "disabled": False, "inactive": False,
                                      "blocked": False, "not allowed": False}  # fmt: skip
-# Readers compare these character by character, so invisible characters are removed.
+# Identifiers are compared character by character, so invisible characters are removed from them.
 _IDENTIFIERS = frozenset(
     {"userPrincipalName", "originalUserPrincipalName", "mail", "mailNickname", "employeeId", "immutableId"}
 )
@@ -159,7 +159,9 @@ _MOST_VALUES = 200
 
 
 def person_attribute(name: str) -> DirectoryAttribute | None:
-    """The attribute *name*, in any case or under another name in Graph; an extension attribute only in its exact case."""
+    """Return the attribute *name*, given in any letter case or by another of Graph's names. The name of an extension attribute must
+    match exactly.
+    """
     if _EXTENSION.fullmatch(name):
         return DirectoryAttribute(name)
     folded = name.strip().lower()
@@ -173,12 +175,14 @@ def group_attribute(name: str) -> DirectoryAttribute | None:
 
 
 def squeezed(name: str) -> str:
-    """Return *name* as headers are compared: lower-case letters and digits only."""
+    """Return *name* in the form in which headers are compared: only its letters and digits, in lower case."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 def plain(text: str) -> str:
-    """Return *text* as identifiers are compared: composed (NFC), without invisible characters (Unicode's Cf), trimmed."""
+    """Return *text* in the form in which identifiers are compared: composed (NFC), trimmed, and without invisible characters (Unicode
+    category Cf).
+    """
     if text.isascii():
         return text.strip()
     seen = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
@@ -186,7 +190,7 @@ def plain(text: str) -> str:
 
 
 def parse_value(attribute: DirectoryAttribute, text: str, dates: DateForm = ANY_FORM) -> Any:
-    """Convert *text* to a value; None if it is empty. Texts are composed (NFC). Raises UnreadableValue."""
+    """Convert *text* to a value of *attribute*, or to None if it is empty. Text values are composed (NFC). Raises UnreadableValue."""
     text = text.strip()
     if not text:
         return None
@@ -216,7 +220,7 @@ def parse_value(attribute: DirectoryAttribute, text: str, dates: DateForm = ANY_
 
 
 def parse_boolean(attribute: DirectoryAttribute, text: str) -> bool:
-    """Parse yes or no in several languages and, for accounts, words such as Active and Disabled. Raises UnreadableValue."""
+    """Parse a yes or no in several languages. For accounts, words such as Active and Disabled are accepted too. Raises UnreadableValue."""
     word = text.strip().casefold()
     found = WORDS.get(word)
     if found is None and attribute.name == "accountEnabled":
@@ -234,7 +238,7 @@ def check_user_principal_name(name: str) -> None:
 
 
 def shown(text: str, *, limit: int = 60) -> str:
-    """*text* as an error may quote it: short, without control characters."""
+    """Return *text* in a form that is safe to quote in an error: shortened, without control characters."""
     safe = "".join(letter if letter.isprintable() else "?" for letter in text)
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 

@@ -1,7 +1,7 @@
-"""Read dates as files write them: the forms with one meaning, and `3/4/2026`, which has two.
+"""Parse dates in the formats that files use. Most formats have one meaning; `3/4/2026` has two.
 
-Whether the day or the month comes first is decided for a whole column, by a date in it that allows only one order or by an
-administrator. Deciding value by value would read half of the column the other way round.
+Whether the day or the month comes first is decided once for a whole column: by a date that is valid in only one order, or by an
+administrator. If each value were decided on its own, part of a column could be read in the wrong order.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class DayOrder(StrEnum):
-    """Which comes first in 3/4/2026."""
+    """Whether the day or the month comes first in a date such as 3/4/2026."""
 
     DAY_FIRST = "DD/MM/YYYY"
     MONTH_FIRST = "MM/DD/YYYY"
@@ -21,7 +21,7 @@ class DayOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DateForm:
-    """How the dates of a column are written. *order* None: undecided. *pattern*: for `strptime`, tried first."""
+    """The format of the dates in a column. *order* is None until it is known. *pattern* is a `strptime` pattern, which is tried first."""
 
     order: DayOrder | None = None
     pattern: str = ""
@@ -53,7 +53,7 @@ _LATEST_SHORT_YEAR = 40  # 26 is 2026, 55 is 1955
 
 
 def read_date(text: str, form: DateForm = ANY_FORM) -> str | None:
-    """The time of *text* in UTC and ISO form; None if *text* is not a date or is ambiguous under *form*.
+    """Convert *text* to ISO format in UTC. Returns None if *text* is not a date, or is ambiguous under *form*.
 
     A time without a zone is taken as UTC.
     """
@@ -68,8 +68,8 @@ def read_date(text: str, form: DateForm = ANY_FORM) -> str | None:
 
 
 def orders_of(text: str) -> frozenset[DayOrder]:
-    """The orders in which *text* is a date: one if it proves its order, both if it is ambiguous, none if the order makes no
-    difference.
+    """Return the orders in which *text* is a valid date: one if only one is possible, both if *text* is ambiguous, none if the order
+    makes no difference.
     """
     found = _NUMERIC.fullmatch(text)
     if found is None or found["mark"] == "." or found["first"].lstrip("0") == found["next"].lstrip("0"):
@@ -78,13 +78,15 @@ def orders_of(text: str) -> frozenset[DayOrder]:
 
 
 def is_clocked_in_halves(text: str) -> bool:
-    """Whether *text* has AM or PM, as in Entra's downloads. A column of such dates has the month first unless a date proves otherwise."""
+    """Whether *text* contains AM or PM, as in Entra's downloads. In a column of such dates the month comes first, unless a date proves
+    otherwise.
+    """
     found = _NUMERIC.fullmatch(text)
     return bool(found and found["half"])
 
 
 def form_from_text(text: str) -> DateForm | None:
-    """The form described by `DD.MM.YYYY` or `%d.%m.%Y`; None if it does not name a day, a month and a year."""
+    """Parse a date format such as `DD.MM.YYYY` or `%d.%m.%Y`. Returns None if the format lacks a day, a month or a year."""
     pattern = text.strip()
     if "%" not in pattern:
         for token, directive in _TOKENS:

@@ -1,6 +1,6 @@
-"""Keep the members of dynamic groups in line with their rules, in the transaction that changes a person or a rule.
+"""Update the members of dynamic groups in the same transaction that changes a person or a rule.
 
-People in the recycle bin keep their memberships, as in any group; the rules are evaluated again when they are restored.
+People in the recycle bin keep their memberships, as in any group. The rules are evaluated again when people are restored.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _BATCH = 1000
 
 @dataclass(slots=True)
 class RuleEffect:
-    """The effect of a rule on a group: the resulting number of members, and who joins and leaves, by id and name."""
+    """The effect of a rule on a group: the resulting number of members, and the people who join and leave. *joiners* and *leavers* map
+    ids to names.
+    """
 
     members: int = 0
     joiners: dict[str, str] = field(default_factory=dict)
@@ -39,7 +41,9 @@ class RuleEffect:
 
 
 async def refresh_people(edit: Edit, people: Sequence[PersonRow], changed: Mapping[str, Iterable[str]]) -> None:
-    """Evaluate the rules for *people* again. *changed*: changed attributes by person; no attributes means all of them."""
+    """Evaluate the rules again for *people*. *changed* lists the changed attributes of each person; a person without an entry is
+    evaluated for all rules.
+    """
     rules = await _rules(edit)
     if not rules:
         return
@@ -62,8 +66,10 @@ async def refresh_people(edit: Edit, people: Sequence[PersonRow], changed: Mappi
 
 
 async def set_rule(edit: Edit, group: GroupRow, rule: Sequence[Mapping[str, Any]] | None) -> RuleEffect:
-    """Set the rule of a group and apply it at once. Without a rule (None), the members stay and are edited by hand from now on. Raises
-    ConfigurationError if the rule is invalid, LockstepError if the group cannot have one.
+    """Set the rule of a group and apply it at once. If *rule* is None, the rule is removed, and its members stay until they are changed
+    by hand.
+
+    Raises ConfigurationError if the rule is invalid, LockstepError if the group cannot have a rule.
     """
     compiled = None if rule is None else rule_from_json(rule)
     if compiled is not None and not compiled.filters:
@@ -88,13 +94,13 @@ async def set_rule(edit: Edit, group: GroupRow, rule: Sequence[Mapping[str, Any]
 
 
 async def refresh_group(edit: Edit, group: str) -> RuleEffect:
-    """Evaluate the rule of *group* for all people; does nothing for a group without a rule."""
+    """Evaluate the rule of *group* for all people. Does nothing if the group has no rule."""
     rule = await store.read_rule(edit.connection, group)
     return RuleEffect() if rule is None else await _refresh(edit, group, rule_from_json(rule))
 
 
 async def refresh_due(database: Pool | Connection, now: datetime, *, actor: str = "system") -> Touched:
-    """Evaluate groups where time alone may have changed a membership; return the jobs to drain."""
+    """Evaluate the rules of groups whose members may have changed because time has passed. Returns the jobs to drain."""
     async with editing(database, actor=actor) as edit:
         for row in await store.due_for_review(edit.connection, now):
             await _refresh(edit, row.group_id, rule_from_json(row.rule))
@@ -104,7 +110,7 @@ async def refresh_due(database: Pool | Connection, now: datetime, *, actor: str 
 async def effect_of(
     connection: Connection, group: str | None, rule: Sequence[Mapping[str, Any]], now: datetime
 ) -> RuleEffect:
-    """The effect that *rule* would have on *group* (None: on a new group). Writes nothing."""
+    """Return the effect that *rule* would have on *group*, or on a new group if *group* is None. Writes nothing."""
     compiled, effect = rule_from_json(rule), RuleEffect()
     async for page in store.everybody(connection):
         ids = [person.id for person in page]
@@ -153,14 +159,14 @@ async def _apply(
 
 
 async def _rules(edit: Edit) -> dict[str, MembershipRule]:
-    """The rules of all dynamic groups, read once per transaction."""
+    """Return the rules of all dynamic groups. They are read once per transaction."""
     if edit.rules is None:
         edit.rules = {row.group_id: rule_from_json(row.rule) for row in await store.live_rules(edit.connection)}
     return edit.rules
 
 
 def as_object(person: PersonRow) -> SourceObject:
-    """A person as rules see them."""
+    """Convert a person to the object that rules are evaluated on."""
     attributes = {name: tuple(value) if isinstance(value, list) else value for name, value in person.attributes.items()}
     return SourceObject(
         ObjectKind.USER,

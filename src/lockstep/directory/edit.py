@@ -1,6 +1,7 @@
-"""One transaction on the directory. At its end, one statement appends the changes to the feed, and another one marks the affected objects.
+"""One transaction that changes the directory. At its end, one statement appends the changes to the feed, and another marks the affected
+objects.
 
-The caller defers the drain of `touched` after the commit, never before: an earlier drain would find nothing and finish.
+The caller defers the drain of `touched` after the commit. A drain that starts before the commit finds nothing and ends.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Touched = frozenset[str]  # ids of jobs that have new work
 
 @dataclass(slots=True)
 class Edit:
-    """The effects of one transaction on the directory. Created by `editing`."""
+    """The effects of one transaction on the directory. `editing` creates it."""
 
     connection: Connection
     actor: str
@@ -57,7 +58,9 @@ class Edit:
     async def mark_changed(
         self, kind: str, rows: Sequence[Mapping[str, Any]], *, reason: str, is_leaving: bool = False
     ) -> None:
-        """Mark those of *rows* (id, changed, concerns_all) that a job knows and whose changes it depends on."""
+        """Mark the objects in *rows* (id, changed attributes, concerns_all) for each job that provisions them and depends on a changed
+        attribute.
+        """
         if self.jobs_started and rows:
             self._mark(
                 await marks.touched_by_changes(self.connection, kind, rows), reason=reason, is_leaving=is_leaving
@@ -66,7 +69,7 @@ class Edit:
                 self._mark(await marks.touched_by_managers(self.connection, rows), reason="manager")
 
     async def mark_edges(self, edges: Sequence[Edge], *, reason: str, is_leaving: bool = False) -> None:
-        """Mark people who gain or lose assignments because memberships began or ended, and the groups that contain them."""
+        """Mark the people who gain or lose assignments through memberships that began or ended, and mark the groups concerned."""
         if not (self.jobs_started and edges):
             return
         self._mark(await marks.touched_by_edges(self.connection, edges), reason=reason, is_leaving=is_leaving)
@@ -74,7 +77,7 @@ class Edit:
         self._mark(groups, reason="members", lane=Lane.MEMBERS)
 
     async def mark_group_names(self, edges: Sequence[Edge], *, reason: str) -> None:
-        """Mark members of renamed groups, for jobs that read memberships by name."""
+        """Mark the members of renamed groups, for jobs whose mappings read the names of a person's groups."""
         if self.jobs_started and edges:
             self._mark(await marks.touched_by_group_names(self.connection, edges), reason=reason)
 
@@ -90,7 +93,7 @@ class Edit:
             self._mark(await marks.touched_by_roles(self.connection, app, roles), reason=reason)
 
     async def finish(self) -> None:
-        """Write everything that was noted. Must be the last step before the commit."""
+        """Write the recorded changes and marks to the database. Must be the last step before the commit."""
         if self._changes:
             await changes.append_changes(self.connection, self._changes, actor=self.actor)
         if self._marks:
@@ -111,7 +114,9 @@ class Edit:
 
 @asynccontextmanager
 async def editing(database: Pool | Connection, *, actor: str) -> AsyncIterator[Edit]:
-    """A transaction that changes the directory, one at a time. After the block `touched` names the jobs to drain."""
+    """Run the block in a transaction that changes the directory. Such transactions run one at a time. Afterwards `touched` names the
+    jobs to drain.
+    """
     if isinstance(database, Pool):
         async with transaction(database) as connection:
             async with _editing(connection, actor) as edit:
@@ -131,7 +136,7 @@ async def _editing(connection: Connection, actor: str) -> AsyncIterator[Edit]:
 
 
 def _lane(hit: Hit, *, is_leaving: bool) -> Lane:
-    """Return the lane: objects that may lose an existing account come first, then objects without an account."""
+    """Return the lane for an affected object: leavers with an account first, then updates of accounts, then objects without an account."""
     if is_leaving and hit.is_linked:
         return Lane.LEAVERS
     return Lane.UPDATES if hit.is_linked else Lane.CREATES

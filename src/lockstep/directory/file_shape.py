@@ -1,4 +1,4 @@
-"""What is known about a file before its import: how it would be read and what its columns become."""
+"""What is known about a file before its import: how it would be read, and which attribute each column would become."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lockstep.errors import LockstepError
 
 @dataclass(frozen=True, slots=True)
 class FileColumn:
-    """*meaning*: the attribute that it becomes, or "" if it is ignored. *samples*: its first values."""
+    """One column of a file. *meaning* is the attribute that it becomes, or "" if it is ignored. *samples* are its first values."""
 
     name: str
     meaning: str
@@ -20,7 +20,9 @@ class FileColumn:
 
 @dataclass(frozen=True, slots=True)
 class FileShape:
-    """*problem*: why the file cannot be imported like this. *stable*: a column that would be a better key, or ""."""
+    """How a file would be read. *problem* says why it cannot be imported this way. *stable* names a column that would be a better key,
+    or is "".
+    """
 
     kind: PassKind | None = None
     encoding: str = ""

@@ -1,5 +1,6 @@
-"""Write groups and their direct members. Being in an assigned group is an entitlement, so each edge added or removed marks its
-person.
+"""Write groups and their direct members.
+
+Membership in an assigned group gives access, so every member who is added or removed is marked.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ GROUP = str(ObjectKind.GROUP)
 
 @dataclass(frozen=True, slots=True)
 class GroupWrite:
-    """The desired state of a group. *before* None: a new group."""
+    """The desired state of a group. *before* is None for a new group."""
 
     after: GroupRow
     before: GroupRow | None = None
@@ -33,7 +34,7 @@ def with_group_attributes(group: GroupRow, values: Mapping[str, Any]) -> GroupRo
 
 
 async def write_groups(edit: Edit, writes: Sequence[GroupWrite]) -> None:
-    """Write groups. Deleting or restoring a group takes away or gives back its members' assignments."""
+    """Write groups. If a group is deleted or restored, its members lose or regain the group's assignments."""
     new = [write for write in writes if write.before is None]
     old = [write for write in writes if write.before is not None]
     leaving = [w for w in old if w.before and not w.before.deleted_at and w.after.deleted_at]
@@ -60,7 +61,7 @@ async def write_groups(edit: Edit, writes: Sequence[GroupWrite]) -> None:
 
 
 async def delete_groups(edit: Edit, groups: Iterable[GroupRow], *, at: datetime, by_source: bool = False) -> int:
-    """Move groups to the recycle bin; their memberships stay, so that a restore brings the assignments back."""
+    """Move groups to the recycle bin. Their memberships are kept, so that a restore gives the members their assignments back."""
     writes = [
         GroupWrite(replace(group, deleted_at=at), group, row_hash="" if by_source else None)
         for group in groups
@@ -71,7 +72,7 @@ async def delete_groups(edit: Edit, groups: Iterable[GroupRow], *, at: datetime,
 
 
 async def add_members(edit: Edit, edges: Sequence[Edge], *, generation: int = 0) -> int:
-    """Add direct members; return how many were new."""
+    """Add direct members. Returns the number of new memberships."""
     added = await store.add_edges(edit.connection, edges, generation=generation)
     _record_members(edit, added, "memberAdded")
     await edit.mark_edges(added, reason="member added")
@@ -79,7 +80,7 @@ async def add_members(edit: Edit, edges: Sequence[Edge], *, generation: int = 0)
 
 
 async def remove_members(edit: Edit, edges: Sequence[Edge]) -> int:
-    """Remove direct members; return how many existed."""
+    """Remove direct members. Returns the number of memberships that existed."""
     removed = await store.remove_edges(edit.connection, edges)
     _record_members(edit, removed, "memberRemoved")
     await edit.mark_edges(removed, reason="member removed", is_leaving=True)
@@ -87,7 +88,7 @@ async def remove_members(edit: Edit, edges: Sequence[Edge]) -> int:
 
 
 def _record_members(edit: Edit, edges: Iterable[Edge], what: str) -> None:
-    """Write one feed entry per group with all its members of this transaction."""
+    """Append one feed entry per group, with all members that this transaction added to or removed from it."""
     by_group: dict[str, list[str]] = {}
     for edge in edges:
         by_group.setdefault(edge.group_id, []).append(edge.member_id)

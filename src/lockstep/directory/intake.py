@@ -1,7 +1,8 @@
 """Import a pass of a source into the directory, one transaction per page.
 
-Missing objects leave only after a full pass that ended properly, and only if the source has not shrunk too much: an empty, broken
-or half-read file makes nobody a leaver. An interrupted import can be repeated and ends in the same state.
+Objects missing from the source are removed only after a full pass that reached the end of the source, and only if the source has not
+shrunk too much. An empty, broken or half-read file therefore removes nobody. An interrupted import can be repeated and ends in the same
+state.
 """
 
 from __future__ import annotations
@@ -40,9 +41,10 @@ AfterCommit = Callable[[Collection[str]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class IntakeGuard:
-    """How much a source may shrink in one pass: losing more than *percent* and at least *least* objects opens a hold.
+    """The limit on how much a source may shrink in one pass. If it loses more than *percent* and at least *least* objects, the removals
+    are held.
 
-    For groups fewer are enough, since each takes away the assignments of all its members.
+    Groups have the lower limit *least_groups*, because each group takes away the assignments of all its members.
     """
 
     percent: float = 10.0
@@ -56,7 +58,7 @@ class IntakeGuard:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of a pass. *fraction* None: unknown."""
+    """The progress of a pass. *fraction* is None if the total is unknown."""
 
     kind: PassKind
     read: int
@@ -75,7 +77,7 @@ class IntakeOptions:
 
 
 async def nothing_to_defer(_: Collection[str]) -> None:
-    """For callers without a worker to notify: the sweep finds the work later."""
+    """Do nothing. For callers without a worker to notify; the periodic sweep finds the work later."""
 
 
 async def take_pass(
@@ -87,9 +89,9 @@ async def take_pass(
     options: IntakeOptions | None = None,
     after_commit: AfterCommit = nothing_to_defer,
 ) -> PassResult:
-    """Import *reading*, on a connection of its own or on the caller's.
+    """Import *reading*, on a connection of its own or on the caller's connection.
 
-    If the source fails halfway, everything read so far stays imported and the result contains an `error`.
+    If the source fails halfway, everything read so far stays imported, and the result contains an `error`.
 
     Raises LockstepError while another import of the same source is running.
     """
@@ -153,7 +155,7 @@ class _Walk:
                 return MemberIntake(*with_what)
 
     async def _read(self, taker: PersonIntake | GroupIntake | MemberIntake) -> bool:
-        """Import page by page; return True if the source was read to its proper end."""
+        """Import page by page. Returns True if the source was read to its regular end."""
         is_whole = False
         try:
             async with aclosing(self.reading.pages(self.options.page_size)) as pages:
@@ -243,7 +245,9 @@ class _Walk:
 
 
 def refuse_unreadable(survey: Survey) -> None:
-    """Raise LockstepError, before anything is written, if most rows are bad for one cause: the reading options are probably wrong."""
+    """Raise LockstepError, before anything is written, if most rows are unusable for the same reason: the options for reading are
+    probably wrong.
+    """
     worst = survey.worst
     if worst is None or survey.alike < _MANY_ALIKE or survey.alike * 2 <= survey.rows:
         return
@@ -257,7 +261,7 @@ def refuse_unreadable(survey: Survey) -> None:
 
 
 async def delete_objects(edit: Edit, kind: str, ids: list[str]) -> int:
-    """Move objects to the recycle bin because their source does not contain them any more."""
+    """Move objects to the recycle bin because their source no longer contains them."""
     at = datetime.now(UTC)
     if kind == "User":
         people = await people_store.read_people(edit.connection, ids)
@@ -267,7 +271,7 @@ async def delete_objects(edit: Edit, kind: str, ids: list[str]) -> int:
 
 
 def renamings_reason(found: Sequence[Renaming]) -> str:
-    """Explain why people who may have a new key are held, naming the first five."""
+    """Explain why people with a possible new key are held. Names the first five."""
     if not found:
         return ""
     some = "; ".join(f"{one.old_name} as {one.new_name} (employee id {one.employee_id})" for one in found[:5])
@@ -284,7 +288,7 @@ def _reason(kind: str, *, missing: int, before: int, is_empty: bool) -> str:
 
 @asynccontextmanager
 async def rehearsing(pool: Pool) -> AsyncIterator[Connection]:
-    """A transaction that is rolled back at its end, so that a pass in it only shows its effects. Other changes wait until then."""
+    """Run a pass in a transaction that is rolled back, to show only its effects. Other changes of the directory wait until it ends."""
     async with pool.connection() as connection:
         async with connection.transaction(force_rollback=True):
             yield connection
@@ -292,7 +296,9 @@ async def rehearsing(pool: Pool) -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def _alone(database: Pool | Connection, source: str) -> AsyncIterator[Connection]:
-    """A connection for one pass, with a lock against other passes of the same source. A given connection must be in a transaction."""
+    """Return a connection for one pass, with a lock against other passes of the same source. A connection given by the caller must be in
+    a transaction.
+    """
     name = f"pass of {source}"
     if isinstance(database, Pool):
         async with session_lock(database, name) as connection:

@@ -1,4 +1,4 @@
-"""Import a page of memberships. A member that is not known yet is awaited and joins when it arrives."""
+"""Import a page of memberships. A membership of an unknown member is stored, and takes effect when the member is imported."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MemberIntake:
         lines = [line for line in page.lines if isinstance(line, MemberLine)]
         self.result.read += len(lines) + len(page.bad)
         for row in page.bad:
-            # Even if one end is readable, the other is not, so any membership may be the one in this row.
+            # One end of the membership may be readable, but without the other any membership could be the one in this row.
             self.result.unproven = f"Line {row.line} does not identify a group and a member"
             self._reject(row)
         edges, awaited = await self._resolve(edit, lines)
@@ -52,7 +52,7 @@ class MemberIntake:
         for line in lines:
             group = groups.get(line.group)
             if group is None:
-                self._reject(BadRow(line.line, "group", f'There is no group "{shown(line.group)}" in this source'))
+                self._reject(BadRow(line.line, "group", f'This source has no group "{shown(line.group)}"'))
             elif line.member in people:
                 edges.append(Edge(group, people[line.member], USER))
             elif line.member in nested:

@@ -1,7 +1,7 @@
 """Import a page of people: new, changed, restored and unusable rows.
 
-The person of a bad row counts as seen. A row whose user principal name still belongs to another person is tried again at the end
-of the pass, when leavers have released theirs.
+The person in an unusable row counts as seen. If another person still has the user principal name of a row, the row is tried again at the
+end of the pass, when the names of leavers are free.
 """
 
 from __future__ import annotations
@@ -48,8 +48,10 @@ class PersonIntake:
         await self._store(edit, first, is_last_try=False, asks_for_renamings=True)
 
     async def settle_renamings(self, edit: Edit) -> None:
-        """Decide on new people whose employee id belongs to an existing person: hold them if that person is missing from the source,
-        otherwise create them. A held person counts as seen, and so does the existing person whose new key it may be.
+        """Decide about new people whose employee id belongs to an existing person. If that person is missing from the source, the new
+        person is held; otherwise the new person is created.
+
+        Both the held person and the existing person, who may be the same under a new key, count as seen.
         """
         suspects, self.suspects = self.suspects, []
         if not suspects:
@@ -67,7 +69,7 @@ class PersonIntake:
         await self._store(edit, others, is_last_try=False)
 
     async def take_postponed(self, edit: Edit) -> None:
-        """Retry the people whose user principal name was taken, now that all others have been imported."""
+        """Retry the people whose user principal name was taken, after all others have been imported."""
         lines, self.postponed = self.postponed, []
         await self._store(edit, lines, is_last_try=True)
 
@@ -112,8 +114,9 @@ class PersonIntake:
         await self._answer_waiting(edit, accepted)
 
     async def _set_aside(self, edit: Edit, new: Sequence[PersonLine]) -> set[str]:
-        """Set aside new people whose employee id belongs to exactly one person of this source, and return their keys. The end of the
-        pass shows whether they are the same person.
+        """Set aside new people whose employee id belongs to exactly one person of this source. Returns their keys.
+
+        At the end of the pass it is known whether the existing person is missing from the source.
         """
         numbers = {str(line.values["employeeId"]) for line in new if line.values.get("employeeId")}
         if not numbers or len(self.suspects) >= _MOST_POSTPONED:
@@ -131,7 +134,7 @@ class PersonIntake:
         return aside
 
     async def _new_ids(self, edit: Edit, keys: Sequence[str]) -> dict[str, str]:
-        """Keep the ids of a source whose keys are GUIDs; create new ones otherwise."""
+        """Use the keys of the source as ids if they are GUIDs; otherwise create new ids."""
         guids = {key: guid for key in keys if (guid := as_guid(key))}
         taken = await store.taken_ids(edit.connection, guids.values()) if guids else set()
         return {key: guids[key] if key in guids and guids[key] not in taken else str(uuid.uuid4()) for key in keys}
@@ -160,7 +163,7 @@ class PersonIntake:
     async def _with_free_names(
         self, edit: Edit, writes: list[tuple[PersonLine, PersonWrite]], *, is_last_try: bool
     ) -> list[PersonWrite]:
-        """Return the people whose user principal name is free, or is released by its holder in the same batch."""
+        """Return the people whose user principal name is free, or is given up by its owner in the same batch."""
         holders = await store.holders_of(edit.connection, [write.after.user_principal_name for _, write in writes])
         while True:
             leaves = {
@@ -200,7 +203,7 @@ class PersonIntake:
             self._reject(BadRow(line.line, "userPrincipalName", reason, line.key, cause=Cause.TAKEN))
 
     async def _answer_waiting(self, edit: Edit, writes: Sequence[PersonWrite]) -> None:
-        """Connect these people with the reports and groups that named them before they arrived."""
+        """Set the manager of reports, and add the group memberships, that waited for these people to be imported."""
         ids = {
             key: write.after.id
             for write in writes
@@ -235,7 +238,7 @@ class PersonIntake:
 
 
 def as_guid(text: str) -> str:
-    """*text* as a GUID in canonical form, or ""."""
+    """Return *text* as a GUID in canonical form, or "" if it is not a GUID."""
     try:
         return str(uuid.UUID(text)) if len(text) == 36 else ""
     except ValueError:

@@ -1,4 +1,4 @@
-"""Distinguish the first row of a key from its repetitions, within a page and across earlier pages."""
+"""Accept the first row with a key and reject repetitions, within a page and across the pages of a pass."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AnyLine = TypeVar("AnyLine", PersonLine, GroupLine)
 async def first_of_each(
     edit: Edit, kind: str, lines: Sequence[AnyLine], reject: Callable[[BadRow], None]
 ) -> list[AnyLine]:
-    """The lines whose key this pass had not seen before; the others are rejected. Notes all of them as seen."""
+    """Return the lines whose key is new in this pass, and reject the others. All keys are stored as seen."""
     first: dict[str, AnyLine] = {}
     again: list[tuple[AnyLine, int]] = []
     for line in lines:

@@ -1,6 +1,6 @@
-"""Purge objects whose time in the recycle bin is over.
+"""Purge objects whose retention period in the recycle bin has ended.
 
-Marks are found before the rows are deleted: afterwards nothing shows who was assigned.
+The objects to mark are determined before rows are deleted, because afterwards nothing shows who was assigned.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BATCH = 500
 async def purge_due(
     database: Pool | Connection, now: datetime, *, after: timedelta = PURGE_AFTER, actor: str = "system"
 ) -> tuple[int, Touched]:
-    """Purge, in batches, everything that was deleted longer than *after* ago; return how many objects, and the jobs to drain."""
+    """Purge, in batches, everything that was deleted more than *after* ago. Returns the number of purged objects and the jobs to drain."""
     purged, touched = 0, Touched()
     while True:
         async with editing(database, actor=actor) as edit:

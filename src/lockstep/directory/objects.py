@@ -1,6 +1,6 @@
-"""Read complete objects for decisions: what the decisions of one application need about 500 people or groups, in three statements.
+"""Read complete objects for the decisions of one application. Three statements read everything for 500 people or groups.
 
-Purged objects are absent. The members of groups are not read here, since they are compared separately.
+Purged objects are absent. The members of groups are not read here, because they are compared separately.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ async def read_objects(
     with_groups: bool = True,
     manager_attributes: Collection[str] = (),
 ) -> dict[str, SourceObject]:
-    """Return those of *ids* that are not purged, by id, as *app*'s decisions see them.
+    """Return the objects *ids*, by id, with everything that decisions for *app* need. Purged objects are left out.
 
-    *with_groups*: include the groups of each person, for mappings that read memberships. *manager_attributes*: attributes of the manager to
-    include as `manager.<attribute>`, at the price of one more statement.
+    *with_groups* includes the groups of each person, for mappings that read memberships. *manager_attributes* are attributes of the
+    manager to include as `manager.<attribute>`; they cost one more statement.
     """
     rows, held, groups, all_roles = await asyncio.gather(  # in one round trip, if the caller has begun a pipeline
         _read_rows(connection, kind, ids),
@@ -61,13 +61,13 @@ async def _read_rows(
 
 
 async def read_app_roles(connection: Connection, app: str) -> tuple[AppRole, ...]:
-    """The application's role list, in the order of precedence."""
+    """Return the application's roles in order of precedence."""
     rows = await applications.read_roles(connection, app)
     return tuple(AppRole(row.id, row.value, row.display_name, row.is_enabled) for row in rows)
 
 
 async def read_entitlements(connection: Connection, app: str, ids: Sequence[str]) -> dict[str, tuple[Assignment, ...]]:
-    """Every assignment of *ids* to *app*, by object, in the order of the role list."""
+    """Return every assignment of the objects *ids* to *app*, by object, in the order of the application's roles."""
     found: dict[str, list[Assignment]] = {}
     for row in await assignments.entitlements(connection, app, ids):
         found.setdefault(row.object_id, []).append(Assignment(row.role_id, row.via_group, row.via_group_name))
@@ -75,7 +75,7 @@ async def read_entitlements(connection: Connection, app: str, ids: Sequence[str]
 
 
 async def read_entitlements_everywhere(connection: Connection, object_id: str) -> dict[str, tuple[Assignment, ...]]:
-    """Every assignment of one object, by application, each in the order of its role list."""
+    """Return every assignment of one object, by application, each in the order of that application's roles."""
     found: dict[str, list[Assignment]] = {}
     for row in await assignments.entitlements_everywhere(connection, object_id):
         found.setdefault(row.app, []).append(Assignment(row.role_id, row.via_group, row.via_group_name))
@@ -83,7 +83,7 @@ async def read_entitlements_everywhere(connection: Connection, object_id: str) -
 
 
 async def memberships(connection: Connection, app: str, people: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Ids and display names of the groups of each person, through nested groups if *app* flattens them."""
+    """Return the ids and display names of each person's groups, including groups reached through nested groups if *app* flattens them."""
     if not people:
         return {}
     found: dict[str, list[str]] = {}
@@ -105,9 +105,9 @@ async def _with_managers(
 
 
 def user_principal_names(row: PersonRow) -> dict[str, str]:
-    """`userPrincipalName` and `originalUserPrincipalName` as Entra presents them to expressions and filters.
+    """Return `userPrincipalName` and `originalUserPrincipalName` with the values that Entra gives them in expressions and filters.
 
-    For the guest ola_partner.test#EXT#@fjord.onmicrosoft.test mappings see ola@partner.test, and the full name as the original
+    For the guest ola_partner.test#EXT#@fjord.onmicrosoft.test, `userPrincipalName` is ola@partner.test, and the original is the full name
     (Entra, How application provisioning works, B2B users).
     """
     raw = str(row.attributes.get("userPrincipalName") or row.user_principal_name)

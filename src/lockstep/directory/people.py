@@ -1,6 +1,6 @@
-"""Write people. Every write is compared with the stored person, raises the version, goes to the feed and marks affected objects.
+"""Write people. Each changed person gets a new version and an entry in the feed, and the affected objects are marked.
 
-Writes are batches, even for one person. An unchanged person is not written.
+People are written in batches, even a single one. An unchanged person is not written.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ MANAGER = "manager"
 
 @dataclass(frozen=True, slots=True)
 class PersonWrite:
-    """The desired state of a person. *before* None: a new person. *row_hash*: of the source's row; None for an edit by hand."""
+    """The desired state of a person. *before* is None for a new person. *row_hash* is the hash of the source's row, or None for an edit
+    by hand.
+    """
 
     after: PersonRow
     before: PersonRow | None = None
@@ -34,7 +36,7 @@ class PersonWrite:
 
 
 def with_attributes(person: PersonRow, values: Mapping[str, Any]) -> PersonRow:
-    """*person* with *values* applied; None removes an attribute."""
+    """Return *person* with *values* applied. A value of None removes the attribute."""
     attributes = {name: value for name, value in ({**person.attributes, **values}).items() if value is not None}
     return replace(
         person,
@@ -45,7 +47,9 @@ def with_attributes(person: PersonRow, values: Mapping[str, Any]) -> PersonRow:
 
 
 async def write_people(edit: Edit, writes: Sequence[PersonWrite]) -> None:
-    """Write people. They may exchange names among themselves; the caller has checked that nobody else has one of the names."""
+    """Write people. They may exchange user principal names among themselves. The caller has checked that no other person has one of the
+    names.
+    """
     new = [write for write in writes if write.before is None]
     old = [write for write in writes if write.before is not None]
     leavers, back, others = _sorted_by_life(old)
@@ -67,8 +71,8 @@ async def write_people(edit: Edit, writes: Sequence[PersonWrite]) -> None:
 
 
 async def set_attributes(edit: Edit, person: PersonRow, texts: Mapping[str, str]) -> PersonRow:
-    """Change attributes by hand: name to text, where empty text removes the attribute. Raises LockstepError for an invalid name or
-    value.
+    """Change attributes by hand. *values* maps names to texts; an empty text removes the attribute. Raises LockstepError for an invalid
+    name or value.
     """
     values: dict[str, Any] = {}
     for name, text in texts.items():
@@ -96,7 +100,7 @@ async def set_attributes(edit: Edit, person: PersonRow, texts: Mapping[str, str]
 
 
 async def set_manager(edit: Edit, person: PersonRow, manager: PersonRow | None) -> PersonRow:
-    """Set or clear a person's manager. Raises LockstepError if somebody would manage themselves."""
+    """Set or clear a person's manager. Raises LockstepError if people would become their own manager."""
     if manager is not None and manager.id == person.id:
         raise invalid(f"{person.user_principal_name} cannot be their own manager")
     after = replace(person, manager_id=manager.id if manager else None, manager_anchor=None)
@@ -106,7 +110,7 @@ async def set_manager(edit: Edit, person: PersonRow, manager: PersonRow | None) 
 
 
 async def delete_people(edit: Edit, people: Iterable[PersonRow], *, at: datetime, by_source: bool = False) -> int:
-    """Move people to the recycle bin. *by_source*: clear the hash of their row, so that a row which reappears restores them."""
+    """Move people to the recycle bin. *by_source* also clears the stored hash of their row, so that a row which reappears restores them."""
     writes = [
         PersonWrite(replace(person, deleted_at=at), person, row_hash="" if by_source else None)
         for person in people
@@ -125,7 +129,7 @@ async def restore_person(edit: Edit, person: PersonRow) -> PersonRow:
 
 
 def difference(before: PersonRow | None, after: PersonRow) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
-    """The names of differing attributes, with their values before and after; absent equals None."""
+    """Return the names of the attributes that differ, with their old and new values. An absent attribute equals None."""
     old = _comparable(before) if before else {}
     new = _comparable(after)
     names = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
@@ -155,7 +159,7 @@ def _was_enabled(write: PersonWrite) -> bool:
 
 
 async def _free_names(edit: Edit, writes: Sequence[PersonWrite]) -> None:
-    """Release all changing names first: within one statement, the unique index would see an exchanged name twice."""
+    """Release all changing names first. Otherwise the unique index would see a name twice while people exchange names in one statement."""
     moving = [
         w for w in writes if w.before and w.before.user_principal_name.lower() != w.after.user_principal_name.lower()
     ]

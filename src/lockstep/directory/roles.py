@@ -1,6 +1,6 @@
-"""An application's role list. Its order is the precedence, so moving a role affects everyone who has several.
+"""The roles of an application. Their order is the precedence, so moving a role affects everyone with several roles.
 
-An assigned role cannot be removed: its assignments must be removed first.
+An assigned role cannot be removed until its assignments have been removed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ MAX_ROLES = 1200
 
 
 async def replace_roles(edit: Edit, app: ApplicationRow, roles: Sequence[RoleRow]) -> None:
-    """Replace the whole role list by *roles*. Raises LockstepError for an invalid value, or if an assigned role would be removed."""
+    """Replace all roles of the application by *roles*. Raises LockstepError for an invalid value, or if an assigned role would be
+    removed.
+    """
     _check(roles)
     before = await store.read_roles(edit.connection, app.id)
     after_by_id = {role.id: (place, role) for place, role in enumerate(roles)}
@@ -53,9 +55,10 @@ async def replace_roles(edit: Edit, app: ApplicationRow, roles: Sequence[RoleRow
 
 
 def find_role(roles: Sequence[RoleRow], wanted: str) -> RoleRow | None:
-    """The role with the id or value *wanted*, else with that name, in any case; None if there is none.
+    """Return the role with the id or value *wanted*, otherwise the role with that display name, in any letter case; None if no role
+    matches.
 
-    Raises LockstepError if several roles have that name.
+    Raises LockstepError if several roles have that display name.
     """
     folded = wanted.strip().lower()
     exact = [role for role in roles if folded and folded in (role.id, role.value.lower())]
@@ -74,7 +77,7 @@ def new_role(value: str, *, display_name: str = "", description: str = "") -> Ro
 
 
 def from_manifest(value: Any) -> list[RoleRow]:
-    """Read the `appRoles` of an Entra manifest. Raises LockstepError that points at the first mistake."""
+    """Check the `appRoles` of an Entra manifest and convert them to roles. Raises LockstepError that names the first mistake."""
     roles_from_manifest(value)
     entries = value["appRoles"] if isinstance(value, Mapping) else value
     return [
@@ -91,7 +94,7 @@ def from_manifest(value: Any) -> list[RoleRow]:
 
 
 def to_manifest(roles: Sequence[RoleRow]) -> list[dict[str, Any]]:
-    """The `appRoles` of a manifest, in the order of precedence."""
+    """Return the roles as the `appRoles` of a manifest, in order of precedence."""
     return [
         {
             "allowedMemberTypes": list(role.allowed_member_types),

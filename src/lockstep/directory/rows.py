@@ -1,6 +1,6 @@
-"""What a source delivers: pages of checked and typed lines, and unusable rows with the reason.
+"""What a source delivers: pages of validated, typed lines, and unusable rows with the reason.
 
-A bad row still shows that its person exists (*key*). If not even the key can be read, the pass cannot say who is missing.
+An unusable row still shows that its person exists (*key*). If a row has no readable key, the pass cannot tell who is missing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class PassKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PersonLine:
-    """One person. A value of None removes the attribute; an absent attribute stays as it is.
+    """One person in a source. A value of None removes the attribute; an absent attribute keeps its value.
 
     *digest* is a hash of everything in the line and of how it was read.
     """
@@ -46,7 +46,7 @@ class GroupLine:
 
 @dataclass(frozen=True, slots=True)
 class MemberLine:
-    """One direct membership, by the keys of both ends."""
+    """One direct membership, with the key of the group and the key of the member."""
 
     line: int
     group: str
@@ -58,7 +58,7 @@ Line: TypeAlias = PersonLine | GroupLine | MemberLine
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """An unusable row: where, why, and which person it concerns if that can be read."""
+    """An unusable row: its position, the reason, and the key of its person if the key can be read."""
 
     line: int
     column: str
@@ -73,7 +73,7 @@ class BadRow:
 class Survey:
     """The result of checking a whole source before anything is written.
 
-    *worst*: an example of the most frequent cause; *alike* counts the rows that have it in the same column.
+    *worst* is an example of the most frequent problem. *alike* counts the rows with the same problem in the same column.
     """
 
     rows: int = 0
@@ -85,8 +85,8 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class SourcePage:
-    """Some rows. *is_last*: the source ended properly. *unproven*: why nobody may count as missing after this pass, even though the
-    source ended.
+    """Some rows of a source. *is_last* is true if the source reached its regular end. *unproven* gives the reason if objects must not
+    count as missing although the source ended.
     """
 
     lines: tuple[Line, ...]
@@ -97,9 +97,10 @@ class SourcePage:
 
 
 class SourcePass(Protocol):
-    """One reading of one kind of object. *is_full*: objects that it does not contain are gone from the source.
+    """One reading of one kind of object. *is_full* is true if objects that it does not contain are gone from the source.
 
-    *only_group*: the key of the only group whose members are read, so that members of other groups are not missing; "" for all.
+    *only_group* is the key of the only group whose members are read, or "" for all groups. Members of other groups do not count as
+    missing.
 
     The contract suite (`tests/contracts`) has a test for each of these obligations, and runs them against every kind of source:
 
@@ -132,26 +133,26 @@ class SourcePass(Protocol):
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Ignored columns."""
+        """The columns that are ignored."""
         ...
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences for the administrator on how the source was read; complete after the survey."""
+        """Notes for the administrator about how the source was read. They are complete after the survey."""
         ...
 
     async def survey(self) -> Survey:
-        """Check the source before anything is written. Raises LockstepError if it can be read in two ways."""
+        """Check the source before anything is written. Raises LockstepError if the source is ambiguous."""
         ...
 
     def pages(self, size: int) -> AsyncGenerator[SourcePage, None]:
-        """Pages of at most *size* rows. Raises OSError or LockstepError, possibly between pages, if the source fails."""
+        """Yield pages of at most *size* rows. Raises OSError or LockstepError if the source fails, possibly after some pages."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """The effect of a pass on one person or group: created, updated, restored or removed. *changed*: attributes that differ."""
+    """The effect of a pass on one person or group: created, updated, restored or removed. *changed* names the attributes that differ."""
 
     what: str
     name: str
@@ -161,7 +162,7 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class Renaming:
-    """A new person with the employee id of a missing one: probably the same person under a new key."""
+    """A new person with the employee id of a missing person: probably the same person under a new key."""
 
     person: str  # the id of the person in the directory
     old_name: str
@@ -172,7 +173,7 @@ class Renaming:
 
 @dataclass(slots=True)
 class PassResult:
-    """The effects of a pass. For members, created and removed count memberships."""
+    """The effects of a pass. In a pass over memberships, created and removed count memberships."""
 
     kind: PassKind
     read: int = 0
@@ -199,7 +200,7 @@ class PassResult:
     )  # source to the number of its people whose names this source also uses
 
     def count(self, *, is_new: bool, is_back: bool, is_changed: bool) -> str:
-        """Count one object. Return what happened to it, or "" if nothing did. *is_back*: it was deleted before."""
+        """Count one object. Returns what happened to it, or "" if nothing did. *is_back* is true if the object had been deleted."""
         if is_new:
             self.created += 1
             return "created"
@@ -223,9 +224,9 @@ class PassResult:
 
 
 def key_of(text: str) -> str:
-    """The form in which keys are compared: GUIDs and user principal names in lower case, everything else unchanged.
+    """Return *text* in the form in which keys are compared: GUIDs and user principal names in lower case, everything else unchanged.
 
-    Always composed (NFC), without invisible characters.
+    The result is composed (NFC) and has no invisible characters.
     """
     key = text.strip() if text.isascii() else plain(text)
     return key.lower() if "@" in key or (len(key) == 36 and key.count("-") == 4) else key

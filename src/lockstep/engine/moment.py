@@ -1,7 +1,7 @@
 """The time and the randomness that pure code may use, passed in by the caller.
 
-The same moment always gives the same result: a preview and the write that follows it share one moment, so a generated password or
-identifier does not change between them. Give every object its own seed; otherwise all of them get the same "random" values.
+The same moment always gives the same result. A preview and the write that follows it share one moment, so a generated password or
+identifier does not change between them. Every object needs its own seed; otherwise all of them get the same "random" values.
 """
 
 from __future__ import annotations
@@ -20,6 +20,6 @@ class Moment:
 
     def random_bytes(self, label: str, count: int) -> bytes:
         """Return *count* bytes derived from *seed* and *label* only. Different labels give independent bytes."""
-        # The length prefix keeps two different pairs of seed and label from concatenating to the same bytes.
+        # The length prefix prevents two different pairs of seed and label from concatenating to the same bytes.
         length = len(self.seed).to_bytes(4, "big")
         return shake_256(length + self.seed + label.encode("utf-8", "surrogatepass")).digest(count)

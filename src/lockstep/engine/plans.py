@@ -1,4 +1,6 @@
-"""The plan: what should happen to one object in one application, and why. Also the desired account, the steps, and what a guard limits."""
+"""The plan: what should happen to one object in one application, and why. It includes the desired account, the steps, and the effects
+that guards limit.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,10 @@ from lockstep.engine.records import Account, Action, Change, LinkState, ObjectKi
 
 @dataclass(frozen=True)
 class Mapped:
-    """The desired account. *problem* says why it cannot be mapped or why the object is skipped.
+    """The desired account. *problem* says why the object cannot be mapped or is skipped.
 
-    *values* has no empty values. *cleared* are the paths that a mapping empties on purpose, *dropped* those that do not flow this time.
+    *values* has no empty values. *cleared* are the paths that a mapping empties on purpose. *dropped* are the paths that do not flow this
+    time.
     """
 
     values: Values
@@ -36,17 +39,17 @@ class Mapped:
 
     @cached_property
     def digest(self) -> str:
-        """A digest of the desired account; equal digests make a comparison unnecessary."""
+        """A digest of the desired account. Accounts with equal digests need no comparison."""
         return desired_hash({**self.values, **self.sealed} if self.sealed else self.values, self.cleared)
 
 
 def desired_hash(values: Values, cleared: Collection[str] = ()) -> str:
-    """A short digest of the desired account; equal digests make a comparison unnecessary."""
+    """A short digest of the desired account. Accounts with equal digests need no comparison."""
     document = {**values, **dict.fromkeys(cleared)}
     try:
         text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
     except TypeError:
-        # A lone surrogate or a number beyond 64 bits is not valid JSON, but must still be comparable.
+        # A lone surrogate or a number beyond 64 bits is not valid JSON, but must still be hashed.
         text = repr(sorted(document.items(), key=lambda item: item[0])).encode("utf-8", "surrogatepass")
     return sha256(text).hexdigest()[:32]
 
@@ -82,7 +85,7 @@ class Step:
 
 
 class BlockedBy(StrEnum):
-    """Why a plan cannot be carried out now. It lists only the obstacles that decide what happens to the object next."""
+    """Why a plan cannot be carried out now. Only the obstacles that decide what happens to the object next have a value."""
 
     REJECTION = "rejection"  # an administrator decided that it is not sent
     ACCOUNT_UNDER_WAY = "accountUnderWay"  # the account is being given to another object at this moment
@@ -90,7 +93,7 @@ class BlockedBy(StrEnum):
 
 
 class GuardCode(StrEnum):
-    """The effect that a guard limits. The value is the code of the reason."""
+    """The kind of effect that a guard limits. The value is the code of the reason."""
 
     LOSSES = "TooManyDeletes"  # accounts disabled, switched off or deleted
     GRANTS = "TooManyGrants"  # accounts that gain a privileged value
@@ -128,9 +131,9 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Plan(Draft):
-    """What should happen to one object in one application, and why. Nothing has been done yet; a preview shows exactly this.
+    """What should happen to one object in one application, and why. Nothing has been sent yet; a preview shows exactly this.
 
-    A plan completes a draft: it adds the object, all steps and reasons (the first one answers "why"), and what the guards must know.
+    A plan completes a draft: it adds the object, all steps and reasons (the first one answers "why"), and the facts that the guards need.
     """
 
     _: KW_ONLY
@@ -147,19 +150,21 @@ class Plan(Draft):
 
     @property
     def desired_hash(self) -> str:
-        """The digest of the account that both sides agree on after the plan was carried out; "" if it must not be stored. Withheld values
-        are still wanted: a stored digest would mark them as agreed, and they would never be written.
+        """The digest of the account that both sides agree on after the plan was carried out, or "" if none must be stored.
+
+        If values were withheld, no digest is stored. They are still wanted; with a digest they would count as agreed and never be
+        written.
         """
         return self.mapped.digest if self.mapped is not NOT_MAPPED and not self.withheld else ""
 
     @property
     def needs_approval(self) -> bool:
-        """Whether the plan is held however few others there are: it links an account that may not belong to this object."""
+        """Whether the plan is held regardless of the limits, because it links an account that may not belong to this object."""
         return self.link_to is not None and (self.claims_privileged or self.claims_anothers)
 
     @property
     def ends_access(self) -> bool:
-        """Whether a person who can sign in now cannot sign in afterwards: the account is deleted, disabled or switched off."""
+        """Whether a person who can sign in now no longer can afterwards, because the account is deleted or disabled."""
         if not self.action.writes or self.action is Action.CREATE:
             return False
         return self.action.is_destructive or any(change.switches_off for change in self.changes)

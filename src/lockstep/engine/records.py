@@ -1,7 +1,7 @@
-"""The immutable values that a decision reads and returns. A decision reads nothing else.
+"""The immutable values that decisions read and return. Decisions read nothing else.
 
-People and scope use Entra's terms, accounts those of RFC 7643. An account's values are a flat mapping from target path, as mappings
-write it (`name.givenName`, `roles[primary eq "True"].value`), to value, because mapping, base and difference all work per path.
+People and scope use Entra's terms, accounts those of RFC 7643. An account's values are a flat mapping from target path to value, because
+mapping, base and difference all work per path. Paths are written as in mappings: `name.givenName`, `roles[primary eq "True"].value`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Lifecycle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AppRole:
-    """A role of an application. The order of the application's role list is the precedence."""
+    """A role of an application. The order of the application's roles is the precedence."""
 
     id: str
     value: str
@@ -82,7 +82,7 @@ class LinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The account of an object, and the values that both sides last agreed on (*base*: target path to value)."""
+    """The record of the account of an object. *base* holds the values that both sides last agreed on, by target path."""
 
     kind: ObjectKind
     source_id: str
@@ -119,7 +119,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why something was decided: a plain sentence, a stable code (Entra's if there is one) and details for the log."""
+    """Why something was decided: a plain sentence, a stable code (Entra's if it has one) and details for the log."""
 
     code: str
     text: str
@@ -129,10 +129,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of one target path. *old* is the value that we believe the target to hold; None means absent.
+    """A change of one target path. *old* is the value that the target is believed to have; None means absent.
 
     If *new* is None, the value is cleared. *redacted* values are written but shown as `[Redact]`. *added* lists the new values of a
-    multi-valued attribute: only these are added, because the application may hold others that we do not know.
+    multi-valued attribute: only these are added, because the application may have others that Lockstep does not know.
     """
 
     path: str
@@ -190,7 +190,7 @@ WRITING = frozenset({Action.CREATE, Action.UPDATE, Action.ENABLE, Action.DISABLE
 
 
 class Lane(StrEnum):
-    """The order of work, leavers first. The database sorts by the number."""
+    """The order in which objects are processed, leavers first. The database sorts by the number."""
 
     LEAVERS = "1"
     ON_DEMAND = "2"

@@ -1,3 +1,1 @@
-"""The sources of people and groups. Each module reads one kind of external list and converts it to passes, which the import writes to the
-directory.
-"""
+"""The sources of people and groups. Each module reads one kind of external list. The import writes what was read to the directory."""

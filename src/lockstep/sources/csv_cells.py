@@ -1,7 +1,7 @@
-"""Turn the cells of one column into values of its attribute. The meanings that the administrator gave to words come before the
-usual ones.
+"""Convert the cells of one column to values of its attribute.
 
-A word without a known meaning never means that an account is enabled. The row that contains it is reported as unusable.
+Meanings that the administrator gave to words take precedence over the built-in ones. A word without a known meaning never enables an
+account: its row is reported as unusable.
 """
 
 from __future__ import annotations
@@ -73,10 +73,10 @@ class CellReader:
         return read
 
     def _meaning(self, word: str, value: str) -> bool:
-        """Return the boolean that the administrator gave to *word* as its meaning.
+        """Return the boolean that *word* means according to the administrator's *value*.
 
-        Raises LockstepError if *value* is not a boolean, or if the column is inverted, where "true" could mean enabled or
-        blocked.
+        Raises LockstepError if *value* is not a boolean, or if it is a plain true or false in an inverted column, where "true" could mean
+        enabled or blocked.
         """
         name = self.column.attribute.name
         if name == ENABLED and value.casefold() in _STATES:

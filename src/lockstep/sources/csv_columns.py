@@ -1,8 +1,9 @@
-"""Find the meaning of the columns in a CSV header: from Entra's own names, the names in other exports, and the administrator's map.
+"""Find out which attribute each column of a CSV header stands for: by Entra's own names, names in other exports, and the administrator's
+map.
 
-Letter case, blanks and punctuation in a header do not matter. A column without a meaning is ignored and listed in the result. If
-two columns claim one attribute, the administrator's map comes first, then an exact name, then any other name. Two columns of
-equal rank are refused.
+Letter case, blanks and punctuation in a header do not matter. A column that stands for no attribute is ignored and listed in the result.
+If two columns stand for the same attribute, the administrator's map takes precedence, then an exact name, then any other name. Two
+columns of equal rank are refused.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ _STATES = frozenset({"status", "userstatus", "accountstatus", "employeestatus", 
 
 
 class ColumnClaim(IntEnum):
-    """The rank of a column's claim to an attribute."""
+    """How strong a column's claim to an attribute is; the strongest claim wins."""
 
     OTHER_NAME = 1
     EXACT_NAME = 2
@@ -160,9 +161,9 @@ def _attributes(
 def _meanings(
     name: str, mapped: Mapping[str, tuple[str, ...]], find: Callable[[str], DirectoryAttribute | None]
 ) -> tuple[str, ...]:
-    """The attributes that a column may mean.
+    """Return the names of the attributes that a column may stand for.
 
-    The key is not an attribute, so a column that is mapped only to the key keeps the meaning of its name.
+    The key is not an attribute. A column that is mapped only to the key therefore also stands for the attribute that it is named after.
     """
     given = mapped.get(name)
     if given is None:
@@ -198,9 +199,9 @@ def _key(
     needed: str,
     attributes: tuple[AttributeColumn, ...],
 ) -> tuple[int, str]:
-    """Return the position of the key column, and the name by which the source remembers it.
+    """Return the position of the key column, and the name under which the source stores it.
 
-    The key is the chosen column, or else `id`, or else the column *needed*.
+    The key is the chosen column if there is one, otherwise `id`, otherwise the column *needed*.
     """
     place_of_name = next(column.place for column in attributes if column.attribute.name == needed)
     named = [place for place, name in enumerate(names) if any(squeezed(one) in KEYS for one in mapped.get(name, ()))]

@@ -20,7 +20,7 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 _CHUNK_BYTES = 1 << 20
 _MOST_LINES = 2000
 _CANDIDATES = (WESTERN, "cp1250", "cp1254", "cp1251", "cp1253", "cp850", "cp932", "gb18030", "big5", "cp949")
-# Without Icelandic letters and letters with a caron: Turkish, Czech and Mac text shows them when it is read as Windows-1252.
+# Excludes Icelandic letters and letters with a caron: they appear when Turkish, Czech or Mac text is decoded as Windows-1252.
 _WESTERN_LETTERS = frozenset("äöüÄÖÜßàâáãåæçèéêëìíîïñòóôõøùúûÿœÀÂÁÃÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕØÙÚÛŒªº")
 _WESTERN_MARKS = frozenset("\xa0’‘´“”„–—…·•°§€£©®™«»¡¿")
 _APOSTROPHES = frozenset("’´·-")
@@ -44,8 +44,7 @@ def check_encoding(name: str) -> str:
 
 
 def find_encoding(path: Path, head: bytes) -> tuple[str, str]:
-    """Return the encoding of the file *path*, which begins with *head*, and a sentence for the administrator if the encoding was
-    guessed.
+    """Return the encoding of the file *path*, and a note for the administrator if it was guessed. *head* is the beginning of the file.
 
     Raises LockstepError if the encoding cannot be detected and the administrator has to name it.
     """
@@ -111,7 +110,7 @@ def _reads_western(line: bytes) -> bool:
 
 
 def _is_crowded(lines: list[bytes]) -> bool:
-    """Whether many non-ASCII letters stand in runs of three or more, as they do in text of other alphabets."""
+    """Whether many non-ASCII letters occur in runs of three or more, which is typical of text in a non-Latin alphabet."""
     high = sum(byte > 127 for line in lines for byte in line)
     in_rows = sum(
         line[place] > 127 and line[place - 1] > 127 and line[place - 2] > 127
@@ -138,6 +137,6 @@ def _unclear(path: Path, lines: list[tuple[int, bytes]]) -> LockstepError:
 
 
 def _part(text: str) -> str:
-    """Return the part of a line that shows the encoding best: the text around its first non-ASCII letter."""
+    """Return the part of a line that best shows whether the encoding is right: the text around its first non-ASCII letter."""
     first = next(place for place, letter in enumerate(text) if not letter.isascii())
     return text[max(first - 12, 0) : first + 24]

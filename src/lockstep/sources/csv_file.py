@@ -119,12 +119,13 @@ class CsvPass:
         try:
             self._reader.line(number, row, with_digest=False)
         except UnusableRow as wrong:
-            # An ambiguous date is not an error yet, because the whole column decides the order of day and month.
+            # An ambiguous date is not an error yet: dates further down in the column may show whether the day or the month
+            # comes first.
             if not (wrong.row.cause is Cause.DATE and orders_of(wrong.row.word)):
                 found.reject(wrong.row)
 
     def _settle(self, orders: Mapping[int, DayOrder | None]) -> None:
-        """Create the reader of rows with the order of day and month that was found for each column."""
+        """Create the reader of rows, using the order of day and month that was found for each column."""
         self.cells = [
             replace(one, dates=DateForm(order)) if (order := orders.get(one.column.place)) else one
             for one in self.cells
@@ -186,9 +187,7 @@ class CsvPass:
         yield SourcePage(tuple(lines), tuple(bad), 1.0, is_last=True, unproven=self._unproven(last))
 
     def _unproven(self, last: BadRow | None) -> str:
-        """Return why the end of the file does not prove that the file is complete, or "". *last* is the last row, if it is
-        unusable.
-        """
+        """Return the reason why the file may be incomplete, or "". *last* is the last row, if it is unusable."""
         if _state(self.path) != self._state:
             return "The file changed while it was being read"
         # An unreadable value in a complete row does not suggest that the file was cut off.

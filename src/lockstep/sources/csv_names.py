@@ -46,7 +46,7 @@ _IN_BRACKETS = re.compile(r"\[([A-Za-z][A-Za-z0-9_]*)\]")
 
 
 def clean_names(header: Sequence[str]) -> list[str]:
-    """Return the names of *header* without invisible characters."""
+    """Return the names in *header* without invisible characters."""
     return [plain(name) for name in header]
 
 
@@ -79,9 +79,7 @@ def mapped_names(names: list[str], mapping: ColumnMap) -> dict[str, tuple[str, .
 
 
 def find_column(names: Sequence[str], column: str) -> str:
-    """Return the column in *names* that *column* means. If there is none, raises LockstepError that lists the most similar
-    names.
-    """
+    """Return the column in *names* that *column* refers to. Raises LockstepError, listing the most similar names, if there is none."""
     wanted = plain(column)
     by_likeness = (
         lambda name: name == wanted,
@@ -126,7 +124,7 @@ def missing_column(name: str, header: Sequence[str], cure: str, *, why: str = ""
     return invalid(
         f"The file has no column {name}",
         why=f"{why}. {found}" if why else found,
-        next_step=f"Name the column that holds it: {cure}",
+        next_step=f"Name the column that contains it: {cure}",
         code="MissingColumn",
     )
 

@@ -146,7 +146,7 @@ def _cell(number: int, name: str, text: str) -> str:
         reason = f"has {len(text)} characters; the limit is {_LONGEST_KEY}"
         raise UnusableRow(number, name, reason, cause=Cause.LENGTH)
     if not _is_text(text):
-        raise UnusableRow(number, name, f'holds bytes that are not text: "{shown(text)}"', cause=Cause.BYTES)
+        raise UnusableRow(number, name, f'contains bytes that are not text: "{shown(text)}"', cause=Cause.BYTES)
     return text
 
 

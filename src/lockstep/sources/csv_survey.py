@@ -19,7 +19,7 @@ _MOST_WORDS = 8
 
 @dataclass(slots=True)
 class DateEvidence:
-    """What the dates of one column show about their order. Each piece of evidence has the line of an example."""
+    """Evidence for the order of day and month in one column. Each piece of evidence is stored with the line of an example."""
 
     column: str
     proofs: dict[DayOrder, tuple[str, int]] = field(default_factory=dict)
@@ -36,9 +36,9 @@ class DateEvidence:
                 self.is_open_without_halves = True
 
     def order(self) -> DayOrder | None:
-        """Return the order of day and month in the dates of the column, or None if no date needs one.
+        """Return the order of day and month in the dates of the column, or None if the order makes no difference.
 
-        Raises LockstepError if the dates contradict each other, or if the administrator has to name the order.
+        Raises LockstepError if the dates contradict each other, or if the administrator has to specify the order.
         """
         if len(self.proofs) == 2:
             (day, day_line), (month, month_line) = self.proofs[DayOrder.DAY_FIRST], self.proofs[DayOrder.MONTH_FIRST]
@@ -97,7 +97,7 @@ class Findings:
             case Cause.BYTES:
                 return "Specify the encoding of the file: --encoding cp1252"
             case Cause.WORD:
-                # Do not suggest a command that can be copied unchanged, because only the administrator knows which meaning is
+                # Do not suggest a complete command: only the administrator knows which of the meanings is right.
                 # right.
                 either = "enabled|disabled" if column in self.of_accounts else "true|false"
                 words = [f'--value "{column}:{shown(word)}={either}"' for word in self.words.get(column, {})]

@@ -126,7 +126,7 @@ def head_of(path: Path) -> bytes:
     except FileNotFoundError:
         raise not_found(f"There is no file {path}", next_step="Check the path") from None
     except (OSError, ValueError) as refused:
-        reason = refused.strerror if isinstance(refused, OSError) else "its name holds a NUL character"
+        reason = refused.strerror if isinstance(refused, OSError) else "its name contains a NUL character"
         raise invalid(f"{path.name} cannot be read", why=reason or "", next_step=CHECK_READING) from None
 
 

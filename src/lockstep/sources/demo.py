@@ -48,7 +48,7 @@ Row = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """One assignment of the demo."""
+    """One assignment in the demo organisation."""
 
     principal: str
     is_group: bool

@@ -19,7 +19,9 @@ from lockstep.engine.rules.target_attributes import AttributeType
 def changes_between(
     desired: Values, held: Values, *, cleared: Collection[str] = (), mapping: ObjectMapping
 ) -> tuple[Change, ...]:
-    """Return the changes that turn *held* into *desired* and clear *cleared*, in the order of the mapping. Other paths are left alone."""
+    """Return the changes that turn the current values *held* into *desired* and clear *cleared*, in the order of the mapping. Other
+    paths do not change.
+    """
     changes: list[Change] = []
     for attribute in mapping.flowing:
         path = attribute.target
@@ -35,7 +37,7 @@ def changes_between(
 
 
 def same_value(one: Value, other: Value, mapping: AttributeMapping) -> bool:
-    """Whether two values of one attribute mean the same."""
+    """Whether two values of an attribute are equal."""
     if one is other or (one.__class__ is other.__class__ and not isinstance(one, tuple | dict) and one == other):
         return True
     if mapping.is_secret and (is_sealed(one) or is_sealed(other)):
@@ -44,7 +46,7 @@ def same_value(one: Value, other: Value, mapping: AttributeMapping) -> bool:
 
 
 def _to_write(new: Value, old: Value, mapping: AttributeMapping) -> Value:
-    """The value to write under the mapping's flow type; *old* if nothing may be written."""
+    """Return the value to write under the mapping's flow type, or *old* if the flow type forbids the write."""
     if is_empty(old):
         return new
     if is_sealed(old) and mapping.apply is Apply.ALWAYS:
@@ -57,7 +59,7 @@ def _to_write(new: Value, old: Value, mapping: AttributeMapping) -> Value:
 
 
 def _added(old: Value, new: Value, mapping: AttributeMapping) -> tuple[Value, ...]:
-    """Return the values to add, if the mapping never removes other values; empty if the mapping defines the complete list."""
+    """Return the values to add if the mapping only adds values; empty if the mapping defines the complete list."""
     if not mapping.attribute.multi_valued or not (_only_adds(mapping) or _adds_roles(mapping)):
         return ()
     known = {_key(item, mapping) for item in _items(old)}
@@ -69,7 +71,9 @@ def _only_adds(mapping: AttributeMapping) -> bool:
 
 
 def _adds_roles(mapping: AttributeMapping) -> bool:
-    """Whether roles are added: AppRoleAssignmentsComplex adds to the current roles, AssertiveAppRoleAssignmentsComplex replaces them."""
+    """Whether the mapping adds roles. AppRoleAssignmentsComplex adds to the current roles, AssertiveAppRoleAssignmentsComplex replaces
+    them.
+    """
     compiled = getattr(mapping.source, "compiled", None)
     return compiled is not None and "AppRoleAssignmentsComplex" in compiled.functions
 
@@ -94,9 +98,9 @@ def _items(value: Value) -> Iterable[Value]:
 
 
 def _key(value: Value, mapping: AttributeMapping) -> Any:
-    """A hashable key for comparing values: the spelling of truth values and numbers does not matter."""
+    """Return a hashable key for comparing values. The spelling of truth values and numbers makes no difference."""
     if isinstance(value, Mapping):
-        # Servers add $ref and empty members: compare only what has a value, and treat a lone value like its element.
+        # Servers add $ref and empty members, so compare only members with a value. An object with one value equals that value.
         inner = {key: item for key, item in value.items() if not is_empty(item) and key != "$ref" and item is not False}
         if set(inner) == {"value"}:
             return _key(inner["value"], mapping)

@@ -1,4 +1,4 @@
-"""The parts of every plan: mapped values, current values, drift, and the finished plan with its steps."""
+"""Compute the parts that every plan needs: mapped values, current values, drift, and the finished plan with its steps."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _values_of = attrgetter(*_DRAFTED)
 
 
 def as_plan(prepared: PreparedObject, draft: Draft) -> Plan:
-    """Complete *draft* to a plan with all its steps and reasons."""
+    """Turn *draft* into a complete plan, with all its steps and reasons."""
     obj, mapped = prepared.obj, draft.mapped
     reasons = draft.reasons + tuple(reason for reason in prepared.intent.reasons if reason not in draft.reasons)
     drafted = dict(zip(_DRAFTED, _values_of(draft), strict=True))
@@ -59,8 +59,8 @@ def as_plan(prepared: PreparedObject, draft: Draft) -> Plan:
 
 
 def mapped_for(prepared: PreparedObject, *, creating: bool, taken: TakenValues | None = None) -> Mapped:
-    """Map the desired account. To disable it, use only the mappings that depend on the switch: a leaver's other values must not block
-    the disable.
+    """Map the desired account. If access should end, only the mappings that decide about access are used, so that no other value can
+    block that.
     """
     assert prepared.mapping is not None  # noqa: S101  # an intent that maps implies a mapping
     return map_account(
@@ -79,7 +79,7 @@ def mapped_for(prepared: PreparedObject, *, creating: bool, taken: TakenValues |
 
 
 def held_by(prepared: PreparedObject, observed: Observed) -> Values:
-    """Return the current values of the linked account: as observed, otherwise as last agreed."""
+    """Return the current values of the linked account: those just read, or else those that both sides last agreed on."""
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link else {}
     if isinstance(observed, Account):
@@ -89,7 +89,7 @@ def held_by(prepared: PreparedObject, observed: Observed) -> Values:
 
 
 def difference(prepared: PreparedObject, mapped: Mapped, held: Values, *, is_read: bool = False) -> ValueDifference:
-    """Find what to write, and which differences are no reason to write. *is_read* is true if *held* was just read from the application."""
+    """Return what to write, and the differences that are not written. *is_read* is true if *held* was just read from the application."""
     assert prepared.mapping is not None  # noqa: S101
     changes = changes_between(mapped.values, held, cleared=mapped.cleared, mapping=prepared.mapping)
     answers = prepared.link.answers if prepared.link is not None and prepared.is_linked else {}
@@ -104,9 +104,9 @@ def difference(prepared: PreparedObject, mapped: Mapped, held: Values, *, is_rea
 
 
 def names_that_follow(prepared: PreparedObject, observed: Observed) -> tuple[Change, ...]:
-    """Return the changes that replace outdated matching values of a disabled account, because someone else may have the old values by now.
+    """Return the changes that replace outdated matching values of a disabled account. Someone else may have received the old values.
 
-    If a matching value cannot be evaluated, nothing is changed: a failure here must not keep access from ending.
+    If a matching value cannot be evaluated, nothing is changed: such a failure must not prevent the loss of access.
     """
     assert prepared.mapping is not None  # noqa: S101
     wanted = {
@@ -137,7 +137,9 @@ def names_that_follow(prepared: PreparedObject, observed: Observed) -> tuple[Cha
 def _without_drift(
     prepared: PreparedObject, changes: tuple[Change, ...]
 ) -> tuple[tuple[Change, ...], tuple[Reason, ...]]:
-    """Drop changes that only undo what the application changed, if the mapping's drift rule says to report or adopt such changes."""
+    """Remove changes that would only undo what the application changed, if the mapping's drift rule says to report or adopt such
+    changes.
+    """
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link and prepared.link.state is LinkState.LIVE else {}
     kept: list[Change] = []
@@ -160,7 +162,7 @@ def _without_drift(
 
 
 def turns_on(changes: tuple[Change, ...]) -> bool:
-    """Whether a disabled account is switched on."""
+    """Whether the changes enable a disabled account."""
     return any(
         change.path == "active" and text_of(change.new).lower() == "true" and text_of(change.old).lower() == "false"
         for change in changes
@@ -175,7 +177,7 @@ def differs(changes: tuple[Change, ...]) -> Reason:
 
 
 def flag_is_off(prepared: PreparedObject, action: str, *, outcome: str) -> Reason:
-    """Return the reason if the mapping's Create, Update or Delete is not ticked, otherwise None."""
+    """Return the reason if Create, Update or Delete is disabled for this mapping, otherwise None."""
     name = prepared.mapping.name if prepared.mapping else ""
     return Reason(
         "EntrySynchronizationSkipped",
@@ -186,7 +188,7 @@ def flag_is_off(prepared: PreparedObject, action: str, *, outcome: str) -> Reaso
 
 
 def not_written(draft: Draft) -> Draft:
-    """Turn *draft* into a skip without a desired hash: a stored hash would mark a change as agreed that was never written."""
+    """Turn *draft* into a skip without a desired hash. With a hash, a change that was never written would count as agreed."""
     return replace(draft, action=Action.SKIP, mapped=NOT_MAPPED)
 
 
@@ -195,7 +197,7 @@ def may(prepared: PreparedObject, action: str) -> bool:
 
 
 def _today(prepared: PreparedObject) -> datetime | None:
-    """The next midnight UTC if a value depends on today's date; otherwise None."""
+    """Return the next midnight UTC if a value depends on today's date, otherwise None."""
     if prepared.mapping is None or prepared.intent.kind is not IntentKind.PROVISION:
         return None
     return next_day(prepared.moment) if prepared.mapping.depends_on_today else None
@@ -218,7 +220,9 @@ def _grants(changes: tuple[Change, ...], mapping: ObjectMapping | None) -> tuple
 
 
 def _renames(draft: Draft, mapping: ObjectMapping | None) -> tuple[str, ...]:
-    """Return the matching attributes whose values change on an existing account, which is then no longer found by the old values."""
+    """Return the matching attributes whose values change on an existing account. Searches for the old values no longer find that
+    account.
+    """
     if mapping is None or draft.action is Action.CREATE:
         return ()
     matching = {attribute.target for attribute in mapping.matching}
@@ -226,7 +230,7 @@ def _renames(draft: Draft, mapping: ObjectMapping | None) -> tuple[str, ...]:
 
 
 def _claims_privileged(prepared: PreparedObject, draft: Draft) -> bool:
-    """Whether a match would link an account that has more privileges than the object should have."""
+    """Whether the plan links a matching account that has privileges which the object should not have."""
     if draft.link_to is None or prepared.mapping is None or prepared.is_linked:
         return False
     guarded = {path: privileges for path, privileges in prepared.mapping.privileges.items() if privileges}
@@ -241,18 +245,18 @@ def _claims_privileged(prepared: PreparedObject, draft: Draft) -> bool:
 
 
 def privilege_phrase(path: str, privilege: str) -> str:
-    """A phrase for the privileged value *privilege* of *path*: "the role Admin"."""
+    """Return a phrase for a privileged value, such as "the role Admin"."""
     noun = "role" if path.casefold().startswith("roles") else f"{path} value"
     return f"the {noun} {privilege}"
 
 
 def privileges_in(privileges: Mapping[str, str], value: Value) -> list[str]:
-    """The privileged values in *value*. Applications ignore letter case (Admin, admin), so the guard does too."""
+    """Return the privileged values in *value*. Letter case makes no difference, because applications ignore it (Admin, admin)."""
     return [privileges[text] for text in dict.fromkeys(_texts(value)) if text in privileges]
 
 
 def _texts(value: Value) -> Iterator[str]:
-    """Every text in *value*, case-folded: a role may be a text, an element with a value, or several of them."""
+    """Yield every text in *value*, case-folded. A role may be a text, an element with a value, or a list of them."""
     if isinstance(value, Mapping):
         for inner in value.values():
             yield from _texts(inner)

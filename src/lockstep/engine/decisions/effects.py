@@ -1,7 +1,7 @@
-"""Predict what a change of configuration or assignments would do to people, with the same numbers that the guards count.
+"""Predict what a change of configuration or assignments would do to people, counted in the same way as the guards count.
 
-Each object is planned twice without asking the application: with the present state and with the changed one. An effect that occurs in both
-plans is not caused by the change.
+Each object is planned twice without asking the application: with the present state and with the changed one. An effect that occurs in
+both plans is not caused by the change.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lockstep.engine.rules.configuration import JobConfiguration
 
 
 class Effect(StrEnum):
-    """What a plan does to its person or group."""
+    """One effect of a plan on its person or group."""
 
     LOSES_ACCESS = "losesAccess"  # the account is disabled, switched off or deleted
     RELEASED = "released"  # the account is left unchanged and no longer managed
@@ -37,7 +37,7 @@ def predicted_plan(
     moment: Moment,
     account_ids: Mapping[str, str] | None = None,
 ) -> Plan:
-    """Make the plan without asking the application: the last agreed values count as current, and no account matches."""
+    """Make the plan without asking the application. The last agreed values count as the current ones, and no account matches."""
     prepared = replace(prepare(obj, link, configuration, moment, account_ids), must_look=False)
     return make_plan(prepared, match=NO_MATCH)
 

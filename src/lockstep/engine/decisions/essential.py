@@ -1,4 +1,4 @@
-"""The attributes that an account depends on. A difference in one of them is always a reason to write."""
+"""Decide which attributes are essential for an account. A difference in an essential attribute is always written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lockstep.engine.rules.mappings import AttributeMapping, attribute_of
 
 
 def is_essential(mapping: AttributeMapping) -> bool:
-    """Whether the account depends on the attribute: it is required, used for matching, `active`, or gives privileges."""
+    """Whether the attribute is essential: required, used for matching, `active`, or able to give privileges."""
     return (
         mapping.match > 0
         or mapping.attribute.required

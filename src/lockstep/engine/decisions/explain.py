@@ -1,6 +1,6 @@
-"""Explain a plan as a ladder of gates, with the first gate that failed and what would have to be different.
+"""Explain a plan as a list of gates: the first gate that failed, and what would have to be different.
 
-Every interface shows the same ladder. Gates below the failed one were not reached; they have not passed.
+Every interface shows the same list. The gates after the failed one were not reached, which does not mean that they would pass.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class WriteDecision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Facts that the plan does not contain. *assigned* says how the person is assigned, and with which role. *notes* say what else prevents
-    sending.
+    """Facts that the plan does not contain. *assigned* says how the person is assigned, and with which role.
 
     *decision* and *decided* say whether the write waits for approval or was rejected. *unasked* says why the application was not asked.
+    *notes* list other reasons why nothing is sent.
     """
 
     assigned: str = ""
@@ -55,10 +55,10 @@ NOTHING_ELSE = Circumstances()
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The explanation of a plan. *verdict* suits a heading, *sentence* adds the reason, and *counterfactual* says what would change the
-    result ("" if nothing would).
+    """The explanation of a plan. *verdict* is a short heading, *sentence* adds the reason, and *counterfactual* says what would change
+    the result, or is "".
 
-    *notes* say what waits for a decision, what prevents sending, and whether the application could not be asked.
+    *notes* list pending decisions, other reasons why nothing is sent, and whether the application could not be asked.
     """
 
     verdict: str
@@ -74,7 +74,7 @@ class Explanation:
 
 
 def explain(plan: Plan, known: Circumstances = NOTHING_ELSE) -> Explanation:
-    """Build the ladder of *plan*: found, enabled, assigned, scope, match, export. The last two depend on the application."""
+    """Return the gates of *plan*: found, enabled, assigned, scope, match, export. The last two depend on the application."""
     reason = plan.reason
     verdict = _verdict(plan, known)
     hint = reason.next_step

@@ -1,7 +1,7 @@
 """Summarize the state of an application's provisioning in one sentence. Pure: facts in, headline out.
 
-"In step" appears only if it is true: everything that keeps a person from having what they should have is a row of its own, and the
-first row of the table that applies gives the headline.
+The first row of the table that applies gives the headline. Everything that keeps people from having the right access has a row of its
+own, so "In step" appears only if nothing does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lockstep.wording import counted
 
 
 class Standing(StrEnum):
-    """The state behind the headline, for programs."""
+    """The state that the headline describes, for use by programs."""
 
     SIGN_ON_ONLY = "signOnOnly"
     NOT_SWITCHED_ON = "notSwitchedOn"
@@ -38,9 +38,9 @@ class Standing(StrEnum):
 class Facts:
     """The present state of one application. Numbers count objects, except *held* and *rejected*, which count writes.
 
-    *waiting* counts due objects. *leavers_failing* counts those of *failing* whose access should have ended. *quarantine* and *trouble* are
-    sentences from the last response, or "". *next_attempt* ("in 5 minutes") and *trouble_for* ("2 hours") are readable phrases. *signs_on*
-    is true if the application has single sign-on and no credentials for provisioning.
+    *waiting* counts due objects. *leavers_failing* counts the leavers among *failing*. *quarantine* and *trouble* are sentences from the
+    last response, or "". *next_attempt* ("in 5 minutes") and *trouble_for* ("2 hours") are readable phrases. *signs_on* is true if the
+    application has single sign-on but no credentials for provisioning.
     """
 
     app: str
@@ -70,7 +70,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """The headline of one application. *exit_code* is 0 if nobody needs to act. *sends* tells whether Lockstep would send a new change at
+    """The headline of one application. *exit_code* is 0 if nobody needs to act. *sends* is true if Lockstep would send a new change at
     once.
     """
 
@@ -99,7 +99,7 @@ def headline(facts: Facts) -> Headline:
 
 
 def worst_exit_code(headlines: Iterable[Headline]) -> int:
-    """The most urgent exit code. Sending nothing is more urgent than a hold, and a hold more urgent than a failure."""
+    """Return the most urgent exit code: first that nothing is sent, then that writes are held, then that objects fail."""
     by_need = (0, *(EXIT_CODES[kind] for kind in (Kind.PARTIAL, Kind.HELD, Kind.UNREACHABLE)))
     return max((one.exit_code for one in headlines), key=by_need.index, default=0)
 

@@ -1,8 +1,8 @@
 """Decide what should happen to an object's account: provision, disable, delete, leave, release, wait, or nothing.
 
-The first row of the table that fits decides. A row may name a policy that chooses among its intents. Out of scope is not the same as gone:
-only people who are deleted in the source lose their account permanently. An account that was disabled because its person left the scope is
-no longer managed, as in Entra: if the person is deleted later, nothing is sent.
+The first row of the table that applies decides. A row may name a policy that chooses among its intents. Leaving the scope is not the same
+as deletion: only people who are deleted in the source lose their account permanently. An account that was disabled because its person
+left the scope is no longer managed, as in Entra: if the person is deleted later, nothing is sent.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class IntentRow:
-    """One row of the table. None in *links* stands for "no link"; *in_scope* None matches both.
+    """One row of the table. None in *links* stands for "no link". If *in_scope* is None, the row applies in scope and out of scope.
 
-    *choices* maps the result of *policy* to the intent; a row without a policy uses the key "".
+    *choices* maps the result of *policy* to the intent. A row without a policy uses the key "".
     """
 
     name: str
@@ -182,7 +182,7 @@ TABLE: tuple[IntentRow, ...] = (
 def decide_intent(
     obj: SourceObject, scope: ScopeDecision, link: Link | None, configuration: JobConfiguration, moment: Moment
 ) -> Intent:
-    """Return the intent of the first row that fits. The table covers every case."""
+    """Return the intent of the first row that applies. The table covers every case."""
     person, review_at = person_state(obj, configuration, moment)
     left_before = link is not None and link.state is LinkState.DISABLED and link.cause in (UNASSIGNED, FILTERED)
     row = row_for(person, link.state if link else None, in_scope=scope.in_scope, left_before=left_before)
@@ -197,19 +197,19 @@ def decide_intent(
 
 
 def row_for(person: Person, link: LinkState | None, *, in_scope: bool, left_before: bool = False) -> IntentRow:
-    """Return the first row that fits. *left_before* is true if the account was disabled because its person left the scope."""
+    """Return the first row that applies. *left_before* is true if the account was disabled because its person left the scope."""
     return next(row for row in TABLE if row.fits(person, link, in_scope=in_scope, left_before=left_before))
 
 
 def person_state(obj: SourceObject, configuration: JobConfiguration, moment: Moment) -> tuple[Person, datetime | None]:
-    """Return the stage of the object's life, and the time at which it enters the next stage without any change of the object."""
+    """Return the stage of the object's life, and the time at which time alone moves it to the next stage."""
     if obj.lifecycle is Lifecycle.PURGED:
         return Person.PURGED, None
     if obj.lifecycle is Lifecycle.SOFT_DELETED:
         wait = configuration.deletions.delete_after
         if wait is None:
             return Person.DELETED, None
-        # Without a deletion date the wait begins now: deleting too late is safer than too early.
+        # Without a deletion date the retention period begins now: deleting too late is safer than too early.
         due = (obj.deleted_at or moment.now) + wait
         return (Person.OVERDUE, None) if moment.now >= due else (Person.DELETED, due)
     if not obj.account_enabled:
@@ -249,7 +249,9 @@ def _reasons(row: IntentRow, person: Person, scope: ScopeDecision, obj: SourceOb
 
 
 def _review(kind: IntentKind, person: Person, life: datetime | None, scope: datetime | None) -> datetime | None:
-    """Return when to re-evaluate the object. A future deletion matters only if it has an account, a future start only if it has none."""
+    """Return when to re-evaluate the object. A future deletion matters only for objects with an account, a future start only for objects
+    without one.
+    """
     waits = (kind is IntentKind.DISABLE and person is Person.DELETED) or kind is IntentKind.WAIT
     return earliest(life if waits else None, None if kind is IntentKind.DELETE else scope)
 

@@ -1,9 +1,9 @@
-"""Remember what an application did with the values that it was sent, and decide which differences are a reason to write.
+"""Remember what an application did with the values that were sent to it, and decide which differences are written.
 
-The returned value is stored with the link, so that the same value is not sent again and again; a change in the application or the source is
-still detected. If two responses in a row leave an attribute out, the application does not keep it, and a difference in it is no longer a
-reason to write. This never applies to essential attributes: required ones, matching attributes, `active`, and roles and other attributes
-that give privileges.
+What it did is stored with the link, so that the same value is not sent again and again. A change in the application or the source is
+still detected. If two responses in a row lack an attribute, the application does not keep it, and a difference in it is no longer
+written. This never applies to essential attributes: required ones, matching attributes, `active`, and attributes that give privileges,
+such as roles.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Answers = Mapping[str, Mapping[str, Any]]  # an `_entry` by target path
 
 @dataclass(frozen=True, slots=True)
 class Unkept:
-    """An attribute that the last *answers* responses left out. *mapping* is the fingerprint of the mapping at that time."""
+    """An attribute that was missing from the last *answers* responses. *mapping* is the fingerprint of its mapping at that time."""
 
     kind: ObjectKind
     path: str
@@ -39,7 +39,7 @@ class Unkept:
 
 @dataclass(frozen=True, slots=True)
 class ValueDifference:
-    """What to write. *withheld* paths differ but are no reason to write, because the application does not keep them.
+    """The changes to write. *withheld* paths differ but are not written, because the application does not keep them.
 
     *settled* paths have the value that the application returned last time. *drift* gives the reasons for values that only the application
     changed and that the mapping's drift rule leaves unchanged.
@@ -53,7 +53,7 @@ class ValueDifference:
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """Why differences are not written."""
+        """The reasons why differences are not written."""
         found = [*self.drift]
         if self.withheld:
             names = ", ".join(self.withheld)
@@ -67,7 +67,7 @@ class ValueDifference:
 
 
 def rule_of(mapping: AttributeMapping) -> str:
-    """A fingerprint of the mapping's rule: what was learnt about the application under another rule does not apply to this one."""
+    """Return a fingerprint of the mapping's rule. What was learnt about an attribute does not apply after its rule has changed."""
     source = mapping.source.text if isinstance(mapping.source, Expression) else repr(mapping.source)
     rule = (mapping.target, source, mapping.default, mapping.apply.value, mapping.match, mapping.clear_when_empty)
     return sha256(repr(rule).encode("utf-8", "surrogatepass")).hexdigest()[:16]
@@ -76,8 +76,9 @@ def rule_of(mapping: AttributeMapping) -> str:
 def reasons_to_write(
     changes: Sequence[Change], answers: Answers, unkept: Collection[str], mapping: ObjectMapping
 ) -> ValueDifference:
-    """Select the changes that justify a request. Unkept values are sent along with them, so that we notice if the application keeps them
-    now.
+    """Select the changes that justify a request.
+
+    If there are any, changes of unkept attributes are sent along, which shows whether the application keeps them now.
     """
     settled = {
         one.path
@@ -99,8 +100,10 @@ def after_write(
     changes: Iterable[Change],
     mapping: ObjectMapping,
 ) -> dict[str, Any]:
-    """Return the answers to store after *changes* were written. *unseen* are changes that were missing after an earlier write and that this
-    response does not contain either; the next read shows what happened to them.
+    """Return the answers to store after *changes* were written.
+
+    *unseen* are changes that the application did not show after an earlier write and that this response does not show either. The next
+    read of the account shows what happened to them.
     """
     written = {change.path for change in changes}
     kept = {path: entry for path, entry in known.items() if path not in written}
@@ -122,7 +125,7 @@ def after_write(
 def after_read(
     known: Answers, account: Account, mapping: ObjectMapping
 ) -> tuple[dict[str, Any], tuple[JudgedValue, ...]]:
-    """Return the entries of *known* that still apply to *account*, and the judgement of values that earlier write responses left out."""
+    """Return the entries of *known* that still apply to *account*, and what happened to values that earlier responses did not show."""
     held = held_values(mapping, account.resource)
     kept: dict[str, Any] = {}
     judged: list[JudgedValue] = []
@@ -144,7 +147,7 @@ def after_read(
 
 
 def with_unkept(configuration: JobConfiguration, found: Iterable[Unkept]) -> JobConfiguration:
-    """Return *configuration* with the attributes whose differences are no longer a reason to write."""
+    """Return *configuration* with the attributes whose differences are no longer written."""
     by_kind: dict[ObjectKind, set[str]] = {}
     for one in found:
         if one.answers >= ENOUGH and (attribute := _still_mapped(one, configuration)) and not is_essential(attribute):
@@ -155,7 +158,7 @@ def with_unkept(configuration: JobConfiguration, found: Iterable[Unkept]) -> Job
 
 
 def confirmed(found: Iterable[Unkept], configuration: JobConfiguration) -> list[Unkept]:
-    """Return the entries of *found* that are certain and concern a present mapping, essential attributes included."""
+    """Return the certain entries of *found* whose attribute is still mapped in the same way. Essential attributes are included."""
     return [one for one in found if one.answers >= ENOUGH and _still_mapped(one, configuration) is not None]
 
 

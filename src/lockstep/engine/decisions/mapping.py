@@ -1,7 +1,7 @@
 """Map an object to the values that its account should have.
 
 By default an empty source value does not clear the attribute: nothing is sent, and the account keeps its value. A default value is
-written only on create. This module also reads the current values of an account, because both sides are keyed by target path.
+written only on create. This module also reads the current values of an account, because both are keyed by target path.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from lockstep.scim.target_values import MISSING, read_path
 # By target path: the values that are already in use in the application.
 TakenValues = Mapping[str, Collection[str]]
 
-# Attributes that decide whether a person may have access; mappings that read one of them are applied when disabling.
+# Attributes that decide whether a person may have access. Only mappings that read one of them are applied when an account is disabled.
 DISABLING: Final = frozenset({IS_SOFT_DELETED, "accountEnabled"})
 # Shared by all ordinary objects: creating empty mappings for each would take longer than evaluating two mappings.
 _NO_VALUES: Final[Values] = MappingProxyType({})
@@ -48,9 +48,10 @@ def map_account(
     record: Values | None = None,
     only: frozenset[str] | None = None,
 ) -> Mapped:
-    """Map *obj*. *account_ids* maps the directory ids of referenced objects to their accounts. No data of a person makes this raise.
+    """Map *obj*. *account_ids* maps the directory ids of referenced objects to their accounts. Never raises, whatever the person's data.
 
-    *generated* are values generated earlier, which are reused. *only* restricts it to mappings that read one of these attributes.
+    *generated* are values that were generated earlier and are used again. *only* restricts the run to mappings that read one of these
+    attributes.
     """
     if record is None:
         record = source_record(obj, configuration, is_soft_deleted=is_soft_deleted)
@@ -59,7 +60,7 @@ def map_account(
     values: dict[str, Value] = {}
     read = record.get
     for target, plain_source, ignores_empty, quick_read, attribute in mapping.flow:
-        # Fast path: most mappings copy a text, and analysing the mapping again for every person would take most of the time.
+        # Fast path: most mappings copy a text, and analysing each mapping again for every person would take most of the time.
         if only is not None:
             if attribute.dependencies.isdisjoint(only):
                 continue
@@ -86,7 +87,7 @@ def map_account(
 
 
 def _complete(mapping: ObjectMapping, values: dict[str, Value], work: _Work | None, *, creating: bool) -> Mapped:
-    """Finish a run over all mappings: drop elements that contain only labels, and report required values that are missing."""
+    """Complete a run over all mappings: remove elements that contain only labels, and report missing required values."""
     for labels, given in mapping.labels:
         # Drop elements filled only by constants: {"type": "work", "primary": true} is not an e-mail address.
         if values.keys().isdisjoint(given):
@@ -99,15 +100,15 @@ def _complete(mapping: ObjectMapping, values: dict[str, Value], work: _Work | No
 
 
 def held_values(mapping: ObjectMapping, resource: Mapping[str, Any]) -> Values:
-    """The current values of an account by target path; paths without a value are left out."""
+    """Return the current values of an account by target path. Paths without a value are left out."""
     found = ((attribute.target, read_path(resource, attribute.target)) for attribute in mapping.flowing)
     return {path: _frozen(value) for path, value in found if value is not MISSING}
 
 
 def base_after(base: Values, desired: Values, cleared: Collection[str], returned: Values) -> Values:
-    """The agreed values after a write was accepted: the values sent, overlaid with the mapped values that came back.
+    """Return the agreed values after a write was accepted: the values sent, replaced by the values in the response where it has them.
 
-    Absent is not empty: an application that omits an attribute from its answer has not emptied it.
+    An attribute that the response omits keeps the sent value; an omitted attribute is not an empty one.
     """
     sent = {path: value for path, value in {**base, **desired}.items() if path not in cleared}
     return {**sent, **returned}
@@ -115,7 +116,7 @@ def base_after(base: Values, desired: Values, cleared: Collection[str], returned
 
 @dataclass(slots=True)
 class _Work:
-    """One mapping run, collecting the values that flow."""
+    """One run over the mappings. Collects the values that flow."""
 
     owner: str
     record: Values
@@ -171,7 +172,7 @@ class _Work:
                     return compiled.evaluate(self.record, self.context)
                 if mapping.is_secret and is_kept(self.generated, mapping.target, compiled):
                     return DROP  # we kept only a hash; the application has the value
-                # A unique value is chosen again for every new account: the previous one may be in use by now.
+                # A unique value is chosen again for every new account: the earlier one may be in use by now.
                 value = None if mapping.is_unique else reusable(self.generated, mapping.target, compiled)
                 if value is None:
                     taken = self.taken.get(mapping.target, ())
@@ -231,7 +232,7 @@ def typed(value: Value, attribute: TargetAttribute) -> Value:
 
 
 def _holds_nothing(value: Value) -> bool:
-    """Whether *value* is empty or contains only empty values."""
+    """Whether *value* is empty or consists only of empty values."""
     return is_empty(value) or (isinstance(value, tuple | list) and all(is_empty(item) for item in value))
 
 

@@ -1,7 +1,7 @@
-"""Find the account of an object without a link: what to ask the application, and how to interpret its answers.
+"""Find the account of an object without a link: build the queries for the application, and interpret its answers.
 
-Attributes are queried one at a time, in order of precedence, and the first query with a result ends the search. We never choose among
-several accounts and never take over an account that belongs to someone else.
+Attributes are queried one at a time, in order of precedence, and the first query with a result ends the search. Lockstep never chooses
+among several accounts and never takes over an account that belongs to another object.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class NoMatch:
 
 @dataclass(frozen=True, slots=True)
 class OneMatch:
-    """One account matches. *left_by* is the deleted object that left it behind, or "" if it has no former owner.
+    """One account matches. *left_by* is the name of the deleted object that owned it before, or "" if it had no owner.
 
     *is_strangers* is true if the former owner is known to be another person.
     """
@@ -53,7 +53,7 @@ class OneMatch:
 
 @dataclass(frozen=True, slots=True)
 class ManyMatches:
-    """Several accounts match one query: an administrator has to choose."""
+    """Several accounts match one query. An administrator has to choose."""
 
     accounts: tuple[Account, ...]
     query: MatchQuery
@@ -61,7 +61,7 @@ class ManyMatches:
 
 @dataclass(frozen=True, slots=True)
 class TakenMatch:
-    """The account already belongs to another object (*by* is its display name), which may be about to lose it."""
+    """The account belongs to another object, whose display name is *by*. That object may be about to lose the account."""
 
     account: Account
     by: str
@@ -72,7 +72,9 @@ class TakenMatch:
 
 @dataclass(frozen=True, slots=True)
 class OtherCaseMatch:
-    """The application found an account whose value differs in case, for an attribute in which case matters: it may be another person's."""
+    """The application found an account whose value differs in letter case, although case matters for the attribute. It may be another
+    person's account.
+    """
 
     account: Account
     query: MatchQuery
@@ -90,7 +92,8 @@ def match_queries(
     moment: Moment,
     record: Values | None = None,
 ) -> tuple[MatchQuery, ...]:
-    """The queries in order of precedence. Attributes without a value are left out; an empty result means that *obj* cannot be matched.
+    """Return the queries in order of precedence. Attributes without a value are left out. If the result is empty, *obj* cannot be
+    matched.
 
     Raises ExpressionError if the expression of a matching attribute fails.
     """
@@ -113,11 +116,11 @@ def choose_match(
     under_way: Collection[str] = (),
     strangers: Collection[str] = (),
 ) -> Match:
-    """Interpret the answers, which must be in order of precedence.
+    """Interpret the answers, given in order of precedence.
 
-    *linked_to* maps account ids to the display name of the linked object, *left_by* to the display name of the deleted object that left the
-    account behind. *leaving* are accounts of deleted objects that are still linked, *under_way* accounts that are being linked to another
-    object; *strangers* are those of *left_by* whose former owner is another person (`are_different_people`).
+    *linked_to* maps account ids to the display name of the linked object. *left_by* maps them to the display name of the deleted former
+    owner, and *strangers* are those whose former owner is another person (`are_different_people`). *leaving* are accounts of deleted
+    objects that are still linked, *under_way* accounts that are being linked to another object.
     """
     owners = linked_to or {}
     former = left_by or {}
@@ -139,15 +142,13 @@ def choose_match(
 
 
 def are_different_people(employee_id: object, other: object) -> bool:
-    """Whether these two employee ids prove that two people are different. A missing id proves nothing, nor does a difference in leading
-    zeros.
-    """
+    """Whether two employee ids prove that two people are different. A missing id, or a difference in leading zeros, proves nothing."""
     one, another = (str(value or "").strip().casefold().lstrip("0") for value in (employee_id, other))
     return bool(one and another) and one != another
 
 
 def matching_value(resource: Mapping[str, Any], attribute: str) -> str | None:
-    """The value of *attribute* under which an account index files *resource*; None if it has no value."""
+    """Return the value of *attribute* that is the key of *resource* in an account index, or None if it has no value."""
     value = read_path(resource, attribute)
     if value is MISSING or isinstance(value, list | dict) or is_empty(value):
         return None
@@ -155,7 +156,7 @@ def matching_value(resource: Mapping[str, Any], attribute: str) -> str | None:
 
 
 def differs_in_case(account: Account, query: MatchQuery) -> bool:
-    """Whether *account*, which a search with *query* returned, has another value than the one searched for: some applications ignore case
+    """Whether *account*, found by *query*, has a value that differs from the searched one in letter case. Some applications ignore case
     where it matters, such as in an external id.
     """
     if query.attribute.lower() not in EXACT:
@@ -165,13 +166,13 @@ def differs_in_case(account: Account, query: MatchQuery) -> bool:
 
 
 def match_key(job: str, kind: ObjectKind, query: MatchQuery) -> str:
-    """The journal's key for *query* in one application: a digest of fixed length that reveals no personal data."""
+    """Return the key of *query* in the journal: a digest of fixed length that reveals no personal data. It differs between applications."""
     asked = f"{job}\0{kind.value}\0{query.attribute}\0{folded(query.attribute, query.value)}"
     return blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def folded(attribute: str, value: str) -> str:
-    """Fold *value* as an index does: most attributes are compared without regard to case."""
+    """Return *value* as an index compares it. Most attributes are compared without regard to letter case."""
     return value if attribute.lower() in EXACT else value.casefold()
 
 

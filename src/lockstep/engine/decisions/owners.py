@@ -16,7 +16,7 @@ MOST_SUGGESTIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A person who may own an account. *score* is 0 to 100; *why* lists what agrees."""
+    """A person who may own an account. *score* is between 0 and 100. *why* lists what agrees."""
 
     source_id: str
     display: str
@@ -25,21 +25,23 @@ class Suggestion:
 
 
 def suggest_owners(account: Account, people: Iterable[SourceObject]) -> tuple[Suggestion, ...]:
-    """Return the most probable owners of an account that has none, best first; empty if nothing but a guess is possible."""
+    """Return the most probable owners of an account without a link, best first; empty if there is no good evidence."""
     marks = _marks_of_account(account)
     found = [suggestion for person in people if (suggestion := _compare(marks, person)).score >= LEAST_SCORE]
     return tuple(sorted(found, key=lambda suggestion: (-suggestion.score, suggestion.display))[:MOST_SUGGESTIONS])
 
 
 def search_words(account: Account) -> frozenset[str]:
-    """Words to search the directory for when suggesting an owner of *account*. People with none of them are not suggested."""
+    """Return the words with which to search the directory for owners of *account*. People who have none of these words are not
+    suggested.
+    """
     marks = _marks_of_account(account)
     family = read_path(account.resource, "name.familyName")
     words = marks["address"] | marks["alias"] | marks["display"] | marks["number"]
     return words if family is MISSING else words | {_folded(family)}
 
 
-# What is compared, how many points an agreement is worth, and how it is described.
+# For each comparison: what is compared, its points, and its description.
 _POINTS = {"address": 90, "alias": 60, "names": 60, "display": 50, "number": 90}
 _DESCRIPTIONS = {
     "address": "the same address",
@@ -53,7 +55,7 @@ _DESCRIPTIONS = {
 def _compare(marks: Mapping[str, frozenset[str]], person: SourceObject) -> Suggestion:
     theirs = _marks_of_person(person)
     agreeing = [name for name in _POINTS if not marks[name].isdisjoint(theirs[name])]
-    # Agreements add up, but two weak ones never amount to certainty.
+    # Points add up, but two weak agreements never amount to certainty.
     uncertainty = 1.0
     for name in agreeing:
         uncertainty *= 1 - _POINTS[name] / 100

@@ -1,8 +1,8 @@
-"""Decide how long to wait before repeating a request that failed: the one rule for all repeated requests. Pure.
+"""Decide how long to wait before a failed request is repeated. All repeated requests follow this one rule. Pure.
 
-Every failed request counts twice: for its object, and for its kind (`Asked`) in the whole job. Each failure doubles the pause, and
-only a success of the same kind resets it: a successful probe says nothing about writes. All code that repeats a request takes the
-pause from here, so no loop can repeat requests at a constant rate.
+Every failed request is counted for its object, and for its kind (`Asked`) in the whole job. Each failure doubles the pause, and only a
+success of the same kind resets it, because a successful probe says nothing about writes. All code that repeats a request takes the pause
+from here, so no loop repeats requests at a constant rate.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-# Up to this many consecutive unanswered requests of one kind about single objects do not pause the application.
+# This number of consecutive unanswered requests about single objects does not yet pause the application.
 TOLERATED = 9
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
@@ -34,9 +34,9 @@ class Asked(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """Failed requests of one kind since its last success.
+    """Failed requests of one kind since the last success of that kind.
 
-    *pauses* and *stops* count the resulting pauses and quarantines of the whole application.
+    *pauses* and *stops* count the pauses and quarantines of the whole application that resulted from them.
     """
 
     failures: int = 0
@@ -45,7 +45,7 @@ class Streak:
 
     @property
     def breaks(self) -> int:
-        """How often these failures stopped the whole application."""
+        """The number of times that these failures stopped the whole application."""
         return self.pauses + self.stops
 
 
@@ -53,7 +53,7 @@ NO_STREAK = Streak()
 
 
 def growing_pause(tries: int, *, first: timedelta = FIRST_PAUSE, longest: timedelta = LONGEST_PAUSE) -> timedelta:
-    """Return the pause after *tries* failed tries: *first* after one, then doubled for each further one, up to *longest*. Zero if *tries*
+    """Return the pause after *tries* failed tries: *first* after one, doubled for each further one, at most *longest*. Zero if *tries*
     is 0.
     """
     if tries < 1:
@@ -65,11 +65,11 @@ def growing_pause(tries: int, *, first: timedelta = FIRST_PAUSE, longest: timede
 def after_failure(
     streak: Streak, *, first: timedelta = FIRST_PAUSE, is_enough: bool = True, wanted: timedelta | None = None
 ) -> tuple[Streak, timedelta]:
-    """Add one failed request to *streak*. Returns the new streak, and the pause for the whole application (zero for none).
+    """Add one failed request to *streak*. Returns the new streak and the pause for the whole application, which may be zero.
 
-    *is_enough* is true if the request does not concern a single object, so that one failure alone causes a pause. *wanted* is the pause
-    that the application asked for (Retry-After). It is obeyed, but from the second consecutive time on the pause is at least the growing
-    one: an application that always says "0 seconds" must not be asked again and again.
+    *is_enough* is true if one failure alone causes a pause, because the request does not concern a single object. *wanted* is the pause
+    that the application asked for (Retry-After). It is obeyed, but from the second consecutive failure on the pause also grows: an
+    application that always asks for 0 seconds must not receive requests again and again.
     """
     failures = streak.failures + 1
     if not is_enough and failures <= TOLERATED:

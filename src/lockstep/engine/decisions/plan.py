@@ -43,10 +43,10 @@ def make_plan(
 ) -> Plan:
     """Make the plan. *match* and *observed* are the answers to what `wanted` asked for.
 
-    *taken* are generated values that are already in use in the application. Raises ValueError if a wanted answer is missing.
+    *taken* are candidates for generated values that the application already uses. Raises ValueError if a wanted answer is missing.
     """
     if wanted(prepared, match=match, observed=observed) is NextQuestion.LOOK:
-        raise ValueError("a plan for this object needs to know what its account holds")
+        raise ValueError("a plan for this object needs the current values of its account")
     if isinstance(observed, Account):
         prepared = _found_again(prepared)
     return as_plan(prepared, _draft(prepared, match, observed, taken))
@@ -72,7 +72,9 @@ def _draft(prepared: PreparedObject, match: Match | None, observed: Observed, ta
 
 
 def _found_again(prepared: PreparedObject) -> PreparedObject:
-    """Treat a lost account that exists after all as live if its owner should not have one, so that the leaver rules apply to it."""
+    """Treat an account that counted as lost but exists as a live account if its owner should not have one, so that the leaver rules
+    apply to it.
+    """
     link = prepared.link
     if link is None or link.state is not LinkState.LOST or prepared.intent.kind is not IntentKind.RELEASE:
         return prepared

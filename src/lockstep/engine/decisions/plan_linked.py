@@ -1,7 +1,7 @@
-"""Plan for an object with an account: keep it in step, enable, disable, delete or release it.
+"""Plan for an object with an account: update, enable, disable, delete or release the account.
 
-Disabling works through the mappings. If no mapping can switch the account off, leaving the scope means deletion, as in Entra; the account
-of a person who is only disabled is then left alone.
+Accounts are disabled through the mappings. If no mapping can disable the account, a person who leaves the scope has it deleted, as in
+Entra, while the account of a person who is only disabled is left unchanged.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def plan_provision(prepared: PreparedObject, link: Link, observed: Observed) -> 
     step = (linked_step(link.target_id, looked=isinstance(observed, Account)),)
     draft = Draft(Action.NONE, (IN_STEP,), LinkState.LIVE, link.target_id, mapped=mapped, steps=step)
     is_settled = observed is NOT_READ and link.state is LinkState.LIVE
-    # The desired account has not changed: do not overwrite again and again what the application made of it.
+    # The desired account has not changed, so do not keep overwriting what the application made of it.
     if is_settled and link.desired_hash == mapped.digest:
         return draft
     found = difference(prepared, mapped, held_by(prepared, observed), is_read=isinstance(observed, Account))
@@ -61,7 +61,7 @@ def plan_provision(prepared: PreparedObject, link: Link, observed: Observed) -> 
 
 
 def plan_disable(prepared: PreparedObject, link: Link, observed: Observed) -> Draft:
-    """Switch the account off through the mappings."""
+    """Disable the account through the mappings."""
     assert prepared.mapping is not None  # noqa: S101
     if observed is None:
         return tombstone(prepared)
@@ -86,12 +86,12 @@ def plan_disable(prepared: PreparedObject, link: Link, observed: Observed) -> Dr
     if not may(prepared, "update"):
         reason = flag_is_off(prepared, "update", outcome="Would be disabled")
         return not_written(replace(draft, link_state=link.state, reasons=(reason,)))
-    # Names follow in a separate write: a name that the application refuses must not keep access from ending.
+    # Names are updated in a separate write: a name that the application refuses must not prevent the loss of access.
     return replace(draft, action=Action.DISABLE, changes=changes, names_follow=bool(names))
 
 
 def _names_follow(prepared: PreparedObject, draft: Draft, names: tuple[Change, ...]) -> Draft:
-    """Update the names of a disabled account: the directory may give the old name to someone else, who must be able to use it."""
+    """Update the matching values of a disabled account. Someone else may receive the old ones and must be able to use them."""
     paths = ", ".join(change.path for change in names)
     text = f"The account stays disabled and gets the {paths} that its person has now, because someone else may get the old one."
     mapped = replace(draft.mapped, values={**draft.mapped.values, **{one.path: one.new for one in names}})
@@ -100,7 +100,7 @@ def _names_follow(prepared: PreparedObject, draft: Draft, names: tuple[Change, .
 
 
 def plan_delete(prepared: PreparedObject, link: Link, observed: Observed) -> Draft:
-    """Delete the account, or disable it if the mapping does not delete."""
+    """Delete the account, or disable it if deletions are switched off in the mapping."""
     if observed is None:
         return tombstone(prepared)
     if may(prepared, "delete"):
@@ -113,7 +113,7 @@ def plan_delete(prepared: PreparedObject, link: Link, observed: Observed) -> Dra
 
 
 def plan_lost(prepared: PreparedObject, link: Link) -> Draft:
-    """Plan for a linked account that is gone although the person should have it."""
+    """Plan for a linked account that no longer exists although the person should have it."""
     text = f"The account {link.target_id}, linked to this person, is no longer in the application."
     if prepared.configuration.deletions.on_lost is OnLost.FORGET:
         reason = Reason("InvalidAnchor", f"{text} By policy the link is removed.")
@@ -134,7 +134,7 @@ def plan_release(prepared: PreparedObject, link: Link) -> Draft:
 
 
 def tombstone(prepared: PreparedObject) -> Draft:
-    """Record that the account is gone and the person should have none."""
+    """Record that the account no longer exists and that the person should not have one."""
     gone = Reason("AlreadyGone", "The account is no longer in the application, and the person should not have one.")
     target_id = prepared.link.target_id if prepared.link else ""
     return Draft(Action.RELEASE, (gone,), LinkState.TOMBSTONE, target_id)

@@ -1,7 +1,7 @@
 """Plan for an object without an account: create one, or link a matching one.
 
-Nothing is created before the application was asked, and no account is taken over: several matches, or one that belongs to someone
-else, are refused for an administrator to decide.
+An account is created only after the application was searched for a match. If several accounts match, or the matching one belongs to
+another object, the plan is refused so that an administrator can decide.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNDER_WAY = "AccountUnderWay"
 
 
 def plan_new(prepared: PreparedObject, match: Match | None, taken: TakenValues | None) -> Draft:
-    """Create or link an account, or say why not. Raises ValueError if *match* is missing although it is needed."""
+    """Create or link an account, or give the reason why not. Raises ValueError if *match* is needed but missing."""
     if prepared.query_problem is not None:
         return Draft(Action.REFUSE, (prepared.query_problem,))
     if not prepared.queries:
@@ -43,7 +43,9 @@ def plan_new(prepared: PreparedObject, match: Match | None, taken: TakenValues |
 
 
 def refused(mapped: Mapped) -> Draft | None:
-    """Return the draft if the object cannot be mapped, otherwise None. An object that a mapping skips on purpose is not a failure."""
+    """Return the draft of a refusal if the object cannot be mapped, otherwise None. An object that a mapping excludes on purpose is not
+    a failure.
+    """
     if mapped.problem is None:
         return None
     action = Action.SKIP if mapped.is_excluded else Action.REFUSE
@@ -64,7 +66,7 @@ def _create(prepared: PreparedObject, match: NoMatch, taken: TakenValues | None)
     )
     if taken:
         step += unique_steps(prepared, mapped.values, taken)
-    # The scope reasons say why the person gets an account; the intent's reason says only that there is none yet.
+    # The scope reasons say why the person gets an account; the reason of the intent says only that there is none yet.
     reasons = prepared.scope.reasons
     return Draft(Action.CREATE, reasons, LinkState.LIVE, mapped=mapped, changes=changes, steps=step)
 

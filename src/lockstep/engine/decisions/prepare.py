@@ -1,6 +1,6 @@
-"""Decide everything that does not need the application, and say what must be asked before a plan can be made.
+"""Decide everything that does not depend on the application, and determine what to ask it before a plan can be made.
 
-The shell calls `prepare`, asks for what `wanted` returns until that is `NOTHING`, and passes the answers to `make_plan`. This module
+The caller calls `prepare`, asks for what `wanted` returns until that is `NOTHING`, and passes the answers to `make_plan`. This module
 sends no requests.
 """
 
@@ -24,7 +24,7 @@ from lockstep.engine.rules.policies import OnLost
 
 
 class NotRead(Enum):
-    """A marker that the account was not read, which differs from "it does not exist"."""
+    """A marker that the account was not read. It does not mean that the account does not exist."""
 
     NOT_READ = "not read"
 
@@ -43,7 +43,7 @@ class NextQuestion(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PreparedObject:
-    """What was decided for one object so far. *mapping* is None if the job does not provision this kind of object."""
+    """Everything decided about one object so far. *mapping* is None if the job does not provision this kind of object."""
 
     obj: SourceObject
     link: Link | None
@@ -74,7 +74,7 @@ def prepare(
 ) -> PreparedObject:
     """Decide scope and intent of *obj*. *account_ids* maps the directory ids of referenced objects to their accounts.
 
-    *look* requires a fresh read of the linked account; without it the base counts as the account's current values.
+    *look* requires that the linked account is read. Without it, the last agreed values count as the current ones.
     """
     mapping = configuration.mapping_for(obj.kind)
     if mapping is None or not mapping.enabled:
@@ -106,7 +106,7 @@ def prepare(
 
 
 def wanted(prepared: PreparedObject, *, match: Match | None = None, observed: Observed = NOT_READ) -> NextQuestion:
-    """Return what to ask next. Reading comes first: a linked object is matched again only if its account is gone."""
+    """Return what to ask next. The account is read first, because a linked object is matched again only if its account no longer exists."""
     if prepared.must_look and observed is NOT_READ:
         return NextQuestion.LOOK
     needs_match = prepared.intent.kind is IntentKind.PROVISION and (
@@ -117,7 +117,7 @@ def wanted(prepared: PreparedObject, *, match: Match | None = None, observed: Ob
 
 
 def recreates(prepared: PreparedObject) -> bool:
-    """Whether a linked account that is gone is replaced: by policy, or because it had been released."""
+    """Whether a linked account that no longer exists is created again: by policy, or because it had been released."""
     released = prepared.link is not None and prepared.link.state is LinkState.RELEASED
     return released or prepared.configuration.deletions.on_lost is OnLost.RECREATE
 
@@ -145,7 +145,7 @@ def _must_look(link: Link | None, intent: Intent, *, look: bool) -> bool:
         return True  # the account may exist again, and a leaver must not keep it
     if intent.kind not in (IntentKind.PROVISION, IntentKind.DISABLE):
         return False
-    # Without a base, or after the account was released, its current values are unknown.
+    # Without a base, or after the account was released, the current values are unknown.
     return look or not link.base or link.state is LinkState.RELEASED
 
 

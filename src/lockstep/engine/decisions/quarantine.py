@@ -1,9 +1,9 @@
 """Decide whether a job is quarantined, and when a quarantined job is tried again.
 
-Refused credentials quarantine a job at once, whatever the counts. Reference failures (a manager or member without an account) are
-counted separately: a missing manager must not trip quarantine. Small jobs never reach the large thresholds, so they have a rule of
-their own. Failures are compared with all objects of the job, not with those of one cycle. However long a quarantine lasts, it never
-switches the job off: leavers would keep access forever.
+Refused credentials quarantine a job at once, whatever the counts. Reference failures (a manager or member without an account) are counted
+separately, so a missing manager does not lead to quarantine. Small jobs never reach the large thresholds and have a rule of their own.
+Failures are compared with all objects of the job, not with those of one cycle. A quarantine never switches the job off, however long it
+lasts, because leavers would keep access.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class QuarantineReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The limits above which there are too many failures. *percent* applies from *least* failures on.
+    """The limits above which a job has too many failures. *percent* applies from *least* failures on.
 
-    Jobs with fewer than *small_job* objects, but at least *small_job_least*, are judged by *percent* alone.
+    Jobs with at least *small_job_least* and fewer than *small_job* objects are judged by *percent* alone.
     """
 
     least: int = 5_000
@@ -48,7 +48,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The state of a job's objects. *successes* are linked and in step; *failures* are in escrow, not counting *reference_failures*."""
+    """The state of a job's objects. *successes* are linked and in step. *failures* are on the retry list, without *reference_failures*."""
 
     successes: int = 0
     failures: int = 0
@@ -59,7 +59,7 @@ class Health:
 
 
 def decide_quarantine(counts: Health, thresholds: Thresholds | None = None) -> QuarantineReason | None:
-    """Return why the job must be quarantined, or None."""
+    """Return the reason to quarantine the job, or None."""
     limits = thresholds or Thresholds()
     if counts.credentials_refused or counts.endpoint_not_scim:
         return QuarantineReason.EXCEPTION
@@ -90,8 +90,8 @@ def next_attempt(
     """Return when the job is tried again. *series_count* is 1 for the first attempt in this quarantine.
 
     After too many failures the wait is 40 minutes, doubled each time, up to a day. After an EXCEPTION it is 5 minutes, doubled each time,
-    up to a day, or up to an hour in two cases: leavers wait (a probe costs one request, and they keep access until it succeeds), or
-    *needs_somebody* is false and the problem may pass by itself. A day is acceptable otherwise, because new credentials are tried at once.
+    up to a day. The maximum is an hour instead if leavers wait, because they keep access until a probe succeeds, or if *needs_somebody*
+    is false, because the problem may pass by itself. Otherwise a day is acceptable, because new credentials are tried at once.
     """
     tries = max(series_count, 1)
     if reason is QuarantineReason.EXCEPTION:
@@ -101,5 +101,5 @@ def next_attempt(
 
 
 def holds_everything(reason: QuarantineReason) -> bool:
-    """Whether even leavers must wait. That is the case only if nothing can be sent at all."""
+    """Whether leavers must wait too. That is the case only if nothing can be sent at all."""
     return reason is QuarantineReason.EXCEPTION

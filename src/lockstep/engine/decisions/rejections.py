@@ -1,7 +1,7 @@
-"""Apply what an administrator decided about a write: only what was approved is sent, and what was rejected is not sent again.
+"""Apply an administrator's decision about a write: only approved writes are sent, and rejected ones are not sent again.
 
-A decision concerns what the write would do to the account, not the single write: another change of the person must not cause the
-same effect. It ends when the person's plan has no effect of that kind any more, or when an administrator approves it or provisions
+A decision applies to the effect on the account, not to a single write: another change of the person must not cause the rejected effect.
+The decision ends when the person's plan no longer has an effect of that kind, or when an administrator approves the effect or provisions
 the person by name.
 """
 
@@ -32,17 +32,17 @@ class Rejection:
 
 
 def guarded_effects(plan: Plan) -> Effects:
-    """Return the effects of *plan*, or of the write that it holds back, that a guard limits. Writes with equal effects count as the same
-    write.
+    """Return the effects of *plan*, or of the write that it holds, for which a guard exists. Two writes with equal effects count as the
+    same write.
     """
     return frozenset(_effects(replace(plan, action=plan.held_action) if plan.held_action is not None else plan))
 
 
 def keep_rejected(plan: Plan, rejection: Rejection, *, app: str) -> Plan | None:
-    """Apply *rejection* to *plan*. Returns None if the plan has no effect of the rejected kind: the rejection has then ended.
+    """Apply *rejection* to *plan*. Returns None if the plan has no effect of the rejected kind, because the rejection has then ended.
 
-    If all its effects were rejected, nothing is sent, not even the harmless part. If only some were, or if an effect is of the same kind
-    (another role, a deletion instead of a disable), the plan is held for approval, whatever the limits are.
+    If all effects of the plan were rejected, nothing is sent, not even changes without such an effect. If only some were rejected, or if
+    an effect is of the same kind (another role, a deletion instead of a disable), the plan is held for approval regardless of the limits.
     """
     effects = guarded_effects(plan)
     if not {guard for guard, _ in effects} & {guard for guard, _ in rejection.effects}:
@@ -53,9 +53,9 @@ def keep_rejected(plan: Plan, rejection: Rejection, *, app: str) -> Plan | None:
 
 
 def hold_unapproved(plan: Plan, approved: Effects) -> Plan:
-    """Return *plan* if it has no other effects than those that were *approved*. Otherwise hold it.
+    """Return *plan* if all its effects were *approved*; otherwise hold it.
 
-    The mapping, the person or the account may change between the approval and the write, and an approval does not cover later changes.
+    The mapping, the person or the account may change between the approval and the write. An approval does not cover such changes.
     """
     covered = set(approved)
     if (GuardCode.LOSSES, DELETE) in covered:

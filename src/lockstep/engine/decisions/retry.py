@@ -1,7 +1,7 @@
 """Decide when a failed object is tried again. Each wait counts from the *first* failure, not from the last.
 
-Only an operation that is known to be a create or update is ever given up: leavers must not keep access because the application was
-down for a month, or because we failed before we had decided what to do.
+Only creates and updates are ever given up. If the application was down for a month, or if planning failed before the operation was known,
+leavers must still lose access.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def retry_at(
     quick_tries: int = QUICK_TRIES,
     tries_before: int = 0,
 ) -> datetime | None:
-    """Return when a failed object is tried again, or None when we give up.
+    """Return when a failed object is tried again, or None to give up.
 
-    Waits 6 h, 12 h, 24 h, then every 24 h, each counted from the *first* failure; gives up after 28 days if it *may_give_up*.
-    A *transient* failure (the application was down or busy) is first retried *quick_tries* times after random waits of up to
-    1, 2, 4, ... 60 s. If *tries_before* tries with their own pauses already failed, the waits continue to grow from there.
-    *failures* counts from 1. Times are aware UTC.
+    Waits 6 h, 12 h, 24 h, then every 24 h, each counted from the *first* failure. Gives up after 28 days if *may_give_up* is true. After
+    a *transient* failure (the application was down or busy), the first *quick_tries* tries follow after random waits of up to 1, 2, 4,
+    ... 60 s. If *tries_before* tries with pauses of their own already failed, the waits continue to grow from there. *failures* counts
+    from 1. Times are aware UTC.
     """
     if transient and failures <= quick_tries:
         if tries_before:

@@ -1,10 +1,10 @@
-"""Hold plans for approval when too much would happen at once: access ended, privileges granted, values emptied, accounts renamed.
+"""Hold plans for approval if too many accounts would lose access, gain privileges, lose values or be renamed at once.
 
-The effect of a change counts, not its action: a disable, a deletion and an update of `active` all switch an account off. Effects are
-counted in three windows (this cycle, one hour, one day), because cycles of one object would never reach a limit per cycle. Percentages
-apply only from a few operations on; otherwise a start with two people would be held. A match with a more privileged account, or with
-the account of a deleted person who was somebody else, is held whatever the counts. Waiting plans count too: if a department is
-unassigned by mistake, nobody in it loses access, not even the first few up to the limit. A hold stops only its own plan.
+The effect of a change counts, not its action: a disable, a deletion and an update of `active` all end access. Effects are counted in
+three windows (this cycle, one hour, one day), because cycles of one object would never reach a limit per cycle. Percentages apply only
+from a few operations on; otherwise a job that starts with two people would be held. A match with a more privileged account, or with the
+account of another, deleted person, is held whatever the counts. Queued plans count too: if a department is unassigned by mistake, nobody
+in it loses access, not even the first few up to the limit. A held plan does not delay other plans.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DECIDE = "Approve it, or correct the cause: lockstep deletes list APP"
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many objects had each effect in one window. *new_grants* counts the grants to new accounts."""
+    """The number of objects with each effect in one window. *new_grants* counts grants to new accounts."""
 
     losses: int = 0
     grants: int = 0
@@ -34,8 +34,8 @@ class Tally:
 
     @classmethod
     def at_most(cls, count: int, *, new: int) -> Tally:
-        """Return an upper bound for *count* objects, *new* of which have no account yet. It assumes that each has every effect that a
-        guard limits.
+        """Return the largest possible tally of *count* objects, of which *new* have no account yet. Each object counts for every effect
+        that has a guard.
         """
         return cls(**{one.name: count for one in fields(cls)} | {"creates": new, "new_grants": new})
 
@@ -46,15 +46,15 @@ class Tally:
         return Tally(*map(sub, _numbers(self), _numbers(other)))
 
     def __bool__(self) -> bool:
-        """Whether there is an effect that a guard limits. No guard limits new accounts as such."""
+        """Whether there is an effect for which a guard exists. No guard limits new accounts as such."""
         return bool(self.losses or self.grants or self.empties or self.renames)
 
     def larger(self, other: Tally) -> Tally:
-        """Take the larger number of each effect."""
+        """Return the larger number of each effect."""
         return Tally(*map(max, _numbers(self), _numbers(other)))
 
     def of(self, code: GuardCode) -> int:
-        """The number that the guard with *code* limits."""
+        """Return the number that the guard with *code* limits."""
         match code:
             case GuardCode.LOSSES:
                 return self.losses
@@ -73,8 +73,9 @@ _numbers = attrgetter(*(one.name for one in fields(Tally)))  # reads all fields,
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The effects of the writes that were let through, by window. *waiting* counts the objects that are still queued. Percentages refer to
-    *live_links*, counted when the window began.
+    """The effects of the writes that were let through, by window. *waiting* counts queued objects.
+
+    Percentages refer to *live_links*, counted when the window began.
     """
 
     cycle: Tally = field(default_factory=Tally)
@@ -93,7 +94,7 @@ class Counts:
         return replace(self, cycle=self.cycle + tally, hour=self.hour + tally, day=self.day + tally)
 
     def without(self, tally: Tally) -> Counts:
-        """Return the counts without *tally*, because its object is tried again."""
+        """Subtract *tally*, the effects of an object that is tried again."""
         windows = (self.cycle, self.hour, self.day)
         cycle, hour, day = ((window - tally).larger(Tally()) for window in windows)
         return replace(self, cycle=cycle, hour=hour, day=day)
@@ -110,7 +111,7 @@ class _Guard:
 
 
 def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration, *, approved: bool = False) -> Plan:
-    """Return *plan*, or the same plan held for approval. *approved* is true if an administrator has already approved it."""
+    """Return *plan* unchanged, or held for approval. *approved* is true if an administrator has already approved it."""
     if approved:
         return plan
     if plan.needs_approval and plan.link_to is not None:
@@ -128,7 +129,7 @@ def hold_or_release(plan: Plan, counts: Counts, configuration: JobConfiguration,
 
 
 def held(plan: Plan, guard: GuardCode, reason: Reason) -> Plan:
-    """Hold *plan* for approval by *guard*. Nothing is written, and *link_state* is None, so the link keeps its state."""
+    """Hold *plan* for approval under *guard*. Nothing is written. *link_state* becomes None, so that the link keeps its state."""
     step = Step("EntrySynchronizationHold", StepType.PROCESSING, StepStatus.WARNING, reason.text, reason.details)
     return replace(
         plan,
@@ -142,9 +143,9 @@ def held(plan: Plan, guard: GuardCode, reason: Reason) -> Plan:
 
 
 def hold_undecided(plan: Plan, guard: GuardCode, sentence: str, details: Mapping[str, str]) -> Plan | None:
-    """Hold *plan* because *guard* already holds an earlier plan of its object. Returns None if that guard does not limit *plan*.
+    """Hold *plan* because *guard* already holds an earlier plan of its object. Returns None if *guard* does not apply to *plan*.
 
-    The administrator decides about the present plan; if it does more than what was held, the reason says so.
+    The administrator decides about the new plan. If it has more effects than the earlier one, the reason says so.
     """
     concerned = _concerned(plan)
     if guard not in concerned:
@@ -159,7 +160,7 @@ def hold_undecided(plan: Plan, guard: GuardCode, sentence: str, details: Mapping
 
 
 def tally_of(plan: Plan) -> Tally:
-    """Count the effects of *plan* that guards limit; all zero for most plans."""
+    """Count the effects of *plan* for which guards exist. Most plans have none."""
     if not plan.action.writes:
         return Tally()
     is_new = plan.action is Action.CREATE
@@ -174,7 +175,7 @@ def tally_of(plan: Plan) -> Tally:
 
 
 def hold_regardless(plan: Plan, because: str) -> Plan:
-    """Hold *plan*, whatever the counts are. *because* is the reason, as a clause. The plan must have an effect that a guard limits."""
+    """Hold *plan* regardless of the counts. *because* is the reason, as a clause. A guard must exist for an effect of the plan."""
     concerned = _concerned(plan)
     now = _joined(concerned)
     sentence = f"Held for approval: {because}, and now the account would {now}."
@@ -183,7 +184,7 @@ def hold_regardless(plan: Plan, because: str) -> Plan:
 
 
 def _concerned(plan: Plan) -> dict[GuardCode, str]:
-    """Return the guards that limit *plan*, most severe first, with what would happen to the account."""
+    """Return the guards that apply to *plan*, most severe first, with what would happen to the account."""
     tally = tally_of(plan)
     found = {GuardCode.MATCH: "be linked to a person with fewer privileges"} if plan.claims_privileged else {}
     if plan.claims_anothers:

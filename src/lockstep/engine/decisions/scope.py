@@ -1,6 +1,7 @@
 """Decide whether an object is in scope: assigned, if the job requires assignments, and accepted by the scoping filters.
 
-Filters are OR-ed, clauses inside a filter AND-ed. Whether a person is enabled or deleted is not part of scope; `intent` decides it.
+Filters are OR-ed, clauses inside a filter AND-ed. Whether a person is enabled or deleted does not affect the scope; `intent` handles
+that.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ FILTERED = "filtered"
 
 @dataclass(frozen=True, slots=True)
 class ScopeDecision:
-    """Whether an object is in scope. *cause* is "" if it is. *details* are for the log's scoping step. *review_at* is the time at which the
-    decision may change although the object does not.
+    """Whether an object is in scope. *cause* is "" if it is.
+
+    *details* are shown in the scoping step of the log. *review_at* is when time alone may change the decision.
     """
 
     in_scope: bool
@@ -51,7 +53,7 @@ def decide_scope(
     moment: Moment,
     record: Values | None = None,
 ) -> ScopeDecision:
-    """Decide whether *obj* is in scope, and name the deciding clause. Pass *record* if it is already built."""
+    """Decide whether *obj* is in scope, and name the deciding clause. Pass *record* if it has already been built."""
     if record is None:
         record = source_record(obj, configuration, is_soft_deleted=False)
     is_assigned = bool(obj.assignments)
@@ -95,7 +97,7 @@ def _unassigned(obj: SourceObject) -> Reason:
 
 
 def _filtered(obj: SourceObject, mapping: ObjectMapping, record: Values, moment: Moment) -> Reason:
-    """The reason with the closest filter and its first failed clause."""
+    """Return the reason with the filter that came closest, and its first failed clause."""
     judged = [(f, [v for v in f.condition.judge(record, moment) if not v.passed]) for f in mapping.scoping_filters]
     closest, failed = min(judged, key=lambda entry: len(entry[1]))
     why = " and ".join(verdict.why for verdict in failed[:3])

@@ -1,7 +1,7 @@
-"""Infer from an account whether an unanswered operation took effect. Pure; `lockstep.sync.drain.settling` reads the account.
+"""Determine from an account whether an unanswered operation took effect. Pure; `lockstep.sync.drain.settling` reads the account.
 
-Only the journal counts: what was sent, to which account, and by which queries it can be found. The present plan is not used: the person may
-have been renamed, disabled or purged since, and the account that our create made is still theirs.
+The journal decides: what was sent, to which account, and which queries find that account. The present plan is not used: since then the
+person may have been renamed, disabled or purged, and the account that our create made is still theirs.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from lockstep.scim.target_values import MISSING, read_path
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An operation from the journal. In *after*, None means cleared; redacted values are left out.
+    """An operation from the journal. None in *after* means that the value was cleared. Redacted values are left out.
 
-    *queries* find the account of a create. *target_id* is the account that was written, or the one that a late answer named.
+    *queries* find the account of a create. *target_id* is the account that was written, or the one that a late response named.
     """
 
     id: str
@@ -45,7 +45,9 @@ def sent(
     queries: Sequence[Mapping[str, str]] | None,
     mapping: ObjectMapping | None,
 ) -> Sent:
-    """Build the operation from a journal row. Rows of older versions have no queries, so those are taken from the values sent."""
+    """Build the operation from a journal row. Rows written by older versions have no queries; for them, queries are built from the sent
+    values.
+    """
     values = {path: _frozen(value) for path, value in (after or {}).items()}
     asked = [(one["attribute"], one["value"]) for one in queries or ()]
     if not asked and mapping is not None:
@@ -56,9 +58,9 @@ def sent(
 
 
 def may_be_made_by(operation: Sent, account: Account, found_by: MatchQuery) -> bool:
-    """Whether the create *operation* may have made *account*, which a search with *found_by* returned.
+    """Whether the create *operation* may have made *account*, which the query *found_by* returned.
 
-    It cannot if *account* has a different value for a matching attribute of higher precedence.
+    The create cannot have made an account with a different value in a matching attribute of higher precedence.
     """
     for query in operation.queries:
         if query == found_by:
@@ -70,7 +72,7 @@ def may_be_made_by(operation: Sent, account: Account, found_by: MatchQuery) -> b
 
 
 def answers_to(queries: Sequence[MatchQuery], account: Account) -> bool:
-    """Whether *account* has the matching values that were sent. Attributes that it does not show are ignored."""
+    """Whether *account* has the matching values that were sent. Attributes that *account* does not show are ignored."""
     for query in queries:
         shown = matching_value(account.resource, query.attribute)
         if shown is not None and shown != folded(query.attribute, query.value):
@@ -79,7 +81,7 @@ def answers_to(queries: Sequence[MatchQuery], account: Account) -> bool:
 
 
 def resembles(operation: Sent, account: Account, mapping: ObjectMapping) -> bool:
-    """Whether *account* has the values that the create sent, except matching values: some applications rewrite those."""
+    """Whether *account* has the values that the create sent. Matching values are not compared, because some applications rewrite them."""
     matching = {attribute.target for attribute in mapping.matching}
     shown = {path: value for path, value in _shown(operation.after, account).items() if path not in matching}
     return bool(shown) and all(_is_same(mapping, path, value, operation.after[path]) for path, value in shown.items())
@@ -99,9 +101,9 @@ def took_effect(operation: Sent, account: Account | None, mapping: ObjectMapping
 
 
 def base_of_made(operation: Sent, account: Account, mapping: ObjectMapping | None) -> Values:
-    """Return the agreed values of an account that our create made: the values sent, in the application's spelling.
+    """Return the agreed values of an account that our create made: the values sent, in the spelling that the application returned.
 
-    For mappings that tolerate drift, the sent value is kept; otherwise a change by the application would count as agreed.
+    For mappings that tolerate drift, the sent value is used as it is; otherwise a change by the application would count as agreed.
     """
     sent_values = {path: value for path, value in operation.after.items() if value is not None}
     if mapping is None:
@@ -115,9 +117,9 @@ def base_of_made(operation: Sent, account: Account, mapping: ObjectMapping | Non
 
 
 def base_after_change(base: Values, operation: Sent, account: Account, mapping: ObjectMapping | None) -> Values:
-    """Update *base* after reading *account* for a change with unknown outcome: sent values that are seen count as agreed.
+    """Update *base* from *account*, read after a change with unknown outcome. Sent values that the account shows count as agreed.
 
-    Values that the account does not show are unknown: they are removed from the base, so that they are written again.
+    Other sent values are removed from *base*, so that they are written again.
     """
     took = took_effect(operation, account, mapping)
     known = {path: value for path, value in base.items() if path not in operation.after}
@@ -131,13 +133,13 @@ def base_after_change(base: Values, operation: Sent, account: Account, mapping: 
 
 
 def is_switched_off(account: Account) -> bool:
-    """Whether the account shows that it is switched off."""
+    """Whether the account shows that it is disabled."""
     shown = read_path(account.resource, "active")
     return shown is not MISSING and text_of(_frozen(shown)).lower() == "false"
 
 
 def _shown(values: Values, account: Account) -> Values:
-    """The values that *account* shows for the paths in *values*."""
+    """Return the values that *account* has at the paths in *values*."""
     found = {path: read_path(account.resource, path) for path, value in values.items() if value is not None}
     return {path: _frozen(value) for path, value in found.items() if value is not MISSING}
 

@@ -1,7 +1,7 @@
-"""Build the record that expressions and filters read: the object's attributes and values computed from its situation.
+"""Build the record that expressions and filters read: the object's attributes, and values computed from its state.
 
-`IsSoftDeleted` is "True" for everyone who must not have access: out of scope, disabled or deleted. It is the only signal that a
-mapping of `active` needs.
+`IsSoftDeleted` is "True" for everyone who must not have access: people who are out of scope, disabled or deleted. A mapping of `active`
+needs no other attribute.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The lines of the provisioning log's *Steps* tab, in plain sentences.
+"""Write the lines of the provisioning log's *Steps* tab, in plain sentences.
 
-A plan's steps say what was found and decided; `export_step` adds the last line after the application has answered.
+The steps of a plan say what was found and decided. `export_step` adds the last line after the application has answered.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def reference_steps(missing: Sequence[tuple[str, str]]) -> tuple[Step, ...]:
 
 
 def decision_step(action: Action, reason: Reason, changes: Sequence[Change]) -> Step:
-    """The line for the decision, with the values to be written (redacted ones hidden)."""
+    """Return the line about the decision, with the values to be written. Redacted values are hidden."""
     written = {change.path: shown_value(change) for change in changes}
     if action in _VERBS:
         name, verb = _VERBS[action]
@@ -111,14 +111,14 @@ def decision_step(action: Action, reason: Reason, changes: Sequence[Change]) -> 
 
 
 def export_step(plan: Plan, *, succeeded: bool, description: str, details: Mapping[str, str] | None = None) -> Step:
-    """The line for the application's answer; append it after the answer has arrived."""
+    """Return the line about the application's answer. Append it after the answer has arrived."""
     name = _VERBS.get(plan.action, ("Update", ""))[0]
     status = StepStatus.SUCCESS if succeeded else StepStatus.FAILURE
     return Step(f"EntryExport{name}", StepType.EXPORT, status, description, details or {})
 
 
 def shown_value(change: Change) -> str:
-    """The new value for the log, hidden if it is redacted."""
+    """Return the new value for the log. A redacted value is hidden."""
     if change.redacted:
         return REDACTED
     return "" if change.new is None else _text(change.new)

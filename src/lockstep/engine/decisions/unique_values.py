@@ -1,7 +1,8 @@
-"""Choose values that are not yet in use in the application (SelectUniqueValue): what to ask, and how the choice is reported.
+"""Choose values that are not yet in use in the application (SelectUniqueValue): what to ask the application, and how to report the
+choice.
 
-Candidates are in the order in which they are tried. Pass the answers to `make_plan` as *taken*, by target path. Only objects that get
-a new account have candidates: an existing value is never chosen again.
+Candidates are tried in order. Pass the answers to `make_plan` as *taken*, by target path. Only objects that get a new account have
+candidates, because a value is never chosen again for an existing account.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ CODE = "EntryConflict"
 
 
 def unique_mappings(mapping: ObjectMapping | None) -> tuple[AttributeMapping, ...]:
-    """The mappings with unique values. Most applications have none, so nothing is asked."""
+    """Return the mappings that choose unique values. For most applications there are none."""
     return tuple(attribute for attribute in mapping.flowing if attribute.is_unique) if mapping is not None else ()
 
 
 def unique_candidates(prepared: PreparedObject) -> tuple[MatchQuery, ...]:
-    """Return each candidate with its target attribute, as a query; none if the object has an account or gets none."""
+    """Return one query per candidate and target attribute; none if the object already has an account or does not get one."""
     if prepared.intent.kind is not IntentKind.PROVISION or (prepared.is_linked and not recreates(prepared)):
         return ()
     return tuple(
@@ -37,7 +38,7 @@ def unique_candidates(prepared: PreparedObject) -> tuple[MatchQuery, ...]:
 
 
 def all_taken(prepared: PreparedObject, taken: Mapping[str, Collection[str]]) -> Reason | None:
-    """Return the reason if one of the mappings has no free value left, otherwise None."""
+    """Return the reason if all candidates of one of the mappings are in use, otherwise None."""
     for attribute in unique_mappings(prepared.mapping):
         candidates = _candidates(attribute, prepared)
         if candidates and all(value in taken.get(attribute.target, ()) for value in candidates):
@@ -51,7 +52,7 @@ def all_taken(prepared: PreparedObject, taken: Mapping[str, Collection[str]]) ->
 
 
 def unique_steps(prepared: PreparedObject, values: Values, taken: Mapping[str, Collection[str]]) -> tuple[Step, ...]:
-    """Return log steps for values that do not come from their first rule."""
+    """Return log steps for values that do not come from the first rule, because its candidate is in use."""
     steps = []
     for attribute in unique_mappings(prepared.mapping):
         chosen = values.get(attribute.target)
@@ -77,5 +78,5 @@ def _candidates(attribute: AttributeMapping, prepared: PreparedObject) -> tuple[
     try:
         return attribute.source.compiled.unique_candidates(prepared.record, context)
     except ExpressionError:
-        # The mapping itself fails in the same way and reports it.
+        # Evaluating the mapping itself fails in the same way and reports the error.
         return ()

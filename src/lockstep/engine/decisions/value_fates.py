@@ -1,4 +1,4 @@
-"""What an application did with each value that it was sent: kept it, changed it or left it out."""
+"""Determine what an application did with each value that was sent to it: kept, changed or left out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SAYS_NOTHING = frozenset({"id", "schemas", "meta", "externalid"})
 
 
 class Fate(StrEnum):
-    """What happened to a value that was sent."""
+    """What the application did with a sent value."""
 
     KEPT = "kept"
     CHANGED = "changed"  # the application has a different value
@@ -31,7 +31,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JudgedValue:
-    """What happened to one value. *answered* is None if the response has no value."""
+    """What the application did with one value. *answered* is the value in its response, or None if the response has none."""
 
     path: str
     fate: Fate
@@ -43,9 +43,9 @@ class JudgedValue:
 def judge(
     changes: Iterable[Change], held: Values, resource: Mapping[str, Any], mapping: ObjectMapping
 ) -> tuple[JudgedValue, ...]:
-    """Find out from *resource*, the application's response, what happened to each of *changes*; *held* are its mapped values.
+    """Return what happened to each of *changes*, judged by *resource*, the application's response, whose mapped values are *held*.
 
-    Changes about which *resource* says nothing are left out.
+    Changes to attributes about which *resource* shows nothing are left out.
     """
     found = []
     for change in changes:
@@ -59,7 +59,7 @@ def judge(
 
 
 def steps_of(judged: Iterable[JudgedValue]) -> tuple[Step, ...]:
-    """Return the log lines for values that were not kept as sent."""
+    """Return log lines for the values that the application did not keep as sent."""
     return tuple(_step(one) for one in judged if one.fate is not Fate.KEPT)
 
 
@@ -104,7 +104,7 @@ def _fate_of_absent(change: Change, resource: Mapping[str, Any], mapping: Attrib
 
 
 def _shows_level(resource: Mapping[str, Any], path: str) -> bool:
-    """Whether *resource* shows siblings of the attribute at *path*. Only then does its absence mean anything."""
+    """Whether *resource* shows attributes beside the one at *path*. Only then does a missing attribute mean that it has no value."""
     parsed = parse_path(path, lenient=True)
     holder, name = resource, parsed.attribute
     if parsed.schema and isinstance(extension := _named(resource, parsed.schema), Mapping):
@@ -122,7 +122,7 @@ def _named(holder: Mapping[str, Any], name: str) -> Any:
 
 
 def _texts(value: Value) -> set[str]:
-    """Return the texts that identify the elements of *value*, without what servers add: a display name, a type or a reference."""
+    """Return the texts that identify the elements of *value*, without what servers add: display names, types and references."""
     if is_empty(value):
         return set()
     if isinstance(value, Mapping):

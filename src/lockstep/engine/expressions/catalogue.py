@@ -1,7 +1,7 @@
-"""The catalogue of functions: one decorated Python function documents, checks and evaluates each.
+"""The catalogue of functions. Each decorated Python function documents, checks and evaluates one function of the language.
 
-An implementation receives arguments converted to the kinds of its parameters and never sees an expression. A *form* receives compiled
-arguments and decides which of them to evaluate. The examples run as tests.
+An eager function receives arguments that were converted to the kinds of its parameters, and never sees an expression. A *form* receives
+compiled arguments and decides which of them to evaluate. The examples run as tests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Implementation = TypeVar("Implementation", bound=Callable[..., Any])
 
 
 class ValueKind(Enum):
-    """The type of a parameter or result. The enum value is the word that an administrator reads."""
+    """The type of a parameter or result. The enum value is the word shown to administrators."""
 
     TEXT = "text"
     INTEGER = "whole number"
@@ -33,7 +33,7 @@ class ValueKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One argument. If it is optional, its slot may be empty or missing."""
+    """One parameter. The argument of an optional parameter may be empty or left out."""
 
     name: str
     kind: ValueKind
@@ -46,8 +46,8 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """An example that runs as a test: *expression* evaluated on *attributes* gives *result*. For a random function *result* is {"regex":
-    ...}.
+    """An example that runs as a test: evaluating *expression* on *attributes* gives *result*. For a random function, *result* is
+    {"regex": ...}.
     """
 
     expression: str
@@ -81,7 +81,7 @@ class Function:
 
     @property
     def signature(self) -> str:
-        """The signature for the reference: `?` marks optional parameters, `...` repeated ones."""
+        """The signature for the reference: `?` marks optional parameters, `...` those that may repeat."""
         names = [parameter.name + ("?" if parameter.optional else "") for parameter in self.parameters]
         if any(parameter.repeats for parameter in self.parameters):
             names.append("...")
@@ -92,7 +92,7 @@ class Function:
         return ", ".join(parameter.name for parameter in self.parameters)
 
     def parameter(self, index: int) -> Parameter:
-        """The parameter for argument number *index* (from 0); the last parameters may repeat."""
+        """Return the parameter for argument number *index*, counted from 0. The last parameters may repeat."""
         if index < len(self.parameters):
             return self.parameters[index]
         repeating = [parameter for parameter in self.parameters if parameter.repeats]

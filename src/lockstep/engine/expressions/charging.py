@@ -1,7 +1,7 @@
 """Closures that charge an evaluation for its work.
 
-Counting takes time on every call, so only functions that can do much work are charged. A function that chooses between values or
-returns a number creates nothing and is not charged.
+Counting takes time on every call, so only functions that may do much work are charged. A function that chooses between values or returns
+a number creates no text and is not charged.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def charged_one(implementation: Callable[..., Any], read: Sequence[Evaluate], co
 
 
 def charged_roles(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: int) -> Evaluate:
-    """Charge for the number of role assignments; their texts are passed on unchanged and cost nothing."""
+    """Charge for the number of role assignments. Their texts are not copied and therefore cost nothing."""
     argument, free = read[0], FREE_UNITS // cost
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
@@ -74,7 +74,7 @@ def charged(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: 
 
 
 def makes_long_results(function: Function) -> bool:
-    """Whether the result of *function* can be long, and is not already charged for together with its arguments."""
+    """Whether the result of *function* can be long. False if its arguments already account for the length."""
     if function.chooses or (function.cost and function.returns is ValueKind.TEXT):
         return False
     return function.returns in (ValueKind.TEXT, ValueKind.VALUES, ValueKind.ANY)
@@ -93,7 +93,7 @@ def located(evaluate: Evaluate, form: Form) -> Evaluate:
 
 
 def made(evaluate: Evaluate, form: Form) -> Evaluate:
-    """Like `located`, and charge for the result as well."""
+    """Like `located`, but also charge for the result."""
 
     def with_position(record: Record, context: EvaluationContext) -> Value:
         try:

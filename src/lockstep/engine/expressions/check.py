@@ -1,7 +1,7 @@
-"""Check an expression without evaluating it: errors that prevent compiling, and warnings about probable mistakes.
+"""Check an expression without evaluating it: report errors that prevent compilation, and warn about probable mistakes.
 
-Only what the compiler refuses is an error here. Whether attributes exist depends on the directory; `configuration.source_names`
-checks that.
+An expression has an error only if the compiler refuses it. Whether attributes exist depends on the directory;
+`configuration.source_names` checks that.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExpressionFinding:
-    """One problem. *position* counts characters from 1. *suggestion* says what to write or do instead; "" if that is unknown."""
+    """One problem. *position* counts characters from 1. *suggestion* says what to write or do instead, or is ""."""
 
     severity: Severity
     position: int
@@ -60,9 +60,9 @@ class ExpressionFinding:
 
 
 def check(text: str, *, syncs_all: bool = False) -> list[ExpressionFinding]:
-    """Return all findings in the order of the text.
+    """Return all findings in text order.
 
-    *syncs_all* is true if the job's scope is all people, not only assigned ones, so that role functions rarely have a value.
+    *syncs_all* is true if everyone is in scope, not only assigned people. Role functions then rarely have a value.
     """
     try:
         tree = parse(text)
@@ -99,9 +99,7 @@ def _compiled(tree: Expression, text: str) -> list[ExpressionFinding]:
 
 
 def _never_succeeding(tree: Expression, text: str) -> Iterator[ExpressionError]:
-    """Find errors in calls that always fail because of their constant arguments, but are not folded because they read the time or
-    random bytes.
-    """
+    """Find calls that always fail because of their constant arguments, but are not folded because they read the time or random bytes."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()

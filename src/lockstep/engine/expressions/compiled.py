@@ -35,9 +35,7 @@ MAX_PATTERNS = 50
 
 @dataclass(frozen=True, slots=True)
 class CompiledExpression:
-    """An expression that is ready to be evaluated. *attributes* are all attributes that can change its value, found without
-    evaluating it.
-    """
+    """A compiled expression. *attributes* are all attributes that can change its value; they are found without evaluating it."""
 
     text: str
     tree: Expression
@@ -56,7 +54,7 @@ class CompiledExpression:
 
     @property
     def attribute(self) -> str | None:
-        """The attribute's name if the whole expression is `[attribute]`, so that callers can read it directly; otherwise None."""
+        """The name of the attribute if the whole expression is `[attribute]`, so that callers can read it directly; otherwise None."""
         return self.tree.name if isinstance(self.tree, AttributeNode) else None
 
     @property
@@ -84,7 +82,8 @@ class CompiledExpression:
             return True
 
         context.work.left = MAX_WORK
-        # Evaluation always ends in an error, because all values count as taken. An error in a rule itself recurs in `evaluate`.
+        # Every candidate counts as taken, so the evaluation always ends in an error. `evaluate` reports errors in the rules
+        # themselves.
         with suppress(ExpressionError, Diverted):
             self.raw(record, replace(context, taken=note))
         return tuple(dict.fromkeys(asked))
@@ -117,7 +116,7 @@ def compile_tree(tree: Expression, text: str) -> CompiledExpression:
 
 
 def _check_patterns(tree: Expression, text: str) -> None:
-    """Limit the number of patterns: they are the expensive part, and each of them is already bounded."""
+    """Limit the number of patterns. Each pattern has a bounded cost, but patterns are the most expensive part of an expression."""
     calls = [
         node for node in walk(tree) if isinstance(node, CallNode) and node.name == "Replace" and _has_pattern(node)
     ]

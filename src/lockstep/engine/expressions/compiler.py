@@ -1,7 +1,7 @@
 """Compile a tree to closures of the form `evaluate(record, context) -> value`.
 
-Constants are converted and folded once, here. A closure that reads an attribute also converts it, so the common case costs one call.
-Error reports cost nothing until an error occurs.
+Constants are converted and folded once, at compile time. A closure that reads an attribute also converts it, so the most common kind of
+evaluation takes one call. Reporting errors costs nothing until an error occurs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Evaluate: TypeAlias = Callable[[Record, EvaluationContext], Value]
 Observe: TypeAlias = Callable[[Expression, Evaluate], Evaluate]
 
 
-# The first argument that a function may leave unevaluated: an error from there on may never occur.
+# The index of the first argument that a function may leave unevaluated. Errors in arguments from there on may never occur.
 _BRANCHES = {"IIF": 1, "Switch": 1, "Coalesce": 1, "SelectUniqueValue": 1}
 
 # The moment for folding constants; pure functions never read it.
@@ -65,14 +65,14 @@ class Compiled:
 
     @property
     def attribute(self) -> str | None:
-        """The attribute's name if the argument is a bare attribute, which can be read directly; otherwise None."""
-        # An observed argument must run through its own closure; otherwise the observer misses its value.
+        """The name of the attribute if the argument is a bare attribute, which can be read directly; otherwise None."""
+        # An observed argument must be evaluated by its own closure; otherwise the observer misses its value.
         return self.node.name if isinstance(self.node, AttributeNode) and not self.is_observed else None
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The input of a lazy function: its compiled, unevaluated arguments, and a way to report errors in them."""
+    """What a lazy function receives: its compiled, unevaluated arguments, and methods to report errors in them."""
 
     call: CallNode
     arguments: tuple[Compiled, ...]
@@ -91,7 +91,7 @@ class Form:
         return _numbered(read, index) if parameter.repeats else read
 
     def constant_text(self, index: int) -> str:
-        """The text of argument *index*, which must be constant; null becomes ""."""
+        """Return the constant text of argument *index*; null becomes "". Raises ExpressionError if the argument is not constant."""
         text: str | None = self.argument(index, ValueKind.TEXT)({}, NOWHERE)
         return text or ""
 
@@ -129,12 +129,12 @@ class Form:
 
 @dataclass(slots=True)
 class Compiler:
-    """The compiler of one expression. *observe*, used by explain, wraps every closure; then nothing is folded."""
+    """Compiles one expression. *observe*, which explain uses, wraps every closure. With it, nothing is folded."""
 
     text: str
     observe: Observe | None = None
     folded_errors: list[ExpressionError] = field(default_factory=list)
-    # One context, so that everything that is folded shares one budget of work.
+    # One shared context, so that everything that is folded shares one budget of work.
     folding_context: EvaluationContext = field(default_factory=lambda: EvaluationContext(_NO_MOMENT))
     is_in_branch: bool = False  # the part being compiled may never be evaluated
 
@@ -176,7 +176,8 @@ class Compiler:
         try:
             evaluate = function.form(form) if function.form else _plain(form)
         except ExpressionError as error:
-            # An invalid pattern is an error even in a branch; a value that does not fit is one only when it is evaluated.
+            # An invalid pattern is always an error, even in a branch. A value of the wrong kind is an error only when it is
+            # evaluated.
             if not self.is_in_branch or function.name == "Replace":
                 raise
             self.folded_errors.append(error)
@@ -201,7 +202,8 @@ class Compiler:
         try:
             value = compiled.evaluate({}, self.folding_context)
         except ExpressionError as error:
-            # Not a compile error: the call may be in a branch that is never taken, and `Error` is meant to fail.
+            # Not a compile error: the call may be in a branch that is never evaluated, and the function `Error` is meant to
+            # fail.
             if function.name != "Error":
                 self.folded_errors.append(error)
             return compiled
@@ -232,7 +234,7 @@ def _failing(error: ExpressionError) -> Evaluate:
 def _keyword(word: str, node: KeywordNode) -> Compiled:
     flow = FLOWS.get(word)
     if flow is None:
-        # Truth values may be written bare; all other words were already checked against the parameter's list.
+        # Truth values may be written as bare words. All other words were already checked against the parameter's list.
         return constant(word, ValueKind.BOOLEAN if word in (TRUE, FALSE) else ValueKind.WORD, node)
 
     def divert(record: Record, context: EvaluationContext) -> Value:
@@ -257,7 +259,7 @@ def _plain(form: Form) -> Evaluate:
 
 
 def _by_arity(implementation: Callable[..., Any], read: Sequence[Evaluate]) -> Evaluate:
-    # Written out for one to three arguments: building a list for each call would double the time.
+    # Written out for one to three arguments, because building a list for each call would double the time.
     match read:
         case [first]:
             return lambda record, context: implementation(first(record, context))
@@ -280,7 +282,7 @@ def _argument(form: Form, index: int) -> Evaluate:
 
 
 def _numbered(evaluate: Evaluate, index: int) -> Evaluate:
-    """Wrap *evaluate* so that an ExpressionTrouble names argument *index*."""
+    """Wrap *evaluate* so that an ExpressionTrouble names the argument *index*."""
 
     def numbered(record: Record, context: EvaluationContext) -> Value:
         try:

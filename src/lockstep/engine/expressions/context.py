@@ -1,4 +1,4 @@
-"""What an evaluation reads besides the source object: the moment, the values in use in the target, the tenant's domain."""
+"""What an evaluation can read besides the source object: the moment, the values in use in the target, and the tenant's domain."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lockstep.engine.moment import Moment
 class EvaluationContext:
     """The context of an evaluation. *taken* is the set of values that the target already uses, or a function that tests one value.
 
-    *label* must be the name of the target attribute: it keeps two attributes of one object from getting the same random value. *work* is
-    reset for every evaluation.
+    *label* must be the name of the target attribute, so that two attributes of one object do not get the same random value. *work* is
+    reset before every evaluation.
     """
 
     moment: Moment

@@ -55,7 +55,7 @@ MONTHS = (
 
 @dataclass(frozen=True, slots=True)
 class FormatPart:
-    """A specifier with its length (`M`, 2), or literal text (the specifier is "")."""
+    """A specifier and its length (`M`, 2), or literal text, for which the specifier is ""."""
 
     specifier: str
     length: int = 0
@@ -64,7 +64,9 @@ class FormatPart:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """A date as written: *local* is naive, *ticks* is the fraction of the second in 100 ns, *offset* is in minutes or unknown."""
+    """A date as it was written. *local* is naive. *ticks* is the fraction of the second in units of 100 ns. *offset* is in minutes, or
+    None if unknown.
+    """
 
     local: datetime
     ticks: int = 0
@@ -78,7 +80,7 @@ class Stamp:
 
 @lru_cache(maxsize=512)
 def parts_of(form: str) -> tuple[FormatPart, ...]:
-    """Split a format into its parts; standard formats are expanded. Raises ExpressionTrouble if *form* is invalid."""
+    """Split a format into parts. Standard formats are expanded. Raises ExpressionTrouble if *form* is invalid."""
     if len(form) > MAX_FORMAT:
         raise ExpressionTrouble(f"got a format of {len(form):,} characters; the limit is {MAX_FORMAT:,}")
     if len(form) == 1:
@@ -124,7 +126,7 @@ def _custom(form: str) -> list[FormatPart]:
 
 
 def format_date(stamp: Stamp, form: str) -> str:
-    """Format *stamp*. Only the format U converts to UTC; R and u print the date unchanged and only claim UTC, as in .NET."""
+    """Format *stamp*. Only the format U converts to UTC. R and u print the date unchanged although they label it as UTC, as in .NET."""
     if form == "U":
         stamp = stamp.in_utc()
     pieces: list[str] = []

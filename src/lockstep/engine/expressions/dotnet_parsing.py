@@ -1,6 +1,7 @@
 """Parse a date in a given .NET format, as strictly as .NET's ParseExact does.
 
-`d`, `M`, `h`, ... accept one or two digits; `dd`, `MM`, `hh`, ... exactly two. The zone is kept as written; times are never converted.
+`d`, `M`, `h` and similar specifiers accept one or two digits; `dd`, `MM`, `hh` and similar ones exactly two. The zone is kept as written;
+times are not converted.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ def parse_styles(text: str | None) -> frozenset[str]:
 
 
 def parse_date_exactly(text: str, form: str, styles: frozenset[str], now: datetime) -> Stamp:
-    """Parse *text* in the format *form*. Raises ExpressionTrouble if it does not match.
+    """Parse *text* in the format *form*. Raises ExpressionTrouble if *text* does not match the format.
 
-    If the format has no year, the present year is used. A missing month or day is 1; if the format has no date at all, it is today.
+    If the format has no year, the present year is used. A missing month or day is 1. If the format has no date at all, the date is today.
     """
     wide = "AllowWhiteSpaces" in styles
     if wide or "AllowLeadingWhite" in styles:

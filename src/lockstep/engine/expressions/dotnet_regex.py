@@ -41,7 +41,7 @@ class Translated:
 
 
 class Untranslatable(Exception):
-    """The pattern needs something that RE2 cannot do. *offset* counts characters of the pattern from 0."""
+    """Raised if the pattern needs something that RE2 cannot do. *offset* counts characters of the pattern from 0."""
 
     def __init__(self, message: str, offset: int) -> None:
         super().__init__(message)
@@ -84,7 +84,9 @@ class _Translator:
         return "".join(self.out)
 
     def numbering(self) -> dict[str, int]:
-        """.NET numbers the unnamed groups first, then the named ones; RE2 numbers all from left to right."""
+        """Map group numbers of .NET to those of RE2. .NET numbers unnamed groups first, then named ones; RE2 numbers all groups from
+        left to right.
+        """
         unnamed = [number for number, name in enumerate(self.captures, 1) if not name]
         named = [(name, number) for number, name in enumerate(self.captures, 1) if name]
         groups = {"0": 0}
@@ -137,7 +139,7 @@ class _Translator:
         self.take(f"(?P<{name}>", end + 1 - self.at)
 
     def escape(self, *, in_class: bool) -> str:
-        """Translate the escape at the current position and move past it."""
+        """Translate the escape at the current position and move past the escape."""
         start = self.at
         character = self.pattern[start + 1 : start + 2]
         if not character:
@@ -152,7 +154,7 @@ class _Translator:
         return self.other_escape(character, start, in_class=in_class)
 
     def members(self, letter: str) -> str:
-        """The characters of a class such as `\\w`, for use inside brackets."""
+        """Return the characters of a class such as `\\w`, for use inside brackets."""
         ascii_part, kinds, also = _CLASSES[letter.lower()]
         inside, outside = ascii_part
         wanted = letter.islower()

@@ -1,7 +1,7 @@
-"""Errors in expressions, with the function, the argument, the character position and what was expected.
+"""Errors in expressions. An error names the function, the argument, the character position and what was expected.
 
-Functions raise `ExpressionTrouble`, which knows neither the text nor the position. The compiler converts it to an `ExpressionError`,
-the only error that leaves this package.
+Functions raise `ExpressionTrouble`, which has neither the text nor the position. The compiler converts it to an `ExpressionError`, the
+only error that this package raises.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _NO_VALUE = object()
 
 
 class ExpressionError(LockstepError):
-    """An expression cannot be parsed, compiled or evaluated. *position* counts characters from 1."""
+    """Raised if an expression cannot be parsed, compiled or evaluated. *position* counts characters from 1."""
 
     def __init__(
         self, text: str, position: int, message: str, *, function: str = "", argument: str = "", expected: str = ""
@@ -31,7 +31,7 @@ class ExpressionError(LockstepError):
 class ExpressionTrouble(Exception):
     """Raised if a function cannot return a value. *message* continues a sentence that begins with the function's name.
 
-    To quote a value of the source object, write `{value}` in *message* and pass *value*: expressions with redaction then hide it.
+    To quote a value of the source object, write `{value}` in *message* and pass *value*. Expressions with redaction then hide the value.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ExpressionTrouble(Exception):
 
 
 def shown(value: object) -> str:
-    """Format *value* for an error message: quoted, on one line, shortened."""
+    """Format *value* for an error message: quoted, shortened and on one line."""
     if value is None:
         return "nothing"
     if isinstance(value, (tuple, list)):
@@ -72,7 +72,7 @@ def shown(value: object) -> str:
 def _shortened(text: str, position: int) -> str:
     if len(text) <= SHOWN_CHARACTERS:
         return text
-    # Show a window around the error: it is seldom at the beginning of a long expression.
+    # Show the text around the error, which is seldom at the beginning of a long expression.
     start = max(0, min(position - 1 - SHOWN_CHARACTERS // 2, len(text) - SHOWN_CHARACTERS))
     end = start + SHOWN_CHARACTERS
     return ("..." if start else "") + text[start:end] + ("..." if end < len(text) else "")

@@ -1,6 +1,6 @@
 """Explain the value of an expression: the value of every part, and which parts were not evaluated.
 
-Runs the same closures as an evaluation, each wrapped in an observer. Nothing is computed twice or in a different order.
+Runs the closures of a normal evaluation, each wrapped in an observer. No value is computed twice or in a different order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lockstep.engine.expressions.work import MAX_WORK
 
 @dataclass(frozen=True, slots=True)
 class ExplainedExpression:
-    """One part of an expression. *is_reached* is false if it was not evaluated, such as the other branch of IIF."""
+    """One part of an expression. *is_reached* is false if the part was not evaluated, such as the branch that IIF did not choose."""
 
     text: str
     position: int

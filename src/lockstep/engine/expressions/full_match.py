@@ -1,7 +1,7 @@
 """Match a whole text against a .NET pattern that may begin with lookaheads: `^(?!svc_).*@contoso\\.com$`.
 
-RE2 has no lookahead. At the beginning of a pattern that must match from the first character, a lookahead is a separate test of whether
-the text begins with something; that test runs on its own. Anywhere else a lookahead is refused.
+RE2 has no lookahead. A lookahead at the beginning of the pattern only tests how the text begins, so it runs as a separate pattern. A
+lookahead anywhere else is refused.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _LOOKAHEADS = {"(?!": False, "(?=": True}
 
 @dataclass(frozen=True, slots=True)
 class FullMatch:
-    """A compiled pattern for whole texts. *beginnings* are patterns that the text must, or must not, begin with."""
+    """A compiled pattern for whole texts. The text must begin, or must not begin, with each of the patterns in *beginnings*."""
 
     rest: Pattern
     beginnings: tuple[tuple[Pattern, bool], ...] = ()
 
     def holds(self, text: str) -> bool:
-        """Whether the pattern matches all of *text*. Raises ExpressionTrouble if that needs too much work."""
+        """Whether the pattern matches the whole *text*. Raises ExpressionTrouble if the match would take too much work."""
         return all(p.is_full_match(text) is wanted for p, wanted in self.beginnings) and self.rest.is_full_match(text)
 
 
 def compile_full_match(source: str) -> FullMatch:
-    """Compile *source*. Raises ExpressionTrouble, with the offset in the pattern, for anything that RE2 cannot do."""
+    """Compile *source*. Raises ExpressionTrouble, with the offset in the pattern, for constructs that RE2 does not support."""
     beginning = _BEGINNING.match(source)
     flags, at = ((beginning[1] or ""), beginning.end()) if beginning else ("", 0)
     found: list[tuple[str, bool]] = []
@@ -45,7 +45,7 @@ def compile_full_match(source: str) -> FullMatch:
 
 
 def _closing(source: str, begin: int) -> int | None:
-    """The index at which the group that opens at *begin* closes."""
+    """Return the index at which the group that opens at *begin* closes."""
     depth = 0
     for at, letter in _letters(source, begin):
         depth += (letter == "(") - (letter == ")")
@@ -55,7 +55,7 @@ def _closing(source: str, begin: int) -> int | None:
 
 
 def _has_alternatives(source: str) -> bool:
-    """Whether there is a `|` outside all groups: then a lookahead at the beginning belongs to the first alternative only."""
+    """Whether there is a `|` outside all groups. A lookahead at the beginning then belongs only to the first alternative."""
     depth = 0
     for _, letter in _letters(source, 0):
         depth += (letter == "(") - (letter == ")")
@@ -69,7 +69,7 @@ def _is_repeated(source: str, at: int) -> bool:
 
 
 def _letters(source: str, begin: int) -> list[tuple[int, str]]:
-    """Yield the characters from *begin* on that are neither escaped nor inside a class, with their index."""
+    """Yield each character from *begin* on that is neither escaped nor inside a class, with its index."""
     found, at, in_class = [], begin, False
     while at < len(source):
         letter = source[at]

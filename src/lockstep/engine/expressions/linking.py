@@ -1,4 +1,4 @@
-"""Check that a call is valid: the function exists, the number of arguments fits, and bare words are allowed where they are.
+"""Check that a call is valid: the function exists, the number of arguments is right, and bare words stand only where they are allowed.
 
 Names are case-sensitive. The compiler stops at the first problem; the check lists all of them. Both use these rules.
 """
@@ -107,7 +107,7 @@ def _keyword(function: Function, parameter: Parameter, word: str) -> tuple[str, 
 
 
 def bare_word(node: KeywordNode, text: str) -> ExpressionError:
-    """The error for an expression that consists of a single bare word."""
+    """Return the error for an expression that consists of a single bare word."""
     message, expected = _bare(node.word)
     if node.word in CATALOGUE:
         message = f"is a function without its arguments: write {node.word}(...)"

@@ -160,7 +160,7 @@ class _Parser:
     def number(self, token: ExpressionToken) -> NumberNode:
         is_hex = token.kind == "hex"
         digits = token.value[2:] if is_hex else token.value
-        # Check the length first: Python refuses to convert thousands of digits.
+        # Check the length first, because Python refuses to convert thousands of digits.
         value = int(digits, 16 if is_hex else 10) if len(digits) <= 40 else LARGEST_NUMBER + 1
         if abs(value) > LARGEST_NUMBER:
             raise ExpressionError(self.text, token.position, "the number is too large", expected="a 64-bit number")

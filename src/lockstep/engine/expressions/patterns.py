@@ -1,6 +1,7 @@
-"""Run .NET regular expressions with RE2, and bound the work of one call.
+"""Run .NET regular expressions with RE2, and limit the work of one call.
 
-RE2 is linear in the text, but a replacement restarts after every match; the bound counts both. Every failure is an ExpressionTrouble.
+RE2 takes time proportional to the text, but a replacement restarts the search after every match. The limit covers both. Every failure
+raises an ExpressionTrouble.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from lockstep.engine.expressions.errors import ExpressionTrouble, shown
 from lockstep.engine.expressions.values import MAX_TEXT, check_size
 from lockstep.engine.expressions.work import Work
 
-# Program size times characters scanned, in the worst case; about 4 ns each.
+# Program size times the number of scanned characters, in the worst case; one unit takes about 4 ns.
 MAX_WORK_OF_ONE = 10_000_000
 MAX_WORK_OF_ALL = 20_000_000
 STEPS_PER_UNIT = 3  # steps of a pattern (as above) per unit of an evaluation's work
@@ -28,7 +29,7 @@ TOO_MUCH = "would take too long: the pattern is too large for a text of this len
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One match: the range of characters of each group, None if the group did not take part. Group 0 is the whole match."""
+    """One match: the range of characters of each group, or None for a group without a match. Group 0 is the whole match."""
 
     groups: tuple[tuple[int, int] | None, ...]
 
@@ -45,7 +46,7 @@ class Pattern:
     def matches(self, text: str, work: Work | None = None) -> list[Span]:
         """Return every match from left to right, and charge the cost of the search to *work*.
 
-        Raises ExpressionTrouble if it is too high.
+        Raises ExpressionTrouble if the cost is too high.
         """
         compiled = self._for(text, work)
         budget = MAX_WORK_OF_ALL // max(compiled.programsize, 1)
@@ -65,7 +66,7 @@ class Pattern:
         return found
 
     def first(self, text: str, work: Work | None = None) -> Span | None:
-        """Return the first match, or None."""
+        """Return the first match, or None if there is none."""
         compiled = self._for(text, work)
         match = compiled.search(text)
         return None if match is None else _span(match, compiled.groups)
@@ -75,7 +76,7 @@ class Pattern:
         return self._for(text).fullmatch(text) is not None
 
     def _for(self, text: str, work: Work | None = None) -> re2._Regexp:
-        """Return the program for *text*, after checking how much work it can cost. Raises ExpressionTrouble if that is too much."""
+        """Return the program for *text*. Raises ExpressionTrouble if running it could take too much work."""
         if len(text) > MAX_TEXT:
             raise ExpressionTrouble(
                 f"can search texts of up to {MAX_TEXT:,} characters, got {len(text):,}", argument="source"
@@ -96,7 +97,7 @@ class Pattern:
 
 
 def compile_pattern(source: str) -> Pattern:
-    """Compile a .NET pattern. Raises ExpressionTrouble, with the offset in the pattern, for anything that RE2 cannot do."""
+    """Compile a .NET pattern. Raises ExpressionTrouble, with the offset in the pattern, for constructs that RE2 does not support."""
     compiled, translated = _compiled(source, "")
     return Pattern(source, compiled, translated.groups, translated.depends_on_text)
 
@@ -134,7 +135,7 @@ def _span(match: re2._Match, groups: int) -> Span:
 
 
 def replace_matches(pattern: Pattern, text: str, template: str, work: Work | None = None) -> str:
-    """Replace every match by *template*, in which `$1`, `${name}`, `$$` and `$&` are substituted, like .NET's Regex.Replace."""
+    """Replace every match by *template*. `$1`, `${name}`, `$$` and `$&` in it are substituted as in .NET's Regex.Replace."""
     spans = pattern.matches(text, work)
     if not spans:
         return text
@@ -187,7 +188,9 @@ def parse_template(template: str, groups: frozenset[str]) -> tuple[tuple[str, st
 
 
 def _substitution(template: str, at: int, groups: frozenset[str]) -> tuple[tuple[str, str], int]:
-    """Parse the substitution that begins with the dollar sign at *at*; return it and its end. An unknown group stays literal."""
+    """Parse the substitution that begins with the dollar sign at *at*. Returns the substitution and its end. An unknown group is kept as
+    literal text.
+    """
     following = template[at + 1 : at + 2]
     special = {"$": ("text", "$"), "&": ("group", "0"), "`": ("before", ""), "'": ("after", ""), "_": ("all", "")}
     if following in special and following:
@@ -198,7 +201,7 @@ def _substitution(template: str, at: int, groups: frozenset[str]) -> tuple[tuple
         return (("group", name), end + 1) if name in groups else (("text", "$"), at + 1)
     if following == "+":
         return ("group", str(max(int(group) for group in groups if group.isdigit()))), at + 2
-    # All following digits form the number: with only one group, $10 stays literal; it is not $1 and a zero.
+    # All following digits belong to the number: if there is only one group, $10 is literal text and not $1 followed by a zero.
     rest = template[at + 1 : at + 12]
     digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
     number = digits.lstrip("0") or digits[:1]

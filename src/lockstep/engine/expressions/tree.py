@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class AttributeNode:
-    """`[name]`: a value of the source object; an absent attribute is null."""
+    """`[name]`, which reads a value of the source object. An absent attribute is null."""
 
     name: str
     position: int = field(default=1, compare=False)
@@ -17,7 +17,7 @@ class AttributeNode:
 
 @dataclass(frozen=True, slots=True)
 class TextNode:
-    """`"text"`. *value* is the text without quotes and escapes."""
+    """A text in quotes. *value* is the text without quotes and escapes."""
 
     value: str
     position: int = field(default=1, compare=False)
@@ -42,7 +42,7 @@ class KeywordNode:
 
 @dataclass(frozen=True, slots=True)
 class EmptySlot:
-    """An argument left empty: `, ,`. Not the same as `""`, which is a value."""
+    """An argument that was left empty, as in `, ,`. It differs from `""`, which is a value."""
 
     position: int = field(default=1, compare=False)
 

@@ -1,7 +1,7 @@
 """The values that functions exchange, and the conversions between their kinds.
 
-A value is None, a text, a whole number, a truth value, several values (a tuple) or structured (role assignments, references). Between
-functions a truth value is the text "True" or "False"; null and an empty list both mean "nothing".
+A value is None, a text, a whole number, a truth value, a tuple of values, or structured (role assignments, references). Between functions
+a truth value is the text "True" or "False". Both null and an empty list mean "no value".
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SKIP_OBJECT: Final = Diversion.SKIP_OBJECT
 
 
 class Diverted(Exception):
-    """Carries a `Diversion` out of nested function calls."""
+    """Raised to return a `Diversion` out of nested function calls."""
 
     def __init__(self, flow: Diversion) -> None:
         super().__init__(flow.value)
@@ -102,7 +102,7 @@ def needed_integer(value: Value, argument: str = "") -> int:
 
 
 def parse_integer(text: str) -> int | None:
-    """Parse *text* as a 64-bit number, decimal or hexadecimal with `&H`; None if it is not a number."""
+    """Parse *text* as a 64-bit number in decimal, or in hexadecimal with `&H`. Returns None if it is not a number."""
     text = text.strip()
     if not text or len(text) > 24 or not text.isascii():
         return None
@@ -117,7 +117,7 @@ def parse_integer(text: str) -> int | None:
 
 
 def to_values(value: Value, argument: str = "") -> tuple[str, ...]:
-    """Convert *value* to a tuple of texts; null gives an empty one. Empty texts are kept, nulls in a list are dropped."""
+    """Convert *value* to a tuple of texts; null gives an empty tuple. Empty texts are kept; nulls in a list are removed."""
     if value is None:
         return ()
     if value.__class__ is str:
@@ -149,7 +149,7 @@ def is_nothing(value: Value) -> bool:
 
 
 def within_limit(text: str) -> str:
-    """Return *text*. Raises ExpressionTrouble if it is longer than an attribute may be."""
+    """Return *text*. Raises ExpressionTrouble if it exceeds the maximum length of an attribute."""
     if len(text) > MAX_TEXT:
         raise ExpressionTrouble(
             f"produced a text of {len(text):,} characters; the limit is {MAX_TEXT:,}", expected="a shorter text"
@@ -158,7 +158,9 @@ def within_limit(text: str) -> str:
 
 
 def check_size(size: int) -> None:
-    """Refuse a text of *size* characters before it is built, because it may not fit into memory. Raises ExpressionTrouble."""
+    """Raise ExpressionTrouble if a text of *size* characters would be too long. Called before the text is built, which might not fit
+    into memory.
+    """
     if size > MAX_TEXT:
         raise ExpressionTrouble(
             f"would produce a text of {size:,} characters; the limit is {MAX_TEXT:,}", expected="a shorter text"

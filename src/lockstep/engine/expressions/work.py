@@ -1,6 +1,6 @@
 """Limit the work of one evaluation. Work is counted, not timed, so an expression always gives the same result for the same object.
 
-An evaluation blocks the event loop, so everyone waits while one expression works on a long text.
+The limit is needed because an evaluation blocks the event loop: while one expression works on a long text, all other tasks wait.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from lockstep.engine.expressions.errors import ExpressionTrouble
 # A unit is about 10 ns, so the worst case is about 40 ms.
 MAX_WORK: Final = 4_000_000
 FREE: Final = 256  # characters that are not charged
-# Calls below this cost are not charged either. An expression holds about 900 calls at most, so this at most doubles the work.
+# Calls below this cost are not charged either. An expression has at most about 900 calls, so the uncharged work at most doubles the
+# total.
 FREE_UNITS: Final = 4_096
 CHARACTERS_PER_UNIT: Final = 8  # for a text that is copied or searched as a whole
 UNITS_PER_VALUE: Final = 8  # for each value of a list
 
 
 class Work:
-    """The units that are *left* for one evaluation; reset to MAX_WORK before the next."""
+    """The units of work that are *left* in one evaluation; reset to MAX_WORK before the next."""
 
     __slots__ = ("left",)
 
@@ -27,7 +28,7 @@ class Work:
         self.left = MAX_WORK
 
     def charge(self, units: int) -> None:
-        """Charge *units*. Raises ExpressionTrouble if nothing is left."""
+        """Charge *units* of work. Raises ExpressionTrouble if fewer are left."""
         self.left -= units
         if self.left < 0:
             raise ExpressionTrouble(
@@ -35,7 +36,7 @@ class Work:
             )
 
     def charge_result(self, value: Any) -> None:
-        """Charge for a new text or for a list that was iterated. Raises ExpressionTrouble if nothing is left."""
+        """Charge for a new text or for a list that was iterated. Raises ExpressionTrouble if no units are left."""
         if value.__class__ is str:
             if len(value) > FREE:
                 self.charge(len(value) // CHARACTERS_PER_UNIT)
@@ -44,7 +45,7 @@ class Work:
 
 
 def size_of(value: Any) -> int:
-    """The number of characters in an argument; every value that is not a text counts as one."""
+    """Return the number of characters in an argument. A value that is not a text counts as one character."""
     if value.__class__ is str:
         return len(value)
     size = 1

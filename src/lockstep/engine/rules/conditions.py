@@ -1,7 +1,7 @@
 """The compiled conditions of scoping filters: clauses, groups of clauses, membership, expressions.
 
-Clauses inside a filter are AND-ed, filters are OR-ed, and groups may nest. A multi-valued attribute passes if one value does; for a
-negative operator all values must pass. *quantifier* overrides this.
+Clauses inside a filter are AND-ed, filters are OR-ed, and groups may be nested. For a multi-valued attribute, one value must pass; for a
+negative operator, all values must pass. *quantifier* overrides this.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Clause:
         date = parse_date(text_of(value)) if is_relative and not is_empty(value) else None
         if date is None:
             return None
-        # The limit moves with the clock, so it reaches the date after exactly the time that separates them now.
+        # The limit moves with the clock: it reaches the date after exactly the time that lies between them now.
         distance = date - moment_of(self.value)(moment.now)
         is_ahead = timedelta(0) < distance < timedelta(days=36_500)
         return moment.now + distance if is_ahead else None

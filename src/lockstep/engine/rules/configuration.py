@@ -1,6 +1,6 @@
 """The configuration of one job: who is in scope, which values flow where, and what happens to leavers.
 
-Everything is compiled once, when the configuration is read. Decisions evaluate closures and never parse.
+Everything is compiled once, when the configuration is read. Decisions evaluate closures and parse nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits on the requests to the application. None means that the application's own description decides."""
+    """Limits on the requests to the application. For a limit of None, the application's own description is used."""
 
     requests_per_second: float | None = None
     concurrency: int | None = None
@@ -34,7 +34,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class StartPolicy:
-    """The time at which a person gets an account: *lead* before the date in *attribute*."""
+    """When a person gets an account: *lead* before the date in *attribute*."""
 
     attribute: str
     lead: timedelta = timedelta(0)
@@ -42,7 +42,7 @@ class StartPolicy:
 
 @dataclass(frozen=True, slots=True)
 class JobSettings:
-    """Settings that a file may contain beside the rules. None means that the file does not set it."""
+    """Settings that a file may contain beside the rules. None means that the file does not contain the setting."""
 
     mode: str | None = None
     status: str | None = None
@@ -74,7 +74,7 @@ class JobConfiguration:
 
     @cached_property
     def _by_kind(self) -> Mapping[ObjectKind, ObjectMapping]:
-        # The first enabled mapping of a kind decides. A disabled one still shows what that kind of object would get.
+        # The first enabled mapping of a kind is used. A disabled one still shows which account that kind of object would get.
         ordered = sorted(self.objects, key=lambda mapping: not mapping.enabled)
         return {mapping.source: mapping for mapping in reversed(ordered)}
 
@@ -83,5 +83,5 @@ class JobConfiguration:
         return {role.id: role for role in self.roles}
 
     def mapping_for(self, kind: ObjectKind) -> ObjectMapping | None:
-        """The mapping for *kind*, enabled or not; None if there is none."""
+        """Return the mapping for *kind*, enabled or not, or None if there is none."""
         return self._by_kind.get(kind)

@@ -20,7 +20,7 @@ def parse_duration(text: str) -> timedelta | None:
 
 
 def print_duration(duration: timedelta) -> str:
-    """Print the shortest form in days, hours, minutes and seconds; whole days stay days."""
+    """Print the shortest form in days, hours, minutes and seconds. Whole days are printed as days."""
     minutes, seconds = divmod(duration.seconds, 60)
     hours, minutes = divmod(minutes, 60)
     days = f"{duration.days}D" if duration.days else ""

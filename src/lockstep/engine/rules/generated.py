@@ -1,7 +1,7 @@
 """Values that are generated once and then kept: random values and timestamps.
 
-Re-evaluated in every cycle, they would differ every time. A `Now()` inside a comparison or DateDiff is not a timestamp: it decides
-something, and its result may change with time.
+If they were evaluated in every cycle, they would differ every time. A `Now()` inside a comparison or DateDiff is not kept: it only
+decides something, and the result may change with time.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ DECIDING = frozenset({"DateDiff", "CBool"})
 
 
 def is_generated(compiled: CompiledExpression) -> bool:
-    """Whether the expression generates a value that is kept with the link."""
+    """Whether the expression generates a value that is stored with the link."""
     return bool(compiled.functions) and (not RANDOM.isdisjoint(compiled.functions) or _stamps(compiled))
 
 
 def reusable(generated: Values, target: str, compiled: CompiledExpression) -> Value:
-    """The value that the same expression generated for *target* earlier, or None."""
+    """Return the value that the same expression generated for *target* earlier, or None."""
     entry = generated.get(target)
     if isinstance(entry, dict) and entry.get("expression") == compiled.text:
         value = entry.get("value")
@@ -31,7 +31,9 @@ def reusable(generated: Values, target: str, compiled: CompiledExpression) -> Va
 
 
 def label_of(target: str, object_id: str) -> str:
-    """The label that makes the random values of one object's attribute independent of others that share its moment."""
+    """Return the label for the random values of one attribute of one object. It keeps them independent of those of other objects that
+    share the moment.
+    """
     return f"{target} {object_id}"
 
 
@@ -42,7 +44,7 @@ def is_kept(generated: Values, target: str, compiled: CompiledExpression) -> boo
 
 
 def depends_on_today(compiled: CompiledExpression) -> bool:
-    """Whether time alone may change the value. It must then be re-evaluated."""
+    """Whether time alone may change the value. Such a value must be re-evaluated."""
     return "Now" in compiled.functions and not is_generated(compiled)
 
 

@@ -20,7 +20,7 @@ from lockstep.engine.rules.target_attributes import AttributeType, TargetAttribu
 
 
 class Apply(StrEnum):
-    """When a mapping flows (Entra: flowType)."""
+    """When a mapping flows (flowType in Entra)."""
 
     ALWAYS = "always"
     CREATE_ONLY = "createOnly"  # ObjectAddOnly
@@ -30,14 +30,14 @@ class Apply(StrEnum):
 
 
 class Flow(StrEnum):
-    """Entra's flowBehavior. It is kept only for round trips: decisions compare states, so both values behave the same."""
+    """Entra's flowBehavior. It is stored only so that exports contain it: decisions compare states, so both values behave the same."""
 
     WHEN_CHANGED = "whenChanged"
     ALWAYS = "always"
 
 
 class Drift(StrEnum):
-    """What to do if the application has a different value from the one that Lockstep wrote."""
+    """What to do if the application changed a value that Lockstep wrote."""
 
     ENFORCE = "enforce"  # write our value again
     REPORT = "report"  # leave and report it until the person's value changes
@@ -65,7 +65,7 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class NoSource:
-    """A source without a value: the attribute is left alone, except that the default value is written if the target has none."""
+    """A mapping without a source: the attribute is left unchanged, except that the default value is written if the target has no value."""
 
 
 MappingSource: TypeAlias = Direct | Constant | Expression | NoSource
@@ -78,7 +78,7 @@ _TRUTH = {"True": True, "False": False}
 
 
 def value_of(source: MappingSource, record: Values, context: EvaluationContext) -> Value:
-    """Return the value of *source* for an object; None if the attribute is left alone. Raises ExpressionError."""
+    """Return the value of *source* for an object, or None if the attribute is left unchanged. Raises ExpressionError."""
     match source:
         case Direct(attribute):
             return record.get(attribute)
@@ -92,7 +92,9 @@ def value_of(source: MappingSource, record: Values, context: EvaluationContext) 
 
 @dataclass(frozen=True)
 class AttributeMapping:
-    """The flow of one attribute. *match* is its matching precedence, or 0. *default* is written only on create."""
+    """The flow of one attribute. *match* is its precedence in matching, or 0 if accounts are not matched by it. *default* is written
+    only on create.
+    """
 
     target: str
     source: MappingSource
@@ -157,13 +159,14 @@ class AttributeMapping:
 
     @cached_property
     def ignores_empty(self) -> bool:
-        """Whether an empty value is simply not written, because the mapping neither has a default nor clears."""
+        """Whether an empty value is not written, because the mapping neither has a default nor clears the attribute."""
         return self.default is None and not self.clear_when_empty
 
     @cached_property
     def quick_read(self) -> QuickRead | None:
-        """A quick reader for the usual case, or None if the mapping always needs the full evaluation. The reader returns None if a value
-        needs the full evaluation.
+        """A quick reader for the usual case, or None if the mapping always needs the full evaluation.
+
+        The reader returns None for a value that needs the full evaluation.
         """
         if self.attribute.multi_valued or self.is_redacted or self.is_generated or self.only_creates:
             return None
@@ -181,7 +184,7 @@ class AttributeMapping:
 
     @property
     def is_members(self) -> bool:
-        """Whether the target is `members`: members are never part of an account's values but are written separately."""
+        """Whether the target is `members`. Members are written separately and are never part of an account's values."""
         return self.target == "members"
 
 
@@ -228,7 +231,7 @@ class ObjectMapping:
 
     @cached_property
     def privileges(self) -> Mapping[str, Mapping[str, str]]:
-        """The privileged values of each target path's attribute, case-folded. They are the same for all paths of an attribute."""
+        """The privileged values by target path, case-folded. All paths of an attribute have the same ones."""
         found: dict[str, dict[str, str]] = {}
         for one in self.attributes:
             found.setdefault(attribute_of(one.target), {}).update(
@@ -238,12 +241,12 @@ class ObjectMapping:
 
     @cached_property
     def flowing(self) -> tuple[AttributeMapping, ...]:
-        """The mappings of an account's own values: all except the members of a group."""
+        """The mappings of an account's own values: all mappings except that of a group's members."""
         return tuple(mapping for mapping in self.attributes if not mapping.is_members)
 
     @cached_property
     def flow(self) -> tuple[tuple[str, str, bool, QuickRead | None, AttributeMapping], ...]:
-        """The mappings in *flowing*, with the facts that a mapping run would otherwise compute again for every person."""
+        """The mappings in *flowing*, with facts that would otherwise be computed again for every person."""
         return tuple((m.target, m.plain_source, m.ignores_empty, m.quick_read, m) for m in self.flowing)
 
     @cached_property
@@ -253,10 +256,10 @@ class ObjectMapping:
 
     @cached_property
     def labels(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
-        """The targets inside each element of a multi-valued attribute (`emails[type eq "work"]`): those with a constant value, and those
+        """For each element of a multi-valued attribute (`emails[type eq "work"]`): its targets with a constant value, and its targets
         whose value depends on source attributes.
 
-        Elements that have only one of the two kinds are left out.
+        Elements with only one of the two are left out.
         """
         elements: dict[str, tuple[set[str], set[str]]] = {}
         for one in self.flowing:
@@ -287,6 +290,6 @@ class ObjectMapping:
 
 
 def attribute_of(target: str) -> str:
-    """The attribute that the path *target* belongs to: `roles` for `roles[primary eq "True"].value`."""
+    """Return the attribute that the path *target* belongs to: `roles` for `roles[primary eq "True"].value`."""
     name = target.partition("[")[0].casefold()
     return name if name.startswith("urn:") else name.partition(".")[0]

@@ -23,13 +23,13 @@ TEXT, INTEGER, BOOLEAN, DATE, REFERENCE = "String", "Integer", "Boolean", "DateT
 
 
 class BadOperand(ValueError):
-    """The value of a clause does not fit its operator."""
+    """Raised if the value of a clause does not fit its operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """An operator of a clause. *compile* builds the test of one non-empty value. *must* ("must EQUAL {}") states the requirement, *remedy*
-    ("were {}") what would make the value pass; {} is the quoted operand.
+    """An operator of a clause. *compile* builds the test of one non-empty value. *must* ("must EQUAL {}") phrases the requirement,
+    *remedy* ("were {}") what would make the value pass; {} stands for the quoted operand.
     """
 
     name: str

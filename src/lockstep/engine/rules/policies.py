@@ -1,4 +1,4 @@
-"""What happens to leavers' accounts, and how many changes are allowed before they need approval."""
+"""What happens to leavers' accounts, and how many changes are made without approval."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class OnLost(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeletionPolicy:
-    """The treatment of leavers' accounts, and how many may be ended without approval.
+    """What happens to leavers' accounts, and how many of them may be ended without approval.
 
-    *threshold* None switches the guard off. *percent* applies from *percent_from* operations on.
+    If *threshold* is None, the guard is switched off. *percent* applies from *percent_from* operations on.
     """
 
     threshold: int | None = 500

@@ -22,7 +22,7 @@ def order_assignments(assignments: Iterable[Assignment], roles: Sequence[AppRole
 
 
 def roles_of(assignments: Sequence[Assignment], roles: Sequence[AppRole]) -> tuple[dict[str, str], ...]:
-    """The value of [appRoleAssignments] for expressions: the assigned roles by precedence, each once."""
+    """Return the value of [appRoleAssignments] for expressions: each assigned role once, in order of precedence."""
     if not assignments:
         return ()
     by_id = {role.id: role for role in roles}

@@ -1,7 +1,7 @@
-"""Which values are secret, and how they are stored: as a keyed hash, which detects a change and reveals nothing else.
+"""Decide which values are secret, and store them as a keyed hash, which shows that a value changed but not what it is.
 
-A value is secret if its mapping is redacted: by `redact`, by the function Redact or by the name of the target attribute. Matching
-values are stored in clear, because accounts are searched by them.
+A value is secret if its mapping is redacted: by `redact`, by the function Redact or by the name of the target attribute. Matching values
+are stored in clear text, because accounts are searched by them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SECRET_NAMES = frozenset(
 
 
 def names_a_secret(name: Any) -> bool:
-    """Whether the attribute at the end of a path is secret by its name alone: `password`, `urn:...:User:apiKey`."""
+    """Whether the last attribute of a path is secret by its name, as in `password` and `urn:...:User:apiKey`."""
     if not isinstance(name, str):
         return False
     return _names_a_secret(name) if len(name) <= CACHED_TEXT else _names_a_secret.__wrapped__(name)
@@ -44,7 +44,7 @@ def _names_a_secret(name: str) -> bool:
 
 
 def with_fingerprint(configuration: JobConfiguration, fingerprint: Fingerprint) -> JobConfiguration:
-    """Return *configuration* with *fingerprint* as the hash for secrets (a keyed hash: 32 bytes in hexadecimal)."""
+    """Return *configuration* with *fingerprint* as the function that hashes secrets. It returns a keyed hash of 32 bytes in hexadecimal."""
     if not any(mapping.secrets for mapping in configuration.objects):
         return configuration
     objects = tuple(
@@ -65,7 +65,7 @@ def is_sealed(value: Value) -> bool:
 
 
 def sealed(value: Value, mapping: AttributeMapping) -> Value:
-    """Hash a secret value; values that mean the same get the same hash. Empty and hashed values are returned unchanged."""
+    """Hash a secret value. Equal values get the same hash. Empty and already hashed values are returned unchanged."""
     if mapping.fingerprint is None or is_empty(value) or is_sealed(value):
         return value
     items = value if isinstance(value, tuple | list) else (value,)
@@ -82,7 +82,7 @@ def without_secrets(values: Values, mapping: ObjectMapping | None) -> Values:
 
 
 def holds_secret(values: Values, mapping: ObjectMapping | None) -> bool:
-    """Whether *values* contain a secret in clear, as older versions stored it."""
+    """Whether *values* contain a secret in clear text, as older versions stored it."""
     secrets = mapping.secrets if mapping is not None else ()
     return any(
         one.fingerprint is not None and not is_empty(values.get(one.target)) and not is_sealed(values[one.target])

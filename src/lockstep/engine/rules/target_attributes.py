@@ -1,6 +1,6 @@
 """The properties of one attribute of the application: type, required, case-exact, filterable, multi-valued.
 
-A path that is not in an attribute list has its type from the SCIM schema. If no schema declares it, it is a text.
+The type of a path that is not in an attribute list comes from the SCIM schema. A path that no schema declares is a text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lockstep.scim.target_values import resolve_path
 
 
 class AttributeType(StrEnum):
-    """Entra's names for the types."""
+    """The types of attributes, by Entra's names."""
 
     STRING = "String"
     BOOLEAN = "Boolean"
@@ -29,8 +29,8 @@ class AttributeType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TargetAttribute:
-    """An attribute of the application. *name* is a target path as mappings write it. If *case_exact* is true, a change of letter case alone
-    is written.
+    """An attribute of the application. *name* is a target path as in mappings. If *case_exact* is true, a change of letter case alone is
+    written.
     """
 
     name: str
@@ -54,7 +54,7 @@ _REFERENCES = frozenset({"manager", "manager.value", "members"})
 def attribute_named(
     path: str, kind: ObjectKind, known: Sequence[TargetAttribute] = (), *, is_matching: bool = False
 ) -> TargetAttribute:
-    """Describe the attribute at *path* as in *known*, otherwise as in the SCIM schema, otherwise as a plain text."""
+    """Describe the attribute at *path* by *known*, otherwise by the SCIM schema, otherwise as a plain text."""
     folded = path.lower()
     for attribute in known:
         if attribute.name.lower() == folded:
@@ -63,7 +63,7 @@ def attribute_named(
 
 
 def is_declared(path: str, kind: ObjectKind, known: Sequence[TargetAttribute] = ()) -> bool:
-    """Whether the attribute list or the SCIM schema declares *path*; otherwise only its mapping describes it."""
+    """Whether the attribute list or the SCIM schema declares *path*. If not, only its mapping describes it."""
     if any(attribute.name.lower() == path.lower() for attribute in known):
         return True
     try:
@@ -73,7 +73,7 @@ def is_declared(path: str, kind: ObjectKind, known: Sequence[TargetAttribute] = 
 
 
 def says_more(attribute: TargetAttribute, kind: ObjectKind, *, is_matching: bool) -> bool:
-    """Whether a configuration must list *attribute*, because the SCIM schema alone describes it differently."""
+    """Whether a configuration must list *attribute*, because its properties differ from those in the SCIM schema."""
     usual = attribute_named(attribute.name, kind, is_matching=is_matching)
     return (attribute.type, attribute.required, attribute.case_exact, attribute.multi_valued) != (
         usual.type,
@@ -85,7 +85,7 @@ def says_more(attribute: TargetAttribute, kind: ObjectKind, *, is_matching: bool
 
 @lru_cache(maxsize=1024)
 def _from_schema(path: str, kind: ObjectKind, is_matching: bool) -> TargetAttribute:
-    # Applications fold the case of user names and matching values, so a change of case alone would be written forever.
+    # Applications fold the case of user names and matching values, so a change of case alone would be written in every cycle.
     exact = not is_matching and path.lower() != "username"
     required = path.lower() == ("username" if kind is ObjectKind.USER else "displayname")
     try:
@@ -97,7 +97,7 @@ def _from_schema(path: str, kind: ObjectKind, is_matching: bool) -> TargetAttrib
     if name in _REFERENCES:
         return TargetAttribute(path, AttributeType.REFERENCE, multi_valued=name == "members")
     kind_of_value = _TYPES.get(leaf.type, AttributeType.STRING) if leaf else AttributeType.STRING
-    # A filter selects one value, however many the attribute has.
+    # A filter selects one value, however many values the attribute has.
     several = leaf is not None and leaf.multi_valued and resolved.path.filter is None
     return TargetAttribute(
         path, kind_of_value, required=required, case_exact=exact, filterable=is_matching, multi_valued=several

@@ -129,7 +129,7 @@ def date_diff(interval: str | None, date1: datetime | None, date2: datetime | No
 
 
 def _sundays(date: datetime) -> int:
-    """The day number of the Sunday on which the week of *date* began."""
+    """Return the number of the day on which the week of *date* began, a Sunday."""
     return date.toordinal() - date.isoweekday() % 7
 
 

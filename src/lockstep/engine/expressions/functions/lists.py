@@ -61,7 +61,7 @@ def join(call: Form) -> Evaluate:
 
 
 def _join_many(separator: Evaluate, sources: list[Evaluate]) -> Evaluate:
-    """Join many sources, counting while collecting: thousands of long values must be refused before they fill the memory."""
+    """Join many sources. The length is checked while the values are collected, because thousands of long values could fill the memory."""
 
     def evaluate(record: Record, context: EvaluationContext) -> Value:
         glue = separator(record, context) or ""
@@ -80,7 +80,7 @@ def _join_many(separator: Evaluate, sources: list[Evaluate]) -> Evaluate:
 
 
 def _values_of(value: Value, source: Evaluate, sources: list[Evaluate], context: EvaluationContext) -> list[str]:
-    """The non-empty values of *source*. An ExpressionTrouble names the source."""
+    """Return the non-empty values of *source*. Errors name the source."""
     try:
         context.work.charge_result(value)
         return [part for part in to_values(value, "source") if part]

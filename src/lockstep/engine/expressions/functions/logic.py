@@ -1,6 +1,6 @@
 """Functions that choose one of several values, or none.
 
-They are lazy: only the arguments that are needed are evaluated, so a default that would fail does no harm while it is unused.
+They are lazy: only the arguments that are needed are evaluated. A default that would fail is harmless while it is not used.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Functions for random values. All are derived from the moment's seed, so an object gets the same value in a preview and in the write.
+"""Functions for random values. All values are derived from the moment's seed, so a preview shows the same values as the write that
+follows.
 
-The label (the attribute, the expression and the position in it) gives each call its own values.
+The label (the attribute, the expression and the position in it) makes the values of each call independent of the others.
 """
 
 from __future__ import annotations
@@ -91,13 +92,13 @@ def _check_lengths(length: int, minima: tuple[int, ...]) -> None:
 
 
 class _Draw:
-    """Draws numbers without bias from the moment's bytes."""
+    """Draws unbiased random numbers from the moment's bytes."""
 
     def __init__(self, context: EvaluationContext, label: str) -> None:
         self._numbers = self._stream(context, label)
 
     def below(self, limit: int) -> int:
-        # Discard numbers beyond the largest multiple of *limit*: a plain remainder would favour small results.
+        # Discard numbers beyond the largest multiple of *limit*; otherwise the remainder would favour small results.
         fair = 65_536 - 65_536 % limit
         return next(number for number in self._numbers if number < fair) % limit
 

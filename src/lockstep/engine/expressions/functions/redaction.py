@@ -1,4 +1,6 @@
-"""Redact: the value flows to the target but must never be logged; `CompiledExpression.is_redacted` tells code that logs."""
+"""The function Redact: the value is written to the target but never logged. `CompiledExpression.is_redacted` tells logging code to hide
+it.
+"""
 
 from __future__ import annotations
 

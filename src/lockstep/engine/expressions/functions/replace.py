@@ -1,4 +1,4 @@
-"""Replace: five functions in one, distinguished by which arguments are present.
+"""The function Replace, which has five modes. The arguments that are present decide which one applies.
 
 An empty slot counts as absent; `""` is a value and counts as present. Comparisons are case-sensitive.
 """
@@ -185,7 +185,7 @@ def _replaced(text: str, old: str | None, new: str) -> str:
 
 
 def _pattern(call: Form) -> Evaluate:
-    """A closure that gives the compiled pattern. A constant pattern is compiled, or refused, at compile time."""
+    """Return a closure that gives the compiled pattern. A constant pattern is compiled, or refused, at compile time."""
     argument = call.arguments[PATTERN]
     if not argument.is_constant:
         read = call.argument(PATTERN, ValueKind.TEXT)

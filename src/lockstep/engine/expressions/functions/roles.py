@@ -1,7 +1,7 @@
 """Functions that convert `[appRoleAssignments]` to the target's roles.
 
-Assignments are in the order of the application's role list, so "the first" is well defined. Default access (the zero GUID) is not a
-role. A role is identified by its value, or by its display name if the value is empty.
+Assignments are in the order of the application's roles, so "the first" is well defined. Default access (the zero GUID) is not a role. A
+role is identified by its value, or by its display name if it has no value.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ def default_domain(context: EvaluationContext, label: str) -> str | None:
 
 
 def _roles(assignments: Value) -> Iterator[Mapping[str, Any]]:
-    """The roles in order, without default access and without duplicates (the same role through two groups)."""
+    """Return the roles in order, without default access. A role that was assigned several times, such as through two groups, occurs
+    once.
+    """
     if assignments is None:
         return
     if not isinstance(assignments, (tuple, list)):

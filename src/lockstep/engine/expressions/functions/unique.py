@@ -1,7 +1,7 @@
 """SelectUniqueValue: choose a value that is not yet in use in the target.
 
-Rules are evaluated in order; a rule that gives nothing is skipped. If all values are taken, that is an error and the object waits in
-escrow.
+Rules are evaluated in order. A rule that gives no value is skipped. If all values are taken, the evaluation fails and the object goes to
+the retry list.
 """
 
 from __future__ import annotations
