@@ -1,1 +1,1 @@
-"""SQL by noun. Every function takes the connection it works on, so that the caller decides where the transaction ends."""
+"""SQL, one module per noun. Every function gets the connection to use, so that the caller decides where the transaction ends."""

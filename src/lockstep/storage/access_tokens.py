@@ -19,7 +19,7 @@ _FROM = "access_token left join administrator on administrator.id = access_token
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """One token. *owner* is the administrator of a personal token; *hint* contains its last four characters."""
+    """One token. *owner* is the administrator to whom a personal token belongs. *hint* contains the token's last four characters."""
 
     id: str
     kind: str
@@ -47,7 +47,7 @@ async def insert_token(
     actor: str,
     expires_at: datetime,
 ) -> str:
-    """Store a token; return its id."""
+    """Store a token and return its id."""
     cursor = await connection.execute(
         """insert into access_token (kind, name, owner, scopes, secret_hash, hint, created_at, created_by, expires_at)
         values (%s, %s, %s, %s, %s, %s, %s, %s, %s) returning id::text""",

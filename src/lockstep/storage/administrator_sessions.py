@@ -1,4 +1,4 @@
-"""Browser sessions of administrators. A session is stored as the hash of a random secret, with the times that end it."""
+"""Browser sessions of administrators. A session is stored as the hash of a random secret, with the times that decide when it ends."""
 
 # ruff: noqa: S608  # statements are built from constants of this module only
 from __future__ import annotations
@@ -36,7 +36,7 @@ async def insert_session(
     expires_at: datetime,
     stepped_up_at: datetime | None = None,
 ) -> None:
-    """Begin a session at *now*, and delete the expired sessions of all administrators. *stepped_up_at* None means *now*."""
+    """Begin a session at *now*, and delete the expired sessions of all administrators. If *stepped_up_at* is None, it is set to *now*."""
     await connection.execute("delete from administrator_session where expires_at < %s", (now,))
     await connection.execute(
         """insert into administrator_session (administrator, secret_hash, device, signed_in_at, seen_at, stepped_up_at, expires_at)
@@ -78,7 +78,7 @@ async def end_session(connection: Connection, session: str) -> None:
 
 
 async def end_sessions(connection: Connection, administrator: str, *, except_for: str = "") -> int:
-    """End the sessions of an administrator except *except_for*; return how many ended."""
+    """End the sessions of an administrator except *except_for*. Returns how many ended."""
     cursor = await connection.execute(
         "delete from administrator_session where administrator = %s and id::text <> %s", (administrator, except_for)
     )

@@ -1,4 +1,4 @@
-"""The administrators of Lockstep, and the roles that they have."""
+"""The administrators of Lockstep and their roles."""
 
 # ruff: noqa: S608  # statements are built from constants of this module only
 from __future__ import annotations
@@ -20,8 +20,10 @@ _LOCK = 0x10C6_AD31
 
 @dataclass(frozen=True, slots=True)
 class AdministratorRow:
-    """One administrator, without secrets. *email* is in lower case. *is_federated* is true if they sign in through a provider and have no
-    password; *is_connected* is false if that provider is not the present one.
+    """One administrator, without secrets. *email* is in lower case.
+
+    *is_federated* is true if the administrator signs in through a provider and has no password. *is_connected* is false if that provider
+    is no longer the one that is set up.
     """
 
     id: str
@@ -44,7 +46,7 @@ class AdministratorRow:
 
 @dataclass(frozen=True, slots=True)
 class RoleGrant:
-    """A role that an administrator has; *app* is the application of an owner."""
+    """A role of an administrator. *app* is the application if the role is that of an application owner."""
 
     role: str
     app: str | None = None
@@ -52,8 +54,8 @@ class RoleGrant:
 
 
 async def lock_administrators(connection: Connection) -> None:
-    """Wait for other changes of administrators, so that two changes cannot both remove a last Global administrator. The lock is held until
-    the transaction ends.
+    """Wait for other changes of administrators, so that two changes cannot together remove the last Global administrator. The lock is
+    held until the transaction ends.
     """
     await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
 
@@ -76,7 +78,7 @@ async def find_identity(connection: Connection, issuer: str, subject: str) -> Ad
 
 
 async def list_administrators(connection: Connection) -> list[AdministratorRow]:
-    """All administrators, by e-mail."""
+    """Return all administrators, ordered by e-mail address."""
     async with connection.cursor(row_factory=class_row(AdministratorRow)) as cursor:
         await cursor.execute(f"select {_COLUMNS} from administrator order by email")
         return await cursor.fetchall()
@@ -96,7 +98,7 @@ async def any_of(connection: Connection, emails: Sequence[str]) -> bool:
 
 
 async def insert_administrator(connection: Connection, email: str, *, display_name: str, actor: str) -> str:
-    """Add an administrator without a password; return the id."""
+    """Add an administrator without a password and return the id."""
     cursor = await connection.execute(
         "insert into administrator (email, display_name, created_by) values (%s, %s, %s) returning id::text",
         (email, display_name, actor),
@@ -107,7 +109,7 @@ async def insert_administrator(connection: Connection, email: str, *, display_na
 async def insert_federated(
     connection: Connection, email: str, *, display_name: str, issuer: str, subject: str, actor: str
 ) -> str:
-    """Add an administrator whose subject at the provider *issuer* is *subject*; return the id."""
+    """Add an administrator whose subject at the provider *issuer* is *subject*, and return the id."""
     cursor = await connection.execute(
         """insert into administrator (email, display_name, created_by, issuer, subject) values (%s, %s, %s, %s, %s)
         returning id::text""",
@@ -117,7 +119,7 @@ async def insert_federated(
 
 
 async def federated_administrators(connection: Connection) -> list[str]:
-    """The ids of all administrators who sign in through a provider."""
+    """Return the ids of all administrators who sign in through a provider."""
     cursor = await connection.execute("select id::text from administrator where issuer is not null")
     return [row[0] for row in await cursor.fetchall()]
 
@@ -154,12 +156,12 @@ async def note_sign_in(connection: Connection, administrator: str, at: datetime)
 
 
 async def read_grants(connection: Connection, administrator: str) -> list[RoleGrant]:
-    """The roles of an administrator."""
+    """Return the roles of an administrator."""
     return (await grants_of(connection, [administrator])).get(administrator, [])
 
 
 async def grants_of(connection: Connection, administrators: Sequence[str]) -> dict[str, list[RoleGrant]]:
-    """The roles of several administrators, by id."""
+    """Return the roles of several administrators, by administrator id."""
     cursor = await connection.execute(
         """select role_grant.administrator::text, role_grant.role, application.id::text, application.name
         from role_grant left join application on application.id = role_grant.app
@@ -173,7 +175,7 @@ async def grants_of(connection: Connection, administrators: Sequence[str]) -> di
 
 
 async def owners_of(connection: Connection, apps: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The e-mail addresses of the owners of each application, by id; applications without one are absent."""
+    """Return the e-mail addresses of the owners of each application, by application id. Applications without an owner are absent."""
     cursor = await connection.execute(
         """select role_grant.app::text, array_agg(administrator.email order by administrator.email)
         from role_grant join administrator on administrator.id = role_grant.administrator
@@ -186,7 +188,7 @@ async def owners_of(connection: Connection, apps: Sequence[str]) -> dict[str, tu
 async def replace_grants(
     connection: Connection, administrator: str, grants: Sequence[RoleGrant], *, actor: str
 ) -> None:
-    """Give the administrator exactly these roles."""
+    """Replace all roles of the administrator by these."""
     await connection.execute("delete from role_grant where administrator = %s", (administrator,))
     for grant in grants:
         await connection.execute(
@@ -196,7 +198,7 @@ async def replace_grants(
 
 
 async def count_enabled(connection: Connection, role: str) -> int:
-    """Count the enabled administrators with *role* who can sign in without a provider."""
+    """Count the enabled administrators with *role* who sign in without a provider."""
     cursor = await connection.execute(
         """select count(distinct administrator.id) from administrator
         join role_grant on role_grant.administrator = administrator.id where role_grant.role = %s and administrator.is_enabled

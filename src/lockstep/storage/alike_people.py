@@ -26,8 +26,9 @@ class AlikePeople:
 async def alike_people(
     connection: Connection, job: str, app: str, names: Sequence[str], *, everybody: bool
 ) -> list[AlikePeople]:
-    """Group all people outside the recycle bin by the attributes *names*. Without *everybody*, unassigned people are grouped as if they had
-    no value for any of them.
+    """Group all people outside the recycle bin by the values of the attributes *names*.
+
+    Unless *everybody* is true, unassigned people are grouped as if all these attributes were empty.
     """
     pairs = [sql.SQL("{0}, person.attributes -> {0}").format(sql.Literal(name)) for name in names]
     query = sql.SQL(

@@ -1,4 +1,4 @@
-"""Stored answers to requests with an idempotency key: a repeated request gets the first answer instead of having a second effect."""
+"""Stored responses to requests with an idempotency key. A repeated request gets the first response and has no second effect."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from lockstep.storage.batches import as_json
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """The answer to the first request with an idempotency key. *status* is None until that request is answered. *request* is a digest of
-    it.
+    """The response to the first request with an idempotency key. *status* is None until that request has been answered. *request* is a
+    digest of the request.
     """
 
     request: bytes
@@ -28,9 +28,9 @@ class ApiAnswer:
 async def claim(
     connection: Connection, caller: str, key: str, request: bytes, *, kept: timedelta, abandoned: timedelta
 ) -> ApiAnswer | None:
-    """Claim *key* for *request*. Returns None if the key is new, otherwise the stored answer to the first request with that key.
+    """Claim *key* for *request*. Returns None if the key is new, otherwise the stored response to the first request with that key.
 
-    Deletes answers older than *kept*, and unanswered claims older than *abandoned*, because the process that made them has died.
+    Deletes responses older than *kept*, and unanswered claims older than *abandoned*, whose process has died.
     """
     await connection.execute(
         "delete from api_answer where created_at < now() - %s or (status is null and created_at < now() - %s)",

@@ -15,7 +15,7 @@ from lockstep.storage.batches import as_json
 
 @dataclass(frozen=True, slots=True)
 class SignOnRow:
-    """The stored settings of one application. *pairwise_salt* leaves the database only as part of a digest."""
+    """The stored settings of one application. *pairwise_salt* is the salt of pairwise subject identifiers; it is never shown."""
 
     app: str
     config: Mapping[str, Any]
@@ -29,7 +29,7 @@ async def read_sign_on(connection: Connection, app: str) -> SignOnRow | None:
 
 
 async def read_sign_ons(connection: Connection, apps: Sequence[str]) -> dict[str, SignOnRow]:
-    """Return the settings of *apps* by application; applications with default settings are absent."""
+    """Return the settings of each of *apps*. Applications with default settings are absent."""
     async with connection.cursor(row_factory=class_row(SignOnRow)) as cursor:
         await cursor.execute(
             """select app::text, config, pairwise_salt, changed_at, changed_by from application_sso

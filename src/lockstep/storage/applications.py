@@ -1,4 +1,4 @@
-"""Applications and their roles. If a person has several assignments, the order of the role list decides which role comes first."""
+"""Applications and their roles. If a person has several assignments, the first of the roles in the application's order takes precedence."""
 
 # ruff: noqa: S101  # an asserted row always exists
 from __future__ import annotations
@@ -64,7 +64,7 @@ async def find_application(connection: Connection, name: str) -> ApplicationRow 
 async def insert_application(
     connection: Connection, *, name: str, display_name: str, template: str, job_template: str, tenant: str
 ) -> ApplicationRow:
-    """Add an application with its job, `<template>.<tenant>.<application>`, which is switched off."""
+    """Add an application with its job. The job is named `<template>.<tenant>.<application>` and switched off."""
     cursor = await connection.execute(
         "insert into application (name, display_name, template) values (%s, %s, %s) returning id::text",
         (name, display_name, template),
@@ -78,7 +78,7 @@ async def insert_application(
 
 
 async def delete_application(connection: Connection, app: str) -> None:
-    """Remove an application with its job, links, roles, assignments and credentials. The accounts in the application are not touched."""
+    """Remove an application with its job, links, roles, assignments and credentials. The accounts in the application are left unchanged."""
     await connection.execute("delete from application where id = %s", (app,))
 
 
@@ -86,13 +86,13 @@ _ROLES = "select id::text, value, display_name, description, is_enabled, allowed
 
 
 async def read_roles(connection: Connection, app: str) -> list[RoleRow]:
-    """The role list, in its order."""
+    """Return the application's roles in order of precedence."""
     cursor = await connection.execute(_ROLES + "where app = %s order by position, id", (app,))
     return [RoleRow(*row[:-1]) for row in await cursor.fetchall()]
 
 
 async def read_all_roles(connection: Connection) -> dict[str, list[RoleRow]]:
-    """Return the role lists of all applications that have one, by application."""
+    """Return the roles of all applications that have any, by application."""
     cursor = await connection.execute(_ROLES + "order by position, id")
     found: dict[str, list[RoleRow]] = {}
     for row in await cursor.fetchall():
@@ -101,7 +101,7 @@ async def read_all_roles(connection: Connection) -> dict[str, list[RoleRow]]:
 
 
 async def write_roles(connection: Connection, app: str, roles: Sequence[RoleRow]) -> None:
-    """Replace the whole role list by *roles*, in this order."""
+    """Replace all roles of the application by *roles*, in this order."""
     await connection.execute("delete from app_role where app = %s", (app,))
     rows = [
         {

@@ -1,4 +1,4 @@
-"""The assignments of one application in pages, each with the number of people that it reaches."""
+"""The assignments of one application, page by page, each with the number of people who get access through it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from lockstep.storage.patterns import part_of
 
 @dataclass(frozen=True, slots=True)
 class AssignedRow:
-    """One assignment. *reach* is the number of people outside the recycle bin that it reaches. *position* is its place in the list."""
+    """One assignment. *reach* is the number of people outside the recycle bin who get access through it. *position* is its place in the
+    list.
+    """
 
     id: str
     kind: str

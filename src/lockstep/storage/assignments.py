@@ -32,7 +32,7 @@ class AssignmentRow:
 
     @property
     def place(self) -> tuple[str, str, str, str]:
-        """Return the place of the row in lists."""
+        """Return the position of the row in lists."""
         return self.kind, self.principal, self.role_value, self.id
 
 
@@ -65,8 +65,10 @@ left join app_role on app_role.app = assignment.app and app_role.id = assignment
 async def page_of_assignments(
     connection: Connection, app: str, *, search: str, kind: str, after: Sequence[str], limit: int
 ) -> list[AssignmentRow]:
-    """Read one page of the assignments of one application: groups before people, each by name. *after* is the `place` of the last row on
-    the previous page; empty for the first page. *search* is a part of the name; *kind* is "User", "Group" or "" for both.
+    """Read one page of the assignments of one application: groups before people, each by name.
+
+    *after* is the `place` of the last row on the previous page, or empty for the first page. *search* is a part of the name. *kind* is
+    "User", "Group" or "" for both.
     """
     place = f"(assignment.principal_kind, {_PRINCIPAL}, coalesce(app_role.value, ''), assignment.id::text)"
     condition = f"""where assignment.app = %s and (%s = '' or assignment.principal_kind = %s) and (%s = '' or {_PRINCIPAL} ilike %s)
@@ -82,14 +84,14 @@ async def assignments_with_ids(connection: Connection, app: str, ids: Sequence[s
 
 
 async def assignments_of_applications(connection: Connection, apps: Sequence[str]) -> list[AssignmentRow]:
-    """The assignments of several applications: groups before people, each by name."""
+    """Return the assignments of several applications: groups before people, each by name."""
     return await _read(
         connection, "where assignment.app = any(%s::uuid[]) order by kind, principal, role_value", (list(apps),)
     )
 
 
 async def assignments_of_principal(connection: Connection, principal: str, *, app: str = "") -> list[AssignmentRow]:
-    """The direct assignments of one person or group to application *app*, or to all applications if *app* is empty."""
+    """Return the direct assignments of one person or group to application *app*, or to all applications if *app* is empty."""
     condition = (
         "where assignment.principal_id = %s and (%s = '' or assignment.app::text = %s) order by app_name, role_value"
     )
@@ -97,7 +99,7 @@ async def assignments_of_principal(connection: Connection, principal: str, *, ap
 
 
 async def insert_assignment(connection: Connection, app: str, *, kind: str, principal: str, role: str) -> bool:
-    """Assign the principal; return False if the same assignment already existed."""
+    """Assign the principal. Returns False if the same assignment already exists."""
     cursor = await connection.execute(
         """insert into assignment (app, principal_kind, principal_id, role_id) values (%s, %s, %s, %s)
         on conflict (app, principal_id, role_id) do nothing""",
@@ -120,7 +122,7 @@ order by held.object_id, app_role.position nulls last, held.via_group is not nul
 
 
 async def entitlements(connection: Connection, app: str, ids: Sequence[str]) -> list[EntitlementRow]:
-    """Return every assignment of *ids* to *app*, in the order of the role list, direct before inherited, default access last."""
+    """Return every assignment of *ids* to *app*: in the order of the application's roles, direct before inherited, default access last."""
     async with connection.cursor(row_factory=class_row(EntitlementRow)) as cursor:
         await cursor.execute(
             _ENTITLEMENTS.format("held.app = %s and held.object_id = any(%s::uuid[])"), (app, list(ids))
@@ -136,7 +138,7 @@ async def entitlements_everywhere(connection: Connection, object_id: str) -> lis
 
 
 async def count_assigned(connection: Connection, app: str) -> tuple[int, int]:
-    """Count the assignments of the application, and the people outside the recycle bin that they reach."""
+    """Count the assignments of the application, and the people outside the recycle bin who get access through them."""
     cursor = await connection.execute(
         """select (select count(*) from assignment where app = %(app)s), (select count(distinct person.id)
             from effective_assignment as held join person on person.id = held.object_id and person.deleted_at is null
@@ -148,7 +150,9 @@ async def count_assigned(connection: Connection, app: str) -> tuple[int, int]:
 
 
 async def sample_person(connection: Connection, app: str) -> str:
-    """Return the user principal name of an active person: the first one assigned to *app*, otherwise the first of all, otherwise ""."""
+    """Return the user principal name of an active person: the first one assigned to *app*, otherwise the first person at all, or "" if
+    there are none.
+    """
     for condition in (
         "where id in (select object_id from effective_assignment where app = %s) and",
         "where %s <> '' and",

@@ -1,7 +1,7 @@
-"""The audit log: who did what. Entries are chained by hash, so that a changed or removed entry is detected.
+"""The audit log: who did what. Each entry contains a hash of the entry before it, so that a changed or removed entry is detected.
 
-The hash covers the canonical form of the entry (sorted keys, times in whole microseconds) and the hash before it. Appending waits for
-the transaction that appended last, so the chain never forks.
+The hash covers the canonical form of the entry (sorted keys, times in whole microseconds) and the previous hash. Appending waits for the
+transaction that appended last, so there is only one chain.
 """
 
 # Statements are built from constants of this module only.
@@ -72,7 +72,7 @@ async def append(
 
 
 async def read_entries(connection: Connection, *, after: int = 0, limit: int = 100) -> list[AuditRow]:
-    """Entries in order, starting after number *after*."""
+    """Return the entries in order, starting after number *after*."""
     async with connection.cursor(row_factory=class_row(AuditRow)) as cursor:
         await cursor.execute(
             """select seq, at, actor, activity, object, before, after, prev_hash, hash from audit_log
@@ -109,7 +109,7 @@ _CONDITIONS: Mapping[str, str] = {
 async def newest_entries(
     connection: Connection, wanted: AuditFilter | None = None, *, limit: int = 100
 ) -> list[AuditRow]:
-    """The newest *limit* entries that match, newest first."""
+    """Return the newest *limit* entries that match, newest first."""
     given = {name: value for name in _CONDITIONS if (value := getattr(wanted or AuditFilter(), name)) is not None}
     conditions = sql.SQL(" and ").join(sql.SQL(_CONDITIONS[name]) for name in given) if given else sql.SQL("true")
     statement = sql.SQL(
@@ -148,7 +148,7 @@ def _digest(previous: bytes, at: datetime, actor: str, activity: str, target: st
 
 
 def _plain(value: Any) -> Any:
-    # Hash the value as the database returns it: it must not change when it goes through JSON a second time.
+    # Hash the value as the database returns it, because converting it to JSON again must not change it.
     return None if value is None else orjson.loads(orjson.dumps(value))
 
 

@@ -15,8 +15,8 @@ from lockstep.storage.batches import as_json
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """One background task. *phase* names what is being done, such as "people". *fraction* is None if the total is unknown. *beat_at* is
-    when the process of the task last reported progress.
+    """One background task. *phase* names the present step, such as "people". *fraction* is None if the total is unknown. *beat_at* is
+    when the task's process last reported progress.
     """
 
     id: str
@@ -42,7 +42,7 @@ async def insert(connection: Connection, task: str, *, kind: str, target: str, r
 
 
 async def read(connection: Connection, task: str, *, actor: str) -> TaskRow | None:
-    """Return the task if *actor* started it."""
+    """Return the task if *actor* started it, otherwise None."""
     async with connection.cursor(row_factory=class_row(TaskRow)) as cursor:
         await cursor.execute(
             """select id::text, kind, target, resource, actor, phase, done, fraction, created_at, beat_at, ended_at, result, error

@@ -1,4 +1,4 @@
-"""The waiting objects of the dirty set: when they are due, for which jobs, and how many there are."""
+"""The objects in the dirty set that wait: when they are due, for which jobs, and how many there are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from lockstep.storage.batches import only_row
 
 
 async def seconds_until_due(connection: Connection, job: str) -> float | None:
-    """Return the seconds until an object of *job* can be claimed (0: now), or None if no object becomes claimable just by waiting."""
+    """Return the seconds until an object of *job* can be claimed, or 0 if one can be claimed now. Returns None if no object becomes due
+    with time.
+    """
     cursor = await connection.execute(
         """select case when min(due) <= now() then 0 else extract(epoch from min(due) - now()) end
         from dirty, greatest(not_before, coalesce(lease_until, '-infinity')) as due
@@ -42,7 +44,7 @@ NO_BACKLOG = Backlog(0, 0, 0, 0, 0, 0)
 
 
 async def backlogs(connection: Connection, jobs: Sequence[str]) -> dict[str, Backlog]:
-    """The backlog of each of *jobs*."""
+    """Return the backlog of each of *jobs*."""
     cursor = await connection.execute(
         """select job, count(*) filter (where failures = 0 and not_before < 'infinity' and not is_scheduled and not is_slowed),
             count(*) filter (where failures > 0), count(*) filter (where is_scheduled),
@@ -59,7 +61,7 @@ async def backlogs(connection: Connection, jobs: Sequence[str]) -> dict[str, Bac
 
 
 async def jobs_with_due_work(connection: Connection) -> list[str]:
-    """Jobs that are switched on and have an object to claim, or a cycle to prepare or to end."""
+    """Return the jobs that are switched on and have an object to claim, or a cycle to prepare or end."""
     cursor = await connection.execute(
         """select id from job
         where status = 'on' and started

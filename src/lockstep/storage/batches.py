@@ -21,17 +21,17 @@ Row = Mapping[str, Any]  # one row as a parameter of a statement; callers of sto
 
 
 def as_rows(rows: Iterable[object]) -> str:
-    """The parameter for `jsonb_to_recordset`; times and GUIDs are written as text."""
+    """Return the parameter for `jsonb_to_recordset`. Times and GUIDs are written as text."""
     return orjson.dumps(list(rows), option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def as_json(value: object) -> str:
-    """The parameter for a single `jsonb` column."""
+    """Return the parameter for a single `jsonb` column."""
     return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def as_id(name: str) -> UUID | None:
-    """Return *name* as a GUID, or None if it is not a GUID. Comparing a GUID with an id column lets PostgreSQL use the column's index."""
+    """Return *name* as a GUID, or None if it is not one. Only a GUID lets PostgreSQL use the index of an id column."""
     try:
         return UUID(name) if len(name) == ID_LENGTH else None
     except ValueError:

@@ -46,7 +46,7 @@ async def append_changes(connection: Connection, rows: Iterable[Mapping[str, Any
 
 
 async def latest_before(connection: Connection, object_id: str, at: datetime) -> ChangeRow | None:
-    """The last change of an object before *at*."""
+    """Return the last change of an object before *at*."""
     async with connection.cursor(row_factory=class_row(ChangeRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from change where object_id = %s and at <= %s order by seq desc limit 1",
@@ -58,7 +58,7 @@ async def latest_before(connection: Connection, object_id: str, at: datetime) ->
 async def history_of(
     connection: Connection, object_id: str, *, limit: int = 100, before: datetime | None = None
 ) -> list[ChangeRow]:
-    """Return the changes of one object, newest first; with *before*, only earlier ones."""
+    """Return the changes of one object, newest first. With *before*, return only earlier changes."""
     async with connection.cursor(row_factory=class_row(ChangeRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from change where object_id = %(id)s

@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class VersionRow:
-    """One version. *activity* says what its author did, in the words of the audit log."""
+    """One version. *activity* says what the author did, in the terms of the audit log."""
 
     version: int
     created_at: datetime
@@ -21,7 +21,7 @@ class VersionRow:
 
 
 async def list_versions(connection: Connection, job: str, *, below: int | None, limit: int) -> list[VersionRow]:
-    """One page of the versions, newest first. *below* is the last version on the previous page."""
+    """Return one page of the versions, newest first. *below* is the last version on the previous page."""
     cursor = await connection.execute(
         """select version, created_at, author, comment from config_version where job = %s and version < coalesce(%s, 2147483647)
         order by version desc limit %s""",

@@ -1,6 +1,6 @@
-"""How to reach an application: its tenant URL and its sealed secret.
+"""The tenant URL and the sealed secret with which an application is reached.
 
-The secret is write-only: only code that builds an Authorization header may call `sealed_secret`.
+The secret cannot be read back: only code that builds an Authorization header may call `sealed_secret`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lockstep.storage.batches import as_json
 
 @dataclass(frozen=True, slots=True)
 class CredentialRow:
-    """The part of the credentials that may be shown."""
+    """The credentials without the secret, as they may be shown."""
 
     app: str
     tenant_url: str
@@ -81,7 +81,7 @@ async def forget_secret(connection: Connection, app: str) -> None:
 
 
 async def save_tenant_url(connection: Connection, app: str, tenant_url: str, *, keeps_secret: bool) -> None:
-    """Store the tenant URL. Without *keeps_secret* the same statement deletes the secret."""
+    """Store the tenant URL. Unless *keeps_secret* is true, the same statement deletes the secret."""
     await connection.execute(
         """insert into credential (app, tenant_url) values (%(app)s, %(url)s)
         on conflict (app) do update set tenant_url = excluded.tenant_url, tested_at = null, test_result = null,

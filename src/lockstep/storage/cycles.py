@@ -1,6 +1,6 @@
 """Cycles: a cycle counts the work that belongs together. At most one cycle runs per job.
 
-A cycle never decides what is done; it only counts. It ends when no dirty row belongs to it any more.
+A cycle never decides what is done; it only counts. It ends when no dirty row belongs to it any longer.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Cycle:
 
     @property
     def has_fixed_total(self) -> bool:
-        """Whether the total is known from the start: an initial cycle marks all objects before it writes, others count objects as they
-        claim them.
+        """Whether the total is known from the start. An initial cycle marks all objects before it writes; other cycles count objects as
+        they claim them.
         """
         return self.kind == "initial" and self.phase not in ("source", "scope")
 
@@ -56,7 +56,7 @@ async def read_cycle(connection: Connection, cycle: int) -> Cycle | None:
 
 
 async def latest_cycles(connection: Connection, job: str, *, limit: int = 10, below: int = 0) -> list[Cycle]:
-    """Return the newest cycles of *job*, newest first; with *below*, those before that cycle."""
+    """Return the newest cycles of *job*, newest first. With *below*, return only cycles with smaller numbers."""
     async with connection.cursor(row_factory=class_row(Cycle)) as cursor:
         await cursor.execute(
             _SELECT + "where job = %(job)s and (%(below)s = 0 or id < %(below)s) order by id desc limit %(limit)s",
@@ -66,7 +66,7 @@ async def latest_cycles(connection: Connection, job: str, *, limit: int = 10, be
 
 
 async def running_and_last(connection: Connection, jobs: Sequence[str]) -> dict[str, tuple[Cycle | None, Cycle | None]]:
-    """Return for each job the running cycle and the newest one that has ended. On-demand runs do not count."""
+    """Return, for each job, the running cycle and the newest one that has ended. On-demand runs do not count."""
     async with connection.cursor(row_factory=class_row(Cycle)) as cursor:
         await cursor.execute(
             _SELECT  # noqa: S608
@@ -90,7 +90,7 @@ async def _read(connection: Connection, condition: str, parameters: tuple[Any, .
 
 
 async def open_cycle(connection: Connection, job: str, kind: str, *, phase: str = "write") -> tuple[Cycle, bool]:
-    """Return the running cycle of *job*, and False. If no cycle is running, open one of *kind* and return it, and True."""
+    """Return the running cycle of *job* and False. If no cycle is running, open one of *kind* and return it and True."""
     cursor = await connection.execute(
         """insert into cycle (job, kind, phase, config_version)
         select id, %s, %s, config_version from job where id = %s
@@ -109,7 +109,7 @@ async def open_cycle(connection: Connection, job: str, kind: str, *, phase: str 
 
 
 async def open_on_demand(connection: Connection, job: str) -> int:
-    """Open the cycle record of one on-demand run; return its number."""
+    """Open the cycle record of one on-demand run and return its number."""
     cursor = await connection.execute(
         "insert into cycle (job, kind, phase, config_version) select id, 'onDemand', 'write', config_version from job "
         "where id = %s returning id",
@@ -119,7 +119,7 @@ async def open_on_demand(connection: Connection, job: str) -> int:
 
 
 async def close_on_demand(connection: Connection, cycle: int) -> None:
-    """End an on-demand run. Its unfinished objects then belong to no cycle."""
+    """End an on-demand run. Its unfinished objects are then no longer part of a cycle."""
     await release_cycle(connection, cycle)
     await connection.execute(
         """update cycle set ended_at = clock_timestamp(), phase = 'done', total = done, state = case
@@ -130,7 +130,7 @@ async def close_on_demand(connection: Connection, cycle: int) -> None:
 
 
 async def end_abandoned(connection: Connection, *, older_than: timedelta) -> int:
-    """End on-demand runs whose process died; return how many."""
+    """End the on-demand runs whose process died. Returns how many."""
     cursor = await connection.execute(
         "select id from cycle where state = 'running' and kind = 'onDemand' and started_at < now() - %s", (older_than,)
     )
@@ -176,7 +176,7 @@ async def count(
 
 
 async def close_if_done(connection: Connection, cycle: int) -> Cycle | None:
-    """End *cycle* if no dirty row belongs to it any more; return it if it ended now."""
+    """End *cycle* if no dirty row belongs to it any longer. Returns the cycle if it has ended now, otherwise None."""
     cursor = await connection.execute(
         """update cycle set ended_at = clock_timestamp(), phase = 'done', state = case
             when coalesce((counts ->> 'failed')::bigint, 0) > 0 then 'entryLevelErrors' else 'succeeded' end
@@ -200,7 +200,7 @@ async def close_if_done(connection: Connection, cycle: int) -> Cycle | None:
 
 
 async def cancel(connection: Connection, job: str, *, state: str, error: Mapping[str, Any] | None = None) -> None:
-    """End the running cycle before its work is done. Its objects stay dirty and belong to the next cycle."""
+    """End the running cycle before its work is done. Its objects stay dirty and become part of the next cycle."""
     cursor = await connection.execute(
         """update cycle set state = %(state)s, ended_at = clock_timestamp(), error = %(error)s
         where job = %(job)s and state = 'running' and kind <> 'onDemand' returning id""",

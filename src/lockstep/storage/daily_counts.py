@@ -1,4 +1,4 @@
-"""The work that the cycles of each day did, summed by the database: one row per day, however many cycles ran."""
+"""The work done by the cycles of each day. The database computes the sums, so the result has one row per day, however many cycles ran."""
 
 from __future__ import annotations
 

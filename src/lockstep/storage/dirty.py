@@ -19,7 +19,7 @@ from lockstep.storage.resume import Resume, ShownError, Stage
 
 
 class AskedBy(StrEnum):
-    """The marks of an object that a person set."""
+    """The marks that an object got because a person asked for it."""
 
     APPROVAL = "approved"  # an administrator approved a write that a guard held
     NAME = "onDemand"  # a person asked for this object by name
@@ -29,7 +29,7 @@ MEMBERS_MARK = "members"
 
 
 class Due(Enum):
-    """The two infinite times of PostgreSQL: due now, or not due until something changes or a person decides."""
+    """The two infinite times of PostgreSQL. They mean due now, and not due until something changes or a person decides."""
 
     AT_ONCE = "-infinity"
     NEVER = "infinity"
@@ -75,14 +75,14 @@ class Claim:
 
     @property
     def members_due(self) -> bool:
-        """Whether the previous claim already handled and counted the group's own account, so that only its members remain."""
+        """Whether the previous claim has already processed and counted the group's own account, so that only its members remain."""
         return self.resume.members_due
 
 
 @dataclass(frozen=True, slots=True)
 class Postponement:
-    """A decision to process a claimed object later: when, and why it is not done. If *keeps_cycle* is true, the running
-    cycle waits for it.
+    """The decision to process a claimed object later: when, and why it is not done yet. If *keeps_cycle* is true, the running cycle
+    waits for the object.
     """
 
     claim: Claim
@@ -176,9 +176,10 @@ def _claim_from(row: Sequence[Any]) -> Claim:
 async def renew(
     connection: Connection, job: str, attempts: Sequence[int], *, owner: str, lease_seconds: float
 ) -> frozenset[int]:
-    """Extend our leases; return the attempts that are still ours and are not being written at this moment."""
-    # Skip locked rows: waiting for one while holding others could deadlock with a transaction that records results, and our other leases
-    # would run out during the wait.
+    """Extend our leases. Returns the attempts that still have a lease and whose rows no transaction is writing now."""
+    # Skip locked rows. Waiting for one while holding others could deadlock with a transaction that records results, and meanwhile
+    # our
+    # other leases would end.
     cursor = await connection.execute(
         """with mine as (
             select job, kind, source_id from dirty where job = %s and lease_owner = %s and attempt = any(%s)
@@ -195,7 +196,7 @@ async def renew(
 async def release(
     connection: Connection, job: str, claims: Iterable[Claim], *, not_before: datetime | None = None
 ) -> None:
-    """End the leases of *claims* without any other change. The objects are due at *not_before*, or when they were due before."""
+    """End the leases of *claims* and change nothing else. The objects are due at *not_before*, or when they were due before."""
     rows = as_rows({"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt} for one in claims)
     await connection.execute(
         """update dirty set lease_owner = null, lease_until = null, not_before = coalesce(%(not_before)s, dirty.not_before)
@@ -207,7 +208,7 @@ async def release(
 
 
 async def fence(connection: Connection, job: str, claims: Iterable[Claim]) -> set[int]:
-    """Lock the rows of *claims* until the transaction ends; return the attempts that are still the newest."""
+    """Lock the rows of *claims* until the transaction ends. Returns the attempts that no other worker has taken over."""
     rows = as_rows({"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt} for one in claims)
     cursor = await connection.execute(
         """select dirty.attempt
@@ -222,8 +223,8 @@ async def fence(connection: Connection, job: str, claims: Iterable[Claim]) -> se
 
 
 async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> None:
-    """Remove finished objects. An object that was marked again since it was claimed, even in this transaction, stays and can be claimed
-    again.
+    """Remove finished objects from the dirty set. An object that was marked again since it was claimed, even in this transaction, stays
+    in the set.
     """
     rows = as_rows(
         {"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt, "version": one.version} for one in claims
@@ -248,8 +249,8 @@ async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> N
 async def postpone(connection: Connection, job: str, postponed: Sequence[Postponement]) -> None:
     """Postpone objects. An object that was marked again since it was claimed is due at once.
 
-    An object that waits for an account is also due at once if the account was freed since the claim: the write that freed it could not wake
-    an object that was still claimed.
+    The same applies to an object that waits for an account which was released since the claim: the write that released the account could
+    not make a claimed object due.
     """
     await connection.execute(
         """update dirty set

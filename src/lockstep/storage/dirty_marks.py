@@ -1,6 +1,6 @@
-"""Put objects into the dirty set, make waiting ones due, and count them in a cycle.
+"""Put objects into the dirty set, make waiting objects due, and count objects in a cycle.
 
-All code locks the rows in the order of their kinds and ids, so that transactions cannot deadlock.
+All code locks the rows in the order of kinds and ids, so that transactions cannot deadlock.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _IN_ORDER = """with wanted as (
 
 
 async def mark(connection: Connection, job: str, kind: str, ids: Sequence[str], *, lane: Lane, reason: str) -> int:
-    """Mark objects dirty; return how many."""
+    """Mark objects dirty. Returns how many."""
     cursor = await connection.execute(
         "select mark_dirty(%s, %s, %s::uuid[], %s::smallint, %s)", (job, kind, list(ids), lane.number, reason)
     )
@@ -64,8 +64,10 @@ async def mark_all(
 
 
 async def refresh_statistics(connection: Connection, marked: int) -> None:
-    """Refresh the planner's statistics after many marks. With the statistics of an empty table, the planner would scan the whole table to
-    find a few rows. Returns at once if another transaction is already doing it, because waiting here, with rows locked, could deadlock.
+    """Refresh the planner's statistics after many marks. With the statistics of an empty table, the planner would scan the whole table
+    for a few rows.
+
+    Returns at once if another transaction is already refreshing them: waiting here, with rows locked, could deadlock.
     """
     if marked < MANY:
         return
@@ -77,7 +79,7 @@ async def refresh_statistics(connection: Connection, marked: int) -> None:
 
 
 async def set_cycle(connection: Connection, job: str, attempts: Sequence[int], *, cycle: int) -> None:
-    """Count the claimed objects in *cycle* if they belong to no cycle yet."""
+    """Count the claimed objects in *cycle* unless they are already part of a cycle."""
     await connection.execute(
         _IN_ORDER.format(
             which="job = %(job)s and attempt = any(%(attempts)s) and cycle is null", change="cycle = %(cycle)s"
@@ -87,11 +89,11 @@ async def set_cycle(connection: Connection, job: str, attempts: Sequence[int], *
 
 
 async def overrule_claims(connection: Connection, job: str, ids: Sequence[str] | None = None) -> None:
-    """Let no present claim of the objects *ids*, or of any if *ids* is not given, record its outcome: it was planned from a link that this
-    transaction changes.
+    """Prevent the present claims of the objects *ids*, or of all objects if *ids* is None, from recording an outcome. This transaction
+    changes the links that their plans were made from.
 
-    The leases stay, because a request may be under way. After them the application is asked what became of it. Call this before changing
-    the links: code that records outcomes locks dirty rows first.
+    The leases stay, because a request may be under way. When they end, Lockstep checks the application for the effect of that request.
+    Call this before changing the links, because code that records outcomes locks dirty rows first.
     """
     await connection.execute(
         _IN_ORDER.format(
@@ -103,7 +105,7 @@ async def overrule_claims(connection: Connection, job: str, ids: Sequence[str] |
 
 
 async def adopt_due(connection: Connection, job: str, *, cycle: int) -> int:
-    """Add all due objects that belong to no cycle yet to *cycle*; return how many."""
+    """Add all due objects that are not part of a cycle yet to *cycle*. Returns how many."""
     cursor = await connection.execute(
         _IN_ORDER.format(which="job = %(job)s and cycle is null and not_before <= now()", change="cycle = %(cycle)s"),
         {"job": job, "cycle": cycle},
@@ -117,13 +119,13 @@ async def release_cycle(connection: Connection, cycle: int) -> None:
 
 
 async def count_of_cycle(connection: Connection, kind: str, *, cycle: int) -> int:
-    """Count the objects of *kind* that still belong to *cycle*."""
+    """Count the objects of *kind* that are still part of *cycle*."""
     cursor = await connection.execute("select count(*) from dirty where cycle = %s and kind = %s", (cycle, kind))
     return int((await only_row(cursor))[0])
 
 
 async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> int:
-    """Make all failed objects due now, as part of *cycle*; return how many."""
+    """Make all failed objects due now, as part of *cycle*. Returns how many."""
     cursor = await connection.execute(
         _IN_ORDER.format(
             which="job = %(job)s and failures > 0 and not_before > now() and not_before < 'infinity' and lease_until is null",
@@ -135,10 +137,10 @@ async def make_escrow_due(connection: Connection, job: str, *, cycle: int) -> in
 
 
 async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] | None = None, *, code: str = "") -> int:
-    """Make failed objects due now: those in *ids*, those with error *code*, or all if neither is given; return how many.
+    """Make failed objects due now: those in *ids*, those with error *code*, or all if neither is given. Returns how many.
 
-    A parked object (given up, or held for approval) becomes due only if *ids* names it: a retry must not send a held write as a side
-    effect.
+    A parked object (given up, or held for approval) becomes due only if *ids* contains it, so that a general retry does not send a held
+    write.
     """
     cursor = await connection.execute(
         """update dirty set not_before = '-infinity'
@@ -153,7 +155,7 @@ async def make_failed_due(connection: Connection, job: str, ids: Sequence[str] |
 
 
 async def make_some_failed_due(connection: Connection, job: str, *, limit: int | None = None) -> int:
-    """Make failed objects due now; return how many. With *limit*, choose the objects that have failed longest.
+    """Make failed objects due now. With *limit*, choose the objects that have failed longest. Returns how many.
 
     This includes objects that were given up. Objects held for approval have not failed and stay held.
     """
@@ -174,7 +176,7 @@ async def make_some_failed_due(connection: Connection, job: str, *, limit: int |
 
 
 async def make_slowed_due(connection: Connection, job: str) -> int:
-    """Make all objects due that a quarantine postponed and that have not failed; return how many."""
+    """Make all objects due that a quarantine postponed and that have not failed. Returns how many."""
     cursor = await connection.execute(
         _IN_ORDER.format(
             which="job = %(job)s and resume -> 'isSlowed' = 'true' and not_before > now() and lease_until is null",
@@ -186,10 +188,10 @@ async def make_slowed_due(connection: Connection, job: str) -> int:
 
 
 async def forget_escrow(connection: Connection, job: str) -> int:
-    """Remove failed objects without an account from the dirty set, so that they are not retried; return how many. Objects that changed
+    """Remove failed objects without an account from the dirty set, so that they are not retried. Returns how many. Objects that changed
     since their failure stay.
 
-    Failed objects with an account may have to lose it, and that is never given up: they are due now, as if they had not failed.
+    Failed objects with an account may have to lose it, which is never given up: they become due now, as if they had not failed.
     """
     failed = "dirty.job = %(job)s and failures > 0 and lease_until is null and not_before > now()"
     has_account = """exists (select from link where link.job = dirty.job and link.kind = dirty.kind and link.source_id = dirty.source_id
@@ -215,9 +217,9 @@ async def forget_escrow(connection: Connection, job: str) -> int:
 
 
 async def wake_for_accounts(connection: Connection, job: str, accounts: Sequence[str]) -> int:
-    """Make objects due now that failed because one of *accounts* belonged to another object; return how many.
+    """Make objects due now that failed because one of *accounts* belonged to another object. Returns how many.
 
-    Objects that are still claimed cannot be made due: `dirty.postpone` sees from the link that the account was freed.
+    A claimed object cannot be made due. `dirty.postpone` makes it due later, because the link shows that the account was released.
     """
     await connection.execute(
         "update link set freed_at = clock_timestamp() where job = %s and target_id = any(%s) and state <> 'tombstone'",

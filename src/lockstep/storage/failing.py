@@ -1,4 +1,4 @@
-"""How many of a job's objects fail at present, and how many are in order."""
+"""Count the objects of a job that fail at present, and those that do not."""
 
 from __future__ import annotations
 

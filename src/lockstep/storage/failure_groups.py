@@ -13,7 +13,9 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """Objects of one job with the same error. *reason* and *next_step* are those of one of them; *names* lists some as examples."""
+    """Objects of one job with the same error. *reason* and *next_step* are those of one of these objects; *names* lists some as
+    examples.
+    """
 
     job: str
     code: str

@@ -1,4 +1,4 @@
-"""The rules of dynamic groups, and the data to evaluate them: the present members, and all people outside the recycle bin."""
+"""The rules of dynamic groups, and the data needed to evaluate them: the present members, and all people outside the recycle bin."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def due_for_review(connection: Connection, now: datetime) -> list[RuleRow]
 async def memberships_among(
     connection: Connection, groups: Iterable[str], persons: Iterable[str]
 ) -> set[tuple[str, str]]:
-    """Return the pairs of *groups* and *persons* that are memberships now."""
+    """Return the pairs of *groups* and *persons* that are memberships at present."""
     cursor = await connection.execute(
         """select group_id::text, member_id::text from member
         where group_id = any(%s::uuid[]) and member_id = any(%s::uuid[])""",

@@ -1,4 +1,4 @@
-"""Groups and their members. Nested groups are stored as they are; triggers keep the transitive closure in nested_group."""
+"""Groups and their members. A group can contain groups; triggers keep the transitive closure in nested_group up to date."""
 
 # ruff: noqa: S608  # statements are built from constants of this module
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lockstep.storage.batches import as_id, as_rows
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
-    """One group, live or in the recycle bin, without its members."""
+    """One group, in the recycle bin or not, without its members."""
 
     id: str
     source: str
@@ -53,7 +53,7 @@ async def read_groups(connection: Connection, ids: Sequence[str]) -> dict[str, G
 
 
 async def names_that_find_one(connection: Connection, names: Sequence[str]) -> frozenset[str]:
-    """Return, in lower case, the *names* for which `find_groups` finds exactly one group outside the recycle bin."""
+    """Return those of *names*, in lower case, for which `find_groups` finds exactly one group outside the recycle bin."""
     wanted = sorted({name.lower() for name in names})
     cursor = await connection.execute(
         """select name from (
@@ -67,7 +67,7 @@ async def names_that_find_one(connection: Connection, names: Sequence[str]) -> f
 
 
 async def find_groups(connection: Connection, name: str, *, is_deleted: bool = False) -> list[GroupRow]:
-    """Return the groups whose display name (ignoring case) or id is *name*. Several groups may share a display name."""
+    """Return the groups whose id or display name (ignoring case) is *name*. Several groups may have the same display name."""
     async with connection.cursor(row_factory=class_row(GroupRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from grp
@@ -80,7 +80,7 @@ async def find_groups(connection: Connection, name: str, *, is_deleted: bool = F
 
 
 async def ids_of_keys(connection: Connection, source: str, keys: Iterable[str]) -> dict[str, str]:
-    """Map each key to an id. A key is an anchor of *source* or the display name of exactly one of its live groups."""
+    """Map each key to an id. A key is an anchor of *source*, or the display name of exactly one of its groups outside the recycle bin."""
     cursor = await connection.execute(
         """select display_name, min(id::text) from grp
         where source = %(source)s and deleted_at is null and display_name = any(%(keys)s)
@@ -101,7 +101,7 @@ async def insert_groups(connection: Connection, rows: Sequence[Mapping[str, Any]
 
 
 async def update_groups(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Overwrite groups by id. A null *row_hash* keeps the stored one; an empty one clears it."""
+    """Overwrite groups by id. If *row_hash* is null, the stored hash is kept; if it is empty, the hash is cleared."""
     await connection.execute(
         f"""update grp set display_name = given.display_name, attributes = given.attributes, deleted_at = given.deleted_at,
             row_hash = case given.row_hash when '' then null else coalesce(decode(given.row_hash, 'hex'), grp.row_hash) end,
@@ -135,8 +135,8 @@ async def list_groups(
     limit: int = 1000,
     after: tuple[str, str] = ("", ""),
 ) -> list[tuple[GroupRow, int]]:
-    """List groups by display name, each with the number of its direct members. *after* is name and id of the last group on the previous
-    page.
+    """List groups by display name, each with the number of its direct members. *after* is the name and id of the last group on the
+    previous page.
     """
     cursor = await connection.execute(
         f"""select {_COLUMNS}, (select count(*) from member where group_id = grp.id) from grp
@@ -150,7 +150,7 @@ async def list_groups(
 
 
 async def members_of(connection: Connection, group: str, *, limit: int = 1000) -> list[dict[str, Any]]:
-    """Return the direct members as id, kind, name and is_deleted, by name."""
+    """Return the direct members by name, each with id, kind, name and is_deleted."""
     cursor = await connection.execute(
         """select * from (
             select member_id::text as id, member_kind as kind, coalesce(person.user_principal_name, grp.display_name) as name,
@@ -167,7 +167,7 @@ async def members_of(connection: Connection, group: str, *, limit: int = 1000) -
 
 
 async def edges_of_groups(connection: Connection, groups: Sequence[str]) -> list[Edge]:
-    """Every direct membership of *groups*."""
+    """Return every direct membership in *groups*."""
     async with connection.cursor(row_factory=class_row(Edge)) as cursor:
         await cursor.execute(
             "select group_id::text, member_id::text, member_kind from member where group_id = any(%s::uuid[])",
@@ -177,7 +177,7 @@ async def edges_of_groups(connection: Connection, groups: Sequence[str]) -> list
 
 
 async def edges_of_members(connection: Connection, members: Sequence[str]) -> list[Edge]:
-    """Every direct membership that *members* have in a group."""
+    """Return every direct membership of *members*."""
     async with connection.cursor(row_factory=class_row(Edge)) as cursor:
         await cursor.execute(
             "select group_id::text, member_id::text, member_kind from member where member_id = any(%s::uuid[])",
@@ -187,8 +187,8 @@ async def edges_of_members(connection: Connection, members: Sequence[str]) -> li
 
 
 async def groups_of_people(connection: Connection, app: str, people: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Return person, group id and group name for every membership of *people*: direct ones and, if *app* flattens nested groups, indirect
-    ones.
+    """Return person, group id and group name for every membership of *people*. Memberships through nested groups are included if *app*
+    flattens them.
     """
     cursor = await connection.execute(
         """select one.member_id::text, grp.id::text, grp.display_name
@@ -208,7 +208,7 @@ async def groups_of_people(connection: Connection, app: str, people: Sequence[st
 
 
 async def add_edges(connection: Connection, edges: Iterable[Edge], *, generation: int = 0) -> list[Edge]:
-    """Add memberships; return those that did not exist yet."""
+    """Add memberships. Returns those that did not exist yet."""
     groups, members, kinds = _columns(edges)
     async with connection.cursor(row_factory=class_row(Edge)) as cursor:
         await cursor.execute(
@@ -222,7 +222,7 @@ async def add_edges(connection: Connection, edges: Iterable[Edge], *, generation
 
 
 async def remove_edges(connection: Connection, edges: Iterable[Edge]) -> list[Edge]:
-    """Remove memberships; return those that existed."""
+    """Remove memberships. Returns those that existed."""
     groups, members, _ = _columns(edges)
     async with connection.cursor(row_factory=class_row(Edge)) as cursor:
         await cursor.execute(
@@ -235,7 +235,7 @@ async def remove_edges(connection: Connection, edges: Iterable[Edge]) -> list[Ed
 
 
 async def await_members(connection: Connection, source: str, pairs: Iterable[tuple[str, str]]) -> None:
-    """Remember members that were named before they arrived, as pairs of group id and key of the member."""
+    """Store memberships whose member has not been imported yet, as pairs of group id and key of the member."""
     wanted = sorted(set(pairs))
     await connection.execute(
         """insert into awaited_member (group_id, member_anchor, source)
@@ -246,7 +246,9 @@ async def await_members(connection: Connection, source: str, pairs: Iterable[tup
 
 
 async def take_awaited(connection: Connection, source: str, ids_by_key: Mapping[str, tuple[str, str]]) -> list[Edge]:
-    """Stop waiting for the keys in *ids_by_key* (key to id and kind); return the memberships that can now be added."""
+    """Remove the stored memberships that wait for the keys in *ids_by_key* (key to id and kind), and return them so that they can be
+    added.
+    """
     cursor = await connection.execute(
         "delete from awaited_member where source = %s and member_anchor = any(%s) returning group_id::text, member_anchor",
         (source, list(ids_by_key)),

@@ -1,4 +1,6 @@
-"""Writes that a guard holds and writes that an administrator rejected, with names and details for the person who decides."""
+"""Writes that a guard holds, and writes that an administrator rejected, with the names and details that an administrator needs to
+decide.
+"""
 
 # ruff: noqa: S608  # statements are built from constants of this module and of the guards
 
@@ -18,7 +20,7 @@ from lockstep.storage.patterns import part_of
 from lockstep.storage.rejections import STANDS
 
 MAPPING = "mapping"  # a mapping disables the account although the person has not left
-# One word for the reason of a hold that is not a loss of access.
+# The word for a hold by each guard, except the guard against losses of access.
 OF_GUARD = {
     GuardCode.GRANTS: "privilege",
     GuardCode.RENAMES: "renamed",
@@ -32,7 +34,7 @@ _SAYS_WHAT = (GuardCode.GRANTS, GuardCode.RENAMES, GuardCode.EMPTIED)  # their d
 
 @dataclass(frozen=True, slots=True)
 class HeldOperation:
-    """A write that waits for a decision. *reason* is one word for its cause."""
+    """A write that waits for a decision. *reason* names its cause in one word."""
 
     id: str
     kind: str
@@ -52,8 +54,8 @@ class HeldOperation:
 
 @dataclass(frozen=True, slots=True)
 class HeldCount:
-    """The number of writes that one guard holds for the same reason and with the same effect. *details* are those of the newest write that
-    names the guard's limit.
+    """The number of writes that one guard holds for the same reason and with the same effect. *details* are those of the newest write
+    that states the limit.
     """
 
     guard: GuardCode
@@ -65,7 +67,7 @@ class HeldCount:
 
 @dataclass(frozen=True, slots=True)
 class HeldFilter:
-    """Which held writes to read. A field that is None or empty selects all. *rejected* selects those whose rejection is in force."""
+    """Which held writes to read. A field that is None or empty matches all. *rejected* selects writes whose rejection is in force."""
 
     objects: Sequence[str] | None = None
     ids: Sequence[str] | None = None
@@ -77,7 +79,7 @@ class HeldFilter:
 async def jobs_that_hold(
     connection: Connection, jobs: Sequence[str], kind: ObjectKind, source_id: str
 ) -> frozenset[str]:
-    """Return those of *jobs* in which a write of the object waits for a decision."""
+    """Return those of *jobs* that hold a write of this object for a decision."""
     cursor = await connection.execute(
         "select job from operation where state = 'held' and job = any(%s) and kind = %s and source_id = %s",
         (list(jobs), kind, source_id),
@@ -152,7 +154,7 @@ async def held_ids(connection: Connection, job: str, wanted: HeldFilter) -> list
 
 
 async def count_held(connection: Connection, job: str, wanted: HeldFilter) -> list[HeldCount]:
-    """Count held writes by guard, reason and effect; those that were planned last come last."""
+    """Count held writes by guard, reason and effect, ordered by the time at which they were planned."""
     cursor = await connection.execute(
         _held(wanted)
         + f"""select guard, reason, case when guard in ({_WHATS}) then coalesce(error->'details'->>'what', action) else '' end as what,

@@ -1,4 +1,4 @@
-"""The provider through which administrators sign in, the roles that its groups give, and which of its responses were used."""
+"""The provider through which administrators sign in, the roles that its groups give, and which of its responses were already used."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ class ProviderRow:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRole:
-    """A rule: administrators with *value* in the claim get *role*. *app* is the application if the role is that of an application owner."""
+    """A rule that gives *role* to administrators with *value* in the claim. *app* is the application if the role is that of an
+    application owner.
+    """
 
     value: str
     role: str
@@ -46,7 +48,7 @@ async def read_provider(connection: Connection) -> ProviderRow | None:
 
 
 async def sealed_secret(connection: Connection) -> bytes | None:
-    """Return the envelope of the client secret; None if there is none."""
+    """Return the envelope of the client secret, or None if there is none."""
     cursor = await connection.execute("select secret from single_sign_on")
     row = await cursor.fetchone()
     return bytes(row[0]) if row and row[0] is not None else None
@@ -65,7 +67,7 @@ async def save_provider(
     now: datetime,
     actor: str,
 ) -> None:
-    """Store the provider, replacing the previous one."""
+    """Store the provider. It replaces the previous one."""
     await connection.execute(
         """insert into single_sign_on (name, issuer, client_id, secret, scopes, roles_claim, trusts_email, changed_at, changed_by)
         values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
@@ -83,7 +85,7 @@ async def delete_provider(connection: Connection) -> None:
 
 
 async def read_roles(connection: Connection) -> list[ClaimRole]:
-    """The rules for roles, by claim value."""
+    """Return the rules for roles, by claim value."""
     async with connection.cursor(row_factory=class_row(ClaimRole)) as cursor:
         await cursor.execute(
             """select claim_value as value, role, app::text, application.name as app_name

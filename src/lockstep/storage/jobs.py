@@ -72,14 +72,14 @@ async def read_jobs(connection: Connection) -> list[JobRow]:
 
 
 async def read_jobs_of(connection: Connection, apps: Sequence[str]) -> dict[str, JobRow]:
-    """The jobs of *apps*, by application."""
+    """Return the jobs of *apps*, by application."""
     async with connection.cursor(row_factory=class_row(JobRow)) as cursor:
         await cursor.execute(_SELECT + "where job.app = any(%s::uuid[])", (list(apps),))
         return {row.app: row for row in await cursor.fetchall()}
 
 
 async def find_job(connection: Connection, app: str) -> JobRow | None:
-    """The job of the application with that name or id."""
+    """Return the job of the application with this name or id."""
     return await _read(connection, "where application.name = lower(%s) or application.id::text = lower(%s)", app, app)
 
 
@@ -90,7 +90,7 @@ async def _read(connection: Connection, condition: str, *values: str) -> JobRow 
 
 
 async def roles_of_application(connection: Connection, app: str) -> tuple[AppRole, ...]:
-    """The application's roles in the order of precedence."""
+    """Return the application's roles in order of precedence."""
     cursor = await connection.execute(
         "select id::text, value, display_name, is_enabled from app_role where app = %s order by position", (app,)
     )
@@ -107,10 +107,10 @@ async def save_configuration(
     author: str,
     comment: str = "",
 ) -> int:
-    """Add a configuration version and put it in force; return its number.
+    """Add a configuration version, put it in force, and return its number.
 
-    All data that was read from the application under the old version is read again, since the new one may need other attributes. A job in
-    quarantine is tried again now, since the old version may have been the cause.
+    Data read from the application under the old version is read again, because the new version may need other attributes. A job in
+    quarantine is tried again now, because the old version may have been the cause.
     """
     await distrust_target_index(connection, job)
     await unkept.forget_other_mappings(connection, job, as_json(config))
@@ -177,9 +177,7 @@ async def set_quarantine(connection: Connection, job: str, quarantine: Mapping[s
 
 
 async def end_connection_wait(connection: Connection, job: str) -> bool:
-    """Record that the connection works. A job that is in quarantine because of its connection is tried again now. Returns
-    whether it was.
-    """
+    """Record that the connection works. Returns whether the job was in quarantine because of its connection; it is then tried again now."""
     cursor = await connection.execute(
         """update job set last_probe_at = null, quarantine = jsonb_set(quarantine, '{nextAttempt}', to_jsonb(now()))
         where id = %s and quarantine ->> 'reason' = 'EncounteredQuarantineException'""",
@@ -194,7 +192,7 @@ async def note_probe(connection: Connection, job: str) -> None:
 
 
 async def jobs_with_due_cycle(connection: Connection) -> list[str]:
-    """Jobs that are switched on and whose cycle is due, or whose quarantine is due for a probe."""
+    """Return the jobs that are switched on and whose cycle is due, or whose quarantine is due for a probe."""
     cursor = await connection.execute(
         """select id from job where status = 'on' and started and (coalesce(next_cycle_at, now()) <= now()
             or (quarantine ->> 'nextAttempt')::timestamptz <= now())"""

@@ -1,6 +1,6 @@
 """The journal as a drain writes it: what is about to be sent, how each operation ended, and what is held for approval.
 
-An operation counts as possibly sent as soon as it is in the journal, so every entry is written before its request is sent.
+An operation counts as possibly sent as soon as it is in the journal. Every entry is therefore written before its request is sent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lockstep.storage.batches import Row, as_rows, only_row
 
 @dataclass(frozen=True, slots=True)
 class HoldReason:
-    """Why a write waits for approval: the *guard* and its *reason*, and the plan's own reason and cause in *why* and *cause*.
+    """Why a write waits for approval. *guard* and *reason* belong to the guard; *why* and *cause* are the plan's own reason and cause.
 
     *effects* are the effects that guards limit, as pairs of code and value. A later plan with the same effects counts as the same write.
     """
@@ -77,7 +77,9 @@ class OperationError:
 
 @dataclass(frozen=True, slots=True)
 class SettledOperation:
-    """The outcome of an operation: confirmed, refused, dropped (not sent, or without effect), or ambiguous, which leaves it open."""
+    """The outcome of an operation: confirmed, refused, dropped (not sent, or without effect), or ambiguous. An ambiguous operation stays
+    open.
+    """
 
     id: str
     state: str
@@ -87,9 +89,10 @@ class SettledOperation:
 
 
 async def write_entries(connection: Connection, job: str, entries: Sequence[JournalEntry], *, owner: str) -> set[str]:
-    """Write operations as planned. Returns the ids that were written and may be sent; the leases of all others are lost.
+    """Write operations as planned. Returns the ids that were written and may be sent. The other operations have lost their lease.
 
-    The LIMIT makes PostgreSQL look up leases row by row: in a join, a planner with outdated statistics would read everything that is due.
+    The LIMIT makes PostgreSQL look up leases row by row. With a join, a planner with outdated statistics would read everything that is
+    due.
     """
     cursor = await connection.execute(
         """insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after,
@@ -130,9 +133,9 @@ async def settle(connection: Connection, job: str, settled: Sequence[SettledOper
 
 
 async def reopen(connection: Connection, job: str, late: Sequence[SettledOperation]) -> int:
-    """Reopen operations whose response arrived after another worker had taken over the object, because they took effect.
+    """Reopen operations that took effect but whose response arrived after another worker had taken over the object.
 
-    Also marks their objects; returns how many. Confirmed operations stay confirmed.
+    Also marks their objects dirty. Returns how many. Confirmed operations stay confirmed.
     """
     cursor = await connection.execute(
         """with late as (
@@ -152,7 +155,7 @@ async def reopen(connection: Connection, job: str, late: Sequence[SettledOperati
 
 
 async def hold(connection: Connection, job: str, entries: Sequence[JournalEntry]) -> None:
-    """Hold operations for approval. Each object keeps only its newest one."""
+    """Store operations as held for approval. Each object keeps only its newest held operation."""
     await connection.execute(
         """insert into operation (id, job, kind, source_id, target_id, cycle, action, state, attempt, before, after, error)
         select id, %(job)s, kind, source_id, target_id, cycle, action, 'held', attempt, before, after, error

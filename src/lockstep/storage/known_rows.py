@@ -1,4 +1,4 @@
-"""Look up which objects of the directory belong to the rows of a source, for people and groups alike."""
+"""Look up which objects of the directory belong to the rows of a source. The same statements serve people and groups."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class KnownRow:
-    """The object that belongs to an anchor of a source. *is_same* is true if the row has not changed since it was last read."""
+    """The object that belongs to an anchor of a source. *is_same* is true if the row has not changed since the last import."""
 
     anchor: str
     id: str
@@ -24,8 +24,8 @@ class KnownRow:
 async def known_rows(
     connection: Connection, table: Literal["person", "grp"], source: str, hashes: Mapping[str, bytes]
 ) -> dict[str, KnownRow]:
-    """Look up anchors of *source*; *hashes* maps each anchor to the hash of its row. Unknown anchors are left out; objects in the recycle
-    bin are included.
+    """Look up anchors of *source*. *hashes* maps each anchor to the hash of its row. Unknown anchors are left out; objects in the
+    recycle bin are included.
     """
     statement = sql.SQL(
         """select known.anchor, known.id::text, coalesce(known.row_hash = wanted.hash, false) as is_same

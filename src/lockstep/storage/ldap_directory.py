@@ -12,10 +12,10 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class LdapDirectory:
-    """The address of the directory, and how to find a person's entry: search below *base_dn* by *attribute*, bound as *bind_dn*. *secret*
-    is the sealed password of *bind_dn*.
+    """The address of the directory and the way to find a person's entry: search below *base_dn* by *attribute*, bound as *bind_dn*.
+    *secret* is the sealed password of *bind_dn*.
 
-    People may also enter the value of *login_attribute* as their name; "" allows only the user principal name.
+    *login_attribute* is an attribute whose value people may enter instead of their user principal name; "" means that there is none.
     """
 
     url: str
@@ -31,7 +31,9 @@ class LdapDirectory:
 
     @property
     def version(self) -> str:
-        """A text that differs after each change. Send it back with a change, so that no other change is overwritten."""
+        """A text that differs after each change. Send it back with a change, which is then refused if another change was made in the
+        meantime.
+        """
         return self.changed_at.isoformat() if self.changed_at is not None else ""
 
 

@@ -23,7 +23,7 @@ _FOUND = _PAGE.format("%(search)s = '' or display ilike %(part)s or target_id il
 
 @dataclass(frozen=True, slots=True)
 class LinkRow:
-    """One link without its base (the values that both sides last agreed on)."""
+    """One link without its base, the values that both sides last agreed on."""
 
     kind: str
     source_id: str
@@ -45,8 +45,9 @@ async def list_links(
     limit: int = 100,
     after: tuple[str, str, str] = ("", "", ""),
 ) -> list[LinkRow]:
-    """Return links by name, people first; optionally only those of *source_id* or in *state*. *after* is kind, name and source id of the
-    last link on the previous page.
+    """Return links by name, people first, optionally only those of *source_id* or in *state*.
+
+    *after* is the kind, name and source id of the last link on the previous page.
     """
     async with connection.cursor(row_factory=class_row(LinkRow)) as cursor:
         await cursor.execute(
@@ -60,8 +61,10 @@ async def list_links(
 async def page_of_links(
     connection: Connection, job: str, *, search: str, state: str, after: tuple[str, str, str], limit: int
 ) -> list[LinkRow]:
-    """Return one page of links, people first, by name. *search* is part of a name, or the beginning of an account's id. *after* is kind,
-    name and `source_id` of the last row on the previous page.
+    """Return one page of links, people first, by name.
+
+    *search* is part of a name, or the beginning of an account's id. *after* is the kind, name and `source_id` of the last row on the
+    previous page.
     """
     escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     async with connection.cursor(row_factory=class_row(LinkRow)) as cursor:
@@ -74,7 +77,7 @@ async def page_of_links(
 
 
 async def active_people(connection: Connection, job: str) -> list[str]:
-    """The directory ids of all people whose account is live."""
+    """Return the directory ids of all people with a live account."""
     cursor = await connection.execute(
         "select source_id::text from link where job = %s and kind = 'User' and state = 'live' order by source_id",
         (job,),

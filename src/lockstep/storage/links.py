@@ -1,6 +1,6 @@
 """Links: which account belongs to which object, and the base, the values that both sides last agreed on.
 
-A database constraint prevents two objects from having the same account, except in tombstones. A violation is an expected result, not a bug.
+A database constraint prevents two objects from having the same account, except in tombstones. Callers expect violations and handle them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lockstep.storage.batches import as_rows
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The object that already has an account."""
+    """The object to which an account belongs at present."""
 
     source_id: str
     target_id: str
@@ -44,7 +44,7 @@ from link where {} and not (is_forgotten and exists (select from link other
 
 
 async def read_links(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, Link]:
-    """Return the links of *ids* by directory id. Objects without a link are absent, and so are forgotten links whose account now belongs to
+    """Return the links of *ids* by directory id. Objects without a link are absent, as are forgotten links whose account now belongs to
     another object.
     """
     cursor = await connection.execute(
@@ -72,7 +72,7 @@ def link_from(row: Sequence[Any]) -> Link:
 
 
 async def target_ids(connection: Connection, job: str, ids: Iterable[str]) -> dict[str, str]:
-    """Return the account ids that references to *ids* may point to: live or disabled accounts of any kind, by directory id."""
+    """Return the account ids for references to *ids*, by directory id: live or disabled accounts of any kind."""
     cursor = await connection.execute(
         "select source_id::text, target_id from link "
         "where job = %s and source_id = any(%s::uuid[]) and state in ('live', 'disabled')",
@@ -82,7 +82,7 @@ async def target_ids(connection: Connection, job: str, ids: Iterable[str]) -> di
 
 
 async def holders(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, Holder]:
-    """Return the objects that have these accounts, by account id. Forgotten links do not count."""
+    """Return the owners of these accounts, by account id. Forgotten links do not count."""
     cursor = await connection.execute(
         f"""select link.source_id::text, link.target_id, coalesce(owner.user_principal_name, link.display), link.state,
             {_IS_DELETED}, {_HAS_LEFT}, coalesce(owner.attributes ->> 'employeeId', '')
@@ -95,7 +95,7 @@ async def holders(connection: Connection, job: str, kind: str, accounts: Iterabl
 
 
 async def bury_links(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, str]:
-    """Release those of *accounts* whose holder has left; return the former holder of each released account."""
+    """Release those of *accounts* whose owner has left. Returns the former owner of each released account."""
     cursor = await connection.execute(
         f"""update link set state = 'tombstone', review_at = null, cause = 'takenOver', updated_at = now()
         where job = %s and kind = %s and target_id = any(%s) and not is_forgotten and {_HAS_LEFT}
@@ -106,8 +106,8 @@ async def bury_links(connection: Connection, job: str, kind: str, accounts: Iter
 
 
 async def former_owner(connection: Connection, job: str, kind: str, source_id: str) -> tuple[str, datetime] | None:
-    """Return the name of the deleted object whose account *source_id* took over last, and the time of the takeover; None if it took over
-    none.
+    """Return the name of the deleted object whose account *source_id* took over last, and the time of the takeover, or None if there was
+    no takeover.
     """
     cursor = await connection.execute(
         """select coalesce(owner.user_principal_name, former.display), former.updated_at
@@ -125,8 +125,10 @@ async def former_owner(connection: Connection, job: str, kind: str, source_id: s
 async def save_links(
     connection: Connection, job: str, new: Sequence[Link], *, matching: Sequence[str] = ()
 ) -> list[str]:
-    """Insert or replace links. Returns the accounts that other objects may now take: the object has left or has another account, or a value
-    of the attributes *matching* has changed. Raises UniqueViolation if another object already has one of the accounts.
+    """Insert or replace links. Raises UniqueViolation if another object already has one of the accounts.
+
+    Returns the accounts that other objects may now take: the object has left or has another account, or a value of the attributes
+    *matching* has changed.
     """
     cursor = await connection.execute(
         """with given as materialized (
@@ -176,9 +178,9 @@ async def remove_links(connection: Connection, job: str, pairs: Iterable[tuple[s
 
 
 async def forget_links(connection: Connection, job: str) -> int:
-    """Mark every link of *job* as forgotten, so that its object is matched again (restart with ConnectorDataStore); return how many.
+    """Mark every link of *job* as forgotten, so that its object is matched again (restart with ConnectorDataStore). Returns how many.
 
-    Until then, a forgotten link still leads to the account of a leaver, but another object may take the account.
+    Until the object is matched, the forgotten link still identifies the account of a leaver, but another object may take the account.
     """
     await connection.execute("delete from link where job = %s and state = 'tombstone'", (job,))
     cursor = await connection.execute("update link set is_forgotten = true where job = %s", (job,))
@@ -200,7 +202,7 @@ async def count_links(connection: Connection, jobs: Sequence[str]) -> dict[str, 
 
 
 async def mark_reviews_due(connection: Connection) -> list[str]:
-    """Mark objects whose review time has come (a deletion after N days, a start date); return the affected jobs."""
+    """Mark the objects whose review time has come, such as a deletion after N days or a start date. Returns the affected jobs."""
     cursor = await connection.execute(
         """with due as (
             update link set review_at = null where review_at <= now() returning job, kind, source_id

@@ -1,6 +1,6 @@
-"""One record of the provisioning log and its JSON, in the shape of Microsoft Graph.
+"""One record of the provisioning log and its JSON, which has the form of Microsoft Graph.
 
-Redacted values are replaced here, when a record becomes JSON, so that no other code can store one.
+Redacted values are replaced here, when a record becomes JSON, so no other code can store them.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class LoggedExchange:
 
 @dataclass(frozen=True, slots=True)
 class LoggedContent:
-    """The URL of an exchange and both bodies, cut to the size limit of the log."""
+    """The URL and both bodies of an exchange, cut to the size limit of the log."""
 
     url: str
     request_body: str
@@ -64,7 +64,7 @@ class LoggedContent:
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """What was done, refused or skipped, to which object, and why. *change_id* is the id of the operation, if one was sent.
+    """What was done, refused or skipped, to which object, and why. *change_id* is the id of the operation if one was sent.
 
     *reason* is the reason of the error if there is one. *source_id* is None for an event that concerns the whole application.
     """
@@ -129,8 +129,8 @@ _EXCHANGE = LoggedExchange("", None, 0.0, "", LoggedContent("", "", "")).as_json
 
 
 def complete_details(stored: object) -> dict[str, Any]:
-    """Return the details of a stored record with every member of `LogRecord.details`, even if an older version or another program left some
-    out.
+    """Return the details of a stored record with every member of `LogRecord.details`. An older version or another program may have left
+    some out.
     """
     given = stored if isinstance(stored, Mapping) else {}
     return {

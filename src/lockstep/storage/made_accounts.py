@@ -1,4 +1,4 @@
-"""Accounts without a link that our creates made, or may have made: leftovers of crashes of older versions.
+"""Accounts without a link that our creates made, or may have made. Crashes of older versions left them behind.
 
 An older version dropped a create without searching for its account; such rows have no *queries*. Newer versions drop a create only after
 proving that it made nothing.
@@ -83,7 +83,7 @@ async def made_for(
 
 
 async def look_for(connection: Connection, job: str, made: Sequence[MadeAccount]) -> int:
-    """Reopen these creates, so that their accounts are searched for and linked to the objects that they were made for; return how many."""
+    """Reopen these creates, so that their accounts are searched for and linked to the objects that they were made for. Returns how many."""
     cursor = await connection.execute(
         """with opened as (
             update operation set state = 'ambiguous', settled_at = null, queries = coalesce(operation.queries, '[]'),

@@ -1,6 +1,6 @@
 """Find the objects of started jobs that a change of the directory affects.
 
-The queries here only find them. `write_marks` marks everything of one transaction in one statement and in one order, so that two
+Most queries here only find objects. `write_marks` marks all objects of one transaction in one statement and in a fixed order, so that two
 transactions cannot deadlock.
 """
 
@@ -50,10 +50,11 @@ async def are_jobs_started(connection: Connection) -> bool:
 
 
 async def touched_by_changes(connection: Connection, kind: str, rows: Sequence[Mapping[str, Any]]) -> list[Hit]:
-    """Find the *rows* (id, changed: attribute names, concerns_all) that a job knows and whose changed attributes it depends on.
+    """Find the objects in *rows* (id, changed attribute names, concerns_all) that a job provisions and whose changed attributes the job
+    depends on.
 
-    A job knows an object that it synchronizes (scope: all), that is assigned, or that has a link. *concerns_all* marks changes that every
-    job depends on: created, restored, enabled, disabled, deleted.
+    A job provisions an object if everyone is in its scope, if the object is assigned, or if it has a link. *concerns_all* is true for
+    changes that every job depends on: created, restored, enabled, disabled, deleted.
     """
     return await _hits(
         connection,
@@ -70,7 +71,7 @@ async def touched_by_changes(connection: Connection, kind: str, rows: Sequence[M
 
 
 async def touched_by_managers(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> list[Hit]:
-    """Find the direct reports of *rows* (id, changed: attribute names), for jobs that read a changed attribute as `manager.<attribute>`."""
+    """Find the direct reports of *rows* (id, changed attribute names), for jobs that read a changed attribute as `manager.<attribute>`."""
     return await _hits(
         connection,
         f"""with given as (
@@ -134,12 +135,12 @@ async def touched_by_edges(connection: Connection, edges: Sequence[Edge]) -> lis
 
 
 async def touched_by_group_names(connection: Connection, edges: Sequence[Edge]) -> list[Hit]:
-    """Find the members of renamed groups, for jobs that read memberships by group name."""
+    """Find the members of renamed groups, for jobs that read the names of a person's groups."""
     return await _hits(connection, f"with {_REACHED} {_MEMBERS_OF_INTEREST}", _edge_columns(edges))
 
 
 async def touched_by_assignment(connection: Connection, app: str, kind: str, principal: str) -> list[Hit]:
-    """Find the people that an assignment of *principal* reaches, and the group itself if the job provisions groups."""
+    """Find the people who get access through an assignment of *principal*, and the group itself if the job provisions groups."""
     return await _hits(
         connection,
         f"""with reached as (
@@ -156,7 +157,7 @@ async def touched_by_assignment(connection: Connection, app: str, kind: str, pri
 
 
 async def touched_by_roles(connection: Connection, app: str, roles: Sequence[str]) -> list[Hit]:
-    """All people who hold one of *roles*, directly or through a group."""
+    """Find all people with one of *roles*, assigned directly or through a group."""
     return await _hits(
         connection,
         f"""select distinct job.id as job, held.kind, held.object_id::text as id,
@@ -169,7 +170,7 @@ async def touched_by_roles(connection: Connection, app: str, roles: Sequence[str
 
 
 async def write_member_marks(connection: Connection, edges: Sequence[Edge]) -> list[Hit]:
-    """Record changed members for every job that has a live account for their group; return those groups."""
+    """Record the changed members for every job that has a live account for their group. Returns these groups."""
     return await _hits(
         connection,
         f"""with {_REACHED},
@@ -189,8 +190,8 @@ async def write_member_marks(connection: Connection, edges: Sequence[Edge]) -> l
 
 
 async def write_marks(connection: Connection, marks: Iterable[Mapping[str, Any]]) -> None:
-    """Mark objects dirty. *marks* have job, kind, id, lane, reasons. Does the same as the SQL function mark_dirty, for several jobs and
-    lanes at once.
+    """Mark objects dirty. *marks* have job, kind, id, lane and reasons. Has the effect of the SQL function mark_dirty, for several jobs
+    and lanes at once.
     """
     await connection.execute(
         """insert into dirty (job, kind, source_id, lane, reasons)

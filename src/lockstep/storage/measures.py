@@ -1,6 +1,7 @@
-"""Figures for monitoring: numbers only, one row per job.
+"""Figures for monitoring: only numbers, one row per job.
 
-Ages use the clock of the database. Statements are cancelled after a few seconds, so that a scrape never burdens the database for long.
+Ages are computed with the clock of the database. Statements are cancelled after a few seconds, so that a scrape never burdens the
+database for long.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from psycopg.rows import class_row
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import only_row
 
-# Long enough for every transaction that writes log entries to commit, so that no entry is skipped.
+# Longer than any transaction that writes log entries takes to commit, so that no entry is skipped.
 _SETTLED_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingCounts:
-    """The objects of one job that wait to be evaluated. *failing* counts those whose attempts all failed so far, *leavers* those that must
+    """The objects of one job that wait to be evaluated. *failing* counts those that have only failed so far, *leavers* those that must
     lose access.
 
-    Ages are in seconds; they are 0 if nothing waits.
+    Ages are in seconds, and 0 if nothing waits.
     """
 
     job: str
@@ -58,7 +59,7 @@ async def waiting(connection: Connection) -> list[WaitingCounts]:
 
 
 async def linked(connection: Connection) -> list[tuple[str, str, str, int]]:
-    """The linked accounts: job, kind, state (live or disabled), number."""
+    """Count the linked accounts by job, kind and state (live or disabled)."""
     cursor = await connection.execute(
         "select job, kind, state, count(*) from link where state in ('live', 'disabled') group by job, kind, state"
     )
@@ -81,7 +82,7 @@ async def troubled(connection: Connection) -> frozenset[str]:
 
 
 async def workers(connection: Connection, *, silent_seconds: float) -> tuple[int, float | None]:
-    """Return how many worker queues are alive, and the newest heartbeat in seconds since 1970."""
+    """Return the number of worker queues that are alive, and the newest heartbeat in seconds since 1970."""
     cursor = await connection.execute(
         """select count(*) filter (where last_heartbeat > now() - make_interval(secs => %s)),
             extract(epoch from max(last_heartbeat))::float8 from procrastinate_workers""",
@@ -92,8 +93,10 @@ async def workers(connection: Connection, *, silent_seconds: float) -> tuple[int
 
 
 class WrittenTally:
-    """Counts log entries by (job, action, status) since `begin`. Each read reads only new entries, and those of the last minute again: a
-    number is assigned before the commit, so an entry with a lower number may become visible later.
+    """Counts log entries by (job, action, status) since `begin`.
+
+    Each read covers the new entries and, again, those of the last minute: the number of an entry is assigned before the commit, so an
+    entry with a lower number may become visible later.
     """
 
     def __init__(self) -> None:
@@ -106,7 +109,7 @@ class WrittenTally:
         self._mark = int((await only_row(newest))[0])
 
     async def read(self, connection: Connection) -> Mapping[tuple[str, str, str], int]:
-        """The counts so far; they only grow."""
+        """Return the counts so far, which never decrease."""
         cursor = await connection.execute(
             """with added as (
                 select seq, job, action, status, at >= now() - make_interval(secs => %(seconds)s) as is_recent

@@ -1,7 +1,7 @@
-"""Notices: short messages to every listening process that something has changed. PostgreSQL delivers them when the change is committed.
+"""Notices: short messages to every listening process that something has changed. PostgreSQL delivers them on commit.
 
-A notice says what to read again and never contains the change itself: PostgreSQL drops notices without a listener, and merges equal notices
-of one transaction.
+A notice says what to read again and never contains the change itself. PostgreSQL drops notices without a listener, and merges equal
+notices of one transaction.
 """
 
 from __future__ import annotations
@@ -26,6 +26,6 @@ class Topic(StrEnum):
 
 
 async def notify(connection: Connection, topic: Topic, *, job: str = "", name: str = "") -> None:
-    """Notify all listeners when the transaction of *connection* commits. *job* and *name* say what has changed."""
+    """Notify all listeners when the transaction of *connection* commits. *job* and *name* identify what has changed."""
     payload = {"topic": topic.value} | ({"job": job} if job else {}) | ({"name": name} if name else {})
     await connection.execute("select pg_notify(%s, %s)", (CHANNEL, orjson.dumps(payload).decode()))

@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class OneTimeLink:
-    """One link. *administrator* is None in the link for the first administrator, whose account does not exist yet."""
+    """One link. *administrator* is None in the link for the first administrator, who has no account yet."""
 
     id: str
     purpose: str
@@ -49,7 +49,7 @@ async def find_link(connection: Connection, secret_hash: bytes) -> OneTimeLink |
 
 
 async def use_link(connection: Connection, link: str) -> bool:
-    """Delete the link; return False if another request has already deleted it."""
+    """Delete the link. Returns False if another request has already deleted it."""
     cursor = await connection.execute("delete from one_time_link where id = %s", (link,))
     return cursor.rowcount == 1
 

@@ -1,4 +1,6 @@
-"""The keys that sign tokens of the OpenID Connect provider, stored sealed. One key is active, one is next, and the others are retired."""
+"""The keys that sign tokens of the OpenID Connect provider, stored sealed. One key is active, one is the next, and the others are
+retired.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ NEXT, ACTIVE, RETIRED = "next", "active", "retired"
 
 @dataclass(frozen=True, slots=True)
 class OpenIdKeyRow:
-    """One key. *published_at* is when applications were first able to read it."""
+    """One key. *published_at* is the time from which applications could read it."""
 
     kid: str
     public_key: Mapping[str, Any]
@@ -30,7 +32,7 @@ class OpenIdKeyRow:
 
 
 async def read_keys(connection: Connection) -> list[OpenIdKeyRow]:
-    """Return the active key, then the next one, then the retired ones, the most recently retired first."""
+    """Return the active key, then the next one, then the retired ones, most recently retired first."""
     async with connection.cursor(row_factory=class_row(OpenIdKeyRow)) as cursor:
         await cursor.execute(
             """select kid, public_key, private_key, state, created_at, published_at, retired_at, created_by from openid_key

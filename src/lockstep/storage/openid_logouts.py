@@ -1,4 +1,4 @@
-"""Applications that still have to be told that a person has signed out. The transaction that ends the session adds the rows."""
+"""Applications that must still be told that a person has signed out. The transaction that ends the session adds the rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ class LogoutRow:
 
 
 async def claim_due(connection: Connection, now: datetime, *, again_at: datetime, most: int) -> list[LogoutRow]:
-    """Return up to *most* due rows and postpone them to *again_at*. If this process dies, another one sends them then."""
+    """Return up to *most* due rows and postpone them to *again_at*. If this process dies, another one sends the notifications at that
+    time.
+    """
     async with connection.cursor(row_factory=class_row(LogoutRow)) as cursor:
         await cursor.execute(
             """update openid_logout set due_at = %s, attempts = attempts + 1 where id in

@@ -1,7 +1,7 @@
 """The journal: operations that may have been sent, written before they are sent.
 
-A journalled operation counts as possibly sent. A worker that finds an open one first checks in the application whether it took effect,
-before it does anything else with that object.
+An operation in the journal counts as possibly sent. A worker that finds an open operation first checks in the application whether it took
+effect, before doing anything else with its object.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class OpenOperation:
 async def open_operations(
     connection: Connection, job: str, kind: str, ids: Iterable[str]
 ) -> dict[str, list[OpenOperation]]:
-    """The open operations of these objects, oldest first, by directory id."""
+    """Return the open operations of these objects, oldest first, by directory id."""
     async with connection.cursor(row_factory=class_row(OpenOperation)) as cursor:
         await cursor.execute(
             """select id::text, kind, source_id::text, target_id, action, state, attempt, after, planned_at,
@@ -60,7 +60,7 @@ async def open_operations(
 
 
 async def mark_forgotten(connection: Connection) -> list[str]:
-    """Mark objects that have an open operation and are not dirty; return the affected jobs."""
+    """Mark dirty the objects that have an open operation but no dirty row. Returns the affected jobs."""
     cursor = await connection.execute(
         """with forgotten as (
             select job, kind, source_id from operation
@@ -78,8 +78,9 @@ async def mark_forgotten(connection: Connection) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class GuardedWrite:
-    """A write as it was when a guard held it: the action, the guard, its sentence and its details. *effects* are those that guards limit; a
-    row of an older version has none.
+    """A write at the time when a guard held it: the action, the guard, its sentence and its details.
+
+    *effects* are those that guards limit; rows written by older versions have none.
     """
 
     action: Action
@@ -100,7 +101,7 @@ def _guarded(action: str, error: Mapping[str, Any]) -> GuardedWrite:
 
 
 async def held_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, GuardedWrite]:
-    """Return the held writes of those objects of *ids* that wait for a decision."""
+    """Return the held writes that wait for a decision, for those of *ids* that have one."""
     cursor = await connection.execute(
         """select source_id::text, action, coalesce(error, '{}') from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and state = 'held'""",
@@ -122,7 +123,7 @@ async def approved_among(connection: Connection, job: str, kind: str, ids: Itera
 
 
 async def withdraw_held(connection: Connection, job: str, claims: Iterable[Claim]) -> None:
-    """Withdraw the held operations of these objects, because they are no longer wanted or were done in another way."""
+    """Withdraw the held operations of these objects, because they are no longer wanted or another write has done the same."""
     await connection.execute(
         """update operation set state = 'dropped', settled_at = clock_timestamp()
         from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid)
@@ -136,8 +137,8 @@ async def withdraw_held(connection: Connection, job: str, claims: Iterable[Claim
 class UndecidedCounts:
     """The numbers of operations that need a person's attention.
 
-    *held* counts operations that wait for a decision. *rejected* counts rejected losses of access that are still wanted because the account
-    is live. *maybe_created* counts creates without a response for longer than any request takes.
+    *held* counts operations that wait for a decision. *rejected* counts rejected losses of access that are still wanted because the
+    account is live. *maybe_created* counts creates without a response for longer than any request takes.
     """
 
     held: int
@@ -146,7 +147,7 @@ class UndecidedCounts:
 
 
 async def count_undecided(connection: Connection, jobs: Sequence[str]) -> dict[str, UndecidedCounts]:
-    """The counts of each of *jobs*."""
+    """Return the counts of each of *jobs*."""
     cursor = await connection.execute(
         """select wanted.job, (select count(*) from operation where job = wanted.job and state = 'held'),
             (select count(distinct (rejected.kind, rejected.source_id)) from operation as rejected
@@ -165,10 +166,10 @@ async def count_undecided(connection: Connection, jobs: Sequence[str]) -> dict[s
 async def decide_held(
     connection: Connection, job: str, *, decision: str, actor: str, ids: Sequence[str] | None = None
 ) -> int:
-    """Approve or reject the held operations of *ids*, or all of them if *ids* is not given; return how many.
+    """Approve or reject the held operations of *ids*, or all of them if *ids* is None. Returns how many.
 
-    Approved objects become dirty and pass the guard once. A rejected operation is not sent until something different is planned for its
-    object; earlier rejections of the object no longer count.
+    The objects of approved operations become dirty and pass the guard once. A rejected operation is not sent until something different is
+    planned for its object. Earlier rejections of the object no longer count.
     """
     given = {"job": job, "decision": decision, "actor": actor, "ids": None if ids is None else list(ids)}
     await _lock_undecided(connection, given)
@@ -204,9 +205,9 @@ async def decide_held(
 
 
 async def _lock_undecided(connection: Connection, given: Mapping[str, Any]) -> None:
-    """Lock the objects of held operations, in the order of a drain: before their operations.
+    """Lock the objects of held operations before the operations themselves, as a drain does.
 
-    What is being planned for them records nothing: a plan from before the decision would hold the write again.
+    Plans that are being made for these objects record nothing: they were made before the decision and would hold the write again.
     """
     await connection.execute(
         """select from dirty join operation using (job, kind, source_id)
@@ -225,7 +226,7 @@ async def _lock_undecided(connection: Connection, given: Mapping[str, Any]) -> N
 
 
 async def guarded_counts(connection: Connection, job: str, *, cycle: int | None) -> Counts:
-    """The counts for the guards: recent writes that were not approved, and the number of links."""
+    """Return the counts for the guards: recent writes that were not approved, and the number of links."""
     cursor = await connection.execute(
         """select part.name, sum(losses) as losses, sum(grants) as grants, sum(empties) as empties, sum(renames) as renames,
             sum(creates) as creates, sum(new_grants) as new_grants

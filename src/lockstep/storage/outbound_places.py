@@ -1,4 +1,4 @@
-"""Private addresses where applications may be reached, in addition to those that the process environment allows."""
+"""Private addresses where applications may be reached, in addition to those that the environment of the process allows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class OutboundPlace:
-    """One place. *entry* is an origin or a network, written as in `lockstep.http.origins`."""
+    """One allowed address. *entry* is an origin or a network, written as in `lockstep.http.origins`."""
 
     entry: str
     reason: str
@@ -19,13 +19,13 @@ class OutboundPlace:
 
 
 async def list_places(connection: Connection) -> list[OutboundPlace]:
-    """All places, by entry."""
+    """Return all places, ordered by entry."""
     cursor = await connection.execute("select entry, reason, added_at, added_by from outbound_place order by entry")
     return [OutboundPlace(*row) for row in await cursor.fetchall()]
 
 
 async def add_place(connection: Connection, entry: str, *, reason: str, actor: str) -> bool:
-    """Add the place. Returns False and changes nothing if it exists already."""
+    """Add the place. Returns False, and changes nothing, if it already exists."""
     cursor = await connection.execute(
         "insert into outbound_place (entry, reason, added_by) values (%s, %s, %s) on conflict do nothing",
         (entry, reason, actor),
@@ -34,6 +34,6 @@ async def add_place(connection: Connection, entry: str, *, reason: str, actor: s
 
 
 async def remove_place(connection: Connection, entry: str) -> bool:
-    """Remove the place; return False if it does not exist."""
+    """Remove the place. Returns False if it does not exist."""
     cursor = await connection.execute("delete from outbound_place where entry = %s", (entry,))
     return cursor.rowcount == 1

@@ -44,7 +44,7 @@ async def insert_passkey(
     sign_count: int,
     now: datetime,
 ) -> bool:
-    """Store a passkey. Returns False if it is stored already."""
+    """Store a passkey. Returns False if it is already stored."""
     cursor = await connection.execute(
         """insert into passkey (administrator, name, host, credential_id, public_key, sign_count, created_at)
         values (%s, %s, %s, %s, %s, %s, %s) on conflict (credential_id) do nothing""",

@@ -1,6 +1,7 @@
 """People as the directory stores them: a JSON document of attributes under Entra's names, and a few columns.
 
-Writes are batches. The columns `user_principal_name` and `account_enabled` repeat values of `attributes`, so write all of them together.
+Writes are batches. The columns `user_principal_name` and `account_enabled` repeat values of `attributes` and must be written together
+with them.
 """
 
 # ruff: noqa: S608  # statements are built from constants of this module
@@ -21,7 +22,7 @@ from lockstep.storage.patterns import literal, part_of
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """One person, live or in the recycle bin."""
+    """One person, in the recycle bin or not."""
 
     id: str
     source: str
@@ -36,7 +37,7 @@ class PersonRow:
 
     @property
     def display(self) -> str:
-        """The name for tables: the display name, else given name and surname, else the user principal name."""
+        """The name for tables: the display name, otherwise given name and surname, otherwise the user principal name."""
         names = (self.attributes.get("givenName"), self.attributes.get("surname"))
         full_name = " ".join(str(name) for name in names if name)
         return str(self.attributes.get("displayName") or full_name or self.user_principal_name)
@@ -44,7 +45,7 @@ class PersonRow:
 
 @dataclass(frozen=True, slots=True)
 class PersonFilter:
-    """Which people to list. An empty field matches all."""
+    """Which people to list. An empty field matches all people."""
 
     search: str = ""
     source: str = ""
@@ -68,14 +69,14 @@ _SHAPE = """jsonb_to_recordset(%(rows)s::jsonb) as given (id uuid, source text, 
 
 
 async def read_people(connection: Connection, ids: Sequence[str]) -> dict[str, PersonRow]:
-    """Return the people with these *ids* who are not purged, by id and in the order of their ids."""
+    """Return the people with these *ids* who are not purged, in the order of their ids."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(f"select {_COLUMNS} from person where id = any(%s::uuid[]) order by id", (list(ids),))
         return {row.id: row for row in await cursor.fetchall()}
 
 
 async def find_person(connection: Connection, name: str, *, is_deleted: bool = False) -> PersonRow | None:
-    """Find the person whose user principal name (ignoring case) or id is *name*; with *is_deleted*, the one that was deleted last."""
+    """Find the person whose id or user principal name (ignoring case) is *name*. With *is_deleted*, find the one that was deleted last."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from person
@@ -88,7 +89,7 @@ async def find_person(connection: Connection, name: str, *, is_deleted: bool = F
 
 
 async def holders_of(connection: Connection, user_principal_names: Iterable[str]) -> dict[str, str]:
-    """Map each of these lower-case user principal names to the id of the person outside the recycle bin who has it."""
+    """Map each of these lower-case user principal names to the id of the person outside the recycle bin who has the name."""
     cursor = await connection.execute(
         """select lower(user_principal_name), id::text from person
         where deleted_at is null and lower(user_principal_name) = any(%s)""",
@@ -98,7 +99,9 @@ async def holders_of(connection: Connection, user_principal_names: Iterable[str]
 
 
 async def ids_of_keys(connection: Connection, source: str, keys: Iterable[str]) -> dict[str, str]:
-    """Map each key to an id. A key is an anchor of *source* or, in lower case, any live person's user principal name."""
+    """Map each key to an id. A key is an anchor of *source*, or the lower-case user principal name of any person outside the recycle
+    bin.
+    """
     wanted = list(set(keys))
     cursor = await connection.execute(
         """select lower(user_principal_name), id::text from person
@@ -111,7 +114,9 @@ async def ids_of_keys(connection: Connection, source: str, keys: Iterable[str]) 
 
 
 async def find_by_any_name(connection: Connection, name: str, *, limit: int) -> list[PersonRow]:
-    """Find live people whose employee id, mail, display name, or given name and surname equals *name*, ignoring case and accents."""
+    """Find people outside the recycle bin whose employee id, mail, display name, or given name and surname equals *name*, ignoring case
+    and accents.
+    """
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from person
@@ -123,7 +128,7 @@ async def find_by_any_name(connection: Connection, name: str, *, limit: int) -> 
 
 
 async def taken_ids(connection: Connection, ids: Iterable[str]) -> set[str]:
-    """Return the *ids* that objects of the directory already have."""
+    """Return those of *ids* that objects of the directory already have."""
     wanted = list(ids)
     cursor = await connection.execute(
         """select id::text from person where id = any(%(ids)s::uuid[])
@@ -146,7 +151,7 @@ async def insert_people(connection: Connection, rows: Sequence[Mapping[str, Any]
 
 
 async def update_people(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Overwrite people by id. A null *row_hash* keeps the stored one; an empty one clears it."""
+    """Overwrite people by id. If *row_hash* is null, the stored hash is kept; if it is empty, the hash is cleared."""
     await connection.execute(
         f"""update person set user_principal_name = given.user_principal_name, account_enabled = given.account_enabled,
             attributes = given.attributes, manager_id = given.manager_id, manager_anchor = given.manager_anchor,
@@ -160,7 +165,7 @@ async def update_people(connection: Connection, rows: Sequence[Mapping[str, Any]
 
 
 async def free_names(connection: Connection, ids: Sequence[str]) -> None:
-    """Clear these people's user principal names, so that the next statements can exchange names between them."""
+    """Clear the user principal names of these people, so that the next statements can exchange names between them."""
     await connection.execute(
         "update person set user_principal_name = id::text where id = any(%s::uuid[])", (list(ids),)
     )
@@ -177,7 +182,7 @@ async def waiting_for_manager(connection: Connection, source: str, keys: Sequenc
 
 
 async def reports_of(connection: Connection, ids: Sequence[str]) -> list[PersonRow]:
-    """The direct reports of *ids*."""
+    """Return the direct reports of *ids*."""
     async with connection.cursor(row_factory=class_row(PersonRow)) as cursor:
         await cursor.execute(
             f"select {_COLUMNS} from person where manager_id = any(%s::uuid[]) order by id", (list(ids),)
@@ -186,7 +191,7 @@ async def reports_of(connection: Connection, ids: Sequence[str]) -> list[PersonR
 
 
 async def groups_of(connection: Connection, person: str) -> list[tuple[str, str]]:
-    """Return id and display name of the live groups that contain the person directly, by name."""
+    """Return id and display name of the groups outside the recycle bin that contain the person directly, by name."""
     cursor = await connection.execute(
         """select grp.id::text, grp.display_name from member join grp on grp.id = member.group_id
         where member.member_id = %s and grp.deleted_at is null order by lower(grp.display_name)""",
@@ -224,7 +229,7 @@ async def remove_people(connection: Connection, ids: Sequence[str]) -> None:
 
 
 async def list_people(connection: Connection, wanted: PersonFilter) -> list[PersonRow]:
-    """One page of people, by user principal name."""
+    """Return one page of people, ordered by user principal name."""
     conditions, parameters = conditions_of(wanted)
     query = sql.SQL(
         "select {columns} from person where {conditions} order by lower(person.user_principal_name), id limit %(limit)s"

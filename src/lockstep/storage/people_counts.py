@@ -1,4 +1,4 @@
-"""The number of people in each state, and the departments, for the filters of a list."""
+"""The number of people in each state, and the names of the departments, for the filters of a list."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lockstep.storage.people import PersonFilter, conditions_of
 
 @dataclass(frozen=True, slots=True)
 class PersonCounts:
-    """The numbers of people that match, by state. *live* counts those outside the recycle bin."""
+    """The numbers of matching people by state. *live* counts people outside the recycle bin."""
 
     live: int
     enabled: int
@@ -22,7 +22,7 @@ class PersonCounts:
 
 
 async def count_states(connection: Connection, wanted: PersonFilter) -> PersonCounts:
-    """Count the matching people in each state. Ignores the state and page in *wanted*. Reads the table once."""
+    """Count the matching people in each state, reading the table once. The state and the page in *wanted* are ignored."""
     conditions, parameters = conditions_of(replace(wanted, is_deleted=None, is_enabled=None, after=""))
     query = sql.SQL(
         """select count(*) filter (where deleted_at is null), count(*) filter (where deleted_at is null and account_enabled),
@@ -33,7 +33,7 @@ async def count_states(connection: Connection, wanted: PersonFilter) -> PersonCo
 
 
 async def departments(connection: Connection) -> list[str]:
-    """The departments of people outside the recycle bin, by name."""
+    """Return the departments of people outside the recycle bin, by name."""
     cursor = await connection.execute(
         """select min(department) from (select attributes->>'department' as department from person where deleted_at is null) as named
         where department <> '' group by lower(department) order by lower(department)"""

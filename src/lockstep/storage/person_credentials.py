@@ -1,4 +1,4 @@
-"""Credentials of the people in the directory: password, second factor, identity at a provider, one-time link. Also the sign-in setting."""
+"""Credentials of people in the directory: password, second factor, identity at a provider, one-time link. Also how people may sign in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class SignInSetting:
-    """The ways in which people may sign in. *contact* tells them where to get help."""
+    """The ways in which people may sign in. *contact* tells people where to get help."""
 
     has_password: bool = True
     has_provider: bool = False
@@ -68,12 +68,12 @@ async def credential_of(connection: Connection, person: str) -> PersonCredential
 
 
 async def credential_named(connection: Connection, name: str) -> PersonCredential | None:
-    """Find the person outside the recycle bin with that user principal name, ignoring case."""
+    """Find the person outside the recycle bin with this user principal name, ignoring case."""
     return await _one(connection, "where lower(user_principal_name) = lower(%s) and deleted_at is null", name)
 
 
 async def credential_with_mail(connection: Connection, mail: str) -> PersonCredential | None:
-    """Find the person outside the recycle bin with that mail address; None if several people have it."""
+    """Find the person outside the recycle bin with this mail address. Returns None if several people have the address."""
     async with connection.cursor(row_factory=class_row(PersonCredential)) as cursor:
         await cursor.execute(
             _SELECT + "where lower(attributes ->> 'mail') = lower(%s) and deleted_at is null limit 2", (mail,)
@@ -94,8 +94,9 @@ async def _one(connection: Connection, condition: str, *given: object) -> Person
 
 
 async def has_password(connection: Connection, person: str, digest: str | None) -> bool:
-    """Whether *digest* is still the person's password hash. It cannot change until this transaction ends. A password change waits for it,
-    and then also ends the session that this transaction begins.
+    """Whether *digest* is still the hash of the person's password. The password cannot change until this transaction ends.
+
+    A password change waits for this transaction, and then also ends the session that the transaction begins.
     """
     cursor = await connection.execute(
         "select from person_credential where person = %s and password_hash = %s for share", (person, digest)
@@ -128,7 +129,7 @@ async def sealed_seed(connection: Connection, person: str) -> bytes | None:
 
 
 async def add_seed(connection: Connection, person: str, sealed: bytes) -> bool:
-    """Store a seed that takes effect when it is confirmed. Returns False and changes nothing if a confirmed one exists."""
+    """Store a seed, which takes effect when it is confirmed. Returns False, and changes nothing, if a confirmed one exists."""
     cursor = await connection.execute(
         """insert into person_credential as present (person, second_factor) values (%s, %s) on conflict (person) do update
         set second_factor = excluded.second_factor, last_step = 0 where not present.second_factor_confirmed""",
@@ -152,7 +153,7 @@ async def confirm_seed(connection: Connection, person: str) -> None:
 
 
 async def use_step(connection: Connection, person: str, step: int) -> bool:
-    """Record that the code of this time step was used. Returns False if this code or a newer one was used before."""
+    """Record that the code of this time step was used. Returns False if this code or a newer one has already been used."""
     cursor = await connection.execute(
         "update person_credential set last_step = %(step)s where person = %(person)s and last_step < %(step)s",
         {"step": step, "person": person},
@@ -163,7 +164,7 @@ async def use_step(connection: Connection, person: str, step: int) -> bool:
 async def save_link(
     connection: Connection, person: str, secret_hash: bytes, *, created_by: str, expires_at: datetime
 ) -> None:
-    """Store a one-time link, replacing the person's previous one."""
+    """Store a one-time link. It replaces the person's previous one."""
     await connection.execute(
         """insert into person_link (person, secret_hash, created_by, expires_at) values (%s, %s, %s, %s)
         on conflict (person) do update set secret_hash = excluded.secret_hash, created_by = excluded.created_by,
@@ -173,7 +174,7 @@ async def save_link(
 
 
 async def link_owner(connection: Connection, secret_hash: bytes, now: datetime) -> PersonCredential | None:
-    """Return the person that a valid link belongs to, or None."""
+    """Return the person to whom a valid link belongs, or None."""
     return await _one(
         connection,
         "join person_link as link on link.person = person.id where link.secret_hash = %s and link.expires_at > %s",

@@ -1,4 +1,4 @@
-"""The keys by which sources identify people, and the employee ids by which a person with a new key is recognised."""
+"""The keys by which sources identify people, and the employee ids by which a person is recognised after the key has changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from lockstep.postgres.pool import Connection
 async def holders_of_employee_ids(
     connection: Connection, source: str, numbers: Iterable[str]
 ) -> dict[str, list[tuple[str, str, str]]]:
-    """Map each employee id to the live people of *source* who have it, as id, anchor and user principal name."""
+    """Map each employee id to the people of *source* outside the recycle bin who have the id. Each has id, anchor and user principal
+    name.
+    """
     cursor = await connection.execute(
         """select attributes->>'employeeId', id::text, anchor, user_principal_name from person
         where source = %s and deleted_at is null and attributes ? 'employeeId' and attributes->>'employeeId' = any(%s)""",
@@ -26,7 +28,7 @@ async def holders_of_employee_ids(
 
 
 async def give_new_keys(connection: Connection, source: str, keys: Mapping[str, str]) -> int:
-    """Set new keys for people of *source*, given by id; return how many were set. The next read treats their rows as changed."""
+    """Set new keys for people of *source*, given by id. Returns how many were set. The next import treats their rows as changed."""
     cursor = await connection.execute(
         """update person set anchor = given.key, row_hash = null, version = nextval('object_version'), updated_at = now()
         from unnest(%(ids)s::uuid[], %(keys)s::text[]) as given (id, key)
@@ -38,7 +40,7 @@ async def give_new_keys(connection: Connection, source: str, keys: Mapping[str, 
 
 
 async def replace_keys(connection: Connection, source: str, keys: Mapping[str, str]) -> int:
-    """Replace old keys by new ones for people of *source*; return how many were replaced. Two people may exchange keys.
+    """Replace old keys by new ones for people of *source*. Returns how many were replaced. Two people may exchange keys.
 
     Raises LockstepError if another person of the source has one of the new keys.
     """

@@ -42,7 +42,7 @@ async def insert_session(
 ) -> bool:
     """Begin a session at *now*, and delete all expired sessions. Returns False if the person is disabled or deleted.
 
-    The person is locked, so a transaction that disables them waits and then ends this session.
+    The person is locked. A transaction that disables the person waits for this one and then ends the new session.
     """
     await connection.execute("delete from person_session where expires_at < %s", (now,))
     cursor = await connection.execute(
@@ -88,7 +88,7 @@ async def note_seen(connection: Connection, session: str, at: datetime) -> None:
 
 
 async def add_method(connection: Connection, session: str, method: str, secret_hash: bytes) -> None:
-    """Add a method to those that the session was authenticated with, and give the session a new secret."""
+    """Add a method to those used in the session, and give the session a new secret."""
     await connection.execute(
         """update person_session set methods = array_append(array_remove(methods, %(method)s), %(method)s), secret_hash = %(hash)s
         where id = %(session)s""",
@@ -102,7 +102,7 @@ async def end_session(connection: Connection, session: str) -> bool:
 
 
 async def end_sessions(connection: Connection, person: str, *, except_for: str = "") -> int:
-    """End all sessions of a person except *except_for*; return how many ended.
+    """End all sessions of a person except *except_for*. Returns how many ended.
 
     Also ends the offline access of applications.
     """

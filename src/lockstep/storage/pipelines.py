@@ -1,6 +1,6 @@
-"""A transaction in pipeline mode: BEGIN travels with the first statements, COMMIT with the last.
+"""A transaction in pipeline mode: BEGIN is sent with the first statements, COMMIT with the last.
 
-Read results with `fetch`, which sends everything queued so far. Without it, errors appear only at the end.
+Read results with `fetch`, which sends everything queued so far. Without `fetch`, errors appear only at the end.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from lockstep.postgres.pool import Connection, Pool, pipeline
 
 @asynccontextmanager
 async def pipelined(pool: Pool, *, is_durable: bool = True) -> AsyncIterator[Connection]:
-    """One transaction in pipeline mode. Without *is_durable* a crash of PostgreSQL may lose the whole transaction, never part of it."""
+    """Run one transaction in pipeline mode. Unless *is_durable* is true, a crash of PostgreSQL may lose the transaction as a whole."""
     async with pool.connection() as connection, pipeline(connection), connection.transaction():
         if not is_durable:
             await connection.execute("set local synchronous_commit = off")

@@ -21,7 +21,7 @@ from lockstep.storage.patterns import part_of
 
 
 async def append(connection: Connection, job: str, app: str, records: Sequence[LogRecord]) -> None:
-    """Append records to the log of *job*, which provisions the application with the id *app*."""
+    """Append records to the log of *job*, which provisions the application *app* (its id)."""
     await connection.execute(
         """insert into provisioning_log (id, change_id, job, app, cycle, action, status, kind, source_id, source_display,
             target_id, target_display, error_code, reason, duration_ms, initiated_by, record)
@@ -83,7 +83,7 @@ class LogFilter:
     above_seq: int | None = None
 
 
-# The text that a search looks in. The index `provisioning_log_search` has the same expression.
+# The text in which a search looks. The index `provisioning_log_search` has the same expression.
 _SEARCHED = "lower({0}source_display || ' ' || {0}target_display || ' ' || {0}target_id || ' ' || {0}error_code || ' ' || {0}reason)"
 _TRIGRAM = re.compile(r"[^\W_]{3}")
 
@@ -135,8 +135,9 @@ def _conditions(wanted: LogFilter) -> tuple[list[str], dict[str, Any]]:
 
 
 def _contains(name: str, text: str, table: str = "") -> str:
-    """Return the condition that a record contains the parameter *name*. The index needs at least three letters: with fewer, PostgreSQL
-    would read the whole index and all records.
+    """Return the condition that a record contains the parameter *name*.
+
+    The index is used only for parameters of three or more letters. With fewer, PostgreSQL would read the whole index and all records.
     """
     searched = _SEARCHED.format(table)
     if _TRIGRAM.search(text):
@@ -145,7 +146,7 @@ def _contains(name: str, text: str, table: str = "") -> str:
 
 
 async def read_log(connection: Connection, wanted: LogFilter, *, limit: int = 100) -> list[LogRow]:
-    """The newest *limit* records that match, newest first."""
+    """Return the newest *limit* matching records, newest first."""
     found, given = _conditions(wanted)
     conditions = sql.SQL(" and ").join(map(sql.SQL, found or ["true"]))
     statement = sql.SQL(
@@ -159,7 +160,7 @@ async def read_log(connection: Connection, wanted: LogFilter, *, limit: int = 10
 
 
 async def attempts_beside(connection: Connection, row: LogRow) -> tuple[str, str]:
-    """Return the ids of the previous and the next change of the same object in the same application; "" if there is none."""
+    """Return the ids of the previous and the next change of the same object in the same application; each is "" if there is none."""
     found = []
     for condition, order in (("<", "desc"), (">", "asc")):
         cursor = await connection.execute(
@@ -176,7 +177,7 @@ async def attempts_beside(connection: Connection, row: LogRow) -> tuple[str, str
 
 
 async def count_failures(connection: Connection, jobs: Sequence[str], *, since: timedelta) -> dict[str, int]:
-    """Count the failed changes of each job during the last *since*; jobs without failures are absent."""
+    """Count the failed changes of each job during the period *since*. Jobs without failures are absent."""
     cursor = await connection.execute(
         """select job, count(distinct change_id) from provisioning_log
         where job = any(%s) and status = 'failure' and at >= now() - %s group by job""",
@@ -186,9 +187,9 @@ async def count_failures(connection: Connection, jobs: Sequence[str], *, since: 
 
 
 async def last_skip_reasons(connection: Connection, job: str, kind: str, ids: Sequence[str]) -> dict[str, str]:
-    """Return the skip reason of each object whose newest record is a skip, so that the same skip is not logged again.
+    """Return the reason of the newest record of each object whose newest record is a skip, so that the same skip is not logged again.
 
-    OFFSET 0 makes PostgreSQL choose the index by the object alone; otherwise it may read the whole log of the job for each object.
+    OFFSET 0 makes PostgreSQL choose the index by the object alone. Otherwise it may read the whole log of the job for each object.
     """
     cursor = await connection.execute(
         """select wanted.id::text, newest.error_code || ' ' || newest.reason
@@ -205,7 +206,7 @@ async def last_skip_reasons(connection: Connection, job: str, kind: str, ids: Se
 
 
 async def source_names(connection: Connection, kind: str, ids: Sequence[str]) -> dict[str, str]:
-    """Display names of people or groups; those that no longer exist are absent."""
+    """Return display names of people or groups. Objects that no longer exist are absent."""
     statement = (
         "select id::text, user_principal_name from person where id = any(%s::uuid[])"
         if kind == "User"
@@ -216,7 +217,7 @@ async def source_names(connection: Connection, kind: str, ids: Sequence[str]) ->
 
 
 async def application_names(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
-    """Display names of applications; removed ones are absent."""
+    """Return display names of applications. Removed applications are absent."""
     cursor = await connection.execute(
         "select id::text, display_name from application where id = any(%s::uuid[])", (list(ids),)
     )

@@ -1,6 +1,6 @@
-"""The objects that are still queued. They show what else may happen after the present write.
+"""The objects that are still queued. They show what may still happen after the present write.
 
-Objects with an account may still be disabled, deleted or emptied; objects without one may still be given privileges.
+Objects with an account may still lose access or values. Objects without an account may still be given privileges.
 """
 
 from __future__ import annotations

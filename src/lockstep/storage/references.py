@@ -1,4 +1,4 @@
-"""Waiting references: attributes that refer to an object without an account, and the objects to wake when it gets one."""
+"""Waiting references: attributes that refer to an object without an account, and the objects to evaluate again when it gets one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from lockstep.storage.batches import as_rows
 
 @dataclass(frozen=True, slots=True)
 class WaitingReference:
-    """A reference that waits: *attribute* of the object *holder* must point to *missing*, which has no account yet. Both are
-    directory ids.
+    """A reference that waits: *attribute* of the object *holder* must point to *missing*, which has no account yet. *holder* and
+    *missing* are directory ids.
     """
 
     kind: ObjectKind
@@ -25,7 +25,7 @@ class WaitingReference:
 async def replace_waiting(
     connection: Connection, job: str, holders: Iterable[str], waiting: Sequence[WaitingReference]
 ) -> None:
-    """Replace everything that *holders* wait for by *waiting*."""
+    """Replace the waiting references of *holders* by *waiting*."""
     await connection.execute(
         "delete from waiting_reference where job = %s and holder = any(%s::uuid[])", (job, list(holders))
     )
@@ -42,14 +42,15 @@ async def replace_waiting(
 async def lock_references(connection: Connection, job: str) -> None:
     """Wait until no other transaction records waiting references or new links of *job*. The lock is held until the transaction ends.
 
-    Without it, one transaction could record that A waits for B while another links B, and neither would see the other. The same applies to
-    a member who joins a group while another transaction links them: code that reads the notes about members waits for such a transaction.
+    Without the lock, one transaction could record that A waits for B while another one links B, and neither would see the other. The same
+    applies to a member who joins a group while another transaction links that member: code that reads the notes about members waits for
+    such a transaction.
     """
     await connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 7))", (f"references {job}",))
 
 
 async def wake_ready(connection: Connection, job: str, holders: Sequence[str]) -> None:
-    """Mark *holders* dirty if an object that they wait for has been linked since."""
+    """Mark *holders* dirty if an object that they wait for has been linked in the meantime."""
     await connection.execute(
         """select mark_dirty(%(job)s, waiting.kind, array_agg(waiting.holder), 5::smallint, 'reference')
         from waiting_reference as waiting
@@ -61,7 +62,7 @@ async def wake_ready(connection: Connection, job: str, holders: Sequence[str]) -
 
 
 async def wake_holders(connection: Connection, job: str, linked: Sequence[str]) -> int:
-    """Mark objects dirty that waited for one of *linked*; return how many."""
+    """Mark dirty the objects that waited for one of *linked*. Returns how many."""
     cursor = await connection.execute(
         """select coalesce(sum(marked), 0) from (
             select mark_dirty(%(job)s, kind, array_agg(holder), 5::smallint, 'reference') as marked

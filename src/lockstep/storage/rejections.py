@@ -1,6 +1,6 @@
-"""Rejections in force: the writes that an administrator decided not to send. Read them for the guards, end them, or approve the writes.
+"""Rejections in force: writes that an administrator decided not to send. Guards read them; they can be ended, and their writes approved.
 
-Only the newest rejection of an object counts; ending it ends the earlier ones too.
+Only the newest rejection of an object counts. Ending that one also ends the earlier ones.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ async def end_rejections(connection: Connection, job: str, claims: Iterable[Clai
 
 
 async def approve_rejected(connection: Connection, job: str, *, actor: str, ids: Sequence[str] | None = None) -> int:
-    """Approve rejected operations of *ids*, or all of them if *ids* is not given; return for how many objects.
+    """Approve rejected operations of *ids*, or all of them if *ids* is None. Returns the number of objects.
 
-    The objects become dirty and pass the guards once, for what was approved.
+    The objects become dirty and pass the guards once, for the approved effects.
     """
     cursor = await connection.execute(
         f"""with approved as (

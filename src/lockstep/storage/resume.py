@@ -1,4 +1,4 @@
-"""The resume state: where the work on a dirty object continues when it is claimed again. Nothing else decides that."""
+"""The resume state: where the work on a dirty object continues when the object is claimed again. No other data decides that."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Stage(StrEnum):
-    """The next step of the work on an object."""
+    """The next step in the work on an object."""
 
     FRESH = "fresh"  # plan it from the start
     UNANSWERED = "unanswered"  # plan it from the start; the application did not take the last request
@@ -87,7 +87,7 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class ShownError:
-    """Why an object is not done, worded for people. No code branches on it."""
+    """Why an object is not done, in words for people. No code reads this text to decide something."""
 
     code: str
     reason: str

@@ -1,4 +1,4 @@
-"""Records with a limited lifetime: count those older than a moment, and remove them in batches."""
+"""Records with a limited lifetime: count the records older than a given time, and remove them in batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEWEST_CYCLES = 100  # of each job; these are kept, however old they are
 
 
 class Aging(StrEnum):
-    """The kinds of rows that are removed when they are old."""
+    """The kinds of rows that are removed after their retention time."""
 
     PROVISIONING_LOG = "provisioningLog"
     SIGN_IN_LOG = "signInLog"
@@ -70,7 +70,7 @@ async def count_old(connection: Connection, what: Aging, before: datetime) -> in
 
 
 async def remove_old(connection: Connection, what: Aging, before: datetime, *, most: int) -> int:
-    """Remove up to *most* old rows; return how many. Rows that another transaction has locked are left for the next call."""
+    """Remove up to *most* old rows. Returns how many. Rows that another transaction has locked are left for the next call."""
     table, condition = _OLD[what]
     query = sql.SQL(
         "delete from {table} where ctid in (select ctid from {table} where {condition} limit %(most)s for update skip locked)"

@@ -19,7 +19,7 @@ _MOST_SORTED = 200
 
 @dataclass(frozen=True, slots=True)
 class PersonHit:
-    """A person found by a search, live or in the recycle bin."""
+    """A person found by a search, in the recycle bin or not."""
 
     id: str
     display: str
@@ -37,8 +37,9 @@ class GroupHit:
 
 
 async def find_people(connection: Connection, words: Sequence[str], *, limit: int) -> list[PersonHit]:
-    """Find people whose names contain all *words*. Names that begin with the first word come first, people in the recycle bin last. An
-    object id finds its person. If very many people match, only some are returned, because sorting all of them would take long.
+    """Find people whose names contain all *words*. Names that begin with the first word come first, people in the recycle bin last.
+
+    An object id finds its person. If very many people match, only some of them are returned, because sorting all of them would take long.
     """
     contained, given = _all_words("search_text", words)
     statement = sql.SQL(
@@ -61,7 +62,7 @@ async def find_people(connection: Connection, words: Sequence[str], *, limit: in
 
 
 async def find_groups(connection: Connection, words: Sequence[str], *, limit: int) -> list[GroupHit]:
-    """Find groups outside the recycle bin whose names contain all *words*, first those whose name begins with the first word. An object id
+    """Find groups outside the recycle bin whose names contain all *words*. Names that begin with the first word come first. An object id
     finds its group.
     """
     contained, given = _all_words("folded(display_name)", words)

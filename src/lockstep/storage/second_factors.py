@@ -1,4 +1,4 @@
-"""The second factor of administrators: the sealed TOTP seed, the newest time step that was used, and hashes of recovery codes."""
+"""The second factor of administrators: the sealed TOTP seed, the newest time step that was used, and the hashes of recovery codes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def save_seed(connection: Connection, administrator: str, sealed: bytes | 
 
 
 async def use_step(connection: Connection, administrator: str, step: int) -> bool:
-    """Record that the code of this time step was used. Returns False if this code or a newer one was used before."""
+    """Record that the code of this time step was used. Returns False if this code or a newer one has already been used."""
     cursor = await connection.execute(
         "update administrator set last_step = %(step)s where id = %(id)s and last_step < %(step)s",
         {"step": step, "id": administrator},
@@ -35,7 +35,7 @@ async def use_step(connection: Connection, administrator: str, step: int) -> boo
 
 
 async def confirm(connection: Connection, administrator: str, code_hashes: Iterable[bytes]) -> None:
-    """Enable the second factor, with these recovery codes."""
+    """Enable the second factor and store these recovery codes."""
     await connection.execute("update administrator set second_factor_confirmed = true where id = %s", (administrator,))
     for code_hash in code_hashes:
         await connection.execute(

@@ -1,4 +1,4 @@
-"""The applications that a person's session has signed in to, with the name used there. Single logout needs both."""
+"""The applications to which a person's session has signed in, with the name that each one got. Single logout needs both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class SessionApplication:
-    """One application that a session has signed in to. *app* is its id."""
+    """One application to which a session has signed in. *app* is its id."""
 
     session: str
     app: str

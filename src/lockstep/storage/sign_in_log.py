@@ -1,6 +1,6 @@
 """The sign-in log: one record for each attempt of a person to sign in to Lockstep, or through Lockstep to an application.
 
-Readers page by `seq`, newest first; to get the next page, pass the last seq of the previous one.
+Readers page by `seq`, newest first. To get the next page, pass the last seq of the previous one.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ SUCCESS, FAILURE, INTERRUPTED = "success", "failure", "interrupted"
 
 @dataclass(frozen=True, slots=True)
 class SignInRecord:
-    """The record of one attempt. *person* and *app* are ids; *person* is None for an unknown name, *app* for My Apps itself. *more* is the
-    number of further attempts that the record stands for.
+    """The record of one attempt. *person* and *app* are ids. *person* is None for an unknown name, *app* is None for My Apps.
+
+    *more* is the number of further attempts that the record stands for.
     """
 
     at: datetime
@@ -95,7 +96,7 @@ _CONDITIONS: Mapping[str, str] = {
 
 
 async def append(connection: Connection, record: SignInRecord, *, refused_to: bytes | None = None) -> None:
-    """Write a record. *refused_to* is the key by which `count_refusal` finds it."""
+    """Write a record. *refused_to* is the key under which `count_refusal` finds the record."""
     await connection.execute(
         """insert into sign_in_log
             (at, person, person_display, app, app_display, address, device, methods, protocol, result, code, detail, more, refused_to)
@@ -120,7 +121,9 @@ async def append(connection: Connection, record: SignInRecord, *, refused_to: by
 
 
 async def records_of_refusals(connection: Connection, refused_to: bytes, *, since: datetime) -> int:
-    """Count the records with this key since *since*. Other transactions that call this with the same key wait until this one ends."""
+    """Count the records with this key since *since*. Other transactions that call this function with the same key wait until this one
+    ends.
+    """
     await connection.execute("select pg_advisory_xact_lock(hashtextextended('refused ' || %s, 0))", (refused_to.hex(),))
     cursor = await connection.execute(
         "select count(*) from sign_in_log where refused_to = %s and at >= %s", (refused_to, since)
@@ -138,7 +141,7 @@ async def count_refusal(connection: Connection, refused_to: bytes) -> None:
 
 
 async def people_signed_in(connection: Connection, app: str, *, protocol: str, since: datetime) -> int:
-    """Count the people who signed in to the application by this protocol since then."""
+    """Count the people who signed in to the application by this protocol since the given time."""
     cursor = await connection.execute(
         """select count(distinct person) from sign_in_log
         where app = %s and protocol = %s and result = 'success' and at >= %s""",
@@ -148,7 +151,7 @@ async def people_signed_in(connection: Connection, app: str, *, protocol: str, s
 
 
 async def read_log(connection: Connection, wanted: SignInFilter, *, limit: int = 100) -> list[SignInRow]:
-    """The newest *limit* records that match, newest first."""
+    """Return the newest *limit* matching records, newest first."""
     given: dict[str, Any] = {name: getattr(wanted, name) for name in _CONDITIONS if getattr(wanted, name) is not None}
     conditions = sql.SQL(" and ").join([sql.SQL(_CONDITIONS[name]) for name in given] or [sql.SQL("true")])
     if wanted.user is not None:

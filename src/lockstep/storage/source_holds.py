@@ -1,5 +1,7 @@
-"""Holds: decisions that a pass over a source leaves to a person, about leavers of a source that shrank and about people who may have a new
-key. A hold takes its objects from what the pass has seen, so it reads the temporary tables of the pass's connection.
+"""Holds: decisions that the import of a source leaves to an administrator. They concern the leavers of a source that shrank, and people
+who may have a new key.
+
+The objects of a hold are computed from what the pass has seen, so these functions read the temporary tables of the pass's connection.
 """
 
 # ruff: noqa: S101, S608  # statements are built from constants of this module; an asserted row always exists
@@ -30,7 +32,7 @@ _HELD = {
 
 @dataclass(frozen=True, slots=True)
 class HoldRow:
-    """One decision that waits for a person."""
+    """One hold that waits for a decision."""
 
     id: str
     source: str
@@ -64,7 +66,7 @@ async def hold_leavers(
     reason: str,
     only_group: str | None = None,
 ) -> None:
-    """Open a hold with the objects that this pass has not seen, or update the open hold."""
+    """Open a hold with the objects that this pass has not seen, or update the open one."""
     cursor = await connection.execute(
         """insert into source_hold (source, kind, generation, missing, present, reason) values (%s, %s, %s, %s, %s, %s)
         on conflict (source, kind) where decided_at is null do update set generation = excluded.generation,
@@ -87,8 +89,8 @@ async def hold_leavers(
 async def hold_renamings(
     connection: Connection, source: str, *, generation: int, present: int, reason: str, new_keys: Mapping[str, str]
 ) -> None:
-    """Replace the open hold on renamings by one for *new_keys* (person id to new key). If *new_keys* is empty, only remove
-    the open hold.
+    """Replace the open hold on renamings by one for *new_keys* (person id to new key). If *new_keys* is empty, the open hold is only
+    removed.
     """
     await connection.execute(
         "delete from source_hold where source = %s and kind = %s and decided_at is null", (source, RENAMING)
@@ -143,7 +145,7 @@ async def names_held(connection: Connection, hold: str, *, limit: int) -> list[s
 
 
 async def held_objects(connection: Connection, hold: str, *, limit: int) -> list[tuple[str, str | None]]:
-    """Take up to *limit* objects out of a hold: (object id, member id if a membership is held)."""
+    """Take up to *limit* objects out of a hold. Each is a pair of object id and, if a membership is held, member id."""
     cursor = await connection.execute(
         """with taken as (select ctid from source_hold_object where hold = %s limit %s)
         delete from source_hold_object using taken where source_hold_object.ctid = taken.ctid
@@ -161,9 +163,9 @@ async def decide_hold(connection: Connection, hold: str, decision: str, *, actor
 
 
 async def lift_hold(connection: Connection, source: str, kind: str, group: str | None = None) -> None:
-    """Remove an open hold whose cause is gone, because a later pass was complete and too few objects are missing for a hold.
+    """Remove an open hold whose cause is gone: a later pass was complete, and too few objects are missing for a hold.
 
-    A pass over the members of one *group* says nothing about memberships held in other groups.
+    A pass over the members of one *group* does not affect held memberships of other groups.
     """
     given = {"source": source, "kind": kind, "group": group}
     await connection.execute(

@@ -17,8 +17,8 @@ MOST_KEPT = 200  # runs of a source
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One import of a source. *passes* holds the results for people, groups and members as JSON. *failure* says why the import ended early;
-    it is "" otherwise.
+    """One import of a source. *passes* has the results for people, groups and members as JSON. *failure* says why the import ended
+    early, or is "".
     """
 
     id: int
@@ -54,7 +54,7 @@ async def append(
 
 
 async def list_runs(connection: Connection, source: str, *, before: int = 0, limit: int = 20) -> list[RunRow]:
-    """Return runs, newest first. *before* restricts them to smaller numbers; 0 means all."""
+    """Return runs, newest first. *before* restricts them to smaller numbers; 0 means no restriction."""
     async with connection.cursor(row_factory=class_row(RunRow)) as cursor:
         await cursor.execute(
             """select id, source, at, actor, file_name, passes, failure from source_run

@@ -1,4 +1,4 @@
-"""Uploaded files that wait for their import. The content is stored in parts."""
+"""Uploaded files that wait to be imported. The content is stored in parts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from lockstep.storage.batches import as_json
 
 @dataclass(frozen=True, slots=True)
 class UploadRow:
-    """One uploaded file. *rehearsal* says what an import with this *config* would change, or None before it was tried. *imported* says what
-    the import changed.
+    """One uploaded file. *rehearsal* says what an import with this *config* would change, or is None before a dry run. *imported* says
+    what the import changed.
     """
 
     id: str
@@ -56,7 +56,9 @@ async def add_part(connection: Connection, upload: str, place: int, content: byt
 
 
 async def read(connection: Connection, upload: str, *, locks: bool = False) -> UploadRow | None:
-    """Return one upload. With *locks*, lock it until the transaction ends, so that no other transaction decides about it."""
+    """Return one upload. If *locks* is true, it is locked until the transaction ends, so that no other transaction imports or changes
+    it.
+    """
     query = sql.SQL("select {} from source_upload where id = %s").format(_FIELDS)
     if locks:
         query += sql.SQL(" for update")
@@ -80,7 +82,7 @@ async def parts(connection: Connection, upload: str) -> AsyncIterator[bytes]:
 
 
 async def save_config(connection: Connection, upload: str, config: Mapping[str, Any]) -> None:
-    """Store another way to read the file, and clear the rehearsal, which no longer applies."""
+    """Store new settings for reading the file, and clear the rehearsal, which no longer applies."""
     await connection.execute(
         "update source_upload set config = %s, rehearsal = null where id = %s", (as_json(config), upload)
     )
@@ -91,7 +93,7 @@ async def save_rehearsal(connection: Connection, upload: str, rehearsal: Mapping
 
 
 async def save_imported(connection: Connection, upload: str, imported: Mapping[str, Any]) -> None:
-    """Record that the upload was imported, and delete its content, which is no longer needed."""
+    """Record that the upload was imported, and delete its content."""
     await connection.execute("update source_upload set imported = %s where id = %s", (as_json(imported), upload))
     await connection.execute("delete from source_upload_part where upload = %s", (upload,))
 

@@ -1,6 +1,7 @@
 """Sources of people and groups, and the passes over them.
 
-A pass records what it has seen in temporary tables of its connection, so no row of the directory is written just to mark it as seen.
+A pass records the rows that it has seen in temporary tables of its connection, so it does not write to a row of the directory only to
+mark it as seen.
 """
 
 # ruff: noqa: S101, S608  # statements are built from constants of this module; an asserted row always exists
@@ -67,7 +68,7 @@ async def save_config(connection: Connection, name: str, config: Mapping[str, An
 
 
 async def note_reading(connection: Connection, name: str, noted: Mapping[str, Any]) -> None:
-    """Merge *noted* into the notes about reading the source: `keys` (by kind), `readAt`, `failure`."""
+    """Merge *noted* into the stored facts about the last import: `keys` (by kind), `readAt`, `failure`."""
     await connection.execute(
         "update source set watermark = coalesce(watermark, '{}') || %s::jsonb where name = %s", (as_json(noted), name)
     )
@@ -75,7 +76,7 @@ async def note_reading(connection: Connection, name: str, noted: Mapping[str, An
 
 
 async def due_for_reading(connection: Connection) -> list[str]:
-    """Return the sources whose interval has passed since the last read; sources that were never read come first."""
+    """Return the sources whose interval has passed since the last import. Sources that were never imported come first."""
     cursor = await connection.execute(
         """select name, config->>'every', coalesce(extract(epoch from now() - (watermark->>'readAt')::timestamptz), 'infinity')
         from source where config->>'every' is not null order by 3 desc, 1"""
@@ -85,8 +86,10 @@ async def due_for_reading(connection: Connection) -> list[str]:
 
 
 async def rename_source(connection: Connection, name: str, new_name: str, *, is_taken_over: bool) -> None:
-    """Rename a source and move its objects to the new name. *is_taken_over* is true if a source with the new name exists: it gets the
-    objects and keeps its own configuration.
+    """Rename a source and move its objects to the new name.
+
+    *is_taken_over* is true if a source with the new name already exists. That source then gets the objects and keeps its own
+    configuration.
     """
     if is_taken_over:
         await connection.execute(
@@ -109,7 +112,7 @@ async def rename_source(connection: Connection, name: str, new_name: str, *, is_
 
 
 async def remove_source(connection: Connection, name: str, *, heir: str) -> None:
-    """Remove a source. Its objects move to *heir*, with keys that no row can have."""
+    """Remove a source. Its objects move to the source *heir*, with keys that no row can have."""
     for table in ("person", "grp"):
         await connection.execute(
             f"update {table} set source = %(heir)s, anchor = source || '/' || anchor, row_hash = null where source = %(name)s",
@@ -121,7 +124,7 @@ async def remove_source(connection: Connection, name: str, *, heir: str) -> None
 
 
 async def live_objects(connection: Connection, name: str, kind: str, *, limit: int) -> list[str]:
-    """Ids of live people or groups of a source."""
+    """Return the ids of the people or groups of a source outside the recycle bin."""
     cursor = await connection.execute(
         f"select id::text from {TABLES[kind]} where source = %s and deleted_at is null order by id limit %s",
         (name, limit),
@@ -130,7 +133,7 @@ async def live_objects(connection: Connection, name: str, kind: str, *, limit: i
 
 
 async def count_objects(connection: Connection, name: str) -> dict[str, int]:
-    """Count the live people, the live groups, and the objects in the recycle bin of the source."""
+    """Count the people and groups of the source outside the recycle bin, and its objects in the recycle bin."""
     return (await count_all_objects(connection, [name]))[name]
 
 
@@ -180,7 +183,7 @@ async def note_seen(connection: Connection, kind: str, lines: Mapping[str, int])
 
 
 async def note_seen_edges(connection: Connection, edges: Iterable[tuple[str, str]]) -> None:
-    """Record memberships that were read, as pairs of group id and member id, or the key of a member that has not arrived."""
+    """Record memberships that were read, as pairs of group id and member id, or the key of a member that has not been imported yet."""
     wanted = list(set(edges))
     await connection.execute(
         "insert into seen_edge select * from unnest(%s::uuid[], %s::text[]) on conflict do nothing",
@@ -195,7 +198,9 @@ async def refresh_statistics(connection: Connection, kind: str) -> None:
 
 
 async def count_unseen(connection: Connection, source: str, kind: str) -> tuple[int, int]:
-    """Return how many live objects of *source* this pass did not see, and how many live objects the source has."""
+    """Return the number of objects of *source* that this pass did not see, and the number of all its objects, both outside the recycle
+    bin.
+    """
     cursor = await connection.execute(
         f"""select count(*) filter (where seen.key is null), count(*)
         from {TABLES[kind]} as object left join seen on seen.kind = %(kind)s and seen.key = object.anchor
@@ -207,7 +212,7 @@ async def count_unseen(connection: Connection, source: str, kind: str) -> tuple[
 
 
 async def unseen(connection: Connection, source: str, kind: str, *, limit: int) -> list[str]:
-    """Ids of live objects of *source* that this pass did not see."""
+    """Return the ids of objects of *source* outside the recycle bin that this pass did not see."""
     cursor = await connection.execute(
         f"""select object.id::text from {TABLES[kind]} as object
         where object.source = %(source)s and object.deleted_at is null
@@ -224,9 +229,9 @@ IN_GROUP = "(%(group)s::uuid is null or member.group_id = %(group)s)"
 
 
 async def count_unseen_edges(connection: Connection, source: str, group: str | None) -> tuple[int, int]:
-    """Count the memberships in live groups of *source* (or only in *group*) that this pass did not see, and all of them.
+    """Count the memberships in the groups of *source*, or only in *group*, that this pass did not see, and all such memberships.
 
-    Memberships of deleted people do not count: they ended together with the people, which a guard of its own has checked.
+    Memberships of deleted people do not count: they ended together with the people, whose removal has a guard of its own.
     """
     cursor = await connection.execute(
         f"""select count(*) filter (where {EDGE_UNSEEN}), count(*)
@@ -242,7 +247,7 @@ async def count_unseen_edges(connection: Connection, source: str, group: str | N
 async def unseen_edges(
     connection: Connection, source: str, group: str | None, *, limit: int
 ) -> list[tuple[str, str, str]]:
-    """Memberships in live groups of *source* (or only in *group*) that this pass did not see."""
+    """Return the memberships in the groups of *source*, or only in *group*, that this pass did not see."""
     cursor = await connection.execute(
         f"""select member.group_id::text, member.member_id::text, member.member_kind
         from member join grp on grp.id = member.group_id
@@ -254,7 +259,7 @@ async def unseen_edges(
 
 
 async def forget_unseen_awaited(connection: Connection, source: str, group: str | None) -> None:
-    """Stop waiting for members that this pass did not name."""
+    """Remove the stored memberships of members that have not been imported yet, if this pass did not contain them."""
     await connection.execute(
         """delete from awaited_member using grp
         where grp.id = awaited_member.group_id and grp.source = %(source)s
@@ -265,6 +270,6 @@ async def forget_unseen_awaited(connection: Connection, source: str, group: str 
 
 
 async def seen_keys(connection: Connection, kind: str, keys: Iterable[str]) -> set[str]:
-    """Return the *keys* that this pass has read."""
+    """Return those of *keys* that this pass has read."""
     cursor = await connection.execute("select key from seen where kind = %s and key = any(%s)", (kind, list(keys)))
     return {row[0] for row in await cursor.fetchall()}

@@ -1,8 +1,9 @@
-"""Take an account for an object: create it, or link one that was found. If several objects want one account, the first one takes it.
+"""Take an account for an object: create the account, or link one that was found. If several objects want one account, the first one gets
+it.
 
-A plan is made from data that was read before, and another sender, push or worker may have taken the account since. So the account is taken
-in a transaction that locks it, and only if no other object took it after the plan began to read. The plan has seen everything taken before
-that; this module sees everything taken after it.
+A plan is made from data that was read before; another sender, push or worker may have taken the account since. The account is therefore
+taken in a transaction that locks it, and only if no other object has taken it after the plan began to read. Everything taken earlier was
+visible to the plan.
 """
 
 from __future__ import annotations
@@ -32,14 +33,15 @@ class Taking:
 
 
 async def lock(connection: Connection, job: str, takings: Sequence[Taking], *, lag_seconds: float = 0.0) -> set[str]:
-    """Lock the accounts of *takings* until this transaction ends. Returns the ids of requests that come too late because another object has
+    """Lock the accounts of *takings* until this transaction ends. Returns the ids of the requests that come too late: another object has
     the account, has taken or deleted it since, or is about to get it.
 
     *lag_seconds* is how long a search in the application may miss an account after its creation.
     """
     things = sorted({thing for one in takings for thing in _things(job, one)})
-    # Lock in one order, so that two workers cannot deadlock. This is a separate statement, so that the next one sees everything that was
-    # committed while this one waited.
+    # Lock in a fixed order, so that two workers cannot deadlock. The lock is a separate statement, so that the next one sees
+    # everything that
+    # was committed while this one waited.
     await connection.execute(
         """select pg_advisory_xact_lock(key) from (
             select distinct hashtextextended(thing, 0) as key from unnest(%s::text[]) as thing order by key
@@ -65,7 +67,7 @@ async def lock(connection: Connection, job: str, takings: Sequence[Taking], *, l
 
 
 def _later_of_batch(job: str, takings: Sequence[Taking]) -> set[str]:
-    """Return the ids of requests for something that an earlier one of *takings* takes."""
+    """Return the ids of requests for an account that an earlier request in *takings* takes."""
     taken: dict[str, str] = {}
     late: set[str] = set()
     for one in takings:
@@ -78,7 +80,7 @@ def _later_of_batch(job: str, takings: Sequence[Taking]) -> set[str]:
 
 
 def _things(job: str, one: Taking) -> Iterator[str]:
-    """Yield what *one* takes, as texts to lock: the account, or its match keys."""
+    """Yield what the request takes, as texts to lock: the account, or its match keys."""
     if one.target_id:
         yield f"{job} {one.kind} {one.target_id}"
     yield from one.keys

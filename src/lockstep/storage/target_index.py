@@ -1,6 +1,7 @@
-"""The accounts of the application, listed page by page at the start of an initial cycle, so that Lockstep need not search for each one.
+"""The accounts of the application, listed page by page at the start of an initial cycle, so that Lockstep need not search for each
+object.
 
-The index is trusted only during the cycle that read it, and only if the listing was proved complete.
+The index is used only during the cycle that read it, and only if the listing was proved complete.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from lockstep.storage.batches import as_rows
 
 
 async def begin(connection: Connection, job: str, kind: str, *, cycle: int) -> None:
-    """Clear the index. A listing that was interrupted starts again at its first page."""
+    """Clear the index. A listing that was interrupted starts again at the first page."""
     await connection.execute("delete from target_index where job = %s and kind = %s", (job, kind))
     await connection.execute(
         """insert into target_index_state (job, kind, cycle) values (%s, %s, %s)
@@ -48,8 +49,8 @@ async def finish(connection: Connection, job: str, kind: str) -> None:
 
 
 async def give_up(connection: Connection, job: str, kind: str, *, cycle: int, is_unusable: bool) -> None:
-    """Give up the index for *cycle*: it is neither read again nor trusted. *is_unusable* is true if the application did not list its
-    accounts.
+    """Give up the index for *cycle*: the accounts are not listed again in this cycle, and the index is not used. *is_unusable* is true
+    if the application did not list its accounts.
     """
     await connection.execute(
         """insert into target_index_state (job, kind, cycle, given_up, is_unusable) values (%s, %s, %s, true, %s)
@@ -77,7 +78,7 @@ async def is_read(connection: Connection, job: str, kind: str, *, cycle: int) ->
 
 
 async def complete_kinds(connection: Connection, job: str, *, cycle: int | None) -> frozenset[str]:
-    """The kinds whose listing is complete for *cycle*."""
+    """Return the kinds whose listing is complete for *cycle*."""
     cursor = await connection.execute(
         "select kind from target_index_state where job = %s and complete and cycle = %s", (job, cycle)
     )
@@ -87,7 +88,7 @@ async def complete_kinds(connection: Connection, job: str, *, cycle: int | None)
 async def find(
     connection: Connection, job: str, kind: ObjectKind, wanted: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], list[Account]]:
-    """Return the accounts with these pairs of attribute and folded value."""
+    """Return the accounts with these pairs of attribute and case-folded value."""
     rows = as_rows({"attribute": attribute, "value": value} for attribute, value in wanted)
     cursor = await connection.execute(
         """select target_index.attribute, target_index.value, target_index.target_id, target_index.account
@@ -105,8 +106,8 @@ async def find(
 async def written_since(
     connection: Connection, job: str, kind: ObjectKind, wanted: Iterable[tuple[str, str]]
 ) -> set[tuple[str, str]]:
-    """Return those (attribute, folded value) pairs whose accounts were written to or deleted since they were listed: the list no longer
-    says whether they have the value.
+    """Return those of the pairs (attribute, case-folded value) whose accounts were written or deleted since they were listed. For these,
+    the list is no longer reliable.
     """
     rows = as_rows({"attribute": attribute, "value": value} for attribute, value in wanted)
     cursor = await connection.execute(
@@ -124,7 +125,7 @@ async def written_since(
 async def newer_than_links(
     connection: Connection, job: str, kind: ObjectKind, ids: Iterable[str]
 ) -> dict[str, Account]:
-    """Return the linked accounts of *ids* as the listing showed them, by object. Accounts that were read or written after that are left
+    """Return the linked accounts of *ids* as they were listed, by object. Accounts that were read or written after the listing are left
     out.
     """
     cursor = await connection.execute(

@@ -1,6 +1,7 @@
 """The members that a provisioned group has in the application, as Lockstep last set them, and how they differ from the directory.
 
-The cost of a comparison depends on the size of the change, not of the group: usually only members noted in dirty_member are compared.
+The cost of a comparison depends on the size of the change, not on the size of the group: usually only the members in dirty_member are
+compared.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from lockstep.storage.batches import as_rows, only_row
 class MemberChange:
     """One member to add to, or remove from, the application's group.
 
-    A removal without *former_id* is not sent but only deleted from our records, because the account now belongs to another member.
+    A removal without *former_id* is not sent, because the account now belongs to another member. It is only deleted from Lockstep's
+    records.
     """
 
     member_id: str
@@ -28,7 +30,7 @@ class MemberChange:
 
 @dataclass(frozen=True, slots=True)
 class UnsureMember:
-    """The account of *member* may or may not be in the application's group. Group and member are directory ids."""
+    """A member whose account may or may not be in the application's group. Group and member are directory ids."""
 
     group: str
     member: str
@@ -87,8 +89,8 @@ FIRST = "00000000-0000-0000-0000-000000000000"
 async def differences(
     connection: Connection, job: str, group: str, *, noted_only: bool, after: str = FIRST, limit: int = 10_000
 ) -> list[MemberChange]:
-    """Return the next members that differ, in the order of their ids. With *noted_only*, compare only members that were
-    noted as changed.
+    """Return the next members that differ, in the order of their ids. If *noted_only* is true, only members in dirty_member are
+    compared.
     """
     cursor = await connection.execute(
         _NOTED_DIFFERENCES if noted_only else _DIFFERENCES,
@@ -98,7 +100,7 @@ async def differences(
 
 
 async def newest_note(connection: Connection, job: str, group: str) -> int:
-    """Return the version of the newest noted member. A read after this call covers all notes up to that version."""
+    """Return the version of the newest entry in dirty_member. A read after this call covers all entries up to that version."""
     cursor = await connection.execute(
         "select coalesce(max(version), 0) from dirty_member where job = %s and group_id = %s", (job, group)
     )
@@ -112,7 +114,7 @@ async def forget_notes(connection: Connection, job: str, group: str, *, up_to: i
 
 
 async def forget_members(connection: Connection, job: str, groups: Sequence[str]) -> None:
-    """Delete the recorded members of *groups*, whose accounts have changed: the members of the former account say nothing about the new
+    """Delete the recorded members of *groups*, whose accounts have changed. The members of the former account say nothing about the new
     one.
     """
     await connection.execute(
@@ -142,7 +144,7 @@ async def hand_over(connection: Connection, job: str, former: str, new: str) -> 
 
 
 async def note_accounts_of(connection: Connection, job: str, member: str) -> None:
-    """Note that *member* lost the link to an account, so that the groups in which the account is recorded are compared again.
+    """Record that *member* lost the link to an account, so that the groups in which the account is recorded are compared again.
 
     The account is removed from a group unless a member of that group has it now.
     """
@@ -159,7 +161,7 @@ async def note_accounts_of(connection: Connection, job: str, member: str) -> Non
 
 
 async def note(connection: Connection, job: str, group: str, members: Sequence[str]) -> None:
-    """Mark these members for comparison at the group's next turn."""
+    """Mark these members for comparison when the group is processed next."""
     await connection.execute(
         """insert into dirty_member (job, group_id, member_id) select %s, %s, unnest(%s::uuid[])
         on conflict (job, group_id, member_id) do update set version = nextval('dirty_version')""",
@@ -186,10 +188,10 @@ async def apply_changes(connection: Connection, job: str, group: str, changes: S
 
 
 async def hold_accounts(connection: Connection, job: str, changes: Sequence[MemberChange]) -> list[str]:
-    """Return the added members of *changes* whose account is no longer theirs. The other members keep their accounts until the transaction
-    ends.
+    """Return the added members of *changes* whose account no longer belongs to them. The other members keep their accounts until the
+    transaction ends.
 
-    Call this before locking any other row: code that records links locks links before groups.
+    Call this before locking any other row, because code that records links locks links before groups.
     """
     added = [{"member": one.member_id, "account": one.target_id} for one in changes if one.is_added]
     if not added:
@@ -215,7 +217,7 @@ async def compare_again(connection: Connection, job: str, group: str, members: S
 async def mark_unsure(connection: Connection, job: str, unsure: Sequence[UnsureMember]) -> None:
     """Record that it is unknown whether the application has these members. Members who belong to the group are sent again.
 
-    A member who no longer belongs to the group is removed, even if it was never confirmed that they were added.
+    A member who no longer belongs to the group is removed, even if it is unknown whether the application ever added that member.
     """
     await connection.execute(
         """with given as (
@@ -243,10 +245,10 @@ async def held_members(connection: Connection, job: str, group: str, *, limit: i
 
 
 async def note_groups_of(connection: Connection, job: str, members: Sequence[str]) -> None:
-    """Note that *members* gained or lost an account, so that their memberships in provisioned groups are compared again.
+    """Record that *members* gained or lost an account, so that their memberships in provisioned groups are compared again.
 
-    If the account belonged to another person before, the groups recorded for that person are noted too: the application may still have the
-    account in these groups.
+    If the account belonged to another person before, the groups of that person are compared too, because the application may still have
+    the account in these groups.
     """
     await connection.execute(
         """with noted as (

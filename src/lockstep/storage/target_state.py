@@ -1,6 +1,7 @@
-"""The state of one application that all workers share: when the next request may be sent, how fast, and whether the application is broken.
+"""The state of one application that all workers share: when the next request may be sent, at which rate, and whether the application is
+broken.
 
-One row per job. It is read with every recorded batch, so that a Retry-After received by one worker applies to all.
+There is one row per job. It is read with every recorded batch, so that a Retry-After received by one worker applies to all.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from lockstep.storage.notices import Topic, notify
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """The shared state of one application. *seconds_to_wait* is the time during which nothing is sent. *streaks* counts failed requests in
-    a row, by kind of request. *trouble* describes the response that caused the last pause.
+    """The shared state of one application. *seconds_to_wait* is how long nothing may be sent. *streaks* counts consecutive failed
+    requests by kind of request. *trouble* describes the response that caused the last pause.
     """
 
     seconds_to_wait: float = 0.0
@@ -31,7 +32,7 @@ class TargetState:
 
     @property
     def is_slowed(self) -> bool:
-        """Whether a kind of request caused a pause and has not succeeded since."""
+        """Whether a kind of request has caused a pause and has not succeeded since."""
         return any(streak.pauses for streak in self.streaks.values())
 
 
@@ -46,7 +47,7 @@ async def read_state(connection: Connection, job: str) -> TargetState:
 
 
 async def read_states(connection: Connection, jobs: Sequence[str]) -> dict[str, TargetState]:
-    """The state of each of *jobs*."""
+    """Return the state of each of *jobs*."""
     cursor = await connection.execute(
         f"select {_COLUMNS}, job from target_state where job = any(%s)",  # noqa: S608
         (list(jobs),),
@@ -75,10 +76,10 @@ async def count_failure(
     is_enough: bool,
     wanted: timedelta | None = None,
 ) -> TargetState:
-    """Count a failed request, and pause if `after_failure` says so; return the new state.
+    """Count a failed request, and begin a pause if `after_failure` decides so. Returns the new state.
 
-    A request that fails during a pause is not counted, because it was sent before the pause began. It extends the pause only if the
-    application asked for a longer wait (*wanted*).
+    A request that fails during a pause was sent before the pause began and is not counted. It extends the pause only if the application
+    asked for a longer wait (*wanted*).
     """
     before = await _locked(connection, job)
     if before.seconds_to_wait:
@@ -99,7 +100,7 @@ async def count_failure(
 
 
 async def note_stop(connection: Connection, job: str, asked: Asked) -> int:
-    """Record that the job goes into quarantine because *asked* failed; return how many times in a row this has happened."""
+    """Record that the job goes into quarantine because *asked* failed. Returns how many times in a row this has happened."""
     before = await _locked(connection, job)
     streak = replace(before.streak(asked), stops=before.streak(asked).stops + 1)
     await _save(connection, job, replace(before, streaks={**before.streaks, asked: streak}))
@@ -107,7 +108,7 @@ async def note_stop(connection: Connection, job: str, asked: Asked) -> int:
 
 
 async def note_answered(connection: Connection, job: str, asked: Asked) -> TargetState:
-    """Record a usable response to *asked*, even a refusal, so that the next pauses start short again. Returns the previous state."""
+    """Record a usable response to *asked*, even a refusal, so that the next pauses are short again. Returns the previous state."""
     before = await _state(connection, _SELECT + " for update", job)
     rest = {kind: streak for kind, streak in before.streaks.items() if kind is not asked}
     is_over = before.trouble is not None and (not rest or before.trouble.get("asked") == asked.value)
@@ -119,7 +120,7 @@ async def note_answered(connection: Connection, job: str, asked: Asked) -> Targe
 
 
 async def forget_streaks(connection: Connection, job: str) -> None:
-    """Clear all waits caused by failed requests. Keeps the wait that the application asked for, and the failure count of probes."""
+    """Clear all waits caused by failed requests. The wait that the application asked for, and the failure count of probes, are kept."""
     before = await _state(connection, _SELECT + " for update", job)
     rest = {kind: streak for kind, streak in before.streaks.items() if kind in KEPT}
     if rest != before.streaks or (before.trouble and not rest):
@@ -146,12 +147,12 @@ async def _quiet(connection: Connection, job: str, pause: timedelta) -> None:
 
 
 async def forget(connection: Connection, job: str) -> None:
-    """Clear everything learned about the application's health, because a person says that it works again."""
+    """Clear everything recorded about the application's health, because a person says that the application works again."""
     await connection.execute("delete from target_state where job = %s", (job,))
 
 
 async def lease_tokens(connection: Connection, job: str, *, rate: float, wanted: int) -> tuple[int, float]:
-    """Take up to *wanted* requests from the application's budget, which refills at *rate* per second and holds one second's worth.
+    """Take up to *wanted* requests from the application's budget, which refills at *rate* per second up to one second's worth.
 
     Returns how many were granted, and after how many seconds to ask again.
     """

@@ -39,7 +39,7 @@ async def save_tenant(connection: Connection, row: TenantRow) -> None:
 
 
 async def read_labels(connection: Connection, kind: str, name: str) -> dict[str, str]:
-    """The labels of an application or a source; empty if it does not exist."""
+    """Return the labels of an application or a source; empty if it does not exist."""
     query = sql.SQL("select labels from {} where name = %s").format(sql.Identifier(_TABLES[kind]))
     cursor = await connection.execute(query, (name,))
     row = await cursor.fetchone()
@@ -47,7 +47,7 @@ async def read_labels(connection: Connection, kind: str, name: str) -> dict[str,
 
 
 async def read_all_labels(connection: Connection, kind: str) -> dict[str, dict[str, str]]:
-    """The labels of all applications or all sources, by name."""
+    """Return the labels of all applications or all sources, by name."""
     cursor = await connection.execute(sql.SQL("select name, labels from {}").format(sql.Identifier(_TABLES[kind])))
     return {name: dict(labels) for name, labels in await cursor.fetchall()}
 

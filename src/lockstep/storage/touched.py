@@ -1,4 +1,4 @@
-"""The objects that a change affects: those marked since it began, and those that an application provisions or has linked."""
+"""The objects that a change affects: those marked since the change began, and those that an application provisions or has linked."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _NEWEST = "select case when is_called then last_value else 0 end from dirty_vers
 
 
 async def newest_mark(connection: Connection) -> int:
-    """The version of the newest mark; later ones are larger."""
+    """Return the version of the newest mark. Later marks have larger versions."""
     return int((await only_row(await connection.execute(_NEWEST)))[0])
 
 
 async def marked_since(connection: Connection, version: int) -> dict[str, dict[ObjectKind, list[str]]]:
-    """The objects marked after *version*, by job and kind."""
+    """Return the objects marked after *version*, by job and kind."""
     cursor = await connection.execute(
         """select job, kind, array_agg(source_id::text order by source_id) from dirty where version > %s
         group by job, kind order by job, kind desc""",
@@ -30,8 +30,8 @@ async def marked_since(connection: Connection, version: int) -> dict[str, dict[O
 
 
 def concerning(kind: str, *, everybody: bool) -> sql.Composed:
-    """Return the query for the ids of *kind* that are assigned or linked; with *everybody*, for all ids. Its parameters are app, job and
-    kind.
+    """Return the query for the ids of *kind* that are assigned or linked, or for all ids if *everybody* is true. Its parameters are app,
+    job and kind.
     """
     table = {"User": "person", "Group": "grp"}[kind]
     in_scope = (
@@ -44,7 +44,7 @@ def concerning(kind: str, *, everybody: bool) -> sql.Composed:
 
 
 async def concerned(connection: Connection, job: str, app: str, kind: str, *, everybody: bool) -> list[str]:
-    """Return the objects of *kind* that are assigned or linked; with *everybody*, all objects."""
+    """Return the objects of *kind* that are assigned or linked, or all objects if *everybody* is true."""
     cursor = await connection.execute(
         sql.SQL("select wanted.id::text from ({ids}) as wanted (id) order by 1").format(
             ids=concerning(kind, everybody=everybody)

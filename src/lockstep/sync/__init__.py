@@ -1,1 +1,1 @@
-"""Carry out what the engine decides: claim, plan, journal, send, record. Nothing here decides what an account should look like."""
+"""Carry out what the engine decides: claim, plan, journal, send, record. The content of an account is never decided here."""

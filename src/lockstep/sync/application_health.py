@@ -1,8 +1,8 @@
-"""React to answers that concern the application as a whole: refused credentials, a request to wait, or no response.
+"""React to responses that concern the application as a whole: refused credentials, a request to wait, or no response.
 
 Refused credentials quarantine the job at once, whatever the counts: further requests could only lock an account or fill a log. An
-application that does not respond is tried again after growing pauses. All workers observe the pauses, which are counted by kind of request.
-The first failure is shown in status, doctor and the log.
+application that does not respond is tried again after growing pauses. All workers observe the pauses, which are counted by kind of
+request. The first failure is shown in status, doctor and the log.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> 
 
 
 async def answered(services: Services, job: Job, asked: Asked) -> None:
-    """Reset the failure count for requests of kind *asked*: the application gave a usable answer, even if it was a refusal."""
+    """Reset the failure count of requests of kind *asked*, because the application gave a usable response, even if it was a refusal."""
     async with transaction(services.pool) as connection:
         before = await target_state.note_answered(connection, job.id, asked)
     if before.streak(asked).breaks:
@@ -158,7 +158,9 @@ async def end_quarantine(connection: Connection, job: Job) -> None:
 
 
 async def log_listing_given_up(connection: Connection, job: Job, kind: ObjectKind, answer: Answer) -> None:
-    """Log that the list of accounts could not be used and why: Lockstep now searches for each account, which costs one request for each."""
+    """Log that the list of accounts could not be used, and why. Lockstep now searches for each account, which costs one request per
+    account.
+    """
     what = "people" if kind is ObjectKind.USER else "groups"
     await _log(
         connection, job, answer, begins=f"The list of {what} cannot be used, so each object is read individually: "
@@ -171,7 +173,7 @@ def error_row(answer: Answer) -> Row:
 
 
 async def _log(connection: Connection, job: Job, answer: Answer, *, begins: str = "") -> None:
-    """Add an event that concerns the whole application to the provisioning log, once, when it begins."""
+    """Write an event that concerns the whole application to the provisioning log, once, when it begins."""
     record = record_of_application(job.row.app_display_name, answer, begins=begins)
     await provisioning_log.append(connection, job.id, job.row.app, [record])
 

@@ -1,4 +1,4 @@
-"""The shared services of synchronization: the pool, the vault, access to applications, and what this process caches of them.
+"""What synchronization shares in one process: the pool, the vault, access to applications, and the caches.
 
 All code in this process that works on a job shares one target until the job's settings change. The opener owns the connections.
 """
@@ -33,7 +33,7 @@ AfterCommit = Callable[[Collection[str]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as one claim uses it: its row and its current configuration, compiled."""
+    """A job as one claim uses it: its row, and its current configuration in compiled form."""
 
     row: jobs.JobRow
     configuration: JobConfiguration
@@ -44,7 +44,7 @@ class Job:
 
 
 def unkept_of(row: jobs.JobRow) -> list[Unkept]:
-    """Return the attributes that the application leaves out of its answers, as the engine needs them."""
+    """Return the attributes that the application leaves out of its responses, in the form that the engine needs."""
     return [Unkept(ObjectKind(one["kind"]), one["path"], one["mapping"], one["answers"]) for one in row.unkept]
 
 
@@ -112,7 +112,7 @@ class Services:
                 self.vault,
                 deadline_seconds=self.times.deadline_seconds,
             )
-            # Adding a private address wakes the jobs that wait for it, so this process must know the new address.
+            # A new private address wakes the jobs that wait for it, so this process must know the address.
             self.opener.allow([one.entry for one in await list_places(connection)])
         known = self._targets.get(job.id)
         if known is None or known[1] != settings:

@@ -1,8 +1,8 @@
-"""Turns for requests to an application: its request rate, shared by all workers, and the pauses that it asks for.
+"""Turns for requests to an application: its request rate, which all workers share, and the pauses that the application asks for.
 
-Every request takes its turn just before it is sent, including reads and pages. What another worker learned (a Retry-After, an outage) takes
-effect here within `FRESH_SECONDS`: a request never relies on an older state, but reads the database first. Busy workers read the state
-anyway when they record, so this usually costs no extra query.
+Every request takes its turn just before it is sent, including reads and pages. A pause that another worker has recorded (a Retry-After,
+an outage) takes effect here within `FRESH_SECONDS`: if the known state is older, it is read from the database first. Busy workers read
+the state anyway when they record outcomes, so this usually costs no extra query.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class SharedTurns:
         self._quiet_until = 0.0
 
     async def wait(self) -> None:
-        """Wait until the rate has room for one more request. This sends nothing: after the wait, sending may no longer be allowed."""
+        """Wait until the rate allows one more request. Sends nothing. After the wait, a pause may forbid sending."""
         if self.rate is None:
             return
         async with self._paying:
@@ -86,9 +86,7 @@ class SharedTurns:
             self._waited += 1
 
     async def spend(self) -> float:
-        """Count a request that is sent now, and return 0. If a pause is in force, return its remaining seconds and do not count the
-        request.
-        """
+        """Count a request that is sent now, and return 0. During a pause, return the remaining seconds and count nothing."""
         if self._clock.now() - self._read_at > FRESH_SECONDS:
             await self._refresh()
         if (quiet := self.quiet_seconds) > 0:

@@ -1,1 +1,1 @@
-"""What happens around the work of a cycle: open it, prepare it, judge the job, close it."""
+"""The beginning and end of cycles: open a cycle, prepare it, judge the job's health, close the cycle."""

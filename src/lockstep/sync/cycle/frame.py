@@ -1,4 +1,4 @@
-"""The cycle around the work: opened when there is work, prepared if it is an initial cycle, closed when no work is left.
+"""Begin and end cycles. A cycle is opened when there is work, prepared if it is an initial cycle, and closed when no work is left.
 
 A cycle never decides what is done to an object; it only counts. An initial cycle also marks every object and reads the list of accounts.
 """
@@ -33,13 +33,13 @@ log = structlog.get_logger()
 PREPARING = frozenset({"source", "scope", "match"})
 MOST_LISTING_TRIES = 3
 MAY_PASS = frozenset({Verdict.THROTTLED, Verdict.UNREACHABLE})
-# A SCIM server never answers a search like this, so the tenant URL leads to something else.
+# No SCIM server answers a search like this, so something else answers at the tenant URL.
 NO_SCIM = frozenset({Verdict.REFUSED, Verdict.CONFLICT, Verdict.STALE, Verdict.GONE})
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The running cycle, or None, and what follows from it for claiming."""
+    """The running cycle, or None if none is running, and the limits that follow for claiming."""
 
     cycle: cycles.Cycle | None = None
 
@@ -49,8 +49,8 @@ class Frame:
 
     @property
     def up_to_lane(self) -> int:
-        """The last lane to claim. While the list of accounts is being read, only leavers and on-demand runs are claimed; new accounts wait
-        for the index.
+        """The last lane to claim. While the list of accounts is being read, only leavers and on-demand runs are claimed; objects that
+        need a new account wait for the list.
         """
         return (Lane.ON_DEMAND if self.needs_preparation else Lane.RECONCILE).number
 
@@ -73,10 +73,10 @@ async def adopt(connection: Connection, job: Job, claims: Sequence[Claim]) -> li
 
 
 async def prepare(services: Services, job: Job, target: Target) -> bool:
-    """Mark every object and read the list of accounts, once for all workers. After a crash the current step starts again from its
+    """Mark every object and read the list of accounts, once for all workers. After a crash the interrupted step starts again from its
     beginning.
 
-    Returns False if that is impossible now: another worker is doing it, or the application cannot be read.
+    Returns False if that is impossible now, because another worker is doing it or the application cannot be read.
     """
     async with session_lock(services.pool, f"prepare {job.id}") as lock:
         return lock is not None and await _prepare(services, job, target)
@@ -101,8 +101,9 @@ async def _prepare(services: Services, job: Job, target: Target) -> bool:
 
 
 async def _read_list(services: Services, job: Job, mapping: ObjectMapping, target: Target, *, cycle: int) -> bool:
-    """Read the accounts of one kind. Returns False if the list must be read again after a pause. If the list cannot be used, gives it up
-    and logs that.
+    """Read the accounts of one kind. Returns False if the list must be read again after a pause.
+
+    If the list cannot be used, this is logged and the list is given up for this cycle.
     """
     try:
         requests = await read_index(services, job, mapping, target, cycle=cycle)
@@ -179,7 +180,7 @@ async def close(services: Services, job: Job) -> None:
 
 
 def interval_of(services: Services, job: Job) -> timedelta:
-    """Return the time until the next cycle begins, with some jitter so that jobs do not all begin at once."""
+    """Return the time until the next cycle begins. A random part keeps the jobs from all beginning at once."""
     settings = job.configuration.settings
     interval = settings.interval or services.times.cycle_interval
     if not settings.jitter:
@@ -206,7 +207,7 @@ async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
 
 
 async def open_incremental(connection: Connection, job: Job) -> cycles.Cycle:
-    """Return the running cycle, or open an incremental one because a person asked for it. All failed objects are tried in it."""
+    """Return the running cycle, or open an incremental one because a person asked for it. All failed objects are then tried."""
     cycle, _ = await cycles.open_cycle(connection, job.id, "incremental")
     retried = await dirty_marks.make_escrow_due(connection, job.id, cycle=cycle.id)
     fresh = await dirty_marks.adopt_due(connection, job.id, cycle=cycle.id)
@@ -242,11 +243,11 @@ async def may_go_on(services: Services, job: Job, target: TargetReader) -> bool:
 
 
 async def probe(services: Services, job: Job, target: TargetReader, *, in_quarantine: bool = False) -> bool:
-    """Search for a person who cannot exist. A working application answers 200 with an empty list.
+    """Search for a person who cannot exist. A working application answers with status 200 and an empty list.
 
-    An answer that is not a SCIM list quarantines the job at once, with the message of the connection test: the tenant URL leads to
-    something else. No response, a server error or "busy" starts a pause, or prolongs the quarantine if *in_quarantine* is true. A
-    successful probe says nothing about writes, so the failure count for writes stays.
+    A response that is not a SCIM list quarantines the job at once, with the message of the connection test: something else answers at the
+    tenant URL. No response, a server error or "busy" starts a pause, or prolongs the quarantine if *in_quarantine* is true. A successful
+    probe says nothing about writes, so the failure count of writes is kept.
     """
     users = job.configuration.mapping_for(ObjectKind.USER)
     attribute = users.matching[0].target if users is not None and users.matching else "userName"

@@ -1,8 +1,8 @@
-"""Read an application's accounts page by page, so that the first cycle needs no search per person.
+"""Read an application's accounts page by page, so that the first cycle needs no search for each person.
 
-The index is used only if it is proved complete: the last page was read, and it has as many accounts as the application announced. Otherwise
-Lockstep searches for each object, because a partly read list must never be taken as proof that an account does not exist. A list that
-cannot be read after a few tries is given up, so that nothing waits for it forever; the next full cycle tries it once.
+The list is used only if it is proved complete: the last page was read, and the list has as many accounts as the application announced. An
+incomplete list never proves that an account does not exist, so Lockstep then searches for each object. A list that cannot be read after a
+few tries is given up, so that nothing waits for it forever; the next full cycle tries once more.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ INCOMPATIBLE = "SystemForCrossDomainIdentityManagementServiceIncompatible"
 
 
 async def read_index(services: Services, job: Job, mapping: ObjectMapping, reader: TargetReader, *, cycle: int) -> int:
-    """Read the accounts of one kind; return the number of requests sent.
+    """Read the accounts of one kind. Returns the number of requests sent.
 
-    If listing would cost more requests than one search per object, it is given up after the first page. Raises TargetError if a page cannot
-    be read or the list cannot be proved complete.
+    If listing would cost more requests than one search per object, it is given up after the first page. Raises TargetError if a page
+    cannot be read or the list cannot be proved complete.
     """
     kind, pool, turns = mapping.source, services.pool, services.turns(job)
     async with pool.connection() as connection:
@@ -72,7 +72,7 @@ def _rows(page: TargetPage, mapping: ObjectMapping) -> list[dict[str, Any]]:
     for account in page.accounts:
         document = {"resource": account.resource, "etag": account.etag}
         values = {target: matching_value(account.resource, target) for target in asked}
-        # Store an account without any matching value under its id alone, because it may be linked.
+        # An account without any matching value is stored under its id alone, because it may be linked.
         found = {attribute: value for attribute, value in values.items() if value is not None} or {"": account.id}
         rows += [
             {"target_id": account.id, "attribute": attribute, "value": value, "account": document}

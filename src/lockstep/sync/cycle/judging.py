@@ -1,7 +1,7 @@
-"""Judge a job when a cycle ends: do so many of its objects fail that it must slow down?
+"""Judge a job's health when a cycle ends: decide whether so many of its objects fail that the job must be slowed down.
 
-A quarantine for failure counts delays writes that give or change accounts; people who must lose access lose it without delay. The
-quarantine ends when few enough objects fail. To find that out, some of the failed objects are tried at growing intervals.
+A quarantine for failure counts delays writes that give or change accounts. People who must lose access lose it without delay. The
+quarantine ends when few enough objects fail; to find that out, some of the failed objects are tried at growing intervals.
 """
 
 from __future__ import annotations
@@ -37,14 +37,16 @@ def is_attempt_due(quarantine: Mapping[str, Any] | None) -> bool:
 
 
 def slowed_until(quarantine: Mapping[str, Any] | None) -> datetime | None:
-    """Return how long a quarantine for failure counts lets only leavers and on-demand runs through, or None if it does not."""
+    """Return the end of the time in which a quarantine for failure counts lets only leavers and on-demand runs through, or None if there
+    is no such quarantine.
+    """
     if quarantine is None or is_held(quarantine) or is_attempt_due(quarantine):
         return None
     return datetime.fromisoformat(str(quarantine["nextAttempt"]))
 
 
 async def judge(connection: Connection, services: Services, job: Job, ended: Cycle) -> bool:
-    """Begin, prolong or end a quarantine after a cycle. Returns True if this made objects due."""
+    """Begin, prolong or end a quarantine after a cycle. Returns True if failed objects were made due."""
     await jobs.lock_job(connection, job.id)
     row = await jobs.read_job(connection, job.id)
     before = row.quarantine if row is not None else None
@@ -64,7 +66,7 @@ async def judge(connection: Connection, services: Services, job: Job, ended: Cyc
         await jobs.set_next_cycle_at(connection, job.id, datetime.fromisoformat(before["nextAttempt"]))
         return False
     if before is not None and before.get("trial") != "all" and _mostly_worked(ended.counts):
-        # The cause may be gone: retry all failed objects to find out.
+        # The cause may be gone, so retry all failed objects.
         await jobs.set_quarantine(connection, job.id, {**before, "trial": "all"})
         return await dirty_marks.make_some_failed_due(connection, job.id) > 0
     total = found.total + await failing.count_working(connection, job.id)

@@ -46,15 +46,16 @@ def outcome_of(
     initiated_by: str,
     rival: Failure | None = None,
 ) -> Outcome:
-    """Return what to record for *answer*. *wait* is the first pause before the application is read again. *rival* is the failure that names
-    the object with the conflicting value, if it is known.
+    """Return what to record for *answer*. *wait* is the first pause before the application is read again.
+
+    *rival* is the failure that names the object with the conflicting value, if it is known.
     """
     return _Reply(write, answer, moment, seconds, wait, initiated_by, rival).outcome()
 
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """The answer to one write, with everything that its outcome depends on (the arguments of `outcome_of`)."""
+    """The response to one write, with everything that its outcome depends on (the arguments of `outcome_of`)."""
 
     write: Write
     answer: Answer
@@ -76,7 +77,7 @@ class _Reply:
             case Verdict.AMBIGUOUS if looks < outcomes.MOST_UNCERTAIN_LOOKS:
                 return self._again(answer.detail, "ambiguous")
             case Verdict.THROTTLED:
-                # Only a 429 proves a refusal: a 503 may come from a proxy that passed the request on.
+                # Only a 429 proves a refusal. A 503 may come from a proxy that already passed the request on.
                 was_refused = not answer.exchanges or answer.exchanges[-1].status == 429
                 return self._not_taken("dropped" if was_refused else "ambiguous")
             case Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
@@ -86,7 +87,7 @@ class _Reply:
                 return self._refused(self.rival or Failure.of(answer, code="Conflict"), state)
 
     def _accepted(self, rereads: int) -> Outcome:
-        """Return the outcome if the application reports success. The content of its answer may contradict that."""
+        """Return the outcome if the application reports success. The content of its response may contradict that."""
         write, answer = self.write, self.answer
         claim, planned, operation = write.claim, write.planned, write.operation_id
         is_change = answer.verdict is Verdict.DONE
@@ -174,8 +175,8 @@ def _settled(operation: str, state: str, answer: Answer, requests: int) -> Settl
 
 
 def _may_be_of_before(planned: PlanResult, answer: Answer) -> bool:
-    """Whether *answer* may show the account as it was before the write. Some applications do that, so the account is read again before the
-    write counts as failed.
+    """Whether *answer* may show the account as it was before the write. Some applications respond like that, so the account is read
+    again before the write counts as failed.
     """
     return planned.plan.action is not Action.CREATE and kept_values.is_refused_silently(answer)
 
@@ -189,8 +190,8 @@ def _not_taken(
     settled: tuple[SettledOperation, ...] = (),
     requests: int,
 ) -> Outcome:
-    """Return the outcome if the application did not take the request. A request that our own rate limit held back was never sent, and does
-    not count.
+    """Return the outcome if the application did not accept the request. A request that our own rate limit held back was never sent and
+    does not count.
     """
     if answer.verdict is Verdict.THROTTLED and not answer.exchanges:
         return giving_back.not_sent(claim, due=answer.retry_at, settled=settled)
@@ -198,7 +199,7 @@ def _not_taken(
 
 
 def _is_answer_to(planned: PlanResult, answer: Answer) -> bool:
-    """Whether the account in the answer to a create is the one that was sent, as far as the answer shows."""
+    """Whether the account in the response to a create is the one that was sent, as far as the response shows."""
     account, mapping = answer.account, planned.prepared.mapping
     if account is None or mapping is None:
         return account is not None
@@ -218,7 +219,7 @@ def failed_look(
     initiated_by: str = SYSTEM,
     is_unsettled: bool = False,
 ) -> Outcome:
-    """Return the outcome if the application could not be read. Nothing is known, so nothing is decided."""
+    """Return the outcome if the application could not be read. Nothing is decided, because nothing is known."""
     match answer.verdict:
         case Verdict.THROTTLED | Verdict.UNAUTHORIZED | Verdict.UNREACHABLE | Verdict.BLOCKED:
             return _not_taken(claim, answer, moment=moment, wait=wait, requests=1)

@@ -1,7 +1,7 @@
 """Drain a job: claim dirty objects until nothing is due, leavers first.
 
-A process runs one drain per job; a second task for the job only wakes the first. A wake-up that arrives while the first is finishing
-must not be lost: there is no await between its last check for a wake-up and its removal from the list of drains.
+A process runs one drain per job; a second task for the job only wakes the running drain. A wake-up that arrives while that drain is
+finishing must not be lost, so there is no await between its last check for a wake-up and its removal from the list of drains.
 """
 
 from __future__ import annotations
@@ -104,7 +104,8 @@ class Drain:
             self.poked.clear()
             await self._drain_what_is_due()
             if not self.poked.is_set() or self._must_stop():
-                # There must be no await between the check above and this removal: a later wake-up then finds no drain and starts one.
+                # There must be no await between the check above and this removal. A later wake-up then finds no drain
+                # and starts one.
                 self.services.drains.pop(self.job.id, None)
                 return
 
@@ -126,7 +127,7 @@ class Drain:
         await cycle_frame.close(self.services, self.job)
 
     async def _may_go_on(self) -> bool:
-        """Whether the drain may work. Waits here if the application asked only for a short pause."""
+        """Whether the drain may continue. Waits here if the application asked only for a short pause."""
         while not await cycle_frame.may_go_on(self.services, self.job, self.target):
             quiet = self.pipeline.seconds_to_wait
             if not 0 < quiet <= self.services.times.longest_wait_seconds or self._must_stop():
@@ -151,7 +152,8 @@ class Drain:
                 await self._wait(min(self.pipeline.seconds_to_wait, RECHECK_SECONDS))
             return False
         if self._was_quiet:
-            # After a pause, send one probe first: an application that is still down must not receive all the queued work.
+            # After a pause, send one probe first. An application that is still down must not receive all the queued
+            # requests.
             self._was_quiet = False
             if not await cycle_frame.may_go_on(self.services, self.job, self.target):
                 self._was_quiet = True
@@ -168,7 +170,7 @@ class Drain:
         limit = max(room, LARGEST_LOCAL_SLICE) if self._is_quiet else room
         self._slices += 1
         claimed_at = time.monotonic()
-        # Losing a claim in a crash is harmless: every write is durably journalled first, and the journal checks the lease.
+        # A crash may lose a claim without harm: every write is durably journalled first, and the journal checks the lease.
         async with pipelined(self.services.pool, is_durable=False) as connection:
             frame = await cycle_frame.frame_of(connection, self.job.id)
             self._prepare_if_needed(frame)
@@ -181,7 +183,7 @@ class Drain:
                 up_to_lane=frame.up_to_lane,
                 oldest_first=self._slices % OLDEST_EVERY == 0,
             )
-            # Read the job after the claim, so that it includes every change that marked these rows.
+            # Read the job after the claim, so that its configuration includes every change that marked these rows.
             self.job = self.pipeline.job = await self.services.read_job(connection, self.job.id)
             if not self.job.row.is_on or is_held(self.job.row.quarantine):
                 self.pipeline.stop_claiming = "paused"
@@ -206,7 +208,7 @@ class Drain:
             self.pipeline.changed.set()
 
     async def _wait_for_due(self) -> bool:
-        """Wait for objects that are due within a minute. Returns False if there are none."""
+        """Wait for objects that become due within a minute. Returns False if there are none."""
         until_prepared = self._prepare_after - time.monotonic()
         if self._preparing is not None or until_prepared > 0:
             await self._wait(RECHECK_SECONDS if self._preparing is not None else until_prepared)

@@ -1,7 +1,7 @@
 """Plan the objects that are queued behind a guarded write, without asking the application, before the first of them is sent.
 
-Objects that one change has marked, such as a whole department, form a burst. They are judged by what all of them together would do, until
-the last one is decided. Held objects keep counting; otherwise the last objects of a burst would look harmless.
+Objects that one change has marked, such as a whole department, form a burst. Each of them is judged by the effects of all of them
+together, until the last one is decided. Held objects keep counting; otherwise the last objects of a burst would look harmless.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from lockstep.sync.planning.planner import NotKnown, PlanResult, SliceFacts
 from lockstep.sync.services import Job, Services
 
 PAGE = 500
-# Enough new accounts to estimate how many of them gain a privilege, without planning all objects of a first cycle twice.
+# Enough new accounts to estimate how many of them gain a privilege, without planning every object of a first cycle twice.
 MOST_NEW_AHEAD = 2_000
 
 
 @dataclass(slots=True)
 class Burst:
-    """The effects of objects that were read from the queue together: of all of them, and of those that were let through."""
+    """The effects of objects that were read from the queue together: the effects of all of them, and of those that were let through."""
 
     total: Tally = field(default_factory=Tally)
     passed: Tally = field(default_factory=Tally)
@@ -45,15 +45,15 @@ class Queue:
 
     @classmethod
     def behind(cls, claim: Claim, prepared: PreparedObject) -> Queue:
-        """Return the queue that *prepared* came from. A leaver is compared only with leavers, so that it need not wait for
-        all other plans.
+        """Return the queue to which *prepared* belongs. A leaver is compared only with leavers, so that it need not wait for all other
+        plans.
         """
         linked = prepared.link is not None and prepared.link.state in (LinkState.LIVE, LinkState.DISABLED)
         return cls(claim.lane if claim.lane == Lane.LEAVERS.number else Lane.RECONCILE.number, linked)
 
 
 class Foresight:
-    """The plans that one drain has made for queued objects."""
+    """The plans that one drain has made ahead for queued objects."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -75,7 +75,7 @@ class Foresight:
             burst.passed += tally_of(plan)
 
     async def at_most(self, job: Job, queue: Queue) -> Tally:
-        """Return an upper bound for the effects of the queued objects, from their number alone."""
+        """Return an upper bound for the effects of the queued objects, computed from their number alone."""
         if queue not in self._count:
             async with self._services.pool.connection() as connection:
                 self._count[queue] = await queue_ahead.count_waiting(

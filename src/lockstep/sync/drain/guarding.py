@@ -1,6 +1,6 @@
-"""Apply the guards: count guarded effects in the database, in this drain and in the queue behind it, and hold writes beyond a limit.
+"""Apply the guards: count guarded effects in the database, in this drain and in its queue, and hold writes beyond a limit.
 
-The database counts what all workers have journalled; writes that this drain has let through but not yet journalled are added.
+The database counts what all workers have journalled. Writes that this drain has let through but not yet journalled are added.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FRESH_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """The decisions about one object: a write that is held, one that was approved but not sent yet, and a rejection that is in force."""
+    """The decisions about one object: a held write, an approved write that was not sent yet, and a rejection that is in force."""
 
     held: GuardedWrite | None = None
     approved: GuardedWrite | None = None
@@ -50,7 +50,8 @@ class Guard:
         self._pool = services.pool
         self._ahead = Foresight(services)
         self._counts = Counts()
-        # The effects of each object that are in the counts, so that an object that is retried after an outage is not counted twice.
+        # The effects of each object that are part of the counts, so that an object that is retried after an outage is not
+        # counted twice.
         self._passed: dict[tuple[str, str], Tally] = {}
         self._new_accounts = 0  # new accounts that were let through and must still be added to the counts
         self._read_at = -FRESH_SECONDS
@@ -63,7 +64,7 @@ class Guard:
     async def pass_or_hold(
         self, job: Job, claim: Claim, planned: PlanResult, decisions: Decisions = NOTHING_DECIDED
     ) -> PlanResult:
-        """Return *planned*, or the same plan held for approval. Makes no query for a plan that no guard checks."""
+        """Return *planned*, or the same plan held for approval. A plan that no guard checks needs no query."""
         plan = planned.plan
         if not (tally_of(plan) or plan.needs_approval):
             if plan.action is Action.CREATE:  # new privileged accounts are compared with all new accounts
@@ -119,7 +120,7 @@ class Guard:
 
 
 def _undecided(held_before: GuardedWrite, plan: Plan) -> Plan | None:
-    """Return *plan*, held by the guard of *held_before*, if its action is the held one, which is still undecided; otherwise None."""
+    """Return *plan*, held by the guard of *held_before*, if its action is the held one and still waits for a decision; otherwise None."""
     if held_before.action is not plan.action:
         return None
     return hold_undecided(plan, held_before.guard, held_before.sentence, held_before.details)

@@ -1,5 +1,4 @@
-"""The leases of one drain. They are renewed while the work continues. Their ends are known, so that no request is sent that could outlive
-its lease.
+"""The leases of one drain, which are renewed while the work continues. No request is sent that could outlive its lease.
 
 The end of a lease is computed from a monotonic time read before the statement that created the lease, so it is never later than in the
 database.
@@ -33,7 +32,7 @@ class Leases:
         return self._ends.get(attempt, 0.0) - time.monotonic()
 
     async def keep(self) -> None:
-        """Renew the leases until cancelled. A lease that was not renewed was taken over or is being recorded."""
+        """Renew the leases until cancelled. A lease that cannot be renewed was taken over, or its outcome is being recorded."""
         while True:
             await asyncio.sleep(self._services.times.lease_renewal_seconds)
             attempts = list(self._ends)

@@ -1,6 +1,6 @@
-"""Read one object from the application, to plan it or to settle earlier operations.
+"""Read one object from the application, to plan the object or to settle its earlier operations.
 
-Nothing is written except claims on unique values, which planning stores. If a read fails, nothing is decided: it is returned as
+Nothing is written except claims on unique values, which planning stores. If a read fails, nothing is decided: the failure is returned as
 `Unreadable`, with the outcome to record.
 """
 
@@ -23,9 +23,7 @@ from lockstep.sync.services import Job, Services
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """The application could not be read. *outcome* is what to record for the object; *answer* goes to the check of the application's
-    health.
-    """
+    """The application could not be read. *outcome* is what to record for the object. *answer* is used to judge the application's health."""
 
     outcome: Outcome
     answer: Answer
@@ -67,7 +65,7 @@ async def look(
 async def _settle(
     services: Services, job: Job, work: Settle, reader: TargetReader, initiated_by: str
 ) -> PlanResult | Outcome:
-    """Find the outcomes of the open operations. After they are recorded, the object is planned again."""
+    """Find the outcomes of the open operations. After these are recorded, the object is planned again."""
     found = await settle(services, job, work.prepared, work.unsettled, reader)
     is_all_recorded = not (found.settled or found.problem or found.waits)
     if found.stray is not None and found.link is not None and is_all_recorded:

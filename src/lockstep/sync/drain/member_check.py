@@ -1,8 +1,8 @@
-"""Read back the members written to a group: an application can accept members and not keep them.
+"""Read back the members written to a group, because an application can accept members and not keep them.
 
-Members are read back after every comparison of a whole group, after a sample of the small changes, and after any change whose answer shows
-unexpected members. Large groups are not read back. If the application does not show members, they cannot be verified: this is reported, but
-is not a failure.
+Members are read back after every comparison of a whole group, after a sample of the small changes, and after any change whose response
+shows unexpected members. Large groups are not read back. If the application does not show members, they cannot be verified; this is
+reported, but is not a failure.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ONE_OF = 16
 
 
 class Unseen(Enum):
-    """Why the members in the application are unknown: it does not show them, or they were not read this time."""
+    """Why the members in the application are unknown: the application does not show them, or they were not read this time."""
 
     NOT_SHOWN = "not shown"
     NOT_READ = "not read"
@@ -32,7 +32,7 @@ class Unseen(Enum):
 
 @dataclass(frozen=True, slots=True)
 class UnkeptMembers:
-    """Changes that the application did not keep. *missing* maps accepted members that are absent to their accounts (by directory id);
+    """Changes that the application did not keep. *missing* maps accepted members that are absent to their accounts, by directory id.
     *remaining* are removed accounts that are still present.
     """
 
@@ -65,7 +65,9 @@ def shows_otherwise(answer: Answer, *, added: Collection[str], removed: Collecti
 async def read_back(
     pool: Pool, job: str, group: str, group_account: str, target: Target, *, removed: Collection[str]
 ) -> tuple[UnkeptMembers, int] | Unseen:
-    """Return the changes that the application did not keep, and the expected number of members; or why they are unknown."""
+    """Return the changes that the application did not keep, and the expected number of members; or, if the members are unknown, the
+    reason.
+    """
     async with pool.connection() as connection:
         expected = await target_members.held_members(connection, job, group, limit=LARGEST_VERIFIED + 1)
     if len(expected) > LARGEST_VERIFIED:

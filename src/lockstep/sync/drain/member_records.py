@@ -1,4 +1,4 @@
-"""The records of a change of members: the journal entry before it is sent, the log record after its answer."""
+"""The records of a change of members: the journal entry before the change is sent, and the log record after the response."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEMBERS = "members"  # the action of such an operation in the journal
 
 
 def chunk_entry(claim: Claim, planned: PlanResult, operation_id: str, part: Sequence[MemberChange]) -> JournalEntry:
-    """Build the journal entry of one chunk, written before the chunk is sent."""
+    """Build the journal entry of one chunk. It is written before the chunk is sent."""
     return JournalEntry(
         id=operation_id,
         kind=ObjectKind.GROUP,
@@ -53,7 +53,7 @@ def chunk_record(
     *,
     initiated_by: str,
 ) -> LogRecord:
-    """The provisioning log record of one chunk."""
+    """Build the provisioning log record of one chunk."""
     added, removed = sum(one.is_added for one in part), sum(not one.is_added for one in part)
     text = f"{added} members added and {removed} removed." if answer.is_done else answer.detail
     if len(part) == 1 and may_be_about_members(answer):
@@ -72,7 +72,7 @@ def chunk_record(
 
 
 def unverified_record(claim: Claim, planned: PlanResult, changes: int, *, initiated_by: str) -> LogRecord:
-    """The log record of changes that the application accepted for a group whose members it does not show."""
+    """Build the log record of changes that the application accepted for a group whose members it does not show."""
     text = (
         f"{changes} {'change' if changes == 1 else 'changes'} of members were accepted but cannot be verified: "
         "the application does not show the members of the group."
@@ -87,7 +87,7 @@ def _change(one: MemberChange) -> Change:
 
 
 def refusal(refused: Sequence[tuple[MemberChange, Answer]]) -> Failure:
-    """Build the failure that names the members that the application refused, with its answer for the first one."""
+    """Build the failure that names the members that the application refused, with its response for the first one."""
     change, answer = refused[0]
     names = ", ".join(f"{one.display or one.member_id} ({one.target_id})" for one, _ in refused[:5])
     names += f" and {len(refused) - 5} more" if len(refused) > 5 else ""

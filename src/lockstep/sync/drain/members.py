@@ -1,9 +1,9 @@
 """Keep the members of a provisioned group in step: send the differences in chunks, each as an operation of its own.
 
-After each chunk, a large group gives up its sender if more urgent work, such as a leaver, waits for one.
+After each chunk, a large group gives up its sender if more urgent work, such as a leaver, waits for a sender.
 
-Adding a present member and removing an absent one are idempotent, so a chunk whose outcome is unknown simply becomes part of the next
-comparison. Members that the application has and Lockstep did not add are never touched.
+Adding a present member and removing an absent one are idempotent, so a chunk with unknown outcome simply becomes part of the next
+comparison. Members in the application that Lockstep did not add are never touched.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ MOST_REFUSED = 20  # if more members than this are refused one by one, the cause
 
 @dataclass(slots=True)
 class MembersResult:
-    """The result of a run. *answer* is the answer that stopped the run, or None if all members are in step."""
+    """The result of a run. *answer* is the response that stopped the run, or None if all members are in step."""
 
     added: int = 0
     removed: int = 0
@@ -63,7 +63,7 @@ class MembersResult:
 
 @dataclass(slots=True)
 class MemberSync:
-    """The synchronization of one group's members."""
+    """Synchronizes the members of one group."""
 
     services: Services
     job: Job
@@ -77,12 +77,12 @@ class MemberSync:
 
     @property
     def noted_only(self) -> bool:
-        """Whether to compare only the members noted as changed. True if the group was claimed only because of members."""
+        """Whether only members noted as changed are compared. True if the group was claimed only because of members."""
         claim = self.claim
         return claim.is_about_members and not claim.members_due and claim.resume.stage is not Stage.SETTLED
 
     async def outcome(self) -> tuple[Outcome, Answer | None]:
-        """Bring the members in step. Return what to record for the group, and the answer that stopped the run, if any."""
+        """Bring the members in step. Returns what to record for the group, and the response that stopped the run, if any."""
         result = await self.run()
         counts = {
             "membersAdded": result.added,
@@ -123,7 +123,7 @@ class MemberSync:
         return replace(outcome, requests=requests, more_counts=more), result.answer
 
     async def run(self) -> MembersResult:
-        """Send the differences until none is left or an answer stops the run."""
+        """Send the differences until none is left or a response stops the run."""
         # Wait for links that are being written now, so that notes about those members are not deleted unread.
         async with transaction(self.services.pool) as connection:
             await references.lock_references(connection, self.job.id)
@@ -147,8 +147,8 @@ class MemberSync:
         return self.result
 
     async def _read_back(self) -> None:
-        """Compare the written members with those that the application shows. Changes that it did not keep are sent again when the group is
-        retried.
+        """Compare the written members with those that the application shows. Changes that the application did not keep are sent again
+        when the group is retried.
         """
         wrote = self.result.added or self.result.removed
         if not wrote or (self.noted_only and not self.result.is_read_back):
@@ -229,7 +229,7 @@ class MemberSync:
         return True
 
     async def _narrow_down(self, part: Sequence[MemberChange], answer: Answer) -> bool:
-        """Split the refused *part* in halves until only the members that caused the refusal are left out. Returns False if the run must
+        """Split the refused *part* in halves until only the members that caused the refusal are left. Returns False if the run must
         stop.
         """
         if len(part) == 1:
@@ -253,7 +253,7 @@ class MemberSync:
         return True
 
     async def _is_about_members(self, answer: Answer) -> bool:
-        """Whether a member may be the cause of *answer*. "Not found" may mean a member or the group itself, so read the group."""
+        """Whether a member may be the cause of *answer*. "Not found" may refer to a member or to the group itself, so the group is read."""
         if not may_be_about_members(answer):
             return False
         if answer.verdict is not Verdict.GONE:
@@ -317,7 +317,7 @@ class MemberSync:
 
 
 def has_members(planned: PlanResult) -> bool:
-    """Whether the object is a group with provisioned members whose account exists after its plan is carried out."""
+    """Whether the object is a group with provisioned members and has an account after its plan is carried out."""
     plan, mapping = planned.plan, planned.prepared.mapping
     return (
         plan.kind is ObjectKind.GROUP
@@ -328,5 +328,5 @@ def has_members(planned: PlanResult) -> bool:
 
 
 def _is_step_of_search(part: Sequence[MemberChange], answer: Answer) -> bool:
-    """Whether *part* is a refused batch that will be split. It is not logged; the refusal of the single member is."""
+    """Whether *part* is a refused batch that will be split. Such a refusal is not logged; the refusal of the single member is."""
     return len(part) > 1 and may_be_about_members(answer)

@@ -1,6 +1,8 @@
-"""Provision or preview named objects now. Provisioning uses the same plan and pipeline as the drain, but goes ahead of all other objects.
+"""Provision or preview named objects now. Provisioning uses the same plan and pipeline as the drain, but these objects come before all
+others.
 
-A preview gets only a reader. Provisioning on demand reads the account first, so that it reports the actual state and not the recorded one.
+A preview gets only a reader. Provisioning on demand reads the account first, so that it reports the actual state and not the recorded
+one.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ class PushResult:
 
 @dataclass(frozen=True, slots=True)
 class PendingObject:
-    """Why one object must be looked at again, and when it is due. *due* None means at once."""
+    """Why one object must be evaluated again, and when it is due. If *due* is None, it is due at once."""
 
     reason: str
     due: datetime | None
@@ -140,7 +142,7 @@ async def _push_part(
 
 
 def _seconds_until_due(ids: Sequence[str], undecided: Mapping[str, PendingObject]) -> float:
-    """Return the time until all undecided objects are due. A pause is not shortened because a person is waiting."""
+    """Return the time until all undecided objects are due. A pause is not shortened because a person is waiting for the result."""
     dues = [undecided[one].due for one in ids if one in undecided]
     latest = max((due for due in dues if due is not None), default=None)
     return (latest - datetime.now(UTC)).total_seconds() if latest is not None else 0.0
@@ -180,7 +182,7 @@ async def _recorded(pipeline: Pipeline, conveyor: asyncio.Task[None]) -> None:
 async def preview(
     services: Services, job: Job, kind: ObjectKind, ids: Sequence[str], reader: TargetReader
 ) -> list[PlanResult]:
-    """Return what would be done to *ids*, and why. Writes nothing, neither here nor in the application."""
+    """Return what would be done to *ids*, and why. Writes nothing, neither to the database nor to the application."""
     moment = services.moment()
     async with services.pool.connection() as connection:
         known = await load(connection, job, kind, ids)
@@ -203,7 +205,7 @@ async def preview(
 
 
 def _not_settled(prepared: PreparedObject, settlement: Settlement) -> Plan:
-    """Return a plan that refuses an object with open operations, because it is not planned until their outcomes are known."""
+    """Return a plan that refuses an object with open operations. The object is not planned until their outcomes are known."""
     problem = settlement.problem
     text = (
         problem.reason

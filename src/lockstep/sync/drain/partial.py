@@ -1,8 +1,8 @@
-"""If an application refuses a write as a whole, send it again in parts, so that the acceptable part is written.
+"""If an application refuses a write as a whole, send the write again in parts, so that the acceptable parts are written.
 
 An attribute that the application refuses must not block a person's other changes, least of all `active`. The refused attributes are
-reported, and tried again when the object is retried. A refused request has changed nothing (RFC 7644, section 3.5.2: a PATCH is atomic), so
-sending a part of it does not repeat a write.
+reported, and tried again when the object is retried. A refused request has changed nothing (RFC 7644, section 3.5.2: a PATCH is atomic),
+so sending a part of it does not repeat a write.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ Send = Callable[[Sequence[Change], Answer | None], Awaitable[Answer]]
 
 @dataclass(slots=True)
 class Parts:
-    """One write that is sent in parts. *send* sends changes; it also gets the last successful answer, which has the newest state of the
-    account.
+    """One write that is sent in parts. *send* sends changes. It also gets the last successful response, which shows the newest state of
+    the account.
     """
 
     send: Send
@@ -41,15 +41,15 @@ class Parts:
     stopped: Answer | None = None
 
     async def change(self, changes: Sequence[Change], answer: Answer) -> Answer:
-        """Send *changes* in parts after they were refused as a whole with *answer*. Returns the combined answer."""
+        """Send *changes* in parts after they were refused as a whole with *answer*. Returns the combined response."""
         self.exchanges.append(answer)
         await self._divide(changes, answer)
         return self._result(answer)
 
     async def create(self, changes: Sequence[Change], answer: Answer) -> Answer:
-        """Send a refused create again, without the non-essential attributes that the refusal names. Returns the combined answer.
+        """Send a refused create again, without the non-essential attributes that the refusal names. Returns the combined response.
 
-        If the refusal names none, returns *answer* unchanged.
+        If the refusal names none, *answer* is returned unchanged.
         """
         named = [one for one in named_in(changes, answer) if not _is_essential(one, self.mapping)]
         if not named:
@@ -71,7 +71,7 @@ class Parts:
                 await self._divide(part, said)
 
     async def _try(self, changes: Sequence[Change]) -> Answer | None:
-        """Send a part. Returns its answer if that part was refused too, otherwise None."""
+        """Send a part. Returns the response if that part was refused too, otherwise None."""
         answer = await self.send(changes, self.done)
         self.exchanges.append(answer)
         if answer.is_done:
@@ -99,7 +99,7 @@ def may_be_of_a_part(answer: Answer) -> bool:
 
 
 def named_in(changes: Sequence[Change], refusal: Answer) -> list[Change]:
-    """Return the changes whose attribute the refusal names."""
+    """Return the changes whose attribute is named in the refusal."""
     return [one for one in changes if _name(one.path) in refusal.named]
 
 
@@ -113,7 +113,7 @@ def outcome(
     moment: Moment,
     log: LogRecord,
 ) -> Outcome:
-    """Return the outcome if *answer* accepted only a part: the link records that part, and the rest is the *failure* of the object."""
+    """Return the outcome if *answer* accepted only a part. The link records that part, and the rest becomes the *failure* of the object."""
     plan = planned.plan
     left_out = {one.path for one in answer.refused}
     taken = replace(
@@ -142,7 +142,7 @@ def outcome(
     )
     return replace(
         refused,
-        # Without a hash the object is compared again, so refused values show as differences until they are accepted.
+        # Without a hash the object is compared again, so that refused values appear as differences until they are accepted.
         link=replace(link, desired_hash="") if link is not None else None,
         takes_over=bool(plan.takes_over_from),
         is_newly_linked=plan.action is Action.CREATE or plan.link_to is not None,
@@ -164,15 +164,15 @@ def failure_of(answer: Answer) -> Failure:
 
 
 def _state_of(planned: PlanResult, left_out: Collection[str]) -> LinkState | None:
-    """Return the new state of the link. It stays as it was if the change of `active` was refused."""
+    """Return the new state of the link. If the change of `active` was refused, the state is unchanged."""
     plan, link = planned.plan, planned.prepared.link
     is_as_before = link is not None and any(one.switches and one.path in left_out for one in plan.changes)
     return link.state if is_as_before and link is not None else plan.link_state
 
 
 def _parts(changes: Sequence[Change], answer: Answer, mapping: ObjectMapping | None) -> list[list[Change]]:
-    """Split *changes* in two, the urgent part first. Split by what the refusal names, otherwise by what is essential,
-    otherwise in halves.
+    """Split *changes* in two, the urgent part first: by the attributes that the refusal names, otherwise by what is essential, otherwise
+    in halves.
     """
     urgent = [one for one in changes if one.switches or _is_essential(one, mapping)]
     named = named_in(changes, answer)
@@ -185,7 +185,7 @@ def _parts(changes: Sequence[Change], answer: Answer, mapping: ObjectMapping | N
 
 
 def _is_essential(change: Change, mapping: ObjectMapping | None) -> bool:
-    """Whether the account cannot be created or found without the attribute, or *change* switches the account on or off."""
+    """Whether the account cannot be created or found without the attribute, or *change* enables or disables the account."""
     attribute = mapping.by_target.get(change.path) if mapping is not None else None
     return change.switches or (attribute is not None and (attribute.match > 0 or attribute.attribute.required))
 

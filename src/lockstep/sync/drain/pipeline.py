@@ -1,7 +1,7 @@
 """The pipeline of one drain: read and write concurrently, journal every write before it is sent, record outcomes in batches.
 
-A write is sent only if it is in the journal and its lease outlasts the deadline for the answer. Claiming stops when too many objects are
-`in_flight`, so memory use stays bounded.
+A write is sent only if it is in the journal and its lease ends after the deadline for the response. Claiming stops when too many objects
+are `in_flight`, which limits the use of memory.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Pipeline:
             self._undecided.add(claim.attempt)
 
     def room(self) -> int:
-        """Return how many more objects may be admitted."""
+        """Return how many more objects may be admitted now."""
         return self.ahead.room(undecided=len(self._undecided), in_flight=len(self.in_flight))
 
     def note_decisions(self, claim: Claim, decisions: Decisions) -> None:
@@ -251,7 +251,7 @@ class Pipeline:
         self.done(refused(claim, None, failure, moment=self.services.moment()))
 
     async def _notice(self, answer: Answer, asked: Asked) -> None:
-        """Handle what an answer means for the whole application rather than for one object."""
+        """Handle what a response means for the whole application rather than for one object."""
         if answer.verdict not in IN_VAIN:
             await self._answered(asked)
             return
@@ -261,7 +261,9 @@ class Pipeline:
             self.changed.set()
 
     async def _answered(self, asked: Asked) -> None:
-        """The application answered a request of kind *asked*, even if it refused it: reset the count of consecutive failures."""
+        """Reset the count of consecutive failed requests of kind *asked*, because the application answered such a request, even if it
+        refused it.
+        """
         if asked in self._in_vain:
             self._in_vain.discard(asked)
             await application_health.answered(self.services, self.job, asked)

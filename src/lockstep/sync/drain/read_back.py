@@ -1,4 +1,4 @@
-"""Read an account again if the answer to a write does not show what was sent: an answer may show only part of an account.
+"""Read an account again if the response to a write does not show what was sent, because a response may show only part of an account.
 
 A failed read proves nothing and never turns an accepted write into a refused one.
 """
@@ -29,8 +29,8 @@ async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer) -
 
 
 def _is_doubtful(planned: PlanResult, one: JudgedValue) -> bool:
-    """Whether *one* needs a read, because it would be a failure or affects other objects. Values that are known not to be
-    kept need none.
+    """Whether *one* needs a read, because it would be a failure or affects other objects. No read is needed for values that the
+    application is known not to keep.
     """
     plan = planned.plan
     if one.fate is Fate.REFUSED:

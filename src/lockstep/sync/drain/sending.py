@@ -83,7 +83,7 @@ async def _create(target: Target, write: Write) -> Answer:
 
 
 def journal_entry(job: str, write: Write) -> JournalEntry:
-    """Build the journal entry of the operation, written before the operation is sent."""
+    """Build the journal entry of the operation. It is written before the operation is sent."""
     plan = write.planned.plan
     before, after = changes_document(plan.changes)
     queries = write.planned.prepared.queries if plan.action is Action.CREATE else ()
@@ -109,7 +109,7 @@ def journal_entry(job: str, write: Write) -> JournalEntry:
 
 
 def taking(job: str, write: Write) -> Taking | None:
-    """Return the request to take the account that *write* creates or links; None if the object already has the account."""
+    """Return the request to take the account that *write* creates or links, or None if the object already has the account."""
     plan = write.planned.plan
     queries = write.planned.prepared.queries if plan.action is Action.CREATE else ()
     if not queries and plan.link_to is None:

@@ -1,6 +1,6 @@
 """Convert the settlement of open operations into the outcome that records it. Pure.
 
-The outcome is recorded before the object is processed further; the next claim then plans the object from the updated records.
+The outcome is recorded before the object is processed further. The next claim then plans the object from the updated records.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ FOUND = "The response was lost, but the application shows that the change was ma
 def settled(
     claim: Claim, display: str, settlement: Settlement, *, moment: Moment, wait: timedelta, initiated_by: str
 ) -> Outcome:
-    """Return the outcome to record. Open operations are checked again: soon if waiting helps, otherwise after the growing retry pauses."""
+    """Return the outcome to record. If operations are still open, they are checked again: soon if waiting helps, otherwise after the
+    growing retry pauses.
+    """
     problem = settlement.problem
     is_worn_out = claim.resume.looks >= MOST_UNCERTAIN_LOOKS and not settlement.may_still_arrive
     if settlement.waits and is_worn_out:
@@ -59,7 +61,9 @@ def settled(
 
 
 def with_settled_before(outcome: Outcome) -> Outcome:
-    """Return *outcome*, and count what settling found to have taken effect: a create whose response was lost counts as a create."""
+    """Return *outcome* with the counts of the operations that settling found to have taken effect. A create whose response was lost
+    counts as a create.
+    """
     did = outcome.claim.resume.did
     if not did or not outcome.counted:
         return outcome
@@ -69,8 +73,8 @@ def with_settled_before(outcome: Outcome) -> Outcome:
 
 
 def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wait: timedelta) -> Outcome:
-    """Return *outcome*. If it concerned a second account of the object, plan the object itself next: at once the first time, then after
-    growing pauses, because an application may report success and leave the account active.
+    """Return *outcome*. If it concerned a second account of the object, the object itself is planned next: at once the first time, then
+    after growing pauses, because an application may report success and leave the account active.
     """
     if not planned.is_stray or not outcome.is_done:
         return outcome
@@ -97,7 +101,9 @@ def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wai
 
 
 def _planned_next(claim: Claim, settlement: Settlement) -> Postponement:
-    """Plan the object next, at once. The number of looks is kept, so that an object that never succeeds does not loop forever."""
+    """Plan the object next, at once. The number of looks is kept, so that an object whose operations never succeed is not planned in an
+    endless loop.
+    """
     actions = [operation.action for operation, _ in settlement.done]
     did = next((COUNTED[action] for action in COUNTED if action.value in actions), "")
     before = claim.resume

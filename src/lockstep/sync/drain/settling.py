@@ -51,9 +51,9 @@ class Settlement:
     """The result of checking an object's open operations in the application. *settled* are the operations whose outcome is now known,
     *done* those that took effect.
 
-    *link* is the object's link, including any changes found; `changed_link` is None if it did not change. *stray* is a second account that
-    our create made and that is active beside the linked one. *problem* says why an operation stays open, worded for people. *waits* says
-    why the application is checked again soon.
+    *link* is the object's link, including any changes found; `changed_link` is None if the link did not change. *stray* is a second
+    active account that our create made for the same object. *problem* says, in words for people, why an operation stays open. *waits*
+    says why the application is checked again soon.
     """
 
     link: Link | None
@@ -108,7 +108,7 @@ async def settle(
 
 @dataclass(slots=True)
 class _Run:
-    """The settling of one object's operations."""
+    """Settles the operations of one object."""
 
     services: Services
     job: Job
@@ -141,7 +141,9 @@ class _Run:
 
     async def _change_of_unlinked(self, operation: OpenOperation, account: Account | None, *, took: bool) -> None:
         """Settle a change to a matched account whose link was not recorded yet. If the change took effect, the account belongs to the
-        object. An account that was linked before belongs to it no more: somebody has forgotten the link.
+        object.
+
+        An account that was linked before no longer belongs to the object, because somebody has forgotten the link.
         """
         self.found.end(operation, "confirmed" if took else "dropped", account)
         if account is None or not took or not operation.matched_by or _holds_account(self.found.link):
@@ -191,8 +193,8 @@ class _Run:
             self.found.stray = account
 
     async def _made_by(self, operation: OpenOperation, what: Sent) -> list[Account] | None:
-        """Return the accounts that the create may have made, best first; None if another object has an older claim or an open operation on
-        one.
+        """Return the accounts that the create may have made, best first. Returns None if another object has an older claim or an open
+        operation on one of them.
         """
         found = await self._search(what)
         if not found:
@@ -218,14 +220,14 @@ class _Run:
         found: dict[str, Account] = {}
         for query in what.queries:
             for account in await self.reader.find(kind, query.attribute, query.value):
-                # Some applications ignore case where it matters, others change it in what we send.
+                # Some applications ignore letter case where it matters, others change it in the values that we send.
                 if differs_in_case(account, query) and (mapping is None or not resembles(what, account, mapping)):
                     continue
                 if may_be_made_by(what, account, query):
                     found.setdefault(account.id, account)
         if what.target_id and what.target_id not in found:
             named = await self._account(what)
-            # A late answer named this account. If it belonged to another object, it would show other values.
+            # A late response named this account. If it belonged to another object, it would show different values.
             if named is not None and (mapping is None or resembles(what, named, mapping)):
                 found = {named.id: named, **found}
         elif what.target_id:
@@ -233,7 +235,9 @@ class _Run:
         return found
 
     async def _not_found(self, operation: OpenOperation, what: Sent) -> None:
-        """Handle that no account matches what was sent. Accept this only if the request can no longer arrive, and after a second search."""
+        """Handle that no account matches what was sent. That is accepted only if the request can no longer arrive, and after a second
+        search.
+        """
         status = (operation.error or {}).get("status")
         if status in UNANSWERED and operation.age < timedelta(seconds=self.services.times.late_arrival_seconds):
             self.found.waits, self.found.may_still_arrive = "The account may still be created", True

@@ -1,6 +1,7 @@
-"""Process a claimed slice: load everything with a few queries, plan, and pass each object on.
+"""Process a claimed slice: load all its data with a few queries, plan, and pass each object on.
 
-Objects that do not need the application go straight to the records, writes go to the journal, and the other objects are read first.
+Objects that do not need the application go straight to recording, writes go to the journal, and the other objects are first read from the
+application.
 """
 
 from __future__ import annotations

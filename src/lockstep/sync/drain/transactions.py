@@ -1,6 +1,6 @@
-"""The two transactions around the writes of a drain, each for a batch: journal before sending, record the outcomes afterwards.
+"""The two transactions around the writes of a drain: a batch is journalled before it is sent, and its outcomes are recorded afterwards.
 
-A row of the database may refuse a whole batch. Then its objects are recorded one by one, so that only the one at fault fails.
+If the database refuses a batch because of one row, its objects are recorded one by one, so that only the object at fault fails.
 """
 
 from __future__ import annotations
@@ -24,20 +24,22 @@ from lockstep.sync.services import Job, Services
 
 TAKEN = "Another object was linked to the account"
 
-# Called with the shared state of the application, and the monotonic time before it was read.
+# Called with the shared state of the application, and the monotonic time before that state was read.
 Learn = Callable[[TargetState, float], None]
 
 
 @dataclass(frozen=True, slots=True)
 class JournalledBatch:
-    """The operation ids of the writes that may be sent now, and of those whose account another object took first."""
+    """The operation ids of the writes that may be sent now, and of the writes whose account another object took first."""
 
     journalled: frozenset[str]
     too_late: frozenset[str]
 
 
 async def journal_batch(services: Services, job: Job, batch: Sequence[Write], learn: Learn) -> JournalledBatch:
-    """Take the accounts that *batch* creates or links, and journal its writes. What is in neither set has lost its lease."""
+    """Take the accounts that *batch* creates or links, and journal its writes. A write whose operation id is in neither result has lost
+    its lease.
+    """
     entries = [sending.journal_entry(job.id, write) for write in batch]
     takings = [one for write in batch if (one := sending.taking(job.id, write)) is not None]
     asked_at = services.clock.now()
@@ -71,7 +73,7 @@ async def record_batch(services: Services, job: Job, batch: Sequence[Outcome], l
     except (psycopg.errors.UniqueViolation, psycopg.DataError) as violated:
         if len(batch) > 1:
             return [recorded for one in batch for recorded in await record_batch(services, job, [one], learn)]
-        # Another object was linked to the account in the meantime, or the answer cannot be stored: this object is refused.
+        # Another object was linked to the account in the meantime, or the response cannot be stored, so this object is refused.
         one = batch[0]
         failure = unrecordable(violated)
         logged = as_failure(one.log, failure) if one.log is not None else None

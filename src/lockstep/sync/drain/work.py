@@ -24,7 +24,7 @@ MOST_UNRECORDED = 200
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """An object whose plan needs the application, for a match or a fresh read."""
+    """An object whose plan needs the application, for a match or because the account must be read."""
 
     claim: Claim
     prepared: PreparedObject
@@ -42,7 +42,7 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A plan that is sent after it is journalled under *operation_id*."""
+    """A plan to send. It is journalled under *operation_id* first."""
 
     claim: Claim
     planned: PlanResult
@@ -99,7 +99,7 @@ class WorkQueue:
 class Ahead:
     """The number of objects that may be claimed in advance: as many as *senders* will probably send within `SECONDS_AHEAD`.
 
-    Every slice costs the same number of statements, whatever its size. A quick application therefore gets large slices. A slow one gets
+    Every slice costs the same number of statements, whatever its size. A fast application therefore gets large slices. A slow one gets
     small slices, so that a leaver does not wait behind objects that were claimed long before.
     """
 
@@ -109,19 +109,21 @@ class Ahead:
         self.most = FEWEST_PER_SENDER * senders
 
     def note(self, seconds: float) -> None:
-        """Record that one write took *seconds*. Older writes count less and less."""
+        """Record that one write took *seconds*. Newer writes have more weight."""
         self._seconds += (seconds - self._seconds) / (2 * self._senders)
         fitting = int(SECONDS_AHEAD / max(self._seconds, SECONDS_AHEAD / MOST_PER_SENDER))
         self.most = max(FEWEST_PER_SENDER, fitting) * self._senders
 
     @property
     def smallest_slice(self) -> int:
-        """The room that another slice needs: half of the total, so that senders work on the other half while the slice is planned."""
+        """The number of free places that another slice needs: half of the total, so that senders work on the other half while the slice
+        is planned.
+        """
         return self.most // 2
 
     def room(self, *, undecided: int, in_flight: int) -> int:
-        """Return how many more objects may be claimed. Objects that only wait to be recorded occupy no sender, so a separate limit applies
-        to them.
+        """Return how many more objects may be claimed. Objects that only wait to be recorded occupy no sender, so a separate limit
+        applies to them.
         """
         return min(self.most - undecided, self.most + MOST_UNRECORDED - in_flight)
 

@@ -1,1 +1,1 @@
-"""The outcome of an object and its recording in one transaction."""
+"""The outcome of an object, and the transaction that records it."""

@@ -20,7 +20,7 @@ _LOST: Mapping[str, str] = {
     "lost": "the account no longer exists in the application",
     "unmapped": "the mapping for these objects is disabled",
 }
-# Causes by mark of the object, most specific first.
+# Causes that the marks of the object give, most specific first.
 _MARKS: Mapping[str, str] = {
     "created": "new in the directory",
     "restored": "restored in the directory",

@@ -1,4 +1,4 @@
-"""Outcomes that release an object without a result, each with the time when it is due again. Pure.
+"""Outcomes that release an object without a result, each with the time when the object is due again. Pure.
 
 Each object has its own pause, which doubles with each consecutive failed request (`patience`).
 """
@@ -35,8 +35,8 @@ def look_again(
 ) -> Outcome:
     """Decide nothing. The account is read and the object planned again, after a pause that doubles each time.
 
-    *is_reread* is true if the answer was clear and a fresh read will probably solve the problem. With *is_first_at_once* there is then no
-    pause the first time.
+    *is_reread* is true if the response was clear and a fresh read will probably solve the problem. With *is_first_at_once*, there is then
+    no pause the first time.
     """
     looks, rereads = claim.resume.looks + 1, claim.resume.rereads + is_reread
     pause = growing_pause(looks - 1 if is_first_at_once else looks, first=after)
@@ -47,7 +47,9 @@ def look_again(
 
 
 def after_rival(claim: Claim, planned: PlanResult | None, reason: str, *, moment: Moment, requests: int) -> Outcome:
-    """Look again after the object that came first. After too many times *claim* fails and is retried like any other."""
+    """Plan the object again after the object that took the account first is recorded. After too many tries *claim* fails and is retried
+    like any other object.
+    """
     if claim.resume.looks >= MOST_UNCERTAIN_LOOKS:
         failure = Failure(UNDER_WAY, reason, "Nothing to do: Lockstep retries.")
         return refused(claim, planned, failure, moment=moment)
@@ -63,10 +65,10 @@ def put_off(
     settled: tuple[SettledOperation, ...] = (),
     requests: int,
 ) -> Outcome:
-    """Postpone the object because the application did not take the request (busy, unreachable, not allowed), so nothing happened.
+    """Postpone the object because the application did not accept the request (busy, unreachable, not allowed), so nothing happened.
 
-    The pause doubles each consecutive time, and *answer* may ask for a longer one. The object never counts as failed, because it is not the
-    cause; but after a while the cycle no longer waits for it.
+    The pause doubles each consecutive time, and *answer* may ask for a longer one. The object is not the cause and never counts as
+    failed, but after a while the cycle no longer waits for it.
     """
     tries = claim.resume.looks + 1
     due = max(moment.now + growing_pause(tries, first=first), answer.retry_at or moment.now)
@@ -80,15 +82,15 @@ def put_off(
 
 
 def not_sent(claim: Claim, *, due: datetime | None, settled: tuple[SettledOperation, ...] = ()) -> Outcome:
-    """Release the object unchanged, due at once or at *due*, because no request was sent: the process stops, or the application asked for a
-    pause.
+    """Release the object unchanged, due at once or at *due*. No request was sent, because the process stops or the application asked for
+    a pause.
     """
     postponed = _given_back(claim, due or Due.AT_ONCE, claim.resume, claim.last_error)
     return Outcome(claim, settled=settled, postponed=postponed)
 
 
 def slowed(claim: Claim, *, due: datetime) -> Outcome:
-    """Postpone the write until *due*, because too many objects fail. An object that failed before keeps its error."""
+    """Postpone the write until *due*, because too many objects of the job fail. An object that failed before keeps its error."""
     error = claim.last_error or ShownError("Quarantine", "Waits for the end of the quarantine")
     postponed = _given_back(claim, due, replace(claim.resume, is_slowed=True), error, keeps_cycle=False)
     return Outcome(claim, counted="postponed", postponed=postponed)
@@ -97,5 +99,5 @@ def slowed(claim: Claim, *, due: datetime) -> Outcome:
 def _given_back(
     claim: Claim, due: datetime | Due, resume: Resume, error: ShownError | None, *, keeps_cycle: bool = True
 ) -> Postponement:
-    """Postpone the object in its present state: its failures neither grow nor end."""
+    """Postpone the object in its present state. Its failure count is kept."""
     return Postponement(claim, due, resume, error, claim.failures, claim.first_failed_at, keeps_cycle)

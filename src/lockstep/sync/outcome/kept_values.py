@@ -1,4 +1,4 @@
-"""Compare the values that were sent with those that the answer, or a later read, shows; for the link, the job and the log. Pure."""
+"""Compare the sent values with those that the response, or a later read, shows. The results go to the link, the job and the log. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Evidence: TypeAlias = KeptAttribute | MissingAttribute
 
 
 def with_judgement(planned: PlanResult, answer: Answer) -> Answer:
-    """Return *answer* with a judgement on each accepted value: whether the application shows it as sent."""
+    """Return *answer* with a judgement on each accepted value: whether the application shows the value as it was sent."""
     mapping = planned.prepared.mapping
     if mapping is None or answer.account is None or answer.verdict is not Verdict.DONE:
         return answer
@@ -32,7 +32,7 @@ def with_judgement(planned: PlanResult, answer: Answer) -> Answer:
 
 
 def with_refusals(answer: Answer) -> Answer:
-    """Return *answer* with essential values that the application accepted but did not keep counted as refused."""
+    """Return *answer* with those essential values counted as refused that the application accepted but did not keep."""
     unkept = [one for one in answer.judged if one.fate is Fate.REFUSED]
     refused = tuple(RefusedValue(one.path, _words(one), NOT_KEPT, is_unkept=True) for one in unkept)
     return replace(answer, refused=answer.refused + refused) if refused else answer
@@ -43,13 +43,13 @@ def is_refused_silently(answer: Answer) -> bool:
 
 
 def judged_reading(planned: PlanResult) -> tuple[JudgedValue, ...]:
-    """Judge values whose write responses did not show them, by the read that this plan was made from."""
+    """Judge values that earlier responses did not show, by the account that was read for this plan."""
     link = planned.prepared.link
     return _read(planned, _link_of(planned))[1] if link is not None and link.answers else ()
 
 
 def answers_of(planned: PlanResult, old: Link | None, answer: Answer | None) -> Mapping[str, Any]:
-    """Return what the link stores about returned values after the plan is carried out. *old* is the present link to the same account."""
+    """Return what the link stores about returned values after the plan was carried out. *old* is the present link to the same account."""
     known = _read(planned, old)[0]
     mapping = planned.prepared.mapping
     if mapping is None or answer is None or not planned.plan.changes or answer.verdict is not Verdict.DONE:
@@ -61,7 +61,7 @@ def answers_of(planned: PlanResult, old: Link | None, answer: Answer | None) -> 
 
 
 def is_news(planned: PlanResult) -> bool:
-    """Whether a read shows something else than the link stores about returned values."""
+    """Whether a read shows something different from what the link stores about returned values."""
     link = planned.prepared.link
     return link is not None and bool(link.answers) and _read(planned, link)[0] != link.answers
 
@@ -84,8 +84,8 @@ _kept = lru_cache(maxsize=1024)(KeptAttribute)  # cached, because every write yi
 
 
 def in_order(evidence: Sequence[Evidence]) -> tuple[list[KeptAttribute], list[MissingAttribute]]:
-    """Summarize the evidence of a batch, oldest first: which attributes the application kept, and how many answers left out each of the
-    others.
+    """Summarize the evidence of a batch, oldest first: which attributes the application kept, and how many responses left out each of
+    the others.
     """
     kept: dict[tuple[str, str], KeptAttribute] = {}
     missing: dict[tuple[str, str], MissingAttribute] = {}

@@ -1,6 +1,8 @@
-"""The link after a plan was carried out: the base, the values that both sides now agree on, and the references that still wait. Pure.
+"""Build the link after a plan was carried out: the base, the values that both sides now agree on, and the references that still wait.
+Pure.
 
-The base contains what is known to have been accepted: the values sent, overlaid with the values returned. Absent is not empty.
+The base contains what is known to have been accepted: the sent values, replaced by the returned ones where the response has them. A value
+that is missing from the response is not an empty value.
 """
 
 from __future__ import annotations
@@ -75,7 +77,7 @@ def link_after(planned: PlanResult, answer: Answer | None) -> Link | None:
 def made_link(
     prepared: PreparedObject, account: Account, base: Values, made_by: Sent | None, *, matched_by: str = ""
 ) -> Link:
-    """Return the link to an account that an operation with an unknown outcome has created or adopted. The next plan starts from *base*."""
+    """Return the link to an account that an operation with unknown outcome has created or adopted. The next plan starts from *base*."""
     return Link(
         prepared.obj.kind,
         prepared.obj.id,
@@ -122,8 +124,8 @@ def _returned(mapping: ObjectMapping, answer: Answer | None) -> Values:
 
 
 def _not_agreed(planned: PlanResult, old: Link | None, base: Values, written: Set[str]) -> Values:
-    """Return the values that the application changed on its own and that the mapping does not correct. They were never agreed on, and stay
-    visible as drift.
+    """Return the values that the application changed on its own and that the mapping does not correct. The two sides never agreed on
+    these values, and they stay visible as drift.
     """
     mapping = planned.prepared.mapping
     if (
@@ -147,7 +149,7 @@ def _not_agreed(planned: PlanResult, old: Link | None, base: Values, written: Se
 
 
 def waiting_references(planned: PlanResult) -> tuple[WaitingReference, ...] | None:
-    """Return the references to objects without an account. None means that the mapping has no references, so nothing has to be replaced."""
+    """Return the references to objects without an account, or None if the mapping has no references and nothing has to be replaced."""
     plan, mapping = planned.plan, planned.prepared.mapping
     if mapping is None or not any(attribute.is_reference for attribute in mapping.flowing):
         return None

@@ -1,4 +1,4 @@
-"""Build records of the provisioning log. A record does not repeat what another table holds."""
+"""Build records of the provisioning log. A record does not repeat what another table has."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ACTIONS: Mapping[Action, str] = {
 
 
 def new_id() -> str:
-    """A GUID that begins with the time (RFC 9562, version 7), so that rows written together are stored together."""
+    """Return a GUID that begins with the time (RFC 9562, version 7), so that rows written together are stored together."""
     milliseconds = time.time_ns() // 1_000_000
     random = secrets.randbits(74)
     number = milliseconds << 80 | 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62 | random & (1 << 62) - 1
@@ -152,7 +152,7 @@ def _error(plan: Plan, failure: Failure | None, status: str) -> LoggedError | No
 
 
 def record_of_application(display: str, answer: Answer, *, begins: str = "") -> LogRecord:
-    """Build the record of an event that concerns the whole application: it does not respond, or is paused."""
+    """Build the record of an event that concerns the whole application, such as that it does not respond or is paused."""
     failure = Failure(answer.code, f"{begins}{answer.detail}", answer.next_step)
     return _failed(failure, answer, kind=APPLICATION, source_id=None, display=display)
 
@@ -160,7 +160,7 @@ def record_of_application(display: str, answer: Answer, *, begins: str = "") -> 
 def record_of_failure(
     claim: Claim, failure: Failure, answer: Answer | None = None, *, display: str = "", initiated_by: str = SYSTEM
 ) -> LogRecord:
-    """Build the record of an object that failed before it had a plan: it could not be read, or its outcome could not be stored."""
+    """Build the record of an object that failed before it had a plan, because it could not be read or its outcome could not be stored."""
     record = _failed(failure, answer, kind=claim.kind, source_id=claim.source_id, display=display)
     return replace(record, cycle=claim.cycle, initiated_by=initiated_by)
 
@@ -189,17 +189,19 @@ def _logged_error(failure: Failure) -> LoggedError:
 
 
 def as_failure(record: LogRecord, failure: Failure) -> LogRecord:
-    """Return the record of the same event as a failure: the application did the work, but the outcome could not be stored."""
+    """Return the record of the same event as a failure: the application made the change, but the outcome could not be stored."""
     return replace(record, status="failure", reason=failure.reason, error=_logged_error(failure))
 
 
 def as_success(record: LogRecord) -> LogRecord:
-    """Return the record of the same event as a success: it turned out that the application did the work."""
+    """Return the record of the same event as a success, because it turned out that the application made the change."""
     return replace(record, status="success", error=None)
 
 
 def logged_exchanges(answer: Answer | None, *, whole: bool) -> tuple[LoggedExchange, ...]:
-    """Return the exchanges of *answer*. URL and bodies are included only if *whole*, where a person will read them."""
+    """Return the exchanges of *answer*. The URL and the bodies are included only if *whole* is true, for records that a person will
+    read.
+    """
     return tuple(_logged_exchange(one, whole=whole) for one in answer.exchanges) if answer is not None else ()
 
 

@@ -1,6 +1,6 @@
-"""The outcome of one object, as the rows that record it. Pure: answers go in, rows come out; `recorder` writes them.
+"""Build the outcome of one object: the rows that record it. Pure: responses go in, rows come out; `recorder` writes them.
 
-An ambiguous answer is neither a failure nor a success: the operation stays open, and the application is checked again soon.
+An ambiguous response is neither a failure nor a success. The operation stays open, and the application is checked again soon.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Failure:
 
     @classmethod
     def of(cls, answer: Answer, *, code: str) -> Failure:
-        """Build the failure of an object from *answer*. *code* is used if the answer has none."""
+        """Build the failure of an object from *answer*. *code* is used if the response has none."""
         return cls(answer.code or code, answer.detail, answer.next_step, may_pass=answer.may_pass)
 
     @property
@@ -111,9 +111,10 @@ class Failure:
 
 
 def without_write(claim: Claim, planned: PlanResult, *, log: LogRecord | None = None) -> Outcome:
-    """Return the outcome of a plan that needs no request: in step, linked, released, skipped.
+    """Return the outcome of a plan that needs no request: in step, linked, released or skipped.
 
-    If the object becomes due at a date, such as a hire date, the link stores that date, or the dirty row if there is no link.
+    If the object becomes due on a date, such as a hire date, the link stores that date. An object without a link keeps its dirty row with
+    the date.
     """
     plan = planned.plan
     waits_until = plan.review_at if not planned.prepared.is_linked and plan.link_to is None else None
@@ -169,7 +170,8 @@ def refused(
     log: LogRecord | None = None,
     requests: int = 0,
 ) -> Outcome:
-    """Return the outcome of an object that failed: it goes to the retry list. *requests* counts those sent after the plan was made.
+    """Return the outcome of an object that failed and goes to the retry list. *requests* counts the requests sent after the plan was
+    made.
 
     The object is given up after the last retry only if it is known to need an account and none of its earlier requests is open.
     """
@@ -192,7 +194,7 @@ def _on_retry_list(
     claim: Claim, planned: PlanResult | None, failure: Failure, *, may_give_up: bool, moment: Moment
 ) -> Postponement:
     """Return when the object is tried again. The cycle waits for the first retries of a failure that may pass by itself, unless it has
-    waited for as many before.
+    already waited for that many.
     """
     first = claim.first_failed_at or moment.now
     failures = claim.failures + 1
@@ -241,7 +243,7 @@ def held_back(claim: Claim, planned: PlanResult, operation: JournalEntry, *, log
 
 
 def left_rejected(claim: Claim, planned: PlanResult, *, log: LogRecord | None = None) -> Outcome:
-    """Do nothing, because the write was rejected, until a different one is planned."""
+    """Do nothing, because the write was rejected. This lasts until a different write is planned."""
     return Outcome(claim, counted=COUNTED[Action.SKIP], stays_rejected=True, log=log, requests=planned.requests)
 
 
@@ -253,7 +255,7 @@ def unlinked(outcome: Outcome) -> tuple[SettledOperation, ...]:
 
 
 def with_members_due(outcome: Outcome) -> Outcome:
-    """Return the group's own outcome, but keep its dirty row: the members are compared next, after the account is recorded."""
+    """Return the group's own outcome, but keep its dirty row. The members are compared next, after the account is recorded."""
     resume = Resume(Stage.MEMBERS_DUE, looks=outcome.claim.resume.looks, members_due=True)
     return replace(
         outcome, postponed=next_at_once(outcome.claim, resume, "MembersDue", "Its members will be compared next")
@@ -261,7 +263,7 @@ def with_members_due(outcome: Outcome) -> Outcome:
 
 
 def with_names_due(outcome: Outcome) -> Outcome:
-    """Return the outcome of a disable, but keep the dirty row: the changes of names follow in a separate write."""
+    """Return the outcome of a disable, but keep the dirty row. The changes of names follow in a separate write."""
     text = "The account gets the current names of its person"
     return replace(outcome, postponed=next_at_once(outcome.claim, Resume(Stage.NAMES_DUE), "NamesDue", text))
 
@@ -272,8 +274,8 @@ def next_at_once(claim: Claim, resume: Resume, code: str, reason: str) -> Postpo
 
 
 def with_names(outcome: Outcome) -> Outcome:
-    """Return the outcome of the write that followed a disable. The cycle has already counted the object, so this write is an additional
-    count.
+    """Return the outcome of the write that followed a disable. The cycle has already counted the object, so this write is counted in
+    addition.
     """
     if outcome.claim.resume.stage is not Stage.NAMES_DUE or not outcome.counted:
         return outcome
@@ -281,7 +283,7 @@ def with_names(outcome: Outcome) -> Outcome:
 
 
 def requests_of(answer: Answer) -> int:
-    """Return the number of requests behind an answer: 1 if they were not recorded, 0 if none was needed."""
+    """Return the number of requests behind a response. It is 1 if the requests were not recorded, and 0 if none was needed."""
     return answer.reads + (len(answer.exchanges) or int(answer.verdict is not Verdict.DONE_ALREADY))
 
 

@@ -55,7 +55,7 @@ async def record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetSta
     """Write *outcomes*. Returns the shared state of the application, including what other workers have recorded.
 
     Raises TakenMeanwhile if another object has taken an account that *outcomes* link without a write, and UniqueViolation if two objects
-    have the same account despite that check.
+    have the same account although that was checked.
     """
     for last_try in (False, False, True):
         try:
@@ -101,8 +101,8 @@ async def _take_accounts(connection: Connection, job: Job, ours: Sequence[Outcom
 
 
 async def _reopen(connection: Connection, job: Job, late: Sequence[Outcome]) -> None:
-    """Make the attempt that now has the object check whether the operation took effect, as a late answer reports. The answer itself changes
-    nothing.
+    """Make the attempt that now has the object check whether the operation took effect, as a late response reports. The response itself
+    changes nothing.
     """
     happened = [settled for one in late for settled in one.settled if settled.state == "confirmed"]
     if happened:
@@ -177,7 +177,7 @@ async def _unlogged_failures(connection: Connection, ours: Sequence[Outcome]) ->
 
 
 async def _take_over(connection: Connection, job: Job, link: Link) -> None:
-    """Take the account of *link* from its former holder. A holder who has returned since keeps it, and the new link is refused."""
+    """Take the account of *link* from its former owner. An owner who has returned since keeps the account, and the new link is refused."""
     freed = await links.bury_links(connection, job.id, link.kind.value, [link.target_id])
     for former in freed.values():
         await target_members.hand_over(connection, job.id, former, link.source_id)
@@ -237,7 +237,7 @@ async def _skips_logged_before(connection: Connection, job: Job, ours: Sequence[
 
 
 def _is_repeated_skip(record: LogRecord, skipped: dict[str, str]) -> bool:
-    """Whether the newest record of the object is the same skip, which is logged only once."""
+    """Whether the newest record of the object is the same skip. Such a skip is logged only once."""
     is_known = skipped.get(record.source_id or "") == f"{record.error_code} {record.reason}"
     return record.status == "skipped" and is_known
 

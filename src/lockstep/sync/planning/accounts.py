@@ -1,7 +1,7 @@
-"""Read one linked account, and treat it as gone only on proof.
+"""Read one linked account, and treat the account as gone only on proof.
 
 A single 404 proves nothing: it may come from a proxy, a lagging replica or a fault. An account is gone if two reads, with a pause between
-them, do not find it and a search by its matching values does not either.
+them, do not find it and a search by its matching values does not find it either.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ async def read_account(
 
 
 def known_queries(mapping: ObjectMapping | None, base: Values) -> tuple[MatchQuery, ...]:
-    """Return the queries that find an account with the values in *base*."""
+    """Return queries that find an account with the values in *base*."""
     if mapping is None:
         return ()
     return tuple(

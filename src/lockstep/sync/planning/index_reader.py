@@ -1,6 +1,6 @@
 """Plan a slice from the stored list of accounts: a few database queries answer its questions, without a request.
 
-If the list does not show an account, it may have been created since. What the list cannot prove is unknown.
+An account that is not in the list may have been created since. A question that the list cannot answer for certain counts as unknown.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class SliceOwnership:
 
 @dataclass(frozen=True, slots=True)
 class SlicePages:
-    """The stored list as one slice uses it: the arguments of `plan_one`."""
+    """The stored list for one slice, with the other arguments of `plan_one`."""
 
     reader: IndexReader = IndexReader()
     ownership: SliceOwnership = SliceOwnership()
@@ -102,7 +102,7 @@ async def read_index(
 async def choose_values(
     job: Job, known: SliceFacts, prepared: Iterable[PreparedObject], pages: SlicePages, claims: Claims
 ) -> SlicePages:
-    """Choose unique values for all objects of the slice that will get an account. They are claimed together, in one or two rounds."""
+    """Choose unique values for all objects of the slice that will get an account. The values are claimed together, in one or two rounds."""
     if not known.has_index or not unique_mappings(job.configuration.mapping_for(known.kind)):
         return pages
     choices: dict[str, list[UniqueChoice]] = {}
@@ -124,7 +124,9 @@ async def choose_values(
 async def _made_since(
     connection: Connection, job: Job, known: SliceFacts, asking: Sequence[PreparedObject], cycle: int | None
 ) -> set[Question]:
-    """Return the questions that the list cannot answer, because an account was, or may have been, created for them after it was read."""
+    """Return the questions that the list cannot answer, because an account for them was, or may have been, created after the list was
+    read.
+    """
     keys = {match_key(job.id, known.kind, query): _question(query) for one in asking for query in one.queries}
     if not keys or cycle is None:
         return set()

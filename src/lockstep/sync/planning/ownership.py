@@ -1,4 +1,4 @@
-"""The owners of accounts and unique values that a plan asks about, read from the database for one object at a time."""
+"""Read from the database, for one object at a time, the owners of accounts and unique values that a plan asks about."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class StoredOwnership:
         return owners_from(prepared, holders, under_way)
 
     async def choose_values(self, prepared: PreparedObject, reader: PlanReader) -> TakenValues:
-        """Search for one candidate after the other until one is free. Usually the first one is."""
+        """Try one candidate after the other until one is free. Usually the first one is free."""
         kind = prepared.obj.kind
         async with self.pool.connection() as connection:
             choices = choices_of(prepared, await refused_lately(connection, self.job, prepared))
@@ -48,7 +48,9 @@ class StoredOwnership:
 
 
 def owners_from(prepared: PreparedObject, holders: Mapping[str, Holder], under_way: Collection[str]) -> Owners:
-    """Sort the accounts into those that belong to other objects, those that others have left, and those that others are leaving."""
+    """Sort the accounts into those that belong to other objects, those that other objects have left, and those that other objects are
+    leaving.
+    """
     others = [holder for holder in holders.values() if holder.source_id != prepared.obj.id]
     return Owners(
         {one.target_id: one.display or one.source_id for one in others if not one.has_left},

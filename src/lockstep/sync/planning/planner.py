@@ -33,7 +33,7 @@ from lockstep.sync.services import Job
 
 @dataclass(frozen=True, slots=True)
 class SliceFacts:
-    """The data of a slice of objects of one kind, read from the database with a few queries."""
+    """The data of a slice of objects of one kind. A few queries read all of it from the database."""
 
     kind: ObjectKind
     objects: Mapping[str, SourceObject]
@@ -50,7 +50,7 @@ class SliceFacts:
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """A plan, and what it was made from. *requests* is the number of requests sent to make it."""
+    """A plan, and the data that it was made from. *requests* is the number of requests that were sent to make it."""
 
     plan: Plan
     prepared: PreparedObject
@@ -60,7 +60,7 @@ class PlanResult:
 
     @property
     def current(self) -> Account | None:
-        """The account as it was read, for building the request; None if it was not read."""
+        """The account as it was read, for building the request; None if the account was not read."""
         return self.plan.link_to or (self.observed if isinstance(self.observed, Account) else None)
 
 
@@ -69,7 +69,7 @@ class NotKnown(Exception):
 
 
 class PlanReader(AccountReader, Protocol):
-    """Answers the questions of a plan, from the application or from the stored list. The latter may raise NotKnown."""
+    """Answers the questions of a plan, from the application or from the stored list of accounts. The list may raise NotKnown."""
 
     @property
     def requests(self) -> int:
@@ -79,8 +79,8 @@ class PlanReader(AccountReader, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """The owners of the accounts that were found, except the object itself. Names are display names. *under_way* are accounts that are
-    being linked to another object.
+    """The owners of the accounts that were found, except the object itself. The values are display names. *under_way* are accounts that
+    are being linked to another object.
     """
 
     linked_to: Mapping[str, str] = field(default_factory=dict)
@@ -175,7 +175,7 @@ async def plan_one(
 ) -> PlanResult:
     """Answer the engine's questions with *reader*, then make the plan. Raises NotKnown or TargetError if *reader* does.
 
-    With *look*, read the linked account even if the engine would trust the recorded state.
+    If *look* is true, the linked account is read even if the engine would trust the recorded state.
     """
     match: Match | None = None
     observed: Observed = NOT_READ
@@ -198,7 +198,7 @@ async def _read_linked(prepared: PreparedObject, link: Link, reader: PlanReader)
 
 
 async def _match(prepared: PreparedObject, reader: PlanReader, ownership: Ownership) -> Match:
-    """Search by one matching attribute after the other until one finds an account."""
+    """Search by one matching attribute after the other until one of them finds an account."""
     answers: list[tuple[MatchQuery, Sequence[Account]]] = []
     for query in prepared.queries:
         accounts = await reader.find(prepared.obj.kind, query.attribute, query.value)

@@ -1,7 +1,7 @@
 """Choose values that are not in use (SelectUniqueValue): search the application, and claim the choice before anything is sent.
 
-The application does not know the account that another worker is about to create, so its answer alone is not enough: a choice is final only
-after it is claimed. A preview skips values that other objects have claimed, and claims nothing itself.
+The application does not know the account that another worker is about to create, so its response is not sufficient: a choice is final
+only after it is claimed. A preview skips values that other objects have claimed, and claims nothing itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ IsInUse = Callable[[str, str], Awaitable[bool]]  # (attribute, value) -> whether
 
 
 class Claims(Protocol):
-    """The place where chosen values are claimed, so that other objects cannot take them."""
+    """Stores which object has claimed which value, so that other objects cannot take it."""
 
     async def take(self, kind: ObjectKind, claims: Sequence[ValueClaim]) -> set[ValueClaim]:
         """Claim the values; return the claims that are granted."""
@@ -44,7 +44,7 @@ class StoredClaims:
 
 @dataclass(frozen=True, slots=True)
 class ImaginedClaims:
-    """The claims of a preview. They apply among the objects of the preview and are never stored."""
+    """Claims of a preview. They apply among the objects of the preview and are never stored."""
 
     pool: Pool
     job: str
@@ -75,10 +75,10 @@ class UniqueChoice:
 
 
 def choices_of(prepared: PreparedObject, refused: Iterable[Mapping[str, object]] = ()) -> list[UniqueChoice]:
-    """Return the values to choose for one object. *refused* are values of its creates that the application refused because a value was
-    taken.
+    """Return the values to choose for one object. *refused* are values that the application refused in its creates because another
+    account had a value.
 
-    Some accounts do not show up in searches, so refused values are tried last. They are not excluded, because the refusal may have
+    Some accounts do not appear in searches, so refused values are tried last. They are not excluded, because the refusal may have
     concerned another attribute.
     """
     by_attribute: dict[str, list[str]] = {}
@@ -93,7 +93,9 @@ def choices_of(prepared: PreparedObject, refused: Iterable[Mapping[str, object]]
 
 
 async def choose(kind: ObjectKind, choices: Sequence[UniqueChoice], claims: Claims, is_in_use: IsInUse) -> None:
-    """Choose for each of *choices* the first value that no account has and no other object claims. It stays None if there is none."""
+    """Choose for each of *choices* the first value that no account has and no other object has claimed. A choice without such a value
+    stays None.
+    """
     waiting = list(choices)
     while waiting:
         asked: dict[ValueClaim, UniqueChoice] = {}
@@ -126,7 +128,7 @@ def taken_by(choices: Iterable[UniqueChoice]) -> TakenValues:
 
 
 async def refused_lately(connection: Connection, job: str, prepared: PreparedObject) -> Sequence[Mapping[str, object]]:
-    """Return the values of this object's recent creates that the application refused because a value was taken."""
+    """Return the values that the application recently refused in creates of this object because another account had a value."""
     source_id = prepared.obj.id
     found = await value_claims.refused_lately(connection, job, prepared.obj.kind.value, [source_id])
     return found.get(source_id, ())

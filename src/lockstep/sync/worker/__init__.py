@@ -1,1 +1,1 @@
-"""Tasks and the process that runs them."""
+"""The tasks of a worker, and the process that runs them."""

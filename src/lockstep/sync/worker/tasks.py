@@ -1,7 +1,7 @@
 """The tasks of a worker: drain, imports, and periodic work.
 
-Every task may run twice, late, or on another machine: each begins by reading the present state. Sweep and schedule only open cycles and
-wake drains; they never write to an application.
+Every task may run twice, late, or on another machine, so each begins by reading the present state. Sweep and schedule only open cycles
+and wake drains; they never write to an application.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ async def run_sweep(services: Services, drive: Drive, app: App | None = None) ->
 
 
 async def rescue_stalled(app: App) -> int:
-    """Queue the tasks of workers that no longer send heartbeats again; return how many."""
+    """Queue the tasks of workers that no longer send heartbeats again. Returns how many."""
     stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS))
     for task in stalled:
         if task.task_name == IMPORT_TASK:

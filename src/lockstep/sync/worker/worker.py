@@ -1,7 +1,7 @@
-"""A worker: runs tasks until it is told to stop, and survives an outage of the database.
+"""A worker runs tasks until it is told to stop, and survives an outage of the database.
 
-If PostgreSQL fails, work in progress is abandoned as it is: the journal and the leases show what has to be settled. The worker waits until
-the database responds and starts again.
+If PostgreSQL fails, work in progress is abandoned: the journal and the leases show what has to be settled. The worker waits until the
+database responds and starts again.
 """
 
 from __future__ import annotations
