@@ -75,6 +75,18 @@ def test_response_is_accepted_in_every_form(signing: Signing, encryption: DataMe
     )
 
 
+@pytest.mark.parametrize("method", [DataMethod.AES256_CBC, DataMethod.AES256_GCM])
+def test_assertion_encrypted_to_the_second_of_two_keys_is_always_accepted(method: DataMethod) -> None:
+    """In CBC, what the first key makes of it looks right once in 16 times."""
+    response = signed_response(
+        assertion(), key_of("idp"), encrypt_to=key_of("sp").certificate, encryption=method, signing=Signing.ASSERTION
+    )
+    wanted = replace(expected(), decryption_keys=[key_of("stranger"), key_of("sp")])
+
+    for _ in range(64):
+        assert accept(response, wanted, now=NOW).name_id == "lee.wong@contoso.com"
+
+
 def test_envelope_says_for_whom_to_look_before_anything_is_verified() -> None:
     response = signed_response(assertion(), key_of("idp"))
 

@@ -94,9 +94,10 @@ def encrypt_element(element: Element, certificate: Certificate, method: DataMeth
     return holder
 
 
-def decrypted(holder: Element, keys: Sequence[SigningKey], legacy: Legacy = NO_LEGACY) -> Decrypted:
-    """Decrypt an EncryptedAssertion. Raises SamlFault for an algorithm that is not accepted, and "DecryptionFailed" for all
-    other failures.
+def decrypted(holder: Element, keys: Sequence[SigningKey], legacy: Legacy = NO_LEGACY) -> list[Decrypted]:
+    """Decrypt an EncryptedAssertion: what each key makes of it. CBC cannot tell a wrong key, which looks right once in 16 times, so only
+    one of several results makes sense. Raises SamlFault for an algorithm that is not accepted, and "DecryptionFailed" for all other
+    failures.
     """
     data = only_child(holder, "xenc", "EncryptedData")
     if data is None:
@@ -105,13 +106,16 @@ def decrypted(holder: Element, keys: Sequence[SigningKey], legacy: Legacy = NO_L
     wrapped = _encrypted_keys(holder, data)
     paddings = [_padding(one, legacy) for one in wrapped]
     cipher_text = _cipher_of(data)
+    found: list[Decrypted] = []
     for one, padding in zip(wrapped, paddings, strict=True):
         for key in keys:
             content_key = _unwrapped(_cipher_of(one), key, padding)
             content = _opened(cipher_text, content_key, method)
             if content is not None:
-                return Decrypted(content, method.is_authenticated)
-    raise fault(FaultCode.DECRYPTION_FAILED)
+                found.append(Decrypted(content, method.is_authenticated))
+    if not found:
+        raise fault(FaultCode.DECRYPTION_FAILED)
+    return found
 
 
 def _data_method(data: Element) -> DataMethod:
