@@ -30,7 +30,10 @@ BEFORE_SIGNING_IN = {
     "/sso/failed": "/sso/failed",
     "/links/{secret}": "/links/{secret}",
 }
-NOT_PAGES = {"/branding/logo", "/documents/{id}", "/saml/logout", "/saml/metadata", "/settings/audit/download/{file}"}
+NOT_PAGES = {
+    "/branding/logo", "/documents/{id}", "/saml/logout", "/saml/metadata", "/settings/audit/download/{file}",
+    "/settings/security/certificates/{thumbprint}/download",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pytest
 from documo import audit_log, domains, entry_ids, members
 from documo.access import api_keys, password_links, second_factor
 from documo.access import member_sign_in as sign_ins
-from documo.access.sso import providers
+from documo.access.sso import own_keys, providers
 from documo.accounts import change_account
 from documo.audit_log import AuditEntry, AuditFilter
 from documo.store.database import Store
@@ -75,7 +75,7 @@ NOT_SHOWN: Mapping[str, set[str]] = {
     "member_sessions": {"id", "tenant_id", "member_id", "secret_hash", "seen_at", "expires_at", "name_id", "session_index"},
     "single_sign_on": {"tenant_id", "metadata_read_at", "metadata_problem", "changed_at", "domain_claimed_at"},
     "sso_attempts": {"tenant_id", "id", "at", "person", "is_test", "response", "is_genuine"},
-    "sso_keys": {"tenant_id", "private_key"},
+    "sso_keys": {"tenant_id", "private_key", "thumbprint", "created_at"},
     "trusted_issuers": {"key_id"},
 }  # fmt: skip
 
@@ -142,6 +142,13 @@ CHANGES: Mapping[str, Change | str] = {
     "/settings/scim/enabled": Change("change", "Account", {}, after=("scim_enabled",), before=("scim_enabled",)),
     "/settings/scim/logs/{request}/replay": "is rolled back",
     "/settings/scim/self-test": "is rolled back",
+    "/settings/security/certificates": Change("create", "Signing key", after=("state", "certificate", "expires_at")),
+    "/settings/security/certificates/activate": Change(
+        "change", "Signing key", {"thumbprint": "{certificate}"}, after=("state",), before=("state",)
+    ),
+    "/settings/security/certificates/remove": Change(
+        "delete", "Signing key", {"thumbprint": "{certificate}", "confirmation": "Contoso"}, before=("certificate",)
+    ),
     "/settings/security/enforce": Change(
         "change", "Single sign-on", {"enforced": "on", "break_glass": "contoso-admin@x.org"}, after=("is_enforced", "break_glass")
     ),
@@ -316,13 +323,22 @@ async def test_enforcing_and_releasing_single_sign_on_is_noted(home: Household) 
 
 
 async def test_signing_key_is_noted_by_its_certificate_alone(home: Household) -> None:
-    await providers.own_key(home.store, home.tenant)
-    async with home.store.tenant(home.tenant) as connection:  # as an operator who replaces the key
-        await connection.execute("update sso_keys set certificate = 'another', private_key = 'kept quiet'")
+    (old,) = await own_keys.own_keys(home.store, home.tenant)
+    new = await own_keys.prepare_key(home.store, home.tenant)
+    await own_keys.activate_key(home.store, home.tenant, new.thumbprint)
+    await own_keys.remove_key(home.store, home.tenant, old.thumbprint)
 
-    replaced, made = await newest(home, kind="Signing key")
-    assert (made.activity, list(made.after), replaced.activity) == ("create", ["certificate"], "change")
-    assert replaced.after == {"certificate": "another"} and "PRIVATE" not in repr((made, replaced))
+    entries = await newest(home, kind="Signing key")
+    told = [
+        (entry.activity, entry.object_name, entry.before.get("state"), entry.after.get("state")) for entry in entries
+    ]
+    assert told[0] == ("delete", old.thumbprint, "retiring", None)
+    assert set(told[1:3]) == {
+        ("change", new.thumbprint, "next", "active"),
+        ("change", old.thumbprint, "active", "retiring"),
+    }
+    assert told[3:] == [("create", new.thumbprint, None, "next"), ("create", old.thumbprint, None, "active")]
+    assert entries[3].after["certificate"] == new.signing.certificate.pem and "PRIVATE" not in repr(entries)
 
 
 async def test_session_that_ends_by_itself_is_not_noted(home: Household) -> None:
@@ -387,6 +403,8 @@ async def _prepared(home: Household, path: str) -> dict[str, str]:
     assert caller is not None
     if path.endswith("/activate"):
         await members.disable(home.store, home.api.account, names["user"])
+    if path == "/settings/security/certificates":
+        await own_keys.remove_key(home.store, home.tenant, names["certificate"])
     return {**names, "user name": str(row[0]), "session of user": caller.session}
 
 

@@ -95,6 +95,11 @@ ROWS = (
     Row("GET", "/settings/security", ADMIN),
     Row("POST", "/settings/security/enforce", ADMIN, form={"enforced": "on", "break_glass": "{user}"}),
     Row("GET", "/settings/security/sign-ins/{attempt}", ADMIN),
+    Row("GET", "/settings/security/certificates", ADMIN),
+    Row("POST", "/settings/security/certificates", ADMIN),
+    Row("POST", "/settings/security/certificates/activate", ADMIN, form={"thumbprint": "{certificate}"}),
+    Row("POST", "/settings/security/certificates/remove", ADMIN, form={"thumbprint": "{certificate}"}),
+    Row("GET", "/settings/security/certificates/{certificate}/download", ADMIN),
     Row("GET", "/settings/security/sso", ADMIN),
     Row("POST", "/settings/security/sso", ADMIN),
     Row("POST", "/settings/security/sso/metadata", ADMIN),
@@ -198,7 +203,7 @@ async def test_what_another_account_has_answers_as_what_does_not_exist(
 ) -> None:
     theirs, wrong = await alpha.objects(), list[str]()
     nothing = dict.fromkeys(theirs, NOWHERE) | {
-        "host": "nosuch.example.com", "entry": "x" * 32, "account": "999999",
+        "host": "nosuch.example.com", "entry": "x" * 32, "account": "999999", "certificate": "0" * 40,
     }  # fmt: skip
     before = await alpha.fingerprint()
     for row in (row for row in ROWS if row.names_objects):
@@ -207,7 +212,7 @@ async def test_what_another_account_has_answers_as_what_does_not_exist(
             path, form = row.sent(names)
             answer = await browser.send(row.method, path, secret=await beta.session("Admin"), form=form)
             text = answer.text
-            for name in ("host", "user"):
+            for name in ("host", "user", "certificate"):
                 text = text.replace(names[name], name)
             seen.append((answer.status, text))
         if seen[0] != seen[1] or "zebra" in seen[0][1]:

@@ -12,7 +12,7 @@ import pytest
 from yarl import URL
 
 from documo import members
-from documo.access.sso import providers
+from documo.access.sso import own_keys, providers
 from documo.access.sso.providers import Setup
 from documo.accounts import create_account
 from documo.domains import EMAIL, set_domain
@@ -188,7 +188,7 @@ async def test_session_ends_when_the_provider_says(api: Client, provider: Provid
 
 async def test_encrypted_assertion_is_accepted(api: Client, provider: Provider) -> None:
     await api.user(ANNA)
-    ours = (await providers.own_key(api.store, api.account.id)).certificate
+    ours = (await own_keys.signing_key(api.store, api.account.id)).certificate
     async with visiting(api) as anna:
         assert (await bring(anna, provider.response(ANNA, encrypt_to=ours)))[2] == "/"
 
@@ -397,7 +397,7 @@ async def test_metadata_of_documo_names_the_custom_domain(api: Client) -> None:
     async with visiting(api) as visitor:
         assert (await visitor.get(f"/saml/metadata?account={api.account.id}"))[0] == 404
         assert (await visitor.get("/saml/metadata?account=99999"))[0] == 404
-        await providers.own_key(api.store, api.account.id)
+        await own_keys.own_keys(api.store, api.account.id)
         status, xml = await visitor.get(f"/saml/metadata?account={api.account.id}")
         assert (status, f'Location="{visitor.origin}/assert"' in xml) == (200, True)
         await set_domain(api.store, api.account.id, "scim.contoso.example", vouched=True)

@@ -15,7 +15,7 @@ from saml2.saml import NameID
 from saml2.server import Server
 
 from bench.pysaml2_peer import RSA_SHA256, SHA256
-from documo.access.sso import providers
+from documo.access.sso import own_keys, providers
 from documo.access.sso.providers import Setup
 from lockstep.saml.certificates import SigningKey, new_signing_key
 from lockstep.saml.metadata import SpMetadata, read_idp_metadata, read_sp_metadata
@@ -34,7 +34,7 @@ def idp_key() -> SigningKey:
 
 
 async def metadata_of(api: Client, visitor: Visitor) -> tuple[bytes, SpMetadata]:
-    await providers.own_key(api.store, api.account.id)
+    await own_keys.own_keys(api.store, api.account.id)
     status, xml = await visitor.get(f"/saml/metadata?account={api.account.id}")
     assert status == 200, xml
     return xml.encode(), read_sp_metadata(xml.encode())

@@ -13,12 +13,14 @@ import aiohttp
 from documo import audit_log, documents, domains, member_records, members, roles
 from documo.access import api_keys
 from documo.access.member_sign_in import begin_session, caller_of_session
-from documo.access.sso import providers
+from documo.access.sso import own_keys, providers
 from documo.access.sso.providers import Setup
 from documo.audit_log import AuditFilter
 from documo.identifiers import new_id
 from documo.store import single_sign_on as attempts_table
+from documo.store import sso_keys as keys_table
 from documo.store.database import Store
+from documo.store.sso_keys import SignOnKeyRow
 from lockstep.credentials.issued_secrets import derived
 from lockstep.kit import csrf
 from tests.support.documo_client import Client
@@ -99,8 +101,24 @@ class Household:
         (entry, *_) = await audit_log.find_entries(store, tenant, AuditFilter(text=mark, kind="API key"), most=1)
         return {
             "user": user, "gone": gone, "document": document, "key": key.id, "host": host, "attempt": attempt,
-            "entry": entry.id, "request": str(request[0]), "session": caller.session,
+            "entry": entry.id, "request": str(request[0]), "session": caller.session, "certificate": await self._next_certificate(),
         }  # fmt: skip
+
+    async def _next_certificate(self) -> str:
+        """The thumbprint of the account's second key of single sign-on, which is inserted if there is none."""
+        keys = await own_keys.own_keys(self.store, self.tenant)
+        if len(keys) > 1:
+            return keys[1].thumbprint
+        key = next(
+            one
+            for one in map(key_named, (f"{self.mark} one", f"{self.mark} two"))
+            if one.certificate.thumbprint != keys[0].thumbprint
+        )
+        made = key.certificate
+        async with self.store.tenant(self.tenant) as connection:
+            row = SignOnKeyRow(made.thumbprint, "next", made.pem, key.private_pem, made.not_after)
+            await keys_table.insert_key(connection, self.tenant, row)
+        return made.thumbprint
 
     async def fingerprint(self) -> Mapping[str, str]:
         """A hash of the account's rows in each table."""

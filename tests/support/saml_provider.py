@@ -104,8 +104,8 @@ class Provider:
         )
 
 
-def logout_on(page: str) -> Incoming:
-    """The message on the page, or in the address, that leads to the provider's logout."""
+def logout_on(page: str, *, certificates: Sequence[Certificate] = ()) -> Incoming:
+    """The message on the page, or in the address, that leads to the provider's logout. Its signature must be of one of *certificates*."""
     found = re.search(r'(https://login\.contoso\.example/logout\?[^"]*)', page)
     assert found is not None, page
-    return read_redirect(urlsplit(html.unescape(found[1])).query)
+    return read_redirect(urlsplit(html.unescape(found[1])).query, certificates=certificates)

@@ -10,10 +10,12 @@ import click
 
 from documo.access.sso import providers as rules
 from documo.access.sso.addresses import service_address
+from documo.access.sso.own_keys import own_keys
 from documo.access.sso.service import metadata_of
 from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
+from documo.cli.sso_keys import keys
 from documo.settings import Settings
 from documo.store.addresses import read_address
 from documo.store.database import Store
@@ -25,6 +27,9 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.group()
 def sso() -> None:
     """Manage single sign-on of an account with SAML."""
+
+
+sso.add_command(keys)
 
 
 @sso.command()
@@ -136,7 +141,7 @@ def metadata(account: str | None, settings: Settings) -> None:
 
     async def work(store: Store) -> bytes:
         tenant = await only_account(store, account)
-        await rules.own_key(store, tenant.id)
+        await own_keys(store, tenant.id)
         return await metadata_of(store, str(tenant.id), api_url=await _api_url(store))
 
     click.echo(with_store(settings, work).decode())

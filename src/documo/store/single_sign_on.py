@@ -1,9 +1,9 @@
-"""SQL of single sign-on: the provider of an account, its key, and the results of sign-ins."""
+"""SQL of single sign-on: the provider of an account, and the results of sign-ins."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from psycopg.rows import class_row
@@ -36,14 +36,6 @@ class ProviderRow:
     allows_rsa15: bool = False
     creates_members: bool = False
     default_role: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SignOnKeyRow:
-    """The account's own key, both parts in PEM."""
-
-    certificate: str
-    private_key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +112,6 @@ async def due_for_refresh(connection: Connection, before: datetime) -> list[int]
         (before,),
     )
     return [int(row[0]) for row in await cursor.fetchall()]
-
-
-async def read_key(connection: Connection, tenant_id: int) -> SignOnKeyRow | None:
-    cursor = connection.cursor(row_factory=class_row(SignOnKeyRow))
-    await cursor.execute("select certificate, private_key from sso_keys where tenant_id = %s", (tenant_id,))
-    return await cursor.fetchone()
-
-
-async def insert_key(connection: Connection, tenant_id: int, key: SignOnKeyRow) -> None:
-    """Store the account's key, unless it already has one."""
-    await connection.execute(
-        "insert into sso_keys values (%s, %s, %s) on conflict do nothing", (tenant_id, key.certificate, key.private_key)
-    )
 
 
 async def note_attempt(

@@ -2,6 +2,7 @@
 message is valid. Map:
 
 providers     the identity provider of an account, as its Admins set it up or its metadata says
+own_keys      the account's own keys, and how they are rolled
 addresses     the entity ID and the reply URL of an account
 asking        a request to the provider
 requests      requests under way: sealed, and not stored

@@ -14,7 +14,8 @@ from documo import members
 from documo.access.member_sign_in import inactive
 from documo.access.sso.addresses import service_address, url_at
 from documo.access.sso.noting import Arrival, insert_attempt, note_refusal
-from documo.access.sso.providers import Provider, domain_of, find_provider, own_key
+from documo.access.sso.own_keys import own_keys
+from documo.access.sso.providers import Provider, domain_of, find_provider
 from documo.access.sso.requests import Place, SignInRequest, read_request, request_key
 from documo.accounts import find_account
 from documo.store import sign_ins as members_table
@@ -141,7 +142,7 @@ async def _expected(store: Store, provider: Provider, request: SignInRequest | N
         in_response_to=request.id if request is not None else None,
         allow_unsolicited=request is None and provider.row.allows_unsolicited,
         legacy=Legacy(sha1=provider.row.allows_sha1, rsa15=provider.row.allows_rsa15),
-        decryption_keys=[await own_key(store, provider.tenant_id)],
+        decryption_keys=[key.signing for key in await own_keys(store, provider.tenant_id)],
     )
 
 

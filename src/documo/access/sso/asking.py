@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from documo.access.sso.addresses import service_address
-from documo.access.sso.providers import own_key, provider_of
+from documo.access.sso.own_keys import signing_key
+from documo.access.sso.providers import provider_of
 from documo.access.sso.requests import Place, new_request, request_key
 from documo.store.database import Store
 from lockstep.saml.bindings import post_fields, redirect_url
@@ -38,7 +39,7 @@ async def ask(store: Store, tenant_id: int, *, api_url: str, place: Place, is_te
         issued_at=now,
         force_authn=is_test,
     )
-    key = await own_key(store, tenant_id) if provider.requests_signed else None
+    key = await signing_key(store, tenant_id) if provider.requests_signed else None
     message = write_authn_request(request)
     if provider.requests_by_post:
         fields = post_fields(message, field="SAMLRequest", relay_state=begun.reference, key=key)

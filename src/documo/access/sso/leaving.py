@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from documo.access.sso.addresses import ServiceAddress, service_address
-from documo.access.sso.providers import Provider, find_provider, own_key
+from documo.access.sso.own_keys import signing_key
+from documo.access.sso.providers import Provider, find_provider
 from documo.store import sign_ins as sessions_table
 from documo.store import single_sign_on as table
 from documo.store.database import SET_TENANT, Store
@@ -51,7 +52,7 @@ async def leave(store: Store, session_secret: str, *, api_url: str) -> str:
         )
     )
     return redirect_url(
-        provider.row.logout_url, message=message, field="SAMLRequest", key=await own_key(store, session.tenant_id)
+        provider.row.logout_url, message=message, field="SAMLRequest", key=await signing_key(store, session.tenant_id)
     )
 
 
@@ -119,5 +120,5 @@ async def _answer(
         message=write_logout_response(answer),
         field="SAMLResponse",
         relay_state=relay_state,
-        key=await own_key(store, provider.tenant_id),
+        key=await signing_key(store, provider.tenant_id),
     )

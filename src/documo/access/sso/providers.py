@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from documo.members import ADMIN, known_role
@@ -14,10 +14,10 @@ from documo.store import sign_ins as members_at_sign_in
 from documo.store import single_sign_on as table
 from documo.store import sso_requests
 from documo.store.database import Store
-from documo.store.single_sign_on import ProviderRow, SignOnKeyRow
+from documo.store.single_sign_on import ProviderRow
 from lockstep.errors import Kind, LockstepError, conflict, invalid, not_found
 from lockstep.postgres.pool import Connection
-from lockstep.saml.certificates import Certificate, SigningKey, certificates_in, new_signing_key
+from lockstep.saml.certificates import Certificate, certificates_in
 from lockstep.saml.metadata import read_idp_metadata
 from lockstep.saml.names import Binding
 
@@ -142,31 +142,6 @@ async def refuse_password(connection: Connection, tenant_id: int, member_id: str
             next_step="Use Sign in with SSO",
             code="SsoEnforced",
         )
-
-
-async def find_own_key(store: Store, tenant_id: int) -> SigningKey | None:
-    """The account's own key; None if it has not been needed yet."""
-    async with store.tenant(tenant_id) as connection:
-        row = await table.read_key(connection, tenant_id)
-    return _signing_key(row) if row is not None else None
-
-
-async def own_key(store: Store, tenant_id: int) -> SigningKey:
-    """The account's own key, created on first use."""
-    async with store.tenant(tenant_id) as connection:
-        row = await table.read_key(connection, tenant_id)
-    if row is None:
-        made = new_signing_key("Documo single sign-on", now=datetime.now(UTC), years=10)
-        async with store.tenant(tenant_id) as connection:
-            await table.insert_key(connection, tenant_id, SignOnKeyRow(made.certificate.pem, made.private_pem))
-            row = await table.read_key(connection, tenant_id)
-    if row is None:
-        raise not_found("The account has been deleted")
-    return _signing_key(row)
-
-
-def _signing_key(row: SignOnKeyRow) -> SigningKey:
-    return SigningKey(certificates_in(row.certificate)[0], row.private_key)
 
 
 def setup_of(provider: Provider) -> Setup:

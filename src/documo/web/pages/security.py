@@ -11,7 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
-from documo.access.sso import providers
+from documo.access.sso import own_keys, providers
 from documo.access.sso.addresses import place_of, service_address
 from documo.access.sso.asking import ask
 from documo.access.sso.providers import Setup
@@ -174,7 +174,7 @@ def _entered(form: FormData) -> Setup:
 async def _overview(context: PageContext, account: Account, refused: LockstepError | None = None) -> PageView:
     now = datetime.now(UTC)
     provider = await providers.find_provider(context.store, account.id)
-    await providers.own_key(context.store, account.id)  # the metadata at the address shown here contains it
+    keys = await own_keys.own_keys(context.store, account.id)  # the metadata at the address shown here contains them
     async with context.store.tenant(account.id) as connection:
         attempts = await attempts_table.attempts(connection, account.id, most=MOST_ATTEMPTS)
         admins = await members_table.admins_with_password(connection, account.id)
@@ -183,6 +183,8 @@ async def _overview(context: PageContext, account: Account, refused: LockstepErr
         "service": await service_address(context.store, account.id, context.api_url),
         "metadata_url": f"{context.api_url}/saml/metadata?account={account.id}",
         "ending": provider.ending(now) if provider else [],
+        "keys": keys,
+        "ending_keys": [key for key in keys if key.warns(now)],
         "attempts": attempts,
         "admins": [(name, name) for _, name in admins],
         "kept_by": next((name for member, name in admins if provider and member == provider.row.break_glass), ""),

@@ -1,0 +1,161 @@
+"""The account's own keys: the active one signs requests, and assertions may be encrypted to any of them.
+
+A key is rolled in three steps, so that no sign-in fails: prepare the next key, make it active once the identity provider has its
+certificate, remove the old key once the provider no longer encrypts to it. Until then, the second step can be taken back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from documo.store import sso_keys as table
+from documo.store.database import Store
+from documo.store.sso_keys import SignOnKeyRow
+from lockstep.errors import conflict, not_found
+from lockstep.saml.certificates import SigningKey, certificates_in, new_signing_key
+
+WARNED = timedelta(days=30)  # this long before the active certificate expires, Admins are warned
+LASTS_YEARS = 10
+SHORTEST = 4  # characters of an abbreviated thumbprint
+
+
+class KeyState(StrEnum):
+    """What a key is used for. Every key decrypts."""
+
+    NEXT = "next"
+    ACTIVE = "active"
+    RETIRING = "retiring"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKey:
+    """One of the account's keys."""
+
+    state: KeyState
+    signing: SigningKey
+
+    @property
+    def thumbprint(self) -> str:
+        return self.signing.certificate.thumbprint
+
+    @property
+    def expires_at(self) -> datetime:
+        return self.signing.certificate.not_after
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == KeyState.ACTIVE
+
+    def warns(self, now: datetime) -> bool:
+        """Whether Admins must be told that the certificate has expired or will expire within 30 days."""
+        return self.is_active and self.expires_at < now + WARNED
+
+
+async def find_own_keys(store: Store, tenant_id: int) -> list[OwnKey]:
+    """The account's keys, the active one first; empty if none has been needed yet."""
+    async with store.tenant(tenant_id) as connection:
+        return [_own_key(row) for row in await table.read_keys(connection, tenant_id)]
+
+
+async def own_keys(store: Store, tenant_id: int) -> list[OwnKey]:
+    """The account's keys, the active one first. The first key is created on first use."""
+    found = await find_own_keys(store, tenant_id)
+    if found:
+        return found
+    made = await _new_row(KeyState.ACTIVE)
+    async with store.tenant(tenant_id) as connection:
+        rows = await table.read_keys_alone(connection, tenant_id)
+        if not rows:
+            await table.insert_key(connection, tenant_id, made)
+            rows = [made]
+    return [_own_key(row) for row in rows]
+
+
+async def signing_key(store: Store, tenant_id: int) -> SigningKey:
+    """The key that signs the account's requests."""
+    return (await own_keys(store, tenant_id))[0].signing
+
+
+async def prepare_key(store: Store, tenant_id: int) -> OwnKey:
+    """Create the next key. Raises LockstepError if the account already has two keys."""
+    await own_keys(store, tenant_id)
+    made = await _new_row(KeyState.NEXT)
+    async with store.tenant(tenant_id) as connection:
+        _, *others = [_own_key(row) for row in await table.read_keys_alone(connection, tenant_id)]
+        if others:
+            raise _two_already(others[0])
+        await table.insert_key(connection, tenant_id, made)
+    return _own_key(made)
+
+
+async def activate_key(store: Store, tenant_id: int, thumbprint: str) -> OwnKey:
+    """Sign with the other key from now on; the active key retires or, if the retiring key is made active again, becomes the next.
+    *thumbprint* can be abbreviated. Raises LockstepError if the key is unknown or already active.
+    """
+    async with store.tenant(tenant_id) as connection:
+        keys = [_own_key(row) for row in await table.read_keys_alone(connection, tenant_id)]
+        chosen = _chosen(keys, thumbprint)
+        if chosen.is_active:
+            raise conflict(
+                f"The certificate {chosen.thumbprint} is already active", next_step="documo sso keys list shows both"
+            )
+        then = KeyState.RETIRING if chosen.state == KeyState.NEXT else KeyState.NEXT
+        await table.exchange_states(connection, tenant_id, active=chosen.thumbprint, then=then)
+    return OwnKey(KeyState.ACTIVE, chosen.signing)
+
+
+async def remove_key(store: Store, tenant_id: int, thumbprint: str) -> OwnKey:
+    """Remove the key that is not active: what is encrypted to it can no longer be read. *thumbprint* can be abbreviated. Raises
+    LockstepError if the key is unknown or active.
+    """
+    async with store.tenant(tenant_id) as connection:
+        keys = [_own_key(row) for row in await table.read_keys_alone(connection, tenant_id)]
+        chosen = _chosen(keys, thumbprint)
+        if chosen.is_active:
+            raise conflict(
+                f"The certificate {chosen.thumbprint} is active and cannot be removed",
+                why="Documo signs its requests with this key",
+                next_step="Make another certificate active first",
+            )
+        await table.remove_key(connection, tenant_id, chosen.thumbprint)
+    return chosen
+
+
+def _chosen(keys: Sequence[OwnKey], thumbprint: str) -> OwnKey:
+    wanted = "".join(thumbprint.split()).upper().replace(":", "")
+    found = [key for key in keys if len(wanted) >= SHORTEST and key.thumbprint.startswith(wanted)]
+    if len(found) != 1:
+        raise not_found(
+            f"The account has no certificate {thumbprint[:60]!r}",
+            next_step="It may have been removed in the meantime. Choose one of the list: documo sso keys list",
+        )
+    return found[0]
+
+
+def _two_already(other: OwnKey) -> Exception:
+    if other.state == KeyState.NEXT:
+        return conflict(
+            f"A new certificate is already prepared: {other.thumbprint}",
+            next_step="Give it to your identity provider and make it active, or remove it",
+        )
+    return conflict(
+        f"The old certificate {other.thumbprint} still exists",
+        why="An account has at most two certificates",
+        next_step="Remove the old one first",
+    )
+
+
+def _own_key(row: SignOnKeyRow) -> OwnKey:
+    return OwnKey(KeyState(row.state), SigningKey(certificates_in(row.certificate)[0], row.private_key))
+
+
+async def _new_row(state: KeyState) -> SignOnKeyRow:
+    made = await asyncio.to_thread(
+        new_signing_key, "Documo single sign-on", now=datetime.now(UTC), years=LASTS_YEARS
+    )  # takes a tenth of a second
+    certificate = made.certificate
+    return SignOnKeyRow(certificate.thumbprint, state, certificate.pem, made.private_pem, certificate.not_after)

@@ -1,0 +1,95 @@
+"""`documo sso keys`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from documo.access.sso import own_keys as rules
+from documo.access.sso.own_keys import OwnKey
+from documo.accounts import only_account
+from documo.cli.members import account_option
+from documo.cli.output import DocumoOutput, confirm, data_option, output_option, with_store
+from documo.settings import Settings
+from documo.store.database import Store
+
+COLUMNS = ("thumbprint", "state", "expires_at")
+
+
+@click.group()
+def keys() -> None:
+    """Replace Documo's own key of an account without interrupting sign-in.
+
+    \b
+    documo sso keys new                  # then give it to the identity provider
+    documo sso keys activate THUMBPRINT
+    documo sso keys remove THUMBPRINT    # the old one
+    """
+
+
+@keys.command("list")
+@account_option
+@data_option
+@output_option
+def list_(account: str | None, settings: Settings, output: DocumoOutput) -> None:
+    """List the certificates, the active one first."""
+
+    async def work(store: Store) -> list[OwnKey]:
+        return await rules.own_keys(store, (await only_account(store, account)).id)
+
+    output.many("keys", [_described(key) for key in with_store(settings, work)], COLUMNS)
+
+
+@keys.command()
+@account_option
+@data_option
+@output_option
+def new(account: str | None, settings: Settings, output: DocumoOutput) -> None:
+    """Prepare a new key. Documo signs with it once it is active."""
+
+    async def work(store: Store) -> OwnKey:
+        return await rules.prepare_key(store, (await only_account(store, account)).id)
+
+    made = _described(with_store(settings, work))
+    output.one(made)
+    if output.format == "table":
+        click.echo(
+            "Give it to your identity provider (documo sso metadata), then:"
+            f" documo sso keys activate {made['thumbprint'][:8]}",
+            err=True,
+        )
+
+
+@keys.command()
+@click.argument("thumbprint")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@account_option
+@data_option
+def activate(thumbprint: str, yes: bool, account: str | None, settings: Settings) -> None:
+    """Sign with this key from now on. THUMBPRINT may be abbreviated."""
+    confirm("If the identity provider does not have this certificate, members cannot sign in. Make it active?", yes=yes)
+
+    async def work(store: Store) -> OwnKey:
+        return await rules.activate_key(store, (await only_account(store, account)).id, thumbprint)
+
+    click.echo(f"Documo signs with {with_store(settings, work).thumbprint}")
+
+
+@keys.command()
+@click.argument("thumbprint")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@account_option
+@data_option
+def remove(thumbprint: str, yes: bool, account: str | None, settings: Settings) -> None:
+    """Remove the key that is not active. THUMBPRINT may be abbreviated."""
+    confirm("Documo will refuse assertions that are encrypted to this certificate. Remove it?", yes=yes)
+
+    async def work(store: Store) -> OwnKey:
+        return await rules.remove_key(store, (await only_account(store, account)).id, thumbprint)
+
+    click.echo(f"Removed {with_store(settings, work).thumbprint}")
+
+
+def _described(key: OwnKey) -> dict[str, Any]:
+    return {"thumbprint": key.thumbprint, "state": key.state.value, "expires_at": key.expires_at}

@@ -1,0 +1,58 @@
+"""SQL of an account's own keys of single sign-on: one, or two while it is rolled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class SignOnKeyRow:
+    """One of the account's keys, both parts in PEM."""
+
+    thumbprint: str
+    state: str
+    certificate: str
+    private_key: str = field(repr=False)
+    expires_at: datetime
+
+
+async def read_keys(connection: Connection, tenant_id: int) -> list[SignOnKeyRow]:
+    """The account's keys, the active one first."""
+    cursor = connection.cursor(row_factory=class_row(SignOnKeyRow))
+    await cursor.execute(
+        "select thumbprint, state, certificate, private_key, expires_at from sso_keys where tenant_id = %s"
+        " order by state <> 'active'",
+        (tenant_id,),
+    )
+    return await cursor.fetchall()
+
+
+async def read_keys_alone(connection: Connection, tenant_id: int) -> list[SignOnKeyRow]:
+    """The account's keys; others who change them wait until this transaction ends."""
+    await connection.execute("select pg_advisory_xact_lock(7343, %s)", (tenant_id,))
+    return await read_keys(connection, tenant_id)
+
+
+async def insert_key(connection: Connection, tenant_id: int, row: SignOnKeyRow) -> None:
+    await connection.execute(
+        "insert into sso_keys (tenant_id, thumbprint, state, certificate, private_key, expires_at)"
+        " values (%s, %s, %s, %s, %s, %s)",
+        (tenant_id, row.thumbprint, row.state, row.certificate, row.private_key, row.expires_at),
+    )
+
+
+async def exchange_states(connection: Connection, tenant_id: int, *, active: str, then: str) -> None:
+    """Make the key with the thumbprint *active* the active one; the other gets the state *then*."""
+    await connection.execute(
+        "update sso_keys set state = case when thumbprint = %s then 'active' else %s end where tenant_id = %s",
+        (active, then, tenant_id),
+    )
+
+
+async def remove_key(connection: Connection, tenant_id: int, thumbprint: str) -> None:
+    await connection.execute("delete from sso_keys where tenant_id = %s and thumbprint = %s", (tenant_id, thumbprint))
