@@ -49,28 +49,17 @@ async def documo_visitor(chrome: Browser, up: Up, documo_session: Any) -> AsyncI
         assert one.said == []
 
 
-async def faults_of(visitor: Visitor, name: str, theme: Theme) -> list[str]:
-    """What axe finds in the page as it is, and by how much it is too wide, at 1280 and 320 px."""
-    found: list[str] = []
-    for width in (1280, 320):
-        await visitor.look(theme=theme, width=width)
-        found += [f"{name} at {width} px {line}" for line in await visitor.axe()]
-        if (by := await visitor.overflow()) > 0:
-            found.append(f"{name} is {by} px too wide at {width} px")
-    return found
-
-
 @pytest.mark.parametrize("theme", THEMES)
 async def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_window(
     documo_visitor: Visitor, theme: Theme
 ) -> None:
     found: list[str] = []
     async for name in documo_states(documo_visitor):
-        found += await faults_of(documo_visitor, name, theme)
+        found += await documo_visitor.faults(name, theme)
     pages = await every_page(documo_visitor, of=DOCUMO_PAGES)
     for path in pages:
         await documo_visitor.go(path)
-        found += await faults_of(documo_visitor, path, theme)
+        found += await documo_visitor.faults(path, theme)
 
     assert not found, "\n".join(found)
     assert routes_missed(pages, of=DOCUMO_PAGES) - NOT_PAGES == BEFORE_SIGNING_IN.keys() | {"/sso/finish/{ticket}"}
@@ -85,7 +74,7 @@ async def test_axe_finds_nothing_serious_on_the_pages_before_signing_in(
         secret = urlsplit(up.documo_link(DOCUMO_EMAIL)).path.rpartition("/")[2] if "{secret}" in path else ""
         await visitor.go(path.format(secret=secret))
 
-        assert await faults_of(visitor, path, theme) == []
+        assert await visitor.faults(path, theme) == []
         assert [line for line in visitor.said if "the server responded with a status of 4" not in line] == []
 
 

@@ -20,6 +20,8 @@ AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.m
 Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
 WIDTHS = (1440, 1280, 390)
+REFLOWS = (1920, 1280, 768, 320)
+AXE_WIDTHS = (1280, 320)
 HEIGHT = 900
 EMAIL, NAME, PASSWORD = "ada@contoso.test", "Ada Byron", "a sentence of five words"
 DOCUMO_EMAIL = "admin@documo.test"
@@ -60,6 +62,17 @@ class Visitor:
             if rule["impact"] in ("serious", "critical")
             for node in rule["nodes"]
         ]
+
+    async def faults(self, name: str, theme: Theme) -> list[str]:
+        """What axe finds on the page as it is at 1280 and 320 px, and by how much the page is wider than each window of `REFLOWS`."""
+        found: list[str] = []
+        for width in REFLOWS:
+            await self.look(theme=theme, width=width)
+            if width in AXE_WIDTHS:
+                found += [f"{name} at {width} px {line}" for line in await self.axe()]
+            if (by := await self.overflow()) > 0:
+                found.append(f"{name} is {by} px too wide at {width} px")
+        return found
 
     async def overflow(self) -> int:
         """By how many pixels the page is wider than the window."""
