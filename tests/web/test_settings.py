@@ -111,7 +111,7 @@ async def test_a_new_password_ends_all_other_sessions_and_keeps_this_one(centre:
         "/settings/sessions/password", {"password": PASSWORD, "new_password": "another sentence here"}
     )
 
-    assert wrong.status == 400 and changed.status == 303
+    assert wrong.status == 401 and changed.status == 303
     assert (await kim.get("/settings/sessions")).status == 200
     assert (await other.get("/")).location.startswith("/sign-in")
 

@@ -13,6 +13,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from lockstep.errors import LockstepError
 from lockstep.kit import csrf
 from lockstep.kit.cookies import drop_cookie, keep_cookie
 from lockstep.kit.headers import POLICY, content_security_policy
@@ -91,7 +92,7 @@ class Renderer(ABC):
             **view.model,
         }
         html = self._environment.get_template(view.template).render(model)
-        response = HTMLResponse(html, status_code=view.status, headers={"X-Whole-Page": "yes"})
+        response = HTMLResponse(html, status_code=view.status, headers={"X-Whole-Page": "yes", **_retry_headers(view)})
         if view.sends_to:
             response.headers[POLICY] = content_security_policy(view.sends_to)
         if notice:
@@ -131,6 +132,14 @@ def _toast(text: str) -> str:
 
 def _sealed_notice(text: str) -> str:
     return base64.urlsafe_b64encode(text[:_MOST_NOTICE].encode()).decode()
+
+
+def _retry_headers(view: PageView) -> Mapping[str, str]:
+    """Retry-After of a form that is shown again because of a refusal that passes."""
+    if view.status not in (429, 503):
+        return {}
+    found = [one.retry_headers for one in view.model.values() if isinstance(one, LockstepError)]
+    return next((one for one in found if one), {})
 
 
 def _read_notice(request: Request, cookie: str) -> str:

@@ -12,6 +12,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.passkey_proofs import PasskeyAnswer
 from lockstep.errors import LockstepError
 from lockstep.kit.cookies import origin_of
+from lockstep.kit.page_errors import STATUSES
 from lockstep.web.callers import caller_in, session_secret, set_session
 from lockstep.web.devices import device_name
 from lockstep.web.page import Answer, Crumb, Pages, Redirect, View, on_the_form
@@ -128,7 +129,8 @@ async def _page(context: Context, request: Request, *, refused: LockstepError | 
         "refused": refused,
         "here": HERE,
     }
-    return View("settings/sessions.html", "Sessions", model, section="Settings", status=400 if refused else 200)
+    status = STATUSES[refused.kind] if refused else 200
+    return View("settings/sessions.html", "Sessions", model, section="Settings", status=status)
 
 
 def _picture(uri: str) -> Markup:

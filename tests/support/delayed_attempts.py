@@ -1,0 +1,24 @@
+"""A database in which every attempt to sign in meets a delay, whoever makes it; for both products.
+
+await delay_all_attempts(connection)
+"""
+
+from __future__ import annotations
+
+from lockstep.postgres.pool import Connection
+
+_SECONDS = 600
+_TRIGGER = f"""
+create function delay_attempt() returns trigger language plpgsql as
+$$ begin new.locked_until := now() + interval '{_SECONDS} seconds'; return new; end $$;
+create trigger delay_attempt before insert or update on sign_in_attempt for each row execute function delay_attempt();
+"""
+
+
+async def delay_all_attempts(connection: Connection) -> None:
+    await connection.execute(_TRIGGER)
+
+
+def says_when(retry_after: str | None) -> bool:
+    """Whether the header has the rest of the delay."""
+    return retry_after is not None and _SECONDS - 60 < int(retry_after) <= _SECONDS
