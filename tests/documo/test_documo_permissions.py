@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
@@ -196,6 +197,36 @@ async def test_every_page_answers_those_who_may_and_refuses_the_others(alpha: Ho
                 wrong.append(f"{role} {row.method} {row.path}: {seen.status} {seen.goes_to}")
 
     assert wrong == []
+
+
+async def test_no_page_shows_a_control_that_its_reader_may_not_use(alpha: Household, browser: Browser) -> None:
+    """Pages that are refused, too: their frame leads on."""
+    names, wrong = await alpha.objects(), list[str]()
+    rows = {(row.method, _page_of(row).path): row for row in ROWS}
+    for role in ROLES:
+        secret = await alpha.session(role)
+        for path in (row.sent(names)[0] for row in ROWS if row.method == "GET" and row.roles is not None):
+            text = (await browser.send("GET", path, secret=secret)).text
+            for method, page in controls(text):
+                row = rows[method, page.path]
+                if row.roles is not None and role not in row.roles:
+                    wrong.append(f"{role} sees {method} {row.path} on {path}")
+
+    assert wrong == []
+
+
+def controls(page: str) -> list[tuple[str, PageRoute[object]]]:
+    """Where the links and the forms of *page* lead."""
+    found = [("GET", path) for path in re.findall(r'<a [^>]*href="(/[^"?#]*)', page)]
+    found += [(way.upper(), path) for way, path in re.findall(r'<form [^>]*method="(\w+)" action="(/[^"?#]*)', page)]
+    return [(method, one) for method, path in found if (one := _page_at(method, path)) is not None]
+
+
+def _page_at(method: str, path: str) -> PageRoute[object] | None:
+    return next(
+        (one for one in PAGES if one.method == method and re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", one.path), path)),
+        None,
+    )
 
 
 async def test_what_another_account_has_answers_as_what_does_not_exist(

@@ -16,6 +16,7 @@ from documo.access.member_sign_in import MemberCaller, caller_of_session
 from documo.access.sso.addresses import REPLY_PATH
 from documo.access.sso.refreshing import MetadataReader
 from documo.branding import brand_of_host
+from documo.permissions import allows
 from documo.store.actors import member_actor
 from documo.store.branding import BrandRow
 from documo.store.database import Store
@@ -69,7 +70,11 @@ class DocumoRenderer(Renderer):
     def more_names(self, request: Request) -> Mapping[str, Any]:
         caller: MemberCaller | None = getattr(request.state, "caller", None)
         brand: BrandRow | None = caller.brand if caller is not None else getattr(request.state, "brand", None)
-        return {"brand": brand, "accent": brand.accent if brand is not None else ""}
+        return {
+            "brand": brand,
+            "accent": brand.accent if brand is not None else "",
+            "may": lambda permission: caller is not None and allows(caller.role, permission),
+        }
 
     def problem_view(self, problem: PageError) -> PageView:
         return PageView("", problem.title)

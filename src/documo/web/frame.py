@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from documo.permissions import Permission
 from lockstep.kit.pages import Crumb, PageView
 
 PRODUCT = "Documo"
@@ -12,17 +13,18 @@ PRODUCT = "Documo"
 
 @dataclass(frozen=True, slots=True)
 class RailEntry:
-    """A link of the navigation rail."""
+    """A link of the navigation rail, shown to those who have the permission *needs*."""
 
     label: str
     href: str
     icon: str
+    needs: Permission
 
 
 RAIL = (
-    RailEntry("Documents", "/", "box"),
-    RailEntry("Users", "/users", "people"),
-    RailEntry("Account Settings", "/settings/account", "settings"),
+    RailEntry("Documents", "/", "box", Permission.DOCUMENTS_READ),
+    RailEntry("Users", "/users", "people", Permission.USERS),
+    RailEntry("Account Settings", "/settings/account", "settings", Permission.ACCOUNT),
 )
 TABS: Mapping[str, Sequence[Crumb]] = {
     "Account Settings": (

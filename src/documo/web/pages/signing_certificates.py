@@ -80,6 +80,7 @@ async def _list(context: PageContext, refused: LockstepError | None = None) -> P
         "other": keys[1] if len(keys) > 1 else None,
         "states": {KeyState.NEXT: "Next", KeyState.ACTIVE: "Active", KeyState.RETIRING: "Old"},
         "ending": [key for key in keys if key.warns(now)],
+        "provider": provider,
         "is_signing": provider is not None and provider.row.requests_signed,
         "metadata_url": f"{context.api_url}/saml/metadata?account={account.id}",
         "account": account,
