@@ -28,6 +28,8 @@ class Holder:
     employee_id: str = ""  # the employee id if the object is a person who is not purged
 
 
+MOST_WITNESSES = 3  # how many other accounts are asked for before an account is believed to be gone
+
 _IS_DELETED = """(link.kind = 'User'
     and not exists (select from person where person.id = link.source_id and person.deleted_at is null))"""
 _HAS_LEFT = f"""({_IS_DELETED} and link.state in ('disabled', 'released')
@@ -156,6 +158,22 @@ async def save_links(
         )
         select target_id from freed""",
         {"job": job, "rows": as_rows(new), "matching": list(matching)},
+    )
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def some_accounts(connection: Connection, job: str, kind: ObjectKind, *, besides: str) -> list[str]:
+    """Return a few live accounts of *kind*, chosen at random, that do not belong to the object *besides*."""
+    cursor = await connection.execute(
+        """with pivot as materialized (select gen_random_uuid() as id),
+        live as (select source_id, target_id from link
+            where job = %(job)s and kind = %(kind)s and state = 'live' and not is_forgotten and source_id <> %(besides)s)
+        select target_id from (
+            (select 1 as part, live.* from live, pivot where source_id >= pivot.id order by source_id limit %(most)s)
+            union all
+            (select 2, live.* from live, pivot where source_id < pivot.id order by source_id limit %(most)s)
+        ) as found order by part, source_id limit %(most)s""",
+        {"job": job, "kind": kind, "besides": besides, "most": MOST_WITNESSES},
     )
     return [row[0] for row in await cursor.fetchall()]
 

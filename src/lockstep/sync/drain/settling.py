@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from lockstep.engine.decisions.intent import Intent, IntentKind
@@ -39,6 +40,7 @@ from lockstep.sync.drain.member_records import MEMBERS
 from lockstep.sync.outcome.links import made_link
 from lockstep.sync.outcome.outcomes import Failure
 from lockstep.sync.planning.accounts import known_queries, read_account
+from lockstep.sync.planning.ownership import witnesses_beside
 from lockstep.sync.planning.planner import CountingReader, PlanResult
 from lockstep.sync.services import Job, Services
 
@@ -267,8 +269,10 @@ class _Run:
             mapping, link = self.prepared.mapping, self.found.link
             base: Values = link.base if link is not None and link.target_id == what.target_id else {}
             queries = (*known_queries(mapping, base), *known_queries(mapping, what.after), *what.queries)
-            kind = self.prepared.obj.kind
-            self._read[what.target_id] = await read_account(self.reader, kind, what.target_id, queries)
+            others = partial(witnesses_beside, self.prepared, self.services.pool, self.job.id)
+            self._read[what.target_id] = await read_account(
+                self.reader, self.prepared.obj.kind, what.target_id, queries, witnesses=others
+            )
         return self._read[what.target_id]
 
     async def _holders(self, accounts: Mapping[str, Any] | set[str]) -> dict[str, Holder]:

@@ -1,29 +1,40 @@
 """Read one linked account, and treat the account as gone only on proof.
 
 A single 404 proves nothing: it may come from a proxy, a lagging replica or a fault. An account is gone if two reads, with a pause between
-them, do not find it and a search by its matching values does not find it either.
+them, do not find it, a search by its matching values does not find it either, and the application still shows some other account that
+Lockstep manages: it may be answering for another tenant, or its database may be empty.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from lockstep.engine.decisions.matching import MatchQuery
 from lockstep.engine.records import Account, ObjectKind, Values
 from lockstep.engine.rules.mappings import ObjectMapping
 from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.ports import AccountReader, Answer, TargetError, Verdict
+from lockstep.wording import counted
+
+# Returns accounts of others that the application should show, a few at random.
+Witnesses = Callable[[], Awaitable[Sequence[str]]]
 
 SEARCH_LAG_SECONDS = 0.5  # some applications find a new account only after a moment
 
 
 async def read_account(
-    reader: AccountReader, kind: ObjectKind, target_id: str, queries: Iterable[MatchQuery] = ()
+    reader: AccountReader,
+    kind: ObjectKind,
+    target_id: str,
+    queries: Iterable[MatchQuery] = (),
+    *,
+    witnesses: Witnesses,
 ) -> Account | None:
     """Return the account, or None if it is proved to be gone. *queries* are searches that should find it.
 
-    Raises TargetError if the application cannot be read or contradicts itself.
+    Raises TargetError if the application cannot be read, contradicts itself or shows none of the *witnesses*. If there are none, the
+    account counts as gone.
     """
     account = await reader.get(kind, target_id)
     if account is not None:
@@ -35,6 +46,12 @@ async def read_account(
     for query in queries:
         if any(found.id == target_id for found in await reader.find(kind, query.attribute, query.value)):
             raise TargetError(_contradiction(target_id, query.attribute))
+    others = await witnesses()
+    for other in others:
+        if await reader.get(kind, other) is not None:
+            return None
+    if others:
+        raise TargetError(_not_recognised(target_id, len(others)))
     return None
 
 
@@ -55,4 +72,15 @@ def _contradiction(target_id: str, attribute: str) -> Answer:
         code="InternalServerError",
         detail=f"The application reports that the account {target_id} does not exist, but still finds it by {attribute}",
         next_step="Nothing to do: Lockstep checks again. If this persists, report it to the vendor of the application.",
+    )
+
+
+def _not_recognised(target_id: str, others: int) -> Answer:
+    return Answer(
+        Verdict.AMBIGUOUS,
+        code="InternalServerError",
+        detail=f"The application shows neither the account {target_id} nor {counted(others, 'other account')} that Lockstep manages, "
+        "so it may be answering for another tenant or have lost its data",
+        next_step="Check the tenant URL, the token and the application's data. If the accounts were deleted on purpose: "
+        "lockstep restart APP --reset links",
     )

@@ -63,6 +63,9 @@ class SliceOwnership:
     async def choose_values(self, prepared: PreparedObject, reader: PlanReader) -> TakenValues:
         return self.taken.get(prepared.obj.id, {})
 
+    async def witnesses(self, prepared: PreparedObject) -> Sequence[str]:
+        raise NotKnown  # only the application can say that an account is gone
+
 
 @dataclass(frozen=True, slots=True)
 class SlicePages:

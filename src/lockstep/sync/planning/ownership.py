@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from lockstep.engine.decisions.mapping import TakenValues
@@ -45,6 +45,15 @@ class StoredOwnership:
 
         await choose(kind, choices, self.claims, is_in_use)
         return taken_by(choices)
+
+    async def witnesses(self, prepared: PreparedObject) -> Sequence[str]:
+        return await witnesses_beside(prepared, self.pool, self.job)
+
+
+async def witnesses_beside(prepared: PreparedObject, pool: Pool, job: str) -> Sequence[str]:
+    """Return some accounts of other objects that the application should show."""
+    async with pool.connection() as connection:
+        return await links.some_accounts(connection, job, prepared.obj.kind, besides=prepared.obj.id)
 
 
 def owners_from(prepared: PreparedObject, holders: Mapping[str, Holder], under_way: Collection[str]) -> Owners:

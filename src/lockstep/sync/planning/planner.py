@@ -99,6 +99,10 @@ class Ownership(Protocol):
         """Choose a value for each unique mapping. Returns the candidates that the object cannot have, by attribute."""
         ...
 
+    async def witnesses(self, prepared: PreparedObject) -> Sequence[str]:
+        """Return some accounts of other objects that the application should show."""
+        ...
+
 
 class CountingReader:
     """A reader of the application that counts its requests."""
@@ -180,10 +184,10 @@ async def plan_one(
     match: Match | None = None
     observed: Observed = NOT_READ
     if look and prepared.is_linked and prepared.link is not None:
-        observed = await _read_linked(prepared, prepared.link, reader)
+        observed = await _read_linked(prepared, prepared.link, reader, ownership)
     while (want := wanted(prepared, match=match, observed=observed)) is not NextQuestion.NOTHING:
         if want is NextQuestion.LOOK and prepared.link is not None:
-            observed = await _read_linked(prepared, prepared.link, reader)
+            observed = await _read_linked(prepared, prepared.link, reader, ownership)
         else:
             match = await _match(prepared, reader, ownership)
     plan = make_plan(prepared, match=match, observed=observed)
@@ -193,8 +197,13 @@ async def plan_one(
     return PlanResult(plan, prepared, observed, reader.requests)
 
 
-async def _read_linked(prepared: PreparedObject, link: Link, reader: PlanReader) -> Account | None:
-    return await read_account(reader, prepared.obj.kind, link.target_id, known_queries(prepared.mapping, link.base))
+async def _read_linked(
+    prepared: PreparedObject, link: Link, reader: PlanReader, ownership: Ownership
+) -> Account | None:
+    queries = known_queries(prepared.mapping, link.base)
+    return await read_account(
+        reader, prepared.obj.kind, link.target_id, queries, witnesses=lambda: ownership.witnesses(prepared)
+    )
 
 
 async def _match(prepared: PreparedObject, reader: PlanReader, ownership: Ownership) -> Match:
