@@ -22,6 +22,7 @@ from lockstep.actions import sources as source_actions
 from lockstep.actions.context import Actor, Context
 from lockstep.actions.jobs import new_services
 from lockstep.actions.openid_sign_in.back_channel import tell_due
+from lockstep.actions.outgoing_mail import send_due_mail
 from lockstep.actions.single_sign_on.reminders import remind_of_certificates
 from lockstep.directory.dynamic_groups import refresh_due
 from lockstep.directory.intake import IntakeOptions, Progress
@@ -37,6 +38,7 @@ from lockstep.postgres.server import Server, running, start_or_attach
 from lockstep.settings import Settings
 from lockstep.sources.registry import inspect_file, open_source
 from lockstep.storage.credentials import sealed_secrets
+from lockstep.storage.mail_server import has_password
 from lockstep.storage.openid_keys import read_keys
 from lockstep.storage.outbound_places import list_places
 from lockstep.storage.signing_certificates import sealed_keys
@@ -51,6 +53,7 @@ MIGRATIONS = "lockstep.storage.migrations"
 OWN_APPLICATION = "documo.json"  # file in the data folder while `up` runs, with the origin of its own Documo
 UNFINISHED_RESTORE = "restore-unfinished"  # file in the data folder while a restore runs, and after an interrupted one
 OUTBOUND_SECONDS = 2.0  # delay until a change of the outbound list applies in every process
+MAIL_SECONDS = 1.0  # interval for checking which messages are due
 LOGOUT_SECONDS = 0.5  # interval for checking which applications must be told that a person has signed out
 Say = Callable[[str], None]
 
@@ -136,6 +139,7 @@ class House:
         following = [
             asyncio.create_task(self._follow_outbound_list(), name="outbound list"),
             asyncio.create_task(self._tell_applications(system), name="back-channel logout"),
+            asyncio.create_task(self._send_mail(system), name="mail"),
         ]
         try:
             await run_worker(
@@ -166,6 +170,14 @@ class House:
                 if await tell_due(system):
                     continue
             await asyncio.sleep(LOGOUT_SECONDS)
+
+    async def _send_mail(self, system: Context) -> None:
+        """Send the messages that are due, until cancelled. If the database is unreachable, they stay stored in it."""
+        while True:
+            with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
+                if await send_due_mail(system):
+                    continue
+            await asyncio.sleep(MAIL_SECONDS)
 
 
 @asynccontextmanager
@@ -204,6 +216,7 @@ async def open_house(
                 len(await sealed_secrets(connection))
                 + len(await sealed_keys(connection))
                 + len(await read_keys(connection))
+                + await has_password(connection)
             )
         vault = (
             open_vault(settings.data, key=settings.key, older_key=settings.older_key, sealed=sealed)

@@ -38,6 +38,7 @@ SHARED = {
     "connection.settings_of_target": "of the actions that open an application",
     "consequences.consented": "calls an action",
     "consequences.foresee": "calls an action",
+    "mail_server.server_of": "of the actions that send mail",
     "jobs.new_services": "of the actions that open an application",
     "jobs.read_job": "of the actions on a job",
     "jobs.services_of": "of the actions that open an application",

@@ -59,6 +59,8 @@ STALE: dict[str, tuple[str, Any]] = {
     "remove_administrator": (f"administrators/{ADMIN}", None),
     "set_identity_provider": ("single-sign-on", PROVIDER),
     "remove_identity_provider": ("single-sign-on", None),
+    "set_mail_server": ("mail-server", {"host": "x.test", "sender": "a@x.test"}),
+    "remove_mail_server": ("mail-server", None),
 }
 
 

@@ -128,7 +128,10 @@ async def test_settings_have_the_labels_of_the_tutorial(centre: Centre, admin: B
         "Discard",
     ):
         assert label in page.text, label
-    assert "Only assigned: 1 person. All: 3 people" in page.text and "This version sends no mail" in page.text
+    assert (
+        "Only assigned: 1 person. All: 3 people" in page.text
+        and "No mail server is set up, so no mail is sent" in page.text
+    )
 
 
 async def test_credentials_that_do_not_work_are_stored_only_with_save_anyway(

@@ -57,7 +57,7 @@ async def test_selecting_saml_leads_to_the_five_cards_with_the_defaults_of_the_g
         assert f"<dt>{label}</dt>" in page.html
     assert "https://api.documo.com/assert" in page.text
     assert f"{documo.origin}/saml2/documo/sso" in page.text
-    assert "This version sends no mail" in page.text
+    assert "No mail server is set up, so no mail is sent" in page.text
 
 
 async def test_the_addresses_are_edited_and_a_mistake_stands_beside_its_field_with_what_was_typed(

@@ -30,6 +30,7 @@ from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.errors import LockstepError
 from lockstep.postgres.pool import Connection
 from lockstep.storage import applications, sources, tenant
+from lockstep.storage.mail_server import has_server
 from lockstep.storage.sources import SourceRecord
 
 _UNREAD = f"The plan did not check whether its files can be read: that needs the permission {Permission.SOURCES_WRITE}."
@@ -64,7 +65,8 @@ async def plan_configuration(
         if any(one.kind is DocumentKind.TENANT for one in documents):
             context.actor.require(Permission.APPLICATIONS_READ)
             plans += await _not_named(connection, documents, prune=prune)
-    return ConfigurationPlan(tuple(one.with_file_notes() for one in plans))
+        sends_mail = await has_server(connection)
+    return ConfigurationPlan(tuple(one.with_file_notes(sends_mail=sends_mail) for one in plans))
 
 
 async def _not_named(connection: Connection, documents: Sequence[ConfigDocument], *, prune: bool) -> list[DocumentPlan]:

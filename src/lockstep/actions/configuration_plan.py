@@ -29,9 +29,9 @@ class DocumentPlan:
     looked_at_again: int = 0
     is_gone: bool = False
 
-    def with_file_notes(self) -> DocumentPlan:
+    def with_file_notes(self, *, sends_mail: bool) -> DocumentPlan:
         """Return the plan with the notes on the file itself added, even if the file changes nothing."""
-        return replace(self, notes=(*self.notes, *file_notes(self.document.spec)))
+        return replace(self, notes=(*self.notes, *file_notes(self.document.spec, sends_mail=sends_mail)))
 
 
 @dataclass(frozen=True)

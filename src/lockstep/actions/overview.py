@@ -8,8 +8,9 @@ from datetime import timedelta
 
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
-from lockstep.actions.health import HealthFinding, failing_sources
+from lockstep.actions.health import HealthFinding, Level, failing_sources
 from lockstep.actions.jobs import job_row
+from lockstep.actions.outgoing_mail import examine_mail
 from lockstep.actions.permissions import Permission
 from lockstep.actions.single_sign_on.certificates import Expiry, expiring_certificates
 from lockstep.actions.status import JobStatus, statuses_of
@@ -55,13 +56,14 @@ class AppOverview:
 @dataclass(frozen=True, slots=True)
 class Overview:
     """What the first page shows. *sources* are those that could not be read. *recent* has the newest changes, newest first. *certificates*
-    has signing certificates that end soon or have ended.
+    has signing certificates that end soon or have ended. *mail* is what is wrong with mail.
     """
 
     apps: Sequence[AppOverview]
     sources: Sequence[HealthFinding]
     recent: Sequence[LogRow]
     certificates: Sequence[Expiry] = ()
+    mail: Sequence[HealthFinding] = ()
 
     @property
     def urgent(self) -> list[AppOverview]:
@@ -112,4 +114,6 @@ async def overview(context: Context, *, recent: int = 8) -> Overview:
         newest = await provisioning_log.read_log(connection, LogFilter(), limit=recent * 4)
         visible = {app.id for app in apps}
         shown = [row for row in newest if row.app in visible and row.status != "skipped"][:recent]
-    return Overview(apps, await failing_sources(context), shown, await expiring_certificates(context))
+    mail = await examine_mail(context) if context.actor.may(Permission.MAIL_READ) else []
+    wrong = [one for one in mail if one.level is Level.FAIL]
+    return Overview(apps, await failing_sources(context), shown, await expiring_certificates(context), wrong)

@@ -57,6 +57,8 @@ class Permission(StrEnum):
     LINKS_WRITE = "links.write"
     LOGS_READ = "logs.read"
     OUTBOUND_WRITE = "outbound.write"
+    MAIL_READ = "mail.read"
+    MAIL_WRITE = "mail.write"
     ORGANISATION_WRITE = "organisation.write"
     AUDIT_READ = "audit.read"
     ADMINISTRATORS_READ = "administrators.read"
@@ -86,6 +88,8 @@ MEANINGS: Mapping[Permission, str] = {
     Permission.LINKS_WRITE: "link people to existing accounts, remove links, settle accounts without a link",
     Permission.LOGS_READ: "read the provisioning log and the sign-in log",
     Permission.OUTBOUND_WRITE: "change the private networks that Lockstep may connect to",
+    Permission.MAIL_READ: "see the mail server and the messages that were sent",
+    Permission.MAIL_WRITE: "set the mail server, send test mails, send messages again",
     Permission.ORGANISATION_WRITE: "change the organisation's settings, start restore mode, delete tokens that cannot be decrypted",
     Permission.AUDIT_READ: "read and verify the audit log",
     Permission.ADMINISTRATORS_READ: "see administrators and their roles",
@@ -127,6 +131,8 @@ TABLE: Mapping[Permission, frozenset[Role]] = {
     Permission.LINKS_WRITE: frozenset({_G, _A, _C, _W}),
     Permission.LOGS_READ: _EVERY_ROLE,
     Permission.OUTBOUND_WRITE: frozenset({_G, _A}),
+    Permission.MAIL_READ: frozenset({_G, _O, _AUDITOR}),
+    Permission.MAIL_WRITE: frozenset({_G}),
     Permission.ORGANISATION_WRITE: frozenset({_G}),
     Permission.AUDIT_READ: frozenset({_G, _AUDITOR}),
     Permission.ADMINISTRATORS_READ: frozenset({_G, _AUDITOR}),
@@ -157,6 +163,7 @@ IN_ONE_APPLICATION: frozenset[Permission] = frozenset(
 NEEDS_STEP_UP: frozenset[Permission] = frozenset(
     {
         Permission.CREDENTIALS_WRITE,
+        Permission.MAIL_WRITE,
         Permission.SIGN_ON_WRITE,
         Permission.PEOPLE_SIGN_IN,
         Permission.ADMINISTRATORS_WRITE,

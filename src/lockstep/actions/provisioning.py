@@ -35,6 +35,7 @@ from lockstep.sync.cycle import frame as cycle_frame
 from lockstep.sync.cycle.judging import is_held
 from lockstep.sync.drain import on_demand
 from lockstep.sync.drain.on_demand import PushResult as PushResult
+from lockstep.sync.notifying import report_end_of_quarantine
 
 
 class ResetScope(StrEnum):
@@ -122,6 +123,7 @@ async def restart(context: Context, app: str, scopes: Collection[ResetScope] = U
         await require_people_of_today(connection, row.app_name)
         await jobs.set_status(connection, row.id, "on", actor=context.actor.name)
         if ResetScope.QUARANTINE_STATE in wanted:
+            await report_end_of_quarantine(connection, row)
             await jobs.set_quarantine(connection, row.id, None)
             await target_state.forget(connection, row.id)
         if ResetScope.CONNECTOR_DATA_STORE in wanted:

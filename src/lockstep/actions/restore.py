@@ -17,7 +17,7 @@ from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.directory.edit import Edit
 from lockstep.errors import conflict
 from lockstep.postgres.pool import Connection
-from lockstep.storage import jobs, source_holds, sources
+from lockstep.storage import jobs, outgoing_mail, source_holds, sources
 from lockstep.storage.sources import SourceRecord
 from lockstep.sync.cycle import frame as cycle_frame
 
@@ -26,8 +26,8 @@ _RESTORED, _UNREAD, _READ = "restored", "unread", "read"  # states of a source d
 
 @needs(Permission.ORGANISATION_WRITE)
 async def enter_restore_mode(context: Context, source: str) -> list[str]:
-    """Switch every job off and make its next start a full cycle. Returns the names of the applications. *source* is written to the audit
-    entry.
+    """Switch every job off, make its next start a full cycle, and give up the mail that waits. Returns the names of the applications.
+    *source* is written to the audit entry.
     """
     async with context.changing() as edit:
         rows = await jobs.read_jobs(edit.connection)
@@ -43,6 +43,9 @@ async def enter_restore_mode(context: Context, source: str) -> list[str]:
                 before={"status": row.status},
                 after={"status": "off", "backup": source},
             )
+        await outgoing_mail.give_up_waiting(
+            edit.connection, problem="A backup was restored, so it may have been sent before"
+        )
         for one in await sources.list_sources(edit.connection):
             if one.name != LOCAL_SOURCE:
                 await sources.note_reading(edit.connection, one.name, {_RESTORED: _UNREAD})

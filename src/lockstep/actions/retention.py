@@ -100,6 +100,7 @@ async def remove_old(context: Context) -> dict[Aging, int]:
         Aging.PERSON_LINKS: context.now(),
         Aging.SIGN_IN_ATTEMPTS: context.now() - FORGOTTEN,
         # A code is kept for a day, so that a second use revokes the tokens from the first.
+        Aging.MAIL: context.now() - timedelta(days=90),
         Aging.OPENID_CODES: context.now() - timedelta(days=1),
         Aging.OPENID_TOKENS: context.now(),
         Aging.OPENID_GRANTS: context.now() - timedelta(days=1),

@@ -30,6 +30,7 @@ from lockstep.engine.rules.mappings import attribute_of
 from lockstep.errors import conflict, invalid, not_found
 from lockstep.storage import jobs
 from lockstep.storage.jobs import JobRow
+from lockstep.storage.mail_server import has_server
 from lockstep.sync.cycle.frame import mark_everybody
 from lockstep.sync.drain.members import CHUNK
 from lockstep.sync.services import Job
@@ -56,13 +57,15 @@ class SettingsView:
     guards: Guards
     members_per_patch: int
     version: int
+    mail_is_sent: bool = False  # a mail server is set up
 
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def show_settings(context: Context, app: str) -> SettingsView:
     async with context.reading() as connection:
         row = await job_row(connection, app)
-        return _view(await new_services(context).compiled(connection, row))
+        view = _view(await new_services(context).compiled(connection, row))
+        return replace(view, mail_is_sent=await has_server(connection))
 
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")

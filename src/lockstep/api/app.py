@@ -27,6 +27,7 @@ from lockstep.api.routes import (
     directory,
     identity_providers,
     links,
+    mail,
     operations,
     outbound,
     provisioning,
@@ -42,7 +43,7 @@ _ROUTERS = (
     applications.router, app_roles.router, outbound.router, configuration.router,
     configuration_files.router, provisioning.router, links.router, operations.router,
     directory.router, records.router, uploads.router, uploads.files, administration.router, administration.front, actions.router,
-    identity_providers.router, single_sign_on.router, sign_ins.router, events.router,
+    identity_providers.router, mail.router, single_sign_on.router, sign_ins.router, events.router,
 )  # fmt: skip
 
 

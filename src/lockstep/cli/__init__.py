@@ -51,6 +51,7 @@ COMMANDS: dict[str, str] = {
     "logs": "lockstep.cli.logs:logs",
     "map": "lockstep.cli.mapping:map_",
     "migrate": "lockstep.cli.migrate:migrate",
+    "mail": "lockstep.cli.mail:mail",
     "outbound": "lockstep.cli.outbound:outbound",
     "pause": "lockstep.cli.provision:pause",
     "people": "lockstep.cli.people:people",
@@ -79,7 +80,7 @@ COMMANDS: dict[str, str] = {
 # The overview, in the order of the work. It is the only help page longer than a screen, because people look for commands here.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "People and applications": ("sources", "people", "groups", "apps", "assign"),
-    "Configuration": ("creds", "map", "scope", "settings", "sso", "expr", "outbound", "retention"),
+    "Configuration": ("creds", "map", "scope", "settings", "sso", "expr", "mail", "outbound", "retention"),
     "Configuration files": ("export", "plan", "apply", "diff", "fmt", "import", "config"),
     "Provisioning": ("start", "pause", "run", "push", "retry", "restart", "deletes", "quarantine", "links"),
     "What happened, and why": ("status", "explain", "logs", "cycles", "audit"),

@@ -18,6 +18,7 @@ import click
 from lockstep.actions.context import Context
 from lockstep.actions.health import HealthFinding, Level, examine, sealed
 from lockstep.actions.outbound import list_places
+from lockstep.actions.outgoing_mail import examine_mail
 from lockstep.actions.person_sign_in.ldap_health import examine_ldap
 from lockstep.actions.source_files import files_outside
 from lockstep.cli.output import Output, output_option, safe
@@ -167,6 +168,7 @@ async def _house(settings: Settings) -> list[HealthFinding]:
                 *await _sources(context, settings),
                 *await examine(context),
                 *await examine_ldap(context),
+                *await examine_mail(context),
                 HealthFinding("migrations", Level.OK, f"the database is at {newest}"),
             ]
     except LockstepError as failed:

@@ -78,7 +78,8 @@ def settings(app: str, yes: bool, output: Output, **given: Any) -> None:
         settings_json(view, interval=length_text(view.interval) or None) | ({"effects": effects} if effects else {}),
         text=_lines(view),
     )
-    if note := mail_note(email=view.notification_email, on_failure=view.email_on_failure):
+    note = mail_note(email=view.notification_email, on_failure=view.email_on_failure)
+    if note and not view.mail_is_sent:
         hint(f"note: {note}")
 
 
@@ -97,10 +98,11 @@ def _lines(view: SettingsView) -> list[str]:
 
 
 def _mail(view: SettingsView) -> list[tuple[str, str]]:
-    """Return the notification settings that are set; no mail is sent."""
+    """Return the notification settings that are set."""
     asked = [view.notification_email] if view.notification_email else []
     asked += ["on failure"] if view.email_on_failure else []
-    return [("mail", f"{', '.join(asked)} (stored; this version sends no mail)")] if asked else []
+    stored = "" if view.mail_is_sent else " (stored; no mail server is set up)"
+    return [("mail", f"{', '.join(asked)}{stored}")] if asked else []
 
 
 def _deletions(view: SettingsView) -> str:

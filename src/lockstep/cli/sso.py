@@ -80,7 +80,9 @@ def show(app: str, output: Output) -> None:
     default=None,
     help="Switch sign-in on or off.",
 )
-@click.option("--notification-email", "notificationEmail", metavar="ADDRESS", help="Stored only: no mail is sent.")
+@click.option(
+    "--notification-email", "notificationEmail", metavar="ADDRESS", help="Who is reminded of certificates that end."
+)
 @output_option
 def set_(app: str, output: Output, **given: Any) -> None:
     """Change the given settings. "" removes an address or a certificate.

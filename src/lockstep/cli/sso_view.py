@@ -23,7 +23,7 @@ def print_sign_on(view: SignOnView, output: Output) -> None:
     output.one(row, text=_openid_lines(view, section) if is_openid else _saml_lines(view, section))
     if not view.has_address:
         hint(NO_ADDRESS)
-    if section.get("notificationEmail"):
+    if section.get("notificationEmail") and not view.mail_is_sent:
         hint(
             f"{MAIL_IS_NOT_SENT}: {section['notificationEmail']} is stored only. Expiry is shown on Home and by lockstep status."
         )

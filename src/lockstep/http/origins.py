@@ -22,7 +22,7 @@ METADATA: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = tuple(
         "192.0.0.192/32",  # Oracle, older machines
     )
 )
-_PORTS = {"http": 80, "https": 443, "ldap": 389, "ldaps": 636}
+_PORTS = {"http": 80, "https": 443, "ldap": 389, "ldaps": 636, "smtp": 25, "smtps": 465}
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_.-]{1,253}(?<![-.])")
 _AFTER_SCHEME = re.compile(r"(?:[A-Za-z]{2,10}:?/{1,3}|https?:|/{1,3})?(?P<rest>[^/?#]*)")
 

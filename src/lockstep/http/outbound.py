@@ -20,7 +20,12 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 LONGEST_URL = 4096
 MOST_REMEMBERED = 1000
 DEFAULT_PORTS = {"http": 80, "https": 443}
-ENTRY_PORTS = DEFAULT_PORTS | {"ldap": 389, "ldaps": 636}  # for entries of the list; requests use only the two above
+ENTRY_PORTS = DEFAULT_PORTS | {
+    "ldap": 389,
+    "ldaps": 636,
+    "smtp": 25,
+    "smtps": 465,
+}  # for entries of the list; requests use only the two above
 
 # In addition to the ranges that `ipaddress` calls not global: shared, relayed, tunnelled and translated ranges, which hide the real
 # address.

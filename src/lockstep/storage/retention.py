@@ -29,6 +29,7 @@ class Aging(StrEnum):
     SESSIONS = "sessions"
     LINKS = "oneTimeLinks"
     SIGN_IN_ATTEMPTS = "signInAttempts"
+    MAIL = "mail"
     OPENID_CODES = "openIdCodes"
     OPENID_TOKENS = "openIdTokens"
     OPENID_GRANTS = "openIdGrants"
@@ -51,6 +52,7 @@ _OLD: Mapping[Aging, tuple[str, str]] = {
     Aging.BACKGROUND_TASKS: ("background_task", "created_at < %(before)s"),
     Aging.SESSIONS: ("administrator_session", "expires_at < %(before)s"),
     Aging.LINKS: ("one_time_link", "expires_at < %(before)s"),
+    Aging.MAIL: ("outgoing_mail", "ended_at < %(before)s"),
     Aging.OPENID_CODES: ("openid_code", "expires_at < %(before)s"),
     Aging.OPENID_TOKENS: ("openid_token", "expires_at < %(before)s"),
     Aging.OPENID_GRANTS: (

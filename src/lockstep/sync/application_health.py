@@ -19,6 +19,7 @@ from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import Connection, transaction
 from lockstep.storage import jobs, provisioning_log, target_state
 from lockstep.storage.batches import Row
+from lockstep.sync import notifying
 from lockstep.sync.outcome.log_records import record_of_application
 from lockstep.sync.services import Job, Services
 
@@ -126,20 +127,18 @@ async def enter_quarantine(
         leavers_waiting=await jobs.has_waiting_leavers(connection, job.id),
         needs_somebody=needs_somebody,
     )
-    await jobs.set_quarantine(
-        connection,
-        job.id,
-        {
-            "reason": reason.value,
-            "currentBegan": began,
-            "seriesBegan": before.get("seriesBegan") or began,
-            "seriesCount": count,
-            "nextAttempt": due.isoformat(),
-            "error": error_row(answer),
-        },
-    )
+    after = {
+        "reason": reason.value,
+        "currentBegan": began,
+        "seriesBegan": before.get("seriesBegan") or began,
+        "seriesCount": count,
+        "nextAttempt": due.isoformat(),
+        "error": error_row(answer),
+    }
+    await jobs.set_quarantine(connection, job.id, after)
     if not is_same:
         await _log(connection, job, answer, begins="Provisioning is in quarantine: ")
+        await notifying.report_quarantine(connection, row or job.row, after)
     log.warning("job_quarantined", job=job.id, reason=reason.value, detail=answer.detail)
     return due
 
@@ -152,6 +151,10 @@ async def lift_quarantine(services: Services, job: Job) -> None:
 
 async def end_quarantine(connection: Connection, job: Job) -> None:
     """Like `lift_quarantine`, but in the caller's transaction."""
+    await jobs.lock_job(connection, job.id)
+    row = await jobs.read_job(connection, job.id)
+    if row is not None:
+        await notifying.report_end_of_quarantine(connection, row)
     await jobs.set_quarantine(connection, job.id, None)
     await target_state.note_answered(connection, job.id, Asked.PROBE)
     log.info("quarantine_lifted", job=job.id)

@@ -30,6 +30,7 @@ STEPS = PageSteps(
         "links": f"{_PROVISIONING}Links",
         "logs": "Logs > Provisioning logs",
         "logs sign-ins": "Logs > Sign-in logs",
+        "mail": "Settings > Mail",
         "map": f"{_PROVISIONING}Mappings",
         "outbound": "Settings > Private networks",
         "pause": f"{_PROVISIONING}Overview > Pause",

@@ -68,6 +68,7 @@ SETTINGS_TABS: Sequence[tuple[str, str]] = (
     ("People's sign-in", "/settings/people-sign-in"),
     ("Access tokens", "/settings/tokens"),
     ("Sessions", "/settings/sessions"),
+    ("Mail", "/settings/mail"),
     ("Private networks", "/settings/outbound"),
     ("Retention", "/settings/retention"),
     ("Configuration", "/settings/configuration"),

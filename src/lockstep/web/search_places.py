@@ -54,6 +54,7 @@ PLACES: Sequence[SearchPlace] = (
     ),
     SearchPlace("Access tokens", "/settings/tokens", "key", Permission.TOKENS_WRITE, "api personal service settings"),
     SearchPlace("Sessions", "/settings/sessions", "monitor", Permission.DIRECTORY_READ, "sign out devices settings"),
+    SearchPlace("Mail", "/settings/mail", "mail", Permission.MAIL_READ, "smtp e-mail notifications outbox settings"),
     SearchPlace(
         "Private networks", "/settings/outbound", "globe", Permission.OUTBOUND_WRITE, "outbound allow settings"
     ),

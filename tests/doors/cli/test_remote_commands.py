@@ -60,6 +60,8 @@ map show documo userName
 map lint documo
 map eval documo --user anna@contoso.test
 map attributes documo
+mail show
+mail list
 outbound list
 people list
 sso address
@@ -142,6 +144,10 @@ people sign-in sessions anna@contoso.test
 people sign-in end anna@contoso.test
 people sign-in remove-factor anna@contoso.test
 people sign-in set --contact 'the help desk'
+mail set --host 127.0.0.1 --port 9 --security none --from lockstep@contoso.test
+mail test it@contoso.test
+mail retry nothing
+mail remove --yes
 outbound add https://app.internal:8443
 outbound remove https://app.internal:8443
 people set anna@contoso.test jobTitle=Lead

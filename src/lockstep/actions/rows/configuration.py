@@ -119,7 +119,7 @@ def settings_json(view: SettingsView, *, interval: str | None) -> SettingsJson:
         "scope": view.scope,
         "notificationEmail": view.notification_email,
         "emailOnFailure": view.email_on_failure,
-        "mailIsSent": False,
+        "mailIsSent": view.mail_is_sent,
         "interval": interval,
         "nestedGroups": view.nested_groups,
         "deletionThreshold": view.deletion_threshold,

@@ -13,10 +13,13 @@ import structlog
 
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
+from lockstep.actions.lookup import find_application
 from lockstep.actions.permissions import Permission
 from lockstep.actions.single_sign_on.certificates import REMINDERS, Expiry, expiring_certificates
+from lockstep.actions.single_sign_on.settings import read_settings
 from lockstep.postgres.pool import Connection
 from lockstep.storage import audit_log, signing_certificates
+from lockstep.sync.notifying import report_certificate
 
 log = structlog.get_logger("lockstep.actions.reminders")
 
@@ -59,8 +62,15 @@ def _due(ending: Expiry, now: datetime) -> int:
 
 
 async def _remind(context: Context, connection: Connection, reminder: Reminder) -> None:
-    """Record the reminder. What else a reminder does, such as a mail, belongs here, in the same transaction: it happens once for each."""
+    """Record the reminder and write its mail, in one transaction: it happens once for each."""
     ending = reminder.ending
+    app = await find_application(connection, ending.app_name)
+    recipient = (await read_settings(context, connection, app)).notification_email
+    if recipient:
+        await report_certificate(
+            connection, app.name, app.display_name, recipient, sentence=ending.sentence, next_step=ending.next_step,
+            event=f"certificate {ending.app} {ending.thumbprint} {reminder.days}",
+        )  # fmt: skip
     await audit_log.append(
         connection, actor=context.actor.name, activity="Remind of signing certificate", target=ending.app_name,
         after={"thumbprint": ending.thumbprint, "expires": ending.not_after.isoformat(), "days": reminder.days},

@@ -34,6 +34,7 @@ from lockstep.errors import conflict, invalid, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import application_sso, audit_log, credentials, signing_certificates
 from lockstep.storage.applications import ApplicationRow
+from lockstep.storage.mail_server import has_server
 from lockstep.storage.signing_certificates import CertificateRow
 
 OFFERED_MODES = (SignOnMode.DISABLED, SignOnMode.SAML, SignOnMode.OIDC)
@@ -55,6 +56,7 @@ class SignOnView:
     has_address: bool
     changed_at: datetime | None
     changed_by: str
+    mail_is_sent: bool = False  # a mail server is set up
 
     @property
     def version(self) -> str:
@@ -128,6 +130,7 @@ async def read_view(context: Context, connection: Connection, app: ApplicationRo
         has_address=bool(stored),
         changed_at=row.changed_at if row else None,
         changed_by=row.changed_by if row else "",
+        mail_is_sent=await has_server(connection),
     )
 
 

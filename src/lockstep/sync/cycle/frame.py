@@ -22,7 +22,7 @@ from lockstep.postgres.pool import Connection, transaction
 from lockstep.postgres.session_locks import session_lock
 from lockstep.storage import cycles, dirty_marks, instance, jobs, target_index, target_state
 from lockstep.storage.dirty import Claim
-from lockstep.sync import application_health
+from lockstep.sync import application_health, notifying
 from lockstep.sync.cycle import judging
 from lockstep.sync.cycle.indexing import read_index
 from lockstep.sync.cycle.judging import is_attempt_due, is_held
@@ -174,6 +174,8 @@ async def close(services: Services, job: Job) -> None:
         await jobs.set_next_cycle(connection, job.id, interval_of(services, job))
         await target_state.forget_streaks(connection, job.id)  # the pauses have no effect any more: all work is done
         woken = await judging.judge(connection, services, job, ended)
+        if (row := await jobs.read_job(connection, job.id)) is not None:
+            await notifying.report_after_cycle(connection, row, ended.id)
     log.info("cycle_ended", job=job.id, cycle=ended.id, kind=ended.kind, state=ended.state, counts=dict(ended.counts))
     if woken:
         await services.wake({job.id})

@@ -55,7 +55,7 @@ async def show_home(context: Context, request: Request) -> View:
         "activity": _activity(found),
         "chart": activity_chart(days),
     }
-    number = len(found.urgent) + len(found.sources) + len(found.certificates)
+    number = len(found.urgent) + len(found.sources) + len(found.certificates) + len(found.mail)
     heading = (
         "Everything is in step"
         if not number

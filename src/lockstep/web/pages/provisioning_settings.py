@@ -278,7 +278,7 @@ def _page(
         "here": f"{place.href}/provisioning/settings",
         "may_edit": context.actor.may(Permission.CONFIGURATION_WRITE, app_id),
         "may_test": context.actor.may(Permission.CONNECTION_TEST, app_id),
-        "no_mail": MAIL_IS_NOT_SENT,
+        "no_mail": "" if stored.view.mail_is_sent else MAIL_IS_NOT_SENT,
     }
     return View(
         "provisioning/settings.html",

@@ -90,7 +90,7 @@ async def _page(
         "certificates": found.certificates,
         "now": context.now(),
         "signing": SIGNING,
-        "mail": MAIL_IS_NOT_SENT,
+        "no_mail": "" if found.mail_is_sent else MAIL_IS_NOT_SENT,
         "typed": typed
         or {
             "signing": stored.signing.value,

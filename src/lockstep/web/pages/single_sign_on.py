@@ -55,7 +55,7 @@ async def show(context: Context, request: Request) -> View:
             "certificate": next((one for one in found.certificates if one.is_active), None),
             "has_address": found.has_address,
             "ending": await _ending(context, found),
-            "mail": MAIL_IS_NOT_SENT,
+            "no_mail": "" if found.mail_is_sent else MAIL_IS_NOT_SENT,
         },
         lead="People sign in at Lockstep, and the application accepts the assertion that Lockstep signs.",
     )

@@ -1,0 +1,130 @@
+"""The outbox: send the messages that are due, and show what became of them.
+
+A message is sent at least once: if the process dies after the server accepted it and before that is recorded, it is sent again with the
+same Message-ID. A failed attempt is repeated after growing pauses, and the message is given up after two days.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context
+from lockstep.actions.health import HealthFinding, Level
+from lockstep.actions.mail_server import server_of
+from lockstep.actions.permissions import Permission
+from lockstep.engine.decisions.patience import growing_pause
+from lockstep.errors import LockstepError, not_found
+from lockstep.mail.addresses import mail_address
+from lockstep.mail.delivery import DELIVERY_SECONDS, deliver
+from lockstep.mail.failures import MailFailure, MailStep
+from lockstep.mail.message import OutgoingMessage
+from lockstep.storage import audit_log, mail_server
+from lockstep.storage import outgoing_mail as store
+from lockstep.storage.outgoing_mail import ClaimedMail
+from lockstep.storage.outgoing_mail import MailRow as MailRow
+from lockstep.storage.outgoing_mail import MailState as MailState
+from lockstep.wording import counted
+
+GIVES_UP_AFTER = timedelta(days=2)
+LEASE = timedelta(seconds=DELIVERY_SECONDS + 30)
+_MOST = 5  # messages that one process sends at once
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+_SHOWN_FOR = timedelta(days=7)
+
+log = structlog.get_logger("lockstep.actions.outgoing_mail")
+
+
+@needs(Permission.MAIL_WRITE)
+async def send_due_mail(context: Context) -> int:
+    """Send the messages that are due; return how many were tried. Sends nothing if no mail server is set up."""
+    async with context.recording() as connection:
+        server = await mail_server.read_server(connection)
+        due = await store.claim_due(connection, lease=LEASE, most=_MOST) if server is not None else []
+    if server is not None:
+        await asyncio.gather(*(_take_turn(context, server, mail) for mail in due))
+    return len(due)
+
+
+@needs(Permission.MAIL_READ)
+async def list_outgoing_mail(
+    context: Context, *, state: MailState | None = None, after: str = "", limit: int = 50
+) -> list[MailRow]:
+    """Return messages, newest first. *after* is the id of the last one of the previous page."""
+    async with context.reading() as connection:
+        return await store.list_mail(connection, states=[state] if state else (), after=after, limit=limit)
+
+
+@needs(Permission.MAIL_WRITE)
+async def retry_mail(context: Context, mail: str) -> MailRow:
+    """Send a message that was given up again. Raises LockstepError if there is no such message."""
+    async with context.recording() as connection:
+        row = await store.retry(connection, mail)
+        if row is None:
+            raise not_found(f"There is no message {mail[:50]}", next_step="See: lockstep mail list")
+        await audit_log.append(
+            connection, actor=context.actor.name, activity="Send a mail again", target=row.subject,
+            after={"id": row.id},
+        )  # fmt: skip
+    return row
+
+
+@needs(Permission.MAIL_READ)
+async def examine_mail(context: Context) -> list[HealthFinding]:
+    """Return findings about mail: whether a server is set up, and whether messages wait or were given up. Connects to nothing."""
+    async with context.reading() as connection:
+        server = await mail_server.read_server(connection)
+        trouble = await store.count_trouble(connection, since=_SHOWN_FOR)
+    name = "mail"
+    if server is None:
+        return []
+    try:
+        server_of(context, server)
+    except LockstepError as unreadable:
+        return [HealthFinding(name, Level.FAIL, f"{unreadable.detail}. {unreadable.why}", unreadable.next_step)]
+    if trouble.failed:
+        text = f"{counted(trouble.failed, 'message')} could not be delivered in the last 7 days: {trouble.problem}"
+        return [HealthFinding(name, Level.FAIL, text, "See which: lockstep mail list --state failed")]
+    if trouble.delayed:
+        verb = "waits" if trouble.delayed == 1 else "wait"
+        text = f"{counted(trouble.delayed, 'message')} {verb} for another attempt: {trouble.problem}"
+        return [HealthFinding(name, Level.WARN, text, "Find the cause: lockstep mail test ADDRESS")]
+    return [HealthFinding(name, Level.OK, f"mail is sent through {server.host}:{server.port}")]
+
+
+async def _take_turn(context: Context, server: mail_server.MailServerRow, mail: ClaimedMail) -> None:
+    failed = await _send(context, server, mail)
+    async with context.recording() as connection:
+        if failed is None:
+            await store.note_sent(connection, mail.id, attempt=mail.attempts)
+            return
+        pause = growing_pause(mail.attempts, first=_FIRST_PAUSE, longest=_LONGEST_PAUSE)
+        is_over = failed.is_final or context.now() + pause - mail.written_at > GIVES_UP_AFTER
+        await store.note_failure(
+            connection, mail.id, attempt=mail.attempts, problem=failed.sentence, remedy=failed.remedy,
+            again_after=None if is_over else pause,
+        )  # fmt: skip
+    log.warning(
+        "mail_given_up" if is_over else "mail_not_sent", mail=mail.id, attempt=mail.attempts, step=failed.step.value,
+        reason=failed.sentence,
+    )  # fmt: skip
+
+
+async def _send(context: Context, server: mail_server.MailServerRow, mail: ClaimedMail) -> MailFailure | None:
+    recipient = mail_address(mail.recipient)
+    if not recipient:
+        sentence = f'"{mail.recipient[:100]}" is not an address that mail can be sent to'
+        return MailFailure(MailStep.RECIPIENT, sentence, "Correct the notification address", is_final=True)
+    message = OutgoingMessage(
+        mail.id, server.sender, recipient, mail.subject, mail.body_text, mail.body_html, mail.written_at
+    )
+    try:
+        await deliver(server_of(context, server), message)
+    except MailFailure as failed:
+        return failed
+    except LockstepError as failed:  # the password cannot be decrypted
+        return MailFailure(MailStep.SIGN_IN, failed.detail, failed.next_step)
+    return None

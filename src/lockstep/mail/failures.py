@@ -1,0 +1,113 @@
+"""What went wrong with a message, at which step, and what to do about it.
+
+Only the refusal of the recipient or of the message itself is final: everything else may pass, or an administrator may correct it.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from enum import StrEnum
+
+from aiosmtplib import SMTPException, SMTPResponseException
+
+from lockstep.http.outbound import Blocked
+from lockstep.http.tls import tls_sentence
+
+_LONGEST_REPLY = 300
+
+
+class MailStep(StrEnum):
+    """The steps of a delivery, in their order. The values are shown."""
+
+    ADDRESS = "Address of the server"
+    CONNECTION = "Connection"
+    GREETING = "Greeting"
+    ENCRYPTION = "Encryption"
+    SIGN_IN = "Sign-in"
+    SENDER = "Sender"
+    RECIPIENT = "Recipient"
+    MESSAGE = "Message"
+
+
+_FINAL = frozenset({MailStep.RECIPIENT, MailStep.MESSAGE})
+
+
+class MailFailure(Exception):
+    """A message was not handed over. *sentence* and *remedy* are safe to show. If *is_final*, sending the message again cannot help."""
+
+    def __init__(self, step: MailStep, sentence: str, remedy: str, *, is_final: bool = False) -> None:
+        super().__init__(sentence)
+        self.step = step
+        self.sentence = sentence
+        self.remedy = remedy
+        self.is_final = is_final
+
+
+def failure_of(failed: BaseException, step: MailStep, host: str, port: int, *, hidden: str = "") -> MailFailure:
+    """Explain *failed*, which happened at *step*. The password *hidden* does not appear in the result."""
+    place = f"{host}:{port}"
+    causes = list(_causes(failed))
+    for one in causes:
+        if isinstance(one, Blocked):
+            return MailFailure(step, str(one), one.next_step)
+        if isinstance(one, ssl.SSLError):
+            return MailFailure(MailStep.ENCRYPTION, *_tls(one, host, port))
+        if isinstance(one, SMTPResponseException):
+            return _refused(one, step, host, hidden)
+    for one in causes:
+        if isinstance(one, socket.gaierror):
+            return MailFailure(step, f"The name {host} cannot be resolved", "Check the name of the mail server")
+        if isinstance(one, TimeoutError):
+            return MailFailure(step, f"{place} did not answer in time", _CHECK)
+        if isinstance(one, ConnectionRefusedError):
+            return MailFailure(step, f"{place} refuses connections", _CHECK)
+    return _unsupported(failed, step, host, place)
+
+
+_CHECK = "Check host, port and firewalls. Usual ports: 587 for STARTTLS, 465 for TLS, 25 for unencrypted"
+
+
+def _unsupported(failed: BaseException, step: MailStep, host: str, place: str) -> MailFailure:
+    is_refusal = isinstance(failed, SMTPException) and not isinstance(failed, OSError)
+    if step is MailStep.ENCRYPTION and is_refusal:
+        return MailFailure(
+            step, f"{host} does not offer STARTTLS, so nothing was sent",
+            "Use the port at which it offers STARTTLS, usually 587, or --security tls, usually on port 465",
+        )  # fmt: skip
+    if step is MailStep.SIGN_IN and is_refusal:
+        return MailFailure(
+            step, f"{host} offers no sign-in that Lockstep supports (PLAIN, LOGIN, CRAM-MD5)",
+            "Use --security starttls or tls. If the server needs no sign-in, remove the user name",
+        )  # fmt: skip
+    return MailFailure(step, f"{place} ended the connection", _CHECK)
+
+
+def _tls(failed: ssl.SSLError, host: str, port: int) -> tuple[str, str]:
+    if failed.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
+        return f"{host}:{port} does not use TLS from the first byte", "Use --security starttls, usually on port 587"
+    return tls_sentence(failed, host)
+
+
+def _refused(failed: SMTPResponseException, step: MailStep, host: str, hidden: str) -> MailFailure:
+    reply = " ".join(str(failed.message).split())
+    reply = "".join(letter for letter in reply if letter.isprintable())
+    if hidden:
+        reply = reply.replace(hidden, "***")
+    sentence = f"{host} answered {failed.code}: {reply[:_LONGEST_REPLY]}".rstrip(": ")
+    remedies = {
+        MailStep.SIGN_IN: "Check the user name, and enter the password again",
+        MailStep.SENDER: "Use a from address that the server lets this user send from",
+        MailStep.RECIPIENT: "Check the address. If it is outside your organisation, the server may require a sign-in to relay",
+        MailStep.MESSAGE: "Ask the administrator of the mail server why it refuses the message",
+    }
+    remedy = remedies.get(step, "Check that this is a mail server that accepts messages from this machine")
+    return MailFailure(step, sentence, remedy, is_final=step in _FINAL and failed.code >= 500)
+
+
+def _causes(failed: BaseException) -> Iterator[BaseException]:
+    one: BaseException | None = failed
+    while one is not None:
+        yield one
+        one = one.__cause__ or one.__context__

@@ -1,0 +1,85 @@
+"""Build a message: plain text and HTML with the same content.
+
+Subject and text may contain names that somebody else chose. Line breaks and control characters are removed from the subject, so no name
+adds a header, and everything is escaped in the HTML.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from html import escape
+
+LONGEST_SUBJECT = 150
+_POLICY = SMTP.clone(cte_type="7bit")
+_STYLE = "font-family:sans-serif;font-size:15px;line-height:1.5;color:#1c1e21;max-width:36em"
+
+
+@dataclass(frozen=True, slots=True)
+class MailText:
+    """What a message says. *points* are listed after the first paragraph. *link* is an address for the reader to open, or ""."""
+
+    subject: str
+    paragraphs: tuple[str, ...]
+    points: tuple[str, ...] = ()
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """One message to one recipient. Both addresses come from `mail_address`. *id* stays the same whenever the message is sent again."""
+
+    id: str
+    sender: str
+    recipient: str
+    subject: str
+    text: str
+    html: str
+    written_at: datetime
+
+
+def one_line(text: str) -> str:
+    """Return *text* as a subject: one line without control characters, at most `LONGEST_SUBJECT` characters long."""
+    plain = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return plain if len(plain) <= LONGEST_SUBJECT else plain[: LONGEST_SUBJECT - 1].rstrip() + "…"
+
+
+def as_text(mail: MailText) -> str:
+    """Return the plain text of *mail*."""
+    first, *rest = (_printable(one) for one in mail.paragraphs)
+    points = "\n".join(f"- {_printable(one)}" for one in mail.points)
+    return "\n\n".join(part for part in (first, points, *rest, mail.link) if part) + "\n"
+
+
+def as_html(mail: MailText) -> str:
+    """Return *mail* as a small HTML page without images and links to elsewhere, except for its own link."""
+    first, *rest = (f"<p>{escape(_printable(one))}</p>" for one in mail.paragraphs)
+    points = "".join(f"<li>{escape(_printable(one))}</li>" for one in mail.points)
+    link = f'<p><a href="{escape(mail.link)}">{escape(mail.link)}</a></p>' if mail.link else ""
+    listed = f"<ul>{points}</ul>" if points else ""
+    body = "\n".join(part for part in (first, listed, *rest, link) if part)
+    title = escape(one_line(mail.subject))
+    return f'<!doctype html>\n<html lang="en"><head><title>{title}</title></head>\n<body style="{_STYLE}">\n{body}\n</body></html>\n'
+
+
+def as_bytes(message: OutgoingMessage) -> bytes:
+    """Return *message* as it is sent (RFC 5322), in ASCII. Marked as automatic, so that nobody's absence note answers it (RFC 3834)."""
+    built = EmailMessage(policy=_POLICY)
+    built["From"] = Address("Lockstep", addr_spec=message.sender)
+    built["To"] = Address(addr_spec=message.recipient)
+    built["Subject"] = one_line(message.subject)
+    built["Date"] = format_datetime(message.written_at)
+    built["Message-ID"] = f"<{message.id}@{message.sender.rpartition('@')[2]}>"
+    built["Auto-Submitted"] = "auto-generated"
+    built["X-Auto-Response-Suppress"] = "All"
+    built.set_content(message.text, cte="quoted-printable")
+    built.add_alternative(message.html, subtype="html", cte="quoted-printable")
+    return built.as_bytes()
+
+
+def _printable(text: str) -> str:
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

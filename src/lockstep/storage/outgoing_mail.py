@@ -1,0 +1,226 @@
+"""The outbox: messages that wait for the mail server, and what became of them.
+
+A message is written in the transaction of the event that it reports, and only once for each event. Claiming a message leases it: until
+`due_at` no other process sends it. The number of the attempt fences a process that lost its lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from psycopg.rows import class_row
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_json, only_row
+
+
+class MailState(StrEnum):
+    """What became of a message. The values are stored."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMail:
+    """A message to write. *event* identifies what it reports; *facts* are the numbers in it, to compare with a later message."""
+
+    kind: str
+    event: str
+    recipient: str
+    subject: str
+    text: str
+    html: str
+    job: str | None = None
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MailRow:
+    """A message of the outbox. While it waits, *due_at* is the next attempt. *problem* is from the last attempt, "" if it succeeded."""
+
+    id: str
+    kind: str
+    app_name: str
+    recipient: str
+    subject: str
+    state: MailState
+    written_at: datetime
+    attempts: int
+    due_at: datetime
+    ended_at: datetime | None
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedMail:
+    """A message that this process sends now. *attempts* includes this attempt."""
+
+    id: str
+    recipient: str
+    subject: str
+    body_text: str
+    body_html: str
+    written_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailCounts:
+    """How many messages wait after a failed attempt, and how many were given up recently. *problem*: that of the newest one that was given
+    up, or else of the newest one that waits.
+    """
+
+    delayed: int
+    failed: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastMail:
+    """The newest message of one kind about one job."""
+
+    written_at: datetime
+    facts: Mapping[str, Any]
+
+
+async def write(connection: Connection, mail: NewMail) -> bool:
+    """Write the message. Returns False if the event was reported before."""
+    cursor = await connection.execute(
+        """insert into outgoing_mail (kind, job, event, recipient, subject, body_text, body_html, facts)
+        values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict (event) do nothing""",
+        (
+            mail.kind,
+            mail.job,
+            mail.event,
+            mail.recipient,
+            mail.subject,
+            mail.text,
+            mail.html,
+            as_json(dict(mail.facts)),
+        ),
+    )
+    return cursor.rowcount == 1
+
+
+async def last_mail(connection: Connection, job: str, kind: str) -> LastMail | None:
+    """Return the newest message of *kind* about *job*."""
+    async with connection.cursor(row_factory=class_row(LastMail)) as cursor:
+        await cursor.execute(
+            """select written_at, facts from outgoing_mail where job = %s and kind = %s
+            order by written_at desc limit 1""",
+            (job, kind),
+        )
+        return await cursor.fetchone()
+
+
+async def was_written(connection: Connection, event: str) -> bool:
+    cursor = await connection.execute("select exists (select from outgoing_mail where event = %s)", (event,))
+    return bool((await only_row(cursor))[0])
+
+
+async def claim_due(connection: Connection, *, lease: timedelta, most: int) -> list[ClaimedMail]:
+    """Return up to *most* due messages, and lease them: if this process dies, another one sends them after *lease*."""
+    async with connection.cursor(row_factory=class_row(ClaimedMail)) as cursor:
+        await cursor.execute(
+            """update outgoing_mail set due_at = clock_timestamp() + %s, attempts = attempts + 1 where id in
+                (select id from outgoing_mail where state = 'waiting' and due_at <= clock_timestamp()
+                order by due_at limit %s for update skip locked)
+            returning id::text, recipient, subject, body_text, body_html, written_at, attempts""",
+            (lease, most),
+        )
+        return await cursor.fetchall()
+
+
+async def note_sent(connection: Connection, mail: str, *, attempt: int) -> None:
+    """Record that the server accepted the message, unless another process has claimed it since."""
+    await connection.execute(
+        """update outgoing_mail set state = 'sent', ended_at = clock_timestamp(), problem = '', remedy = ''
+        where id = %s and attempts = %s""",
+        (mail, attempt),
+    )
+
+
+async def note_failure(
+    connection: Connection, mail: str, *, attempt: int, problem: str, remedy: str, again_after: timedelta | None
+) -> None:
+    """Record a failed attempt, unless another process has claimed the message since. None for *again_after* gives it up."""
+    await connection.execute(
+        """update outgoing_mail set problem = %(problem)s, remedy = %(remedy)s,
+            state = case when %(again)s::interval is null then 'failed' else state end,
+            ended_at = case when %(again)s::interval is null then clock_timestamp() end,
+            due_at = coalesce(clock_timestamp() + %(again)s::interval, due_at)
+        where id = %(mail)s and attempts = %(attempt)s and state = 'waiting'""",
+        {"mail": mail, "attempt": attempt, "problem": problem, "remedy": remedy, "again": again_after},
+    )
+
+
+async def make_waiting_due(connection: Connection, *, lease: timedelta) -> None:
+    """Shorten the pauses of waiting messages, because the server was changed: all are due after *lease* at the latest, when none is being
+    sent any more.
+    """
+    await connection.execute(
+        "update outgoing_mail set due_at = least(due_at, clock_timestamp() + %s) where state = 'waiting'", (lease,)
+    )
+
+
+async def retry(connection: Connection, mail: str) -> MailRow | None:
+    """Let a message that was given up wait again, from its first attempt. None if there is no such message."""
+    await connection.execute(
+        """update outgoing_mail set state = 'waiting', due_at = clock_timestamp(), ended_at = null, problem = '', remedy = ''
+        where id::text = %s and state = 'failed'""",
+        (mail,),
+    )
+    found = await list_mail(connection, ids=[mail], limit=1)
+    return found[0] if found else None
+
+
+async def give_up_waiting(connection: Connection, *, problem: str) -> int:
+    """Give up every message that waits; returns how many."""
+    cursor = await connection.execute(
+        """update outgoing_mail set state = 'failed', ended_at = clock_timestamp(), problem = %s, remedy = ''
+        where state = 'waiting'""",
+        (problem,),
+    )
+    return cursor.rowcount
+
+
+async def list_mail(
+    connection: Connection,
+    *,
+    states: Sequence[MailState] = (),
+    ids: Sequence[str] = (),
+    after: str = "",
+    limit: int,
+) -> list[MailRow]:
+    """Return messages, newest first. *after*: the id of the last message of the previous page, "" for the first page."""
+    async with connection.cursor(row_factory=class_row(MailRow)) as cursor:
+        await cursor.execute(
+            """select mail.id::text, mail.kind, coalesce(application.name, '') as app_name, recipient, subject, state,
+                written_at, attempts, due_at, ended_at, problem, remedy
+            from outgoing_mail as mail
+            left join job on job.id = mail.job left join application on application.id = job.app
+            where (%(states)s::text[] = '{}' or state = any(%(states)s)) and (%(ids)s::text[] = '{}' or mail.id::text = any(%(ids)s))
+                and (%(after)s = '' or (written_at, mail.id) < (select last.written_at, last.id
+                    from outgoing_mail as last where last.id::text = %(after)s))
+            order by written_at desc, mail.id desc limit %(limit)s""",
+            {"states": [one.value for one in states], "ids": list(ids), "after": after, "limit": limit},
+        )
+        return await cursor.fetchall()
+
+
+async def count_trouble(connection: Connection, *, since: timedelta) -> MailCounts:
+    """Count the messages that wait after a failure, and those that were given up within *since*."""
+    cursor = await connection.execute(
+        """select count(*) filter (where state = 'waiting'), count(*) filter (where state = 'failed'),
+            coalesce((array_agg(problem order by state = 'failed' desc, written_at desc))[1], '')
+        from outgoing_mail where problem <> '' and (state = 'waiting' or (state = 'failed' and ended_at > now() - %s))""",
+        (since,),
+    )
+    return MailCounts(*await only_row(cursor))

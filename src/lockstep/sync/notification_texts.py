@@ -1,0 +1,160 @@
+"""What the notification mails say. Pure: facts in, text out.
+
+A mail names the application, numbers and reasons, but no people: the link and the command lead to them. Names and values of
+people are taken out of the reasons.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lockstep.engine.decisions.quarantine import QuarantineReason, holds_everything
+from lockstep.mail.message import MailText
+from lockstep.wording import counted
+
+MOST_REASONS = 3
+_LONGEST_REASON = 300
+_QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”")
+_EMAIL = re.compile(r"[^\s\"'<>(),;]+@[^\s\"'<>(),;]+")
+_LEFT_OUT = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedApplication:
+    """The application that a mail is about. *organisation* and *address*, Lockstep's public address, are "" if they are not set."""
+
+    app: str
+    display_name: str
+    organisation: str = ""
+    address: str = ""
+
+    def subject(self, text: str) -> str:
+        start = f"[{self.organisation}] " if self.organisation else ""
+        return f"{start}{self.display_name}: {text}"
+
+    def link(self, path: str) -> str:
+        return f"{self.address}{path}" if self.address else ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureReason:
+    """Objects that fail for one reason. *names* are names and identifiers of the object that the texts were taken from."""
+
+    count: int
+    reason: str
+    next_step: str
+    names: Sequence[str] = ()
+
+
+def quarantine_began(about: ReportedApplication, quarantine: Mapping[str, Any]) -> MailText:
+    """The mail when an application enters quarantine, or when the reason changes."""
+    error = quarantine.get("error") or {}
+    holds_all = holds_everything(QuarantineReason(quarantine["reason"]))
+    effect = (
+        "Until the cause is corrected, Lockstep sends nothing to the application. People who leave keep their access there."
+        if holds_all
+        else "Until fewer objects fail, Lockstep writes less often. People who leave still lose their access without delay."
+    )
+    message = without_names(str(error.get("message", "")))
+    return MailText(
+        about.subject("provisioning is in quarantine"),
+        (
+            f"Provisioning of {about.display_name} is in quarantine since {_time(quarantine['currentBegan'])}.",
+            f"Reason: {_sentence(message)}",
+            effect,
+            f"Next: {_sentence(_next(error.get('nextStep'), f'See: lockstep status {about.app}'))}",
+            f"Lockstep tries again at {_time(quarantine['nextAttempt'])}. You get another mail when the quarantine ends.",
+        ),
+        link=about.link(f"/apps/{about.app}/provisioning/quarantine"),
+    )
+
+
+def quarantine_ended(about: ReportedApplication, quarantine: Mapping[str, Any], now: datetime) -> MailText:
+    """The mail when an application leaves quarantine."""
+    return MailText(
+        about.subject("provisioning left quarantine"),
+        (
+            f"Provisioning of {about.display_name} left quarantine at {_time(now.isoformat())}. "
+            f"It began at {_time(str(quarantine.get('seriesBegan') or quarantine['currentBegan']))}.",
+            "Lockstep now processes what waited. You do not have to do anything.",
+        ),
+        link=about.link(f"/apps/{about.app}/provisioning"),
+    )
+
+
+def objects_fail(about: ReportedApplication, total: int, reasons: Sequence[FailureReason]) -> MailText:
+    """The mail about objects that keep failing, with the most frequent reasons."""
+    verb = "fails" if total == 1 else "fail"
+    points = []
+    for one in reasons[:MOST_REASONS]:
+        step = _next(one.next_step, "", names=one.names)
+        text = (
+            f"{counted(one.count, 'object')}: {_sentence(without_names(one.reason, one.names) or 'No reason is known')}"
+        )
+        points.append(f"{text} Next: {_sentence(step)}" if step else text)
+    shown = sum(one.count for one in reasons[:MOST_REASONS])
+    more = (
+        (f"{counted(total - shown, 'object')} {'has' if total - shown == 1 else 'have'} other reasons.",)
+        if total > shown
+        else ()
+    )
+    return MailText(
+        about.subject(f"{counted(total, 'object')} {verb}"),
+        (
+            f"{counted(total, 'object')} could not be provisioned in {about.display_name} for at least an hour.",
+            *more,
+            f"Lockstep keeps trying. See which objects: lockstep logs --app {about.app} --status failure",
+        ),
+        tuple(points),
+        about.link("/logs/provisioning/failures"),
+    )
+
+
+def changes_held(about: ReportedApplication, total: int, losses: int) -> MailText:
+    """The mail about changes that a guard holds back until an administrator decides. *losses* of them end access."""
+    wait = "waits" if total == 1 else "wait"
+    ends = f", {losses:,} of which would disable or delete an account" if losses else ""
+    return MailText(
+        about.subject(f"{counted(total, 'change')} {wait} for approval"),
+        (
+            f"Lockstep holds back {counted(total, 'change')} in {about.display_name}{ends}. "
+            "None of them is sent until an administrator approves it.",
+            f"Approve or reject them on the page of held changes, or with: lockstep deletes list {about.app}",
+        ),
+        link=about.link(f"/apps/{about.app}/provisioning/held"),
+    )
+
+
+def certificate_ends(about: ReportedApplication, sentence: str, next_step: str) -> MailText:
+    """The mail before a signing certificate ends."""
+    return MailText(
+        about.subject("a signing certificate ends"),
+        (_sentence(sentence), f"Next: {_sentence(next_step)}"),
+        link=about.link(f"/apps/{about.app}/sso/certificates"),
+    )
+
+
+def without_names(text: str, names: Sequence[str] = ()) -> str:
+    """Return *text* without the values that may identify people: *names*, e-mail addresses, and everything in quotation marks."""
+    plain = " ".join(text.split())
+    for name in sorted((one for one in names if len(one) > 2), key=len, reverse=True):
+        plain = plain.replace(name, _LEFT_OUT)
+    plain = _EMAIL.sub(_LEFT_OUT, _QUOTED.sub(_LEFT_OUT, plain))
+    return plain if len(plain) <= _LONGEST_REASON else plain[: _LONGEST_REASON - 1].rstrip() + _LEFT_OUT
+
+
+def _next(step: object, otherwise: str, *, names: Sequence[str] = ()) -> str:
+    return without_names(str(step or ""), names) or otherwise
+
+
+def _sentence(text: str) -> str:
+    plain = text.strip()
+    return plain if not plain or plain.endswith((".", "!", "?", _LEFT_OUT)) else f"{plain}."
+
+
+def _time(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%H:%M UTC on %-d %B %Y}"

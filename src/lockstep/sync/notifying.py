@@ -1,0 +1,142 @@
+"""Write the notification mails of an application, in the transaction of the event that they report.
+
+A mail is written only if a mail server is set up, and the application has a notification address and *Send an email notification when a
+failure occurs*. Quarantine is reported whenever it begins, its reason changes or it ends. Objects that fail and changes that are held are
+reported after a cycle, at most once a day, and again only if something is new or a week has passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from lockstep.mail.message import MailText, as_html, as_text, one_line
+from lockstep.postgres.pool import Connection
+from lockstep.storage import lasting_failures, mail_server, outgoing_mail, tenant
+from lockstep.storage.jobs import JobRow
+from lockstep.storage.outgoing_mail import LastMail, NewMail
+from lockstep.sync import notification_texts as texts
+from lockstep.sync.notification_texts import MOST_REASONS, FailureReason, ReportedApplication
+
+LASTING = timedelta(hours=1)  # how long an object must fail before it is reported
+_AT_MOST_EVERY = timedelta(hours=24)
+_AGAIN_AFTER = timedelta(days=7)
+
+
+class MailKind(StrEnum):
+    """What a mail reports. The values are stored and shown."""
+
+    QUARANTINE = "quarantine"
+    QUARANTINE_ENDED = "quarantineEnded"
+    FAILURES = "failures"
+    HELD = "held"
+    CERTIFICATE = "certificate"
+
+
+async def report_quarantine(connection: Connection, row: JobRow, quarantine: Mapping[str, Any]) -> None:
+    """Report that *quarantine* began, once."""
+    if recipient := await _recipient(connection, row):
+        text = texts.quarantine_began(await _about(connection, row.app_name, row.app_display_name), quarantine)
+        event = f"quarantine {row.id} {quarantine['reason']} {quarantine['currentBegan']}"
+        await _write(connection, row, MailKind.QUARANTINE, event, recipient, text)
+
+
+async def report_end_of_quarantine(connection: Connection, row: JobRow) -> None:
+    """Report that the quarantine of *row* ends, if its beginning was reported."""
+    quarantine = row.quarantine
+    if quarantine is None or not (recipient := await _recipient(connection, row)):
+        return
+    began = f"{row.id} {quarantine['reason']} {quarantine['currentBegan']}"
+    if await outgoing_mail.was_written(connection, f"quarantine {began}"):
+        text = texts.quarantine_ended(
+            await _about(connection, row.app_name, row.app_display_name), quarantine, datetime.now(UTC)
+        )
+        await _write(connection, row, MailKind.QUARANTINE_ENDED, f"quarantineEnded {began}", recipient, text)
+
+
+async def report_after_cycle(connection: Connection, row: JobRow, cycle: int) -> None:
+    """Report objects that keep failing and changes that wait for approval, if that is due. A quarantined application has had its mail."""
+    recipient = await _recipient(connection, row)
+    if not recipient:
+        return
+    if row.quarantine is None:
+        await _report_failures(connection, row, cycle, recipient)
+    await _report_held(connection, row, cycle, recipient)
+
+
+async def _report_failures(connection: Connection, row: JobRow, cycle: int, recipient: str) -> None:
+    found = await lasting_failures.read_reasons(connection, row.id, lasting=LASTING)
+    total = sum(one.count for one in found)
+    if not total:
+        return
+    last = await outgoing_mail.last_mail(connection, row.id, MailKind.FAILURES)
+    codes = {one.code for one in found}
+    facts = {"failing": total, "codes": sorted(codes)}
+    is_new = last is not None and (
+        total > last.facts.get("failing", 0) or not codes <= set(last.facts.get("codes", ()))
+    )
+    if not _is_due(last, is_new=is_new):
+        return
+    reasons = [FailureReason(one.count, one.reason, one.next_step, one.names) for one in found[:MOST_REASONS]]
+    text = texts.objects_fail(await _about(connection, row.app_name, row.app_display_name), total, reasons)
+    await _write(connection, row, MailKind.FAILURES, f"failures {row.id} {cycle}", recipient, text, facts)
+
+
+async def _report_held(connection: Connection, row: JobRow, cycle: int, recipient: str) -> None:
+    held = await lasting_failures.count_held(connection, row.id)
+    if held.newest_at is None:
+        return
+    last = await outgoing_mail.last_mail(connection, row.id, MailKind.HELD)
+    if not _is_due(last, is_new=last is not None and held.newest_at > last.written_at):
+        return
+    text = texts.changes_held(await _about(connection, row.app_name, row.app_display_name), held.total, held.losses)
+    await _write(connection, row, MailKind.HELD, f"held {row.id} {cycle}", recipient, text, {"held": held.total})
+
+
+def _is_due(last: LastMail | None, *, is_new: bool) -> bool:
+    if last is None:
+        return True
+    age = datetime.now(UTC) - last.written_at
+    return age >= _AGAIN_AFTER or (is_new and age >= _AT_MOST_EVERY)
+
+
+async def _recipient(connection: Connection, row: JobRow) -> str:
+    """The address to notify; "" if no mail is wanted or no server is set up."""
+    if not row.config.get("emailOnFailure") or not row.config.get("notificationEmail"):
+        return ""
+    return str(row.config["notificationEmail"]) if await mail_server.has_server(connection) else ""
+
+
+async def report_certificate(
+    connection: Connection, app: str, display_name: str, recipient: str, *, event: str, sentence: str, next_step: str
+) -> None:
+    """Report that a signing certificate ends. *event* identifies the certificate and the reminder."""
+    if not await mail_server.has_server(connection):
+        return
+    about = await _about(connection, app, display_name)
+    text = texts.certificate_ends(about, sentence, next_step)
+    await _write(connection, None, MailKind.CERTIFICATE, event, recipient, text)
+
+
+async def _about(connection: Connection, app: str, display_name: str) -> ReportedApplication:
+    organisation = await tenant.read_tenant(connection)
+    address = str(organisation.settings.get("publicAddress", ""))
+    return ReportedApplication(app, display_name, organisation.name, address)
+
+
+async def _write(
+    connection: Connection,
+    row: JobRow | None,
+    kind: MailKind,
+    event: str,
+    recipient: str,
+    text: MailText,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    mail = NewMail(
+        kind=kind, job=row.id if row else None, event=event, recipient=recipient, subject=one_line(text.subject), text=as_text(text),
+        html=as_html(text), facts=facts or {},
+    )  # fmt: skip
+    await outgoing_mail.write(connection, mail)

@@ -1,0 +1,115 @@
+"""`lockstep mail`: set up, test step by step, list and send again, on a server and on real sockets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from email.message import Message as Arrived
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message
+
+from tests.support.command_line import DocumoThere, Lockstep
+from tests.support.serving_process import GIVE_UP_SECONDS, free_port, process
+
+
+class Mailbox(Message):
+    """Keeps the subjects of the messages that arrive."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.subjects: list[str] = []
+
+    def handle_message(self, message: Arrived) -> None:
+        self.subjects.append(str(message["Subject"]))
+
+
+@pytest.fixture
+def mailbox() -> Mailbox:
+    return Mailbox()
+
+
+@pytest.fixture
+def port(mailbox: Mailbox) -> Iterator[int]:
+    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    yield controller.port
+    controller.stop()
+
+
+def test_mail_server_is_set_up_and_tested_step_by_step(contoso: Lockstep, port: int) -> None:
+    assert contoso("mail", "show").code == 5
+    assert contoso("mail", "set", "--host", "127.0.0.1").code == 64
+
+    made = contoso(
+        "mail", "set", "--host", "127.0.0.1", "--from", "l@contoso.test", "--security", "none", "--port", str(port)
+    )
+    blocked = contoso("mail", "test", "it@contoso.test")
+    contoso("outbound", "add", f"smtp://127.0.0.1:{port}")
+    tested = contoso("mail", "test", "it@contoso.test", "-o", "json")
+
+    assert made.code == 0 and f"127.0.0.1:{port}" in made.out
+    assert blocked.code == 69 and f"lockstep outbound add smtp://127.0.0.1:{port}" in blocked.err
+    assert tested.code == 0
+    assert [one["name"] for one in tested.json["items"]] == [
+        "Address of the server", "Connection", "Greeting", "Sender", "Recipient", "Message",
+    ]  # fmt: skip
+    assert "note:" not in contoso("settings", "documo", "--notification-email", "it@contoso.test").err
+
+
+def test_running_server_mails_once_when_an_application_enters_quarantine(
+    connected: Lockstep, documo: DocumoThere, mailbox: Mailbox, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOCKSTEP_OUTBOUND_ALLOW")  # so that Documo cannot be reached
+    connected("outbound", "add", f"smtp://127.0.0.1:{port}")
+    connected(
+        "mail", "set", "--host", "127.0.0.1", "--from", "l@contoso.test", "--security", "none", "--port", str(port)
+    )
+    connected("settings", "documo", "--notification-email", "it@contoso.test", "--email-on-failure")
+    with process("lockstep", "serve", "--port", str(free_port()), ready="Lockstep is listening"):
+        connected("start", "documo")
+        until(lambda: mailbox.subjects == ["Documo: provisioning is in quarantine"])
+        connected("outbound", "add", documo.origin)
+        until(lambda: len(mailbox.subjects) == 2)
+
+    assert mailbox.subjects[1] == "Documo: provisioning left quarantine"
+    assert [row["state"] for row in connected("mail", "list", "-o", "json").json["items"]] == ["sent", "sent"]
+
+
+def until(holds: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + GIVE_UP_SECONDS
+    while not holds():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.05)
+
+
+def test_password_comes_from_stdin_and_is_never_printed(contoso: Lockstep) -> None:
+    given = (
+        "mail",
+        "set",
+        "--host",
+        "smtp.contoso.test",
+        "--from",
+        "l@contoso.test",
+        "--user",
+        "ada",
+        "--password-stdin",
+    )
+    made = contoso(*given, stdin="top secret\n")
+    changed = contoso("mail", "set", "--from", "other@contoso.test")
+    elsewhere = contoso("mail", "set", "--host", "other.test")
+
+    assert (made.code, changed.code, elsewhere.code) == (0, 0, 64)
+    assert "Password  stored" in changed.out
+    assert "top secret" not in made.out + made.err + changed.out
+    assert "The password of ada is missing" in elsewhere.err
+
+
+def test_removing_asks_and_lists_are_empty_before_the_first_message(contoso: Lockstep) -> None:
+    contoso("mail", "set", "--host", "smtp.contoso.test", "--from", "l@contoso.test")
+
+    assert "No messages." in contoso("mail", "list").out + contoso("mail", "list").err
+    assert contoso("mail", "retry", "nothing").code == 5
+    assert contoso("mail", "remove", "--yes").code == 0
+    assert contoso("mail", "show").code == 5
