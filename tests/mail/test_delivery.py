@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from base64 import b64encode
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from aiosmtplib import SMTPResponseException
 
 from lockstep.http.outbound import Blocked
-from lockstep.mail.addresses import mail_address
+from lockstep.mail import delivery
+from lockstep.mail.addresses import is_host, mail_address
 from lockstep.mail.delivery import MailSecurity, MailServer, deliver
-from lockstep.mail.failures import MailFailure, MailStep
+from lockstep.mail.failures import MailFailure, MailStep, failure_of
 from lockstep.mail.message import MailText, OutgoingMessage, as_html, as_text
 from tests.support.mail_sink import PASSWORD, USER, mail_sink, new_authority
 
@@ -82,10 +85,33 @@ async def test_hostile_name_adds_no_header_no_recipient_and_no_markup() -> None:
     [
         "a@b.test\r\nBcc: c@d.test", "a@b.test, c@d.test", "<a@b.test>", '"a b"@c.test', "a@b.test>", "@b.test", "a@",
         "a@-b.test", "a b@c.test", "a..b@c.test", "a@b..test", "a@b.test\x00", f"{'a' * 65}@b.test", "ä@b.test",
+        "=?utf-8?q?a=0D=0AX?=@b.test",
     ],
 )  # fmt: skip
 def test_address_that_is_more_than_an_address_is_none(text: str) -> None:
     assert mail_address(text) == ""
+
+
+async def test_encoded_word_in_a_name_adds_no_header_and_no_text() -> None:
+    async with mail_sink() as sink:
+        await deliver(server(sink.port), message("=?utf-8?q?a=0D=0ABcc:_eve@evil.test=0D=0A=0D=0Afake?="))
+
+    [mail] = sink.messages
+    assert mail["Bcc"] is None
+    assert mail["Message-ID"] == "<0193@contoso.test>"
+    assert mail["Subject"] == "= ?utf-8?q?a=0D=0ABcc:_eve@evil.test=0D=0A=0D=0Afake?="
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("smtp.contoso.com", True), ("10.0.0.1", True), ("::1", True), ("mail_1.internal", True), ("", False),
+        ("a..b", False), (f"{'a' * 64}.test", False), ("smtp.contoso.com:25", False), ("a b", False), ("a\nb", False),
+        (".".join(["abcdefg"] * 40), False),
+    ],
+)  # fmt: skip
+def test_host_has_a_form_that_can_be_looked_up(text: str, is_one: bool) -> None:
+    assert is_host(text) is is_one
 
 
 def test_domain_is_sent_in_ascii() -> None:
@@ -149,6 +175,67 @@ async def test_refused_password_is_explained_and_not_repeated(trusted: tuple[obj
     assert (found.step, found.is_final) == (MailStep.SIGN_IN, False)
     assert "answered 535" in found.sentence
     assert "wrong secret" not in found.sentence + found.remedy
+
+
+@pytest.mark.parametrize(
+    "sent", ["\0ada\0correct horse", "\0ada\0corr", "correct horse", "correct h", "ada 5f4dcc3b5aa765d6"]
+)
+def test_server_that_repeats_what_was_sent_to_sign_in_does_not_reveal_it(sent: str) -> None:
+    repeated = b64encode(sent.encode()).decode()
+    refusal = SMTPResponseException(500, f"Unknown command AUTH {repeated} (correct horse), Authentication failed")
+
+    found = failure_of(refusal, MailStep.SIGN_IN, "mail.test", 587, hidden=("ada", "correct horse"))
+
+    assert found.sentence == "mail.test answered 500: Unknown command AUTH *** (***), Authentication failed"
+
+
+async def test_certificate_of_another_name_is_refused_after_starttls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, ca = new_authority(tmp_path, names=("elsewhere.test",))
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca))
+    async with mail_sink(context=context) as sink:
+        found = await failure(server(sink.port, MailSecurity.STARTTLS, user=USER, password=PASSWORD))
+
+    assert found.sentence == "The TLS certificate is not for localhost"
+    assert (sink.users, sink.messages) == ([], [])
+
+
+async def serve_bytes(given: bytes) -> asyncio.Server:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(given)
+        await reader.read()
+        writer.close()
+
+    return await asyncio.start_server(answer, "127.0.0.1", 0)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        b"220-endless\r\n" * 100_000,
+        b"x" * 1_000_000,
+        b"\xff\xfe\x00\r\n",
+        b"220 \xff\r\n999 \xff\r\n",
+        b"HTTP/1.1 400 Bad\r\n\r\n",
+    ],
+)
+async def test_hostile_answer_ends_in_a_short_printable_sentence(given: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "COMMAND_SECONDS", 0.5)
+    async with await serve_bytes(given) as hostile:
+        found = await failure(server(hostile.sockets[0].getsockname()[1]))
+
+    assert len(found.sentence) < 400
+    assert found.sentence.isprintable()
+
+
+async def test_server_that_is_silent_is_given_up_and_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "COMMAND_SECONDS", 0.05)
+    async with await serve_bytes(b"") as silent:
+        found = await failure(server(silent.sockets[0].getsockname()[1]))
+
+    assert found.step is MailStep.GREETING
+    assert "did not answer in time" in found.sentence
 
 
 async def test_refused_connection_is_explained() -> None:

@@ -203,6 +203,8 @@ async def test_message_that_was_given_up_is_sent_again_on_request(context: Conte
     assert (await only(context)).state == MailState.SENT
     with pytest.raises(LockstepError):
         await outgoing_mail.retry_mail(context, "no such id")
+    with pytest.raises(LockstepError, match="was not given up: it is sent"):
+        await outgoing_mail.retry_mail(context, (await only(context)).id)
 
 
 async def test_without_a_server_nothing_is_claimed(context: Context) -> None:
@@ -247,6 +249,27 @@ async def test_mail_that_waited_in_a_backup_is_not_sent_after_a_restore(context:
         assert await outgoing_mail.send_due_mail(context) == 0
 
     assert sink.messages == []
+
+
+async def test_bug_while_sending_is_recorded_and_the_message_waits(context: Context, hub: Hub) -> None:
+    async with mail_sink() as sink:
+        await use(context, sink)
+    await put(context)
+    await hub.fetch("update mail_server set host = 'a..b'")  # a name that cannot even be looked up
+
+    assert await outgoing_mail.send_due_mail(context) == 1
+
+    row = await only(context)
+    assert row.state == MailState.WAITING
+    assert "because of a bug (UnicodeError)" in row.problem
+
+
+@pytest.mark.parametrize(("user", "password"), [("ada", ""), ("", "x")])
+async def test_password_that_cannot_be_used_is_refused(context: Context, user: str, password: str) -> None:
+    change = MailServerChange("localhost", "l@contoso.test", MailSecurity.NONE, user=user)
+
+    with pytest.raises(LockstepError, match="password"):
+        await mail_server.set_mail_server(context, change, password=Secret(password))
 
 
 async def test_password_is_refused_for_an_unencrypted_connection_to_another_machine(context: Context) -> None:

@@ -16,7 +16,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.http.outbound import OutboundRules
-from lockstep.mail.addresses import mail_address
+from lockstep.mail.addresses import is_host, mail_address
 from lockstep.mail.delivery import DELIVERY_SECONDS, MailSecurity, MailServer, deliver
 from lockstep.mail.failures import MailFailure, MailStep
 from lockstep.mail.message import MailText, OutgoingMessage, as_html, as_text
@@ -175,12 +175,7 @@ def _checked(
     host, user = change.host.strip().rstrip("."), change.user.strip()
     port = change.port or USUAL_PORTS[change.security]
     sender = mail_address(change.sender)
-    if (
-        not host
-        or len(host) > _LONGEST
-        or not host.isascii()
-        or not all(one.isalnum() or one in "-.:_" for one in host)
-    ):
+    if not is_host(host):
         raise invalid(f'"{host[:100]}" is not the name of a server', next_step="For example: smtp.contoso.com")
     if not 1 <= port <= 65535:
         raise invalid(f"There is no port {port}", next_step="Usual ports: 587 for STARTTLS, 465 for TLS")
@@ -190,6 +185,8 @@ def _checked(
         )
     if len(user) > _LONGEST or not user.isprintable():
         raise invalid("The user name is too long, or contains a control character")
+    if password is not None and not (user and password.reveal()):
+        raise invalid("A password needs a user name" if password.reveal() else "The password is empty")
     secret = _secret(context, password, before, (host, port, user)) if user else None
     if user and change.security is MailSecurity.NONE and not _is_own_machine(host):
         raise invalid(
@@ -201,7 +198,7 @@ def _checked(
 def _secret(
     context: Context, password: Secret | None, before: MailServerRow | None, place: tuple[str, int, str]
 ) -> bytes:
-    if password is not None and password.reveal():
+    if password is not None:
         if not password.reveal().isprintable():
             raise invalid("The password contains a control character", next_step="Enter it again, without line breaks")
         return context.vault.seal(password, purpose=_PURPOSE, name=_OWNER)

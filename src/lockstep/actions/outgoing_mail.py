@@ -7,6 +7,7 @@ same Message-ID. A failed attempt is repeated after growing pauses, and the mess
 from __future__ import annotations
 
 import asyncio
+import traceback
 from datetime import timedelta
 
 import structlog
@@ -17,7 +18,7 @@ from lockstep.actions.health import HealthFinding, Level
 from lockstep.actions.mail_server import server_of
 from lockstep.actions.permissions import Permission
 from lockstep.engine.decisions.patience import growing_pause
-from lockstep.errors import LockstepError, not_found
+from lockstep.errors import LockstepError, conflict, not_found
 from lockstep.mail.addresses import mail_address
 from lockstep.mail.delivery import DELIVERY_SECONDS, deliver
 from lockstep.mail.failures import MailFailure, MailStep
@@ -45,7 +46,10 @@ async def send_due_mail(context: Context) -> int:
         server = await mail_server.read_server(connection)
         due = await store.claim_due(connection, lease=LEASE, most=_MOST) if server is not None else []
     if server is not None:
-        await asyncio.gather(*(_take_turn(context, server, mail) for mail in due))
+        ended = await asyncio.gather(*(_take_turn(context, server, mail) for mail in due), return_exceptions=True)
+        for failed in ended:
+            if isinstance(failed, BaseException):
+                raise failed
     return len(due)
 
 
@@ -60,11 +64,17 @@ async def list_outgoing_mail(
 
 @needs(Permission.MAIL_WRITE)
 async def retry_mail(context: Context, mail: str) -> MailRow:
-    """Send a message that was given up again. Raises LockstepError if there is no such message."""
+    """Send a message that was given up again. Raises LockstepError if there is no such message, or if it was not given up."""
     async with context.recording() as connection:
-        row = await store.retry(connection, mail)
-        if row is None:
+        is_again = await store.retry(connection, mail)
+        found = await store.list_mail(connection, ids=[mail], limit=1)
+        if not found:
             raise not_found(f"There is no message {mail[:50]}", next_step="See: lockstep mail list")
+        [row] = found
+        if not is_again:
+            raise conflict(
+                f"The message was not given up: it is {row.state}", next_step="See: lockstep mail list --state failed"
+            )
         await audit_log.append(
             connection, actor=context.actor.name, activity="Send a mail again", target=row.subject,
             after={"id": row.id},
@@ -127,4 +137,12 @@ async def _send(context: Context, server: mail_server.MailServerRow, mail: Claim
         return failed
     except LockstepError as failed:  # the password cannot be decrypted
         return MailFailure(MailStep.SIGN_IN, failed.detail, failed.next_step)
+    except Exception as fault:  # one message must not stop the others
+        at = traceback.extract_tb(fault.__traceback__)[-1]
+        log.error("mail_fault", mail=mail.id, fault=type(fault).__name__, at=f"{at.filename}:{at.lineno}")
+        return MailFailure(
+            MailStep.MESSAGE,
+            f"The message could not be built or sent, because of a bug ({type(fault).__name__})",
+            "Report it, with the log line mail_fault",
+        )
     return None

@@ -63,7 +63,8 @@ async def deliver(server: MailServer, message: OutgoingMessage, *, on_step: OnSt
         async with asyncio.timeout(DELIVERY_SECONDS), dialogue.connected() as client:
             await dialogue.hand_over(client, message)
     except (OSError, SMTPException, TimeoutError) as failed:
-        raise failure_of(failed, dialogue.step, server.host, server.port, hidden=server.password) from None
+        hidden = (server.user, server.password)
+        raise failure_of(failed, dialogue.step, server.host, server.port, hidden=hidden) from None
 
 
 class _Dialogue:

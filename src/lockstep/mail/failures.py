@@ -5,8 +5,10 @@ Only the refusal of the recipient or of the message itself is final: everything 
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
+from base64 import b64decode
 from collections.abc import Iterator
 from enum import StrEnum
 
@@ -16,6 +18,7 @@ from lockstep.http.outbound import Blocked
 from lockstep.http.tls import tls_sentence
 
 _LONGEST_REPLY = 300
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{4,}={0,2}")
 
 
 class MailStep(StrEnum):
@@ -45,8 +48,12 @@ class MailFailure(Exception):
         self.is_final = is_final
 
 
-def failure_of(failed: BaseException, step: MailStep, host: str, port: int, *, hidden: str = "") -> MailFailure:
-    """Explain *failed*, which happened at *step*. The password *hidden* does not appear in the result."""
+def failure_of(
+    failed: BaseException, step: MailStep, host: str, port: int, *, hidden: tuple[str, str] = ("", "")
+) -> MailFailure:
+    """Explain *failed*, which happened at *step*. *hidden* are user name and password: the password, and what was sent to sign in, do not
+    appear in the result.
+    """
     place = f"{host}:{port}"
     causes = list(_causes(failed))
     for one in causes:
@@ -90,11 +97,10 @@ def _tls(failed: ssl.SSLError, host: str, port: int) -> tuple[str, str]:
     return tls_sentence(failed, host)
 
 
-def _refused(failed: SMTPResponseException, step: MailStep, host: str, hidden: str) -> MailFailure:
+def _refused(failed: SMTPResponseException, step: MailStep, host: str, hidden: tuple[str, str]) -> MailFailure:
     reply = " ".join(str(failed.message).split())
     reply = "".join(letter for letter in reply if letter.isprintable())
-    if hidden:
-        reply = reply.replace(hidden, "***")
+    reply = _without_secrets(reply, *hidden)
     sentence = f"{host} answered {failed.code}: {reply[:_LONGEST_REPLY]}".rstrip(": ")
     remedies = {
         MailStep.SIGN_IN: "Check the user name, and enter the password again",
@@ -104,6 +110,23 @@ def _refused(failed: SMTPResponseException, step: MailStep, host: str, hidden: s
     }
     remedy = remedies.get(step, "Check that this is a mail server that accepts messages from this machine")
     return MailFailure(step, sentence, remedy, is_final=step in _FINAL and failed.code >= 500)
+
+
+def _without_secrets(reply: str, user: str, password: str) -> str:
+    """Take the password out of *reply*, also if the server repeats what was sent to sign in, whole or cut off (RFC 4616, RFC 2195)."""
+    if not password:
+        return reply
+
+    plain, digest = f"\0{user}\0".encode(), f"{user} ".encode()
+
+    def hide(found: re.Match[str]) -> str:
+        text = found[0].rstrip("=")
+        whole = text[:-1] if len(text) % 4 == 1 else text
+        sent = b64decode(whole + "=" * (-len(whole) % 4))
+        is_secret = sent.startswith((plain, digest)) or password.encode().startswith(sent)
+        return "***" if is_secret else found[0]
+
+    return _BASE64.sub(hide, reply.replace(password, "***"))
 
 
 def _causes(failed: BaseException) -> Iterator[BaseException]:

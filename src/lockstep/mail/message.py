@@ -1,7 +1,8 @@
 """Build a message: plain text and HTML with the same content.
 
 Subject and text may contain names that somebody else chose. Line breaks and control characters are removed from the subject, so no name
-adds a header, and everything is escaped in the HTML.
+adds a header, and everything is escaped in the HTML. Encoded words (RFC 2047) are broken up: `email` would decode one that a name
+contains, with its line breaks.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class OutgoingMessage:
 
 def one_line(text: str) -> str:
     """Return *text* as a subject: one line without control characters, at most `LONGEST_SUBJECT` characters long."""
-    plain = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    plain = _printable(text).replace("=?", "= ?")
     return plain if len(plain) <= LONGEST_SUBJECT else plain[: LONGEST_SUBJECT - 1].rstrip() + "…"
 
 

@@ -170,15 +170,14 @@ async def make_waiting_due(connection: Connection, *, lease: timedelta) -> None:
     )
 
 
-async def retry(connection: Connection, mail: str) -> MailRow | None:
-    """Let a message that was given up wait again, from its first attempt. None if there is no such message."""
-    await connection.execute(
+async def retry(connection: Connection, mail: str) -> bool:
+    """Let a message that was given up wait again, for an attempt now. Returns False if no such message was given up."""
+    cursor = await connection.execute(
         """update outgoing_mail set state = 'waiting', due_at = clock_timestamp(), ended_at = null, problem = '', remedy = ''
         where id::text = %s and state = 'failed'""",
         (mail,),
     )
-    found = await list_mail(connection, ids=[mail], limit=1)
-    return found[0] if found else None
+    return cursor.rowcount == 1
 
 
 async def give_up_waiting(connection: Connection, *, problem: str) -> int:
