@@ -1,11 +1,16 @@
 """How a command ends: every error is shown in one form on stderr, with its exit code. The command lines of both products use this.
 
-Usage errors end with 64, not with click's 2, because 2 means "changes present".
+Usage errors end with 64, not with click's 2, because 2 means "changes present". A reader that closes the pipe is not an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -16,6 +21,7 @@ INTERRUPTED = 130
 
 def exit_code_of(command: Callable[[], object], *, program: str) -> int:
     """Run *command* and return its exit code. If it fails, show the error first: what happened, why, what to do next."""
+    stdout = sys.stdout
     try:
         result = command()
     except (click.exceptions.Abort, KeyboardInterrupt):
@@ -36,11 +42,11 @@ def exit_code_of(command: Callable[[], object], *, program: str) -> int:
     except LockstepError as error:
         show_error(error.detail, why=error.why, next_step=error.next_step)
         return error.exit_code
+    except SystemExit as ended:
+        # If the pipe is closed, click replaces stdout and exits with 1, which would mean a bug.
+        return _reader_has_gone() if sys.stdout is not stdout else _code_of(ended)
     except BrokenPipeError:
-        from lockstep.process.bug_report import forget_output
-
-        forget_output()  # the reader has closed the pipe, so print nothing
-        return 0
+        return _reader_has_gone()
     except Exception as fault:
         from lockstep.process.bug_report import as_error, forget_output  # most runs do not need them
 
@@ -50,6 +56,57 @@ def exit_code_of(command: Callable[[], object], *, program: str) -> int:
         show_error(told.detail, why=told.why, next_step=told.next_step)
         return told.exit_code
     return result if isinstance(result, int) else 0
+
+
+@contextmanager
+def ends_with_reader() -> Iterator[None]:
+    """End a command that waits for news as soon as the reader of its output has closed the pipe, as `| head -1` does.
+
+    Without this, it would notice at the next line that it prints, and a script would wait that long.
+    """
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    pipe = _pipe_of_stdout()
+    if task is None or pipe is None:
+        yield
+        return
+    has_gone = False
+
+    def stop() -> None:
+        nonlocal has_gone
+        has_gone = True
+        loop.remove_reader(pipe)
+        task.cancel()
+
+    loop.add_reader(pipe, stop)  # the writing end of a pipe is "readable" only once nobody reads it
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not has_gone:
+            raise
+        task.uncancel()
+        raise BrokenPipeError from None
+    finally:
+        loop.remove_reader(pipe)
+
+
+def _pipe_of_stdout() -> int | None:
+    """Return the file descriptor of stdout if it is a pipe."""
+    try:
+        number = sys.stdout.fileno()
+        return number if stat.S_ISFIFO(os.fstat(number).st_mode) else None
+    except (OSError, ValueError):
+        return None
+
+
+def _reader_has_gone() -> int:
+    from lockstep.process.bug_report import forget_output
+
+    forget_output()  # nobody reads the rest, so print nothing
+    return 0
+
+
+def _code_of(ended: SystemExit) -> int:
+    return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
 
 
 def show_error(detail: str, *, why: str = "", next_step: str = "") -> None:

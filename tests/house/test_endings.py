@@ -51,3 +51,8 @@ def test_command_without_words_shows_its_help_and_nothing_went_wrong(
 )
 def test_every_ending_has_its_code(error: BaseException, code: int) -> None:
     assert exit_code_of(raising(error), program="lockstep") == code
+
+
+def test_exit_that_a_command_asked_for_keeps_its_code() -> None:
+    assert exit_code_of(raising(SystemExit(3)), program="lockstep") == 3
+    assert exit_code_of(raising(SystemExit()), program="lockstep") == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from documo.replay import as_curl, replay_request
 from documo.settings import Settings
 from documo.store import request_log as table
 from documo.store.database import Store
+from lockstep.endings import ends_with_reader
 from lockstep.errors import invalid, not_found
 from lockstep.wording import read_length
 
@@ -126,16 +128,18 @@ def moment_of(text: str) -> datetime | None:
 async def _show(store: Store, account: str | None, output: DocumoOutput, wanted: _Wanted, *, tail: bool) -> None:
     tenant = await only_account(store, account)
     after = ""
-    while True:
-        async with store.tenant(tenant.id) as connection:
-            found = await table.rows(
-                connection, tenant.id, after=after, limit=wanted.limit, statuses=wanted.statuses, since=wanted.since
-            )
-        output.lines("requests", found, _line)
-        after = found[-1]["id"] if found else after
-        if not tail:
-            return
-        await asyncio.sleep(TAIL_SECONDS)
+    with ends_with_reader():
+        while True:
+            async with store.tenant(tenant.id) as connection:
+                found = await table.rows(
+                    connection, tenant.id, after=after, limit=wanted.limit, statuses=wanted.statuses, since=wanted.since
+                )
+            output.lines("requests", found, _line)
+            after = found[-1]["id"] if found else after
+            if not tail:
+                return
+            sys.stdout.flush()
+            await asyncio.sleep(TAIL_SECONDS)
 
 
 async def _entry(store: Store, account: str | None, request_id: str) -> dict[str, Any]:

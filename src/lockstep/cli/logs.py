@@ -21,6 +21,7 @@ from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.plans import change_lines
 from lockstep.cli.session import run
 from lockstep.cli.times import TIME, iso, local_stamp, local_time
+from lockstep.endings import ends_with_reader
 from lockstep.errors import Kind, LockstepError
 
 _COLUMNS = [Column("number", "No."), Column("at", "Time", show=local_time), Column("status", "Status"), Column("action", "Action"),
@@ -125,14 +126,15 @@ async def _read(
 
 async def _follow(context: Context, wanted: LogFilter, app: str, output: Output) -> None:
     streams = output.form in ("json", "jsonl")
-    async for row in _new_rows(context, wanted, app):
-        if streams:
-            Output("jsonl").many(await _rows_of_one(context, row), _COLUMNS)
-        else:
-            one = _row(row) | {"at": local_time(iso(row.at) or "")}
-            shown = [safe(one[key]) for key in ("at", "status", "action", "name", "reason")]
-            click.echo(f"{shown[0]}  {shown[1]:<8} {shown[2]:<8} {shown[3]}   {shown[4]}")
-        sys.stdout.flush()
+    with ends_with_reader():
+        async for row in _new_rows(context, wanted, app):
+            if streams:
+                Output("jsonl").many(await _rows_of_one(context, row), _COLUMNS)
+            else:
+                one = _row(row) | {"at": local_time(iso(row.at) or "")}
+                shown = [safe(one[key]) for key in ("at", "status", "action", "name", "reason")]
+                click.echo(f"{shown[0]}  {shown[1]:<8} {shown[2]:<8} {shown[3]}   {shown[4]}")
+            sys.stdout.flush()
 
 
 async def _new_rows(context: Context, wanted: LogFilter, app: str) -> AsyncIterator[LogRow]:

@@ -25,6 +25,7 @@ from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.provision import counts_text
 from lockstep.cli.session import run
 from lockstep.cli.times import local_stamp, local_time, stamp
+from lockstep.endings import ends_with_reader
 from lockstep.engine.decisions.headline import worst_exit_code
 from lockstep.errors import Kind, LockstepError
 from lockstep.wording import counted
@@ -104,15 +105,16 @@ async def _watch(
     """Show the status whenever it changes. A terminal shows only the newest; JSON prints one line per change."""
     streaming = Output("jsonl" if output.form == "json" else output.form, output.quiet)
     last: list[JobStatus] | None = None
-    while True:
-        found = await read(context)
-        if found != last:
-            last = found
-            if sys.stdout.isatty():
-                click.clear()
-            _show(found, app, streaming)
-            sys.stdout.flush()
-        await (context.elsewhere.changed() if context.elsewhere is not None else asyncio.sleep(_WATCH_SECONDS))
+    with ends_with_reader():
+        while True:
+            found = await read(context)
+            if found != last:
+                last = found
+                if sys.stdout.isatty():
+                    click.clear()
+                _show(found, app, streaming)
+                sys.stdout.flush()
+            await (context.elsewhere.changed() if context.elsewhere is not None else asyncio.sleep(_WATCH_SECONDS))
 
 
 def _show(found: Sequence[JobStatus], app: str | None, output: Output) -> None:
