@@ -32,7 +32,9 @@ USER = default_registry().resource("User")
 LONG = "x" * (CACHED_TEXT + 1)
 
 
+@pytest.fixture(scope="module")
 def caches() -> dict[str, Any]:
+    """Every cache of the rooms, by its name."""
     for package in (lockstep.scim, lockstep.engine, documo):  # type: ignore[attr-defined]
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if "migration" not in module.name and not module.name.endswith(".testing"):
@@ -41,10 +43,9 @@ def caches() -> dict[str, Any]:
     return {f"{one.__module__}.{one.__qualname__}": one for one in wrappers if one.__module__.startswith(ROOMS)}
 
 
-def test_every_cache_has_few_entries() -> None:
-    found = caches()
-    assert len(found) > 15
-    large = {name: cache.cache_parameters()["maxsize"] for name, cache in found.items()}
+def test_every_cache_has_few_entries(caches: dict[str, Any]) -> None:
+    assert len(caches) > 15
+    large = {name: cache.cache_parameters()["maxsize"] for name, cache in caches.items()}
     assert {name: most for name, most in large.items() if most is None or most > MOST_ENTRIES} == {}
 
 
@@ -73,12 +74,12 @@ LONG_TEXTS: dict[str, Callable[[int], Any]] = {
 
 
 @pytest.mark.parametrize("what", LONG_TEXTS)
-def test_what_is_made_of_a_long_text_is_not_kept(what: str) -> None:
-    before = {name: cache.cache_info().currsize for name, cache in caches().items()}
+def test_what_is_made_of_a_long_text_is_not_kept(what: str, caches: dict[str, Any]) -> None:
+    before = {name: cache.cache_info().currsize for name, cache in caches.items()}
     for at in range(20):
         with suppress(ScimError, ExpressionError):
             LONG_TEXTS[what](at)
-    grown = {name: cache.cache_info().currsize - before[name] for name, cache in caches().items()}
+    grown = {name: cache.cache_info().currsize - before[name] for name, cache in caches.items()}
     assert {name: more for name, more in grown.items() if more > 5} == {}
 
 
