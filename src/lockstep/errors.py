@@ -29,6 +29,8 @@ class Kind(StrEnum):
 CHECK_READING = "Check the path, and that you have permission to read it"
 CHECK_WRITING = "Check the path, and that you have permission to write there"
 
+LINK_ENDED = "LinkEnded"  # the code of errors about a one-time link that was used or has expired
+
 RETRY_SOON_SECONDS = 5  # if an error does not say when to try again
 
 EXIT_CODES: dict[Kind, int] = {

@@ -120,6 +120,7 @@ async def join(page: Page, both: Both, person: str) -> None:
 async def shown_sign_in(page: Page, address: str) -> None:
     """Open *address* again and again, until its session has ended."""
     async with asyncio.timeout(PATIENCE / 1000):
+        await page.goto(address)  # the page that is open may be another product's sign-in
         while not await page.get_by_role("heading", name="Sign in", exact=True).is_visible():
             await page.goto(address)
 

@@ -124,7 +124,13 @@ async def test_pages_of_people_pass_axe_in_both_themes_and_fit_a_phone(centre: C
         await look(visitor, "/myapps/sign-in")
         await sign_in(visitor)
         await visitor.page.get_by_role("heading", name="My Apps").wait_for()
-        for path in ("/myapps", "/myapps/second-factor", "/saml2/documo/failed?number=abc12345", "/myapps/signed-out"):
+        for path in (
+            "/myapps",
+            "/myapps/sessions",
+            "/myapps/second-factor",
+            "/saml2/documo/failed?number=abc12345",
+            "/myapps/signed-out",
+        ):
             await look(visitor, path)
         await ben.page.get_by_label("Password").fill(PASSWORD)
         await ben.page.get_by_role("button", name="Set password and sign in").click()

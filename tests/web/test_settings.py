@@ -9,7 +9,7 @@ import pytest
 
 from lockstep.actions import access_tokens, administrators
 from lockstep.actions.permissions import Role
-from lockstep.web.devices import device_name
+from lockstep.kit.devices import device_name
 from tests.support.admin_centre import Browser, Centre
 
 PASSWORD = "a sentence of five words"

@@ -18,7 +18,7 @@ from documo.user_names import key_of
 from lockstep.credentials import lockout
 from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.credentials.passwords import check_password
-from lockstep.errors import LockstepError, invalid, not_found
+from lockstep.errors import LINK_ENDED, LockstepError, invalid, not_found
 from lockstep.postgres.pool import Connection
 
 LINK_LASTS = timedelta(days=7)
@@ -114,4 +114,5 @@ def _link_used() -> LockstepError:
     return not_found(
         "This link no longer works: it was used, was replaced by a newer one, or has expired",
         next_step="Ask an administrator of your account for a new one",
+        code=LINK_ENDED,
     )

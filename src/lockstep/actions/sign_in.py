@@ -18,7 +18,7 @@ from lockstep.actions.permissions import Role
 from lockstep.actions.totp import SecondFactorRequired, is_code
 from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
 from lockstep.credentials.passwords import OF_ADMINISTRATORS, check_password
-from lockstep.errors import Kind, LockstepError, conflict, invalid
+from lockstep.errors import LINK_ENDED, Kind, LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection
 from lockstep.storage import administrator_sessions as sessions
 from lockstep.storage import administrators, audit_log, one_time_links
@@ -291,4 +291,5 @@ def _link_gone() -> LockstepError:
         "This link does not work",
         why="The link was used, has expired, or was replaced by a newer one",
         next_step="Ask an administrator for a new link, or run: lockstep admins invite EMAIL",
+        code=LINK_ENDED,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lockstep.errors import Kind, LockstepError
+from lockstep.errors import LINK_ENDED, Kind, LockstepError
 
 STATUSES = {
     Kind.INVALID: 400,
@@ -33,6 +33,7 @@ TITLES = {
     503: "Not available at the moment",
     507: "The disk is full",
 }
+TITLES_OF_CODES = {LINK_ENDED: "Link not valid"}  # more exact than the title of the status
 ICONS = {403: "lock", 404: "search", 409: "warning", 429: "hourglass", 503: "hourglass"}
 
 
@@ -59,7 +60,7 @@ def page_error(error: LockstepError, *, request_id: str) -> PageError:
     status = STATUSES[error.kind]
     return PageError(
         status=status,
-        title=TITLES[status],
+        title=TITLES_OF_CODES.get(error.code, TITLES[status]),
         detail=_sentence(error.detail),
         why=_sentence(error.why),
         next_step=_sentence(error.next_step),

@@ -13,6 +13,7 @@ import orjson
 from jinja2 import ChoiceLoader, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from lockstep.kit.devices import device_name
 from lockstep.kit.icons import icon
 from lockstep.kit.page_steps import PageEnvironment, PageSteps
 from lockstep.wording import counted
@@ -40,6 +41,7 @@ def new_environment(package: str, extra: Mapping[str, Any], *, steps: PageSteps 
         "counted": counted,
         "percent": percent,
         "ago": ago,
+        "device_name": device_name,
         "at": at,
         "duration": duration,
         "initials": initials,

@@ -28,7 +28,7 @@ from lockstep.actions.totp import SecondFactorRequired
 from lockstep.credentials import lockout
 from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.credentials.passwords import OF_PEOPLE, check_password
-from lockstep.errors import Kind, LockstepError, conflict, invalid
+from lockstep.errors import LINK_ENDED, Kind, LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection
 from lockstep.storage import audit_log, person_credentials, person_sessions
 from lockstep.storage.person_credentials import PersonCredential
@@ -285,4 +285,5 @@ def _link_gone() -> LockstepError:
         "This link does not work",
         why="It was used, has expired or was replaced by a newer one, or sign-in with passwords is switched off",
         next_step="Ask your administrator for a new link",
+        code=LINK_ENDED,
     )

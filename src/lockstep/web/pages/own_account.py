@@ -14,7 +14,6 @@ from lockstep.errors import LockstepError
 from lockstep.kit.cookies import origin_of
 from lockstep.kit.page_errors import STATUSES
 from lockstep.web.callers import caller_in, session_secret, set_session
-from lockstep.web.devices import device_name
 from lockstep.web.page import Answer, Crumb, Pages, Redirect, View, on_the_form
 
 pages = Pages()
@@ -119,7 +118,6 @@ async def remove_passkey(context: Context, request: Request) -> Answer:
 async def _page(context: Context, request: Request, *, refused: LockstepError | None = None) -> View:
     caller = caller_in(request)
     model = {
-        "device_name": device_name,
         "sessions": await sessions.list_sessions(context, session_secret(request)),
         "current": caller.session,
         "email": caller.email,
