@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
+import sys
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import CodeType, FunctionType, ModuleType
+from time import perf_counter
+from types import CodeType, FrameType, FunctionType, ModuleType
 
 import pytest
 
 Place = tuple[type, int, int, int]  # kind of node, line, column, and the part of the node that is left out
-_WHOLE = -1
+_WHOLE, _CONDITION = -1, -2  # nothing is left of the statement; the condition always holds
 
 
 @dataclass(frozen=True)
 class Check:
-    """A `raise` of *function*, an `if` that ends it early, or one part of such a condition, and the code of the function without it."""
+    """A `raise` of *function*, an `if` that ends it early, or one condition, and the code of the function without it. *part* is the text
+    of the condition, "" for a whole statement.
+    """
 
     function: FunctionType
     line: int
@@ -31,15 +36,18 @@ class Check:
         """Every module that has the function runs it without the check."""
         patch.setattr(self.function, "__code__", self.code)
 
+    @property
+    def place(self) -> str:
+        return f"{self.function.__module__.removeprefix('lockstep.')}.{self.function.__qualname__}"
+
     def __str__(self) -> str:
-        name = f"{self.function.__module__.removeprefix('lockstep.')}.{self.function.__qualname__} +{self.line}"
-        return f"{name} {self.part}".strip()
+        return f"{self.place} +{self.line} {self.part}".strip()
 
 
 def checks_of(module: ModuleType, *only: str, parts: bool = False) -> Iterator[Check]:
     """Every `raise` of the functions and methods in *module*; of the named ones if *only* is given. `line` counts from the function's
-    first. With *parts*, also every `if` that ends its function or loop, each alternative of its condition, and each condition of a value
-    that is several of them at once.
+    first. With *parts*, also every `if` that ends its function or loop, each alternative of its condition, each condition of a value that
+    is several of them at once, each condition on which a value is used instead of nothing, and each condition of a comprehension.
     """
     text = inspect.getsource(module)
     tree = ast.parse(text)
@@ -49,15 +57,15 @@ def checks_of(module: ModuleType, *only: str, parts: bool = False) -> Iterator[C
         places += [place for node in ast.walk(tree) for place in _parts(node)]
         places += [_place(node) for node in _unguarded(tree)]
     for place in places:
-        changed = {
-            code.co_qualname: code
-            for code in _codes(compile(_Without(place).visit(ast.parse(text)), module.__file__ or "", "exec"))
-        }
+        without = _Without(place)
+        tree_without = without.visit(ast.parse(text))
+        changed = {code.co_qualname: code for code in _codes(compile(tree_without, module.__file__ or "", "exec"))}
         for name, function in _functions(module):
             lines = range(function.__code__.co_firstlineno, _last_line(function) + 1)
             if place[1] in lines and (not only or name in only):
-                part = "" if place[3] == _WHOLE else f"part {place[3] + 1} at {place[2]}"
-                yield Check(function, place[1] - lines.start, changed[name], part)
+                yield Check(
+                    function, place[1] - lines.start, changed[name], "" if place[3] == _WHOLE else without.part_text
+                )
 
 
 def _parts(node: ast.AST) -> Iterator[Place]:
@@ -69,9 +77,18 @@ def _parts(node: ast.AST) -> Iterator[Place]:
                 yield from (_place(inner, part) for part in range(len(inner.values)))
             if isinstance(inner, ast.Compare) and len(inner.ops) > 1:
                 yield from (_place(inner, part) for part in range(len(inner.ops)))
-    value = node.value if isinstance(node, ast.Return | ast.Assign) else None
-    if isinstance(value, ast.BoolOp) and isinstance(value.op, ast.And):
-        yield from (_place(value, part) for part in range(len(value.values)))
+    conditions: list[ast.expr] = []
+    if isinstance(node, ast.Return | ast.Assign) and isinstance(node.value, ast.BoolOp):
+        conditions = [node.value]
+    if isinstance(node, ast.IfExp) and _is_nothing(node.orelse):
+        conditions = [node.test]
+    if isinstance(node, ast.comprehension):
+        conditions = node.ifs
+    for one in conditions:
+        if isinstance(one, ast.BoolOp) and isinstance(one.op, ast.And):
+            yield from (_place(one, part) for part in range(len(one.values)))
+        elif not isinstance(node, ast.Return | ast.Assign):
+            yield _place(one, _CONDITION)
 
 
 def _unguarded(tree: ast.AST) -> Iterator[ast.Raise]:
@@ -92,6 +109,10 @@ def _ends(node: ast.If | ast.ExceptHandler) -> bool:
     return isinstance(last, ast.Raise | ast.Return | ast.Continue | ast.Break) and (
         isinstance(node, ast.If) or len(node.body) == 1
     )
+
+
+def _is_nothing(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and not node.value
 
 
 def _place(node: ast.stmt | ast.expr, part: int = _WHOLE) -> Place:
@@ -122,6 +143,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 class _Without(ast.NodeTransformer):
     def __init__(self, place: Place) -> None:
         self.kind, self.line, self.column, self.part = place
+        self.part_text = ""
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         node = super().generic_visit(node)
@@ -129,14 +151,21 @@ class _Without(ast.NodeTransformer):
         return ast.fix_missing_locations(ast.copy_location(self._left_out(node), node)) if is_it else node
 
     def _left_out(self, node: ast.AST) -> ast.AST:
+        if self.part == _CONDITION:
+            self.part_text = ast.unparse(node)
+            return ast.Constant(value=True)
         match node:
             case ast.If():
                 return ast.If(ast.Constant(value=False), node.body, node.orelse)
             case ast.BoolOp():
+                self.part_text = ast.unparse(node.values[self.part])
                 never = ast.Constant(value=isinstance(node.op, ast.And))
                 return ast.BoolOp(node.op, [never if n == self.part else one for n, one in enumerate(node.values)])
             case ast.Compare():
                 whole = [node.left, *node.comparators]
+                self.part_text = ast.unparse(
+                    ast.Compare(whole[self.part], [node.ops[self.part]], [whole[self.part + 1]])
+                )
                 pairs = [
                     ast.Compare(whole[n], [operator], [whole[n + 1]])
                     for n, operator in enumerate(node.ops)
@@ -144,3 +173,57 @@ class _Without(ast.NodeTransformer):
                 ]
                 return pairs[0] if len(pairs) == 1 else ast.BoolOp(ast.And(), list(pairs))
         return ast.Pass()
+
+
+@contextmanager
+def _noting_calls(found: set[CodeType]) -> Iterator[None]:
+    """Collect the code of every function of the products that runs in the block."""
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and "/src/" in frame.f_code.co_filename:
+            found.add(frame.f_code)
+
+    sys.setprofile(note)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+
+
+async def unheld_checks(
+    cases: Mapping[str, Callable[[], Awaitable[str]]],
+    checks: Sequence[Check],
+    implied: Collection[tuple[str, str]] = (),
+) -> str:
+    """The checks that can be left out without a case that ends differently, one in each line. *cases* return how they ended. *implied*:
+    conditions, with their function, that another condition implies, and that only the type checker needs.
+
+    For each check, only the cases that run its function are tried, the quickest first.
+    """
+    usual: dict[str, str] = {}
+    seconds: dict[str, float] = {}
+    reached: dict[str, set[CodeType]] = {}
+    for name, case in cases.items():
+        with _noting_calls(reached.setdefault(name, set())):
+            usual[name] = await case()
+    for name, case in cases.items():
+        begun = perf_counter()
+        assert (name, await case()) == (name, usual[name])
+        seconds[name] = perf_counter() - begun
+    assert [name for name, one in usual.items() if one.startswith("crashed")] == []
+    assert set(implied) <= {(check.place, check.part) for check in checks}
+    free = []
+    for check in checks:
+        if (check.place, check.part) in implied:
+            continue
+        concerned = [
+            name for name in sorted(cases, key=seconds.__getitem__) if check.function.__code__ in reached[name]
+        ]
+        with pytest.MonkeyPatch.context() as patch:
+            check.leave_out(patch)
+            for name in concerned:
+                if await cases[name]() != usual[name]:
+                    break
+            else:
+                free.append(str(check))
+    return "\n".join(free)

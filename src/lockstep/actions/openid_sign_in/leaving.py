@@ -36,7 +36,7 @@ async def logout_asked(context: Context, pairs: Pairs, secret: str, *, visitor: 
         if token := given.get("id_token_hint", ""):
             hint = read_hint(token, await published_keys(context), issuer=await issuer_of(context, origin))
         client = given.get("client_id", hint.client if hint else "")
-        app = await application_of(context, client, origin=origin) if client else None
+        app = await application_of(context, client, origin=origin)
         if hint is not None and (app is None or hint.client != app.id):
             detail = "id_token_hint was not issued to the application"
             raise OAuthFault(OAuthError.INVALID_REQUEST, RefusalReason.WRONG_ID_TOKEN_HINT, detail)

@@ -25,7 +25,7 @@ async def user_info(context: Context, access_token: str, *, origin: str) -> dict
     Raises OAuthFault for a token that is unknown or has ended, and if the person may not use the application any more.
     """
     async with context.recording() as connection:
-        token = await openid_grants.read_token(connection, hash_of(access_token)) if access_token else None
+        token = await openid_grants.read_token(connection, hash_of(access_token))
         grant = await openid_grants.read_grant(connection, token.grant_id) if token and not token.is_refresh else None
     app = await application_of(context, grant.app, origin=origin) if grant else None
     if token is None or grant is None or app is None:
