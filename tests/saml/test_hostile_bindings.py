@@ -23,9 +23,9 @@ def query(relay_state: str = "r-1", key: str = "sp") -> str:
     return urlsplit(url).query
 
 
-def deflated(data: bytes) -> str:
+def deflated(data: bytes, after: bytes = b"") -> str:
     compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return quote(base64.b64encode(compressor.compress(data) + compressor.flush()).decode(), safe="")
+    return quote(base64.b64encode(compressor.compress(data) + compressor.flush() + after).decode(), safe="")
 
 
 REDIRECTS: dict[str, tuple[Callable[[], str], FaultCode]] = {
@@ -38,6 +38,7 @@ REDIRECTS: dict[str, tuple[Callable[[], str], FaultCode]] = {
     "junk in Base64": (lambda: query().replace("SAMLRequest=", "SAMLRequest=*").split("&")[0], FaultCode.BASE64_WRONG),
     "not compressed": (lambda: "SAMLRequest=" + quote(base64.b64encode(REQUEST)), FaultCode.DEFLATE_WRONG),
     "compressed, cut off": (lambda: "SAMLRequest=" + deflated(b"<a>" * 400)[:12], FaultCode.DEFLATE_WRONG),
+    "something after the message": (lambda: "SAMLRequest=" + deflated(REQUEST, b"<more/>"), FaultCode.DEFLATE_WRONG),
     "10 MB when unpacked": (lambda: "SAMLRequest=" + deflated(b" " * 10_000_000), FaultCode.TOO_LARGE),
     "100 KB": (lambda: "SAMLRequest=" + "A" * 100_000, FaultCode.TOO_LARGE),
     "CR LF in the relay state": (lambda: query("a\r\nSet-Cookie: x=y"), FaultCode.RELAY_STATE_REFUSED),

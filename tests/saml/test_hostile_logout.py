@@ -65,6 +65,9 @@ RESPONSES: dict[str, tuple[Callable[[], bytes], FaultCode]] = {
     "another issuer": (lambda: write_logout_response(replace(RESPONSE, issuer=SP)), FaultCode.WRONG_ISSUER),
     "another destination": (lambda: write_logout_response(replace(RESPONSE, destination=SP)), FaultCode.WRONG_DESTINATION),
     "a request": (lambda: write_logout_request(REQUEST), FaultCode.NOT_EXPECTED_MESSAGE),
+    "status without a code": (
+        lambda: write_logout_response(RESPONSE).replace(b"samlp:StatusCode", b"samlp:Other"), FaultCode.MALFORMED
+    ),
     "no status": (lambda: write_logout_response(RESPONSE).replace(b"samlp:Status", b"samlp:Other"), FaultCode.MALFORMED),
 }  # fmt: skip
 
@@ -101,6 +104,7 @@ METADATA: dict[str, tuple[Callable[[], bytes], FaultCode]] = {
     "certificate for encryption only": (lambda: idp_metadata().replace(b'"signing"', b'"encryption"'), FaultCode.METADATA_UNUSABLE),
     "certificate that is none": (lambda: idp_metadata().replace(b"MII", b"AAA", 1), FaultCode.CERTIFICATE_UNREADABLE),
     "no address": (lambda: idp_metadata().replace(b"HTTP-Redirect", b"SOAP"), FaultCode.METADATA_UNUSABLE),
+    "provider without a name": (lambda: idp_metadata().replace(f'entityID="{IDP}"'.encode(), b""), FaultCode.METADATA_UNUSABLE),
     "several providers": (lambda: federation("https://a.example", "https://b.example"), FaultCode.METADATA_UNUSABLE),
     "2 MB": (lambda: idp_metadata() + b" " * 2_000_000, FaultCode.TOO_LARGE),
 }  # fmt: skip
@@ -128,6 +132,13 @@ SP_METADATA: dict[str, tuple[Callable[[], bytes], FaultCode]] = {
     ),
     "address that nobody can parse": (
         lambda: sp_metadata().replace(ASSERT.encode(), b"https://[x/assert"), FaultCode.METADATA_UNUSABLE
+    ),
+    "address of another scheme": (
+        lambda: sp_metadata().replace(ASSERT.encode(), b"ftp://docs.test/assert"), FaultCode.METADATA_UNUSABLE
+    ),
+    "address without a host": (lambda: sp_metadata().replace(ASSERT.encode(), b"https:///assert"), FaultCode.METADATA_UNUSABLE),
+    "address with an invisible character": (
+        lambda: sp_metadata().replace(ASSERT.encode(), "https://docs.test/\u200bassert".encode()), FaultCode.METADATA_UNUSABLE
     ),
     "certificate that is none": (lambda: sp_metadata().replace(b"MII", b"AAA", 1), FaultCode.CERTIFICATE_UNREADABLE),
 }  # fmt: skip

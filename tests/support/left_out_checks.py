@@ -73,7 +73,7 @@ def _parts(node: ast.AST) -> Iterator[Place]:
     if isinstance(node, ast.If) and _ends(node) and not node.orelse:
         yield _place(node)
         for inner in ast.walk(node.test):
-            if isinstance(inner, ast.BoolOp) and isinstance(inner.op, ast.Or):
+            if isinstance(inner, ast.BoolOp) and isinstance(inner.op, ast.Or) and not _is_nothing(inner.values[-1]):
                 yield from (_place(inner, part) for part in range(len(inner.values)))
             if isinstance(inner, ast.Compare) and len(inner.ops) > 1:
                 yield from (_place(inner, part) for part in range(len(inner.ops)))

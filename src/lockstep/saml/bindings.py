@@ -11,6 +11,7 @@ import binascii
 import re
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, unquote_plus
@@ -128,7 +129,7 @@ def own_reference(relay_state: str) -> str:
 
 def _checked_relay_state(relay_state: str) -> str:
     """Refuse control characters: a line break would end a header or a log line."""
-    if len(relay_state) > MAX_RELAY_STATE or not (relay_state.isprintable() or not relay_state):
+    if len(relay_state) > MAX_RELAY_STATE or not relay_state.isprintable():
         raise fault(
             FaultCode.RELAY_STATE_REFUSED,
             expected=f"at most {MAX_RELAY_STATE} printable characters",
@@ -168,7 +169,7 @@ def _verify_query(sent: Mapping[str, str], field: Field, certificates: Sequence[
     signature = _from_base64(_decoded(sent["Signature"]))
     for certificate in certificates:
         public = certificate.x509.public_key()
-        try:
+        with suppress(InvalidSignature):
             if isinstance(public, rsa.RSAPublicKey) and "#rsa-" in algorithm:
                 public.verify(signature, signed, PKCS1v15(), hash_algorithm)
                 return
@@ -177,8 +178,6 @@ def _verify_query(sent: Mapping[str, str], field: Field, certificates: Sequence[
                 numbers = (int.from_bytes(signature[:half]), int.from_bytes(signature[half:]))
                 public.verify(encode_dss_signature(*numbers), signed, ec.ECDSA(hash_algorithm))
                 return
-        except InvalidSignature:
-            continue
     raise fault(FaultCode.SIGNATURE_WRONG, expected=", ".join(one.thumbprint for one in certificates))
 
 
