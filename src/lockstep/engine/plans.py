@@ -125,6 +125,9 @@ class Draft:
     claims_anothers: bool = False  # links an account that a deleted person left who is known to be another person
     withheld: tuple[str, ...] = ()  # paths that differ but are not written, because the application does not keep them
     names_follow: bool = False  # after access has ended, the account gets its person's current names
+    gone_at: datetime | None = (
+        None  # since when the application has not shown the account that the person should not have
+    )
     reports_drift: bool = False  # nothing to report except values that the application changed and that stay
     blocked_by: BlockedBy | None = None
 

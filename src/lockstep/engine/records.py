@@ -100,7 +100,15 @@ class Link:
     matched_by: str = (
         ""  # the target attribute that led to the account; "" if we created it or an administrator chose it
     )
+    gone_at: datetime | None = (
+        None  # of a tombstone: since when the application has not shown the account, which we did not delete
+    )
     is_forgotten: bool = False  # match again if an account is wanted; otherwise end this one
+
+    @property
+    def is_sought(self) -> bool:
+        """Whether the account is looked for again, because it may come back and its person should not have it."""
+        return self.state is LinkState.TOMBSTONE and self.gone_at is not None
 
 
 @dataclass(frozen=True, slots=True)

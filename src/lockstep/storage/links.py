@@ -37,10 +37,10 @@ _HAS_LEFT = f"""({_IS_DELETED} and link.state in ('disabled', 'released')
         where dirty.job = link.job and dirty.kind = link.kind and dirty.source_id = link.source_id))"""
 
 
-# All links except forgotten ones whose account now belongs to another object.
+# All links except those, forgotten or with an account that is gone, whose account now belongs to another object.
 _COUNTED = """select kind, source_id::text, target_id, state, base, desired_hash, config_version, etag, generated,
-    review_at, cause, display, is_forgotten, answers, matched_by, job
-from link where {} and not (is_forgotten and exists (select from link other
+    review_at, cause, display, is_forgotten, answers, matched_by, gone_at, job
+from link where {} and not ((is_forgotten or gone_at is not null) and exists (select from link other
     where other.job = link.job and other.kind = link.kind and other.target_id = link.target_id
         and other.state <> 'tombstone' and not other.is_forgotten))"""
 
@@ -70,6 +70,7 @@ def link_from(row: Sequence[Any]) -> Link:
         kind=ObjectKind(row[0]), source_id=row[1], target_id=row[2], state=LinkState(row[3]), base=row[4],
         desired_hash=row[5], config_version=row[6], etag=row[7], generated=row[8], review_at=row[9],
         cause=row[10], display=row[11], is_forgotten=row[12], answers=row[13], matched_by=row[14],
+        gone_at=row[15],
     )  # fmt: skip
 
 
@@ -136,7 +137,7 @@ async def save_links(
         """with given as materialized (
             select * from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid, target_id text, state text,
                 display text, base jsonb, desired_hash text, config_version integer, etag text, generated jsonb, cause text,
-                review_at timestamptz, is_forgotten boolean, answers jsonb, matched_by text)
+                review_at timestamptz, is_forgotten boolean, answers jsonb, matched_by text, gone_at timestamptz)
         ), freed as (
             select link.target_id from given join link on link.job = %(job)s and link.kind = given.kind
                 and link.source_id = given.source_id and link.state <> 'tombstone'
@@ -145,16 +146,16 @@ async def save_links(
                     where link.base -> path is not null and link.base -> path is distinct from given.base -> path)
         ), saved as (
             insert into link (job, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
-            observed_at, generated, cause, review_at, is_forgotten, answers, matched_by)
+            observed_at, generated, cause, review_at, is_forgotten, answers, matched_by, gone_at)
         select %(job)s, kind, source_id, target_id, state, display, base, desired_hash, config_version, etag,
-            now(), generated, cause, review_at, is_forgotten, answers, matched_by
+            now(), generated, cause, review_at, is_forgotten, answers, matched_by, gone_at
         from given
         on conflict (job, kind, source_id) do update set
             target_id = excluded.target_id, state = excluded.state, display = excluded.display, base = excluded.base,
             desired_hash = excluded.desired_hash, config_version = excluded.config_version, etag = excluded.etag,
             observed_at = excluded.observed_at, generated = excluded.generated, cause = excluded.cause,
             review_at = excluded.review_at, is_forgotten = excluded.is_forgotten, answers = excluded.answers,
-            matched_by = excluded.matched_by, updated_at = now()
+            matched_by = excluded.matched_by, gone_at = excluded.gone_at, updated_at = now()
         )
         select target_id from freed""",
         {"job": job, "rows": as_rows(new), "matching": list(matching)},
@@ -200,7 +201,7 @@ async def forget_links(connection: Connection, job: str) -> int:
 
     Until the object is matched, the forgotten link still identifies the account of a leaver, but another object may take the account.
     """
-    await connection.execute("delete from link where job = %s and state = 'tombstone'", (job,))
+    await connection.execute("delete from link where job = %s and state = 'tombstone' and gone_at is null", (job,))
     cursor = await connection.execute("update link set is_forgotten = true where job = %s", (job,))
     await connection.execute("delete from target_member where job = %s", (job,))
     await connection.execute("delete from waiting_reference where job = %s", (job,))

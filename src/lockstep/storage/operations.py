@@ -251,7 +251,7 @@ async def guarded_counts(connection: Connection, job: str, *, cycle: int | None)
     }
     live = await connection.execute(
         """select count(*) from link where job = %s and state in ('live', 'disabled', 'tombstone')
-            and (state <> 'tombstone' or updated_at > now() - interval '24 hours')""",
+            and (state <> 'tombstone' or coalesce(gone_at, updated_at) > now() - interval '24 hours')""",
         (job,),
     )
     cycle_tally, hour, day = (found.get(name, Tally()) for name in ("cycle", "hour", "day"))

@@ -39,7 +39,7 @@ def concerning(kind: str, *, everybody: bool) -> sql.Composed:
         if everybody
         else "select object_id from effective_assignment where app = %(app)s and kind = %(kind)s"
     )
-    linked = "select source_id from link where job = %(job)s and kind = %(kind)s and state <> 'tombstone'"
+    linked = "select source_id from link where job = %(job)s and kind = %(kind)s and (state <> 'tombstone' or gone_at is not null)"
     return sql.SQL("{in_scope} union {linked}").format(in_scope=sql.SQL(in_scope), linked=sql.SQL(linked))
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from lockstep.engine.decisions.diff import changes_between, same_value
+from lockstep.engine.decisions.gone import next_search
 from lockstep.engine.decisions.intent import IntentKind
 from lockstep.engine.decisions.kept import ValueDifference, reasons_to_write
 from lockstep.engine.decisions.mapping import DISABLING, TakenValues, held_values, map_account
@@ -50,7 +51,7 @@ def as_plan(prepared: PreparedObject, draft: Draft) -> Plan:
         kind=obj.kind,
         source_id=obj.id,
         display=obj.display,
-        review_at=earliest(prepared.intent.review_at, _today(prepared)),
+        review_at=earliest(prepared.intent.review_at, _today(prepared), _next_search(prepared, draft)),
         grants=_grants(draft.changes, prepared.mapping),
         empties=any(is_empty(change.new) for change in draft.changes),
         renames=_renames(draft, prepared.mapping),
@@ -201,6 +202,13 @@ def _today(prepared: PreparedObject) -> datetime | None:
     if prepared.mapping is None or prepared.intent.kind is not IntentKind.PROVISION:
         return None
     return next_day(prepared.moment) if prepared.mapping.depends_on_today else None
+
+
+def _next_search(prepared: PreparedObject, draft: Draft) -> datetime | None:
+    """Return when to look again for an account that is gone; None if its person should have one, because then it is matched again."""
+    if draft.gone_at is None or prepared.intent.kind is IntentKind.PROVISION:
+        return None
+    return next_search(draft.gone_at, prepared.moment)
 
 
 def _target_id(prepared: PreparedObject, draft: Draft) -> str:

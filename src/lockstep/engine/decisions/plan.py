@@ -16,7 +16,14 @@ from lockstep.engine.decisions.drafting import as_plan
 from lockstep.engine.decisions.intent import IntentKind
 from lockstep.engine.decisions.mapping import TakenValues
 from lockstep.engine.decisions.matching import Match
-from lockstep.engine.decisions.plan_linked import plan_delete, plan_disable, plan_lost, plan_provision, plan_release
+from lockstep.engine.decisions.plan_linked import (
+    plan_delete,
+    plan_disable,
+    plan_lost,
+    plan_provision,
+    plan_release,
+    tombstone,
+)
 from lockstep.engine.decisions.plan_new import plan_new
 from lockstep.engine.decisions.prepare import (
     NOT_READ,
@@ -47,8 +54,12 @@ def make_plan(
     """
     if wanted(prepared, match=match, observed=observed) is NextQuestion.LOOK:
         raise ValueError("a plan for this object needs the current values of its account")
+    ended = prepared.link if prepared.link is not None and prepared.link.is_sought else None
     if isinstance(observed, Account):
         prepared = _found_again(prepared)
+        if ended is not None:  # another object may have the account by now, so it is taken as if it were a new one
+            draft = _draft(prepared, match, observed, taken)
+            return as_plan(prepared, replace(draft, link_to=observed, matched_by=ended.matched_by))
     return as_plan(prepared, _draft(prepared, match, observed, taken))
 
 
@@ -57,7 +68,7 @@ def _draft(prepared: PreparedObject, match: Match | None, observed: Observed, ta
     if link is None:
         if prepared.intent.kind is IntentKind.PROVISION:
             return plan_new(prepared, match, taken)
-        return Draft(Action.SKIP)
+        return tombstone(prepared) if observed is None else Draft(Action.SKIP)
     match prepared.intent.kind:
         case IntentKind.PROVISION:
             return _provision(prepared, link, match, observed, taken)
@@ -72,14 +83,18 @@ def _draft(prepared: PreparedObject, match: Match | None, observed: Observed, ta
 
 
 def _found_again(prepared: PreparedObject) -> PreparedObject:
-    """Treat an account that counted as lost but exists as a live account if its owner should not have one, so that the leaver rules
+    """Treat an account that counted as lost or gone but exists as a live account if its owner should not have one, so that the leaver rules
     apply to it.
     """
     link = prepared.link
-    if link is None or link.state is not LinkState.LOST or prepared.intent.kind is not IntentKind.RELEASE:
+    if link is None or not (link.is_sought or _is_lost_leaver(prepared, link)):
         return prepared
-    live = replace(link, state=LinkState.LIVE)
+    live = replace(link, state=LinkState.LIVE, gone_at=None)
     return prepare(prepared.obj, live, prepared.configuration, prepared.moment, prepared.account_ids, look=True)
+
+
+def _is_lost_leaver(prepared: PreparedObject, link: Link) -> bool:
+    return link.state is LinkState.LOST and prepared.intent.kind is IntentKind.RELEASE
 
 
 def _provision(

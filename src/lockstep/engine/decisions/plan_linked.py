@@ -117,7 +117,8 @@ def plan_lost(prepared: PreparedObject, link: Link) -> Draft:
     text = f"The account {link.target_id}, linked to this person, is no longer in the application."
     if prepared.configuration.deletions.on_lost is OnLost.FORGET:
         reason = Reason("InvalidAnchor", f"{text} By policy the link is removed.")
-        return Draft(Action.RELEASE, (reason,), LinkState.TOMBSTONE, link.target_id, cause="lost")
+        gone_at = prepared.moment.now
+        return Draft(Action.RELEASE, (reason,), LinkState.TOMBSTONE, link.target_id, cause="lost", gone_at=gone_at)
     forget = f"lockstep links {prepared.configuration.app_name} --user {prepared.obj.display} --forget"
     next_step = f"Find out who deleted it. To create it again: {forget}"
     reason = Reason("InvalidAnchor", text, {"targetId": link.target_id}, next_step)
@@ -135,9 +136,15 @@ def plan_release(prepared: PreparedObject, link: Link) -> Draft:
 
 def tombstone(prepared: PreparedObject) -> Draft:
     """Record that the account no longer exists and that the person should not have one."""
-    gone = Reason("AlreadyGone", "The account is no longer in the application, and the person should not have one.")
-    target_id = prepared.link.target_id if prepared.link else ""
-    return Draft(Action.RELEASE, (gone,), LinkState.TOMBSTONE, target_id)
+    text = (
+        "The account is no longer in the application, and the person should not have one. Lockstep looks for it again."
+    )
+    link = prepared.link
+    if link is None:
+        return Draft(Action.SKIP)
+    gone_at = (link.gone_at if link.is_sought else None) or prepared.moment.now
+    action = Action.SKIP if link.is_sought else Action.RELEASE
+    return Draft(action, (Reason("AlreadyGone", text),), LinkState.TOMBSTONE, link.target_id, gone_at=gone_at)
 
 
 def _without_switch(prepared: PreparedObject, link: Link) -> Draft:

@@ -139,8 +139,10 @@ def _queries(
 
 
 def _must_look(link: Link | None, intent: Intent, *, look: bool) -> bool:
-    if link is None or link.state is LinkState.TOMBSTONE:
+    if link is None:
         return False
+    if link.state is LinkState.TOMBSTONE:
+        return link.is_sought and intent.kind is IntentKind.NOTHING
     if link.state is LinkState.LOST:
         return True  # the account may exist again, and a leaver must not keep it
     if intent.kind not in (IntentKind.PROVISION, IntentKind.DISABLE):

@@ -13,6 +13,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from lockstep.engine.decisions.gone import ended
 from lockstep.engine.decisions.intent import Intent, IntentKind
 from lockstep.engine.decisions.mapping import held_values
 from lockstep.engine.decisions.matching import differs_in_case, match_key
@@ -134,7 +135,7 @@ class _Run:
         self.found.end(operation, "confirmed" if took else "dropped", account)
         if account is None:
             if took:  # we deleted it; otherwise the account is lost, and the plan reports it
-                self.found.relink(replace(link, state=LinkState.TOMBSTONE, review_at=None, desired_hash=""))
+                self.found.relink(ended(link, self.services.moment()))
             return
         base = base_after_change(link.base, what, account, self.prepared.mapping)
         state = {Action.DISABLE.value: LinkState.DISABLED, Action.ENABLE.value: LinkState.LIVE}.get(what.action)

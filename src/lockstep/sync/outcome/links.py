@@ -54,7 +54,8 @@ def link_after(planned: PlanResult, answer: Answer | None) -> Link | None:
     if not target_id or plan.link_state is None or planned.is_stray:
         return None
     etag = account.etag if account is not None else planned.current.etag if planned.current else ""
-    old = prepared.link if prepared.is_linked and prepared.link and prepared.link.target_id == target_id else None
+    has_link = prepared.link is not None and (prepared.is_linked or prepared.link.is_sought)
+    old = prepared.link if has_link and prepared.link and prepared.link.target_id == target_id else None
     return Link(
         kind=plan.kind,
         source_id=plan.source_id,
@@ -71,6 +72,7 @@ def link_after(planned: PlanResult, answer: Answer | None) -> Link | None:
         answers=kept_values.answers_of(planned, old, answer),
         matched_by=plan.matched_by if plan.link_to is not None else old.matched_by if old else "",
         is_forgotten=old is not None and old.is_forgotten,
+        gone_at=plan.gone_at,
     )
 
 

@@ -117,7 +117,8 @@ def without_write(claim: Claim, planned: PlanResult, *, log: LogRecord | None = 
     the date.
     """
     plan = planned.plan
-    waits_until = plan.review_at if not planned.prepared.is_linked and plan.link_to is None else None
+    has_link = planned.prepared.is_linked or plan.link_to is not None or plan.gone_at is not None
+    waits_until = None if has_link else plan.review_at
     return Outcome(
         claim,
         counted=COUNTED[plan.action],
