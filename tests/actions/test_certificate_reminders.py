@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import structlog
 
-from lockstep.actions import applications, audit
+from lockstep.actions import applications, audit, mail_server
 from lockstep.actions.context import Context
+from lockstep.actions.mail_server import MailServerChange
 from lockstep.actions.single_sign_on import certificates, settings
 from lockstep.actions.single_sign_on.reminders import remind_of_certificates
 from lockstep.storage.audit_log import AuditFilter
@@ -60,6 +61,36 @@ async def test_each_threshold_reminds_once_in_the_audit_log_and_in_the_log(conte
     assert [(line["application"], line["reminder_days"]) for line in events] == [
         ("documo", 60), ("documo", 30), ("documo", 7)
     ]  # fmt: skip
+
+
+async def use_mail(context: Context) -> None:
+    await mail_server.set_mail_server(context, MailServerChange("mail.test", "l@contoso.test"))
+    await settings.change_sign_on(context, "documo", {"notificationEmail": "it@contoso.test"})
+
+
+async def test_each_reminder_mails_the_notification_email_once(context: Context, hub: Hub) -> None:
+    await use_mail(context)
+    end = await end_of(context)
+
+    for days in (61, 60, 59, 30, 7, 6, -3):
+        await asyncio.gather(*(remind_of_certificates(before(context, end, days)) for _ in range(3)))
+
+    mails = await hub.fetch("select kind, recipient, subject, body_text from outgoing_mail order by written_at")
+    assert [mail[:2] for mail in mails] == [("certificate", "it@contoso.test")] * 3
+    assert {str(mail[2]).split(": ")[1] for mail in mails} == {"a signing certificate ends"}
+    assert f"Expiration: {end:%H:%M UTC on %-d %B %Y}." in str(mails[0][3])
+
+
+async def test_reminder_mails_nobody_without_a_notification_email_or_a_mail_server(context: Context, hub: Hub) -> None:
+    end = await end_of(context)
+    await settings.change_sign_on(context, "documo", {"notificationEmail": "it@contoso.test"})
+    await remind_of_certificates(before(context, end, 45))
+    await use_mail(context)
+    await settings.change_sign_on(context, "documo", {"notificationEmail": ""})
+    await remind_of_certificates(before(context, end, 20))
+
+    assert await recorded(context) == [60, 30]
+    assert await hub.fetch("select event from outgoing_mail") == []
 
 
 async def test_processes_that_remind_at_once_give_one_reminder_between_them(context: Context) -> None:

@@ -52,18 +52,44 @@ async def test_quarantine_mails_once_when_it_begins_and_once_when_it_ends(world:
     await world.add_people(range(2))
     await world.sync()
     for _ in range(2):
-        await world.rows(
-            "update job set quarantine = jsonb_set(quarantine, '{nextAttempt}', to_jsonb(now())) returning 1"
-        )
-        await world.drain()
+        await let_quarantine_be_tried(world)
     assert await mails(world) == ["quarantine"]
     assert "Documo refused the credentials" in await body(world)
 
     target.before = lambda verb, key: None
+    await let_quarantine_be_tried(world)
+
+    assert await mails(world) == ["quarantine", "quarantineEnded"]
+
+
+async def let_quarantine_be_tried(world: World) -> None:
     await world.rows("update job set quarantine = jsonb_set(quarantine, '{nextAttempt}', to_jsonb(now())) returning 1")
     await world.drain()
 
+
+async def test_quarantine_that_flaps_mails_once_an_hour_and_says_how_often_it_happened(
+    world: World, target: ModelTarget
+) -> None:
+    await world.add_people([0])
+    await world.sync()
+    for number in range(1, 5):
+        target.before = lambda verb, key: UNAUTHORIZED
+        await world.add_people([number])
+        await world.drain()
+        target.before = lambda verb, key: None
+        await let_quarantine_be_tried(world)
     assert await mails(world) == ["quarantine", "quarantineEnded"]
+
+    target.before = lambda verb, key: UNAUTHORIZED
+    await world.add_people([9])
+    await world.drain()
+
+    [(is_held_back, text)] = await world.rows(
+        "select due_at > now() + interval '55 minutes', body_text from outgoing_mail where state = 'waiting' and due_at > now()"
+    )
+    assert is_held_back
+    assert "Since the last mail it entered quarantine 3 more times" in str(text)
+    assert await mails(world) == ["quarantine", "quarantineEnded", "quarantine"]
 
 
 @pytest.mark.parametrize("change", [{"emailOnFailure": False}, {"notificationEmail": ""}])

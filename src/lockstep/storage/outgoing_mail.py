@@ -28,7 +28,9 @@ class MailState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMail:
-    """A message to write. *event* identifies what it reports; *facts* are the numbers in it, to compare with a later message."""
+    """A message to write. *event* identifies what it reports; *facts* are the numbers in it, to compare with a later message. It is held
+    back until *not_before*; None: it is sent now.
+    """
 
     kind: str
     event: str
@@ -38,6 +40,7 @@ class NewMail:
     html: str
     job: str | None = None
     facts: Mapping[str, Any]
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +87,18 @@ class MailCounts:
 
 @dataclass(frozen=True, slots=True)
 class LastMail:
-    """The newest message of one kind about one job."""
+    """The newest message of one kind about one job. *sent_at*: when it was sent or given up, or else its next attempt."""
 
     written_at: datetime
+    sent_at: datetime
     facts: Mapping[str, Any]
 
 
 async def write(connection: Connection, mail: NewMail) -> bool:
     """Write the message. Returns False if the event was reported before."""
     cursor = await connection.execute(
-        """insert into outgoing_mail (kind, job, event, recipient, subject, body_text, body_html, facts)
-        values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict (event) do nothing""",
+        """insert into outgoing_mail (kind, job, event, recipient, subject, body_text, body_html, facts, due_at)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, greatest(now(), %s::timestamptz)) on conflict (event) do nothing""",
         (
             mail.kind,
             mail.job,
@@ -104,6 +108,7 @@ async def write(connection: Connection, mail: NewMail) -> bool:
             mail.text,
             mail.html,
             as_json(dict(mail.facts)),
+            mail.not_before,
         ),
     )
     return cursor.rowcount == 1
@@ -113,16 +118,31 @@ async def last_mail(connection: Connection, job: str, kind: str) -> LastMail | N
     """Return the newest message of *kind* about *job*."""
     async with connection.cursor(row_factory=class_row(LastMail)) as cursor:
         await cursor.execute(
-            """select written_at, facts from outgoing_mail where job = %s and kind = %s
+            """select written_at, coalesce(ended_at, due_at) as sent_at, facts from outgoing_mail where job = %s and kind = %s
             order by written_at desc limit 1""",
             (job, kind),
         )
         return await cursor.fetchone()
 
 
-async def was_written(connection: Connection, event: str) -> bool:
-    cursor = await connection.execute("select exists (select from outgoing_mail where event = %s)", (event,))
-    return bool((await only_row(cursor))[0])
+async def withdraw(connection: Connection, job: str, kind: str) -> int:
+    """Delete the messages of *kind* about *job* that are held back; returns how many."""
+    cursor = await connection.execute(
+        """delete from outgoing_mail where job = %s and kind = %s and state = 'waiting' and attempts = 0
+            and due_at > now()""",
+        (job, kind),
+    )
+    return cursor.rowcount
+
+
+async def add_unreported(connection: Connection, job: str, kind: str, number: int) -> None:
+    """Remember, in the newest message of *kind* about *job*, *number* more events that no message reported."""
+    await connection.execute(
+        """update outgoing_mail set facts = facts || jsonb_build_object('unreported',
+            coalesce((facts ->> 'unreported')::int, 0) + %(number)s)
+        where id = (select id from outgoing_mail where job = %(job)s and kind = %(kind)s order by written_at desc limit 1)""",
+        {"job": job, "kind": kind, "number": number},
+    )
 
 
 async def claim_due(connection: Connection, *, lease: timedelta, most: int) -> list[ClaimedMail]:
@@ -162,11 +182,13 @@ async def note_failure(
 
 
 async def make_waiting_due(connection: Connection, *, lease: timedelta) -> None:
-    """Shorten the pauses of waiting messages, because the server was changed: all are due after *lease* at the latest, when none is being
+    """Shorten the pauses after failed attempts, because the server was changed: all are due after *lease* at the latest, when none is being
     sent any more.
     """
     await connection.execute(
-        "update outgoing_mail set due_at = least(due_at, clock_timestamp() + %s) where state = 'waiting'", (lease,)
+        """update outgoing_mail set due_at = least(due_at, clock_timestamp() + %s)
+        where state = 'waiting' and attempts > 0""",
+        (lease,),
     )
 
 

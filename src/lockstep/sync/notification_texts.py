@@ -50,8 +50,8 @@ class FailureReason:
     names: Sequence[str] = ()
 
 
-def quarantine_began(about: ReportedApplication, quarantine: Mapping[str, Any]) -> MailText:
-    """The mail when an application enters quarantine, or when the reason changes."""
+def quarantine_began(about: ReportedApplication, quarantine: Mapping[str, Any], *, unreported: int = 0) -> MailText:
+    """The mail when an application enters quarantine, or when the reason changes. *unreported*: how often it did so since the last mail."""
     error = quarantine.get("error") or {}
     holds_all = holds_everything(QuarantineReason(quarantine["reason"]))
     effect = (
@@ -60,6 +60,11 @@ def quarantine_began(about: ReportedApplication, quarantine: Mapping[str, Any]) 
         else "Until fewer objects fail, Lockstep writes less often. People who leave still lose their access without delay."
     )
     message = without_names(str(error.get("message", "")))
+    more = (
+        (f"Since the last mail it entered quarantine {counted(unreported, 'more time')} for less than an hour.",)
+        if unreported
+        else ()
+    )
     return MailText(
         about.subject("provisioning is in quarantine"),
         (
@@ -67,6 +72,7 @@ def quarantine_began(about: ReportedApplication, quarantine: Mapping[str, Any]) 
             f"Reason: {_sentence(message)}",
             effect,
             f"Next: {_sentence(_next(error.get('nextStep'), f'See: lockstep status {about.app}'))}",
+            *more,
             f"Lockstep tries again at {_time(quarantine['nextAttempt'])}. You get another mail when the quarantine ends.",
         ),
         link=about.link(f"/apps/{about.app}/provisioning/quarantine"),
@@ -129,11 +135,11 @@ def changes_held(about: ReportedApplication, total: int, losses: int) -> MailTex
     )
 
 
-def certificate_ends(about: ReportedApplication, sentence: str, next_step: str) -> MailText:
+def certificate_ends(about: ReportedApplication, sentence: str, ends_at: datetime, next_step: str) -> MailText:
     """The mail before a signing certificate ends."""
     return MailText(
         about.subject("a signing certificate ends"),
-        (_sentence(sentence), f"Next: {_sentence(next_step)}"),
+        (_sentence(sentence), f"Expiration: {_time(ends_at.isoformat())}.", f"Next: {_sentence(next_step)}"),
         link=about.link(f"/apps/{about.app}/sso/certificates"),
     )
 

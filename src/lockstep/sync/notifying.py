@@ -1,7 +1,9 @@
 """Write the notification mails of an application, in the transaction of the event that they report.
 
 A mail is written only if a mail server is set up, and the application has a notification address and *Send an email notification when a
-failure occurs*. Quarantine is reported whenever it begins, its reason changes or it ends. Objects that fail and changes that are held are
+failure occurs*. Quarantine is reported when it begins, its reason changes or it ends, but its beginning at most once an hour: a mail that
+comes too early is held back for the rest of the hour, and withdrawn if the quarantine ends first. The next one says how often that
+happened. Objects that fail and changes that are held are
 reported after a cycle, at most once a day, and again only if something is new or a week has passed.
 """
 
@@ -21,6 +23,7 @@ from lockstep.sync import notification_texts as texts
 from lockstep.sync.notification_texts import MOST_REASONS, FailureReason, ReportedApplication
 
 LASTING = timedelta(hours=1)  # how long an object must fail before it is reported
+_QUARANTINE_AT_MOST_EVERY = timedelta(hours=1)
 _AT_MOST_EVERY = timedelta(hours=24)
 _AGAIN_AFTER = timedelta(days=7)
 
@@ -37,23 +40,41 @@ class MailKind(StrEnum):
 
 async def report_quarantine(connection: Connection, row: JobRow, quarantine: Mapping[str, Any]) -> None:
     """Report that *quarantine* began, once."""
-    if recipient := await _recipient(connection, row):
-        text = texts.quarantine_began(await _about(connection, row.app_name, row.app_display_name), quarantine)
-        event = f"quarantine {row.id} {quarantine['reason']} {quarantine['currentBegan']}"
-        await _write(connection, row, MailKind.QUARANTINE, event, recipient, text)
+    recipient = await _recipient(connection, row)
+    if not recipient:
+        return
+    unreported = await outgoing_mail.withdraw(connection, row.id, MailKind.QUARANTINE)
+    last = await outgoing_mail.last_mail(connection, row.id, MailKind.QUARANTINE)
+    if last is not None:
+        unreported += int(last.facts.get("unreported", 0))
+    about = await _about(connection, row.app_name, row.app_display_name)
+    text = texts.quarantine_began(about, quarantine, unreported=unreported)
+    event = f"quarantine {row.id} {quarantine['reason']} {quarantine['currentBegan']}"
+    await _write(
+        connection, row, MailKind.QUARANTINE, event, recipient, text, {"seriesBegan": _series(quarantine)},
+        not_before=last.sent_at + _QUARANTINE_AT_MOST_EVERY if last else None,
+    )  # fmt: skip
 
 
 async def report_end_of_quarantine(connection: Connection, row: JobRow) -> None:
     """Report that the quarantine of *row* ends, if its beginning was reported."""
     quarantine = row.quarantine
-    if quarantine is None or not (recipient := await _recipient(connection, row)):
+    if quarantine is None:
         return
-    began = f"{row.id} {quarantine['reason']} {quarantine['currentBegan']}"
-    if await outgoing_mail.was_written(connection, f"quarantine {began}"):
-        text = texts.quarantine_ended(
-            await _about(connection, row.app_name, row.app_display_name), quarantine, datetime.now(UTC)
-        )
-        await _write(connection, row, MailKind.QUARANTINE_ENDED, f"quarantineEnded {began}", recipient, text)
+    if withdrawn := await outgoing_mail.withdraw(connection, row.id, MailKind.QUARANTINE):
+        await outgoing_mail.add_unreported(connection, row.id, MailKind.QUARANTINE, withdrawn)
+    last = await outgoing_mail.last_mail(connection, row.id, MailKind.QUARANTINE)
+    series = _series(quarantine)
+    if last is None or last.facts.get("seriesBegan") != series or not (recipient := await _recipient(connection, row)):
+        return
+    about = await _about(connection, row.app_name, row.app_display_name)
+    text = texts.quarantine_ended(about, quarantine, datetime.now(UTC))
+    await _write(connection, row, MailKind.QUARANTINE_ENDED, f"quarantineEnded {row.id} {series}", recipient, text)
+
+
+def _series(quarantine: Mapping[str, Any]) -> str:
+    """When the quarantine began, whatever its reasons have been since."""
+    return str(quarantine.get("seriesBegan") or quarantine["currentBegan"])
 
 
 async def report_after_cycle(connection: Connection, row: JobRow, cycle: int) -> None:
@@ -110,13 +131,21 @@ async def _recipient(connection: Connection, row: JobRow) -> str:
 
 
 async def report_certificate(
-    connection: Connection, app: str, display_name: str, recipient: str, *, event: str, sentence: str, next_step: str
+    connection: Connection,
+    app: str,
+    display_name: str,
+    recipient: str,
+    *,
+    event: str,
+    sentence: str,
+    ends_at: datetime,
+    next_step: str,
 ) -> None:
     """Report that a signing certificate ends. *event* identifies the certificate and the reminder."""
     if not await mail_server.has_server(connection):
         return
     about = await _about(connection, app, display_name)
-    text = texts.certificate_ends(about, sentence, next_step)
+    text = texts.certificate_ends(about, sentence, ends_at, next_step)
     await _write(connection, None, MailKind.CERTIFICATE, event, recipient, text)
 
 
@@ -134,9 +163,11 @@ async def _write(
     recipient: str,
     text: MailText,
     facts: Mapping[str, Any] | None = None,
+    *,
+    not_before: datetime | None = None,
 ) -> None:
     mail = NewMail(
         kind=kind, job=row.id if row else None, event=event, recipient=recipient, subject=one_line(text.subject), text=as_text(text),
-        html=as_html(text), facts=facts or {},
+        html=as_html(text), facts=facts or {}, not_before=not_before,
     )  # fmt: skip
     await outgoing_mail.write(connection, mail)

@@ -68,8 +68,8 @@ async def _remind(context: Context, connection: Connection, reminder: Reminder) 
     recipient = (await read_settings(context, connection, app)).notification_email
     if recipient:
         await report_certificate(
-            connection, app.name, app.display_name, recipient, sentence=ending.sentence, next_step=ending.next_step,
-            event=f"certificate {ending.app} {ending.thumbprint} {reminder.days}",
+            connection, app.name, app.display_name, recipient, sentence=ending.sentence, ends_at=ending.not_after,
+            next_step=ending.next_step, event=f"certificate {ending.app} {ending.thumbprint} {reminder.days}",
         )  # fmt: skip
     await audit_log.append(
         connection, actor=context.actor.name, activity="Remind of signing certificate", target=ending.app_name,
