@@ -105,6 +105,20 @@ async def test_nothing_is_written() -> None:
     assert {seen.method for seen in server.requests} == {"GET"}
 
 
+async def test_application_without_groups_is_not_blamed_for_a_wrong_tenant_url() -> None:
+    people = scim()
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=404) if request.path.endswith("/Groups") else await people(request)
+
+    async with serving(handler) as server:
+        probes = await probes_of(server.origin)
+
+    assert failed(probes) == ["Groups"]
+    assert probes["Groups"].remedy.startswith("People were found, so the tenant URL is right.")
+    assert "lockstep export documo" in probes["Groups"].remedy
+
+
 async def test_application_without_discovery_and_without_groups_is_good() -> None:
     async with serving(scim()) as server:
         probes = await probes_of(server.origin, kinds=(ObjectKind.USER,))

@@ -116,6 +116,21 @@ async def test_application_without_patch_passes_and_is_said_to_get_whole_resourc
     assert server.held == {}
 
 
+class WithoutGroups(PutOnly):
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(status=404) if "/Groups" in request.path else await super().__call__(request)
+
+
+async def test_people_are_tried_in_an_application_without_groups() -> None:
+    async with serving(WithoutGroups()) as at:
+        probes = await probes_of(at.origin)
+
+    assert failed(probes) == ["Groups"]
+    assert probes["Enable"].tried and probes["Enable"].passed
+    assert probes["Create a group"].sentence == "Skipped because Groups failed"
+    assert probes["Clean-up"].sentence == "Everything that was created was deleted"
+
+
 async def test_groups_that_can_be_patched_are_not_said_to_lack_it_because_people_do() -> None:
     async with serving(PutOnly(patched=["Groups"])) as at:
         probes = await probes_of(at.origin)

@@ -10,6 +10,7 @@ from documo import __version__
 from documo.cli.accounts import accounts
 from documo.cli.audit import audit
 from documo.cli.backup import backup, restore
+from documo.cli.completion import completion
 from documo.cli.domains import domains
 from documo.cli.events import events
 from documo.cli.keys import keys
@@ -26,9 +27,7 @@ from lockstep.endings import exit_code_of
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, message="%(version)s")
 def documo() -> None:
-    """The application side: accounts, members, API keys and a SCIM service. Begin
-    with `documo accounts create NAME --admin EMAIL`.
-    """
+    """The application side. Begin: documo accounts create NAME --admin EMAIL"""
 
 
 @documo.command()
@@ -38,7 +37,9 @@ def version(output: DocumoOutput) -> None:
     output.one({"version": __version__}, text=__version__)
 
 
-for command in (accounts, members, roles, keys, domains, sso, events, requests, audit, serve, sandbox, backup, restore):
+for command in (
+    accounts, members, roles, keys, domains, sso, events, requests, audit, serve, sandbox, backup, restore, completion,
+):  # fmt: skip
     documo.add_command(command)
 
 

@@ -15,15 +15,22 @@ _ORDER = tuple(Effect)
 
 def consequence_lines(found: Sequence[Consequences]) -> list[str]:
     """Return one sentence for each effect, such as `documo: 239 people would lose their accounts (anna@..., bo@... and 237 more).`"""
-    lines = []
+    return [
+        f"{sentence} ({some(names)})." if names else f"{sentence}." for sentence, names in sentences_with_names(found)
+    ]
+
+
+def sentences_with_names(found: Sequence[Consequences]) -> list[tuple[str, Sequence[str]]]:
+    """Return a sentence without full stop for each effect, and the names of everybody whom it affects. A finding affects nobody by name."""
+    told: list[tuple[str, Sequence[str]]] = []
     for one in found:
         for effect in _ORDER:
             names = one.names.get(effect, ())
             if names:
                 who = counted(len(names), "person" if one.kind is ObjectKind.USER else "group")
-                lines.append(f"{one.app}: {who} {_phrase(one, effect)} ({some(names)}).")
-        lines += [f"{one.app}: {finding.message}." for finding in one.findings]
-    return lines
+                told.append((f"{one.app}: {who} {_phrase(one, effect)}", names))
+        told += [(f"{one.app}: {finding.message}", ()) for finding in one.findings]
+    return told
 
 
 def some(names: Sequence[str]) -> str:

@@ -69,7 +69,8 @@ def add(template: str, name: str, display_name: str, output: Output) -> None:
         lambda context: actions.add_application(context, template, name=name, display_name=display_name), creates=True
     )
     output.one(application_json(app), text=f"{app.display_name} was added as {app.name}. Provisioning is off.")
-    hint(f"Next: lockstep creds set {app.name} --token-stdin   then   lockstep assign {app.name} --group GROUP")
+    connect = f"lockstep creds set {app.name} --tenant-url URL --token-stdin"
+    hint(f"Next: {connect}   then   lockstep assign {app.name} --group GROUP")
 
 
 @apps.command("list")

@@ -18,14 +18,13 @@ from lockstep.actions.configuration_export import export_application, export_ent
 from lockstep.actions.consequence_words import consequence_lines
 from lockstep.actions.consequences import Consequences
 from lockstep.actions.context import Context
-from lockstep.actions.rows.configuration import configuration_plan_json
 from lockstep.cli.config_files import files_of, read_files, resolve_reference, text_of_file
 from lockstep.cli.config_import import imported
 from lockstep.cli.consent import run_rehearsed
-from lockstep.cli.output import Output, confirm, hint, output_option, safe, with_sign_colour
+from lockstep.cli.output import Output, confirm, hint, output_option
 from lockstep.cli.plan_file import read_plan, refuse_stale, write_plan
+from lockstep.cli.plan_forms import done_text, show_plan
 from lockstep.cli.session import run
-from lockstep.configuration.files.change import Sign
 from lockstep.configuration.files.file import ConfigDocument
 from lockstep.configuration.files.write import format_text
 from lockstep.errors import LockstepError
@@ -53,10 +52,11 @@ def plan(files: tuple[str, ...], prune: bool, detailed_exitcode: bool, out: Path
     \b
     lockstep plan config/ --detailed-exitcode
     lockstep plan contoso.yaml --out contoso.plan
+    lockstep plan config/ -o markdown > comment.md
     """
     documents = read_files(files)
     found = _planned(documents, prune=prune)
-    _show(found, output, _foreseen(documents, found, prune=prune))
+    show_plan(found, output, _foreseen(documents, found, prune=prune))
     if out is not None:
         write_plan(out, documents, found, prune=prune)
         hint(f"Apply exactly this plan with: lockstep apply {out}")
@@ -78,7 +78,7 @@ def diff(files: tuple[str, ...], detailed_exitcode: bool, output: Output) -> Non
     lockstep diff contoso.yaml --detailed-exitcode
     """
     found = _planned(read_files(files), prune=False)
-    _show(found, output, [])
+    show_plan(found, output, [])
     if detailed_exitcode and found.changes:
         raise click.exceptions.Exit(CHANGES_PRESENT)
 
@@ -111,7 +111,7 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_re
     if kept is not None:
         refuse_stale(kept, found)
     effects = _foreseen(documents, found, prune=prune)
-    _show(found, output, effects)
+    show_plan(found, output, effects)
     if dry_run or not found.effective:
         return
     confirm(" ".join([*consequence_lines(effects), f"Apply {counted(len(found.effective), 'change')}?"]), yes=yes)
@@ -127,7 +127,7 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_re
         )
 
     done = run(work)
-    hint(f"Applied: {', '.join(f'{_number(done, sign)} {word}' for sign, word in _DONE)}.")
+    hint(f"Applied: {done_text(done)}.")
 
 
 @click.command("export")
@@ -233,39 +233,3 @@ def _foreseen(documents: Sequence[ConfigDocument], found: ConfigurationPlan, *, 
 def _any_secret(reference: str) -> Secret:
     """Return a placeholder, so that a plan can be shown even if a secret is missing on this machine."""
     return resolve_reference(reference) or Secret("rehearsed")
-
-
-def _show(found: ConfigurationPlan, output: Output, effects: Sequence[Consequences]) -> None:
-    rows = configuration_plan_json(found, effects)
-    output.one(rows, text=[with_sign_colour(safe(line)) for line in _lines(found, effects)])
-    for one in found.documents:
-        for note in one.notes:
-            hint(f"note: {one.document.title}: {note}")
-
-
-def _lines(found: ConfigurationPlan, effects: Sequence[Consequences]) -> list[str]:
-    if not found.changes:
-        return ["No changes: the files match the current configuration."]
-    lines: list[str] = []
-    for one in found.documents:
-        if one.changes:
-            lines += [one.document.title, *(f"  {change.line}" for change in one.changes)]
-        if one.looked_at_again:
-            objects = counted(one.looked_at_again, "object")
-            lines.append(f"  Applying re-evaluates about {objects}; only differences are written to applications.")
-    told = [f"! {line}" for line in consequence_lines(effects)]
-    return [*lines, "", f"Plan: {_totals(found)}.", *told]
-
-
-def _totals(found: ConfigurationPlan) -> str:
-    kept = len(found.changes) - len(found.effective)
-    text = ", ".join(f"{_number(found, sign)} to {word}" for sign, word in _WORDS)
-    return text + (f"; {kept} not in the files (kept)" if kept else "")
-
-
-def _number(found: ConfigurationPlan, sign: Sign) -> int:
-    return sum(1 for change in found.effective if change.sign is sign)
-
-
-_DONE = ((Sign.ADD, "added"), (Sign.CHANGE, "changed"), (Sign.REMOVE, "removed"))
-_WORDS = ((Sign.ADD, "add"), (Sign.CHANGE, "change"), (Sign.REMOVE, "remove"))

@@ -43,7 +43,13 @@ def _exit_codes() -> Iterator[str]:
     for code, kinds in sorted(_by_code().items()):
         yield f"  {code:>3}  {', '.join(kinds)}"
     yield "  130  interrupted, or a confirmation was declined"
-    yield "status and run have further codes: see docs/cli.md"
+    yield "Codes of single commands:"
+    yield "  plan, diff --detailed-exitcode  2 if there are changes"
+    yield "  doctor, map lint, fmt --check   1 if something fails"
+    yield "  run --wait                      8 if --timeout has passed; the work continues"
+    yield "  scim check                      3 if a check failed"
+    yield "  status                          the worst state of an application: 0 in step or working, 3 objects fail,"
+    yield "                                  6 off, paused, quarantined or held, 69 no answer or no worker"
 
 
 def _by_code() -> dict[int, list[str]]:
@@ -87,11 +93,24 @@ def _filters() -> Iterator[str]:
         yield f"  {operator.name:<{width}}  {operator.meaning}"
 
 
+# Variables that are no fields of the settings, or are read before them.
+MORE_VARIABLES = (
+    ("LOCKSTEP_TOKEN", "The access token that `lockstep login` stores instead of asking for a password"),
+    ("LOCKSTEP_METRICS_TOKEN", "The bearer token for /metrics; without it there are no metrics"),
+    ("LOCKSTEP_KEY", "The key that encrypts secret tokens, instead of the file `key` in the data folder"),
+    ("LOCKSTEP_KEY_OLDER", "A former key, still used to decrypt"),
+    ("DATABASE_URL", "Your own PostgreSQL server; default: the included one"),
+    ("..._FILE", "Reads a LOCKSTEP_ variable or DATABASE_URL from a file: LOCKSTEP_KEY_FILE=/run/secrets/key"),
+    ("NO_COLOR", "Any value switches colour off; CLICOLOR_FORCE=1 switches it on"),
+)
+
+
 def _environment() -> Iterator[str]:
     yield "Environment variables:"
     known = [
         (one.metadata["variable"], one.metadata["meaning"]) for one in fields(Settings) if "variable" in one.metadata
     ]
+    known += MORE_VARIABLES
     width = max(len(variable) for variable, _ in known)
     for variable, meaning in known:
         yield f"  {variable:<{width}}  {meaning}"

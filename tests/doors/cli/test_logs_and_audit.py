@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -125,6 +127,22 @@ def test_help_knows_commands_and_topics(lockstep: Lockstep, words: tuple[str, ..
     said = lockstep("help", *words)
 
     assert (said.code, says in said.out) == (0, True)
+
+
+def test_help_names_every_variable_of_the_settings_reference(lockstep: Lockstep) -> None:
+    page = (Path(__file__).parents[3] / "docs/reference/settings.md").read_text().partition("\n## Documo")[0]
+    written = set(re.findall(r"^\| `([A-Z_]+)`", page, re.MULTILINE))
+
+    assert len(written) > 15
+    assert written - set(re.findall(r"[A-Z_]+", lockstep("help", "environment").out)) == set()
+
+
+def test_help_names_every_exit_code_of_the_documentation(lockstep: Lockstep) -> None:
+    page = (Path(__file__).parents[3] / "docs/cli.md").read_text()
+    written = set(re.findall(r"^\| (\d+) \|", page, re.MULTILINE))
+
+    assert {"0", "2", "8", "130"} <= written
+    assert written - set(re.findall(r"\b\d+\b", lockstep("help", "exit-codes").out)) == set()
 
 
 def test_help_for_an_unknown_word_names_the_topics(lockstep: Lockstep) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import orjson
 import pytest
 
+from documo.cli.main import run as run_documo
+from lockstep.cli import run as run_lockstep
 from tests.doors.cli.test_command_tree import COMMANDS
 from tests.support.command_line import Lockstep
 
@@ -21,6 +24,20 @@ def test_the_script_of_each_shell_asks_the_command_itself(lockstep: Lockstep, sh
 
     assert said.code == 0
     assert f"_LOCKSTEP_COMPLETE={shell}_complete" in said.out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_documo_has_completion_too(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_documo(["completion", shell]) == 0
+    assert f"_DOCUMO_COMPLETE={shell}_complete" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("program", [run_lockstep, run_documo])
+def test_completion_without_a_shell_names_the_shells(
+    program: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert program(["completion"]) == 64
+    assert "'bash|zsh|fish'" in capsys.readouterr().err
 
 
 def test_commands_and_options_are_completed(tmp_path: Path) -> None:

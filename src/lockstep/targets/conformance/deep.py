@@ -48,15 +48,19 @@ class Unverified(Exception):
 
 
 async def test_deeply(settings: TargetSettings, client: HttpClient) -> Sequence[Probe]:
-    """Run the connection test and, if it passes, one probe for each kind of write. Never raises for errors of the application."""
+    """Run the connection test and, if it passes, one probe for each kind of write. Never raises for errors of the application.
+
+    If only the search for groups fails, people are tried all the same.
+    """
     probes = tuple(await test_connection(settings, client))
     names = (*USERS, *(GROUPS if GROUP in settings.kinds else ()))
-    failed = next((probe.name for probe in probes if not probe.passed), "")
-    if failed:
-        return (*probes, *(_untried(name, failed) for name in (*names, CLEAN_UP)))
+    failed = [probe.name for probe in probes if not probe.passed]
+    if failed and failed != ["Groups"]:
+        return (*probes, *(_untried(name, failed[0]) for name in (*names, CLEAN_UP)))
     run = DeepTest(ScimTarget(settings, client), settings)
     try:
-        await run.write(names)
+        await run.write(USERS if failed else names)  # an application without groups may be right about people
+        run.probes += [_untried(name, failed[0]) for name in names if failed and name in GROUPS]
     finally:
         left = await run.clean_up()
     sentence = f"Not deleted: {', '.join(left)}" if left else "Everything that was created was deleted"

@@ -37,7 +37,13 @@ async def read_group(c: Conversation) -> None:
 @check("G3", "a group is created from Entra's body", ENTRA, needs_groups=True)
 async def create_group(c: Conversation) -> None:
     external = c.new_name()
-    _, group = await c.new_group(schemas=[GROUP, ADSCIM_GROUP], externalId=external, meta={"resourceType": "Group"})
+    body = {
+        "schemas": [GROUP, ADSCIM_GROUP],
+        "displayName": c.new_name(),
+        "externalId": external,
+        "meta": {"resourceType": "Group"},
+    }
+    group = (await c.send("POST", "/Groups", body)).must_be(201).resource()
     must_be(group.get("externalId"), external, "externalId")
     should(group.get("meta", {}).get("resourceType") == "Group", "meta.resourceType is missing")
 

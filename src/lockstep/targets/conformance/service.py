@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lockstep.targets.conformance.catalogue import Broken, UnsupportedByServer, check
-from lockstep.targets.conformance.conversation import Conversation, error_form, must_be, should
+from lockstep.targets.conformance.conversation import USER, Conversation, error_form, must_be, should
 
 WRONG = "wrong-token-of-lockstep-scim-check"
 
@@ -63,6 +63,12 @@ async def wrong_token(c: Conversation) -> None:
     error_form(reply)
 
 
+@check("E0", "a created account is answered with 201")
+async def created(c: Conversation) -> None:
+    body = {"schemas": [USER], "userName": c.new_name(), "active": True}
+    (await c.send("POST", "/Users", body)).must_be(201).resource()
+
+
 @check("E1", "a second account with the same user name gives 409")
 async def duplicate(c: Conversation) -> None:
     _, user = await c.new_user()
@@ -79,7 +85,7 @@ async def duplicate_by_case(c: Conversation) -> None:
 
 @check("E3", "an account without user name is refused with 400")
 async def missing_user_name(c: Conversation) -> None:
-    reply = await c.send("POST", "/Users", {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "active": True})
+    reply = await c.send("POST", "/Users", {"schemas": [USER], "active": True})
     error_form(reply.must_be(400), "invalidValue")
 
 

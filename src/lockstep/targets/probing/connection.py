@@ -44,6 +44,11 @@ NAMES = (
 )
 MOST_CLOCK_SKEW_SECONDS = 300
 SLOW_SECONDS = 2.0
+WITHOUT_GROUPS = frozenset({404, 405, 410, 501})  # how an application without groups answers
+_NO_GROUPS = (
+    "People were found, so the tenant URL is right. If the application has no groups, switch off the mapping of groups: "
+    "on the page Mappings, or with `enabled: false` in a configuration file (lockstep export {app})"
+)
 
 
 async def test_connection(settings: TargetSettings, client: HttpClient) -> Sequence[Probe]:
@@ -131,10 +136,14 @@ class ConnectionTest:
         if tells_authentication and response is not None:
             add(Probe("Authentication", True, "The credentials were not refused", "", exchange.seconds, exchange))
         if answer.is_done:
-            sentence = f"A search by {attribute} for a person who does not exist returns 200 and an empty list"
+            what = "group that" if kind is ObjectKind.GROUP else "person who"
+            sentence = f"A search by {attribute} for a {what} does not exist returns 200 and an empty list"
             add(Probe(name, True, sentence, "", exchange.seconds, exchange))
             return True
-        add(Probe(name, False, answer.detail, self._remedy(answer, response), exchange.seconds, exchange))
+        remedy = self._remedy(answer, response)
+        if kind is ObjectKind.GROUP and response is not None and response.status in WITHOUT_GROUPS:
+            remedy = _NO_GROUPS.format(app=self._settings.app)  # people were found, so the tenant URL is right
+        add(Probe(name, False, answer.detail, remedy, exchange.seconds, exchange))
         return False
 
     def _judged_search(self, request: ScimRequest, response: Response | None, attribute: str) -> Answer:
