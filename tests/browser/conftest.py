@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
-from tests.support.browser import Visitor, chromium, first_sign_in, visiting
+from tests.support.browser import Visitor, chromium, documo_sign_in, first_sign_in, visiting
 from tests.support.up_process import Up, running_up
 
 
@@ -27,6 +27,12 @@ async def chrome() -> AsyncIterator[Browser]:
 async def session(chrome: Browser, up: Up) -> Any:
     """What the browser keeps of the first administrator's session."""
     return await first_sign_in(chrome, up)
+
+
+@pytest.fixture(scope="session")
+async def documo_session(chrome: Browser, up: Up) -> Any:
+    """What the browser keeps of the session of Documo's Admin."""
+    return await documo_sign_in(chrome, up)
 
 
 @pytest.fixture

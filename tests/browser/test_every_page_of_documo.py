@@ -15,7 +15,6 @@ from tests.support.browser import (
     THEMES,
     Theme,
     Visitor,
-    documo_sign_in,
     every_page,
     routes_missed,
     visiting,
@@ -34,11 +33,6 @@ NOT_PAGES = {
     "/branding/logo", "/documents/{id}", "/saml/logout", "/saml/metadata", "/settings/audit/download/{file}",
     "/settings/security/certificates/{thumbprint}/download",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-async def documo_session(chrome: Browser, up: Up) -> Any:
-    return await documo_sign_in(chrome, up)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ let opener = null;
 function show(dialog, from) {
   if (!(dialog instanceof HTMLDialogElement) || dialog.matches(":modal")) return;
   opener = from ?? document.activeElement;
-  if (dialog.open) dialog.close();
+  dialog.open = false; // close() would tell later that it was closed, and the address would lose the dialog
   dialog.showModal();
   dialog.querySelector('.dialog-body :is([aria-invalid], input:not([type=hidden], :disabled), select, textarea)')?.focus();
 }
@@ -34,7 +34,10 @@ document.addEventListener("close", (event) => {
   opener = null;
 }, true);
 
-const openSent = (root) => root.querySelectorAll?.("dialog[open]").forEach((dialog) => show(dialog));
+// What gets the focus when a dialog that the server sent closes: the link to this address, or else the content of the page.
+const linkToHere = () => [...document.querySelectorAll("a[href]")].find((link) => link.href === location.href && !link.closest("dialog")) ?? document.getElementById("main");
+
+const openSent = (root) => root.querySelectorAll?.("dialog[open]").forEach((dialog) => show(dialog, linkToHere()));
 openSent(document);
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => openSent(ctx?.target?.parentNode ?? document));
 

@@ -1,0 +1,112 @@
+"""A page walked with Tab: in which order the elements get the focus, whether the focus is seen, and whether it comes round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.async_api import Page
+
+WALK = (Path(__file__).parent / "keyboard.js").read_text()
+MOST_STOPS = 900
+_AT_ONCE = 20
+_HAS_FOCUS = "element => element === document.activeElement"
+_IS_BACK = """([opener, address]) => {
+    const isWanted = (one) => !one.closest("dialog") && (opener || one.href === address);
+    const links = [...document.querySelectorAll(opener || "a[href]")].filter(isWanted);
+    return (links.length ? links : [document.getElementById("main")]).includes(document.activeElement);
+}"""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One round of a page, from its beginning to its beginning. *stops*: numbers of the elements in the order of the focus."""
+
+    stops: Sequence[int]
+    names: Sequence[str]
+
+
+async def walked(page: Page, key: str = "Tab") -> Walk:
+    """Press *key* from the beginning of the page until the focus has come round. Raises AssertionError if it does not."""
+    await page.evaluate(WALK)
+    await page.evaluate("() => walk.begin()")
+    for _ in range(MOST_STOPS // _AT_ONCE):
+        for _ in range(_AT_ONCE):
+            await page.keyboard.press(key)
+        if await page.evaluate("() => walk.hasComeRound()"):
+            return Walk(await page.evaluate("() => walk.round()"), await page.evaluate("() => walk.names()"))
+    last = await page.evaluate("() => walk.names()[walk.stops.at(-1)]")
+    raise AssertionError(f"{key} does not come round on {page.url}; the focus is on {last}")
+
+
+async def faults_of_walk(page: Page, *, has_way_back: bool) -> list[str]:
+    """What is wrong with the way through the page as it is."""
+    found: list[str] = []
+    there = await walked(page)
+    found += [f"no ring: {one}" for one in await page.evaluate("() => walk.faint()")]
+    found += [f"order: {one}" for one in await page.evaluate("() => walk.backwards()")]
+    if has_way_back:
+        back = await walked(page, "Shift+Tab")
+        if _from(there.stops[0], list(reversed(back.stops))) != list(there.stops):
+            missed = [back.names[one] for one in set(there.stops) ^ set(back.stops)]
+            found.append(f"Shift+Tab takes another way: {missed or 'the same elements in another order'}")
+    ordered = await page.evaluate(
+        "() => [...document.querySelectorAll('[tabindex]')].filter((one) => one.tabIndex > 0).length"
+    )
+    if ordered:
+        found.append(f"{ordered} elements have a positive tabindex")
+    return found
+
+
+async def faults_of_menus(page: Page) -> list[str]:
+    """What is wrong with the menus of the page: Enter opens each, arrows move through it, Escape closes it and keeps the place."""
+    found: list[str] = []
+    await page.evaluate(WALK)
+    for menu in await page.locator("details.menu > summary:visible").all():
+        name = await menu.get_attribute("aria-label") or await menu.inner_text()
+        await menu.focus()
+        await page.keyboard.press("Enter")
+        items = menu.locator("xpath=..").locator(".menu-item:not(:disabled)")
+        for place in range(min(2, await items.count())):
+            await page.keyboard.press("ArrowDown")
+            if not await items.nth(place).evaluate(_HAS_FOCUS):
+                found.append(f"menu {name}: the arrow does not lead to item {place + 1}")
+            elif await ring_of_focus(page) < 3:
+                found.append(f"menu {name}: item {place + 1} has no ring")
+        await page.keyboard.press("Escape")
+        if not await menu.evaluate(_HAS_FOCUS) or await menu.locator("xpath=..").get_attribute("open") is not None:
+            found.append(f"menu {name}: Escape does not close it and give the focus back")
+    return found
+
+
+async def faults_of_dialog(page: Page, opener: str = "") -> list[str]:
+    """What is wrong with the open dialog: Tab stays inside, Escape closes it, and the focus goes to *opener*.
+
+    By default that is the link to the page's address, or the content if there is no such link.
+    """
+    found: list[str] = []
+    address = page.url
+    await walked(page)
+    if not await page.evaluate("() => walk.isInside(document.querySelector('dialog:modal'))"):
+        found.append("dialog: Tab leaves it")
+    if page.url != address:
+        found.append(f"dialog: the address has changed to {page.url} while it is open")
+    await page.keyboard.press("Escape")
+    if await page.locator("dialog:modal").count():
+        found.append("dialog: Escape does not close it")
+    if not await page.evaluate(_IS_BACK, [opener, address]):
+        found.append(f"dialog: the focus does not come back to {opener or 'the link that led to it'}")
+    return found
+
+
+async def ring_of_focus(page: Page) -> float:
+    """The contrast of the ring around the focused element with what is beside it; 0 without a ring."""
+    await page.evaluate(WALK)
+    return float(await page.evaluate("() => walk.ring(document.activeElement)"))
+
+
+def _from(first: int, stops: Sequence[int]) -> Sequence[int]:
+    """The same round, beginning with *first*: in a dialog, the browser chooses where a round begins."""
+    at = stops.index(first) if first in stops else 0
+    return [*stops[at:], *stops[:at]]
