@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from http.cookies import Morsel
 
 import aiohttp
@@ -10,8 +11,10 @@ import pytest
 
 from documo.access import member_sign_in as sign_ins
 from documo.access import password_links
+from documo.store import sso_requests as tickets_table
+from documo.store.sso_requests import TicketRow
 from documo.web.sessions import COOKIE
-from lockstep.credentials.issued_secrets import derived
+from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
 from lockstep.kit import csrf
 from tests.support.documo_client import Client, Documo
 from tests.support.documo_pages import PASSWORD
@@ -129,3 +132,17 @@ async def test_member_of_one_account_who_signs_in_over_a_session_of_another_gets
     caller = await sign_ins.caller_of_session(alpha.store, answer.cookie.value)
     assert caller is not None and caller.account == "Alpha"
     assert await sign_ins.caller_of_session(beta.store, planted) is None
+
+
+async def test_session_of_an_attacker_ends_when_the_member_signs_in_over_it_with_sso(home: Household) -> None:
+    planted, secret = await home.session("Viewer"), new_secret()
+    row = TicketRow(home.tenant, home.members["Member"], None, "contoso-member@x.org", "", None, None)
+    async with home.store.tenant(home.tenant) as connection:
+        ends = datetime.now(UTC) + timedelta(minutes=2)
+        await tickets_table.insert_ticket(connection, hash_of(secret), row, ends)
+
+    answer = await sent(home.api, f"/sso/finish/{secret}", planted)
+
+    assert answer.cookie is not None and answer.cookie.value not in (planted, secret)
+    assert await signed_in_as(home, planted) == ""
+    assert await signed_in_as(home, answer.cookie.value) == "contoso-member@x.org"

@@ -6,10 +6,12 @@ import base64
 import html
 import re
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from saml2 import entity, sigver
 from saml2.config import IdPConfig
 from saml2.saml import NameID
 from saml2.server import Server
@@ -18,6 +20,7 @@ from bench.pysaml2_peer import RSA_SHA256, SHA256
 from documo.access.sso import own_keys, providers
 from documo.access.sso.providers import Setup
 from lockstep.saml.certificates import SigningKey, new_signing_key
+from lockstep.saml.encryption import DataMethod
 from lockstep.saml.metadata import SpMetadata, read_idp_metadata, read_sp_metadata
 from lockstep.saml.names import Binding, NameIdFormat
 from tests.support.documo_client import Client
@@ -95,29 +98,75 @@ async def test_member_signs_in_at_pysaml2(api: Client, idp_key: SigningKey, tmp_
     async with visiting(api) as lee:
         xml, documo = await metadata_of(api, lee)
         server = _pysaml2(tmp_path, idp_key, xml)
-        sent = {name: values[0] for name, values in parse_qs(urlsplit(await asked(lee, sign_on)).query).items()}
-        request = server.parse_authn_request(
-            sent["SAMLRequest"], Binding.REDIRECT.value, sent["RelayState"], sent["SigAlg"], sent["Signature"]
-        )
-        assert request.sender() == documo.entity_id
-
-        response = server.create_authn_response(
-            {"mail": [NAME]},
-            in_response_to=request.message.id,
-            destination=request.message.assertion_consumer_service_url,
-            sp_entity_id=documo.entity_id,
-            userid=NAME,
-            name_id=_name_id(),
-            authn={"class_ref": "urn:oasis:names:tc:SAML:2.0:ac:classes:Password", "authn_auth": PYSAML2},
+        where, fields = _answered(
+            server,
+            documo,
+            await asked(lee, sign_on),
             sign_assertion=signed == "assertion",
             sign_response=signed == "response",
-            sign_alg=RSA_SHA256,
-            digest_alg=SHA256,
         )
-        fields = {"SAMLResponse": base64.b64encode(str(response).encode()).decode(), "RelayState": sent["RelayState"]}
-        path, page = await bring(lee, documo.reply_urls[0], fields)
+        path, page = await bring(lee, where, fields)
 
     assert path == "/own-account" and NAME in page
+
+
+async def test_pysaml2_that_read_the_metadata_in_a_roll_goes_on_until_the_old_key_is_removed(
+    api: Client, idp_key: SigningKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # pysaml2 has no setting for it: it encrypts with Triple DES. CBC is the mode that cannot tell a wrong key.
+    cbc = DataMethod.AES256_CBC.value
+    monkeypatch.setattr(entity, "pre_encryption_part", partial(sigver.pre_encryption_part, msg_enc=cbc))
+    monkeypatch.setattr(sigver.SecurityContext.encrypt_assertion, "__defaults__", ("aes-256", None))
+    await api.user(NAME)
+    sign_on = f"{PYSAML2}/sso"
+    setup = Setup(PYSAML2, sign_on, idp_key.certificate.pem, email_domain="contoso.com", requests_signed=True)
+    await providers.set_up(api.store, api.account.id, setup)
+    (old,) = await own_keys.own_keys(api.store, api.account.id)
+    new = await own_keys.prepare_key(api.store, api.account.id)
+    async with visiting(api) as visitor:
+        xml, documo = await metadata_of(api, visitor)
+    server = _pysaml2(tmp_path, idp_key, xml)
+
+    async def signs_in() -> bool:
+        async with visiting(api) as lee:
+            where, fields = _answered(
+                server,
+                documo,
+                await asked(lee, sign_on),
+                sign_assertion=True,
+                sign_response=False,
+                encrypt_assertion=True,
+            )
+            return (await bring(lee, where, fields))[0] == "/own-account"
+
+    assert await signs_in()
+    await own_keys.activate_key(api.store, api.account.id, new.thumbprint)
+    assert await signs_in()
+    await own_keys.remove_key(api.store, api.account.id, old.thumbprint)
+    assert not await signs_in()
+
+
+def _answered(server: Server, documo: SpMetadata, url: str, **how: bool) -> tuple[str, dict[str, str]]:
+    """Where the provider sends the browser that brings the request at *url*, after it verified its signature, and with what."""
+    sent = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+    request = server.parse_authn_request(
+        sent["SAMLRequest"], Binding.REDIRECT.value, sent["RelayState"], sent["SigAlg"], sent["Signature"]
+    )
+    assert request.sender() == documo.entity_id
+    response = server.create_authn_response(
+        {"mail": [NAME]},
+        in_response_to=request.message.id,
+        destination=request.message.assertion_consumer_service_url,
+        sp_entity_id=documo.entity_id,
+        userid=NAME,
+        name_id=_name_id(),
+        authn={"class_ref": "urn:oasis:names:tc:SAML:2.0:ac:classes:Password", "authn_auth": PYSAML2},
+        sign_alg=RSA_SHA256,
+        digest_alg=SHA256,
+        **how,
+    )
+    fields = {"SAMLResponse": base64.b64encode(str(response).encode()).decode(), "RelayState": sent["RelayState"]}
+    return documo.reply_urls[0], fields
 
 
 def _name_id() -> object:
