@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ class Verdict(StrEnum):
     STALE = "stale"  # 412: the account changed since we read it
     REFUSED = "refused"  # 400, 422 and the like: a problem with this object
     UNAUTHORIZED = "unauthorized"  # 401, 403: a problem with the credentials
-    THROTTLED = "throttled"  # 429, 503: not before `retry_at`
+    THROTTLED = "throttled"  # 429, 503: not before `wait` has passed
     AMBIGUOUS = "ambiguous"  # may or may not have taken effect: read the account, never retry blindly
     UNREACHABLE = "unreachable"  # certainly not sent: no connection was made
     BLOCKED = "blocked"  # our own outbound rules refused the address
@@ -72,7 +72,7 @@ class Answer:
     code: str = ""
     detail: str = ""
     next_step: str = ""
-    retry_at: datetime | None = None
+    wait: timedelta | None = None
     exchanges: tuple[Exchange, ...] = ()
     held: Values | None = None  # mapped values in the answer by target path; None: not read yet, or no values
     judged: tuple[JudgedValue, ...] = ()  # what happened to the values that were sent

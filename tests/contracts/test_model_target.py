@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -33,9 +33,9 @@ class ModelApplication:
             left -= 1
             if failure is None or left >= 0:
                 return None
-            busy = datetime.now(UTC) + timedelta(seconds=BUSY_SECONDS) if failure is Failure.IS_BUSY else None
+            busy = timedelta(seconds=BUSY_SECONDS) if failure is Failure.IS_BUSY else None
             unsent = failure is Failure.CANNOT_BE_REACHED
-            return Answer(Verdict.UNREACHABLE) if unsent else answered(VERDICTS[failure], retry_at=busy)
+            return Answer(Verdict.UNREACHABLE) if unsent else answered(VERDICTS[failure], wait=busy)
 
         def before(verb: str, key: str) -> Answer | None:
             return None if failure is Failure.LOSES_THE_ANSWER and verb in WRITES else fault(verb, key)

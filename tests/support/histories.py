@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from lockstep.engine.records import ObjectKind
@@ -172,8 +172,8 @@ class History:
             if early and draw < 0.1 and verb in ("update", "delete"):
                 return answered(Verdict.GONE if verb == "update" else Verdict.DONE_ALREADY, status=404)
             if early and draw < 0.12:
-                soon = datetime.now(UTC) + timedelta(milliseconds=20)
-                return answered(Verdict.THROTTLED, status=429 if draw < 0.11 else 503, retry_at=soon)
+                soon = timedelta(milliseconds=20)
+                return answered(Verdict.THROTTLED, status=429 if draw < 0.11 else 503, wait=soon)
             return None
 
         return fault

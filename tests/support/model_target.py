@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, NoReturn
 
 from lockstep.engine.records import Account, Change, ObjectKind, Values
@@ -278,7 +278,7 @@ class TakingTurns:
 
     async def _too_soon(self) -> Answer | None:
         seconds = await self._turns.spend()
-        return Answer(Verdict.THROTTLED, retry_at=datetime.now(UTC) + timedelta(seconds=seconds)) if seconds else None
+        return Answer(Verdict.THROTTLED, wait=timedelta(seconds=seconds)) if seconds else None
 
 
 class ModelOpener:

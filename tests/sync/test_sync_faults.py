@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -125,7 +125,7 @@ async def test_nothing_is_sent_before_a_retry_after_has_passed(world: World, tar
     def throttle(verb: str, key: str) -> Answer | None:
         sent.append(verb)
         if verb == "create" and len(sent) == 30:
-            return answered(Verdict.THROTTLED, status=429, retry_at=datetime.now(UTC) + timedelta(hours=1))
+            return answered(Verdict.THROTTLED, status=429, wait=timedelta(hours=1))
         return None
 
     target.before = throttle
@@ -310,7 +310,7 @@ async def test_convergence_under_random_faults(world: World, target: ModelTarget
         if draw < 0.05:
             return answered(Verdict.AMBIGUOUS, status=500, code="InternalServerError")
         if draw < 0.06:
-            return answered(Verdict.THROTTLED, status=503, retry_at=datetime.now(UTC) + timedelta(milliseconds=50))
+            return answered(Verdict.THROTTLED, status=503, wait=timedelta(milliseconds=50))
         return answered(Verdict.UNREACHABLE) if draw < 0.07 else None
 
     target.before = sometimes

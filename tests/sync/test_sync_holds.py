@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -58,7 +58,7 @@ async def test_approved_write_that_could_not_be_sent_needs_no_second_approval(
     await world.sync()
     await world.unassign(range(40))
     await world.drain()
-    busy = answered(Verdict.THROTTLED, status=429, code="TooManyRequests", retry_at=datetime.now(UTC))
+    busy = answered(Verdict.THROTTLED, status=429, code="TooManyRequests", wait=timedelta(0))
     first = iter(range(5))
     target.before = lambda verb, key: busy if verb == "update" and next(first, None) is not None else None
 

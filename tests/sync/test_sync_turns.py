@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from lockstep.engine.decisions.patience import Asked
@@ -42,7 +42,7 @@ async def test_what_one_worker_was_asked_to_wait_for_holds_for_the_others_too(
     def throttle(verb: str, key: str) -> Answer | None:
         sent.append(verb)
         if verb == "create" and len(sent) == 60:
-            return answered(Verdict.THROTTLED, status=429, retry_at=datetime.now(UTC) + timedelta(hours=1))
+            return answered(Verdict.THROTTLED, status=429, wait=timedelta(hours=1))
         return None
 
     target.before = throttle

@@ -230,10 +230,10 @@ async def test_retry_after_is_passed_on_and_kept_to(header: str) -> None:
         first = await ask(target, "create")
         second = await ask(target, "create")
 
-    assert first.retry_at is not None
-    assert abs((first.retry_at - at).total_seconds()) < 3
+    assert first.wait is not None
+    assert abs(first.wait.total_seconds() - 30) < 3
     assert (second.verdict, second.exchanges) == (Verdict.THROTTLED, ())
-    assert second.retry_at is not None
+    assert second.wait is not None
     assert len(server.requests) == 1
 
 

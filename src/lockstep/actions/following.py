@@ -88,7 +88,7 @@ async def _require_running(connection: Connection, job: str) -> None:
     if row is None or not row.is_on:
         raise LockstepError(Kind.CONFLICT, "Provisioning was switched off, so the cycle stopped")
     # An attempt that is due decides whether quarantine continues.
-    if is_held(row.quarantine) and not is_attempt_due(row.quarantine):
+    if is_held(row.quarantine) and row.read_at is not None and not is_attempt_due(row.quarantine, row.read_at):
         error = (row.quarantine or {}).get("error", {})
         raise LockstepError(
             Kind.HELD,

@@ -7,7 +7,7 @@ request. The first failure is shown in status, doctor and the log.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -44,11 +44,11 @@ async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> 
     is_general = asked in GENERAL
     if answer.verdict not in NO_ANSWER and not is_general:
         return ""
-    if answer.verdict is Verdict.THROTTLED and not answer.exchanges and answer.retry_at is not None:
+    if answer.verdict is Verdict.THROTTLED and not answer.exchanges and answer.wait is not None:
         return ""  # our own rate limit or pause stopped the request: nothing was sent
     wanted = None
-    if answer.verdict is Verdict.THROTTLED and answer.retry_at is not None:
-        wanted = max(timedelta(0), answer.retry_at - datetime.now(UTC))
+    if answer.verdict is Verdict.THROTTLED and answer.wait is not None:
+        wanted = max(timedelta(0), answer.wait)
     async with transaction(services.pool) as connection:
         # A crash may lose the pause; the next failure records it again.
         await connection.execute("set local synchronous_commit = off")

@@ -66,7 +66,10 @@ class Times:
 
 @dataclass
 class Services:
-    """Everything that the drain, on-demand runs and actions share in one process."""
+    """Everything that the drain, on-demand runs and actions share in one process.
+
+    All workers and the database go by one clock, that of the database: every reading of a job says how far this machine's clock is off.
+    """
 
     pool: Pool
     vault: Vault
@@ -81,6 +84,8 @@ class Services:
     drains: dict[str, asyncio.Event] = field(
         default_factory=dict
     )  # the drains that run in this process, with the event that wakes each
+    machine_time: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    _off_by: timedelta = timedelta(0)  # how far this machine's clock is ahead of the database's
     _targets: dict[str, tuple[Target, TargetSettings]] = field(default_factory=dict)
     _turns: dict[str, SharedTurns] = field(default_factory=dict)
 
@@ -91,6 +96,8 @@ class Services:
             raise not_found(
                 f"There is no provisioning job {job}", next_step="List the applications: lockstep apps list"
             )
+        if row.read_at is not None:
+            self._off_by = self.machine_time() - row.read_at
         return await self.compiled(connection, row)
 
     async def compiled(self, connection: Connection, row: jobs.JobRow) -> Job:
@@ -130,4 +137,8 @@ class Services:
 
     def moment(self) -> Moment:
         """Return the present time with a fresh seed."""
-        return Moment(datetime.now(UTC), secrets.token_bytes(16))
+        return Moment(self.now(), secrets.token_bytes(16))
+
+    def now(self) -> datetime:
+        """Return the time of the database, as far as it is known."""
+        return self.machine_time() - self._off_by

@@ -86,9 +86,9 @@ def read_answer(
         )
         for text in (row.sentence, row.next_step)
     )
-    retry_at = None
-    if row.verdict is Verdict.THROTTLED:
-        retry_at = read_retry_after(response.headers.get("retry-after", ""), now)
+    wait = None
+    if row.verdict is Verdict.THROTTLED and (at := read_retry_after(response.headers.get("retry-after", ""), now)):
+        wait = at - now
     return ScimReading(
         Answer(
             row.verdict,
@@ -96,7 +96,7 @@ def read_answer(
             row.code,
             redactor.text(sentence),
             step,
-            retry_at,
+            wait,
             exchanges,
             is_not_scim=row.is_not_scim,
             named=words_of(words) if row.verdict is Verdict.REFUSED else frozenset(),

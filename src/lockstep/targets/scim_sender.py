@@ -88,8 +88,8 @@ class ScimSender:
         reading = read_answer(request, response, url, self._sayer, now=now, exchanges=(exchange,))
         answer = reading.answer
         if answer.verdict is Verdict.THROTTLED:
-            named = (answer.retry_at - now).total_seconds() if answer.retry_at is not None else None
-            answer = replace(answer, retry_at=now + timedelta(seconds=self._pace.slow_down(named)))
+            named = answer.wait.total_seconds() if answer.wait is not None else None
+            answer = replace(answer, wait=timedelta(seconds=self._pace.slow_down(named)))
         elif answer.is_done:
             self._pace.keep_going()
         return answer, reading
@@ -122,7 +122,7 @@ class ScimSender:
             code="TooManyRequests",
             detail=f"The request limit of {name} is reached for the moment; nothing was sent",
             next_step="Nothing to do: Lockstep sends it later",
-            retry_at=datetime.now(UTC) + timedelta(seconds=early.wait_seconds),
+            wait=timedelta(seconds=early.wait_seconds),
         )
 
     def broken(self, request: ScimRequest, broken: Dishonest, exchanges: tuple[Exchange, ...]) -> TargetError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
 import structlog
@@ -224,7 +224,7 @@ async def may_go_on(services: Services, job: Job, target: TargetReader) -> bool:
     An application that did not respond gets one probe before it gets work again.
     """
     quarantine = job.row.quarantine
-    if is_held(quarantine) and not is_attempt_due(quarantine):
+    if is_held(quarantine) and not is_attempt_due(quarantine, services.now()):
         return False
     asked_at = services.clock.now()
     async with services.pool.connection() as connection:
@@ -240,7 +240,7 @@ async def may_go_on(services: Services, job: Job, target: TargetReader) -> bool:
         turns.forget()
         return True
     last = job.row.last_probe_at
-    is_fresh = last is not None and datetime.now(UTC) - last < services.times.probe_interval
+    is_fresh = last is not None and services.now() - last < services.times.probe_interval
     return (is_fresh and not state.is_slowed) or await probe(services, job, target)
 
 

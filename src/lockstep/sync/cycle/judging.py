@@ -7,7 +7,7 @@ quarantine ends when few enough objects fail; to find that out, some of the fail
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from lockstep.engine.decisions.quarantine import Health, QuarantineReason, decide_quarantine, holds_everything
@@ -30,17 +30,17 @@ def is_held(quarantine: Mapping[str, Any] | None) -> bool:
     return quarantine is not None and holds_everything(QuarantineReason(quarantine["reason"]))
 
 
-def is_attempt_due(quarantine: Mapping[str, Any] | None) -> bool:
-    """Whether the next attempt is due."""
+def is_attempt_due(quarantine: Mapping[str, Any] | None, now: datetime) -> bool:
+    """Whether the next attempt is due at *now*, by the clock of the database."""
     attempt = (quarantine or {}).get("nextAttempt")
-    return not attempt or datetime.fromisoformat(str(attempt)) <= datetime.now(UTC)
+    return not attempt or datetime.fromisoformat(str(attempt)) <= now
 
 
-def slowed_until(quarantine: Mapping[str, Any] | None) -> datetime | None:
+def slowed_until(quarantine: Mapping[str, Any] | None, now: datetime) -> datetime | None:
     """Return the end of the time in which a quarantine for failure counts lets only leavers and on-demand runs through, or None if there
     is no such quarantine.
     """
-    if quarantine is None or is_held(quarantine) or is_attempt_due(quarantine):
+    if quarantine is None or is_held(quarantine) or is_attempt_due(quarantine, now):
         return None
     return datetime.fromisoformat(str(quarantine["nextAttempt"]))
 
@@ -62,7 +62,7 @@ async def judge(connection: Connection, services: Services, job: Job, ended: Cyc
         if _mostly_worked(ended.counts):
             await dirty_marks.make_some_failed_due(connection, job.id)
         return True
-    if before is not None and not is_attempt_due(before):
+    if before is not None and not is_attempt_due(before, services.now()):
         await jobs.set_next_cycle_at(connection, job.id, datetime.fromisoformat(before["nextAttempt"]))
         return False
     if before is not None and before.get("trial") != "all" and _mostly_worked(ended.counts):

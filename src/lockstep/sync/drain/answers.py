@@ -194,7 +194,8 @@ def _not_taken(
     does not count.
     """
     if answer.verdict is Verdict.THROTTLED and not answer.exchanges:
-        return giving_back.not_sent(claim, due=answer.retry_at, settled=settled)
+        due = moment.now + answer.wait if answer.wait is not None else None
+        return giving_back.not_sent(claim, due=due, settled=settled)
     return giving_back.put_off(claim, answer, first=wait, moment=moment, settled=settled, requests=requests)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.decisions.steps import decision_step, import_step, scoping_step
@@ -126,7 +126,7 @@ async def _push_part(
     give_up_at = loop.time() + busy_seconds
     rounds = 0
     while (missing := [one for one in ids if one not in results]) and rounds < ROUNDS and loop.time() < give_up_at:
-        if (wait := _seconds_until_due(missing, undecided)) > 0:
+        if (wait := _seconds_until_due(missing, undecided, services.now())) > 0:
             if loop.time() + wait >= give_up_at:
                 return  # the object is due only after the time limit, so leave it to the drain
             await asyncio.sleep(wait)
@@ -141,11 +141,11 @@ async def _push_part(
         await _recorded(pipeline, conveyor)
 
 
-def _seconds_until_due(ids: Sequence[str], undecided: Mapping[str, PendingObject]) -> float:
+def _seconds_until_due(ids: Sequence[str], undecided: Mapping[str, PendingObject], now: datetime) -> float:
     """Return the time until all undecided objects are due. A pause is not shortened because a person is waiting for the result."""
     dues = [undecided[one].due for one in ids if one in undecided]
     latest = max((due for due in dues if due is not None), default=None)
-    return (latest - datetime.now(UTC)).total_seconds() if latest is not None else 0.0
+    return (latest - now).total_seconds() if latest is not None else 0.0
 
 
 async def _claim(

@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import psycopg
 import structlog
@@ -154,7 +154,7 @@ class Pipeline:
         if is_lease_long_enough and not is_stopping and not self.seconds_to_wait:
             return True
         settled = (SettledOperation(work.operation_id, "dropped"),) if isinstance(work, Write) else ()
-        due = datetime.now(UTC) + timedelta(seconds=self.seconds_to_wait) if self.seconds_to_wait else None
+        due = self.services.now() + timedelta(seconds=self.seconds_to_wait) if self.seconds_to_wait else None
         self.done(giving_back.not_sent(work.claim, due=due, settled=settled))
         return False
 

@@ -79,7 +79,7 @@ async def _plan_kind(
 async def _hand_on(
     pipeline: Pipeline, known: SliceFacts, pages: SlicePages, claim: Claim, prepared: PreparedObject
 ) -> int:
-    due = judging.slowed_until(pipeline.job.row.quarantine)
+    due = judging.slowed_until(pipeline.job.row.quarantine, pipeline.services.now())
     if due is not None and prepared.intent.kind not in LOSES_ACCESS and not claim.is_on_demand:
         pipeline.done(giving_back.slowed(claim, due=due))
         return 0

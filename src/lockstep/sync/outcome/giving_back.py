@@ -71,7 +71,7 @@ def put_off(
     failed, but after a while the cycle no longer waits for it.
     """
     tries = claim.resume.looks + 1
-    due = max(moment.now + growing_pause(tries, first=first), answer.retry_at or moment.now)
+    due = max(moment.now + growing_pause(tries, first=first), moment.now + (answer.wait or timedelta(0)))
     is_fresh = claim.resume.stage is Stage.FRESH
     resume = replace(claim.resume, looks=tries, stage=Stage.UNANSWERED if is_fresh else claim.resume.stage)
     is_worn_out = tries > MOST_UNCERTAIN_LOOKS
