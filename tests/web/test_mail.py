@@ -95,7 +95,14 @@ async def test_pages_say_that_no_mail_is_sent_only_while_no_server_is_set_up(cen
     before = await admin.get("/apps/documo/provisioning/settings")
     async with mail_sink() as sink:
         await admin.post(HERE, form(sink))
+    await centre.hub.fetch(
+        'update config_version set config = config || \'{"notificationEmail": "it+1@contoso.test"}\''
+    )
     after = await admin.get("/apps/documo/provisioning/settings")
+    test = await admin.get("/settings/mail?to=it%2B1%40contoso.test")
 
     assert "No mail server is set up" in before.text
     assert "No mail server is set up" not in after.text and "enters or leaves quarantine" in after.text
+    assert "/settings/mail" not in before.html.split("Notification Email")[1].split("Accidental")[0]
+    assert 'href="/settings/mail?to=it%2B1%40contoso.test"' in after.html
+    assert 'value="it+1@contoso.test"' in test.html

@@ -100,8 +100,10 @@ class _Dialogue:
         known = await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
         for *_, place in known:
             server.admit(server.host, server.port, ip_address(str(place[0]).partition("%")[0]))
+        addresses = list(dict.fromkeys(str(place[0]) for *_, place in known))
+        is_name = addresses != [server.host]
         self._passed(
-            f"{server.host} is {', '.join(dict.fromkeys(str(place[0]) for *_, place in known))}", MailStep.CONNECTION
+            f"{server.host} is {', '.join(addresses)}" if is_name else f"{server.host} may be used", MailStep.CONNECTION
         )
         failures: list[OSError] = []
         for family, kind, protocol, _, place in known:

@@ -40,7 +40,7 @@ _STATES = (("", "All"), *((state.value, look.label) for state, look in _LOOKS.it
 
 @pages.get(HERE)
 async def show_mail(context: Context, request: Request) -> View:
-    return await _page(context)
+    return await _page(context, to=request.query_params.get("to", ""))
 
 
 @pages.post(HERE)
@@ -93,7 +93,7 @@ async def list_mail(context: Context, request: Request) -> View:
         "may_write": context.actor.may(Permission.MAIL_WRITE),
     }
     return View(
-        "settings/outbox.html", "Sent mail", model, section="Settings", subtab="Mail", parents=[Crumb("Mail", HERE)],
+        "settings/outbox.html", "Outbox", model, section="Settings", subtab="Mail", parents=[Crumb("Mail", HERE)],
         copy_as=CopyAs(command="lockstep mail list", api="/api/v1/mail"),
     )  # fmt: skip
 

@@ -278,6 +278,7 @@ def _page(
         "here": f"{place.href}/provisioning/settings",
         "may_edit": context.actor.may(Permission.CONFIGURATION_WRITE, app_id),
         "may_test": context.actor.may(Permission.CONNECTION_TEST, app_id),
+        "may_test_mail": stored.view.mail_is_sent and context.actor.may(Permission.MAIL_WRITE),
         "no_mail": "" if stored.view.mail_is_sent else MAIL_IS_NOT_SENT,
     }
     return View(
