@@ -1,6 +1,6 @@
-"""Accounts of Documo's customers: each is a tenant with its own members, keys, settings and schemas.
+"""Accounts of Documo's customers. Each account is a tenant with its own members, keys, settings and schemas.
 
-Every request reads them from a cache, which a database notification invalidates (see `tenants`).
+Every request reads accounts from a cache, which a database notification invalidates (see `tenants`).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ async def create_account(
 ) -> Account:
     """Create an account with *admin* (an e-mail address) as its first member, with the role Admin. Raises LockstepError.
 
-    Without *admin_is_user* the admin is hidden from SCIM, so the account looks empty to a client.
+    Unless *admin_is_user* is true, the admin is hidden from SCIM, so the account looks empty to a client.
     """
     values = checked_settings(settings or {})
     if not name.strip() or len(name) > 200:
@@ -76,7 +76,7 @@ async def create_account(
 
 
 async def find_account(store: Store, name: str) -> Account:
-    """The account with this name (in any case) or number. Raises LockstepError if there is none."""
+    """Return the account with this name (ignoring case) or number. Raises LockstepError if there is none."""
     async with store.control() as connection:
         row = await table.account_row(connection, name)
     if row is None:
@@ -85,13 +85,15 @@ async def find_account(store: Store, name: str) -> Account:
 
 
 async def list_accounts(store: Store) -> list[Account]:
-    """All accounts, oldest first."""
+    """Return all accounts, oldest first."""
     async with store.control() as connection:
         return [account_of(row) for row in await table.account_rows(connection)]
 
 
 async def only_account(store: Store, name: str | None) -> Account:
-    """The account called *name* or, without a name, the only account. Raises LockstepError if there is none, or a choice of several."""
+    """Return the account called *name* or, without a name, the only account. Raises LockstepError if there is none, or if *name* is
+    missing and there are several.
+    """
     if name:
         return await find_account(store, name)
     accounts = await list_accounts(store)
@@ -113,14 +115,14 @@ async def change_account(store: Store, name: str, settings: Mapping[str, Any]) -
 
 
 async def account_with_members(store: Store, name: str) -> tuple[Account, int]:
-    """The account and the number of its members. Raises LockstepError if there is no such account."""
+    """Return the account and the number of its members. Raises LockstepError if there is no such account."""
     account = await find_account(store, name)
     async with store.tenant(account.id) as connection:
         return account, await table.member_count(connection, account.id)
 
 
 async def seats_taken(store: Store, tenant_id: int) -> int:
-    """How many members of the account are active."""
+    """Return the number of active members of the account."""
     async with store.tenant(tenant_id) as connection:
         return await table.active_member_count(connection, tenant_id)
 
@@ -132,7 +134,7 @@ async def delete_account(store: Store, account_id: int) -> None:
 
 
 def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings as column values. Raises LockstepError naming the invalid setting and the allowed values."""
+    """Return the settings as column values. Raises LockstepError that names the invalid setting and the allowed values."""
     values: dict[str, Any] = {}
     for key, value in settings.items():
         if key == "custom":
@@ -148,7 +150,7 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def account_of(row: Mapping[str, Any]) -> Account:
-    """An account from its row."""
+    """Convert a row to an account."""
     plain = {key: row[key] for key in ("id", "name", *SETTABLE)}
     custom = Custom.of(row["custom_schemas"], row["custom_resource_types"], row["custom_extensions"])
     return Account(**plain, custom=custom)

@@ -1,5 +1,6 @@
-"""The audit log of an account: who changed what, in pages, by API or by command, and who signed in. Triggers write an entry in the
-transaction of each change. Entries cannot be changed, and are removed when the account's retention time is over.
+"""The audit log of an account: who changed what (on the pages, through the API or with a command), and who signed in.
+
+Triggers write an entry in the transaction of each change. Entries cannot be changed, and are removed after the account's retention time.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ remove_old = table.remove_old
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """A selection of entries; "" and None select all. *actor* is a part of the actor's name, *text* a part of the name of what was
-    changed.
+    """A selection of entries; "" and None match all. *actor* is a part of the actor's name, *text* a part of the name of the changed
+    object.
     """
 
     actor: str = ""
@@ -62,7 +63,7 @@ class AuditFilter:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One change or sign-in. *before* and *after* hold the attributes that differ."""
+    """One change or sign-in. *before* and *after* contain the attributes that differ."""
 
     id: str
     at: datetime
@@ -82,7 +83,7 @@ class AuditEntry:
 
     @property
     def member_id(self) -> str:
-        """The member that the entry is about, "" for others."""
+        """The member that the entry concerns, or ""."""
         return self.object_id if self.kind in _OF_MEMBERS and read_id(self.object_id) else ""
 
     @property
@@ -90,7 +91,7 @@ class AuditEntry:
         return DOORS[self.actor_kind]
 
     def differences(self) -> list[tuple[str, Any, Any]]:
-        """Attribute, value before, value after; None where there was none."""
+        """Attribute, old value and new value for each change. A value that did not exist is None."""
         return [
             (name, self.before.get(name), self.after.get(name)) for name in dict.fromkeys([*self.before, *self.after])
         ]
@@ -99,7 +100,7 @@ class AuditEntry:
 async def find_entries(
     store: Store, tenant_id: int, wanted: AuditFilter, *, most: int, below: str = ""
 ) -> list[AuditEntry]:
-    """At most *most* entries, newest first, older than the entry *below*; if *below* is "", from the newest on."""
+    """Return at most *most* entries, newest first, that are older than the entry *below*. If *below* is "", start with the newest entry."""
     async with store.tenant(tenant_id) as connection:
         key = await _key(connection)
         number = entry_ids.unseal(key, tenant_id, below)
@@ -111,7 +112,7 @@ async def find_entries(
 
 
 async def show_entry(store: Store, tenant_id: int, entry_id: str) -> AuditEntry:
-    """One entry. Raises LockstepError if the id is unknown."""
+    """Return one entry. Raises LockstepError if the id is unknown."""
     async with store.tenant(tenant_id) as connection:
         number = entry_ids.unseal(await _key(connection), tenant_id, entry_id)
         row = await table.entry(connection, tenant_id, number) if number is not None else None
@@ -135,13 +136,13 @@ async def _key(connection: Connection) -> bytes:
 
 
 def kinds_of(custom: Custom) -> list[str]:
-    """The kinds of objects, by name, that the log of an account with the schemas *custom* can have entries about."""
+    """Return, sorted by name, the kinds of objects that can occur in the log of an account with the schemas *custom*."""
     types = (definition.type.name for definition in registry_of(custom).definitions())
     return sorted({*KINDS, *types})
 
 
 def as_json(entry: AuditEntry) -> dict[str, Any]:
-    """An entry as JSON."""
+    """Convert an entry to JSON."""
     return {
         "id": entry.id,
         "at": entry.at.isoformat(),

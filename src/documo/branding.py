@@ -1,5 +1,7 @@
-"""The brand of an account's pages: name, colour, logo. Colours are chosen from a list, because each must be readable in the light and the
-dark theme. A logo must be a small raster image, detected by its first bytes; SVG is refused because it can contain scripts.
+"""The brand of an account's pages: name, colour, logo.
+
+Colours are chosen from a list, because each must be readable in the light and the dark theme. A logo must be a small raster image,
+detected by its first bytes. SVG is refused because it can contain scripts.
 """
 
 from __future__ import annotations
@@ -35,14 +37,14 @@ class Logo:
 
 
 async def brand_of_host(store: Store, host: str) -> BrandRow | None:
-    """The brand of the account whose pages are served at *host*, the Host of a request; None for any other host."""
+    """Return the brand of the account whose pages are served at *host*, the Host header of a request, or None for any other host."""
     async with store.control() as connection:
         tenant_id = await table.tenant_of_host(connection, host.lower().partition(":")[0].rstrip("."))
         return await table.read(connection, tenant_id) if tenant_id is not None else None
 
 
 async def save_brand(store: Store, tenant_id: int, *, name: str, accent: str) -> None:
-    """Save name ("": that of the account) and colour. Raises LockstepError for values that cannot be shown."""
+    """Save name and colour. If *name* is "", the name of the account is shown. Raises LockstepError for values that cannot be shown."""
     if len(name) > MOST_NAME or not name.isprintable():
         raise invalid(f"The name is longer than {MOST_NAME} characters or contains unprintable characters")
     if accent not in ACCENTS:
@@ -52,7 +54,7 @@ async def save_brand(store: Store, tenant_id: int, *, name: str, accent: str) ->
 
 
 async def save_logo(store: Store, tenant_id: int, content: bytes) -> None:
-    """Save the logo. Raises LockstepError for anything but a small PNG or JPEG image."""
+    """Save the logo. Raises LockstepError unless it is a small PNG or JPEG image."""
     logo = logo_in(content)
     version = hashlib.sha256(content).hexdigest()[:16]
     async with store.tenant(tenant_id) as connection:
@@ -65,13 +67,15 @@ async def remove_logo(store: Store, tenant_id: int) -> None:
 
 
 async def read_logo(store: Store, tenant_id: int) -> tuple[bytes, str] | None:
-    """The logo and its media type, None without one."""
+    """Return the logo and its media type, or None if there is no logo."""
     async with store.tenant(tenant_id) as connection:
         return await table.read_logo(connection, tenant_id)
 
 
 def logo_in(content: bytes) -> Logo:
-    """The image in *content*, by its first bytes. Raises LockstepError unless it is a PNG or JPEG of acceptable size."""
+    """Return the image in *content*, detected by its first bytes. Raises LockstepError unless it is a PNG or JPEG image of acceptable
+    size.
+    """
     if len(content) > MOST_LOGO:
         raise invalid(f"The logo is larger than {MOST_LOGO // 1_000} kB", next_step="Save it in a smaller size")
     sides = _sides_of_png(content) if content.startswith(_PNG) else _sides_of_jpeg(content)

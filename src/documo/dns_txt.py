@@ -1,7 +1,7 @@
-"""Query a name server for TXT and CNAME records, which prove and show how a domain is set up.
+"""Query a name server for TXT and CNAME records. TXT records prove who owns a domain; CNAME records show where it points.
 
-A response with another id or question is ignored; after a truncated response the question is repeated over TCP. A name server that reports
-an error counts as not responding; only an empty response, or "no such name", means that there are no records.
+A response with a different id or question is ignored. After a truncated response, the query is repeated over TCP. A name server that
+reports an error counts as not responding; only an empty response or "no such name" means that there are no records.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ TIMEOUT_SECONDS, TRIES = 2.0, 3
 
 
 async def txt_records(name: str, *, name_server: str | None = None) -> list[str]:
-    """The TXT records of *name*; empty if there are none. Raises LockstepError if no name server responds."""
+    """Return the TXT records of *name*; empty if there are none. Raises LockstepError if no name server responds."""
     return _texts(await _answer(name, "TXT", name_server))
 
 
 async def cname_record(name: str, *, name_server: str | None = None) -> str:
-    """Return the target of the CNAME record of *name*; "" if it has none. Raises LockstepError if no name server responds."""
+    """Return the target of the CNAME record of *name*, or "" if it has none. Raises LockstepError if no name server responds."""
     answer = await _answer(name, "CNAME", name_server)
     found = [
         record.target.to_text(omit_final_dot=True)

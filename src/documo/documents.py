@@ -1,5 +1,7 @@
-"""Documents of an account: their owners and size limits. Every member can read all documents. They are stored in the database, so that
-backups and row-level security cover them. They belong to the account: documents of a deleted member are kept.
+"""Documents of an account: their owners and size limits.
+
+Every member can read all documents. They are stored in the database, so that backups and row-level security cover them. They belong to
+the account: documents of a deleted member are kept.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ def _to_delete(reader: Reader, document: DocumentRow) -> Permission:
 async def list_documents(
     store: Store, reader: Reader, *, search: str = "", before: str = "", most: int
 ) -> list[DocumentRow]:
-    """The documents, newest first; *before*: only those older than this document."""
+    """Return the documents, newest first. With *before*, return only those older than that document."""
     async with store.tenant(reader.tenant_id) as connection:
         return await table.rows(connection, reader.tenant_id, search=search, before=read_id(before) or "", most=most)
 
@@ -54,7 +56,7 @@ async def list_documents(
 async def add_document(
     store: Store, reader: Reader, name: str, size: int, read: Callable[[int], Awaitable[bytes]]
 ) -> str:
-    """Store a document of *size* bytes, which *read* returns a few at a time; returns the id.
+    """Store a document of *size* bytes and return its id. *read* returns the next bytes of the document.
 
     Raises LockstepError for a role that may not upload, an invalid file name, and an empty or too large document.
     """
@@ -82,7 +84,7 @@ async def add_document(
 
 
 async def find_document(store: Store, reader: Reader, document_id: str) -> DocumentRow:
-    """One document. Raises LockstepError if the account does not have it."""
+    """Return one document. Raises LockstepError if the account does not have it."""
     wanted = read_id(document_id)
     async with store.tenant(reader.tenant_id) as connection:
         found = await table.read(connection, reader.tenant_id, wanted) if wanted else None
@@ -92,7 +94,7 @@ async def find_document(store: Store, reader: Reader, document_id: str) -> Docum
 
 
 async def content_of(store: Store, reader: Reader, document: DocumentRow) -> AsyncIterator[bytes]:
-    """Yield the content in pieces, each of which is read when it is needed."""
+    """Yield the content in pieces. Each piece is read when it is needed."""
     seq = 0
     while True:
         async with store.tenant(reader.tenant_id) as connection:
@@ -104,7 +106,7 @@ async def content_of(store: Store, reader: Reader, document: DocumentRow) -> Asy
 
 
 async def delete_document(store: Store, reader: Reader, document_id: str) -> DocumentRow:
-    """Delete a document, and return it. Raises LockstepError for an unknown one, and for a member who may not delete it."""
+    """Delete a document and return it. Raises LockstepError for an unknown document, and for a member who may not delete it."""
     document = await find_document(store, reader, document_id)
     require(
         reader.role,
@@ -117,7 +119,7 @@ async def delete_document(store: Store, reader: Reader, document_id: str) -> Doc
 
 
 def checked_name(name: str) -> str:
-    """*name* as it is shown and downloaded: without folders and invisible characters. Raises LockstepError if nothing is left."""
+    """Return *name* as it is shown and downloaded: without folders and invisible characters. Raises LockstepError if nothing is left."""
     last = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
     shown = "".join(letter for letter in last if letter.isprintable()).strip(" .")
     if not shown:

@@ -1,6 +1,7 @@
 """Domains of accounts: host names that serve one account's API or its pages, and email domains that the account has proved.
 
-A host of the API is served only once its owner has proved it with a TXT record or the operator has vouched for it; any other host gets 421.
+A host of the API is served only after its owner has proved it with a TXT record, or the operator has vouched for it. Any other host gets
+status 421.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ _HOST = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A host of an account; *proof* is the text that its TXT record must contain.
+    """A domain of an account. *proof* is the text that its TXT record must contain.
 
-    *kind*: what it serves, API or APP, or EMAIL, which proves an email domain and serves nothing. *seen_txt*, *seen_cname*: the records
-    that the name server returned at *checked_at*.
+    *kind* says what the domain is for: API and APP serve the API and the pages; EMAIL proves an email domain and serves nothing.
+    *seen_txt* and *seen_cname* are the records that the name server returned at *checked_at*.
     """
 
     host: str
@@ -47,14 +48,15 @@ class Domain:
 
 
 def url_of(host: str, public_url: str) -> str:
-    """The URL of a custom domain, with the scheme and port of the public URL."""
+    """Return the URL of a custom domain, with the scheme and port of the public URL."""
     parts = urlsplit(public_url)
     return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
 
 
 async def set_domain(store: Store, tenant_id: int, host: str, *, kind: str = API, vouched: bool = False) -> Domain:
-    """Add a domain; *vouched* skips the proof. Raises LockstepError for an invalid name and for one that the account already has. Several
-    accounts may add the same name; the first to verify it gets it.
+    """Add a domain. *vouched* skips the proof. Several accounts may add the same name; the first to verify it gets it.
+
+    Raises LockstepError for an invalid name, and for a name that the account already has.
     """
     name = host.strip().lower().rstrip(".")
     if not _HOST.match(name):
@@ -73,7 +75,7 @@ async def set_domain(store: Store, tenant_id: int, host: str, *, kind: str = API
 
 
 async def find_domain(store: Store, tenant_id: int, host: str) -> Domain:
-    """The account's domain *host*. Raises LockstepError if the account has no such domain."""
+    """Return the account's domain *host*. Raises LockstepError if the account has no such domain."""
     for domain in await list_domains(store, tenant_id):
         if domain.host == host.strip().lower():
             return domain
@@ -81,7 +83,7 @@ async def find_domain(store: Store, tenant_id: int, host: str) -> Domain:
 
 
 async def list_domains(store: Store, tenant_id: int) -> list[Domain]:
-    """The account's domains by name."""
+    """Return the account's domains by name."""
     async with store.control() as connection:
         return [Domain(**row) for row in await table.rows(connection, tenant_id)]
 
@@ -94,9 +96,9 @@ async def remove_domain(store: Store, tenant_id: int, host: str) -> None:
 
 
 async def verify_domain(store: Store, tenant_id: int, host: str, *, name_server: str | None = None) -> Domain:
-    """Check the proof in DNS and serve the domain from then on. If it is missing, raises LockstepError with the records found.
+    """Check the proof in DNS and serve the domain from then on. If the proof is missing, raises LockstepError with the records found.
 
-    The CNAME record is looked up to be shown; it is not needed, because a domain can lead here in other ways.
+    The CNAME record is looked up only to be shown. It is not required, because a domain can lead to Documo in other ways.
     """
     domain = await find_domain(store, tenant_id, host)
     seen = await txt_records(domain.record_name, name_server=name_server)
@@ -119,7 +121,7 @@ async def verify_domain(store: Store, tenant_id: int, host: str, *, name_server:
 
 
 def _is_there(own: Domain) -> LockstepError:
-    """The error about a domain that the account has already."""
+    """Return the error about a domain that the account already has."""
     use = {API: "for the API", APP: "for the app", EMAIL: "as an email domain"}[own.kind]
     step = f"verify it: documo domains verify {own.host}. To" if not own.verified else "to"
     return conflict(

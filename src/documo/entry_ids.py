@@ -1,5 +1,7 @@
-"""Ids of the entries of the audit log. All accounts share one counter, whose numbers would reveal how active other accounts are. The number
-is therefore encrypted for its account with AES-SIV (RFC 5297): an entry always has the same id, and no id leads to another account's entry.
+"""Ids of audit log entries.
+
+All accounts share one counter, whose numbers would reveal how active other accounts are. The number is therefore encrypted for its
+account with AES-SIV (RFC 5297): an entry always has the same id, and no id leads to another account's entry.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ _LENGTH = 32  # characters of an id
 
 
 def seal(secret: bytes, tenant_id: int, number: int) -> str:
-    """The id of the account's entry with this number."""
+    """Return the id of the account's entry with this number."""
     sealed = AESSIV(secret).encrypt(number.to_bytes(_BYTES, "big"), [str(tenant_id).encode()])
     return base64.urlsafe_b64encode(sealed).decode()
 
 
 def unseal(secret: bytes, tenant_id: int, entry_id: str) -> int | None:
-    """The number of the account's entry with this id; None if the id is not one of this account."""
+    """Return the number of the account's entry with this id, or None if the id does not belong to this account."""
     if len(entry_id) != _LENGTH:
         return None
     try:

@@ -1,6 +1,6 @@
 """Generate identifiers and secrets.
 
-Ids grow with time (UUID version 7), so that the order of ids is the order of creation and new rows land at the end of an index.
+Ids grow with time (UUID version 7), so the order of ids is the order of creation, and new rows are added at the end of an index.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _last = 0
 
 
 def new_id() -> str:
-    """A UUID version 7 as text. Within one process, each id is greater than the one before."""
+    """Return a UUID version 7 as text. Within one process, each id is greater than the one before."""
     global _last
     milliseconds = time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(9), "big")
@@ -28,7 +28,7 @@ def new_id() -> str:
 
 
 def read_id(text: str) -> str | None:
-    """*text* as a canonical id, or None if it is not a UUID."""
+    """Return *text* as a canonical id, or None if it is not a UUID."""
     if len(text) != 36:
         return None
     try:
@@ -38,5 +38,5 @@ def read_id(text: str) -> str | None:
 
 
 def new_key() -> str:
-    """An API key with 256 random bits."""
+    """Return an API key with 256 random bits."""
     return KEY_PREFIX + secrets.token_hex(32)

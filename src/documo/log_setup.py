@@ -1,4 +1,4 @@
-"""Send log events to stderr as JSON lines; stdout belongs to data."""
+"""Send log events to stderr as JSON lines. stdout is reserved for data."""
 
 from __future__ import annotations
 

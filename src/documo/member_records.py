@@ -1,7 +1,9 @@
-"""The record of one member: who manages it, changes by hand, and deletion. A provisioning directory overwrites name, email and phone with
-its next change, so a change by hand would be lost silently. These fields are therefore read-only for a member that provisioning manages, as
-long as the account has a key that may provision (docs/decisions/0040-what-may-be-changed-of-a-provisioned-member.md). Admins can always
-change the role, disable and delete: they must be able to end access at once, whatever the directory does.
+"""The record of one member: who manages it, changes by hand, and deletion.
+
+A provisioning directory overwrites name, email and phone with its next change, so a change by hand would be lost silently. These fields
+are therefore read-only for a member that provisioning manages, as long as the account has a key that may provision
+(docs/decisions/0040-what-may-be-changed-of-a-provisioned-member.md). Admins can always change the role, disable and delete, because they
+must be able to end access at once.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ _MOST = 200  # characters of a name or phone
 
 @dataclass(frozen=True, slots=True)
 class MemberDetails:
-    """What an Admin may change of a member's record."""
+    """The parts of a member's record that an Admin may change."""
 
     user_name: str
     given_name: str
@@ -35,8 +37,9 @@ class MemberDetails:
 
 @dataclass(frozen=True, slots=True)
 class Management:
-    """Whether provisioning manages a member. *key*: the name of the key that wrote it first; "" if it is no longer known. *is_read_only*:
-    the account has a key that may provision, so the directory would overwrite a change by hand.
+    """Whether provisioning manages a member. *key* is the name of the key that wrote the member first, or "" if that is no longer known.
+
+    *is_read_only* is true if the account has a key that may provision, because the directory would overwrite a change by hand.
     """
 
     is_managed: bool
@@ -45,7 +48,7 @@ class Management:
 
 
 async def details_of(store: Store, tenant: TenantFacts, who: str) -> tuple[MemberDetails, Management]:
-    """The details of a member, and who manages them. Raises LockstepError for an unknown member."""
+    """Return the details of a member, and who manages them. Raises LockstepError for an unknown member."""
     async with store.tenant(tenant.id) as connection:
         member_id = await _member_id(connection, tenant.id, who)
         row = await table.read_record(connection, tenant.id, member_id)
@@ -54,7 +57,7 @@ async def details_of(store: Store, tenant: TenantFacts, who: str) -> tuple[Membe
 
 
 def management_of(source: str, managed_by: str | None, key: str | None, *, provisions: bool) -> Management:
-    """Who manages a member with this *source*. *provisions*: the account has a key that may provision."""
+    """Return who manages a member with this *source*. *provisions* is true if the account has a key that may provision."""
     is_managed = source == "scim" or managed_by is not None
     return Management(is_managed, key or "", is_managed and provisions)
 
@@ -64,8 +67,8 @@ async def change_details(
 ) -> None:
     """Change email, name and phone of a member.
 
-    Raises LockstepError for an unknown member, an invalid or taken email and, unless *force*, for a member whose details the directory
-    writes.
+    Raises LockstepError for an unknown member, an invalid or taken email and, unless *force* is true, for a member whose details the
+    directory writes.
     """
     refuse_bad_email(wanted.user_name)
     for label, text in zip(DIRECTORY_FIELDS, asdict(wanted).values(), strict=True):
@@ -87,7 +90,7 @@ async def change_details(
 
 
 def changed(document: dict[str, Any], wanted: MemberDetails) -> dict[str, Any]:
-    """A copy of a SCIM User with the new details; everything else is unchanged."""
+    """Return a copy of a SCIM User with the new details. Everything else is unchanged."""
     before = _details(document)
     after = {**document, "userName": wanted.user_name}
     name = {key: value for key, value in (document.get("name") or {}).items() if key != "formatted"}
@@ -115,10 +118,10 @@ def changed(document: dict[str, Any], wanted: MemberDetails) -> dict[str, Any]:
 
 
 async def delete_member(store: Store, tenant: TenantFacts, who: str, *, force: bool = False) -> int:
-    """Delete a member, whose keys and sessions end in the same transaction; returns the number of keys revoked.
+    """Delete a member. The member's keys and sessions end in the same transaction. Returns the number of keys revoked.
 
-    The member can be restored within the account's undelete window. Raises LockstepError for an unknown member, and for the last Admin
-    unless *force*.
+    The member can be restored within the account's undelete window. Raises LockstepError for an unknown member and, unless *force* is
+    true, for the last Admin.
     """
     async with store.tenant(tenant.id) as connection:
         member_id = await _member_id(connection, tenant.id, who)

@@ -1,6 +1,6 @@
-"""Members of an account, as administrators manage them: a member of Documo *is* a SCIM User.
+"""Members of an account, as administrators manage them. In Documo, a member is a SCIM User.
 
-A member without a known role has the account's default role; only Admins may own keys that provision.
+A member without a known role has the account's default role. Only Admins may own keys that provision.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class TenantFacts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MemberSummary:
-    """One member as lists show it. *role* is the effective role."""
+    """One member as shown in lists. *role* is the effective role."""
 
     id: str
     user_name: str
@@ -51,9 +51,9 @@ class MemberSummary:
 
 @dataclass(frozen=True, slots=True)
 class ListedMember:
-    """One member in a page of a list. *key* is the position after which the next page begins.
+    """One member on a page of a list. *key* is the position after which the next page begins.
 
-    *has_client*: an API key has written the member over SCIM; *managing_key* is the name of the first one that did.
+    *has_client* is true if an API key has written the member over SCIM; *managing_key* is the name of the first key that did.
     """
 
     id: str
@@ -78,9 +78,9 @@ async def create_local_member(
     connection: Connection, tenant_id: int, email: str, *, role: str, given_name: str = "", family_name: str = "",
     phone: str = "", is_user: bool = True,
 ) -> str:  # fmt: skip
-    """Insert a member created in Documo itself, in the tenant's transaction; returns its id.
+    """Insert a member created in Documo itself, in the tenant's transaction. Returns the id.
 
-    Without *is_user* the member can own keys but is hidden from SCIM. Raises LockstepError for an invalid e-mail address.
+    Unless *is_user* is true, the member can own keys but is hidden from SCIM. Raises LockstepError for an invalid e-mail address.
     """
     refuse_bad_email(email)
     name = {key: value for key, value in (("givenName", given_name), ("familyName", family_name)) if value}
@@ -110,7 +110,7 @@ def refuse_bad_email(email: str) -> None:
 async def add_member(
     store: Store, tenant_id: int, email: str, *, role: str, given_name: str = "", family_name: str = "", phone: str = ""
 ) -> str:
-    """Add a member by hand; returns the id. Raises LockstepError if the name is taken, all seats are taken or the role is unknown."""
+    """Add a member by hand. Returns the id. Raises LockstepError if the name is taken, no seat is free or the role is unknown."""
     try:
         async with store.tenant(tenant_id) as connection:
             known = await known_role(connection, tenant_id, role)
@@ -127,10 +127,10 @@ async def find_members(
     store: Store, tenant: TenantFacts, *, search: str, only: str = "", role: str = "", source: str = "", after: str,
     most: int,
 ) -> list[ListedMember]:  # fmt: skip
-    """At most *most* members in the order of their user names, after the position *after* (the *key* of the last listed member).
+    """Return at most *most* members in the order of their user names, after the position *after* (the *key* of the last listed member).
 
-    *search*: a part of the user name or name. *only*: "" for the current members, "active", "inactive", or "deleted". *source*: "scim" for
-    members that provisioning manages, "local" for the others.
+    *search* is a part of the user name or name. *only* is "" for the current members, "active", "inactive", or "deleted". *source* is
+    "scim" for members that provisioning manages, "local" for the others.
     """
     async with store.tenant(tenant.id) as connection:
         rows = await table.searched_rows(
@@ -141,14 +141,14 @@ async def find_members(
 
 
 async def list_members(store: Store, tenant_id: int, *, default_role: str, deleted: bool) -> list[MemberSummary]:
-    """Members in order of creation: the current ones, or the soft-deleted ones."""
+    """Return members in order of creation: the current ones, or the soft-deleted ones."""
     async with store.tenant(tenant_id) as connection:
         rows = await table.member_rows(connection, tenant_id, deleted=deleted)
     return [MemberSummary(**{**row, "role": row["role"] or default_role}) for row in rows]
 
 
 async def set_role(store: Store, tenant: TenantFacts, who: str, role: str, *, force: bool = False) -> None:
-    """Give a member a role. Raises LockstepError for an unknown member or role, and for the last Admin unless *force*."""
+    """Give a member a role. Raises LockstepError for an unknown member or role and, unless *force* is true, for the last Admin."""
     async with store.tenant(tenant.id) as connection:
         known = await known_role(connection, tenant.id, role)
         member_id = await _member_id(connection, tenant.id, who)
@@ -158,9 +158,9 @@ async def set_role(store: Store, tenant: TenantFacts, who: str, role: str, *, fo
 
 
 async def disable(store: Store, tenant: TenantFacts, who: str, *, force: bool = False) -> int:
-    """Disable a member and revoke their keys, in one transaction; returns the number of keys revoked.
+    """Disable a member and revoke the member's keys, in one transaction. Returns the number of keys revoked.
 
-    Raises LockstepError for an unknown member, and for the last Admin unless *force*.
+    Raises LockstepError for an unknown member and, unless *force* is true, for the last Admin.
     """
     async with store.tenant(tenant.id) as connection:
         member_id = await _member_id(connection, tenant.id, who)
@@ -171,7 +171,7 @@ async def disable(store: Store, tenant: TenantFacts, who: str, *, force: bool = 
 
 
 async def enable(store: Store, tenant: TenantFacts, who: str) -> None:
-    """Enable a member again; revoked keys stay revoked. Raises LockstepError for an unknown member, and if all seats are taken."""
+    """Enable a member again. Revoked keys stay revoked. Raises LockstepError for an unknown member, and if no seat is free."""
     async with store.tenant(tenant.id) as connection:
         member_id = await _member_id(connection, tenant.id, who)
         await table.set_active(connection, tenant.id, member_id, active=True)
@@ -179,7 +179,7 @@ async def enable(store: Store, tenant: TenantFacts, who: str) -> None:
 
 
 async def show(store: Store, tenant: TenantFacts, who: str) -> dict[str, Any]:
-    """All details of one member. Raises LockstepError for an unknown member."""
+    """Return all details of one member. Raises LockstepError for an unknown member."""
     async with store.tenant(tenant.id) as connection:
         member_id = await _member_id(connection, tenant.id, who)
         row = await table.member_row(connection, tenant.id, member_id)
@@ -187,7 +187,7 @@ async def show(store: Store, tenant: TenantFacts, who: str) -> dict[str, Any]:
 
 
 async def undelete(store: Store, tenant_id: int, who: str, *, window_days: int) -> None:
-    """Restore a soft-deleted member under the same id. Raises LockstepError if the window has passed or the name is taken."""
+    """Restore a soft-deleted member under the same id. Raises LockstepError if the undelete window has passed or the name is taken."""
     try:
         async with store.tenant(tenant_id) as connection:
             member_id = await table.find_deleted(connection, tenant_id, who, window_days)
@@ -204,7 +204,7 @@ async def undelete(store: Store, tenant_id: int, who: str, *, window_days: int) 
 
 
 async def known_role(connection: Connection, tenant_id: int, role: str) -> str:
-    """The value of the role with this value or display name. If there is none, raises LockstepError listing the roles."""
+    """Return the value of the role with this value or display name. If there is none, raises LockstepError that lists the roles."""
     roles = await table.roles(connection, tenant_id)
     found = match_role(role, roles)
     if found is None:
@@ -213,14 +213,16 @@ async def known_role(connection: Connection, tenant_id: int, role: str) -> str:
 
 
 def match_role(name: str, roles: Sequence[tuple[str, str]]) -> str | None:
-    """The value of the role whose value or display name is *name*, ignoring case; None when there is none."""
+    """Return the value of the role whose value or display name is *name*, ignoring case, or None."""
     folded = name.casefold()
     by_value = next((value for value, _ in roles if value.casefold() == folded), None)
     return by_value or next((value for value, display in roles if display.casefold() == folded), None)
 
 
 def role_of(document: Mapping[str, Any], roles: Sequence[tuple[str, str]]) -> str | None:
-    """The effective role that a User document asks for: its primary role, or its only one; None when unknown or absent."""
+    """Return the effective role that a User document asks for: its primary role, or its only one. Returns None if it is unknown or
+    absent.
+    """
     given = [item for item in document.get("roles") or () if isinstance(item, dict) and item.get("value")]
     chosen = next((item for item in given if item.get("primary") is True), given[0] if len(given) == 1 else None)
     return match_role(str(chosen["value"]), roles) if chosen else None

@@ -27,7 +27,7 @@ _OTHERS = frozenset(("/oauth/token", "/.well-known/jwks.json", "/healthz", "/met
 
 
 def route_of(path: str) -> str:
-    """The route of *path*, such as `/scim/v2/Users/{id}`; `other` for every unknown path, so that the number of routes is bounded."""
+    """Return the route of *path*, such as `/scim/v2/Users/{id}`. Every unknown path is `other`, so that the number of routes is limited."""
     if path in _OTHERS:
         return path
     if path.startswith("/events/"):
@@ -49,7 +49,7 @@ def route_of(path: str) -> str:
 
 
 class RequestFigures:
-    """Counts the requests that an application answers, and how long they take."""
+    """Counts the requests that an application answers, and measures how long they take."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._count = Counter(
@@ -95,7 +95,7 @@ class RequestFigures:
 def metrics_of(
     store: Store, request_log: RequestLog, searches: Callable[[], tuple[int, int]], *, token: str
 ) -> Metrics:
-    """The metrics page of one Documo process; *searches* returns how many searches run and how many wait."""
+    """Return the metrics page of one Documo process. *searches* returns how many searches run and how many wait."""
     measured = _Members()
     return Metrics(
         "documo", token=token, pool=store.pool, measure=partial(_measure, store, request_log, searches, measured)

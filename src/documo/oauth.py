@@ -1,4 +1,5 @@
-"""OAuth 2.0 client credentials (RFC 6749, section 4.4): exchange the id of a key and the key itself for a token valid for one hour.
+"""OAuth 2.0 client credentials (RFC 6749, section 4.4). The id of a key and the key itself are exchanged for a token that is valid for
+one hour.
 
 A token has at most the permissions of its key, and ends when the key ends.
 """
@@ -34,7 +35,7 @@ _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 def token_endpoint(
     store: Store, tenants: Tenants, refused: RefusedSignIns
 ) -> Callable[[Request], Awaitable[JSONResponse]]:
-    """The endpoint `/oauth/token`."""
+    """Return the endpoint `/oauth/token`."""
 
     async def token(request: Request) -> JSONResponse:
         try:
@@ -84,7 +85,7 @@ def token_endpoint(
 
 
 def _largest_grant(caller: Caller) -> frozenset[str]:
-    """The scopes that a token may have. The scope admin includes all others, so its key may request any."""
+    """Return the scopes that a token may have. The scope admin includes all others, so a key with it may request any scope."""
     return frozenset(SCOPES) if "admin" in caller.principal.scopes else caller.principal.scopes
 
 
@@ -100,7 +101,7 @@ def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:
 
 
 def _failure(error: ScimError) -> JSONResponse:
-    """The response for an error without a code in RFC 6749, section 5.2; it uses the codes of section 4.1.2.1 for such errors."""
+    """Return the response for an error that has no code in RFC 6749, section 5.2. The codes of section 4.1.2.1 are used for such errors."""
     code = {429: "slow_down", 503: "temporarily_unavailable"}.get(error.status, "server_error")
     headers = {"Retry-After": str(seconds)} if (seconds := retry_after(error)) else {}
     return JSONResponse({"error": code, "error_description": error.detail}, error.status, {**_NO_STORE, **headers})

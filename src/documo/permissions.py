@@ -1,4 +1,4 @@
-"""What a member may do on Documo's pages: the permissions, and the one table that says which role has which permission.
+"""What a member may do on Documo's pages: the permissions, and the table that lists the permissions of each role.
 
 Every page that needs a session names a permission, and members without it are refused. API keys have scopes instead.
 """
@@ -15,7 +15,7 @@ EDITOR, MEMBER, VIEWER = "Editor", "Member", "Viewer"
 
 
 class Permission(StrEnum):
-    """A permission. The values complete the sentence "A member may ..."."""
+    """A permission. Each value completes the sentence "A member may ..."."""
 
     OWN_ACCOUNT = "change their own password, second factor and sessions"
     DOCUMENTS_READ = "read documents"
@@ -56,8 +56,8 @@ def allows(role: str, permission: Permission) -> bool:
 
 
 def require(role: str, permission: Permission, *, to: str = "") -> None:
-    """Raise LockstepError unless *role* has the permission. *to*: what it is needed for, if that is more specific than the permission's own
-    text.
+    """Raise LockstepError unless *role* has the permission. *to* describes what the permission is needed for, if its own text is too
+    general.
     """
     if allows(role, permission):
         return

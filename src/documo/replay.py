@@ -1,5 +1,6 @@
-"""Repeat a logged request on the current data and roll it back, to see why a client got an error. The request runs with the rights of an
-Admin of the account. The log has `***` in place of secrets, so a random password is used instead.
+"""Repeat a logged request on the current data and roll it back, to see why a client got an error.
+
+The request runs with the rights of an Admin of the account. The log has `***` in place of secrets, so a random password is used instead.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ UNKNOWN_BASE = "https://replay.invalid" + SCIM_PATH
 
 @dataclass(frozen=True, slots=True)
 class AnswerComparison:
-    """How the response of a replay differs from the recorded one. *not_compared*: why the bodies cannot be compared, or ""."""
+    """How the response of a replay differs from the recorded one. *not_compared* says why the bodies cannot be compared, or is ""."""
 
     headers: Sequence[JsonDifference]
     body: Sequence[JsonDifference]
@@ -46,9 +47,10 @@ class AnswerComparison:
 async def replay_request(
     store: Store, tenant_id: int, entry: Mapping[str, Any], *, base_url: str = UNKNOWN_BASE
 ) -> dict[str, Any]:
-    """The status, headers and body that the request would get now; its changes are rolled back. Addresses in the response begin with the
-    base URL of the recorded response or, if that had none, with *base_url*. Raises LockstepError for a request whose key was refused,
-    because its body was never read.
+    """Return the status, headers and body that the request would get now. Its changes are rolled back.
+
+    Addresses in the response begin with the base URL of the recorded response or, if that had none, with *base_url*. Raises LockstepError
+    for a request whose key was refused, because its body was never read.
     """
     if entry["status"] == 401:
         raise invalid(
@@ -85,12 +87,12 @@ def compare_answers(entry: Mapping[str, Any], answer: Mapping[str, Any]) -> Answ
         texts = (entry["response_body"], now)
         was, is_now = (orjson.loads(text) if text else {} for text in texts)
     except orjson.JSONDecodeError:
-        return AnswerComparison(headers, (), "One of the bodies was too large and was cut")
+        return AnswerComparison(headers, (), "One of the bodies was too large for the log and was truncated")
     return AnswerComparison(headers, json_differences(was, is_now))
 
 
 def as_curl(entry: Mapping[str, Any]) -> str:
-    """The request as a curl command."""
+    """Return the request as a curl command."""
     parts = ["curl", "-i", "-X", str(entry["method"]), "-H", '"Authorization: Bearer $DOCUMO_KEY"']
     if entry["request_body"]:
         parts += ["-H", shlex.quote(f"Content-Type: {entry['request_type'] or 'application/scim+json'}")]
@@ -99,24 +101,24 @@ def as_curl(entry: Mapping[str, Any]) -> str:
 
 
 def _base_of(entry: Mapping[str, Any]) -> str:
-    """The base URL of the service in the recorded response; "" if it had none."""
+    """Return the base URL of the service in the recorded response, or "" if it had none."""
     location = str((entry["response_headers"] or {}).get("location", ""))
     origin, found, _ = location.partition(SCIM_PATH + "/")
     return origin + SCIM_PATH if found else ""
 
 
 def _with_some_password(body: str) -> str:
-    """*body* with a random password in place of each `***`."""
+    """Return *body* with a random password in place of each `***`."""
     return body.replace('"***"', f'"{secrets.token_urlsafe(24)}"')
 
 
 def as_admin(tenant: ScimTenant, key_id: object = None) -> Caller:
-    """A caller with the rights of an Admin of the account. Only *key_id* is recorded as the origin of its changes."""
+    """Return a caller with the rights of an Admin of the account. Only *key_id* is recorded as the origin of its changes."""
     return Caller(KeyPrincipal(str(key_id or NOBODY), tenant.id, NOBODY, frozenset(SCOPES), ADMIN, None, "key"), tenant)
 
 
 async def answer_in(rehearsal: DatabaseRehearsal, request: Request) -> ScimAnswer:
-    """The response to *request*, in a transaction that will be rolled back."""
+    """Return the response to *request*, made in a transaction that will be rolled back."""
     service = Service(rehearsal, bytes(32), lambda: None)
     segments = [unquote(part) for part in request.path.removeprefix(SCIM_PATH).strip("/").split("/") if part]
     try:

@@ -1,7 +1,7 @@
-"""The log of SCIM requests that an account's admins read: each request, its response and the tolerances applied.
+"""The log of SCIM requests for an account's admins. It shows each request, its response and the tolerances applied.
 
-Entries are written in batches off the hot path, without waiting for the disk: losing the last second of a log is better than a slower
-service. Passwords and keys are never written.
+Entries are written in batches, after the response and without waiting for the disk, because losing the last second of the log is better
+than a slower service. Passwords and keys are never written.
 """
 
 from __future__ import annotations
@@ -85,8 +85,9 @@ class Entry:
         response_body: bytes = b"",
         response_headers: Mapping[str, str] | None = None,
     ) -> Entry:
-        """The entry for the HTTP request of *scope* (ASGI). A HEAD is logged as a GET. The response body and headers of a successful read
-        are not stored.
+        """Build the entry for the HTTP request of *scope* (ASGI). A HEAD is logged as a GET.
+
+        The response body and headers of a successful read are not stored.
         """
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -112,7 +113,7 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """Approximate size in bytes."""
+        """The approximate size in bytes."""
         texts = (self.request_body, self.response_body, self.path, self.user_agent, self.request_type)
         return ENTRY_BYTES + sum(map(len, texts))
 
@@ -121,7 +122,7 @@ class Entry:
 
 
 class RequestLog:
-    """A queue in memory and the task that writes it to the database. While the database is away, entries are lost."""
+    """A queue in memory, and the task that writes it to the database. If the database is unreachable, entries are lost."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -131,11 +132,11 @@ class RequestLog:
 
     @property
     def lost(self) -> int:
-        """Number of entries lost since the start."""
+        """The number of entries lost since the start."""
         return self._lost
 
     def add(self, entry: Entry) -> None:
-        """Queue an entry; its bodies are left out once the queue is large. Never waits, never fails."""
+        """Queue an entry. If the queue is large, its bodies are left out. Never waits, never fails."""
         if self.waiting_bytes + entry.size > MAX_WAITING_BYTES:
             entry = entry.without_bodies()
         if self.waiting_bytes + entry.size > MOST_WAITING_BYTES:
@@ -145,7 +146,7 @@ class RequestLog:
         self._waiting.append(entry)
 
     async def run(self) -> None:
-        """Write queued entries twice a second and remove old ones, until cancelled; then write the rest."""
+        """Write queued entries twice a second, and remove old ones, until cancelled. Then write the remaining entries."""
         last_purge = 0.0
         loop = asyncio.get_running_loop()
         try:
@@ -195,12 +196,12 @@ class RequestLog:
 
 @lru_cache(maxsize=512)
 def client_guess(user_agent: str) -> str:
-    """The product that probably sent a request."""
+    """Guess the product that sent a request."""
     return next((name for pattern, name in _CLIENTS if pattern.search(user_agent)), "unknown")
 
 
 def redacted(body: bytes) -> str | None:
-    """A body for the log: shortened, with passwords and secrets replaced; None for no body."""
+    """Return a body for the log, shortened and with passwords and secrets replaced, or None if there is no body."""
     if not body:
         return None
     # An escape sequence may hide a secret's name, so such a body is parsed too and its names are compared as the service reads them.
@@ -214,7 +215,7 @@ def redacted(body: bytes) -> str | None:
 
 
 def _shown_path(path: str) -> str:
-    """The path with its query; a query that mentions a secret is replaced, because the value it compares with may be one."""
+    """Return the path with its query. A query that mentions a secret is replaced, because the value in its filter may be one."""
     name, mark, query = path.partition("?")
     shown = (
         f"{_without_key(name)}?***" if mark and _holds_secret_in_url(query) else f"{_without_key(name)}{mark}{query}"
@@ -224,7 +225,7 @@ def _shown_path(path: str) -> str:
 
 
 def _without_key(path: str) -> str:
-    """Return *path* with every segment masked that may be a key, because some clients are configured with a key in the URL."""
+    """Return *path* with every segment masked that may be a key. Some clients are configured with a key in the URL."""
     if not _holds_secret_in_url(path):
         return path
     return "/".join("***" if _holds_secret_in_url(part) else part for part in path.split("/"))

@@ -15,7 +15,7 @@ from lockstep.wording import counted
 
 
 async def list_roles(store: Store, tenant: TenantFacts) -> list[dict[str, Any]]:
-    """The roles in order of creation, each with the number of members who have it."""
+    """Return the roles in order of creation, each with the number of members who have it."""
     async with store.tenant(tenant.id) as connection:
         rows = await table.rows(connection, tenant.id, tenant.default_role)
     return [{**row, "is_default": row["value"] == tenant.default_role} for row in rows]

@@ -1,5 +1,5 @@
-"""The state of a directory's connection: when its last request was, how often it usually makes requests, and which attributes of a user it
-writes.
+"""The state of a directory's connection: the time of its last request, the usual interval between requests, and the attributes of a user
+that it writes.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ _LOOKED_AT = 50_000  # requests
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """When a directory's last request was, and how often it makes requests. None means: not in the last seven days, and unknown."""
+    """The time of a directory's last request and the usual interval between requests. None means that there was no request in the last
+    seven days, or that the interval is unknown.
+    """
 
     last: datetime | None
     every: timedelta | None
 
     def silence(self, now: datetime) -> timedelta | None:
-        """How long the directory has made no request, if that is unusually long for it; otherwise None."""
+        """How long the directory has made no request, if that is unusually long for this directory; otherwise None."""
         if self.last is None or self.every is None:
             return None
         silent = now - self.last
@@ -35,8 +37,9 @@ class Rhythm:
 
 
 def rhythm_of(moments: Sequence[datetime]) -> timedelta | None:
-    """How often a directory makes requests, from their times, oldest first: the median time between the beginnings of its visits. None for
-    fewer visits than FEWEST_VISITS, unless one lasted so long that the directory counts as asking continuously.
+    """Return how often a directory makes requests, from their times, oldest first: the median time between the beginnings of its visits.
+
+    Returns None for fewer visits than FEWEST_VISITS, unless one lasted so long that the directory counts as making requests continuously.
     """
     if not moments:
         return None
@@ -47,7 +50,9 @@ def rhythm_of(moments: Sequence[datetime]) -> timedelta | None:
 
 
 async def read_rhythm(store: Store, tenant_id: int) -> Rhythm:
-    """The rhythm of an account's directories, from the seven days that the request log keeps. Requests made by hand do not count."""
+    """Return the rhythm of an account's directories, from the seven days that the request log covers. Requests made by hand do not
+    count.
+    """
     async with store.tenant(tenant_id) as connection:
         last = await table.last_request(connection, tenant_id)
         moments = await table.moments(connection, tenant_id, bucket=BUCKET, looked_at=_LOOKED_AT)
@@ -56,7 +61,7 @@ async def read_rhythm(store: Store, tenant_id: int) -> Rhythm:
 
 @dataclass(frozen=True, slots=True)
 class MappedAttribute:
-    """How Documo uses a SCIM attribute of a user. *locked*: an Admin cannot change it for a provisioned user."""
+    """How Documo uses a SCIM attribute of a user. *locked* is true if an Admin cannot change the attribute of a provisioned user."""
 
     attribute: str
     field: str

@@ -1,5 +1,6 @@
-"""The self-test of the SCIM service: create, read, change and delete one user, as a directory does, in a transaction that is rolled back.
-It needs no key and leaves nothing behind: no user, seat, event or log entry. Only the network and the key are not tested.
+"""Test the SCIM service itself: create, read, change and delete one user, as a directory does, in a transaction that is rolled back.
+
+The test needs no key and leaves no user, seat, event or log entry behind. It does not cover the network and the key.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 @dataclass(frozen=True, slots=True)
 class SelfTestStep:
-    """One request of the test: its purpose, its response, and why it failed ("" if it passed)."""
+    """One request of the test: its purpose, its response, and why it failed, or "" if it passed."""
 
     title: str
     request: str
@@ -43,7 +44,7 @@ class _Stopped(Exception):
 
 
 async def run_self_test(store: Store, tenant_id: int, *, base_url: str) -> list[SelfTestStep]:
-    """Run the test; it stops at the first failed step. Addresses in the responses begin with *base_url*."""
+    """Run the test, which stops at the first failed step. Addresses in the responses begin with *base_url*."""
     tenant = await Tenants(store, rate_override=0).tenant(tenant_id)
     async with rehearsing(store) as rehearsal:
         test = _Test(rehearsal, tenant, base_url)
@@ -84,7 +85,7 @@ class _Test:
         await self._patch("Change an attribute", "Read the changed attribute", place, "displayName", "Changed")
         await self._patch("Deactivate the user", "Read that the user is inactive", place, "active", False)
         await self._step("Delete the user", "DELETE", place, 204)
-        await self._step("Say that the user is gone", "GET", place, 404)
+        await self._step("Read that the user no longer exists", "GET", place, 404)
 
     async def _patch(self, title: str, title_of_reading: str, place: str, path: str, value: object) -> None:
         """Change one attribute, and check that it has the new value."""
@@ -109,10 +110,10 @@ class _Test:
         problem = ""
         if answer.status not in statuses:
             problem = (
-                str(said.get("detail", "")) or f"The answer has the status {answer.status} instead of {statuses[0]}."
+                str(said.get("detail", "")) or f"The response has the status {answer.status} instead of {statuses[0]}."
             )
         elif not holds(said):
-            problem = "The answer does not hold what was sent."
+            problem = "The response does not contain the value that was sent."
         self.steps.append(SelfTestStep(title, f"{method} {_ID.sub('{id}', path)}", answer.status, problem))
         if problem:
             raise _Stopped

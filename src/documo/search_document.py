@@ -1,6 +1,6 @@
-"""Build the document that filters search: the resource, with every text folded the way its schema compares it.
+"""Build the document that filters search: the resource, with every text folded as its schema compares it.
 
-Texts are folded here and never in SQL: the database's idea of lower case depends on its locale, Python's does not.
+Texts are folded here and never in SQL, because lower case in the database depends on its locale, while Python's does not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _Fold = Callable[[Any], Any]
 
 
 def search_document(document: Mapping[str, Any], definition: ResourceDefinition) -> dict[str, Any]:
-    """The searchable part of a stored resource."""
+    """Return the searchable part of a stored resource."""
     folds = _folds(definition)
     result = {}
     for name, value in document.items():
@@ -32,7 +32,7 @@ def search_document(document: Mapping[str, Any], definition: ResourceDefinition)
 
 
 def fold_text(value: str, attribute: Attribute) -> str:
-    """One text as the search document holds it; a filter's value is folded the same way."""
+    """Return one text in the form that the search document has. The value in a filter is folded in the same way."""
     if attribute.type == "dateTime":
         moment = read_datetime(value)
         return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SearchLimits:
-    """At most *at_once* searches of one account run and *waiting* more wait, each for at most *patience_seconds*.
+    """Limits on one account's searches: at most *at_once* run, and *waiting* more wait, each for at most *patience_seconds*.
 
     *milliseconds* is the database's time limit for one statement of a search.
     """

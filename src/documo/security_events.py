@@ -1,7 +1,7 @@
 """Security event tokens (RFC 8417) for changes to members and groups, with the SCIM profile of RFC 9967. Pure.
 
-Only notices are sent: they name the changed attributes without their values, so a stream never carries what a key may not read.
-Creating and deleting also send the feed events, because a stream covers the whole account.
+Only notices are sent, which name the changed attributes without their values. A stream therefore never contains what a key may not read.
+For creations and deletions, feed events are sent too, because a stream covers the whole account.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class StreamEvent:
 
 
 class Signer:
-    """The key that signs SETs, and the JWKS that receivers verify them with. Imports cryptography only when a stream needs it."""
+    """The key that signs SETs, and the JWKS with which receivers verify them. Imports cryptography only when a stream needs it."""
 
     def __init__(self, seed: bytes) -> None:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -65,7 +65,9 @@ class Signer:
 
 
 def claims_of(event: StreamEvent, *, endpoint: str, issuer: str, audience: str) -> dict[str, Any]:
-    """The claims of a SET (RFC 8417, section 2.2; RFC 9967, section 2). *endpoint* is that of the resource type, such as `/Users`."""
+    """Return the claims of a SET (RFC 8417, section 2.2; RFC 9967, section 2). *endpoint* is that of the resource type, such as
+    `/Users`.
+    """
     subject: dict[str, Any] = {"format": "scim", "uri": f"{endpoint}/{event.resource_id}"}
     if event.external_id is not None:
         subject["externalId"] = event.external_id
@@ -86,11 +88,11 @@ def claims_of(event: StreamEvent, *, endpoint: str, issuer: str, audience: str) 
 
 
 def webhook_secret(master: bytes, stream_id: str) -> str:
-    """The secret of one webhook, derived from *master* so that it need not be stored."""
+    """Return the secret of one webhook. It is derived from *master*, so that it need not be stored."""
     return "whsec_" + hmac.digest(master, stream_id.encode(), "sha256").hex()
 
 
 def webhook_signature(secret: str, body: bytes, at: int) -> str:
-    """`t=<seconds>,v1=<hex>`: HMAC-SHA-256 over the time, a dot and the body, so that an old request cannot be replayed."""
+    """Return `t=<seconds>,v1=<hex>`: HMAC-SHA-256 over the time, a dot and the body, so that an old request cannot be replayed."""
     signed = hmac.digest(secret.encode(), b"%d." % at + body, "sha256").hex()
     return f"t={at},v1={signed}"

@@ -1,6 +1,6 @@
 """Run Documo: the database, the caches, the HTTP server, and a clean stop.
 
-The ready line is printed only once the service answers requests.
+The ready line is printed only after the service has begun to answer requests.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def make_app(
     metadata: MetadataReader,
     live: LiveRequests,
 ) -> App:
-    """The whole ASGI application with its metrics: the SCIM service (called directly, for speed), the other endpoints for programs, and the
-    pages.
+    """Return the whole ASGI application with its metrics: the SCIM service (called directly, for speed), the other endpoints for
+    programs, and the pages.
     """
     public_url = settings.public_url or f"http://{settings.host}:{port}"
     refused = RefusedSignIns(EndedKeys(store, request_log))
@@ -112,7 +112,7 @@ def make_app(
 async def serving(
     store: Store, settings: Settings, *, wrap: Callable[[App], App] = lambda app: app
 ) -> AsyncIterator[RunningServer]:
-    """Serve for the length of the block. Raises LockstepError when the port is taken."""
+    """Serve during the block. Raises LockstepError if the port is taken."""
     listener = listen(
         settings.host,
         settings.port,
@@ -151,7 +151,9 @@ async def serving(
 
 
 def refusal_answer(refusal: Refusal) -> tuple[bytes, bytes]:
-    """Media type and body for a request refused before it reaches the application: a SCIM error on SCIM and event paths."""
+    """Return media type and body for a request that is refused before it reaches the application. On SCIM and event paths, the body is a
+    SCIM error.
+    """
     if refusal.path.startswith((SCIM_PATH, "/events/")):
         return MEDIA_TYPE, orjson.dumps(ScimError(refusal.status, "", refusal.detail).error_body())
     return plain_text(refusal)

@@ -1,6 +1,6 @@
 """Settings of one Documo process, from flags and environment, validated once.
 
-The public URL comes from configuration alone: nothing that a request contains ends up in a link.
+The public URL comes from configuration alone, so nothing from a request gets into a link.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OUTBOUND_ADVICE = "add {origin} to DOCUMO_OUTBOUND_ALLOW"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings of one process. *public_url* is "" until the port is known; *rate_override* replaces every tenant's rate."""
+    """Settings of one process. *public_url* is "" until the port is known. *rate_override* replaces every tenant's rate."""
 
     data: Path
     host: str = "127.0.0.1"
@@ -45,7 +45,7 @@ def read_settings(
     *, data: str | None = None, host: str | None = None, port: int | None = None, public_url: str | None = None,
     rate: int | None = None,
 ) -> Settings:  # fmt: skip
-    """Settings from flags first, then the environment. Raises LockstepError for an invalid value."""
+    """Read the settings: flags take precedence over the environment. Raises LockstepError for an invalid value."""
     environment = os.environ
     urls = {
         name: environment[variable]
@@ -135,7 +135,7 @@ def _networks(environment: Mapping[str, str], variable: str) -> tuple[str, ...]:
 
 
 def checked_url(url: str) -> str:
-    """*url* without a trailing slash; "" stays "". Raises LockstepError for anything but an http(s) origin."""
+    """Return *url* without a trailing slash; "" is returned unchanged. Raises LockstepError for anything but an http(s) origin."""
     if not url:
         return ""
     parts = urlsplit(url)

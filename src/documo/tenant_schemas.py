@@ -1,6 +1,6 @@
-"""The schemas of a tenant: the standard ones and the tenant's own.
+"""The schemas of a tenant: the standard schemas and the tenant's own.
 
-Tenants with the same schemas share one registry, so that whatever is compiled for it is compiled once.
+Tenants with the same schemas share one registry, so that everything compiled for it is compiled only once.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Custom:
 
 @lru_cache(maxsize=256)
 def registry_of(custom: Custom) -> SchemaRegistry:
-    """The registry with the tenant's own additions. Raises ScimError for an invalid schema, resource type or extension."""
+    """Return the registry with the tenant's own additions. Raises ScimError for an invalid schema, resource type or extension."""
     registry = default_registry()
     for schema in orjson.loads(custom.schemas):
         registry = registry.with_schema(schema)
@@ -94,5 +94,7 @@ def check_custom(custom: Custom) -> None:
 
 @lru_cache(maxsize=256)
 def unique_attribute(definition: ResourceDefinition) -> Attribute | None:
-    """The attribute whose value no two resources of this type may share, or None. A column with a unique index holds it."""
+    """Return the attribute whose value must be unique among resources of this type, or None. Its value is in a column with a unique
+    index.
+    """
     return next((a for a in definition.schema.attributes if a.uniqueness != "none" and a.type == "string"), None)

@@ -1,7 +1,7 @@
 """A throw-away Documo for testing SCIM clients, as a pytest fixture and as a context manager.
 
-In `conftest.py`: `pytest_plugins = ["documo.testing"]`. A test then calls the fixture `documo_sandbox` once for each server it needs;
-each server is a separate process with its own database, and ends with the test.
+In `conftest.py`: `pytest_plugins = ["documo.testing"]`. A test then calls the fixture `documo_sandbox` once for each server that it
+needs. Each server is a separate process with its own database, and ends with the test.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A running Documo; *base_url* and *token* are those of the first tenant. *data* is the folder for `documo requests --data`."""
+    """A running Documo. *base_url* and *token* are those of the first tenant. *data* is the folder for `documo requests --data`."""
 
     base_url: str
     token: str
@@ -56,10 +56,11 @@ def sandbox(
     seed: int = 0,
     with_admin: bool = False,
 ) -> Iterator[Sandbox]:
-    """Run a Documo for the length of the block.
+    """Run a Documo during the block.
 
-    A tenant starts with as many users as *users* says; *with_admin* adds the owner of its key. *rate* is requests per second for each
-    tenant (0: no limit), *faults* the rules of a faults file. Raises RuntimeError with the sandbox's stderr if it does not start.
+    *users* is the number of users with which each tenant starts; *with_admin* adds the owner of its key. *rate* is the limit in requests
+    per second for each tenant (0 for no limit). *faults* are the rules of a faults file. Raises RuntimeError with the sandbox's stderr if
+    it does not start.
     """
     with tempfile.TemporaryDirectory(prefix="documo-faults-") as folder:
         command = [
@@ -85,7 +86,7 @@ def sandbox(
 
 @pytest.fixture
 def documo_sandbox() -> Iterator[StartSandbox]:
-    """A function that starts a sandbox, with the arguments of `sandbox`; all of them end with the test."""
+    """Return a function that starts a sandbox, with the arguments of `sandbox`. All sandboxes end with the test."""
     with ExitStack() as stack:
         yield lambda **wanted: stack.enter_context(sandbox(**wanted))
 

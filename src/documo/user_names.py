@@ -1,6 +1,6 @@
 """Prepare user names for comparison, and decide which are valid (RFC 7644, section 5: userName follows PRECIS).
 
-A name is kept as it was sent. Two names are the same if their keys are equal. The rules are those of UsernameCasePreserved (RFC 8265,
+A name is stored as it was sent. Two names are the same if their keys are equal. The rules are those of UsernameCasePreserved (RFC 8265,
 section 3.4) without the Bidi Rule, which would refuse every Hebrew or Arabic name followed by a Latin domain.
 """
 
@@ -28,12 +28,12 @@ def is_user_name(attribute: Attribute) -> bool:
 
 
 def key_of(name: str) -> str:
-    """The key that all spellings of one name share: width, case and composition are normalized."""
+    """Return the key that all spellings of one name share: width, case and composition are normalized."""
     return name.lower() if name.isascii() else unicodedata.normalize("NFC", _prepared(name).casefold())
 
 
 def fault_of(name: str) -> str:
-    """Why *name* is not a valid user name, as the end of a sentence; "" if it is valid."""
+    """Return why *name* is not a valid user name, worded as the end of a sentence, or "" if it is valid."""
     prepared = name if name.isascii() else _prepared(name)
     if not prepared.strip(" "):
         return "is blank"

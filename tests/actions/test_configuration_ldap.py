@@ -182,7 +182,7 @@ async def test_wrong_values_are_refused_when_the_file_is_planned(context: Contex
 
     with pytest.raises(LockstepError, match=r"a\.yaml:5:.*sent unencrypted"):
         await plan_configuration(context, file(plain))
-    with pytest.raises(LockstepError, match='"user name" is no LDAP attribute'):
+    with pytest.raises(LockstepError, match='"user name" is not a valid LDAP attribute name'):
         await plan_configuration(context, file(peer, "    attribute: user name\n    passwordRef: env:BIND\n"))
 
 

@@ -123,7 +123,7 @@ async def test_refusals_are_those_of_the_settings(documo: Centre) -> None:
         ("Signature validation failed. SAML Response rejected", "does not know the certificate"),
         ("User anna@contoso.test does not exist", "has no account"),
         ("Timing issues (please check your clock settings)", "clocks"),
-        ("The InResponseTo of the Response does not match", "did not ask for this answer"),
+        ("The InResponseTo of the Response does not match", "did not ask for this response"),
         ("cannot decrypt", "cannot decrypt"),
         ("teapot", ""),
     ],

@@ -103,7 +103,7 @@ async def test_change_that_interrupts_people_is_confirmed_first(wiki: Centre, ad
     done = await admin.post(f"{HERE}/authentication", {**form, "confirmed": "yes"})
 
     assert (asked.status, "Save anyway" in asked.text) == (200, True)
-    assert f"A sign-in that is to end at {OTHER} is refused" in asked.text
+    assert f"A sign-in with the redirect URI {OTHER} is refused" in asked.text
     assert "1 client secret of wiki stop" in asked.text
     assert "2 people signed in during the last 30 days." in asked.text
     assert unchanged.redirect_uris == (CALLBACK, OTHER)
@@ -125,7 +125,7 @@ async def test_another_method_is_confirmed_while_people_sign_in(wiki: Centre, ad
     asked = await admin.post(f"{HERE}/method", {"mode": "disabled"})
     done = await admin.post(f"{HERE}/method", {"mode": "disabled", "confirmed": "yes"})
 
-    assert "Nobody can sign in to wiki by OpenID Connect any more" in asked.text
+    assert "Nobody can sign in to wiki by OpenID Connect any longer" in asked.text
     assert "1 person signed in during the last 30 days" in asked.text
     assert (asked.status, done.status) == (200, 303)
 

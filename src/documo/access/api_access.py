@@ -1,4 +1,4 @@
-"""Refuse programs at the API if the account's plan does not include it or its Admins switched SCIM off. Pages are not affected."""
+"""Refuse programs at the API if the account's plan does not include the API or an Admin has switched SCIM off. Pages are not affected."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SWITCHED_OFF = (
 
 
 def api_refusal(account: Account) -> str:
-    """Why programs of the account are refused and what to do about it; "" if the account's plan includes the API."""
+    """Return why programs of the account are refused and what to do about it, or "" if the account's plan includes the API."""
     if account.api_enabled:
         return ""
     return (
@@ -21,7 +21,7 @@ def api_refusal(account: Account) -> str:
 
 
 def scim_refusal(account: Account) -> str:
-    """Why SCIM requests are refused and what to do about it; "" if they are accepted."""
+    """Return why SCIM requests are refused and what to do about it, or "" if they are accepted."""
     return api_refusal(account) or ("" if account.scim_enabled else SWITCHED_OFF)
 
 

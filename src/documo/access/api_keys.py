@@ -1,4 +1,4 @@
-"""API keys: shown once, when they are created, and stored as a hash.
+"""API keys. A key is shown once, when it is created, and stored as a hash.
 
 A key belongs to a member and ends with that member. Only an Admin's key may provision, whatever its scopes.
 """
@@ -40,17 +40,17 @@ class NewKey:
 
 
 def hash_of(secret: str | bytes) -> bytes:
-    """The hash under which a key is stored. 256 random bits need no slow hash."""
+    """Return the hash under which a key is stored. A fast hash is sufficient, because a key has 256 random bits."""
     return hashlib.sha256(secret.encode() if isinstance(secret, str) else secret).digest()
 
 
 def looks_like_jwt(token: bytes) -> bool:
-    """Whether *token* has the form of a JWS (RFC 7515, section 3.1); our own keys never do."""
+    """Whether *token* has the form of a JWS (RFC 7515, section 3.1), which API keys never have."""
     return token.startswith(b"eyJ") and token.count(b".") == 2
 
 
 def checked_scopes(scopes: Sequence[str]) -> tuple[str, ...]:
-    """*scopes* in the order of SCOPES. Raises LockstepError for an unknown scope or an empty list."""
+    """Return *scopes* in the order of SCOPES. Raises LockstepError for an unknown scope or an empty list."""
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
         raise invalid(
@@ -61,7 +61,7 @@ def checked_scopes(scopes: Sequence[str]) -> tuple[str, ...]:
 
 
 def checked_name(name: str) -> str:
-    """The name of a key; "key" if none is given. Raises LockstepError if the name cannot be shown on one line."""
+    """Return the name of a key, or "key" if none is given. Raises LockstepError if the name cannot be shown on one line."""
     if len(name) > MOST_NAME or not name.isprintable():
         raise invalid(f"A key needs a name of at most {MOST_NAME} characters, without control characters")
     return name or "key"
@@ -79,7 +79,7 @@ async def create_key(
     kind: str = "key",
     created_by: str | None = None,
 ) -> NewKey:
-    """Create a key for *member*, or for the first active member with *role*; *created_by* is who asks.
+    """Create a key for *member*, or for the first active member with *role*. *created_by* is the person who requests the key.
 
     Raises LockstepError if there is no such member.
     """
@@ -94,7 +94,7 @@ async def create_key(
 
 
 async def owner_of_key(connection: table.Connection, tenant_id: int, *, member: str, role: str) -> str:
-    """The id of *member*, or of the first active member with *role*. Raises LockstepError if there is no such member."""
+    """Return the id of *member*, or of the first active member with *role*. Raises LockstepError if there is no such member."""
     if member:
         owner = await members_table.find_member(connection, tenant_id, member)
         missing, cure = f"There is no member {member[:200]!r}", "documo members list"
@@ -109,7 +109,7 @@ async def owner_of_key(connection: table.Connection, tenant_id: int, *, member: 
 
 
 async def list_keys(store: Store, tenant_id: int) -> list[table.KeyRow]:
-    """The account's keys, oldest first, without secrets."""
+    """List the account's keys, oldest first, without their secrets."""
     async with store.control() as connection:
         return await table.rows(connection, tenant_id)
 
@@ -123,7 +123,7 @@ async def revoke_key(store: Store, tenant_id: int, which: str) -> table.KeyRow:
 
 
 async def requests_by_key(store: Store, tenant_id: int) -> dict[str, int]:
-    """How many requests each key has made in the seven days that the request log keeps."""
+    """Return how many requests each key has made in the seven days that the request log covers."""
     async with store.tenant(tenant_id) as connection:
         return await table.requests_by_key(connection, tenant_id)
 
@@ -131,7 +131,7 @@ async def requests_by_key(store: Store, tenant_id: int) -> dict[str, int]:
 async def rotate_key(
     store: Store, tenant_id: int, which: str, *, overlap: timedelta, created_by: str | None = None
 ) -> NewKey:
-    """Create a successor of a key with the same owner and scopes; the old key stays valid for *overlap*."""
+    """Create a new key with the owner and scopes of an old one, which stays valid for *overlap*."""
     secret = new_key()
     async with store.control() as connection:
         old = await _one_key(connection, tenant_id, which)

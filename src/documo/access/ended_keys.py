@@ -1,6 +1,7 @@
 """Record in an account's request log that a client still uses a revoked, replaced or expired key.
 
-Otherwise an administrator who replaced a key would only see the client fall silent, not that it still sends the old key.
+Without this record, an administrator who replaced a key would see no more requests from the client, but not that it still sends the old
+key.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class EndedKeys:
         self._noted: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     async def note(self, token: bytes, scope: MutableMapping[str, Any]) -> None:
-        """Record a request that was refused with 401, if *token* was once a key of an account. Never fails."""
+        """Record a request that was refused with status 401 if *token* was once a key of an account. Never fails."""
         if not token.startswith(KEY_PREFIX.encode()):
             return
         try:
@@ -47,7 +48,7 @@ class EndedKeys:
             self._request_log.add(Entry.of(scope, tenant_id=ended.tenant_id, key_id=ended.key_id, status=401))
 
     def may_note(self, key_id: str, *, at: float) -> bool:
-        """Count one refused use of the key; returns whether it gets a log entry. *at* is the time of a monotonic clock in seconds."""
+        """Count one refused use of the key. Returns whether it gets a log entry. *at* is the time of a monotonic clock in seconds."""
         begun, count = self._noted.pop(key_id, (at, 0))
         if at - begun >= 60:
             begun, count = at, 0

@@ -1,4 +1,6 @@
-"""How passwords of members are hashed. SCIM and the pages use the same parameters, so that verifying always takes equally long."""
+"""The parameters for hashing members' passwords. SCIM and the pages use the same ones, so that verifying a password always takes equally
+long.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Members sign in to Documo's pages with user name, password and, if they have a second factor, a code; this begins a session.
+"""Sign members in to Documo's pages with user name, password and, if they have a second factor, a code; a success begins a session.
 
-A refusal never reveals whether the name, the password or the account is wrong, and takes the same time in each case. That a member is
-inactive is revealed only after the right password.
+A refusal never reveals whether the name, the password or the account is wrong, and takes the same time in each case. Only after the right
+password is it revealed that a member is inactive.
 """
 
 from __future__ import annotations
@@ -62,9 +62,11 @@ async def sign_in(
     store: Store, user_name: str, password: str, *, code: str = "", account: str = "", device: str = "",
     address: str = "",
 ) -> MemberSession:  # fmt: skip
-    """Begin a session. *device* is the browser's User-Agent, *address* the client's network address. The password is tried in *account* or,
-    without it, in the accounts in which the name was used most recently. Raises CodeRequired if the password is right and the member has a
-    second factor, and LockstepError if anything is wrong, and after too many failures for this name or address until a delay is over.
+    """Begin a session. *device* is the browser's User-Agent, *address* the client's network address.
+
+    The password is tried in *account* or, without it, in the accounts in which the name was used most recently. Raises CodeRequired if
+    the password is right and the member has a second factor. Raises LockstepError if anything is wrong, and also during the delay that
+    follows too many failures of this name or address.
     """
     name, now = key_of(user_name.strip()), datetime.now(UTC)
     OF_MEMBERS.refuse_if_busy()
@@ -98,9 +100,9 @@ async def sign_in(
 async def check_code(
     store: Store, tenant_id: int, member_id: str, code: str, *, name: str, device: str, address: str, now: datetime
 ) -> str:
-    """Use up *code* and return its kind; "" if the member needs no code.
+    """Use up *code* and return its kind, or "" if the member needs no code.
 
-    Raises CodeRequired if it is missing, and LockstepError if it is wrong.
+    Raises CodeRequired if the code is missing, and LockstepError if it is wrong.
     """
     async with store.tenant(tenant_id) as connection:
         if not await factors_table.is_confirmed(connection, tenant_id, member_id):
@@ -120,8 +122,9 @@ async def check_code(
 async def _note_refused(
     store: Store, members: Sequence[tuple[int, str]], name: str, why: str, *, device: str, address: str, now: datetime
 ) -> None:
-    """Record the failure in the audit logs of all accounts with this name, and also a lock that this failure started. It does the same work
-    if no account has the name, so that the time reveals nothing.
+    """Record the failure, and any lock that it started, in the audit logs of all accounts with this name.
+
+    The same work is done if no account has the name, so that the response time reveals nothing.
     """
     details = {"why": why, "address": address, "device": device[:_MOST_DEVICE]}
     async with store.control() as connection:
@@ -134,7 +137,7 @@ async def _note_refused(
 
 
 async def caller_of_session(store: Store, secret: str) -> MemberCaller | None:
-    """The member whose session has this secret; None if it has ended, or the member is inactive or deleted."""
+    """Return the member whose session has this secret. Returns None if the session has ended, or the member is inactive or deleted."""
     if not secret:
         return None
     now = datetime.now(UTC)
@@ -183,8 +186,8 @@ async def _members_named(store: Store, name: str, account: str) -> list[tuple[in
 async def _with_password(
     store: Store, named: Sequence[tuple[int, str]], password: str
 ) -> tuple[int, table.SignInMember] | None:
-    """The member of *named* with that password. A refusal always reads and verifies the same number of members and passwords, whatever the
-    size of *named*.
+    """Return the member of *named* with that password. A refusal always reads and verifies the same number of members and passwords,
+    whatever the size of *named*.
     """
     for tenant_id, member_id in [*named, *[_NOBODY] * (TRIED - len(named))]:
         async with store.tenant(tenant_id) as connection:
@@ -196,9 +199,11 @@ async def _with_password(
 
 
 async def forget_failures(connection: Connection, name: str, *, address: str = "") -> bool:
-    """Forget the failures of *name* after a success, and return True, unless a member of another account has the same name. Otherwise an
-    administrator could give that name to a member of their own account, and sign in as that member to reset the delays while guessing the
-    other's password.
+    """Forget the failures of *name* after a success. Returns False, and forgets nothing, if a member of another account has the same
+    name.
+
+    Otherwise an administrator could give that name to a member of their own account, and sign in as that member to reset the delays while
+    guessing the other member's password.
     """
     if len(await table.members_named(connection, name, most=2)) > 1:
         return False
@@ -219,8 +224,10 @@ async def begin_session(
     session_index: str = "",
     code_used: str = "",
 ) -> MemberSession:
-    """Begin a session of an authenticated member, in the tenant's transaction, and record it in the audit log. *ends_at*: when it ends at
-    the latest. *name_id* and *session_index* identify it at the identity provider. *code_used*: the kind of second factor that was used.
+    """Begin a session of an authenticated member, in the tenant's transaction, and record it in the audit log.
+
+    *ends_at* is the latest end of the session. *name_id* and *session_index* identify it at the identity provider. *code_used* is the
+    kind of second factor that was used.
     """
     made = MemberSession(new_secret(), min(now + LONGEST, ends_at or now + LONGEST))
     await table.remove_expired(connection, now)

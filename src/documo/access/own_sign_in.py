@@ -20,7 +20,7 @@ from lockstep.errors import LockstepError, invalid, not_found
 
 
 async def require_password(store: Store, caller: MemberCaller, password: str) -> None:
-    """Raise LockstepError unless *password* is the caller's own. A wrong one counts as a failed sign-in with the name."""
+    """Raise LockstepError unless *password* is that of the caller. A wrong password counts as a failed sign-in with the caller's name."""
     name = key_of(caller.user_name)
     OF_MEMBERS.refuse_if_busy()
     await lockout.admit(store.control, name, address="", now=datetime.now(UTC))
@@ -61,7 +61,7 @@ async def change_password(
 
 
 async def sessions_of(store: Store, tenant: TenantFacts, who: str) -> list[MemberSessionRow]:
-    """The sessions of a member, one for each browser, newest first. Raises LockstepError for an unknown member."""
+    """Return the sessions of a member, one for each browser, newest first. Raises LockstepError for an unknown member."""
     async with store.tenant(tenant.id) as connection:
         member_id = await members_table.find_member(connection, tenant.id, who)
         if member_id is None:
@@ -70,7 +70,7 @@ async def sessions_of(store: Store, tenant: TenantFacts, who: str) -> list[Membe
 
 
 async def end_sessions(store: Store, tenant: TenantFacts, who: str, *, only: str | None = None) -> int:
-    """End one session of a member, or all; returns how many ended. Raises LockstepError for an unknown member."""
+    """End one session of a member, or all. Returns how many ended. Raises LockstepError for an unknown member."""
     async with store.tenant(tenant.id) as connection:
         member_id = await members_table.find_member(connection, tenant.id, who)
         if member_id is None:

@@ -1,4 +1,4 @@
-"""One-time links for setting a password, and setting it, which ends every session of the member."""
+"""One-time links for setting a password. Setting a password ends every session of the member."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ class PasswordLink:
 
 
 async def password_link(store: Store, tenant: TenantFacts, who: str, *, created_by: str) -> PasswordLink:
-    """Create a link with which the member can set a password; an earlier link of the member stops working. Raises LockstepError for an
-    unknown or inactive member.
+    """Create a link with which the member can set a password. Earlier links of the member stop working.
+
+    Raises LockstepError for an unknown or inactive member.
     """
     secret, expires_at = new_secret(), datetime.now(UTC) + LINK_LASTS
     async with store.tenant(tenant.id) as connection:
@@ -71,7 +72,7 @@ async def _active_member(connection: Connection, tenant_id: int, who: str) -> ta
 
 
 async def owner_of_link(store: Store, secret: str) -> str:
-    """The user name of the member that the link is for. Raises LockstepError if the link has expired or was used."""
+    """Return the user name of the member for whom the link was created. Raises LockstepError if the link has expired or was used."""
     async with store.control() as connection:
         owner = await table.link_owner(connection, hash_of(secret), datetime.now(UTC))
         if owner is not None:
@@ -85,9 +86,10 @@ async def owner_of_link(store: Store, secret: str) -> str:
 async def accept_link(
     store: Store, secret: str, password: str, *, code: str = "", device: str = "", address: str = ""
 ) -> MemberSession:
-    """Set the password and begin a session. The link is used up, and other sessions of the member end. Raises LockstepError if the link has
-    expired or was used, or if the password is not acceptable. Raises CodeRequired or LockstepError if the member has a second factor and
-    *code* is missing or wrong: a link replaces only the password.
+    """Set the password, begin a session and use up the link. The member's other sessions end.
+
+    Raises LockstepError if the link has expired or was used, or if the password is not acceptable. A link replaces only the password: if
+    the member has a second factor, CodeRequired is raised for a missing *code*, and LockstepError for a wrong one.
     """
     user_name = await owner_of_link(store, secret)
     check_password(password, user_name)

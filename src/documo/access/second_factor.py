@@ -30,7 +30,7 @@ CODE, RECOVERY_CODE = "code", "recovery code"
 
 
 class CodeRequired(LockstepError):
-    """The password is right, and a code is needed as well. The page asks for it and then signs in with both."""
+    """Raised if the password is right and a code is needed as well. The page asks for the code and then signs in with both."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -43,20 +43,20 @@ class CodeRequired(LockstepError):
 
 @dataclass(frozen=True, slots=True)
 class NewSecondFactor:
-    """What the authenticator app needs: *uri* as a QR code, or the secret to type. Both are available only here."""
+    """What the authenticator app needs: *uri* to show as a QR code, or the secret to type. Both are available only here."""
 
     seed: str = field(repr=False)
     uri: str = field(repr=False)
 
 
 async def has_second_factor(store: Store, tenant_id: int, member_id: str) -> bool:
-    """Whether the member signs in with a code as well."""
+    """Whether the member needs a code to sign in."""
     async with store.tenant(tenant_id) as connection:
         return await table.is_confirmed(connection, tenant_id, member_id)
 
 
 async def begin_second_factor(store: Store, tenant_id: int, member_id: str, *, account: str) -> NewSecondFactor:
-    """Create a seed. It takes effect once a code from it is entered. Raises LockstepError if the member already has a second factor."""
+    """Create a seed, which takes effect when a code from it is entered. Raises LockstepError if the member already has a second factor."""
     seed = new_seed()
     async with store.tenant(tenant_id) as connection:
         member = await sign_ins_table.read_member(connection, tenant_id, member_id)
@@ -69,10 +69,9 @@ async def begin_second_factor(store: Store, tenant_id: int, member_id: str, *, a
 async def confirm_second_factor(
     store: Store, tenant_id: int, member_id: str, code: str, *, session: str, now: datetime
 ) -> list[str]:
-    """Enable the second factor after a first code; return the recovery codes, which are available only here. All other sessions than
-    *session* end, because they began without a second factor.
+    """Enable the second factor after a first code. Returns the recovery codes, which are available only here.
 
-    Raises LockstepError for a wrong code.
+    All sessions except *session* end, because they began without a second factor. Raises LockstepError for a wrong code.
     """
     codes = new_recovery_codes()
     async with store.tenant(tenant_id) as connection:
@@ -87,7 +86,7 @@ async def confirm_second_factor(
 
 
 async def waiting_seed(store: Store, tenant_id: int, member_id: str, *, account: str) -> NewSecondFactor | None:
-    """The seed that is not confirmed yet, to show it again after a wrong code."""
+    """Return the seed that is not confirmed yet, to show it again after a wrong code."""
     async with store.tenant(tenant_id) as connection:
         found = await table.read_factor(connection, tenant_id, member_id)
         member = await sign_ins_table.read_member(connection, tenant_id, member_id)
@@ -99,14 +98,14 @@ async def waiting_seed(store: Store, tenant_id: int, member_id: str, *, account:
 
 
 async def remove_second_factor(store: Store, tenant_id: int, member_id: str, *, session: str) -> None:
-    """Remove the member's own second factor and its recovery codes. All other sessions than *session* end."""
+    """Remove the member's own second factor and its recovery codes. All sessions except *session* end."""
     async with store.tenant(tenant_id) as connection:
         await table.remove(connection, tenant_id, member_id)
         await sign_ins_table.end_other_sessions(connection, tenant_id, member_id, session)
 
 
 async def reset_second_factor(store: Store, tenant: TenantFacts, who: str) -> bool:
-    """Remove the second factor of a member who lost it, and sign the member out everywhere; returns whether there was one.
+    """Remove the second factor of a member who lost it, and sign the member out everywhere. Returns whether there was one.
 
     Raises LockstepError for an unknown member.
     """
@@ -120,8 +119,9 @@ async def reset_second_factor(store: Store, tenant: TenantFacts, who: str) -> bo
 
 
 async def use_code(connection: Connection, tenant_id: int, member_id: str, code: str, *, now: datetime) -> str:
-    """Use up *code* and return its kind: CODE, RECOVERY_CODE, or "" if it is invalid or already used. Must run in the tenant's
-    transaction.
+    """Use up *code* and return its kind: CODE, RECOVERY_CODE, or "" if it is invalid or already used.
+
+    Must run in the tenant's transaction.
     """
     found = await table.read_factor(connection, tenant_id, member_id)
     if found is None or not found.is_confirmed:

@@ -1,7 +1,8 @@
-"""Count refused credentials by address, and slow down an address that keeps guessing.
+"""Count refused credentials by network address, and slow down an address that keeps guessing.
 
-A key has 256 random bits, so guessing cannot succeed; but the operator must see the attempts, and they must not overload the database. Only
-the response to a wrong credential is delayed. A valid one from the same address is served at once, so that nobody can lock others out.
+A key has 256 random bits, so guessing cannot succeed; but the operator must see the attempts, and they must not overload the database.
+Only the response to a wrong credential is delayed. A valid credential from the same address is served at once, so that no one can lock
+others out.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ MOST_ADDRESSES = 10_000
 
 
 class RefusedSignIns:
-    """Counts the refusals of each address. A count is dropped after ten minutes without a refusal; if there are too many addresses, the one
-    whose last refusal is oldest is dropped.
+    """Counts the refusals of each address. A count is dropped after ten minutes without a refusal. If there are too many addresses, the
+    one with the oldest last refusal is dropped.
     """
 
     def __init__(self, ended_keys: EndedKeys) -> None:
@@ -35,7 +36,7 @@ class RefusedSignIns:
         self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     async def note(self, token: bytes, scope: MutableMapping[str, Any], door: str) -> None:
-        """Count the refusal of *token* at *door*, log it, and sleep for as long as the response is to be delayed.
+        """Count the refusal of *token* at the endpoint *door*, log it, and sleep for the time by which the response is delayed.
 
         Uses of an ended key also appear in its account's request log.
         """
@@ -59,14 +60,14 @@ class RefusedSignIns:
 
 
 def seconds_to_wait(count: int) -> float:
-    """How long to delay the response to the *count*th refusal: doubled each time, at most two seconds."""
+    """Return by how many seconds the response to refusal number *count* is delayed: doubled each time, at most two seconds."""
     if count <= FREE:
         return 0.0
     return min(MOST_SECONDS, FIRST_SECONDS * 2.0 ** min(count - FREE - 1, 16))
 
 
 def _network(address: str) -> str:
-    """The address, or the /64 network of an IPv6 address: a client usually controls the whole /64."""
+    """Return the address, or the /64 network of an IPv6 address, because a client usually controls the whole /64."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

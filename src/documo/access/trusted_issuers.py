@@ -1,7 +1,7 @@
 """Tokens of other issuers: a JWT is accepted in place of a key if the account trusts its issuer for its audience.
 
-The account is found by issuer and audience alone, so no two accounts may trust the same pair. The account's admin supplies the keys;
-none are fetched. Only asymmetric signatures are accepted, so a public key can never be used as a shared secret (RFC 8725, section 2.1).
+The account is found by issuer and audience alone, so no two accounts may trust the same pair. The account's admin supplies the keys; none
+are fetched. Only asymmetric signatures are accepted, so a public key can never be used as a shared secret (RFC 8725, section 2.1).
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ async def trust_issuer(
 
 
 async def principal_of(store: Store, token: bytes) -> KeyPrincipal:
-    """The principal behind a JWT. Raises ScimError 401, which says what is wrong with the token and never quotes it."""
+    """Return the principal behind a JWT. Raises ScimError 401, which says what is wrong with the token but never quotes the token."""
     if len(token) > MAX_TOKEN_BYTES:
         raise ScimError(401, "", f"The token is longer than {MAX_TOKEN_BYTES} bytes.")
     issuer, audiences = _addressed(token)
@@ -123,7 +123,7 @@ async def principal_of(store: Store, token: bytes) -> KeyPrincipal:
 
 
 def _addressed(token: bytes) -> tuple[str, list[str]]:
-    """The issuer and audiences named by a token that is not verified yet; they only select the keys to verify it with."""
+    """Return the issuer and audiences that an unverified token names. They serve only to select the keys that verify the token."""
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError, RecursionError):
@@ -142,7 +142,7 @@ def _is_text(value: str) -> bool:
 
 
 def _verified(token: bytes, trust: IssuerRow) -> dict[str, Any]:
-    """The claims, after verifying signature, issuer, audience and times (RFC 7519, section 4.1). Raises ScimError 401."""
+    """Return the claims after verifying signature, issuer, audience and times (RFC 7519, section 4.1). Raises ScimError 401."""
     wanted = jwt.get_unverified_header(token).get("kid")
     keys = _usable_keys(trust.jwks)
     named = [key for key in keys if wanted is not None and key.key_id == wanted] or keys
@@ -168,13 +168,13 @@ def _verified(token: bytes, trust: IssuerRow) -> dict[str, Any]:
 
 
 def _check_subject(claims: Mapping[str, Any], subject: str | None) -> None:
-    """Raise ScimError 401 unless the token is of the application or person that the trust names."""
+    """Raise ScimError 401 unless the token belongs to the application or person that the trust names."""
     if subject is not None and subject not in [claims.get(name) for name in ("sub", "appid", "azp")]:
         raise ScimError(401, "", "The token belongs to an application other than the one that this account trusts.")
 
 
 def _usable_keys(jwks: Mapping[str, Any]) -> list[jwt.PyJWK]:
-    """The public keys of a set that can verify signatures; other keys are ignored."""
+    """Return the public keys of a set that can verify signatures; other keys are ignored."""
     return [key for key in _signing_keys(jwks) if not _is_weak(key)]
 
 

@@ -1,6 +1,6 @@
 """The `documo` command.
 
-Data goes to stdout, everything else to stderr; a secret is shown once, when it is created.
+Data is printed to stdout, everything else to stderr. A secret is shown once, when it is created.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def show(name: str, settings: Settings, output: DocumoOutput) -> None:
 @data_option
 @output_option
 def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
-    """List the tolerances of the account's profile and the clients that need them. The request log names those applied."""
+    """List the tolerances of the account's profile and the clients that need them. The request log names the applied ones."""
     profile = profile_named(with_store(settings, lambda store: rules.find_account(store, name)).profile)
     rows = [{"name": one, "meaning": describe_tolerance(one)} for one in sorted(profile.tolerances)]
     output.many("tolerances", rows, ("name", "meaning"))
@@ -88,7 +88,7 @@ def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
     help="Clients whose deviations are tolerated.",
 )
 @click.option("--plan", help="Name of the plan.")
-@click.option("--seats", type=click.IntRange(0), help="Most active members; 0 = no limit.")
+@click.option("--seats", type=click.IntRange(0), help="Maximum number of active members; 0 = no limit.")
 @click.option("--default-role", help="Role of members without a known role.")
 @click.option(
     "--restore-policy",
@@ -108,13 +108,13 @@ def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
     "--patch-answer",
     type=click.Choice(rules.CHOICES["patch_answer"]),
     metavar="WHAT",
-    help=f"Response to PATCH: {'|'.join(rules.CHOICES['patch_answer'])}.",
+    help=f"Body of responses to PATCH: {'|'.join(rules.CHOICES['patch_answer'])}.",
 )
 @click.option("--rate", "rate_per_second", type=click.IntRange(0), help="Requests per second; 0 = no limit.")
 @click.option("--burst", "rate_burst", type=click.IntRange(1), help="Burst size in requests.")
 @click.option("--audit-days", type=click.IntRange(30, 3650), metavar="DAYS", help="Days to keep the audit log.")
 @click.option("--api/--no-api", "api_enabled", default=None, help="Whether the plan includes the API.")
-@click.option("--scim/--no-scim", "scim_enabled", default=None, help="Accept SCIM requests, or answer 403.")
+@click.option("--scim/--no-scim", "scim_enabled", default=None, help="Accept SCIM requests, or refuse them with 403.")
 @click.option("--schemas", type=click.File("rb"), help="JSON file with custom schemas.")
 @data_option
 @output_option
@@ -143,7 +143,7 @@ def delete(name: str, yes: bool, settings: Settings) -> None:
 
 
 def described(account: Account) -> dict[str, Any]:
-    """The fields of an account for output."""
+    """Return the fields of an account for output."""
     return {"id": account.id, "name": account.name, **{key: getattr(account, key) for key in rules.SETTABLE}}
 
 

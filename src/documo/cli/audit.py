@@ -44,7 +44,7 @@ def list_(
     actor: str, text: str, kind: str, activity: str | None, since: str, until: str, limit: int, account: str | None,
     settings: Settings, output: DocumoOutput,
 ) -> None:  # fmt: skip
-    """List entries, the newest first. With -o json they hold the values before and after."""
+    """List entries, the newest first. With -o json they contain the old and new values."""
     wanted = AuditFilter(actor, text, kind, activity or "", moment_of(since), moment_of(until))
 
     async def work(store: Store) -> Sequence[AuditEntry]:

@@ -33,7 +33,9 @@ def events() -> None:
 @click.option("--push", metavar="URL", default="", help="Push events to URL as signed tokens (RFC 8935).")
 @click.option("--webhook", metavar="URL", default="", help="Post events to URL as JSON with an HMAC signature.")
 @click.option(
-    "--audience", default="", help="Audience of the tokens (claim aud); default: the URL, or the name when polled."
+    "--audience",
+    default="",
+    help="Audience of the tokens (claim aud); default: the URL, or the stream's name if it is polled.",
 )
 @click.option("--name", default="", help="Name of the stream, such as its purpose.")
 @account_option

@@ -30,12 +30,12 @@ def keys() -> None:
 @keys.command()
 @account_option
 @click.option("--name", default="", help="Name of the key, such as its purpose.")
-@click.option("--member", default="", metavar="EMAIL", help="Member who owns the key.")
+@click.option("--member", default="", metavar="EMAIL", help="Member to whom the key belongs.")
 @click.option(
     "--role",
     default="Admin",
     show_default=True,
-    help="Without --member: the first active member with this role owns it.",
+    help="Without --member: give the key to the first active member with this role.",
 )
 @click.option("--scope", "scopes", multiple=True, type=click.Choice(rules.SCOPES), help="May be repeated.")
 @click.option(
@@ -109,7 +109,7 @@ def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings
 @keys.command()
 @account_option
 @click.option("--issuer", required=True, metavar="URL", help="Issuer of the tokens (claim iss).")
-@click.option("--audience", required=True, help="Their audience (claim aud).")
+@click.option("--audience", required=True, help="Audience of the tokens (claim aud).")
 @click.option(
     "--jwks", "--pem", "file", required=True, type=click.File("rb"), metavar="FILE",
     help="The issuer's public keys; - reads stdin.",

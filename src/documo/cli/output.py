@@ -1,4 +1,4 @@
-"""How commands print: a table for people, JSON for machines."""
+"""The output of commands: a table for people, JSON for machines."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class DocumoOutput:
         self.format = format
 
     def one(self, item: Mapping[str, Any], *, text: str | None = None) -> None:
-        """Print one item; in the table format, *text* replaces it if given."""
+        """Print one item. In the table format, *text* is printed in its place if given."""
         if self.format == "table":
             click.echo(text if text is not None else _pairs(item))
         else:
@@ -51,7 +51,7 @@ class DocumoOutput:
             self._machine({"formatVersion": FORMAT_VERSION, name: [dict(item) for item in items]})
 
     def lines(self, name: str, items: Sequence[Mapping[str, Any]], text: Callable[[Mapping[str, Any]], str]) -> None:
-        """Print a list under the key *name*; the table format prints *text* of each item on a line."""
+        """Print a list under the key *name*. In the table format, *text* of each item is printed on a line."""
         if self.format != "table":
             self.many(name, items, ())
             return
@@ -67,7 +67,7 @@ class DocumoOutput:
 
 
 def output_option(command: Callable[..., R]) -> Callable[..., R]:
-    """Add `-o`; the command gets an `DocumoOutput` as *output*."""
+    """Add the option `-o`. The command gets a `DocumoOutput` as *output*."""
 
     @click.option(
         "-o", "--output", "output", type=click.Choice(FORMATS), default="table", metavar="FORM", help="|".join(FORMATS)
@@ -80,7 +80,7 @@ def output_option(command: Callable[..., R]) -> Callable[..., R]:
 
 
 def data_option(command: Callable[..., R]) -> Callable[..., R]:
-    """Add `--data`; the command gets `Settings` as *settings*."""
+    """Add the option `--data`. The command gets `Settings` as *settings*."""
 
     @click.option("--data", metavar="FOLDER", help="Data folder (default: ./lockstep-data).")
     @functools.wraps(command)
@@ -91,9 +91,9 @@ def data_option(command: Callable[..., R]) -> Callable[..., R]:
 
 
 def with_store(settings: Settings, work: Callable[[Store], Awaitable[R]], *, creates: bool = False) -> R:
-    """Run *work* on the store in *settings*. Attaches to its database server if it runs, otherwise starts it for the duration.
+    """Run *work* on the store in *settings*. If the database server is running, attach to it; otherwise start it for the duration.
 
-    Raises LockstepError if there is no data yet, unless *creates* says that *work* creates it.
+    Raises LockstepError if there is no data yet, unless *creates* is true because *work* creates the data.
     """
     if not creates:
         require_data(settings)
@@ -107,7 +107,9 @@ def with_store(settings: Settings, work: Callable[[Store], Awaitable[R]], *, cre
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask *question* on the terminal, unless *yes*. Ends the command if the answer is no; raises LockstepError without a terminal."""
+    """Ask *question* on the terminal, unless *yes* is true. Ends the command if the answer is no. Raises LockstepError without a
+    terminal.
+    """
     if yes:
         return
     if not sys.stdin.isatty():
@@ -118,7 +120,9 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def require_data(settings: Settings) -> None:
-    """Raise LockstepError for a folder without Documo data. Otherwise a command in the wrong folder would look as if all data were lost."""
+    """Raise LockstepError for a folder without Documo data. Without this check, a command in the wrong folder would suggest that all
+    data is lost.
+    """
     if settings.urls:
         return
     folder = settings.data.expanduser().resolve()
@@ -131,7 +135,7 @@ def require_data(settings: Settings) -> None:
 
 
 def moment(value: datetime | None) -> str:
-    """A time as tables show it."""
+    """Format a time for tables."""
     return value.strftime("%Y-%m-%d %H:%M") if value else "-"
 
 
@@ -149,12 +153,12 @@ def _table(items: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
 
 
 def _heading(column: str) -> str:
-    """The heading of a column, written as in Lockstep's tables: "User name"."""
+    """Format the heading of a column as in Lockstep's tables: "User name"."""
     return _NAMES.get(column) or column.replace("_", " ").capitalize()
 
 
 def _width(text: str) -> int:
-    """Terminal columns that *text* takes: two for an ideograph, none for a combining mark."""
+    """Return the number of terminal columns that *text* takes: two for an ideograph, none for a combining mark."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len  # slow to import, and most tables are ASCII

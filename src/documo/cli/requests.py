@@ -101,7 +101,7 @@ class _Wanted:
 
 
 def _statuses(text: str) -> tuple[int, int]:
-    """The lowest and highest status that a text such as `404` or `4xx` covers; "" covers all."""
+    """Return the lowest and highest status that a text such as `404` or `4xx` covers; "" covers all."""
     if not text:
         return 0, 999
     if not re.fullmatch(r"[1-5](\d\d|xx)", text.lower(), re.ASCII):
@@ -110,7 +110,7 @@ def _statuses(text: str) -> tuple[int, int]:
 
 
 def moment_of(text: str) -> datetime | None:
-    """The time that `15m`, `2h`, `3d` or an ISO 8601 text stands for; without a zone it is UTC."""
+    """Return the time that `15m`, `2h`, `3d` or an ISO 8601 text stands for. Without a zone, the text is taken as UTC."""
     if not text:
         return None
     ago = read_length(text.lower())
@@ -163,7 +163,7 @@ def _line(entry: Mapping[str, Any]) -> str:
 
 
 def _ended(entry: Mapping[str, Any]) -> str:
-    """Why a request with a known key was refused."""
+    """Return why a request with a known key was refused."""
     if entry["key_ends_at"] is None:
         return "the key was revoked or has expired"
     return f"key {entry['key_name']} {str(entry['key_id'])[:8]} ended {entry['key_ends_at']:%Y-%m-%d %H:%M}"

@@ -37,7 +37,7 @@ sso.add_command(keys)
 @data_option
 @output_option
 def show(account: str | None, settings: Settings, output: DocumoOutput) -> None:
-    """Show the identity provider, and what it must be told about Documo."""
+    """Show the identity provider, and the values that it needs from Documo."""
 
     async def work(store: Store) -> dict[str, Any]:
         tenant = await only_account(store, account)
@@ -72,7 +72,7 @@ def set_(
     settings: Settings,
     output: DocumoOutput,
 ) -> None:
-    """Set up the identity provider, or change what is given."""
+    """Set up the identity provider, or change the given settings."""
     said = rules.setup_of_metadata(metadata.read_bytes()) if metadata else None
     given = {
         "entity_id": entity_id or (said.entity_id if said else None),
@@ -103,7 +103,7 @@ def set_(
 @account_option
 @data_option
 def enforce(keep: str | None, off: bool, account: str | None, settings: Settings) -> None:
-    """End sign-ins by password, but for one Admin."""
+    """Require SSO for everyone except one Admin."""
     if off == bool(keep):
         raise invalid("Give either --keep or --off", next_step="documo sso enforce --keep ADMIN_EMAIL")
 

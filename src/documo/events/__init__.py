@@ -1,1 +1,1 @@
-"""Sending changes to receivers: streams, delivery, polling (RFC 8935, 8936)."""
+"""Send changes to receivers: streams, delivery, polling (RFC 8935, 8936)."""

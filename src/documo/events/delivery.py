@@ -1,7 +1,7 @@
 """Deliver the events of streams: signed tokens (RFC 8935) and plain webhooks, one at a time, so that the order is kept.
 
-At least once: an event is dropped only after its receiver acknowledged it. While a receiver fails, its stream waits longer each time;
-an event that is refused repeatedly is given up, so that it does not block the events behind it.
+Events are delivered at least once: an event is dropped only after its receiver has acknowledged it. While a receiver fails, its stream
+waits longer each time. An event that is refused repeatedly is given up, so that it does not block later events.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ PURGE_SECONDS = 600.0
 
 
 class EventDelivery:
-    """The task that serves the streams of all accounts. Several processes share the work: each takes streams that no other serves."""
+    """Serves the streams of all accounts as a task. Several processes share the work: each takes streams that no other process is
+    serving.
+    """
 
     def __init__(self, store: Store, tenants: Tenants, keys: EventKeys, rules: OutboundRules, issuer: str) -> None:
         self._store = store
@@ -78,7 +80,7 @@ class EventDelivery:
                 await self._client.close()
 
     async def _serve_one(self) -> bool:
-        """Serve one stream that has events to send; False if there is none."""
+        """Serve one stream that has events to send. Returns False if there is none."""
         async with self._store.control() as connection:
             stream = await table.due_for_delivery(connection)
             if stream is None:
@@ -107,7 +109,9 @@ class EventDelivery:
         await table.note_failure(connection, stream.id, error, wait=wait)
 
     async def _send(self, stream: StreamRow, event: StreamEvent) -> tuple[str, bool] | None:
-        """None once the receiver has the event; otherwise the problem, and whether the receiver refused this event itself."""
+        """Send one event. Returns None once the receiver has it; otherwise the problem, and whether the receiver refused this particular
+        event.
+        """
         from lockstep.http.client import HttpClient
         from lockstep.http.trouble import WireError
 

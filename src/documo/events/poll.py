@@ -1,4 +1,4 @@
-"""Poll-based delivery of SETs (RFC 8936): the receiver fetches events, and its next request acknowledges them."""
+"""Poll-based delivery of SETs (RFC 8936): the receiver fetches events, and acknowledges them with its next request."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _wanted(body: bytes) -> _Wanted:
 
 
 async def _waiting(store: Store, stream: StreamRow, wanted: _Wanted) -> list[StreamEvent]:
-    """The waiting events, one more than *most* to show whether there are more; unless *at_once*, waits until there is one."""
+    """Return the waiting events, one more than *most* to show whether there are more. Unless *at_once* is true, wait until there is one."""
     if not wanted.most:
         return []
     loop = asyncio.get_running_loop()

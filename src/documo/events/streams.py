@@ -21,7 +21,7 @@ MOST_STREAMS = 20  # per account: every change is stored once for each stream
 
 @dataclass(frozen=True, slots=True)
 class NewStream:
-    """A stream just created. *secret* is the webhook's secret, "" for other streams."""
+    """A stream that was just created. *secret* is the webhook's secret, or "" for other streams."""
 
     stream: StreamRow
     secret: str = ""
@@ -36,7 +36,7 @@ class EventKeys:
 
     @cached_property
     def signer(self) -> Signer:
-        """The signer, created on first use."""
+        """Return the signer, which is created on first use."""
         return Signer(self.seed)
 
 
@@ -90,7 +90,7 @@ async def remove_stream(store: Store, tenant_id: int, stream_id: str) -> None:
 
 
 def claims(event: StreamEvent, stream: StreamRow, registry: SchemaRegistry, issuer: str) -> dict[str, object]:
-    """The claims of one event for one stream."""
+    """Return the claims of one event for one stream."""
     known = registry.resource_types.get(event.kind.lower())
     endpoint = known.endpoint if known is not None else f"/{event.kind}s"
     return claims_of(event, endpoint=endpoint, issuer=issuer, audience=stream.audience)

@@ -1,1 +1,1 @@
-"""Documo's revisions, applied at start by `lockstep.postgres.migrate`."""
+"""The migrations of Documo's database. `lockstep.postgres.migrate` applies them at start."""

@@ -26,7 +26,7 @@ _KEYS = frozenset(
 
 @dataclass(slots=True)
 class Rule:
-    """When a rule applies, and what it does. *nth* counts, from 1, the matching requests that no earlier rule applied to."""
+    """When a rule applies, and what it does. *nth* counts the matching requests to which no earlier rule applied, starting with 1."""
 
     do: str
     method: str = ""
@@ -56,7 +56,7 @@ class Rule:
 
 
 def read_faults(file: Path) -> list[Rule]:
-    """The rules of a YAML file: a list under `faults`. Raises LockstepError naming the invalid rule."""
+    """Return the rules of a YAML file, which has a list under `faults`. Raises LockstepError that names the invalid rule."""
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -1,4 +1,4 @@
-"""A throw-away Documo: a temporary folder, its own database and one Admin key per tenant, all removed when it ends.
+"""Run a throw-away Documo: a temporary folder, its own database and one Admin key per tenant. All are removed when it ends.
 
 It ends on SIGTERM, on Ctrl-C, and when the process that started it has ended.
 """
@@ -34,7 +34,7 @@ from lockstep.serving.bodies import App
 
 @dataclass(frozen=True, slots=True)
 class SandboxServer:
-    """The requested options."""
+    """The options of a sandbox."""
 
     port: int = 0
     profile: str = "lenient"

@@ -115,7 +115,7 @@ def _log_entry(request: Request, answer: ScimAnswer, scope: Scope, seconds: floa
 
 
 class _Seen:
-    """Holds the request for the log once it is known, even if answering it fails."""
+    """Keeps the request for the log once it is known, even if answering it fails."""
 
     __slots__ = ("request",)
 
@@ -124,7 +124,7 @@ class _Seen:
 
 
 def error_answer(error: ScimError) -> ScimAnswer:
-    """The response for a SCIM error, including its headers."""
+    """Return the response for a SCIM error, including its headers."""
     headers: tuple[tuple[bytes, bytes], ...] = (_CHALLENGE,) if error.status == 401 else ()
     if isinstance(error, MethodNotAllowed):
         headers = ((b"allow", ", ".join(error.allowed).encode()),)

@@ -1,1 +1,1 @@
-"""Documo's SQL, one module per noun. All queries are made here; no decisions are."""
+"""Documo's SQL, one module per noun. All queries are made here, and no decisions."""

@@ -16,7 +16,7 @@ ROLE_URN = "urn:ietf:params:scim:schemas:core:2.0:Role"
 
 
 async def insert_account(connection: Connection, name: str, values: Mapping[str, Any]) -> int:
-    """Insert an account with *values* for some columns; returns the new tenant's id."""
+    """Insert an account with *values* for some columns. Returns the new tenant's id."""
     columns = {"name": name, **values}
     statement = sql.SQL("insert into accounts ({}) values ({}) returning id").format(
         sql.SQL(", ").join(map(sql.Identifier, columns)), sql.SQL(", ").join(sql.Placeholder() * len(columns))
@@ -35,7 +35,7 @@ async def update_account(connection: Connection, tenant_id: int, values: Mapping
 
 
 async def account_row(connection: Connection, name: str) -> dict[str, Any] | None:
-    """The account with this number, or with this name in any case."""
+    """Return the account with this number, or with this name ignoring case."""
     cursor = connection.cursor(row_factory=dict_row)
     number = int(name) if name.isascii() and name.isdigit() and len(name) < 10 else -1
     await cursor.execute(
@@ -60,7 +60,7 @@ async def member_count(connection: Connection, tenant_id: int) -> int:
 
 
 async def active_member_count(connection: Connection, tenant_id: int) -> int:
-    """How many seats are taken."""
+    """Return the number of seats that are taken."""
     cursor = await connection.execute(
         "select count(*) from resources where tenant_id = %s and kind = 'User' and active and deleted_at is null",
         (tenant_id,),
@@ -70,7 +70,7 @@ async def active_member_count(connection: Connection, tenant_id: int) -> int:
 
 
 async def delete_account(connection: Connection, tenant_id: int) -> None:
-    """Delete every row of an account. Needs the tenant's transaction: row-level security hides the rows from any other."""
+    """Delete every row of an account. Needs the tenant's transaction, because row-level security hides the rows from any other one."""
     for name in (
         "group_members", "resource_search", "resource_counts", "resources", "request_log", "event_streams", "api_keys",
         "domains", "sign_in_names", "member_sessions", "member_links", "member_last_sign_ins", "member_second_factors",
@@ -106,7 +106,7 @@ async def insert_roles(connection: Connection, tenant_id: int, roles: Iterable[t
 
 
 async def role_rows(connection: Connection, tenant_id: int) -> list[tuple[str, str]]:
-    """Value and display name of the tenant's roles."""
+    """Return value and display name of the tenant's roles."""
     cursor = await connection.execute(
         "select document->>'value', coalesce(document->>'display', document->>'value') from resources"
         " where tenant_id = %s and kind = 'Role' and deleted_at is null order by id",

@@ -8,17 +8,17 @@ import orjson
 
 
 def member_actor(member_id: str, user_name: str) -> str:
-    """A member who uses the pages."""
+    """Return the actor for a member who uses the pages."""
     return _setting(kind="member", id=member_id, name=user_name)
 
 
 def command_actor(command: str) -> str:
-    """An operator on the command line: *command* is `documo members disable`."""
+    """Return the actor for an operator on the command line. *command* is for example `documo members disable`."""
     return _setting(kind="command", name=command)
 
 
 def key_actor(keys: Mapping[str, str | None]) -> str:
-    """The API keys of a batch of SCIM requests. *keys*: the resource that each changes."""
+    """Return the actor for a batch of SCIM requests. *keys* maps each changed resource to the API key that changes it."""
     different = set(keys.values())
     if len(different) == 1:
         (key,) = different

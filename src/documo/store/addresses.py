@@ -12,7 +12,7 @@ async def save_address(connection: Connection, url: str) -> None:
 
 
 async def read_address(connection: Connection) -> str:
-    """The address without a trailing slash; "" if the service has never run."""
+    """Return the address without a trailing slash, or "" if the service has never run."""
     cursor = await connection.execute("select url from service_address")
     row = await cursor.fetchone()
     return str(row[0]) if row else ""

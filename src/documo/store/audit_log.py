@@ -1,4 +1,4 @@
-"""SQL of the audit log. Triggers record changes (migration 0012); sign-ins and downloads, which change no row, are recorded here."""
+"""SQL of the audit log. Triggers record changes (migration 0012). Sign-ins and downloads change no row, so they are recorded here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One entry. *key_name*: of the API key that did it; None if another kind of actor did, or the key is gone."""
+    """One entry. *key_name* is the name of the API key that made the change; None if another kind of actor made it, or the key no longer
+    exists.
+    """
 
     seq: int
     at: datetime
@@ -42,7 +44,7 @@ async def rows(
     connection: Connection, tenant_id: int, *, below: int | None, most: int, actor: str, text: str, kind: str,
     activity: str, since: datetime | None, until: datetime | None,
 ) -> list[AuditRow]:  # fmt: skip
-    """The newest entries that are older than entry number *below*. *actor* and *text* are parts of names, ignoring case."""
+    """Return the newest entries that are older than entry number *below*. *actor* and *text* are parts of names, ignoring case."""
     cursor = connection.cursor(row_factory=class_row(AuditRow))
     await cursor.execute(
         f"{_SELECT} and (%(below)s::bigint is null or l.seq < %(below)s)"  # constants
@@ -99,8 +101,10 @@ async def note(
 async def note_refused_sign_in(
     connection: Connection, members: Sequence[tuple[int, str]], name: str, details: dict[str, str], *, activity: str
 ) -> None:
-    """Record a failed attempt to sign in as one of *members*, (tenant, id) pairs of those who have the name. Works outside a tenant's
-    transaction. The same statement runs if *members* is empty, and it does not wait for the disk, so that its duration reveals nothing.
+    """Record a failed attempt to sign in as one of *members*, the (tenant, id) pairs of those who have the name. Works outside a
+    tenant's transaction.
+
+    The same statement runs if *members* is empty, and it does not wait for the disk, so that its duration reveals nothing.
     """
     await connection.execute("set local synchronous_commit = off")
     await connection.execute(

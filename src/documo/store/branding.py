@@ -11,7 +11,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class BrandRow:
-    """The brand without the logo itself. *host_of_api*, *host_of_app*: verified domains of the account; None without one."""
+    """The brand without the logo itself. *host_of_api* and *host_of_app* are verified domains of the account, or None."""
 
     tenant_id: int
     account: str
@@ -23,7 +23,7 @@ class BrandRow:
 
 
 async def read(connection: Connection, tenant_id: int) -> BrandRow | None:
-    """The brand of an existing account."""
+    """Return the brand of an existing account."""
     cursor = connection.cursor(row_factory=class_row(BrandRow))
     await cursor.execute(
         "select a.id as tenant_id, a.name as account, coalesce(nullif(b.name, ''), a.name) as name, coalesce(b.accent, '') as accent,"
@@ -36,7 +36,7 @@ async def read(connection: Connection, tenant_id: int) -> BrandRow | None:
 
 
 async def tenant_of_host(connection: Connection, host: str) -> int | None:
-    """The account whose pages are served at *host*. Works outside a tenant's transaction."""
+    """Return the account whose pages are served at *host*. Works outside a tenant's transaction."""
     cursor = await connection.execute(
         "select tenant_id from domains where host = %s and kind = 'app' and verified_at is not null", (host,)
     )
@@ -64,7 +64,7 @@ async def save_logo(
 
 
 async def read_logo(connection: Connection, tenant_id: int) -> tuple[bytes, str] | None:
-    """The logo and its media type."""
+    """Return the logo and its media type."""
     cursor = await connection.execute(
         "select logo, logo_type from branding where tenant_id = %s and logo is not null", (tenant_id,)
     )

@@ -1,6 +1,6 @@
 """Connections and transactions of Documo's database.
 
-A tenant's rows are visible only inside `tenant(...)`: it sets the tenant for the transaction, and row-level security does the rest.
+A tenant's rows are visible only inside `tenant(...)`, which sets the tenant for the transaction; row-level security hides all other rows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ SET_BOTH = "select set_config('documo.tenant', %s, true), set_config('documo.act
 
 
 class Store:
-    """The connection pool, and the two kinds of transaction. *actor*: the name in the audit log for their changes; see `actors`."""
+    """The connection pool, and the two kinds of transaction. *actor* is recorded in the audit log as the author of their changes; see
+    `actors`.
+    """
 
     is_rehearsal = False
     begin, commit, undo = "begin", "commit", "rollback"
@@ -36,26 +38,28 @@ class Store:
         self.actor = actor
 
     def acting_as(self, actor: str) -> Store:
-        """The same store, whose changes are recorded as made by *actor*."""
+        """Return the same store, whose changes are recorded as made by *actor*."""
         return Store(self.pool, self.database, actor)
 
     @asynccontextmanager
     async def tenant(self, tenant_id: int) -> AsyncIterator[Connection]:
-        """A transaction that sees the rows of one tenant."""
+        """Open a transaction that sees the rows of one tenant."""
         async with transaction(self.pool) as connection:
             await connection.execute(SET_BOTH, (str(tenant_id), self.actor))
             yield connection
 
     @asynccontextmanager
     async def control(self) -> AsyncIterator[Connection]:
-        """A transaction on accounts, keys and domains; it sees no tenant's rows."""
+        """Open a transaction on accounts, keys and domains. It sees no rows of tenants."""
         async with transaction(self.pool) as connection:
             if self.actor:
                 await connection.execute(SET_ACTOR, (self.actor,))
             yield connection
 
     async def notices(self, channel: str) -> AsyncIterator[str]:
-        """Yields "" when listening begins, then the text of each notice on *channel* (a constant of ours), until the connection is lost."""
+        """Yield "" when listening begins, then the text of each notice on *channel* (one of our constants), until the connection is
+        lost.
+        """
         options = connection_options(self.database, name=channel.replace("_", " "))
         with suppress(psycopg.Error, OSError):
             async with await psycopg.AsyncConnection.connect(self.database.conninfo, **options) as connection:
@@ -66,13 +70,13 @@ class Store:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A connection, for `round_trip`."""
+        """Return a connection, for `round_trip`."""
         async with self.pool.connection() as connection:
             yield connection
 
 
 class DatabaseRehearsal(Store):
-    """A store that runs everything inside one transaction, which is rolled back at the end."""
+    """A store that runs everything inside one transaction. The transaction is rolled back at the end."""
 
     is_rehearsal = True
     begin, commit, undo = "savepoint step", "release savepoint step", "rollback to savepoint step"
@@ -90,7 +94,7 @@ class DatabaseRehearsal(Store):
 
 @asynccontextmanager
 async def rehearsing(store: Store) -> AsyncIterator[DatabaseRehearsal]:
-    """A store for the length of the block, whose changes are rolled back."""
+    """Provide a store during the block. Its changes are rolled back."""
     async with store.pool.connection() as connection:
         await connection.execute("begin")
         try:
@@ -101,7 +105,7 @@ async def rehearsing(store: Store) -> AsyncIterator[DatabaseRehearsal]:
 
 @asynccontextmanager
 async def open_store(database: Database, *, max_size: int = 8, upgrades: bool = True) -> AsyncIterator[Store]:
-    """The store of a migrated database. Without *upgrades*, a database of an older version is refused."""
+    """Open the store of a migrated database. Unless *upgrades* is true, a database of an older version is refused."""
     await migrate(database, PACKAGE, upgrade_with="" if upgrades else "documo serve")
     pool = await open_pool(database, min_size=1, max_size=max_size, name="documo")
     try:
@@ -112,7 +116,7 @@ async def open_store(database: Database, *, max_size: int = 8, upgrades: bool = 
 
 @asynccontextmanager
 async def running_store(settings: Settings, *, main: bool, max_size: int = 8) -> AsyncIterator[Store]:
-    """The store of the data folder or server in *settings*; the embedded server is started, or attached to if it runs."""
+    """Open the store of the data folder or server in *settings*. The embedded server is started, or attached to if it is running."""
     async with running(
         start_or_attach(settings.data, main=main, product="documo", databases=(DATABASE,), urls=settings.urls)
     ) as server:

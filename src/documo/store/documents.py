@@ -14,7 +14,7 @@ _COLUMNS = "id::text, name, size, owner_id::text, owner_name, created_at"
 
 @dataclass(frozen=True, slots=True)
 class DocumentRow:
-    """One document without its content. *owner_name* is the user name of the owner when it was uploaded."""
+    """One document without its content. *owner_name* is the user name that the owner had at the time of the upload."""
 
     id: str
     name: str
@@ -42,7 +42,7 @@ async def insert_piece(connection: Connection, tenant_id: int, document_id: str,
 
 
 async def rows(connection: Connection, tenant_id: int, *, search: str, before: str, most: int) -> list[DocumentRow]:
-    """At most *most* documents whose name contains *search*, the newest first, older than the document *before*."""
+    """Return at most *most* documents, newest first, whose name contains *search* and that are older than the document *before*."""
     cursor = connection.cursor(row_factory=class_row(DocumentRow))
     await cursor.execute(
         f"select {_COLUMNS} from documents where tenant_id = %(tenant)s and (%(before)s::uuid is null or id < %(before)s)"  # noqa: S608 -- a constant
@@ -62,7 +62,7 @@ async def read(connection: Connection, tenant_id: int, document_id: str) -> Docu
 
 
 async def read_piece(connection: Connection, tenant_id: int, document_id: str, seq: int) -> bytes | None:
-    """A piece of the content; None after the last one."""
+    """Return a piece of the content, or None after the last one."""
     cursor = await connection.execute(
         "select content from document_pieces where tenant_id = %s and document_id = %s and seq = %s",
         (tenant_id, document_id, seq),
@@ -79,7 +79,7 @@ async def delete(connection: Connection, tenant_id: int, document_id: str) -> bo
 
 
 async def bytes_taken(connection: Connection, tenant_id: int) -> int:
-    """The bytes of all documents of an account; concurrent counts wait until this transaction ends."""
+    """Return the total size in bytes of an account's documents. Concurrent calls wait until this transaction ends."""
     await connection.execute("select pg_advisory_xact_lock(7342, %s)", (tenant_id,))
     cursor = await connection.execute(
         "select coalesce(sum(size), 0)::bigint from documents where tenant_id = %s", (tenant_id,)

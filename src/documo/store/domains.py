@@ -28,7 +28,7 @@ async def rows(connection: Connection, tenant_id: int) -> list[dict[str, Any]]:
 
 
 async def verified(connection: Connection) -> dict[str, int]:
-    """The verified hosts of the API, each with the id of its tenant."""
+    """Return the verified hosts of the API, each with the id of its tenant."""
     cursor = await connection.execute(
         "select host, tenant_id from domains where verified_at is not null and kind = 'api'"
     )

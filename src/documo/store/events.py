@@ -14,7 +14,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class StreamRow:
-    """One stream as lists show it; *waiting* is the number of events not yet delivered."""
+    """One stream as shown in lists. *waiting* is the number of events not yet delivered."""
 
     id: str
     tenant_id: int
@@ -77,7 +77,7 @@ async def stream(connection: Connection, tenant_id: int, stream_id: str) -> Stre
 
 
 async def due_for_delivery(connection: Connection) -> StreamRow | None:
-    """A stream with events to send, locked until the transaction ends; streams locked by another process are skipped."""
+    """Return a stream with events to send, locked until the transaction ends. Streams that another process has locked are skipped."""
     cursor = connection.cursor(row_factory=class_row(StreamRow))
     await cursor.execute(
         f"select {_COLUMNS} from event_streams s"  # noqa: S608
@@ -88,7 +88,7 @@ async def due_for_delivery(connection: Connection) -> StreamRow | None:
 
 
 async def waiting(connection: Connection, stream_id: str, *, limit: int) -> list[StreamEvent]:
-    """The waiting events of a stream, oldest first."""
+    """Return the waiting events of a stream, oldest first."""
     cursor = connection.cursor(row_factory=class_row(StreamEvent))
     await cursor.execute(
         "select seq, jti::text, at, txn, kind, resource_id::text, external_id, version, events"
@@ -99,7 +99,7 @@ async def waiting(connection: Connection, stream_id: str, *, limit: int) -> list
 
 
 async def acknowledge(connection: Connection, stream_id: str, jtis: Iterable[str]) -> int:
-    """Delete the events that the receiver has acknowledged; returns how many were deleted."""
+    """Delete the events that the receiver has acknowledged. Returns how many were deleted."""
     cursor = await connection.execute(
         "with taken as (delete from stream_events where stream_id = %s and jti = any(%s::uuid[]) returning 1)"
         " update event_streams set delivered = delivered + (select count(*) from taken), failures = 0, last_error = '',"
@@ -119,7 +119,9 @@ async def note_failure(connection: Connection, stream_id: str, error: str, *, wa
 
 
 async def drop_refused(connection: Connection, stream_id: str, jti: str, *, most: int) -> bool:
-    """Count a refusal of one event. Refusal number *most* drops the event, so that the stream goes on. Returns whether it was dropped."""
+    """Count a refusal of one event. Refusal number *most* drops the event, so that the stream continues. Returns whether the event was
+    dropped.
+    """
     await connection.execute(
         "update stream_events set refusals = refusals + 1 where stream_id = %s and jti = %s", (stream_id, jti)
     )
@@ -132,7 +134,7 @@ async def drop_refused(connection: Connection, stream_id: str, jti: str, *, most
 
 
 async def drop_old(connection: Connection, older_than: timedelta) -> Sequence[tuple[str, int]]:
-    """Delete events older than *older_than*; returns the affected streams and how many events each lost."""
+    """Delete events older than *older_than*. Returns the affected streams and how many events each of them lost."""
     cursor = await connection.execute(
         "with gone as (delete from stream_events where at < now() - %s returning stream_id),"
         " counted as (select stream_id, count(*) as number from gone group by stream_id)"

@@ -1,4 +1,4 @@
-"""SQL of the members of groups: one row each, never in the group's document.
+"""SQL of the members of groups. Each member has a row of its own and is never part of the group's document.
 
 Adding and removing members touches only the rows that change, whatever the size of the group.
 """
@@ -11,7 +11,7 @@ from documo.store.round_trip import Statement
 
 
 def known_members(tenant_id: int, ids: Sequence[str]) -> Statement:
-    """(id, kind) of the users and groups among *ids*, locked so that none is deleted before the transaction ends."""
+    """Return (id, kind) of the users and groups among *ids*, locked so that none is deleted before the transaction ends."""
     return (
         "select id::text, kind from resources where tenant_id = %s and id = any(%s::uuid[]) and deleted_at is null"
         " and kind in ('User', 'Group') order by id for share",
@@ -20,7 +20,7 @@ def known_members(tenant_id: int, ids: Sequence[str]) -> Statement:
 
 
 def add(tenant_id: int, group_id: str, members: Sequence[tuple[str, str]]) -> Statement:
-    """Add (id, kind) pairs; returns a row for each that was not a member before."""
+    """Add (id, kind) pairs. Returns a row for each that was not a member before."""
     return (
         "insert into group_members (tenant_id, group_id, member_id, member_kind)"
         " select %s, %s, m.id, m.kind from unnest(%s::uuid[], %s::text[]) as m(id, kind)"
@@ -30,7 +30,7 @@ def add(tenant_id: int, group_id: str, members: Sequence[tuple[str, str]]) -> St
 
 
 def add_known(tenant_id: int, pairs: Sequence[tuple[str, str]]) -> Statement:
-    """Add (group id, member id) pairs whose group was created in this transaction; members that are not users or groups are left out."""
+    """Add (group id, member id) pairs whose group was created in this transaction. Members that are not users or groups are left out."""
     return (
         "insert into group_members (tenant_id, group_id, member_id, member_kind)"
         " select m.tenant_id, p.group_id, m.id, m.kind from unnest(%s::uuid[], %s::uuid[]) as p(group_id, member_id)"
@@ -41,8 +41,9 @@ def add_known(tenant_id: int, pairs: Sequence[tuple[str, str]]) -> Statement:
 
 
 def remove(tenant_id: int, group_id: str, ids: Sequence[str]) -> Statement:
-    """Remove members; returns a row for each that was one."""
-    # A single id is compared with "=": for a list of one, PostgreSQL before 17 reads the whole group while it has no statistics.
+    """Remove members. Returns a row for each that was a member."""
+    # A single id is compared with "=", because PostgreSQL before 17 reads the whole group for a list of one while it has no
+    # statistics.
     condition, value = ("= %s", ids[0]) if len(ids) == 1 else ("= any(%s::uuid[])", list(ids))
     return (
         f"delete from group_members where tenant_id = %s and group_id = %s and member_id {condition} returning member_id",  # noqa: S608 -- constants
@@ -51,7 +52,7 @@ def remove(tenant_id: int, group_id: str, ids: Sequence[str]) -> Statement:
 
 
 def keep_only(tenant_id: int, group_id: str, ids: Sequence[str]) -> Statement:
-    """Remove all members except *ids*; returns a row for each one removed."""
+    """Remove all members except *ids*. Returns a row for each one removed."""
     return (
         "delete from group_members where tenant_id = %s and group_id = %s and not member_id = any(%s::uuid[])"
         " returning member_id",
@@ -67,7 +68,7 @@ _NAME = ", 'display', coalesce(u.document->>'displayName', u.document->>'userNam
 
 
 def members_json(tenant_id: int, group_ids: Sequence[str], base_url: str, *, with_names: bool) -> Statement:
-    """(group id, JSON list of members) for groups that have members."""
+    """Return (group id, JSON list of members) for groups that have members."""
     join = "join resources u on u.tenant_id = m.tenant_id and u.id = m.member_id" if with_names else ""
     return (
         f"select m.group_id::text, json_agg(json_build_object({_MEMBER}{_NAME if with_names else ''}) order by m.member_id)::text"  # noqa: S608 -- constants
@@ -77,7 +78,7 @@ def members_json(tenant_id: int, group_ids: Sequence[str], base_url: str, *, wit
 
 
 def present(tenant_id: int, pairs: Sequence[tuple[str, str]]) -> Statement:
-    """Those of *pairs*, each (group id, member id), that are memberships."""
+    """Return those of *pairs*, each (group id, member id), that are memberships."""
     # A subquery for each pair: with a join, the planner would read whole groups while it has no statistics.
     return (
         "select p.group_id::text, p.member_id::text from unnest(%s::uuid[], %s::uuid[]) as p(group_id, member_id)"
@@ -87,7 +88,7 @@ def present(tenant_id: int, pairs: Sequence[tuple[str, str]]) -> Statement:
 
 
 def sizes(tenant_id: int, group_ids: Sequence[str]) -> Statement:
-    """(group id, number of members) of groups that have members."""
+    """Return (group id, number of members) for groups that have members."""
     return (
         "select group_id::text, count(*) from group_members where tenant_id = %s and group_id = any(%s::uuid[]) group by 1",
         (tenant_id, list(group_ids)),
@@ -95,7 +96,7 @@ def sizes(tenant_id: int, group_ids: Sequence[str]) -> Statement:
 
 
 def few_members(tenant_id: int, group_id: str, limit: int) -> Statement:
-    """One row: a JSON list of [id, kind] if the group has at most *limit* members, null if it has more."""
+    """Return one row: a JSON list of [id, kind] if the group has at most *limit* members, null if it has more."""
     return (
         "select case when count(*) <= %s then coalesce(json_agg(json_build_array(member_id, member_kind)), '[]') end"
         " from (select member_id, member_kind from group_members where tenant_id = %s and group_id = %s limit %s) as few",
@@ -104,7 +105,7 @@ def few_members(tenant_id: int, group_id: str, limit: int) -> Statement:
 
 
 def groups_of(tenant_id: int, member_ids: Sequence[str]) -> Statement:
-    """(member id, group id, group name, direct), including the groups that contain a member's groups."""
+    """Return (member id, group id, group name, direct), including the groups that contain a member's groups."""
     return (
         "with recursive held as ("
         " select m.member_id as who, m.group_id, true as direct from group_members m"

@@ -14,7 +14,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class IssuerRow:
-    """A trust in force. *hash* identifies the principal that it stands for."""
+    """One trust in an issuer. *hash* identifies the principal for which its tokens act."""
 
     key_id: str
     tenant_id: int
@@ -40,7 +40,7 @@ async def insert(
 
 
 async def of_token(connection: Connection, issuer: str, audiences: Sequence[str]) -> list[IssuerRow]:
-    """The trusts of *issuer* for one of *audiences*: at most one per audience."""
+    """Return the trusts of *issuer* for one of *audiences*, at most one per audience."""
     cursor = connection.cursor(row_factory=class_row(IssuerRow))
     await cursor.execute(
         f"{_SELECT} and i.issuer = %s and i.audience = any(%s)",  # a constant of this module

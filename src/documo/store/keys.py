@@ -31,7 +31,7 @@ class _NewKey(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """A key as lists show it."""
+    """A key as shown in lists."""
 
     id: str
     name: str
@@ -51,7 +51,9 @@ class KeyRow:
 
 @dataclass(frozen=True, slots=True)
 class KeyPrincipal:
-    """The caller behind a valid key. *role* is the effective role of the key's owner; *issued_by* is the key of a token."""
+    """The caller behind a valid key. *role* is the effective role of the key's owner. For a token, *issued_by* is the key for which it
+    was issued.
+    """
 
     key_id: str
     tenant_id: int
@@ -64,13 +66,13 @@ class KeyPrincipal:
 
     @property
     def lasting_key(self) -> str:
-        """The id of the key in the account's list: for a token, the key that it was issued for."""
+        """The id of the key in the account's list. For a token, that is the key for which it was issued."""
         return self.issued_by or self.key_id
 
 
 @dataclass(frozen=True, slots=True)
 class EndedKey:
-    """A key that is no longer valid; for a token, the key that it was issued for."""
+    """A key that is no longer valid. For a token, that is the key for which it was issued."""
 
     key_id: str
     tenant_id: int
@@ -109,7 +111,7 @@ async def rows(connection: Connection, tenant_id: int) -> list[KeyRow]:
 
 
 async def requests_by_key(connection: Connection, tenant_id: int) -> dict[str, int]:
-    """The number of requests in the request log for each key; requests with a token count for its key. Must run in the tenant's
+    """Return the number of requests in the request log for each key. Requests with a token count for its key. Must run in the tenant's
     transaction.
     """
     cursor = await connection.execute(
@@ -149,7 +151,7 @@ async def expire(connection: Connection, tenant_id: int, key_id: str, at: dateti
 
 
 async def principal(connection: Connection, digest: bytes) -> KeyPrincipal | None:
-    """The principal of the key with this hash, or None if the key is unknown or ended, or its owner is inactive or deleted."""
+    """Return the principal of the key with this hash, or None if the key is unknown or ended, or its owner is inactive or deleted."""
     cursor = await connection.execute(
         "select k.id::text, k.tenant_id, k.member_id::text, k.scopes, k.expires_at, k.kind, a.default_role,"
         " k.client_id::text from api_keys k join accounts a on a.id = k.tenant_id"
@@ -171,7 +173,9 @@ async def principal(connection: Connection, digest: bytes) -> KeyPrincipal | Non
 
 
 async def ended(connection: Connection, digest: bytes) -> EndedKey | None:
-    """The revoked or expired key with this hash. None for an expired token whose key is still valid, as that is normal."""
+    """Return the revoked or expired key with this hash. Returns None for an expired token whose key is still valid, because that is
+    normal.
+    """
     cursor = connection.cursor(row_factory=class_row(EndedKey))
     await cursor.execute(
         "select o.id::text as key_id, o.tenant_id from api_keys k join api_keys o on o.id = coalesce(k.client_id, k.id)"
@@ -182,7 +186,7 @@ async def ended(connection: Connection, digest: bytes) -> EndedKey | None:
 
 
 async def note_use(connection: Connection, uses: Iterable[tuple[str, datetime, str, str]]) -> None:
-    """Store the last use of keys: (key id, time, address, user agent)."""
+    """Store the last use of keys, each as (key id, time, address, user agent)."""
     async with connection.cursor() as cursor:
         await cursor.executemany(
             "update api_keys set last_used_at = %s, last_used_address = %s, last_used_agent = %s where id = %s",

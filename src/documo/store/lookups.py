@@ -1,4 +1,4 @@
-"""Small reads that responses need."""
+"""Small queries that responses need."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from documo.store.round_trip import Statement
 
 
 def display_names(tenant_id: int, ids: Sequence[str]) -> Statement:
-    """(id, name) of the members among *ids*, which may contain anything that a client sent."""
+    """Return (id, name) of the members among *ids*, which may contain anything that a client sent."""
     return (
         "select id::text, coalesce(document->>'displayName', document->>'userName') from resources"
         " where tenant_id = %s and id = any(%s::uuid[]) and kind = 'User' and deleted_at is null",
@@ -18,7 +18,7 @@ def display_names(tenant_id: int, ids: Sequence[str]) -> Statement:
 
 
 def totals(tenant_id: int, kinds: Sequence[str]) -> Statement:
-    """The number of current (not deleted) resources of *kinds*."""
+    """Return the number of current (not deleted) resources of *kinds*."""
     return (
         "select coalesce(sum(total), 0)::bigint from resource_counts where tenant_id = %s and kind = any(%s)",
         (tenant_id, list(kinds)),

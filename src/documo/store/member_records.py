@@ -26,7 +26,7 @@ class MemberRecord:
 
 
 async def read_record(connection: Connection, tenant_id: int, member_id: str) -> MemberRecord:
-    """The record of an existing member, locked until the transaction ends."""
+    """Return the record of an existing member, locked until the transaction ends."""
     cursor = connection.cursor(row_factory=class_row(MemberRecord))
     await cursor.execute(
         "select document, kind, source, managed_by::text, (select k.name from api_keys k where k.id = r.managed_by)"
@@ -41,7 +41,7 @@ async def read_record(connection: Connection, tenant_id: int, member_id: str) ->
 async def write_document(
     connection: Connection, tenant_id: int, member_id: str, document: dict[str, Any], *, kind: str
 ) -> None:
-    """Write a member's document with the columns made from it. Raises UniqueViolation if another member has the user name."""
+    """Write a member's document with the columns derived from it. Raises UniqueViolation if another member has the user name."""
     display = document.get("displayName")
     await connection.execute(
         f"update resources set document = %s, unique_name = %s, display_name = %s, {BUMP} where tenant_id = %s and id = %s",  # noqa: S608 -- a constant
@@ -55,8 +55,9 @@ async def write_document(
 
 
 async def soft_delete(connection: Connection, tenant_id: int, member_id: str, *, kind: str) -> int:
-    """Delete a member as a SCIM client does; returns the number of keys revoked. For an Operator, the cached totals of lists stay valid,
-    because lists do not contain Operators.
+    """Delete a member as a SCIM client does. Returns the number of keys revoked.
+
+    Deleting an Operator does not invalidate the cached totals of lists, because lists do not contain Operators.
     """
     revoked = 0
     for statement, parameters in resources.soft_delete(tenant_id, member_id, kind):

@@ -33,7 +33,7 @@ _STATES = {
 async def insert_local(
     connection: Connection, tenant_id: int, member_id: str, document: dict[str, Any], role: str, *, kind: str = "User"
 ) -> None:
-    """Insert a member. The kind Operator is like User inside Documo, but hidden from SCIM."""
+    """Insert a member. A member of the kind Operator is treated like a User inside Documo, but hidden from SCIM."""
     name = key_of(str(document["userName"]))
     await connection.execute(
         "insert into resources (tenant_id, id, kind, unique_name, role, source, document)"
@@ -62,7 +62,9 @@ async def searched_rows(
     connection: Connection, tenant_id: int, *, search: str, only: str, role: str, default_role: str, source: str,
     after: str, most: int,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """A page of members in the order of their names. *only*: "", "active", "inactive" or "deleted"; *source*: "", "scim" or "local"."""
+    """Return a page of members in the order of their names. *only* is "", "active", "inactive" or "deleted"; *source* is "", "scim" or
+    "local".
+    """
     state = _STATES.get(only, _STATES[""])
     name = (
         "coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'givenName',"
@@ -95,7 +97,7 @@ async def searched_rows(
 
 
 async def member_row(connection: Connection, tenant_id: int, member_id: str) -> dict[str, Any]:
-    """One current member with their groups and the number of their keys."""
+    """Return one current member, with the member's groups and the number of the member's keys."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
         "select r.id::text, r.document->>'userName' as user_name, r.external_id,"
@@ -119,7 +121,7 @@ async def member_row(connection: Connection, tenant_id: int, member_id: str) -> 
 
 
 async def active_admins(connection: Connection, tenant_id: int, admin: str, default_role: str) -> list[str]:
-    """The ids of at most two active Admins; concurrent counts wait until this transaction ends."""
+    """Return the ids of at most two active Admins. Concurrent calls wait until this transaction ends."""
     await connection.execute("select pg_advisory_xact_lock(7341, %s)", (tenant_id,))
     cursor = await connection.execute(
         "select id::text from resources where tenant_id = %s and (role = %s or (role is null and %s))"
@@ -130,7 +132,7 @@ async def active_admins(connection: Connection, tenant_id: int, admin: str, defa
 
 
 async def seats(connection: Connection, tenant_id: int) -> tuple[int | None, int]:
-    """The account's seats, None for no limit, and how many are taken; concurrent counts wait until this transaction ends."""
+    """Return the account's seats (None for no limit), and how many are taken. Concurrent calls wait until this transaction ends."""
     await connection.execute("select pg_advisory_xact_lock(7340, %s)", (tenant_id,))
     cursor = await connection.execute(
         "select a.seats, (select count(*) from resources r where r.tenant_id = a.id and r.kind = 'User' and r.active"
@@ -142,7 +144,7 @@ async def seats(connection: Connection, tenant_id: int) -> tuple[int | None, int
 
 
 async def find_member(connection: Connection, tenant_id: int, who: str) -> str | None:
-    """The id of the current member with this id or user name."""
+    """Return the id of the current member with this id or user name."""
     cursor = await connection.execute(
         "select id::text from resources where tenant_id = %s and kind in ('User', 'Operator') and deleted_at is null"
         " and (unique_name = %s or id = %s)",
@@ -153,7 +155,7 @@ async def find_member(connection: Connection, tenant_id: int, who: str) -> str |
 
 
 async def find_with_role(connection: Connection, tenant_id: int, role: str) -> str | None:
-    """The id of the first active member with this role."""
+    """Return the id of the first active member with this role."""
     cursor = await connection.execute(
         "select id::text from resources where tenant_id = %s and kind in ('User', 'Operator') and deleted_at is null and active"
         " and role = %s order by id limit 1",
@@ -164,7 +166,7 @@ async def find_with_role(connection: Connection, tenant_id: int, role: str) -> s
 
 
 async def find_deleted(connection: Connection, tenant_id: int, who: str, window_days: int) -> str | None:
-    """The id of the member with this id or user name who was deleted last, within the window."""
+    """Return the id of the member with this id or user name who was deleted last, within the undelete window."""
     cursor = await connection.execute(
         "select id::text from resources where tenant_id = %s and kind in ('User', 'Operator')"
         " and deleted_at > clock_timestamp() - make_interval(days => %s)"
@@ -195,7 +197,7 @@ async def set_active(connection: Connection, tenant_id: int, member_id: str, *, 
 
 
 async def end_keys(connection: Connection, tenant_id: int, member_ids: Sequence[str]) -> int:
-    """Revoke the keys of members; returns how many were revoked."""
+    """Revoke the keys of members. Returns how many were revoked."""
     cursor = await connection.execute(
         "update api_keys set revoked_at = now()"
         " where tenant_id = %s and member_id = any(%s::uuid[]) and revoked_at is null",
@@ -229,7 +231,7 @@ async def _tell(connection: Connection, tenant_id: int) -> None:
 
 
 async def admins_with_password(connection: Connection, tenant_id: int) -> list[tuple[str, str]]:
-    """Id and user name of the active Admins who can sign in with a password, by name."""
+    """Return id and user name of the active Admins who can sign in with a password, by name."""
     cursor = await connection.execute(
         "select id::text, document->>'userName' from resources where tenant_id = %s and role = 'Admin' and active"
         " and deleted_at is null and password_hash is not null and kind in ('User', 'Operator') order by 2",

@@ -1,6 +1,6 @@
 """SQL of lists: a condition, an order, a page.
 
-The page is found by ids alone and its rows are fetched afterwards, so that a large offset costs an index scan and nothing more.
+The page is determined by ids alone, and its rows are fetched afterwards. A large offset therefore costs only an index scan.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TIMEOUT = "select set_config('statement_timeout', %s, true)"
 
 @dataclass(frozen=True, slots=True)
 class ResourcePage:
-    """Which resources, in which order; *condition* is over `resources r` and `resource_search s`."""
+    """Which resources to return, and in which order. *condition* refers to `resources r` and `resource_search s`."""
 
     tenant_id: int
     kinds: Sequence[str]
@@ -34,10 +34,11 @@ class ResourcePage:
 
 
 def page(wanted: ResourcePage) -> Statement:
-    """Rows of the sort value as text, followed by `ResourceRow`, in the order of the page.
+    """Return rows of the sort value as text, followed by `ResourceRow`, in the order of the page.
 
-    A page without a filter comes with *bound*, the values of the placeholders in its condition: planning costs more than running it,
-    so its text must be the same for every place in the list. The text of a filter may contain "%", which would look like a placeholder.
+    A page without a filter comes with *bound*, the values of the placeholders in its condition. Planning such a statement costs more than
+    running it, so its text must be the same for every position in the list. The text of a filter may contain "%", which would look like a
+    placeholder.
     """
     is_bound = wanted.bound is not None
     # Numbering rows costs as much as skipping them. Where the fetched rows contain the sort value, the page is sorted again instead.
@@ -64,25 +65,25 @@ def page(wanted: ResourcePage) -> Statement:
 
 
 def count(wanted: ResourcePage) -> Statement:
-    """The number of resources on all pages."""
+    """Return the number of resources on all pages."""
     source = _source(wanted.tenant_id, wanted.kinds, wanted.condition, with_search=_mentions_search(wanted.condition))
     return SQL("select count(*) {}").format(source), ()
 
 
 def estimate(wanted: ResourcePage) -> Statement:
-    """The planner's estimate of `count`, to be read with `estimated`."""
+    """Return the planner's estimate of `count`, to be read with `estimated`."""
     source = _source(wanted.tenant_id, wanted.kinds, wanted.condition, with_search=_mentions_search(wanted.condition))
     return SQL("explain (format json) select r.id {}").format(source), ()
 
 
 def estimated(plan: Any) -> int:
-    """The number of rows in the answer to `estimate`."""
+    """Return the number of rows in the result of `estimate`."""
     document = orjson.loads(plan) if isinstance(plan, str | bytes) else plan
     return int(document[0]["Plan"]["Plan Rows"])
 
 
 def containing(tenant_id: int, kind: str, held: dict[str, Any], limit: int) -> Statement:
-    """At most *limit* ids whose search document contains *held*, in one row."""
+    """Return at most *limit* ids whose search document contains *held*, in one row."""
     return (
         "select array(select s.id::text from resource_search s where s.tenant_id = %s and s.kind = %s and s.document @> %s limit %s)",
         (tenant_id, kind, Jsonb(held), limit),

@@ -41,7 +41,7 @@ async def insert(connection: Connection, entries: Sequence[dict[str, Any]]) -> N
 
 
 async def newest(connection: Connection, tenant_id: int) -> str:
-    """The id of the newest entry; "" if there is none."""
+    """Return the id of the newest entry, or "" if there is none."""
     cursor = await connection.execute(
         "select id from request_log where tenant_id = %s order by id desc limit 1", (tenant_id,)
     )
@@ -58,7 +58,7 @@ async def rows(
     statuses: tuple[int, int] = (0, 999),
     since: datetime | None = None,
 ) -> list[dict[str, Any]]:
-    """The newest entries, oldest first: those after the entry *after*, with a status in the range, not before *since*."""
+    """Return the newest entries, oldest first: those after the entry *after*, with a status in the range, not before *since*."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
         "select newest.*, k.name as key_name, least(k.revoked_at, k.expires_at) as key_ends_at from (select id, at, method,"
@@ -73,7 +73,7 @@ async def rows(
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """A selection of entries; "" selects all. *key*: the id of an API key; *text*: a part of the path."""
+    """A selection of entries; "" selects all. *key* is the id of an API key, *text* a part of the path."""
 
     statuses: tuple[int, int] = (0, 999)
     method: str = ""
@@ -84,9 +84,10 @@ class LogFilter:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Consecutive similar reads or refusals, shown as one row: same method, path, status, key and client; or all refused with 429.
+    """Consecutive similar requests, shown as one row: reads or refusals with the same method, path, status, key and client, or requests
+    that were all refused with 429.
 
-    *id* and *at* are those of the newest, *first_id* and *first_at* those of the oldest, *milliseconds* the average.
+    *id* and *at* are those of the newest request, *first_id* and *first_at* those of the oldest. *milliseconds* is the average.
     """
 
     id: str
@@ -128,7 +129,7 @@ from numbered group by run order by run limit %(most)s
 async def runs(
     connection: Connection, tenant_id: int, wanted: LogFilter, *, below: str, most: int, looked_at: int
 ) -> list[Run]:
-    """The newest runs among the newest *looked_at* entries that are older than *below*."""
+    """Return the newest runs among the newest *looked_at* entries that are older than *below*."""
     cursor = connection.cursor(row_factory=class_row(Run))
     await cursor.execute(
         _RUNS, {**_parameters(tenant_id, wanted), "below": below, "most": most, "looked_at": looked_at}
@@ -139,7 +140,7 @@ async def runs(
 async def entries_of_run(
     connection: Connection, tenant_id: int, wanted: LogFilter, run: Run, *, most: int
 ) -> list[dict[str, Any]]:
-    """The newest entries of *run*."""
+    """Return the newest entries of *run*."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
         f"{_FILTERED} and l.id between %(first)s and %(last)s order by l.id desc limit %(most)s",
@@ -157,7 +158,7 @@ def _parameters(tenant_id: int, wanted: LogFilter) -> dict[str, Any]:
 
 
 async def hours(connection: Connection, tenant_id: int) -> list[tuple[int, int, int]]:
-    """For each hour of the last day that has requests: how many hours ago it was, requests answered, requests refused."""
+    """Return, for each hour of the last day with requests: how many hours ago it was, the requests answered, and the requests refused."""
     cursor = await connection.execute(
         "select floor(extract(epoch from now() - at) / 3600)::int as ago, count(*) filter (where status < 400),"
         " count(*) filter (where status >= 400) from request_log where tenant_id = %s and at > now() - interval '24 hours'"
@@ -171,7 +172,7 @@ _BY_HAND = ["curl", "test suite"]
 
 
 async def last_request(connection: Connection, tenant_id: int) -> datetime | None:
-    """The time of the last request of a directory; requests that people send by hand do not count."""
+    """Return the time of the last request of a directory. Requests that people send by hand do not count."""
     cursor = await connection.execute(
         "select at from request_log where tenant_id = %s and client <> all(%s) order by id desc limit 1",
         (tenant_id, _BY_HAND),
@@ -181,7 +182,9 @@ async def last_request(connection: Connection, tenant_id: int) -> datetime | Non
 
 
 async def moments(connection: Connection, tenant_id: int, *, bucket: timedelta, looked_at: int) -> list[datetime]:
-    """The start times, oldest first, of the time buckets that contain requests of a directory, among the newest *looked_at* requests."""
+    """Return the start times, oldest first, of the time buckets that contain requests of a directory, among the newest *looked_at*
+    requests.
+    """
     cursor = await connection.execute(
         "select distinct date_bin(%s, newest.at, 'epoch') as moment from (select at from request_log where tenant_id = %s"
         " and client <> all(%s) order by id desc limit %s) newest order by moment",
@@ -191,7 +194,7 @@ async def moments(connection: Connection, tenant_id: int, *, bucket: timedelta, 
 
 
 async def entry(connection: Connection, tenant_id: int, entry_id: str) -> dict[str, Any] | None:
-    """One entry by its id or the beginning of it."""
+    """Return the entry with this id, or whose id begins with it."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
         "select * from request_log where tenant_id = %s and starts_with(id, %s) order by id limit 1",

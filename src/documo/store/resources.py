@@ -1,4 +1,4 @@
-"""SQL of SCIM resources: many at a time, because a batch costs hardly more than a single one.
+"""SQL of SCIM resources. Statements handle many at a time, because a batch costs hardly more than a single resource.
 
 Every WHERE names `tenant_id`; row-level security is the second line of defence.
 """
@@ -27,7 +27,7 @@ COLUMNS_AND_GROUPS = f"{COLUMNS}, {GROUPS}"
 
 
 class ResourceRow(NamedTuple):
-    """One resource as it is stored; times in ISO 8601, *groups* a JSON list of [id, name] or None."""
+    """One resource as it is stored. Times are in ISO 8601. *groups* is a JSON list of [id, name] or None."""
 
     id: str
     kind: str
@@ -69,7 +69,7 @@ _GIVEN = (
     " display_name text, active boolean, role text, document jsonb, search jsonb, password_hash text, version bigint,"
     " managed_by uuid))"
 )
-# Two people whose names became equal when the rules for names changed stay separate: each keeps their key until the name is changed.
+# If the names of two people became equal when the rules for names changed, each keeps the old key until the name is changed.
 _KEPT_NAME = (
     "case when r.kind = 'User' and r.unique_name <> g.unique_name and r.document->'userName' = g.document->'userName'"
     " then r.unique_name else g.unique_name end"
@@ -126,7 +126,9 @@ def item_of(
     password_hash: str | None = None,
     key: str | None = None,
 ) -> dict[str, Any]:
-    """One resource for `create` or `update`. *key*: the API key of the request; it becomes the managing key if the resource has none."""
+    """Convert one resource to the form that `create` and `update` take. *key* is the API key of the request; it becomes the managing key
+    if the resource has none.
+    """
     return {
         "id": resource_id,
         "unique_name": columns.unique_name,
@@ -143,7 +145,7 @@ def item_of(
 
 
 def create(tenant_id: int, kind: str, items: Sequence[dict[str, Any]], *, hold_days: int | None) -> Statement:
-    """Insert all that do not conflict, in one statement; rows of (id, created) for those inserted.
+    """Insert all resources that do not conflict, in one statement. Returns rows of (id, created) for those inserted.
 
     With *hold_days*, the name of a resource deleted within that many days counts as taken.
     """
@@ -151,12 +153,12 @@ def create(tenant_id: int, kind: str, items: Sequence[dict[str, Any]], *, hold_d
 
 
 def update(tenant_id: int, items: Sequence[dict[str, Any]]) -> Statement:
-    """Write changed resources; `search` None leaves the searchable values unchanged. Rows of (id, version, modified)."""
+    """Write changed resources. If `search` is None, the searchable values are kept. Returns rows of (id, version, modified)."""
     return _UPDATE, {"items": orjson.dumps(items).decode(), "tenant": tenant_id}
 
 
 def read(tenant_id: int, ids: Sequence[str]) -> Statement:
-    """`ResourceRow`s of the current (not deleted) resources among *ids*."""
+    """Return `ResourceRow`s of the current (not deleted) resources among *ids*."""
     return (
         f"select {COLUMNS_AND_GROUPS} from resources r where r.tenant_id = %s and r.id = any(%s::uuid[])"  # noqa: S608 -- constants
         " and r.deleted_at is null",
@@ -165,7 +167,7 @@ def read(tenant_id: int, ids: Sequence[str]) -> Statement:
 
 
 def read_by_name(tenant_id: int, kind: str, names: Sequence[str]) -> Statement:
-    """Rows of the unique name, followed by `ResourceRow`, of the current resources with one of *names*."""
+    """Return rows of the unique name, followed by `ResourceRow`, of the current resources with one of *names*."""
     return (
         f"select r.unique_name, {COLUMNS_AND_GROUPS} from resources r where r.tenant_id = %s and r.kind = %s"  # noqa: S608 -- constants
         " and r.unique_name = any(%s) and r.deleted_at is null",
@@ -174,7 +176,7 @@ def read_by_name(tenant_id: int, kind: str, names: Sequence[str]) -> Statement:
 
 
 def read_by_external_id(tenant_id: int, kind: str, external_ids: Sequence[str], limit: int) -> Statement:
-    """Rows of the external id, followed by `ResourceRow`, of at most *limit* current resources for each."""
+    """Return rows of the external id, followed by `ResourceRow`, of at most *limit* current resources for each external id."""
     return (
         f"select n.value, {COLUMNS_AND_GROUPS} from unnest(%s::text[]) as n(value) cross join lateral ("  # noqa: S608 -- constants
         "select * from resources e where e.tenant_id = %s and e.kind = %s and e.external_id = n.value and e.deleted_at is null"
@@ -184,7 +186,7 @@ def read_by_external_id(tenant_id: int, kind: str, external_ids: Sequence[str], 
 
 
 def lock(tenant_id: int, ids: Sequence[str]) -> Statement:
-    """Rows of `Stored`, locked in the order of their ids, so that two batches never deadlock."""
+    """Return rows of `Stored`, locked in the order of their ids, so that two batches never deadlock."""
     return (
         f"select {COLUMNS}, r.active, r.source, r.role, {GROUPS} from resources r"  # noqa: S608 -- constants
         " where r.tenant_id = %s and r.id = any(%s::uuid[]) and r.deleted_at is null order by r.id for no key update",
@@ -193,7 +195,7 @@ def lock(tenant_id: int, ids: Sequence[str]) -> Statement:
 
 
 def lock_namesake(tenant_id: int, kind: str, unique_name: str, window_days: int) -> Statement:
-    """One row, locked: the current resource with this name, or else the one deleted last within the window.
+    """Return one row, locked: the current resource with this name, otherwise the one deleted last within the undelete window.
 
     Its columns are id, deleted, active, source, version and document.
     """
@@ -214,7 +216,7 @@ def count_change(tenant_id: int, kind: str, change: int) -> Statement:
 
 
 def soft_delete(tenant_id: int, resource_id: str, kind: str) -> list[Statement]:
-    """Mark one locked resource as deleted, remove its memberships and revoke its keys; groups that lose it get a new version."""
+    """Mark one locked resource as deleted, remove its memberships and revoke its keys. Groups that lose it get a new version."""
     return [
         (
             "update resources set deleted_at = clock_timestamp(), version = version + 1 where tenant_id = %s and id = %s",
@@ -241,7 +243,7 @@ def end_keys(tenant_id: int, member_ids: Sequence[str]) -> Statement:
 
 
 def tell_of_owners(tenant_id: int, member_ids: Sequence[str]) -> Statement:
-    """Notify every process that the rights of these members' keys have changed; nothing is sent if they have no keys."""
+    """Notify every process that the rights of these members' keys have changed. Nothing is sent if they have no keys."""
     return (
         "select pg_notify('documo_changed', %s) from api_keys"
         " where tenant_id = %s and member_id = any(%s::uuid[]) and revoked_at is null limit 1",
@@ -250,8 +252,8 @@ def tell_of_owners(tenant_id: int, member_ids: Sequence[str]) -> Statement:
 
 
 def seats_taken(tenant_id: int) -> list[Statement]:
-    """The statements that count the active members; the second one returns the count. Concurrent counts wait until this transaction
-    ends.
+    """Return the statements that count the active members; the second one returns the count. Concurrent calls wait until this
+    transaction ends.
     """
     return [
         ("select pg_advisory_xact_lock(7340, %s)", (tenant_id,)),
@@ -263,7 +265,9 @@ def seats_taken(tenant_id: int) -> list[Statement]:
 
 
 def active_admins(tenant_id: int, admin: str, default_role: str) -> list[Statement]:
-    """The statements that count the active Admins; the second one returns the count. Concurrent counts wait until this transaction ends."""
+    """Return the statements that count the active Admins; the second one returns the count. Concurrent calls wait until this transaction
+    ends.
+    """
     return [
         ("select pg_advisory_xact_lock(7341, %s)", (tenant_id,)),
         (

@@ -1,6 +1,6 @@
 """Send several statements to PostgreSQL in one round trip, restricted to one tenant's rows.
 
-Without BEGIN, the statements between two syncs of a pipeline are one implicit transaction: all are durable, or none happened.
+Without BEGIN, the statements between two syncs of a pipeline are one implicit transaction: either all of them take effect, or none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LARGEST_KEPT = 1024 * 1024  # bytes: a connection that has sent more is closed, 
 
 
 async def one_trip(store: Store, tenant_id: int, statements: Sequence[Statement], *, actor: str = "") -> list[Rows]:
-    """Run *statements* as one transaction of the tenant, in one round trip; returns the rows of each. *actor*: see `actors`."""
+    """Run *statements* as one transaction of the tenant, in one round trip. Returns the rows of each. For *actor*, see `actors`."""
     if store.is_rehearsal:
         async with open_transaction(store, tenant_id, actor=actor) as transaction:
             return await transaction.send(*statements, commit=True)
@@ -45,7 +45,7 @@ class Transaction:
         self.largest = 0  # bytes, of one round trip
 
     async def send(self, *statements: Statement, commit: bool = False) -> list[Rows]:
-        """Run *statements*; returns the rows of each. With *commit* the transaction ends in the same round trip."""
+        """Run *statements*. Returns the rows of each. With *commit*, the transaction ends in the same round trip."""
         opening, self._opening = self._opening, []
         closing: list[Statement] = [(self._store.commit, ())] if commit else []
         self.is_open = True
@@ -57,7 +57,7 @@ class Transaction:
 
 @asynccontextmanager
 async def open_transaction(store: Store, tenant_id: int, *, actor: str = "") -> AsyncIterator[Transaction]:
-    """A transaction that begins with its first `send` and is rolled back unless it was committed. *actor*: see `actors`."""
+    """Return a transaction that begins with its first `send` and is rolled back unless it was committed. For *actor*, see `actors`."""
     async with store.connection() as connection:
         transaction = Transaction(store, connection, tenant_id, actor)
         try:
@@ -81,7 +81,7 @@ async def _send(connection: Connection, statements: Sequence[Statement], *, skip
 
 
 def _size(statements: Sequence[Statement]) -> int:
-    """Approximate bytes of the values sent: only texts are counted, because only they can be long."""
+    """Return the approximate number of bytes in the values sent. Only texts are counted, because only texts can be long."""
     values = (
         value
         for _, parameters in statements

@@ -1,4 +1,4 @@
-"""SQL of the second factor of members: the TOTP seed, the newest time step that was used, and hashes of recovery codes."""
+"""SQL of the second factor of members: the TOTP seed, the newest time step that was used, and the hashes of recovery codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class MemberSecondFactor:
 
 
 async def read_factor(connection: Connection, tenant_id: int, member_id: str) -> MemberSecondFactor | None:
-    """The second factor, locked until the transaction ends, so that a code works once."""
+    """Return the second factor, locked until the transaction ends, so that a code works only once."""
     cursor = connection.cursor(row_factory=class_row(MemberSecondFactor))
     await cursor.execute(
         "select seed, confirmed_at is not null as is_confirmed from member_second_factors"
@@ -49,7 +49,7 @@ async def save_seed(connection: Connection, tenant_id: int, member_id: str, seed
 
 
 async def confirm(connection: Connection, tenant_id: int, member_id: str, code_hashes: Iterable[bytes]) -> None:
-    """Confirm the second factor and store its recovery codes; it is in effect from now on."""
+    """Confirm the second factor, which takes effect now, and store its recovery codes."""
     await connection.execute(
         "update member_second_factors set confirmed_at = now() where tenant_id = %s and member_id = %s",
         (tenant_id, member_id),
@@ -61,7 +61,7 @@ async def confirm(connection: Connection, tenant_id: int, member_id: str, code_h
 
 
 async def remove(connection: Connection, tenant_id: int, member_id: str) -> bool:
-    """Remove the second factor with its recovery codes; False if there was none."""
+    """Remove the second factor with its recovery codes. Returns False if there was none."""
     cursor = await connection.execute(
         "delete from member_second_factors where tenant_id = %s and member_id = %s", (tenant_id, member_id)
     )
@@ -69,7 +69,7 @@ async def remove(connection: Connection, tenant_id: int, member_id: str) -> bool
 
 
 async def use_step(connection: Connection, tenant_id: int, member_id: str, step: int) -> bool:
-    """Record that the code of this time step was used; False if it or a newer one was used before."""
+    """Record that the code of this time step was used. Returns False if this code or a newer one has already been used."""
     cursor = await connection.execute(
         "update member_second_factors set last_step = %s where tenant_id = %s and member_id = %s and last_step < %s",
         (step, tenant_id, member_id, step),
@@ -78,7 +78,7 @@ async def use_step(connection: Connection, tenant_id: int, member_id: str, step:
 
 
 async def use_recovery_code(connection: Connection, tenant_id: int, member_id: str, code_hash: bytes) -> bool:
-    """Use up a recovery code; False if it does not exist."""
+    """Use up a recovery code. Returns False if the code does not exist."""
     cursor = await connection.execute(
         "delete from member_recovery_codes where tenant_id = %s and member_id = %s and code_hash = %s",
         (tenant_id, member_id, code_hash),

@@ -8,7 +8,7 @@ from lockstep.postgres.pool import Connection
 
 
 async def secret(connection: Connection, name: str, size: int) -> bytes:
-    """The secret with this name, created on first use."""
+    """Return the secret with this name, which is created on first use."""
     await connection.execute(
         "insert into service_secrets values (%s, %s) on conflict do nothing", (name, os.urandom(size))
     )

@@ -19,7 +19,7 @@ _NAME = "coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'g
 
 @dataclass(frozen=True, slots=True)
 class SignInMember:
-    """The data of a member that signing in needs. *role* is None for the account's default role."""
+    """The data of a member that is needed to sign in. *role* is None for the account's default role."""
 
     id: str
     user_name: str
@@ -47,9 +47,10 @@ class MemberSessionRow:
 
 
 async def members_named(connection: Connection, name: str, *, most: int, account: str = "") -> list[tuple[int, str]]:
-    """Tenant and id of the members with a password whose user name has the key *name*, the one who signed in last first.
+    """Return tenant and id of the members with a password whose user name has the key *name*. The member who signed in last comes first.
 
-    *account*: only in the account with this name, ignoring case; "" for all. Works outside a tenant's transaction.
+    With *account*, only the account with this name is searched, ignoring case; "" means all accounts. Works outside a tenant's
+    transaction.
     """
     cursor = await connection.execute(
         "select n.tenant_id, n.member_id::text from sign_in_names n join accounts a on a.id = n.tenant_id"
@@ -61,7 +62,7 @@ async def members_named(connection: Connection, name: str, *, most: int, account
 
 
 async def read_member(connection: Connection, tenant_id: int, member_id: str) -> SignInMember | None:
-    """The member, unless deleted. Must run in the tenant's transaction."""
+    """Return the member, unless deleted. Must run in the tenant's transaction."""
     cursor = connection.cursor(row_factory=class_row(SignInMember))
     await cursor.execute(
         f"select id::text, document->>'userName' as user_name, {_NAME} as name, role, active, source, password_hash"  # noqa: S608 -- constants
@@ -74,8 +75,9 @@ async def read_member(connection: Connection, tenant_id: int, member_id: str) ->
 async def may_still_sign_in(
     connection: Connection, tenant_id: int, member_id: str, *, password_hash: str | None = None
 ) -> bool:
-    """Whether the member is active and, if a password is given, has that password. Must run in the tenant's transaction. The member stays
-    locked until its end, so that a change that ends sessions waits and then also finds the new session.
+    """Whether the member is active and, if a password hash is given, still has that password. Must run in the tenant's transaction.
+
+    The member stays locked until the transaction ends. A change that ends sessions therefore waits, and then also finds the new session.
     """
     cursor = await connection.execute(
         f"select 1 from resources where tenant_id = %s and id = %s and {_CURRENT} and active"  # noqa: S608 -- constants
@@ -86,7 +88,7 @@ async def may_still_sign_in(
 
 
 async def member_with_name(connection: Connection, tenant_id: int, name: str) -> SignInMember | None:
-    """The member whose user name has the key *name*, unless deleted. Must run in the tenant's transaction."""
+    """Return the member whose user name has the key *name*, unless deleted. Must run in the tenant's transaction."""
     cursor = await connection.execute(
         f"select id::text from resources where tenant_id = %s and unique_name = %s and {_CURRENT}",  # noqa: S608 -- constants
         (tenant_id, name),
@@ -96,7 +98,7 @@ async def member_with_name(connection: Connection, tenant_id: int, name: str) ->
 
 
 async def end_sessions_of(connection: Connection, tenant_id: int, name_id: str, session_indexes: Sequence[str]) -> int:
-    """End the sessions that a provider began for *name_id*: those with these indexes or, without indexes, all. Returns their number."""
+    """End the sessions that a provider began for *name_id*: those with these indexes or, without indexes, all. Returns how many ended."""
     cursor = await connection.execute(
         "delete from member_sessions where tenant_id = %s and name_id = %s and (%s or session_index = any(%s))",
         (tenant_id, name_id, not session_indexes, list(session_indexes)),
@@ -132,7 +134,7 @@ async def insert_session(
 async def sessions_of(
     connection: Connection, tenant_id: int, member_id: str, *, now: datetime
 ) -> list[MemberSessionRow]:
-    """The sessions of a member that have not expired, the newest first."""
+    """Return the sessions of a member that have not expired, newest first."""
     cursor = connection.cursor(row_factory=class_row(MemberSessionRow))
     await cursor.execute(
         f"select {_SESSION} from member_sessions where tenant_id = %s and member_id = %s and expires_at > %s"  # noqa: S608 -- a constant
@@ -143,7 +145,7 @@ async def sessions_of(
 
 
 async def end_sessions(connection: Connection, tenant_id: int, member_id: str, *, only: str | None = None) -> int:
-    """End one session of a member, or all; returns how many ended."""
+    """End one session of a member, or all. Returns how many ended."""
     cursor = await connection.execute(
         "delete from member_sessions where tenant_id = %s and member_id = %s and (%s::uuid is null or id = %s)",
         (tenant_id, member_id, only, only),
@@ -171,7 +173,7 @@ async def end_password_sessions(connection: Connection, tenant_id: int, *, but_o
 
 
 async def read_session(connection: Connection, secret_hash: bytes) -> MemberSessionRow | None:
-    """The session with this secret, even if it has expired. Works outside a tenant's transaction."""
+    """Return the session with this secret, even if it has expired. Works outside a tenant's transaction."""
     cursor = connection.cursor(row_factory=class_row(MemberSessionRow))
     await cursor.execute(
         f"select {_SESSION} from member_sessions where secret_hash = %s",  # noqa: S608 -- a constant
@@ -207,7 +209,7 @@ async def save_link(
 
 
 async def link_owner(connection: Connection, secret_hash: bytes, now: datetime) -> tuple[int, str] | None:
-    """Tenant and member of a valid link. Works outside a tenant's transaction."""
+    """Return tenant and member of a valid link. Works outside a tenant's transaction."""
     cursor = await connection.execute(
         "select tenant_id, member_id::text from member_links where secret_hash = %s and expires_at > %s",
         (secret_hash, now),
@@ -217,6 +219,6 @@ async def link_owner(connection: Connection, secret_hash: bytes, now: datetime) 
 
 
 async def use_link(connection: Connection, secret_hash: bytes) -> bool:
-    """Use up the link; False if another request did so first."""
+    """Use up the link. Returns False if another request has already done so."""
     cursor = await connection.execute("delete from member_links where secret_hash = %s", (secret_hash,))
     return cursor.rowcount == 1

@@ -16,7 +16,7 @@ KEPT_FORGED = 50  # attempts kept without a provider's signature
 
 @dataclass(frozen=True, slots=True)
 class ProviderRow:
-    """The identity provider of an account. *certificates* are PEM, one or several; *break_glass* is the id of a member."""
+    """The identity provider of an account. *certificates* are one or several certificates in PEM. *break_glass* is the id of a member."""
 
     entity_id: str
     sign_in_url: str
@@ -40,7 +40,7 @@ class ProviderRow:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """The result of a sign-in. *result* is "" for a success. *response* is the XML of a test."""
+    """The result of a sign-in. *result* is "" for a success. *response* is the XML of the response in a test."""
 
     id: str
     at: datetime
@@ -83,8 +83,10 @@ async def remove_provider(connection: Connection, tenant_id: int) -> None:
 
 
 async def tenant_of_domain(connection: Connection, domain: str) -> int | None:
-    """The account whose people have e-mail addresses in *domain*: the one that verified it, otherwise the one that named it first. Works
-    outside a tenant's transaction.
+    """Return the account whose people have e-mail addresses in *domain*: the account that verified it, otherwise the one that named it
+    first.
+
+    Works outside a tenant's transaction.
     """
     cursor = await connection.execute(
         "select s.tenant_id from single_sign_on s left join domains d on d.host = s.email_domain and d.kind = 'email'"
@@ -97,7 +99,7 @@ async def tenant_of_domain(connection: Connection, domain: str) -> int | None:
 
 
 async def tenants_of_issuer(connection: Connection, entity_id: str, *, most: int) -> list[int]:
-    """The accounts that use this provider. Works outside a tenant's transaction."""
+    """Return the accounts that use this provider. Works outside a tenant's transaction."""
     cursor = await connection.execute(
         "select tenant_id from single_sign_on where entity_id = %s order by tenant_id limit %s", (entity_id, most)
     )
@@ -105,7 +107,7 @@ async def tenants_of_issuer(connection: Connection, entity_id: str, *, most: int
 
 
 async def due_for_refresh(connection: Connection, before: datetime) -> list[int]:
-    """The accounts whose provider's metadata was last read before *before*. Works outside a tenant's transaction."""
+    """Return the accounts whose provider's metadata was last read before *before*. Works outside a tenant's transaction."""
     cursor = await connection.execute(
         "select tenant_id from single_sign_on where metadata_url <> '' and coalesce(metadata_read_at, '-infinity') < %s"
         " order by tenant_id",
@@ -130,8 +132,9 @@ async def note_attempt(
     address: str = "",
     is_genuine: bool = True,
 ) -> str:
-    """Store the result of a sign-in, and drop the oldest beyond the limit; returns the id. Attempts without a provider's signature have a
-    limit of their own.
+    """Store the result of a sign-in, and drop the oldest ones beyond the limit. Returns the id.
+
+    Attempts without a provider's signature have a limit of their own.
     """
     cursor = await connection.execute(
         "insert into sso_attempts (tenant_id, at, number, result, detail, expected, received, person, is_test, response,"
@@ -148,7 +151,7 @@ async def note_attempt(
 
 
 async def domain_owner(connection: Connection, domain: str) -> int | None:
-    """The account that verified the email domain. Works outside a tenant's transaction."""
+    """Return the account that verified the email domain. Works outside a tenant's transaction."""
     cursor = await connection.execute(
         "select tenant_id from domains where host = %s and kind = 'email' and verified_at is not null", (domain,)
     )
@@ -157,7 +160,7 @@ async def domain_owner(connection: Connection, domain: str) -> int | None:
 
 
 async def attempts(connection: Connection, tenant_id: int, *, most: int) -> Sequence[AttemptRow]:
-    """The most recent attempts, newest first."""
+    """Return the most recent attempts, newest first."""
     cursor = connection.cursor(row_factory=class_row(AttemptRow))
     await cursor.execute(
         f"select {_ATTEMPT} from sso_attempts where tenant_id = %s order by at desc limit %s",  # noqa: S608 -- constants

@@ -26,7 +26,7 @@ class TicketRow:
 
 
 async def use_once(connection: Connection, used_hash: bytes, expires_at: datetime) -> bool:
-    """Record that a request or an assertion was used; False if it was used before, in any account."""
+    """Record that a request or an assertion was used. Returns False if any account has already used it."""
     cursor = await connection.execute(
         "insert into sso_used values (%s, %s) on conflict do nothing", (used_hash, expires_at)
     )
@@ -45,7 +45,7 @@ async def insert_ticket(connection: Connection, secret_hash: bytes, row: TicketR
 
 
 async def read_ticket(connection: Connection, secret_hash: bytes, now: datetime) -> TicketRow | None:
-    """The ticket, which is not used up; None if it was used or has expired. Works outside a tenant's transaction."""
+    """Return the ticket without using it up, or None if it was used or has expired. Works outside a tenant's transaction."""
     cursor = connection.cursor(row_factory=class_row(TicketRow))
     await cursor.execute(
         f"select {_TICKET} from sso_tickets where secret_hash = %s and expires_at > %s",  # noqa: S608 -- a constant
@@ -55,7 +55,7 @@ async def read_ticket(connection: Connection, secret_hash: bytes, now: datetime)
 
 
 async def use_ticket(connection: Connection, secret_hash: bytes, now: datetime) -> TicketRow | None:
-    """Return the ticket and mark it as used; None if it was already used or has expired. Works outside a tenant's transaction."""
+    """Return the ticket and mark it as used. Returns None if it was already used or has expired. Works outside a tenant's transaction."""
     cursor = connection.cursor(row_factory=class_row(TicketRow))
     await cursor.execute(
         f"delete from sso_tickets where secret_hash = %s and expires_at > %s returning {_TICKET}",  # noqa: S608 -- a constant

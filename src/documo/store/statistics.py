@@ -1,7 +1,7 @@
-"""Refresh the statistics of PostgreSQL's planner when tables have outgrown them.
+"""Refresh the statistics of PostgreSQL's planner when tables have grown.
 
 Without statistics the planner considers every index that begins with the tenant equally good, and reads all people to find one by name.
-Autovacuum runs too rarely for a first synchronisation, which creates thousands of people in seconds, so writers count their rows.
+Autovacuum runs too rarely for a first synchronisation, which creates thousands of people in seconds. Writers therefore count their rows.
 """
 
 from __future__ import annotations
@@ -36,14 +36,16 @@ class Statistics:
         self._due = asyncio.Event()
 
     def wrote(self, rows: int) -> None:
-        """Count new rows: a refresh is due after 200, 800, 3,200 and so on."""
+        """Count new rows. A refresh is due after 200, 800, 3,200 and so on."""
         self._rows += rows
         if self._rows >= self._next:
             self._next = self._rows * FACTOR
             self._due.set()
 
     async def run(self) -> None:
-        """Refresh statistics whenever it is due, until cancelled. If the database is away, the next due refresh tries again."""
+        """Refresh the statistics whenever that is due, until cancelled. If the database is unreachable, the next due refresh tries
+        again.
+        """
         while True:
             await self._due.wait()
             self._due.clear()
@@ -51,7 +53,7 @@ class Statistics:
                 await self.refresh()
 
     async def refresh(self) -> list[str]:
-        """Analyze the tables that have more than doubled since the last time; returns their names."""
+        """Analyze the tables that have more than doubled since the last refresh. Returns their names."""
         async with self._store.control() as connection:
             cursor = await connection.execute(_OUTGROWN, (list(_TABLES),))
             names = [row[0] for row in await cursor.fetchall()]

@@ -12,7 +12,9 @@ async def accounts(connection: Connection) -> int:
 
 
 async def members(connection: Connection) -> int:
-    """Members of all accounts together. Each account is read separately, because row-level security shows one at a time."""
+    """Return the number of members of all accounts. Each account is read separately, because row-level security shows only one at a
+    time.
+    """
     cursor = await connection.execute("select id from accounts order by id")
     tenants = [row[0] for row in await cursor.fetchall()]
     asked = []
@@ -29,7 +31,7 @@ async def members(connection: Connection) -> int:
 
 
 async def event_streams(connection: Connection) -> tuple[int, int, int]:
-    """The number of streams, of streams whose last delivery failed, and of waiting events."""
+    """Return the number of streams, of streams whose last delivery failed, and of waiting events."""
     cursor = await connection.execute(
         "select count(*), count(*) filter (where failures > 0), (select count(*) from stream_events) from event_streams"
     )

@@ -1,1 +1,1 @@
-"""Documo's pages, on the kit that the admin centre uses."""
+"""Documo's pages. They use the component kit of the admin centre."""

@@ -1,4 +1,4 @@
-"""Documo's pages as an ASGI application: the kit's desk with the sessions of members."""
+"""Documo's pages as an ASGI application: the kit's request handling, with the sessions of members."""
 
 from __future__ import annotations
 
@@ -41,8 +41,10 @@ BUILT = Path(__file__).parent / "built"
 def pages_app(
     store: Store, *, api_url: str, metadata: MetadataReader, live: LiveRequests, name_server: str | None = None
 ) -> Starlette:
-    """The pages. *live* supplies live updates. *name_server* is used for the records of domains instead of the system's resolver. If the
-    scripts and styles were not built, the first request raises LockstepError.
+    """Return the application. *live* supplies live updates. *name_server* is asked for the records of domains in place of the system's
+    resolver.
+
+    If the scripts and styles were not built, the first request raises LockstepError.
     """
     pages = pages_in("documo.web.pages")
     assets = Assets(BUILT)
@@ -56,7 +58,7 @@ def pages_app(
 
 
 class DocumoRenderer(Renderer):
-    """Renders with the templates in `documo/web/templates`. *paths*: the addresses that have a page."""
+    """Renders the templates in `documo/web/templates`. *paths* are the addresses that have a page."""
 
     def __init__(self, assets: Assets, paths: set[str]) -> None:
         self._paths = paths
@@ -93,7 +95,7 @@ class DocumoDesk(PageDesk[PageContext, MemberCaller]):
         self._name_server = name_server
 
     async def arrive(self, request: Request) -> None:
-        """Find the brand to show to somebody who has not signed in yet."""
+        """Find the brand to show to visitors who have not signed in yet."""
         request.state.brand = await brand_of_host(self._store, request.headers.get("host", ""))
 
     async def caller_of(self, request: Request) -> MemberCaller | None:

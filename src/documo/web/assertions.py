@@ -1,5 +1,5 @@
-"""/assert: the endpoint to which providers send responses. It is not a page: the form comes from another server, so it has no form token of
-ours.
+"""/assert: the endpoint to which providers send responses. It is not a page: the form comes from another server, so it has no form token
+of ours.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = structlog.get_logger("documo.web.assertions")
 
 
 def assertion_endpoint(store: Store, api_url: str) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint redirects to *api_url*: to collect the session or, if the response is refused, to a page that says so."""
+    """Return the endpoint. It redirects to *api_url*: to collect the session or, if the response is refused, to a page that says so."""
 
     async def take(request: Request) -> Response:
         number = request_id_of(request.headers)

@@ -1,4 +1,4 @@
-"""The context that the functions of Documo's pages get."""
+"""The context that the functions of Documo's pages receive."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from lockstep.kit.pages import FORM_BYTES, Answer, ModulePages, PageFunction, Pa
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """The store and the signed-in member. *public_url*: the address of the service without a custom domain. *rendered* turns a page into
-    its response.
+    """The store and the signed-in member. *public_url* is the address of the service without a custom domain. *rendered* turns a page
+    into its response.
     """
 
     store: Store
@@ -50,7 +50,7 @@ class PageContext:
         return self.api_url + SCIM_PATH
 
     def member(self) -> MemberCaller:
-        """The caller of a page that is not public."""
+        """The caller. Available only on pages that are not public."""
         if self.caller is None:
             raise LockstepError(Kind.UNAUTHORIZED, "Your session has ended", next_step="Sign in again")
         return self.caller
@@ -61,7 +61,9 @@ class PageContext:
 
 
 class DocumoPages(ModulePages[PageContext]):
-    """The pages of one module. A page that is not public names the permission that it needs; without it, its function is not called."""
+    """The pages of one module. A page that is not public names the permission that it needs. Its function is called only for members
+    with that permission.
+    """
 
     def get(
         self, path: str, *, is_public: bool = False, needs: Permission | None = None

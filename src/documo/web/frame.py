@@ -51,7 +51,7 @@ class DocumoFrame:
 
 
 def frame_of(view: PageView, paths: Collection[str]) -> DocumoFrame:
-    """The frame of *view*. It contains a link only if the linked page is among *paths*."""
+    """Return the frame of *view*. It contains a link only if the linked page is among *paths*."""
     tabs = [tab for tab in TABS.get(view.section, ()) if tab.href in paths]
     last = view.parents[-1].label if view.parents and view.section in TABS else view.heading
     return DocumoFrame(

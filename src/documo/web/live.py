@@ -1,7 +1,9 @@
-"""`/events`: server-sent events that tell the open pages of an account about new entries in its request log. A page then reloads its list.
-The request log sends the notification in the transaction that writes a batch, so no SCIM request waits for a page. A page starts after the
-entry that was the newest when it was rendered (`?after=`), and browsers reconnect with Last-Event-ID, so entries in between are reported at
-once.
+"""`/events`: server-sent events that tell the open pages of an account about new entries in its request log. A page then reloads its
+list.
+
+The request log sends the notification in the transaction that writes a batch, so no SCIM request waits for a page. The stream of a page
+starts after the entry that was the newest when the page was rendered (`?after=`), and browsers reconnect with Last-Event-ID. Entries in
+between are reported at once.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ class LiveRequests:
 
     @property
     def pause_milliseconds(self) -> int:
-        """How long a page waits on average before it reloads."""
+        """Return how long a page waits on average before it reloads."""
         return EACH_MILLISECONDS * len(self._pages)
 
     async def run(self) -> None:
@@ -62,7 +64,7 @@ class LiveRequests:
 
     @contextmanager
     def listening(self, tenant_id: int, after: str) -> Iterator[AsyncIterator[str]]:
-        """The ids of the newest entries of the account that come after the entry *after*."""
+        """Yield the ids of the newest entries of the account that come after the entry *after*."""
         news = asyncio.Event()
         self._pages[news] = tenant_id
         try:

@@ -29,6 +29,6 @@ def signed_out(request: Request) -> Response:
 
 
 def forgotten(request: Request, response: Response) -> Response:
-    """*response*, which also removes the session cookie."""
+    """Return *response*, which also removes the session cookie."""
     drop_cookie(response, request, COOKIE)
     return response

@@ -1,6 +1,4 @@
-"""What this installation consists of: the versions of Lockstep, Python and PostgreSQL, and the packages of other authors with their
-licences.
-"""
+"""The versions of Lockstep, Python and PostgreSQL in this installation, and the installed packages with their licences."""
 
 from __future__ import annotations
 

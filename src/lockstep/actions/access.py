@@ -26,9 +26,10 @@ Action = TypeVar("Action", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """What an action needs. If *permission* is None, everybody may call the action, even without signing in. *app* is the parameter that
-    names the application for which the caller needs the permission. If *filters* is true, the action returns only what concerns the
-    applications for which the caller has the permission.
+    """What an action needs. If *permission* is None, everybody may call the action, even without signing in.
+
+    *app* is the parameter that names the application for which the caller needs the permission. If *filters* is true, the action returns
+    only what concerns the applications for which the caller has the permission.
     """
 
     permission: Permission | None
@@ -41,8 +42,10 @@ CHECKED: dict[str, Callable[..., Any]] = {}  # the actions that need a permissio
 
 
 def needs(permission: Permission, *, app: str = "", filters: bool = False) -> Callable[[Action], Action]:
-    """Let the action begin only if the caller has *permission*: everywhere, or for the application that the action's parameter *app* names.
-    Otherwise raises LockstepError. For an application that the caller may not read, the error is the same as for an unknown application.
+    """Let the action begin only if the caller has *permission*: everywhere, or for the application that the action's parameter *app*
+    names. Otherwise raises LockstepError.
+
+    For an application that the caller may not read, the error is the same as for an unknown application.
     """
     return functools.partial(_checked, AccessRule(permission, app, filters))
 

@@ -1,5 +1,7 @@
-"""Access tokens for the API. A personal token acts for its owner, and never permits more than the owner may do at the time of the request.
-A service token acts for itself, within its scopes. Every token has an expiry date, and its secret is shown only once.
+"""Access tokens for the API.
+
+A personal token acts for its owner, and never permits more than the owner may do at the time of the request. A service token acts for
+itself, within its scopes. Every token has an expiry date, and its secret is shown only once.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ class NewToken:
 
 @open_to_all
 async def caller_of_token(context: Context, token: str) -> Caller | None:
-    """Return the caller to whom this token belongs; None if the token is unknown, expired or revoked, or its owner is disabled."""
+    """Return the caller to whom this token belongs. Returns None if the token is unknown, expired or revoked, or if its owner is
+    disabled.
+    """
     if not is_token(token):
         return None
     now = context.now()
@@ -58,8 +62,8 @@ async def caller_of_token(context: Context, token: str) -> Caller | None:
 async def create_personal_token(
     context: Context, name: str, scopes: Sequence[str], *, owner: str = "", expires_in: timedelta = USUAL_LENGTH
 ) -> NewToken:
-    """Create a token that acts for the caller. The operator of the machine, who is no administrator, names the token's owner by e-mail:
-    *owner*.
+    """Create a token that acts for the caller. The operator of the machine, who is not an administrator, must name the token's *owner*
+    by e-mail address.
 
     Raises LockstepError for unknown scopes, for scopes that the owner does not have, and for a lifetime of more than a year.
     """

@@ -1,7 +1,8 @@
-"""Work that goes on after its request was answered. The caller who began it reads its progress, and for a day its result or error.
+"""Operations that continue after their request was answered. The caller who started one can read its progress and, for a day, its result
+or error.
 
-It runs in the process that accepted it. If that process dies, the task counts as failed: nothing takes it up again, because only the caller
-knows whether it is still wanted.
+An operation runs in the process that accepted it. If that process dies, the operation counts as failed. No other process continues it,
+because only the caller knows whether it is still wanted.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ log = structlog.get_logger("lockstep.tasks")
 
 @dataclass(frozen=True, slots=True)
 class TaskName:
-    """*kind* and *target* say what is done to what, and *resource* where its effect can be read."""
+    """What an operation does. *kind* and *target* say what is done to which object; *resource* is the address where the effect can be
+    read.
+    """
 
     kind: str
     target: str
@@ -42,7 +45,7 @@ class TaskName:
 
 
 class BackgroundTasks:
-    """The tasks that this process works on."""
+    """The operations that this process is running."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
@@ -53,7 +56,7 @@ class BackgroundTasks:
         task.add_done_callback(self._running.discard)
 
     def require_room(self) -> None:
-        """Raise LockstepError if the process has enough to do."""
+        """Raise LockstepError if the process is already running the maximum number of operations."""
         if len(self._running) >= MOST_AT_ONCE:
             raise LockstepError(
                 Kind.THROTTLED,
@@ -62,7 +65,7 @@ class BackgroundTasks:
             )
 
     async def stop(self) -> None:
-        """Interrupt the tasks, and wait until each has recorded that it was interrupted."""
+        """Interrupt the operations, and wait until each has recorded that it was interrupted."""
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -70,7 +73,7 @@ class BackgroundTasks:
 
 @asynccontextmanager
 async def background_tasks() -> AsyncIterator[BackgroundTasks]:
-    """The tasks of a server, which are interrupted when the block ends."""
+    """Provide the operations of a server. They are interrupted when the block ends."""
     tasks = BackgroundTasks()
     try:
         yield tasks
@@ -82,7 +85,9 @@ async def background_tasks() -> AsyncIterator[BackgroundTasks]:
 async def begin_task(
     context: Context, tasks: BackgroundTasks, name: TaskName, work: Work, *, explain: Explain
 ) -> TaskRow:
-    """Begin *work*, which does what the caller may do, and return without waiting for it. *explain* turns its error into what is shown."""
+    """Start *work* with the permissions of the caller, and return without waiting for it. *explain* converts its error to the form in
+    which it is shown.
+    """
     tasks.require_room()
     task = str(uuid.uuid4())
     async with context.recording() as connection:
@@ -95,7 +100,9 @@ async def begin_task(
 
 @open_to_all
 async def show_task(context: Context, task: str, *, explain: Explain) -> TaskRow:
-    """A task of the caller. Raises LockstepError if it is unknown: also if somebody else began it, or a day has passed."""
+    """Return an operation of the caller. Raises LockstepError if it is unknown, was started by another caller, or ended more than a day
+    ago.
+    """
     async with context.reading() as connection:
         found = await store.read(connection, task, actor=context.actor.name) if as_id(task) else None
     if found is None:
@@ -135,7 +142,7 @@ async def _run(context: Context, task: str, work: Work, explain: Explain) -> Non
 
 
 async def _beat(context: Context, task: str, seen: list[Progress]) -> None:
-    """Record the progress while the task runs, which is also its sign of life."""
+    """Record the progress while the operation runs. This also shows that its process is alive."""
     while True:
         await asyncio.sleep(_BEAT_SECONDS)
         phase, done, fraction = (str(seen[0].kind), seen[0].read, seen[0].fraction) if seen else ("", 0, None)

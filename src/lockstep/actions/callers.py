@@ -13,10 +13,11 @@ from lockstep.storage.administrators import AdministratorRow, RoleGrant
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who has proved who they are. Actions are called with *actor*. *session* and *token* are ids. For a token, *session* and
-    *csrf_secret* are "", and *email* is the address of the token's owner ("" for a service token). *stepped_up_at* is the time at which
-    they last entered the password. If *is_federated* is true, they have no password in Lockstep and sign in at the identity provider again
-    instead.
+    """Somebody who has proved who they are. *actor* is the actor with which actions are called. *session* and *token* are ids.
+
+    For a token, *session* and *csrf_secret* are "", and *email* is the address of the token's owner ("" for a service token).
+    *stepped_up_at* is the time at which the caller last entered the password. If *is_federated* is true, the caller has no password in
+    Lockstep and signs in at the identity provider again instead.
     """
 
     actor: Actor

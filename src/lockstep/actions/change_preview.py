@@ -69,8 +69,8 @@ class ForeseenAction:
 
 @dataclass(frozen=True, slots=True)
 class ChangePreview:
-    """What a change of the configuration would do. *evaluated* is the number of people and groups that were planned; for most of them
-    nothing changes as a rule.
+    """What a change of the configuration would do. *evaluated* is the number of people and groups that were planned, most of which do
+    not change.
     """
 
     actions: Sequence[ForeseenAction]

@@ -1,6 +1,7 @@
-"""Plan what configuration files would change. Planning writes nothing. A file changes only the sections and applications that it contains;
-everything else stays as it is. The exception is a set of files that contains the Tenant document: such files describe the whole
-organisation, and what is missing from them can be removed.
+"""Plan what configuration files would change. Planning writes nothing.
+
+A file changes only the sections and applications that it contains; all others stay unchanged. The exception is a set of files with the
+Tenant document: such files describe the whole organisation, and what is missing from them can be removed.
 """
 
 from __future__ import annotations

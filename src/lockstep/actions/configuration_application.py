@@ -43,7 +43,9 @@ Resolve = Callable[[str], Secret | None]
 
 
 def no_secrets(_: str) -> Secret | None:
-    """Resolve no reference to a secret. Used on a server, where a file that somebody sends must not be able to read files of the server."""
+    """Refuse every reference to a secret. Used on a server, where a file that somebody sends must not be able to read files of the
+    server.
+    """
     return None
 
 

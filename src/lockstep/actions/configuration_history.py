@@ -39,7 +39,7 @@ async def compare_versions(context: Context, app: str, old: int, new: int) -> tu
         row = await job_row(connection, app)
         after = await _document(connection, app, row.id, new)
         before = await _document(connection, app, row.id, old)
-    # "off" in both: whether provisioning is on is not part of a version.
+    # "off" in both, because a version does not say whether provisioning is on.
     return difference(after, before.spec, prune=True).changes
 
 

@@ -1,6 +1,7 @@
-"""Plan and store the section `ldapSignIn` of configuration files: the LDAP directory whose passwords people sign in with.
+"""Plan and store the section `ldapSignIn` of configuration files: the LDAP directory against which people's passwords are checked.
 
-The password of the bind DN is stored for one address and one bind DN. A file that names others needs a reference to a password of its own.
+The stored password belongs to one address and one bind DN. A file with a different address or bind DN must refer to a password of its
+own.
 """
 
 from __future__ import annotations
@@ -79,9 +80,8 @@ async def plan_ldap(
 async def ask_ldap(context: Context, documents: Sequence[ConfigDocument], resolve: Resolve) -> None:
     """Send one request to the directory that *documents* would set up, as the command and the page do.
 
-    Raises LockstepError if it does not respond. Call this before the transaction of the changes, because the directory may take seconds.
-
-    A directory that people do not sign in with, or that stays as it is, is not asked.
+    Raises LockstepError if the directory does not respond. Call this before the transaction of the changes, because the directory may
+    take seconds to respond. A directory that is not used for sign-in, or that does not change, is not contacted.
     """
     section, document = next(((one.spec[SECTION], one) for one in documents if SECTION in one.spec), (None, None))
     if section is None or document is None or not section["enabled"] or context.rehearsal is not None:

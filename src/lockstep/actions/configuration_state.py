@@ -1,4 +1,4 @@
-"""The configuration in force, written as a configuration file would say it. Planning and exporting share this form.
+"""The configuration in force, in the form of configuration files. Planning and exporting share this form.
 
 Assignments of people in the recycle bin are left out, because a file cannot name those people.
 """

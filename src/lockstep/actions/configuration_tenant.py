@@ -1,4 +1,4 @@
-"""Store what configuration files say about the whole organisation, and store the labels in configuration files."""
+"""Store the settings and labels that configuration files contain for the whole organisation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ACTIVITY = "Apply configuration file"
 
 @needs(Permission.ORGANISATION_WRITE)
 async def save_tenant(context: Context, plan: DocumentPlan) -> None:
-    """Store the settings that stand with the organisation. The LDAP directory is stored elsewhere."""
+    """Store the settings of the organisation. The LDAP directory is stored elsewhere."""
     own = {key: value for key, value in plan.spec.items() if key != SECTION}
     if not own and not any(change.place.startswith("metadata.") for change in plan.changes):
         return

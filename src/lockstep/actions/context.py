@@ -48,10 +48,12 @@ class Templates(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The caller of an action. *permissions* apply to everything in Lockstep. An application owner also has *own_permissions*, which apply
-    only to the applications whose ids are in *own_applications*. *administrator* is the id of a signed-in administrator, and "" for the
-    command line and the system. *is_stepped_up* is true if the administrator has recently entered the password. *is_operator* is true for
-    the person who runs a command on the machine of the server, who may name any of its files.
+    """The caller of an action. *permissions* apply to everything in Lockstep.
+
+    An application owner also has *own_permissions*, which apply only to the applications whose ids are in *own_applications*.
+    *administrator* is the id of a signed-in administrator, and "" for the command line and the system. *is_stepped_up* is true if the
+    administrator has recently entered the password. *is_operator* is true for the person who runs a command on the machine of the server,
+    who may name any of its files.
     """
 
     name: str

@@ -1,5 +1,6 @@
-"""Explain why a person has an account in an application, or has none. The explanation reads the account from the application. If that
-fails, it uses only what Lockstep has stored.
+"""Explain why a person has an account in an application, or has none.
+
+The account is read from the application. If that fails, the explanation covers only what Lockstep has stored.
 """
 
 from __future__ import annotations
@@ -35,8 +36,10 @@ MOST_NAMED = 3  # assignments or groups listed by name; further ones are only co
 
 @dataclass(frozen=True, slots=True)
 class ExplainedObject:
-    """An explanation for one person or group. *failed* says why the application could not be read; the explanation then covers only what is
-    stored. *decision* says what an administrator decided about the held write.
+    """An explanation for one person or group. *failed* says why the application could not be read; the explanation then covers only what
+    is stored.
+
+    *decision* says what an administrator decided about the held write.
     """
 
     plan: Plan

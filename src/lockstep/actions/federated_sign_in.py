@@ -55,9 +55,9 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class BegunSignIn:
-    """What the cookie holds. *session* is the session that the sign-in will step up; "" if the sign-in begins a new session.
+    """The content of the cookie. *session* is the session for which the sign-in is a step-up, or "" if the sign-in begins a new session.
 
-    *again* is true if the provider is to ask for the credentials even if the person is signed in there.
+    *again* is true if the provider must ask for the credentials even if the person is signed in there.
     """
 
     secret: str = field(repr=False)

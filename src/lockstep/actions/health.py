@@ -131,7 +131,7 @@ async def _failing_sources(connection: Connection) -> list[HealthFinding]:
 
 
 def _unclaimed(row: JobRow, made: Sequence[MadeAccount]) -> list[HealthFinding]:
-    """Return a finding if there are accounts that Lockstep created, or may have created, and that have no link."""
+    """Return a finding if there are accounts without a link that Lockstep created or may have created."""
     if not made:
         return []
     names = sorted({one.display for one in made})

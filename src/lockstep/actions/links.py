@@ -84,8 +84,10 @@ async def page_of_links(
 async def list_orphans(
     context: Context, app: str, *, limit: int = 1_000, after: tuple[str, str] = ("", "")
 ) -> list[Orphan]:
-    """Return accounts of the application without a link, people first, then by account id: at most *limit*, those after *after* (kind and
-    account id of the last one on the previous page). Reads all accounts, page by page, and keeps only what it returns. Writes nothing.
+    """Return accounts of the application without a link, people first, then by account id: at most *limit*, starting after *after*.
+
+    *after* is the kind and account id of the last account on the previous page. Reads all accounts of the application page by page, and
+    keeps only those that are returned. Writes nothing.
     """
     found: list[Orphan] = []
     begin = _place(*after) if any(after) else None
@@ -111,7 +113,7 @@ def _is_within(place: tuple[bool, str], begin: tuple[bool, str] | None, end: tup
 
 
 async def _without_link(context: Context, app: str) -> AsyncIterator[tuple[Job, ObjectKind, Sequence[Account]]]:
-    """Read all accounts of the application; yield those of each page that have no link."""
+    """Read all accounts of the application. Yields, for each page, the accounts without a link."""
     services = new_services(context)
     async with context.reading() as connection:
         job = await read_job(context, connection, app)
@@ -128,7 +130,7 @@ async def _without_link(context: Context, app: str) -> AsyncIterator[tuple[Job, 
 
 
 async def _made_accounts(context: Context, app: str) -> list[MadeAccount]:
-    """The creates of ours that made accounts which have no link."""
+    """Return our creates that made accounts which have no link."""
     found: list[MadeAccount] = []
     async for job, kind, free in _without_link(context, app):
         async with context.reading() as connection:
@@ -159,10 +161,11 @@ async def _made_for(
 
 @needs(Permission.LINKS_WRITE, app="app")
 async def settle_orphans(context: Context, app: str, found: Sequence[Orphan] | None = None) -> list[MadeAccount]:
-    """Link accounts that our journal created, and that have no link, to the people they were created for.
+    """Link accounts without a link that Lockstep created to the people for whom they were created.
 
-    The accounts of people who should have none are disabled, by the usual plan and subject to the guards. Accounts known only from the
-    journal are searched for. *found*: the orphans, if all of them were listed already. Returns the creates whose accounts are searched for.
+    Accounts of people who should have none are disabled by the usual plan, subject to the guards. Accounts known only from the journal
+    are searched for. *found* are the accounts without a link, if all of them were already listed. Returns the creates whose accounts are
+    searched for.
     """
     made = await _made_accounts(context, app) if found is None else [one.made for one in found if one.made is not None]
     async with context.changing() as edit:

@@ -39,7 +39,7 @@ async def failed(context: Context, email: str, *, who: str, address: str = "") -
 
 
 async def forgiven(context: Context, email: str, *, address: str = "") -> None:
-    """Take back the attempt that `admit` counted. Used for an attempt in which nothing was wrong but something, such as the code, was
+    """Take back the attempt that `admit` counted, because nothing was wrong with it except that something, such as the code, was
     missing.
     """
     await lockout.forgiven(context.recording, email, address=address)

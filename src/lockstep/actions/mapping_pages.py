@@ -1,5 +1,7 @@
 """The content of the page of one mapping: its settings, its attributes with the findings about each, and sample objects with the values
-that the mapping gives them. All of it is read from the directory and the links; the application is not contacted.
+that the mapping gives them.
+
+Everything is read from the directory and the links; the application is not contacted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The attributes that mappings may write: the gallery's, those that the application reports, and those that an administrator adds.
+"""The attributes that mappings may write: those of the gallery, those that the application reports, and those that an administrator
+adds.
+
 Discovering adds reported attributes to the list, so that mappings write them with the right type. It never changes an entry that an
 administrator made.
 """
@@ -57,7 +59,7 @@ def _row(attribute: TargetAttribute, *, is_mapped: bool) -> dict[str, Any]:
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")
 async def discover_attributes(context: Context, app: str, kind: ObjectKind) -> list[dict[str, Any]]:
-    """The attributes in the application's `/Schemas`. Raises LockstepError if it does not publish them.
+    """Return the attributes that the application publishes at `/Schemas`. Raises LockstepError if it publishes none.
 
     Attributes that no SCIM schema declares are added to the list, with their types.
     """
@@ -67,7 +69,7 @@ async def discover_attributes(context: Context, app: str, kind: ObjectKind) -> l
     _, settings = await settings_of_target(context, services, app)
     known = {str(one["name"]).lower(): one for one in await list_attributes(context, app, kind)}
     found = await services.opener.discover(settings, kind)
-    # Take over only how to write the value: an attribute that the application requires does not get a mapping by that.
+    # Take over only how to write the value. An attribute that the application requires does not get a mapping automatically.
     own = [one for one in found if not is_declared(one.name, kind)]
     listed = [TargetAttribute(one.name, one.type, multi_valued=one.multi_valued) for one in own]
 

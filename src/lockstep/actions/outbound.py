@@ -1,7 +1,7 @@
-"""The list of private networks and origins that applications may have. Changing the list needs a permission of its own: permission to set
-up an application is not enough.
+"""The list of private networks and origins to which Lockstep may send requests. A permission of its own is needed to change it:
+permission to set up an application is not sufficient.
 
-Addresses of cloud metadata services are refused here, and Lockstep never connects to them even if a network in the list contains them.
+Addresses of cloud metadata services are refused, and Lockstep never connects to them even if a network in the list contains them.
 """
 
 from __future__ import annotations

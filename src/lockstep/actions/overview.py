@@ -26,8 +26,8 @@ _NEEDS_NOBODY = frozenset({StatusLabel.NOT_CONFIGURED, StatusLabel.READY, Status
 
 @dataclass(frozen=True, slots=True)
 class AppOverview:
-    """One application. *failures* counts failed changes of the last 24 hours; *owners* are e-mail addresses. *signs_on*: a single sign-on
-    method is selected.
+    """One application. *failures* counts failed changes of the last 24 hours. *owners* are e-mail addresses. *signs_on* is true if a
+    single sign-on method is selected.
     """
 
     id: str

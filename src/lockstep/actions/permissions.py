@@ -1,4 +1,4 @@
-"""What each caller may do in Lockstep: the permissions, the roles, and the one table that says which role has which permission.
+"""What each caller may do in Lockstep: the permissions, the roles, and the table that lists the permissions of each role.
 
 The command line, the API and the pages never decide about permissions. They call an action, and the action refuses.
 """

@@ -1,5 +1,5 @@
-"""How long each kind of record is kept. The organisation chooses it for four kinds. For the others it is fixed, and each row names the
-rule.
+"""How long each kind of record is kept. The organisation can choose it for four kinds. For the others it is fixed, and each row names
+the rule.
 """
 
 from __future__ import annotations

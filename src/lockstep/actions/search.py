@@ -59,7 +59,7 @@ class ApplicationHit:
 class Found:
     """The results of a search. *is_more* is true if more people were found than are listed.
 
-    *others*: the first applications of the caller, if the text names none; their pages may be what was meant.
+    *others* are the first applications of the caller if the text names none; the caller may have meant one of them.
     """
 
     query: Query

@@ -68,8 +68,8 @@ async def confirm_hold(context: Context, name: str, *, shown: str) -> SourceDeci
 
 @needs(Permission.SOURCES_DECIDE)
 async def reject_hold(context: Context, name: str) -> SourceDecision:
-    """Keep the objects that the source no longer contains; the next import may ask again. A person who may have got a new key counts as two
-    different people from now on.
+    """Keep the objects that the source no longer contains; the next import may ask again. A new person who may be an existing one under
+    a new key counts as a different person from now on.
     """
     holds = await _holds(context, name)
     await _decide(context, holds, "rejected", left=0)

@@ -1,8 +1,8 @@
-"""Which files of the server a source may name.
+"""Decide which files of the server a source may name.
 
-The operator of the machine's command line may name any file. Everybody else may name only files below one folder, because the first line of
-a file that cannot be imported is shown, and because any file of the server would otherwise become readable through an import. A path is
-checked when it is named and again before each read: by then a symbolic link may have taken its place.
+The operator, who uses the command line on the machine, may name any file. All other callers may name only files below one folder: an
+import shows the first line of a file that it cannot read, so any file of the server would otherwise become readable. A path is checked
+when it is named and again before each read, because a symbolic link may have replaced the file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lockstep.storage.sources import SourceRecord
 
 @dataclass(frozen=True, slots=True)
 class NamedFiles:
-    """The configuration of a source with its files as they are stored, and those paths that the operator of the machine named."""
+    """The configuration of a source with its files as they are stored, and the paths that the operator of the machine named."""
 
     config: Mapping[str, Any]
     by_operator: Sequence[str]
@@ -39,7 +39,7 @@ class OutsideFile:
 
 
 def named_files(context: Context, config: Mapping[str, Any], known: SourceRecord | None) -> NamedFiles:
-    """Return *config* as the caller may store it for the source *known* (None for a new one).
+    """Return *config* in the form in which the caller may store it for the source *known*, which is None for a new source.
 
     Raises LockstepError for a file outside the folder for sources' files, unless the operator named the same file for this source before.
     """
@@ -52,11 +52,12 @@ def named_files(context: Context, config: Mapping[str, Any], known: SourceRecord
 
 
 def open_files(context: Context, source: SourceRecord, config: Mapping[str, Any] | None = None) -> Sequence[SourcePass]:
-    """Open the passes of *source*; *config* replaces the registered configuration.
+    """Open the passes of *source*. *config* replaces the registered configuration.
 
-    The registered files that the operator did not name are checked again. Files that only *config* names are not: it comes from the
-    operator's command line, or names the copy of an upload, and no other door lets its caller choose it (`remote/exposed.py`). Raises
-    LockstepError for a file that is now outside the folder for sources' files, and for any error that the source finds.
+    Registered files that the operator did not name are checked again. Files that only *config* names are not checked, because *config*
+    comes from the operator's command line or names the copy of an upload; no other interface lets its caller choose it
+    (`remote/exposed.py`). Raises LockstepError for a file that is now outside the folder for sources' files, and for any error that the
+    source finds.
     """
     given = source.config if config is None else config
     exempt = _paths(given) - (_paths(source.config) - set(source.operator_files))
@@ -78,7 +79,7 @@ async def files_outside(context: Context) -> list[OutsideFile]:
 
 
 def placed_files(context: Context, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *config* with absolute paths. Those of somebody who is not the operator start at the folder for sources' files."""
+    """Return *config* with absolute paths. Relative paths start at the folder for sources' files, unless the caller is the operator."""
     return with_paths(config, lambda path: str(context.sources_folder / path))
 
 

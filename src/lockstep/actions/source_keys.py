@@ -1,4 +1,4 @@
-"""Rename a source, or identify its people by another column. Neither makes anybody leave, and neither creates anybody."""
+"""Rename a source, or identify its people by another column. Neither change makes anybody a leaver, and neither creates anybody."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ async def list_runs(context: Context, name: str, *, before: int = 0, limit: int 
 
 @needs(Permission.DIRECTORY_READ)
 async def show_run(context: Context, name: str, run: int) -> RunRow:
-    """One import of a source. Raises LockstepError if it is unknown."""
+    """Return one import of a source. Raises LockstepError if it is unknown."""
     async with context.reading() as connection:
         await find_source(connection, name)
         found = await source_runs.read_run(connection, name, run)
@@ -62,7 +62,7 @@ def pass_record(result: PassResult, *, most_named: int | None = None) -> dict[st
 
 
 def counts_of(result: PassResult) -> dict[str, Any]:
-    """Return the numbers of what a pass changed, for logs and JSON."""
+    """Return the numbers of changes in a pass, for logs and JSON."""
     counts: dict[str, Any] = {
         "read": result.read,
         "created": result.created,

@@ -68,7 +68,7 @@ class JobStatus:
 
     @property
     def due_at(self) -> datetime | None:
-        """When provisioning continues by itself: at the next attempt of a quarantine, otherwise at the next cycle."""
+        """The time at which provisioning continues by itself: the next attempt of a quarantine, otherwise the next cycle."""
         return datetime.fromisoformat(self.quarantine["nextAttempt"]) if self.quarantine else self.next_cycle_at
 
     @property
@@ -95,7 +95,7 @@ async def show_status(context: Context, app: str) -> JobStatus:
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def list_status(context: Context) -> list[JobStatus]:
-    """All applications that the caller may read, by name."""
+    """Return all applications that the caller may read, by name."""
     async with context.reading() as connection:
         rows = await jobs.read_jobs(connection)
         visible = [row for row in rows if context.actor.may(Permission.APPLICATIONS_READ, row.app)]
@@ -112,7 +112,7 @@ async def list_cycles(context: Context, app: str, *, limit: int = 20, below: int
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def show_cycle(context: Context, app: str, number: int) -> Cycle:
-    """One cycle of the application. Raises LockstepError if there is none with this number."""
+    """Return one cycle of the application. Raises LockstepError if there is none with this number."""
     async with context.reading() as connection:
         row = await job_row(connection, app)
         found = await cycles.read_cycle(connection, number)

@@ -1,4 +1,4 @@
-"""What happened to one person or group, in the directory and in all applications, newest first."""
+"""The history of one person or group, in the directory and in all applications, newest first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An uploaded file: find it, write its content to the disk of this process, and say how it is read."""
+"""Find an uploaded file, write its content to the disk of this process, and say how it is read."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def config_of(found: UploadRow, path: Path) -> dict[str, Any]:
 
 @asynccontextmanager
 async def as_file(connection: Connection, found: UploadRow) -> AsyncIterator[Path]:
-    """The content as a file that only this process can read and that is deleted afterwards. Errors use its uploaded name."""
+    """Provide the content as a file that only this process can read and that is deleted afterwards. Errors use the name that the file
+    had when it was uploaded.
+    """
     with tempfile.TemporaryDirectory(prefix="lockstep-") as folder:
         yield await written(connection, found, folder)
 

@@ -93,7 +93,7 @@ async def keep_upload(
 
 @needs(Permission.SOURCES_WRITE)
 async def find_upload(context: Context, upload: str) -> UploadRow:
-    """An upload. Raises LockstepError if it is unknown or older than a day."""
+    """Return an upload. Raises LockstepError if it is unknown or older than a day."""
     async with context.reading() as connection:
         return await find(connection, upload)
 
@@ -102,8 +102,10 @@ async def find_upload(context: Context, upload: str) -> UploadRow:
 async def take_upload(
     context: Context, upload: str, config: Mapping[str, Any], *, options: IntakeOptions | None = None, rehearses: bool = False
 ) -> list[PassResult]:  # fmt: skip
-    """Import the upload as if its file were on this machine, or, if it *rehearses*, only find out what would change. The upload is deleted,
-    whatever comes of it. Unlike `import_upload`, good rows are imported even if others are bad.
+    """Import the upload as if its file were on this machine or, if *rehearses* is true, only determine what would change. The upload is
+    deleted afterwards in any case.
+
+    Unlike `import_upload`, this imports usable rows even if others are unusable.
     """
     found = await find_upload(context, upload)
     _refuse_imported(found)

@@ -50,8 +50,10 @@ _ROUTERS = (
 def api_app(
     contexts: Contexts, *, hub: LiveHub | None = None, rates: Rates | None = None, tasks: BackgroundTasks | None = None
 ) -> FastAPI:
-    """Build the application to mount at `/api/v1`. *contexts* returns the context of an actor; *hub* supplies the events; *rates* counts
-    requests; *tasks* runs operations that continue after their request was answered.
+    """Build the application to mount at `/api/v1`.
+
+    *contexts* returns the context of an actor. *hub* supplies the events. *rates* counts requests. *tasks* runs operations that continue
+    after their request was answered.
     """
     app = FastAPI(
         title="Lockstep",
@@ -80,7 +82,7 @@ def api_app(
 def api_routes(
     contexts: Contexts, *, hub: LiveHub | None = None, rates: Rates | None = None, tasks: BackgroundTasks | None = None
 ) -> Sequence[BaseRoute]:
-    """Everything that a server adds to its routes: the API, `/api/openapi.json`, `/api/docs` and `/problems/{slug}`."""
+    """Return everything that a server adds to its routes: the API, `/api/openapi.json`, `/api/docs` and `/problems/{slug}`."""
     app = api_app(contexts, hub=hub, rates=rates, tasks=tasks)
     mounted = Mount(ROOT, app)
     # A path with a line break belongs to the API too, and gets a "not found" problem.
@@ -95,12 +97,12 @@ def api_routes(
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
-    """Answer a request for an unknown address, or with a method that the address does not accept."""
+    """Return the problem for an unknown address, or for a method that the address does not accept."""
     begin(request)
     status = error.status_code if isinstance(error, HTTPException | StarletteHTTPException) else 404
     if status == 405:
         wrong = refused("method-not-allowed", f"{request.url.path} does not support {request.method}")
         wrong.headers.update(getattr(error, "headers", None) or {})
         return finished(request, failed(request, wrong))
-    unknown = not_found(f"There is nothing at {request.url.path}", next_step="See the addresses in /api/docs")
+    unknown = not_found(f"There is no resource at {request.url.path}", next_step="See the addresses in /api/docs")
     return finished(request, failed(request, unknown))

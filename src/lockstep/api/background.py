@@ -1,4 +1,4 @@
-"""Requests whose work continues after the response: 202, with the address of the operation."""
+"""Requests whose work continues after the response: the response has status 202 and the address of the operation."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from lockstep.api.shapes import NEXT_LOOK, rooted
 
 
 class OperationJson(TypedDict):
-    """*state* is `running`, `succeeded` or `failed`. *resource* is the address of what the work created or changed. *phase* says what is
-    being done. *fraction* is null if the total is unknown, otherwise 0 to 1. *error* is a problem.
+    """*state* is `running`, `succeeded` or `failed`. *resource* is the address of what the operation created or changed. *phase* says
+    what is being done. *fraction* is between 0 and 1, or null if the total is unknown. *error* is a problem.
     """
 
     id: str
@@ -39,7 +39,7 @@ class OperationJson(TypedDict):
 
 
 async def accepted(context: Context, request: Request, name: TaskName, work: Work) -> OperationJson:
-    """Start *work* and return its operation; the header Location has the operation's address."""
+    """Start *work* and return its operation. The header Location has the address of the operation."""
     known = await tasks.begin_task(context, request.app.state.tasks, name, work, explain=partial(_problem, request))
     request.state.headers["Location"] = rooted(request, f"/operations/{known.id}")
     return operation_json(request, known)

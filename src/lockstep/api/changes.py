@@ -47,8 +47,9 @@ Consenting = Annotated[Consent, Depends(_given)]
 async def changed(
     context: Context, consent: Consent, work: Callable[[Context], Awaitable[Answer]], *, named: int = 0
 ) -> Changed[Answer]:
-    """Do *work*. Raises ApiError with the effects if it needs consent that was not given. *named*: the number of people that the request
-    names itself.
+    """Do *work*. Raises ApiError, with the effects on people, if the change needs consent and the request does not give it.
+
+    *named* is the number of people that the request itself names.
     """
     if consent.dry_run:
         return {"dryRun": True, "effects": effects_json(await foresee(context, work)), "result": None}

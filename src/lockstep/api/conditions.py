@@ -25,20 +25,24 @@ def etag(value: Any) -> str:
 
 
 def tagged(request: Request, value: Answer, *, state: Any = None) -> Answer:
-    """Return *value*, with an ETag on the response. *state*: the part of *value* that the ETag identifies; by default all of it."""
+    """Return *value*, and set the ETag of the response. *state* is the part of *value* that the ETag identifies; by default the whole
+    value.
+    """
     request.state.headers["ETag"] = etag(value if state is None else state)
     return value
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The header If-Match of a request. Routes that take this as a parameter obey the header; the others refuse it."""
+    """The header If-Match of a request. Only routes with a parameter of this type accept the header; the others refuse it."""
 
     given: str
 
     def matched(self, read: Read, work: Work[Answer], *, is_needed: bool = False) -> Work[Answer]:
-        """Do *work* and check If-Match in one transaction. Raises ApiError if If-Match is given and does not match the state that *read*
-        returns. *is_needed*: If-Match is required, because the request replaces a whole document.
+        """Do *work* in one transaction, after checking If-Match. Raises ApiError if If-Match is given and does not match the state that
+        *read* returns.
+
+        *is_needed* is true if If-Match is required because the request replaces a whole document.
         """
 
         async def checked(context: Context) -> Answer:
@@ -54,14 +58,15 @@ class Condition:
         return checked
 
     async def require(self, context: Context, read: Read) -> None:
-        """Raise ApiError if If-Match is given and does not match the state that *read* returns. For work that sends requests: a transaction
-        must not wait for them.
+        """Raise ApiError if If-Match is given and does not match the state that *read* returns.
+
+        For work that sends requests: these must not run inside a transaction, as they would with `matched`.
         """
         wanted = {one.strip().removeprefix("W/") for one in self.given.split(",")}
         if self.given and "*" not in wanted and etag(await read(context)) not in wanted:
             raise refused(
                 "precondition-failed",
-                "Someone changed it after you read it",
+                "It was changed after you read it",
                 next_step="Read it again, then repeat the change",
             )
 

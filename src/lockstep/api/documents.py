@@ -1,6 +1,6 @@
 """The description of the API: OpenAPI 3.1 for programs, one page for people, and one page for each type of problem.
 
-The pages are made from the description, need no script and load nothing from elsewhere.
+The pages are generated from the description. They need no script and load nothing from other servers.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def describe(app: FastAPI) -> None:
-    """Make `app.openapi` return the complete description: how to authenticate, conditions, and the media type of problems."""
+    """Make `app.openapi` return the complete description, which includes authentication, conditions and the media type of problems."""
     made: dict[str, Any] = {}
 
     def openapi() -> dict[str, Any]:
@@ -167,8 +167,9 @@ def _operation(method: str, path: str, operation: dict[str, Any], described: dic
 
 
 def example_of(schema: dict[str, Any], described: dict[str, Any]) -> Any:
-    """Return an example of what *schema* describes: its own; else one built from the members that have one or are required; else one of
-    its type.
+    """Return an example for *schema*: its own example if it has one, otherwise one built from its members, otherwise one of its type.
+
+    Members are included if they have an example or are required.
     """
     if "$ref" in schema:
         return example_of(described["components"]["schemas"][schema["$ref"].rpartition("/")[2]], described)

@@ -1,5 +1,5 @@
-"""What every route does first and last: identify the caller, check that a form comes from our own pages, turn errors into problems, and set
-the headers of the response.
+"""What every route does before and after its own work: identify the caller, check that a form comes from our own pages, turn errors into
+problems, and set the headers of the response.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Desk:
         return self._contexts(NOT_SIGNED_IN)
 
     async def caller(self, request: Request) -> Caller:
-        """The caller of *request*. Raises ApiError if there is none, LockstepError for a form that does not come from our own pages."""
+        """Return the caller of *request*. Raises ApiError if there is none, and LockstepError for a form that does not come from our own
+        pages.
+        """
         nobody = self.nobody()
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme:
@@ -87,8 +89,8 @@ def _unknown(detail: str) -> ApiError:
 
 
 class DoorRoute(APIRoute):
-    """A route with these checks. *most_bytes*: the size limit of the body in bytes. *takes_json*: check the JSON of the body before the
-    action is called.
+    """A route with these checks. *most_bytes* is the size limit of the body. *takes_json* requires that the JSON of the body is valid
+    before the action is called.
     """
 
     most_bytes = MOST_BYTES
@@ -137,7 +139,9 @@ class DoorRoute(APIRoute):
 
 
 def router_of(*tags: str, route_class: type[DoorRoute] = DoorRoute) -> APIRouter:
-    """A router whose routes make these checks. The application takes the routes over unchanged, so each must be declared in full."""
+    """Create a router whose routes make these checks. The application uses the routes unchanged, so each of them must be declared
+    completely.
+    """
     return APIRouter(route_class=route_class, tags=list(tags), generate_unique_id_function=lambda route: route.name)
 
 
@@ -157,7 +161,7 @@ def finished(request: Request, response: Response) -> Response:
 
 
 def failed(request: Request, fault: Exception) -> Response:
-    """The response for *fault*."""
+    """Return the response for *fault*."""
     error = _shown(request, fault)
     operation = getattr(request.scope.get("route"), "name", "")
     response = problem_response(
@@ -168,14 +172,14 @@ def failed(request: Request, fault: Exception) -> Response:
 
 
 def as_problem(request: Request, fault: Exception) -> Problem:
-    """The problem for *fault*, for a response that has already begun."""
+    """Return the problem for *fault*, for a response that has already begun."""
     error = _shown(request, fault)
     release_frames(fault)
     return problem_of(error, request_id=request.state.request_id, instance=request.url.path)
 
 
 def _shown(request: Request, fault: Exception) -> LockstepError:
-    """The error for *fault*. For an unforeseen fault, the caller sees no details; the log has them."""
+    """Return the error to show for *fault*. For an unexpected fault, the caller sees no details; the log has them."""
     if isinstance(fault, LockstepError):
         error = fault
     elif isinstance(fault, RequestValidationError):
@@ -191,13 +195,13 @@ def _shown(request: Request, fault: Exception) -> LockstepError:
 
 
 class FrontRoute(DoorRoute):
-    """A route that does not need a caller, such as sign-in."""
+    """A route that needs no caller, such as sign-in."""
 
     needs_caller = False
 
 
 async def _refuse_unstorable(request: Request, *, takes_json: bool) -> None:
-    """Refuse invalid JSON, and NUL characters and too large numbers, which cannot be stored, before an action receives them."""
+    """Refuse values that cannot be stored before an action receives them: invalid JSON, NUL characters, and too large numbers."""
     given = (one for pair in request.query_params.multi_items() for one in pair)
     require_no_nul([request.scope["path"], *given], of="address")
     if not takes_json or not request.headers.get("content-type", "").partition(";")[0].strip().lower().endswith("json"):

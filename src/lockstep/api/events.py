@@ -1,7 +1,7 @@
-"""`GET /events`: server-sent events about changes. An event names what to read again and has no content.
+"""`GET /events`: server-sent events about changes. An event names what to read again and has no other content.
 
-A client resumes with Last-Event-ID. After `reset` it reads everything again. A client that reads too slowly is disconnected, and can
-resume.
+A client resumes with Last-Event-ID. After the event `reset` it must read everything again. A client that reads too slowly is
+disconnected, and can resume.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from lockstep.wording import did_you_mean
 
 
 def wanted_fields(request: Request, given: str) -> frozenset[str]:
-    """The names in *given*. Raises ApiError for a name that the items of this list do not have."""
+    """Return the names in *given*. Raises ApiError for a name that is not a member of the items of this list."""
     wanted = [one.strip() for one in given.split(",") if one.strip()]
     known = _members(getattr(request.scope.get("route"), "response_model", None))
     for name in wanted:
@@ -30,7 +30,7 @@ def wanted_fields(request: Request, given: str) -> frozenset[str]:
 
 
 def with_fields(response: Response, wanted: Collection[str]) -> Response:
-    """*response* with the members *wanted* of each item."""
+    """Return *response* with only the members *wanted* of each item."""
     if not wanted or response.status_code != 200:
         return response
     page = orjson.loads(bytes(response.body))
@@ -39,6 +39,6 @@ def with_fields(response: Response, wanted: Collection[str]) -> Response:
 
 
 def _members(page: Any) -> list[str]:
-    """The members of the items of the list *page*; none if they are not the same for all."""
+    """Return the names of the members of the items on *page*; empty if the items do not all have the same members."""
     items = get_args(page)
     return list(getattr(items[0], "__annotations__", {})) if items else []

@@ -1,6 +1,7 @@
-"""SCIM's filter grammar on lists (RFC 7644, section 3.4.2.2): compiled to what an action can select, or applied to rows in memory.
+"""SCIM's filter grammar for lists (RFC 7644, section 3.4.2.2). A filter becomes parameters of an action, or is applied to rows in
+memory.
 
-A filter that is not supported is refused, and the error names the supported attributes; no filter is ever ignored.
+An unsupported filter is refused with an error that names the supported attributes. No filter is ever ignored.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def words(*allowed: str) -> Read:
 
 @dataclass(frozen=True, slots=True)
 class Selects:
-    """`attribute op value` sets the action's parameter *parameter* to the value that *read* returns."""
+    """A supported comparison: `attribute op value` sets the action's parameter *parameter* to the result of *read*."""
 
     attribute: str
     op: str
@@ -65,7 +66,9 @@ class Selects:
 
 
 def selected(filter: str, known: Sequence[Selects]) -> dict[str, Any]:
-    """Return the parameters that *filter* sets. It is one comparison, or several joined by `and`. Raises ApiError for anything else."""
+    """Return the parameters that *filter* sets. The filter must be one comparison, or several joined by `and`. Raises ApiError for
+    anything else.
+    """
     if not filter:
         return {}
     tree = _parsed(filter)
@@ -96,7 +99,7 @@ def selected(filter: str, known: Sequence[Selects]) -> dict[str, Any]:
 
 
 def matching(filter: str, rows: Sequence[Row]) -> list[Row]:
-    """The *rows* that match. Attributes have the names of the JSON, including nested ones (`guards.percent`)."""
+    """Return the *rows* that match. Attributes have the names of the JSON, including nested ones (`guards.percent`)."""
     if not filter:
         return list(rows)
     tree = _parsed(filter)

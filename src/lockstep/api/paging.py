@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 
 
 class Page(TypedDict, Generic[Item]):
-    """One page of a list. *nextCursor* is null on the last page; *count* is given with `?count=true`."""
+    """One page of a list. *nextCursor* is null on the last page. *count* is present with `?count=true`."""
 
     items: list[Item]
     nextCursor: str | None
@@ -43,7 +43,7 @@ class ListQuery:
     count: bool
 
     def after(self, kind: type[Item]) -> Item | None:
-        """The key in the cursor, of type *kind*; None on the first page. Raises ApiError for an invalid cursor."""
+        """Return the key in the cursor, of type *kind*, or None on the first page. Raises ApiError for an invalid cursor."""
         if not self.cursor:
             return None
         try:
@@ -55,7 +55,7 @@ class ListQuery:
         return key
 
     def place(self) -> tuple[str, str]:
-        """The name and the id in the cursor, both "" on the first page."""
+        """Return the name and the id in the cursor. Both are "" on the first page."""
         match self.after(list):
             case None:
                 return "", ""
@@ -67,7 +67,7 @@ class ListQuery:
         return base64.urlsafe_b64encode(orjson.dumps([self._path, self.sort, key])).decode().rstrip("=")
 
     def refuse_sort(self, only: str) -> None:
-        """Raise ApiError for any order except *only*, in which the list is stored."""
+        """Raise ApiError for any sort order except *only*, in which the list is stored."""
         if self.sort not in ("", only):
             raise _refused("sort", f"This list can be sorted only by {only}")
 
@@ -98,8 +98,9 @@ Asking = Annotated[ListQuery, Depends(_asked)]
 
 
 def page(query: ListQuery, items: Sequence[Item], key: Any, *, count: int | None = None) -> Page[Item]:
-    """Build a page of *items*. The caller reads one more item than the limit, which shows whether another page follows. *key* returns the
-    key of an item.
+    """Build a page of *items*. *key* returns the key of an item.
+
+    The caller reads one more item than the limit, which shows whether another page follows.
     """
     shown, has_more = list(items[: query.limit]), len(items) > query.limit
     cursor = query.cursor_after(key(shown[-1])) if has_more else None
@@ -112,7 +113,9 @@ def page(query: ListQuery, items: Sequence[Item], key: Any, *, count: int | None
 
 
 def page_of_rows(query: ListQuery, rows: Sequence[Any], *, key: str) -> Page[Any]:
-    """A page of a list that is small enough to be read completely: filtered, sorted by any attribute and then by *key*, which is unique."""
+    """Return a page of a list that is small enough to be read completely. It is filtered, and sorted by any attribute and then by *key*,
+    which is unique.
+    """
     found = matching(query.filter, rows)
     wanted = query.sort.removeprefix("-") or key
     if rows and wanted not in rows[0]:
@@ -136,14 +139,14 @@ def page_of_rows(query: ListQuery, rows: Sequence[Any], *, key: str) -> Page[Any
 
 
 def _comparable(value: Any) -> list[Any]:
-    """Make values comparable: null sorts before numbers, numbers before texts."""
+    """Make values comparable: null comes before numbers, and numbers come before texts."""
     if value is None:
         return [0, 0]
     return [1, float(value)] if isinstance(value, bool | int | float) else [2, str(value).casefold()]
 
 
 def foreign_cursor() -> ApiError:
-    """The refusal of a cursor that belongs to another list."""
+    """Return the error for a cursor that belongs to another list."""
     return _refused(
         "cursor", "The cursor does not belong to this list", "Use nextCursor of the previous page, with the same sort"
     )

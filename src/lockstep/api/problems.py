@@ -57,7 +57,7 @@ class NextAction(TypedDict):
 
 
 class Problem(TypedDict):
-    """RFC 9457. *kind* is the kind of error, from which the command line takes its exit code."""
+    """A problem (RFC 9457). *kind* is the kind of error, which determines the exit code of the command line."""
 
     type: str
     title: str
@@ -90,7 +90,7 @@ def refused(
 
 
 def of_validation(error: RequestValidationError) -> ApiError:
-    """Convert FastAPI's validation error to an ApiError."""
+    """Convert a validation error of FastAPI to an ApiError."""
     places: list[ProblemPlace] = []
     for one in error.errors()[:50]:
         where, *path = one["loc"]
@@ -111,8 +111,8 @@ def slug_of(error: LockstepError) -> str:
 
 
 def problem_of(error: LockstepError, *, request_id: str, instance: str, operation: str = "") -> Problem:
-    """The problem document for *error*. *operation*: the operation id of the request in the API's description; "" for an unknown
-    address.
+    """Return the problem document for *error*. *operation* is the operation id of the request in the description of the API, or "" for
+    an unknown address.
     """
     known = PROBLEM_TYPES[slug_of(error)]
     is_internal = known.slug == "internal"

@@ -1,5 +1,6 @@
-"""Limit how many requests a caller may make in a minute, and report it in every response (draft-ietf-httpapi-ratelimit-headers-07), so that
-a faulty script cannot use up the server. Each process counts for itself.
+"""Limit the number of requests that a caller may make in a minute, so that a faulty script cannot use up the server.
+
+Every response reports the limit (draft-ietf-httpapi-ratelimit-headers-07). Each process counts separately.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _MOST_CALLERS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A caller's use of the rate limit. *used*: requests in this window, including the present one."""
+    """The requests of one caller in the present window. *used* includes the present request."""
 
     limit: int
     used: int
@@ -48,7 +49,7 @@ class Rate:
 
 
 class Rates:
-    """The counts of all callers."""
+    """Counts the requests of all callers."""
 
     def __init__(self, limit: int = REQUESTS, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
@@ -67,7 +68,7 @@ class Rates:
         return Rate(self._limit, used + 1, max(1, ceil(began + WINDOW_SECONDS - now)))
 
     def _forget(self, now: float) -> None:
-        """Drop the windows that are over; if too many remain, drop all."""
+        """Remove the windows that have ended. If too many remain, remove all."""
         self._windows = {name: one for name, one in self._windows.items() if now - one[0] < WINDOW_SECONDS}
         if len(self._windows) >= _MOST_CALLERS:
             self._windows.clear()

@@ -18,7 +18,7 @@ _KEPT_HEADERS = ("location", "etag", "retry-after", "content-type")
 
 
 async def once(request: Request, context: Context, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Return the response of *answer*; if the request repeats an earlier one, return the earlier response."""
+    """Return the response of *answer*. If the request repeats an earlier one, return the earlier response instead."""
     key = request.headers.get(HEADER, "").strip()
     if request.method != "POST" or not key:
         return await answer(request)
@@ -43,7 +43,7 @@ async def once(request: Request, context: Context, answer: Callable[[Request], A
 
 async def _digest(request: Request) -> bytes:
     digest = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
-    # Two tokens may have the same name, but neither may get a response that was meant for the other.
+    # Two tokens may have the same name, but neither may get a response that was made for the other.
     digest.update(f"{request.headers.get('authorization', '')}\n{request.headers.get('cookie', '')}\n".encode())
     digest.update(await request.body())
     return digest.digest()

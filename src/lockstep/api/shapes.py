@@ -12,7 +12,7 @@ from lockstep.engine.records import ObjectKind
 
 
 class Body(BaseModel):
-    """A request's body. Unknown members are refused, so that a misspelt setting is not silently ignored."""
+    """The body of a request. Unknown members are refused, so that a misspelt setting is not silently ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
 
@@ -27,5 +27,5 @@ KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
 
 
 def rooted(request: Request, path: str) -> str:
-    """The address of *path* below the API, for Location and links."""
+    """Return the address of *path* below the API, for Location and links."""
     return f"{request.scope.get('root_path', '')}{path}"

@@ -1,4 +1,4 @@
-"""The messages of an action as server-sent events, in the kit's stream. The stream also ends when the server stops."""
+"""Send the messages of a running action as server-sent events. The stream ends when the action ends or the server stops."""
 
 from __future__ import annotations
 

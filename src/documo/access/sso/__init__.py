@@ -1,14 +1,14 @@
-"""Members sign in through their company's identity provider: Documo as a service provider of SAML 2.0. `lockstep.saml` decides whether a
-message is valid. Map:
+"""Sign members in through their company's identity provider: Documo is a service provider of SAML 2.0. `lockstep.saml` decides whether a
+message is valid.
 
 providers     the identity provider of an account, as its Admins set it up or its metadata says
 own_keys      the account's own keys, and how they are rolled
 addresses     the entity ID and the reply URL of an account
 asking        a request to the provider
-requests      requests under way: sealed, and not stored
-answering     the provider's response: whose it is, whom it signs in
-noting        the account's list of how sign-ins ended
-collecting    the browser that began the sign-in gets its session, or the Admin the result of a test
+requests      requests in progress, which are encrypted in their ID and not stored
+answering     the provider's response: for which account it is, and whom it signs in
+noting        the account's list of the results of sign-ins
+collecting    the session for the browser that began the sign-in, or the result of an Admin's test
 leaving       single logout
-refreshing    metadata of providers is read again each day
+refreshing    the daily refresh of providers' metadata
 """

@@ -16,7 +16,9 @@ SIGN_ON_PATH = "/sso"
 
 @dataclass(frozen=True, slots=True)
 class ServiceAddress:
-    """*base* is the public URL or the account's custom API domain, without a trailing slash. It is also the entity ID."""
+    """The address of an account. *base* is the public URL or the account's custom API domain, without a trailing slash. It is also the
+    entity ID.
+    """
 
     base: str
 
@@ -38,14 +40,18 @@ class ServiceAddress:
 
 
 async def service_address(store: Store, tenant_id: int, api_url: str) -> ServiceAddress:
-    """The address of the account: its first verified API domain, with the scheme and port of *api_url*, or *api_url* itself."""
+    """Return the address of the account: its first verified API domain with the scheme and port of *api_url*, or *api_url* itself if
+    there is none.
+    """
     found = await list_domains(store, tenant_id)
     host = next((one.host for one in found if one.verified and one.kind == API), None)
     return ServiceAddress(api_url if host is None else url_of(host, api_url))
 
 
 async def place_of(store: Store, tenant_id: int, host: str) -> Place:
-    """Which of the account's hosts *host*, the Host header of a request, is: PUBLIC unless it is one of its verified domains."""
+    """Return which of the account's hosts *host* is, the Host header of a request. Every host that is not a verified domain of the
+    account is PUBLIC.
+    """
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     for one in await list_domains(store, tenant_id):
         if one.verified and one.host == name.lower() and one.kind in (API, APP):
@@ -54,7 +60,7 @@ async def place_of(store: Store, tenant_id: int, host: str) -> Place:
 
 
 async def url_at(store: Store, tenant_id: int, place: Place, public_url: str) -> str:
-    """The address of the account's pages at *place*; the public URL if the account no longer has such a domain."""
+    """Return the address of the account's pages at *place*, or the public URL if the account no longer has such a domain."""
     kind = {Place.API_DOMAIN: API, Place.APP_DOMAIN: APP}.get(place)
     found = await list_domains(store, tenant_id) if kind else []
     host = next((one.host for one in found if one.verified and one.kind == kind), None)

@@ -1,7 +1,7 @@
-"""A provider's response at /assert: which account it is for, whether it is genuine, and which member it signs in.
+"""Handle a provider's response at /assert: for which account it is, whether it is genuine, and which member it signs in.
 
-The reason of a refusal is stored for the account's Admins under a number; the person sees only that number. Any browser may deliver the
-response, so it leads to a ticket and not to a session: only the browser that began the sign-in can exchange it.
+The reason of a refusal is stored under a number for the account's Admins; the person sees only the number. Any browser may deliver the
+response. It therefore leads to a ticket and not to a session, and only the browser that began the sign-in can exchange the ticket.
 """
 
 from __future__ import annotations
@@ -37,15 +37,17 @@ MOST_ACCOUNTS = 10  # most accounts of one provider
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket that the browser exchanges for its session at *address*. The address contains the secret, which is available only here."""
+    """A ticket that the browser exchanges for its session at *address*. The address contains a secret that is available only here."""
 
     address: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class _Person:
-    """The person that an account's provider authenticated. *member_id* is None if there is no such active member, and *problem* says why;
-    *may_be_made*: the member may then be created.
+    """The person that an account's provider authenticated.
+
+    *member_id* is None if there is no such active member; *problem* then says why, and *may_be_made* is true if the member may be
+    created.
     """
 
     tenant_id: int
@@ -57,9 +59,10 @@ class _Person:
 
 
 async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, number: str, address: str) -> Ticket:
-    """Accept a response. *number* is shown to the person if the response is refused, so that an Admin can look it up; *address* is the
-    client's network address. Raises LockstepError if the response is refused; the account's list of sign-ins then has what was expected and
-    received.
+    """Accept a response. *address* is the client's network address. If the response is refused, *number* is shown to the person, so that
+    an Admin can look up the refusal.
+
+    Raises LockstepError if the response is refused. The account's list of sign-ins then shows what was expected and received.
     """
     incoming = read_post(form)
     now = datetime.now(UTC)
@@ -81,10 +84,11 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
 
 
 async def _person(store: Store, tenants: Sequence[int], arrival: Arrival, api_url: str) -> _Person:
-    """The person whom the response signs in. An unsolicited response may be for any account that uses the provider. If several accounts
-    accept it, it is for the account that verified the email domain, even if only another one has such a member. If no account verified the
-    domain and two have such a member, nobody is signed in and no account creates a member: anybody can name a provider for their account,
-    and would otherwise learn the names of that provider's people.
+    """Return the person whom the response signs in. An unsolicited response may be for any account that uses the provider.
+
+    If several accounts accept it, it is for the account that verified the email domain, even if only another one has such a member. If no
+    account verified the domain and two have such a member, nobody is signed in and no account creates a member. The reason is that
+    anybody can name a provider for their account, and could otherwise learn the names of that provider's people.
     """
     found: list[_Person] = []
     refused: list[tuple[int, SamlFault]] = []
@@ -109,7 +113,7 @@ async def _person(store: Store, tenants: Sequence[int], arrival: Arrival, api_ur
 
 
 async def _of_the_owner(store: Store, people: Sequence[_Person]) -> list[_Person]:
-    """The persons whose account verified the domain of their email address."""
+    """Return the persons whose account verified the domain of their email address."""
     kept = []
     async with store.control() as connection:
         for one in people:
@@ -147,7 +151,9 @@ async def _expected(store: Store, provider: Provider, request: SignInRequest | N
 
 
 def _name(provider: Provider, accepted: Accepted) -> str:
-    """The only value of the configured attribute or, if none is configured, the Name ID. Raises LockstepError if there is no such value."""
+    """Return the only value of the configured attribute or, if none is configured, the Name ID. Raises LockstepError if there is no such
+    value.
+    """
     wanted = provider.row.identity_attribute
     if not wanted:
         return accepted.name_id
@@ -158,7 +164,7 @@ def _name(provider: Provider, accepted: Accepted) -> str:
 
 
 def _problem_of(member: members_table.SignInMember | None, name: str) -> LockstepError | None:
-    """Why the account signs in no member with this name. Names are compared completely, ignoring case."""
+    """Return why the account signs in no member with this name. Names are compared completely, ignoring case."""
     if member is None:
         return not_found(f"{name[:200]} has no account here", next_step="Ask your administrator for access to Documo")
     if not member.active:
@@ -180,7 +186,7 @@ async def _made_if_new(store: Store, person: _Person) -> _Person:
 
 
 async def _signed_in(store: Store, vouched: _Person, arrival: Arrival, api_url: str) -> Ticket:
-    """Use the response up before creating a member or a ticket, so that a repeated response has no effect."""
+    """Record that the response was used, before a member or a ticket is created, so that a repeated response has no effect."""
     accepted, request = vouched.accepted, arrival.request
     used = hash_of(f"{accepted.issuer}\n{accepted.assertion_id}"), accepted.not_on_or_after
     async with store.control() as connection:
@@ -207,7 +213,9 @@ async def _signed_in(store: Store, vouched: _Person, arrival: Arrival, api_url: 
 
 
 async def _ticket(store: Store, row: TicketRow, arrival: Arrival, api_url: str) -> Ticket:
-    """Store the ticket. It is collected at the host where the sign-in began; if it began at the provider, at the account's own host."""
+    """Store the ticket. It is collected at the host where the sign-in began, or at the account's own host if the sign-in began at the
+    provider.
+    """
     secret = new_secret()
     async with store.tenant(row.tenant_id) as connection:
         await under_way_table.insert_ticket(connection, hash_of(secret), row, arrival.now + TICKET_LASTS)
@@ -216,7 +224,7 @@ async def _ticket(store: Store, row: TicketRow, arrival: Arrival, api_url: str) 
 
 
 async def _tested(store: Store, request: SignInRequest, arrival: Arrival, api_url: str) -> Ticket:
-    """Store the result of a test, successful or not, for the Admin who began it. Signs nobody in and creates no member."""
+    """Store the result of a test, successful or not, for the Admin who began the test. Signs nobody in and creates no member."""
     tenant_id, problem, person = request.tenant_id, None, None
     try:
         person = await _accepted_by(store, tenant_id, arrival, api_url)

@@ -17,8 +17,9 @@ from lockstep.saml.requests import AuthnRequest, write_authn_request
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that the browser takes to the provider: it opens *url* or, if there are *fields*, posts them to *url*. *browser_secret* is
-    stored in the browser, so that no other browser can use the response.
+    """A request that the browser takes to the provider. It opens *url* or, if there are *fields*, posts them to *url*.
+
+    *browser_secret* is stored in the browser, so that no other browser can use the response.
     """
 
     url: str

@@ -1,4 +1,4 @@
-"""The browser that began a sign-in exchanges its ticket for a session, or for the result of a test."""
+"""Exchange a ticket for a session, or for the result of a test, in the browser that began the sign-in."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from lockstep.errors import Kind, LockstepError, not_found
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The result of a sign-in. *session* is None after a test, whose result is *attempt*. *began_here*: this browser started the sign-in.
-    *known* is a value for the browser to store, so that the person is not asked about the same member again.
+    """The result of a sign-in. After a test, *session* is None and *attempt* is the result.
+
+    *began_here* is true if this browser began the sign-in. *known* is a value that the browser stores, so that it does not ask about the
+    same member again.
     """
 
     session: MemberSession | None
@@ -31,8 +33,8 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """The member of a sign-in that began elsewhere, in a browser that this member has not used before. The person is asked before the
-    ticket is collected.
+    """The member of a sign-in that began elsewhere, in a browser that this member has not used before. The person must confirm before
+    the ticket is used.
     """
 
     user_name: str
@@ -40,8 +42,8 @@ class Stranger:
 
 
 async def stranger_of(store: Store, ticket: str, known: str) -> Stranger | None:
-    """The member to ask about before the ticket is collected; None if the sign-in began here or *known* belongs to the member. Does not use
-    the ticket up.
+    """Return the member about whom to ask before the ticket is used. Returns None if the sign-in began here or *known* belongs to the
+    member. Does not use the ticket up.
     """
     key = await request_key(store)
     async with store.control() as connection:
@@ -61,7 +63,7 @@ async def stranger_of(store: Store, ticket: str, known: str) -> Stranger | None:
 
 
 async def collect(store: Store, ticket: str, browser_secret: str, *, device: str, address: str) -> Collected:
-    """Use the ticket up. Raises LockstepError if it has expired, or if another browser began the sign-in."""
+    """Use the ticket up. Raises LockstepError if the ticket has expired, or if another browser began the sign-in."""
     now, key = datetime.now(UTC), await request_key(store)
     async with store.control() as connection:
         row = await table.use_ticket(connection, hash_of(ticket), now)

@@ -1,4 +1,4 @@
-"""Single logout by redirect (SAML profiles, section 4.4): begun here or at the provider. Both messages are signed."""
+"""Single logout by redirect (SAML profiles, section 4.4), begun here or at the provider. Both messages are signed."""
 
 from __future__ import annotations
 
@@ -57,9 +57,11 @@ async def leave(store: Store, session_secret: str, *, api_url: str) -> str:
 
 
 async def leave_for_provider(store: Store, raw_query: str, *, api_url: str) -> str:
-    """End the sessions that a signed LogoutRequest names, in each account that uses the provider. Returns the provider's logout address
-    with our response, from the settings of an account in which a session ended; "" if those have no such address. Raises LockstepError if
-    the request is not signed with a certificate of the account's provider, or is not addressed to us.
+    """End the sessions that a signed LogoutRequest names, in each account that uses the provider.
+
+    Returns the provider's logout address with our response, from the settings of an account in which a session ended, or "" if these have
+    no such address. Raises LockstepError if the request is not signed with a certificate of the account's provider, or is not addressed
+    to us.
     """
     incoming = read_redirect(raw_query)
     async with store.control() as connection:

@@ -1,4 +1,4 @@
-"""The account's list of sign-ins: the result of each, with what was expected and received."""
+"""Write the account's list of sign-ins: the result of each, with what was expected and received."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_KEPT_RESPONSE = 100_000  # characters that are stored of the response to a t
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A response, and what is known of it before it is accepted."""
+    """A response, and what is known about it before it is accepted."""
 
     xml: bytes
     request: SignInRequest | None
@@ -30,7 +30,7 @@ class Arrival:
 
 
 async def note_refusal(store: Store, tenant_id: int, wrong: SamlFault, arrival: Arrival) -> None:
-    """Record a refused response. Responses that the provider did not sign have a limit of their own, so that they cannot crowd out
+    """Record a refused response. Responses that the provider did not sign have a limit of their own, so that they cannot displace the
     others.
     """
     provider = await find_provider(store, tenant_id)
@@ -50,7 +50,7 @@ async def insert_attempt(
     is_test: bool = False,
     genuine: bool = True,
 ) -> str:
-    """Record the result of a sign-in, in the tenant's transaction; returns the id of the entry."""
+    """Record the result of a sign-in, in the tenant's transaction. Returns the id of the entry."""
     wrong = problem if isinstance(problem, SamlFault) else None
     return await table.note_attempt(
         connection,

@@ -1,4 +1,4 @@
-"""The identity provider of an account: set up by hand or from metadata, enforced, removed."""
+"""The identity provider of an account: set it up by hand or from metadata, enforce it, remove it."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ class Provider:
 
 
 async def find_provider(store: Store, tenant_id: int) -> Provider | None:
-    """The account's provider; None if it has none."""
+    """Return the account's provider, or None if it has none."""
     async with store.tenant(tenant_id) as connection:
         row = await table.read_provider(connection, tenant_id)
     return None if row is None else Provider(tenant_id, row, certificates_in(row.certificates))
 
 
 async def provider_of(store: Store, tenant_id: int) -> Provider:
-    """The account's provider. Raises LockstepError if it has none."""
+    """Return the account's provider. Raises LockstepError if the account has none."""
     found = await find_provider(store, tenant_id)
     if found is None:
         raise not_found(
@@ -95,8 +95,8 @@ async def set_up(store: Store, tenant_id: int, setup: Setup) -> Provider:
 
 
 async def remove_provider(store: Store, tenant_id: int) -> None:
-    """Remove the provider: members sign in with passwords from now on, and sessions that began at the provider end. Raises LockstepError if
-    the account has no provider.
+    """Remove the provider. Members then sign in with passwords, and sessions that began at the provider end. Raises LockstepError if the
+    account has no provider.
     """
     await provider_of(store, tenant_id)
     async with store.tenant(tenant_id) as connection:
@@ -106,9 +106,11 @@ async def remove_provider(store: Store, tenant_id: int) -> None:
 
 
 async def enforce(store: Store, tenant_id: int, *, break_glass: str) -> None:
-    """Require single sign-on: sign-ins by password, and sessions that began with one, end for everybody except *break_glass*, the user name
-    of an active Admin who has a password. Raises LockstepError if that Admin could not sign in, because then a fault at the provider would
-    lock everybody out.
+    """Require single sign-on. Nobody except *break_glass* can sign in with a password any longer, and sessions that began with a
+    password end.
+
+    *break_glass* is the user name of an active Admin with a password. Raises LockstepError if that Admin could not sign in, because a
+    fault at the provider would then lock everybody out.
     """
     provider = await provider_of(store, tenant_id)
     async with store.tenant(tenant_id) as connection:
@@ -145,7 +147,7 @@ async def refuse_password(connection: Connection, tenant_id: int, member_id: str
 
 
 def setup_of(provider: Provider) -> Setup:
-    """The provider's settings in the form in which an Admin enters them."""
+    """Return the provider's settings in the form in which an Admin enters them."""
     row = provider.row
     return Setup(
         entity_id=row.entity_id,
@@ -166,7 +168,9 @@ def setup_of(provider: Provider) -> Setup:
 
 
 def setup_of_metadata(xml: bytes) -> Setup:
-    """The fields that the provider's metadata fills. Raises LockstepError if it is not the metadata of an identity provider."""
+    """Return the fields that the provider's metadata fills. Raises LockstepError if the document is not the metadata of an identity
+    provider.
+    """
     said = read_idp_metadata(xml)
     by_post = Binding.REDIRECT not in said.sign_on
     return Setup(
@@ -180,7 +184,7 @@ def setup_of_metadata(xml: bytes) -> Setup:
 
 
 def read_again(row: ProviderRow, xml: bytes, *, now: datetime) -> ProviderRow:
-    """*row* updated from its current metadata. Raises LockstepError if the metadata belongs to another provider."""
+    """Return *row* updated from its current metadata. Raises LockstepError if the metadata belongs to another provider."""
     said = setup_of_metadata(xml)
     if said.entity_id != row.entity_id:
         raise conflict(
@@ -255,7 +259,7 @@ def _check_url(label: str, url: str, *, is_required: bool) -> None:
 
 
 async def tenant_for_email(store: Store, email: str) -> int | None:
-    """The account that has the domain of *email*; None if no account has it."""
+    """Return the account that has the domain of *email*, or None."""
     domain = domain_of(email)
     if not domain:
         return None
@@ -264,6 +268,6 @@ async def tenant_for_email(store: Store, email: str) -> int | None:
 
 
 def domain_of(email: str) -> str:
-    """The domain of an email address; "" if it has none."""
+    """Return the domain of an email address, or "" if it has none."""
     _, _, domain = email.strip().lower().rpartition("@")
     return domain if _DOMAIN.match(domain) else ""

@@ -79,7 +79,7 @@ class MetadataReader:
                 await table.save_provider(connection, tenant_id, changed)
 
     async def fetch(self, url: str) -> bytes:
-        """The document at *url*. Raises LockstepError if it cannot be fetched."""
+        """Return the document at *url*. Raises LockstepError if it cannot be fetched."""
         from lockstep.http.client import HttpClient
         from lockstep.http.trouble import WireError
 

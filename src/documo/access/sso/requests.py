@@ -1,7 +1,7 @@
-"""Recognise our own requests to a provider when the response returns: the ID of a request is encrypted, and nothing is stored.
+"""Recognise our own requests to a provider when the response arrives. The ID of a request is encrypted, and nothing is stored.
 
-Anybody may begin a sign-in, so storing each request would let strangers fill the database. The ID contains the account, the host where the
-sign-in began, and the time when it expires. The browser's secret and the RelayState are derived from it with the service's key.
+Anybody may begin a sign-in, so storing each request would let strangers fill the database. The ID contains the account, the host where
+the sign-in began, and the expiry time. The browser's secret and the RelayState are derived from the ID with the service's key.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class SignInRequest:
 
 
 async def request_key(store: Store) -> bytes:
-    """The key that encrypts request IDs."""
+    """Return the key that encrypts request IDs."""
     async with store.control() as connection:
         return await secrets_table.secret(connection, "single sign-on requests", 32)
 
@@ -62,7 +62,7 @@ def new_request(key: bytes, tenant_id: int, place: Place, *, is_test: bool, now:
 
 
 def read_request(key: bytes, request_id: str, now: datetime) -> SignInRequest | None:
-    """The request with this ID; None if it is not ours or has expired."""
+    """Return the request with this ID, or None if it is not ours or has expired."""
     try:
         given = bytes.fromhex(request_id.removeprefix("_"))
     except ValueError:

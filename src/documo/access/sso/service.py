@@ -15,8 +15,10 @@ _MOST_DIGITS = 9  # digits of an account number
 
 
 async def metadata_of(store: Store, account: str, *, api_url: str) -> bytes:
-    """The metadata of the account with this number. Raises LockstepError, with the same text for an unknown account and for one whose
-    Admins have not opened the page *Security*, because anybody may ask.
+    """Return the metadata of the account with this number.
+
+    Raises LockstepError for an unknown account and for one whose Admins have not opened the page *Security*. The text is the same,
+    because anybody may ask.
     """
     tenant_id = int(account) if account.isascii() and account.isdigit() and len(account) <= _MOST_DIGITS else 0
     keys = await find_own_keys(store, tenant_id) if tenant_id else []

@@ -1,7 +1,7 @@
 """POST /Bulk: many operations in one request (RFC 7644, section 3.7).
 
-Each operation is independent and durable by itself. An operation that refers to another by bulkId runs after it, whatever the order
-in the request; in a reference cycle, members are added once all resources exist.
+Each operation is independent and durable by itself. An operation that refers to another by bulkId runs after it, whatever the order in
+the request. In a reference cycle, members are added after all resources exist.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TOGETHER = 64
 
 
 async def run_bulk(service: Service, request: Request, route: Route) -> ScimAnswer:
-    """Run the operations in the body; 200 with the result of each, in the order of the request."""
+    """Run the operations in the body. Returns 200 with the result of each, in the order of the request."""
     wanted = read_bulk(request.json(max_bytes=MAX_BULK_BYTES))
     return await _Bulk(service, request, route, wanted.operations, wanted.fail_on_errors).run()
 
@@ -86,7 +86,9 @@ class _Bulk:
             outcome["version"] = answer.etag
 
     def _order(self) -> list[int]:
-        """The operations, each after those it refers to; a reference cycle is cut where it was entered."""
+        """Return the operations so that each comes after those it refers to. A reference cycle is broken at the operation that comes
+        first in the request.
+        """
         by_bulk_id = {op.bulk_id: at for at, op in enumerate(self.operations) if op.method == "POST"}
         needs = [[by_bulk_id[name] for name in _references(op) if name in by_bulk_id] for op in self.operations]
         order: list[int] = []
@@ -106,7 +108,7 @@ class _Bulk:
         return order
 
     def _groups(self, order: Sequence[int]) -> list[list[int]]:
-        """Operations that may run at the same time: adjacent creates without references."""
+        """Return groups of operations that may run at the same time: adjacent creates without references."""
         groups: list[list[int]] = []
         for at in order:
             operation = self.operations[at]
@@ -171,7 +173,7 @@ class _Bulk:
         return await self.route(self.service, inner, segments)
 
     def _without_unmade_members(self, data: Any) -> tuple[Any, list[Any]]:
-        """The body of a group without the members that are not created yet, and those members."""
+        """Return the body of a group without the members that are not created yet, and these members."""
         if not isinstance(data, dict) or not isinstance(data.get("members"), list):
             return data, []
         waiting = [member for member in data["members"] if any(name not in self.made for name in _names_in(member))]
@@ -179,7 +181,7 @@ class _Bulk:
         return {**data, "members": kept}, waiting
 
     def _resolved(self, value: Any) -> Any:
-        """*value* with every bulkId reference replaced by the id of the resource."""
+        """Return *value* with every bulkId reference replaced by the id of the resource."""
         if isinstance(value, str):
             if not value.startswith(PREFIX) and f"/{PREFIX}" not in value:
                 return value
@@ -192,7 +194,7 @@ class _Bulk:
 
 
 def _references(operation: BulkOperation) -> list[str]:
-    """The bulkIds that an operation refers to, except its own."""
+    """Return the bulkIds to which an operation refers, except its own."""
     return [name for name in (*_names_in(operation.path), *_names_in(operation.data)) if name != operation.bulk_id]
 
 

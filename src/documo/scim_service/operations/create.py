@@ -19,7 +19,7 @@ from lockstep.scim.errors import invalid_value
 
 
 async def create(service: Service, request: Request, place: ResourcePlace) -> ScimAnswer:
-    """Create the resource in the body; 201 with the resource, once it is durable."""
+    """Create the resource in the body. Returns 201 with the resource, once it is durable."""
     search = request.search()
     row, members = await create_resource(service, request, place, request.json(), resource_id=request.resource_id)
     return await one_answer(service.store, request, row, place, search, status=201, members=members)
@@ -30,7 +30,7 @@ async def create_resource(
 ) -> tuple[ResourceRow, list[tuple[str, str]] | None]:
     """Create the resource in *body*, with *resource_id* if a bulk request has chosen one. Raises ScimError.
 
-    Returns it with the (id, kind) pairs of its members; None if it is not a group.
+    Returns the resource with the (id, kind) pairs of its members, or with None if it is not a group.
     """
     tenant, incoming = request.tenant, read_resource(request, place, body)
     refuse_bad_name(place, incoming.document)

@@ -15,7 +15,7 @@ from lockstep.scim.errors import not_found
 
 
 async def delete(service: Service, request: Request, place: ResourcePlace, resource_id: str) -> ScimAnswer:
-    """Delete a resource with its memberships and keys; 204 without a body."""
+    """Delete a resource with its memberships and keys. Returns 204 without a body."""
     tenant = request.tenant
     actor = key_actor({resource_id: request.caller.principal.lasting_key})
     async with open_transaction(service.store, tenant.id, actor=actor) as transaction:

@@ -22,7 +22,7 @@ from lockstep.scim.patch import apply_patch
 
 
 async def patch(service: Service, request: Request, place: ResourcePlace, resource_id: str) -> ScimAnswer:
-    """Apply the operations in the body; 200 with the resource, or 204 for a large group or if the account's settings say so."""
+    """Apply the operations in the body. Returns 200 with the resource, or 204 for a large group or if the account's settings say so."""
     search = request.search()
     changed = await patch_resource(service, request, place, resource_id, request.json())
     chosen = search.attributes or search.excluded
@@ -33,7 +33,9 @@ async def patch(service: Service, request: Request, place: ResourcePlace, resour
 
 
 def _answers_nothing(tenant: ScimTenant) -> bool:
-    """Whether PATCH returns 204: by the account's setting or, for Entra, as its reference code does (RFC 7644 allows both)."""
+    """Whether PATCH returns 204, by the account's setting or, for Entra, as Entra's reference code does. RFC 7644 allows both 200 and
+    204.
+    """
     wanted = tenant.account.patch_answer
     return wanted == "nothing" or (wanted == "profile" and tenant.profile.name == "entra")
 
@@ -41,7 +43,7 @@ def _answers_nothing(tenant: ScimTenant) -> bool:
 async def patch_resource(
     service: Service, request: Request, place: ResourcePlace, resource_id: str, body: Any
 ) -> Changed:
-    """Apply the operations of *body*. If it raises ScimError, nothing has changed."""
+    """Apply the operations of *body*. If this raises ScimError, nothing has changed."""
     tenant, definition = request.tenant, place.definition
     operations, applied = normalize_patch(body, tenant.profile, definition)
     request.tolerances += applied
@@ -59,7 +61,7 @@ async def patch_resource(
         searched = any(name.partition(".")[0] not in ELSEWHERE for name in result.touched)
         columns = columns_of(document, definition, tenant, with_search=searched)
         if "active" not in document:
-            # Only true or false may change who can sign in; removing the attribute leaves it as it is.
+            # Only true or false may change whether a member can sign in. Removing the attribute changes nothing.
             columns = columns._replace(active=stored.active)
         return ChangeDecision(document, columns, password)
 

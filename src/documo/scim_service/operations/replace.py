@@ -18,7 +18,7 @@ from lockstep.scim.members import MemberChange, RemoveAllMembers, ReplaceMembers
 
 
 async def replace(service: Service, request: Request, place: ResourcePlace, resource_id: str) -> ScimAnswer:
-    """Replace the resource with the body; 200 with the result."""
+    """Replace the resource with the body. Returns 200 with the result."""
     search = request.search()
     row = await replace_resource(service, request, place, resource_id, request.json())
     return await one_answer(service.store, request, row, place, search)
@@ -29,7 +29,7 @@ async def replace_resource(
 ) -> ResourceRow:
     """Replace the resource with *body*. Raises ScimError."""
     tenant, definition = request.tenant, place.definition
-    # Read once before the lock, to refuse an invalid body and to know its members.
+    # Read the resource once before it is locked, to refuse an invalid body and to know its members.
     early = read_resource(request, place, body)
     noted = len(request.tolerances)
 

@@ -1,1 +1,1 @@
-"""One SCIM exchange: reading the request, its conditions, the response."""
+"""One SCIM request and its response: reading the request, checking its conditions, building the response."""

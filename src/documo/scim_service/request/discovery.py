@@ -45,10 +45,10 @@ def is_discovery(segment: str) -> bool:
 
 
 def describe(request: Request, segments: list[str]) -> ScimAnswer:
-    """The response of a discovery endpoint. Raises ScimError for an unknown path or a filter."""
+    """Return the response of a discovery endpoint. Raises ScimError for an unknown path, and for a filter."""
     if request.method != "GET":
         raise MethodNotAllowed(request.method, ("GET",))
-    # RFC 7644, section 4, forbids it: a client could conclude that what is filtered out does not exist.
+    # RFC 7644, section 4, forbids filters here: a client could conclude that a resource type that is filtered out does not exist.
     if b"filter=" in request.query.lower():
         raise ScimError(403, "", "Discovery endpoints do not accept a filter.")
     name, registry, base = segments[0].lower(), request.tenant.registry, request.base_url

@@ -94,11 +94,11 @@ class Request:
         return {name.lower(): value for name, value in pairs}
 
     def search(self) -> SearchRequest:
-        """The search parameters of the query string, for a list or for one resource. Raises ScimError."""
+        """Return the search parameters of the query string, for a list or for one resource. Raises ScimError."""
         return self._forgiven(search_from_query(self.parameters())) if self.query else SearchRequest()
 
     def search_in_body(self) -> SearchRequest:
-        """The search parameters in the body of a POST to /.search. Raises ScimError."""
+        """Return the search parameters in the body of a POST to /.search. Raises ScimError."""
         return self._forgiven(search_from_body(self.json()))
 
     def _forgiven(self, search: SearchRequest) -> SearchRequest:
@@ -107,7 +107,7 @@ class Request:
         return right
 
     def json(self, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
-        """The body. Raises ScimError for invalid or too large JSON, for NUL in a text and for names that are too long."""
+        """Return the parsed body. Raises ScimError for invalid or too large JSON, for NUL in a text and for names that are too long."""
         if not self.body:
             raise invalid_syntax("The request has no body: send JSON.")
         value = read_json(self.body, max_bytes=max_bytes)
@@ -134,7 +134,7 @@ def refuse_nul(value: Any) -> None:
 
 @dataclass(frozen=True)
 class ResourcePlace:
-    """The endpoint of one resource type: its definition, and its path below the base URL."""
+    """The endpoint of one resource type: the type's definition, and the path below the base URL."""
 
     definition: ResourceDefinition
 
@@ -148,7 +148,7 @@ class ResourcePlace:
 
 
 def etag_of(version: int) -> str:
-    """A strong entity tag (RFC 9110, section 8.8.3)."""
+    """Return a strong entity tag (RFC 9110, section 8.8.3)."""
     return f'"{version}"'
 
 

@@ -16,7 +16,7 @@ AWAY_SECONDS = 1  # a restarting database returns soon
 
 
 class Throttled(ScimError):
-    """429: the account exceeds its share. The client may retry after *seconds*."""
+    """Status 429: the account exceeds its share of the service. The client may retry after *seconds*."""
 
     def __init__(self, what: str, seconds: float) -> None:
         self.seconds = max(1, math.ceil(seconds))
@@ -24,7 +24,7 @@ class Throttled(ScimError):
 
 
 def scim_error(error: Exception, *, method: str) -> ScimError:
-    """The error to answer with. Errors that are not the client's fault are logged."""
+    """Return the SCIM error for an exception. Errors that are not the client's fault are logged."""
     match error:
         case ScimError():
             return error
@@ -42,7 +42,7 @@ def scim_error(error: Exception, *, method: str) -> ScimError:
 
 
 def retry_after(error: ScimError) -> int:
-    """Seconds for the header Retry-After; 0 for an error without that header."""
+    """Return the seconds for the header Retry-After, or 0 for an error without that header."""
     if isinstance(error, Throttled):
         return error.seconds
     return AWAY_SECONDS if error.status == 503 else 0

@@ -1,6 +1,6 @@
-"""Which Host headers are served, and the base URL used in responses.
+"""Decide which Host headers are served, and with which base URL.
 
-The base URL is built from settings and the stored name of a custom domain: nothing from a request can get into a link.
+The base URL is built from settings and the stored name of a custom domain, so nothing from a request can get into a link.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LAST_PORT = 65535
 
 
 class Hosts:
-    """The configured address, and the verified domains of tenants."""
+    """The configured address, and the verified domains of all tenants."""
 
     def __init__(self, public_url: str, listening: str, tenants: Tenants) -> None:
         self._tenants = tenants
@@ -28,7 +28,7 @@ class Hosts:
         self._public_url = public_url
 
     async def base_url_for(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, int | None]:
-        """The base URL, and the only tenant that it serves (None: every tenant).
+        """Return the base URL, and the only tenant that it serves, or None if it serves every tenant.
 
         Raises ScimError 421 for an unknown host, and 400 for two Host headers (RFC 9112, section 3.2).
         """
@@ -42,7 +42,9 @@ class Hosts:
         domain = name.rstrip(".")
         owner = await self._tenants.domain_owner(domain) if not mark or _is_port(port) else None
         if owner is None:
-            raise ScimError(421, "", "Documo does not serve this host. Use the API URL from your account's settings.")
+            raise ScimError(
+                421, "", "Documo is not served at this host name. Use the API URL from your account's settings."
+            )
         return url_of(domain, self._public_url) + SCIM_PATH, owner
 
 

@@ -1,6 +1,6 @@
-"""Read the body of a create or replace: apply the profile's tolerances, validate, and split off what is stored separately.
+"""Read the body of a create or replace: apply the profile's tolerances, validate, and split off the parts that are stored separately.
 
-The password leaves the document here and is never returned; the members of a group are stored as rows.
+The password is removed from the document and is never returned. The members of a group are stored as rows.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Incoming:
 def read_resource(
     request: Request, place: ResourcePlace, body: Any, *, stored: Mapping[str, Any] | None = None
 ) -> Incoming:
-    """The resource in *body*, for a create or, given the *stored* document, for a replace. Raises ScimError."""
+    """Return the resource in *body*, for a create or, given the *stored* document, for a replace. Raises ScimError."""
     profile = request.tenant.profile
     right, applied = normalize_resource(body, profile, place.definition)
     request.tolerances += applied
@@ -57,7 +57,7 @@ def take_password(document: dict[str, Any]) -> str | None:
 
 
 async def hash_password(password: str | None) -> str | None:
-    """The argon2id hash; None for None."""
+    """Return the argon2id hash, or None if *password* is None."""
     return await OF_MEMBERS.hash_password(password) if password is not None else None
 
 

@@ -34,7 +34,7 @@ async def rendered(
     *,
     members: Sequence[tuple[str, str]] | None = None,
 ) -> list[str]:
-    """The JSON text of each resource, with what is not in its row: members of groups, names of managers.
+    """Return the JSON text of each resource, including the members of groups and the names of managers, which are not in its row.
 
     *members* are the (id, kind) pairs of the members if *rows* is one group and its members are already known.
     """
@@ -63,7 +63,7 @@ async def one_answer(
     status: int = 200,
     members: Sequence[tuple[str, str]] | None = None,
 ) -> ScimAnswer:
-    """The response with one resource; *members* as in `rendered`."""
+    """Return the response with one resource; *members* as in `rendered`."""
     (text,) = await rendered(store, request, [row], {row.kind: place}, search, members=members)
     return ScimAnswer(
         status, text.encode(), etag=etag_of(row.version), location=location_of(request.base_url, place, row.id)
@@ -73,7 +73,7 @@ async def one_answer(
 def _shows_names(request: Request, search: SearchRequest) -> bool:
     """Whether names of managers and members are looked up.
 
-    They are attributes of other resources, so by default a client gets back only what it can send. They are shown if the request
+    These names are attributes of other resources, so by default a client gets back only what it can send. They are shown if the request
     selects attributes by name, and under the profile of a product that expects them.
     """
     return bool(search.attributes) or request.tenant.profile.name not in ("strict", "lenient")
@@ -84,7 +84,7 @@ def location_of(base_url: str, place: ResourcePlace, resource_id: str) -> str:
 
 
 def projection_of(definition: ResourceDefinition, search: SearchRequest) -> Projection | None:
-    """The selection of attributes, or None if everything stored is returned."""
+    """Return the selection of attributes, or None if everything stored is returned."""
     if not search.attributes and not search.excluded and _returns_all(definition):
         return None
     return projection(definition, attributes=search.attributes, excluded=search.excluded)
@@ -92,7 +92,7 @@ def projection_of(definition: ResourceDefinition, search: SearchRequest) -> Proj
 
 @lru_cache(maxsize=256)
 def _returns_all(definition: ResourceDefinition) -> bool:
-    """Whether stored documents contain only attributes that are returned by default. Passwords are not in documents."""
+    """Whether stored documents contain only attributes that are returned by default. Documents contain no passwords."""
     attributes = [a for a in definition.attributes if a.name != "password"]
     attributes += [a for schema in definition.extensions.values() for a in schema.attributes]
     everything = attributes + [sub for attribute in attributes for sub in attribute.sub_attributes]
@@ -162,7 +162,7 @@ async def _members(
 
 
 def _members_json(members: Sequence[tuple[str, str]], base_url: str) -> str:
-    """The same JSON for *members* as `group_members.members_json` gives."""
+    """Return the JSON for *members* in the form that `group_members.members_json` gives."""
     return orjson.dumps(
         [{"value": i, "$ref": f"{base_url}/{kind}s/{i}", "type": kind} for i, kind in sorted(members)]
     ).decode()

@@ -26,7 +26,7 @@ _OWN_NAMES = {"me": "Me", "bulk": "Bulk"}
 
 
 async def dispatch(service: Service, request: Request, segments: Sequence[str]) -> ScimAnswer:
-    """The response to a request; *segments* are the parts of its path below the base URL. Raises ScimError."""
+    """Return the response to a request. *segments* are the parts of its path below the base URL. Raises ScimError."""
     require_admin(request)
     if request.method in ("POST", "PUT", "PATCH"):
         _check_media_type(request)
@@ -46,7 +46,7 @@ async def dispatch(service: Service, request: Request, segments: Sequence[str]) 
 
 
 async def _at_segments(service: Service, request: Request, segments: Sequence[str]) -> ScimAnswer:
-    """The response to one operation of a bulk request: resources only, neither search nor another bulk request."""
+    """Return the response to one operation of a bulk request, which may concern only resources, not a search or another bulk request."""
     return await at_place(service, request, _place(request, segments), list(segments[1:]))
 
 
@@ -58,7 +58,7 @@ def _place(request: Request, segments: Sequence[str]) -> ResourcePlace:
 
 
 async def at_place(service: Service, request: Request, place: ResourcePlace, rest: Sequence[str]) -> ScimAnswer:
-    """The response at the endpoint of a resource type, or below it."""
+    """Return the response at the endpoint of a resource type, or below it."""
     answer = await _answer_at(service, request, place, rest)
     if place.kind == "Role" and request.method != "GET":
         # The database notifies other processes; this one must know before its next request.

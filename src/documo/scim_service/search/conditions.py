@@ -1,4 +1,4 @@
-"""The building blocks of a filter in SQL: a comparison with a column, a JSON value or an element of a list.
+"""The building blocks of a filter in SQL: comparisons with a column, a JSON value or an element of a list.
 
 Each block yields true or false and never null, so that it can be negated.
 """
@@ -49,7 +49,7 @@ def element_leaf(path: AttributePath, attribute: Attribute) -> tuple[Attribute |
 
 
 def place_of(target: PathTarget) -> Composable:
-    """The SQL expression of the attribute in the search document."""
+    """Return the SQL expression of the attribute in the search document."""
     name = Literal(target.attribute.name if target.attribute else "")
     return (
         SQL("s.document->{}->{}").format(Literal(target.urn), name)
@@ -77,7 +77,7 @@ def element_condition(element: Composable, sub: Attribute | None, leaf: Attribut
 
 
 def scalar_condition(place: Composable, leaf: Attribute, op: str, value: Value) -> Composable:
-    """A comparison with the jsonb value at *place*; `ne` and `eq null` are true if there is no value."""
+    """Return a comparison with the jsonb value at *place*. `ne` and `eq null` are true if there is no value."""
     if value is None:
         return SQL("({} is null)" if op == "eq" else "({} is not null)").format(place)
     if leaf.type in ("boolean", "integer", "decimal"):
@@ -119,14 +119,14 @@ def text_condition(text: Composable, op: str, value: str) -> Composable:
 
 
 def column_condition(column: Composable, op: str, value: Value) -> Composable:
-    """A comparison with an indexed text column, written so that the index serves it behind row-level security."""
+    """Return a comparison with an indexed text column, written so that the index can be used with row-level security."""
     if value is None:
         return SQL("({} is null)" if op == "eq" else "({} is not null)").format(column)
     text, literal = str(value), Literal(str(value))
     if op == "eq":
         return SQL("({column} = {value} and {column} is not null)").format(column=column, value=literal)
     if op == "sw" and text:
-        # A range, not LIKE: LIKE is not leakproof, so it could not use the index.
+        # Use a range and not LIKE, which is not leakproof and therefore could not use the index.
         after = after_prefix(text)
         upper = SQL(" and {} < {}").format(column, Literal(after)) if after else SQL("")
         return SQL("({column} is not null and {column} >= {value}{upper})").format(
@@ -136,7 +136,7 @@ def column_condition(column: Composable, op: str, value: Value) -> Composable:
 
 
 def after_prefix(prefix: str) -> str | None:
-    """The smallest text greater than all texts that begin with *prefix*, in code point order; None if there is none."""
+    """Return the smallest text greater than all texts that begin with *prefix*, in code point order, or None if there is none."""
     for at in range(len(prefix) - 1, -1, -1):
         code = ord(prefix[at]) + 1
         if 0xD800 <= code <= 0xDFFF:

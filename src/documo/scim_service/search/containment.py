@@ -1,6 +1,6 @@
 """Derive from a filter a JSON fragment that the search document of every match must contain, so that an index can preselect candidates.
 
-One positive `eq` is enough, because the whole filter is then checked for each candidate.
+One positive `eq` is sufficient, because the whole filter is then checked for each candidate.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ELSEWHERE = frozenset(
 
 
 def necessary_content(filter: Filter, definition: ResourceDefinition, *, lenient: bool) -> dict[str, Any] | None:
-    """What every matching search document contains, from one positive `eq`; None if nothing is certain."""
+    """Return what every matching search document contains, from one positive `eq`, or None if nothing is certain."""
     match filter:
         case Comparison(path, "eq", value) if value is not None:
             target = definition.find(path)

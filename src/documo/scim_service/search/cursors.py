@@ -1,7 +1,7 @@
-"""Seal a position in a list into a cursor (RFC 9865).
+"""Convert a position in a list to an encrypted cursor and back (RFC 9865).
 
-A cursor is valid for one hour, for the tenant and the query that it was issued for. Any other is refused with invalidCursor, an
-older one with expiredCursor.
+A cursor is valid for one hour, for the tenant and the query for which it was issued. Any other cursor is refused with invalidCursor, an
+expired one with expiredCursor.
 """
 
 from __future__ import annotations
@@ -34,14 +34,16 @@ class Position:
 
 
 def seal(position: Position, key: bytes, binding: str) -> str:
-    """A cursor for *position*, bound to *binding*, a text that names the tenant and the query."""
+    """Return a cursor for *position*, bound to *binding*, a text that names the tenant and the query."""
     plain = orjson.dumps([position.direction, position.sort_value, position.id, int(time.time()) + LIFE_SECONDS])
     nonce = os.urandom(12)
     return base64.urlsafe_b64encode(nonce + AESGCM(key).encrypt(nonce, plain, _digest(binding))).decode().rstrip("=")
 
 
 def unseal(cursor: str, key: bytes, binding: str) -> Position:
-    """The position in a cursor. Raises ScimError for a cursor that was altered, belongs to another query or tenant, or is too old."""
+    """Return the position in a cursor. Raises ScimError for a cursor that was altered, belongs to another query or tenant, or is too
+    old.
+    """
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         direction, sort_value, resource_id, until = orjson.loads(

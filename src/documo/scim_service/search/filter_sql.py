@@ -1,7 +1,7 @@
 """Compile a filter to SQL over `resources r` and `resource_search s`, with the same meaning as `lockstep.scim.filter_match`.
 
 A filter that cannot be compiled is refused with invalidFilter; nothing is ever filtered in Python. A comparison with an absent attribute
-is false, not null, so that `not` means the same in both: coalesce wraps every condition that could be null.
+is false, not null, so that `not` has the same meaning in both: coalesce wraps every condition that could be null.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from lockstep.scim.schema import Attribute
 
 @dataclass(frozen=True, slots=True)
 class CompiledFilter:
-    """A condition for WHERE. *contains* is the part of a search document that every match has; the index of values can find it."""
+    """A condition for WHERE. *contains* is the part of a search document that every match has, for use with the index of values."""
 
     condition: Composable
     contains: Mapping[str, Any] | None = None
 
 
 class FilterCompiler:
-    """Compiles for one resource type of one tenant."""
+    """Compiles filters for one resource type of one tenant."""
 
     def __init__(
         self, tenant_id: int, definition: ResourceDefinition, *, lenient: bool, undefined_is_absent: bool = False
@@ -60,7 +60,7 @@ class FilterCompiler:
         self._unique = unique_attribute(definition)
 
     def compile(self, filter: Filter) -> CompiledFilter:
-        """The SQL condition of *filter*. Raises ScimError("invalidFilter")."""
+        """Return the SQL condition of *filter*. Raises ScimError("invalidFilter")."""
         return CompiledFilter(
             self._condition(filter), necessary_content(filter, self._definition, lenient=self._lenient)
         )
@@ -111,7 +111,7 @@ class FilterCompiler:
     def _many_values(
         self, op: str, value: Value, target: PathTarget, sub: Attribute | None, leaf: Attribute
     ) -> Composable:
-        """True if any of the values matches; `ne` and `eq null` are also true if there is no value."""
+        """Return a condition that is true if any of the values matches. `ne` and `eq null` are also true if there is no value."""
         item = SQL("e.item") if sub is None else SQL("e.item->{}").format(Literal(sub.name))
         has_value = exists(place_of(target), SQL("{} is not null").format(item))
         if value is None:
@@ -123,7 +123,7 @@ class FilterCompiler:
     def _special(
         self, comparison: Comparison, target: PathTarget, attribute: Attribute, sub: Attribute | None
     ) -> Composable | None:
-        """The condition on an attribute that has its own column or rows; None for other attributes."""
+        """Return the condition on an attribute that has its own column or rows, or None for other attributes."""
         if target.urn:
             return None
         leaf = sub or attribute

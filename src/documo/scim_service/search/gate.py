@@ -1,7 +1,7 @@
-"""Limit the searches that each account runs at once, so that the searches of one account leave connections for all others.
+"""Limit the number of searches that each account runs at once, so that one account's searches leave connections for all others.
 
-A search is admitted before it takes a connection, because its cost is known only afterwards. A waiting search counts against its
-own account alone, and free places go to the accounts in turn.
+A search is admitted before it takes a connection, because its cost is known only afterwards. A waiting search counts only against its own
+account, and free places are given to the accounts in turn.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ KEPT_FREE = 3  # connections reserved for everything else
 
 
 class SearchGate:
-    """Has as many places as the pool has *connections*, less those kept free, but at least one.
+    """Admits searches. There are as many places as the pool has *connections*, less those kept free, but at least one.
 
     If there is more than one place, no account gets all of them, whatever *limits* allows.
     """
@@ -32,7 +32,7 @@ class SearchGate:
 
     @asynccontextmanager
     async def place(self, tenant_id: int) -> AsyncIterator[None]:
-        """Hold one of the account's places for the length of the block. Raises Throttled if too many wait or the wait is too long."""
+        """Occupy one of the account's places during the block. Raises Throttled if too many searches wait or the wait is too long."""
         if self._may_run(tenant_id):
             self._take(tenant_id)
         else:
@@ -51,7 +51,7 @@ class SearchGate:
         return self._running.get(tenant_id, 0)
 
     def load(self) -> tuple[int, int]:
-        """How many searches of all accounts run, and how many wait."""
+        """The numbers of searches of all accounts that run and that wait."""
         return sum(self._running.values()), sum(self.waiting(tenant_id) for tenant_id in self._queues)
 
     async def _wait(self, tenant_id: int) -> None:

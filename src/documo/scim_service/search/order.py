@@ -1,7 +1,7 @@
 """The sort order of a list, and the position where a page begins.
 
-The order is always total: ties are broken by id, which increases with time. Missing values come last ascending and first descending
-(RFC 7644, section 3.4.2.3). That is PostgreSQL's default too, so an index on a column serves both directions.
+The order is always total: ties are broken by id, which increases with time. Missing values come last in ascending and first in descending
+order (RFC 7644, section 3.4.2.3). PostgreSQL has the same default, so an index on a column serves both directions.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from lockstep.scim.registry import PathTarget, ResourceDefinition
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """*key* is the expression to sort by, None for the id alone; *cast* is the type of its values."""
+    """A sort order. *key* is the expression to sort by, or None to sort by the id alone. *cast* is the type of its values."""
 
     key: Composable | None = None
     cast: str = "text"
     descending: bool = False
 
     def clause(self, *, backwards: bool = False) -> Composable:
-        """The ORDER BY clause; *backwards* reverses it, for the page before a cursor."""
+        """Return the ORDER BY clause. *backwards* reverses it, for the page before a cursor."""
         descending = self.descending != backwards
         by_id = SQL("r.id desc" if descending else "r.id")
         if self.key is None:
@@ -34,7 +34,7 @@ class Order:
         return SQL("{} {}, {}").format(self.key, SQL("desc nulls first" if descending else "asc nulls last"), by_id)
 
     def after(self, position: Position) -> Composable:
-        """The condition for the resources beyond *position* in its direction."""
+        """Return the condition for the resources after *position*, in its direction."""
         forwards = self._goes_forwards(position)
         sign = SQL(">" if forwards else "<")
         beyond_id = SQL("r.id {} {}::uuid").format(sign, Literal(position.id))
@@ -50,10 +50,10 @@ class Order:
         )
 
     def after_bound(self, position: Position) -> tuple[Composable, dict[str, str]] | None:
-        """Like `after`, with placeholders, so that the text of the statement never changes; returns the condition and the placeholders'
-        values.
+        """Like `after`, but with placeholders, so that the text of the statement never changes. Returns the condition and the values of
+        the placeholders.
 
-        None if there is a sort *key*.
+        Returns None if there is a sort *key*.
         """
         if self.key is not None:
             return None
@@ -65,12 +65,12 @@ class Order:
         return self.descending == (position.direction == "previous")
 
     def value_text(self) -> Composable:
-        """The sort value of a row as text, for its cursor."""
+        """Return the sort value of a row as text, for its cursor."""
         return SQL("null::text") if self.key is None else SQL("({})::text").format(self.key)
 
 
 def order_of(sort_by: str | None, definitions: list[ResourceDefinition], *, descending: bool) -> Order:
-    """The order that a request asks for. Raises ScimError for an attribute that cannot be used for sorting."""
+    """Return the order that a request asks for. Raises ScimError for an attribute that cannot be used for sorting."""
     if not sort_by:
         return Order(descending=False)
     found = [(definition, _sort_key(sort_by, definition)) for definition in definitions]

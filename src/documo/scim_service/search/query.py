@@ -1,6 +1,6 @@
 """Lists: filtering, sorting, paging by index and by cursor (RFC 7644, section 3.4.2; RFC 9865).
 
-Filters and sorts run in the database under a time limit; beyond it the request is refused.
+Filters and sorts run in the database with a time limit, after which the request is refused.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ _HEAD = '{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"tota
 
 
 async def list_resources(service: Service, request: Request, places: Sequence[ResourcePlace]) -> ScimAnswer:
-    """GET of a list."""
+    """Answer GET requests for a list."""
     return await search(service, request, places, request.search())
 
 
 async def search_resources(service: Service, request: Request, places: Sequence[ResourcePlace]) -> ScimAnswer:
-    """POST to /.search."""
+    """Answer POST requests to /.search."""
     return await search(service, request, places, request.search_in_body())
 
 
 async def search(
     service: Service, request: Request, places: Sequence[ResourcePlace], wanted: SearchRequest
 ) -> ScimAnswer:
-    """One page of the matching resources at *places*."""
+    """Return one page of the matching resources at *places*."""
     trees = _filters(request, places, wanted.filter)
     rows = await _at_once(service, request, places, wanted, trees)
     if rows is not None:
@@ -83,9 +83,10 @@ async def _at_once(
     wanted: SearchRequest,
     trees: Sequence[Filter | None],
 ) -> list[ResourceRow] | None:
-    """The rows for the most common filters, `userName eq "x"` and `externalId eq "x"`, read together with those of concurrent requests.
+    """Return the rows for the most common filters, `userName eq "x"` and `externalId eq "x"`, read together with those of concurrent
+    requests.
 
-    None for any other request, and if too many resources have that external id.
+    Returns None for any other request, and if too many resources have that external id.
     """
     tree = trees[0]
     if len(places) != 1 or not isinstance(tree, Comparison) or tree.op != "eq" or not isinstance(tree.value, str):
@@ -153,7 +154,7 @@ class _Query:
         return SQL("({})").format(SQL(" or ").join(conditions))
 
     async def _narrowed(self, place: ResourcePlace, compiled: CompiledFilter) -> Composable:
-        """The condition, limited to the ids found in the index of values if they are few."""
+        """Return the condition, limited to the ids found in the index of values if these are few."""
         if compiled.contains is None:
             return compiled.condition
         statement = pages.containing(self._tenant_id, place.kind, dict(compiled.contains), FEW + 1)
@@ -177,7 +178,7 @@ class _Query:
         )
 
     async def _total(self, page: pages.ResourcePage, found: Sequence[Any]) -> int:
-        """The total number of matches: exact if counting is quick, otherwise the planner's estimate."""
+        """Return the total number of matches: exact if counting is quick, otherwise the planner's estimate."""
         if self._count and len(found) < self._count and (found or not page.offset):
             return page.offset + len(found)
         try:
@@ -223,7 +224,7 @@ class _Query:
         return cursors
 
     def _place_in_all(self, position: Position | None, *, backwards: bool) -> pages.ResourcePage:
-        """The page at *position* of a list without a filter, plus one resource that shows whether another page follows."""
+        """Return the page at *position* of a list without a filter, plus one resource that shows whether another page follows."""
         if position is None:
             return self._page(None, limit=self._count + 1)
         fixed = self._order.after_bound(position) if self._has_fixed_text else None
@@ -233,7 +234,7 @@ class _Query:
         return replace(self._page(condition, limit=self._count + 1, backwards=backwards), bound=values)
 
     async def _unfiltered(self, page: pages.ResourcePage) -> tuple[list[Any], int]:
-        """The rows of one page of a list without a filter, and the number of rows on all pages."""
+        """Return the rows of one page of a list without a filter, and the number of rows on all pages."""
         if page.condition is None and self._has_fixed_text:
             page = replace(page, bound={})
         totals = lookups.totals(self._tenant_id, [place.kind for place in self._places])

@@ -1,6 +1,6 @@
-"""Resolve a request's credential: the key, its owner, the tenant with its schemas and roles.
+"""Resolve a request's credential: the key, its owner, and the tenant with its schemas and roles.
 
-Entries are cached until the database notifies of a change; while notifications do not arrive, for five seconds at most.
+Entries are cached until the database notifies of a change. While notifications do not arrive, they are cached for five seconds at most.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BLIND_SECONDS = 5.0  # and while they do not
 
 @dataclass(frozen=True, slots=True)
 class ScimTenant:
-    """One account, ready to serve."""
+    """One account, with everything that is needed to serve its requests."""
 
     account: Account
     registry: SchemaRegistry
@@ -65,7 +65,7 @@ class Tenants:
         self._generation = 0
 
     async def caller(self, token: bytes) -> Caller | None:
-        """The caller behind a bearer token, or None if it is unknown, expired or revoked.
+        """Return the caller behind a bearer token, or None if the token is unknown, expired or revoked.
 
         Raises ScimError 401, with the reason, for a signed token (JWT) that is not accepted.
         """
@@ -78,7 +78,7 @@ class Tenants:
         return await self._look_up(token)
 
     async def domain_owner(self, host: str) -> int | None:
-        """The tenant that owns the verified custom domain *host*, or None."""
+        """Return the tenant that owns the verified custom domain *host*, or None."""
         if self._domains is not None and self._domains[0] >= time.monotonic():
             return self._domains[1].get(host)
         generation, until = self._generation, time.monotonic() + self._trust
@@ -89,7 +89,7 @@ class Tenants:
         return domains.get(host)
 
     async def tenant(self, tenant_id: int) -> ScimTenant:
-        """The tenant with this id. Raises LookupError if there is none."""
+        """Return the tenant with this id. Raises LookupError if there is none."""
         known = self._tenants.get(tenant_id)
         if known is not None and known[0] > time.monotonic():
             return known[1]
@@ -114,14 +114,14 @@ class Tenants:
         return tenant
 
     def forget(self) -> None:
-        """Drop everything; the next request asks the database."""
+        """Clear the cache; the next request reads the database."""
         self._generation += 1
         self._callers.clear()
         self._tenants.clear()
         self._domains = None
 
     async def listen(self) -> None:
-        """Receive change notifications from the database until cancelled; while that fails, entries live for five seconds only."""
+        """Receive change notifications from the database until cancelled. While that fails, entries are cached for five seconds only."""
         while True:
             async for _ in self._store.notices("documo_changed"):
                 self.forget()

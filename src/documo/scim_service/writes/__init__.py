@@ -1,1 +1,1 @@
-"""Writes collected into batches, and the rules that apply to them."""
+"""Collect writes into batches, and apply the rules for writes."""

@@ -1,7 +1,7 @@
-"""Change many resources in one transaction: lock, decide, write. Used by PUT and PATCH alike.
+"""Change many resources in one transaction: lock, decide, write. Used by PUT and PATCH.
 
-Each change is decided under the row lock of its resource, so no concurrent change is lost; a refused change does not affect the
-others. Members of groups are locked before groups, here and on delete, so that the two never deadlock.
+Each change is decided while its resource is locked, so no concurrent change is lost. A refused change does not affect the others. Members
+of groups are locked before groups, here and on delete, so that the two never deadlock.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _long_decisions = asyncio.Semaphore(1)
 
 
 async def run_changes(store: Store, changes: Sequence[ResourceChange]) -> list[Changed | Exception]:
-    """The outcome of each change. If the database refuses the batch, each change is tried by itself."""
+    """Return the outcome of each change. If the database refuses the batch, each change is tried on its own."""
     try:
         return await _run(store, changes)
     except (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected) as refused:
@@ -134,8 +134,8 @@ class _Batch:
         return self._put(stored, document, columns, password_hash, change.key)
 
     async def _decision(self, change: ResourceChange, stored: Stored) -> ChangeDecision:
-        """The result of the change's `decide`. A long decision runs in a thread, one at a time, so that other requests do not wait for
-        it.
+        """Return the result of the change's `decide`. A long decision runs in a thread, one at a time, so that other requests do not
+        wait for it.
         """
         if change.operations <= MOST_AT_ONCE:
             return change.decide(stored)
@@ -200,7 +200,9 @@ class _Batch:
         return self._tenant.registry.resource(change.kind)
 
     def _member_changes(self, change: ResourceChange) -> list[Statement]:
-        """The statements for member changes; none for members already added or removed. Raises ScimError before it records any change."""
+        """Return the statements for member changes; none for members already added or removed. Raises ScimError before it records any
+        change.
+        """
         tenant_id, group_id, known = self._tenant.id, change.id, self._memberships
         statements: list[Statement] = []
         for member_change, pairs in [(one, self._wanted(change, one)) for one in change.members]:
@@ -219,7 +221,7 @@ class _Batch:
         return statements
 
     def _wanted(self, change: ResourceChange, member_change: MemberChange) -> list[tuple[str, str]]:
-        """The (id, kind) pairs of the new members."""
+        """Return the (id, kind) pairs of the new members."""
         if isinstance(member_change, AddMembers | ReplaceMembers):
             return self._pairs(change, member_change.members)
         return []

@@ -1,6 +1,6 @@
-"""Collect concurrent requests and answer them with one round trip.
+"""Collect concurrent requests and answer them with one database round trip.
 
-While one batch is running the next one fills up, so the load determines the size of a batch, and no request waits for a timer.
+While one batch is running, the next one fills up. The load therefore determines the size of a batch, and no request waits for a timer.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ Work = Callable[[Sequence[Question]], Awaitable[Sequence["Answer | Exception"]]]
 
 
 class Collector(Generic[Question, Answer]):
-    """One queue per key. *run* answers a batch of one key in order, with an exception for each question that failed.
+    """One queue for each key. *run* answers a batch of one key in order, with an exception for each question that failed.
 
-    Up to *lanes* batches of a key run at once: while the database works on one, the responses of the other are written.
-    The questions of a batch weigh at most *max_batch* together, one each unless *weigh* says otherwise; a heavier one is alone.
+    Up to *lanes* batches of a key run at once: while the database works on one, the responses of another are written. The questions of a
+    batch weigh at most *max_batch* together. A question weighs 1 unless *weigh* is given; one that is heavier than *max_batch* is sent
+    alone.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Collector(Generic[Question, Answer]):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, key: Hashable, question: Question) -> Answer:
-        """The answer to *question*, obtained in one batch with others of the same *key*."""
+        """Return the answer to *question*, obtained in one batch with other questions of the same *key*."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, []).append((question, future))
         busy = self._busy.get(key, 0)
@@ -61,7 +62,7 @@ class Collector(Generic[Question, Answer]):
             del self._busy[key], self._waiting[key]
 
     def _fitting(self, queue: Sequence[tuple[Question, asyncio.Future[Answer]]]) -> int:
-        """How many questions make the next batch: as many as weigh no more than *max_batch* together, but at least one."""
+        """Return how many questions make the next batch: as many as weigh no more than *max_batch* together, but at least one."""
         weight = 0
         for count, (question, _) in enumerate(queue):
             weight += self._weigh(question)

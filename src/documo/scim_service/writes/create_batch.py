@@ -1,7 +1,7 @@
-"""Create many resources in one statement; one that conflicts fails, the others are created.
+"""Create many resources in one statement. A resource that conflicts fails; the others are created.
 
-If an inactive or soft-deleted member has the same name, the tenant's restore policy decides. A create never takes over a member who
-was created in Documo itself.
+If an inactive or soft-deleted member has the same name, the tenant's restore policy decides. A create never takes over a member who was
+created in Documo itself.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Creation:
 
 
 class Made(NamedTuple):
-    """A resource that was created. *kinds*: by id, the kind of each wanted member that exists; it may contain more ids."""
+    """A resource that was created. *kinds* maps the id of each wanted member that exists to its kind; it may contain more ids."""
 
     row: ResourceRow
     kinds: Mapping[str, str]
@@ -55,7 +55,7 @@ class _Namesake(NamedTuple):
 
 
 async def run_creates(store: Store, creations: Sequence[Creation]) -> list[Made | Exception]:
-    """The result of each creation, or the error that refused it. Results are durable when returned."""
+    """Return the result of each creation, or the error that refused it. The created resources are durable when this returns."""
     tenant, kind = creations[0].tenant, creations[0].kind
     if tenant.account.seats is not None and kind == "User":
         return [await _create_within_seats(store, creation) for creation in creations]
@@ -90,12 +90,14 @@ def _statements(creations: Sequence[Creation], ids: Sequence[str], hold_days: in
 
 
 def _outcome(results: Sequence[Rows]) -> tuple[dict[str, str], dict[str, str]]:
-    """The creation time of each resource and the kind of each member, from the results of `_statements`."""
+    """Return the creation time of each resource and the kind of each member, from the results of `_statements`."""
     return (dict(results[1]), dict(results[0])) if len(results) > 1 else (dict(results[0]), {})
 
 
 def _hold_days(tenant: ScimTenant) -> int | None:
-    """For how many days the name of a deleted person counts as taken, so that the restore policy applies; None if it does not."""
+    """Return for how many days the name of a deleted person counts as taken, so that the restore policy applies, or None if it does not
+    count.
+    """
     account = tenant.account
     return account.undelete_days if account.hold_names or account.restore_policy != "new" else None
 
@@ -106,8 +108,8 @@ def _made(creation: Creation, resource_id: str, created: str, kinds: Mapping[str
 
 
 async def _create_within_seats(store: Store, creation: Creation) -> Made | Exception:
-    """Create one member if a seat is free. Without a free seat, a name in use is still the reason that is given: a client that retries a
-    create must learn that the account exists.
+    """Create one member if a seat is free. If no seat is free and the name is taken, the taken name is the reason of the refusal: a
+    client that retries a create must learn that the account exists.
     """
     tenant = creation.tenant
     made: dict[str, str] = {}
@@ -120,7 +122,9 @@ async def _create_within_seats(store: Store, creation: Creation) -> Made | Excep
 
 
 async def seats_error(transaction: Transaction, tenant: ScimTenant, *, wanted: int = 1) -> ScimError | None:
-    """The error if *wanted* more active members exceed the account's seats, or None. Only one transaction per tenant counts at a time."""
+    """Return the error if *wanted* more active members would exceed the account's seats, or None. Only one transaction per tenant counts
+    at a time.
+    """
     seats = tenant.account.seats
     if seats is None:
         return None
@@ -131,7 +135,7 @@ async def seats_error(transaction: Transaction, tenant: ScimTenant, *, wanted: i
 
 
 def no_seat_left(seats: int) -> ScimError:
-    """The answer to a client that creates or activates one member too many."""
+    """Return the error for a client that creates or activates one member too many."""
     # 402, not 403: clients treat 403 as a credentials problem and stop everything, although only one person has no seat.
     return ScimError(
         402,

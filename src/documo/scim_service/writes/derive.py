@@ -1,6 +1,6 @@
-"""Derive from a document the columns stored beside it: those for searching and sorting, and the effective role.
+"""Derive from a document the columns stored beside it: the columns for searching and sorting, and the effective role.
 
-They are written together with the document, so the two never disagree.
+The columns are written together with the document, so they never disagree with it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lockstep.scim.schema import Attribute
 def columns_of(
     document: dict[str, Any], definition: ResourceDefinition, tenant: ScimTenant, *, with_search: bool = True
 ) -> ResourceColumns:
-    """The columns for a document in canonical spelling. Unless *with_search*, the stored search document stays unchanged."""
+    """Return the columns for a document in canonical spelling. Unless *with_search* is true, the stored search document is kept."""
     unique = unique_attribute(definition)
     is_user = definition.type.name == "User"
     return ResourceColumns(

@@ -32,10 +32,10 @@ def checked_members(
     tolerances: list[str],
     group_id: str = "",
 ) -> list[tuple[str, str]]:
-    """The (id, kind) pairs of the members that exist.
+    """Return the (id, kind) pairs of the members that exist.
 
     An unknown member is left out and recorded in *tolerances*: clients send memberships and deletions in any order, and one deleted
-    member must not keep a hundred others out. The strict profile refuses it with ScimError("invalidValue").
+    member must not keep a hundred others out. Under the strict profile an unknown member is refused with ScimError("invalidValue").
     """
     pairs = []
     for member in members:

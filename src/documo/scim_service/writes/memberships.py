@@ -1,7 +1,7 @@
 """Determine whether a request really changes the members of a group, from the rows of the locked groups.
 
-A request that changes nothing leaves version and time as they are (RFC 7644, section 3.5.2.1). Only the members that it names are
-looked up, so the cost does not depend on the size of the group; replacing all members also needs to know how many there are.
+A request that changes nothing leaves version and time unchanged (RFC 7644, section 3.5.2.1). Only the members that the request names are
+looked up, so the cost does not depend on the size of the group. Replacing all members also needs their number.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from documo.store.round_trip import Rows, Statement
 
 
 def questions(tenant_id: int, named: Mapping[str, Iterable[str]], replaced: Sequence[str]) -> list[Statement]:
-    """The queries for `Memberships`: *named* maps each group to the member ids that its changes mention; *replaced* are the groups whose
+    """Return the queries for `Memberships`. *named* maps each group to the member ids in its changes. *replaced* are the groups whose
     members are replaced.
     """
     pairs = [(group_id, member) for group_id, members in named.items() for member in members]
@@ -24,7 +24,7 @@ def questions(tenant_id: int, named: Mapping[str, Iterable[str]], replaced: Sequ
 
 
 class Memberships:
-    """The members of the groups in one batch, kept current as changes are applied. *answers* are the rows that `questions` returned."""
+    """The members of the groups in one batch, updated as changes are applied. *answers* are the rows that `questions` returned."""
 
     def __init__(self, answers: Sequence[Rows]) -> None:
         present = answers[0] if answers else ()
@@ -35,7 +35,7 @@ class Memberships:
         self._unnamed = {group_id: size - len(self._present.get(group_id, ())) for group_id, size in sizes}
 
     def add(self, group_id: str, members: set[str]) -> bool:
-        """Add *members*; returns whether one of them was not a member before."""
+        """Add *members*. Returns whether one of them was not a member before."""
         present = self._present.setdefault(group_id, set())
         if members <= present:
             return False
@@ -43,7 +43,7 @@ class Memberships:
         return True
 
     def remove(self, group_id: str, members: set[str]) -> bool:
-        """Remove *members*; returns whether one of them was a member before."""
+        """Remove *members*. Returns whether one of them was a member before."""
         present = self._present.setdefault(group_id, set())
         if present.isdisjoint(members):
             return False
@@ -51,7 +51,7 @@ class Memberships:
         return True
 
     def replace(self, group_id: str, members: set[str]) -> bool:
-        """Replace all members with *members*; returns whether that changes anything."""
+        """Replace all members with *members*. Returns whether that changes anything."""
         if not self._unnamed.get(group_id) and self._present.get(group_id, set()) == members:
             return False
         self._present[group_id], self._unnamed[group_id] = set(members), 0

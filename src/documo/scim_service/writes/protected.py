@@ -26,7 +26,7 @@ def refuse_change_of_role(place: ResourcePlace, document: Mapping[str, Any], ten
 
 
 def refuse_bad_name(place: ResourcePlace, document: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> None:
-    """Raise ScimError("invalidValue") for a new user name that is invalid. A name that is the same as *before* is allowed."""
+    """Raise ScimError("invalidValue") for a new user name that is invalid. The name *before* is always allowed."""
     name = document.get("userName")
     if place.kind != "User" or not isinstance(name, str) or (before is not None and before.get("userName") == name):
         return
@@ -38,7 +38,9 @@ def refuse_bad_name(place: ResourcePlace, document: Mapping[str, Any], before: M
 
 
 class Admins:
-    """Counts the account's active Admins in one transaction: queried when the first would be removed, then kept current."""
+    """Counts the account's active Admins in one transaction. The number is queried when the first Admin would be removed, and then kept
+    up to date.
+    """
 
     def __init__(self, tenant: ScimTenant, transaction: Transaction) -> None:
         self._tenant = tenant
@@ -47,7 +49,7 @@ class Admins:
         self._changes = 0  # by decisions that have not been written yet
 
     def is_one(self, role: str | None, *, active: bool) -> bool:
-        """Whether a member is an active Admin; *role* None means the account's default role."""
+        """Whether a member is an active Admin. A *role* of None means the account's default role."""
         return active and (role or self._tenant.account.default_role) == ADMIN
 
     async def change(self, *, before: bool, after: bool, name: str, path: str) -> None:

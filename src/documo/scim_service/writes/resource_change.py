@@ -1,4 +1,4 @@
-"""One change of a resource: as requested by an operation, and its result."""
+"""One change of a resource, as an operation requests it, and the result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lockstep.scim.members import (
 
 @dataclass(frozen=True, slots=True)
 class ChangeDecision:
-    """The new state of a resource. *document* None leaves the resource unchanged; *columns* are those of the new document.
+    """The new state of a resource. If *document* is None, the resource does not change. *columns* are those of the new document.
 
     Members are changed separately, by `ResourceChange.members`.
     """
@@ -34,7 +34,7 @@ class ChangeDecision:
 
 @dataclass(frozen=True, slots=True)
 class ResourceChange:
-    """One change. *decide* is called under the lock and may raise ScimError. All changes of a batch are of one tenant."""
+    """One change. *decide* is called while the resource is locked and may raise ScimError. All changes of a batch are of one tenant."""
 
     tenant: ScimTenant
     kind: str
@@ -61,7 +61,7 @@ class ResourceChange:
 
     @property
     def new_members(self) -> int:
-        """The most membership rows that this change can add."""
+        """The largest number of membership rows that this change can add."""
         return sum(len(members) for members in self._lists())
 
     def _lists(self) -> list[tuple[Member, ...]]:
@@ -69,7 +69,7 @@ class ResourceChange:
 
 
 class Changed(NamedTuple):
-    """The resource after the change, and the (id, kind) pairs of a group's members if it is small enough to show all of them."""
+    """The resource after the change. If it is a small group, the (id, kind) pairs of its members are included."""
 
     row: ResourceRow
     members: list[tuple[str, str]] | None

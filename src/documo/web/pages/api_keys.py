@@ -1,4 +1,4 @@
-"""API keys: create, reveal once, roll with an overlap, revoke."""
+"""API keys: create, reveal once, replace with an overlap, revoke."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def revoke_key(context: PageContext, request: Request) -> Answer:
 async def _list(
     context: PageContext, account: Account, refused: LockstepError | None = None, form: FormData | None = None
 ) -> PageView:
-    """*form*: what was entered to create a key, if that was refused."""
+    """Show the list. *form* has the values that were entered for a new key, if it was refused."""
     now = datetime.now(UTC)
     keys = await api_keys.list_keys(context.store, account.id)
     current = [key for key in keys if key.revoked_at is None and (key.expires_at is None or key.expires_at > now)]

@@ -97,7 +97,7 @@ async def download(context: PageContext, request: Request) -> Answer:
 
 
 def _given(query: Mapping[str, str], kinds: list[str]) -> dict[str, str]:
-    """The filters in the address. Unknown values of a choice are ignored."""
+    """Return the filters in the address. Unknown values of a choice are ignored."""
     given = {name: query.get(name, "").strip() for name in _NAMES}
     for name, known in (("kind", kinds), ("activity", ACTIVITIES), ("range", RANGES)):
         given[name] = given[name] if given[name] in known else ""

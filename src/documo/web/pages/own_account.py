@@ -1,4 +1,4 @@
-"""Own account: the member's own password, second factor and sessions."""
+"""The member's own account: password, second factor and sessions."""
 
 from __future__ import annotations
 
@@ -134,6 +134,6 @@ def _enrolment(made: second_factor.NewSecondFactor, refused: LockstepError | Non
 
 
 def _picture(uri: str) -> Markup:
-    """The QR code as SVG. segno builds it from numbers only, so it is safe to insert unescaped."""
+    """Return the QR code as SVG. segno builds it from numbers only, so it is safe to insert unescaped."""
     code = segno.make(uri, error="m")
     return Markup(code.svg_inline(scale=4, border=2, dark="#000", light="#fff", lineclass=None))  # noqa: S704

@@ -131,7 +131,7 @@ async def _request(context: PageContext, which: str, *, is_replayed: bool = Fals
 
 
 def _indented(body: str | None) -> str:
-    """A body with indentation. Text that is not complete JSON, such as a truncated body, is left unchanged."""
+    """Return a body with indentation. Text that is not complete JSON, such as a truncated body, is returned unchanged."""
     try:
         return pretty_json(orjson.loads(body)) if body else ""
     except orjson.JSONDecodeError:
@@ -139,7 +139,7 @@ def _indented(body: str | None) -> str:
 
 
 def _given(query: Mapping[str, str], keys: list[tuple[str, str]]) -> dict[str, str]:
-    """The filters in the address. Unknown values of a choice are ignored."""
+    """Return the filters in the address. Unknown values of a choice are ignored."""
     known = {"status": STATUS_CLASSES, "method": METHODS, "client": CLIENTS, "key": dict(keys)}
     given = {name: query.get(name, "") if query.get(name, "") in among else "" for name, among in known.items()}
     given["text"] = query.get("text", "").strip()

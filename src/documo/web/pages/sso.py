@@ -60,7 +60,7 @@ async def sign_on(context: PageContext, request: Request) -> Answer:
 
 @pages.get("/sso/finish/{ticket}", is_public=True)
 async def finish(context: PageContext, request: Request) -> Answer:
-    """Finish a sign-in. If it did not begin in this browser, ask first: a link could have delivered somebody else's response."""
+    """Finish a sign-in. If it did not begin in this browser, ask first, because a link could have delivered another person's response."""
     ticket = request.path_params["ticket"]
     try:
         stranger = await stranger_of(context.store, ticket, request.cookies.get(KNOWN_COOKIE, ""))
@@ -102,7 +102,7 @@ async def _collected(context: PageContext, request: Request) -> Answer:
 
 
 def _page_in(kept: str) -> str:
-    """The page that `leave_for` stored in the browser."""
+    """Return the page that `leave_for` stored in the browser."""
     try:
         return safe_next(base64.urlsafe_b64decode(kept).decode())
     except (binascii.Error, ValueError):
@@ -131,7 +131,7 @@ async def service_metadata(context: PageContext, request: Request) -> Answer:
 
 @pages.get(LOGOUT_PATH, is_public=True)
 async def logout(context: PageContext, request: Request) -> Answer:
-    """Take the provider's request to end sessions, or its response to ours."""
+    """Handle the provider's request to end sessions, or its response to our request."""
     query = request.scope["query_string"].decode("latin-1")
     if "SAMLResponse" in request.query_params:
         return Redirect(SIGN_IN, notice="You are signed out")
@@ -140,8 +140,9 @@ async def logout(context: PageContext, request: Request) -> Answer:
 
 
 def leave_for(context: PageContext, request: Request, asked: Asked, *, back: str = "/") -> Response | PageView:
-    """The page that sends the request to the provider; *back* is the page after the sign-in. A redirect would not work: after one of our
-    forms, browsers block redirects to other servers.
+    """Return the page that sends the request to the provider. *back* is the page after the sign-in.
+
+    A redirect would not work, because browsers block redirects to other servers after one of our forms.
     """
     response = context.rendered(
         request,

@@ -1,1 +1,1 @@
-"""Sign-in of people to applications by OpenID Connect: requests, tokens, user info, signing out."""
+"""Sign people in to applications by OpenID Connect: requests, tokens, user info, signing out."""

@@ -1,6 +1,7 @@
-"""Answer an authorization request: who is signed in, whether they may, and the code.
+"""Answer an authorization request: find out who is signed in, decide whether the person may use the application, and issue the code.
 
-Nothing goes to a redirect URI before it was found among those of the application. A person who is not assigned is told so here.
+A response is sent only to a redirect URI that is registered for the application. A person who is not assigned sees a page of Lockstep
+instead.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ _MOST_PAIRS, _LONGEST = 40, 4_096
 
 @dataclass(frozen=True, slots=True)
 class OpenidSignInFirst:
-    """The person has to sign in, or *again*. *sealed*: the request, for `resume`. *name*: probably theirs, as the application says."""
+    """The person must sign in first. *again* is true if somebody is signed in, but the application asks for a new sign-in.
+
+    *sealed* is the encrypted request, for `resume`. *name* is the user name that the application expects, or "".
+    """
 
     sealed: str
     again: bool
@@ -56,7 +60,7 @@ class OpenidSignInFirst:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answer goes to *url*, as a form if there are *fields*."""
+    """The browser takes the response to *url*. If there are *fields*, it posts them there as a form."""
 
     app: str
     url: str = field(repr=False)
@@ -70,14 +74,14 @@ Outcome = OpenidSignInFirst | Answered | NotAssigned
 async def authorize(context: Context, pairs: Pairs, secret: str, *, visitor: Visitor, origin: str) -> Outcome:
     """Answer the request with these parameters for the person whose session has this *secret*.
 
-    Raises LockstepError, for a page, if it is not safe to answer the application.
+    Raises LockstepError, to be shown on a page, if it is not safe to send a response to the application.
     """
     return await _answer(context, pairs, context.now(), secret, visitor=visitor, origin=origin)
 
 
 @open_to_all
 async def resume(context: Context, sealed: str, secret: str, *, visitor: Visitor, origin: str) -> Outcome:
-    """Go on with a request after signing in. Raises LockstepError if it is too old or not ours."""
+    """Continue a request after the person has signed in. Raises LockstepError if the request is too old or was not sealed by Lockstep."""
     try:
         opened = context.vault.open(bytes.fromhex(sealed), purpose=_PURPOSE, name=_NAME).reveal()
         at, pairs = orjson.loads(opened)
@@ -130,7 +134,9 @@ async def _answer(
 
 
 async def _expected(context: Context, app: OpenIdApplication, request: AuthorizationRequest) -> str:
-    """The subject whom the application expects, "" for anybody. Raises OAuthFault for a hint that is no ID token of ours for it."""
+    """Return the subject that the application expects, or "" if it expects nobody in particular. Raises OAuthFault if the hint is not an
+    ID token that Lockstep issued to the application.
+    """
     if not request.id_token_hint:
         return ""
     hint = read_hint(request.id_token_hint, await published_keys(context), issuer=app.issuer)
@@ -169,8 +175,8 @@ async def _signed_in(
 
 
 def _is_fresh(caller: PersonCaller, request: AuthorizationRequest, asked_at: datetime) -> bool:
-    """Whether the person entered their credentials recently enough for *request*. A sign-in through a provider counts only with REENTERED,
-    because the provider may have used an existing session.
+    """Whether the person entered their credentials recently enough for *request*. A sign-in through a provider counts only with
+    REENTERED, because the provider may have used an existing session.
     """
     if not request.enters_again and request.max_age is None:
         return True
@@ -217,7 +223,9 @@ async def _no_access(
     context: Context, visitor: Visitor, app: OpenIdApplication, request: AuthorizationRequest, caller: PersonCaller,
     reason: RefusalReason,
 ) -> Answered | NotAssigned:  # fmt: skip
-    """The person reads why on a page. A request that allows no page gets `access_denied`."""
+    """Return the outcome if the person has no access. The person sees the reason on a page; a request that allows no page gets
+    `access_denied`.
+    """
     if request.is_passive:
         detail = "The person has no access to the application"
         return await _told(context, visitor, app, request.reply, OAuthError.ACCESS_DENIED, reason, detail, caller)
@@ -227,7 +235,7 @@ async def _no_access(
 async def no_access_page(
     context: Context, visitor: Visitor, app: OpenIdApplication, caller: PersonCaller, reason: RefusalReason
 ) -> NotAssigned:
-    """Write down why the person may not sign in to the application, and return what they read."""
+    """Log why the person may not sign in to the application, and return the page that the person sees."""
     await note(
         context, visitor, app, person=caller.person, person_display=caller.user_principal_name, code=reason,
         methods=caller.methods,

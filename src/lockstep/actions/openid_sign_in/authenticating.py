@@ -1,6 +1,7 @@
-"""Which application sends a request to the token endpoint, and whether it proved that.
+"""Determine which application sends a request to the token endpoint, and check its client secret.
 
-Wrong client secrets lead to growing delays, counted for the address, and for the client at that address: nobody else can lock a client out.
+Wrong client secrets lead to growing delays. Failures are counted for the network address, and for the client at that address, so nobody
+else can lock a client out.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from lockstep.storage import client_secrets
 async def authenticated(
     context: Context, authorization: str, form: Mapping[str, str], *, visitor: Visitor, origin: str
 ) -> OpenIdApplication:
-    """The application that sent *form*. Raises OAuthFault, and LockstepError while a delay lasts."""
+    """Return the application that sent *form*. Raises OAuthFault if it is unknown or its secret is wrong, and LockstepError during a
+    delay.
+    """
     presented = presented_client(authorization, form)
     subject = f"client {presented.id} {network_of(visitor.address)}"
     now = context.now()

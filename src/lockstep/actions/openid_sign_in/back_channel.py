@@ -1,7 +1,7 @@
-"""Back-channel logout (OpenID Connect Back-Channel Logout 1.0): tell applications that a session has ended.
+"""Back-channel logout (OpenID Connect Back-Channel Logout 1.0): notify applications that a session has ended.
 
-The transaction that ends the session writes down who is to be told. A worker tells them, and tries again while they do not
-answer. After the last attempt, the sign-in log says so.
+The transaction that ends the session stores which applications to notify. A worker sends the notifications, and tries again if an
+application does not respond. After the last attempt, the failure is written to the sign-in log.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ log = structlog.get_logger("lockstep.actions.back_channel")
 
 @open_to_all
 async def tell_due(context: Context) -> int:
-    """Tell the applications that are due; return how many rows were looked at."""
+    """Notify the applications that are due. Returns how many rows were processed."""
     now = context.now()
     async with context.recording() as connection:
         due = await openid_logouts.claim_due(connection, now, again_at=now + timedelta(minutes=1), most=_MOST)
@@ -61,7 +61,7 @@ async def _take_turn(context: Context, row: LogoutRow) -> None:
 
 
 async def _tell(context: Context, row: LogoutRow) -> str:
-    """What went wrong; "" if the application was told, or wants to know nothing."""
+    """Notify one application. Returns what went wrong, or "" if the application was notified or has no logout address."""
     app = await application_of(context, row.app, origin=row.issuer)
     if app is None or not app.openid.back_channel_logout_url:
         return ""

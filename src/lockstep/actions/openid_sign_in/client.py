@@ -1,4 +1,4 @@
-"""The application behind a client id, and its entries in the sign-in log."""
+"""The application with a given client id, and its entries in the sign-in log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROTOCOL = "oidc"
 
 @dataclass(frozen=True, slots=True)
 class OpenIdApplication:
-    """An application that uses OpenID Connect. *id* is its client id. *issuer*: our name for it."""
+    """An application that uses OpenID Connect. *id* is its client id. *issuer* is Lockstep's issuer identifier for this application."""
 
     id: str
     name: str
@@ -40,20 +40,24 @@ class OpenIdApplication:
         return ClientRules(self.openid.redirect_uris, self.openid.is_public, self.openid.needs_pkce)
 
     def sid_of(self, session: str) -> str:
-        """The name of a session for this application alone, so that two applications cannot compare theirs."""
+        """Return the id of a session for this application. It differs between applications, so that two of them cannot compare their
+        ids.
+        """
         return hashlib.sha256(self.salt + b"session " + session.encode()).hexdigest()[:32]
 
 
 async def issuer_of(context: Context, origin: str) -> str:
-    """Our name: the stored public address, or until there is one the *origin* at which the caller reaches Lockstep."""
+    """Return Lockstep's issuer identifier: the stored public address or, if none is stored, the *origin* at which the caller reaches
+    Lockstep.
+    """
     async with context.recording() as connection:
         return await stored_address(connection) or origin
 
 
 async def application_of(context: Context, client_id: str, *, origin: str) -> OpenIdApplication | None:
-    """The application with this client id; None if there is none, or if OpenID Connect is not its method.
+    """Return the application with this client id, or None if there is none or its method is not OpenID Connect.
 
-    It may be switched off: then it can revoke tokens and sign people out, and nobody signs in.
+    The application may be switched off. It can then still revoke tokens and sign people out, but nobody can sign in to it.
     """
     try:
         wanted = str(UUID(client_id))
@@ -77,7 +81,7 @@ async def note(
     context: Context, visitor: Visitor, app: OpenIdApplication | None, *, person: str | None = None, person_display: str = "",
     code: SignInCode | RefusalReason | None = None, detail: str = "", methods: Sequence[str] = (),
 ) -> None:  # fmt: skip
-    """Write one record of the sign-in log; without a *code* the sign-in succeeded."""
+    """Write one record of the sign-in log. A record without a *code* says that the sign-in succeeded."""
     await note_application_sign_in(
         context, visitor, protocol=PROTOCOL, app=app.id if app else None, app_display=app.display_name if app else "",
         person=person, person_display=person_display, code=code, detail=detail, methods=methods,
@@ -88,7 +92,7 @@ async def note_fault(
     context: Context, visitor: Visitor, app: OpenIdApplication | None, fault: OAuthFault, *, person: str | None = None,
     person_display: str = "",
 ) -> None:  # fmt: skip
-    """Write down why a request was refused."""
+    """Write to the sign-in log why a request was refused."""
     await note(
         context, visitor, app, person=person, person_display=person_display, code=fault.reason, detail=fault.detail
     )  # fmt: skip

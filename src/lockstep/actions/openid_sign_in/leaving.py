@@ -18,7 +18,10 @@ from lockstep.openid.tokens import read_hint
 
 @dataclass(frozen=True, slots=True)
 class LogoutAsked:
-    """What an application asked for. *is_sure*: it proved that it means this session. *back*: where to go then, "" for our own page."""
+    """A logout request of an application. *is_sure* is true if the application proved that it means this session.
+
+    *back* is the address to which the browser goes afterwards, or "" for Lockstep's own page.
+    """
 
     app: str
     is_sure: bool
@@ -28,7 +31,9 @@ class LogoutAsked:
 
 @open_to_all
 async def logout_asked(context: Context, pairs: Pairs, secret: str, *, visitor: Visitor, origin: str) -> LogoutAsked:
-    """Read a logout request; nothing ends here. Raises LockstepError for a hint that is not ours and an address that is not registered."""
+    """Read a logout request, without ending the session. Raises LockstepError for a hint that Lockstep did not issue, and for an address
+    that is not registered.
+    """
     app: OpenIdApplication | None = None
     try:
         given = single(pairs, longest=LONGEST_TOKEN)  # an ID token grows with the groups

@@ -19,8 +19,8 @@ from lockstep.storage import applications
 async def open_application(
     context: Context, name: str, secret: str, *, visitor: Visitor, origin: str
 ) -> Opened | NotAssigned | None:
-    """Return where to open the application called *name* for the person whose session has this *secret*; None if it does not use OpenID
-    Connect.
+    """Return the address at which the application called *name* begins the sign-in of the person whose session has this *secret*.
+    Returns None if the application does not use OpenID Connect.
 
     Raises LockstepError if the session has ended, or if the application has no Sign on URL.
     """

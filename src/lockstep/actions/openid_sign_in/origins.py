@@ -1,4 +1,4 @@
-"""From which origins scripts may read tokens: those of the redirect URIs of public clients."""
+"""Decide from which origins scripts may read tokens: from those of the redirect URIs of public clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The token endpoint: codes and refresh tokens become tokens, each once. A second use ends everything that the sign-in led to."""
+"""The token endpoint: exchange codes and refresh tokens for tokens. Each works once; a second use ends all tokens of that sign-in."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ _METHODS = {PASSWORD: "pwd", DIRECTORY: "pwd", CODE: "otp"}
 async def redeem(
     context: Context, authorization: str, pairs: Pairs, *, visitor: Visitor, origin: str
 ) -> dict[str, Any]:
-    """The tokens for a code or a refresh token. Raises OAuthFault, whose reason is in the sign-in log, and LockstepError after too many."""
+    """Return the tokens for a code or a refresh token. Raises OAuthFault, whose reason is in the sign-in log, and LockstepError after
+    too many failures.
+    """
     app: OpenIdApplication | None = None
     form: Mapping[str, str] = {}
     try:
@@ -59,7 +61,9 @@ async def redeem(
 
 
 async def claims_of_grant(context: Context, app: OpenIdApplication, person: str) -> AssertionClaims:
-    """What may be said about the person now. Raises OAuthFault if they may not use the application any more, or nobody may."""
+    """Return the claims about the person as they are now. Raises OAuthFault if this person, or everybody, may no longer use the
+    application.
+    """
     if not app.settings.is_enabled:
         raise OAuthFault(
             OAuthError.INVALID_GRANT, RefusalReason.APPLICATION_DISABLED, "Nobody may sign in to the application"
@@ -76,7 +80,9 @@ async def claims_of_grant(context: Context, app: OpenIdApplication, person: str)
 
 
 async def groups_of(context: Context, app: OpenIdApplication, person: str) -> list[str]:
-    """The names of the groups through which the application is assigned to the person. Other groups are none of its business."""
+    """Return the names of the groups through which the application is assigned to the person. The application does not learn of other
+    groups.
+    """
     async with context.recording() as connection:
         rows = await assignments.entitlements(connection, app.id, [person])
     return sorted({row.via_group_name for row in rows if row.via_group_name})
@@ -171,6 +177,6 @@ def _stored(row: CodeRow | None) -> StoredCode | None:
 
 
 def _amr(methods: Sequence[str]) -> list[str]:
-    """How the person proved who they are (RFC 8176). What an identity provider asked for is not known."""
+    """Return how the person proved who they are (RFC 8176). For sign-ins through an identity provider this is unknown."""
     found = [_METHODS[one] for one in methods if one in _METHODS]
     return [*found, "mfa"] if len(found) > 1 else found

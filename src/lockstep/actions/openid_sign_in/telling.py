@@ -1,4 +1,4 @@
-"""What an application may read or end with a token: user info, and revocation (RFC 7009)."""
+"""What an application may do with a token: read user info, and revoke the token (RFC 7009)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from lockstep.storage import openid_grants
 
 @open_to_all
 async def user_info(context: Context, access_token: str, *, origin: str) -> dict[str, Any]:
-    """The claims about the person for whom the token was issued, as they are now.
+    """Return the claims about the person for whom the token was issued, as they are now.
 
-    Raises OAuthFault for a token that is unknown or has ended, and if the person may not use the application any more.
+    Raises OAuthFault for a token that is unknown or has ended, and if the person may no longer use the application.
     """
     async with context.recording() as connection:
         token = await openid_grants.read_token(connection, hash_of(access_token))
@@ -44,7 +44,8 @@ async def user_info(context: Context, access_token: str, *, origin: str) -> dict
 
 @open_to_all
 async def revoke(context: Context, authorization: str, pairs: Pairs, *, visitor: Visitor, origin: str) -> None:
-    """End a token of the application: an access token alone, a refresh token with everything that belongs to it. Unknown ones are no error.
+    """Revoke a token of the application. A refresh token is revoked with all tokens of the same grant, an access token alone. An unknown
+    token is not an error.
 
     Raises OAuthFault if the application did not prove who it is.
     """

@@ -1,6 +1,7 @@
-"""Who may let somebody sign in as a person of the directory who is an administrator as well.
+"""Decide who may let somebody sign in as a person who is also an administrator.
 
-A link, or a removed second factor, is as good as being that person in every application. The help desk has these for everybody else.
+With a sign-in link, or without the second factor, somebody can act as that person in every application. For people who are not
+administrators, the help desk may do both.
 """
 
 from __future__ import annotations

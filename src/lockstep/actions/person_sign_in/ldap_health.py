@@ -1,4 +1,4 @@
-"""The check of `lockstep doctor` for the LDAP directory: its password, its answer, and its certificate."""
+"""The check of `lockstep doctor` for the LDAP directory: its password, its response, and its certificate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ _NAME = "LDAP directory"
 
 @needs(Permission.DIRECTORY_READ)
 async def examine_ldap(context: Context) -> list[HealthFinding]:
-    """Ask the directory as a sign-in does. Returns nothing if none is set up; a failure is an error while people sign in with it."""
+    """Query the directory as a sign-in does. Returns no finding if none is set up. A failure is an error if people sign in with the
+    directory.
+    """
     async with context.reading() as connection:
         row = await ldap_directory.read_directory(connection)
         is_used = (await person_credentials.read_setting(connection)).has_ldap

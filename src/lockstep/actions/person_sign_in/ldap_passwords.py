@@ -1,7 +1,7 @@
-"""Ask the LDAP directory who has a name, and whether a password is right.
+"""Query the LDAP directory for a person's entry, and check the password.
 
-An entry is found by the person's own user principal name and never by what was typed, and its name is what the directory calls it. What is
-typed is looked for only in the attribute of login names, and only to learn the user principal name that it stands for.
+An entry is found by the person's stored user principal name, never by what was typed, and is bound by the name that the directory
+returns. What was typed is only compared with login names, to learn the user principal name of the entry.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lockstep.storage.person_credentials import PersonCredential
 
 _LONGEST_PASSWORD = 256  # characters
 _AD_DATA = re.compile(r"\bdata ([0-9a-f]{3,4})\b")
-# Codes that Active Directory adds to "invalid credentials".
+# Codes that Active Directory adds to the error "invalid credentials".
 _AD_REASONS: Mapping[str, str] = {
     "530": "the account may not sign in at this time of day",
     "531": "the account may not sign in from this machine",
@@ -35,7 +35,7 @@ _AD_REASONS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class LdapVerdict:
-    """What the directory says. Without an entry the person may have a local password. *code* and *detail* are for the log."""
+    """The response of the directory. A person without an entry may have a local password. *code* and *detail* are for the log."""
 
     has_entry: bool
     is_right: bool = False
@@ -47,9 +47,10 @@ NO_ENTRY = LdapVerdict(has_entry=False)
 
 
 async def name_in_ldap(context: Context, typed: str) -> str:
-    """Return the user principal name of the entry whose login name is *typed*; "" if there is none, or several, or login names are off.
+    """Return the user principal name of the entry whose login name is *typed*. Returns "" if there is none, if there are several, or if
+    login names are switched off.
 
-    Raises LockstepError if the directory cannot be asked.
+    Raises LockstepError if the directory cannot be queried.
     """
     async with context.recording() as connection:
         row = await store.read_directory(connection)
@@ -61,14 +62,14 @@ async def name_in_ldap(context: Context, typed: str) -> str:
 
 
 def without_domain(typed: str) -> str:
-    """Return the name after the domain, as in CONTOSO\\\\anna."""
+    """Return the name without a preceding domain, as in CONTOSO\\anna."""
     return typed.rpartition("\\")[2]
 
 
 async def verify_in_ldap(context: Context, found: PersonCredential | None, password: str) -> LdapVerdict:
-    """Whether *password* is that of the person's entry. Each question costs the same, whether or not there is a person and an entry.
+    """Whether *password* is that of the person's entry. Each query takes the same time, whether or not the person and the entry exist.
 
-    Raises LockstepError if the directory cannot be asked.
+    Raises LockstepError if the directory cannot be queried.
     """
     async with context.recording() as connection:
         row = await store.read_directory(connection)
@@ -79,7 +80,7 @@ async def verify_in_ldap(context: Context, found: PersonCredential | None, passw
     name = entries[0].dn if is_one else f"cn={new_secret()},{row.base_dn}"
     answer = await bind(server_of(context, row), name, password)
     if len(entries) > 1:
-        # None of their passwords may count, and neither may a local one: the person has an entry.
+        # None of their passwords is accepted, and neither is a local one, because the person has an entry.
         detail = f"Several entries have the {row.attribute} {found.user_principal_name if found else ''}"
         return LdapVerdict(has_entry=True, code=SignInCode.DIRECTORY_REFUSED, detail=detail)
     if not is_one:

@@ -1,5 +1,5 @@
-"""Set up the LDAP directory whose passwords people sign in with. The server at its address receives passwords, so the address is under
-the same rules as those of applications.
+"""Set up the LDAP directory against which people's passwords are checked. The server at its address receives passwords, so the rules for
+addresses of applications apply to it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,100}|\d+(\.\d+)+")  # RFC 4512,
 
 @dataclass(frozen=True, slots=True)
 class LdapChange:
-    """How the directory is asked. *password* is that of *bind_dn*; None keeps the stored one if the address and the name stay."""
+    """The settings of an LDAP directory. *password* is that of *bind_dn*. If it is None, the stored password is kept, provided that the
+    address and *bind_dn* do not change.
+    """
 
     url: str
     base_dn: str
@@ -46,16 +48,18 @@ class LdapChange:
 
 @needs(Permission.DIRECTORY_READ)
 async def show_ldap(context: Context) -> LdapDirectory | None:
-    """The directory, with its password sealed; None if none is set up."""
+    """Return the settings with the password sealed, or None if no directory is set up."""
     async with context.reading() as connection:
         return await store.read_directory(connection)
 
 
 @needs(Permission.ORGANISATION_WRITE)
 async def set_ldap(context: Context, change: LdapChange, *, seen: str = "") -> LdapDirectory:
-    """Set the directory up, after asking it once. *seen*: the version that the caller has read, "" if that does not matter.
+    """Store the settings after one test request to the directory. *seen* is the version that the caller has read, or "" to skip that
+    check.
 
-    Raises LockstepError if it does not answer, or refuses the name and password, or if somebody else changed it since *seen*.
+    Raises LockstepError if the directory does not respond, if it refuses the bind DN or the password, or if somebody has changed the
+    settings since *seen*.
     """
     async with context.reading() as connection:
         before = await store.read_directory(connection)
@@ -69,8 +73,10 @@ async def set_ldap(context: Context, change: LdapChange, *, seen: str = "") -> L
 
 
 def ldap_row(context: Context, change: LdapChange, before: LdapDirectory | None) -> LdapDirectory:
-    """Return the directory that *change* describes, with its password sealed. Raises LockstepError for any mistake, and if the stored
-    password would go to another server, or to this one as somebody else, than it was entered for.
+    """Return the row that *change* describes, with the password sealed.
+
+    Raises LockstepError for invalid settings, and if the stored password would be sent to another server, or with another bind DN, than
+    it was entered for.
     """
     check_change(context, change)
     password = change.password
@@ -102,7 +108,9 @@ async def save_ldap(context: Context, connection: Connection, row: LdapDirectory
 
 @needs(Permission.ORGANISATION_WRITE)
 async def remove_ldap(context: Context) -> None:
-    """Forget the directory and its password; people do not sign in with it any more. Raises LockstepError if none is set up."""
+    """Delete the settings and the password of the directory. People can then no longer sign in with it. Raises LockstepError if none is
+    set up.
+    """
     async with context.recording() as connection:
         before = await store.lock_directory(connection)
         if before is None:
@@ -122,7 +130,7 @@ async def remove_ldap(context: Context) -> None:
 
 @needs(Permission.ORGANISATION_WRITE)
 async def find_in_ldap(context: Context, person: str) -> str:
-    """The name of the entry of *person* in the directory. Raises LockstepError if there is none, or several."""
+    """Return the name of the directory's entry for *person*. Raises LockstepError if there is none, or if there are several."""
     async with context.reading() as connection:
         found, row = await find_person(connection, person), await store.read_directory(connection)
     if row is None:
@@ -137,7 +145,7 @@ async def find_in_ldap(context: Context, person: str) -> str:
 async def find_entry(
     context: Context, row: LdapDirectory, attribute: str, value: str, *, wanted: str = ""
 ) -> list[Entry]:
-    """Up to two entries whose *attribute* is *value*. Raises LockstepError if the directory cannot be asked."""
+    """Return up to two entries whose *attribute* is *value*. Raises LockstepError if the directory cannot be queried."""
     return await find_entries(
         server_of(context, row), bind_dn=row.bind_dn, password=opened_password(context, row).reveal(), base=row.base_dn,
         attribute=attribute, value=value, wanted=wanted,
@@ -154,7 +162,7 @@ def _admit(context: Context, url: str) -> Callable[..., None]:
 
 
 def opened_password(context: Context, row: LdapDirectory) -> Secret:
-    """The password of the bind DN. Raises LockstepError if the vault cannot decrypt it."""
+    """Return the password of the bind DN. Raises LockstepError if the vault cannot decrypt it."""
     try:
         return context.vault.open(row.secret, purpose=_PURPOSE, name=_OWNER)
     except LockstepError as unreadable:
@@ -171,7 +179,7 @@ def _refuse_change_since(current: LdapDirectory | None, seen: str) -> None:
     if seen and current is not None and current.version != seen:
         raise conflict(
             f"{current.changed_by} changed the LDAP directory in the meantime",
-            why="That was after you read it. Nothing of yours is saved yet",
+            why="That was after you read the settings. Your changes are not saved",
             next_step="Review the current settings. To replace them, save again",
             code="ChangedInTheMeantime",
         )
@@ -187,5 +195,6 @@ def _check(change: LdapChange) -> None:
     for attribute in (change.attribute, *([change.login_attribute] if change.login_attribute else ())):
         if not _ATTRIBUTE.fullmatch(attribute):
             raise invalid(
-                f'"{attribute[:100]}" is no LDAP attribute', next_step=f"For example: {USUAL_ATTRIBUTE}, mail"
+                f'"{attribute[:100]}" is not a valid LDAP attribute name',
+                next_step=f"For example: {USUAL_ATTRIBUTE}, mail",
             )

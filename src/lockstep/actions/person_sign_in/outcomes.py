@@ -143,7 +143,9 @@ async def note_application_sign_in(
     detail: str = "",
     methods: Sequence[str] = (),
 ) -> None:
-    """Write one record of a sign-in to an application; without a *code* it succeeded. A refusal names the number of the request."""
+    """Write one record of a sign-in to an application. A record without a *code* says that the sign-in succeeded. For a refusal, the
+    record has the number of the request.
+    """
     number = f"Request {visitor.number}. " if code and visitor.number else ""
     record = SignInRecord(
         context.now(),
@@ -163,7 +165,7 @@ async def note_application_sign_in(
 
 
 async def write_sign_in(context: Context, record: SignInRecord) -> None:
-    """Write *record*; or only count it, if it is a refusal of nobody in particular and there were many."""
+    """Write *record*. If it is a refusal that concerns no particular person, and there were many of these, only count it."""
     if record.result != FAILURE or record.person is not None:
         async with context.recording() as connection:
             await sign_in_log.append(connection, record)

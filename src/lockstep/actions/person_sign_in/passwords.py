@@ -41,9 +41,9 @@ _LONGEST_NAME = 1_000
 
 @dataclass(frozen=True, slots=True)
 class SignInLink:
-    """A link with which a person sets a password once. The path contains its secret, which is available only here.
+    """A link with which a person sets a password once. The path contains a secret that is available only here.
 
-    *address*: the public address of Lockstep, "" if none is stored.
+    *address* is the public address of Lockstep, or "" if none is stored.
     """
 
     user_principal_name: str
@@ -104,8 +104,10 @@ def subject_of(name: str) -> str:
 
 
 class _Attempt:
-    """One attempt to sign in, counted for each name that it is about: the one that was typed, and that of the person who has it in the
-    LDAP directory. Otherwise each spelling of a name would have failures of its own.
+    """One attempt to sign in. It is counted for each name that it concerns: the name that was typed, and the name of the person who has
+    that name in the LDAP directory.
+
+    Otherwise each spelling of a name would have failures of its own.
     """
 
     def __init__(self, context: Context, visitor: Visitor) -> None:
@@ -131,7 +133,9 @@ class _Attempt:
             await lockout.succeeded(connection, subject, address=address)
 
     async def named_in_directory(self, name: str, found: PersonCredential | None) -> PersonCredential | None:
-        """Return *found*, or else the person whom the LDAP directory calls *name*. It is asked in both cases, which take the same time."""
+        """Return *found* or, if it is None, the person whose login name in the LDAP directory is *name*. The directory is queried in
+        both cases, so that they take the same time.
+        """
         try:
             known = await name_in_ldap(self.context, name)
         except LockstepError as unreachable:
@@ -145,7 +149,9 @@ class _Attempt:
         return meant
 
     async def verified(self, found: PersonCredential | None, password: str) -> LdapVerdict:
-        """What the LDAP directory says. Raises LockstepError, without a reason, if it cannot be asked; that counts as no failure."""
+        """Return the response of the LDAP directory. Raises LockstepError, without a reason, if the directory cannot be queried; that
+        does not count as a failed sign-in.
+        """
         try:
             return await verify_in_ldap(self.context, found, password)
         except LockstepError as unreachable:
@@ -165,7 +171,9 @@ class _Attempt:
 def _what_is_wrong(
     found: PersonCredential | None, verdict: LdapVerdict, *, is_right: bool, is_allowed: bool
 ) -> SignInCode | None:
-    """Somebody with an entry in the LDAP directory signs in with its password alone: a local one may be that of long ago."""
+    """Return why the sign-in is refused, or None. If the person has an entry in the LDAP directory, only its password is accepted,
+    because a local password may be outdated.
+    """
     if found is None:
         return SignInCode.UNKNOWN_PERSON
     if verdict.has_entry:
@@ -199,7 +207,7 @@ async def _check_code(attempt: _Attempt, found: PersonCredential, code: str) -> 
 
 @needs(Permission.PEOPLE_SIGN_IN)
 async def new_sign_in_link(context: Context, person: str) -> SignInLink:
-    """A link with which the person sets a password; an earlier link ends.
+    """Create a link with which the person can set a password. Earlier links of the person stop working.
 
     Raises LockstepError for an unknown or disabled person, and for an administrator unless the caller may change administrators.
     """
@@ -228,8 +236,8 @@ async def new_sign_in_link(context: Context, person: str) -> SignInLink:
 
 @open_to_all
 async def owner_of_link(context: Context, secret: str) -> str:
-    """Return the user principal name of the person for whom the link with this secret was made. Raises LockstepError if the link does not
-    work any more.
+    """Return the user principal name of the person for whom the link with this secret was made. Raises LockstepError if the link no
+    longer works.
     """
     async with context.recording() as connection:
         return (await _owner_of_link(context, connection, secret)).user_principal_name
@@ -239,11 +247,10 @@ async def owner_of_link(context: Context, secret: str) -> str:
 async def accept_link(
     context: Context, secret: str, password: str, *, visitor: Visitor, replaces: str = ""
 ) -> PersonSignedIn | None:
-    """Set the password of the person for whom the link was made. The link stops working and all sessions of the person end. Returns a new
-    session, or None for a person with a second factor, who must then sign in with password and code.
+    """Set the password of the person for whom the link was made. The link stops working and all sessions of the person end.
 
-    Raises LockstepError if the link does not work any more, or if the password does not meet the rules; in the second case the link still
-    works.
+    Returns a new session, or None for a person with a second factor, who must then sign in with password and code. Raises LockstepError
+    if the link no longer works, or if the password does not meet the rules; in the second case the link still works.
     """
     name = await owner_of_link(context, secret)
     check_password(password, name, longest=LONGEST_PASSWORD)
@@ -269,8 +276,8 @@ async def accept_link(
 
 
 async def _owner_of_link(context: Context, connection: Connection, secret: str) -> PersonCredential:
-    """Return the person for whom the link was made. Raise LockstepError if the link was used or has expired, if the person is disabled, or
-    if people may not sign in with passwords any more.
+    """Return the person for whom the link was made. Raises LockstepError if the link was used or has expired, if the person is disabled,
+    or if people may no longer sign in with passwords.
     """
     owner = await person_credentials.link_owner(connection, hash_of(secret), context.now())
     setting = await person_credentials.read_setting(connection)

@@ -57,7 +57,7 @@ async def begin_factor(context: Context, secret: str) -> NewSecondFactor:
 
 @open_to_all
 async def confirm_factor(context: Context, secret: str, code: str) -> PersonSignedIn:
-    """Let the second factor count, after a first code. The session gets a new secret, and the others of the person end.
+    """Enable the second factor after a first code. The session gets a new secret, and the person's other sessions end.
 
     Raises LockstepError for a wrong code.
     """
@@ -85,7 +85,7 @@ async def confirm_factor(context: Context, secret: str, code: str) -> PersonSign
 
 @needs(Permission.PEOPLE_SIGN_IN)
 async def remove_person_factor(context: Context, person: str) -> None:
-    """Remove the second factor of a person who lost the device; all their sessions end.
+    """Remove the second factor of a person who lost the device. All sessions of the person end.
 
     Raises LockstepError if there is none, and for an administrator unless the caller may change administrators.
     """

@@ -53,7 +53,7 @@ async def change_sign_in_setting(
     contact: str | None = None,
     has_ldap: bool | None = None,
 ) -> SignInSetting:
-    """Change what is given. Sessions stay as they are. Raises LockstepError if the provider or the LDAP directory is not set up."""
+    """Change the given settings. Existing sessions continue. Raises LockstepError if the provider or the LDAP directory is not set up."""
     given: dict[str, Any] = {
         "has_password": has_password,
         "has_provider": has_provider,

@@ -58,9 +58,11 @@ from lockstep.ports import Probe
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """How an action is exposed. *here*: parameters that are not sent; the server uses these values. *kept*: parameters that a caller may
-    not set. If *tells* is false, the caller gets no result. One that *is_long* goes on after its request was answered. *most*: how many
-    rows a caller may ask for at once, because the answer is built in memory.
+    """How an action is exposed. *here* has parameters that are not sent, with the values that the server uses. *kept* are parameters
+    that a caller may not set.
+
+    If *tells* is false, the caller gets no result. If *is_long* is true, the action continues after its request was answered. *most* is
+    how many rows a caller may request at once, because the response is built in memory.
     """
 
     here: Mapping[str, Any] = field(default_factory=dict)

@@ -1,5 +1,5 @@
-"""Run an action for a caller on another machine. The answer includes the messages that the action reported, and the names of applications
-with work that no worker does.
+"""Run an action for a caller on another machine. The response includes the messages of the action, and the names of applications whose
+work waits because no worker is running.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from lockstep.errors import conflict, invalid
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What an action returned, the messages that it reported, and the applications to which nothing is sent because no worker runs.
-    *effects* has the consequences if the action was only rehearsed.
+    """The result of an action, its messages, and the applications to which nothing is sent because no worker is running. *effects* has
+    the consequences if the action was only rehearsed.
     """
 
     result: Any

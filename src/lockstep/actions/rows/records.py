@@ -83,7 +83,7 @@ def source_details_json(view: SourceView, held: Mapping[str, Sequence[str]]) -> 
 
 
 def pass_json(result: PassResult) -> dict[str, Any]:
-    """The result of one pass over a source."""
+    """Return the result of one pass over a source as JSON."""
     return pass_record(result)
 
 

@@ -60,21 +60,23 @@ class ClaimJson(TypedDict):
 
 
 class RefusalJson(TypedDict):
-    """What is refused, with the code of the entry in the sign-in log."""
+    """A kind of request that is refused, and the code of its entry in the sign-in log."""
 
     what: str
     code: str
 
 
 class AttemptJson(TypedDict):
-    """A real attempt, with Lockstep's answer to the application."""
+    """A real sign-in attempt, with Lockstep's response to the application."""
 
     signIn: SignInJson
     answer: str
 
 
 class ApplicationErrorJson(TypedDict):
-    """What an error is about. *value* is what Lockstep has or sends there, "" if the error is not about a setting."""
+    """The cause of an application's error. *value* is Lockstep's value for the setting concerned, or "" if the error does not concern a
+    setting.
+    """
 
     cause: str
     value: str
@@ -82,9 +84,11 @@ class ApplicationErrorJson(TypedDict):
 
 
 class SignOnTrialJson(TypedDict):
-    """What a sign-in of *user* would do. *request* and *response* are the messages in XML; the response has no signature value. *refusals*:
-    what Lockstep refuses. *attempts*: the newest real attempts. With *method* oidc, *audience* is the client id,
-    *recipient* the first redirect URI, *nameId* the claim `sub`, *request* an address, and *response* the payload of the ID token.
+    """What a sign-in of *user* would do. *request* and *response* are the messages in XML; the response has no signature value.
+    *refusals* lists what Lockstep refuses, *attempts* the newest real attempts.
+
+    With *method* oidc, *audience* is the client id, *recipient* the first redirect URI, *nameId* the claim `sub`, *request* an address,
+    and *response* the payload of the ID token.
     """
 
     method: str
@@ -106,7 +110,7 @@ class SignOnTrialJson(TypedDict):
 
 
 class ClientSecretJson(TypedDict):
-    """A client secret without its value. *hint* is its beginning; *lastUsedAt* is exact to an hour."""
+    """A client secret without its value. *hint* is the beginning of the value; *lastUsedAt* is exact to an hour."""
 
     id: str
     hint: str
@@ -118,14 +122,14 @@ class ClientSecretJson(TypedDict):
 
 
 class NewClientSecretJson(ClientSecretJson):
-    """*secret* is shown only here. *clientId* is what the application sends with it."""
+    """*secret* is shown only here. *clientId* is the id that the application sends with the secret."""
 
     clientId: str
     secret: str
 
 
 class SigningKeyJson(TypedDict):
-    """A key that signs tokens. *state*: active, next or retired."""
+    """A key that signs tokens. *state* is active, next or retired."""
 
     kid: str
     state: str

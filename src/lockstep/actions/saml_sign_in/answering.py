@@ -1,7 +1,7 @@
-"""Answer a SAML request, or begin a sign-in from My Apps: find out who is signed in, decide whether they may sign in, and sign the
+"""Answer a SAML request, or begin a sign-in from My Apps: find out who is signed in, decide whether the person may sign in, and sign the
 response.
 
-A person who is not assigned reads so on a page of Lockstep. The application receives no response.
+A person who is not assigned sees a page of Lockstep. The application receives no response.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class NotAssigned:
-    """The person has no access to the application, or with *is_off* nobody has. *contact*: who gives it, "" if that is not set."""
+    """The person has no access to the application. If *is_off* is true, nobody has. *contact* says whom to ask for access, or is ""."""
 
     app: str
     contact: str
@@ -75,7 +75,8 @@ class NotAssigned:
 async def answer_request(
     context: Context, app: str, sealed: str, secret: str, *, visitor: Visitor, origin: str, browser: str
 ) -> SignInFirst | Posted | NotAssigned:
-    """Answer the request in *sealed* for the person whose session has this *secret*. *browser*: the secret of the browser that brought it.
+    """Answer the request in *sealed* for the person whose session has this *secret*. *browser* is the secret of the browser that brought
+    the request.
 
     Raises LockstepError if the request is too old or came in another browser, and if no assertion can be made; the log has the reason.
     """

@@ -1,5 +1,5 @@
-"""Requests of applications to sign a person in (AuthnRequest): read and checked, and then kept sealed in the address of the page until the
-person has signed in.
+"""Read and check requests of applications to sign a person in (AuthnRequest). A checked request is kept encrypted in the address of the
+page until the person has signed in.
 
 Nothing in a request is used before its issuer and its reply URL have been compared with the registered ones.
 """
@@ -35,8 +35,8 @@ _MOST_CONTEXTS, _LONGEST_ID, _LONGEST_CONTEXT = 20, 256, 300
 
 @dataclass(frozen=True, slots=True)
 class CheckedRequest:
-    """What is left of a request that was checked. *id* is "" for a sign-in that no application asked for. *browser*: digest of the secret
-    of the browser that brought it.
+    """The part of a checked request that is kept. *id* is "" for a sign-in that no application asked for. *browser* is a digest of the
+    secret of the browser that brought the request.
     """
 
     app: str
@@ -59,7 +59,9 @@ class CheckedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A request that was checked, *sealed* for an address. It is of use only in the browser that has the secret *browser*."""
+    """A checked request, encrypted as *sealed* for use in an address. It is accepted only from the browser that has the secret
+    *browser*.
+    """
 
     sealed: str
     browser: str = field(repr=False)
@@ -69,9 +71,9 @@ class Received:
 async def receive_query(
     context: Context, app: str, raw_query: str, *, visitor: Visitor, origin: str, browser: str = ""
 ) -> Received:
-    """Check a request by HTTP-Redirect. *browser*: the secret that the browser has from an earlier request.
+    """Check a request by HTTP-Redirect. *browser* is the secret that the browser has from an earlier request.
 
-    Raises LockstepError, which tells the person nothing of what was wrong.
+    Raises LockstepError, which does not tell the person what was wrong.
     """
     facts = await saml_application(context, app, origin=origin)
     try:
@@ -95,7 +97,9 @@ async def receive_form(
 
 
 def opened(context: Context, facts: ApplicationSso, sealed: str, browser: str) -> CheckedRequest:
-    """The request in *sealed*. Raises LockstepError if it is not ours, of another application or browser, or too old."""
+    """Return the request in *sealed*. Raises LockstepError if Lockstep did not create it, if it belongs to another application or
+    browser, or if it is too old.
+    """
     try:
         envelope = bytes.fromhex(sealed)
         asked = CheckedRequest(**orjson.loads(context.vault.open(envelope, purpose=_PURPOSE, name=facts.app).reveal()))
@@ -126,8 +130,8 @@ def keys_of(facts: ApplicationSso) -> list[Certificate]:
 
 
 def _checked(context: Context, facts: ApplicationSso, incoming: Incoming) -> CheckedRequest:
-    """Check that the request comes from the application and is meant for Lockstep, and return what is kept of it. Raises LockstepError
-    otherwise.
+    """Check that the request comes from the application and is meant for Lockstep, and return the part that is kept. Raises
+    LockstepError otherwise.
     """
     if incoming.field != "SAMLRequest":
         raise fault(FaultCode.NOT_EXPECTED_MESSAGE, expected="SAMLRequest", received=incoming.field)
@@ -151,8 +155,8 @@ def _checked(context: Context, facts: ApplicationSso, incoming: Incoming) -> Che
 
 
 def _reply_url(facts: ApplicationSso, request: AuthnRequest) -> str:
-    """Return the reply URL to which the answer goes. A request that gives the number of a reply URL is refused if the application has
-    several reply URLs, because the numbers in the application's metadata are not stored.
+    """Return the reply URL to which the response is sent. A request that gives the number of a reply URL is refused if the application
+    has several reply URLs, because the numbers in the application's metadata are not stored.
     """
     if request.reply_index is not None and not request.reply_url and len(facts.settings.reply_urls) > 1:
         raise conflict(

@@ -41,9 +41,10 @@ _PURPOSE, _NAME = "signing out", "applications"
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The next application to sign out of. The browser goes to *url* and keeps *rest*, the sealed list of the applications that follow.
+    """The next application to sign out of. The browser goes to *url* and keeps *rest*, the encrypted list of the applications that
+    follow.
 
-    The last stop, which leads on to where the way was to end, has no *app*.
+    The last stop has no *app*; it leads to the address at the end of the sign-out.
     """
 
     app: str
@@ -53,8 +54,8 @@ class Stop:
 
 @open_to_all
 async def receive_logout(context: Context, app: str, raw_query: str, *, visitor: Visitor, origin: str) -> str:
-    """Process a logout message of an application. For a request, returns the address that delivers the answer, or "" if the application
-    takes no answer. For the application's answer to a request of Lockstep, returns "".
+    """Process a logout message of an application. For a request, returns the address that delivers the response, or "" if the
+    application takes none. For the application's response to a request of Lockstep, returns "".
 
     Raises LockstepError for a request that is not signed by the application, is meant for another identity provider, or is too old.
     """
@@ -76,8 +77,10 @@ async def receive_logout(context: Context, app: str, raw_query: str, *, visitor:
 
 @open_to_all
 async def sign_out_here(context: Context, secret: str, *, then: str = "") -> str:
-    """End the session with this secret. Returns the sealed list of the applications that the session signed in to; "" if there are none.
-    *then*: the address to which the browser goes at the end of the list, "" for the page that says that the person is signed out.
+    """End the session with this secret. Returns the encrypted list of the applications to which the session signed in, or "" if there
+    are none.
+
+    *then* is the address to which the browser goes at the end of the list, or "" for the page that says that the person is signed out.
     """
     caller = await caller_of_person(context, secret)
     if caller is None:
@@ -91,7 +94,9 @@ async def sign_out_here(context: Context, secret: str, *, then: str = "") -> str
 
 @open_to_all
 async def next_stop(context: Context, way: str, *, origin: str) -> Stop | None:
-    """Return the next application of the sealed list *way*; None at the end of the list. Applications without a Logout URL are left out."""
+    """Return the next application of the encrypted list *way*, or None at the end of the list. Applications without a Logout URL are
+    left out.
+    """
     try:
         opened = context.vault.open(bytes.fromhex(way), purpose=_PURPOSE, name=_NAME).reveal()
         at, rows, then = orjson.loads(opened)

@@ -46,7 +46,7 @@ def endpoints_of(address: str, app: str) -> Endpoints:
 
 
 def openid_endpoints(issuer: str) -> list[tuple[str, str]]:
-    """What an application that uses OpenID Connect must know of Lockstep, with Entra's labels."""
+    """Return the addresses of Lockstep that an application with OpenID Connect must know, with Entra's labels."""
     known = discovery_document(issuer)
     return [
         ("OpenID Connect metadata document", issuer + DISCOVERY),
@@ -67,7 +67,7 @@ async def show_address(context: Context) -> str:
 
 @needs(Permission.ORGANISATION_WRITE)
 async def set_address(context: Context, address: str) -> str:
-    """Store the public address; "" removes it. An administrator must then enter the new addresses in every application that knows the
+    """Store the public address; "" removes it. An administrator must then enter the new addresses in every application that has the
     former ones.
 
     Raises LockstepError unless *address* is an origin: a scheme and a host, without a path.

@@ -1,7 +1,7 @@
-"""What an error of an application means, and what to look at, when the application refuses what Lockstep answered.
+"""Explain an application's error after it refused Lockstep's response: the cause, and what to check.
 
-Applications tell only the browser why they refuse, each in its own words, which are those of its library. They are looked for in the text
-that an administrator copies from the page of the application: a sentence, or an address with `error` and `error_description`.
+Applications report the reason only to the browser, in words that depend on their library. Lockstep looks for known words in the text that
+an administrator copies from the application's page: a sentence, or an address with `error` and `error_description`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CODE = re.compile(r"[A-Z][A-Za-z0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class ApplicationError:
-    """What an error means. *value*: what Lockstep has or sends in that place, "" if the error is not about one."""
+    """The meaning of an error. *value* is Lockstep's value for the setting concerned, or "" if the error does not concern a setting."""
 
     cause: str
     value: str
@@ -32,7 +32,7 @@ class ApplicationError:
 
 
 def explain_error(text: str, view: SignOnView, subject: str) -> ApplicationError | None:
-    """Return what *text* is about; None if that cannot be told. *text* is an error of the application, or contains the code of an entry of
+    """Return the meaning of *text*, or None if it is unknown. *text* is an error of the application, or contains the code of an entry of
     the sign-in log.
     """
     if found := _refusal(text, view, subject):

@@ -1,4 +1,6 @@
-"""The client secrets of an application: each is shown once. Two can be valid at a time, so that a roll interrupts nobody."""
+"""The client secrets of an application. Each is shown once. Two can be valid at a time, so that an application can change its secret
+without interruption.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ _LONGEST_DESCRIPTION, _HINT = 100, 4  # characters
 
 @dataclass(frozen=True, slots=True)
 class NewClientSecret:
-    """A secret that was just made. It is available only here."""
+    """A client secret that was just created. Its value is available only here."""
 
     secret: str = field(repr=False)
     row: ClientSecretRow
@@ -31,7 +33,7 @@ class NewClientSecret:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def list_client_secrets(context: Context, app: str) -> list[ClientSecretRow]:
-    """The client secrets without their values, the newest first."""
+    """Return the client secrets without their values, newest first."""
     async with context.reading() as connection:
         return await client_secrets.read_secrets(connection, (await find_application(connection, app)).id)
 
@@ -40,9 +42,9 @@ async def list_client_secrets(context: Context, app: str) -> list[ClientSecretRo
 async def add_client_secret(
     context: Context, app: str, description: str = "", *, days: int = USUAL_DAYS
 ) -> NewClientSecret:
-    """Make a client secret, valid for so many *days* beside those that there are.
+    """Create a client secret that is valid for *days* days, in addition to the existing ones.
 
-    Raises LockstepError for a public client, and if there are too many.
+    Raises LockstepError for a public client, and if the application has too many secrets.
     """
     text = description.strip()
     if not 1 <= days <= MOST_DAYS:
@@ -83,9 +85,9 @@ async def add_client_secret(
 
 @needs(Permission.SIGN_ON_WRITE, app="app")
 async def remove_client_secret(context: Context, app: str, secret: str) -> list[ClientSecretRow]:
-    """Remove a client secret by its id, of which the beginning is enough. Whoever uses it is refused at once.
+    """Remove a client secret by its id, of which the beginning is sufficient. Programs that use the secret are refused at once.
 
-    Raises LockstepError if it is unknown.
+    Raises LockstepError if the secret is unknown.
     """
     async with context.recording() as connection:
         found = await find_application(connection, app)

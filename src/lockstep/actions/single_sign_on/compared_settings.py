@@ -1,4 +1,4 @@
-"""The settings that an application and Lockstep must agree on, with Lockstep's value of each."""
+"""The settings on which an application and Lockstep must agree, with Lockstep's value of each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lockstep.wording import counted
 
 
 class ComparedSetting(Enum):
-    """What an error is about."""
+    """The setting that an error concerns."""
 
     ENCRYPTION = auto()
     IDENTIFIER = auto()

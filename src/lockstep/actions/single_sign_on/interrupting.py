@@ -1,6 +1,6 @@
-"""Whom a change of single sign-on interrupts: what no longer works, said before the change is made.
+"""Determine whom a change of single sign-on would interrupt, and what would no longer work, before the change is made.
 
-The sign-in log says how many people signed in lately, but not through which redirect URI, so no number is given for one address.
+The sign-in log shows how many people signed in lately, but not through which redirect URI, so there is no number for a single address.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _METHOD = {SignOnMode.SAML: "SAML", SignOnMode.OIDC: "OpenID Connect"}
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """What a change ends. *sentences* is empty if nobody notices: nobody signed in lately, or everything goes on as before."""
+    """What a change interrupts. *sentences* is empty if nobody would notice: nobody signed in lately, or everything continues to work."""
 
     sentences: tuple[str, ...] = ()
     people: int = 0
@@ -38,7 +38,9 @@ class Interruption:
 
 @needs(Permission.SIGN_ON_WRITE, app="app")
 async def foresee_interruption(context: Context, app: str, changes: Mapping[str, Any]) -> Interruption:
-    """What *changes* of the section `singleSignOn` end. Changes nothing. Raises LockstepError for a mistake, like the change itself."""
+    """Return what *changes* of the section `singleSignOn` would interrupt. Changes nothing. Raises LockstepError for a mistake, as the
+    change itself would.
+    """
     async with context.reading() as connection:
         found = await find_application(connection, app)
         before = await read_settings(context, connection, found)
@@ -59,9 +61,9 @@ def _sentences(
     name: str, before: SignOnSettings, after: SignOnSettings, *, valid: int, signed_in: int
 ) -> list[str]:  # fmt: skip
     if after.mode is not before.mode:
-        found = [f"Nobody can sign in to {name} by {_METHOD[before.mode]} any more."]
+        found = [f"Nobody can sign in to {name} by {_METHOD[before.mode]} any longer."]
         if before.mode is SignOnMode.OIDC and signed_in:
-            found.append(f"The tokens that {name} has of {counted(signed_in, 'person')} are refused.")
+            found.append(f"The tokens that {name} has for {counted(signed_in, 'person')} are refused.")
         return found
     if before.mode is not SignOnMode.OIDC:
         return []
@@ -70,19 +72,19 @@ def _sentences(
 
 def _of_openid(name: str, before: OpenIdSettings, after: OpenIdSettings, *, valid: int) -> list[str]:
     found = [
-        f"A sign-in that is to end at {uri} is refused: it is no redirect URI any more."
+        f"A sign-in with the redirect URI {uri} is refused, because it is no longer registered."
         for uri in before.redirect_uris
         if uri not in after.redirect_uris
     ]
     found += [
-        f"Signing out with {uri} ends on an error page: it is no post-logout redirect URI any more."
+        f"Signing out with {uri} ends on an error page, because this post-logout redirect URI is no longer registered."
         for uri in before.post_logout_uris
         if uri not in after.post_logout_uris
     ]
     if before.back_channel_logout_url and not after.back_channel_logout_url:
-        found.append(f"{name} is not told any more when somebody signs out or is disabled.")
+        found.append(f"{name} is no longer notified when somebody signs out or is disabled.")
     if after.is_public and not before.is_public and valid:
-        found.append(f"{counted(valid, 'client secret')} of {name} stop working: a public client presents none.")
+        found.append(f"{counted(valid, 'client secret')} of {name} stop working, because a public client has none.")
     if before.is_public and not after.is_public and not valid:
         found.append(f"{name} gets no tokens until it has a client secret.")
     if (after.is_public or after.needs_pkce) and not (before.is_public or before.needs_pkce):

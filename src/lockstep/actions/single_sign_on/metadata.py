@@ -51,8 +51,8 @@ async def federation_metadata(context: Context, app: str, *, origin: str = "") -
 
 @needs(Permission.SIGN_ON_WRITE, app="app")
 async def upload_metadata(context: Context, app: str, xml: bytes) -> SignOnView:
-    """Fill in the settings from the metadata of the application. Settings that the metadata does not mention stay. Raises LockstepError if
-    the metadata cannot be used.
+    """Fill in the settings from the metadata of the application. Settings that the metadata does not contain are kept. Raises
+    LockstepError if the metadata cannot be used.
     """
     try:
         found = await asyncio.to_thread(read_sp_metadata, xml)

@@ -1,5 +1,5 @@
-"""Words with which applications refuse an answer of OpenID Connect, or repeat an error of Lockstep: from the most particular to the most
-general, with the cause, the setting that the error is about, and the next step.
+"""Words with which applications refuse a response of OpenID Connect or repeat an error of Lockstep, from the most specific to the most
+general. Each has its cause, the setting that the error concerns, and the next step.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
     ),
     (
         ("cors", "access-control-allow-origin", "cross-origin"),
-        "A script in the browser may not read tokens from its origin",
+        "A script in the browser may not read tokens, because its origin is not allowed",
         ComparedSetting.CLIENT_TYPE,
         "Select Public client, and register a redirect URI of the origin: lockstep sso oidc {app} --public",
     ),
@@ -41,13 +41,13 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
     ),
     (
         ("logout token", "logout_token", "backchannel", "back-channel"),
-        "The application refuses the message that a session has ended",
+        "The application refuses the back-channel logout request",
         ComparedSetting.BACK_CHANNEL,
         "Compare the Back-channel logout URL with the one of {name}",
     ),
     (
         ("redirect_uri", "redirect uri", "redirecturi", "redirect url", "callback url", "reply url"),
-        "The application uses another redirect URI than the registered ones",
+        "The application uses a redirect URI that is not registered",
         ComparedSetting.REDIRECT_URI,
         "Register the redirect URI of {name}, character by character: lockstep sso oidc {app} --redirect-uri URL",
     ),
@@ -56,7 +56,7 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
             "mismatching_state", "state mismatch", "invalid state", "invalid_state", "state parameter", "state is missing", "csrf",
             "correlation failed", "nonce", "state did not match", "unknown state", "state cookie",
         ),
-        "The answer came to another browser session than the one in which the sign-in began",
+        "The response arrived in a different browser session than the one in which the sign-in began",
         None,
         "Begin again in a private window. If it happens every time, compare the cookies and the host name of {name}",
     ),
@@ -64,7 +64,7 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
         ("refresh token", "refresh_token"),
         "The refresh token was used before, was revoked, or has expired",
         ComparedSetting.REFRESH_TOKEN,
-        "Make sure that {name} stores the new refresh token of each answer, and ask the person to sign in again",
+        "Make sure that {name} stores the new refresh token of each response, and ask the person to sign in again",
     ),
     (
         ("invalid_client", "client_secret", "client secret", "clientsecret", "client authentication", "authentication failed"),
@@ -86,7 +86,7 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
     ),
     (
         ("login_required", "interaction_required", "prompt=none", "consent_required", "silent"),
-        "The application asked for an answer without a page, and the person had to sign in first",
+        "The application asked for a response without showing a page, but the person had to sign in first",
         None,
         "Let {name} repeat the request without prompt=none",
     ),
@@ -98,7 +98,7 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
     ),
     (
         ("response_type", "response type", "implicit", "hybrid", "response_mode", "response mode"),
-        "The application uses another flow than the authorization code flow",
+        "The application uses a flow other than the authorization code flow",
         None,
         "Select the authorization code flow (response_type=code) in {name}",
     ),
@@ -130,7 +130,7 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
         ("issuer", '"iss"', "'iss'", "iss claim", "discovery", "well-known", "openid-configuration"),
         "The application knows Lockstep under another issuer",
         ComparedSetting.OPENID_ISSUER,
-        "Enter the issuer in {name} exactly like this, without a slash at the end",
+        "Enter the issuer in {name} exactly as shown, without a slash at the end",
     ),
     (
         ("scope", "missing claim", "required claim", "claim is missing", "email_verified", "no email"),

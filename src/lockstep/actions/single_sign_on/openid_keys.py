@@ -1,6 +1,8 @@
-"""The keys that sign tokens for all applications that use OpenID Connect: made here, sealed, published before they sign.
+"""The keys that sign tokens for all applications that use OpenID Connect. They are created here, stored encrypted, and published before
+they sign.
 
-Applications keep our keys for a while, so the next key is published from the start, and a retired one until its tokens have ended.
+Applications cache the public keys for a while. The next key is therefore published from the start, and a retired key stays published
+until its tokens have ended.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ _PUBLISHED_AFTER = timedelta(days=2)  # longer than any session whose ID tokens 
 
 @dataclass(frozen=True, slots=True)
 class OpenIdKey:
-    """A key as administrators see it. *state*: active, next or retired."""
+    """A key as administrators see it. *state* is active, next or retired."""
 
     kid: str
     state: str
@@ -42,7 +44,7 @@ class OpenIdKey:
 
 
 async def ensure_openid_keys(context: Context, connection: Connection) -> None:
-    """Make the first two keys."""
+    """Create the first two keys if there are none."""
     await openid_keys.lock_keys(connection)
     known = {row.state for row in await openid_keys.read_keys(connection)}
     for state in (ACTIVE, NEXT):
@@ -52,7 +54,7 @@ async def ensure_openid_keys(context: Context, connection: Connection) -> None:
 
 @open_to_all
 async def published_keys(context: Context) -> list[dict[str, Any]]:
-    """The public keys: the active one, the next one, and those retired of late."""
+    """Return the public keys: the active key, the next one, and those retired recently."""
     async with context.recording() as connection:
         rows = await openid_keys.read_keys(connection)
     return [dict(row.public_key) for row in rows]
@@ -60,14 +62,15 @@ async def published_keys(context: Context) -> list[dict[str, Any]]:
 
 @needs(Permission.DIRECTORY_READ)
 async def list_openid_keys(context: Context) -> list[OpenIdKey]:
-    """The keys without their secrets, the active one first."""
+    """Return the keys without their secrets, the active one first."""
     async with context.reading() as connection:
         return _shown(await openid_keys.read_keys(connection))
 
 
 @needs(Permission.ORGANISATION_WRITE)
 async def roll_openid_keys(context: Context, *, is_compromised: bool = False) -> list[OpenIdKey]:
-    """Make the next key active, and publish a new next key. *is_compromised*: the former key is withdrawn, and what it signed is refused.
+    """Make the next key active, and publish a new next key. If *is_compromised* is true, the former key is withdrawn, and everything
+    that it signed is refused.
 
     Raises LockstepError if applications may not know the next key yet.
     """
@@ -93,7 +96,7 @@ async def roll_openid_keys(context: Context, *, is_compromised: bool = False) ->
 
 
 async def signing_key(context: Context) -> SigningJwk:
-    """The active key, opened. Raises LockstepError if there is none, or if the vault cannot open it."""
+    """Return the active key, decrypted. Raises LockstepError if there is none, or if the vault cannot decrypt it."""
     async with context.recording() as connection:
         rows = await openid_keys.read_keys(connection)
     if not rows or rows[0].state != ACTIVE:
@@ -121,7 +124,7 @@ async def _make(context: Context, connection: Connection, state: str) -> None:
 
 
 def _new_key() -> SigningJwk:
-    """A new key, whose id is its thumbprint (RFC 7638)."""
+    """Create a key. Its id is its thumbprint (RFC 7638)."""
     key = RSAKey.generate_key(KEY_BITS, private=True)
     return SigningJwk(key.thumbprint(), key)
 

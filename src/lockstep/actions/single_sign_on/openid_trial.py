@@ -1,4 +1,4 @@
-"""The part of a trial that is particular to OpenID Connect: its conditions, the request, the ID token, and what is refused."""
+"""The parts of a trial that are specific to OpenID Connect: its conditions, the request, the ID token, and what is refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from lockstep.storage import assignments, client_secrets, openid_keys
 async def openid_parts(
     connection: Connection, view: SignOnView, claims: AssertionClaims, person: str, *, issuer: str, now: datetime
 ) -> TrialParts:
-    """What is particular to a trial for the person with this id."""
+    """Return the parts of a trial for the person with this id that are specific to OpenID Connect."""
     app, openid = view.application, view.settings.openid
     keys = await openid_keys.read_keys(connection)
     ready = [
@@ -60,7 +60,7 @@ async def openid_parts(
 
 
 def _request(view: SignOnView, issuer: str) -> str:
-    """The address to which the application sends the browser, with all scopes; "..." stands for values that are new each time."""
+    """Return the address to which the application sends the browser, with all scopes. "..." stands for values that differ each time."""
     openid = view.settings.openid
     query = {
         "client_id": view.application.id,
@@ -76,7 +76,7 @@ def _request(view: SignOnView, issuer: str) -> str:
 
 
 def _id_token(view: SignOnView, issuer: str, claims: AssertionClaims, groups: Sequence[str], now: datetime) -> str:
-    """The payload of the ID token with all scopes, as JSON; "" if none can be made. It is not signed."""
+    """Return the payload of the ID token with all scopes as JSON, or "" if none can be made. It is not signed."""
     if not claims.name_id or claims.problems:
         return ""
     payload = {
@@ -90,11 +90,11 @@ def _id_token(view: SignOnView, issuer: str, claims: AssertionClaims, groups: Se
 
 
 def _refusals(view: SignOnView) -> list[SignOnRefusal]:
-    """What is refused, in the order of the checks."""
+    """Return what is refused, in the order of the checks."""
     openid, name = view.settings.openid, view.application.display_name
     found = [
         SignOnRefusal(
-            f"A request with another redirect_uri than {' or '.join(openid.redirect_uris)}",
+            f"A request with a redirect_uri other than {' or '.join(openid.redirect_uris)}",
             RefusalReason.UNKNOWN_REDIRECT_URI,
         ),
         SignOnRefusal(
@@ -105,7 +105,7 @@ def _refusals(view: SignOnView) -> list[SignOnRefusal]:
     if openid.is_public or openid.needs_pkce:
         found.append(SignOnRefusal("A request without a code challenge (PKCE)", RefusalReason.PKCE_MISSING))
     found += [
-        SignOnRefusal("A code challenge with another method than S256", RefusalReason.PKCE_NOT_S256),
+        SignOnRefusal("A code challenge with a method other than S256", RefusalReason.PKCE_NOT_S256),
         SignOnRefusal(
             "A request that allows no page (prompt=none) while nobody is signed in", RefusalReason.NO_PASSIVE
         ),

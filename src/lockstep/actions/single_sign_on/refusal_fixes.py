@@ -1,4 +1,4 @@
-"""What to do about each refusal in the sign-in log: the setting that it is about, and the next step."""
+"""For each refusal in the sign-in log: the setting that it concerns, and the next step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHARED: Fixes = {
 }
 _SAML: Fixes = {
     SignInCode.UNKNOWN_REPLY_URL: (ComparedSetting.REPLY_URL, "Enter the address of {name} as Reply URL"),
-    SignInCode.WRONG_ISSUER: (ComparedSetting.IDENTIFIER, "Enter the one of {name} as Identifier (Entity ID)"),
+    SignInCode.WRONG_ISSUER: (ComparedSetting.IDENTIFIER, "Enter the Identifier (Entity ID) of {name}"),
     SignInCode.WRONG_DESTINATION: (ComparedSetting.LOGIN_URL, "Enter the Login URL in {name}"),
     SignInCode.NOT_SIGNED: (ComparedSetting.REQUEST_CERTIFICATE, "Let {name} sign its requests"),
     SignInCode.SIGNATURE_WRONG: (
@@ -34,8 +34,8 @@ _SAML: Fixes = {
     SignInCode.NO_CERTIFICATE: (ComparedSetting.CERTIFICATE, "Create one: lockstep sso certs new {app} --activate"),
 }
 _CLIENT_SECRET = "Make a client secret and enter it in {name}: lockstep sso secrets new {app}"  # noqa: S105  # a sentence
-_BEGIN_AGAIN = "Begin again. If it happens every time, ask the maker of {name}"
-_ONE_USE = "Make sure that {name} stores the new refresh token of each answer. The person signs in again"
+_BEGIN_AGAIN = "Begin again. If it happens every time, ask the vendor of {name}"
+_ONE_USE = "Make sure that {name} stores the new refresh token of each response. Then the person must sign in again"
 _PKCE_ON = "Switch PKCE with the method S256 on in {name}"
 _OPENID: Fixes = {
     RefusalReason.UNKNOWN_CLIENT: (ComparedSetting.CLIENT_ID, "Enter the Application (client) ID in {name}"),
@@ -43,7 +43,10 @@ _OPENID: Fixes = {
         ComparedSetting.REDIRECT_URI,
         "Register the redirect URI of {name}, character by character: lockstep sso oidc {app} --redirect-uri URL",
     ),
-    RefusalReason.REPEATED_PARAMETER: (None, "Correct the addresses in {name}: one of them has a parameter too many"),
+    RefusalReason.REPEATED_PARAMETER: (
+        None,
+        "Correct the addresses in {name}: one of them has an unexpected parameter",
+    ),
     RefusalReason.WRONG_RESPONSE_TYPE: (None, "Select the authorization code flow (response_type=code) in {name}"),
     RefusalReason.WRONG_RESPONSE_MODE: (None, "Select the response mode query or form_post in {name}"),
     RefusalReason.NO_OPENID_SCOPE: (ComparedSetting.SCOPE, "Add the scope openid in {name}"),
@@ -54,7 +57,10 @@ _OPENID: Fixes = {
     RefusalReason.PKCE_MISSING: (ComparedSetting.PKCE, _PKCE_ON),
     RefusalReason.PKCE_NOT_S256: (ComparedSetting.PKCE, _PKCE_ON),
     RefusalReason.PKCE_MALFORMED: (ComparedSetting.PKCE, _PKCE_ON),
-    RefusalReason.PKCE_WRONG: (ComparedSetting.PKCE, "Begin again: {name} must keep the verifier of each attempt"),
+    RefusalReason.PKCE_WRONG: (
+        ComparedSetting.PKCE,
+        "Begin again. {name} must store the code verifier of each attempt",
+    ),
     RefusalReason.PKCE_NOT_BEGUN: (ComparedSetting.PKCE, "Begin again. If it happens again, require PKCE"),
     RefusalReason.NO_CLIENT_AUTHENTICATION: (ComparedSetting.CLIENT_TYPE, _CLIENT_SECRET),
     RefusalReason.TWO_CLIENT_AUTHENTICATIONS: (None, "Select one way of client authentication in {name}"),
@@ -67,29 +73,32 @@ _OPENID: Fixes = {
     RefusalReason.UNKNOWN_CODE: (None, _BEGIN_AGAIN),
     RefusalReason.CODE_OF_ANOTHER: (ComparedSetting.CLIENT_ID, "Enter the Application (client) ID in {name}"),
     RefusalReason.CODE_EXPIRED: (None, "Let {name} redeem the code at once, and compare the clocks of its servers"),
-    RefusalReason.CODE_USED: (None, "Let {name} redeem each code once. Did the person load the page again?"),
+    RefusalReason.CODE_USED: (None, "Let {name} redeem each code only once. Perhaps the person reloaded the page"),
     RefusalReason.OTHER_REDIRECT_URI: (
         ComparedSetting.REDIRECT_URI,
         "Let {name} send the same redirect_uri to both endpoints",
     ),
-    RefusalReason.UNKNOWN_TOKEN: (None, "The person signs in to {name} again"),
+    RefusalReason.UNKNOWN_TOKEN: (None, "Let the person sign in to {name} again"),
     RefusalReason.TOKEN_OF_ANOTHER: (ComparedSetting.CLIENT_ID, "Enter the Application (client) ID in {name}"),
-    RefusalReason.TOKEN_EXPIRED: (ComparedSetting.REFRESH_TOKEN, "The person signs in to {name} again"),
+    RefusalReason.TOKEN_EXPIRED: (ComparedSetting.REFRESH_TOKEN, "Let the person sign in to {name} again"),
     RefusalReason.TOKEN_REUSED: (ComparedSetting.REFRESH_TOKEN, _ONE_USE),
     RefusalReason.WIDER_SCOPE: (ComparedSetting.SCOPE, "Let {name} ask for all scopes when the person signs in"),
-    RefusalReason.SESSION_ENDED: (None, "The person signs in to {name} again"),
+    RefusalReason.SESSION_ENDED: (None, "Let the person sign in to {name} again"),
     RefusalReason.LOGOUT_NOT_DELIVERED: (
         ComparedSetting.BACK_CHANNEL,
         "Correct the Back-channel logout URL, and end the session in {name}",
     ),
     RefusalReason.OTHER_PERSON: (None, "Sign out, and sign in as the person whom {name} expects"),
-    RefusalReason.WRONG_ID_TOKEN_HINT: (ComparedSetting.OPENID_ISSUER, "Let {name} send the last ID token it got"),
+    RefusalReason.WRONG_ID_TOKEN_HINT: (
+        ComparedSetting.OPENID_ISSUER,
+        "Let {name} send the last ID token that it received",
+    ),
 }
 
 
 def fixes_of(mode: SignOnMode) -> Fixes:
-    """Return, by the code of the refusal, what it is about and the next step, in which {name} and {app} stand for the application.
+    """Return, by the code of the refusal, the setting and the next step. In these texts, {name} and {app} stand for the application.
 
-    Codes of the other method are included: the application may have used it before.
+    Codes of the other method are included, because the application may have used it before.
     """
     return {**_SHARED, **_SAML, **_OPENID} if mode is SignOnMode.OIDC else {**_SHARED, **_OPENID, **_SAML}

@@ -1,4 +1,4 @@
-"""What Lockstep refuses when an application asks for a sign-in by SAML, in the words of the application's own settings."""
+"""What Lockstep refuses when an application asks for a sign-in by SAML, described with the application's own settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lockstep.wording import counted
 
 @dataclass(frozen=True, slots=True)
 class SignOnRefusal:
-    """*what* is refused; *code* is that of the entry in the sign-in log."""
+    """A kind of request that is refused. *code* is the code of its entry in the sign-in log."""
 
     what: str
     code: SignInCode | RefusalReason

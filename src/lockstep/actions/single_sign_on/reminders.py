@@ -1,7 +1,7 @@
-"""Remind administrators that a signing certificate ends: 60, 30 and 7 days before, each once for the whole installation.
+"""Remind administrators that a signing certificate expires: 60, 30 and 7 days before, each once for the whole installation.
 
-The database remembers the last reminder. Only the process that moves it on reminds, and a reminder that was missed while no worker ran is
-replaced by the next one.
+The database stores the last reminder. Only the process that updates it gives the reminder. A reminder that was missed while no worker was
+running is replaced by the next one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = structlog.get_logger("lockstep.actions.reminders")
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """The certificate that ends, and the reminder: 60, 30 or 7 days."""
+    """A certificate that expires, and the number of days before that at which the reminder is given: 60, 30 or 7."""
 
     ending: Expiry
     days: int
@@ -34,7 +34,7 @@ class Reminder:
 
 @needs(Permission.ORGANISATION_WRITE)
 async def remind_of_certificates(context: Context) -> list[Reminder]:
-    """Remind of every active certificate for which a reminder is due, and return the reminders that this call gave."""
+    """Give the reminders that are due for active certificates, and return those that this call gave."""
     given = []
     for ending in await expiring_certificates(context):
         reminder = Reminder(ending, _due(ending, context.now()))

@@ -1,5 +1,5 @@
-"""Words with which applications refuse a SAML response: from the most particular to the most general, with the cause, the setting that the
-error is about, and the next step.
+"""Words with which applications refuse a SAML response, from the most specific to the most general. Each has its cause, the setting that
+the error concerns, and the next step.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from lockstep.actions.single_sign_on.compared_settings import ComparedSetting
 SAML_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] = (
     (
         ("decrypt", "encrypt"),
-        "The application cannot decrypt the assertion, or wants it encrypted",
+        "The application cannot decrypt the assertion, or requires encryption",
         ComparedSetting.ENCRYPTION,
         "Compare the encryption certificate with that of {name}",
     ),
@@ -19,11 +19,11 @@ SAML_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] = 
         ("audience", "entity id", "entityid"),
         "The application has another Identifier (Entity ID)",
         ComparedSetting.IDENTIFIER,
-        "Enter the one of {name} as Identifier (Entity ID)",
+        "Enter the Identifier (Entity ID) of {name}",
     ),
     (
         ("recipient", "destination", "acs", "assertion consumer", "reply url"),
-        "The application expects the answer at another address",
+        "The application expects the response at another address",
         ComparedSetting.REPLY_URL,
         "Enter the address of {name} as Reply URL",
     ),
@@ -35,7 +35,7 @@ SAML_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] = 
     ),
     (
         ("inresponseto", "in response to", "unsolicited", "idp-initiated", "relaystate"),
-        "The application did not ask for this answer, or asked in another browser",
+        "The application did not ask for this response, or asked for it in another browser",
         ComparedSetting.SIGN_ON_URL,
         "Begin at the application: enter its Sign on URL",
     ),
@@ -47,7 +47,7 @@ SAML_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] = 
     ),
     (
         ("signature", "certificate", "fingerprint", "thumbprint", "signed", "digest"),
-        "The application does not know the certificate, or wants another part of the response signed",
+        "The application does not know the certificate, or requires a signature on another part of the response",
         ComparedSetting.CERTIFICATE,
         "Enter the certificate in {name}, and compare the signing option",
     ),

@@ -60,7 +60,7 @@ class SignOnView:
 
     @property
     def version(self) -> str:
-        """It differs after each change. A form brings it back, so that a change of somebody else is not overwritten."""
+        """A text that differs after each change. A form sends it back, so that a change of another administrator is not overwritten."""
         return _version(self.changed_at)
 
 
@@ -81,10 +81,11 @@ async def show_sign_on(context: Context, app: str, *, origin: str = "") -> SignO
 async def change_sign_on(
     context: Context, app: str, changes: Mapping[str, Any], *, replaces: bool = False, seen: str = ""
 ) -> SignOnView:
-    """Change the given keys of the section `singleSignOn`; None gives a key its default. *replaces*: the other keys get theirs, too.
-    *seen*: the version that the caller has read, "" if that does not matter.
+    """Change the given keys of the section `singleSignOn`; None resets a key to its default. With *replaces*, omitted keys are reset
+    too.
 
-    Raises LockstepError with the place of a mistake, or if somebody else made a change since *seen*, and then changes nothing.
+    *seen* is the version that the caller has read, or "" to skip that check. Raises LockstepError, with the place of a mistake, or if
+    somebody has changed the settings since *seen*. Nothing is changed then.
     """
 
     return await _edit(context, app, lambda config: _merged({} if replaces else config, changes), seen)
@@ -94,9 +95,10 @@ async def change_sign_on(
 async def set_claim(
     context: Context, app: str, name: str, changes: Mapping[str, Any] | None, *, seen: str = ""
 ) -> SignOnView:
-    """Add or change the claim *name* of the selected method: one of source, expression and constant; a new name in `name`. None removes it.
+    """Add or change the claim *name* of the selected method. *changes* has one of source, expression and constant, and may have a new
+    name in `name`; None removes the claim.
 
-    *seen*: as in `change_sign_on`.
+    For *seen*, see `change_sign_on`.
     """
 
     def change(config: Json) -> Json:
@@ -146,11 +148,11 @@ async def read_settings(context: Context, connection: Connection, app: Applicati
 
 
 def usual_settings(template: Template, tenant_url: str) -> SignOnSettings:
-    """Return the gallery's settings. If the tenant URL has a host of the customer's own, identifiers and reply URLs get the origin of that
-    host.
+    """Return the gallery's settings. If the host in the tenant URL belongs to the customer, identifiers and reply URLs get the origin of
+    that host.
 
-    The Sign on URL usually has yet another host, which the tenant URL does not tell. It is therefore left as it is, unless the tenant URL
-    has an IP address or localhost as host, as in the demo.
+    The Sign on URL usually has a different host, which cannot be derived from the tenant URL. It is therefore not changed, unless the
+    host in the tenant URL is an IP address or localhost, as in the demo.
     """
     usual, own = _origin(template.tenant_url.default), _origin(tenant_url)
     if not usual or not own or own == usual:
@@ -213,7 +215,7 @@ async def _refuse_change_since(connection: Connection, app: ApplicationRow, seen
 
 
 def changed_settings(before: SignOnSettings, changes: Mapping[str, Any]) -> SignOnSettings:
-    """Return *before* with *changes*, as `change_sign_on` would store it. Raises LockstepError for any mistake."""
+    """Return *before* with *changes*, as `change_sign_on` would store it. Raises LockstepError for invalid values."""
     return checked_settings(_merged(sign_on_to_json(before), changes), before)
 
 

@@ -1,7 +1,7 @@
 """The two messages of a sign-in as a trial shows them: the request that the application sends, and the response of Lockstep.
 
-The response has the form of a real one. Its signature value is left out, and the key that made the rest of the signature is trusted by
-nobody, so the response signs nobody in.
+The response has the form of a real one, but its signature value is left out. The key for the rest of the signature is not trusted by any
+application, so the response signs nobody in.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def readable_request(request: AuthnRequest | None) -> str:
 async def response_to(
     request: AuthnRequest | None, view: SignOnView, claims: AssertionClaims, now: datetime
 ) -> Sequence[MessagePart]:
-    """Return the response about the person of *claims*; empty if no assertion can be made."""
+    """Return the response for the person described by *claims*, or an empty one if no assertion can be made."""
     settings = view.settings
     if not (settings.identifiers and settings.reply_urls and claims.name_id) or claims.problems:
         return ()
@@ -64,5 +64,5 @@ async def response_to(
 
 @cache
 def _key_of_nobody() -> SigningKey:
-    """A key for the form of signatures. It takes up to a second to make, so each process makes one."""
+    """Return the key that stands for the signing key in a trial. Creating a key takes up to a second, so each process creates only one."""
     return new_signing_key("Nobody", now=datetime(2000, 1, 1, tzinfo=UTC))

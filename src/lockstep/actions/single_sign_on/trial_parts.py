@@ -1,4 +1,4 @@
-"""What a trial of single sign-on consists of that depends on the method."""
+"""The parts of a trial of single sign-on that depend on the method."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class SignInCondition:
 
 @dataclass(frozen=True, slots=True)
 class TrialParts:
-    """*ready*: the conditions of the method itself. The rest is as in `SignOnTrial`."""
+    """*ready* has the conditions of the method itself. The other fields are as in `SignOnTrial`."""
 
     method: SignInCondition
     ready: Sequence[SignInCondition]

@@ -1,8 +1,8 @@
-"""Try single sign-on for a person without signing anybody in. The result has each condition in the order of its check, the messages that
-would be sent, and how real attempts ended.
+"""Try single sign-on for a person without signing anybody in. The result has each condition in the order in which it is checked, the
+messages that would be sent, and the results of real attempts.
 
-With OpenID Connect, the messages are the request and the payload of the ID token. A response in the result has no valid signature: with
-one, anybody could sign in as the person.
+With OpenID Connect, the messages are the request and the payload of the ID token. No message has a valid signature, because anybody could
+use it to sign in as the person.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ from lockstep.storage import assignments, sign_in_log
 from lockstep.storage.sign_in_log import SUCCESS, SignInFilter, SignInRow
 
 _ATTEMPTS, _READ = 5, 50
-# Refusals that the application learns of, with the status of the response (SAML core, section 3.2.2.2).
+# Refusals that are reported to the application, with the status of the response (SAML core, section 3.2.2.2).
 _STATUSES = {
     SignInCode.NO_PASSIVE: "NoPassive",
     SignInCode.NO_AUTHN_CONTEXT: "NoAuthnContext",
     SignInCode.WRONG_NAME_ID_FORMAT: "InvalidNameIDPolicy",
 }
-# Refusals of OpenID Connect that the application does not learn of, because it is unknown where the answer may go, or not its business.
+# Refusals of OpenID Connect that are not reported to the application, because the response has no safe address or the reason is not for
+# it.
 _SHOWN = (
     RefusalReason.UNKNOWN_CLIENT, RefusalReason.UNKNOWN_REDIRECT_URI, RefusalReason.REPEATED_PARAMETER, RefusalReason.TOO_LONG,
     RefusalReason.NOT_ASSIGNED, RefusalReason.APPLICATION_DISABLED, SignInCode.CLAIMS_UNUSABLE,
@@ -50,8 +51,8 @@ _SHOWN = (
 
 @dataclass(frozen=True, slots=True)
 class ClaimLine:
-    """One claim, and where its values come from: an attribute, an expression or a constant, or Lockstep itself. *name* is "" for the
-    Name ID. *problem*: why there is no value.
+    """One claim and the source of its values: an attribute, an expression, a constant, or Lockstep itself. *name* is "" for the Name ID.
+    *problem* says why there is no value.
     """
 
     name: str
@@ -62,7 +63,7 @@ class ClaimLine:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredAttempt:
-    """A real attempt, and what Lockstep answered to the application."""
+    """A real attempt, and Lockstep's response to the application."""
 
     row: SignInRow
     answer: str
@@ -70,10 +71,12 @@ class AnsweredAttempt:
 
 @dataclass(frozen=True, slots=True)
 class SignOnTrial:
-    """What a sign-in would do. *issuer*, *audience* and *recipient* are those of the assertion. *starts_at* is the address at which a real
-    test begins. *request* is "" if Lockstep begins the sign-in, *response* is empty if no assertion can be made. *attempts* has the newest
-    entries of the sign-in log about the person, and the requests that were refused before anybody signed in; it is empty for somebody who
-    may not read the log.
+    """What a sign-in would do. *issuer*, *audience* and *recipient* are those of the assertion. *starts_at* is the address at which a
+    real test begins.
+
+    *request* is "" if Lockstep begins the sign-in. *response* is empty if no assertion can be made. *attempts* has the newest entries of
+    the sign-in log about the person, and the requests that were refused before anybody signed in; it is empty for a caller who may not
+    read the log.
 
     With OpenID Connect, *audience* is the client id, *recipient* the first redirect URI, *request* an address, and *response* the payload
     of the ID token.
@@ -115,10 +118,9 @@ class SignOnTrial:
 async def try_sign_on(
     context: Context, app: str, user: str = "", *, origin: str = "", error: str = ""
 ) -> SignOnTrial | None:
-    """Return what a sign-in as *user* would do. Without *user*, somebody who is assigned is chosen; returns None if nobody is assigned.
-    *error*: what the application said after a real attempt.
+    """Return what a sign-in as *user* would do. Without *user*, an assigned person is chosen; returns None if nobody is assigned.
 
-    Raises LockstepError for an unknown person.
+    *error* is the application's error after a real attempt. Raises LockstepError for an unknown person.
     """
     async with context.reading() as connection:
         found = await find_application(connection, app)
@@ -191,7 +193,7 @@ def _answer(row: SignInRow) -> str:
 def _openid_answer(row: SignInRow) -> str:
     if row.result == SUCCESS:
         return "A code"
-    return "No answer: the person saw a page of Lockstep" if row.code in _SHOWN else "An error"
+    return "No response: the person saw a page of Lockstep" if row.code in _SHOWN else "An error"
 
 
 def _claim_lines(view: SignOnView, claims: AssertionClaims) -> list[ClaimLine]:

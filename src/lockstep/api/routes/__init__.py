@@ -1,1 +1,1 @@
-"""The routes, by noun."""
+"""The routes of the API, one module for each group of nouns."""

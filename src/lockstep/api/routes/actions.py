@@ -1,5 +1,7 @@
-"""Actions by name. The command line on another machine calls the same actions as on the server, and prints the same results. Arguments and
-results have the form of this version (`lockstep.actions.remote`). Other programs use the other routes, whose form is stable.
+"""Actions by name, for the command line on another machine. It calls the same actions as on the server and prints the same results.
+
+Arguments and results have the form of this version (`lockstep.actions.remote`). Other programs use the other routes, whose form is
+stable.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ ActionName = Annotated[str, Path(description="Module and name", examples=["peopl
 
 
 class Call(Body):
-    """*shape*: the version of the form that the caller uses; any other is refused. *rehearse*: only return the effects on people."""
+    """*shape* identifies the version of the form that the caller uses; any other version is refused. With *rehearse*, only the effects
+    on people are returned.
+    """
 
     arguments: dict[str, Any] = Field(default_factory=dict, examples=[{"name": "anna@contoso.test"}])
     shape: Annotated[str, Field(max_length=64)] = ""
@@ -39,7 +43,7 @@ class Call(Body):
 
 
 class CallJson(TypedDict):
-    """*said*: the messages of the action. *undone*: applications to which nothing is sent because no worker is running."""
+    """*said* are the messages of the action. *undone* are applications to which nothing is sent because no worker is running."""
 
     result: Any
     said: list[str]
@@ -63,7 +67,9 @@ async def call_action(context: Asked, action: ActionName, body: Call) -> CallJso
 
 @router.post("/actions/{action}/begin", status_code=202)
 async def begin_action(context: Asked, request: Request, action: ActionName, body: Call) -> OperationJson:
-    """Start a long-running action. Location is the operation; its result is what the call without `begin` returns."""
+    """Start a long-running action. The header Location has the address of the operation, whose result is what the call without `begin`
+    returns.
+    """
     if not wire_of(action).exposed.is_long:
         raise invalid(f"{action} is not a long-running action", next_step=f"POST /actions/{action}")
 

@@ -28,8 +28,8 @@ front = router_of("Administration", route_class=FrontRoute)
 
 
 class CallerJson(TypedDict):
-    """*permissions* apply everywhere, *ownPermissions* only to the caller's own applications (ids). *version* is the version of the
-    server.
+    """*permissions* apply everywhere, *ownPermissions* only in the applications that the caller owns (ids). *version* is the version of
+    the server.
     """
 
     name: str
@@ -137,8 +137,8 @@ async def who_am_i(context: Asked, who: Who) -> CallerJson:
 
 @front.post("/sign-in", status_code=201)
 async def sign_in(context: Asked, request: Request, body: SignInBody) -> NewTokenJson:
-    """Create a personal token with your e-mail address and password, as `lockstep login` does. Send `code` if you use an authenticator app.
-    Without *scopes*, the token has all permissions that a token of yours can have. No session stays open.
+    """Create a personal token with your e-mail address and password, as `lockstep login` does. Send `code` if you use an authenticator
+    app. Without *scopes*, the token gets all permissions that your tokens can have. No session stays open.
     """
     try:
         new = await access_tokens.sign_in_for_token(
@@ -189,7 +189,9 @@ async def invite(context: Asked, body: Invitation) -> LinkToPasswordJson:
 async def change_administrator(
     context: Asked, unchanged: Unchanged, email: str, body: AdministratorChange
 ) -> list[AdministratorJson]:
-    """Change the roles of an administrator, or enable or disable the administrator. The result has the administrator after each change."""
+    """Change the roles of an administrator, or enable or disable the administrator. The result shows the administrator after each
+    change.
+    """
 
     async def work(inner: Context) -> list[AdministratorJson]:
         done = []
@@ -212,7 +214,7 @@ async def remove_administrator(context: Asked, unchanged: Unchanged, email: str)
 
 @router.post("/administrators/{email}/reset-password")
 async def reset_password(context: Asked, email: str) -> LinkToPasswordJson:
-    """Make the password invalid, end the sessions, and return a link for setting a new password."""
+    """Invalidate the password, end the sessions, and return a link for setting a new password."""
     return _link(await administrators.reset_password(context, email))
 
 
@@ -246,7 +248,7 @@ async def _state(context: Context, email: str) -> dict[str, Any]:
 
 
 def _lasting(found: AdministratorJson) -> dict[str, Any]:
-    """What the ETag identifies: everything except the time of the last sign-in."""
+    """Return what the ETag identifies: everything except the time of the last sign-in."""
     return {name: value for name, value in found.items() if name != "lastSignInAt"}
 
 

@@ -60,7 +60,7 @@ class NewCredentials(Body):
 
 
 class NewAssignments(Body):
-    """If *replacesRoles* is true, the new role replaces all other roles that are assigned to each of them directly."""
+    """If *replacesRoles* is true, the new role replaces all other roles that these people and groups have directly."""
 
     users: Names = Field(default_factory=list, examples=[["kim.berg@contoso.test"]])
     groups: Names = Field(default_factory=list, examples=[["all-sales"]])
@@ -70,7 +70,7 @@ class NewAssignments(Body):
 
 @router.get("/templates")
 async def list_templates(context: Asked, query: Asking) -> Page[TemplateJson]:
-    """The gallery: applications that can be added."""
+    """List the gallery: the applications that can be added."""
     rows = [template_json(context.gallery.template(name)) for name in context.gallery.names()]
     return page_of_rows(query, rows, key="name")
 
@@ -106,7 +106,7 @@ async def remove_application(context: Asked, unchanged: Unchanged, app: AppName)
 
 @router.get("/applications/{app}/credentials")
 async def show_credentials(context: Asked, request: Request, app: AppName) -> CredentialsJson:
-    """The tenant URL, and a mask in place of the token, which is never returned."""
+    """Show the tenant URL, and a mask in place of the token, which is never returned."""
     return tagged(request, credentials_json(app, await credentials.show_credentials(context, app)))
 
 
@@ -114,7 +114,7 @@ async def show_credentials(context: Asked, request: Request, app: AppName) -> Cr
 async def set_credentials(
     context: Asked, request: Request, unchanged: Unchanged, app: AppName, body: NewCredentials
 ) -> CredentialsJson:
-    """Store the tenant URL, the token, or both, after a connection test if working ones are replaced."""
+    """Store the tenant URL, the token, or both. If working credentials would be replaced, the new ones are tested first."""
 
     def agree(failed: Probe) -> None:
         if not body.replace_working:
@@ -146,14 +146,14 @@ async def test_credentials(
     app: AppName,
     deep: Annotated[bool, Query(description="Also create, change and delete test accounts")] = False,
 ) -> Page[ProbeJson]:
-    """Test Connection, probe by probe."""
+    """Test the connection, probe by probe."""
     probes = await (connection.test_deeply if deep else connection.test_connection)(context, app)
     return {"items": [probe_json(probe) for probe in probes], "nextCursor": None}
 
 
 @router.get("/applications/{app}/assignments")
 async def list_assignments(context: Asked, query: Asking, app: AppName) -> Page[AssignmentJson]:
-    """The assignments: groups first, then people, each by name. The filter supports `principal co` and `kind eq`."""
+    """List the assignments: groups first, then people, each by name. The filter supports `principal co` and `kind eq`."""
     query.refuse_sort("principal")
     place = query.after(list) or []
     if place and not (len(place) == 4 and all(isinstance(part, str) for part in place)):
@@ -169,7 +169,7 @@ async def list_assignments(context: Asked, query: Asking, app: AppName) -> Page[
 async def assign(
     context: Asked, consent: Consenting, app: AppName, body: NewAssignments
 ) -> Changed[list[AssignmentJson]]:
-    """Assign people and groups. If one cannot be assigned, none is. The result lists the new assignments."""
+    """Assign people and groups. If one of them cannot be assigned, none is. The result lists the new assignments."""
 
     async def work(inner: Context) -> list[AssignmentJson]:
         if body.replaces_roles:

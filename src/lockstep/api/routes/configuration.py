@@ -99,7 +99,7 @@ class SettingsChange(Body):
 
 @router.get("/applications/{app}/mappings")
 async def read_mappings(context: Asked, request: Request, app: AppName, kind: Kind = "user") -> list[dict[str, Any]]:
-    """The mappings of one kind of object, in their order, in the form of an application's file."""
+    """Return the mappings of one kind of object in their order, in the form of an application's configuration file."""
     return tagged(request, await _attributes(context, app, kind))
 
 
@@ -134,7 +134,7 @@ def _mapping_work(unchanged: Condition, app: str, target: str, changes: dict[str
 
 @router.get("/applications/{app}/mappings/findings")
 async def lint_mappings(context: Asked, app: AppName) -> list[FindingJson]:
-    """What cannot work in the mappings and filters, and what is probably a mistake."""
+    """List mistakes and probable mistakes in the mappings and filters."""
     return [finding_json(one) for one in await mappings.lint_mappings(context, app)]
 
 
@@ -142,7 +142,7 @@ async def lint_mappings(context: Asked, app: AppName) -> list[FindingJson]:
 async def evaluate_mappings(
     context: Asked, app: AppName, user: Annotated[str, Query(max_length=400)], updating: bool = False
 ) -> list[MappedValueJson]:
-    """The values that the mappings produce for a person now. The application is not contacted."""
+    """Return the values that the mappings produce for a person now. The application is not contacted."""
     targets = [str(one["target"]) for one in await _attributes(context, app, "user")]
     mapped = await mappings_attributes.evaluate_mappings(context, app, user, creating=not updating)
     return mapped_values_json(mapped, targets)
@@ -152,7 +152,7 @@ async def evaluate_mappings(
 async def list_attributes(
     context: Asked, request: Request, app: AppName, kind: Kind = "user", discover: bool = False
 ) -> list[dict[str, Any]]:
-    """The attribute list of the application. With *discover*, the list that its `/Schemas` endpoint publishes."""
+    """Return the attribute list of the application. With *discover*, return the list that the application publishes at `/Schemas`."""
     if discover:
         return await mappings_attributes.discover_attributes(context, app, KINDS[kind])
     return tagged(request, await mappings_attributes.list_attributes(context, app, KINDS[kind]))
@@ -171,7 +171,7 @@ async def add_attribute(context: Asked, app: AppName, body: NewAttribute, kind: 
 async def remove_attribute(
     context: Asked, unchanged: Unchanged, app: AppName, name: Annotated[str, Query(max_length=400)], kind: Kind = "user"
 ) -> list[dict[str, Any]]:
-    """Remove an attribute from the list. A mapping that writes it is kept. The result is the whole list."""
+    """Remove an attribute from the list. Mappings that write the attribute are kept. The result is the whole list."""
 
     async def read(inner: Context) -> list[dict[str, Any]]:
         return await mappings_attributes.list_attributes(inner, app, KINDS[kind])
@@ -209,7 +209,7 @@ async def set_scope(
 
 @router.post("/applications/{app}/scope/count")
 async def count_scope(context: Asked, app: AppName, body: ScopeTrial) -> ScopeCountsJson:
-    """How many people are in scope, and who would lose an account. Nothing is stored."""
+    """Count the people in scope, and those who would lose an account. Nothing is stored."""
     return scope_counts_json(
         app, await mappings.count_scope(context, app, filters=body.scoping_filters, scope=body.scope)
     )
@@ -217,7 +217,7 @@ async def count_scope(context: Asked, app: AppName, body: ScopeTrial) -> ScopeCo
 
 @router.post("/applications/{app}/scope/test")
 async def test_scope(context: Asked, app: AppName, body: Trial, kind: Kind = "user") -> ScopeDecisionJson:
-    """Whether one person or group is in scope, clause by clause. Nothing is stored."""
+    """Test whether one person or group is in scope, clause by clause. Nothing is stored."""
     name, decision = await mappings.decide_for(
         context, app, body.name, kind=KINDS[kind], filters=body.scoping_filters, scope=body.scope
     )

@@ -40,7 +40,7 @@ YAML_TEXT: dict[str, Any] = {"content": {YAML: {"schema": {"type": "string"}}}}
 
 
 class ExpressionBody(Body):
-    """Evaluate for a person, or for given attributes, which override the person's."""
+    """Evaluate for a person, or for given attributes. The given attributes override those of the person."""
 
     expression: Annotated[str, Field(max_length=20_000)] = Field(examples=['Join(" ", [givenName], [surname])'])
     user: Text = ""
@@ -58,7 +58,7 @@ class Files(Body):
 
 
 class FilesToApply(Files):
-    """*expected*: the changes of the plan that you saw; if there are other changes now, the request is refused."""
+    """*expected* are the changes in the plan that you have seen. If the changes are different now, the request is refused."""
 
     expected: list[dict[str, Any]] | None = None
     most_removals: Annotated[int, Field(ge=0, le=100_000)] = MOST_REMOVALS
@@ -66,7 +66,7 @@ class FilesToApply(Files):
 
 @router.get("/expressions/functions", tags=["Expressions"])
 async def list_functions(context: Asked, query: Asking) -> Page[dict[str, Any]]:
-    """The functions of the mapping language, with parameters and examples."""
+    """List the functions of the mapping language, with parameters and examples."""
     return page_of_rows(query, [function_json(one) for one in CATALOGUE.values()], key="name")
 
 
@@ -90,7 +90,7 @@ async def evaluate(context: Asked, body: ExpressionBody) -> dict[str, Any]:
 
 @router.get("/applications/{app}/versions")
 async def list_versions(context: Asked, query: Asking, app: AppName) -> Page[VersionJson]:
-    """The versions of the configuration, newest first."""
+    """List the versions of the configuration, newest first."""
     query.refuse_sort("-version")
     selected(query.filter, ())
     found = await configuration_history.list_versions(context, app, below=query.after(int), limit=query.limit + 1)
@@ -99,7 +99,7 @@ async def list_versions(context: Asked, query: Asking, app: AppName) -> Page[Ver
 
 @router.get("/applications/{app}/versions/{old}/changes/{new}")
 async def compare_versions(context: Asked, app: AppName, old: int, new: int) -> list[ChangeJson]:
-    """The changes from one version to another. Version 0 is the empty configuration."""
+    """List the changes from one version to another. Version 0 is the empty configuration."""
     if not (0 <= old < 2**31 and 0 <= new < 2**31):
         raise not_found(f"There is no version {max(old, new)}")
     return [change_json(one) for one in await configuration_history.compare_versions(context, app, old, new)]
@@ -107,20 +107,20 @@ async def compare_versions(context: Asked, app: AppName, old: int, new: int) -> 
 
 @router.get("/configuration", response_class=Response, responses={200: YAML_TEXT})
 async def export(context: Asked, application: Annotated[str, Query(max_length=400)] = "") -> Response:
-    """The configuration as YAML: of one application, or of the whole organisation."""
+    """Export the configuration of one application, or of the whole organisation, as YAML."""
     text = await export_application(context, application) if application else await export_everything(context)
     return Response(text, media_type=YAML)
 
 
 @router.get("/applications/{app}/schema")
 async def entra_schema(context: Asked, app: AppName) -> dict[str, Any]:
-    """The configuration as an Entra synchronization schema."""
+    """Export the configuration as an Entra synchronization schema."""
     return await export_entra_schema(context, app)
 
 
 @router.post("/configuration/plan")
 async def plan(context: Asked, body: Files) -> ConfigurationPlanJson:
-    """What applying these documents would change, and the effects on people."""
+    """Show what applying these documents would change, and the effects on people."""
     documents = await _documents(body.yaml)
     found = await plan_configuration(context, documents, prune=body.prune)
 
@@ -150,7 +150,7 @@ async def apply(context: Asked, consent: Consenting, body: FilesToApply) -> Chan
 
 
 async def _documents(text: str) -> Sequence[ConfigDocument]:
-    # A large text takes seconds to read; other requests are served in the meantime.
+    # Reading a large text takes seconds, in which other requests must be served.
     documents = await asyncio.to_thread(read_documents, text, "body")
     if not documents:
         raise invalid("The body contains no configuration document")

@@ -74,7 +74,7 @@ class MembershipJson(TypedDict):
 
 
 class AttributeChange(Body):
-    """Attribute to value; "" removes the attribute."""
+    """Maps attributes to values; "" removes an attribute."""
 
     attributes: dict[Name, Text] = Field(examples=[{"department": "Sales"}], min_length=1, max_length=100)
 
@@ -84,7 +84,7 @@ class People(Body):
 
 
 class NewGroup(Body):
-    """With *membershipRule*, filters on people's attributes decide who is a member."""
+    """With *membershipRule*, filters on people's attributes decide who is a member of the group."""
 
     display_name: Name = Field(examples=["all-sales"])
     description: Text = ""
@@ -92,7 +92,7 @@ class NewGroup(Body):
 
 
 class MembersBody(Body):
-    """User principal names; with *nested*, names of groups."""
+    """*members* are user principal names or, with *nested*, names of groups."""
 
     add: Names = Field(default_factory=list, examples=[["kim.berg@contoso.test"]])
     remove: Names = Field(default_factory=list)
@@ -104,15 +104,15 @@ class NewRule(Body):
 
 
 class RuleTrial(Body):
-    """A rule to try (default: the group's own rule). With *user*: whether the rule makes this person a member, and why."""
+    """A rule to try; by default the group's own rule. With *user*, the result says whether the rule makes this person a member, and why."""
 
     membership_rule: Rule | None = Field(None, examples=[_RULE])
 
 
 @router.get("/people")
 async def list_people(context: Asked, query: Asking) -> Page[PersonJson]:
-    """People by user principal name. The filter supports `displayName co` (any name, mail or employee id), `source eq`, `department eq`,
-    `application eq`, `accountEnabled eq` and `deleted eq`.
+    """List people by user principal name. The filter supports `displayName co` (any name, mail or employee id), `source eq`, `department
+    eq`, `application eq`, `accountEnabled eq` and `deleted eq`.
     """
     query.refuse_sort("userPrincipalName")
     after, after_id = query.place()
@@ -124,13 +124,13 @@ async def list_people(context: Asked, query: Asking) -> Page[PersonJson]:
 
 @router.get("/people/attributes")
 async def list_directory_attributes(context: Asked, query: Asking, groups: bool = False) -> Page[AttributeJson]:
-    """The attributes of people or groups, with the names that mappings, filters and files use."""
+    """List the attributes of people or groups, with the names that mappings, filters and files use."""
     return page_of_rows(query, [attribute_json(one) for one in people.known_attributes(of_groups=groups)], key="name")
 
 
 @router.get("/people/{person}")
 async def show_person(context: Asked, request: Request, person: str, deleted: bool = False) -> PersonDetailsJson:
-    """One person: attributes, groups, applications, history. The ETag identifies the attributes."""
+    """Show one person: attributes, groups, applications, history. The ETag identifies the attributes."""
     found = await people.show_person(context, person, is_deleted=deleted)
     return tagged(request, person_details_json(found), state=_version(found))
 
@@ -152,7 +152,7 @@ async def set_person(
 
 @router.post("/people/disable")
 async def disable(context: Asked, consent: Consenting, body: People) -> Changed[PeopleJson]:
-    """Disable people: their accounts are disabled everywhere, at once."""
+    """Disable people. Their accounts are disabled in all applications at once."""
 
     async def work(inner: Context) -> PeopleJson:
         return {"people": [person_json(one) for one in await people.set_enabled(inner, body.users, is_enabled=False)]}
@@ -196,7 +196,7 @@ async def purge(context: Asked, consent: Consenting, body: People) -> Changed[Pe
 
 @router.get("/groups")
 async def list_groups(context: Asked, query: Asking) -> Page[CountedGroupJson]:
-    """Groups by name. The filter supports `displayName co` and `deleted eq`."""
+    """List groups by name. The filter supports `displayName co` and `deleted eq`."""
     query.refuse_sort("displayName")
     chosen = selected(query.filter, _GROUPS)
     found = await groups.list_groups(context, limit=query.limit + 1, after=query.place(), **chosen)
@@ -216,7 +216,7 @@ async def create_group(context: Asked, body: NewGroup) -> GroupJson:
 
 @router.get("/groups/{group}")
 async def show_group(context: Asked, request: Request, group: str) -> GroupDetailsJson:
-    """One group with its first 1,000 direct members and its assignments."""
+    """Show one group with its first 1,000 direct members and its assignments."""
     return tagged(request, await _group(context, group))
 
 
@@ -271,7 +271,7 @@ async def set_rule(
 
 @router.post("/groups/{group}/rule/test")
 async def test_rule(context: Asked, group: str, body: RuleTrial) -> RuleEffectJson:
-    """Who would join and leave the group by this rule. Nothing is stored."""
+    """Show who would join and leave the group under this rule. Nothing is stored."""
     found, effect = await group_rules.effect_of_rule(context, group, body.membership_rule)
     return rule_effect_json(found.display_name, effect)
 
@@ -280,7 +280,7 @@ async def test_rule(context: Asked, group: str, body: RuleTrial) -> RuleEffectJs
 async def decide_rule(
     context: Asked, group: str, body: RuleTrial, user: Annotated[str, Query(max_length=400)]
 ) -> MembershipJson:
-    """Whether the rule makes one person a member, and why. Nothing is stored."""
+    """Show whether the rule makes one person a member, and why. Nothing is stored."""
     found = await group_rules.decide_for(context, group, user, body.membership_rule)
     return {"group": group, "user": user, "isMember": found.is_member, "reason": found.why}
 

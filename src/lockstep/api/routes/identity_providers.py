@@ -22,7 +22,7 @@ router = router_of("Administration")
 
 
 class ClaimRoleBody(Body):
-    """*app*: the application of an applicationOwner."""
+    """*app* is the application of an applicationOwner."""
 
     value: Name = Field(examples=["lockstep-operators"])
     role: Role
@@ -30,8 +30,8 @@ class ClaimRoleBody(Body):
 
 
 class IdentityProviderBody(Body):
-    """Replaces the whole provider. Without *clientSecret* the stored secret is kept, unless the issuer or the client changes; "" makes
-    Lockstep a public client.
+    """Replaces all settings of the provider. Without *clientSecret*, the stored secret is kept unless the issuer or the client changes.
+    An empty *clientSecret* makes Lockstep a public client.
     """
 
     name: Name = Field(examples=["Contoso ID"])
@@ -46,7 +46,7 @@ class IdentityProviderBody(Body):
 
 @router.get("/single-sign-on")
 async def show_identity_provider(context: Asked, request: Request) -> IdentityProviderJson:
-    """How administrators sign in through a provider. 404 if no provider is set up."""
+    """Show how administrators sign in through a provider. The response is 404 if no provider is set up."""
     found = await _provider(context)
     if found is None:
         raise not_found("Single sign-on is not set up")
@@ -57,7 +57,7 @@ async def show_identity_provider(context: Asked, request: Request) -> IdentityPr
 async def set_identity_provider(
     context: Asked, unchanged: Unchanged, body: IdentityProviderBody
 ) -> IdentityProviderJson:
-    """Set up single sign-on. The provider must answer at its discovery document."""
+    """Set up single sign-on. The provider's discovery document must be reachable."""
     change = ProviderChange(
         body.name,
         body.issuer,
@@ -74,7 +74,7 @@ async def set_identity_provider(
 
 @router.delete("/single-sign-on", status_code=204)
 async def remove_identity_provider(context: Asked, unchanged: Unchanged) -> None:
-    """Remove the provider, and end the sessions of everybody who signed in through it."""
+    """Remove the provider, and end the sessions of all administrators who signed in through it."""
     await unchanged.matched(_provider, actions.remove_identity_provider)(context)
 
 

@@ -1,4 +1,4 @@
-"""Which account belongs to whom, and accounts that belong to nobody."""
+"""Links between people and accounts, and accounts without a link."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SettledJson(TypedDict):
 
 @router.get("/applications/{app}/links")
 async def list_links(context: Asked, query: Asking, app: AppName) -> Page[LinkJson]:
-    """Which account belongs to whom, people first. The filter supports `name eq` and `state eq`."""
+    """List which account belongs to whom, people first. The filter supports `name eq` and `state eq`."""
     query.refuse_sort("name")
     chosen = selected(query.filter, _LINKS)
     last = query.after(list) or ["", "", ""]
@@ -46,20 +46,20 @@ def id_key(kind: str, source_id: str) -> str:
 
 @router.post("/applications/{app}/links")
 async def choose_link(context: Asked, app: AppName, body: ChosenLink) -> LinkJson:
-    """Link a person to an account, which is then updated with the person's values."""
+    """Link a person to an account. The account is then updated with the person's values."""
     return link_json(await links.choose_link(context, app, body.user, body.account))
 
 
 @router.delete("/applications/{app}/links/{user}")
 async def forget_link(context: Asked, app: AppName, user: str) -> LinkJson:
-    """Remove a person's link. The account stays; the person is matched or created again."""
+    """Remove a person's link. The account is kept; the person is matched again, or gets a new account."""
     return link_json(await links.forget_link(context, app, user))
 
 
 @router.get("/applications/{app}/orphans")
 async def list_orphans(context: Asked, query: Asking, app: AppName) -> Page[OrphanJson]:
-    """Accounts in the application that are not linked to anyone, people first. Every page reads all accounts of the application, so this is
-    slow.
+    """List accounts in the application that are not linked to anyone, people first. Every page reads all accounts of the application,
+    which is slow.
     """
     query.refuse_sort("account")
     selected(query.filter, ())
@@ -70,5 +70,5 @@ async def list_orphans(context: Asked, query: Asking, app: AppName) -> Page[Orph
 
 @router.post("/applications/{app}/orphans/settle")
 async def settle_orphans(context: Asked, app: AppName) -> SettledJson:
-    """Link the accounts that Lockstep created to their people again, and disable those of leavers."""
+    """Link accounts that Lockstep created to their people again, and disable the accounts of leavers."""
     return {"application": app, "count": len(await links.settle_orphans(context, app))}

@@ -17,7 +17,7 @@ _LARGEST = 2**62
 
 @router.get("/operations/{operation}")
 async def show_operation(context: Asked, request: Request, operation: str) -> OperationJson:
-    """The progress of work that was accepted with 202. Read it again after Retry-After seconds until `endedDateTime` is set."""
+    """Show the progress of work that was accepted with status 202. Read it again after Retry-After seconds until `endedDateTime` is set."""
     kind, _, number = operation.partition("-")
     if kind != "cycle":
         return await operation_of(context, request, operation)

@@ -1,4 +1,4 @@
-"""The outbound list: private addresses where applications may be reached."""
+"""The outbound list: the private addresses where applications may be reached."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Place(Body):
 
 @router.get("/outbound")
 async def list_outbound(context: Asked, request: Request, query: Asking) -> Page[PlaceJson]:
-    """The private addresses where applications may be reached. The ETag identifies the whole list."""
+    """List the private addresses where applications may be reached. The ETag identifies the whole list."""
     rows = await _places(context)
     return tagged(request, page_of_rows(query, rows, key="entry"), state=rows)
 

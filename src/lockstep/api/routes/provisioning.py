@@ -63,14 +63,14 @@ class QuarantineJson(TypedDict):
 
 
 class Start(Body):
-    """*asOfBackup*: after a restore, accept the people of the backup as they are."""
+    """*asOfBackup* is for use after a restore: it accepts the people in the backup as they are."""
 
     as_of_backup: bool = False
 
 
 class Restart(Body):
-    """What to clear; by default quarantine, watermark and escrows. Removing links (Full, ConnectorDataStore) and approving
-    what is held (ForceDeletes) need *confirm*.
+    """*reset* names what to clear: by default quarantine, watermark and retry list. Removing links (Full, ConnectorDataStore) and
+    approving held writes (ForceDeletes) need *confirm*.
     """
 
     reset: list[ResetScope] | None = Field(None, examples=[["QuarantineState", "Watermark", "Escrows"]])
@@ -78,13 +78,13 @@ class Restart(Body):
 
 
 class RunCycle(Body):
-    """*full*: evaluate everybody again and list the application's accounts."""
+    """With *full*, everybody is evaluated again and the application's accounts are listed."""
 
     full: bool = False
 
 
 class Push(Body):
-    """*again*: also send values that the application did not keep before."""
+    """With *again*, values that the application did not keep before are sent again."""
 
     users: Annotated[list[Name], Field(max_length=50)] = Field(
         default_factory=list, examples=[["kim.berg@contoso.test"]]
@@ -101,14 +101,14 @@ class Preview(Body):
 
 
 class Retry(Body):
-    """All failed objects, those of these people, or those that failed with *code*."""
+    """Selects all failed objects, those of these people, or those that failed with *code*."""
 
     users: Names = Field(default_factory=list)
     code: Text = ""
 
 
 class Decision(Body):
-    """The ids of the held writes, as listed. *rejected*: approve writes that were rejected before."""
+    """The ids of held writes, as listed. With *rejected*, writes that were rejected before are approved."""
 
     ids: Names = Field(min_length=1)
     rejected: bool = False
@@ -116,19 +116,19 @@ class Decision(Body):
 
 @router.get("/status")
 async def list_status(context: Asked, query: Asking) -> Page[StatusJson]:
-    """The status of all applications."""
+    """List the status of all applications."""
     return page_of_rows(query, [status_json(one) for one in await status.list_status(context)], key="application")
 
 
 @router.get("/applications/{app}/status")
 async def show_status(context: Asked, app: AppName) -> StatusJson:
-    """The status of one application: what provisioning does now, what waits and why, and what to do."""
+    """Show the status of one application: what provisioning does now, what waits and why, and what to do."""
     return status_json(await status.show_status(context, app))
 
 
 @router.get("/applications/{app}/cycles")
 async def list_cycles(context: Asked, query: Asking, app: AppName) -> Page[CycleJson]:
-    """The cycles, newest first."""
+    """List the cycles, newest first."""
     query.refuse_sort("-id")
     selected(query.filter, ())
     found = await status.list_cycles(context, app, limit=query.limit + 1, below=query.after(int) or 0)
@@ -144,7 +144,7 @@ async def show_cycle(context: Asked, app: AppName, cycle: int) -> CycleJson:
 
 @router.post("/applications/{app}/start")
 async def start(context: Asked, app: AppName, body: Start) -> SwitchedJson:
-    """Switch provisioning on. The first start runs an initial cycle; later ones continue where provisioning stopped. Ends a quarantine."""
+    """Switch provisioning on. The first start runs an initial cycle; later ones continue where provisioning stopped. A quarantine ends."""
     return _switched(await provisioning.start(context, app, as_of_backup=body.as_of_backup), "on")
 
 
@@ -156,7 +156,7 @@ async def pause(context: Asked, app: AppName) -> SwitchedJson:
 
 @router.post("/applications/{app}/restart")
 async def restart(context: Asked, app: AppName, body: Restart) -> SwitchedJson:
-    """Clear what *reset* names and start again."""
+    """Clear what *reset* names, and start again."""
     scopes = USUAL_RESTART if body.reset is None else frozenset(body.reset)
     for scope, happens in _CONSENT.items():
         if scope in scopes and not body.confirm:
@@ -168,7 +168,9 @@ async def restart(context: Asked, app: AppName, body: Restart) -> SwitchedJson:
 
 @router.post("/applications/{app}/cycles", status_code=202)
 async def run(context: Asked, request: Request, response: Response, app: AppName, body: RunCycle) -> CycleJson:
-    """Start a cycle now, and retry everything that failed before. Location is the operation; read it until it has ended."""
+    """Start a cycle now, and retry everything that failed before. The header Location has the address of the operation; read it until it
+    has ended.
+    """
     cycle = await provisioning.run(context, app, full=body.full)
     response.headers.update({"Location": rooted(request, f"/operations/cycle-{cycle.id}"), **NEXT_LOOK})
     return cycle_json(cycle)
@@ -184,14 +186,14 @@ async def push(context: Asked, app: AppName, body: Push) -> list[PushJson]:
 
 @router.post("/applications/{app}/preview")
 async def preview(context: Asked, app: AppName, body: Preview) -> list[PlanJson]:
-    """What a push of these people and groups would do. The application is only read; nothing is written."""
+    """Show what a push of these people and groups would do. The application is only read; nothing is written."""
     _require_names(body.users, body.groups)
     return [plan_json(plan) for plan in await previews.preview(context, app, users=body.users, groups=body.groups)]
 
 
 @router.get("/applications/{app}/explanations/{user}")
 async def explain(context: Asked, app: AppName, user: str) -> ExplanationJson:
-    """Why a person has or does not have an account, check by check, and what would change it."""
+    """Explain why a person has an account or does not, check by check, and what would change that."""
     found = await explaining.explain_person(context, user, app)
     return explanation_json(app, found.plan, found.why)
 
@@ -215,7 +217,7 @@ async def list_held(
     app: AppName,
     rejected: Annotated[bool, Query(description="List rejected writes instead")] = False,
 ) -> Page[HeldJson]:
-    """Writes that wait for a decision, oldest first, with the reasons. The filter supports `name co` and `reason eq`."""
+    """List writes that wait for a decision, oldest first, with the reasons. The filter supports `name co` and `reason eq`."""
     query.refuse_sort("since")
     chosen = selected(query.filter, _HELD)
     found = await held.list_held(
@@ -237,7 +239,7 @@ async def approve(context: Asked, app: AppName, body: Decision) -> DecidedJson:
 
 @router.post("/applications/{app}/held/reject")
 async def reject(context: Asked, app: AppName, body: Decision) -> DecidedJson:
-    """Reject these held writes. They are not sent until something else is planned or somebody approves them."""
+    """Reject these held writes. They are not sent until something different is planned or somebody approves them."""
     _require_listed(await held.held_ids(context, app, ids=body.ids), body.ids)
     done = await provisioning.reject_deletes(context, app, body.ids)
     return {"application": app, "decision": done.decision, "count": done.count}

@@ -56,7 +56,7 @@ _AUDIT = (
 
 
 class VerifiedJson(TypedDict):
-    """*brokenAt*: the first entry that was changed or that follows a missing entry."""
+    """*brokenAt* is the first entry that was changed or that follows a missing entry."""
 
     intact: bool
     brokenAt: int | None
@@ -72,13 +72,13 @@ class SourceDecidedJson(TypedDict):
 
 
 class Confirmation(Body):
-    """*shown*: the member `shown` of the source, as you read it."""
+    """*shown* is the member `shown` of the source, with the value that you read."""
 
     shown: Text
 
 
 class RetentionJson(TypedDict):
-    """How long one kind of records is kept. If *key* is "", this cannot be changed. *days* is 0 if records are kept for ever."""
+    """How long one kind of records is kept. If *key* is "", the period cannot be changed. If *days* is 0, the records are kept forever."""
 
     key: str
     what: str
@@ -88,7 +88,7 @@ class RetentionJson(TypedDict):
 
 
 class RetentionChange(Body):
-    """Days for each kind of records; 0 keeps them for ever. Kinds that are left out keep their values."""
+    """Maps kinds of records to days; with 0 they are kept forever. Omitted kinds keep their values."""
 
     provisioning_log: Days | None = Field(None, examples=[90])
     sign_in_log: Days | None = None
@@ -98,8 +98,8 @@ class RetentionChange(Body):
 
 @router.get("/logs", tags=["Logs"])
 async def list_logs(context: Asked, query: Asking) -> Page[dict[str, Any]]:
-    """The provisioning log, newest first, in Microsoft Graph's form (provisioningObjectSummary). The filter supports `application eq`,
-    `user eq`, `status eq`, `action eq`, `code eq`, `cycle eq`, `time ge` and `time lt`.
+    """List the provisioning log, newest first, in the form of Microsoft Graph (provisioningObjectSummary). The filter supports
+    `application eq`, `user eq`, `status eq`, `action eq`, `code eq`, `cycle eq`, `time ge` and `time lt`.
     """
     query.refuse_sort("-time")
     chosen = selected(query.filter, _LOG)
@@ -113,13 +113,13 @@ async def list_logs(context: Asked, query: Asking) -> Page[dict[str, Any]]:
 
 @router.get("/logs/{change}", tags=["Logs"])
 async def show_log(context: Asked, change: str) -> list[dict[str, Any]]:
-    """All records of one change: its steps, what was modified, the error. *change* may be the beginning of its id."""
+    """Show all records of one change: its steps, the modified values, the error. *change* may be the beginning of an id."""
     return await logs.as_graph(context, await logs.show_log(context, change))
 
 
 @router.get("/audit", tags=["Audit"])
 async def list_audit(context: Asked, query: Asking) -> Page[AuditJson]:
-    """Who changed what, newest first. The filter supports `actor co`, `activity co`, `object co`, `time ge` and `time lt`."""
+    """List who changed what, newest first. The filter supports `actor co`, `activity co`, `object co`, `time ge` and `time lt`."""
     query.refuse_sort("-time")
     wanted = AuditFilter(below_seq=query.after(int), **selected(query.filter, _AUDIT))
     found = await audit.list_entries(context, wanted, limit=query.limit + 1)
@@ -128,7 +128,7 @@ async def list_audit(context: Asked, query: Asking) -> Page[AuditJson]:
 
 @router.get("/audit/verification", tags=["Audit"])
 async def verify(context: Asked) -> VerifiedJson:
-    """Check that no entry was changed and none is missing."""
+    """Check that no entry of the audit log was changed and none is missing."""
     broken = await audit.verify(context)
     return {
         "intact": broken is None,
@@ -151,7 +151,7 @@ async def list_sources(context: Asked, query: Asking) -> Page[SourceJson]:
 
 @router.get("/sources/{source}", tags=["Sources"])
 async def show_source(context: Asked, request: Request, source: str) -> SourceDetailsJson:
-    """One source: what was imported, and the people whose removal waits for a decision."""
+    """Show one source: what was imported, and the people whose removal waits for a decision."""
     return tagged(request, await _source(context, source))
 
 
@@ -160,9 +160,9 @@ async def import_source(
     context: Asked, request: Request, source: str,
     dryRun: Annotated[bool, Query(description="Only return what would change")] = False,
 ) -> OperationJson:  # fmt: skip
-    """Read the source's files now. Many leavers at once wait for a decision.
+    """Read the source's files now. If many people would leave at once, their removal waits for a decision.
 
-    Location is the operation; its result is `{source, dryRun, passes}`.
+    The header Location has the address of the operation. Its result is `{source, dryRun, passes}`.
     """
     context.actor.require(Permission.SOURCES_WRITE if dryRun else Permission.SOURCES_IMPORT)
     name = (await sources.show_source(context, source)).source.name
@@ -178,9 +178,9 @@ async def import_source(
 async def confirm_source(
     context: Asked, consent: Consenting, source: str, body: Confirmation
 ) -> Changed[SourceDecidedJson]:  # fmt: skip
-    """Confirm what waits: people missing from the source leave; people with a new key keep their accounts.
+    """Confirm the pending decision: people missing from the source leave; people with a new key keep their accounts.
 
-    Send the `shown` that you read with the source: the request is refused if something else waits by then.
+    Send the value of `shown` that you read with the source. The request is refused if the pending decision has changed since.
     """
 
     async def work(inner: Context) -> SourceDecidedJson:
@@ -198,7 +198,7 @@ async def confirm_source(
 
 @router.post("/sources/{source}/reject", tags=["Sources"])
 async def reject_source(context: Asked, source: str) -> SourceDecidedJson:
-    """Reject what waits: no one leaves. The next import asks again."""
+    """Reject the pending decision: no one leaves. The next import asks again."""
     done = await source_decisions.reject_hold(context, source)
     return {
         "source": source,
@@ -213,7 +213,7 @@ async def reject_source(context: Asked, source: str) -> SourceDecidedJson:
 async def remove_source(
     context: Asked, unchanged: Unchanged, consent: Consenting, source: str, withObjects: bool = False
 ) -> Changed[int]:
-    """Remove a source. With *withObjects*, its people and groups are moved to the recycle bin; the result is their number."""
+    """Remove a source. With *withObjects*, its people and groups are moved to the recycle bin, and the result is their number."""
 
     async def work(inner: Context) -> int:
         return await sources.remove_source(inner, source, with_objects=withObjects)
@@ -223,7 +223,7 @@ async def remove_source(
 
 @router.get("/retention", tags=["Retention"])
 async def show_retention(context: Asked, request: Request) -> list[RetentionJson]:
-    """How long everything is kept, and why. Rows with a key can be changed."""
+    """Show how long each kind of records is kept, and why. Kinds with a key can be changed."""
     return tagged(request, _retention_json(await retention.show_retention(context)))
 
 
@@ -231,7 +231,7 @@ async def show_retention(context: Asked, request: Request) -> list[RetentionJson
 async def set_retention(
     context: Asked, request: Request, unchanged: Unchanged, body: RetentionChange
 ) -> list[RetentionJson]:
-    """Change how long records are kept. Older records are removed within an hour, and cannot be restored."""
+    """Change how long records are kept. Older records are removed within an hour and cannot be restored."""
     given = body.model_dump(exclude_none=True, by_alias=True)
 
     async def work(inner: Context) -> list[RetentionJson]:

@@ -1,4 +1,4 @@
-"""Sign-ins of people: the log, sessions, the link that sets a password, and how people may sign in."""
+"""Sign-ins of people: the log, sessions, links for setting a password, and how people may sign in."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class SignInSettingChange(Body):
 
 
 class LdapChangeBody(Body):
-    """How passwords are checked against the LDAP directory. Without *password*, the stored one is kept if the address and the bind DN do
-    not change.
+    """How passwords are checked against the LDAP directory. Without *password*, the stored one is kept if neither the address nor the
+    bind DN changes.
     """
 
     url: Text = Field(examples=["ldaps://dc1.contoso.com"])
@@ -78,8 +78,8 @@ class LdapChangeBody(Body):
 
 @router.get("/sign-ins")
 async def list_sign_ins(context: Asked, query: Asking) -> Page[SignInJson]:
-    """The sign-in log, newest first. The filter supports `application eq`, `user eq` (a part of the name, or an id), `result eq`, `code
-    eq`, `time ge` and `time lt`.
+    """List the sign-in log, newest first. The filter supports `application eq`, `user eq` (a part of the name, or an id), `result eq`,
+    `code eq`, `time ge` and `time lt`.
     """
     query.refuse_sort("-time")
     chosen = selected(query.filter, _SIGN_INS)
@@ -91,7 +91,7 @@ async def list_sign_ins(context: Asked, query: Asking) -> Page[SignInJson]:
 
 @router.get("/settings/people-sign-in")
 async def show_setting(context: Asked, request: Request) -> SignInSettingJson:
-    """How people may sign in to My Apps."""
+    """Show how people may sign in to My Apps."""
     return tagged(request, await _setting(context))
 
 
@@ -111,7 +111,7 @@ async def change_setting(context: Asked, unchanged: Unchanged, body: SignInSetti
 
 @router.get("/settings/people-sign-in/ldap")
 async def show_ldap(context: Asked, request: Request) -> LdapJson:
-    """The LDAP directory that checks people's passwords. The password with which Lockstep binds to it is not returned."""
+    """Show the LDAP directory that checks people's passwords. The password with which Lockstep binds to it is not returned."""
     found = await ldap_setup.show_ldap(context)
     if found is None:
         raise not_found("No LDAP directory is set up")
@@ -138,13 +138,13 @@ async def remove_ldap(context: Asked, unchanged: Unchanged) -> None:
 
 @router.post("/people/{person}/sign-in-link", status_code=201)
 async def new_link(context: Asked, person: str) -> SignInLinkJson:
-    """Create a link with which the person can set a password once. An earlier link of the person stops working."""
+    """Create a link with which the person can set a password once. Earlier links of the person stop working."""
     return sign_in_link_json(await passwords.new_sign_in_link(context, person))
 
 
 @router.get("/people/{person}/sessions")
 async def list_sessions(context: Asked, person: str) -> list[PersonSessionJson]:
-    """The sessions of the person, most recently used first."""
+    """List the sessions of the person, most recently used first."""
     return [person_session_json(row) for row in await sessions.list_person_sessions(context, person)]
 
 

@@ -1,4 +1,4 @@
-"""Single sign-on of an application: settings, claims, signing certificates, client secrets and metadata; and the keys of all tokens."""
+"""Single sign-on of an application (settings, claims, signing certificates, client secrets, metadata), and the keys of all tokens."""
 
 from __future__ import annotations
 
@@ -33,9 +33,7 @@ router = router_of("Single sign-on")
 
 
 class SignOnChange(Body):
-    """The keys of the section `singleSignOn` of a configuration file. Keys that are left out keep their values; null resets a key to its
-    default.
-    """
+    """The keys of the section `singleSignOn` of a configuration file. Omitted keys keep their values; null resets a key to its default."""
 
     single_sign_on: dict[str, Any] = Field(
         examples=[{"mode": "saml", "replyUrls": ["https://api.documo.com/assert"]}], max_length=30
@@ -82,7 +80,7 @@ async def show_sign_on(context: Asked, request: Request, app: AppName) -> SignOn
 
 @router.patch("/applications/{app}/single-sign-on")
 async def change_sign_on(context: Asked, unchanged: Unchanged, app: AppName, body: SignOnChange) -> SignOnJson:
-    """Change how people sign in. Switching SAML on creates a signing certificate if there is none; switching OpenID Connect on creates
+    """Change how people sign in. Switching on SAML creates a signing certificate if there is none. Switching on OpenID Connect creates
     signing keys.
     """
 
@@ -105,7 +103,7 @@ async def try_sign_on(
     ] = "",
 ) -> SignOnTrialJson:
     """Try a sign-in: whether the person could sign in, a sample request and response without valid signatures, and the results of real
-    attempts. Nothing is sent. Without *user*, a person who is assigned is used.
+    attempts. Nothing is sent. Without *user*, an assigned person is used.
     """
     found = await trying.try_sign_on(context, app, user, error=error)
     if found is None:
@@ -131,7 +129,7 @@ async def add_certificate(context: Asked, app: AppName, body: NewCertificate) ->
 
 @router.post("/applications/{app}/signing-certificates/{thumbprint}/activate")
 async def activate_certificate(context: Asked, app: AppName, thumbprint: Name) -> SignOnJson:
-    """Sign with this certificate from now on. The application must already trust it."""
+    """Sign with this certificate from now on. The application must already trust the certificate."""
     return sign_on_json(await certificates.activate_certificate(context, app, thumbprint))
 
 
@@ -147,7 +145,7 @@ async def remove_certificate(context: Asked, unchanged: Unchanged, app: AppName,
 
 @router.get("/applications/{app}/client-secrets")
 async def list_client_secrets(context: Asked, asking: Asking, app: AppName) -> Page[ClientSecretJson]:
-    """The client secrets of an application that uses OpenID Connect, without their values."""
+    """List the client secrets of an application that uses OpenID Connect, without their values."""
     rows = await client_secrets.list_client_secrets(context, app)
     return page_of_rows(asking, [client_secret_json(row) for row in rows], key="id")
 
@@ -161,21 +159,21 @@ async def add_client_secret(context: Asked, app: AppName, body: NewSecret) -> Ne
 
 @router.delete("/applications/{app}/client-secrets/{secret}")
 async def remove_client_secret(context: Asked, app: AppName, secret: Name) -> ClientSecretsJson:
-    """Remove a client secret by its id. Programs that use it are refused at once."""
+    """Remove a client secret by its id. Programs that use the secret are refused at once."""
     rows = await client_secrets.remove_client_secret(context, app, secret)
     return {"items": [client_secret_json(row) for row in rows]}
 
 
 @router.get("/signing-keys")
 async def list_signing_keys(context: Asked, asking: Asking) -> Page[SigningKeyJson]:
-    """The keys that sign OpenID Connect tokens for all applications."""
+    """List the keys that sign OpenID Connect tokens for all applications."""
     keys = await openid_keys.list_openid_keys(context)
     return page_of_rows(asking, [signing_key_json(one) for one in keys], key="kid")
 
 
 @router.post("/signing-keys/roll")
 async def roll_signing_keys(context: Asked, body: KeyRoll) -> SigningKeysJson:
-    """Make the next key active, and publish a new next key. It must have been published for an hour."""
+    """Make the next key active, and publish a new next key. The next key must have been published for an hour."""
     keys = await openid_keys.roll_openid_keys(context, is_compromised=body.is_compromised)
     return {"items": [signing_key_json(one) for one in keys]}
 

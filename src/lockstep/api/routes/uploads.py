@@ -1,4 +1,4 @@
-"""Sources: register and rename a source, list what its imports changed; upload a file, try it and import it."""
+"""Sources and uploads: register and rename a source, list what its imports changed; upload a file, try it and import it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from lockstep.errors import not_found
 
 
 class UploadRoute(DoorRoute):
-    """A route that receives a file. The body is never parsed as JSON, even if the request declares JSON, because parsing takes many times
-    the memory of the file.
+    """A route that receives a file. The body is never parsed as JSON, even if the request declares it as JSON, because parsing needs
+    many times as much memory as the file.
     """
 
     most_bytes = uploads.LARGEST + 1024 * 1024
@@ -43,8 +43,8 @@ Columns = dict[Name, Name | list[Name]]
 
 
 class Reading(Body):
-    """How files are read, as in the reference of CSV files. *map*: the attribute, or several, that each column becomes; "id" makes a column
-    the key.
+    """How files are read; see the reference of CSV files. *map* names the attribute or attributes that each column becomes; "id" makes a
+    column the key.
     """
 
     map: Columns = Field(default_factory=dict, max_length=2000, examples=[{"E-mail": "userPrincipalName"}])
@@ -63,7 +63,7 @@ class Reading(Body):
 
 
 class UploadReading(Reading):
-    """*kind*: what the file holds (default: detected). *group*: it lists the members of this group."""
+    """*kind* is the content of the file; by default it is detected. With *group*, the file lists the members of this group."""
 
     kind: Literal["", "people", "groups", "members"] = ""
     group: Text = ""
@@ -74,14 +74,14 @@ class UploadReading(Reading):
 
 
 class SourceFile(Body):
-    """A file on the server that runs Lockstep, below the folder for sources' files. A relative path starts there."""
+    """A file on the server that runs Lockstep. It must be below the folder for files of sources; a relative path starts there."""
 
     path: Name = Field(examples=["people.csv"])
     kind: Literal["people", "groups", "members"] = "people"
 
 
 class NewSource(Reading):
-    """A source of CSV files. *every*: an ISO 8601 duration, such as PT15M; without it, the files are read only on request."""
+    """A source of CSV files. *every* is an ISO 8601 duration, such as PT15M. Without *every*, the files are read only on request."""
 
     name: Name = Field(examples=["hr"])
     display_name: Text = ""
@@ -96,7 +96,7 @@ class NewName(Body):
 
 @router.post("/sources", status_code=201)
 async def register_source(context: Asked, body: NewSource) -> SourceJson:
-    """Register a source whose files a worker reads. The files are read once now, so that unreadable ones are refused."""
+    """Register a source whose files a worker reads. The files are read once immediately, so that unreadable ones are refused."""
     config = body.config() | {"files": [{"path": one.path, "kind": one.kind} for one in body.files]}
     config |= {"every": body.every} if body.every else {}
     await sources.save_source(
@@ -107,16 +107,14 @@ async def register_source(context: Asked, body: NewSource) -> SourceJson:
 
 @router.post("/sources/{source}/rename")
 async def rename_source(context: Asked, source: str, body: NewName) -> SourceJson:
-    """Rename a source. If a registered source without people already has the new name, it takes over the people and groups of this
-    source.
-    """
+    """Rename a source. If a registered source without people already has the new name, that source takes over the people and groups."""
     await source_keys.rename_source(context, source, body.name)
     return source_json(await sources.show_source(context, body.name))
 
 
 @router.get("/sources/{source}/runs")
 async def list_runs(context: Asked, query: Asking, source: str) -> Page[RunJson]:
-    """What the imports of a source changed, newest first. Each kind of change lists the first names."""
+    """List what the imports of a source changed, newest first. For each kind of change, the first names are listed."""
     query.refuse_sort("-id")
     found = await source_runs.list_runs(context, source, before=query.after(int) or 0, limit=query.limit + 1)
     return page(query, [run_json(one) for one in found], lambda last: last["id"])
@@ -136,7 +134,7 @@ async def upload_file(
     source: str,
     fileName: Annotated[str, Query(max_length=400, description="The name of the file")] = "upload.csv",
 ) -> UploadJson:
-    """Send a CSV file for a source, which need not exist yet. Nothing is imported. The file is kept for a day."""
+    """Upload a CSV file for a source, which need not exist yet. Nothing is imported. The file is kept for a day."""
     return upload_json(await uploads.keep_upload(context, source, fileName, request.stream()))
 
 
@@ -147,7 +145,7 @@ async def show_upload(context: Asked, request: Request, upload: str) -> UploadJs
 
 @router.put("/uploads/{upload}/reading")
 async def change_upload(context: Asked, unchanged: Unchanged, upload: str, body: UploadReading) -> UploadJson:
-    """Read the file in another way. The result of an earlier dry run is discarded."""
+    """Change how the file is read. The result of an earlier dry run is discarded."""
 
     async def work(inner: Context) -> UploadJson:
         return upload_json(await uploads.change_upload(inner, upload, body.config()))
@@ -157,9 +155,9 @@ async def change_upload(context: Asked, unchanged: Unchanged, upload: str, body:
 
 @router.post("/uploads/{upload}/rehearse", status_code=202)
 async def rehearse_upload(context: Asked, request: Request, upload: str) -> OperationJson:
-    """Find whom an import would create, change, restore and remove, and what that does to their accounts. Nothing is imported.
+    """Determine whom an import would create, change, restore and remove, and what that does to their accounts. Nothing is imported.
 
-    Location is the operation; its result is the upload with its `rehearsal`.
+    The header Location has the address of the operation. Its result is the upload with its `rehearsal`.
     """
 
     async def work(inner: Context) -> Mapping[str, Any]:
@@ -175,9 +173,11 @@ async def import_upload(
     upload: str,
     mark: Annotated[str, Query(max_length=40, description="rehearsal.mark of the dry run that was reviewed")] = "",
 ) -> OperationJson:
-    """Import the file; if it cannot be imported completely, nothing is. The first import registers the source. Many leavers at once wait
-    for a decision. Location is the operation; its result is the upload, with what was `imported`. The operation fails if there is a newer
-    dry run than *mark*.
+    """Import the file. If it cannot be imported completely, nothing is imported. The first import registers the source. If many people
+    would leave at once, their removal waits for a decision.
+
+    The header Location has the address of the operation. Its result is the upload, with `imported`. The operation fails if there is a
+    newer dry run than *mark*.
     """
 
     async def work(inner: Context) -> Mapping[str, Any]:
@@ -197,7 +197,7 @@ async def discard_upload(context: Asked, unchanged: Unchanged, upload: str) -> U
 
 
 async def _named(context: Context, kind: str, upload: str) -> TaskName:
-    """The name of an operation on *upload*. Raises LockstepError if the caller may not see it."""
+    """Return the name of the operation on *upload*. Raises LockstepError if the caller may not see the upload."""
     return TaskName(kind, (await uploads.find_upload(context, upload)).source, f"/uploads/{upload}")
 
 
