@@ -85,7 +85,7 @@ class LockstepError(Exception):
 
 
 def invalid(detail: str, *, why: str = "", next_step: str = "", code: str = "") -> LockstepError:
-    """The caller's input is wrong; retrying it unchanged cannot help."""
+    """Return an error about wrong input of the caller. Retrying the same input cannot help."""
     return LockstepError(Kind.INVALID, detail, why=why, next_step=next_step, code=code)
 
 

@@ -19,7 +19,7 @@ from lockstep.engine.rules.target_attributes import TargetAttribute
 
 
 class Verdict(StrEnum):
-    """The meaning of an application's answer for Lockstep."""
+    """What an application's response to a request means for Lockstep."""
 
     DONE = "done"
     DONE_ALREADY = "doneAlready"  # 404 on delete, member already there
@@ -54,7 +54,7 @@ class Exchange:
 class RefusedValue:
     """A value that the application did not accept although it accepted the rest of the write.
 
-    *is_unkept* is true if it accepted the value and then did not show it.
+    *is_unkept* is true if the application accepted the value but then did not show it.
     """
 
     path: str
@@ -90,12 +90,12 @@ class Answer:
 
     @property
     def may_pass(self) -> bool:
-        """Whether the application rather than the object is the cause, so that the same request may succeed soon."""
+        """Whether the application, and not the object, is the cause, so that the same request may succeed soon."""
         return self.verdict in _PASSING and not self.is_not_scim
 
 
 class TargetError(Exception):
-    """A read failed; *answer* says how. A failed read is never reported as an empty result."""
+    """Raised if a read failed; *answer* says how. A failed read is never reported as an empty result."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.detail)
@@ -104,7 +104,7 @@ class TargetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TargetPage:
-    """One page of a listing. The listing is complete only if a page has `is_last` and the items add up to *total*."""
+    """One page of a listing. The listing is complete only if a page has `is_last` and the number of items equals *total*."""
 
     accounts: tuple[Account, ...]
     total: int | None
@@ -122,7 +122,7 @@ class AccountReader(Protocol):
     """
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
-        """Return the accounts whose *attribute* equals *value* (one `eq` filter), a handful at most."""
+        """Return the accounts whose *attribute* equals *value* (one `eq` filter). Only a few accounts are expected."""
         ...
 
     async def get(self, kind: ObjectKind, target_id: str) -> Account | None:
@@ -188,7 +188,7 @@ class Target(TargetReader, Protocol):
         etag: str,
         operation_id: str,
     ) -> Answer:
-        """Send only *changes*, as PATCH (RFC 7644, section 3.5.2). *current* decides between replace and add on filtered paths."""
+        """Send only *changes*, as PATCH (RFC 7644, section 3.5.2). *current* decides between replace and add for filtered paths."""
         ...
 
     async def delete(self, kind: ObjectKind, target_id: str, *, etag: str, operation_id: str) -> Answer: ...
@@ -231,8 +231,8 @@ class AuthenticationMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """How requests are authenticated. *client_id* is the client's id, or the user name for Basic. Client credentials get a token for
-    *scope* from *token_url*.
+    """How requests are authenticated. *client_id* is the client's id, or the user name for Basic. With client credentials, *token_url*
+    issues a token for *scope*.
     """
 
     method: AuthenticationMethod = AuthenticationMethod.BEARER
@@ -259,7 +259,7 @@ class TargetSettings:
 
 
 class Turns(Protocol):
-    """A rate limit. The target asks it before every single request, at the moment of sending."""
+    """A rate limit. The target asks it before every request, at the moment of sending."""
 
     async def spend(self) -> float:
         """Count a request that is about to be sent. Return 0, or the seconds for which it must not be sent."""
@@ -267,10 +267,10 @@ class Turns(Protocol):
 
 
 class Observer(Protocol):
-    """Receives every request that was sent, at the moment when it ends."""
+    """Receives a report of every request that was sent, when the request ends."""
 
     def __call__(self, application: str, status: int | None, seconds: float) -> None:
-        """Receive one request. *status* is None if no complete answer arrived. Must neither block nor raise."""
+        """Receive the report of one request. *status* is None if no complete response arrived. Must neither block nor raise."""
         ...
 
 
@@ -282,14 +282,18 @@ class TargetOpener(Protocol):
     """Opens applications, so that inner packages need not know any adapter."""
 
     def allow(self, more: Iterable[str]) -> None:
-        """Allow connections to *more* besides the places of the process. Replaces the places of the previous call."""
+        """Allow connections to *more*, in addition to the addresses that the process may always use. Replaces the *more* of the previous
+        call.
+        """
 
     def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target: ...
 
     async def test_connection(self, settings: TargetSettings) -> Sequence[Probe]: ...
 
     async def test_deeply(self, settings: TargetSettings) -> Sequence[Probe]:
-        """Send everything that provisioning would send, with test accounts that are deleted again. Call only on explicit request."""
+        """Send every kind of request that provisioning would send, with test accounts that are deleted again. Call only on explicit
+        request.
+        """
         raise NotImplementedError
 
     async def discover(self, settings: TargetSettings, kind: ObjectKind) -> Sequence[TargetAttribute]:

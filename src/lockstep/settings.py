@@ -72,13 +72,13 @@ def _networks(text: str) -> tuple[str, ...]:
 
 
 def _from(variable: str, meaning: str, read: Callable[[str], Any], otherwise: str = "") -> dict[str, Any]:
-    """Describe a setting. *otherwise* describes the default if its value alone does not explain it."""
+    """Define a setting. *otherwise* describes the default if its value alone does not explain it."""
     return {"variable": variable, "meaning": meaning, "read": read, "otherwise": otherwise}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings of this process. *origins* says where each setting came from: flag, variable or default."""
+    """The settings of this process. *origins* says whether each setting came from a flag, a variable or the default."""
 
     data: Path = field(default=Path("lockstep-data"), metadata=_from("LOCKSTEP_DATA", "The data folder", _folder))
     sources: Path | None = field(

@@ -1,6 +1,7 @@
-"""Secrets at rest: sealed with AES-256-GCM before they reach the database, and a type that does not reveal its content.
+"""Encryption of stored secrets: they are sealed with AES-256-GCM before they reach the database. Also a type that does not reveal its
+content.
 
-The purpose and owner of a secret are authenticated with it, so a ciphertext that is moved to another row does not open.
+The purpose and owner of a secret are authenticated with it, so a ciphertext that is moved to another row cannot be opened.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ class Vault:
         return Secret(text.decode())
 
     def fingerprint(self, text: str, *, purpose: str) -> bytes:
-        """Return a keyed hash of 32 bytes, for tombstones. Without the key, its text cannot be found by guessing names."""
+        """Return a keyed hash of 32 bytes. Without the key, the text cannot be found by guessing."""
         key = _derive(self._key, b"fingerprint")
         return hmac.digest(key, purpose.encode() + b"\0" + text.encode(), "sha256")
 
@@ -152,7 +153,7 @@ def parse_key(text: str, *, where: str) -> VaultKey:
 
 
 def throwaway_vault() -> Vault:
-    """A vault with a throw-away key, for work that neither seals nor opens secrets."""
+    """Return a vault with a throw-away key, for work that neither seals nor opens secrets."""
     return Vault(VaultKey(secrets.token_bytes(KEY_BYTES), bytes(KEY_ID_BYTES)))
 
 

@@ -13,7 +13,7 @@ PRODUCT = "Documo"
 
 @dataclass(frozen=True, slots=True)
 class RailEntry:
-    """A link of the navigation rail, shown to those who have the permission *needs*."""
+    """One link in the navigation rail. It is shown to members with the permission *needs*."""
 
     label: str
     href: str

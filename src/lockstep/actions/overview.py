@@ -55,8 +55,9 @@ class AppOverview:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What the first page shows. *sources* are those that could not be read. *recent* has the newest changes, newest first. *certificates*
-    has signing certificates that end soon or have ended. *mail* is what is wrong with mail.
+    """The content of the first page. *sources* are those that could not be read. *recent* has the newest changes, newest first.
+
+    *certificates* has signing certificates that end soon or have ended. *mail* says what is wrong with mail.
     """
 
     apps: Sequence[AppOverview]

@@ -1,1 +1,3 @@
-"""Read, write, compare and check configurations in the forms that people and files use. Pure; above engine, below storage."""
+"""Read, write, compare and check configurations in the forms that people and files use. Pure. Depends on `engine`; `storage` depends on
+it.
+"""

@@ -1,7 +1,7 @@
-"""Check a configuration before it is used, for what cannot work and for probable mistakes.
+"""Check a configuration before it is used: find settings that cannot work, and probable mistakes.
 
-Reading already refuses what is malformed; lint finds what is well-formed but still a mistake. It needs neither people's data nor the
-application.
+Reading already refuses malformed settings. Lint finds settings that are well-formed but probably mistaken. It needs neither people's data
+nor the application.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def lint(
     target_attributes: AttributeLists | None = None,
     given: PrivilegeCounts | None = None,
 ) -> tuple[Finding, ...]:
-    """Return all findings in the order of the configuration. Checks against an attribute list are skipped if it is not given.
+    """Return all findings in the order of the configuration. Checks against an attribute list are skipped if no list is given.
 
-    *given* counts the privileges that people in scope would get; without it, only constants are checked.
+    *given* counts the privileges that people in scope would get. Without it, only constants are checked.
     """
     found: list[Finding] = []
     for index, mapping in enumerate(configuration.objects):

@@ -20,13 +20,13 @@ from lockstep.engine.rules.mappings import AttributeMapping, Constant, ObjectMap
 
 @dataclass(slots=True)
 class PrivilegeCounts:
-    """How many of *people* in scope would get each privileged value with a new account, by target path."""
+    """The number of people in scope, and how many of them would get each privileged value with a new account, by target path."""
 
     people: int = 0
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def count(self, plan: Plan, mapping: ObjectMapping) -> None:
-        """Count *plan*, which was made as if there were no account. Plans that create nothing are not counted."""
+        """Count the privileges in *plan*, which was made as if there were no account. Plans that create nothing are not counted."""
         if plan.action is not Action.CREATE:
             return
         self.people += 1

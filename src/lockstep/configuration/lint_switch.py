@@ -1,4 +1,4 @@
-"""Check the mapping of `active` by itself: whether it enables people who should have access and disables leavers."""
+"""Check the mapping of `active` on its own: whether it enables people who should have access and disables leavers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CONTEXT = EvaluationContext(Moment(datetime(2000, 1, 1, tzinfo=UTC)))
 
 
 def check_switch(mapping: ObjectMapping, place: str) -> Iterator[Finding]:
-    """Report what is wrong with the way *mapping* switches accounts on and off."""
+    """Report mistakes in the way *mapping* enables and disables accounts."""
     switch = mapping.deactivation
     if switch is None:
         if mapping.source is ObjectKind.USER:
@@ -53,7 +53,7 @@ def _constant(value: Value, place: str) -> Finding:
 
 
 def _value(switch: AttributeMapping, *, has_left: bool) -> str | None:
-    """The value of *switch* for a leaver (*has_left*) or an active person; None if it depends on more than that."""
+    """Return the value of *switch* for a leaver (*has_left*) or an active person, or None if it depends on anything else."""
     if not isinstance(switch.source, Expression) or not switch.dependencies <= DISABLING:
         return None
     record = {IS_SOFT_DELETED: str(has_left), "accountEnabled": str(not has_left)}

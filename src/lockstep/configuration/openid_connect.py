@@ -1,6 +1,6 @@
-"""How an application signs people in by OpenID Connect, as a value and as JSON. Pure.
+"""The OpenID Connect settings of an application, as a value and as JSON. Pure.
 
-It contains no client secrets: Lockstep generates them, shows each one once, and stores only its hash.
+They contain no client secrets: Lockstep generates these, shows each one once, and stores only its hash.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ USUAL_TOKEN_CLAIMS = (
 
 @dataclass(frozen=True, slots=True)
 class OpenIdSettings:
-    """The settings of one application. *refresh_days*: the lifetime of a refresh token in days, even if it is in use."""
+    """The settings of one application. *refresh_days* is the lifetime of a refresh token in days, even if the token is in use."""
 
     redirect_uris: tuple[str, ...] = ()
     post_logout_uris: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ def openid_from_json(part: Part) -> OpenIdSettings:
 
 
 def openid_to_json(settings: OpenIdSettings, *, is_used: bool) -> dict[str, Any]:
-    """Write the canonical form, without default values. If OpenID Connect *is_used*, the claims are always written."""
+    """Write the canonical form, without default values. If *is_used* is true, the claims are always written."""
     found: dict[str, Any] = {
         "redirectUris": list(settings.redirect_uris),
         "postLogoutRedirectUris": list(settings.post_logout_uris),

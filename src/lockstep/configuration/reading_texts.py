@@ -10,7 +10,7 @@ from lockstep.errors import LockstepError, invalid
 
 
 def read_columns(texts: Sequence[str]) -> dict[str, str | list[str]]:
-    """Parse the attribute, or several, of each column. Raises LockstepError if a text has another form."""
+    """Parse the attribute or attributes of each column. Raises LockstepError if a text has another form."""
     found: dict[str, list[str]] = {}
     for text in texts:
         column, equals, attribute = text.rpartition("=")
@@ -21,7 +21,7 @@ def read_columns(texts: Sequence[str]) -> dict[str, str | list[str]]:
 
 
 def read_words(texts: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Parse texts of the form COLUMN:WORD=VALUE: the value of each word, by column. Raises LockstepError for any other form."""
+    """Parse texts of the form COLUMN:WORD=VALUE. Returns the value of each word, by column. Raises LockstepError for any other form."""
     found: dict[str, dict[str, str]] = {}
     for text in texts:
         place, equals, value = text.rpartition("=")
@@ -33,7 +33,7 @@ def read_words(texts: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def read_formats(texts: Sequence[str]) -> dict[str, str]:
-    """Parse the format of the dates of each column; the column "" stands for all."""
+    """Parse the format of the dates in each column. The column "" stands for all columns."""
     found = {}
     for text in texts:
         column, colon, form = text.partition(":")
@@ -44,12 +44,12 @@ def read_formats(texts: Sequence[str]) -> dict[str, str]:
 
 
 def word_texts(values: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """The texts that `read_words` reads."""
+    """Return the texts from which `read_words` would read *words*."""
     return [f"{column}:{word}={meaning}" for column, words in values.items() for word, meaning in words.items()]
 
 
 def format_texts(formats: Mapping[str, str]) -> list[str]:
-    """The texts that `read_formats` reads."""
+    """Return the texts from which `read_formats` would read *formats*."""
     return [f"{column}:{form}" if column else form for column, form in formats.items()]
 
 

@@ -1,4 +1,4 @@
-"""The rules of a job in one import: its configuration, how to read and write it, and which attributes it depends on.
+"""The rules of a job in one import: its configuration, how to read and write it, and the attributes that it depends on.
 
 `dependencies` makes changes cheap: if no rule reads a changed attribute, no object is marked for re-evaluation.
 """
@@ -57,7 +57,7 @@ COMPUTED = frozenset({"IsSoftDeleted", "appRoleAssignments", "accountEnabled", "
 
 
 def dependencies(configuration: JobConfiguration, kind: ObjectKind) -> frozenset[str]:
-    """The source attributes of *kind* that can change a decision: those of mappings, matching and filters, and accountEnabled."""
+    """Return the source attributes of *kind* that can change a decision: those in mappings, matching and filters, and accountEnabled."""
     mapping = configuration.mapping_for(kind)
     if mapping is None or not mapping.enabled:
         return frozenset()
@@ -69,7 +69,7 @@ def dependencies(configuration: JobConfiguration, kind: ObjectKind) -> frozenset
 
 
 def manager_attributes(configuration: JobConfiguration, kind: ObjectKind) -> frozenset[str]:
-    """The manager's attributes that decisions read: `department` if a rule reads `manager.department`."""
+    """Return the manager's attributes that decisions read, such as `department` if a rule reads `manager.department`."""
     return frozenset(
         name.removeprefix(OF_MANAGER) for name in dependencies(configuration, kind) if name.startswith(OF_MANAGER)
     )

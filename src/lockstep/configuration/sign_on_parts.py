@@ -1,4 +1,4 @@
-"""What the settings of SAML and of OpenID Connect have in common: exact addresses, and claims with their sources. Pure."""
+"""The parts that the settings of SAML and of OpenID Connect share: exact addresses, and claims with their sources. Pure."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ LONGEST_ADDRESS, LONGEST_NAME = 2048, 256  # characters
 
 @dataclass(frozen=True, slots=True)
 class ClaimRule:
-    """One claim, and where its values come from."""
+    """One claim and the source of its values."""
 
     name: str
     source: MappingSource
 
 
 def check_url(text: str) -> str:
-    """What is wrong with an address that a browser is sent to; "" if nothing is.
+    """Return what is wrong with an address to which a browser is sent, or "" if nothing is.
 
-    The address must use https, because an assertion must not be readable on the way; http is allowed only for this machine.
+    The address must use https, because nobody may read an assertion in transit; http is allowed only for this machine.
     """
     try:
         parts = urlsplit(text)
@@ -47,7 +47,7 @@ def check_url(text: str) -> str:
 
 
 def check_origin(text: str) -> str:
-    """What is wrong with the origin of a server, https://id.contoso.com; "" if nothing is."""
+    """Return what is wrong with the origin of a server, such as https://id.contoso.com, or "" if nothing is."""
     wrong = check_url(text)
     if not wrong and (urlsplit(text).path or urlsplit(text).query):
         return "must be scheme and host only, without a path"
@@ -111,7 +111,7 @@ def claims_to_json(claims: Sequence[ClaimRule]) -> list[dict[str, Any]]:
 
 
 def attributes_of(sources: Sequence[MappingSource]) -> frozenset[str]:
-    """The attributes of a person that *sources* read."""
+    """Return the attributes of a person that *sources* read."""
     found: set[str] = set()
     for source in sources:
         match source:

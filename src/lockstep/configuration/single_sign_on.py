@@ -1,6 +1,6 @@
-"""How people sign in to one application through Lockstep, as a value and as JSON, in files and in the database. Pure.
+"""The single sign-on settings of one application, as a value and as JSON, in files and in the database. Pure.
 
-Addresses are exact: an assertion goes only to a reply URL that is listed here, whatever a request asks for.
+Addresses are exact: an assertion is sent only to a reply URL in this list, whatever a request asks for.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ class SignOnMode(StrEnum):
 
 
 class NameIdKind(StrEnum):
-    """What a Name ID means (SAML core, section 8.3). Persistent Name IDs are pairwise: each application gets a different one for the same
-    person."""
+    """The meaning of a Name ID (SAML core, section 8.3). Persistent Name IDs are pairwise: each application gets a different one for the
+    same person.
+    """
 
     EMAIL_ADDRESS = "emailAddress"
     PERSISTENT = "persistent"
@@ -82,8 +83,8 @@ class SignedPart(StrEnum):
 class SignOnSettings:
     """The single sign-on of one application. The first reply URL is the default one.
 
-    *request_certificates* verify signed requests of the application. *encryption_certificate*: PEM; "" sends assertions unencrypted. If
-    *is_enabled* is false, nobody may sign in; the other settings are kept.
+    *request_certificates* verify signed requests of the application. *encryption_certificate* is PEM; if it is "", assertions are sent
+    unencrypted. If *is_enabled* is false, nobody may sign in; the other settings are kept.
     """
 
     mode: SignOnMode = SignOnMode.DISABLED
@@ -106,19 +107,20 @@ class SignOnSettings:
 
     @property
     def sent_claims(self) -> tuple[ClaimRule, ...]:
-        """The claims of the method that is selected."""
+        """The claims of the selected method."""
         return self.openid.claims if self.mode is SignOnMode.OIDC else self.claims
 
     def attributes(self) -> frozenset[str]:
-        """The attributes of a person that the Name ID and the claims of the method read."""
+        """The attributes of a person that the Name ID and the claims of the selected method read."""
         if self.mode is SignOnMode.OIDC:
             return attributes_of([claim.source for claim in self.sent_claims])
         return attributes_of([self.name_id, *(claim.source for claim in self.sent_claims)])
 
 
 def usual_claims() -> tuple[ClaimRule, ...]:
-    """The claims of a new application: Entra's default claims and the role, so that one assignment decides about the account and the
-    sign-in."""
+    """Return the claims of a new application: Entra's default claims and the role. One assignment thus decides about both the account
+    and the sign-in.
+    """
     role = ClaimRule(ROLE_CLAIM, Expression(compile_expression(EFFECTIVE_ROLE)))
     return (*(ClaimRule(name, Direct(attribute)) for name, attribute in USUAL_CLAIMS.items()), role)
 
@@ -178,7 +180,7 @@ def sign_on_to_json(settings: SignOnSettings) -> dict[str, Any]:
 
 
 def check_identifier(text: str) -> str:
-    """What is wrong with an entity id (SAML core, section 8.3.6: a URI of at most 1024 characters); "" if nothing is."""
+    """Return what is wrong with an entity id (SAML core, section 8.3.6: a URI of at most 1024 characters), or "" if nothing is."""
     if len(text) > 1024 or not text.isprintable() or " " in text:
         return "is longer than 1,024 characters, or contains a space or a control character"
     return ""
@@ -216,7 +218,8 @@ def _require_complete(part: Part, settings: SignOnSettings) -> None:
         raise part.error("requireSignedRequests", "needs requestCertificates, to verify signatures")
     if settings.mode is SignOnMode.OIDC and not settings.openid.redirect_uris:
         raise part.error(
-            "openIdConnect.redirectUris", "is missing: where the application takes the answer to a sign-in"
+            "openIdConnect.redirectUris",
+            "is missing: the address at which the application receives the response to a sign-in",
         )
     if settings.mode is not SignOnMode.SAML:
         return

@@ -1,7 +1,7 @@
 """Find source attributes in mappings and filters that do not exist, and correct the letter case of known ones. Pure.
 
-An unknown name is not a syntax error: it evaluates as empty for every object, which ends accounts or drops values. So a change that
-introduces an unknown name is refused, with a suggestion.
+An unknown name is not a syntax error: it evaluates as empty for every object, which ends accounts or drops values. A change that
+introduces an unknown name is therefore refused, with a suggestion.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lockstep.engine.rules.configuration import JobConfiguration
 from lockstep.engine.rules.mappings import AttributeMapping, Direct, Expression, ObjectMapping
 
 ROLES = "appRoleAssignments"
-# Computed attributes and references, which every object has whatever its source.
+# Computed attributes and references. Every object has them, whatever its source.
 ALWAYS_KNOWN = frozenset({"accountEnabled", "objectId", IS_SOFT_DELETED, ROLES, "manager", "members", "memberOf"})
 _EXTENSIONS = ("extension_", f"{OF_MANAGER}extension_")
 
@@ -27,7 +27,7 @@ SourceAttributes = Mapping[ObjectKind, Collection[str]]
 
 
 def unknown_source_names(configuration: JobConfiguration, sources: SourceAttributes) -> tuple[Finding, ...]:
-    """Report every name that *sources* do not have for its kind of object, in the order of the configuration."""
+    """Report every name that is not in *sources* for its kind of object, in the order of the configuration."""
     return tuple(
         finding
         for index, mapping in enumerate(configuration.objects)
@@ -68,7 +68,7 @@ def unknown_in_condition(condition: Condition, place: str, known: Collection[str
 
 
 def unknown_in_expression(text: str, place: str, known: Collection[str]) -> Iterator[Finding]:
-    """Report the unknown names of an expression with their positions; nothing if it does not compile."""
+    """Report the unknown names of an expression with their positions. Reports nothing if the expression does not compile."""
     try:
         tree = compile_expression(text).tree
     except ExpressionError:
@@ -85,7 +85,7 @@ def is_known(name: str, known: Collection[str]) -> bool:
 
 
 def in_known_case(name: str, known: Collection[str]) -> str:
-    """The known name that equals *name* except for letter case; otherwise *name* itself."""
+    """Return the known name that equals *name* except for letter case, or *name* itself if there is none."""
     if is_known(name, known):
         return name
     folded = name.lower()
@@ -93,7 +93,7 @@ def in_known_case(name: str, known: Collection[str]) -> str:
 
 
 def expression_in_known_case(text: str, known: Collection[str]) -> str:
-    """Return the expression *text* with its attributes in their known letter case; unchanged if it does not compile."""
+    """Return the expression *text* with its attributes in their known letter case. Returns it unchanged if it does not compile."""
     try:
         tree = compile_expression(text).tree
     except ExpressionError:

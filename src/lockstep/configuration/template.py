@@ -1,6 +1,6 @@
 """A gallery entry as values: what is known about an application before it is connected.
 
-The packages that use it do not depend on where entries come from.
+The packages that use an entry do not depend on where it comes from.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class TenantUrlRule:
-    """The tenant URL. *default* is "" if every customer has a URL of their own. *custom_domain*: customers may use their own host."""
+    """The tenant URL. *default* is "" if every customer has a URL of its own. *custom_domain* is true if customers may use a host name
+    of their own.
+    """
 
     default: str = ""
     custom_domain: bool = True
@@ -39,7 +41,9 @@ class TenantUrlRule:
 
 @dataclass(frozen=True)
 class Template:
-    """One gallery application. *provisioning* is the JSON of its default configuration. *former_ids* still find it."""
+    """One gallery application. *provisioning* is the JSON of its default configuration. *former_ids* are earlier ids, by which it is
+    still found.
+    """
 
     id: str
     display_name: str
@@ -63,7 +67,7 @@ class Template:
 
     @property
     def matching_attribute(self) -> str:
-        """The first matching attribute of people; *Test Connection* queries it."""
+        """The first matching attribute of people, which *Test Connection* queries."""
         mapping = self.configuration().mapping_for(ObjectKind.USER)
         return mapping.matching[0].target if mapping and mapping.matching else "userName"
 

@@ -1,4 +1,4 @@
-"""How failed sign-ins delay the next ones. Pure."""
+"""The delays that failed sign-ins cause for later ones. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SITE_BITS = 64  # an IPv6 client chooses the other 64 bits of its address itsel
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit on failures. *free* failures cause no delay. *fades* is the time after which one failure no longer counts; None means that
-    only a successful sign-in clears failures.
+    """A limit on failures. The first *free* failures cause no delay. *fades* is the time after which one failure no longer counts; if it
+    is None, only a successful sign-in clears failures.
     """
 
     free: int
@@ -35,12 +35,12 @@ class Limit:
 
 
 OF_EMAIL = Limit(free=5)
-# A whole office may share one address. Its failures fade with time, and one person's sign-in does not clear the failures of the others.
+# A whole office may share one address. Its failures fade with time, and one person's sign-in does not clear the failures of others.
 OF_ADDRESS = Limit(free=20, fades=timedelta(minutes=5))
 
 
 def network_of(address: str) -> str:
-    """Return *address*, or for IPv6 the network of its site."""
+    """Return an IPv4 address unchanged, and for an IPv6 address the network of its site."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
@@ -54,7 +54,9 @@ def network_of(address: str) -> str:
 
 
 def too_many_failures(left: timedelta) -> LockstepError:
-    """Build the error while a delay of *left* lasts. It does not say whether the e-mail or the address caused the delay."""
+    """Build the error during a delay, of which *left* remains. The error does not say whether the e-mail or the address caused the
+    delay.
+    """
     seconds = max(1, round(left.total_seconds()))
     length = counted(seconds, "second") if seconds < 120 else counted(round(seconds / 60), "minute")
     return LockstepError(

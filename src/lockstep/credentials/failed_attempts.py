@@ -1,4 +1,4 @@
-"""SQL of failed sign-ins: the table `sign_in_attempt` of either product.
+"""SQL of failed sign-ins, for the table `sign_in_attempt` of either product.
 
 Attempts are counted by the hash of the entered e-mail address, and by the hash of the client's address.
 """
@@ -60,7 +60,7 @@ async def uncount_attempt(connection: Connection, subject_hash: bytes) -> None:
 
 
 async def locked_until(connection: Connection, subject_hashes: Sequence[bytes]) -> datetime | None:
-    """Return until when attempts of these subjects are refused, or None if there was no delay. The time may be in the past."""
+    """Return the time until which attempts of these subjects are refused, or None if there was no delay. The time may be in the past."""
     cursor = await connection.execute(
         "select max(locked_until) from sign_in_attempt where subject_hash = any(%s)", (list(subject_hashes),)
     )

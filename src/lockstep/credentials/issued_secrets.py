@@ -1,7 +1,7 @@
-"""Secrets that Lockstep issues: for sessions, links and tokens. They are random, shown once, and stored as a hash.
+"""Secrets that Lockstep issues for sessions, links and tokens. They are random, shown once, and stored as a hash.
 
-256 random bits need no slow hash. A token ends with a checksum, so that a mistyped token is refused without a database query, and scanners
-for leaked secrets find few false ones.
+A fast hash is sufficient for 256 random bits. A token ends with a checksum: a mistyped token is refused without a database query, and
+scanners for leaked secrets have few false positives.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ Recording = Callable[[], AbstractAsyncContextManager[Connection]]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Something that attempts are counted for. *shown* is the form that may be logged, or "" if none may be."""
+    """Something for which attempts are counted, such as an e-mail address. *shown* is the form that may be logged, or "" if none may be."""
 
     text: str
     limit: Limit
@@ -34,7 +34,7 @@ class Subject:
 
 
 def subjects_of(email: str, address: str) -> list[Subject]:
-    """Return the client's address first: while it is locked, nothing is counted for the e-mail address."""
+    """Return the subjects of an attempt, the client's address first: while it is locked, nothing is counted for the e-mail address."""
     network = network_of(address) if address else ""
     by_address = [Subject(f"address {network}", OF_ADDRESS, network)] if address else []
     return [*by_address, *([Subject(email, OF_EMAIL)] if email else [])]
@@ -71,7 +71,9 @@ async def locked_now(
 
 
 async def forgiven(recording: Recording, email: str, *, address: str) -> None:
-    """Take back the attempt that `admit` counted, because nothing was wrong and only something, such as the code, is missing."""
+    """Take back the attempt that `admit` counted, because nothing was wrong with it except that something, such as the code, was
+    missing.
+    """
     for subject in subjects_of(email, address):
         await _take_back(recording, subject)
 

@@ -23,7 +23,7 @@ _RUNS = (
 
 
 def why_obvious(password: str, name: str) -> str:
-    """Return what makes *password* easy to guess for the person called *name*, or "" if nothing does."""
+    """Return why *password* is easy to guess for the person called *name*, or "" if it is not."""
     folded = password.strip().lower()
     if len(set(folded)) < _FEW:
         return "It repeats a few characters"
@@ -42,7 +42,7 @@ def why_obvious(password: str, name: str) -> str:
 
 
 def _unit(text: str) -> str:
-    """Return the shortest text that gives *text* when repeated."""
+    """Return the shortest text that gives *text* when it is repeated."""
     return text[: (text + text).find(text, 1)]
 
 

@@ -1,1 +1,1 @@
-"""The application gallery. Known applications are data files, not code."""
+"""The application gallery. Each known application is a data file, not code."""

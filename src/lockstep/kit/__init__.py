@@ -1,1 +1,3 @@
-"""The component kit of the pages of both products: assets, templates, security headers, CSRF, page errors. Knows no product's nouns."""
+"""The component kit for the pages of both products: assets, templates, security headers, CSRF, page errors. It contains no terms of
+either product.
+"""

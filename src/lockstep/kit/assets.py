@@ -32,7 +32,7 @@ class Assets:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """The file of each asset: `lockstep.css` -> `lockstep-5c6fd1673a.css`. Raises LockstepError if the assets were not built."""
+        """The file name of each asset: `lockstep.css` -> `lockstep-5c6fd1673a.css`. Raises LockstepError if the assets were not built."""
         try:
             read: dict[str, str] = json.loads((self.folder / "manifest.json").read_text())
         except OSError:
@@ -47,7 +47,7 @@ class Assets:
         return frozenset(self.names.values())
 
     def url(self, name: str) -> str:
-        """The address of the asset *name*. Raises KeyError for an unknown one."""
+        """Return the address of the asset *name*. Raises KeyError for an unknown one."""
         return PREFIX + self.names[name]
 
     def route(self) -> Route:

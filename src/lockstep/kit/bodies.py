@@ -1,4 +1,4 @@
-"""Limit what a request may contain: the size of its body, checked while it arrives, and texts that can be stored."""
+"""Limit what a request may contain: the size of its body, checked while it arrives, and texts that cannot be stored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lockstep.errors import LockstepError, invalid
 
 
 def limited_receive(receive: Receive, headers: Mapping[str, str], limit: int) -> Receive:
-    """Wrap *receive*, so that it raises LockstepError if the body, or its Content-Length, exceeds *limit* bytes."""
+    """Wrap *receive* so that it raises LockstepError if the body, or its Content-Length, exceeds *limit* bytes."""
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)

@@ -25,7 +25,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A part of a column. A column is 1 unit wide, the drawing is `HEIGHT` units high, and y counts from the top."""
+    """One part of a column. A column is 1 unit wide, the drawing is `HEIGHT` units high, and y counts from the top."""
 
     x: float
     y: float
@@ -36,7 +36,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class StackedChart:
-    """Columns of stacked bars. *top* is the number at the upper edge."""
+    """Columns of stacked bars. *top* is the number at the upper edge of the chart."""
 
     columns: Sequence[str]
     series: Sequence[Series]
@@ -48,13 +48,13 @@ class StackedChart:
         return not any(one.total for one in self.series)
 
     def described(self, column: int) -> str:
-        """The numbers of one column as text: "28 Nov: 208 created, 1 failed"."""
+        """Return the numbers of one column as text: "28 Nov: 208 created, 1 failed"."""
         held = [f"{one.values[column]:,} {one.label.lower()}" for one in self.series if one.values[column]]
         return f"{self.columns[column]}: {', '.join(held) or 'nothing'}"
 
 
 def stacked(columns: Sequence[str], series: Sequence[Series]) -> StackedChart:
-    """Stack *series*, the first at the bottom. Each has as many values as there are *columns*."""
+    """Stack *series*, the first one at the bottom. Each series has as many values as there are *columns*."""
     top = _rounded_up(max((sum(one.values[column] for one in series) for column in range(len(columns))), default=0))
     bars = []
     for column in range(len(columns)):
@@ -67,6 +67,6 @@ def stacked(columns: Sequence[str], series: Sequence[Series]) -> StackedChart:
 
 
 def _rounded_up(highest: int) -> int:
-    """The smallest round number that is at least as large: one of `_STEPS` times a power of ten; at least 1."""
+    """Return the smallest round number that is not less than *number*: one of `_STEPS` times a power of ten, and at least 1."""
     power = 10 ** max(len(str(highest)) - 1, 0)
     return next((step * power for step in _STEPS if step * power >= highest), 1)

@@ -1,5 +1,6 @@
-"""Cookies of the pages of both products, and what a request says about its browser. Scripts cannot read these cookies, forms of other sites
-do not send them, and if they were set over https they are never sent over http.
+"""Cookies of the pages of both products, and the facts that a request states about its browser.
+
+Scripts cannot read these cookies, and forms of other sites do not send them. Cookies that were set over https are never sent over http.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ _MOST_DEVICE = 200  # characters
 def keep_cookie(
     response: Response, request: Request, name: str, value: str, *, until: datetime | timedelta, path: str = "/"
 ) -> None:
-    """Set a cookie with *value* for the addresses below *path*. *until*: the time when it expires, or its lifetime."""
+    """Set a cookie with *value* for the addresses below *path*. *until* is the time when it expires, or its lifetime."""
     response.set_cookie(
         name,
         value,
@@ -34,15 +35,15 @@ def drop_cookie(response: Response, request: Request, name: str, *, path: str = 
 
 
 def device_of(request: Request) -> str:
-    """The header User-Agent, shortened."""
+    """Return the header User-Agent, shortened."""
     return request.headers.get("user-agent", "")[:_MOST_DEVICE]
 
 
 def address_of(request: Request) -> str:
-    """The client's network address. Behind a trusted proxy, it is the address that the proxy reports."""
+    """Return the client's network address. Behind a trusted proxy, it is the address that the proxy reports."""
     return request.client.host if request.client is not None else ""
 
 
 def origin_of(request: Request) -> str:
-    """The origin of the pages, as the browser writes it."""
+    """Return the origin of the pages, as the browser writes it."""
     return f"{request.url.scheme}://{request.url.netloc}"

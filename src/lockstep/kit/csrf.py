@@ -1,5 +1,7 @@
 """Protect forms against cross-site request forgery: every POST must come from a page of the same origin and contain the token of its
-session. The token is masked differently in every page, so that compression does not reveal it (BREACH). Pure, except for the random mask.
+session.
+
+The token is masked differently in every page, so that compression does not reveal it (BREACH). Pure, except for the random mask.
 """
 
 from __future__ import annotations
@@ -20,14 +22,14 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def masked(secret: str) -> str:
-    """The token of the session secret *secret* for one page."""
+    """Return the token of the session secret *secret* for one page."""
     plain = secret.encode()
     mask = secrets.token_bytes(len(plain))
     return base64.urlsafe_b64encode(mask + bytes(a ^ b for a, b in zip(plain, mask, strict=True))).decode()
 
 
 def is_token_of(given: str, secret: str) -> bool:
-    """Whether *given* is a token made from *secret*, which is not empty."""
+    """Whether *given* is a token made from *secret*, which must not be empty."""
     try:
         raw = base64.b64decode(given.encode(), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""Answers the requests for pages: session, form check, page function, response; errors become pages.
+"""Answer the requests for pages: find the session, check forms, call the page function, build the response. Errors become pages.
 
 Before the function of a POST is called, the form is checked: it must come from one of our pages and contain the token of its session.
 """
@@ -36,7 +36,7 @@ log = structlog.get_logger("lockstep.kit.desk")
 
 
 class SignedInCaller(Protocol):
-    """What the check of forms needs to know about the signed-in caller."""
+    """The facts about the signed-in caller that the check of forms needs."""
 
     @property
     def csrf_secret(self) -> str: ...
@@ -47,14 +47,14 @@ P = TypeVar("P", bound=SignedInCaller)
 
 
 class PageDesk(ABC, Generic[C, P]):
-    """The pages of one product. A product defines how to find the caller, which context its page functions get, and where to sign in."""
+    """The pages of one product. A subclass defines how to find the caller, which context page functions receive, and where to sign in."""
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
 
     @abstractmethod
     async def caller_of(self, request: Request) -> P | None:
-        """The signed-in caller, or None."""
+        """Return the signed-in caller, or None."""
 
     @abstractmethod
     def context_of(self, caller: P | None) -> C: ...
@@ -64,24 +64,24 @@ class PageDesk(ABC, Generic[C, P]):
 
     @abstractmethod
     def as_error(self, fault: Exception) -> LockstepError:
-        """Return the error to show for an unforeseen fault; report the fault if it is ours."""
+        """Return the error to show for an unexpected fault, and report the fault if it is a bug."""
 
     async def arrive(self, request: Request) -> None:
-        """Called first for each request for a page."""
+        """Prepare for a request. Called first for each request for a page."""
 
     async def prepare(self, context: C, request: Request) -> None:
-        """Read what the frame shows to somebody who is signed in."""
+        """Read what the frame shows to signed-in callers."""
 
     def instead_of(self, error: LockstepError, request: Request) -> Redirect | None:
-        """A redirect to use instead of showing *error*, or None."""
+        """Return a redirect to use in place of the page of *error*, or None."""
         return None
 
     async def shown_of(self, error: LockstepError, request: Request) -> LockstepError:
-        """*error* as its page shows it. A product can add details here."""
+        """Return *error* as its page shows it. A product can add details here."""
         return error
 
     def app(self, routes: Sequence[BaseRoute], pages: Sequence[PageRoute[C]]) -> Starlette:
-        """The ASGI application: first *routes*, then the pages."""
+        """Return the ASGI application, which tries *routes* first and then the pages."""
         app = Starlette(
             routes=[*routes, *(Route(page.path, self.endpoint(page), methods=[page.method]) for page in pages)],
             middleware=[
@@ -147,7 +147,7 @@ class PageDesk(ABC, Generic[C, P]):
         return self._renderer.error(request, problem)
 
     async def no_such_page(self, request: Request, error: Exception) -> Response:
-        """Answer a request for an unknown address, or with a method that the address does not accept."""
+        """Return the response for an unknown address, or for a method that the address does not accept."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         detail = "There is no page at this address" if status == 404 else "Use the links and forms on the pages"
         return await self._outside(request, status, detail)

@@ -1,7 +1,7 @@
-"""The differences between two JSON documents, one row for each value that differs. `before_after` of the kit shows them.
+"""Find the differences between two JSON documents, one row for each value that differs. The kit's `before_after` shows them.
 
-Items of a list are matched by an identifying key (`value`, `id`, `$ref`) if every item has one; otherwise by position. Matching by position
-alone would report every item as different after one was removed from the front.
+Items of a list are matched by an identifying key (`value`, `id`, `$ref`) if every item has one, otherwise by position. If they were
+always matched by position, removing the first item would make every item differ.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ABSENT = object()
 
 @dataclass(frozen=True, slots=True)
 class JsonDifference:
-    """A value at *path*, such as `emails[0].value`, before and after; None if there was no value."""
+    """A value at *path*, such as `emails[0].value`, before and after. It is None if there was no value."""
 
     path: str
     before: str | None
@@ -26,7 +26,7 @@ class JsonDifference:
 
 
 def json_differences(before: Any, after: Any) -> list[JsonDifference]:
-    """The differences: first those at paths in *before*, in its order, then the paths that only *after* has."""
+    """Return the differences: first those at paths in *before*, in its order, then those at paths that only *after* has."""
     return list(_walk("", before, after))
 
 
@@ -57,7 +57,7 @@ def _by_identity(before: Sequence[Any], after: Sequence[Any]) -> tuple[dict[str,
 
 
 def _named(items: Sequence[Any], key: str) -> dict[str, Any] | None:
-    """The items by the value of *key*; None unless every item has a different one."""
+    """Return the items by the value of *key*, or None unless every item has a different value."""
     if not all(isinstance(item, Mapping) and isinstance(item.get(key), str) for item in items):
         return None
     found = {f"{key}={item[key]}": item for item in items}

@@ -13,7 +13,7 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-:\[\]]+(?=[/?#]|\Z)")
 
 
 def content_security_policy(sends_to: str = "") -> str:
-    """The policy of a page whose forms are sent to this server and, if given, to the server of the address *sends_to*."""
+    """Return the policy of a page whose forms are sent to this server and, if *sends_to* is given, to the server of that address."""
     found = _ORIGIN.match(sends_to)
     elsewhere = f" {found[0]}" if found else ""
     return "; ".join(

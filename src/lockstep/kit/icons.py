@@ -13,7 +13,7 @@ _INNER = re.compile(r"<svg[^>]*>(.*)</svg>", re.S)
 
 @cache
 def icon(name: str, size: int = 16, classes: str = "") -> Markup:
-    """The SVG of the icon *name* in `kit/icons`. Raises FileNotFoundError if it is unknown."""
+    """Return the SVG of the icon *name* in `kit/icons`. Raises FileNotFoundError if it is unknown."""
     text = (files("lockstep.kit") / "icons" / f"{name}.svg").read_text()
     found = _INNER.search(text)
     if found is None:

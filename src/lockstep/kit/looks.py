@@ -1,5 +1,6 @@
-"""The display settings of one browser: theme, width of the navigation rail, single-key shortcuts. They are stored in cookies, so that the
-page is right when it first appears.
+"""The display settings of one browser: theme, width of the navigation rail, single-key shortcuts.
+
+They are stored in cookies, so that the page already looks right when it first appears.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ _KEPT = timedelta(days=365)
 
 
 def looks_of(request: Request, product: str) -> dict[str, str]:
-    """The display settings that the browser stores for *product*."""
+    """Return the display settings that the browser stores for *product*."""
     kept = {name: request.cookies.get(_cookie(product, name), "") for name in LOOKS}
     return {name: kept[name] if kept[name] in allowed else allowed[0] for name, allowed in LOOKS.items()}
 
 
 async def change_look(request: Request, product: str) -> Response:
-    """Store the setting from the form, and go back to the page."""
+    """Store the setting from the form, and redirect to the previous page."""
     form = await request.form()
     back = urlsplit(request.headers.get("referer", ""))
     response = RedirectResponse(safe_next(back.path + (f"?{back.query}" if back.query else "") or "/"), status_code=303)

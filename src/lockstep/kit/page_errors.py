@@ -39,7 +39,7 @@ ICONS = {403: "lock", 404: "search", 409: "warning", 429: "hourglass", 503: "hou
 
 @dataclass(frozen=True, slots=True)
 class PageError:
-    """The content of an error page. *can_retry*: repeating the same request may help."""
+    """The content of an error page. *can_retry* is true if repeating the same request may help."""
 
     status: int
     title: str
@@ -56,7 +56,7 @@ class PageError:
 
 
 def page_error(error: LockstepError, *, request_id: str) -> PageError:
-    """The page of *error*."""
+    """Return the page of *error*."""
     status = STATUSES[error.kind]
     return PageError(
         status=status,

@@ -1,6 +1,7 @@
 """Reword the next steps of errors for pages. An error names a command, because the command line is always available; on a page, the same
-step names the page instead. Templates need not do anything: attributes called `next_step`, `nextStep` or `remedy` are reworded when a
-template reads them.
+step names the page instead.
+
+Templates need no change: attributes called `next_step`, `nextStep` or `remedy` are reworded when a template reads them.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ class PageSteps:
         )
 
     def on_page(self, text: str) -> str:
-        """*text* with each command replaced by the name of its page."""
+        """Return *text* with each command replaced by the name of its page."""
         return self._command.sub(self._page, text)
 
     def _page(self, found: re.Match[str]) -> str:
-        """The text for one command. "run: lockstep apps" becomes "go to Enterprise applications", because pages are not run."""
+        """Return the text for one command. "run: lockstep apps" becomes "go to Enterprise applications", because nobody runs a page."""
         page = self._pages.get(found["command"])
         verb = "go to " if page else "use "
         return (

@@ -1,4 +1,4 @@
-"""Pages: functions of a context and a request, and the types that they may return. A product adds what its own frame shows."""
+"""Pages: functions that take a context and a request, and the types that they may return. A product adds what its own frame shows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ C = TypeVar("C")
 
 @dataclass(frozen=True, slots=True)
 class Crumb:
-    """A breadcrumb, a tab or a link in the navigation rail. *count*: a number beside the label."""
+    """A breadcrumb, a tab or a link in the navigation rail. *count* is a number beside the label."""
 
     label: str
     href: str = ""
@@ -31,7 +31,7 @@ class Crumb:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A filter that is a link. *count*: how many rows it shows."""
+    """A filter in the form of a link. *count* is the number of rows that it shows."""
 
     label: str
     href: str
@@ -41,7 +41,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyAs:
-    """How to get the same content outside the pages: a command and a path of the API."""
+    """Ways to get the same content outside the pages: a command, and a path of the API."""
 
     command: str = ""
     api: str = ""
@@ -49,9 +49,11 @@ class CopyAs:
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """A whole page. *model* contains what the template shows. *section* is the entry of the navigation rail; *parents* are the breadcrumbs
-    before the page. *live* names topics: after an event with one of them, the page reloads its parts with `data-live`. *sends_to* is the
-    address of another server to which a form of the page is sent; without it, browsers block such a form.
+    """A whole page. *model* contains what the template shows. *section* is the entry of the navigation rail. *parents* are the
+    breadcrumbs before the page.
+
+    *live* names topics: after an event with one of them, the page reloads its parts with `data-live`. *sends_to* is the address of
+    another server to which a form of the page is sent; without it, browsers block such a form.
     """
 
     template: str
@@ -69,7 +71,7 @@ class PageView:
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """A part of a page, which htmx swaps in. *toast*: a message that screen readers announce."""
+    """A part of a page, which htmx swaps in. *toast* is a message that screen readers announce."""
 
     template: str
     model: Mapping[str, Any] = field(default_factory=dict)
@@ -79,7 +81,7 @@ class Fragment:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """The redirect after a POST (303). *notice* is shown once on the page at *href*."""
+    """A redirect after a POST (303). *notice* is shown once on the page at *href*."""
 
     href: str
     notice: str = ""
@@ -91,7 +93,7 @@ PageFunction = Callable[[C, Request], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class PageRoute(Generic[C]):
-    """One address of a page. *is_public*: no sign-in is needed. *form_bytes*: the size limit of the body in bytes."""
+    """One address of a page. *is_public* is true if no sign-in is needed. *form_bytes* is the size limit of the body."""
 
     method: str
     path: str
@@ -101,7 +103,9 @@ class PageRoute(Generic[C]):
 
     @property
     def order(self) -> tuple[tuple[bool, str], ...]:
-        """A sort key that puts fixed path segments before parameters, so that `/apps/new` does not match as an application named "new"."""
+        """Return a sort key that puts fixed path segments before parameters, so that `/apps/new` does not match as an application named
+        "new".
+        """
         return tuple((part.startswith("{"), part) for part in self.path.split("/"))
 
 
@@ -131,7 +135,7 @@ class ModulePages(Generic[C]):
 
 
 def pages_in(package_name: str) -> list[PageRoute[Any]]:
-    """The routes of every module in the package that has `pages`, in the order in which they are tried."""
+    """Return the routes of every module in the package that has `pages`, in the order in which they are tried."""
     package = importlib.import_module(package_name)
     routes: list[PageRoute[Any]] = []
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
@@ -144,8 +148,8 @@ def pages_in(package_name: str) -> list[PageRoute[Any]]:
 def on_the_form(refused: LockstepError) -> LockstepError:
     """Return *refused* if the form should show it: `except LockstepError as refused: return _form(..., refused=on_the_form(refused))`.
 
-    Raises it again if no other input in the form can help. It then leads to a page of its own: missing permission, password needed, or
-    internal error.
+    Raises *refused* again if no other input in the form can help. It then leads to a page of its own: missing permission, password
+    needed, or internal error.
     """
     if refused.kind in _NOT_ABOUT_THE_FORM:
         raise refused
@@ -153,6 +157,6 @@ def on_the_form(refused: LockstepError) -> LockstepError:
 
 
 def address(path: str, **query: str) -> str:
-    """*path* with the parameters of *query* that are not empty: `address("/apps", show="on")`."""
+    """Return *path* with the parameters of *query* that are not empty: `address("/apps", show="on")`."""
     given = {name: value for name, value in query.items() if value}
     return f"{path}?{urlencode(given)}" if given else path

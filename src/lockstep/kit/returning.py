@@ -1,4 +1,4 @@
-"""Where to go after signing in."""
+"""Decide which page to show after signing in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 
 def page_asked_for(request: Request) -> str:
-    """The address to return to: that of *request* or, after a POST or a partial update, that of the page that sent it."""
+    """Return the address to which to return: that of *request* or, after a POST or a partial update, that of the page that sent it."""
     back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     if request.method != "GET" or request.headers.get("hx-request"):
         shown = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer", ""))
@@ -17,7 +17,9 @@ def page_asked_for(request: Request) -> str:
 
 
 def safe_next(text: str) -> str:
-    """*text* if it is an address on this server, else "/". Browsers treat `//host` and `/\\host` as addresses of another server."""
+    """Return *text* if it is an address on this server, otherwise "/". Browsers treat `//host` and `/\\host` as addresses of another
+    server.
+    """
     parts = urlsplit(text)
     is_ours = text.startswith("/") and text[1:2] not in ("/", "\\") and not parts.scheme and not parts.netloc
     return text if is_ours and text.isprintable() and "\\" not in text else "/"

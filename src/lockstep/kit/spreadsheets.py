@@ -1,4 +1,4 @@
-"""Text in files that people open in a spreadsheet."""
+"""Make text safe in files that people open in a spreadsheet."""
 
 from __future__ import annotations
 

@@ -25,18 +25,18 @@ def stream_response(
     may_listen: Callable[[], Awaitable[bool]],
     beat: bytes = b": beat\n\n",
 ) -> StreamingResponse:
-    """A response that sends each event as a frame, until the events end or *may_listen* returns False."""
+    """Return a response that sends each event as a frame, until the events end or *may_listen* returns False."""
     body = _parts(listening, frame, may_listen, beat)
     return StreamingResponse(body, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 def event_frame(identifier: str, event: str, data: bytes) -> bytes:
-    """One event as bytes of the stream. *data* must not contain a line break."""
+    """Return one event as bytes of the stream. *data* must not contain a line break."""
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (identifier.encode(), event.encode(), data)
 
 
 def last_event_id(header: str | None) -> str:
-    """The id of the last event that a reconnecting client received; "" for a new client."""
+    """Return the id of the last event that a reconnecting client received, or "" for a new client."""
     return (header or "")[:_MOST_ID]
 
 

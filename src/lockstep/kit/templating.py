@@ -1,5 +1,6 @@
-"""Templates of a product together with the kit's macros (`{% from "kit/forms.html" import field %}`). Everything is escaped. An unknown
-name in a template is an error, not an empty text.
+"""Templates of a product together with the kit's macros (`{% from "kit/forms.html" import field %}`).
+
+Everything is escaped. An unknown name in a template is an error, not an empty text.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ _SIZES = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
 def new_environment(package: str, extra: Mapping[str, Any], *, steps: PageSteps | None = None) -> PageEnvironment:
-    """The environment for the templates of *package*; *extra* are further globals; *steps* are the pages that replace commands in the next
-    steps of errors.
+    """Return the environment for the templates of *package*. *extra* are further globals. *steps* are the pages that replace commands in
+    the next steps of errors.
     """
     environment = PageEnvironment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("lockstep.kit")]),
@@ -56,29 +57,29 @@ def new_environment(package: str, extra: Mapping[str, Any], *, steps: PageSteps 
 
 
 def pattern(word: object) -> str:
-    """A regular expression for the HTML attribute `pattern` that matches only *word*."""
+    """Return a regular expression for the HTML attribute `pattern` that matches only *word*."""
     return re.sub(r"[\\^$.*+?()\[\]{}|/]", r"\\\g<0>", str(word))
 
 
 def number(value: float) -> str:
-    """1204 -> "1,204"."""
+    """Format a number: 1204 -> "1,204"."""
     return f"{value:,}"
 
 
 def file_size(count: int) -> str:
-    """A number of bytes as "512 bytes", "12 kB" or "3.4 MB"."""
+    """Format a number of bytes as "512 bytes", "12 kB" or "3.4 MB"."""
     if count < 1_000:
         return counted(count, "byte")
     return f"{count / 1_000:,.0f} kB" if count < 1_000_000 else f"{count / 1_000_000:,.1f} MB"
 
 
 def percent(part: float, whole: float) -> str:
-    """A share as "63%"; "0%" if the total is 0."""
+    """Format a share as "63%"; "0%" if the total is 0."""
     return f"{part / whole:.0%}" if whole else "0%"
 
 
 def ago(moment: datetime | None, otherwise: str = "Never") -> Markup:
-    """A `<time>` element such as "3 minutes ago" or "in 2 hours". The script keeps it current and adds the exact time."""
+    """Return a `<time>` element such as "3 minutes ago" or "in 2 hours". The script keeps it up to date and adds the exact time."""
     if moment is None:
         return escape(otherwise)
     seconds = (datetime.now(UTC) - moment).total_seconds()
@@ -89,7 +90,7 @@ def ago(moment: datetime | None, otherwise: str = "Never") -> Markup:
 
 
 def at(moment: datetime | None, otherwise: str = "Never") -> Markup:
-    """A `<time>` element with date and time. The server writes UTC; the script converts it to the reader's time zone."""
+    """Return a `<time>` element with date and time. The server writes UTC; the script converts it to the reader's time zone."""
     if moment is None:
         return escape(otherwise)
     text = moment.astimezone(UTC).strftime("%d %b %Y, %H:%M:%S UTC")
@@ -97,7 +98,7 @@ def at(moment: datetime | None, otherwise: str = "Never") -> Markup:
 
 
 def duration(length: timedelta | float) -> str:
-    """A duration in one or two units: "412 ms", "48 s", "3 min 20 s", "2 h 5 min"."""
+    """Format a duration in one or two units: "412 ms", "48 s", "3 min 20 s", "2 h 5 min"."""
     seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
@@ -111,13 +112,13 @@ def duration(length: timedelta | float) -> str:
 
 
 def initials(name: str) -> str:
-    """Up to two letters for an avatar: "Anna Lindqvist" -> "AL"."""
+    """Return up to two letters for an avatar: "Anna Lindqvist" -> "AL"."""
     words = [word for word in name.replace("@", " ").replace(".", " ").split() if word[0].isalnum()]
     return "".join(word[0] for word in words[:2]).upper() or "?"
 
 
 def sentence(text: str) -> str:
-    """*text* with a capital first letter. Unlike Jinja's `capitalize`, this leaves the other letters unchanged."""
+    """Return *text* with a capital first letter. Unlike Jinja's `capitalize`, this leaves the other letters unchanged."""
     return text[:1].upper() + text[1:]
 
 

@@ -12,17 +12,17 @@ _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16}
 
 
 def request_id_of(headers: Mapping[str, str]) -> str:
-    """The caller's X-Request-Id if it is safe to log, else a new id."""
+    """Return the caller's X-Request-Id if it is safe to log, otherwise a new id."""
     given = headers.get("x-request-id", "")
     return given if _REQUEST_ID.match(given) else uuid.uuid4().hex[:16]
 
 
 def trace_id_of(headers: Mapping[str, str]) -> str:
-    """The trace id in the header `traceparent`; "" if there is no valid one."""
+    """Return the trace id in the header `traceparent`, or "" if there is no valid one."""
     found = _TRACEPARENT.match(headers.get("traceparent", ""))
     return found[2] if found is not None and (found[1] != "00" or not found[4]) else ""
 
 
 def log_fields(request_id: str, trace_id: str) -> dict[str, str]:
-    """The fields that every log line of a request has."""
+    """Return the fields that every log line of a request has."""
     return {"request": request_id} | ({"trace": trace_id} if trace_id else {})

@@ -1,5 +1,5 @@
-"""The portal as routes: the kit's `PageDesk` with the sessions of people of the directory. They are matched before those of the admin
-centre.
+"""The portal as routes: the kit's `PageDesk`, with the sessions of people of the directory. Its routes are matched before those of the
+admin centre.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Contexts = Callable[[Actor], Context]
 
 
 def portal_routes(contexts: Contexts, assets: Assets) -> list[BaseRoute]:
-    """The routes of the portal. *assets* must contain its styles and scripts."""
+    """Return the routes of the portal. *assets* must contain its scripts and styles."""
     desk = PortalDesk(contexts, PortalRenderer(assets))
     foreign = Route(SSO, form_endpoint(lambda: contexts(NOT_SIGNED_IN)), methods=["POST"])
     return [
@@ -55,7 +55,7 @@ class PortalFrame:
 
 
 class PortalRenderer(Renderer):
-    """Renders with the templates in `portal/templates`."""
+    """Renders the templates in `portal/templates`."""
 
     def __init__(self, assets: Assets) -> None:
         super().__init__(
@@ -90,7 +90,7 @@ class PortalDesk(PageDesk[PortalContext, PersonCaller]):
         self._contexts = contexts
 
     async def caller_of(self, request: Request) -> PersonCaller | None:
-        """The signed-in person. If a required second factor is missing, only the page that adds one accepts the person."""
+        """Return the signed-in person. If a required second factor is missing, only the page that adds one accepts the person."""
         caller = await caller_of_person(self._contexts(NOT_SIGNED_IN), session_secret(request))
         request.state.lacks_factor = caller is not None and caller.lacks_factor
         if caller is not None and caller.lacks_factor:

@@ -1,7 +1,7 @@
 """The endpoints of OpenID Connect that programs call: discovery, keys, tokens, user info, revocation.
 
-They are not pages: they ignore cookies and return JSON. Scripts of any origin may read public documents; only scripts of public clients'
-origins may use the other endpoints.
+They are not pages: they ignore cookies and return JSON. Scripts of any origin may read public documents. Only scripts from the origins of
+public clients may use the other endpoints.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Endpoint = Callable[[Context, Request], Awaitable[Response]]
 
 
 def openid_routes(context_of: Contexts) -> list[BaseRoute]:
-    """The routes. Pages at the same addresses, for other methods, must come after them."""
+    """Return the routes. Pages at the same addresses, for other methods, must come after them."""
     found: list[BaseRoute] = [
         Route(path, partial(_answered, context_of, endpoint), methods=[*methods, *(["OPTIONS"] if is_private else [])])
         for path, endpoint, methods, is_private in (
@@ -72,7 +72,7 @@ async def give_tokens(context: Context, request: Request) -> Response:
 
 
 async def tell_user_info(context: Context, request: Request) -> Response:
-    """The access token is accepted only in the header: in an address it would be logged."""
+    """Return the claims about the person. The access token is accepted only in the header, because an address would be logged."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return Response(status_code=401, headers={**_PRIVATE, "WWW-Authenticate": 'Bearer realm="Lockstep"'})
@@ -89,8 +89,8 @@ async def take_revocation(context: Context, request: Request) -> Response:
 
 
 async def take_form(context: Context, request: Request) -> Response:
-    """An authorization request by POST (OpenID Connect Core, section 3.1.2.1). It is redirected to a GET, which has the session of the
-    browser.
+    """Handle an authorization request by POST (OpenID Connect Core, section 3.1.2.1). It is redirected to a GET, for which the browser
+    sends its session cookie.
     """
     return RedirectResponse(f"{AUTHORIZE}?{urlencode(list(await _form(request)))}", status_code=303)
 
@@ -115,7 +115,7 @@ async def _answered(context_of: Contexts, endpoint: Endpoint, request: Request) 
 
 
 def _refused(request: Request, fault: OAuthFault) -> Response:
-    """The error response of RFC 6749, section 5.2, and RFC 6750, section 3."""
+    """Return the error response of RFC 6749, section 5.2, and RFC 6750, section 3."""
     headers, status = dict(_PRIVATE), 400
     if fault.error is OAuthError.INVALID_TOKEN:
         status = 401
@@ -129,7 +129,7 @@ def _refused(request: Request, fault: OAuthFault) -> Response:
 
 
 def _failed(error: LockstepError) -> Response:
-    """The response for errors without an OAuth error code: too many requests, a body that is too large, an internal error."""
+    """Return the response for errors without an OAuth error code: too many requests, a body that is too large, an internal error."""
     status = {Kind.THROTTLED: 429, Kind.INVALID: 400}.get(error.kind, 500)
     body: dict[str, Any] = {"error": "server_error" if status == 500 else OAuthError.INVALID_REQUEST}
     if status == 429:
@@ -142,7 +142,7 @@ def _failed(error: LockstepError) -> Response:
 
 
 async def _form(request: Request) -> Pairs:
-    """The fields of the form, each as often as it was sent. Parameters in the address are ignored (RFC 6749, section 2.3.1)."""
+    """Return the fields of the form, each as often as it was sent. Parameters in the address are ignored (RFC 6749, section 2.3.1)."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise OAuthFault(OAuthError.INVALID_REQUEST, RefusalReason.REQUEST_OBJECT, f"Content-Type must be {_FORM}")
     request._receive = limited_receive(request.receive, request.headers, MAX_FORM)

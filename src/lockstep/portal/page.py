@@ -1,4 +1,4 @@
-"""The context that the functions of the portal's pages get."""
+"""The context that the functions of the portal's pages receive."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class PortalContext:
     caller: PersonCaller | None = None
 
     def person(self) -> PersonCaller:
-        """The caller of a page that is not public."""
+        """The signed-in person. Available only on pages that are not public."""
         if self.caller is None:
             raise LockstepError(Kind.UNAUTHORIZED, "Your session has ended", next_step="Sign in again")
         return self.caller
@@ -26,7 +26,9 @@ class PortalContext:
 
 @dataclass(frozen=True, slots=True)
 class LeavingView(PageView):
-    """A page of a sign-out that continues at other applications. The browser stores *way*, encrypted: what is left to do; "" at the end."""
+    """A page of a sign-out that continues at other applications. The browser stores *way*, the encrypted list of the remaining
+    applications, or "" at the end.
+    """
 
     _: KW_ONLY
     way: str = ""

@@ -1,1 +1,1 @@
-"""Concerns of the whole process: memory management and bug reports."""
+"""What concerns the process as a whole: memory management, log lines and reports of bugs."""

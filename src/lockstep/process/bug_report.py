@@ -1,6 +1,7 @@
-"""Report bugs in Lockstep: one sentence for the user, and a private file with the stack trace for developers.
+"""Report bugs in Lockstep: show one sentence to the user, and write the stack trace to a private file for developers.
 
-A stack trace can quote values and statements, so it is never printed: terminal output ends up in tickets and in logs of other programs.
+A stack trace can quote values and statements. It is never printed, because terminal output ends up in tickets and in logs of other
+programs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Send log events to stderr, one line each, because stdout is for data."""
+"""Send log events to stderr, one line each. stdout is reserved for data."""
 
 from __future__ import annotations
 

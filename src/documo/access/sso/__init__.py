@@ -1,8 +1,8 @@
 """Sign members in through their company's identity provider: Documo is a service provider of SAML 2.0. `lockstep.saml` decides whether a
 message is valid.
 
-providers     the identity provider of an account, as its Admins set it up or its metadata says
-own_keys      the account's own keys, and how they are rolled
+providers     the identity provider of an account, as its Admins or its metadata describe it
+own_keys      the account's own keys, and how they are replaced
 addresses     the entity ID and the reply URL of an account
 asking        a request to the provider
 requests      requests in progress, which are encrypted in their ID and not stored

@@ -62,7 +62,7 @@ def _due(ending: Expiry, now: datetime) -> int:
 
 
 async def _remind(context: Context, connection: Connection, reminder: Reminder) -> None:
-    """Record the reminder and write its mail, in one transaction: it happens once for each."""
+    """Record the reminder and write its mail in one transaction, so that both happen only once."""
     ending = reminder.ending
     app = await find_application(connection, ending.app_name)
     recipient = (await read_settings(context, connection, app)).notification_email

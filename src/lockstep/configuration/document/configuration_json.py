@@ -32,7 +32,7 @@ def configuration_from_json(
     roles: Sequence[AppRole] = (),
     attributes: AttributeLists | None = None,
 ) -> JobConfiguration:
-    """Compile a configuration. *roles* must be in the order of the application's role list; *attributes* are its attribute lists.
+    """Compile a configuration. *roles* must be in the order of precedence. *attributes* are the application's attribute lists.
 
     Raises ConfigurationError with the place of the first error.
     """

@@ -32,7 +32,7 @@ def roles_from_manifest(value: Any) -> tuple[AppRole, ...]:
 
 
 def _role(part: Part) -> AppRole:
-    # Manifests contain keys that we do not use (origin, lang, description, allowedMemberTypes); they are not errors.
+    # Manifests contain keys that Lockstep does not use (origin, lang, description, allowedMemberTypes). They are not errors.
     role = AppRole(
         id=_guid(part),
         value=part.text("value"),

@@ -67,8 +67,8 @@ def mapping_to_json(mapping: ObjectMapping) -> dict[str, Any]:
 
 
 def with_changes(known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the mapping of an attribute, in the form of an application's file, with *changes* applied. None removes a key; a new source
-    replaces the former one.
+    """Return the mapping of an attribute with *changes* applied, in the form of an application's file. None removes a key; a new source
+    replaces the old one.
     """
     found = dict(known)
     if any(changes.get(key) is not None for key in SOURCES):
@@ -93,7 +93,7 @@ def attribute_from_json(part: Part) -> TargetAttribute:
 
 
 def attribute_facts(attribute: TargetAttribute) -> dict[str, Any]:
-    """All declared properties of an attribute, with the keys of an application's file."""
+    """Return all declared properties of an attribute, with the keys of an application's file."""
     return {
         "name": attribute.name,
         "type": attribute.type.value,
@@ -105,7 +105,7 @@ def attribute_facts(attribute: TargetAttribute) -> dict[str, Any]:
 
 
 def attribute_to_json(attribute: TargetAttribute) -> dict[str, Any]:
-    """Like `attribute_facts`, without flags that have their default value."""
+    """Like `attribute_facts`, but without flags that have their default value."""
     usual = attribute_facts(TargetAttribute(attribute.name))
     always = ("name", "type")
     return {key: value for key, value in attribute_facts(attribute).items() if key in always or value != usual[key]}
@@ -155,14 +155,14 @@ def _attribute(part: Part, kind: ObjectKind, known: Sequence[TargetAttribute]) -
 
 
 def _means_several(source: MappingSource, apply: Apply) -> bool:
-    """Whether a mapping implies that an otherwise undeclared attribute of the application is multi-valued."""
+    """Whether a mapping implies that an attribute which is not declared otherwise is multi-valued."""
     if apply is Apply.MULTI_VALUE_ADD_ONLY:
         return True
     return isinstance(source, Expression) and source.compiled.gives_several
 
 
 def source_from_json(part: Part) -> MappingSource:
-    """Read where a value comes from: the key source, constant or expression of *part*, or none of them. Raises ConfigurationError."""
+    """Read the source of a value: the key source, constant or expression of *part*, or none of them. Raises ConfigurationError."""
     given = [key for key in SOURCES if key in part]
     if len(given) > 1:
         raise part.error(given[1], f"only one of source, constant and expression is allowed; {given[0]} is already set")

@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 
 
 class ConfigurationError(LockstepError):
-    """A configuration is invalid. *place* is the path of the faulty value: `mappings[0].attributes[2].expression`."""
+    """Raised if a configuration is invalid. *place* is the path of the faulty value: `mappings[0].attributes[2].expression`."""
 
     def __init__(self, place: str, message: str, *, next_step: str = "") -> None:
         super().__init__(
@@ -30,7 +30,7 @@ class ConfigurationError(LockstepError):
 
 
 class Part:
-    """One JSON object and its place. `done` refuses keys that were never read."""
+    """One JSON object, with its place in the document. `done` refuses keys that were never read."""
 
     def __init__(self, value: Any, place: str = "") -> None:
         if not isinstance(value, Mapping):
@@ -58,12 +58,12 @@ class Part:
         return self._value.get(key)
 
     def whole(self) -> Mapping[str, Any]:
-        """Return the whole object for other code to read, and mark all keys as known."""
+        """Return the whole object for other code to read, and mark all its keys as known."""
         self._asked.update(self._value)
         return self._value
 
     def says_null(self, key: str) -> bool:
-        """Whether the key is present with the value null, which means switched off; a missing key does not."""
+        """Whether the key is present with the value null, which means switched off. A missing key does not."""
         return key in self._value and self.raw(key) is None
 
     def text(self, key: str, default: str = "", *, required: bool = False) -> str:
@@ -135,8 +135,8 @@ class Part:
 
 
 def unknown_word(word: str, known: Sequence[str], what: str = "value", *, lists_known: bool = True) -> str:
-    """The error text for an unknown word: `unknown key "expresion", did you mean "expression"?`, or else the possible words if they are
-    few.
+    """Return the error text for an unknown word: `unknown key "expresion", did you mean "expression"?`. Without a similar word, it lists
+    the possible words if they are few.
     """
     if near := nearest(word, known):
         return f'unknown {what} "{word[:60]}", did you mean "{near[0]}"?'

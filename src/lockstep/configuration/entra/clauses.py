@@ -1,6 +1,6 @@
 """Convert single attribute mappings and filter clauses from and to Entra's JSON.
 
-Entra stores an expression as text and as a tree. The text counts; a tree that differs is reported.
+Entra stores an expression both as text and as a tree. The text is used; a tree that differs from it is reported.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _FLOW_BEHAVIOUR_NAMES = {value: name for name, value in FLOW_BEHAVIOURS.items()}
 
 
 class UnsupportedClause(ValueError):
-    """A part of the schema that we cannot execute; it is kept for export."""
+    """Raised for a part of the schema that Lockstep cannot execute. The part is kept for export."""
 
 
 def attribute_from_entra(theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert one attribute mapping to our JSON. Raises UnsupportedClause."""
+    """Convert one attribute mapping to Lockstep's JSON. Raises UnsupportedClause."""
     ours: dict[str, Any] = {"target": str(theirs.get("targetAttributeName") or ""), **_source(theirs)}
     default = theirs.get("defaultValue")
     if default not in (None, "") and "constant" not in ours:
@@ -66,7 +66,7 @@ def attribute_to_entra(mapping: AttributeMapping) -> dict[str, Any]:
 
 
 def tree_differs(source: Mapping[str, Any]) -> bool:
-    """Whether the parsed tree uses other functions or attributes than the text."""
+    """Whether the tree and the text of an expression use different functions or attributes."""
     if not source.get("parameters"):
         return False
     try:
@@ -78,7 +78,7 @@ def tree_differs(source: Mapping[str, Any]) -> bool:
 
 
 def clause_from_entra(theirs: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert one filter clause to our JSON. Raises UnsupportedClause."""
+    """Convert one filter clause to Lockstep's JSON. Raises UnsupportedClause."""
     values = [one for one in (theirs.get("targetOperand") or {}).get("values") or [] if one is not None]
     if len(values) > 1:
         raise UnsupportedClause(f"a clause with {len(values)} values")

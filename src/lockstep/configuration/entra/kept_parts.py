@@ -1,6 +1,6 @@
-"""Keep the parts of an imported document that our model does not cover, so that an export returns them unchanged.
+"""Keep the parts of an imported document that Lockstep's model does not cover, so that an export returns them unchanged.
 
-A kept value is returned only while our value is the same as at the import, so a kept value never undoes our edit.
+A kept value is returned only while Lockstep's value is the same as at the import. A kept value therefore never undoes an edit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def keep(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep, for every key that differs, the document's value and our value at that time. Keys with equal values are left out."""
+    """Keep the document's value and Lockstep's value at that time for every key that differs. Keys with equal values are left out."""
     kept: dict[str, Any] = {}
     for key in dict.fromkeys((*theirs, *ours)):
         if key in theirs and key in ours and theirs[key] == ours[key]:
@@ -25,7 +25,7 @@ def keep(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def give_back(ours: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *ours* in the document's form: the inverse of `keep` if none of our values has changed."""
+    """Return *ours* in the form of the document: the inverse of `keep` if none of Lockstep's values has changed."""
     result = dict(ours)
     for key, pair in kept.items():
         unchanged = (

@@ -1,8 +1,8 @@
 """Import a synchronization schema that Entra exported.
 
-Parts that we do not use are kept beside what we read, and exported again (`schema_export`). Parts that we cannot execute are
-reported, never silently dropped: a filter that we cannot evaluate disables its mapping, because a
-guess would end access or give it to strangers.
+Parts that Lockstep does not use are kept and exported again (`schema_export`). Parts that Lockstep cannot execute are reported, never
+silently dropped. A filter that cannot be evaluated disables its mapping, because guessing its meaning could end access or give it to
+strangers.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def import_schema(document: Any, source_names: SourceAttributes | None = None) -
 def _object(
     found: ImportedSchema, theirs: Mapping[str, Any], place: str, known: list[TargetAttribute]
 ) -> dict[str, Any]:
-    """Read one object mapping into *found*; return the keys that identify it on export."""
+    """Read one object mapping into *found*. Returns the keys that identify it on export."""
     try:
         kind = ObjectKind(str(theirs.get("sourceObjectName")).capitalize())
     except ValueError:
@@ -140,7 +140,7 @@ def _keep_the_rest(ours: dict[str, Any], theirs: Mapping[str, Any], mapping_id: 
 
 
 def outer_fields(mapping: ObjectMapping) -> dict[str, Any]:
-    """The fields of an object mapping in Entra's form, without scope and attributes."""
+    """Return the fields of an object mapping in Entra's form, without scope and attributes."""
     flow_types = [name for name, action in ACTIONS.items() if action in mapping.actions]
     return {
         "enabled": mapping.enabled,
@@ -191,7 +191,7 @@ def _attributes(
             ours = attribute_from_entra(theirs)
             for key in ("source", "expression"):
                 _in_known_case(found, ours, key, where, kind)
-            # Read it together with the earlier ones, so that a target that is mapped twice is detected.
+            # Read the mapping together with the earlier ones, so that a target that is mapped twice is detected.
             together = {"name": "check", "source": kind.value, "attributes": [*attributes, ours]}
             configuration_from_json({"mappings": [together]}, version=0)
         except (UnsupportedClause, ConfigurationError) as error:
@@ -233,7 +233,7 @@ def _in_known_case(
 def _target_attributes(
     schema: Mapping[str, Any], rule: Mapping[str, Any], theirs: Mapping[str, Any]
 ) -> list[TargetAttribute]:
-    """The attribute list of the target object, from the directories in the schema."""
+    """Return the attribute list of the target object, read from the directories in the schema."""
     for directory in schema.get("directories") or []:
         if directory.get("name") != rule.get("targetDirectoryName"):
             continue
@@ -244,7 +244,7 @@ def _target_attributes(
 
 
 def _target_attribute(theirs: Mapping[str, Any]) -> TargetAttribute | None:
-    """Read one attribute description; None if its name is not a path that can be written."""
+    """Read one attribute description. Returns None if its name is not a path that can be written."""
     described = {
         "name": str(theirs.get("name") or ""),
         "type": str(theirs.get("type") or "String"),

@@ -1,4 +1,4 @@
-"""Export a configuration as the synchronization schema that it was imported from, semantically identical. Pure."""
+"""Export a configuration as the synchronization schema from which it was imported, with the same meaning. Pure."""
 
 from __future__ import annotations
 

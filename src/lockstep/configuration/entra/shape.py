@@ -1,6 +1,6 @@
 """Check the outer structure of a synchronization schema before reading it.
 
-Only the parts that we read are checked; all others are only kept and may be anything. A missing part may be null.
+Only the parts that Lockstep reads are checked. All others are kept as they are. A missing part may be null.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ DEEPEST = 100
 _PASCAL_CASE = frozenset({"SynchronizationRules", "Schema", "Value"})
 # PowerShell's ConvertTo-Json replaces objects below its -Depth with texts that start like this.
 _CUT_OFF = ("System.", "Microsoft.Graph.", "@{")
-# A dict stands for an object with these parts, a list with one item for a list of such items, a type for a plain value.
+# A dict stands for an object with these parts, a list with one item for a list of such items, and a type for a plain value.
 _SOURCE: dict[str, Any] = {}
 _SOURCE["parameters"] = [{"value": _SOURCE}]
 _PLAIN = (str, int, float, bool)
@@ -44,7 +44,7 @@ _SCHEMA = {
 def unwrapped(document: Any) -> Mapping[str, Any]:
     """Find the schema in *document*, with or without the wrapping of Graph and PowerShell. Raises ConfigurationError if there is none.
 
-    Graph's list of templates or jobs has it as `value[].schema`. PowerShell's ConvertTo-Json writes property names in PascalCase.
+    In Graph's list of templates or jobs, the schema is `value[].schema`. PowerShell's ConvertTo-Json writes property names in PascalCase.
     """
     found = _as_graph_writes_it(document)
     if isinstance(found.get("value"), list):
@@ -62,7 +62,7 @@ def unwrapped(document: Any) -> Mapping[str, Any]:
 
 
 def _as_graph_writes_it(value: Any) -> Mapping[str, Any]:
-    """*value* with keys in camelCase; empty if it is not an object."""
+    """Return *value* with keys in camelCase, or an empty object if *value* is not an object."""
     if not isinstance(value, Mapping):
         return {}
     return _camel_case(value, 0) if _PASCAL_CASE.intersection(value) else value

@@ -1,4 +1,4 @@
-"""One change of a configuration, and its sign and wording. Never contains the value of a secret."""
+"""One change of a configuration, with its sign and wording. Never contains the value of a secret."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Sign(StrEnum):
 
 @dataclass(frozen=True)
 class ConfigChange:
-    """One change. *place* is its path (`provisioning.mappings[Users].attributes[title].source`); "" for the whole document.
+    """One change. *place* is its path (`provisioning.mappings[Users].attributes[title].source`), or "" for the whole document.
 
-    *is_kept*: it is not in the file, but stays because pruning was not requested.
+    *is_kept* is true for something that is not in the file, but is kept because pruning was not requested.
     """
 
     sign: Sign
@@ -32,7 +32,7 @@ class ConfigChange:
 
     @property
     def line(self) -> str:
-        """`~ provisioning.scope: "assigned" -> "all"`."""
+        """The change on one line: `~ provisioning.scope: "assigned" -> "all"`."""
         place = self.place or self.document
         match self.sign:
             case Sign.ADD:

@@ -1,4 +1,4 @@
-"""Keep comments when a file is rewritten. A comment belongs to the key or list item that it precedes or shares a line with."""
+"""Keep comments when a file is rewritten. A comment belongs to the key or list item on its own line or on the next one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ Anchor = tuple[int, str]  # the index of the document and the place in it
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment. *text* begins with #. *beside*: it is on the line of its key, not before it. *anchor* None: at the end of the file."""
+    """A comment. *text* begins with #. *beside* is true if it is on the line of its key, and false if it is before that line. *anchor*
+    is None at the end of the file.
+    """
 
     text: str
     anchor: Anchor | None
@@ -39,7 +41,7 @@ def read_comments(text: str, file: str) -> tuple[Comment, ...]:
 
 
 def put_comments(text: str, comments: Sequence[Comment]) -> str:
-    """Insert *comments* into *text* at the present lines of their keys; comments beside keys on the same line are joined."""
+    """Insert *comments* into *text* at the present lines of their keys. Comments beside keys on the same line are joined."""
     if not comments:
         return text
     documents = read_yaml(text, "written")
@@ -57,7 +59,7 @@ def put_comments(text: str, comments: Sequence[Comment]) -> str:
 
 
 def _comment_lines(text: str) -> Mapping[int, tuple[str, bool]]:
-    """The comment of each line that has one, and whether it follows other text. A # inside a value is not a comment."""
+    """Return the comment of each line that has one, and whether it follows other text. A # inside a value is not a comment."""
     taken = bytearray(len(text))
     for token in yaml.scan(text, Loader=yaml.SafeLoader):
         if isinstance(token, yaml.ScalarToken) and token.style != "":
@@ -75,7 +77,7 @@ def _comment_lines(text: str) -> Mapping[int, tuple[str, bool]]:
 
 
 def _first_on_line(documents: Sequence[YamlDocument]) -> Mapping[int, Anchor]:
-    """The first key or list item of every line; if several begin at the same position, the outermost."""
+    """Return the first key or list item of every line. If several begin at the same position, return the outermost."""
     found: dict[int, tuple[int, Anchor]] = {}
     for index, document in enumerate(documents):
         for place, (line, column) in document.positions.items():
@@ -85,7 +87,7 @@ def _first_on_line(documents: Sequence[YamlDocument]) -> Mapping[int, Anchor]:
 
 
 def _line_of(documents: Sequence[YamlDocument], anchor: Anchor | None) -> int:
-    """The line of *anchor* in the written text; 0 for the end."""
+    """Return the line of *anchor* in the written text, or 0 for the end."""
     if anchor is None or anchor[0] >= len(documents):
         return 0
     return documents[anchor[0]].position(anchor[1])[0]

@@ -1,7 +1,7 @@
-"""Compare a declared document with the present configuration, and compute what its sections become when it is applied.
+"""Compare a declared document with the present configuration, and compute the content of its sections after it is applied.
 
-Only sections that the document has are compared. Items that are not in the file are shown as `-` and kept unless pruning is requested;
-changes inside an item are shown as `~`. The order of attributes, filters and assignments does not matter; that of roles does.
+Only sections in the document are compared. Items that are not in the file are shown as `-` and kept unless pruning is requested; changes
+inside an item are shown as `~`. The order of attributes, filters and assignments does not matter; that of roles does.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ NEVER_STORED = frozenset({"default"})
 
 @dataclass(frozen=True)
 class DocumentDifference:
-    """*changes* are in the order of the file. *spec* has the sections that differ, with their new content."""
+    """The differences of a document. *changes* are in the order of the file. *spec* has the sections that differ, with their new
+    content.
+    """
 
     changes: tuple[ConfigChange, ...]
     spec: Mapping[str, Any]
 
 
 def difference(declared: ConfigDocument, current: Mapping[str, Any], *, prune: bool) -> DocumentDifference:
-    """Compare *declared* with the *current* spec. *prune*: remove what the file does not have."""
+    """Compare *declared* with the *current* spec. If *prune* is true, what the file does not contain is removed."""
     comparison = DocumentComparison(declared.title, prune)
     spec: Json = {}
     for section, value in declared.spec.items():
@@ -78,7 +80,7 @@ class DocumentComparison:
         name: Callable[[Json], str],
         inner: Inner | None = None,
     ) -> list[Json]:
-        """Compare two lists whose items are identified by *key*. Return what the list becomes."""
+        """Compare two lists whose items are identified by *key*. Returns the resulting list."""
         left = {_numbered(key, current, index): one for index, one in enumerate(current)}
         merged = []
         for index, one in enumerate(declared):
@@ -95,7 +97,7 @@ class DocumentComparison:
 
 
 def _numbered(key: Callable[[Json], Any], items: Sequence[Json], index: int) -> tuple[Any, int]:
-    """The key of an item and the number of earlier items with the same key, because names need not be unique."""
+    """Return the key of an item and the number of earlier items with the same key, because names need not be unique."""
     own = key(items[index])
     return own, sum(1 for other in items[:index] if key(other) == own)
 
@@ -232,7 +234,7 @@ def _mapping(comparison: DocumentComparison, place: str, declared: Json, current
 def _as_known(declared: Json, current: Json) -> Json:
     """Complete *declared* with the gallery's facts about the application that the file does not mention.
 
-    Otherwise a file with nothing but mappings would remove the list of privileged roles and so disable its guard.
+    Otherwise a file that contains only mappings would remove the list of privileged roles, and thereby disable the guard for them.
     """
     privileged = {
         one["target"].lower(): one["privileged"] for one in current.get("attributes", []) if "privileged" in one

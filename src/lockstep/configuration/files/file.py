@@ -28,7 +28,7 @@ class DocumentKind(StrEnum):
     APPLICATION = "Application"
 
 
-# The check for the name of a document, and the rule as a sentence. A tenant may have any name.
+# The check of a document's name for each kind, and the rule as a sentence. A tenant may have any name.
 _NAMES: Mapping[DocumentKind, tuple[Callable[[str], bool], str]] = {
     DocumentKind.SOURCE: (is_source_name, SOURCE_RULE),
     DocumentKind.APPLICATION: (is_application_name, APPLICATION_RULE),
@@ -43,7 +43,7 @@ _SECTIONS: Mapping[DocumentKind, Callable[[Part], dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class ConfigDocument:
-    """One document. *spec* has only the sections of the file, in canonical form; *origin* is where it was read."""
+    """One document. *spec* has only the sections of the file, in canonical form. *origin* says where it was read."""
 
     kind: DocumentKind
     name: str

@@ -1,6 +1,6 @@
-"""The section `ldapSignIn` of a tenant: the LDAP directory whose passwords people sign in with.
+"""The section `ldapSignIn` of a tenant: the LDAP directory against which people's passwords are checked.
 
-The password of the bind DN is only a reference. It belongs to the address and the bind DN that it was entered for.
+The password of the bind DN is only a reference. It belongs to the address and the bind DN for which it was entered.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEY_SCHEMAS: dict[str, Any] = {
 
 
 def ldap_sign_in_from_json(part: Part) -> dict[str, Any]:
-    """The section in canonical form: keys in their usual order, without those that have the default value."""
+    """Return the section in canonical form: keys in their usual order, without those that have the default value."""
     refuse_secrets(part.whole(), part.place)
     part = Part(part.whole(), part.place)
     found: dict[str, Any] = {

@@ -11,7 +11,9 @@ MOST_DAYS = 3_650
 
 @dataclass(frozen=True, slots=True)
 class RetentionLimit:
-    """*days*: the default; 0 keeps records for ever. *least*: the shortest time that can be set."""
+    """The retention of one kind of record. *days* is the default; 0 keeps records forever. *least* is the shortest period that can be
+    set.
+    """
 
     key: str
     what: str
@@ -31,13 +33,13 @@ LIMITS = (
 
 
 def days_of(settings: Mapping[str, Any]) -> dict[str, int]:
-    """Return the days for each kind: what is set, otherwise the default."""
+    """Return the number of days for each kind: the set number, otherwise the default."""
     given = settings.get("retention") or {}
     return {one.key: int(given.get(one.key, one.days)) for one in LIMITS}
 
 
 def wrong_days(limit: RetentionLimit, days: int) -> str:
-    """Return why *days* is not a valid value; "" if it is."""
+    """Return why *days* is not a valid value, or "" if it is valid."""
     if days == 0 or limit.least <= days <= MOST_DAYS:
         return ""
     return f"{limit.least} to {MOST_DAYS} days are possible, or 0 to keep them forever"

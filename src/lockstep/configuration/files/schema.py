@@ -41,7 +41,7 @@ SECRET: Schema = {
 
 
 def json_schema() -> Schema:
-    """The JSON Schema of one document."""
+    """Return the JSON Schema of one document."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Lockstep configuration",
@@ -294,5 +294,5 @@ def _number(least: int, most: int = 2**31) -> Schema:
 
 
 def _or_off(least: int, most: int = 2**31) -> Schema:
-    """The schema of a number that null switches off."""
+    """Return the schema of a number that null switches off."""
     return _number(least, most) | {"type": ["integer", "null"]}

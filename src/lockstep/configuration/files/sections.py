@@ -1,6 +1,6 @@
 """Read the `spec` of a tenant, a group and an application, and convert each to its canonical JSON form.
 
-Only sections that are present are returned: a section that is left out is not managed.
+Only sections that are present are returned, because omitted sections do not change anything.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _environment(part: Part) -> dict[str, Any]:
 
 
 def _retention(part: Part) -> dict[str, int]:
-    """Days for each kind of records; 0 keeps them for ever."""
+    """Return the days for each kind of records; with 0 they are kept forever."""
     found: dict[str, int] = {}
     for limit in LIMITS:
         if limit.key in part:
@@ -106,7 +106,7 @@ def application_from_json(part: Part) -> dict[str, Any]:
 
 
 def provisioning_from_json(part: Part) -> dict[str, Any]:
-    """The keys that are present, in canonical form. A key with the default value is present with None."""
+    """Return the keys that are present, in canonical form. A key with the default value is present with the value None."""
     given = part.whole()
     try:
         compiled = configuration_from_json(given, version=0)
@@ -160,7 +160,9 @@ def _credentials(part: Part) -> dict[str, Any]:
 
 
 def _without_source(part: Part) -> Part:
-    """Return *part* after refusing `source`: In Entra every job has its own source; here the source is always the directory."""
+    """Return *part* after refusing the key `source`. In Entra every job has its own source; in Lockstep the source is always the
+    directory.
+    """
     if "source" in part.whole():
         raise part.error(
             "source",
@@ -171,7 +173,7 @@ def _without_source(part: Part) -> Part:
 
 
 def _without_secrets(part: Part) -> Part:
-    """Return *part* after refusing secrets, so that the error says more than "unknown key"."""
+    """Return *part* after refusing secrets, so that the error is more specific than "unknown key"."""
     refuse_secrets(part.whole(), part.place)
     return Part(part.whole(), part.place)
 
@@ -233,7 +235,7 @@ def _assignment(part: Part) -> dict[str, Any]:
 
 
 def role_key(role: dict[str, Any]) -> str:
-    """The key that identifies a role: its value, else its name, ignoring letter case."""
+    """Return the key that identifies a role: its value or, without a value, its name, ignoring letter case."""
     return str(role["value"] or role["displayName"]).lower()
 
 

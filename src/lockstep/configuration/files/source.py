@@ -1,7 +1,7 @@
 """Read the `spec` of a source and convert it to its canonical JSON form.
 
-Every kind of source has its own keys, so a misspelt key is refused and not stored without effect. Only csv sources can be opened so
-far; documents of other kinds are read and planned, and their keys are accepted unchecked.
+Every kind of source has its own keys, so that a misspelt key is refused instead of being stored without effect. Only csv sources can be
+opened so far. Documents of other kinds are read and planned, but their keys are not checked.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Write documents in one canonical form. Reading the text gives the same documents, and writing them gives the same text.
+"""Write documents in one canonical form. Reading the text gives the same documents, and writing them again gives the same text.
 
-An item that fits on a line (an attribute mapping, a clause, a role) stays on one. Comments stay with the key that they precede or share
-a line with.
+An item that fits on one line (an attribute mapping, a clause, a role) is written on one line. Comments stay with the key on their own
+line or on the next one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def write_documents(documents: Sequence[ConfigDocument], *, heading: str = "") -> str:
-    """Return the text of a file. *heading* are comment lines for its beginning."""
+    """Return the text of a file. *heading* contains comment lines for its beginning."""
     written = [_write(_plain(document_to_json(document))) for document in documents]
     return "".join(f"# {line}\n" for line in heading.splitlines()) + "---\n".join(written)
 
@@ -57,7 +57,7 @@ def _write(document: dict[str, Any]) -> str:
 
 @lru_cache(maxsize=128)
 def _kept(document: bytes) -> str:
-    """The text of a document in JSON. The text is cached, because few documents change between two exports of an organisation."""
+    """Return the text of a document in JSON. The text is cached, because few documents change between two exports of an organisation."""
     return _written(orjson.loads(document))
 
 
@@ -74,12 +74,12 @@ def laid_out(value: Any) -> yaml.Node:
 
 
 def serialized(node: yaml.Node) -> str:
-    """The text as PyYAML writes it. PyYAML's emitter takes twenty times as long as `_block`, which writes the same text."""
+    """Return the text as PyYAML writes it. PyYAML's emitter takes twenty times as long as `_block`, which writes the same text."""
     return str(yaml.serialize(node, Dumper=_Dumper, width=1_000_000, allow_unicode=True))
 
 
 def _block(node: yaml.Node) -> Iterator[str]:
-    """The lines of a mapping or a sequence that is not written on one line."""
+    """Return the lines of a mapping or a sequence that is not written on one line."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             name = f"{_on_one_line(key, is_inside=False)}:"
@@ -105,7 +105,7 @@ def _on_one_line(node: yaml.Node, *, is_inside: bool) -> str:
 
 
 def _scalar(node: yaml.ScalarNode, *, is_inside: bool) -> str:
-    """Write a scalar as PyYAML does. *is_inside*: it is inside a list or an object on one line."""
+    """Write a scalar as PyYAML does. *is_inside* is true inside a list or an object that is written on one line."""
     write = _word if len(node.value) <= WIDTH else _word.__wrapped__
     return write(node.tag, node.value, node.style, is_inside)
 

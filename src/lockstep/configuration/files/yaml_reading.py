@@ -1,7 +1,7 @@
 """Read YAML documents as JSON values, and record the position of every key.
 
-Values follow YAML 1.2: `on`, `off`, `yes`, `no` and `007` are texts; only true and false are truth values. Size limits count a document
-after its aliases are expanded, so aliases cannot make a small file large.
+Values follow YAML 1.2: `on`, `off`, `yes`, `no` and `007` are texts; only true and false are truth values. Size limits apply to a
+document after its aliases are expanded, so aliases cannot make a small file large.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class YamlDocument:
     positions: Mapping[str, Position] = field(repr=False)
 
     def position(self, place: str) -> Position:
-        """The position of *place*, or of the deepest existing part of its path."""
+        """Return the position of *place*, or of the deepest existing part of its path."""
         while place not in self.positions and place:
             shorter = _STEP.sub("", place)
             place = shorter if shorter != place else place.rpartition(".")[0]
         return self.positions.get(place, (1, 1))
 
     def located(self, error: ConfigurationError) -> LockstepError:
-        """Convert *error* to one with file, line and column."""
+        """Return *error* with file, line and column added."""
         return wrong(self.file, self.position(error.place), error.detail, next_step=error.next_step)
 
 
@@ -75,7 +75,7 @@ def wrong(file: str, position: Position, detail: str, *, why: str = "", next_ste
 
 
 def _check_depth(text: str, file: str) -> None:
-    """Refuse deep nesting before composing, which is recursive: a thousand brackets would exhaust the stack."""
+    """Refuse deep nesting before composing. Composing is recursive, so a thousand brackets would exhaust the stack."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):

@@ -1,1 +1,1 @@
-"""The pages: one module for each subject."""
+"""The pages of the portal, one module for each subject."""

@@ -35,8 +35,10 @@ async def authorize(context: PortalContext, request: Request) -> Answer:
 
 @pages.get(CONTINUE, is_public=True)
 async def go_on(context: PortalContext, request: Request) -> Answer:
-    """Continue after signing in; the address contains the encrypted request. A page, not a redirect, leads to the application: after a
-    form, browsers allow redirects only to addresses that the form may be sent to.
+    """Continue after the person has signed in. The address contains the encrypted request.
+
+    A page, not a redirect, leads to the application, because after a form browsers allow redirects only to addresses to which the form
+    may be sent.
     """
     found = await answering.resume(
         context.actions, request.query_params.get("request", ""), session_secret(request), visitor=visitor_of(request),
@@ -63,7 +65,7 @@ async def take_logout(context: PortalContext, request: Request) -> Answer:
 
 @pages.post(LOGOUT, is_public=True)
 async def confirm_logout(context: PortalContext, request: Request) -> Answer:
-    """The person confirmed the sign-out on our page. The request in the address is read and checked again."""
+    """Sign out after the person has confirmed it on our page. The request in the address is read and checked again."""
     return await _signed_out(context, request, f"{LOGOUT}?{request.url.query}")
 
 

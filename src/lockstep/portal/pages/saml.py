@@ -1,4 +1,4 @@
-"""The SAML endpoints of one application, and opening it from My Apps.
+"""The SAML endpoints of one application, and opening the application from My Apps.
 
 A form that sends a response to an application goes to another server, so its page declares that address to the browser.
 """
@@ -41,7 +41,7 @@ _XML = "application/samlmetadata+xml"
 
 @pages.get(SSO, is_public=True)
 async def take_query(context: PortalContext, request: Request) -> Response:
-    """The HTTP-Redirect binding. The query is read exactly as it was sent, because the signature covers those bytes."""
+    """Handle a request by the HTTP-Redirect binding. The query is read exactly as it was sent, because the signature covers those bytes."""
     app = request.path_params["app"]
     received = await receive_query(
         context.actions,
@@ -55,8 +55,8 @@ async def take_query(context: PortalContext, request: Request) -> Response:
 
 
 def form_endpoint(context_of: Callable[[], Context]) -> Callable[[Request], Awaitable[Response]]:
-    """The HTTP-POST binding. This is not a page: the form comes from another server, so it has neither our form token nor our session
-    cookie.
+    """Handle a request by the HTTP-POST binding. This is not a page: the form comes from another server, so it has neither our form
+    token nor our session cookie.
     """
 
     async def take(request: Request) -> Response:
@@ -84,7 +84,7 @@ def form_endpoint(context_of: Callable[[], Context]) -> Callable[[Request], Awai
 
 @pages.get(FAILED, is_public=True)
 async def show_failed(_: PortalContext, request: Request) -> Answer:
-    """The page after a refused form. It shows the number under which the log has the details."""
+    """Show the page after a refused form, with the number under which the log has the details."""
     number = request.query_params.get("number", "")
     request.state.request_id = request_id_of({"x-request-id": number})
     raise did_not_work()
@@ -110,7 +110,7 @@ async def answer(context: PortalContext, request: Request) -> Answer:
 
 @pages.get("/myapps/launch/{app}")
 async def open_application(context: PortalContext, request: Request) -> Answer:
-    """Open an application from My Apps, whichever sign-on method it uses."""
+    """Open an application from My Apps, whichever single sign-on method it uses."""
     asked = (context.actions, request.path_params["app"], session_secret(request))
     visitor, origin = visitor_of(request), origin_of(request)
     found = await opening.open_application(*asked, visitor=visitor, origin=origin)
@@ -125,7 +125,7 @@ async def show_metadata(context: PortalContext, request: Request) -> Answer:
 
 @pages.get("/saml2/{app}/logout", is_public=True)
 async def take_logout(context: PortalContext, request: Request) -> Answer:
-    """Take a logout request of the application, and answer it; or take its response to our request, and continue with the next
+    """Handle a logout request of the application and answer it, or handle its response to our request and continue with the next
     application.
     """
     address = await receive_logout(
