@@ -201,7 +201,7 @@ async def test_address_of_the_directory_is_under_the_rules_of_every_other(centre
     centre.context.http().rules.allow([])
     asked = len(peer.binds)
 
-    with pytest.raises(LockstepError, match="gave no usable answer") as refused:
+    with pytest.raises(LockstepError, match="sent no usable response") as refused:
         await ldap_setup.set_ldap(centre.context, LdapChange(peer.url, "DC=contoso", READER))
     with pytest.raises(LockstepError, match="temporarily unavailable"):
         await passwords.sign_person_in(centre.context, upn("anna"), "winter in Lund", visitor=HERE)
@@ -305,7 +305,7 @@ async def test_doctor_asks_the_directory_as_a_sign_in_does(centre: Centre, peer:
 async def test_nothing_is_sent_unencrypted_to_a_server_that_refuses_starttls(centre: Centre, peer: LdapPeer) -> None:
     change = LdapChange(peer.url, "DC=contoso", READER, password=Secret("reads"), starts_tls=True)
 
-    with pytest.raises(LockstepError, match="gave no usable answer") as refused:
+    with pytest.raises(LockstepError, match="sent no usable response") as refused:
         await ldap_setup.set_ldap(centre.context, change)
 
     assert "refuses StartTLS" in refused.value.why and peer.binds == []
@@ -322,7 +322,7 @@ async def test_active_directory_of_samba_signs_people_in(centre: Centre, tmp_pat
         change = LdapChange(
             url, samba.BASE, samba.READER, "userPrincipalName", directory.ca, Secret(samba.PASSWORD), starts_tls, "sAMAccountName"
         )  # fmt: skip
-        with pytest.raises(LockstepError, match="gave no usable answer") as plain:
+        with pytest.raises(LockstepError, match="sent no usable response") as plain:
             await ldap_setup.set_ldap(centre.context, replace(change, url=directory.url, starts_tls=False))
         await ldap_setup.set_ldap(centre.context, change)
         await setting.change_sign_in_setting(centre.context, has_ldap=True)
@@ -348,7 +348,7 @@ async def test_slapd_signs_people_in_over_tls_with_the_authority_that_was_given(
         change = LdapChange(
             directory.tls_url, slapd.BASE, slapd.BIND_DN, "mail", directory.ca, Secret(slapd.BIND_PASSWORD)
         )
-        with pytest.raises(LockstepError, match="gave no usable answer") as unknown:
+        with pytest.raises(LockstepError, match="sent no usable response") as unknown:
             await ldap_setup.set_ldap(centre.context, replace(change, ca=""))
         assert "CERTIFICATE_VERIFY_FAILED" in unknown.value.why
         await ldap_setup.set_ldap(centre.context, change)

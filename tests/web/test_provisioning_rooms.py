@@ -72,7 +72,7 @@ async def test_held_changes_are_decided_one_by_one_and_all_with_the_number_typed
     await admin.post(f"{HERE}/held", {"reject": one})
     assert (await states(centre, job)).count("held") == 2
     wrong = await admin.post(f"{HERE}/held", {"decision": "approve-all", "confirmation": "3"})
-    assert wrong.status == 400 and "this would now decide 2 changes" in wrong.text
+    assert wrong.status == 400 and "2 changes would be decided now" in wrong.text
     assert (await states(centre, job)).count("held") == 2
     done = await admin.post(f"{HERE}/held", {"decision": "approve-all", "confirmation": "2"})
 

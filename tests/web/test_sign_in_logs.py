@@ -140,7 +140,7 @@ async def test_ldap_directory_is_tested_before_it_is_saved_and_its_password_is_n
         page = await admin.get(here)
 
     assert (wrong.status, early.status, saved.status, on.status) == (400, 400, 303, 303)
-    assert "gave no usable answer" in wrong.text and f'value="{reader}"' in wrong.html
+    assert "sent no usable response" in wrong.text and f'value="{reader}"' in wrong.html
     assert "No LDAP directory is set up" in early.text
     assert f'value="{reader}"' in page.html and "reads-only-names" not in page.html
     assert (await admin.post(f"{here}/ldap/remove", {})).status == 303

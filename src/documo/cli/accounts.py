@@ -88,7 +88,7 @@ def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
     help="Clients whose deviations are tolerated.",
 )
 @click.option("--plan", help="Name of the plan.")
-@click.option("--seats", type=click.IntRange(0), help="Maximum number of active members; 0 = no limit.")
+@click.option("--seats", type=click.IntRange(0), help="Active members; 0 = no limit.")
 @click.option("--default-role", help="Role of members without a known role.")
 @click.option(
     "--restore-policy",
@@ -108,13 +108,13 @@ def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
     "--patch-answer",
     type=click.Choice(rules.CHOICES["patch_answer"]),
     metavar="WHAT",
-    help=f"Body of responses to PATCH: {'|'.join(rules.CHOICES['patch_answer'])}.",
+    help=f"Response to PATCH: {'|'.join(rules.CHOICES['patch_answer'])}.",
 )
 @click.option("--rate", "rate_per_second", type=click.IntRange(0), help="Requests per second; 0 = no limit.")
 @click.option("--burst", "rate_burst", type=click.IntRange(1), help="Burst size in requests.")
 @click.option("--audit-days", type=click.IntRange(30, 3650), metavar="DAYS", help="Days to keep the audit log.")
 @click.option("--api/--no-api", "api_enabled", default=None, help="Whether the plan includes the API.")
-@click.option("--scim/--no-scim", "scim_enabled", default=None, help="Accept SCIM requests, or refuse them with 403.")
+@click.option("--scim/--no-scim", "scim_enabled", default=None, help="Accept SCIM requests, or answer with 403.")
 @click.option("--schemas", type=click.File("rb"), help="JSON file with custom schemas.")
 @data_option
 @output_option

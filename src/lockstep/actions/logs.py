@@ -87,7 +87,8 @@ async def show_log(context: Context, name: str) -> list[LogRow]:
         raise not_found(f"The log has no change {name}", next_step="See: lockstep logs")
     if len({row.change_id for row in found}) > 1:
         raise conflict(
-            f"Several changes begin with {name}", next_step="Give more of the id, or use the number of the record"
+            f"Several changes begin with {name}",
+            next_step="Enter more characters of the id, or use the number of the record",
         )
     return found[::-1]
 

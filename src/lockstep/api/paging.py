@@ -83,8 +83,10 @@ def _asked(
     filter: Annotated[
         str, Query(max_length=4000, description="A filter in SCIM's grammar (RFC 7644, section 3.4.2.2)")
     ] = "",
-    sort: Annotated[str, Query(max_length=60, description="An attribute; `-` before it for descending")] = "",
-    count: Annotated[bool, Query(description="Also count all items, where the list can")] = False,
+    sort: Annotated[
+        str, Query(max_length=60, description="The attribute to sort by; `-` before it for descending order")
+    ] = "",
+    count: Annotated[bool, Query(description="Also count all items, if the list supports that")] = False,
     fields: Annotated[
         str,
         Query(max_length=1000, description="The members to include in items, separated by commas (default: all)"),

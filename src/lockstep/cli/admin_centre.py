@@ -28,7 +28,7 @@ LIMITS = ServingLimits(
 async def serving_admin_centre(
     house: House, times: RequestTimes, *, host: str, port: int, environment: str = ""
 ) -> AsyncIterator[None]:
-    """Serve on *host* and *port* for the duration of the block. *environment*: the text of the badge. Raises LockstepError."""
+    """Serve on *host* and *port* during the block. *environment* is the text of the badge. Raises LockstepError."""
     listener = listen(host, port, next_step="Stop the other program, or choose another port: --port N")
     metrics = await metrics_of(house, times, whole=True)
     health = health_routes(house.pool, metrics, house.server.is_reachable)

@@ -233,5 +233,6 @@ def _show_link(link: NewLink, output: Output) -> None:
         text=served_at() + link.path,
     )
     hint(
-        f"It works once, until {local_stamp(link.expires_at)}. If browsers reach the admin centre at another address, change the beginning."
+        f"The link works once, until {local_stamp(link.expires_at)}. "
+        "If browsers reach the admin centre at another address, change the beginning of the link."
     )

@@ -27,10 +27,12 @@ _COLUMNS = [Column("number", "No."), Column("at", "Time", show=local_time), Colu
 @click.option("--actor", metavar="TEXT", help="Part of the actor's name.")
 @click.option("--activity", metavar="TEXT", help="Part of the activity, for example mappings.")
 @click.option("--object", "target", metavar="TEXT", help="Part of the name of the changed object.")
-@click.option("--since", type=TIME, metavar="TIME", help="Only newer than this: 2h, 7d, 1w, 2026-11-01.")
-@click.option("--until", type=TIME, metavar="TIME", help="Only older than this.")
-@click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="Most entries (0 = all).")
-@click.option("--after", type=click.IntRange(1), metavar="NUMBER", help="Continue after this entry, with older ones.")
+@click.option("--since", type=TIME, metavar="TIME", help="Only entries newer than this: 2h, 7d, 1w, 2026-11-01.")
+@click.option("--until", type=TIME, metavar="TIME", help="Only entries older than this.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=50, show_default=True, help="Maximum number of entries (0 = all)."
+)
+@click.option("--after", type=click.IntRange(1), metavar="NUMBER", help="Continue with entries older than this one.")
 @output_option
 @click.pass_context
 def audit(ctx: click.Context, /, **given: Any) -> None:
@@ -60,7 +62,7 @@ def audit(ctx: click.Context, /, **given: Any) -> None:
 
 
 async def _entries(context: Context, wanted: AuditFilter, limit: int | None) -> list[AuditRow]:
-    """One entry more than *limit*, or all of them, read in pages."""
+    """Return one entry more than *limit*, or all entries, read in pages."""
     found: list[AuditRow] = []
     page = wanted
     while limit is None or len(found) <= limit:
@@ -121,7 +123,7 @@ def _lines(entry: AuditRow) -> Iterator[str]:
 
 
 def _flat(value: Any, place: str = "") -> dict[str, str]:
-    """Every leaf of *value* by its path."""
+    """Return every leaf of *value* by its path."""
     if isinstance(value, dict):
         inner = [_flat(one, f"{place}.{key}" if place else str(key)) for key, one in value.items()]
     elif isinstance(value, list):
@@ -132,7 +134,7 @@ def _flat(value: Any, place: str = "") -> dict[str, str]:
 
 
 def _name(value: Any, index: int) -> str:
-    """The name of a list element: its identifying value, or else its index."""
+    """Return the name of a list element: its identifying value, otherwise its index."""
     if isinstance(value, dict):
         return str(next((value[key] for key in ("target", "title", "name", "value") if value.get(key)), index))
     return str(index)

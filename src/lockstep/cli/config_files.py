@@ -1,4 +1,4 @@
-"""Read the given configuration files and the secrets that they refer to.
+"""Read the given configuration files and the secrets to which they refer.
 
 References are resolved only here, on the machine of the person who runs the command. A server never resolves references in a file that it
 received.

@@ -40,7 +40,9 @@ def deletes() -> None:
 
 def _choice(command: Command) -> Command:
     for option in (
-        click.option("--first", type=click.IntRange(1), metavar="NUMBER", help="Only this many, oldest first."),
+        click.option(
+            "--first", type=click.IntRange(1), metavar="NUMBER", help="Maximum number of writes, oldest first."
+        ),
         click.option(
             "--reason",
             "reasons",

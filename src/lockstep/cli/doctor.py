@@ -148,7 +148,11 @@ async def _sources(context: Context, settings: Settings) -> list[HealthFinding]:
                               "Name another folder: LOCKSTEP_SOURCES")]  # fmt: skip
     outside = await files_outside(context)
     if not outside:
-        return [HealthFinding(name, Level.OK, f"administrators may name files below {folder}; no source reads others")]
+        return [
+            HealthFinding(
+                name, Level.OK, f"administrators may name files below {folder}; no source reads files elsewhere"
+            )
+        ]
     shown = ", ".join(f"{one.path} ({one.source})" for one in outside[:_MOST_NAMED])
     more = f" and {len(outside) - _MOST_NAMED} more" if len(outside) > _MOST_NAMED else ""
     remedy = "Move them below it, then register the source again: lockstep sources add NAME --people FILE --replace"

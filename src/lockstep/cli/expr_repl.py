@@ -26,7 +26,7 @@ HELP = """\
 
 
 def run_repl(record: dict[str, Any], stdin: TextIO, *, now: Callable[[], datetime]) -> None:
-    """Answer each line until the input ends or a line says quit."""
+    """Evaluate each line until the input ends or a line says quit."""
     for number, line in enumerate(_lines(stdin), 1):
         text = line.strip()
         if text in ("quit", "exit"):

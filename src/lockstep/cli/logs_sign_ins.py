@@ -30,10 +30,12 @@ _COLUMNS = [Column("number", "No."), Column("at", "Time", show=local_time), Colu
     help="success, failure or interrupted.",
 )
 @click.option("--code", metavar="CODE", help="The reason of a refusal, for example WrongPassword.")
-@click.option("--since", type=TIME, metavar="TIME", help="Only newer than this: 2h, 7d, 1w, 2026-11-01.")
-@click.option("--until", type=TIME, metavar="TIME", help="Only older than this.")
-@click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="Most entries (0 = all).")
-@click.option("--after", type=click.IntRange(1), metavar="NUMBER", help="Continue after this record, with older ones.")
+@click.option("--since", type=TIME, metavar="TIME", help="Only records newer than this: 2h, 7d, 1w, 2026-11-01.")
+@click.option("--until", type=TIME, metavar="TIME", help="Only records older than this.")
+@click.option(
+    "--limit", type=click.IntRange(0), default=50, show_default=True, help="Maximum number of records (0 = all)."
+)
+@click.option("--after", type=click.IntRange(1), metavar="NUMBER", help="Continue with records older than this one.")
 @output_option
 def sign_ins(*, output: Output, **given: Any) -> None:
     """Show the sign-ins of people, newest first.

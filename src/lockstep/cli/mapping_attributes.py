@@ -29,7 +29,7 @@ _VALUES = (Column("target", "Target attribute"), Column("value", "Value"), Colum
 @click.option("--discover", is_flag=True, help="Discover the attributes from the application.")
 @click.option("--add", metavar="NAME", help="Add an attribute to the list by hand.")
 @click.option("--type", "type_", type=click.Choice([one.value for one in AttributeType]), default="String")
-@click.option("--multi-valued", is_flag=True, help="The added attribute is multi-valued.")
+@click.option("--multi-valued", is_flag=True, help="Mark the added attribute as multi-valued.")
 @click.option("--remove", metavar="NAME", help="Remove an attribute from the list.")
 @click.option("--kind", type=click.Choice(list(_KINDS)), default="user", show_default=True)
 @output_option

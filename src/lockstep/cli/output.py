@@ -30,7 +30,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table. *is_wide*: omitted from the `table` format. *show* turns the value into text."""
+    """One column of a table. *is_wide* columns are omitted from the `table` format. *show* turns the value into text."""
 
     key: str
     title: str
@@ -47,7 +47,7 @@ class Output:
     query: str = ""  # a JMESPath expression for the JSON form
 
     def many(self, rows: Sequence[Row], columns: Sequence[Column], *, name: str = "name", empty: str = "") -> None:
-        """Print a list. *name*: the key that `-o name` and `-q` print. *empty*: the message on stderr if the list is empty."""
+        """Print a list. *name* is the key that `-o name` and `-q` print. *empty* is the message on stderr if the list is empty."""
         if self.query:
             self._answer({"formatVersion": FORMAT_VERSION, "items": list(rows)})
         elif self.quiet or self.form == "name":
@@ -68,7 +68,7 @@ class Output:
             _print_table(self.form, shown, [[_cell(row, column, is_read=is_read) for column in shown] for row in rows])
 
     def one(self, row: Row, *, text: str | Sequence[str]) -> None:
-        """Print one object: *row* for JSON and the like, *text* for people."""
+        """Print one object: *row* for JSON and similar formats, *text* for people."""
         if self.query:
             self._answer({"formatVersion": FORMAT_VERSION, **row})
         elif self.form == "json":
@@ -171,7 +171,7 @@ def hint(text: str) -> None:
 
 
 def confirm(question: str, *, yes: bool, flag: str = "--yes") -> None:
-    """Ask on a terminal. Without one, raise an error that names the flag to use instead."""
+    """Ask on a terminal. Without a terminal, raise an error that names the flag to use instead."""
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):

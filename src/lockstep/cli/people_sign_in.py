@@ -89,7 +89,7 @@ def link_(person: str, output: Output) -> None:
     """
     link = run(lambda context: passwords.new_sign_in_link(context, person))
     output.one(sign_in_link_json(link), text=link.url or served_at() + link.path)
-    hint(f"It works once, until {local_stamp(link.expires_at)}.")
+    hint(f"The link works once, until {local_stamp(link.expires_at)}.")
     if not link.url:
         hint(
             "No public address of Lockstep is stored, so the start of the link may be wrong. Store it: lockstep sso address ORIGIN"

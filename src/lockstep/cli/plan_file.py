@@ -25,7 +25,7 @@ KIND, FORMAT = "lockstep/plan", 1
 
 @dataclass(frozen=True)
 class KeptPlan:
-    """A plan from a file. *changes*: the reviewed changes as JSON."""
+    """A plan from a file. *changes* are the reviewed changes as JSON."""
 
     documents: tuple[ConfigDocument, ...]
     prune: bool
@@ -51,7 +51,7 @@ def write_plan(file: Path, documents: Sequence[ConfigDocument], plan: Configurat
 
 
 def read_plan(files: Sequence[str]) -> KeptPlan | None:
-    """Return the plan in *files*; None if they are configuration files. Raises LockstepError for a damaged plan."""
+    """Return the plan in *files*, or None if they are configuration files. Raises LockstepError for a damaged plan."""
     if len(files) != 1 or not Path(files[0]).is_file():
         return None
     data = Path(files[0]).read_bytes()

@@ -31,20 +31,21 @@ Answer = TypeVar("Answer")
 
 
 def globals_of(ctx: click.Context | None = None) -> Globals:
-    """The options given before the command; defaults if the command is run on its own."""
+    """Return the options given before the command, or defaults if the command is run on its own."""
     found = (ctx or click.get_current_context()).find_root().obj
     return found if isinstance(found, Globals) else Globals()
 
 
 def settings_of(ctx: click.Context | None = None) -> Settings:
-    """The settings of this command: options, environment, defaults."""
+    """Return the settings of this command: options, environment, defaults."""
     flags = globals_of(ctx)
     return load_settings(os.environ, {"data": flags.data, "context": flags.context})
 
 
 def run(work: Callable[[Context], Awaitable[Answer]], *, label: str = "", creates: bool = False) -> Answer:
-    """Do *work* with a context, on this machine or on the server in use. *label* is shown with the progress. *creates*: the command may be
-    the first in a data folder.
+    """Do *work* with a context, on this machine or on the server in use. *label* is shown with the progress.
+
+    *creates* is true if the command may be the first one in a data folder.
     """
     settings, flags = settings_of(), globals_of()
     server = chosen_server(settings)
@@ -127,7 +128,9 @@ def has_data(settings: Settings) -> bool:
 
 
 def require_data(settings: Settings) -> None:
-    """Raise LockstepError for a folder without data. In the wrong folder a command would otherwise look as if all data were lost."""
+    """Raise LockstepError for a folder without data. Without this check, a command in the wrong folder would suggest that all data is
+    lost.
+    """
     if not has_data(settings):
         raise not_found(
             f"There is no Lockstep data in {settings.data}",

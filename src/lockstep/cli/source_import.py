@@ -49,7 +49,7 @@ _SIGNS = {"created": "+", "restored": "+", "updated": "~", "removed": "-", "miss
     type=click.IntRange(1),
     default=20,
     show_default=True,
-    help="Fewer may always leave.",
+    help="Always allow fewer.",
 )
 @click.option("--dry-run", is_flag=True, help="Show who would join, change and leave.")
 @reading_options

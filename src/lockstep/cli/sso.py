@@ -67,7 +67,7 @@ def show(app: str, output: Output) -> None:
     metavar="PART",
     help="What to sign: assertion|response|both.",
 )
-@click.option("--encryption-certificate", metavar="FILE", help="Encrypt assertions with it.")
+@click.option("--encryption-certificate", metavar="FILE", help="Encrypt assertions with this certificate.")
 @click.option(
     "--assignment-required/--no-assignment-required",
     "assignmentRequired",

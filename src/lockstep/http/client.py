@@ -1,7 +1,7 @@
 """Send every outgoing HTTP request: one client, one set of outbound rules, one hard deadline.
 
-The client connects to the very address that it has checked, and never follows redirects. Errors say whether the request may have been sent,
-because a write that may have taken effect must not be repeated.
+The client connects to exactly the address that it has checked, and never follows redirects. Errors say whether the request may have been
+sent, because a write that may have taken effect must not be repeated.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ class HttpClient:
     async def stream(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None, silent_seconds: float
     ) -> AsyncIterator[Stream]:
-        """Send one request whose response has no defined end. Raises WireError, also while its lines are read, after *silent_seconds*
-        without data.
+        """Send one request whose response has no defined end. Raises WireError after *silent_seconds* without data, also while the lines
+        are read.
         """
         started = time.monotonic()
         place = self._checked(url)
@@ -223,7 +223,9 @@ class _GuardedResolver(AbstractResolver):
 
 
 def _limits(left: float) -> aiohttp.ClientTimeout:
-    """End connecting before the deadline, so that a request that runs out of time while connecting is known not to have been sent."""
+    """Limit the time for connecting so that it ends before the deadline. A request that runs out of time while connecting is then known
+    not to have been sent.
+    """
     if left > CONNECT_SECONDS * 1.25:
         return _LIMITS
     return aiohttp.ClientTimeout(total=None, sock_connect=max(0.05, left * 0.8))

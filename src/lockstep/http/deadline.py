@@ -1,7 +1,7 @@
-"""The deadline of a piece of work that may take several requests. It is set once, and every request of the work observes it.
+"""The deadline of work that may take several requests. It is set once, and every request of the work observes it.
 
-Only the client ends a request (`http/client.py`), so that every request that was sent is recorded with its outcome. A second timeout around
-the work would cancel it from outside and lose that record.
+Only the client ends a request (`http/client.py`), so every request that was sent is recorded with its outcome. A second timeout around
+the work would cancel the request from outside and lose that record.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 def end_of_request(seconds: float) -> float:
-    """Return when a request that is sent now must end: at the deadline of its work, or after *seconds* if there is none.
+    """Return when a request that is sent now must end: at the deadline of its work, or after *seconds* if there is no deadline.
 
     The result is event loop time.
     """

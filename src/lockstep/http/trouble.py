@@ -1,4 +1,6 @@
-"""What can go wrong with a request, and whether it may have been sent. A write that may have taken effect must not be repeated."""
+"""The errors that a request can have, and whether the request may have been sent. A write that may have taken effect must not be
+repeated.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ _SURELY_NOT_SENT = frozenset(
 
 
 class WireError(Exception):
-    """Raised if there was no complete response. *sentence* says why and contains no secret."""
+    """Raised if there was no complete response. *sentence* says why, and contains no secret."""
 
     def __init__(self, trouble: Trouble, sentence: str, next_step: str = "", *, seconds: float = 0.0) -> None:
         super().__init__(sentence)

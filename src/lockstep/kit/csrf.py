@@ -29,7 +29,7 @@ def masked(secret: str) -> str:
 
 
 def is_token_of(given: str, secret: str) -> bool:
-    """Whether *given* is a token made from *secret*, which must not be empty."""
+    """Whether *given* is a token made from *secret*, and *secret* is not empty."""
     try:
         raw = base64.b64decode(given.encode(), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

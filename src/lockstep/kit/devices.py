@@ -1,4 +1,4 @@
-"""Read a User-Agent header as words: "Firefox on Windows"."""
+"""Convert a User-Agent header to words such as "Firefox on Windows"."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SYSTEMS = (
 
 
 def device_name(user_agent: str) -> str:
-    """The browser and its system; *user_agent* itself if neither is known, and "Unknown" if it is empty."""
+    """Return the browser and its system. Returns *user_agent* itself if neither is known, and "Unknown" if it is empty."""
     browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
     system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
     return " on ".join(filter(None, (browser, system))) or user_agent or "Unknown"

@@ -54,7 +54,7 @@ class BindResult:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry: its name, and the values of the attribute that was requested."""
+    """An entry: its name, and the values of the requested attribute."""
 
     dn: str
     values: Sequence[str] = ()
@@ -93,6 +93,7 @@ async def find_entries(
     server: LdapServer, *, bind_dn: str, password: str, base: str, attribute: str, value: str, wanted: str = ""
 ) -> list[Entry]:
     """Return up to two entries whose *attribute* is *value*, with the values of the attribute *wanted*. The search runs as *bind_dn*.
+
     Raises LockstepError if the search fails.
     """
     async with _connected(server) as link:
@@ -110,20 +111,22 @@ async def find_entries(
                 if answer.code not in (messages.SUCCESS, 4):  # 4 (sizeLimitExceeded): there are more entries
                     raise _failed(f"It refuses the search (result {answer.code}): {answer.text[:300]}")
                 return found
-        raise _failed("Its answer to a search has no end")
+        raise _failed("Its response to a search does not end")
 
 
 async def bind(server: LdapServer, dn: str, password: str) -> BindResult:
-    """Check with the server whether *password* is the password of the entry *dn*. Raises LockstepError if the server gives no usable
-    answer, ValueError if *dn* or *password* is empty.
+    """Check with the server whether *password* is the password of the entry *dn*.
+
+    Raises LockstepError if the server gives no usable response, and ValueError if *dn* or *password* is empty.
     """
     async with _connected(server) as link:
         return await _bound(link, dn, password)
 
 
 async def certificate_end(server: LdapServer) -> datetime | None:
-    """Return when the server's certificate expires, or None if the connection is unencrypted. Raises LockstepError if the server cannot be
-    reached or trusted.
+    """Return when the server's certificate expires, or None if the connection is unencrypted.
+
+    Raises LockstepError if the server cannot be reached or trusted.
     """
     async with _connected(server) as link:
         certificate = link.writer.get_extra_info("peercert")
@@ -186,8 +189,8 @@ async def _connected(server: LdapServer) -> AsyncIterator[_Link]:
 
 
 async def _opened(server: LdapServer) -> _Link:
-    """Connect to the server. One address that is not admitted refuses the whole name, because the name may resolve differently the next
-    time.
+    """Connect to the server. If one address is not admitted, the whole name is refused, because the name may resolve differently the
+    next time.
     """
     loop = asyncio.get_running_loop()
     known = await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
@@ -230,7 +233,7 @@ def _trusting(server: LdapServer) -> ssl.SSLContext:
 def _failed(why: str, next_step: str = "") -> LockstepError:
     return LockstepError(
         Kind.UNREACHABLE,
-        "The LDAP directory gave no usable answer",
+        "The LDAP directory sent no usable response",
         why=why,
         next_step=next_step or "Check the server, then test: lockstep people sign-in ldap test --help",
         code="DirectoryUnreachable",

@@ -19,7 +19,7 @@ _WHOLE_SUBTREE, _NEVER_DEREFERENCE, _NO_ATTRIBUTES = 2, 0, b"1.1"
 
 
 class MalformedMessage(ValueError):
-    """The server sent something that is not an LDAP message."""
+    """Raised if the server sends something that is not an LDAP message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def length_of(first: int, more: bytes) -> int:
 
 
 def length_bytes(first: int) -> int:
-    """Return how many more bytes the length has. Raises MalformedMessage for an indefinite length."""
+    """Return how many more bytes belong to the length. Raises MalformedMessage for an indefinite length."""
     if first == 0x80 or first > 0x84:
         raise MalformedMessage("a length that LDAP does not allow")
     return first - 0x80 if first > 0x80 else 0

@@ -56,17 +56,17 @@ def authorization_url(client: ClientRegistration, metadata: Metadata, attempt: A
 def code_in(client: ClientRegistration, metadata: Metadata, answer: Mapping[str, str]) -> str:
     """Return the code in the provider's *answer*, whose state the caller has already compared.
 
-    Raises LockstepError for a refusal, and for the answer of another provider (mix-up attack, RFC 9207, section 2.4).
+    Raises LockstepError for a refusal, and for the response of another provider (mix-up attack, RFC 9207, section 2.4).
     """
     issuer = answer.get("iss", "")
     if (metadata.sends_issuer or issuer) and issuer != metadata.issuer:
-        raise refused(f"The answer is not from {client.name}", why="It names another issuer, or none")
+        raise refused(f"The response does not come from {client.name}", why="It names a different issuer, or none")
     if error := answer.get("error", ""):
         said = answer.get("error_description", "") or error
         raise refused(f"{client.name} refused the sign-in", why=said[:_MOST_SHOWN])
     code = answer.get("code", "")
     if not code:
-        raise refused(f"The answer of {client.name} has no code")
+        raise refused(f"The response of {client.name} has no code")
     return code
 
 
@@ -98,9 +98,9 @@ async def redeem(
 
 
 async def user_info(http: HttpClient, metadata: Metadata, tokens: Tokens, *, subject: str) -> dict[str, Any]:
-    """Return the claims of the provider's UserInfo endpoint; {} if the provider does not have one.
+    """Return the claims of the provider's UserInfo endpoint, or {} if the provider does not have one.
 
-    Raises LockstepError if the answer is about another person (OpenID Connect Core, section 5.3.2).
+    Raises LockstepError if the response is about another person (OpenID Connect Core, section 5.3.2).
     """
     if not metadata.userinfo_endpoint or not tokens.access_token:
         return {}

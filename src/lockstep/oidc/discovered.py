@@ -1,4 +1,6 @@
-"""A cache of providers' discovery documents, so that an anonymous visitor cannot make the server ask a provider with every request."""
+"""A cache of providers' discovery documents, so that an anonymous visitor cannot make the server send a request to a provider every
+time.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
 
 
 class DiscoveredProviders:
-    """The metadata of the provider that was asked last. A failure is cached for a shorter time. Callers that come while a request is in
-    progress wait for its result.
+    """The metadata of the provider that was asked last. A failure is cached for a shorter time. Callers that arrive while a request is
+    in progress wait for its result.
     """
 
     def __init__(self, *, kept_seconds: float = 600.0, failure_kept_seconds: float = 5.0) -> None:

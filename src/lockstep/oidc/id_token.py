@@ -1,7 +1,7 @@
 """Check that an ID token is meant for us, genuine and fresh (OpenID Connect Core 1.0, section 3.1.3.7).
 
-Only signatures with a public key are accepted: not `none`, and not the HS algorithms, with which an attacker could use the public key as
-the secret.
+Only signatures with a public key are accepted. The algorithm `none` and the HS algorithms are refused, because with HS an attacker could
+use the public key as the secret.
 """
 
 from __future__ import annotations

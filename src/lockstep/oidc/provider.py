@@ -25,7 +25,7 @@ _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 @dataclass(frozen=True, slots=True)
 class ClientRegistration:
-    """Lockstep's registration as a client of the provider *name*. Without a *secret* it is a public client."""
+    """Lockstep's registration as a client of the provider *name*. Without a *secret*, Lockstep is a public client."""
 
     name: str
     issuer: str
@@ -36,8 +36,8 @@ class ClientRegistration:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """The endpoints of a provider. Missing ones are "". *sends_issuer* is true if its authorization responses name the
-    issuer (RFC 9207).
+    """The endpoints of a provider. A missing endpoint is "". *sends_issuer* is true if its authorization responses name the issuer (RFC
+    9207).
     """
 
     issuer: str
@@ -138,7 +138,7 @@ async def send(
 def unusable(url: str, why: str) -> LockstepError:
     return LockstepError(
         Kind.UNREACHABLE,
-        f"{urlsplit(url).hostname} gave an unusable answer",
+        f"{urlsplit(url).hostname} sent an unusable response",
         why=why,
         next_step="Check the issuer: lockstep admins sso test",
     )

@@ -15,7 +15,7 @@ METHODS = ("client_secret_basic", "client_secret_post", "none")
 
 @dataclass(frozen=True, slots=True)
 class PresentedClient:
-    """The client that a request claims to come from. *secret* is "" if it presents none."""
+    """The client from which a request claims to come. *secret* is "" if the request contains none."""
 
     id: str
     secret: str = field(repr=False)
@@ -40,7 +40,7 @@ def presented_client(authorization: str, form: Mapping[str, str]) -> PresentedCl
 
 
 def require_genuine(presented: PresentedClient, *, is_public: bool, has_matching_secret: bool) -> None:
-    """Raise OAuthFault unless the client is authenticated. A public client has no secret, so presenting one is an error."""
+    """Raise OAuthFault unless the client is authenticated. A public client has no secret, so sending one is an error."""
     if is_public:
         if presented.secret:
             raise unknown_client(RefusalReason.SECRET_OF_PUBLIC_CLIENT)
@@ -52,7 +52,7 @@ def require_genuine(presented: PresentedClient, *, is_public: bool, has_matching
 
 
 def unknown_client(reason: RefusalReason) -> OAuthFault:
-    """Return the same fault for every reason; only the log gets *reason*."""
+    """Return the fault for a failed authentication. It is the same for every reason; only the log contains *reason*."""
     return OAuthFault(OAuthError.INVALID_CLIENT, reason, "The client is unknown, or its authentication failed")
 
 

@@ -69,7 +69,7 @@ class RefusalReason(StrEnum):
     WRONG_ID_TOKEN_HINT = "WrongIdTokenHint"  # noqa: S105  # a code
 
 
-# What a reason means to administrators. Reasons that SAML has as well are explained with its codes.
+# What a reason means to administrators. Reasons that SAML has as well are explained together with SAML's codes.
 MEANINGS: Mapping[str, str] = {
     RefusalReason.UNKNOWN_CLIENT: "The client id does not belong to an application that uses OpenID Connect",
     RefusalReason.REPEATED_PARAMETER: "A parameter of the request was given more than once",
@@ -101,14 +101,16 @@ MEANINGS: Mapping[str, str] = {
     RefusalReason.TOKEN_REUSED: "A refresh token was used a second time, so all tokens of that sign-in were revoked",
     RefusalReason.WIDER_SCOPE: "The application asks for more scopes than were granted",
     RefusalReason.SESSION_ENDED: "The session ended before the code was issued",
-    RefusalReason.LOGOUT_NOT_DELIVERED: "The application could not be told that somebody was signed out, so a session there may go on",
+    RefusalReason.LOGOUT_NOT_DELIVERED: "The application could not be notified that somebody signed out, so a session there may continue",
     RefusalReason.OTHER_PERSON: "The application expects another person than the one who is signed in",
     RefusalReason.WRONG_ID_TOKEN_HINT: "The id_token_hint is not an ID token that Lockstep issued to the application",
 }
 
 
 class OAuthFault(LockstepError):
-    """A refused request. *error* goes to the application, *reason* to the log; *detail* may be shown to developers."""
+    """Raised if a request is refused. *error* is sent to the application, *reason* goes to the log, and *detail* may be shown to
+    developers.
+    """
 
     def __init__(self, error: OAuthError, reason: RefusalReason, detail: str) -> None:
         super().__init__(Kind.INVALID, detail, code=reason)

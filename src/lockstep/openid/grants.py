@@ -37,7 +37,7 @@ class StoredRefreshToken:
 def check_code(code: StoredCode | None, form: Mapping[str, str], *, app: str, now: datetime) -> StoredCode:
     """Return the code if *app* may redeem it with this *form*. Raises OAuthFault.
 
-    Reuse is checked before the expiry, because the caller must then end everything that the code led to.
+    Reuse is checked before the expiry, because the caller must then end all tokens that were issued for the code.
     """
     if code is None:
         raise _not_granted(RefusalReason.UNKNOWN_CODE, "The code is unknown")

@@ -15,8 +15,9 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 def checked_challenge(challenge: str, method: str, *, is_needed: bool) -> str:
-    """Return the challenge of a request, or "" if it has none. Raises OAuthFault if the method is not S256, or if *is_needed* is true and
-    there is no challenge.
+    """Return the challenge of a request, or "" if it has none.
+
+    Raises OAuthFault if the method is not S256, or if *is_needed* is true and there is no challenge.
     """
     if not challenge and not method:
         if is_needed:

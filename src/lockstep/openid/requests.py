@@ -30,7 +30,7 @@ class ResponseMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClientRules:
-    """The registered data of a client that its requests are checked against."""
+    """The registered data of a client against which its requests are checked."""
 
     redirect_uris: tuple[str, ...]
     is_public: bool = False
@@ -39,7 +39,7 @@ class ClientRules:
 
 @dataclass(frozen=True, slots=True)
 class ReplyTo:
-    """The place where a response goes, after it was found to be safe. *state* is returned as it was sent."""
+    """The address to which a response goes, after it was found to be safe. *state* is returned as it was sent."""
 
     redirect_uri: str
     state: str = ""
@@ -48,9 +48,11 @@ class ReplyTo:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """A request that was checked. *max_age* is in seconds; None means any. If *enters_again* is true, the person must
-    authenticate again. *login_hint* is the name under which the person probably signs in, and *id_token_hint*, which is not checked yet,
-    an ID token of the expected person.
+    """A request that was checked. *max_age* is in seconds, or None for any age. If *enters_again* is true, the person must authenticate
+    again.
+
+    *login_hint* is the name under which the person probably signs in. *id_token_hint* is an ID token of the expected person, which was
+    not checked yet.
     """
 
     reply: ReplyTo
@@ -79,8 +81,8 @@ def single(pairs: Pairs, *, longest: int = LONGEST) -> dict[str, str]:
 
 
 def reply_to(given: Mapping[str, str], client: ClientRules) -> ReplyTo:
-    """Return where the response goes. Raises OAuthFault unless the redirect URI is registered exactly like this; that fault must not be
-    redirected.
+    """Return the address to which the response goes. Raises OAuthFault, which must not be redirected, unless exactly this redirect URI
+    is registered.
     """
     asked = given.get("redirect_uri", "")
     if asked not in client.redirect_uris:

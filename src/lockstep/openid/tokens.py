@@ -38,12 +38,12 @@ class SigningJwk:
 
 
 def signing_jwk(kid: str, private: Mapping[str, Any]) -> SigningJwk:
-    """The key of a private JWK. Its numbers are checked, which takes some tenths of a second: keep the result."""
+    """Return the key of a private JWK. Its numbers are checked, which takes some tenths of a second, so keep the result."""
     return SigningJwk(kid, RSAKey.import_key(dict(private)))
 
 
 def public_jwk(key: SigningJwk) -> dict[str, Any]:
-    """Return the public key that applications verify signatures with."""
+    """Return the public key with which applications verify signatures."""
     known = key.key.as_dict(private=False)
     return {"kty": known["kty"], "n": known["n"], "e": known["e"], "kid": key.kid, "use": "sig", "alg": ALGORITHM}
 
@@ -52,7 +52,7 @@ def id_token(
     key: SigningJwk, *, issuer: str, subject: str, client: str, now: datetime, authenticated_at: datetime, sid: str,
     nonce: str, access_token: str, methods: Sequence[str], claims: Mapping[str, Any],
 ) -> str:  # fmt: skip
-    """Build a signed ID token. *claims* about the person never replace the protocol claims."""
+    """Build a signed ID token. *claims* about the person never replace the claims of the protocol."""
     payload: dict[str, Any] = {name: value for name, value in claims.items() if name not in OURS}
     payload |= {
         "iss": issuer, "sub": subject, "aud": client, "iat": _seconds(now), "exp": _seconds(now + ID_TOKEN_VALID),
@@ -88,7 +88,7 @@ class Hint:
 
 
 def read_hint(token: str, keys: Sequence[Mapping[str, Any]], *, issuer: str) -> Hint:
-    """Read an `id_token_hint`. Raises OAuthFault unless we signed it.
+    """Read an `id_token_hint`. Raises OAuthFault unless Lockstep signed it.
 
     An expired token is accepted (RP-Initiated Logout, section 4).
     """

@@ -1,4 +1,4 @@
-"""PostgreSQL for both products: the server (embedded or named by a URL), pools, transactions, migrations at start.
+"""PostgreSQL for both products: the server (embedded or named by a URL), pools, transactions, and migrations at start.
 
-Nothing here knows a table; the packages above decide what is stored.
+This package knows no tables; the packages above it decide what is stored.
 """

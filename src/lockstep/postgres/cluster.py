@@ -57,7 +57,7 @@ log_checkpoints = off
 
 @dataclass(frozen=True, slots=True)
 class Postmaster:
-    """A running server: its process and the folder of its socket."""
+    """A running server: its process, and the folder of its socket."""
 
     pid: int
     socket_folder: Path
@@ -91,7 +91,7 @@ def make_cluster(folder: Path, programs: Programs, user: ServerUser) -> None:
 
 
 def sweep_halves(folder: Path) -> None:
-    """Remove the remains of interrupted starts beside *folder*, even if one of their orphaned processes still writes there."""
+    """Remove the remains of interrupted starts beside *folder*, even if an orphaned process of one still writes there."""
     for half in folder.parent.glob(f".{folder.name}-new-*"):
         shutil.rmtree(half, ignore_errors=True)
 
@@ -118,7 +118,7 @@ def write_access_rules(folder: Path, user: ServerUser) -> None:
 
 
 def find_postmaster(folder: Path) -> Postmaster | None:
-    """The ready server on *folder*, or None. Never waits."""
+    """Return the ready server on *folder*, or None. Never waits."""
     lines = _pid_file(folder)
     if len(lines) < 8 or not lines[7].startswith("ready") or not _serves(int(lines[0]), folder):
         return None
@@ -186,7 +186,7 @@ def stop(folder: Path, child: subprocess.Popen[bytes] | None, *, patience_second
 
 
 def _clear_sockets(lines: list[str]) -> None:
-    """Remove the private folder of the socket. If a person started the server by hand, its folder stays."""
+    """Remove the private folder of the socket. If a person started the server by hand, its folder is kept."""
     folder = Path(lines[4]) if len(lines) > 4 and lines[4] else None
     if folder is not None and folder.name.startswith(SOCKET_FOLDER_PREFIX):
         shutil.rmtree(folder, ignore_errors=True)
@@ -200,7 +200,8 @@ def _launch(
     for option in options:
         command += ["-c", option]
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "ab") as out:
-        # In a session of its own: Ctrl-C in the terminal is meant for us, and we stop PostgreSQL when no process needs it.
+        # In a session of its own: Ctrl-C in the terminal is meant for Lockstep, which stops PostgreSQL when no process needs
+        # it.
         return subprocess.Popen(
             command, cwd="/", env=plain_environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
             start_new_session=True, **user.process_options,
@@ -242,7 +243,7 @@ def _runs_unready(folder: Path) -> bool:
 def _forget_stranger(folder: Path) -> None:
     """Remove a `postmaster.pid` whose process id now belongs to another program, because PostgreSQL would refuse to start.
 
-    The file of a dead process stays: it leads PostgreSQL to the shared memory that its orphans may still use.
+    The file of a dead process is kept: it leads PostgreSQL to the shared memory that orphans of that process may still use.
     """
     lines = _pid_file(folder)
     if lines and is_running(int(lines[0])) and not _serves(int(lines[0]), folder):
@@ -255,7 +256,7 @@ def _is_named_running(folder: Path) -> bool:
 
 
 def _forget_unburied(folder: Path) -> None:
-    """Remove a `postmaster.pid` whose process is a zombie, provided that no orphan is left. PostgreSQL believes that it is
+    """Remove a `postmaster.pid` whose process is a zombie, provided that no orphan is left. PostgreSQL believes that the process is
     still running.
     """
     if PROC.exists() and not _is_named_running(folder) and not working_in(folder):

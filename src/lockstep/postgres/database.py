@@ -1,4 +1,4 @@
-"""How to connect to one database.
+"""The data that is needed to connect to one database.
 
 The connection string may contain a password: it is excluded from `repr`, and messages use `place`.
 """
@@ -24,7 +24,7 @@ class Database:
 
 
 def on_socket(folder: Path, port: int, *, name: str, role: str) -> Database:
-    """A database of the embedded server. The kernel tells PostgreSQL which user connects, so no password is needed."""
+    """Return a database of the embedded server. The kernel tells PostgreSQL which user connects, so no password is needed."""
     conninfo = make_conninfo(
         "", host=str(folder), port=port, dbname=name, user=role, sslmode="disable", gssencmode="disable"
     )
@@ -48,7 +48,8 @@ def from_url(url: str, *, variable: str, name: str | None = None) -> Database:
 
 
 def urls_from(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the URLs in the environment, by database: DATABASE_URL, DOCUMO_DATABASE_URL, or either with `_FILE` appended.
+    """Return the URLs in the environment, by database. The variables are DATABASE_URL and DOCUMO_DATABASE_URL, or either with `_FILE`
+    appended.
 
     With DATABASE_URL alone, Documo uses the database `documo` on the same server. Raises LockstepError for an unreadable file.
     """

@@ -22,7 +22,7 @@ MARK = b"PGDMP"
 
 
 def dump(database: Database, file: Path) -> int:
-    """Write *database* into *file*, completely or not at all, readable only by its owner; return its size in bytes. Blocking.
+    """Write *database* into *file*, completely or not at all, readable only by its owner. Returns the size in bytes. Blocking.
 
     Raises LockstepError if *file* exists or cannot be written.
     """
@@ -69,7 +69,7 @@ def clear(database: Database) -> None:
 
 
 def load(database: Database, file: Path) -> None:
-    """Load *file* into the empty *database*, all or nothing. Blocking. Raises LockstepError."""
+    """Load *file* into the empty *database*, completely or not at all. Blocking. Raises LockstepError."""
     check_dump(file)
     arguments = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", "-d", database.conninfo]
     _run("pg_restore", [*arguments, str(file)], stdout=subprocess.DEVNULL, what=f"{file} could not be restored")

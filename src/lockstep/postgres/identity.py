@@ -1,6 +1,6 @@
 """Choose the system user who runs PostgreSQL, which refuses to run as root.
 
-This module never creates a user. It tests whether a user can reach a path by trying: mode bits do not show access control lists.
+This module never creates a user. Whether a user can reach a path is tested by trying, because mode bits do not show access control lists.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ServerUser:
 
     @property
     def process_options(self) -> dict[str, Any]:
-        """Options for subprocess that switch the child to this user before the program starts."""
+        """Options for subprocess that switch the child process to this user before the program starts."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.is_other else {}
 
     def reaches(self, folder: Path) -> bool:
@@ -76,7 +76,7 @@ def choose_user(wanted: str | None, existing: Path) -> ServerUser:
 
 
 def plain_environment() -> dict[str, str]:
-    """The environment for PostgreSQL's programs. It inherits nothing, so no secret and no PG* variable gets in."""
+    """Return the environment for PostgreSQL's programs. It inherits nothing, so it contains no secret and no PG* variable."""
     return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 

@@ -17,7 +17,7 @@ from lockstep.errors import conflict, invalid
 
 
 class FileLock:
-    """One open lock file. The file stays after the lock is released: if it were removed, two users could lock two different files."""
+    """One open lock file. The file is kept after the lock is released: if it were removed, two users could lock two different files."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,7 +40,7 @@ class FileLock:
         fcntl.flock(self.descriptor, fcntl.LOCK_EX)
 
     def try_alone(self) -> bool:
-        """Take the exclusive lock if no other process holds the lock. If the result is False, a shared lock of ours may be lost."""
+        """Take the exclusive lock if no other process holds the lock. If the result is False, a shared lock of this process may be lost."""
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -51,12 +51,12 @@ class FileLock:
         fcntl.flock(self.descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Release the lock; a child that inherited the file keeps it."""
+        """Release the lock. A child process that inherited the file keeps the lock."""
         with suppress(OSError):
             os.close(self.descriptor)
 
     def note(self, text: str) -> None:
-        """Write a note for processes that find the lock taken."""
+        """Write a note into the file, for processes that find the lock taken."""
         os.ftruncate(self.descriptor, 0)
         os.pwrite(self.descriptor, text.encode(), 0)
 
@@ -66,7 +66,7 @@ class FileLock:
 
 def give_to_owner_of_folder(path: Path) -> None:
     """Give a file that root creates in a user's data folder to the owner of the folder, who could not use it otherwise. Links are not
-    followed, since the owner controls the folder.
+    followed, because the owner controls the folder.
     """
     if os.geteuid() == 0:
         folder = path.parent.stat()

@@ -1,6 +1,6 @@
 """Bring a database to the version that the code expects, once, however many processes start together.
 
-If nothing has to be done, Alembic is not even imported: one SELECT answers the question.
+If nothing has to be done, Alembic is not imported: one SELECT is sufficient.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lockstep.postgres.pool import connection_options
 
 @dataclass(frozen=True, slots=True)
 class Revisions:
-    """The ordered revisions of one product, and the folder with their modules."""
+    """The ordered revisions of one product, and the folder that contains their modules."""
 
     folder: Path
     numbers: tuple[str, ...]
@@ -48,8 +48,8 @@ async def migrate(
     """Apply the revisions of *package* that *database* lacks. Returns True if there were any.
 
     Processes that start together wait for the one that migrates. *upgrade_with* is the upgrade command to recommend. If it is given, only
-    an empty database is set up, because a server of the older version may be using this one. Raises LockstepError for a database that the
-    code cannot use.
+    an empty database is set up, because a server of the older version may be using any other. Raises LockstepError for a database that
+    the code cannot use.
     """
     revisions = revisions_of(package)
     options = connection_options(database, name="lockstep migrate")

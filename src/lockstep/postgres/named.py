@@ -1,6 +1,6 @@
 """A PostgreSQL server that the administrator named with a URL.
 
-Driver errors are never shown as they are: some of them quote the connection string.
+Errors of the driver are never shown unchanged, because some of them quote the connection string.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ VARIABLES = {"lockstep": "DATABASE_URL", "documo": "DOCUMO_DATABASE_URL"}
 
 
 def named_database(name: str, urls: Mapping[str, str]) -> Database | None:
-    """Return the database *name* if a URL leads to it, after checking that it is reachable, recent enough and exists. Blocking.
+    """Return the database *name* if a URL leads to it. Checks that it is reachable, recent enough and exists. Blocking.
 
     Without a URL of its own, Documo gets the database `documo` on Lockstep's server, which is created if the role is allowed to. Raises
     LockstepError.

@@ -1,7 +1,7 @@
 """Decide where the data and the socket of the embedded PostgreSQL are stored, and record it in `postgres.json`.
 
-The record is authoritative: data is never searched for elsewhere. A recorded place that has vanished is an error and does not lead to a
-fresh start.
+The record is authoritative: the data is never searched for elsewhere. A recorded place that has disappeared is an error; PostgreSQL does
+not start with an empty database in that case.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Record:
 
 
 def read_record(data: Path) -> Record | None:
-    """The record of the data folder; None before the first start."""
+    """Return the record of the data folder, or None before the first start."""
     path = data / RECORD
     try:
         said = orjson.loads(path.read_bytes())
@@ -84,7 +84,9 @@ def write_record(data: Path, record: Record) -> None:
 
 
 def make_data_folder(data: Path) -> Path:
-    """Return the resolved data folder, creating it if needed. If root creates it, other users may traverse it, because PostgreSQL must."""
+    """Return the resolved data folder, creating it if needed. If root creates it, other users may traverse it, because PostgreSQL needs
+    that.
+    """
     try:
         data = data.expanduser().resolve()
         if not data.exists():
@@ -164,7 +166,9 @@ def refuse_shared_cluster(record: Record, data: Path) -> None:
 
 
 def is_own_cluster(record: Record, data: Path) -> bool:
-    """Whether the cluster belongs to *data*: it lies inside, or the recorded folder is gone or records another cluster."""
+    """Whether the cluster belongs to *data*: it is inside *data*, or the folder in the record no longer exists or records another
+    cluster.
+    """
     if record.cluster.is_relative_to(data) or record.owner in (None, data):
         return True
     original = read_record(record.owner) if record.owner else None

@@ -96,8 +96,8 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
 async def pipeline(connection: Connection) -> AsyncIterator[None]:
     """Send the statements of the block together. If a pipeline fails, its connection is discarded.
 
-    The driver believes that the statements after the failed one were prepared, although they were not. Back in the pool, the connection
-    would fail whenever one of them is used.
+    The driver believes that the statements after the failed one were prepared, although they were not. If the connection went back to the
+    pool, it would fail whenever one of these statements is used.
     """
     try:
         async with connection.pipeline():
@@ -108,7 +108,7 @@ async def pipeline(connection: Connection) -> AsyncIterator[None]:
 
 
 def connection_options(database: Database, *, name: str) -> dict[str, Any]:
-    """Keyword arguments of psycopg for all our connections."""
+    """Return the keyword arguments of psycopg for all connections."""
     given = str(conninfo_to_dict(database.conninfo).get("options") or "")
     return {
         "autocommit": True,

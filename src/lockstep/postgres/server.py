@@ -1,6 +1,6 @@
 """The databases of a process: on the server that a URL names, otherwise on the embedded server, which is started or attached to.
 
-Only the main process of a folder (`up`, `serve`) is exclusive; every other command passes `main=False` and shares the server.
+Only the main process of a folder (`up`, `serve`) is exclusive. Every other command passes `main=False` and shares the server.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Server:
         self.embedded = embedded
 
     def database(self, name: str) -> Database:
-        """The database *name* (`lockstep`, `documo`). Raises LockstepError if it was not requested at start."""
+        """Return the database *name* (`lockstep`, `documo`). Raises LockstepError if it was not requested at start."""
         if name in self._named:
             return self._named[name]
         if self.embedded is None:
@@ -41,7 +41,7 @@ class Server:
         return self.embedded.database(name)
 
     def is_reachable(self) -> bool:
-        """Whether the embedded PostgreSQL runs and its socket exists. True for a named server, which is not checked."""
+        """Whether the embedded PostgreSQL is running and its socket exists. Always true for a named server, which is not checked."""
         return self.embedded is None or self.embedded.is_up()
 
     async def supervise(self) -> None:
@@ -114,7 +114,7 @@ async def running(starting: Awaitable[Server]) -> AsyncIterator[Server]:
 
 
 async def _attached(data: Path, options: Options | None, say: Say) -> EmbeddedServer:
-    """Call `attach` in a thread. If this is cancelled, a server that was attached is left first."""
+    """Call `attach` in a thread. If this call is cancelled, the server is left again if it was attached."""
     work = asyncio.ensure_future(asyncio.to_thread(attach, data, options=options, say=say))
     try:
         return await asyncio.shield(work)
@@ -126,7 +126,9 @@ async def _attached(data: Path, options: Options | None, say: Say) -> EmbeddedSe
 
 
 async def _to_the_end(work: Callable[[], None]) -> None:
-    """Run blocking *work* in a thread and finish it even if cancelled: half a shutdown would leave a server behind."""
+    """Run blocking *work* in a thread and finish it even if this call is cancelled, because half a shutdown would leave a server
+    running.
+    """
     task = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         await asyncio.shield(task)

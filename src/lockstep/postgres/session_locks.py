@@ -12,8 +12,8 @@ from lockstep.postgres.pool import Connection, Pool
 async def session_lock(pool: Pool, name: str) -> AsyncIterator[Connection | None]:
     """Yield a connection that holds the lock *name* during the block, or None if another session holds the lock.
 
-    PostgreSQL keeps such a lock until its session ends. If the block fails or is cancelled, the connection is closed, because the lock may
-    not have been released; back in the pool, the connection would keep it for as long as the process runs.
+    PostgreSQL keeps such a lock until its session ends. If the block fails or is cancelled, the connection is closed, because the lock
+    may not have been released; in the pool, the connection would keep the lock for as long as the process runs.
     """
     async with pool.connection() as connection, _closed_on_failure(connection):
         cursor = await connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,))
@@ -25,7 +25,9 @@ async def session_lock(pool: Pool, name: str) -> AsyncIterator[Connection | None
 
 
 async def lock_for_transaction(connection: Connection, name: str) -> bool:
-    """Take the lock *name* of `session_lock` until the transaction of *connection* ends. Returns False if another session holds it."""
+    """Take the lock *name*, as `session_lock` does, until the transaction of *connection* ends. Returns False if another session holds
+    the lock.
+    """
     cursor = await connection.execute("select pg_try_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
     row = await cursor.fetchone()
     return bool(row and row[0])

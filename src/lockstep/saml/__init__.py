@@ -1,6 +1,6 @@
 """SAML 2.0 as functions, for both sides: Documo accepts assertions (service provider), Lockstep issues them (identity provider).
 
-No database, socket or clock: the time comes in as `now`, randomness only through `identifiers`. Independent of members and accounts.
+Uses no database, socket or clock: the time comes in as `now`, randomness only through `identifiers`. Independent of members and accounts.
 A refused message raises `faults.SamlFault` with a code for each check, and what was expected and received. Map:
 
 faults          SamlFault, FaultCode

@@ -1,7 +1,7 @@
 """Check that a Response is meant for us, genuine and fresh, and read the person it signs in (SAML core, section 3.3.3; profiles, section
 4.1.4.3).
 
-Nothing is used from the message before a signature covers it, except data that can only lead to a refusal. The tuples below list all
+Nothing in the message is used before a signature covers it, except data that can only lead to a refusal. The tuples below list all
 checks; each has its own fault. The caller must make sure that an assertion is used only once: store `assertion_id` until `not_on_or_after`.
 """
 

@@ -86,7 +86,7 @@ def _check_conditions(reading: AssertionReading) -> None:
 
 
 def _check_audience(reading: AssertionReading) -> None:
-    """There must be an audience restriction, and every one must name us (profiles, section 4.1.4.2)."""
+    """Require an audience restriction, and require that each one names us (profiles, section 4.1.4.2)."""
     restrictions = children(_conditions(reading), "saml", "AudienceRestriction")
     named = [[text_of(one).strip() for one in children(part, "saml", "Audience")] for part in restrictions]
     if not named or not all(reading.expected.audience in part for part in named):
@@ -150,8 +150,8 @@ def name_id_of(assertion: Element) -> Element | None:
 
 
 def confirmation_of(reading: AssertionReading) -> Element:
-    """Return the data of the valid bearer confirmation; one is enough (profiles, section 4.1.4.3). Raises SamlFault with the reason if none
-    is valid.
+    """Return the data of the valid bearer confirmation. One valid confirmation is sufficient (profiles, section 4.1.4.3). Raises
+    SamlFault with the reason if none is valid.
     """
     first: SamlFault | None = None
     for data in _bearer_data(reading.assertion):
@@ -186,7 +186,7 @@ def _check_confirmation_begin(reading: AssertionReading, data: Element) -> None:
 
 
 def _check_response_agrees(reading: AssertionReading, data: Element) -> None:
-    """The response, which may be unsigned, must not name a different request from the assertion and the browser."""
+    """Refuse a response that names a different request from the assertion and the browser. The response may be unsigned."""
     named, asked = reading.head.get("InResponseTo") or "", reading.expected.in_response_to or ""
     if named and named != asked:
         raise fault(FaultCode.WRONG_IN_RESPONSE_TO, expected=asked or "no request", received=named)
@@ -214,7 +214,7 @@ CONFIRMATION_CHECKS: tuple[Callable[[AssertionReading, Element], None], ...] = (
 
 
 def end_of_validity(reading: AssertionReading, confirmation: Element) -> datetime:
-    """Return when the last bearer confirmation ends, or the conditions if they end earlier; without the skew."""
+    """Return the end of the last bearer confirmation, or of the conditions if they end earlier. The skew is not included."""
     ends = [read_time(end) for data in _bearer_data(reading.assertion) if (end := data.get("NotOnOrAfter"))]
     conditions_end = _conditions(reading).get("NotOnOrAfter")
     latest = max(ends, default=read_time(confirmation.get("NotOnOrAfter")))

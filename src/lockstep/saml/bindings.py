@@ -1,7 +1,7 @@
 """HTTP-Redirect and HTTP-POST (SAML bindings, sections 3.4 and 3.5): messages as parameters of a URL and as fields of a form.
 
-The signature of a redirect covers the parameters exactly as they were sent, so they are taken from the raw query and never decoded and
-encoded again.
+The signature of a redirect covers the parameters exactly as they were sent. They are therefore taken from the raw query, and never
+decoded and encoded again.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 class Incoming:
     """A received message. *signed* is true only if one of the given certificates verified the whole message.
 
-    *relay_state* is the sender's and unverified: send it back unchanged, or read it with `own_reference`.
+    *relay_state* comes from the sender and is unverified: send it back unchanged, or read it with `own_reference`.
     """
 
     message: bytes
@@ -128,7 +128,7 @@ def own_reference(relay_state: str) -> str:
 
 
 def _checked_relay_state(relay_state: str) -> str:
-    """Refuse control characters: a line break would end a header or a log line."""
+    """Refuse control characters, because a line break would end a header or a log line."""
     if len(relay_state) > MAX_RELAY_STATE or not relay_state.isprintable():
         raise fault(
             FaultCode.RELAY_STATE_REFUSED,

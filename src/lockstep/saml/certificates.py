@@ -1,7 +1,7 @@
 """X.509 certificates as containers of public keys, and keys that sign.
 
 A configured certificate only says which key to trust. Its issuer, dates and extensions are ignored (SAML V2.0 Metadata Interoperability
-Profile, section 2.6.1), except that its expiry is shown and warned about.
+Profile, section 2.6.1), but its expiry is shown and warned about.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ _HINT = "Paste the certificate as the identity provider shows it: Base64, with o
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate. *thumbprint* is the SHA-1 of its bytes in upper-case hexadecimal, as Entra and Windows show it. It only identifies."""
+    """A certificate. *thumbprint* is the SHA-1 of its bytes in upper-case hexadecimal, as in Entra and Windows. It serves only to
+    identify the certificate.
+    """
 
     pem: str
     thumbprint: str

@@ -1,6 +1,7 @@
 """The faults of SAML messages: one code for each check, with the expected and the received value.
 
-Both values are meant for administrators; the person who signs in sees neither. They are shortened and contain only printable characters.
+Both values are meant for administrators; the person who signs in does not see them. They are shortened and contain only printable
+characters.
 """
 
 from __future__ import annotations
@@ -122,14 +123,14 @@ DETAILS = {
 
 @dataclass(eq=False)
 class SamlFault(LockstepError):
-    """A message, certificate or metadata document is refused. `code` is a FaultCode."""
+    """Raised if a message, certificate or metadata document is refused. `code` is a FaultCode."""
 
     expected: str = ""
     received: str = ""
 
 
 def fault(code: FaultCode, *, expected: str = "", received: str = "", next_step: str = "") -> SamlFault:
-    """Build the fault for *code*. *expected* and *received* may contain text of a stranger, so they are made safe to show."""
+    """Build the fault for *code*. *expected* and *received* may contain untrusted text, so they are made safe to show."""
     return SamlFault(
         Kind.INVALID,
         DETAILS[code],

@@ -20,7 +20,7 @@ MAX_AGE = timedelta(minutes=10)  # of a request without an end time
 
 @dataclass(frozen=True, slots=True)
 class LogoutRequest:
-    """A logout request. Empty *session_indexes* mean all sessions of the person."""
+    """A logout request. Without *session_indexes*, it means all sessions of the person."""
 
     id: str
     issuer: str
@@ -91,8 +91,9 @@ def write_logout_response(response: LogoutResponse) -> bytes:
 def read_logout_response(
     xml: bytes, *, issuer: str, destination: str, in_response_to: str, now: datetime
 ) -> LogoutResponse:
-    """Read a logout response. Raises SamlFault if it does not answer the request *in_response_to*. A reported failure is not a fault:
-    *status* has its code.
+    """Read a logout response. Raises SamlFault if it does not answer the request *in_response_to*.
+
+    A response that reports a failure raises nothing; *status* has its code.
     """
     root = parse(xml)
     header = read_header(root, "LogoutResponse")

@@ -164,7 +164,7 @@ def _role(xml: bytes, name: str, entity_id: str) -> tuple[Element, Element]:
 
 
 def _valid_until(*elements: Element) -> datetime | None:
-    """Return the earliest `validUntil`, or None. The caller decides what to do after that time, because it may have newer metadata."""
+    """Return the earliest `validUntil`, or None. The caller decides what to do after that time, because newer metadata may exist."""
     ends = [read_time(end) for element in elements if (end := element.get("validUntil"))]
     return min(ends, default=None)
 
@@ -199,7 +199,7 @@ def _address(location: str | None) -> str:
 
 
 def _certificates(role: Element, use: str) -> list[Certificate]:
-    """Return the certificates for *use*, or for any use. One with a refused key is left out as long as another remains."""
+    """Return the certificates for *use*, or for any use. A certificate with a refused key is left out if at least one other remains."""
     found: dict[str, Certificate] = {}
     refused: SamlFault | None = None
     for key in children(role, "md", "KeyDescriptor"):

@@ -1,6 +1,6 @@
 """AuthnRequest: a service provider asks for a sign-in (SAML core, section 3.4.1; profiles, section 4.1.4.1).
 
-A request comes from a stranger. Its reply URL is valid only if it is registered for the issuer, which the caller checks.
+A request is untrusted. Its reply URL is valid only if it is registered for the issuer, which the caller checks.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ COMPARISONS = ("exact", "minimum", "maximum", "better")
 
 @dataclass(frozen=True, slots=True)
 class AuthnRequest:
-    """A request for a sign-in. If *reply_url* is empty, the answer goes to a registered URL, which *reply_index* may choose. *contexts* are
-    the requested authentication context classes, to be compared by *contexts_comparison*. An empty *name_id_format* allows any.
+    """A request for a sign-in. If *reply_url* is empty, the response goes to a registered URL, which *reply_index* may choose.
+
+    *contexts* are the requested authentication context classes, to be compared by *contexts_comparison*. An empty *name_id_format* allows
+    any format.
     """
 
     id: str
@@ -37,7 +39,7 @@ class AuthnRequest:
 
 
 def write_authn_request(request: AuthnRequest) -> bytes:
-    """Return the request as XML, unsigned: `bindings` signs it as the binding requires."""
+    """Return the request as XML without a signature; `bindings` signs it as the binding requires."""
     message = new_message(
         "AuthnRequest",
         Header(request.id, request.issuer, request.destination, request.issued_at),
@@ -55,7 +57,7 @@ def write_authn_request(request: AuthnRequest) -> bytes:
 
 
 def read_authn_request(xml: bytes) -> AuthnRequest:
-    """Read an AuthnRequest. Raises SamlFault if *xml* is something else, or asks for an answer by another binding than HTTP-POST."""
+    """Read an AuthnRequest. Raises SamlFault if *xml* is something else, or asks for a response by a binding other than HTTP-POST."""
     root = parse(xml)
     header = read_header(root, "AuthnRequest")
     if not header.issuer:

@@ -38,8 +38,10 @@ class Signing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """The person who signed in, and the application. *lifetime* is how long the assertion may be submitted, *session_lifetime* how long the
-    session at the application may last. *in_response_to* is empty if no request asked for the sign-in.
+    """The person who signed in, and the application. *lifetime* is how long the assertion may be submitted, *session_lifetime* how long
+    the session at the application may last.
+
+    *in_response_to* is empty if no request asked for the sign-in.
     """
 
     issuer: str

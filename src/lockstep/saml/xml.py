@@ -1,8 +1,8 @@
 """The one parser of messages, and functions that read and write elements.
 
-A message comes from a stranger, so the parser refuses everything that SAML does not need: document types, entities, processing
-instructions, XInclude, encodings other than UTF-8. Comments are allowed only between elements: a signature does not cover them, so a
-comment inside a value would let an attacker cut the value in two.
+Messages are untrusted, so the parser refuses everything that SAML does not need: document types, entities, processing instructions,
+XInclude, encodings other than UTF-8. Comments are allowed only between elements: a signature does not cover them, so a comment inside a
+value would let an attacker cut the value in two.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _check_no_include(node: Element, depth: int) -> None:
 
 
 def _check_comments(node: Element, depth: int) -> None:
-    """Check each element that has comments once, however many it has, because the sender chooses their number."""
+    """Check each element with comments only once, however many comments it has, because the sender chooses their number."""
     if isinstance(node.tag, str) and (comment := next(node.iterchildren(etree.Comment), None)) is not None:
         beside = (node.text or "", *(child.tail or "" for child in node))
         if any(text.strip() for text in beside):

@@ -12,14 +12,14 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class BodyTooLarge(Exception):
-    """The body exceeds *limit* bytes. The connection discards the rest."""
+    """Raised if the body exceeds *limit* bytes. The connection discards the rest."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The body has more than {limit:,} bytes, which is over the limit.")
 
 
 class BodyCutShort(Exception):
-    """The connection ended, by the client or by a deadline, before the body was complete."""
+    """Raised if the connection ended, through the client or a deadline, before the body was complete."""
 
     def __init__(self) -> None:
         super().__init__("The body ended early.")

@@ -26,7 +26,7 @@ class Connection(Protocol):
     address: str
 
     def look(self, now: float) -> None:
-        """Act on every deadline that has passed. *now* is event loop time in seconds."""
+        """Handle every deadline that has passed. *now* is event loop time in seconds."""
 
     def make_room(self) -> None:
         """Close the connection to make room for another client, although this client did nothing wrong."""
@@ -49,7 +49,7 @@ class Connections:
         return len(self._open)
 
     def enter(self, connection: Connection) -> str:
-        """Admit *connection* and return "", or return why there is no room. If needed, an idle connection is closed to make room."""
+        """Admit *connection* and return "", or return why there is no room. If necessary, an idle connection is closed to make room."""
         address = connection.address
         mine = self._by_address.get(address, 0)
         if mine >= self.limits.connections_per_address and not self.is_trusted(address):
@@ -66,7 +66,7 @@ class Connections:
         return ""
 
     def leave(self, connection: Connection) -> None:
-        """Note that *connection* is closed or about to be."""
+        """Record that *connection* is closed or about to be closed."""
         self._quiet.pop(connection, None)
         if connection not in self._open:
             return
@@ -78,11 +78,11 @@ class Connections:
             del self._by_address[connection.address]
 
     def busy(self, connection: Connection) -> None:
-        """Note that *connection* has a request in progress."""
+        """Record that *connection* has a request in progress."""
         self._quiet.pop(connection, None)
 
     def quiet(self, connection: Connection) -> None:
-        """Note that *connection* is idle again."""
+        """Record that *connection* is idle again."""
         if connection in self._open:
             self._quiet[connection] = None
 
@@ -113,7 +113,7 @@ class Connections:
                     self._unlogged = 0
 
     def note(self, refusal: Refusal, address: str) -> None:
-        """Log a refusal. Beyond a number per second, refusals are only counted."""
+        """Log a refusal. Above a number per second, refusals are only counted."""
         if self._lines >= LINES_PER_SECOND:
             self._unlogged += 1
             return

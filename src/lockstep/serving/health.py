@@ -1,4 +1,6 @@
-"""Endpoints for load balancers and supervisors: is this process alive, and can it work? They reveal nothing about people."""
+"""Endpoints for load balancers and supervisors: whether this process is alive, and whether it can work. They reveal nothing about
+people.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,10 @@ ROOT = f"Lockstep {__version__}. Worker: it has no pages. Health: /healthz and /
 
 
 def health_routes(pool: Pool, metrics: Metrics, is_reachable: Callable[[], bool] = lambda: True) -> list[BaseRoute]:
-    """Return the routes: `/healthz` (the process responds), `/readyz` (the database responds too; 503 otherwise), `/metrics` (with the
+    """Return the routes: `/healthz` (the process responds), `/readyz` (the database responds too, otherwise 503), `/metrics` (with the
     token).
 
-    *is_reachable* tells whether the database accepts new connections; open connections do not show that.
+    *is_reachable* returns whether the database accepts new connections, which open connections do not show.
     """
 
     async def alive(_: Request) -> PlainTextResponse:
@@ -51,7 +53,7 @@ def health_routes(pool: Pool, metrics: Metrics, is_reachable: Callable[[], bool]
 
 
 def health_app(pool: Pool, metrics: Metrics, is_reachable: Callable[[], bool] = lambda: True) -> Starlette:
-    """`health_routes` alone, for a process without pages."""
+    """Return an application with only `health_routes`, for a process without pages."""
 
     async def root(_: Request) -> PlainTextResponse:
         return PlainTextResponse(ROOT)
@@ -80,7 +82,7 @@ def is_taken(host: str, port: int) -> bool:
 
 
 def free_port(host: str, wanted: int, *, excluded: int = 0) -> int:
-    """Return the first free port of the 100 from *wanted* on, leaving out *excluded*; *wanted* itself if there is none.
+    """Return the first free port among the 100 ports from *wanted* on, without *excluded*; *wanted* itself if none is free.
 
     If *wanted* is 0, return any free port.
     """

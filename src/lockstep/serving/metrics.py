@@ -52,7 +52,7 @@ class Metrics:
         self.registry.register(_Families(self._families))
 
     async def page(self, request: Request) -> Response:
-        """The response to GET /metrics."""
+        """Return the response to GET /metrics."""
         if not self._token:
             return PlainTextResponse(
                 f"Metrics need a token: set {self._product.upper()}_METRICS_TOKEN\n", status_code=404
@@ -69,7 +69,7 @@ class Metrics:
         return Response(encode(self.registry), headers={"content-type": media_type, "cache-control": "no-store"})
 
     async def _look(self) -> None:
-        """Measure unless a recent measurement exists, so that many scrapers cost the database no more than one."""
+        """Measure unless there is a recent measurement, so that many scrapers cost the database no more than one."""
         if self._measure is None:
             return
         async with self._turn:
@@ -100,12 +100,12 @@ class _Families(Collector):
         return self._families()
 
     def describe(self) -> Iterable[Metric]:
-        """Describe nothing: the metrics are unknown before the first scrape and cannot clash."""
+        """Describe nothing. The metrics are unknown before the first scrape, so no clash of names can be detected."""
         return ()
 
 
 def _pool_families(product: str, pool: Pool) -> Iterable[Metric]:
-    """How busy this process's database connections are."""
+    """Return figures on how busy this process's database connections are."""
     stats = pool.get_stats()
     size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
     connections = GaugeMetricFamily(

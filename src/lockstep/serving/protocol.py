@@ -34,7 +34,8 @@ _FRAMING = 8  # allowed bytes of chunk framing per byte of a body; more is paddi
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One connection with limits. A refused request is answered after all earlier ones have their response; then the connection ends.
+    """One connection with limits. A refused request is answered after all earlier requests have their response; then the connection
+    ends.
 
     Deadlines are in seconds of event loop time. *_deadline* applies to the head or body that the client is sending.
     """
@@ -93,7 +94,8 @@ class LimitedProtocol(HttpToolsProtocol):
                 self.parser.feed_data(data)
                 return
             except httptools.HttpParserUpgrade as offer:
-                # An offer of another protocol may be ignored (RFC 9110, section 7.8), but a body that came with it must be read.
+                # An offer of another protocol may be ignored (RFC 9110, section 7.8), but a body that came with the
+                # offer must be read.
                 data = without_upgrade(self.parser.get_method(), self.url, self.headers) + data[offer.args[0] :]
                 self.parser = httptools.HttpRequestParser(self)
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
@@ -214,7 +216,7 @@ class LimitedProtocol(HttpToolsProtocol):
     # Refusals
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Stop reading, and answer with *refusal* once all earlier requests have their response."""
+        """Stop reading, and send *refusal* after all earlier requests have their response."""
         if self._is_deaf or self.transport.is_closing():
             return
         if self._in_head or self._in_body:
@@ -241,7 +243,7 @@ class LimitedProtocol(HttpToolsProtocol):
         return True
 
     def _end_with(self, refusal: Refusal) -> None:
-        """Send *refusal* and end the connection. Further input is discarded for a moment; otherwise a reset would reach the client before
+        """Send *refusal* and end the connection. Further input is discarded for a moment; otherwise the client would see a reset before
         it has read the refusal.
         """
         self._unset_keepalive_if_required()
@@ -261,7 +263,7 @@ class LimitedProtocol(HttpToolsProtocol):
     # Deadlines
 
     def look(self, now: float) -> None:
-        """Act on every deadline that has passed. *now* is event loop time in seconds."""
+        """Handle every deadline that has passed. *now* is event loop time in seconds."""
         if now > self._write_deadline or now > self._closing_deadline:
             self.transport.abort()
         elif self.transport.is_closing():
@@ -285,14 +287,14 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def shutdown(self) -> None:
-        """Stop: complete requests get their response; incomplete ones get half of the time to become complete."""
+        """Stop: complete requests get their response; incomplete requests get half of the time to become complete."""
         if self._in_body:
             self._deadline = min(self._deadline, self.loop.time() + self.registry.limits.stop_seconds / 2)
         super().shutdown()
 
 
 class LastAnswer(asyncio.Transport):
-    """The transport under the last response of a connection. Its `close` waits until the client has read the response."""
+    """The transport for the last response of a connection. Its `close` waits until the client has read the response."""
 
     __slots__ = ("_protocol", "_transport")
 
@@ -314,7 +316,7 @@ class LastAnswer(asyncio.Transport):
 
 
 async def finish_early(send: Send, rendered: tuple[bytes, bytes]) -> None:
-    """Answer 503 to a request whose result is no longer needed, unless its response has begun or its client does not read."""
+    """Answer 503 to a request whose result is no longer needed, unless its response has begun or its client does not read it."""
     cycle: RequestResponseCycle = send.__self__  # type: ignore[attr-defined]
     if cycle.response_started or cycle.flow.write_paused:
         cycle.transport.abort()
@@ -328,5 +330,5 @@ async def finish_early(send: Send, rendered: tuple[bytes, bytes]) -> None:
 
 
 def protocol_for(registry: Connections, render: Render) -> type[LimitedProtocol]:
-    """The protocol class of one server; uvicorn creates an instance for each connection."""
+    """Return the protocol class of one server. uvicorn creates an instance for each connection."""
     return type("LimitedProtocol", (LimitedProtocol,), {"registry": registry, "render": staticmethod(render)})

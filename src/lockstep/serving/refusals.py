@@ -33,8 +33,8 @@ class Refused(Exception):
 
 
 def check_head(version: str, headers: Headers) -> None:
-    """Raise Refused if the head, of HTTP *version* ("1.1"), is one that two servers could read differently. Header names are
-    in lower case.
+    """Raise Refused if two servers could read the head differently. *version* is the HTTP version ("1.1"). Header names are in lower
+    case.
     """
     if version not in ("1.1", "1.0"):
         raise Refused(505, f"HTTP/{version} is not supported: use HTTP/1.1.")

@@ -1,4 +1,4 @@
-"""Run uvicorn on a socket of ours, with our limits and without its signal handlers, log and lifespan."""
+"""Run uvicorn on our own socket, with our limits and without its signal handlers, log and lifespan."""
 
 from __future__ import annotations
 

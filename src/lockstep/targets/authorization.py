@@ -161,7 +161,7 @@ class Authorizer:
         return Answer(
             Verdict.UNREACHABLE if is_passing else Verdict.UNAUTHORIZED,
             code="" if is_passing else "Unauthorized",
-            detail=Redactor(self._secret).text(f"{self._name} gave no access token {at}"),
+            detail=Redactor(self._secret).text(f"{self._name} issued no access token {at}"),
             next_step="Nothing to do: Lockstep tries again later" if is_passing else "Check the token URL",
         )
 

@@ -9,7 +9,7 @@ from lockstep.kit.charts import Series, StackedChart, stacked
 
 
 def activity_chart(days: Sequence[DayActivity]) -> StackedChart:
-    """One column for each day, with failures on top, where they are visible."""
+    """Return a chart with one column for each day. Failures are on top, where they are visible."""
     return stacked(
         [f"{one.day.day} {one.day:%b}" for one in days],
         [

@@ -41,8 +41,10 @@ def admin_app(
     others: Sequence[BaseRoute] = (),
     assets: Assets | None = None,
 ) -> Starlette:
-    """The pages. *others* are routes of other packages, tried first: health checks, the API, the portal. *hub* supplies live updates.
-    *assets*: the scripts and styles; None means `built_assets()`. Raises LockstepError if they were not built.
+    """Return the pages as an application. *others* are routes of other packages, which are tried first: health checks, the API, the
+    portal. *hub* supplies live updates.
+
+    *assets* are the scripts and styles; None means `built_assets()`. Raises LockstepError if they were not built.
     """
     assets = assets or built_assets()
     pages = all_pages()
@@ -57,7 +59,7 @@ def admin_app(
 
 
 def built_assets() -> Assets:
-    """The scripts and styles of the admin centre, which the portal uses too."""
+    """Return the scripts and styles of the admin centre, which the portal uses too."""
     return Assets(BUILT)
 
 
@@ -87,7 +89,7 @@ class AdminDesk(PageDesk[Context, Caller]):
         request.state.header = await self._headers.read(context)
 
     async def show(self, page: PageRoute[Context], request: Request, caller: Caller | None) -> Response:
-        """When a change makes several browsers reload the same page, the page is rendered once for all of them."""
+        """Show the page. If a change makes several browsers reload the same page, it is rendered once for all of them."""
         if self._shared is None or caller is None or page.method != "GET" or READING.decode() not in request.headers:
             return await super().show(page, request, caller)
 

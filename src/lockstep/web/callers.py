@@ -1,4 +1,4 @@
-"""Identify the caller of a page: the session behind the cookie, the cookie itself, and where to go after signing in."""
+"""Identify the caller of a page: the session of the cookie, the cookie itself, and the page to show after signing in."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def session_secret(request: Request) -> str:
 
 
 async def caller_of(context: Context, request: Request) -> Caller | None:
-    """The caller behind the request's cookie; None if there is none."""
+    """Return the caller to whom the request's cookie belongs, or None."""
     secret = session_secret(request)
     return await caller_of_session(context, secret) if secret else None
 
@@ -38,7 +38,7 @@ def actor_of(caller: Caller | None) -> Actor:
 
 
 def caller_in(request: Request) -> Caller:
-    """The caller of a page that is not public."""
+    """Return the caller of a page that is not public."""
     caller: Caller = request.state.caller
     return caller
 
@@ -62,6 +62,6 @@ def forget_attempt(response: Response, request: Request) -> None:
 
 
 def sign_in_first(request: Request, *, page: str = SIGN_IN) -> Redirect:
-    """Redirect to *page* (sign in, or enter the password again), which comes back afterwards."""
+    """Redirect to *page*, where the caller signs in or enters the password again. That page then redirects back."""
     back = page_asked_for(request)
     return Redirect(page if back == "/" and page == SIGN_IN else f"{page}?next={quote(back)}")

@@ -1,6 +1,7 @@
-"""*Copy as* for lists with filters: the command and the address of the API that list the same rows.
+"""*Copy as* for lists with filters: the command, and the address in the API, that list the same rows.
 
-If the command line or the API lacks a filter of the page, that way is left out: what is copied never lists more than the page shows.
+If the command line or the API lacks a filter of the page, it is not offered, so that a copied command never lists more than the page
+shows.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from lockstep.kit.pages import address
 
 
 def command_with(words: str, **flags: str | bool) -> str:
-    """Return the command *words* with the flags that are set; values are quoted for a shell."""
+    """Return the command *words* with the flags that are set. Values are quoted for a shell."""
     given = [
         f" --{name}" + ("" if value is True else f" {shlex.quote(str(value))}")
         for name, value in flags.items()
@@ -22,6 +23,6 @@ def command_with(words: str, **flags: str | bool) -> str:
 
 
 def api_list(path: str, *terms: tuple[str, str, str | bool]) -> str:
-    """Return the address of the list at *path* with all *terms*: attribute, operator, value. Terms with the value "" are left out."""
+    """Return the address of the list at *path* with all *terms* (attribute, operator, value). Terms with the value "" are left out."""
     given = [f"{name} {op} {json.dumps(value, ensure_ascii=False)}" for name, op, value in terms if value != ""]
     return address(path, filter=" and ".join(given))

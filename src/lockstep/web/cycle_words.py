@@ -1,4 +1,4 @@
-"""How pages show cycles: words for their kinds, states, phases and counts."""
+"""The words in which pages describe cycles: their kinds, states, phases and counts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PHASES: Sequence[tuple[str, str]] = (
     ("write", "Write"),
     ("references", "References"),
 )
-# The counts in display order, each with its word and tone.
+# The counts in display order, each with its label and tone.
 COUNTS: Sequence[tuple[str, str, str]] = (
     ("created", "Created", ""),
     ("linked", "Linked", ""),
@@ -41,7 +41,7 @@ _ALWAYS = frozenset({"created", "updated", "disabled", "failed"})
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """*state*: done, now or waiting."""
+    """One phase. *state* is done, now or waiting."""
 
     label: str
     state: str
@@ -49,7 +49,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class CycleRow:
-    """A cycle as a row of a list or as a page of its own."""
+    """A cycle as a row in a list, or as a page of its own."""
 
     cycle: Cycle
 
@@ -59,7 +59,7 @@ class CycleRow:
 
     @property
     def word(self) -> str:
-        """The kind without the noun: "initial"."""
+        """The kind without the noun, such as "initial"."""
         return self.kind.removesuffix(" cycle").lower()
 
     @property
@@ -72,7 +72,7 @@ class CycleRow:
 
     @property
     def counts(self) -> list[tuple[str, int, str]]:
-        """Return word, number and tone of each count. The usual ones are shown even if they are zero."""
+        """Return label, number and tone of each count. The usual counts are shown even if they are zero."""
         known = [
             (word, self.cycle.counts.get(name, 0), tone if self.cycle.counts.get(name) else "")
             for name, word, tone in COUNTS

@@ -12,7 +12,7 @@ from lockstep.engine.records import ObjectKind
 
 @dataclass(frozen=True, slots=True)
 class MarkedError:
-    """*at* is the character with the error, or a blank at the end of the text; *position* counts from 1."""
+    """The position of an error. *at* is the character at the error, or a blank at the end of the text. *position* counts from 1."""
 
     before: str
     at: str
@@ -28,7 +28,7 @@ def marked(error: ExpressionError, text: str) -> MarkedError:
 
 
 def error_of(text: str) -> MarkedError | None:
-    """The first error of an expression; None if it compiles."""
+    """Return the first error of an expression, or None if it compiles."""
     try:
         compile_expression(text)
     except ExpressionError as error:
@@ -37,12 +37,12 @@ def error_of(text: str) -> MarkedError | None:
 
 
 def functions() -> list[Function]:
-    """All functions, by name."""
+    """Return all functions by name."""
     return sorted(CATALOGUE.values(), key=lambda one: one.name.lower())
 
 
 def completions(kind: ObjectKind) -> list[tuple[str, str, str]]:
-    """What can be written in an expression: for each completion its text, its label and its meaning."""
+    """Return what can be written in an expression: for each completion, its text, its label and its meaning."""
     return [
         *((one.name, one.signature, one.meaning) for one in functions()),
         *((f"[{name}]", f"[{name}]", "attribute") for name in source_choices(kind)),

@@ -1,5 +1,6 @@
-"""What the top bar shows: the health of the whole system in one word. It is read once every few seconds for all callers with the same
-rights.
+"""The content of the top bar: the health of the whole system in one word.
+
+It is read once every few seconds for all callers with the same rights.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _URGENCY = ("neutral", "ok", "info", "warn", "quarantine", "error")
 
 @dataclass(frozen=True, slots=True)
 class PageHeader:
-    """*tenant* is the organisation's name. *health*: the word and tone of the dot."""
+    """*tenant* is the organisation's name. *health* is the word and tone of the status dot."""
 
     tenant: str
     health: StatusLook

@@ -1,4 +1,4 @@
-"""The form with the reading options of an uploaded file: what each column becomes, encoding, delimiter, words and dates."""
+"""The form with the reading options of an uploaded file: the attribute for each column, encoding, delimiter, words and dates."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _OF_PEOPLE = ("manager", "blockCredential")  # choices besides the attributes of
 
 @dataclass(frozen=True, slots=True)
 class ColumnRow:
-    """A row of the table: a column, and the choices of what it becomes."""
+    """A row of the table: a column, and the attributes that it may become."""
 
     place: int
     column: FileColumn
@@ -62,7 +62,7 @@ def column_rows(shape: FileShape, config: Mapping[str, Any]) -> list[ColumnRow]:
 
 
 def key_column(config: Mapping[str, Any]) -> str:
-    """The column that the map makes the key, or ""."""
+    """Return the key column that the map names, or ""."""
     for name, given in dict(config.get("map") or {}).items():
         if KEY in ([given] if isinstance(given, str) else given):
             return str(name)
@@ -70,19 +70,19 @@ def key_column(config: Mapping[str, Any]) -> str:
 
 
 def attribute_choices(shape: FileShape, names: Sequence[str]) -> list[str]:
-    """What a column may become. *names*: the attributes of people or groups."""
+    """Return the attributes that a column may become. *names* are the attributes of people or groups."""
     if shape.kind == "members":
         return list(_OF_MEMBERS)
     return sorted({*names, *_OF_PEOPLE} if shape.kind != "groups" else {*names}, key=str.lower)
 
 
 def texts_of(config: Mapping[str, Any]) -> tuple[str, str]:
-    """The texts of the fields for words and dates, with one entry on each line."""
+    """Return the texts of the fields for words and dates, one entry per line."""
     return "\n".join(word_texts(config.get("values") or {})), "\n".join(format_texts(config.get("dateFormats") or {}))
 
 
 def config_of(form: FormData, shape: FileShape, before: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration that the form describes. Raises LockstepError for words of another form."""
+    """Return the configuration that the form describes. Raises LockstepError for words of another form."""
     known = {str(name).lower(): given for name, given in dict(before.get("map") or {}).items()}
     key = str(form.get("key", key_column(before)))
     mapping: dict[str, Any] = {} if shape.columns else dict(before.get("map") or {})

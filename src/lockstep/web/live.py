@@ -1,9 +1,9 @@
 """`/events`: server-sent events that tell open pages what changed. A page then reloads the affected parts.
 
-One LISTEN connection serves all of them (`actions.live`). A page starts after the event that was the latest when the page was rendered
-(`?after=`), so it misses no change between rendering and listening; the browser resumes with Last-Event-ID. Events contain nothing
-confidential: an event names its topic, and names an application only to callers who may see it. The data of an event begins with the
-average number of milliseconds that a page waits before it reloads, so that many open pages do not slow a cycle down.
+One LISTEN connection serves all pages (`actions.live`). The stream of a page starts after the event that was the latest when the page was
+rendered (`?after=`), so no change between rendering and listening is missed; the browser resumes with Last-Event-ID. Events contain
+nothing confidential: an event names its topic, and names an application only to callers who may see it. The data of an event begins with
+the average number of milliseconds that a page waits before it reloads, so that many open pages do not slow a cycle down.
 """
 
 from __future__ import annotations
@@ -53,8 +53,10 @@ def live_route(contexts: Callable[[Actor], Context], hub: LiveHub) -> Route:
 
 
 class CountReadings:
-    """Measures, for the hub, the CPU time of requests that reload parts of pages. Overlapping requests share the thread, so time is counted
-    while at least one of them is in progress. Other work of the thread counts too: on a busy server, pages wait longer.
+    """Measures, for the hub, the CPU time of requests that reload parts of pages.
+
+    Overlapping requests share the thread, so time is counted while at least one of them is in progress. Other work of the thread is
+    counted too: on a busy server, pages wait longer.
     """
 
     def __init__(self, app: ASGIApp, hub: LiveHub) -> None:

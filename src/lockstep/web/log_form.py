@@ -80,14 +80,14 @@ class LogQuery:
         )
 
     def as_command(self) -> str:
-        """The same list on the command line; "" if the command line has no such filter."""
+        """Return the command that lists the same records, or "" if the command line has no such filter."""
         if self.code or self.text or self.person or self.action in ACTION_SETS:
             return ""
         flags = {name: getattr(self, name) for name in ("app", "status", "action")}
         return command_with("lockstep logs", **flags, **span_flags(self.range, self.since, self.until))
 
     def as_api(self, now: datetime) -> str:
-        """The address of the same list in the API; "" if the API has no such filter."""
+        """Return the address of the same list in the API, or "" if the API has no such filter."""
         if self.text or self.action in ACTION_SETS:
             return ""
         wanted = self.as_filter(now)
@@ -103,7 +103,9 @@ class LogQuery:
 
 
 def span_flags(range: str, since: str, until: str) -> dict[str, str]:
-    """`--since` and `--until` of a command. Days on pages are days in UTC; a command reads a day without a zone as a local one."""
+    """Return `--since` and `--until` for a command. Days on pages are days in UTC, while a command reads a day without a zone as a local
+    day.
+    """
     begin, end = day_after(since), day_after(until, days=1)
     return {
         "since": f"{begin.date()}T00:00Z" if begin else range,
@@ -112,18 +114,18 @@ def span_flags(range: str, since: str, until: str) -> dict[str, str]:
 
 
 def time_terms(after: datetime | None, before: datetime | None) -> list[tuple[str, str, str | bool]]:
-    """The terms of the API for a span of time, to the second."""
+    """Return the filter terms of the API for a span of time, exact to the second."""
     ends = (("ge", after), ("lt", before))
     return [("time", op, f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}") for op, at in ends if at]
 
 
 def days_in(given: Mapping[str, str]) -> dict[str, str]:
-    """The parameters `since` and `until` of *given*; "" for one that is not a day."""
+    """Return the parameters `since` and `until` in *given*. A value that is not a day becomes ""."""
     return {name: given[name] if day_after(given[name]) else "" for name in ("since", "until")}
 
 
 def day_after(text: str, *, days: int = 0) -> datetime | None:
-    """The beginning of a day in UTC, or *days* later; None if *text* is not a day such as 2026-11-01."""
+    """Return the beginning of a day in UTC, *days* later if given. Returns None if *text* is not a day such as 2026-11-01."""
     try:
         return datetime.combine(date.fromisoformat(text), time(), UTC) + timedelta(days=days)
     except (ValueError, OverflowError):
@@ -131,6 +133,6 @@ def day_after(text: str, *, days: int = 0) -> datetime | None:
 
 
 def number_in(query: Mapping[str, str], name: str) -> int | None:
-    """The number of a record in *query*, or None if it is absent or not a number."""
+    """Return the number of a record in *query*, or None if it is absent or not a number."""
     text = query.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None

@@ -27,7 +27,7 @@ KINDS = {"user": ObjectKind.USER, "group": ObjectKind.GROUP}
 
 
 def kind_of(word: str) -> ObjectKind:
-    """The kind of object in an address. Raises LockstepError for another word."""
+    """Return the kind of object in an address. Raises LockstepError for any other word."""
     if word not in KINDS:
         raise not_found("There is no page at this address", next_step="Mappings are for user or group")
     return KINDS[word]
@@ -35,7 +35,7 @@ def kind_of(word: str) -> ObjectKind:
 
 @dataclass(frozen=True, slots=True)
 class AttributeForm:
-    """The form's fields. *original*: the target attribute of the mapping that is edited; "" for a new one."""
+    """The fields of the form. *original* is the target attribute of the mapping that is edited, or "" for a new one."""
 
     original: str = ""
     target: str = ""
@@ -50,7 +50,7 @@ class AttributeForm:
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> AttributeForm:
-        """The fields for a stored mapping."""
+        """Return the fields for a stored mapping."""
         kind = next((kind for kind, key in _KEYS.items() if key in row), "none")
         match = int(row.get("match", 0))
         return cls(
@@ -86,13 +86,13 @@ class AttributeForm:
 
     @property
     def applies(self) -> Sequence[tuple[str, str]]:
-        """The choices of *Apply this mapping*. The rarer ones are offered only if an imported mapping uses them."""
+        """Return the choices of *Apply this mapping*. The rarer ones are offered only if an imported mapping uses them."""
         if self.apply in _LONG_APPLIES:
             return (*APPLIES, (self.apply, _LONG_APPLIES[self.apply]))
         return APPLIES
 
     def problem(self) -> tuple[str, str]:
-        """The missing field and what to do; ("", "") if none is missing."""
+        """Return the missing field and what to do, or ("", "") if none is missing."""
         if not self.target:
             return "target", "Choose the target attribute"
         if self.type == "direct" and not self.source:
@@ -106,7 +106,7 @@ class AttributeForm:
         return "", ""
 
     def changes(self) -> dict[str, Any]:
-        """The argument of `set_mapping`. It contains every key, so that emptied fields are removed."""
+        """Return the argument of `set_mapping`. It contains every key, so that emptied fields are removed."""
         key = _KEYS.get(self.type, "")
         given = {"source": self.source, "constant": _read(self.constant), "expression": self.expression}
         return {
@@ -118,7 +118,7 @@ class AttributeForm:
 
 
 def typed(value: Any) -> str:
-    """A constant or default as it is typed: text as it is, other values as JSON."""
+    """Return a constant or default in the form in which it is typed: text unchanged, other values as JSON."""
     if value is None:
         return ""
     return value if isinstance(value, str) else orjson.dumps(value).decode()
@@ -135,7 +135,7 @@ def _read(text: str) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value as a cell of a table shows it."""
+    """Format a value for the cell of a table."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -146,7 +146,7 @@ def shown(value: Any) -> str:
 
 
 def source_text(row: Mapping[str, Any]) -> str:
-    """The source of a mapping in the column *Source attribute*."""
+    """Return the source of a mapping for the column *Source attribute*."""
     if "constant" in row:
         return f'"{shown(row["constant"])}"'
     return str(row.get("source") or row.get("expression") or "")
@@ -154,7 +154,7 @@ def source_text(row: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LiveValue:
-    """The values of the sample person in one row. *now* is the value in the application; *state* is same, differs, or "" if unknown."""
+    """The values of the sample person in one row. *now* is the value in the application. *state* is same, differs, or "" if unknown."""
 
     value: str = ""
     note: str = ""

@@ -53,5 +53,5 @@ class Pages(ModulePages[Context]):
 
 
 def all_pages() -> list[PageRoute[Context]]:
-    """The routes of every module in `web/pages`, in the order in which they are tried."""
+    """Return the routes of every module in `web/pages`, in the order in which they are tried."""
     return pages_in("lockstep.web.pages")

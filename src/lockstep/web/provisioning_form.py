@@ -28,7 +28,7 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class SettingsForm:
-    """*errors*: what is wrong with each field, by its name. Pages never contain the token."""
+    """The fields of the form. *errors* maps the names of fields to what is wrong with them. Pages never contain the token."""
 
     mode: str
     tenant_url: str
@@ -50,7 +50,7 @@ class SettingsForm:
 
     @classmethod
     def stored(cls, view: SettingsView, setup: Setup, tenant_url: str, authentication: Authentication) -> SettingsForm:
-        """The form with the stored values."""
+        """Return the form with the stored values."""
         is_new = not (setup.is_connected or setup.is_started or setup.is_on)
         return cls(
             mode=MANUAL if is_new else AUTOMATIC,
@@ -95,7 +95,7 @@ class SettingsForm:
 
     @property
     def authentication(self) -> Authentication:
-        """The chosen authentication method and its values; fields of other methods are ignored."""
+        """Return the chosen authentication method and its values. Fields of other methods are ignored."""
         match self.method:
             case AuthenticationMethod.CLIENT_CREDENTIALS:
                 return Authentication(
@@ -110,7 +110,7 @@ class SettingsForm:
                 return Authentication()
 
     def check(self) -> bool:
-        """Fill *errors* for invalid numbers; return True if there are none."""
+        """Fill *errors* for invalid numbers. Returns True if there are none."""
         if self.prevents_deletions and not (self.threshold.isdecimal() and 0 < int(self.threshold[:9]) < 10_000_000):
             self.errors["deletionThreshold"] = "Enter a whole number, at least 1"
         if self._minutes() is None:
@@ -118,7 +118,7 @@ class SettingsForm:
         return not self.errors
 
     def changes(self, view: SettingsView) -> dict[str, Any]:
-        """The differences from the stored settings, as arguments of `change_settings`."""
+        """Return the differences from the stored settings, as arguments of `change_settings`."""
         if self.mode == MANUAL:
             return {"status": "off"} if view.status == "on" else {}
         wanted: dict[str, tuple[Any, Any]] = {

@@ -1,4 +1,4 @@
-"""What happened to the object of a log record, as the end of a sentence that begins with its name."""
+"""Describe what happened to the object of a log record, as the end of a sentence that begins with the object's name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DONE: Mapping[str, str] = {
 
 
 def sentence_of(row: LogRow, app: str) -> str:
-    """For example `created in Documo`. Only a successful record says that something was done."""
+    """Return for example `created in Documo`. Only for a successful record does the text say that something was done."""
     done = f"{_DONE.get(row.action, f'{row.action} in')} {app}"
     if row.action == "other" and app == (row.source_display or row.target_display):
         done = "checked"  # the record is about the application itself

@@ -21,7 +21,7 @@ _HEADINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The totals of all passes. *figures*: label and number; *notes*: sentences about how the file was read."""
+    """The totals of all passes. *figures* are labels with numbers; *notes* are sentences about how the file was read."""
 
     figures: Sequence[tuple[str, int]]
     sentence: str

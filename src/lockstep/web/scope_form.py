@@ -54,7 +54,7 @@ class FilterRows:
 
 
 def rows_of(filters: Sequence[Mapping[str, Any]]) -> list[FilterRows]:
-    """The rows of stored filters."""
+    """Return the rows of stored filters."""
     return [
         FilterRows(
             one.get("title", ""),
@@ -66,7 +66,7 @@ def rows_of(filters: Sequence[Mapping[str, Any]]) -> list[FilterRows]:
 
 
 def rows_posted(form: FormData) -> list[FilterRows]:
-    """The rows of a posted form: fields `title-0`, `attribute-0-1` and so on, with gaps where a row was removed."""
+    """Return the rows of a posted form: fields `title-0`, `attribute-0-1` and so on, with gaps where a row was removed."""
 
     def text(name: str) -> str:
         return str(form.get(name, "")).strip()
@@ -91,7 +91,9 @@ def rows_posted(form: FormData) -> list[FilterRows]:
 
 
 def stepped(rows: Sequence[FilterRows], step: str) -> list[FilterRows] | None:
-    """*rows* after a button that adds or removes a row: `add`, `remove-0`, `add-0`, `remove-0-1`. None for another button."""
+    """Return *rows* after a button that adds or removes a row: `add`, `remove-0`, `add-0`, `remove-0-1`. Returns None for any other
+    button.
+    """
     word, *numbers = step.split("-")
     if word not in ("add", "remove") or not all(one.isdecimal() for one in numbers):
         return None
@@ -110,7 +112,7 @@ def stepped(rows: Sequence[FilterRows], step: str) -> list[FilterRows] | None:
 
 
 def documents(rows: Sequence[FilterRows]) -> list[dict[str, Any]]:
-    """The filters in the form of an application's file. Raises LockstepError for an incomplete row."""
+    """Return the filters in the form of an application's file. Raises LockstepError for an incomplete row."""
     for number, one in enumerate(rows, 1):
         if not one.title:
             raise invalid(f"Filter {number} has no title", next_step="Enter a Scoping Filter Title")

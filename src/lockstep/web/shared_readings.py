@@ -1,6 +1,7 @@
-"""Render a page once for all browsers that show it: after a change, browsers with the same rights get the response that was rendered for
-the first of them. A shared response contains no name, session or notice of any caller; each browser's copy gets the form token of its own
-session.
+"""Render a page once for all browsers that show it. After a change, browsers with the same rights get the response that was rendered for
+the first of them.
+
+A shared response contains no name, session or notice of any caller; each browser's copy gets the form token of its own session.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _MOST_KEPT = 100
 
 
 class NotShared(Exception):
-    """The page is not shared: changes do not make it reload."""
+    """Raised if the page is not shared, because changes do not make it reload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +84,13 @@ def _key(request: Request, actor: Actor) -> Hashable:
 
 
 def _nobody(caller: Caller) -> Caller:
-    """An anonymous caller with the rights of *caller*."""
+    """Return an anonymous caller with the rights of *caller*."""
     actor = replace(caller.actor, name="", administrator="")
     return replace(caller, actor=actor, email="", display_name="", session="", token="", csrf_secret="")
 
 
 def _of_nobody(request: Request) -> Request:
-    """The same request with a state of its own, and only the cookies of the display settings."""
+    """Return the same request with a state of its own, and only the cookies of the display settings."""
     looks = looks_of(request, PRODUCT)
     cookies = "; ".join(f"{PRODUCT.lower()}_{name}={value}" for name, value in looks.items())
     headers = [pair for pair in request.scope["headers"] if pair[0] != b"cookie"]

@@ -61,14 +61,14 @@ class SignInQuery:
         )
 
     def as_command(self) -> str:
-        """The same list on the command line; "" if the command line has no such filter."""
+        """Return the command that lists the same records, or "" if the command line has no such filter."""
         if self.address or self.user:
             return ""
         flags = {name: getattr(self, name) for name in ("app", "status", "code")}
         return command_with("lockstep logs sign-ins", **flags, since=self.range)
 
     def as_api(self, now: datetime) -> str:
-        """The address of the same list in the API; "" if the API has no such filter."""
+        """Return the address of the same list in the API, or "" if the API has no such filter."""
         if self.address:
             return ""
         wanted = self.as_filter(now)
@@ -110,5 +110,5 @@ class SignInLine:
 
 
 def reasons() -> list[tuple[str, str]]:
-    """The choices of the filter by reason."""
+    """Return the choices of the filter by reason."""
     return [("", "All reasons"), *((one, meaning_of(one)) for one in CODES)]

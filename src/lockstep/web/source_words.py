@@ -8,5 +8,5 @@ _KINDS: Mapping[str, str] = {"csv": "CSV file"}
 
 
 def source_kind(kind: str) -> str:
-    """The label for the kind of a source: "CSV file" for "csv"."""
+    """Return the label for the kind of a source: "CSV file" for "csv"."""
     return _KINDS.get(kind, kind)

@@ -1,4 +1,4 @@
-"""How pages show a status: word, tone and icon. The words come from `actions.status_labels`."""
+"""The look of a status on pages: word, tone and icon. The words come from `actions.status_labels`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LOOKS = {
 
 
 def look_of(status: JobStatus) -> StatusLook:
-    """The word, tone and icon of an application's status."""
+    """Return the word, tone and icon of an application's status."""
     return look_of_label(label_of(status))
 
 
@@ -52,5 +52,5 @@ RESULTS = {
 
 
 def result_look(status: str) -> StatusLook:
-    """The word, tone and icon of a log record's status."""
+    """Return the word, tone and icon of a log record's status."""
     return RESULTS.get(status, StatusLook(status.capitalize(), "neutral", "circle"))

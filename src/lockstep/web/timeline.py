@@ -25,7 +25,7 @@ _ASSIGNMENTS: Mapping[str, str] = {"assigned": "Assigned to", "unassigned": "No 
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One entry. *by*: who did it, "" for Lockstep itself. *pairs*: attribute, value before and after."""
+    """One entry. *by* says who did it, or is "" for Lockstep itself. *pairs* has attribute, old value and new value."""
 
     at: datetime
     title: str
@@ -43,7 +43,9 @@ class TimelineEntry:
 async def timeline_of(
     context: Context, request: Request, here: str, object_id: str, apps: Mapping[str, str], *, signs_in: bool = False
 ) -> dict[str, Any]:
-    """What the template `timeline.html` shows. The address contains the filter and the page. *signs_in*: include sign-ins, for a person."""
+    """Return what the template `timeline.html` shows. The address contains the filter and the page. If *signs_in* is true, the person's
+    sign-ins are included.
+    """
     query = request.query_params
     only = query.get("only", "") if query.get("only", "") in (DIRECTORY, SIGN_INS, *apps) else ""
     before = _as_moment(query.get("before", ""))

@@ -221,10 +221,16 @@ def problem(slug: str, **more: str) -> bytes:
 @pytest.mark.parametrize(
     ("status", "body", "headers", "code", "words"),
     [
-        (200, b"<h1>Welcome</h1>", {}, 64, "does not answer like Lockstep"),
-        (404, b'{"error": "not found"}', {}, 64, "does not answer like Lockstep (HTTP status 404)"),
-        (200, b"[]", {}, 64, "does not answer like Lockstep"),
-        (302, b"", {"Location": "https://other.contoso.test/"}, 64, "refers to another address: https://other.contoso"),
+        (200, b"<h1>Welcome</h1>", {}, 64, "does not respond like a Lockstep server"),
+        (404, b'{"error": "not found"}', {}, 64, "does not respond like a Lockstep server (HTTP status 404)"),
+        (200, b"[]", {}, 64, "does not respond like a Lockstep server"),
+        (
+            302,
+            b"",
+            {"Location": "https://other.contoso.test/"},
+            64,
+            "redirects to another address: https://other.contoso",
+        ),
         (404, problem("not-found"), {}, 7, "does not support remote commands"),
         (409, problem("new", kind="kindOfNextYear"), {}, 7, "It is so."),
         (409, problem("another-version", kind="conflict"), {}, 7, "Install the server's version"),

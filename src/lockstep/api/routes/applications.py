@@ -52,7 +52,7 @@ class NewCredentials(Body):
     authentication: AuthenticationMethod | None = Field(
         None, description="With another method, client or token URL, secretToken is also required"
     )
-    client_id: Text = Field("", description="Of oauth2ClientCredentials; the user name of basic")
+    client_id: Text = Field("", description="The client id for oauth2ClientCredentials, or the user name for basic")
     token_url: Text = Field("", description="Of oauth2ClientCredentials")
     scope: Text = Field("", description="Of oauth2ClientCredentials")
     must_work: bool = False

@@ -72,7 +72,9 @@ class LdapChangeBody(Body):
     password: Text | None = None
     start_tls: bool = Field(False, description="With ldap://: encrypt after StartTLS")
     login_attribute: Text = Field(
-        "", description="Of an entry: what a person may enter as name", examples=["sAMAccountName"]
+        "",
+        description="The attribute whose value people may enter in place of their user principal name",
+        examples=["sAMAccountName"],
     )
 
 

@@ -42,7 +42,9 @@ class SignOnChange(Body):
 
 
 class NewCertificate(Body):
-    activates: bool = Field(False, description="Make it active at once; the application must already have it")
+    activates: bool = Field(
+        False, description="Make the certificate active at once; the application must already have it"
+    )
 
 
 class MetadataSource(Body):
@@ -98,7 +100,8 @@ async def try_sign_on(
     error: Annotated[
         str,
         Query(
-            max_length=2000, description="What the application said after a real attempt, or a code of the sign-in log"
+            max_length=2000,
+            description="The error that the application showed after a real attempt, or a code of the sign-in log",
         ),
     ] = "",
 ) -> SignOnTrialJson:

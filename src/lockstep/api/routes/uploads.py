@@ -171,7 +171,9 @@ async def import_upload(
     context: Asked,
     request: Request,
     upload: str,
-    mark: Annotated[str, Query(max_length=40, description="rehearsal.mark of the dry run that was reviewed")] = "",
+    mark: Annotated[
+        str, Query(max_length=40, description="The `rehearsal.mark` of the dry run that was reviewed")
+    ] = "",
 ) -> OperationJson:
     """Import the file. If it cannot be imported completely, nothing is imported. The first import registers the source. If many people
     would leave at once, their removal waits for a decision.

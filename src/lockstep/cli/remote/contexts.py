@@ -28,8 +28,9 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class ServerContext:
-    """One server and the user's token for it. *who*: the owner's e-mail address, or the name of a service token. *is_own*: login created
-    the token, so logout revokes it.
+    """One server and the user's token for it. *who* is the owner's e-mail address, or the name of a service token.
+
+    *is_own* is true if login created the token, so that logout revokes it.
     """
 
     name: str
@@ -43,7 +44,7 @@ class ServerContext:
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """All servers by name, and the name of the one in use."""
+    """All servers by name, and the name of the server in use."""
 
     current: str = LOCAL
     servers: Mapping[str, ServerContext] = field(default_factory=dict)
@@ -76,7 +77,7 @@ class Contexts:
 
 
 def chosen_server(settings: Settings) -> ServerContext | None:
-    """Return the server that commands work with; None for the data folder.
+    """Return the server that commands work with, or None for the data folder.
 
     In order of precedence: `--context` and LOCKSTEP_CONTEXT, then an explicit data folder or database, then the context in use.
     """

@@ -32,7 +32,7 @@ from lockstep.vault import Secret
 @click.command("login")
 @click.argument("url")
 @click.option("--name", default="", help="Name of the context (default: the host).")
-@click.option("--email", default="", help="Your e-mail address (default: asked).")
+@click.option("--email", default="", help="Your e-mail address (asked for if omitted).")
 @click.option("--token-stdin", is_flag=True, help="Read an access token from stdin instead of asking for the password.")
 @click.option(
     "--scope",

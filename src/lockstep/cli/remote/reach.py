@@ -59,7 +59,7 @@ ONLY_HERE: dict[str, tuple[str, str]] = {
     "restore": (_DISK, "Run it on that machine"),
     "serve": (_SERVERS, "Run it on that machine"),
     "sso metadata": (
-        "The server gives it to everybody at its own address",
+        "The server publishes it at its own address",
         "Fetch it from the address that is shown by: lockstep sso show APP",
     ),
     "sso secrets new": (

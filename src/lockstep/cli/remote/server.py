@@ -216,7 +216,7 @@ class RemoteServer:
     def _read(self, answer: Response) -> Any:
         if 300 <= answer.status < 400:
             raise invalid(
-                f"{self.url} refers to another address: {answer.headers.get('location', 'unknown')[:200]}",
+                f"{self.url} redirects to another address: {answer.headers.get('location', 'unknown')[:200]}",
                 next_step="Sign in there: lockstep login URL",
             )
         try:
@@ -254,7 +254,7 @@ class RemoteServer:
 
     def _not_lockstep(self, status: int = 0) -> LockstepError:
         return invalid(
-            f"{self.url} does not answer like Lockstep{f' (HTTP status {status})' if status else ''}",
+            f"{self.url} does not respond like a Lockstep server{f' (HTTP status {status})' if status else ''}",
             next_step="Check the address; it must be the address of the admin centre",
         )
 

@@ -1,1 +1,1 @@
-"""One module per noun. Every module with `pages = Pages()` is found; nothing is entered in a list."""
+"""The pages, one module per noun. Every module with `pages = Pages()` is found automatically."""

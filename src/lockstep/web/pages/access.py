@@ -95,7 +95,9 @@ async def confirm_through_provider(context: Context, request: Request) -> Answer
 
 @pages.get(identity_providers.CALLBACK, is_public=True)
 async def come_back(context: Context, request: Request) -> Answer:
-    """The provider redirects the browser here. The cookie of the attempt proves that this browser started it."""
+    """Finish a sign-in after the provider has redirected the browser here. The cookie of the attempt proves that this browser started
+    it.
+    """
     try:
         arrival = await federated.finish(
             context,

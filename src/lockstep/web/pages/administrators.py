@@ -179,7 +179,7 @@ async def _one(context: Context, request: Request, email: str, *, refused: Locks
 
 
 def _link_page(request: Request, link: NewLink, text: str) -> View:
-    """The only page that ever shows the link."""
+    """Show the link. No other page ever shows it."""
     address = f"{request.url.scheme}://{request.url.netloc}{link.path}"
     model = {"link": link, "address": address, "text": text, "back": HERE}
     return View(
@@ -188,5 +188,5 @@ def _link_page(request: Request, link: NewLink, text: str) -> View:
 
 
 def _table() -> Sequence[tuple[str, Sequence[bool]]]:
-    """The table of roles: one row for each permission, with its meaning and whether each role has it."""
+    """Return the table of roles: one row for each permission, with its meaning and the roles that have it."""
     return [(MEANINGS[one], [role in TABLE[one] for role in ROLE_NAMES]) for one in Permission]

@@ -82,7 +82,7 @@ async def choose(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/users-groups/add")
 async def add(context: Context, request: Request) -> Answer:
-    """The first click shows the effects, the second assigns."""
+    """Assign people and groups. The first click shows the effects, the second assigns."""
     app = await applications.show_application(context, request.path_params["app"])
     form = await request.form()
     wanted = Wanted.of(form)
@@ -110,7 +110,7 @@ async def add(context: Context, request: Request) -> Answer:
 
 @pages.post("/apps/{app}/users-groups/remove")
 async def remove(context: Context, request: Request) -> Answer:
-    """The first click shows who would lose an account, the second removes the assignments."""
+    """Remove assignments. The first click shows who would lose an account, the second removes the assignments."""
     app = await applications.show_application(context, request.path_params["app"])
     form = await request.form()
     chosen = [str(one) for one in form.getlist("assignment")]

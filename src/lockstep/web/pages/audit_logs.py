@@ -109,7 +109,7 @@ async def download(context: Context, request: Request) -> Answer:
 
 
 async def _pages(context: Context, wanted: AuditFilter, first: Sequence[AuditRow]) -> AsyncIterator[list[AuditJson]]:
-    """Yield all entries, reading one page at a time, so that no connection is held and only one page is in memory."""
+    """Yield all entries. They are read page by page, so that no connection is held and only one page is in memory."""
     page = first
     while page:
         yield [audit_json(entry) for entry in page]

@@ -1,4 +1,4 @@
-"""Why a person has or does not have an account in an application: the verdict, what would change it, and every check."""
+"""Explain why a person has an account in an application, or has none: the verdict, what would change it, and every check."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One check. *before* and *after* are its text before and after the account's id, which is shown shortened."""
+    """One check. *before* and *after* are the parts of its text before and after the account's id, which is shown shortened."""
 
     label: str
     look: StatusLook
@@ -52,7 +52,9 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationCard:
-    """The card of one application. *last*: the newest log record of the person there. *text*: the whole answer, to copy into a ticket."""
+    """The card of one application. *last* is the newest log record of the person there. *text* is the whole explanation, for copying
+    into a ticket.
+    """
 
     app: ApplicationRow
     look: StatusLook
@@ -129,7 +131,7 @@ async def _answer(context: Context, person: PersonRow, app: ApplicationRow, url:
 
 
 def _look(found: ExplainedObject) -> StatusLook:
-    """The verdict in lower case, with the tone of what will happen."""
+    """Return the verdict in lower case, with the tone of what will happen."""
     label = found.why.verdict.capitalize()
     if found.plan.action is Action.HELD or found.decision is WriteDecision.HELD:
         return StatusLook(label, "quarantine", "hand")
@@ -152,6 +154,6 @@ def _rungs(found: ExplainedObject) -> Iterator[Rung]:
 
 
 def _sentence(text: str) -> str:
-    """*text* with a capital letter and a full stop."""
+    """Return *text* with a capital letter and a full stop."""
     text = text.strip()
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".") if text else ""

@@ -30,7 +30,7 @@ MOST_TRIED = 8
 
 @dataclass(frozen=True, slots=True)
 class EvaluationLine:
-    """One row of the tree: a part of the expression with its value. *state*: value, null, error, or not reached."""
+    """One row of the tree: a part of the expression with its value. *state* is value, null, error, or not reached."""
 
     depth: int
     text: str
@@ -64,7 +64,7 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/provisioning/expression")
 async def evaluate(context: Context, request: Request) -> Answer:
-    """The page with the results; for a request of htmx, only the results."""
+    """Show the page with the results or, for a request of htmx, only the results."""
     form = dict(await request.form())
     if request.headers.get("hx-request"):
         outcome = await _outcome(context, request.path_params["app"], form)
@@ -134,7 +134,7 @@ def _people(form: Mapping[str, Any]) -> list[str]:
 
 
 def _families() -> list[tuple[str, list[Function]]]:
-    """The functions for the reference, grouped by subject."""
+    """Return the functions for the reference, grouped by subject."""
     found: dict[str, list[Function]] = {}
     for one in functions():
         found.setdefault(one.family.replace("_", " ").capitalize(), []).append(one)

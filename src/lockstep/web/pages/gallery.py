@@ -23,7 +23,7 @@ _APPLICATIONS = Crumb("Enterprise applications", "/apps")
 
 @dataclass(frozen=True, slots=True)
 class GalleryCard:
-    """An application of the gallery and what Lockstep can do in it."""
+    """An application in the gallery, and what Lockstep can do in it."""
 
     entry: Template
 
@@ -55,7 +55,7 @@ class GalleryCard:
 
     @property
     def searchable(self) -> Sequence[str]:
-        """The attributes that the application can filter by, so that they can be used for matching."""
+        """Return the attributes by which the application can filter, and which can therefore be used for matching."""
         people = next(iter(self.entry.attributes.values()), ())
         return [one.name for one in people if one.filterable]
 

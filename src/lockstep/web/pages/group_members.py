@@ -58,7 +58,7 @@ async def remove(context: Context, request: Request) -> Answer:
 
 
 async def _change(context: Context, request: Request, *, is_adding: bool) -> Answer:
-    """The first click shows what happens to accounts, the second changes the members."""
+    """Change the members. The first click shows the effects on accounts, the second makes the change."""
     page = await page_of_group(context, request.path_params["group"])
     form = await request.form()
     picked = Picked.of(form)

@@ -100,7 +100,7 @@ async def try_rule(context: Context, request: Request) -> Fragment:
 
 @pages.post(f"{HERE}/{{group}}/rule")
 async def save_rule(context: Context, request: Request) -> Answer:
-    """The first click shows who joins and leaves and the effects on accounts, the second saves."""
+    """Save the rule. The first click shows who joins and leaves and the effects on accounts, the second saves."""
     page = await page_of_group(context, request.path_params["group"])
     form = await request.form()
     rows, step = rows_posted(form), str(form.get("step", ""))
@@ -131,7 +131,7 @@ async def save_rule(context: Context, request: Request) -> Answer:
 
 
 def _rule(rows: Sequence[FilterRows], name: str) -> list[dict[str, Any]]:
-    """The rule in the form. Its filters need no titles."""
+    """Return the rule in the form. Its filters need no titles."""
     titled = [
         FilterRows(one.title or (name if len(rows) == 1 else f"{name} {number}"), one.clauses, one.extra)
         for number, one in enumerate(rows, 1)
@@ -215,7 +215,7 @@ def _rule_form(
 
 
 def _editor(rows: Sequence[FilterRows], judged: RuleJudgement | None) -> Mapping[str, object]:
-    """The template's values for the rows of a rule."""
+    """Return the template's values for the rows of a rule."""
     return {
         "filters": rows,
         "operators": [(one, one) for one in OPERATOR_NAMES],

@@ -102,8 +102,8 @@ async def show_group(context: Context, request: Request) -> View:
 
 @pages.get(f"{HERE}/{{group}}/delete")
 async def ask_to_delete(context: Context, request: Request) -> View:
-    """Show the page at once. Computing the effects on accounts takes a while with many applications; the Delete button appears with the
-    result.
+    """Show the page at once. With many applications, computing the effects on accounts takes a while; the Delete button appears together
+    with the result.
     """
     return _deletion(await page_of_group(context, request.path_params["group"]))
 
@@ -115,7 +115,7 @@ async def show_consequences(context: Context, request: Request) -> View:
 
 @pages.post(f"{HERE}/{{group}}/delete")
 async def delete(context: Context, request: Request) -> Answer:
-    """Delete the group, if the caller typed the present number of its members."""
+    """Delete the group, if the caller has typed the present number of its members."""
     page = await page_of_group(context, request.path_params["group"])
     form = await request.form()
     try:
@@ -132,7 +132,7 @@ async def delete(context: Context, request: Request) -> Answer:
 
 @pages.post(f"{HERE}/{{group}}/restore")
 async def restore(context: Context, request: Request) -> Answer:
-    """The first click shows the effects on accounts, the second restores."""
+    """Restore the group. The first click shows the effects on accounts, the second restores."""
     page = await page_of_group(context, request.path_params["group"])
     form = await request.form()
 
@@ -163,7 +163,9 @@ async def _rehearsed_deletion(context: Context, page: GroupPage, *, refused: Loc
 
 
 def _deletion(page: GroupPage, lines: list[str] | None = None, *, refused: LockstepError | None = None) -> View:
-    """*lines*: the effects on accounts; None while they are not known yet, when the group cannot be deleted."""
+    """Show the page before a deletion. *lines* are the effects on accounts, or None while they are unknown. The group cannot be deleted
+    before they are known.
+    """
     group = page.group
     model = {"page": page, "lines": lines, "here": f"{href_of(page)}/delete", "back": href_of(page), "refused": refused}
     return View(
@@ -178,7 +180,7 @@ def _deletion(page: GroupPage, lines: list[str] | None = None, *, refused: Locks
 
 
 def review(page: GroupPage, heading: str, model: dict[str, object]) -> View:
-    """The page between a form and its change: the effects, and the button that confirms."""
+    """Show the page between a form and its change: the effects, and the button that confirms."""
     return View("groups/review.html", heading, model, section="Groups", parents=parents_of(page))
 
 

@@ -1,4 +1,4 @@
-"""Changes that a guard holds until somebody decides: approve or reject one, several, or all after typing their number."""
+"""Changes that a guard holds until somebody decides: approve or reject one, several, or all (after typing their number)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post(_HERE)
 async def decide(context: Context, request: Request) -> Answer:
-    """Approve or reject one change, the ticked ones, or all that match the filter after their number was typed."""
+    """Approve or reject one change, the selected ones, or all that match the filter. To decide about all, their number must be typed."""
     form = await request.form()
     name = request.path_params["app"]
     is_rejected = _is_rejected(request)
@@ -51,7 +51,7 @@ async def decide(context: Context, request: Request) -> Answer:
 
 
 async def _chosen(context: Context, request: Request, form: FormData) -> tuple[str, list[str]]:
-    """The decision (approve or reject) and the ids."""
+    """Return the decision (approve or reject) and the ids."""
     for verb in ("approve", "reject"):
         if one := form.get(verb):
             return verb, [str(one)]
@@ -68,7 +68,7 @@ async def _chosen(context: Context, request: Request, form: FormData) -> tuple[s
     if str(form.get("confirmation", "")).strip().replace(",", "") != str(len(found)):
         raise LockstepError(
             Kind.INVALID,
-            f"The number you typed does not match: this would now decide {counted(len(found), 'change')}",
+            f"The number that you typed does not match: {counted(len(found), 'change')} would be decided now",
             next_step=f"Review the list again, and type {len(found)}",
         )
     return verb, found
@@ -79,7 +79,7 @@ def _is_rejected(request: Request) -> bool:
 
 
 def _filter(request: Request) -> tuple[list[str], str]:
-    """The filter in the address: the reasons and a part of the name."""
+    """Return the filter in the address: the reasons, and a part of the name."""
     reason = request.query_params.get("reason", "")
     return [reason] if reason else [], request.query_params.get("search", "").strip()
 
@@ -147,7 +147,7 @@ def _number(groups: Sequence[HeldGroup]) -> int:
 
 
 def _chips(groups: Sequence[HeldGroup], here: str, *, show: str, reason: str, search: str) -> list[Chip]:
-    """One chip for all reasons, and one for each, the most frequent first."""
+    """Return one chip for all reasons, and one for each reason, the most frequent first."""
     counts: Counter[str] = Counter()
     for one in groups:
         counts[one.reason] += one.count

@@ -84,7 +84,7 @@ def _change(form: FormData) -> ProviderChange:
 
 
 def _lines(form: FormData) -> list[RoleLine]:
-    """The rows of the table that have both a value and a role."""
+    """Return the rows of the table that have both a value and a role."""
     columns = zip(form.getlist("value"), form.getlist("role"), form.getlist("app"), strict=False)
     known = {role.value for role in Role}
     return [

@@ -66,8 +66,8 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post(HERE + "/{upload}")
 async def decide(context: Context, request: Request) -> Answer:
-    """Carry out the form's step: "try" makes a dry run with the form's reading options, "import" imports the file, "rekey" changes the
-    source's key, "discard" deletes the file.
+    """Carry out the form's step: "try" makes a dry run with the reading options in the form, "import" imports the file, "rekey" changes
+    the source's key, "discard" deletes the file.
     """
     name, form = request.path_params["upload"], await request.form()
     step = str(form.get("step", "try"))
@@ -158,13 +158,13 @@ async def _page(context: Context, name: str, *, wrong: str = "", refused: Lockst
 
 
 def _step(problem: LockstepError) -> str:
-    """Reword a next step: name a field of the form instead of an option of the command line."""
+    """Reword a next step: it names a field of the form in place of an option of the command line."""
     step = problem.next_step
     return next((here for option, here in _FIELDS if option in step), STEPS.on_page(step))
 
 
 def _to_type(view: UploadView) -> int:
-    """The number to type before the import: how many people leave the directory or lose an account; 0 if there are none."""
+    """Return the number to type before the import: how many people leave the directory or lose an account, or 0 if nobody does."""
     rehearsal = view.upload.rehearsal or {}
     return max(int(rehearsal.get("leaving", 0)), int(rehearsal.get("losing", 0)))
 

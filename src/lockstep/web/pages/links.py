@@ -37,7 +37,7 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.get(f"{_HERE}/orphans")
 async def show_orphans(context: Context, request: Request) -> View:
-    """A separate page, because it reads all accounts of the application."""
+    """Show accounts without a link. This is a separate page because it reads all accounts of the application."""
     app = await applications.show_application(context, request.path_params["app"])
     kind, _, account = request.query_params.get("after", "").partition(":")
     found: Sequence[Orphan] = ()

@@ -28,7 +28,7 @@ MOST_TRIED = 8
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The result of the test with people: the position of an error, another problem, or the values."""
+    """The result of a test with people: the position of an error, another problem, or the values."""
 
     rows: Sequence[TriedValue] = ()
     error: MarkedError | None = None
@@ -66,8 +66,9 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}/edit")
 async def save(context: Context, request: Request) -> Answer:
-    """OK shows the effects of the change; Save on the next page saves it. step=fill only shows the form, step=try also shows its
-    results.
+    """Save the mapping. OK shows the effects of the change; Save on the next page saves it.
+
+    step=fill only shows the form; step=try also shows its results.
     """
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
     data = await request.form()
@@ -156,7 +157,7 @@ async def _dialog(
 
 
 async def _filled(context: Context, app: str, kind: ObjectKind, form: AttributeForm) -> AttributeForm:
-    """The stored mapping of the form's target attribute with the expression from the expression builder."""
+    """Return the stored mapping of the form's target attribute, with the expression from the expression builder."""
     view = await mapping_pages.show_mapping(context, app, kind)
     row = next((one for one in view.rows if one["target"].lower() == form.target.lower()), None)
     stored = AttributeForm.of_row(row) if row is not None else AttributeForm(target=form.target)
@@ -164,7 +165,7 @@ async def _filled(context: Context, app: str, kind: ObjectKind, form: AttributeF
 
 
 def _names(data: FormData) -> list[str]:
-    """The people to test with: the typed text, split at commas."""
+    """Return the people to test with: the typed text, split at commas."""
     return list(dict.fromkeys(one.strip() for one in str(data.get("people", "")).split(",") if one.strip()))
 
 

@@ -40,7 +40,7 @@ _NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # evaluating a pattern does not depen
 
 @dataclass(frozen=True, slots=True)
 class ScopeJudgement:
-    """What the filters in the form would do. *pattern*: the result of the regex tester."""
+    """The effect of the filters in the form. *pattern* is the result of the regex tester."""
 
     counts: ScopeCounts | None = None
     findings: Sequence[Finding] = ()
@@ -76,7 +76,9 @@ async def try_it(context: Context, request: Request) -> Fragment:
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}/scope")
 async def save(context: Context, request: Request) -> Answer:
-    """Buttons that add or remove a row show the form again; step=try also counts; the other steps lead to the review and then save."""
+    """Handle the form. Buttons that add or remove a row show the form again; step=try also counts; the other steps lead to the review
+    and then save.
+    """
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
     form = await request.form()
     step = str(form.get("row", "")) or str(form.get("step", ""))
@@ -115,7 +117,7 @@ async def _judge(context: Context, app: str, kind: ObjectKind, form: FormData) -
 
 
 def _tested(pattern: str, text: str) -> tuple[str, bool]:
-    """Whether REGEX MATCH matches *text*, tested with the real operator."""
+    """Test whether REGEX MATCH matches *text*, with the real operator."""
     if not pattern:
         return "", False
     try:

@@ -132,7 +132,7 @@ async def restore(context: Context, request: Request) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSummary:
-    """Describes a change before it is saved. *done* is the message afterwards. *signs*: the lines of the change, each with + or -."""
+    """Describes a change before it is saved. *done* is the message afterwards. *signs* are the lines of the change, each with + or -."""
 
     title: str
     done: str
@@ -150,8 +150,8 @@ async def reviewed(
     work: Callable[[Context], Awaitable[object]],
     what: ChangeSummary,
 ) -> Answer:
-    """The first click shows the effects of *work* on people (all of them with step=preview), the second (step=save) does *work*. Raises
-    what *work* raises.
+    """Show the effects of *work* on people at the first click (all effects with step=preview), and do *work* at the second (step=save).
+    Raises the errors of *work*.
     """
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
     back = what.back or mapping_href(app, kind)
@@ -189,7 +189,7 @@ async def mapping_page(
     extra: Mapping[str, Any] | None = None,
     status: int = 200,
 ) -> View:
-    """The page of a mapping. *extra* contains what a dialog on it needs."""
+    """Show the page of a mapping. *extra* contains what a dialog on the page needs."""
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
     view = await mapping_pages.show_mapping(context, app, kind)
     wanted = request.query_params.get("person", "").strip()

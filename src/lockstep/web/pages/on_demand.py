@@ -69,7 +69,7 @@ async def choose(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/provisioning/on-demand")
 async def provision(context: Context, request: Request) -> Answer:
-    """The first click is a dry run, the second sends."""
+    """Provision the chosen objects. The first click is a dry run, the second one sends."""
     app = await applications.show_application(context, request.path_params["app"])
     form = await request.form()
     picked = list(dict.fromkeys(str(one) for one in form.getlist("principal")))

@@ -47,7 +47,7 @@ async def _restore(context: Context, person: PersonRow) -> object:
     return await people.restore(context, [person.id])
 
 
-# Each change of a person: its verb, and the message afterwards.
+# For each change of a person: the verb, and the message afterwards.
 _CHANGES: Mapping[str, tuple[str, str, Callable[[Context, PersonRow], Awaitable[object]]]] = {
     "disable": ("Disable", "is disabled", _disable),
     "enable": ("Enable", "is enabled", _enable),
@@ -125,7 +125,7 @@ async def show_person(context: Context, request: Request) -> View:
 
 @pages.post(f"{HERE}/{{person}}/{{change}}")
 async def change_person(context: Context, request: Request) -> Answer:
-    """The first click shows the effects on accounts, the second makes the change."""
+    """Change the person. The first click shows the effects on accounts, the second makes the change."""
     found = _CHANGES.get(request.path_params["change"])
     if found is None:
         raise LockstepError(Kind.NOT_FOUND, "There is no page at this address")
@@ -144,7 +144,7 @@ async def change_person(context: Context, request: Request) -> Answer:
 
 
 async def person_of(context: Context, request: Request) -> PersonView:
-    """The person in the address, also from the recycle bin."""
+    """Return the person in the address, who may be in the recycle bin."""
     name = request.path_params["person"]
     try:
         return await people.show_person(context, name)
@@ -201,7 +201,7 @@ async def _page(
 
 
 def _attributes(person: PersonRow) -> list[tuple[str, str]]:
-    """The attributes that have a value: first the built-in ones in their usual order, then the others."""
+    """Return the attributes that have a value: first the built-in ones in their usual order, then the others."""
     known = [one.name for one in people.known_attributes()]
     names = [*known, *sorted(set(person.attributes) - set(known))]
     found = [(name, person.attributes.get(name)) for name in names]

@@ -36,7 +36,7 @@ async def show_form(context: Context, request: Request) -> View:
 
 @pages.post(f"{HERE}/{{person}}/edit")
 async def save(context: Context, request: Request) -> Answer:
-    """The first click shows the effects on accounts, the second saves."""
+    """Save the person. The first click shows the effects on accounts, the second saves."""
     view = await _editable(context, request)
     form, stored = await request.form(), _stored(view)
     typed = {name: str(form.get(name, stored[name])).strip() for name in _EDITED}

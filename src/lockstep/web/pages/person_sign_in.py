@@ -1,4 +1,4 @@
-"""How one person signs in: the link that sets a password, the sessions, the second factor; and the setting for all people."""
+"""How one person signs in: the link that sets a password, the sessions, the second factor. Also the setting for all people."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def show_sign_in(context: Context, request: Request) -> View:
 
 @pages.post("/users/{person}/sign-in/link")
 async def new_link(context: Context, request: Request) -> Answer:
-    """The only page that ever shows the link."""
+    """Show a new link. No other page ever shows it."""
     link = await passwords.new_sign_in_link(context, request.path_params["person"])
     here = f"/users/{request.path_params['person']}"
     model = {

@@ -20,7 +20,7 @@ from lockstep.web.status_look import look_of
 pages = Pages()
 TAB = "Provisioning"
 LIVE = "status cycle progress change"
-# What a restart can clear: value, label, help, and whether it is cleared by default.
+# The parts that a restart can clear: value, label, help, and whether the part is cleared by default.
 RESETS: Sequence[tuple[ResetScope, str, str]] = (
     (ResetScope.QUARANTINE_STATE, "Quarantine", "End quarantine and forget the application's last responses."),
     (ResetScope.WATERMARK, "Watermark", "Begin again with an initial cycle that evaluates everyone."),
@@ -49,7 +49,9 @@ class SetupStep:
 
 
 def setup_steps(setup: Setup, place: AppPlace) -> Sequence[SetupStep]:
-    """Connect, Map, Scope, Start. Whether a step is done is derived from the configuration, so setup can be interrupted and continued."""
+    """Return the steps Connect, Map, Scope and Start. Whether a step is done is derived from the configuration, so the setup can be
+    interrupted and continued.
+    """
     attributes = sum(one.attributes for one in setup.mappings if one.is_enabled)
     settings = f"{place.href}/provisioning/settings"
     connected = "Credentials are stored" + (" and tested." if setup.is_tested else ".")
@@ -144,7 +146,7 @@ async def restart(context: Context, request: Request) -> Answer:
 
 
 def confirmation_for(scopes: frozenset[ResetScope], *, links: int, held: int) -> int | None:
-    """The number to type: links that are removed plus held writes that are approved; None if the reset does neither."""
+    """Return the number to type: removed links plus approved held writes. Returns None if the reset does neither."""
     dangerous = {ResetScope.CONNECTOR_DATA_STORE: links, ResetScope.FORCE_DELETES: held}
     numbers = [number for scope, number in dangerous.items() if scope in scopes]
     return sum(numbers) if numbers else None

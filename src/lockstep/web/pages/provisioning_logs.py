@@ -30,7 +30,7 @@ _EXPECTED = frozenset({"create", "update", "link", "enable"})
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A record as the pages show it. *app*: the name of the application in addresses; *target*: its display name."""
+    """A record as the pages show it. *app* is the name of the application in addresses; *target* is its display name."""
 
     row: LogRow
     look: StatusLook
@@ -44,7 +44,9 @@ class LogLine:
 
     @property
     def heading(self) -> str:
-        """ "Create anna@contoso.test". Entra's word Other says nothing, so a sentence stands for it."""
+        """The heading of a record, such as "Create anna@contoso.test". For Entra's action Other, which says nothing, a sentence is
+        shown.
+        """
         return (
             f"{self.who} {sentence_of(self.row, self.target)}"
             if self.row.action == "other"
@@ -53,7 +55,7 @@ class LogLine:
 
     @property
     def note(self) -> str:
-        """The reason, unless it is obvious: every successful create or update has the reason that the person is in scope."""
+        """The reason, unless it is obvious. A successful create or update always has the reason that the person is in scope."""
         return "" if self.row.status == "success" and self.row.action in _EXPECTED else self.row.reason
 
     @property
@@ -173,7 +175,7 @@ async def _lines(context: Context, rows: list[LogRow]) -> list[LogLine]:
 
 
 def _curl(exchange: Mapping[str, Any]) -> str:
-    """The request as a curl command with the token in a variable; "" if the log has no address for it."""
+    """Return the request as a curl command with the token in a variable, or "" if the log has no address for it."""
     if not exchange.get("url"):
         return ""
     parts = [

@@ -36,7 +36,7 @@ async def download(context: Context, request: Request) -> Response:
 
 @pages.post("/apps/{app}/provisioning/schema")
 async def import_schema(context: Context, request: Request) -> Answer:
-    """The first click shows what the schema would change for people, the second imports it."""
+    """Import a schema. The first click shows what it would change for people, the second imports it."""
     name = request.path_params["app"]
     form = await request.form()
     text = str(form.get("schema", ""))

@@ -1,5 +1,6 @@
-"""Search and the command palette: find people, groups, applications, log records and pages. A question about a person and an application
-leads to the explanation.
+"""Search and the command palette: find people, groups, applications, log records and pages.
+
+A question about a person and an application leads to the explanation.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class SearchSection:
 
 @pages.get(HERE)
 async def show_results(context: Context, request: Request) -> Answer:
-    """The search page, which works without script. A question with exactly one answer redirects to it."""
+    """Show the search page, which works without script. A question with exactly one answer redirects to that answer."""
     text = _typed(request)
     found = await search.find(context, text)
     if found.query.is_question and found.answer is not None:
@@ -63,7 +64,7 @@ async def show_results(context: Context, request: Request) -> Answer:
 
 @pages.get(f"{HERE}/palette")
 async def show_palette(context: Context, request: Request) -> Fragment:
-    """The results shown while typing; if the field is empty, a list of pages."""
+    """Show the results during typing or, if the field is empty, a list of pages."""
     text = _typed(request)
     found = await search.find(context, text)
     sections = _sections(context, found)
@@ -77,7 +78,7 @@ def _typed(request: Request) -> str:
 
 
 def _sections(context: Context, found: Found) -> list[SearchSection]:
-    """The sections that have results, most relevant first."""
+    """Return the sections that have results, most relevant first."""
     query = found.query
     text = query.text
     every_person = address("/users", search=" ".join(query.words)) if found.is_more else ""
@@ -105,7 +106,7 @@ def _place_words(found: Found) -> Sequence[str]:
 
 
 def _explanations(found: Found) -> Iterator[SearchResult]:
-    """Explanations, offered if an application is named together with people, or if the text is a question about people."""
+    """Return explanations to offer, if an application is named together with people, or if the text is a question about people."""
     app = found.asked
     for person in found.people[:_MOST_ASKED]:
         if app is not None:
@@ -141,7 +142,7 @@ def _applications(found: Found) -> Iterator[SearchResult]:
 
 
 def _pages_of_others(found: Found) -> Iterator[SearchResult]:
-    """Pages of applications, for words that describe a page but name no application, such as `secret token`."""
+    """Return pages of applications, for words such as `secret token` that describe a page but name no application."""
     for app in found.others:
         for title, href, icon in pages_of(app, found.query.words):
             yield SearchResult(title, href, icon)

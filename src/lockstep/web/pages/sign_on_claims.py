@@ -42,7 +42,7 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.get(f"{CLAIMS}/edit")
 async def edit(context: Context, request: Request) -> View:
-    """The form for a claim; without `name`, for a new claim."""
+    """Show the form for a claim or, without `name`, for a new claim."""
     found = await read(context, request)
     name = request.query_params.get("name", "")
     claim = next((one for one in found.settings.sent_claims if one.name == name), None)
@@ -110,7 +110,7 @@ async def _tried(context: Context, app: str, source: dict[str, Any], user: str) 
 
 
 async def _sample(context: Context, request: Request) -> tuple[SignOnTrial | None, str]:
-    """The values of the sample person in the address, or else of an assigned person; and what is wrong with the name in the address."""
+    """Return the values of the sample person in the address, or of an assigned person, and what is wrong with the name in the address."""
     app, user = request.path_params["app"], request.query_params.get("user", "").strip()
     try:
         return await trying.try_sign_on(context, app, user), ""

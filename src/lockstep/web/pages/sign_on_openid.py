@@ -1,4 +1,4 @@
-"""Single sign-on by OpenID Connect: the form of addresses and client type, and client secrets.
+"""Single sign-on by OpenID Connect: the form with addresses and client type, and the client secrets.
 
 A change that interrupts sign-ins needs a second click, after its effects are shown.
 """
@@ -28,7 +28,7 @@ CLIENT_TYPES = (
     ("public", "Public client", "A page in a browser, or an app on a device, cannot keep a secret. It must use PKCE."),
 )
 LENGTHS = [("90", "90 days"), ("180", "180 days"), ("365", "365 days"), ("545", "545 days"), ("730", "730 days")]
-# For each field of the form, in its order, the key of the configuration section.
+# For each field of the form, in order, the key of the configuration section.
 _KEYS = {
     "redirectUris": "openIdConnect.redirectUris",
     "postLogoutRedirectUris": "openIdConnect.postLogoutRedirectUris",
@@ -69,7 +69,7 @@ async def show_secrets(context: Context, request: Request) -> View:
 
 @pages.post(SECRETS)
 async def add_secret(context: Context, request: Request) -> Answer:
-    """Create a client secret. The response is the only page that shows it."""
+    """Create a client secret. No other page ever shows the secret."""
     form, app = await request.form(), request.path_params["app"]
     description, days = str(form.get("description", "")), str(form.get("days", ""))
     length = int(days) if days in dict(LENGTHS) else USUAL_DAYS
@@ -127,7 +127,7 @@ async def _secrets(
 
 
 def _changes(form: FormData, found: SignOnView, *, enters: bool) -> dict[str, Any]:
-    """The keys of `singleSignOn` that the form sets. Claims stay as they are."""
+    """Return the keys of `singleSignOn` that the form sets. Claims are not changed."""
     known = sign_on_to_json(found.settings).get("openIdConnect", {})
     kept = {"claims": known["claims"]} if "claims" in known else {}
     section: dict[str, Any] = {

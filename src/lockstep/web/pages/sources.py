@@ -1,4 +1,4 @@
-"""Sources: the list; one source with its runs, its name, its key, and leavers that wait for a decision because it shrank."""
+"""Sources: the list, and one source with its runs, its name and its key. If a source shrank, its leavers wait here for a decision."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ async def rekey(context: Context, request: Request) -> Answer:
 
 @pages.post(HERE + "/{source}/decide")
 async def decide(context: Context, request: Request) -> Answer:
-    """Confirm or reject. To confirm, the present number of leavers must be typed, so that nobody confirms a number that they have not
-    seen.
+    """Confirm or reject pending changes. To confirm, the present number of leavers must be typed, so that nobody confirms a number that
+    they have not seen.
     """
     name, form = request.path_params["source"], await request.form()
     if form.get("decision") == "confirm":
