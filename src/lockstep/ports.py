@@ -90,7 +90,7 @@ class Answer:
 
     @property
     def may_pass(self) -> bool:
-        """Whether the application, and not the object, is the cause, so that the same request may succeed soon."""
+        """Whether the application, and not the object, caused the failure, so that the same request may succeed soon."""
         return self.verdict in _PASSING and not self.is_not_scim
 
 

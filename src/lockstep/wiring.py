@@ -162,7 +162,7 @@ class House:
                 await allow_outbound(self.pool, self.targets)
 
     async def _tell_applications(self, system: Context) -> None:
-        """Tell applications which people have signed out, until cancelled. If the database is unreachable, due messages stay
+        """Notify applications which people have signed out, until cancelled. If the database is unreachable, due notifications stay
         stored in it.
         """
         while True:
@@ -191,12 +191,12 @@ async def open_house(
     restores: bool = False,
     observer: Observer = unobserved,
 ) -> AsyncIterator[House]:
-    """Attach to the database (starting our own PostgreSQL if none is configured), migrate it, and open everything else.
+    """Connect to the database (starting our own PostgreSQL if no other is configured), migrate it, and open everything else.
 
-    *main* means that this process is `up` or `serve`, of which a data folder has only one. Without *upgrades*, a database of an older
-    version is refused. Without *needs_key*, no sealed secret will be opened, so a missing key is neither an error nor created. *observer*
-    receives every request to an application. Only a caller that *restores* may open a folder with an unfinished restore, whose applications
-    may still be switched on. Raises LockstepError.
+    *main* means that this process is `up` or `serve`, of which a data folder has only one. Unless *upgrades* is true, a database of an
+    older version is refused. Unless *needs_key* is true, no secret will be opened, so a missing key is neither an error nor created.
+    *observer* receives every request to an application. Only a caller that *restores* may open a folder with an unfinished restore, whose
+    applications may still be switched on. Raises LockstepError.
     """
     if not restores:
         _refuse_unfinished_restore(settings.data)
@@ -240,7 +240,7 @@ def _make_sources_folder(folder: Path) -> None:
 
 
 async def allow_outbound(pool: Pool, targets: ScimTargets) -> None:
-    """Allow connections to the places listed in the database, in addition to those of the process."""
+    """Allow connections to the addresses listed in the database, in addition to those of the process."""
     async with pool.connection() as connection:
         places = await list_places(connection)
     targets.allow(one.entry for one in places)
@@ -255,7 +255,9 @@ def _refuse_unfinished_restore(data: Path) -> None:
 
 
 def own_application(data: Path) -> tuple[str, ...]:
-    """The origin of the Documo that `up` runs on this data folder, which commands may reach too. Empty for a copy of the folder."""
+    """Return the origin of the Documo that `up` runs on this data folder, to which commands may connect too. Empty for a copy of the
+    folder.
+    """
     try:
         content = json.loads((data / OWN_APPLICATION).read_text())
         return (str(content["origin"]),) if content["dataFolder"] == os.path.realpath(data) else ()
@@ -264,5 +266,5 @@ def own_application(data: Path) -> tuple[str, ...]:
 
 
 def noted_application(data: Path, origin: str) -> str:
-    """The file content that `own_application` reads: the *origin* and the folder for which it is valid."""
+    """Return the content of the file that `own_application` reads: the *origin*, and the folder for which it is valid."""
     return json.dumps({"origin": origin, "dataFolder": os.path.realpath(data)})

@@ -66,7 +66,7 @@ def test_unlinked_person_must_be_matched_first() -> None:
 
     assert wanted(prepared) is NextQuestion.MATCH
     assert wanted(prepared, match=NO_MATCH) is NextQuestion.NOTHING
-    with pytest.raises(ValueError, match="needs to know what matches"):
+    with pytest.raises(ValueError, match="needs the result of matching"):
         make_plan(prepared)
 
 

@@ -1,4 +1,4 @@
-"""The actor of a change, in the form of the setting `documo.actor`, which the triggers of the audit log read."""
+"""Build the value of the setting `documo.actor`, from which the triggers of the audit log read who made a change."""
 
 from __future__ import annotations
 

@@ -25,8 +25,9 @@ MOST_FOUND = 12
 
 @dataclass(frozen=True, slots=True)
 class AssignmentPage:
-    """One page of assignments. *total* counts all assignments, and *people* counts the people whom those assignments concern. *next* is the
-    position at which the following page begins; "" on the last page.
+    """One page of assignments. *total* is the number of all assignments, *people* the number of people who get access through them.
+
+    *next* is the position at which the following page begins, or "" on the last page.
     """
 
     rows: Sequence[AssignedRow]
@@ -37,7 +38,7 @@ class AssignmentPage:
 
 @dataclass(frozen=True, slots=True)
 class AssignableObject:
-    """A person or group that can be assigned. *reach* is the number of people whom the assignment of a group would concern."""
+    """A person or group that can be assigned. *reach* is the number of people who would get access through the assignment."""
 
     kind: str
     id: str

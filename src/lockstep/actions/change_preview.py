@@ -57,9 +57,7 @@ class ForeseenObject:
 
 @dataclass(frozen=True, slots=True)
 class ForeseenAction:
-    """The people and groups for whom the change leads to the same action. *total* counts all of them, and may exceed the number of those
-    that are named.
-    """
+    """The people and groups for whom the change leads to the same action. *total* counts all of them, even those that are not named."""
 
     sign: str
     heading: str

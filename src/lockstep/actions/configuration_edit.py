@@ -77,8 +77,8 @@ async def read_text(context: Context, app: str = "") -> EditedText:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def text_of_version(context: Context, app: str, version: int) -> EditedText:
-    """Return an earlier version of the provisioning configuration as text, ready to be planned. Applying the text leaves provisioning
-    switched on or off as it is.
+    """Return an earlier version of the provisioning configuration as text, ready to be planned. Applying the text does not switch
+    provisioning on or off.
     """
     now = await read_text(context, app)
     async with context.reading() as connection:

@@ -81,7 +81,7 @@ async def show_identity_provider(context: Context) -> IdentityProvider | None:
 
 
 def change_of(view: IdentityProvider) -> ProviderChange:
-    """Return the ProviderChange that would leave the provider *view* as it is."""
+    """Return the ProviderChange that would not change the provider *view*."""
     return ProviderChange(
         view.name,
         view.issuer,
@@ -225,7 +225,7 @@ async def _roles(connection: Connection, roles: Sequence[tuple[str, Role, str]])
         checked = _checked(value, "value of the claim")
         if (role is Role.APPLICATION_OWNER) != bool(app):
             raise invalid(
-                f'"{checked}": an Application owner needs an application, and no other role may have one',
+                f'"{checked}": the role Application owner needs an application, and no other role can have one',
                 next_step=f"For example: --map {checked}={Role.APPLICATION_OWNER}:documo",
             )
         row = await find_application(connection, app) if app else None

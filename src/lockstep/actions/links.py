@@ -51,8 +51,9 @@ async def list_links(
     limit: int = 100,
     after: tuple[str, str, str] = ("", "", ""),
 ) -> list[LinkRow]:
-    """Return links sorted by name, those of people before those of groups. With *user*, returns only the links of that person. *after* has
-    kind, name and id of the last link on the previous page.
+    """Return links sorted by name, people before groups. With *user*, return only the links of that person.
+
+    *after* is the kind, name and id of the last link on the previous page.
     """
     async with context.reading() as connection:
         row = await job_row(connection, app)
@@ -72,8 +73,10 @@ async def page_of_links(
     after: tuple[str, str, str] = ("", "", ""),
     limit: int = 50,
 ) -> list[LinkRow]:
-    """Return one page of links sorted by name, those of people before those of groups. *search* is a part of a name, or the beginning of an
-    account's id. *after* has kind, name and `source_id` of the last link on the previous page.
+    """Return one page of links sorted by name, people before groups.
+
+    *search* is a part of a name, or the beginning of an account's id. *after* is the kind, name and `source_id` of the last link on the
+    previous page.
     """
     async with context.reading() as connection:
         row = await job_row(connection, app)

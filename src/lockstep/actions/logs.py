@@ -108,7 +108,9 @@ async def attempts_beside(context: Context, row: LogRow) -> tuple[str, str]:
 async def follow_log(
     context: Context, wanted: LogFilter | None = None, *, app: str = "", after: int | None = None
 ) -> AsyncIterator[LogRow]:
-    """Yield new records as they are written, oldest first, without end: the records after the number *after*, or those from now on."""
+    """Yield new records without end as they are written, oldest first: those after the record number *after* or, without *after*, those
+    written from now on.
+    """
     position = after
     if position is None:
         newest = await list_log(context, wanted, app=app, limit=1)

@@ -1,5 +1,5 @@
-"""The mail server through which Lockstep sends notifications. Its password is write-only, and is sent only to the server, and as the user,
-that it was entered for.
+"""The mail server through which Lockstep sends notifications. Its password cannot be read back, and is sent only to the server, and for
+the user, for which it was entered.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ async def set_mail_server(
 
 @needs(Permission.MAIL_WRITE)
 async def remove_mail_server(context: Context) -> None:
-    """Forget the mail server and its password. Messages that wait are given up. Raises LockstepError if none is set up."""
+    """Delete the mail server and its password. Waiting messages are given up. Raises LockstepError if none is set up."""
     async with context.recording() as connection:
         before = await store.lock_server(connection)
         if before is None:

@@ -32,8 +32,9 @@ ACTIVITY = "Set retention"
 
 @dataclass(frozen=True, slots=True)
 class RetentionRow:
-    """How long one kind of record is kept. *kept* says it in words, and *what* names the kind. If *key* is "", the time cannot be changed
-    and *why* gives the reason. *days* is 0 for records that are kept for ever.
+    """How long one kind of record is kept. *what* names the kind, and *kept* is the period in words.
+
+    If *key* is "", the period cannot be changed and *why* gives the reason. *days* is 0 for records that are kept forever.
     """
 
     what: str
@@ -54,7 +55,7 @@ async def show_retention(context: Context) -> list[RetentionRow]:
 
 @needs(Permission.ORGANISATION_WRITE)
 async def set_retention(context: Context, days: Mapping[str, int]) -> list[RetentionRow]:
-    """Set for how many days each kind in *days* is kept; 0 means for ever. Raises LockstepError and changes nothing if a number is out of
+    """Set for how many days each kind in *days* is kept; 0 means forever. Raises LockstepError and changes nothing if a number is out of
     range.
 
     Older records are removed within an hour.

@@ -36,8 +36,8 @@ _MOST_DEVICE = 200  # characters
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A session that just began or just got a new secret. The new secret is stored nowhere else; the previous secret does not work any
-    more.
+    """A session that was just begun or just got a new secret. The new secret is stored nowhere else; the previous secret no longer
+    works.
     """
 
     session_secret: str = field(repr=False)
@@ -46,7 +46,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class InvitationLink:
-    """For whom a one-time link was made. *email* is "" for the first administrator, who enters the address."""
+    """The person for whom a one-time link was made. *email* is "" for the first administrator, who enters the address."""
 
     email: str
     display_name: str
@@ -104,8 +104,8 @@ async def sign_in(
 
 @open_to_all
 async def caller_of_session(context: Context, secret: str) -> Caller | None:
-    """Return the administrator whose session has this secret. Returns None if the session has ended, the administrator is disabled, or the
-    identity provider of the session is not configured any more.
+    """Return the administrator whose session has this secret. Returns None if the session has ended, the administrator is disabled, or
+    the identity provider of the session is no longer configured.
     """
     if not secret:
         return None

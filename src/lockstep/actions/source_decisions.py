@@ -32,7 +32,7 @@ class SourceDecision:
 
 @needs(Permission.DIRECTORY_READ)
 async def who_is_held(context: Context, name: str, *, limit: int = 10_000) -> dict[str, list[str]]:
-    """Return the names of the objects that a source holds back, by kind of hold."""
+    """Return the names of the objects in the holds of a source, by kind of hold."""
     async with context.reading() as connection:
         await find_source(connection, name)
         return {

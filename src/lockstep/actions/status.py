@@ -125,8 +125,8 @@ async def show_cycle(context: Context, app: str, number: int) -> Cycle:
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def find_cycle(context: Context, number: int) -> tuple[str, Cycle]:
-    """Return the cycle with this number and the name of its application. Raises LockstepError if the caller can see no cycle with this
-    number.
+    """Return the cycle with this number and the name of its application. Raises LockstepError if it does not exist or the
+    caller may not see it.
     """
     async with context.reading() as connection:
         found = await cycles.read_cycle(connection, number)

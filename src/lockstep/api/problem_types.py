@@ -86,7 +86,7 @@ _TYPES = (
     ProblemType(
         "another-version",
         409,
-        "The command line has another version",
+        "The versions of the command line and the server differ",
         "The command line on your machine sent a request that the server's version does not support. "
         "Nothing was changed. Install the server's version on your machine.",
     ),

@@ -1,4 +1,4 @@
-"""The `lockstep` command and its tree.
+"""The `lockstep` command and its subcommands.
 
 A command's module is imported only when the command runs, so that `lockstep version` stays fast.
 """

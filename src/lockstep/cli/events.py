@@ -16,7 +16,7 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 
 def log_to_stderr(*, level: str, form: str) -> None:
-    """Send events of *level* and above to stderr. *form*: auto, text or json."""
+    """Send events of *level* and above to stderr. *form* is auto, text or json."""
     _configure(level, form)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))

@@ -266,7 +266,7 @@ def _no_formula(cell: str) -> str:
 
 
 def _line(value: Any) -> str:
-    """Return one value of a query's result on one line: a scalar as it is, a list of scalars separated by tabs, anything else as JSON."""
+    """Return one value of a query's result on one line: a scalar unchanged, a list of scalars separated by tabs, anything else as JSON."""
     if isinstance(value, list) and not any(isinstance(one, list | dict) for one in value):
         return "\t".join(_line(one) for one in value)
     if isinstance(value, list | dict | bool):

@@ -1,4 +1,4 @@
-"""`lockstep version`, which opens nothing."""
+"""`lockstep version`. The command does not open the database."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Decide which addresses Lockstep may connect to. Pure.
+"""Decide to which addresses Lockstep may connect. Pure.
 
-A URL is checked twice: its text here, and the resolved address when connecting, so a name whose address changes in between is caught. Only
-listed places may be private or without TLS.
+A URL is checked twice: its text here, and the resolved address when connecting, so a name whose address changes in between is detected.
+Only listed places may be private or without TLS.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ _NUMBER = re.compile(r"0[xX][0-9A-Fa-f]*|[0-9]+")
 
 
 class Blocked(OSError):
-    """Our rules refuse an address. *str* says why, *next_step* what to do. It is an OSError because connectors let those through."""
+    """Raised if the rules refuse an address. *str* says why, *next_step* what to do. It is an OSError because connectors let OSErrors
+    through.
+    """
 
     def __init__(self, sentence: str, next_step: str = "") -> None:
         super().__init__(sentence)
@@ -72,7 +74,7 @@ class Blocked(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """The checked parts of a URL: where the connection would go."""
+    """The checked parts of a URL: where a connection would go."""
 
     scheme: str
     host: str
@@ -163,7 +165,7 @@ def _refuse_metadata(host: str, address: IPAddress) -> None:
 
 
 def _unwrapped(address: IPAddress) -> tuple[IPAddress, ...]:
-    """Return *address* and, if it embeds an IPv4 address, that one too."""
+    """Return *address* and, if it embeds an IPv4 address, that address too."""
     if isinstance(address, ipaddress.IPv4Address):
         return (address,)
     hidden = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]

@@ -1,4 +1,4 @@
-"""The built scripts, styles and fonts. Their names contain a hash of the content, so clients may cache them for ever."""
+"""The built scripts, styles and fonts. Their names contain a hash of the content, so clients may cache them forever."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Assets:
         except OSError:
             raise not_found(
                 "The pages' scripts and styles have not been built",
-                next_step="In a checkout, run: make env. An installed package contains them",
+                next_step="In a checkout of the source, run: make env",
             ) from None
         return read
 

@@ -32,7 +32,7 @@ class Renderer(ABC):
     """Renders the templates of one product with the kit's macros.
 
     *product* is its name; the names of its cookies and bundles begin with it. *globals_* are names that all templates may use; the kit's
-    own templates need `asset`, `version` and `sign_in_page`. *steps*: the pages that replace commands in the next steps of errors.
+    own templates need `asset`, `version` and `sign_in_page`. *steps* are the pages that replace commands in the next steps of errors.
     """
 
     def __init__(
@@ -44,18 +44,18 @@ class Renderer(ABC):
 
     @abstractmethod
     def frame_of(self, view: PageView) -> object:
-        """What the frame's templates show for *view*."""
+        """Return what the frame's templates show for *view*."""
 
     @abstractmethod
     def problem_view(self, problem: PageError) -> PageView:
-        """The view whose frame surrounds the page of *problem*."""
+        """Return the view whose frame surrounds the page of *problem*."""
 
     def ways_to_copy(self, request: Request, wanted: CopyAs) -> list[tuple[str, str]]:
-        """How to get the page's content elsewhere: pairs of label and command."""
+        """Return the ways to get the page's content elsewhere, as pairs of label and command."""
         return []
 
     def more_names(self, request: Request) -> Mapping[str, Any]:
-        """Further names that the product's templates may use on any page."""
+        """Return further names that the product's templates may use on any page."""
         return {}
 
     def respond(self, request: Request, answer: Answer) -> Response:
@@ -72,7 +72,7 @@ class Renderer(ABC):
                 return answer
 
     def error(self, request: Request, problem: PageError) -> Response:
-        """The page of an error; for a request of htmx, only the part to swap in."""
+        """Return the page of an error or, for a request of htmx, only the part to swap in."""
         is_part = request.headers.get("hx-request-type") == "partial"
         template = "errors/part.html" if is_part else "errors/page.html"
         frame = self.frame_of(self.problem_view(problem))
@@ -135,7 +135,7 @@ def _sealed_notice(text: str) -> str:
 
 
 def _retry_headers(view: PageView) -> Mapping[str, str]:
-    """Retry-After of a form that is shown again because of a refusal that passes."""
+    """Return the header Retry-After for a form that is shown again because of a temporary refusal; empty for any other view."""
     if view.status not in (429, 503):
         return {}
     found = [one.retry_headers for one in view.model.values() if isinstance(one, LockstepError)]

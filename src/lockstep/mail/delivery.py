@@ -55,8 +55,9 @@ def _unwatched(step: MailStep, sentence: str, seconds: float) -> None:
 
 
 async def deliver(server: MailServer, message: OutgoingMessage, *, on_step: OnStep = _unwatched) -> None:
-    """Hand over *message*. It was accepted if this returns. Raises MailFailure otherwise; the server may have accepted it nevertheless if
-    its last answer was lost.
+    """Hand over *message*. If this returns, the server has accepted the message; otherwise it raises MailFailure.
+
+    If the server's last response was lost, the server may have accepted the message although MailFailure is raised.
     """
     dialogue = _Dialogue(server, on_step)
     try:
@@ -68,7 +69,7 @@ async def deliver(server: MailServer, message: OutgoingMessage, *, on_step: OnSt
 
 
 class _Dialogue:
-    """The steps with one server. *step* is the one that is being taken."""
+    """The dialogue with one server. *step* is the present step."""
 
     def __init__(self, server: MailServer, on_step: OnStep) -> None:
         self.step = MailStep.ADDRESS
@@ -95,7 +96,9 @@ class _Dialogue:
             client.close()
 
     async def _opened(self) -> socket.socket:
-        """Connect to the server. One address that is not admitted refuses the whole name, as the name may resolve differently later."""
+        """Connect to the server. If one address is not admitted, the whole name is refused, because the name may resolve differently
+        later.
+        """
         server, loop = self._server, asyncio.get_running_loop()
         known = await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
         for *_, place in known:

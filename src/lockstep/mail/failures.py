@@ -1,6 +1,7 @@
-"""What went wrong with a message, at which step, and what to do about it.
+"""The reasons why a message could not be handed over: the step that failed, and what to do about it.
 
-Only the refusal of the recipient or of the message itself is final: everything else may pass, or an administrator may correct it.
+Only a refusal of the recipient or of the message itself is final. Every other failure may pass, or an administrator may correct its
+cause.
 """
 
 from __future__ import annotations

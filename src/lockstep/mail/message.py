@@ -68,7 +68,9 @@ def as_html(mail: MailText) -> str:
 
 
 def as_bytes(message: OutgoingMessage) -> bytes:
-    """Return *message* as it is sent (RFC 5322), in ASCII. Marked as automatic, so that nobody's absence note answers it (RFC 3834)."""
+    """Return *message* in the form in which it is sent (RFC 5322), in ASCII. It is marked as automatic, so that automatic absence notes
+    do not answer it (RFC 3834).
+    """
     built = EmailMessage(policy=_POLICY)
     built["From"] = Address("Lockstep", addr_spec=message.sender)
     built["To"] = Address(addr_spec=message.recipient)

@@ -74,7 +74,8 @@ async def open_pool(
 
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """One transaction on a connection of *pool*: committed at the end of the block, rolled back if it raises.
+    """Run the block in one transaction on a connection of *pool*. It is committed at the end of the block, and rolled back if the block
+    raises.
 
     Raises LockstepError if no connection becomes free in time.
     """

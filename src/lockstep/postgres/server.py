@@ -114,7 +114,7 @@ async def running(starting: Awaitable[Server]) -> AsyncIterator[Server]:
 
 
 async def _attached(data: Path, options: Options | None, say: Say) -> EmbeddedServer:
-    """Call `attach` in a thread. If this call is cancelled, the server is left again if it was attached."""
+    """Call `attach` in a thread. If this call is cancelled after the server was attached, `leave` is called."""
     work = asyncio.ensure_future(asyncio.to_thread(attach, data, options=options, say=say))
     try:
         return await asyncio.shield(work)

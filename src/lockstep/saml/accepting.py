@@ -1,8 +1,9 @@
-"""Check that a Response is meant for us, genuine and fresh, and read the person it signs in (SAML core, section 3.3.3; profiles, section
-4.1.4.3).
+"""Check that a Response is meant for us, genuine and fresh, and read the person whom it signs in (SAML core, section 3.3.3; profiles,
+section 4.1.4.3).
 
 Nothing in the message is used before a signature covers it, except data that can only lead to a refusal. The tuples below list all
-checks; each has its own fault. The caller must make sure that an assertion is used only once: store `assertion_id` until `not_on_or_after`.
+checks; each has its own fault. The caller must make sure that an assertion is used only once: store `assertion_id` until
+`not_on_or_after`.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The content that a signature covers. After *not_on_or_after* (which includes the skew) the same assertion is refused as expired.
+    """The content that a signature covers. After *not_on_or_after*, which includes the skew, the same assertion is refused as expired.
 
     *session_not_on_or_after* is None if the identity provider does not limit the session.
     """
@@ -137,8 +138,8 @@ def _check_is_response(root: Element) -> None:
 
 
 def _check_assertions_in_place(root: Element) -> None:
-    """Allow assertions only as children of the response. A wrapping attack hides the signed assertion elsewhere and puts a forged one
-    there.
+    """Allow assertions only as children of the response. In a wrapping attack, the signed assertion is moved elsewhere and a forged one
+    takes its place.
     """
     names = ("Assertion", "EncryptedAssertion")
     for element in elements_in(root):
@@ -209,7 +210,9 @@ HEAD_CHECKS: tuple[Callable[[Element, Expected, bool, datetime], None], ...] = (
 def _assertion_of(
     root: Element, head: Element, expected: Expected, *, is_response_signed: bool
 ) -> tuple[Element, bool]:
-    """Return the assertion as covered by its own signature, otherwise by that of the response; and whether a signature covers it."""
+    """Return the assertion as its own signature covers it, or else as the signature of the response covers it, and whether a signature
+    covers it.
+    """
     encrypted = only_child(head, "saml", "EncryptedAssertion")
     if encrypted is not None:
         return _decrypted_assertion(encrypted, expected, is_response_signed=is_response_signed)

@@ -60,7 +60,7 @@ class Certificate:
 
 
 def certificates_in(text: str) -> list[Certificate]:
-    """Return all certificates in *text*: PEM with or without header lines and line breaks, one or several.
+    """Return all certificates in *text*, which may be one or several in PEM, with or without header lines and line breaks.
 
     Raises SamlFault if there is none, if *text* contains anything else, such as a private key, or if a key is too weak.
     """

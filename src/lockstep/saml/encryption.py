@@ -95,9 +95,10 @@ def encrypt_element(element: Element, certificate: Certificate, method: DataMeth
 
 
 def decrypted(holder: Element, keys: Sequence[SigningKey], legacy: Legacy = NO_LEGACY) -> list[Decrypted]:
-    """Decrypt an EncryptedAssertion: what each key makes of it. CBC cannot tell a wrong key, which looks right once in 16 times, so only
-    one of several results makes sense. Raises SamlFault for an algorithm that is not accepted, and "DecryptionFailed" for all other
-    failures.
+    """Return the results of decrypting an EncryptedAssertion, one for each key. CBC does not detect a wrong key, whose result looks
+    valid once in 16 times, so only one of several results makes sense.
+
+    Raises SamlFault for an algorithm that is not accepted, and "DecryptionFailed" for all other failures.
     """
     data = only_child(holder, "xenc", "EncryptedData")
     if data is None:
@@ -159,7 +160,7 @@ def _padding(encrypted_key: Element, legacy: Legacy) -> AsymmetricPadding:
 
 
 def _unwrapped(cipher_text: bytes, key: SigningKey, padding: AsymmetricPadding) -> bytes:
-    """Return the key of the content. If it cannot be decrypted, return a random one, so that success and failure take the same steps."""
+    """Return the key of the content. If it cannot be decrypted, return a random key, so that success and failure take the same steps."""
     private = key.private
     if isinstance(private, rsa.RSAPrivateKey):
         try:

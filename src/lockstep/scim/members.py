@@ -28,7 +28,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class AddMembers:
-    """Add members. Members that the group already has stay as they are."""
+    """Add members. Members that are already in the group are not changed."""
 
     members: tuple[Member, ...]
 

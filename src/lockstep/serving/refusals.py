@@ -1,4 +1,4 @@
-"""Requests that are refused before the application sees them: the response, and the rules of RFC 9112 that httptools does not
+"""Refuse requests before the application sees them: the response that is sent, and the rules of RFC 9112 that httptools does not
 enforce. Pure.
 """
 

@@ -27,7 +27,9 @@ class LastingReason:
 
 @dataclass(frozen=True, slots=True)
 class HeldTotal:
-    """The writes of a job that wait for a decision; *losses* of them disable or delete an account. *newest_at*: None if there are none."""
+    """The writes of a job that wait for a decision. *losses* is the number of those that disable or delete an account. *newest_at* is
+    None if there are none.
+    """
 
     total: int
     losses: int

@@ -1,4 +1,4 @@
-"""Applications that must still be told that a person has signed out. The transaction that ends the session adds the rows."""
+"""Applications that must still be notified that a person has signed out. The transaction that ends the session adds the rows."""
 
 from __future__ import annotations
 

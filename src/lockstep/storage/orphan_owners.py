@@ -10,8 +10,8 @@ MOST_PEOPLE = 2_000
 
 
 async def people_without_account(connection: Connection, job: str, words: Iterable[str]) -> list[str]:
-    """Return the ids of people for whom one of *words* (in lower case) is the address, its local part, the display name, the last name or
-    the employee id.
+    """Return the ids of people whose address, its local part, display name, last name or employee id equals one of *words* (in lower
+    case).
     """
     cursor = await connection.execute(
         """select id::text from person

@@ -45,7 +45,9 @@ class NewMail:
 
 @dataclass(frozen=True, slots=True)
 class MailRow:
-    """A message of the outbox. While it waits, *due_at* is the next attempt. *problem* is from the last attempt, "" if it succeeded."""
+    """A message in the outbox. While it waits, *due_at* is the time of the next attempt. *problem* is what went wrong in the last
+    attempt, or "".
+    """
 
     id: str
     kind: str
@@ -76,8 +78,9 @@ class ClaimedMail:
 
 @dataclass(frozen=True, slots=True)
 class MailCounts:
-    """How many messages wait after a failed attempt, and how many were given up recently. *problem*: that of the newest one that was given
-    up, or else of the newest one that waits.
+    """The number of messages that wait after a failed attempt, and of those that were given up recently.
+
+    *problem* is that of the newest message that was given up or, if there is none, of the newest one that waits.
     """
 
     delayed: int
@@ -220,7 +223,7 @@ async def list_mail(
     after: str = "",
     limit: int,
 ) -> list[MailRow]:
-    """Return messages, newest first. *after*: the id of the last message of the previous page, "" for the first page."""
+    """Return messages, newest first. *after* is the id of the last message on the previous page, or "" for the first page."""
     async with connection.cursor(row_factory=class_row(MailRow)) as cursor:
         await cursor.execute(
             """select mail.id::text, mail.kind, coalesce(application.name, '') as app_name, recipient, subject, state,

@@ -121,7 +121,7 @@ def objects_fail(about: ReportedApplication, total: int, reasons: Sequence[Failu
 
 
 def changes_held(about: ReportedApplication, total: int, losses: int) -> MailText:
-    """The mail about changes that a guard holds back until an administrator decides. *losses* of them end access."""
+    """Return the mail about changes that a guard holds until an administrator decides. *losses* is the number of those that end access."""
     wait = "waits" if total == 1 else "wait"
     ends = f", {losses:,} of which would disable or delete an account" if losses else ""
     return MailText(

@@ -1,6 +1,6 @@
 """Limit requests to what an application can take: requests per second, concurrent requests, and the pauses that it asks for.
 
-No caller sleeps through a long pause. If the turn would come too late, the caller is told when to come back and nothing is sent.
+No caller sleeps during a long pause. If its turn would come too late, nothing is sent, and the caller learns when to try again.
 """
 
 from __future__ import annotations

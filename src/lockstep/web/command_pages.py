@@ -1,4 +1,4 @@
-"""For each command, the page of the admin centre that does the same, used in the next steps of errors."""
+"""For each command, the page of the admin centre that does the same. Next steps of errors link to these pages."""
 
 from __future__ import annotations
 

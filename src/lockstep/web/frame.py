@@ -15,7 +15,7 @@ APPS = Crumb("Enterprise applications", "/apps")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """An entry of the navigation rail. *key*: the second of the two keys that open it."""
+    """An entry of the navigation rail. *key* is the second of the two keys that open it."""
 
     label: str
     href: str
@@ -90,7 +90,7 @@ class PageFrame:
 
 
 class Frames:
-    """Builds frames for the pages that exist: *paths* are the addresses of all pages."""
+    """Builds frames. *paths* are the addresses of all pages; links lead only to pages that exist."""
 
     def __init__(self, paths: Collection[str]) -> None:
         self._paths = frozenset(paths)
@@ -123,7 +123,7 @@ class Frames:
 
 
 def _crumbs(view: View) -> tuple[Crumb, ...]:
-    """Entra's wording: Enterprise applications > Documo > Provisioning. A page at the top has none."""
+    """Return the breadcrumbs, as in Entra: Enterprise applications > Documo > Provisioning. A top-level page has none."""
     if view.app is None:
         return (*view.parents, Crumb(view.heading)) if view.parents else ()
     below = [Crumb(view.tab, f"{view.app.href}/provisioning")] if view.tab == "Provisioning" else []
@@ -135,7 +135,7 @@ def _crumbs(view: View) -> tuple[Crumb, ...]:
 
 
 def _title(view: View) -> str:
-    """ "Documo - Provisioning - Lockstep": the application, then the page, then the product."""
+    """Return the title: the application, then the page, then the product, as in "Documo - Provisioning - Lockstep"."""
     parts = [view.app.display_name, view.tab, view.subtab if view.subtab != "Overview" else ""] if view.app else []
     if not parts or (view.heading not in parts and view.parents):
         parts.append(view.heading)

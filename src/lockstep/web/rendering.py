@@ -23,7 +23,7 @@ from lockstep.web.source_words import source_kind
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What all pages show. *environment*: the word in the badge, such as demo or production; "" for no badge."""
+    """The content that all pages show. *environment* is the word in the badge, such as demo or production, or "" for no badge."""
 
     environment: str = ""
     has_api: bool = False

@@ -14,7 +14,7 @@ _FEW = 8
 
 @dataclass(frozen=True, slots=True)
 class SearchPlace:
-    """A page. *others*: further search words."""
+    """A page. *others* are further search words."""
 
     label: str
     href: str
@@ -88,8 +88,8 @@ OF_APPLICATION: Sequence[tuple[str, str, str, str]] = (
 
 
 def places_for(context: Context, words: Sequence[str]) -> list[SearchPlace]:
-    """The places that have, for each of *words*, a word in the label or the search words that begins with it; all places if *words* is
-    empty.
+    """Return the places whose label or search words contain, for each of *words*, a word that begins with it. If *words* is empty,
+    return all places.
     """
     return [
         one
@@ -100,7 +100,7 @@ def places_for(context: Context, words: Sequence[str]) -> list[SearchPlace]:
 
 
 def pages_of(app: ApplicationHit, words: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """The pages of *app* that match *words*: label, address and icon. If *words* is empty, the first pages."""
+    """Return the pages of *app* that match *words*, with label, address and icon. If *words* is empty, return the first pages."""
     found = [one for one in OF_APPLICATION if _matches(words, f"{one[0]} {one[3]}")]
     for label, tail, icon, _ in found[: _FEW if words else 4]:
         yield f"{app.display_name}: {label}", f"/apps/{app.name}{tail}", icon

@@ -42,7 +42,7 @@ class Stranger:
 
 
 async def stranger_of(store: Store, ticket: str, known: str) -> Stranger | None:
-    """Return the member about whom to ask before the ticket is used. Returns None if the sign-in began here or *known* belongs to the
+    """Return the member who must be confirmed before the ticket is used, or None if the sign-in began here or *known* belongs to the
     member. Does not use the ticket up.
     """
     key = await request_key(store)

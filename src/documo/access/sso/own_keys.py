@@ -1,7 +1,7 @@
 """The account's own keys: the active one signs requests, and assertions may be encrypted to any of them.
 
-A key is rolled in three steps, so that no sign-in fails: prepare the next key, make it active once the identity provider has its
-certificate, remove the old key once the provider no longer encrypts to it. Until then, the second step can be taken back.
+A key is replaced in three steps, so that no sign-in fails: prepare the next key, make it active when the identity provider has its
+certificate, and remove the old key when the provider no longer encrypts to it. The second step can be undone until the third.
 """
 
 from __future__ import annotations
@@ -51,18 +51,18 @@ class OwnKey:
         return self.state == KeyState.ACTIVE
 
     def warns(self, now: datetime) -> bool:
-        """Whether Admins must be told that the certificate has expired or will expire within 30 days."""
+        """Whether Admins must be warned that the certificate has expired or will expire within 30 days."""
         return self.is_active and self.expires_at < now + WARNED
 
 
 async def find_own_keys(store: Store, tenant_id: int) -> list[OwnKey]:
-    """The account's keys, the active one first; empty if none has been needed yet."""
+    """Return the account's keys, the active one first; empty if none has been needed yet."""
     async with store.tenant(tenant_id) as connection:
         return [_own_key(row) for row in await table.read_keys(connection, tenant_id)]
 
 
 async def own_keys(store: Store, tenant_id: int) -> list[OwnKey]:
-    """The account's keys, the active one first. The first key is created on first use."""
+    """Return the account's keys, the active one first. The first key is created on first use."""
     found = await find_own_keys(store, tenant_id)
     if found:
         return found
@@ -76,7 +76,7 @@ async def own_keys(store: Store, tenant_id: int) -> list[OwnKey]:
 
 
 async def signing_key(store: Store, tenant_id: int) -> SigningKey:
-    """The key that signs the account's requests."""
+    """Return the key that signs the account's requests."""
     return (await own_keys(store, tenant_id))[0].signing
 
 
@@ -93,8 +93,10 @@ async def prepare_key(store: Store, tenant_id: int) -> OwnKey:
 
 
 async def activate_key(store: Store, tenant_id: int, thumbprint: str) -> OwnKey:
-    """Sign with the other key from now on; the active key retires or, if the retiring key is made active again, becomes the next.
-    *thumbprint* can be abbreviated. Raises LockstepError if the key is unknown or already active.
+    """Sign with the other key from now on. *thumbprint* can be abbreviated.
+
+    The active key becomes the retiring one. If the retiring key is made active again, the active key becomes the next one. Raises
+    LockstepError if the key is unknown or already active.
     """
     async with store.tenant(tenant_id) as connection:
         keys = [_own_key(row) for row in await table.read_keys_alone(connection, tenant_id)]
@@ -109,7 +111,7 @@ async def activate_key(store: Store, tenant_id: int, thumbprint: str) -> OwnKey:
 
 
 async def remove_key(store: Store, tenant_id: int, thumbprint: str) -> OwnKey:
-    """Remove the key that is not active: what is encrypted to it can no longer be read. *thumbprint* can be abbreviated. Raises
+    """Remove the key that is not active. Data that is encrypted to it can no longer be read. *thumbprint* can be abbreviated. Raises
     LockstepError if the key is unknown or active.
     """
     async with store.tenant(tenant_id) as connection:

@@ -23,7 +23,7 @@ NAMESAKES = 3  # the most resources with one external id that are read at once
 
 
 class Service:
-    """Created once per process. *forget* drops the process's cache of tenants."""
+    """The shared parts of one process. *forget* clears the process's cache of tenants."""
 
     def __init__(
         self,

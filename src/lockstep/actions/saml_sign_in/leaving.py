@@ -140,7 +140,7 @@ def _read(context: Context, facts: ApplicationSso, incoming: Incoming) -> Logout
 
 
 async def _end_sessions(context: Context, facts: ApplicationSso, request: LogoutRequest) -> bool:
-    """End the sessions that the request names. Returns whether none of these sessions had also signed in to other applications."""
+    """End the sessions that the request names. Returns True if the sessions had signed in to no other application."""
     is_everywhere = True
     async with context.recording() as connection:
         rows = await session_applications.sessions_named(

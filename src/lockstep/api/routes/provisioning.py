@@ -63,7 +63,7 @@ class QuarantineJson(TypedDict):
 
 
 class Start(Body):
-    """*asOfBackup* is for use after a restore: it accepts the people in the backup as they are."""
+    """*asOfBackup* is for use after a restore: the people in the backup then count as current."""
 
     as_of_backup: bool = False
 

@@ -94,7 +94,7 @@ def expected_values(expectation: Expectation) -> dict[str, Any]:
 def compare_everybody(
     expected: Mapping[str, Expectation], accounts: Mapping[str, Mapping[str, Any]], *, unmanaged: frozenset[str]
 ) -> Verified:
-    """Compare both ways: missing accounts, and accounts that should not exist. *unmanaged*: Documo's own accounts."""
+    """Find missing accounts, and accounts that should not exist. *unmanaged* are Documo's own accounts."""
     verified = Verified()
     for name, expectation in expected.items():
         account = accounts.get(name)

@@ -28,7 +28,7 @@ def plan_new(prepared: PreparedObject, match: Match | None, taken: TakenValues |
         return _unmatchable(prepared)
     match match:
         case None:
-            raise ValueError("a plan for an unlinked object needs to know what matches")
+            raise ValueError("a plan for an unlinked object needs the result of matching")
         case NoMatch():
             return _create(prepared, match, taken)
         case OneMatch():

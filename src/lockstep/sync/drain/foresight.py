@@ -65,7 +65,10 @@ class Foresight:
         self._count.clear()
 
     def waiting(self, plan: Plan) -> Tally | None:
-        """Return the effects of the other undecided objects in the burst of *plan*, or None if *plan* belongs to no burst."""
+        """Return the effects of the objects in the burst of *plan* that are not decided yet, without *plan* itself.
+
+        Returns None if *plan* belongs to no burst.
+        """
         burst = self._bursts.get((plan.kind.value, plan.source_id))
         return None if burst is None else burst.total - burst.passed - tally_of(plan)
 

@@ -87,7 +87,7 @@ def _change(one: MemberChange) -> Change:
 
 
 def refusal(refused: Sequence[tuple[MemberChange, Answer]]) -> Failure:
-    """Build the failure that names the members that the application refused, with its response for the first one."""
+    """Build the failure that names the refused members and contains the application's response for the first one."""
     change, answer = refused[0]
     names = ", ".join(f"{one.display or one.member_id} ({one.target_id})" for one, _ in refused[:5])
     names += f" and {len(refused) - 5} more" if len(refused) > 5 else ""

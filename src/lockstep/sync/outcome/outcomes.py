@@ -46,9 +46,9 @@ MOST_LOOKS_AGAIN = 4  # after this many in a row, an object that keeps conflicti
 class Outcome:
     """Everything that is recorded for one object in one transaction.
 
-    The application's group may or may not have *unsure_members*. *postponed* keeps the dirty row; without it the object is done. *counted*
-    is "" if the cycle does not count the object yet. *ends_decisions* is true if the held write needs no decision any more and the rejected
-    one is no longer planned, *stays_rejected* if the rejected write is still planned.
+    It is unknown whether the application's group has *unsure_members*. *postponed* keeps the dirty row; without it the object is done.
+    *counted* is "" if the cycle does not count the object yet. *ends_decisions* is true if the held write no longer needs a decision and
+    the rejected write is no longer planned; *stays_rejected* is true if the rejected write is still planned.
     """
 
     claim: Claim
@@ -134,7 +134,7 @@ def without_write(claim: Claim, planned: PlanResult, *, log: LogRecord | None = 
 
 
 def _scheduled(claim: Claim, at: datetime) -> Postponement:
-    error = ShownError("Scheduled", "It will be re-evaluated when it is due")
+    error = ShownError("Scheduled", "The object will be re-evaluated when it is due")
     return Postponement(claim, at, Resume(Stage.SCHEDULED), error)
 
 

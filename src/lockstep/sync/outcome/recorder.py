@@ -162,7 +162,7 @@ async def _note_evidence(connection: Connection, job: Job, ours: Sequence[Outcom
 
 
 async def _unlogged_failures(connection: Connection, ours: Sequence[Outcome]) -> list[LogRecord]:
-    """Build plain records for failures without a record because there was no plan. Every failure is logged."""
+    """Build log records for failed objects that have none because they had no plan, so that every failure is logged."""
     failed = [one for one in ours if one.log is None and one.failed_now and not one.is_logged]
     records: list[LogRecord] = []
     for kind in {one.claim.kind for one in failed}:

@@ -32,7 +32,7 @@ class Claims(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredClaims:
-    """Claims for callers that will write. Every later caller, on any machine, finds the value taken."""
+    """Claims for callers that will write. They are stored, so every later caller on any machine finds the value taken."""
 
     pool: Pool
     job: str

@@ -83,7 +83,7 @@ async def remove(context: Context, request: Request) -> Answer:
 
 @pages.post(f"{HERE}/passkeys")
 async def begin_passkey(context: Context, request: Request) -> Answer:
-    """The page on which the browser creates a passkey."""
+    """Show the page on which the browser creates a passkey."""
     try:
         question = await passkeys.begin_passkey(context, session_secret(request), PasskeyAnswer(origin_of(request)))
     except LockstepError as refused:
@@ -132,6 +132,6 @@ async def _page(context: Context, request: Request, *, refused: LockstepError | 
 
 
 def _picture(uri: str) -> Markup:
-    """The QR code as SVG. segno builds it from numbers only, so it is safe to insert unescaped."""
+    """Return the QR code as SVG. segno builds it from numbers only, so it is safe to insert unescaped."""
     code = segno.make(uri, error="m")
     return Markup(code.svg_inline(scale=4, border=2, dark="#000", light="#fff", lineclass=None))  # noqa: S704

@@ -47,7 +47,7 @@ class ProbeRow:
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """A connection test: its rows, or why it could not be run. *is_stored*: the stored credentials were tested."""
+    """A connection test: its rows, or why it could not be run. *is_stored* is true if the stored credentials were tested."""
 
     rows: Sequence[ProbeRow]
     at: datetime | None
@@ -69,7 +69,7 @@ class TestResult:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What is stored about the application."""
+    """The stored data about the application."""
 
     app: ApplicationView
     view: SettingsView
@@ -101,8 +101,8 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post(HERE)
 async def save(context: Context, request: Request) -> Answer:
-    """Test the connection, or save. Credentials are saved only if they work; a change that ends accounts is saved only after their number
-    was typed.
+    """Test the connection, or save the settings. Credentials are saved only if they work. A change that ends accounts is saved only
+    after their number was typed.
     """
     data = await request.form()
     stored, form = await _read(context, request), SettingsForm.of(data)
@@ -191,7 +191,7 @@ async def _save_credentials(context: Context, stored: Stored, form: SettingsForm
         return
 
     def agree(_: Probe) -> None:
-        """Never called: credentials that do not work are refused earlier."""
+        """Never called, because credentials that do not work are refused earlier."""
 
     await connection.set_tested_credentials(
         context, name, tenant_url=url, secret_token=token, authentication=method, must_work=True, agree=agree

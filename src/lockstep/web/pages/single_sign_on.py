@@ -36,7 +36,7 @@ _FIELDS = ("identifiers", "replyUrls", "signOnUrl", "relayState", "logoutUrl")
 
 @pages.get(HERE)
 async def show(context: Context, request: Request) -> View:
-    """The cards of the selected method; if none is selected, the choice of methods."""
+    """Show the cards of the selected method or, if none is selected, the choice of methods."""
     found = await read(context, request)
     if found.settings.mode is SignOnMode.DISABLED:
         return _methods(context, found)
@@ -150,7 +150,7 @@ async def read(context: Context, request: Request) -> SignOnView:
 
 
 def seen_in(form: FormData) -> str:
-    """The version of the settings that the form was made from."""
+    """Return the version of the settings from which the form was made."""
     return str(form.get("version", ""))
 
 
@@ -166,7 +166,9 @@ def page_of(
     status: int = 200,
     command: str = "",
 ) -> View:
-    """A page of the tab. *is_below*: the page is reached from a card. *command*: the command to copy, if it is not `lockstep sso show`."""
+    """Show a page of the tab. *is_below* is true if the page is reached from a card. *command* is the command to copy, if it is not
+    `lockstep sso show`.
+    """
     app = found.application
     place = AppPlace(app.name, app.display_name)
     return View(

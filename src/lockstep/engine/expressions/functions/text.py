@@ -80,7 +80,7 @@ def left(source: str | None, count: int) -> str:
     "Mid",
     text("source", "the text"),
     integer("start", "the first character's position, from 1"),
-    integer("length", "how many characters; if omitted, to the end", optional=True),
+    integer("length", "the number of characters; if omitted, all to the end", optional=True),
     returns=ValueKind.TEXT,
     meaning="Characters from the middle of the source, as far as it has them.",
     examples=[Example('Mid("John",1,3)', "Joh"), Example('Mid("John","2","9")', "ohn")],

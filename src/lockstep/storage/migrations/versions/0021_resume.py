@@ -1,4 +1,4 @@
-"""A column of its own for where the work on a dirty object continues."""
+"""A separate column for the resume state: where the work on a dirty object continues."""
 
 from lockstep.postgres.revisions import run_sql_beside
 
