@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
-from lockstep.actions import applications, audit, mail_server
+from lockstep.actions import applications, audit, mail_server, outgoing_mail
 from lockstep.actions.context import Context
 from lockstep.actions.mail_server import MailServerChange
 from lockstep.actions.single_sign_on import certificates, settings
 from lockstep.actions.single_sign_on.reminders import remind_of_certificates
+from lockstep.mail.delivery import MailSecurity
+from lockstep.postgres.database import Database
 from lockstep.storage.audit_log import AuditFilter
 from tests.support.hub import Hub
+from tests.support.reminding_process import DATABASE
 
+ROOT = Path(__file__).resolve().parents[2]
 ACTIVITY = "Remind of signing certificate"
 
 
@@ -100,6 +108,35 @@ async def test_processes_that_remind_at_once_give_one_reminder_between_them(cont
 
     assert sum(map(len, given)) == 1
     assert await recorded(context) == [60]
+
+
+async def reminding(database: Database, now: datetime) -> asyncio.subprocess.Process:
+    """A process that has its database open and waits for a line."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.support.reminding_process", now.isoformat(), cwd=ROOT,
+        env={**os.environ, DATABASE: database.conninfo}, stdin=PIPE, stdout=PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None and await process.stdout.readuntil(b"ready\n")
+    return process
+
+
+async def test_two_processes_at_once_record_one_reminder_and_write_one_mail(
+    context: Context, lockstep_database: Database
+) -> None:
+    await mail_server.set_mail_server(
+        context, MailServerChange("127.0.0.1", "lockstep@contoso.test", MailSecurity.NONE, 25)
+    )
+    await settings.change_sign_on(context, "documo", {"notificationEmail": "idm@contoso.test"})
+    now = await end_of(context) - timedelta(days=45)
+    processes = [await reminding(lockstep_database, now) for _ in range(2)]
+
+    answers = await asyncio.gather(*(one.communicate(b"\n") for one in processes))
+    lines = [line for output, _ in answers for line in output.splitlines()]
+
+    assert sorted(line for line in lines if line.isdigit()) == [b"0", b"1"]
+    assert len([line for line in lines if b"signing_certificate_ends" in line]) == 1
+    assert await recorded(context) == [60]
+    assert [row.recipient for row in await outgoing_mail.list_outgoing_mail(context)] == ["idm@contoso.test"]
 
 
 async def test_thresholds_that_passed_while_nothing_ran_give_one_reminder(context: Context) -> None:

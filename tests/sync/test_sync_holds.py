@@ -307,6 +307,8 @@ async def test_another_change_of_somebody_who_is_held_goes_through_where_no_guar
 
 
 RENAMED = {"target": "userName", "expression": 'Join("", "new-", [userPrincipalName])', "match": 1}
+TITLE = {"target": "title", "source": "jobTitle", "clearWhenEmpty": True}
+NICK = {"target": "nickName", "source": "department", "clearWhenEmpty": True}
 ADMIN = {"target": ROLE, "constant": "Admin", "privileged": ["Admin"]}
 
 
@@ -374,6 +376,42 @@ async def test_approval_of_an_account_is_none_for_another_account(world: World, 
 
     assert await world.rows("select target_id from link") == []
     assert await world.rows("select target_id from operation where state = 'held'") == [(other,)]
+
+
+async def test_approval_of_a_name_is_none_for_another_name(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(40))
+    await world.sync()
+    await reconfigure(world, range(40), mapped(RENAMED))
+
+    await decide(world, "approved")
+    other = {**RENAMED, "expression": 'Join("", "other-", [userPrincipalName])'}
+    await reconfigure(world, range(40), mapped(other))
+
+    assert set(target.people()) == {upn(number) for number in range(40)}
+    assert await held(world) == 40
+    assert await codes(world) == {"TooManyRenames"}
+
+
+async def test_approval_of_an_emptied_attribute_is_none_for_another_attribute(
+    world: World, target: ModelTarget
+) -> None:
+    await world.add_people(range(40))
+    await world.configure(mapped(TITLE, NICK))
+    await world.change(range(40), jobTitle="Engineer", department="Sales")
+    await world.sync()
+    await world.change(range(40), jobTitle=None)
+    await world.drain()
+    assert await codes(world) == {"TooManyEmptied"}
+
+    await decide(world, "approved")
+    await world.change(range(40), department=None)
+    await world.drain()
+
+    assert {(one.get("title"), one.get("nickName")) for one in target.people().values()} == {("Engineer", "Sales")}
+    assert await held(world) == 40
+    await decide(world, "approved")
+    await world.drain()
+    assert {(one.get("title"), one.get("nickName")) for one in target.people().values()} == {(None, None)}
 
 
 @pytest.mark.parametrize("decision", ["approved", "rejected"])
