@@ -6,6 +6,7 @@ use the public key as the secret.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,10 +52,9 @@ def authenticated_at(claims: dict[str, Any]) -> datetime | None:
     seconds = claims.get("auth_time")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         return None
-    try:
+    with suppress(OverflowError, ValueError, OSError):
         return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None
+    return None
 
 
 async def _keys(http: HttpClient, metadata: Metadata) -> KeySet:
