@@ -18,10 +18,12 @@ from documo.accounts import create_account
 from documo.domains import EMAIL, set_domain
 from documo.store.single_sign_on import attempts
 from lockstep.errors import LockstepError
+from lockstep.saml.bindings import read_post
+from lockstep.saml.requests import read_authn_request
 from lockstep.saml.responses import Signing
 from tests.support.documo_client import Client
 from tests.support.documo_pages import PASSWORD, Visitor, signed_in, visiting
-from tests.support.saml_provider import ENTITY_ID, LOGOUT_URL, SIGN_IN_URL, Provider, key_named, logout_on
+from tests.support.saml_provider import ENTITY_ID, LOGOUT_URL, SIGN_IN_URL, Asked, Provider, key_named, logout_on
 
 ANNA = "anna@contoso.example"
 
@@ -80,6 +82,27 @@ async def test_provisioned_member_signs_in_at_the_provider(api: Client, provider
 
     assert (status, path) == (200, "/own-account")
     assert ANNA in page
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+async def test_request_goes_by_post_to_a_provider_that_takes_it_so(
+    api: Client, provider: Provider, is_signed: bool
+) -> None:
+    await api.user(ANNA)
+    changed = setup(provider, requests_by_post=True, requests_signed=is_signed)
+    await providers.set_up(api.store, api.account.id, changed)
+    async with visiting(api) as anna:
+        page = await ask(anna)
+        form = dict(re.findall(r'name="(SAMLRequest|RelayState)" value="([^"]*)"', page))
+        (key,) = await own_keys.own_keys(api.store, api.account.id)
+        incoming = read_post(form, certificates=[key.signing.certificate])
+        request = read_authn_request(incoming.message)
+
+        assert f'action="{SIGN_IN_URL}"' in page and "SAMLRequest=" not in page
+        assert (incoming.signed, request.reply_url) == (is_signed, f"{provider.audience}/assert")
+        answer = Asked(request, incoming.relay_state, "")
+        assert (await bring(anna, provider.response(ANNA, asked=answer)))[0] == 200
+        assert ANNA in (await anna.get("/own-account"))[1]
 
 
 async def test_sign_in_may_begin_at_the_provider_unless_the_account_forbids_it(api: Client, provider: Provider) -> None:
