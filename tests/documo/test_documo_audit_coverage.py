@@ -119,6 +119,7 @@ CHANGES: Mapping[str, Change | str] = {
     "/own-account/second-factor/confirm": "needs the seed: test_second_factor_is_noted_from_its_first_code_to_its_end",
     "/own-account/second-factor/remove": "the same test",
     "/own-account/sessions/end": Change("end", "Session", {"session": "{session}"}, before=("device", "signed_in_at")),
+    "/own-account/sessions/end-others": Change("end", "Session", before=("device", "signed_in_at")),
     "/sign-out": Change("end", "Session", before=("device",)),
     "/users/new": Change("create", "User", {**DETAILS, "role": "Member"}, after=("userName", "roles")),
     "/users/{user}/activate": Change("activate", "User", after=("active",), before=("active",)),

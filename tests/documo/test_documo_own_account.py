@@ -154,6 +154,20 @@ async def test_member_ends_a_session_of_their_own_and_none_of_others(api: Client
     assert await sign_ins.caller_of_session(api.store, other.secret) is None
 
 
+async def test_member_signs_out_in_all_other_browsers_and_stays_here(api: Client) -> None:
+    await api.user("eve@x.org", password=PASSWORD)
+    eve = await sign_ins.sign_in(api.store, "eve@x.org", PASSWORD)
+    async with signed_in(api, "Viewer", "anna@x.org") as anna:
+        others = [await sign_ins.sign_in(api.store, "anna@x.org", PASSWORD) for _ in range(2)]
+        assert "Sign out in all other browsers" in (await anna.get(HERE))[1]
+
+        status, page = await anna.post(f"{HERE}/sessions/end-others", on=HERE)
+
+        assert (status, "Sign out in all other browsers" in page) == (200, False)
+        assert [await sign_ins.caller_of_session(api.store, one.secret) for one in others] == [None, None]
+    assert await sign_ins.caller_of_session(api.store, eve.secret) is not None
+
+
 async def test_purged_member_leaves_nothing_of_signing_in(api: Client) -> None:
     user, totp, _ = await with_factor(api)
     await sign_ins.sign_in(api.store, "anna@x.org", PASSWORD, code=totp.now())

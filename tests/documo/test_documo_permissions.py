@@ -106,6 +106,7 @@ ROWS = (
     Row("POST", "/settings/security/sso/metadata", ADMIN),
     Row("POST", "/settings/security/sso/remove", ADMIN),
     Row("POST", "/settings/security/test", ADMIN),
+    Row("POST", "/own-account/sessions/end-others", EVERYBODY),  # last, as it ends the sessions that the rows share
     Row("GET", "/branding/logo", None),
     Row("GET", "/links/nosuch", None),
     Row("POST", "/links/nosuch", None),

@@ -80,5 +80,11 @@ async def end_sessions(store: Store, tenant: TenantFacts, who: str, *, only: str
         return await table.end_sessions(connection, tenant.id, member_id, only=only)
 
 
+async def end_other_sessions(store: Store, caller: MemberCaller) -> None:
+    """End the caller's sessions in all other browsers."""
+    async with store.tenant(caller.tenant_id) as connection:
+        await table.end_other_sessions(connection, caller.tenant_id, caller.member_id, caller.session)
+
+
 def _unknown(who: str) -> LockstepError:
     return not_found(f"There is no member {who[:200]!r}", next_step="documo members list")

@@ -51,6 +51,12 @@ async def end_session(context: PageContext, request: Request) -> Answer:
     return Redirect(HERE, notice="The session was ended")
 
 
+@pages.post(f"{HERE}/sessions/end-others", needs=Permission.OWN_ACCOUNT)
+async def end_other_sessions(context: PageContext, _: Request) -> Answer:
+    await own_sign_in.end_other_sessions(context.store, context.member())
+    return Redirect(HERE, notice="You are signed out in all other browsers")
+
+
 @pages.post(FACTOR, needs=Permission.OWN_ACCOUNT)
 async def begin(context: PageContext, request: Request) -> Answer:
     """Show the QR code. The second factor takes effect when a first code has been entered."""
