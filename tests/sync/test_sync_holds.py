@@ -461,3 +461,37 @@ async def test_leaver_who_is_tried_again_and_again_is_one_leaver(world: World, t
     passed = [await guard.pass_or_hold(job, claim, leaves) for _ in range(30)] if claim is not None else []
 
     assert {one.plan.action for one in passed} == {Action.DISABLE}
+
+
+async def test_two_drains_together_stay_within_the_limit_of_leavers(world: World, target: ModelTarget) -> None:
+    await world.configure({**CONFIG, "deletions": {"threshold": 10}})
+    await world.add_people(range(60))
+    await world.sync()
+    guards = [Guard(world.services), Guard(world.services)]
+    passed = 0
+
+    for number in range(30):
+        await world.unassign([number])
+        passed += await lets_go(world, guards[number % 2], person_id(number))
+
+    assert passed == 10
+
+
+async def lets_go(world: World, guard: Guard, person: str) -> bool:
+    """Whether *guard* lets the only leaver in the queue go. If so, the write is journalled, and the object is done."""
+    async with transaction(world.pool) as connection:
+        job = await world.services.read_job(connection, world.job)
+        known = await planner.load(connection, job, ObjectKind.USER, [person])
+        claim = await claim_one(connection, world.job, "User", person, owner="test", lease_seconds=60, cycle=None)
+    assert claim is not None
+    prepared = planner.prepare_one(known, job, person, world.services.moment(), look=False)
+    leaves = planner.PlanResult(make_plan(prepared, match=NO_MATCH), prepared)
+    passed = (await guard.pass_or_hold(job, claim, leaves)).plan.action is Action.DISABLE
+    if passed:
+        await world.rows(
+            """insert into operation (id, job, kind, source_id, action, state, attempt)
+            values (gen_random_uuid(), %s, 'User', %s, 'disable', 'confirmed', %s) returning 1""",
+            world.job, person, claim.attempt,
+        )  # fmt: skip
+    await world.rows("delete from dirty returning 1")
+    return passed

@@ -6,7 +6,7 @@ effect, before doing anything else with its object.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -223,6 +223,18 @@ async def _lock_undecided(connection: Connection, given: Mapping[str, Any]) -> N
             and (%(ids)s::uuid[] is null or operation.id = any(%(ids)s::uuid[]))""",
         given,
     )
+
+
+async def has_guarded_since(connection: Connection, job: str, since: datetime, *, besides: Collection[str]) -> bool:
+    """Whether a write that guards limit was journalled after *since* for an object other than *besides*, without an approval."""
+    cursor = await connection.execute(
+        """select exists (select from operation
+            where job = %s and state in ('planned', 'confirmed', 'ambiguous') and decision is null
+                and (action in ('disable', 'delete') or ends_access or grants or empties or renames)
+                and planned_at > %s and source_id <> all(%s::uuid[]))""",
+        (job, since, list(besides)),
+    )
+    return bool((await only_row(cursor))[0])
 
 
 async def guarded_counts(connection: Connection, job: str, *, cycle: int | None) -> Counts:

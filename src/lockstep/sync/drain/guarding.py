@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from lockstep.engine.decisions.rejections import Rejection, hold_unapproved, keep_rejected
 from lockstep.engine.decisions.safeguards import (
@@ -26,6 +27,8 @@ from lockstep.sync.planning.planner import PlanResult
 from lockstep.sync.services import Job, Services
 
 FRESH_SECONDS = 5.0
+RECENT_SECONDS = 20.0
+COMMIT_TIME = timedelta(seconds=2)  # a write may be journalled this long after the time that the journal names
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +50,16 @@ class Guard:
     """The guard of one drain."""
 
     def __init__(self, services: Services) -> None:
-        self._pool = services.pool
+        self._services = services
         self._ahead = Foresight(services)
         self._counts = Counts()
         # The effects of each object that are part of the counts, so that an object that is retried after an outage is not
         # counted twice.
         self._passed: dict[tuple[str, str], Tally] = {}
         self._new_accounts = 0  # new accounts that were let through and must still be added to the counts
+        self._passed_at: dict[str, float] = {}  # the objects that this drain let through lately, oldest first
         self._read_at = -FRESH_SECONDS
+        self._read_until = services.now()  # by the clock of the database
         self._cycle: int | None = None
 
     def new_slice(self) -> None:
@@ -78,6 +83,9 @@ class Guard:
         checked = await self._check(job, claim, planned, decisions)
         self._passed[key] = tally_of(checked)
         self._counts = self._counts.plus(self._passed[key])
+        if self._passed[key] and not claim.is_approved:  # approved writes do not count
+            self._passed_at.pop(claim.source_id, None)
+            self._passed_at[claim.source_id] = time.monotonic()
         self._ahead.decided(plan, passed=checked is plan)
         return planned if checked is plan else replace(planned, plan=checked)
 
@@ -104,19 +112,30 @@ class Guard:
         waiting = self._ahead.waiting(plan) or Tally()
         return hold_or_release(plan, replace(self._counts, waiting=waiting), job.configuration)
 
+    def _lately(self) -> list[str]:
+        """Return the objects that this drain has let through and whose writes may be newer than the last reading."""
+        oldest = time.monotonic() - RECENT_SECONDS
+        while self._passed_at and next(iter(self._passed_at.values())) < oldest:
+            self._passed_at.pop(next(iter(self._passed_at)))
+        return list(self._passed_at)
+
     async def _refresh(self, job: Job, cycle: int | None) -> None:
-        if cycle == self._cycle and time.monotonic() - self._read_at < FRESH_SECONDS:
-            return
-        async with self._pool.connection() as connection:
+        is_fresh = cycle == self._cycle and time.monotonic() - self._read_at < FRESH_SECONDS
+        async with self._services.pool.connection() as connection:
+            # Other drains count too: without this, each of several drains could let as much through as the limit allows.
+            since = self._read_until - COMMIT_TIME
+            if is_fresh and not await operations.has_guarded_since(connection, job.id, since, besides=self._lately()):
+                return
+            began = self._services.now()
             read = await operations.guarded_counts(connection, job.id, cycle=cycle)
-        ours = self._counts
+        before = self._counts
         self._counts = Counts(
-            read.cycle.larger(ours.cycle) if cycle == self._cycle else read.cycle,
-            read.hour.larger(ours.hour),
-            read.day.larger(ours.day),
+            read.cycle.larger(before.cycle) if cycle == self._cycle else read.cycle,
+            read.hour.larger(before.hour),
+            read.day.larger(before.day),
             read.live_links,
         )
-        self._cycle, self._read_at = cycle, time.monotonic()
+        self._cycle, self._read_at, self._read_until = cycle, time.monotonic(), began
 
 
 def _undecided(held_before: GuardedWrite, plan: Plan) -> Plan | None:
