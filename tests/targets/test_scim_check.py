@@ -405,8 +405,8 @@ async def test_what_is_gone_already_is_not_left_behind() -> None:
     assert report.left_behind == ()
 
 
-class AnswersCreatesWith200:
-    """A SCIM server whose only fault is that it answers a create with 200."""
+class UnderConstruction:
+    """A SCIM server under construction: it answers a create with 200, and lists without `schemas`."""
 
     def __init__(self) -> None:
         self.people: dict[str, dict[str, Any]] = {}
@@ -417,7 +417,7 @@ class AnswersCreatesWith200:
             self.people[f"/Users/{made['id']}"] = made
             return web.json_response(made)
         if request.path == "/Users":
-            return web.json_response({"schemas": [LIST_URN], "totalResults": 0, "Resources": []})
+            return web.json_response({"totalResults": 0, "Resources": []})
         if request.method == "DELETE":
             del self.people[request.path]
             return web.Response(status=204)
@@ -426,11 +426,12 @@ class AnswersCreatesWith200:
         return web.Response(status=404)
 
 
-async def test_create_that_is_answered_with_200_is_named_once_and_hides_nothing_else() -> None:
-    async with serving(AnswersCreatesWith200()) as server:
+async def test_fault_of_every_answer_is_named_by_its_own_check_and_hides_nothing_else() -> None:
+    async with serving(UnderConstruction()) as server:
         report = await run_on(server.origin)
 
     found = {result.check.id: result.sentence for result in report.results}
     blamed = [check for check, sentence in found.items() if sentence == "POST /Users answered 200 instead of 201"]
     assert blamed == ["E0", "U4", "O2"]
+    assert [check for check, sentence in found.items() if "ListResponse" in sentence] == ["P0"]
     assert found["U1"].startswith("the search result is [] instead of")

@@ -137,6 +137,8 @@ async def _show(store: Store, account: str | None, output: DocumoOutput, wanted:
             output.lines("requests", found, _line)
             after = found[-1]["id"] if found else after
             if not tail:
+                if not found and output.format == "table":
+                    click.echo("No requests match.", err=True)
                 return
             sys.stdout.flush()
             await asyncio.sleep(TAIL_SECONDS)

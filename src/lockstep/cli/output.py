@@ -67,8 +67,8 @@ class Output:
             is_read = self.form in ("table", "wide")
             _print_table(self.form, shown, [[_cell(row, column, is_read=is_read) for column in shown] for row in rows])
 
-    def one(self, row: Row, *, text: str | Sequence[str]) -> None:
-        """Print one object: *row* for JSON and similar formats, *text* for people."""
+    def one(self, row: Row, *, text: str | Sequence[str], secret: str = "") -> None:
+        """Print one object: *row* for JSON and similar formats, *text* for people. *secret* is shown only now: `-q` prints it."""
         if self.query:
             self._answer({"formatVersion": FORMAT_VERSION, **row})
         elif self.form == "json":
@@ -78,7 +78,7 @@ class Output:
         elif self.form == "yaml":
             _yaml({"formatVersion": FORMAT_VERSION, **row})
         elif self.quiet or self.form == "name":
-            click.echo(safe(row.get("id" if self.quiet and "id" in row else "name", text)))
+            click.echo(secret or safe(row.get("id" if self.quiet and "id" in row else "name", text)))
         elif self.form in ("csv", "markdown"):
             _print_table(self.form, [Column(key, key) for key in row], [[safe(value) for value in row.values()]])
         else:

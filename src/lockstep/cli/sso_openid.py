@@ -103,7 +103,9 @@ def new_secret(app: str, description: str, days: int, output: Output) -> None:
     lockstep sso secrets new wiki --description "Server in Rome"
     """
     made = run(lambda context: client_secrets.add_client_secret(context, app, description, days=days))
-    output.one({**_secret(made.row), "clientId": made.row.app, "secret": made.secret}, text=made.secret)
+    output.one(
+        {**_secret(made.row), "clientId": made.row.app, "secret": made.secret}, text=made.secret, secret=made.secret
+    )
     hint(
         f"Application (client) ID: {made.row.app}. The secret is not shown again. It expires on {made.row.expires_at:%Y-%m-%d}."
     )

@@ -72,7 +72,7 @@ def create(
 
     made = run(work)
     row = {"id": made.id, "name": made.name, "scopes": list(made.scopes), "expiresAt": iso(made.expires_at)}
-    output.one(row | {"token": made.secret}, text=made.secret)
+    output.one(row | {"token": made.secret}, text=made.secret, secret=made.secret)
     hint(f"Copy it now: it is not shown again. It expires on {local_stamp(made.expires_at)}.")
 
 

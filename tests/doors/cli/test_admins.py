@@ -99,3 +99,10 @@ def test_operator_sets_up_single_sign_on_step_by_step_and_the_secret_is_never_sh
     assert (changed["rolesClaim"], changed["hasSecret"], len(changed["roles"])) == ("roles", True, 2)
     assert connected(*sso, "remove", "--yes").code == 0
     assert "top secret" not in made.out + made.err + connected("audit", "-o", "json").out
+
+
+def test_quiet_prints_the_token_that_is_shown_only_once(contoso: Lockstep) -> None:
+    said = contoso("token", "create", "ci", "--service", "--scope", "logs.read", "-q")
+
+    assert said.out.startswith("lockstep_svc_")
+    assert said.out.count("\n") == 1

@@ -149,6 +149,11 @@ async def unreadable_filter(c: Conversation) -> None:
     error_form((await c.get("/Users", filter='userName resembles "x"')).must_be(400), "invalidFilter")
 
 
+@check("P0", "a list says in schemas that it is a ListResponse")
+async def list_names_itself(c: Conversation) -> None:
+    (await c.get("/Users", startIndex="1", count="1")).listed(names_itself=True)
+
+
 @check("P1", "paging by startIndex and count returns every account once")
 async def pages(c: Conversation) -> None:
     made = {(await c.new_user())[1]["id"] for _ in range(5)}
