@@ -89,7 +89,7 @@ async def find_person(connection: Connection, name: str, *, is_deleted: bool = F
 
 
 async def holders_of(connection: Connection, user_principal_names: Iterable[str]) -> dict[str, str]:
-    """Map each of these lower-case user principal names to the id of the person outside the recycle bin who has the name."""
+    """Map these user principal names, in lower case, to the ids of the people who have them. People in the recycle bin do not count."""
     cursor = await connection.execute(
         """select lower(user_principal_name), id::text from person
         where deleted_at is null and lower(user_principal_name) = any(%s)""",

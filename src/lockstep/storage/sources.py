@@ -259,7 +259,7 @@ async def unseen_edges(
 
 
 async def forget_unseen_awaited(connection: Connection, source: str, group: str | None) -> None:
-    """Remove the stored memberships of members that have not been imported yet, if this pass did not contain them."""
+    """Remove those memberships of not yet imported members that this pass did not contain."""
     await connection.execute(
         """delete from awaited_member using grp
         where grp.id = awaited_member.group_id and grp.source = %(source)s

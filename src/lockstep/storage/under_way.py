@@ -71,7 +71,7 @@ async def wanted_by_others(
 async def made_for_others(
     connection: Connection, job: str, kind: str, source_id: str, accounts: Iterable[str]
 ) -> set[str]:
-    """Return those of *accounts* that a create for another object is known to have made."""
+    """Return those of *accounts* that were created for an object other than *source_id*, as far as the operations show."""
     cursor = await connection.execute(
         """select distinct target_id from operation
         where job = %s and kind = %s and target_id = any(%s) and action = 'create' and target_id <> ''

@@ -283,5 +283,5 @@ class ScimTarget(Target):
 
 
 def _unsent(answer: Answer) -> Answer:
-    """Return the answer to a write that was certainly not sent, because the read before it failed with *answer*."""
+    """Return the outcome of a write that was not sent, because the read before it failed with *answer*."""
     return replace(answer, verdict=Verdict.UNREACHABLE) if answer.verdict is Verdict.AMBIGUOUS else answer

@@ -42,7 +42,7 @@ class ClauseRow:
 
 @dataclass(frozen=True, slots=True)
 class FilterRows:
-    """One filter: its title and its clauses. *extra* is the JSON of other parts that an import kept with it."""
+    """One filter: its title and its clauses. *extra* is JSON: imported parts that the form does not show."""
 
     title: str = ""
     clauses: Sequence[ClauseRow] = field(default=(ClauseRow(),))

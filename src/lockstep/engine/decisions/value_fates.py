@@ -43,9 +43,10 @@ class JudgedValue:
 def judge(
     changes: Iterable[Change], held: Values, resource: Mapping[str, Any], mapping: ObjectMapping
 ) -> tuple[JudgedValue, ...]:
-    """Return what happened to each of *changes*, judged by *resource*, the application's response, whose mapped values are *held*.
+    """Return what happened to each of *changes* according to the application's response.
 
-    Changes to attributes about which *resource* shows nothing are left out.
+    *resource* is the resource in the response, and *held* its mapped values. Changes to attributes about which *resource* shows nothing
+    are left out.
     """
     found = []
     for change in changes:

@@ -44,7 +44,10 @@ RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
 class TakenMeanwhile(Exception):
-    """Raised if nothing was recorded because other objects have taken the accounts that *attempts* link without a write."""
+    """Raised if nothing was recorded, because other objects now have accounts that were to be linked without a write.
+
+    *attempts* has the ids of the attempts that would have linked them.
+    """
 
     def __init__(self, attempts: frozenset[int]) -> None:
         super().__init__()

@@ -43,7 +43,7 @@ class UnsupportedByServer(ConformanceFinding):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: a stable *id*, a *title* that states the requirement, and the client whose requests it sends."""
+    """One check: a stable *id*, a *title* that states the requirement, and the identity provider whose requests it imitates."""
 
     id: str
     title: str

@@ -72,7 +72,7 @@ async def show_home(context: Context, request: Request) -> View:
 
 
 def _room_of(app: AppOverview) -> str:
-    """The page where an administrator resolves what an application needs."""
+    """Return the address of the page on which an administrator can act on the application's state."""
     rooms = {
         StatusLabel.HELD: _room(app, "held"),
         StatusLabel.QUARANTINE: _room(app, "quarantine"),

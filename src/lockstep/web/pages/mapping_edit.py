@@ -1,4 +1,4 @@
-"""Edit Attribute: the mapping of one attribute. While it is typed, the dialog shows its result for several people."""
+"""Edit Attribute: the mapping of one attribute. While an expression is being typed, the dialog shows its result for several people."""
 
 from __future__ import annotations
 

@@ -35,9 +35,10 @@ _MODES: dict[frozenset[int], Callable[[Form], Evaluate]] = {}
     returns=ValueKind.TEXT,
     meaning="Replaces in one of five ways, depending on which arguments are present.",
     remarks=(
-        "Old value and replacement: every old value in the source. Old value and template: every old value in the template becomes the "
-        "source. Pattern and replacement: every match. Pattern, group and replacement: only the group's text. Pattern, group and "
-        "replacement attribute: the source, or if it is empty, the group found in the other attribute."
+        "With old value and replacement, every old value in the source is replaced. With old value and template, every old value in the "
+        "template is replaced by the source. With pattern and replacement, every match in the source is replaced; if a group is given "
+        "too, only the text of the group. With pattern, group and replacement attribute, the result is the source or, if the source is "
+        "empty, the text of the group in the other attribute."
     ),
     minimum=2,
     examples=[
