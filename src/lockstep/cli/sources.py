@@ -62,8 +62,8 @@ def add(
     name: str, people: Path | None, groups: Path | None, members: Path | None, display_name: str, every: timedelta | None,
     replaces: bool, output: Output, **reading: Any,
 ) -> None:  # fmt: skip
-    """Register a source of CSV files. How they are read: lockstep help csv. With a server on another machine, the files are those below its
-    folder for sources' files.
+    """Register a source of CSV files. How they are read: lockstep help csv. If the server is on another machine, name files in the
+    server's folder for sources' files (LOCKSTEP_SOURCES).
 
     \b
     lockstep sources add hr --people people.csv --every 15m

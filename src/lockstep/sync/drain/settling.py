@@ -55,7 +55,7 @@ class Settlement:
     *done* those that took effect.
 
     *link* is the object's link, including any changes found; `changed_link` is None if the link did not change. *stray* is a second
-    active account that our create made for the same object. *problem* says, in words for people, why an operation stays open. *waits*
+    active account that Lockstep created for the same object. *problem* says, in words for people, why an operation stays open. *waits*
     says why the application is checked again soon.
     """
 
@@ -196,8 +196,8 @@ class _Run:
             self.found.stray = account
 
     async def _made_by(self, operation: OpenOperation, what: Sent) -> list[Account] | None:
-        """Return the accounts that the create may have made, best first. Returns None if another object has an older claim or an open
-        operation on one of them.
+        """Return the accounts that the open create *operation* may have made, the best match first. Returns None if another object has an
+        older claim or an open operation on one of them.
         """
         found = await self._search(what)
         if not found:
