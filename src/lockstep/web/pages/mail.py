@@ -35,6 +35,7 @@ _LOOKS = {
     MailState.SENT: StatusLook("Sent", "ok", "check-circle"),
     MailState.FAILED: StatusLook("Failed", "error", "error"),
 }
+_COPY_LIST = CopyAs(command="lockstep mail list", api="/api/v1/mail")
 _STATES = (("", "All"), *((state.value, look.label) for state, look in _LOOKS.items()))
 
 
@@ -94,7 +95,7 @@ async def list_mail(context: Context, request: Request) -> View:
     }
     return View(
         "settings/outbox.html", "Outbox", model, section="Settings", subtab="Mail", parents=[Crumb("Mail", HERE)],
-        copy_as=CopyAs(command="lockstep mail list", api="/api/v1/mail"),
+        copy_as=_COPY_LIST,
     )  # fmt: skip
 
 
@@ -153,6 +154,7 @@ async def _page(
         model,
         section="Settings",
         lead="Lockstep sends notifications of applications through your mail server.",
-        copy_as=CopyAs(command="lockstep mail show", api="/api/v1/mail-server"),
+        # Without a server, both would answer that none is set up.
+        copy_as=CopyAs(command="lockstep mail show", api="/api/v1/mail-server") if present else _COPY_LIST,
         status=400 if refused else 200,
     )
