@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lockstep.engine.records import ObjectKind
 from lockstep.postgres.pool import Connection
-from lockstep.storage.batches import as_rows
+from lockstep.storage.batches import as_rows, only_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,12 @@ class MissingAttribute:
     source_id: str
     display: str
     answers: int = 1
+
+
+async def has_any(connection: Connection, job: str) -> bool:
+    """Whether an answer of the application left out an attribute, so that there is something for `note_kept` to end."""
+    cursor = await connection.execute("select exists (select from unkept_attribute where job = %s)", (job,))
+    return bool((await only_row(cursor))[0])
 
 
 async def note_kept(connection: Connection, job: str, kept: Sequence[KeptAttribute]) -> None:

@@ -13,6 +13,7 @@ from lockstep.engine.decisions.plan import PreparedObject
 from lockstep.engine.records import ObjectKind
 from lockstep.storage import operations, target_index
 from lockstep.storage.dirty import Claim
+from lockstep.storage.pipelines import pipelined
 from lockstep.sync.cycle import judging
 from lockstep.sync.drain.guarding import Decisions
 from lockstep.sync.drain.pipeline import Pipeline
@@ -43,7 +44,7 @@ async def _plan_kind(
 ) -> int:
     ids = [claim.source_id for claim in claims]
     moment = services.moment()
-    async with services.pool.connection() as connection:
+    async with pipelined(services.pool, plans_once=True) as connection:
         cycle = next((claim.cycle for claim in claims if claim.cycle is not None), None)
         index_of = await target_index.complete_kinds(connection, job.id, cycle=cycle)
         known = await planner.load(connection, job, kind, ids, index_of=index_of)

@@ -43,7 +43,7 @@ async def journal_batch(services: Services, job: Job, batch: Sequence[Write], le
     entries = [sending.journal_entry(job.id, write) for write in batch]
     takings = [one for write in batch if (one := sending.taking(job.id, write)) is not None]
     asked_at = services.clock.now()
-    async with pipelined(services.pool) as connection:
+    async with pipelined(services.pool, plans_once=True) as connection:
         too_late: set[str] = set()
         if takings:
             too_late = await taking.lock(connection, job.id, takings, lag_seconds=services.times.search_lag_seconds)

@@ -158,7 +158,7 @@ def _matching(job: Job) -> list[str]:
 
 async def _note_evidence(connection: Connection, job: Job, ours: Sequence[Outcome]) -> None:
     kept, missing = kept_values.in_order([evidence for one in ours for evidence in one.evidence])
-    if kept:
+    if kept and await unkept.has_any(connection, job.id):
         await unkept.note_kept(connection, job.id, kept)
     if missing:
         await unkept.note_missing(connection, job.id, missing)
