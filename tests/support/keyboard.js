@@ -94,7 +94,7 @@
     for (let place = 1; place < shown.length; place += 1) {
       const [before, after] = [boxOf(shown[place - 1]), boxOf(shown[place])];
       if (shown[place - 1].contains(shown[place])) continue;
-      const isAbove = after.bottom <= before.top && after.left < before.right;
+      const isAbove = after.bottom <= before.top && after.top < before.top && after.left < before.right;
       const isLeft = after.right <= before.left && after.top < before.bottom - 4 && after.bottom > before.top + 4 && Math.abs(after.top - before.top) < 12;
       if (isAbove || isLeft) found.push(`${nameOf(shown[place])} follows ${nameOf(shown[place - 1])}`);
     }
