@@ -1,0 +1,127 @@
+"""The server is killed under open pages and started again on the same address."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Dialog, expect
+
+from lockstep.actions import applications
+from lockstep.actions.permissions import Role
+from lockstep.postgres.database import Database
+from lockstep.web.callers import SESSION_COOKIE
+from tests.support.admin_centre import serving_centre
+from tests.support.browser import Visitor, visiting
+from tests.support.hub import Hub
+from tests.support.serving_process import BIN, free_port
+
+pytestmark = pytest.mark.full
+RUNNING = """insert into cycle (job, kind, state, phase, config_version, started_at, total, done, counts)
+    select id, 'initial', 'running', 'write', config_version, now(), 100, 40, '{}' from job returning job"""
+PATIENCE = 60_000.0  # milliseconds; only a test that fails waits so long
+
+
+class Server:
+    """`lockstep serve` without a worker, on one port and one database."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        self.folder, self.database, self.port = folder, database, free_port()
+        self.origin = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        command = [str(BIN / "lockstep"), "serve", "--no-worker", "--port", str(self.port), "--data", str(self.folder)]
+        environment = {**os.environ, "DATABASE_URL": self.database.conninfo}
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        )
+        assert self.process.stdout is not None
+        said = []
+        for line in self.process.stdout:
+            said.append(line)
+            if "is listening" in line:
+                return
+        raise AssertionError("".join(said))
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(timeout=30)
+
+
+@pytest.fixture
+def server(tmp_path: Path, lockstep_database: Database, hub: Hub) -> Server:
+    return Server(tmp_path / "data", lockstep_database)
+
+
+@pytest.fixture
+async def visitor_of_server(chrome: Browser, hub: Hub, server: Server) -> AsyncIterator[Visitor]:
+    """A Global administrator's page on the server that is killed. What the browser says about refused connections is expected."""
+    await applications.add_application(hub.context, "documo")
+    async with serving_centre(hub) as centre:
+        secret = await centre.new_session(Role.GLOBAL_ADMINISTRATOR)
+    server.start()
+    try:
+        async with visiting(chrome, server.origin) as visitor:
+            await visitor.page.context.add_cookies([{"name": SESSION_COOKIE, "value": secret, "url": server.origin}])
+            yield visitor
+    finally:
+        server.kill()
+
+
+async def test_the_progress_of_a_cycle_is_stale_while_the_server_is_down_and_right_again_without_a_click(
+    visitor_of_server: Visitor, server: Server, hub: Hub
+) -> None:
+    page = visitor_of_server.page
+    bar = page.get_by_role("progressbar").first
+    stale = page.get_by_role("status").filter(has_text="Live updates paused")
+    await hub.fetch("update job set status = 'on', started = true")
+    [(job,)] = await hub.fetch(RUNNING)
+    await page.clock.install()
+    async with page.expect_response("**/events*"):
+        await visitor_of_server.go("/apps/documo/provisioning")
+    await expect(bar).to_have_attribute("aria-valuetext", re.compile("^40 of 100 "))
+
+    server.kill()
+    await page.clock.run_for(60_000)
+    await expect(stale).to_contain_text(re.compile(r"last data \d+:\d\d"))
+    await expect(bar).to_have_attribute("aria-valuetext", re.compile("^40 of 100 "))
+    await hub.fetch("update cycle set done = 70 where job = %s", job)
+    server.start()
+
+    await expect(stale).to_be_hidden(timeout=PATIENCE)
+    await page.clock.run_for(10_000)
+    await expect(bar).to_have_attribute("aria-valuetext", re.compile("^70 of 100 "), timeout=PATIENCE)
+
+
+async def test_a_reload_while_the_server_is_down_asks_before_unsaved_edits_are_lost(
+    visitor_of_server: Visitor, server: Server
+) -> None:
+    page = visitor_of_server.page
+    asked: list[str] = []
+
+    async def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        await dialog.dismiss()
+
+    page.on("dialog", stay)
+    await visitor_of_server.go("/apps/documo/provisioning/mappings/user")
+    name = page.get_by_label("Name", exact=True)
+    await name.fill("Everybody to Documo")
+    server.kill()
+
+    await page.evaluate("() => location.reload()")
+    await expect(page.get_by_role("region", name="Unsaved changes")).to_be_visible()
+    assert asked == ["beforeunload"]
+    await expect(name).to_have_value("Everybody to Documo")
+    server.start()
+    async with page.expect_response(lambda answer: answer.request.method == "POST") as answered:
+        await page.get_by_role("button", name="Save", exact=True).click()
+
+    assert (await answered.value).status < 400
