@@ -85,7 +85,7 @@ async def test_a_file_sets_the_directory_up_and_applying_the_export_changes_noth
 async def test_a_directory_that_does_not_respond_is_refused_and_nothing_is_changed(
     context: Context, peer: LdapPeer
 ) -> None:
-    with pytest.raises(LockstepError, match=r"a\.yaml:5:.*no usable answer") as refused:
+    with pytest.raises(LockstepError, match=r"a\.yaml:5:.*no usable response") as refused:
         await apply_configuration(context, file(peer), resolve=knows("a wrong one"))
 
     assert "Nothing was changed" in refused.value.why
