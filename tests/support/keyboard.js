@@ -61,8 +61,10 @@
     document.body.removeAttribute("tabindex");
     walk.stops = [];
   };
-  walk.hasComeRound = () => walk.stops.length > 1 && walk.stops.lastIndexOf(walk.stops[0]) > 0;
-  walk.round = () => walk.stops.slice(0, walk.stops.indexOf(walk.stops[0], 1));
+  // Chromium reports the first focus twice about once in forty walks. That is no round, unless the page has only one stop.
+  const reported = () => (walk.stops.length > 2 && walk.stops[0] === walk.stops[1] ? walk.stops.slice(1) : walk.stops);
+  walk.hasComeRound = () => reported().length > 1 && reported().lastIndexOf(reported()[0]) > 0;
+  walk.round = () => reported().slice(0, reported().indexOf(reported()[0], 1));
   walk.names = () => walk.elements.map(nameOf);
   walk.faint = () => [...walk.rings].filter(([, found]) => found < 3).map(([number, found]) => `${nameOf(walk.elements[number])} ${found.toFixed(1)}:1`);
 
