@@ -37,7 +37,8 @@ async def mark_all(
 ) -> int:
     """Mark the objects of *kind* that are linked or assigned; with *everybody*, mark all of them. Returns how many were marked.
 
-    Groups are due after people, so that their members have accounts by then.
+    A *cycle* also looks for accounts that are gone; a changed configuration (None) says nothing about them. Groups are due after people, so
+    that their members have accounts by then.
     """
     cursor = await connection.execute(
         sql.SQL(
@@ -56,7 +57,7 @@ async def mark_all(
                     else dirty.reasons || excluded.reasons end,
                 not_before = '-infinity',
                 cycle = coalesce(excluded.cycle, dirty.cycle)"""
-        ).format(ids=concerning(kind, everybody=everybody)),
+        ).format(ids=concerning(kind, everybody=everybody, includes_gone=cycle is not None)),
         {"job": job, "app": app, "kind": kind, "cycle": cycle, "reason": reason},
     )
     await refresh_statistics(connection, cursor.rowcount)

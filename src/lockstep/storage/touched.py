@@ -29,9 +29,9 @@ async def marked_since(connection: Connection, version: int) -> dict[str, dict[O
     return found
 
 
-def concerning(kind: str, *, everybody: bool) -> sql.Composed:
-    """Return the query for the ids of *kind* that are assigned or linked, or for all ids if *everybody* is true. Its parameters are app,
-    job and kind.
+def concerning(kind: str, *, everybody: bool, includes_gone: bool = False) -> sql.Composed:
+    """Return the query for the ids of *kind* that are assigned or linked, or for all ids if *everybody* is true. With *includes_gone*, also
+    those whose account is gone and looked for again. Its parameters are app, job and kind.
     """
     table = {"User": "person", "Group": "grp"}[kind]
     in_scope = (
@@ -39,7 +39,8 @@ def concerning(kind: str, *, everybody: bool) -> sql.Composed:
         if everybody
         else "select object_id from effective_assignment where app = %(app)s and kind = %(kind)s"
     )
-    linked = "select source_id from link where job = %(job)s and kind = %(kind)s and (state <> 'tombstone' or gone_at is not null)"
+    has_account = "(state <> 'tombstone' or gone_at is not null)" if includes_gone else "state <> 'tombstone'"
+    linked = f"select source_id from link where job = %(job)s and kind = %(kind)s and {has_account}"  # noqa: S608  # fixed texts
     return sql.SQL("{in_scope} union {linked}").format(in_scope=sql.SQL(in_scope), linked=sql.SQL(linked))
 
 
