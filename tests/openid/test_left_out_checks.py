@@ -22,7 +22,7 @@ from lockstep.openid.grants import StoredCode, StoredRefreshToken, check_code, c
 from lockstep.openid.pkce import check_verifier, checked_challenge
 from lockstep.openid.requests import ClientRules, read_request, reply_to, single
 from lockstep.openid.tokens import id_token, logout_token, public_jwk, read_hint, signing_jwk
-from tests.support.left_out_checks import Check, checks_of
+from tests.support.left_out_checks import Check, checks_of, outcomes_of
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 CALLBACK, ISSUER = "https://docs.test/callback", "https://id.contoso.test"
@@ -175,16 +175,7 @@ def pkce_challenge(verifier: str) -> str:
 
 
 def outcomes() -> dict[str, str]:
-    return {name: _outcome(case) for name, case in CASES.items()}
-
-
-def _outcome(case: Callable[[], object]) -> str:
-    try:
-        return f"accepted {case()!r}"
-    except OAuthFault as refused:
-        return f"{refused.error} {refused.reason} {refused.detail}"
-    except Exception as crash:  # only without one of the checks
-        return f"crashed with {crash!r}"
+    return outcomes_of(CASES, OAuthFault, lambda refused: f"{refused.error} {refused.reason} {refused.detail}")
 
 
 @pytest.fixture(scope="module")

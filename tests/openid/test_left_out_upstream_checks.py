@@ -18,7 +18,7 @@ from lockstep.oidc.id_token import authenticated_at
 from lockstep.oidc.provider import ClientRegistration, Metadata
 from lockstep.storage.identity_providers import ClaimRole, ProviderRow
 from lockstep.storage.person_credentials import PersonCredential
-from tests.support.left_out_checks import Check, checks_of
+from tests.support.left_out_checks import Check, checks_of, outcomes_of
 
 ISSUER = "https://login.contoso.test"
 CLIENT = ClientRegistration("Contoso", ISSUER, "lockstep", "")
@@ -97,16 +97,7 @@ CHECKS: list[Check] = [
 
 
 def outcomes() -> dict[str, str]:
-    return {name: _outcome(case) for name, case in CASES.items()}
-
-
-def _outcome(case: Callable[[], object]) -> str:
-    try:
-        return f"accepted {case()!r}"
-    except LockstepError as refused:
-        return f"{refused.code} {refused.detail} {refused.why}"
-    except Exception as crash:  # only without one of the checks
-        return f"crashed with {crash!r}"
+    return outcomes_of(CASES, LockstepError, lambda refused: f"{refused.code} {refused.detail} {refused.why}")
 
 
 @pytest.fixture(scope="module")

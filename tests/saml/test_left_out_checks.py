@@ -29,7 +29,7 @@ from tests.saml.test_hostile_logout import (
 )
 from tests.saml.test_hostile_logout import REQUEST as LOGOUT
 from tests.saml.test_tolerance import elliptic_key
-from tests.support.left_out_checks import Check, checks_of
+from tests.support.left_out_checks import Check, checks_of, outcomes_of
 
 
 def _logout(changes: dict[str, Any]) -> object:
@@ -120,16 +120,7 @@ IMPLIED = {("saml.logout.read_logout_request", "name_id is None"), ("saml.messag
 
 
 def outcomes() -> dict[str, str]:
-    return {name: _outcome(case) for name, case in (CASES | ACCEPTED).items()}
-
-
-def _outcome(case: Callable[[], object]) -> str:
-    try:
-        return f"accepted {case()!r}"
-    except SamlFault as refused:
-        return f"{refused.code} {refused.expected}"
-    except Exception as crash:  # only without one of the checks
-        return f"crashed with {crash!r}"
+    return outcomes_of(CASES | ACCEPTED, SamlFault, lambda refused: f"{refused.code} {refused.expected}")
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from types import CodeType, FrameType, FunctionType, ModuleType
+from typing import TypeVar
 
 import pytest
 
+Fault = TypeVar("Fault", bound=Exception)
 Place = tuple[type, int, int, int]  # kind of node, line, column, and the part of the node that is left out
 _WHOLE, _CONDITION = -1, -2  # nothing is left of the statement; the condition always holds
 
@@ -66,6 +68,22 @@ def checks_of(module: ModuleType, *only: str, parts: bool = False) -> Iterator[C
                 yield Check(
                     function, place[1] - lines.start, changed[name], "" if place[3] == _WHOLE else without.part_text
                 )
+
+
+def outcomes_of(
+    cases: Mapping[str, Callable[[], object]], fault: type[Fault], said: Callable[[Fault], str]
+) -> dict[str, str]:
+    """What each case gives: what it accepts, what it *said* of its *fault*, or how it crashes, as it may without one of the checks."""
+
+    def outcome(case: Callable[[], object]) -> str:
+        try:
+            return f"accepted {case()!r}"
+        except fault as refused:
+            return said(refused)
+        except Exception as crash:
+            return f"crashed with {crash!r}"
+
+    return {name: outcome(case) for name, case in cases.items()}
 
 
 def _parts(node: ast.AST) -> Iterator[Place]:
