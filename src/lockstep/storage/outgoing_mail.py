@@ -90,9 +90,12 @@ class MailCounts:
 
 @dataclass(frozen=True, slots=True)
 class LastMail:
-    """The newest message of one kind about one job. *sent_at*: when it was sent or given up, or else its next attempt."""
+    """The newest message of one kind about one job. *sent_at*: when it was sent or given up, or else its next attempt. *age*: for how long
+    it has been written, by the database's clock.
+    """
 
     written_at: datetime
+    age: timedelta
     sent_at: datetime
     facts: Mapping[str, Any]
 
@@ -121,8 +124,8 @@ async def last_mail(connection: Connection, job: str, kind: str) -> LastMail | N
     """Return the newest message of *kind* about *job*."""
     async with connection.cursor(row_factory=class_row(LastMail)) as cursor:
         await cursor.execute(
-            """select written_at, coalesce(ended_at, due_at) as sent_at, facts from outgoing_mail where job = %s and kind = %s
-            order by written_at desc limit 1""",
+            """select written_at, now() - written_at as age, coalesce(ended_at, due_at) as sent_at, facts
+            from outgoing_mail where job = %s and kind = %s order by written_at desc limit 1""",
             (job, kind),
         )
         return await cursor.fetchone()

@@ -119,8 +119,7 @@ async def _report_held(connection: Connection, row: JobRow, cycle: int, recipien
 def _is_due(last: LastMail | None, *, is_new: bool) -> bool:
     if last is None:
         return True
-    age = datetime.now(UTC) - last.written_at
-    return age >= _AGAIN_AFTER or (is_new and age >= _AT_MOST_EVERY)
+    return last.age >= _AGAIN_AFTER or (is_new and last.age >= _AT_MOST_EVERY)
 
 
 async def _recipient(connection: Connection, row: JobRow) -> str:
