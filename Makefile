@@ -1,7 +1,7 @@
 # Lockstep. `make demo` runs the main job, `make test` passes the tests; both need Python 3.11 or newer and nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
-JOBS ?= 2
+JOBS ?= 3  # on 2 cores; tests also wait for other processes
 
 .PHONY: help env env-dev demo check test test-full soak bench format screenshots requirements
 
@@ -24,7 +24,7 @@ check: env-dev  ## formatting, lint, types, layering
 	$(BIN)/lint-imports
 
 test: env-dev  ## the tests (at most 10 minutes on 2 cores); ends with the ten that took longest
-	$(BIN)/python -m pytest -m "not full and not soak" -n $(JOBS) --dist loadfile --durations 10 --durations-min 1
+	$(BIN)/python -m pytest -m "not full and not soak" -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 10 --durations-min 1
 
 test-full: env-dev  ## large counts, outside suites, PostgreSQL servers (at most 40 minutes)
 	@$(BIN)/python scripts/full_prerequisites.py
