@@ -370,3 +370,25 @@ def test_event_stream_is_in_the_audit_log_without_its_secret(command: Any) -> No
 
     assert [one["activity"] for one in orjson.loads(said)["entries"]] == ["delete", "create"]
     assert secret not in said
+
+
+def test_own_key_of_single_sign_on_is_rolled_by_command(command: Any) -> None:
+    def listed() -> list[list[str]]:
+        return [line.split()[:2] for line in command("sso", "keys", "list").stdout.splitlines()[1:]]
+
+    command("accounts", "create", "Contoso", "--admin", "a@x.org")
+    [[old, state]] = listed()
+    assert state == "active"
+
+    made = command("sso", "keys", "new")
+    assert "documo sso keys activate" in made.stderr
+    assert "already prepared" in command("sso", "keys", "new", code=7).stderr
+    assert "pass --yes" in command("sso", "keys", "activate", listed()[1][0], code=64).stderr
+    new = listed()[1][0]
+    command("sso", "keys", "activate", new[:8], "--yes")
+    assert listed() == [[new, "active"], [old, "retiring"]]
+
+    assert "already active" in command("sso", "keys", "activate", new, "--yes", code=7).stderr
+    command("sso", "keys", "remove", old, "--yes")
+    assert listed() == [[new, "active"]]
+    assert "no certificate" in command("sso", "keys", "remove", old, "--yes", code=5).stderr
