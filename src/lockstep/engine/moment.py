@@ -1,7 +1,7 @@
 """The time and the randomness that pure code may use, passed in by the caller.
 
 The same moment always gives the same result. A preview and the write that follows it share one moment, so a generated password or
-identifier does not change between them. Every object needs its own seed; otherwise all of them get the same "random" values.
+identifier does not change between them. Every object needs its own seed; otherwise all objects would get the same "random" values.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from lockstep.engine.records import Account, Action, Change, LinkState, ObjectKi
 class Mapped:
     """The desired account. *problem* says why the object cannot be mapped or is skipped.
 
-    *values* has no empty values. *cleared* are the paths that a mapping empties on purpose. *dropped* are the paths that do not flow this
-    time.
+    *values* has no empty values. *cleared* are the paths that a mapping empties on purpose. *dropped* are the paths whose mappings produce
+    no value this time.
     """
 
     values: Values
@@ -85,7 +85,7 @@ class Step:
 
 
 class BlockedBy(StrEnum):
-    """Why a plan cannot be carried out now. Only the obstacles that decide what happens to the object next have a value."""
+    """Why a plan cannot be carried out now. Only obstacles that determine the next step for the object have a value here."""
 
     REJECTION = "rejection"  # an administrator decided that it is not sent
     ACCOUNT_UNDER_WAY = "accountUnderWay"  # the account is being given to another object at this moment
@@ -105,10 +105,10 @@ class GuardCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The decision for one object. *reasons* and *steps* are those of this decision alone; a `Plan` adds the others.
+    """The decision for one object. *reasons* and *steps* concern this decision alone; a `Plan` adds those of the earlier decisions.
 
-    *mapped* holds all values that flow in this situation; *changes* is the part that differs from the application. *link_to* is set if a
-    match was found and the link is new; *matched_by* is then the target attribute that found it.
+    *mapped* holds all values that the mappings produce in this situation; *changes* is the part that differs from the application. If a
+    match was found and the link is new, *link_to* is set and *matched_by* is the target attribute by which it was found.
     """
 
     action: Action
@@ -153,10 +153,10 @@ class Plan(Draft):
 
     @property
     def desired_hash(self) -> str:
-        """The digest of the account that both sides agree on after the plan was carried out, or "" if none must be stored.
+        """The digest of the account that both sides agree on after the plan was carried out, or "" if no digest must be stored.
 
-        If values were withheld, no digest is stored. They are still wanted; with a digest they would count as agreed and never be
-        written.
+        If values were withheld, no digest is stored. The values are still wanted; with a digest they would count as agreed and would never
+        be written.
         """
         return self.mapped.digest if self.mapped is not NOT_MAPPED and not self.withheld else ""
 

@@ -55,8 +55,8 @@ class SourceObject:
     """A person or group with everything that the decision for one application needs.
 
     *attributes* have Entra's names (userPrincipalName, givenName, extension_<appId>_<name>, ...); absent and None mean the same.
-    *assignments* are those to this application, in the order of its role list. *references* maps single-valued references (manager)
-    to the directory ids of the objects that they point to.
+    *assignments* are the assignments to this application, in the order of its role list. *references* maps single-valued references
+    (manager) to the directory ids of the referenced objects.
     """
 
     kind: ObjectKind
@@ -107,7 +107,7 @@ class Link:
 
     @property
     def is_sought(self) -> bool:
-        """Whether the account is looked for again, because it may come back and its person should not have it."""
+        """Whether Lockstep looks for the account again: it is gone but may come back, and its person should not have it."""
         return self.state is LinkState.TOMBSTONE and self.gone_at is not None
 
 

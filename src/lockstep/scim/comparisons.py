@@ -48,8 +48,8 @@ def comparison_test(comparison: Comparison, attribute: Attribute, *, lenient: bo
 
 
 def operand(comparison: Comparison, attribute: Attribute, *, lenient: bool) -> Value:
-    """Return the value to compare with, converted to the attribute's type. Stores that compile filters to SQL use this function
-    too.
+    """Return the value that the filter compares with, converted to the attribute's type. Stores that compile filters to SQL use this
+    function too.
     """
     value, op, kind = comparison.value, comparison.op, attribute.type
     if value is None:

@@ -1,6 +1,6 @@
 """Build the bodies of `/ServiceProviderConfig`, `/ResourceTypes` and `/Schemas` from a tenant's registry (RFC 7644, section 4).
 
-Locations are built from the configured base URL that the caller passes, never from the URL of a request.
+Locations are built from the configured base URL, which the caller passes, never from the URL of a request.
 """
 
 from __future__ import annotations

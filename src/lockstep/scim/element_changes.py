@@ -69,9 +69,9 @@ def merge_element(element: dict[str, Any], changes: dict[str, Any], attribute: A
 
 
 def settle_primary(elements: list[Any], written: list[Any], place: str) -> None:
-    """Keep as primary the value that is marked primary in *written*, and unmark all others (RFC 7644, section 3.5.2).
+    """If a value in *written* is marked primary, keep it as the primary value and unmark all others (RFC 7644, section 3.5.2).
 
-    Raises ScimError if several values are primary and none or several of them are in *written*.
+    Raises ScimError if several values are primary and not exactly one of them is in *written*.
     """
     primaries = [e for e in elements if isinstance(e, dict) and e.get("primary") is True]
     if len(primaries) < 2:
@@ -101,7 +101,7 @@ def only_value(value: Any, place: str) -> Any:
 
 
 def check_immutable(attribute: Attribute, old: Any, new: Any, place: str) -> None:
-    """Raise ScimError for a change that is not permitted: an immutable attribute keeps its value, and a required one cannot be
+    """Raise ScimError for a change that is not permitted: an immutable attribute must keep its value, and a required attribute cannot be
     removed.
     """
     if attribute.required and new is None:

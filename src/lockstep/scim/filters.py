@@ -1,7 +1,7 @@
 """Parse and print SCIM filters (RFC 7644, section 3.4.2.2, with errata). `filter_match` compiles the parsed tree to functions.
 
-`and` binds more tightly than `or`. A malformed filter raises ScimError("invalidFilter") with the position of the mistake. It
-never counts as a filter that matches nothing.
+`and` binds more tightly than `or`. A malformed filter raises ScimError("invalidFilter") with the position of the mistake; it is never
+treated as a filter that matches nothing.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ Filter = Comparison | Present | And | Or | Not | ValuePath
 def parse_filter(text: str, *, lenient: bool = False) -> Filter:
     """Parse a filter. Parsed short filters are cached.
 
-    *lenient* also accepts text values without quotes, and quotes other than ". Raises ScimError("invalidFilter") with the
-    position of the mistake, also for more than 50 comparisons and for brackets nested more than 16 levels deep.
+    *lenient* also accepts text values without quotes, and quotes other than ". Raises ScimError("invalidFilter") with the position of the
+    mistake. More than 50 comparisons, or brackets nested more than 16 levels deep, are mistakes too.
     """
     if not isinstance(text, str) or len(text) > MAX_LENGTH:
         raise invalid_filter(f"The filter is longer than {MAX_LENGTH} characters.")

@@ -1,4 +1,4 @@
-"""Correct known mistakes of clients, as far as the tenant's profile allows, and report which tolerances were applied.
+"""Correct known mistakes of clients, if the tenant's profile tolerates them, and report which tolerances were applied.
 
 Nothing is guessed. Each tolerance is a function with a name, and its docstring says which clients need it. The profile `strict`
 allows none.
@@ -185,7 +185,7 @@ def definition_at(segment: str, profile: Profile, registry: SchemaRegistry) -> R
 
 
 def incomplete_envelope(body: Any) -> bool:
-    """A PATCH body without `schemas`, or with `operations`: JumpCloud, OneLogin, Python scripts."""
+    """A PATCH body without `schemas`, or with `operations` instead of `Operations`: JumpCloud, OneLogin, Python scripts."""
     schemas = body.get("schemas")
     return "Operations" not in body or not isinstance(schemas, list) or PATCH_URN not in schemas
 

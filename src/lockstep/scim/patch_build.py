@@ -1,6 +1,6 @@
 """Build the smallest PATCH: from new values by target path in the dialect of a server, or from two states of a resource.
 
-Applying `build_patch(before, after)` to *before* always gives *after*. A remove never removes more values than intended.
+Applying `build_patch(before, after)` to *before* always gives *after*. A remove operation never removes more values than intended.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ _NAME = re.compile(r'(?:"(?:[^"\\]|\\.)*"|\[[^\]"]*|[^,\["])+|"')
 
 
 class Projection:
-    """A compiled selection of attributes. A store can skip reading what it does not want, for example if `wants("members")` is
-    false.
+    """A compiled selection of attributes. A store need not read attributes that the selection does not want: for example members, if
+    `wants("members")` is false.
     """
 
     def __init__(self, definition: ResourceDefinition, attributes: tuple[str, ...], excluded: tuple[str, ...]) -> None:
@@ -157,7 +157,7 @@ def _all_visible(attribute: Attribute) -> frozenset[str]:
 
 
 def _named(definition: ResourceDefinition, urn: str, names: tuple[str, ...]) -> dict[str, frozenset[str]]:
-    """Map each attribute of the schema *urn* that is named in *names* to its named sub-attributes.
+    """Map each attribute of the schema *urn* that *names* contains to the sub-attributes of it that *names* contains.
 
     An empty set means the whole attribute. The key "*" means the whole extension.
     """

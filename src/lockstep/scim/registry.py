@@ -87,7 +87,9 @@ class ResourceDefinition:
         self._found: dict[AttributePath, PathTarget] = {}
 
     def attribute(self, name: str, urn: str = "") -> Attribute | None:
-        """Find an attribute by its name in any letter case: one of the extension *urn*, or else a core or common attribute."""
+        """Find an attribute by its name in any letter case: in the extension *urn*, or if *urn* is empty among the core and common
+        attributes.
+        """
         if not urn or urn.lower() == self.schema.id.lower():
             return self._by_name.get(name.lower())
         return self._by_extension.get(urn.lower(), {}).get(name.lower())

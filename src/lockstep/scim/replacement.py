@@ -1,7 +1,6 @@
 """Build the complete resource for a PUT from the changes and the resource that the application returned (RFC 7644, section 3.5.1).
 
-Everything that does not change is sent back as it was, even attributes that no schema declares. Names match in any letter case,
-and nothing is validated.
+All other attributes are sent back unchanged, even those that no schema declares. Names match in any letter case, and nothing is validated.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class ResourceType:
-    """A type of resource: its endpoint, its schema, and its extensions as pairs of a URN and whether it is required."""
+    """A type of resource: its endpoint, its schema, and its extensions. Each extension is a pair: its URN, and whether it is required."""
 
     name: str
     endpoint: str
@@ -80,7 +80,7 @@ class ResourceType:
 
 
 def schema_from_json(document: Any) -> Schema:
-    """Read a schema from JSON. If it is malformed, raises ScimError("invalidValue") that names the invalid part."""
+    """Read a schema from JSON. If the JSON is malformed, raises ScimError("invalidValue") with the name of the invalid part."""
     body = _object(document, "schema")
     urn = _text(body, "id", "schema")
     if not _URN.match(urn):
@@ -124,7 +124,7 @@ def attribute_to_json(attribute: Attribute) -> dict[str, Any]:
 
 
 def resource_type_from_json(document: Any) -> ResourceType:
-    """Read a resource type from JSON. If it is malformed, raises ScimError("invalidValue") that names the invalid part."""
+    """Read a resource type from JSON. If the JSON is malformed, raises ScimError("invalidValue") with the name of the invalid part."""
     body = _object(document, "resource type")
     name = _text(body, "name", "resource type")
     endpoint = _text(body, "endpoint", name)

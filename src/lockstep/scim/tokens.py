@@ -42,8 +42,8 @@ class Token(NamedTuple):
 
 
 def tokenize(text: str, error: Callable[[str], ScimError], *, any_quotes: bool = False) -> list[Token]:
-    """Return all tokens of *text*; the last one has the kind "end". For invalid text, raises the
-    exception that *error* returns for an explanation.
+    """Return all tokens of *text*; the last one has the kind "end". If *text* is invalid, raises the exception that *error* returns for the
+    explanation.
 
     *any_quotes* also accepts single and typographic quotes. Their content is taken literally, without escapes.
     """

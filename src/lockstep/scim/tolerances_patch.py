@@ -1,7 +1,7 @@
 """Tolerances for PATCH operations, one function each. Each docstring says what clients send and which clients do it.
 
-The first group changes operations while they are JSON, the second after their paths were parsed. If there is nothing to correct,
-each function returns the object that it was given.
+The first group corrects operations that are still JSON, the second group operations whose paths were parsed. If there is nothing to
+correct, each function returns the object that it was given.
 """
 
 from __future__ import annotations
@@ -166,8 +166,8 @@ OPERATION_TOLERANCES: Final[tuple[OperationTolerance, ...]] = (
 
 
 def _key_path(name: str, definition: ResourceDefinition) -> Path | None:
-    """Return the path that the key *name* of a value stands for; None if the key is a plain attribute, a whole extension or not a
-    path.
+    """Return the path that the key *name* of a value stands for. Returns None if the key is a plain attribute, a whole extension or no path
+    at all.
 
     Raises ScimError("invalidPath") for a malformed key with a bracket, because such a key cannot be the name of an unknown
     attribute.

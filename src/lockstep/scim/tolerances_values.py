@@ -1,7 +1,7 @@
 """Tolerances for values in a resource or a PATCH, one function each. Each docstring says what clients send and which clients do it.
 
-Each function takes a value and its attribute. If there is nothing to correct, it returns the value that it was given. *listed*
-says whether the value is the whole list of a multi-valued attribute, or a single value.
+Each function takes a value and its attribute. If there is nothing to correct, it returns the value that it was given. *listed* is true if
+the value is the whole list of a multi-valued attribute, and false if it is a single value.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ _FROM = "access_token left join administrator on administrator.id = access_token
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """One token. *owner* is the administrator to whom a personal token belongs. *hint* contains the token's last four characters."""
+    """One token. *owner* is the administrator who owns a personal token. *hint* contains the token's last four characters."""
 
     id: str
     kind: str

@@ -40,7 +40,7 @@ async def read_sign_ons(connection: Connection, apps: Sequence[str]) -> dict[str
 
 
 async def signing_on(connection: Connection, apps: Sequence[str]) -> frozenset[str]:
-    """Return those of *apps* that have a single sign-on method."""
+    """Return the applications in *apps* that have a single sign-on method."""
     cursor = await connection.execute(
         "select app::text from application_sso where app = any(%s::uuid[]) and config ->> 'mode' <> 'disabled'",
         (list(apps),),

@@ -1,4 +1,4 @@
-"""The objects in the dirty set that wait: when they are due, for which jobs, and how many there are."""
+"""The waiting objects in the dirty set: when they are due, for which jobs, and how many there are."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from lockstep.storage.batches import only_row
 
 
 async def seconds_until_due(connection: Connection, job: str) -> float | None:
-    """Return the seconds until an object of *job* can be claimed, or 0 if one can be claimed now. Returns None if no object becomes due
-    with time.
+    """Return the seconds until an object of *job* can be claimed, or 0 if one can be claimed now. Returns None if all objects wait for a
+    change or a decision.
     """
     cursor = await connection.execute(
         """select case when min(due) <= now() then 0 else extract(epoch from min(due) - now()) end
@@ -27,9 +27,9 @@ async def seconds_until_due(connection: Connection, job: str) -> float | None:
 class Backlog:
     """The numbers of a job's waiting objects, by what they wait for.
 
-    *waiting* counts objects that are due or being processed, *escrowed* failed ones that are retried later, *scheduled* people without an
-    account who may get one on a future date, and *slowed* objects that a quarantine postponed. *leavers* counts failed objects whose access
-    should have ended. *leased* counts objects that are being processed now.
+    *waiting* counts objects that are due or being processed, *escrowed* failed objects that are retried later, *scheduled* people without
+    an account who may get one on a future date, and *slowed* objects that a quarantine postponed. *leavers* counts failed objects whose
+    access should have ended. *leased* counts objects that are being processed now.
     """
 
     waiting: int

@@ -1,4 +1,4 @@
-"""The tenant URL and the sealed secret with which an application is reached.
+"""The tenant URL of an application, and the sealed secret that authenticates requests to it.
 
 The secret cannot be read back: only code that builds an Authorization header may call `sealed_secret`.
 """
@@ -51,7 +51,7 @@ async def read_credentials(connection: Connection, apps: Sequence[str]) -> dict[
 
 
 async def with_secret(connection: Connection, apps: Sequence[str]) -> frozenset[str]:
-    """Return those of *apps* that have a secret."""
+    """Return the applications in *apps* that have a secret."""
     cursor = await connection.execute(
         "select app::text from credential where app = any(%s::uuid[]) and secret is not null", (list(apps),)
     )

@@ -1,4 +1,4 @@
-"""Cycles: a cycle counts the work that belongs together. At most one cycle runs per job.
+"""Cycles: a cycle counts the work of one pass over a job's objects. At most one cycle runs per job.
 
 A cycle never decides what is done; it only counts. It ends when no dirty row belongs to it any longer.
 """

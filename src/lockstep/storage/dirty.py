@@ -29,7 +29,7 @@ MEMBERS_MARK = "members"
 
 
 class Due(Enum):
-    """The two infinite times of PostgreSQL. They mean due now, and not due until something changes or a person decides."""
+    """The two infinite times of PostgreSQL, which mean "due now" and "not due until something changes or a person decides"."""
 
     AT_ONCE = "-infinity"
     NEVER = "infinity"
@@ -55,7 +55,7 @@ class Claim:
 
     @property
     def is_approved(self) -> bool:
-        """Whether an administrator approved what a guard held, so that the guards let it pass."""
+        """Whether an administrator approved the write that a guard held. The guards then let the object pass."""
         return AskedBy.APPROVAL in self.reasons
 
     @property
@@ -176,7 +176,7 @@ def _claim_from(row: Sequence[Any]) -> Claim:
 async def renew(
     connection: Connection, job: str, attempts: Sequence[int], *, owner: str, lease_seconds: float
 ) -> frozenset[int]:
-    """Extend our leases. Returns the attempts that still have a lease and whose rows no transaction is writing now."""
+    """Extend our leases. Returns the attempts that still have a lease; rows that another transaction is writing now are left out."""
     # Skip locked rows. Waiting for one while holding others could deadlock with a transaction that records results, and meanwhile
     # our
     # other leases would end.
@@ -196,7 +196,9 @@ async def renew(
 async def release(
     connection: Connection, job: str, claims: Iterable[Claim], *, not_before: datetime | None = None
 ) -> None:
-    """End the leases of *claims* and change nothing else. The objects are due at *not_before*, or when they were due before."""
+    """End the leases of *claims* and change nothing else. The objects become due at *not_before*; without it, their due times do not
+    change.
+    """
     rows = as_rows({"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt} for one in claims)
     await connection.execute(
         """update dirty set lease_owner = null, lease_until = null, not_before = coalesce(%(not_before)s, dirty.not_before)
@@ -249,8 +251,8 @@ async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> N
 async def postpone(connection: Connection, job: str, postponed: Sequence[Postponement]) -> None:
     """Postpone objects. An object that was marked again since it was claimed is due at once.
 
-    The same applies to an object that waits for an account which was released since the claim: the write that released the account could
-    not make a claimed object due.
+    So is an object that waited for an account which was released after the claim, because the write that released the account could not
+    make a claimed object due.
     """
     await connection.execute(
         """update dirty set

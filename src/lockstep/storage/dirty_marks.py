@@ -37,8 +37,8 @@ async def mark_all(
 ) -> int:
     """Mark the objects of *kind* that are linked or assigned; with *everybody*, mark all of them. Returns how many were marked.
 
-    A *cycle* also looks for accounts that are gone; a changed configuration (None) says nothing about them. Groups are due after people, so
-    that their members have accounts by then.
+    With a *cycle*, accounts that are gone are also looked for. Without one, the reason for marking is a changed configuration, which says
+    nothing about such accounts. Groups become due after people, so that their members have accounts by then.
     """
     cursor = await connection.execute(
         sql.SQL(
@@ -90,8 +90,8 @@ async def set_cycle(connection: Connection, job: str, attempts: Sequence[int], *
 
 
 async def overrule_claims(connection: Connection, job: str, ids: Sequence[str] | None = None) -> None:
-    """Prevent the present claims of the objects *ids*, or of all objects if *ids* is None, from recording an outcome. This transaction
-    changes the links that their plans were made from.
+    """Prevent the present claims of the objects *ids*, or of all objects if *ids* is None, from recording an outcome, because this
+    transaction changes the links that their plans were made from.
 
     The leases stay, because a request may be under way. When they end, Lockstep checks the application for the effect of that request.
     Call this before changing the links, because code that records outcomes locks dirty rows first.
@@ -106,7 +106,7 @@ async def overrule_claims(connection: Connection, job: str, ids: Sequence[str] |
 
 
 async def adopt_due(connection: Connection, job: str, *, cycle: int) -> int:
-    """Add all due objects that are not part of a cycle yet to *cycle*. Returns how many."""
+    """Add to *cycle* all due objects that are not part of a cycle yet. Returns how many."""
     cursor = await connection.execute(
         _IN_ORDER.format(which="job = %(job)s and cycle is null and not_before <= now()", change="cycle = %(cycle)s"),
         {"job": job, "cycle": cycle},
@@ -177,7 +177,7 @@ async def make_some_failed_due(connection: Connection, job: str, *, limit: int |
 
 
 async def make_slowed_due(connection: Connection, job: str) -> int:
-    """Make all objects due that a quarantine postponed and that have not failed. Returns how many."""
+    """Make due all objects that a quarantine postponed and that have not failed. Returns how many."""
     cursor = await connection.execute(
         _IN_ORDER.format(
             which="job = %(job)s and resume -> 'isSlowed' = 'true' and not_before > now() and lease_until is null",
@@ -192,7 +192,8 @@ async def forget_escrow(connection: Connection, job: str) -> int:
     """Remove failed objects without an account from the dirty set, so that they are not retried. Returns how many. Objects that changed
     since their failure stay.
 
-    Failed objects with an account may have to lose it, which is never given up: they become due now, as if they had not failed.
+    If a failed object has an account, the account may have to be disabled, and that is never given up. Such objects become due now, as if
+    they had not failed.
     """
     failed = "dirty.job = %(job)s and failures > 0 and lease_until is null and not_before > now()"
     has_account = """exists (select from link where link.job = dirty.job and link.kind = dirty.kind and link.source_id = dirty.source_id
@@ -218,7 +219,7 @@ async def forget_escrow(connection: Connection, job: str) -> int:
 
 
 async def wake_for_accounts(connection: Connection, job: str, accounts: Sequence[str]) -> int:
-    """Make objects due now that failed because one of *accounts* belonged to another object. Returns how many.
+    """Find the objects that failed because one of *accounts* belonged to another object, and make them due now. Returns how many.
 
     A claimed object cannot be made due. `dirty.postpone` makes it due later, because the link shows that the account was released.
     """

@@ -1,4 +1,4 @@
-"""Count the objects of a job that fail at present, and those that do not."""
+"""Count the objects of a job that fail at present, and those that work."""
 
 from __future__ import annotations
 

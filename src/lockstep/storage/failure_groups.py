@@ -13,7 +13,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """Objects of one job with the same error. *reason* and *next_step* are those of one of these objects; *names* lists some as
+    """Objects of one job with the same error. *reason* and *next_step* come from one of the objects; *names* lists some of them as
     examples.
     """
 

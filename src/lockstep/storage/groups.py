@@ -53,7 +53,7 @@ async def read_groups(connection: Connection, ids: Sequence[str]) -> dict[str, G
 
 
 async def names_that_find_one(connection: Connection, names: Sequence[str]) -> frozenset[str]:
-    """Return those of *names*, in lower case, for which `find_groups` finds exactly one group outside the recycle bin."""
+    """Return the names, in lower case, for which `find_groups` finds exactly one group outside the recycle bin."""
     wanted = sorted({name.lower() for name in names})
     cursor = await connection.execute(
         """select name from (
@@ -80,7 +80,9 @@ async def find_groups(connection: Connection, name: str, *, is_deleted: bool = F
 
 
 async def ids_of_keys(connection: Connection, source: str, keys: Iterable[str]) -> dict[str, str]:
-    """Map each key to an id. A key is an anchor of *source*, or the display name of exactly one of its groups outside the recycle bin."""
+    """Map each key to the id of a group. A key is an anchor of *source*, or a display name that exactly one of the source's groups outside
+    the recycle bin has.
+    """
     cursor = await connection.execute(
         """select display_name, min(id::text) from grp
         where source = %(source)s and deleted_at is null and display_name = any(%(keys)s)
@@ -188,7 +190,7 @@ async def edges_of_members(connection: Connection, members: Sequence[str]) -> li
 
 async def groups_of_people(connection: Connection, app: str, people: Sequence[str]) -> list[tuple[str, str, str]]:
     """Return person, group id and group name for every membership of *people*. Memberships through nested groups are included if *app*
-    flattens them.
+    flattens nested groups.
     """
     cursor = await connection.execute(
         """select one.member_id::text, grp.id::text, grp.display_name

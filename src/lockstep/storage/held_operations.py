@@ -79,7 +79,7 @@ class HeldFilter:
 async def jobs_that_hold(
     connection: Connection, jobs: Sequence[str], kind: ObjectKind, source_id: str
 ) -> frozenset[str]:
-    """Return those of *jobs* that hold a write of this object for a decision."""
+    """Return the jobs in *jobs* that hold a write of this object for a decision."""
     cursor = await connection.execute(
         "select job from operation where state = 'held' and job = any(%s) and kind = %s and source_id = %s",
         (list(jobs), kind, source_id),

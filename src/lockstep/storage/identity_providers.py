@@ -1,4 +1,6 @@
-"""The provider through which administrators sign in, the roles that its groups give, and which of its responses were already used."""
+"""The provider through which administrators sign in, the rules that turn its claims into roles, and the responses that were already
+used.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The data that exists once per installation: the tenant's id, and the lock that serialises changes of the directory.
 
 Call `lock_directory` before changing people, groups, members, roles or assignments, before starting a job, and before changing anything
-that a job depends on. Without the lock, two concurrent transactions (one assigns a group, the other adds a member) would not see each
-other's change; neither would mark the new member, who would never be evaluated.
+that a job depends on. Without the lock, one transaction could assign a group while another adds a member. Neither would see the other's
+change, so neither would mark the new member, who would never be evaluated.
 """
 
 # ruff: noqa: S101  # an asserted row always exists

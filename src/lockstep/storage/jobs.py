@@ -137,7 +137,7 @@ async def save_configuration(
 
 
 async def set_status(connection: Connection, job: str, status: str, *, actor: str) -> None:
-    """Switch the job on or off. Nothing else changes, so a job that is switched on again resumes where it stopped."""
+    """Switch the job on or off. Nothing else changes, so a job resumes where it stopped when it is switched on again."""
     await connection.execute(
         """update job set status = %(status)s,
             paused_at = case when %(status)s = 'off' then coalesce(paused_at, now()) end,
@@ -149,7 +149,7 @@ async def set_status(connection: Connection, job: str, status: str, *, actor: st
 
 
 async def distrust_target_index(connection: Connection, job: str) -> None:
-    """Mark all data that was read from the application as untrusted, so that it is read again before it is used."""
+    """Mark all data read from the application as untrusted. It is then read again before it is used."""
     await connection.execute("update target_index_state set complete = false where job = %s", (job,))
 
 
@@ -193,7 +193,7 @@ async def note_probe(connection: Connection, job: str) -> None:
 
 
 async def jobs_with_due_cycle(connection: Connection) -> list[str]:
-    """Return the jobs that are switched on and whose cycle is due, or whose quarantine is due for a probe."""
+    """Return the jobs that are switched on and have a cycle that is due, or a quarantine that is due for a probe."""
     cursor = await connection.execute(
         """select id from job where status = 'on' and started and (coalesce(next_cycle_at, now()) <= now()
             or (quarantine ->> 'nextAttempt')::timestamptz <= now())"""
@@ -202,7 +202,7 @@ async def jobs_with_due_cycle(connection: Connection) -> list[str]:
 
 
 async def applications_with_work(connection: Connection, among: Collection[str]) -> list[str]:
-    """Return the names of the applications whose job is in *among*, is switched on and has due work."""
+    """Return the names of applications that have due work. Their jobs are in *among* and switched on."""
     cursor = await connection.execute(
         """select application.name from job join application on application.id = job.app
         where job.id = any(%s) and status = 'on' and started and (

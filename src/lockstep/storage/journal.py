@@ -1,4 +1,4 @@
-"""The journal as a drain writes it: what is about to be sent, how each operation ended, and what is held for approval.
+"""The journal as a drain writes it: operations about to be sent, the outcome of each, and operations held for approval.
 
 An operation counts as possibly sent as soon as it is in the journal. Every entry is therefore written before its request is sent.
 """
@@ -37,8 +37,8 @@ class HoldReason:
 class JournalEntry:
     """One operation as the journal stores it. *before* and *after* hold the changed values by path, without redacted ones.
 
-    *match_keys* are the keys under which a created account is found; another create with one of these keys must wait. *queries* search for
-    the account if the response is lost. *matched_by* names the attribute that found the account, if the operation writes to an account
+    *match_keys* are the keys under which a created account can be found; another create with one of these keys must wait. *queries* search
+    for the account if the response is lost. *matched_by* names the attribute that found the account, if the operation writes to an account
     without a link. *held* is set if the operation waits for approval.
     """
 
@@ -133,7 +133,7 @@ async def settle(connection: Connection, job: str, settled: Sequence[SettledOper
 
 
 async def reopen(connection: Connection, job: str, late: Sequence[SettledOperation]) -> int:
-    """Reopen operations that took effect but whose response arrived after another worker had taken over the object.
+    """Reopen operations that took effect, but whose response arrived only after another worker had taken over the object.
 
     Also marks their objects dirty. Returns how many. Confirmed operations stay confirmed.
     """

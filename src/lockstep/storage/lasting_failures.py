@@ -1,4 +1,4 @@
-"""What a notification reports about a job: the reasons for which objects have failed for some time, and the writes that are held."""
+"""The data that a notification reports about a job: why objects have been failing for some time, and which writes are held."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from lockstep.storage.batches import only_row
 
 @dataclass(frozen=True, slots=True)
 class LastingReason:
-    """Objects of one job that have failed for some time with the same error. *reason* and *next_step* are those of one of them, and *names*
-    are the names and identifiers of that one.
+    """Objects of one job that have been failing for some time with the same error. *reason* and *next_step* come from one of the objects,
+    and *names* are its names and identifiers.
     """
 
     code: str
@@ -27,8 +27,8 @@ class LastingReason:
 
 @dataclass(frozen=True, slots=True)
 class HeldTotal:
-    """The writes of a job that wait for a decision. *losses* is the number of those that disable or delete an account. *newest_at* is
-    None if there are none.
+    """The number of a job's writes that wait for a decision. *losses* counts the writes that disable or delete an account. *newest_at* is
+    None if no write waits.
     """
 
     total: int

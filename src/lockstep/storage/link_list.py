@@ -45,7 +45,7 @@ async def list_links(
     limit: int = 100,
     after: tuple[str, str, str] = ("", "", ""),
 ) -> list[LinkRow]:
-    """Return links by name, people first, optionally only those of *source_id* or in *state*.
+    """Return links by name, people first. With *source_id* or *state*, return only the links of that object or in that state.
 
     *after* is the kind, name and source id of the last link on the previous page.
     """

@@ -98,7 +98,7 @@ async def holders(connection: Connection, job: str, kind: str, accounts: Iterabl
 
 
 async def bury_links(connection: Connection, job: str, kind: str, accounts: Iterable[str]) -> dict[str, str]:
-    """Release those of *accounts* whose owner has left. Returns the former owner of each released account."""
+    """Release the accounts in *accounts* whose owner has left. Returns the former owner of each released account."""
     cursor = await connection.execute(
         f"""update link set state = 'tombstone', review_at = null, cause = 'takenOver', updated_at = now()
         where job = %s and kind = %s and target_id = any(%s) and not is_forgotten and {_HAS_LEFT}
@@ -109,8 +109,8 @@ async def bury_links(connection: Connection, job: str, kind: str, accounts: Iter
 
 
 async def former_owner(connection: Connection, job: str, kind: str, source_id: str) -> tuple[str, datetime] | None:
-    """Return the name of the deleted object whose account *source_id* took over last, and the time of the takeover, or None if there was
-    no takeover.
+    """Find the last account that *source_id* took over from a deleted object. Return that object's name and the time of the takeover, or
+    None if there was no takeover.
     """
     cursor = await connection.execute(
         """select coalesce(owner.user_principal_name, former.display), former.updated_at
@@ -130,8 +130,8 @@ async def save_links(
 ) -> list[str]:
     """Insert or replace links. Raises UniqueViolation if another object already has one of the accounts.
 
-    Returns the accounts that other objects may now take: the object has left or has another account, or a value of the attributes
-    *matching* has changed.
+    Returns the accounts that other objects may now take, because their object has left or has another account, or because the value of a
+    matching attribute (*matching*) has changed.
     """
     cursor = await connection.execute(
         """with given as materialized (

@@ -129,8 +129,8 @@ _EXCHANGE = LoggedExchange("", None, 0.0, "", LoggedContent("", "", "")).as_json
 
 
 def complete_details(stored: object) -> dict[str, Any]:
-    """Return the details of a stored record with every member of `LogRecord.details`. An older version or another program may have left
-    some out.
+    """Return the details of a stored record, completed to have every member of `LogRecord.details`. An older version or another program may
+    have left some out.
     """
     given = stored if isinstance(stored, Mapping) else {}
     return {

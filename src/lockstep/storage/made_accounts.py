@@ -1,4 +1,4 @@
-"""Accounts without a link that our creates made, or may have made. Crashes of older versions left them behind.
+"""Accounts without a link that our creates made or may have made. They remain from crashes of older versions.
 
 An older version dropped a create without searching for its account; such rows have no *queries*. Newer versions drop a create only after
 proving that it made nothing.
@@ -58,9 +58,9 @@ async def unclaimed(connection: Connection, jobs: Sequence[str], *, limit: int =
 async def made_for(
     connection: Connection, job: str, kind: str, accounts: Mapping[str, Sequence[str]]
 ) -> dict[str, MadeAccount]:
-    """Return, by account id, the creates that made one of *accounts*, which maps each id to its match keys.
+    """Return the creates that made one of *accounts*, by account id. *accounts* maps each id to the match keys of the account.
 
-    A create whose response named the account takes precedence over one that only has its match key.
+    A create whose response named the account takes precedence over a create that only has one of the match keys.
     """
     rows = as_rows({"account": account, "keys": list(keys)} for account, keys in accounts.items())
     async with connection.cursor(row_factory=class_row(MadeAccount)) as cursor:

@@ -50,8 +50,8 @@ async def are_jobs_started(connection: Connection) -> bool:
 
 
 async def touched_by_changes(connection: Connection, kind: str, rows: Sequence[Mapping[str, Any]]) -> list[Hit]:
-    """Find the objects in *rows* (id, changed attribute names, concerns_all) that a job provisions and whose changed attributes the job
-    depends on.
+    """Find the objects in *rows* (id, changed attribute names, concerns_all) that a job provisions, if the job depends on one of the
+    changed attributes.
 
     A job provisions an object if everyone is in its scope, if the object is assigned, or if it has a link. *concerns_all* is true for
     changes that every job depends on: created, restored, enabled, disabled, deleted.

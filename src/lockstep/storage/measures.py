@@ -20,8 +20,8 @@ _SETTLED_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class WaitingCounts:
-    """The objects of one job that wait to be evaluated. *failing* counts those that have only failed so far, *leavers* those that must
-    lose access.
+    """The numbers of objects of one job that wait to be evaluated. *failing* counts objects that have never succeeded, *leavers* objects
+    that must lose access.
 
     Ages are in seconds, and 0 if nothing waits.
     """
@@ -67,7 +67,7 @@ async def linked(connection: Connection) -> list[tuple[str, str, str, int]]:
 
 
 async def last_cycles(connection: Connection) -> list[tuple[str, str, float]]:
-    """Return when a cycle of each job last ended in each state: job, state, seconds since 1970. On-demand runs do not count."""
+    """For each job and final state, return when a cycle last ended in that state, in seconds since 1970. On-demand runs do not count."""
     cursor = await connection.execute(
         """select job, state, extract(epoch from max(ended_at))::float8 from cycle
         where ended_at is not null and kind <> 'onDemand' group by job, state"""
@@ -95,8 +95,8 @@ async def workers(connection: Connection, *, silent_seconds: float) -> tuple[int
 class WrittenTally:
     """Counts log entries by (job, action, status) since `begin`.
 
-    Each read covers the new entries and, again, those of the last minute: the number of an entry is assigned before the commit, so an
-    entry with a lower number may become visible later.
+    Each read covers the new entries and, once more, those of the last minute. An entry gets its number before the commit, so an entry with
+    a lower number may become visible later.
     """
 
     def __init__(self) -> None:

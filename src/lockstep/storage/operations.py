@@ -78,7 +78,7 @@ async def mark_forgotten(connection: Connection) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class GuardedWrite:
-    """A write at the time when a guard held it: the action, the guard, its sentence and its details.
+    """A write as a guard held it: the action, and the guard with its sentence and details.
 
     *effects* are those that guards limit; rows written by older versions have none.
     """
@@ -101,7 +101,7 @@ def _guarded(action: str, error: Mapping[str, Any]) -> GuardedWrite:
 
 
 async def held_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, GuardedWrite]:
-    """Return the held writes that wait for a decision, for those of *ids* that have one."""
+    """Return the held write that waits for a decision, for each object in *ids* that has one."""
     cursor = await connection.execute(
         """select source_id::text, action, coalesce(error, '{}') from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and state = 'held'""",
@@ -111,7 +111,7 @@ async def held_among(connection: Connection, job: str, kind: str, ids: Iterable[
 
 
 async def approved_among(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> dict[str, GuardedWrite]:
-    """Return the last approved write for each of *ids* that has one."""
+    """Return the last approved write for each object in *ids* that has one."""
     cursor = await connection.execute(
         """select distinct on (source_id) source_id::text, action, coalesce(error, '{}') from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and state = 'dropped' and decision = 'approved'
@@ -123,7 +123,9 @@ async def approved_among(connection: Connection, job: str, kind: str, ids: Itera
 
 
 async def withdraw_held(connection: Connection, job: str, claims: Iterable[Claim]) -> None:
-    """Withdraw the held operations of these objects, because they are no longer wanted or another write has done the same."""
+    """Withdraw the held operations of these objects, because the operations are no longer wanted or another write has had the same
+    effect.
+    """
     await connection.execute(
         """update operation set state = 'dropped', settled_at = clock_timestamp()
         from jsonb_to_recordset(%(rows)s::jsonb) as given (kind text, source_id uuid)
@@ -207,7 +209,7 @@ async def decide_held(
 async def _lock_undecided(connection: Connection, given: Mapping[str, Any]) -> None:
     """Lock the objects of held operations before the operations themselves, as a drain does.
 
-    Plans that are being made for these objects record nothing: they were made before the decision and would hold the write again.
+    Plans already being made for these objects are not recorded, because they began before the decision and would hold the write again.
     """
     await connection.execute(
         """select from dirty join operation using (job, kind, source_id)
@@ -226,7 +228,7 @@ async def _lock_undecided(connection: Connection, given: Mapping[str, Any]) -> N
 
 
 async def has_guarded_since(connection: Connection, job: str, since: datetime, *, besides: Collection[str]) -> bool:
-    """Whether a write that guards limit was journalled after *since* for an object other than *besides*, without an approval."""
+    """Whether an unapproved write that guards limit was journalled after *since*, for an object that is not in *besides*."""
     cursor = await connection.execute(
         """select exists (select from operation
             where job = %s and state in ('planned', 'confirmed', 'ambiguous') and decision is null

@@ -1,4 +1,6 @@
-"""Possible owners of an account without a link: people without an account whose name, address or employee id contains one of its words."""
+"""Possible owners of an account without a link: people without an account whose name, address or employee id equals one of the account's
+words.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ MOST_PEOPLE = 2_000
 
 
 async def people_without_account(connection: Connection, job: str, words: Iterable[str]) -> list[str]:
-    """Return the ids of people whose address, its local part, display name, last name or employee id equals one of *words* (in lower
-    case).
+    """Return the ids of people without an account who have one of *words* (in lower case) as their address, local part of the address,
+    display name, last name or employee id.
     """
     cursor = await connection.execute(
         """select id::text from person

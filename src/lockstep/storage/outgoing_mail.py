@@ -1,4 +1,4 @@
-"""The outbox: messages that wait for the mail server, and what became of them.
+"""The outbox: messages that wait for the mail server, were sent, or were given up.
 
 A message is written in the transaction of the event that it reports, and only once for each event. Claiming a message leases it: until
 `due_at` no other process sends it. The number of the attempt fences a process that lost its lease.
@@ -19,7 +19,7 @@ from lockstep.storage.batches import as_json, only_row
 
 
 class MailState(StrEnum):
-    """What became of a message. The values are stored."""
+    """The state of a message. The values are stored."""
 
     WAITING = "waiting"
     SENT = "sent"
@@ -28,8 +28,8 @@ class MailState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewMail:
-    """A message to write. *event* identifies what it reports; *facts* are the numbers in it, to compare with a later message. It is held
-    back until *not_before*; None: it is sent now.
+    """A message to write. *event* identifies the reported event; *facts* are the numbers in the message, for comparison with a later one.
+    The message is held back until *not_before*, or sent now if that is None.
     """
 
     kind: str
@@ -65,7 +65,7 @@ class MailRow:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMail:
-    """A message that this process sends now. *attempts* includes this attempt."""
+    """A message that this process is about to send. *attempts* includes the present attempt."""
 
     id: str
     recipient: str
@@ -90,8 +90,8 @@ class MailCounts:
 
 @dataclass(frozen=True, slots=True)
 class LastMail:
-    """The newest message of one kind about one job. *sent_at*: when it was sent or given up, or else its next attempt. *age*: for how long
-    it has been written, by the database's clock.
+    """The newest message of one kind about one job. *sent_at* is when it was sent or given up, or else the time of its next attempt. *age*
+    is the time since it was written, by the database's clock.
     """
 
     written_at: datetime
@@ -132,7 +132,7 @@ async def last_mail(connection: Connection, job: str, kind: str) -> LastMail | N
 
 
 async def withdraw(connection: Connection, job: str, kind: str) -> int:
-    """Delete the messages of *kind* about *job* that are held back; returns how many."""
+    """Delete the messages of *kind* about *job* that are held back. Returns how many."""
     cursor = await connection.execute(
         """delete from outgoing_mail where job = %s and kind = %s and state = 'waiting' and attempts = 0
             and due_at > now()""",
@@ -142,7 +142,7 @@ async def withdraw(connection: Connection, job: str, kind: str) -> int:
 
 
 async def add_unreported(connection: Connection, job: str, kind: str, number: int) -> None:
-    """Remember, in the newest message of *kind* about *job*, *number* more events that no message reported."""
+    """Add *number* to the count of events without a message of their own, which the newest message of *kind* about *job* stores."""
     await connection.execute(
         """update outgoing_mail set facts = facts || jsonb_build_object('unreported',
             coalesce((facts ->> 'unreported')::int, 0) + %(number)s)
@@ -188,8 +188,8 @@ async def note_failure(
 
 
 async def make_waiting_due(connection: Connection, *, lease: timedelta) -> None:
-    """Shorten the pauses after failed attempts, because the server was changed: all are due after *lease* at the latest, when none is being
-    sent any more.
+    """Shorten the pauses after failed attempts, because the settings of the server were changed. All messages become due after *lease* at
+    the latest, when no process can still be sending one of them.
     """
     await connection.execute(
         """update outgoing_mail set due_at = least(due_at, clock_timestamp() + %s)
@@ -199,7 +199,7 @@ async def make_waiting_due(connection: Connection, *, lease: timedelta) -> None:
 
 
 async def retry(connection: Connection, mail: str) -> bool:
-    """Let a message that was given up wait again, for an attempt now. Returns False if no such message was given up."""
+    """Queue a message that was given up, so that it is sent now. Returns False if no such message was given up."""
     cursor = await connection.execute(
         """update outgoing_mail set state = 'waiting', due_at = clock_timestamp(), ended_at = null, problem = '', remedy = ''
         where id::text = %s and state = 'failed'""",
@@ -209,7 +209,7 @@ async def retry(connection: Connection, mail: str) -> bool:
 
 
 async def give_up_waiting(connection: Connection, *, problem: str) -> int:
-    """Give up every message that waits; returns how many."""
+    """Give up all waiting messages. Returns how many."""
     cursor = await connection.execute(
         """update outgoing_mail set state = 'failed', ended_at = clock_timestamp(), problem = %s, remedy = ''
         where state = 'waiting'""",

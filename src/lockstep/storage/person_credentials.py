@@ -1,4 +1,6 @@
-"""Credentials of people in the directory: password, second factor, identity at a provider, one-time link. Also how people may sign in."""
+"""Credentials of people in the directory: password, second factor, identity at a provider, one-time link. Also the setting of how people
+may sign in.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +98,7 @@ async def _one(connection: Connection, condition: str, *given: object) -> Person
 async def has_password(connection: Connection, person: str, digest: str | None) -> bool:
     """Whether *digest* is still the hash of the person's password. The password cannot change until this transaction ends.
 
-    A password change waits for this transaction, and then also ends the session that the transaction begins.
+    A concurrent password change waits for this transaction. It then also ends the session that this transaction begins.
     """
     cursor = await connection.execute(
         "select from person_credential where person = %s and password_hash = %s for share", (person, digest)

@@ -1,4 +1,4 @@
-"""The keys by which sources identify people, and the employee ids by which a person is recognised after the key has changed."""
+"""The keys with which sources identify people, and the employee ids that identify a person whose key has changed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lockstep.postgres.pool import Connection
 async def holders_of_employee_ids(
     connection: Connection, source: str, numbers: Iterable[str]
 ) -> dict[str, list[tuple[str, str, str]]]:
-    """Map each employee id to the people of *source* outside the recycle bin who have the id. Each has id, anchor and user principal
-    name.
+    """Map each employee id to the people of *source* outside the recycle bin who have it. Each person is given with id, anchor and user
+    principal name.
     """
     cursor = await connection.execute(
         """select attributes->>'employeeId', id::text, anchor, user_principal_name from person
@@ -28,7 +28,9 @@ async def holders_of_employee_ids(
 
 
 async def give_new_keys(connection: Connection, source: str, keys: Mapping[str, str]) -> int:
-    """Set new keys for people of *source*, given by id. Returns how many were set. The next import treats their rows as changed."""
+    """Set new keys for people of *source*, by their ids. Returns how many were set. The next import treats the rows of these people as
+    changed.
+    """
     cursor = await connection.execute(
         """update person set anchor = given.key, row_hash = null, version = nextval('object_version'), updated_at = now()
         from unnest(%(ids)s::uuid[], %(keys)s::text[]) as given (id, key)

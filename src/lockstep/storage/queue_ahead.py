@@ -1,4 +1,4 @@
-"""The objects that are still queued. They show what may still happen after the present write.
+"""The objects that are still queued, as an estimate of the effects that may follow the present write.
 
 Objects with an account may still lose access or values. Objects without an account may still be given privileges.
 """
@@ -33,7 +33,9 @@ class WaitingObject:
 
 
 async def count_waiting(connection: Connection, job: str, *, up_to_lane: int, linked: bool, after: int) -> int:
-    """Count the due objects with (*linked*) or without a link that were marked after version *after*."""
+    """Count the due objects that were marked after version *after*: with *linked* those that have a link, otherwise those that have
+    none.
+    """
     cursor = await connection.execute(
         f"select count(*) {_WAITING}",  # constants of this module only
         {"job": job, "up_to_lane": up_to_lane, "linked": linked, "after": after},

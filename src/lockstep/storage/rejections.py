@@ -1,4 +1,5 @@
-"""Rejections in force: writes that an administrator decided not to send. Guards read them; they can be ended, and their writes approved.
+"""Rejections in force: writes that an administrator decided not to send. Guards read them. A rejection can be ended, and the rejected write
+can be approved.
 
 Only the newest rejection of an object counts. Ending that one also ends the earlier ones.
 """
@@ -51,7 +52,7 @@ async def end_rejections(connection: Connection, job: str, claims: Iterable[Clai
 async def approve_rejected(connection: Connection, job: str, *, actor: str, ids: Sequence[str] | None = None) -> int:
     """Approve rejected operations of *ids*, or all of them if *ids* is None. Returns the number of objects.
 
-    The objects become dirty and pass the guards once, for the approved effects.
+    The objects become dirty, and the guards let their approved effects pass once.
     """
     cursor = await connection.execute(
         f"""with approved as (

@@ -29,11 +29,11 @@ UNDECIDED = frozenset({Stage.UNANSWERED, Stage.LOOK_AGAIN, Stage.SETTLED})
 class Resume:
     """The resume state of one dirty object.
 
-    *looks* counts failed requests in a row. *rereads* counts those of them whose clear answer asked for a fresh read, such as a conflict.
-    *did* is the action that settling found to have taken effect, under its name in the counts of a cycle. *members_due* is true if the
-    group's own account was handled and counted. *refused_members* are directory ids of members to send last. *is_about_references* is
-    true if the object failed although its own account is in step. *account* is the account that belongs to another object and made this
-    one fail. *is_slowed* is true if the object waits for the end of a quarantine.
+    *looks* counts consecutive failed requests. *rereads* counts the ones among them that got a clear response which calls for a fresh read,
+    such as a conflict. *did* is the action that settling found to have taken effect, under its name in the counts of a cycle. *members_due*
+    is true if the group's own account was processed and counted. *refused_members* are directory ids of members to send last.
+    *is_about_references* is true if the object failed although its own account is in step. *account* is the account of another object that
+    caused the failure. *is_slowed* is true if the object waits for the end of a quarantine.
     """
 
     stage: Stage = Stage.FRESH
@@ -87,7 +87,7 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class ShownError:
-    """Why an object is not done, in words for people. No code reads this text to decide something."""
+    """The text that tells people why an object is not done. No code decides anything by reading it."""
 
     code: str
     reason: str

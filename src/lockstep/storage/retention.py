@@ -15,7 +15,7 @@ NEWEST_CYCLES = 100  # of each job; these are kept, however old they are
 
 
 class Aging(StrEnum):
-    """The kinds of rows that are removed after their retention time."""
+    """The kinds of records that are removed after their retention time."""
 
     PROVISIONING_LOG = "provisioningLog"
     SIGN_IN_LOG = "signInLog"

@@ -24,7 +24,7 @@ SUCCESS, FAILURE, INTERRUPTED = "success", "failure", "interrupted"
 class SignInRecord:
     """The record of one attempt. *person* and *app* are ids. *person* is None for an unknown name, *app* is None for My Apps.
 
-    *more* is the number of further attempts that the record stands for.
+    *more* is the number of further attempts that were counted in the record instead of being stored.
     """
 
     at: datetime

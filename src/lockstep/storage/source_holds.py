@@ -1,5 +1,5 @@
 """Holds: decisions that the import of a source leaves to an administrator. They concern the leavers of a source that shrank, and people
-who may have a new key.
+whose key may have changed.
 
 The objects of a hold are computed from what the pass has seen, so these functions read the temporary tables of the pass's connection.
 """
@@ -119,7 +119,7 @@ async def held_renamings(connection: Connection, hold: str) -> dict[str, str]:
 
 
 async def refused_renamings(connection: Connection, source: str) -> set[tuple[str, str]]:
-    """Return the pairs of person and new key that an administrator declared to be two different people."""
+    """Return the pairs of person and new key for which an administrator decided that the key belongs to a different person."""
     cursor = await connection.execute(
         """select object_id::text, new_key from source_hold_object join source_hold on source_hold.id = hold
         where source = %s and kind = %s and decision = 'rejected'""",

@@ -68,7 +68,7 @@ async def save_config(connection: Connection, name: str, config: Mapping[str, An
 
 
 async def note_reading(connection: Connection, name: str, noted: Mapping[str, Any]) -> None:
-    """Merge *noted* into the stored facts about the last import: `keys` (by kind), `readAt`, `failure`."""
+    """Merge *noted* into the facts stored about the last import: `keys` (by kind), `readAt`, `failure`."""
     await connection.execute(
         "update source set watermark = coalesce(watermark, '{}') || %s::jsonb where name = %s", (as_json(noted), name)
     )
@@ -133,7 +133,7 @@ async def live_objects(connection: Connection, name: str, kind: str, *, limit: i
 
 
 async def count_objects(connection: Connection, name: str) -> dict[str, int]:
-    """Count the people and groups of the source outside the recycle bin, and its objects in the recycle bin."""
+    """Count the source's people and groups outside the recycle bin, and all its objects in the recycle bin."""
     return (await count_all_objects(connection, [name]))[name]
 
 
@@ -259,7 +259,7 @@ async def unseen_edges(
 
 
 async def forget_unseen_awaited(connection: Connection, source: str, group: str | None) -> None:
-    """Remove those memberships of not yet imported members that this pass did not contain."""
+    """Remove the memberships of members not imported yet that this pass did not contain."""
     await connection.execute(
         """delete from awaited_member using grp
         where grp.id = awaited_member.group_id and grp.source = %(source)s
@@ -270,6 +270,6 @@ async def forget_unseen_awaited(connection: Connection, source: str, group: str 
 
 
 async def seen_keys(connection: Connection, kind: str, keys: Iterable[str]) -> set[str]:
-    """Return those of *keys* that this pass has read."""
+    """Return the keys in *keys* that this pass has read."""
     cursor = await connection.execute("select key from seen where kind = %s and key = any(%s)", (kind, list(keys)))
     return {row[0] for row in await cursor.fetchall()}

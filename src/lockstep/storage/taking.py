@@ -1,9 +1,9 @@
-"""Take an account for an object: create the account, or link one that was found. If several objects want one account, the first one gets
-it.
+"""Reserve an account for an object that will create the account, or link one that was found. If several objects want the same account, the
+first object gets it.
 
-A plan is made from data that was read before; another sender, push or worker may have taken the account since. The account is therefore
-taken in a transaction that locks it, and only if no other object has taken it after the plan began to read. Everything taken earlier was
-visible to the plan.
+A plan is made from data that was read earlier, and another sender, push or worker may have taken the account since. The account is
+therefore taken in a transaction that locks it, and only if no other object has taken it since the plan began to read. Accounts that were
+taken before that were visible to the plan.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Taking:
 
 
 async def lock(connection: Connection, job: str, takings: Sequence[Taking], *, lag_seconds: float = 0.0) -> set[str]:
-    """Lock the accounts of *takings* until this transaction ends. Returns the ids of the requests that come too late: another object has
-    the account, has taken or deleted it since, or is about to get it.
+    """Lock the accounts of *takings* until this transaction ends. Returns the ids of the requests that come too late, because another
+    object has the account, has taken or deleted it since, or is about to get it.
 
     *lag_seconds* is how long a search in the application may miss an account after its creation.
     """
@@ -80,7 +80,7 @@ def _later_of_batch(job: str, takings: Sequence[Taking]) -> set[str]:
 
 
 def _things(job: str, one: Taking) -> Iterator[str]:
-    """Yield what the request takes, as texts to lock: the account, or its match keys."""
+    """Yield the texts to lock for the request: the account, or its match keys."""
     if one.target_id:
         yield f"{job} {one.kind} {one.target_id}"
     yield from one.keys

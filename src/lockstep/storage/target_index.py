@@ -106,8 +106,8 @@ async def find(
 async def written_since(
     connection: Connection, job: str, kind: ObjectKind, wanted: Iterable[tuple[str, str]]
 ) -> set[tuple[str, str]]:
-    """Return those of the pairs (attribute, case-folded value) whose accounts were written or deleted since they were listed. For these,
-    the list is no longer reliable.
+    """Return the pairs (attribute, case-folded value) whose accounts were written or deleted after they were listed. For these pairs, the
+    list is no longer reliable.
     """
     rows = as_rows({"attribute": attribute, "value": value} for attribute, value in wanted)
     cursor = await connection.execute(

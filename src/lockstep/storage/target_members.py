@@ -1,4 +1,4 @@
-"""The members that a provisioned group has in the application, as Lockstep last set them, and how they differ from the directory.
+"""The members that Lockstep last set for a provisioned group in the application, and the differences from the directory.
 
 The cost of a comparison depends on the size of the change, not on the size of the group: usually only the members in dirty_member are
 compared.
@@ -144,9 +144,10 @@ async def hand_over(connection: Connection, job: str, former: str, new: str) -> 
 
 
 async def note_accounts_of(connection: Connection, job: str, member: str) -> None:
-    """Record that *member* lost the link to an account, so that the groups in which the account is recorded are compared again.
+    """Record that *member* no longer has an account that it had before. The groups in which the account is recorded are then compared
+    again.
 
-    The account is removed from a group unless a member of that group has it now.
+    The account is removed from each of these groups, unless it now belongs to another member of the group.
     """
     await connection.execute(
         """with noted as (
@@ -188,7 +189,7 @@ async def apply_changes(connection: Connection, job: str, group: str, changes: S
 
 
 async def hold_accounts(connection: Connection, job: str, changes: Sequence[MemberChange]) -> list[str]:
-    """Return the added members of *changes* whose account no longer belongs to them. The other members keep their accounts until the
+    """Return the added members of *changes* whose account no longer belongs to them. The accounts of the other members are locked until the
     transaction ends.
 
     Call this before locking any other row, because code that records links locks links before groups.

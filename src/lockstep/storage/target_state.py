@@ -1,5 +1,5 @@
-"""The state of one application that all workers share: when the next request may be sent, at which rate, and whether the application is
-broken.
+"""The state of one application, which all workers share: when the next request may be sent, at which rate, and whether the application has
+failed.
 
 There is one row per job. It is read with every recorded batch, so that a Retry-After received by one worker applies to all.
 """
@@ -147,12 +147,13 @@ async def _quiet(connection: Connection, job: str, pause: timedelta) -> None:
 
 
 async def forget(connection: Connection, job: str) -> None:
-    """Clear everything recorded about the application's health, because a person says that the application works again."""
+    """Clear everything recorded about the application's health, because a person has declared that it works again."""
     await connection.execute("delete from target_state where job = %s", (job,))
 
 
 async def lease_tokens(connection: Connection, job: str, *, rate: float, wanted: int) -> tuple[int, float]:
-    """Take up to *wanted* requests from the application's budget, which refills at *rate* per second up to one second's worth.
+    """Take up to *wanted* requests from the application's budget, which refills at *rate* per second and never exceeds the requests of one
+    second.
 
     Returns how many were granted, and after how many seconds to ask again.
     """

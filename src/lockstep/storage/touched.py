@@ -30,8 +30,8 @@ async def marked_since(connection: Connection, version: int) -> dict[str, dict[O
 
 
 def concerning(kind: str, *, everybody: bool, includes_gone: bool = False) -> sql.Composed:
-    """Return the query for the ids of *kind* that are assigned or linked, or for all ids if *everybody* is true. With *includes_gone*, also
-    those whose account is gone and looked for again. Its parameters are app, job and kind.
+    """Return the query for the ids of *kind* that are assigned or linked, or for all ids if *everybody* is true. With *includes_gone*, it
+    also finds objects whose account is gone and is looked for again. The query has the parameters app, job and kind.
     """
     table = {"User": "person", "Group": "grp"}[kind]
     in_scope = (

@@ -33,11 +33,12 @@ class Candidate:
 
 
 def rival(given: str, *, made_since: str = "") -> str:
-    """SQL: whether another object is creating the account that the row *given* (kind, source_id, match_key, other_keys) would create.
+    """Return an SQL condition: whether another object is creating the account that the row *given* (kind, source_id, match_key, other_keys)
+    would create.
 
-    With *made_since*, an SQL time, also whether another object has created it since. The limit makes this one index lookup per row; a join
-    would read the whole journal. OFFSET 0 makes PostgreSQL choose the index by the match key alone; otherwise it may also read all open
-    operations for each row.
+    With *made_since*, an SQL time, the condition is also true if another object has created the account since. LIMIT makes this one index
+    lookup per row; a join would read the whole journal. OFFSET 0 makes PostgreSQL choose the index by the match key alone; otherwise it may
+    also read all open operations for each row.
     """
     is_open = f"""other.{IS_OPEN} and other.planned_at <= coalesce((
             select min(mine.planned_at) from operation mine
@@ -54,7 +55,9 @@ def rival(given: str, *, made_since: str = "") -> str:
 async def wanted_by_others(
     connection: Connection, job: str, kind: str, found: Sequence[Candidate]
 ) -> set[tuple[str, str]]:
-    """Return those of *found*, as (source_id, account), that another object is about to link, or that may just have been created for it."""
+    """Return the candidates in *found*, as (source_id, account), that another object is about to link, or that may just have been created
+    for another object.
+    """
     cursor = await connection.execute(
         f"""select given.source_id::text, given.account
         from jsonb_to_recordset(%(rows)s::jsonb)
@@ -71,7 +74,7 @@ async def wanted_by_others(
 async def made_for_others(
     connection: Connection, job: str, kind: str, source_id: str, accounts: Iterable[str]
 ) -> set[str]:
-    """Return those of *accounts* that were created for an object other than *source_id*, as far as the operations show."""
+    """Return the accounts in *accounts* that were created for an object other than *source_id*, as far as the operations show."""
     cursor = await connection.execute(
         """select distinct target_id from operation
         where job = %s and kind = %s and target_id = any(%s) and action = 'create' and target_id <> ''
@@ -82,7 +85,9 @@ async def made_for_others(
 
 
 async def made_since_cycle(connection: Connection, cycle: int, keys: Iterable[str]) -> set[str]:
-    """Return the *keys* under which an account is being created, or was created after *cycle* began, by this cycle or by a push."""
+    """Return the keys in *keys* under which an account is being created, or was created since *cycle* began, whether by the cycle or by a
+    push.
+    """
     since = f"""other.{TAKES} and (other.{IS_OPEN}
         or other.settled_at >= (select started_at from cycle where id = %(cycle)s))"""  # noqa: S608
     cursor = await connection.execute(

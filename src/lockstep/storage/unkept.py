@@ -15,7 +15,7 @@ from lockstep.storage.batches import as_rows, only_row
 
 @dataclass(frozen=True, slots=True)
 class KeptAttribute:
-    """A response showed that the application keeps this attribute."""
+    """An attribute that the application keeps, as a response showed."""
 
     kind: ObjectKind
     path: str
@@ -23,8 +23,8 @@ class KeptAttribute:
 
 @dataclass(frozen=True, slots=True)
 class MissingAttribute:
-    """An attribute that *answers* responses in a row left out. *source_id* is the object of the last response, *mapping* the fingerprint of
-    the mapping.
+    """An attribute that *answers* consecutive responses left out. *source_id* is the object of the last response, *mapping* the fingerprint
+    of the mapping.
     """
 
     kind: ObjectKind
@@ -36,7 +36,7 @@ class MissingAttribute:
 
 
 async def has_any(connection: Connection, job: str) -> bool:
-    """Whether an answer of the application left out an attribute, so that there is something for `note_kept` to end."""
+    """Whether a response has left out an attribute, so that `note_kept` may have something to reset."""
     cursor = await connection.execute("select exists (select from unkept_attribute where job = %s)", (job,))
     return bool((await only_row(cursor))[0])
 
@@ -61,7 +61,7 @@ async def note_kept(connection: Connection, job: str, kept: Sequence[KeptAttribu
 
 
 async def note_missing(connection: Connection, job: str, missing: Sequence[MissingAttribute]) -> None:
-    """Record how many consecutive responses left these attributes out."""
+    """Record how many consecutive responses left out these attributes."""
     await connection.execute(
         """insert into unkept_attribute (job, kind, path, mapping, answers, source_id, display)
         select %(job)s, kind, path, mapping, answers, source_id, display
@@ -78,7 +78,7 @@ async def note_missing(connection: Connection, job: str, missing: Sequence[Missi
 
 
 async def forget_other_mappings(connection: Connection, job: str, config: str) -> None:
-    """Forget what was learned under mappings that *config*, the next configuration version, changes or removes."""
+    """Forget the observations made under mappings that *config*, the next configuration version, changes or removes."""
     await connection.execute(
         """delete from unkept_attribute using job, config_version as before
         where unkept_attribute.job = %(job)s and job.id = %(job)s
@@ -93,7 +93,9 @@ async def forget_other_mappings(connection: Connection, job: str, config: str) -
 
 
 async def forget(connection: Connection, job: str) -> None:
-    """Forget which attributes the application does not keep, so that it is learned again. Marks objects whose difference was withheld."""
+    """Forget which attributes the application does not keep, so that new responses decide it again. Marks objects whose difference was
+    withheld.
+    """
     await connection.execute("delete from unkept_attribute where job = %s", (job,))
     await connection.execute("delete from unverified_group where job = %s", (job,))
     await connection.execute("update link set answers = '{}' where job = %s and answers <> '{}'", (job,))

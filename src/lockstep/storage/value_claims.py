@@ -1,7 +1,7 @@
 """Values chosen for one object, claimed before its account is created, so that no two objects get the same value.
 
-A claim counts while its holder has an account or still waits to be processed; any other claim can be taken over. The claiming statement
-decides that, so no cleanup is needed, and a process that dies leaves no value blocked.
+A claim is in force while its holder has an account or still waits to be processed; any other claim can be taken over. The statement that
+claims a value checks this, so no cleanup is needed, and a process that dies leaves no value blocked.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ async def claimed_by_others(
 async def refused_lately(
     connection: Connection, job: str, kind: str, ids: Sequence[str]
 ) -> dict[str, list[dict[str, object]]]:
-    """Return, by object, the values of creates of the last day that the application refused because a value was taken."""
+    """Return, by object, the values of creates that the application refused within the last day because a value was taken."""
     cursor = await connection.execute(
         """select source_id::text, after from operation
         where job = %s and kind = %s and source_id = any(%s::uuid[]) and action = 'create' and state = 'refused'

@@ -1,7 +1,7 @@
 """React to responses that concern the application as a whole: refused credentials, a request to wait, or no response.
 
-Refused credentials quarantine the job at once, whatever the counts: further requests could only lock an account or fill a log. An
-application that does not respond is tried again after growing pauses. All workers observe the pauses, which are counted by kind of
+Refused credentials quarantine the job at once, regardless of the failure counts: further requests could only lock an account or fill a log.
+An application that does not respond is tried again after growing pauses. All workers observe the pauses, which are counted by kind of
 request. The first failure is shown in status, doctor and the log.
 """
 

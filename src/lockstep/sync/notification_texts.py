@@ -1,7 +1,7 @@
-"""What the notification mails say. Pure: facts in, text out.
+"""The texts of the notification mails. Pure: facts in, text out.
 
-A mail names the application, numbers and reasons, but no people: the link and the command lead to them. Names and values of
-people are taken out of the reasons.
+A mail contains the application's name, numbers and reasons, but names no people: its link and its command lead to their names. Names and
+values of people are removed from the reasons.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class ReportedApplication:
 
 @dataclass(frozen=True, slots=True)
 class FailureReason:
-    """Objects that fail for one reason. *names* are names and identifiers of the object that the texts were taken from."""
+    """Objects that fail for the same reason. The texts come from one of these objects, and *names* are the names and identifiers of that
+    object.
+    """
 
     count: int
     reason: str
@@ -51,7 +53,9 @@ class FailureReason:
 
 
 def quarantine_began(about: ReportedApplication, quarantine: Mapping[str, Any], *, unreported: int = 0) -> MailText:
-    """The mail when an application enters quarantine, or when the reason changes. *unreported*: how often it did so since the last mail."""
+    """The mail when an application enters quarantine, or when the reason changes. *unreported* is how often that has happened since the
+    last mail.
+    """
     error = quarantine.get("error") or {}
     holds_all = holds_everything(QuarantineReason(quarantine["reason"]))
     effect = (
@@ -121,7 +125,7 @@ def objects_fail(about: ReportedApplication, total: int, reasons: Sequence[Failu
 
 
 def changes_held(about: ReportedApplication, total: int, losses: int) -> MailText:
-    """Return the mail about changes that a guard holds until an administrator decides. *losses* is the number of those that end access."""
+    """Return the mail about changes that a guard holds until an administrator decides. *losses* is how many of the changes end access."""
     wait = "waits" if total == 1 else "wait"
     ends = f", {losses:,} of which would disable or delete an account" if losses else ""
     return MailText(
@@ -136,7 +140,7 @@ def changes_held(about: ReportedApplication, total: int, losses: int) -> MailTex
 
 
 def certificate_ends(about: ReportedApplication, sentence: str, ends_at: datetime, next_step: str) -> MailText:
-    """The mail before a signing certificate ends."""
+    """The mail that reports the approaching expiry of a signing certificate."""
     return MailText(
         about.subject("a signing certificate ends"),
         (_sentence(sentence), f"Expiration: {_time(ends_at.isoformat())}.", f"Next: {_sentence(next_step)}"),

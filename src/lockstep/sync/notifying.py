@@ -1,10 +1,10 @@
 """Write the notification mails of an application, in the transaction of the event that they report.
 
-A mail is written only if a mail server is set up, and the application has a notification address and *Send an email notification when a
-failure occurs*. Quarantine is reported when it begins, its reason changes or it ends, but its beginning at most once an hour: a mail that
-comes too early is held back for the rest of the hour, and withdrawn if the quarantine ends first. The next one says how often that
-happened. Objects that fail and changes that are held are
-reported after a cycle, at most once a day, and again only if something is new or a week has passed.
+A mail is written only if a mail server is set up, and if the application has a notification address and *Send an email notification when a
+failure occurs* turned on. A quarantine is reported when it begins, when its reason changes and when it ends. The beginning is reported at
+most once an hour: an earlier mail is held back for the rest of the hour, and withdrawn if the quarantine ends before that. The next mail
+says how often this happened. Failing objects and held changes are reported after a cycle, at most once a day, and again only if there is
+something new or a week has passed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class MailKind(StrEnum):
 
 
 async def report_quarantine(connection: Connection, row: JobRow, quarantine: Mapping[str, Any]) -> None:
-    """Report that *quarantine* began, once."""
+    """Report that *quarantine* began, unless this was reported before."""
     recipient = await _recipient(connection, row)
     if not recipient:
         return
@@ -73,12 +73,14 @@ async def report_end_of_quarantine(connection: Connection, row: JobRow) -> None:
 
 
 def _series(quarantine: Mapping[str, Any]) -> str:
-    """When the quarantine began, whatever its reasons have been since."""
+    """Return the time at which the quarantine began, even if its reason has changed since."""
     return str(quarantine.get("seriesBegan") or quarantine["currentBegan"])
 
 
 async def report_after_cycle(connection: Connection, row: JobRow, cycle: int) -> None:
-    """Report objects that keep failing and changes that wait for approval, if that is due. A quarantined application has had its mail."""
+    """Report objects that keep failing and changes that wait for approval, if a report is due. During a quarantine, failing objects are not
+    reported, because the quarantine was.
+    """
     recipient = await _recipient(connection, row)
     if not recipient:
         return
@@ -140,7 +142,7 @@ async def report_certificate(
     ends_at: datetime,
     next_step: str,
 ) -> None:
-    """Report that a signing certificate ends. *event* identifies the certificate and the reminder."""
+    """Report that a signing certificate expires soon. *event* identifies the certificate and the reminder."""
     if not await mail_server.has_server(connection):
         return
     about = await _about(connection, app, display_name)

@@ -1,4 +1,4 @@
-"""What synchronization shares in one process: the pool, the vault, access to applications, and the caches.
+"""The resources that synchronization shares in one process: the pool, the vault, access to applications, and the caches.
 
 All code in this process that works on a job shares one target until the job's settings change. The opener owns the connections.
 """
@@ -68,7 +68,7 @@ class Times:
 class Services:
     """Everything that the drain, on-demand runs and actions share in one process.
 
-    All workers and the database go by one clock, that of the database: every reading of a job says how far this machine's clock is off.
+    All workers use the clock of the database: each time a job is read, the difference to this machine's clock is measured.
     """
 
     pool: Pool

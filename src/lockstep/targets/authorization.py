@@ -1,9 +1,8 @@
 """Build the Authorization header of requests to an application: a bearer token, Basic, or a token from OAuth 2.0 client
 credentials.
 
-An access token is fetched when it is needed and kept only in memory (RFC 6749, section 4.4). It is fetched again before it
-expires, and once more if the application refuses a token that worked before. The secret is revealed only while a header is
-built.
+An access token is fetched when it is needed and kept only in memory (RFC 6749, section 4.4). A new one is fetched before it expires, and
+once if the application refuses a token that worked before. The secret is revealed only while a header is built.
 """
 
 from __future__ import annotations
@@ -102,7 +101,7 @@ class Authorizer:
     def _renews(self, header: str) -> bool:
         """Whether a request that was refused with *header* should be sent again with a new token.
 
-        Only a token that worked before is replaced. If the application refuses a new token, another new one would not help.
+        Only a token that worked before is replaced. If the application refuses a new token, fetching another one would not help.
         """
         if self._authentication.method is not AuthenticationMethod.CLIENT_CREDENTIALS:
             return False
@@ -147,7 +146,9 @@ class Authorizer:
             raise NoToken(Answer(Verdict.UNREACHABLE, detail=detail, next_step=failed.next_step)) from None
 
     def _refusal(self, response: Response) -> Answer:
-        """Say why the token endpoint gave no token. The server's own text is not shown, except for an error code of RFC 6749."""
+        """Return the answer that says why the token endpoint issued no token. The server's text is not shown, except for an error code of
+        RFC 6749.
+        """
         error = _error_of(response)
         at = f"(HTTP {response.status}{', ' + error if error else ''}) at POST {self._authentication.token_url}"
         is_passing = response.status == 429 or response.status >= 500
@@ -186,7 +187,7 @@ def _error_of(response: Response) -> str:
 
 
 def _token_in(response: Response) -> tuple[Secret | None, float]:
-    """The access token in the response and its lifetime in seconds, 0 if the response does not state it.
+    """The access token in the response, and its lifetime in seconds, which is 0 if the response does not state it.
 
     The token is None if the response has no token that can be sent in a header.
     """

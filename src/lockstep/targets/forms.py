@@ -27,7 +27,7 @@ def misread_managers(changes: Sequence[Change], answer: Answer) -> list[Change]:
 
 
 def may_be_about_managers(changes: Sequence[Change], answer: Answer) -> bool:
-    """Whether the form of the manager may be the reason why a PATCH failed."""
+    """Whether a PATCH may have failed because of the form of the manager in it."""
     last = answer.exchanges[-1] if answer.exchanges else None
     may_be = last is not None and last.method == "PATCH" and last.status in MAY_BE_THE_FORM
     return may_be and any(map(is_manager, changes))
@@ -36,8 +36,8 @@ def may_be_about_managers(changes: Sequence[Change], answer: Answer) -> bool:
 def may_be_repeated(changes: Sequence[Change]) -> bool:
     """Whether *changes* can safely be sent again after a failed PATCH, without reading the account first.
 
-    The server reported a failure, but it may have stored the changes anyway. It is harmless to repeat them only if all of them
-    set values, because an element added to a multi-valued attribute would then exist twice.
+    The server reported a failure, but it may have stored the changes anyway. Repeating them is harmless only if all of them set values: if
+    one adds an element to a multi-valued attribute, the element could then exist twice.
     """
     return not any(change.added for change in changes) and not needs_current(changes, "rfc")
 

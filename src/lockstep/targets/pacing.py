@@ -1,6 +1,6 @@
 """Limit requests to what an application can take: requests per second, concurrent requests, and the pauses that it asks for.
 
-No caller sleeps during a long pause. If its turn would come too late, nothing is sent, and the caller learns when to try again.
+No caller sleeps during a long pause. If the turn would come too late, nothing is sent, and the exception says when to try again.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Bucket:
         return self.paused_until - now
 
     def accepted(self) -> None:
-        """Note that the application accepted a request, so that the pause after the next refusal is a short one again."""
+        """Note that the application accepted a request. The pause after the next refusal is then short again."""
         self._refusals = 0
 
     def _recover(self, now: float) -> None:
@@ -110,9 +110,7 @@ class Pace:
 
     @asynccontextmanager
     async def turn(self, *, longest_wait: float) -> AsyncIterator[None]:
-        """Wait for a turn and keep it while the request is sent. Raises TooSoon if the turn would come after more than
-        *longest_wait* seconds.
-        """
+        """Wait for a turn and keep it while the request is sent. Raises TooSoon if the wait would exceed *longest_wait* seconds."""
         async with self._slots:
             wait = self._bucket.reserve(self._clock(), longest_wait=longest_wait)
             while wait > 0:

@@ -127,7 +127,7 @@ def words_of(detail: str) -> frozenset[str]:
 
 
 def _is_too_much(row: AnswerRow, words: str) -> bool:
-    """Whether the application refuses the request because it changes too much at once.
+    """Whether the application refuses the request because the request changes too much at once.
 
     Not every application sends 413 or a scimType. Some say it only in *words*.
     """
@@ -146,7 +146,7 @@ def scim_detail(content: Mapping[str, Any] | None, redactor: Redactor) -> str:
 
 
 def not_scim(request: ScimRequest, url: str, sayer: Sayer, fault: str) -> Answer:
-    """Return the answer for a response that has a success status but breaks the protocol. *fault* says how."""
+    """Return the answer for a response that has a success status but breaks the protocol. *fault* names the violation."""
     sentence = f"{sayer.display_name} answered {request.method} {_shown(url)} {fault}"
     step = f"Report it to the vendor of {sayer.display_name}: Lockstep cannot rely on such a response"
     return Answer(Verdict.AMBIGUOUS, None, NOT_SCIM, sayer.redactor.text(sentence), step, is_not_scim=True)

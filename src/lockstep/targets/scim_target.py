@@ -1,7 +1,7 @@
 """Read and write one application over SCIM 2.0: implements `ports.Target` with the one HTTP client.
 
-This module chooses the requests and the forms of them that the application understands; `scim_sender` sends them. No request is repeated
-here: the caller decides about that after checking.
+This module chooses the requests, in the forms that the application understands; `scim_sender` sends them. No request is repeated here: the
+caller first checks its effect, then decides whether to repeat it.
 """
 
 from __future__ import annotations
@@ -201,7 +201,9 @@ class ScimTarget(Target):
         *,
         was_bare: bool,
     ) -> Answer:
-        """If the form of the manager may be why the PATCH failed, send the other form: now if that is safe, otherwise the next time."""
+        """If the PATCH may have failed because of the form of the manager, use the other form: at once if that is safe, otherwise the next
+        time.
+        """
         self._tries_bare = False
         if not may_be_about_managers(changes, answer):
             return answer
@@ -270,7 +272,7 @@ class ScimTarget(Target):
     async def _put(
         self, kind: ObjectKind, target_id: str, put: Callable[..., ScimRequest], operation_id: str, deadline: float
     ) -> Answer:
-        """Read the resource, change it and send it back. ETags, if supported, reveal a concurrent change by others."""
+        """Read the resource, change it and send it back. If the application supports ETags, they reveal a concurrent change."""
         whole, _ = await self._sender.send(whole_request(kind, target_id), "", deadline)
         if not whole.is_done or whole.account is None:
             return _unsent(whole)

@@ -1,7 +1,7 @@
 """Find the differences between the desired account and the one in the application.
 
-Multiple values are a set: their order never matters. "True" and true are equal. A change of letter case alone counts only if the
-attribute is case-exact.
+The values of a multi-valued attribute are a set: their order never matters. "True" and true are equal. A change of letter case alone counts
+only if the attribute is case-exact.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from lockstep.engine.rules.target_attributes import AttributeType
 def changes_between(
     desired: Values, held: Values, *, cleared: Collection[str] = (), mapping: ObjectMapping
 ) -> tuple[Change, ...]:
-    """Return the changes that turn the current values *held* into *desired* and clear *cleared*, in the order of the mapping. Other
-    paths do not change.
+    """Return the changes that turn the current values *held* into *desired* and clear the paths *cleared*, in the order of the mapping.
+    Other paths do not change.
     """
     changes: list[Change] = []
     for attribute in mapping.flowing:
@@ -98,7 +98,7 @@ def _items(value: Value) -> Iterable[Value]:
 
 
 def _key(value: Value, mapping: AttributeMapping) -> Any:
-    """Return a hashable key for comparing values. The spelling of truth values and numbers makes no difference."""
+    """Return a hashable key for comparing values. Different spellings of a truth value or number give the same key."""
     if isinstance(value, Mapping):
         # Servers add $ref and empty members, so compare only members with a value. An object with one value equals that value.
         inner = {key: item for key, item in value.items() if not is_empty(item) and key != "$ref" and item is not False}

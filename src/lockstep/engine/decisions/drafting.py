@@ -61,7 +61,7 @@ def as_plan(prepared: PreparedObject, draft: Draft) -> Plan:
 
 def mapped_for(prepared: PreparedObject, *, creating: bool, taken: TakenValues | None = None) -> Mapped:
     """Map the desired account. If access should end, only the mappings that decide about access are used, so that no other value can
-    block that.
+    prevent it.
     """
     assert prepared.mapping is not None  # noqa: S101  # an intent that maps implies a mapping
     return map_account(
@@ -80,7 +80,7 @@ def mapped_for(prepared: PreparedObject, *, creating: bool, taken: TakenValues |
 
 
 def held_by(prepared: PreparedObject, observed: Observed) -> Values:
-    """Return the current values of the linked account: those just read, or else those that both sides last agreed on."""
+    """Return the current values of the linked account: the values just read, or else the values that both sides last agreed on."""
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link else {}
     if isinstance(observed, Account):
@@ -90,7 +90,9 @@ def held_by(prepared: PreparedObject, observed: Observed) -> Values:
 
 
 def difference(prepared: PreparedObject, mapped: Mapped, held: Values, *, is_read: bool = False) -> ValueDifference:
-    """Return what to write, and the differences that are not written. *is_read* is true if *held* was just read from the application."""
+    """Return the changes to write, and the differences that are not written. *is_read* is true if *held* was just read from the
+    application.
+    """
     assert prepared.mapping is not None  # noqa: S101
     changes = changes_between(mapped.values, held, cleared=mapped.cleared, mapping=prepared.mapping)
     answers = prepared.link.answers if prepared.link is not None and prepared.is_linked else {}
@@ -138,9 +140,7 @@ def names_that_follow(prepared: PreparedObject, observed: Observed) -> tuple[Cha
 def _without_drift(
     prepared: PreparedObject, changes: tuple[Change, ...]
 ) -> tuple[tuple[Change, ...], tuple[Reason, ...]]:
-    """Remove changes that would only undo what the application changed, if the mapping's drift rule says to report or adopt such
-    changes.
-    """
+    """Remove changes that would only undo drift, if the mapping's drift rule says to report or adopt drift."""
     assert prepared.mapping is not None  # noqa: S101
     base = prepared.link.base if prepared.link and prepared.link.state is LinkState.LIVE else {}
     kept: list[Change] = []
@@ -189,7 +189,7 @@ def flag_is_off(prepared: PreparedObject, action: str, *, outcome: str) -> Reaso
 
 
 def not_written(draft: Draft) -> Draft:
-    """Turn *draft* into a skip without a desired hash. With a hash, a change that was never written would count as agreed."""
+    """Turn *draft* into a skip that stores no desired hash. With a hash, a change that was never written would count as agreed."""
     return replace(draft, action=Action.SKIP, mapped=NOT_MAPPED)
 
 
@@ -205,7 +205,9 @@ def _today(prepared: PreparedObject) -> datetime | None:
 
 
 def _next_search(prepared: PreparedObject, draft: Draft) -> datetime | None:
-    """Return when to look again for an account that is gone; None if its person should have one, because then it is matched again."""
+    """Return when to look again for an account that is gone. Returns None if its person should have an account, because matching then finds
+    it.
+    """
     if draft.gone_at is None or prepared.intent.kind is IntentKind.PROVISION:
         return None
     return next_search(draft.gone_at, prepared.moment)
@@ -238,7 +240,7 @@ def _renames(draft: Draft, mapping: ObjectMapping | None) -> tuple[str, ...]:
 
 
 def _claims_privileged(prepared: PreparedObject, draft: Draft) -> bool:
-    """Whether the plan links a matching account that has privileges which the object should not have."""
+    """Whether the plan links an existing account with privileges that the object should not have."""
     if draft.link_to is None or prepared.mapping is None or prepared.is_linked:
         return False
     guarded = {path: privileges for path, privileges in prepared.mapping.privileges.items() if privileges}

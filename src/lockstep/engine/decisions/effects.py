@@ -37,13 +37,13 @@ def predicted_plan(
     moment: Moment,
     account_ids: Mapping[str, str] | None = None,
 ) -> Plan:
-    """Make the plan without asking the application. The last agreed values count as the current ones, and no account matches."""
+    """Make the plan without asking the application. The last agreed values are used as the current ones, and matching finds no account."""
     prepared = replace(prepare(obj, link, configuration, moment, account_ids), must_look=False)
     return make_plan(prepared, match=NO_MATCH)
 
 
 def effects_of(plan: Plan, link: Link | None) -> dict[Effect, str]:
-    """Return the effects of *plan*, each with a description; empty for most plans."""
+    """Return the effects of *plan*, each with a description. Most plans have none."""
     found: dict[Effect, str] = {}
     if plan.ends_access:
         found[Effect.LOSES_ACCESS] = plan.action.value

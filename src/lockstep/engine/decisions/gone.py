@@ -1,7 +1,7 @@
-"""Decide when an account that is gone is looked for again. Pure.
+"""Decide when Lockstep looks again for an account that is gone. Pure.
 
-An application may show an account again, for example after its database was restored. If its person should not have it, it must then be
-disabled. Each wait is as long as the account has been gone, so the waits double, and the search never ends.
+An application may show an account again, for example after its database was restored. If the person should not have the account, it must
+then be disabled. Each wait is as long as the account has been gone so far. The waits therefore double, and the search never ends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ def next_search(gone_at: datetime, moment: Moment) -> datetime:
 
 
 def ended(link: Link, moment: Moment) -> Link:
-    """Return *link* after its account was deleted without a usable answer: nothing but "not found" says that it is gone."""
+    """Return *link* after its account was deleted without a usable answer. The only evidence for the deletion is the response "not
+    found".
+    """
     return replace(
         link,
         state=LinkState.TOMBSTONE,

@@ -1,7 +1,7 @@
 """Summarize the state of an application's provisioning in one sentence. Pure: facts in, headline out.
 
-The first row of the table that applies gives the headline. Everything that keeps people from having the right access has a row of its
-own, so "In step" appears only if nothing does.
+The first row of the table that applies gives the headline. Every condition that prevents people from having the right access has its own
+row, so "In step" appears only if no such condition exists.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def headline(facts: Facts) -> Headline:
 
 
 def worst_exit_code(headlines: Iterable[Headline]) -> int:
-    """Return the most urgent exit code: first that nothing is sent, then that writes are held, then that objects fail."""
+    """Return the most urgent exit code. Most urgent is that nothing is sent, then that writes are held, then that objects fail."""
     by_need = (0, *(EXIT_CODES[kind] for kind in (Kind.PARTIAL, Kind.HELD, Kind.UNREACHABLE)))
     return max((one.exit_code for one in headlines), key=by_need.index, default=0)
 
@@ -116,7 +116,7 @@ def _waits(facts: Facts) -> str:
 
 
 def _also(facts: Facts) -> str:
-    """Return what else prevents sending while a decision is pending."""
+    """Return a sentence about anything besides a pending decision that prevents sending, or ""."""
     if not facts.has_worker:
         return f" No worker is running, so nothing is sent.{_waits(facts)}"
     trouble = facts.trouble or (f"In quarantine: {facts.quarantine}" if facts.quarantine else "")

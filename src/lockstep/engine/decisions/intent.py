@@ -202,7 +202,7 @@ def row_for(person: Person, link: LinkState | None, *, in_scope: bool, left_befo
 
 
 def person_state(obj: SourceObject, configuration: JobConfiguration, moment: Moment) -> tuple[Person, datetime | None]:
-    """Return the stage of the object's life, and the time at which time alone moves it to the next stage."""
+    """Return the stage of the object's life, and the time at which the next stage begins without any other change."""
     if obj.lifecycle is Lifecycle.PURGED:
         return Person.PURGED, None
     if obj.lifecycle is Lifecycle.SOFT_DELETED:
@@ -232,7 +232,7 @@ def _starts_at(obj: SourceObject, configuration: JobConfiguration) -> datetime |
 
 
 def _reasons(row: IntentRow, person: Person, scope: ScopeDecision, obj: SourceObject) -> tuple[Reason, ...]:
-    """Return the reasons, most decisive first: a lost account, the person's state, the scope."""
+    """Return the reasons, the decisive one first: a lost account, the person's state, the scope."""
     own = (Reason(row.code or "Intent", row.sentence, {"row": row.name}),) if row.sentence else ()
     state = (_STATES[person],) if person in _STATES else ()
     if row.cause == "lost":

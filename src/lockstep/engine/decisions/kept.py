@@ -1,9 +1,8 @@
-"""Remember what an application did with the values that were sent to it, and decide which differences are written.
+"""Remember whether an application kept, changed or dropped the values sent to it, and decide which differences are written.
 
-What it did is stored with the link, so that the same value is not sent again and again. A change in the application or the source is
-still detected. If two responses in a row lack an attribute, the application does not keep it, and a difference in it is no longer
-written. This never applies to essential attributes: required ones, matching attributes, `active`, and attributes that give privileges,
-such as roles.
+This is stored with the link, so that the same value is not sent repeatedly. A change in the application or the source is still detected. If
+two consecutive responses lack an attribute, the application does not keep it, and a difference in it is no longer written. This never
+applies to essential attributes: required ones, matching attributes, `active`, and attributes that give privileges, such as roles.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ class ValueDifference:
 
 
 def rule_of(mapping: AttributeMapping) -> str:
-    """Return a fingerprint of the mapping's rule. What was learnt about an attribute does not apply after its rule has changed."""
+    """Return a fingerprint of the mapping's rule. Observations about an attribute no longer apply after its rule has changed."""
     source = mapping.source.text if isinstance(mapping.source, Expression) else repr(mapping.source)
     rule = (mapping.target, source, mapping.default, mapping.apply.value, mapping.match, mapping.clear_when_empty)
     return sha256(repr(rule).encode("utf-8", "surrogatepass")).hexdigest()[:16]
@@ -78,7 +77,7 @@ def reasons_to_write(
 ) -> ValueDifference:
     """Select the changes that justify a request.
 
-    If there are any, changes of unkept attributes are sent along, which shows whether the application keeps them now.
+    If there are any, changes of unkept attributes are sent as well, which shows whether the application keeps them now.
     """
     settled = {
         one.path
@@ -102,8 +101,8 @@ def after_write(
 ) -> dict[str, Any]:
     """Return the answers to store after *changes* were written.
 
-    *unseen* are changes that the application did not show after an earlier write and that this response does not show either. The next
-    read of the account shows what happened to them.
+    *unseen* are changes that the application showed neither after an earlier write nor in this response. The next read of the account shows
+    whether it kept them.
     """
     written = {change.path for change in changes}
     kept = {path: entry for path, entry in known.items() if path not in written}
@@ -125,7 +124,7 @@ def after_write(
 def after_read(
     known: Answers, account: Account, mapping: ObjectMapping
 ) -> tuple[dict[str, Any], tuple[JudgedValue, ...]]:
-    """Return the entries of *known* that still apply to *account*, and what happened to values that earlier responses did not show."""
+    """Return the entries of *known* that still apply to *account*, and new entries for values that were missing from earlier responses."""
     held = held_values(mapping, account.resource)
     kept: dict[str, Any] = {}
     judged: list[JudgedValue] = []
@@ -158,7 +157,9 @@ def with_unkept(configuration: JobConfiguration, found: Iterable[Unkept]) -> Job
 
 
 def confirmed(found: Iterable[Unkept], configuration: JobConfiguration) -> list[Unkept]:
-    """Return the certain entries of *found* whose attribute is still mapped in the same way. Essential attributes are included."""
+    """Return the entries of *found* that are certain and whose attribute is still mapped in the same way. Essential attributes are
+    included.
+    """
     return [one for one in found if one.answers >= ENOUGH and _still_mapped(one, configuration) is not None]
 
 

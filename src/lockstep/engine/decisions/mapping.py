@@ -1,7 +1,7 @@
 """Map an object to the values that its account should have.
 
-By default an empty source value does not clear the attribute: nothing is sent, and the account keeps its value. A default value is
-written only on create. This module also reads the current values of an account, because both are keyed by target path.
+By default an empty source value does not clear the attribute: nothing is sent, and the account keeps its value. A default value is written
+only on create. This module also reads the current values of an account, which are keyed by target path like the desired ones.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def map_account(
 
 
 def _complete(mapping: ObjectMapping, values: dict[str, Value], work: _Work | None, *, creating: bool) -> Mapped:
-    """Complete a run over all mappings: remove elements that contain only labels, and report missing required values."""
+    """Complete a run over all mappings: remove elements that contain only constant values, and report missing required values."""
     for labels, given in mapping.labels:
         # Drop elements filled only by constants: {"type": "work", "primary": true} is not an e-mail address.
         if values.keys().isdisjoint(given):
@@ -108,7 +108,7 @@ def held_values(mapping: ObjectMapping, resource: Mapping[str, Any]) -> Values:
 def base_after(base: Values, desired: Values, cleared: Collection[str], returned: Values) -> Values:
     """Return the agreed values after a write was accepted: the values sent, replaced by the values in the response where it has them.
 
-    An attribute that the response omits keeps the sent value; an omitted attribute is not an empty one.
+    For an attribute that the response omits, the sent value counts: an omitted attribute is not an empty one.
     """
     sent = {path: value for path, value in {**base, **desired}.items() if path not in cleared}
     return {**sent, **returned}
@@ -116,7 +116,7 @@ def base_after(base: Values, desired: Values, cleared: Collection[str], returned
 
 @dataclass(slots=True)
 class _Work:
-    """One run over the mappings. Collects the values that flow."""
+    """One run over the mappings. Collects the values that the mappings produce."""
 
     owner: str
     record: Values

@@ -118,9 +118,9 @@ def choose_match(
 ) -> Match:
     """Interpret the answers, given in order of precedence.
 
-    *linked_to* maps account ids to the display name of the linked object. *left_by* maps them to the display name of the deleted former
-    owner, and *strangers* are those whose former owner is another person (`are_different_people`). *leaving* are accounts of deleted
-    objects that are still linked, *under_way* accounts that are being linked to another object.
+    *linked_to* maps account ids to the display name of the linked object, *left_by* to the display name of the deleted former owner.
+    *strangers* are the accounts whose former owner is another person (`are_different_people`). *leaving* are accounts that are still linked
+    to deleted objects, *under_way* accounts that are being linked to another object.
     """
     owners = linked_to or {}
     former = left_by or {}
@@ -142,13 +142,15 @@ def choose_match(
 
 
 def are_different_people(employee_id: object, other: object) -> bool:
-    """Whether two employee ids prove that two people are different. A missing id, or a difference in leading zeros, proves nothing."""
+    """Whether the employee ids of two people prove that the people are different. A missing id, or a difference in leading zeros, proves
+    nothing.
+    """
     one, another = (str(value or "").strip().casefold().lstrip("0") for value in (employee_id, other))
     return bool(one and another) and one != another
 
 
 def matching_value(resource: Mapping[str, Any], attribute: str) -> str | None:
-    """Return the value of *attribute* that is the key of *resource* in an account index, or None if it has no value."""
+    """Return the value of *attribute* under which an account index stores *resource*, or None if *resource* has no value for it."""
     value = read_path(resource, attribute)
     if value is MISSING or isinstance(value, list | dict) or is_empty(value):
         return None
@@ -156,8 +158,8 @@ def matching_value(resource: Mapping[str, Any], attribute: str) -> str | None:
 
 
 def differs_in_case(account: Account, query: MatchQuery) -> bool:
-    """Whether *account*, found by *query*, has a value that differs from the searched one in letter case. Some applications ignore case
-    where it matters, such as in an external id.
+    """Whether the value in *account*, found by *query*, differs from the searched one in letter case. Some applications ignore case where
+    it matters, such as in an external id.
     """
     if query.attribute.lower() not in EXACT:
         return False
@@ -166,13 +168,15 @@ def differs_in_case(account: Account, query: MatchQuery) -> bool:
 
 
 def match_key(job: str, kind: ObjectKind, query: MatchQuery) -> str:
-    """Return the key of *query* in the journal: a digest of fixed length that reveals no personal data. It differs between applications."""
+    """Return the key of *query* in the journal: a digest of fixed length that reveals no personal data. The same query has a different key
+    in each application.
+    """
     asked = f"{job}\0{kind.value}\0{query.attribute}\0{folded(query.attribute, query.value)}"
     return blake2b(asked.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def folded(attribute: str, value: str) -> str:
-    """Return *value* as an index compares it. Most attributes are compared without regard to letter case."""
+    """Return *value* in the form in which an index compares it. For most attributes, letter case is ignored."""
     return value if attribute.lower() in EXACT else value.casefold()
 
 

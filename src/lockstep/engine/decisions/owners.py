@@ -16,7 +16,7 @@ MOST_SUGGESTIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A person who may own an account. *score* is between 0 and 100. *why* lists what agrees."""
+    """A person who may own an account. *score* is between 0 and 100. *why* lists the values that agree."""
 
     source_id: str
     display: str
@@ -32,7 +32,7 @@ def suggest_owners(account: Account, people: Iterable[SourceObject]) -> tuple[Su
 
 
 def search_words(account: Account) -> frozenset[str]:
-    """Return the words with which to search the directory for owners of *account*. People who have none of these words are not
+    """Return the words to search the directory for when suggesting owners of *account*. People who have none of these words are not
     suggested.
     """
     marks = _marks_of_account(account)

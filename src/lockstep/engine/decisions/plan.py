@@ -1,7 +1,7 @@
 """Make the plan for one object from scope, intent, mapping, matching and difference.
 
-Planning is total: every input gives a plan, and what cannot be decided is refused with the reason. A linked account that has vanished
-is not "no match": creating it again would hide a deletion.
+Planning is total: every input gives a plan, and an object that cannot be decided is refused with the reason. A linked account that has
+vanished is not treated as "no match", because creating it again would hide a deletion.
 
     prepared = prepare(person, link, configuration, moment, account_ids)
     while (want := wanted(prepared, match=match, observed=observed)) is not NextQuestion.NOTHING: ask for it
@@ -48,7 +48,7 @@ def make_plan(
     observed: Observed = NOT_READ,
     taken: TakenValues | None = None,
 ) -> Plan:
-    """Make the plan. *match* and *observed* are the answers to what `wanted` asked for.
+    """Make the plan. *match* and *observed* are the answers to the questions from `wanted`.
 
     *taken* are candidates for generated values that the application already uses. Raises ValueError if a wanted answer is missing.
     """
@@ -83,8 +83,8 @@ def _draft(prepared: PreparedObject, match: Match | None, observed: Observed, ta
 
 
 def _found_again(prepared: PreparedObject) -> PreparedObject:
-    """Treat an account that counted as lost or gone but exists as a live account if its owner should not have one, so that the leaver rules
-    apply to it.
+    """If an account that counted as lost or gone exists after all, and its owner should not have one, treat it as a live account. The
+    leaver rules then apply to it.
     """
     link = prepared.link
     if link is None or not (link.is_sought or _is_lost_leaver(prepared, link)):

@@ -1,7 +1,7 @@
 """Plan for an object without an account: create one, or link a matching one.
 
-An account is created only after the application was searched for a match. If several accounts match, or the matching one belongs to
-another object, the plan is refused so that an administrator can decide.
+An account is created only after the application was searched for a match. If several accounts match, or the matching account belongs to
+another object, the plan is a refusal, so that an administrator can decide.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNDER_WAY = "AccountUnderWay"
 
 
 def plan_new(prepared: PreparedObject, match: Match | None, taken: TakenValues | None) -> Draft:
-    """Create or link an account, or give the reason why not. Raises ValueError if *match* is needed but missing."""
+    """Create or link an account, or refuse with a reason. Raises ValueError if *match* is needed but missing."""
     if prepared.query_problem is not None:
         return Draft(Action.REFUSE, (prepared.query_problem,))
     if not prepared.queries:

@@ -1,4 +1,4 @@
-"""Decide everything that does not depend on the application, and determine what to ask it before a plan can be made.
+"""Decide everything that does not depend on the application, and determine what the application must be asked before a plan can be made.
 
 The caller calls `prepare`, asks for what `wanted` returns until that is `NOTHING`, and passes the answers to `make_plan`. This module
 sends no requests.

@@ -1,9 +1,9 @@
 """Decide whether a job is quarantined, and when a quarantined job is tried again.
 
-Refused credentials quarantine a job at once, whatever the counts. Reference failures (a manager or member without an account) are counted
-separately, so a missing manager does not lead to quarantine. Small jobs never reach the large thresholds and have a rule of their own.
-Failures are compared with all objects of the job, not with those of one cycle. A quarantine never switches the job off, however long it
-lasts, because leavers would keep access.
+Refused credentials quarantine a job at once, regardless of the failure counts. Reference failures (a manager or member without an account)
+are counted separately, so a missing manager does not lead to quarantine. Small jobs never reach the large thresholds and have a rule of
+their own. Failures are compared with all objects of the job, not with those of one cycle. A quarantine never switches the job off, however
+long it lasts, because leavers would keep access.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class QuarantineReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The limits above which a job has too many failures. *percent* applies from *least* failures on.
+    """The limits above which a job has too many failures. *percent* applies once there are *least* failures.
 
     Jobs with at least *small_job_least* and fewer than *small_job* objects are judged by *percent* alone.
     """
@@ -48,7 +48,9 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The state of a job's objects. *successes* are linked and in step. *failures* are on the retry list, without *reference_failures*."""
+    """The numbers of a job's objects by state. *successes* are linked and in step. *failures* are on the retry list; *reference_failures*
+    are not among them.
+    """
 
     successes: int = 0
     failures: int = 0
@@ -90,8 +92,9 @@ def next_attempt(
     """Return when the job is tried again. *series_count* is 1 for the first attempt in this quarantine.
 
     After too many failures the wait is 40 minutes, doubled each time, up to a day. After an EXCEPTION it is 5 minutes, doubled each time,
-    up to a day. The maximum is an hour instead if leavers wait, because they keep access until a probe succeeds, or if *needs_somebody*
-    is false, because the problem may pass by itself. Otherwise a day is acceptable, because new credentials are tried at once.
+    up to a day. The wait is at most an hour in two cases: if leavers wait, because they keep access until a probe succeeds, and if
+    *needs_somebody* is false, because the problem may then solve itself. Otherwise a day is acceptable, because new credentials are tried
+    at once.
     """
     tries = max(series_count, 1)
     if reason is QuarantineReason.EXCEPTION:
@@ -101,5 +104,5 @@ def next_attempt(
 
 
 def holds_everything(reason: QuarantineReason) -> bool:
-    """Whether leavers must wait too. That is the case only if nothing can be sent at all."""
+    """Whether leavers must wait too. This is true only if no request at all can be sent."""
     return reason is QuarantineReason.EXCEPTION

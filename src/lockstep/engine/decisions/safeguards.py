@@ -1,10 +1,10 @@
 """Hold plans for approval if too many accounts would lose access, gain privileges, lose values or be renamed at once.
 
-The effect of a change counts, not its action: a disable, a deletion and an update of `active` all end access. Effects are counted in
-three windows (this cycle, one hour, one day), because cycles of one object would never reach a limit per cycle. Percentages apply only
-from a few operations on; otherwise a job that starts with two people would be held. A match with a more privileged account, or with the
-account of another, deleted person, is held whatever the counts. Queued plans count too: if a department is unassigned by mistake, nobody
-in it loses access, not even the first few up to the limit. A held plan does not delay other plans.
+The effect of a change counts, not its action: a disable, a deletion and an update of `active` all end access. Effects are counted in three
+windows (this cycle, one hour, one day), because cycles of one object would never reach a limit per cycle. Percentages apply only from a few
+operations on; otherwise a job that starts with two people would be held. A match with a more privileged account, or with the account of
+another, deleted person, is held regardless of the counts. Queued plans count too: if a department is unassigned by mistake, no member loses
+access, not even as many as the limit allows. A held plan does not delay other plans.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Tally:
         return Tally(*map(sub, _numbers(self), _numbers(other)))
 
     def __bool__(self) -> bool:
-        """Whether there is an effect for which a guard exists. No guard limits new accounts as such."""
+        """Whether the tally has an effect that a guard limits. Creating accounts is not such an effect."""
         return bool(self.losses or self.grants or self.empties or self.renames)
 
     def larger(self, other: Tally) -> Tally:
@@ -94,7 +94,7 @@ class Counts:
         return replace(self, cycle=self.cycle + tally, hour=self.hour + tally, day=self.day + tally)
 
     def without(self, tally: Tally) -> Counts:
-        """Subtract *tally*, the effects of an object that is tried again."""
+        """Subtract *tally*: the effects of an object that is being tried again and has already been counted."""
         windows = (self.cycle, self.hour, self.day)
         cycle, hour, day = ((window - tally).larger(Tally()) for window in windows)
         return replace(self, cycle=cycle, hour=hour, day=day)
@@ -102,7 +102,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class _Guard:
-    """A limit: how many accounts it allows, and the words for what would happen to them."""
+    """A limit: the number of accounts that it allows, and the words for the effect on them."""
 
     limits: GuardCode
     what: str
@@ -143,7 +143,7 @@ def held(plan: Plan, guard: GuardCode, reason: Reason) -> Plan:
 
 
 def hold_undecided(plan: Plan, guard: GuardCode, sentence: str, details: Mapping[str, str]) -> Plan | None:
-    """Hold *plan* because *guard* already holds an earlier plan of its object. Returns None if *guard* does not apply to *plan*.
+    """Hold *plan* because *guard* already holds an earlier plan of the same object. Returns None if *guard* does not apply to *plan*.
 
     The administrator decides about the new plan. If it has more effects than the earlier one, the reason says so.
     """
@@ -184,7 +184,7 @@ def hold_regardless(plan: Plan, because: str) -> Plan:
 
 
 def _concerned(plan: Plan) -> dict[GuardCode, str]:
-    """Return the guards that apply to *plan*, most severe first, with what would happen to the account."""
+    """Return the guards that apply to *plan*, most severe first, each with a phrase for the effect on the account."""
     tally = tally_of(plan)
     found = {GuardCode.MATCH: "be linked to a person with fewer privileges"} if plan.claims_privileged else {}
     if plan.claims_anothers:

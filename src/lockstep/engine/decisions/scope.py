@@ -31,7 +31,7 @@ FILTERED = "filtered"
 class ScopeDecision:
     """Whether an object is in scope. *cause* is "" if it is.
 
-    *details* are shown in the scoping step of the log. *review_at* is when time alone may change the decision.
+    *details* are shown in the scoping step of the log. *review_at* is when the decision may change although no data has changed.
     """
 
     in_scope: bool
@@ -97,7 +97,7 @@ def _unassigned(obj: SourceObject) -> Reason:
 
 
 def _filtered(obj: SourceObject, mapping: ObjectMapping, record: Values, moment: Moment) -> Reason:
-    """Return the reason with the filter that came closest, and its first failed clause."""
+    """Return the reason, which names the filter that came closest to passing and its first failed clause."""
     judged = [(f, [v for v in f.condition.judge(record, moment) if not v.passed]) for f in mapping.scoping_filters]
     closest, failed = min(judged, key=lambda entry: len(entry[1]))
     why = " and ".join(verdict.why for verdict in failed[:3])

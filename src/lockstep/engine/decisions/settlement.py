@@ -1,7 +1,7 @@
 """Determine from an account whether an unanswered operation took effect. Pure; `lockstep.sync.drain.settling` reads the account.
 
-The journal decides: what was sent, to which account, and which queries find that account. The present plan is not used: since then the
-person may have been renamed, disabled or purged, and the account that our create made is still theirs.
+The journal decides: it has the values that were sent, the account they were sent to, and the queries that find that account. The present
+plan is not used: the person may have been renamed, disabled or purged since then, but still owns the account that our create made.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lockstep.scim.target_values import MISSING, read_path
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An operation from the journal. None in *after* means that the value was cleared. Redacted values are left out.
+    """An operation from the journal. A None in *after* means that the operation cleared the value. Redacted values are left out.
 
     *queries* find the account of a create. *target_id* is the account that was written, or the one that a late response named.
     """
@@ -103,7 +103,8 @@ def took_effect(operation: Sent, account: Account | None, mapping: ObjectMapping
 def base_of_made(operation: Sent, account: Account, mapping: ObjectMapping | None) -> Values:
     """Return the agreed values of an account that our create made: the values sent, in the spelling that the application returned.
 
-    For mappings that tolerate drift, the sent value is used as it is; otherwise a change by the application would count as agreed.
+    For mappings that tolerate drift, the sent value is used instead of the returned one; otherwise a change by the application would count
+    as agreed.
     """
     sent_values = {path: value for path, value in operation.after.items() if value is not None}
     if mapping is None:

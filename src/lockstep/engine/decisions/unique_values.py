@@ -27,7 +27,9 @@ def unique_mappings(mapping: ObjectMapping | None) -> tuple[AttributeMapping, ..
 
 
 def unique_candidates(prepared: PreparedObject) -> tuple[MatchQuery, ...]:
-    """Return one query per candidate and target attribute; none if the object already has an account or does not get one."""
+    """Return one query per candidate and target attribute. There are no queries if the object already has an account or does not get
+    one.
+    """
     if prepared.intent.kind is not IntentKind.PROVISION or (prepared.is_linked and not recreates(prepared)):
         return ()
     return tuple(
@@ -52,7 +54,7 @@ def all_taken(prepared: PreparedObject, taken: Mapping[str, Collection[str]]) ->
 
 
 def unique_steps(prepared: PreparedObject, values: Values, taken: Mapping[str, Collection[str]]) -> tuple[Step, ...]:
-    """Return log steps for values that do not come from the first rule, because its candidate is in use."""
+    """Return log steps for values that do not come from the first rule, because the candidate of that rule is in use."""
     steps = []
     for attribute in unique_mappings(prepared.mapping):
         chosen = values.get(attribute.target)

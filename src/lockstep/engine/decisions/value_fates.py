@@ -1,4 +1,4 @@
-"""Determine what an application did with each value that was sent to it: kept, changed or left out."""
+"""Determine for each sent value whether the application kept it, changed it or left it out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JudgedValue:
-    """What the application did with one value. *answered* is the value in its response, or None if the response has none."""
+    """The application's treatment of one value. *answered* is the value in its response, or None if the response has none."""
 
     path: str
     fate: Fate
@@ -45,8 +45,8 @@ def judge(
 ) -> tuple[JudgedValue, ...]:
     """Return what happened to each of *changes* according to the application's response.
 
-    *resource* is the resource in the response, and *held* its mapped values. Changes to attributes about which *resource* shows nothing
-    are left out.
+    *resource* is the resource in the response, and *held* its mapped values. The result leaves out attributes about which *resource* shows
+    nothing.
     """
     found = []
     for change in changes:
@@ -105,7 +105,7 @@ def _fate_of_absent(change: Change, resource: Mapping[str, Any], mapping: Attrib
 
 
 def _shows_level(resource: Mapping[str, Any], path: str) -> bool:
-    """Whether *resource* shows attributes beside the one at *path*. Only then does a missing attribute mean that it has no value."""
+    """Whether *resource* shows other attributes at the level of *path*. Only then does a missing attribute mean that it has no value."""
     parsed = parse_path(path, lenient=True)
     holder, name = resource, parsed.attribute
     if parsed.schema and isinstance(extension := _named(resource, parsed.schema), Mapping):
@@ -123,7 +123,7 @@ def _named(holder: Mapping[str, Any], name: str) -> Any:
 
 
 def _texts(value: Value) -> set[str]:
-    """Return the texts that identify the elements of *value*, without what servers add: display names, types and references."""
+    """Return the texts that identify the elements of *value*. Display names, types and references, which servers add, are left out."""
     if is_empty(value):
         return set()
     if isinstance(value, Mapping):

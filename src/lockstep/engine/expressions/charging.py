@@ -1,4 +1,4 @@
-"""Closures that charge an evaluation for its work.
+"""Closures that count the work of an evaluation against its limit.
 
 Counting takes time on every call, so only functions that may do much work are charged. A function that chooses between values or returns
 a number creates no text and is not charged.
@@ -74,7 +74,7 @@ def charged(implementation: Callable[..., Any], read: Sequence[Evaluate], cost: 
 
 
 def makes_long_results(function: Function) -> bool:
-    """Whether the result of *function* can be long. False if its arguments already account for the length."""
+    """Whether the result of *function* can be long. False if the charge for its arguments already covers the length."""
     if function.chooses or (function.cost and function.returns is ValueKind.TEXT):
         return False
     return function.returns in (ValueKind.TEXT, ValueKind.VALUES, ValueKind.ANY)

@@ -71,7 +71,7 @@ class CompiledExpression:
     def unique_candidates(self, record: Record, context: EvaluationContext) -> tuple[str, ...]:
         """Return the candidates of SelectUniqueValue in order; empty if the expression is not a call of it.
 
-        The caller asks the target which are taken, then evaluates the expression with the answer.
+        The caller asks the target which candidates are taken, then evaluates the expression with the answer.
         """
         if not isinstance(self.tree, CallNode) or self.tree.name != "SelectUniqueValue":
             return ()

@@ -53,7 +53,7 @@ NOWHERE = EvaluationContext(_NO_MOMENT)
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A closure, and what is known about its value at compile time."""
+    """A closure, with the properties of its value that are known at compile time."""
 
     evaluate: Evaluate
     kind: ValueKind
@@ -129,7 +129,7 @@ class Form:
 
 @dataclass(slots=True)
 class Compiler:
-    """Compiles one expression. *observe*, which explain uses, wraps every closure. With it, nothing is folded."""
+    """Compiles one expression. If *observe* is given, it wraps every closure and no constants are folded; explain uses this."""
 
     text: str
     observe: Observe | None = None
@@ -282,7 +282,7 @@ def _argument(form: Form, index: int) -> Evaluate:
 
 
 def _numbered(evaluate: Evaluate, index: int) -> Evaluate:
-    """Wrap *evaluate* so that an ExpressionTrouble names the argument *index*."""
+    """Wrap *evaluate* so that an ExpressionTrouble raised in it names the argument *index*."""
 
     def numbered(record: Record, context: EvaluationContext) -> Value:
         try:

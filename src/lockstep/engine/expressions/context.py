@@ -1,4 +1,4 @@
-"""What an evaluation can read besides the source object: the moment, the values in use in the target, and the tenant's domain."""
+"""The data that an evaluation can read besides the source object: the moment, the values in use in the target, and the tenant's domain."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The fixed table of NormalizeDiacritics, from accented to plain letters.
 
-Only letters in the table change. A letter is looked up together with the combining marks that follow it, so `ā` with a combining acute
-accent is one entry.
+Only letters in the table change. A letter is looked up together with the combining marks that follow it, so the table has one entry for `ā`
+with a combining acute accent.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def _custom(form: str) -> list[FormatPart]:
 
 
 def format_date(stamp: Stamp, form: str) -> str:
-    """Format *stamp*. Only the format U converts to UTC. R and u print the date unchanged although they label it as UTC, as in .NET."""
+    """Format *stamp*. Only the format U converts to UTC. As in .NET, R and u label the date as UTC without converting it."""
     if form == "U":
         stamp = stamp.in_utc()
     pieces: list[str] = []

@@ -55,7 +55,7 @@ def _closing(source: str, begin: int) -> int | None:
 
 
 def _has_alternatives(source: str) -> bool:
-    """Whether there is a `|` outside all groups. A lookahead at the beginning then belongs only to the first alternative."""
+    """Whether there is a `|` outside all groups. A lookahead at the beginning would then belong only to the first alternative."""
     depth = 0
     for _, letter in _letters(source, 0):
         depth += (letter == "(") - (letter == ")")

@@ -1,6 +1,7 @@
 """Change letter case as .NET does: one character always becomes one character.
 
-Python's rules turn one character into two (`ß` -> `SS`) and depend on neighbours (final sigma), so results would differ from Entra's.
+Python's rules can turn one character into two (`ß` -> `SS`) and consider neighbouring characters (final sigma), so its results would differ
+from Entra's.
 """
 
 from __future__ import annotations

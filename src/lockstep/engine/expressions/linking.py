@@ -1,4 +1,4 @@
-"""Check that a call is valid: the function exists, the number of arguments is right, and bare words stand only where they are allowed.
+"""Check that a call is valid: the function exists, the number of arguments is right, and bare words occur only where they are allowed.
 
 Names are case-sensitive. The compiler stops at the first problem; the check lists all of them. Both use these rules.
 """

@@ -1,7 +1,7 @@
 """Parse the text of an expression into a tree, with a tokenizer and recursive descent.
 
-Only the grammar is checked here, not whether a function exists. In a quoted text only `\\\\` and `\\"` are escapes; any other
-backslash is kept, because documented regexes are written with single backslashes.
+Only the grammar is checked here, not whether a function exists. In a quoted text, only `\\\\` and `\\"` are escapes; any other backslash is
+kept, because documented regexes are written with single backslashes.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ SKIP_OBJECT: Final = Diversion.SKIP_OBJECT
 
 
 class Diverted(Exception):
-    """Raised to return a `Diversion` out of nested function calls."""
+    """Raised to pass a `Diversion` up through nested function calls."""
 
     def __init__(self, flow: Diversion) -> None:
         super().__init__(flow.value)

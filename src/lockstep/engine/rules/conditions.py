@@ -22,7 +22,7 @@ MEMBER_OF = "memberOf"
 
 @dataclass(frozen=True, slots=True)
 class ClauseVerdict:
-    """The result of one clause. If it failed, *why* says what is wrong and *remedy* what would make it pass."""
+    """The result of one clause. If the clause failed, *why* says what is wrong and *remedy* what would make it pass."""
 
     passed: bool
     label: str = ""
@@ -71,7 +71,7 @@ class Clause:
         ]
 
     def flips_at(self, record: Values, moment: Moment) -> datetime | None:
-        """Return when the result changes although the object does not, or None if time alone cannot change it."""
+        """Return when the result changes although the object stays the same, or None if time cannot change the result."""
         is_relative = self.operator.name in ("BEFORE", "AFTER") and parse_date(self.value) is None
         value = record.get(self.attribute)
         date = parse_date(text_of(value)) if is_relative and not is_empty(value) else None

@@ -22,14 +22,14 @@ class MembershipRule:
 
     @property
     def dependencies(self) -> frozenset[str]:
-        """The attributes that the rule reads: a change in one of them can change a membership."""
+        """The attributes that the rule reads. A change in one of these attributes can change a membership."""
         return frozenset().union(*(attributes_of(scoping.condition) for scoping in self.filters))
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
     """Whether a person is a member. *why* names the filter that passed, or the clause that failed in the closest filter. *review_at* is
-    when time alone may change the result.
+    when the result may change although no data changes.
     """
 
     is_member: bool
@@ -38,7 +38,9 @@ class Membership:
 
 
 def is_member(obj: SourceObject, rule: MembershipRule, moment: Moment) -> tuple[bool, datetime | None]:
-    """Return whether *obj* is a member, and when time alone may change that. Gives no reason, which makes it fast for many objects."""
+    """Return whether *obj* is a member, and when that may change although no data changes. Gives no reason, which makes it fast for many
+    objects.
+    """
     if not _may_be_member(obj):
         return False, None
     record = _record(obj)

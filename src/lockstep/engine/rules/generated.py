@@ -1,7 +1,7 @@
 """Values that are generated once and then kept: random values and timestamps.
 
-If they were evaluated in every cycle, they would differ every time. A `Now()` inside a comparison or DateDiff is not kept: it only
-decides something, and the result may change with time.
+If such values were evaluated in every cycle, they would be different every time. A `Now()` inside a comparison or DateDiff is not kept,
+because it does not produce the value itself, and the result may change with time.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def reusable(generated: Values, target: str, compiled: CompiledExpression) -> Va
 
 
 def label_of(target: str, object_id: str) -> str:
-    """Return the label for the random values of one attribute of one object. It keeps them independent of those of other objects that
-    share the moment.
+    """Return the label for the random values of one attribute of one object. The label keeps these values independent of those of other
+    objects with the same moment.
     """
     return f"{target} {object_id}"
 

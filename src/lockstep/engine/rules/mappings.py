@@ -92,7 +92,7 @@ def value_of(source: MappingSource, record: Values, context: EvaluationContext) 
 
 @dataclass(frozen=True)
 class AttributeMapping:
-    """The flow of one attribute. *match* is its precedence in matching, or 0 if accounts are not matched by it. *default* is written
+    """The mapping of one attribute. *match* is its precedence in matching, or 0 if it is not a matching attribute. *default* is written
     only on create.
     """
 
@@ -147,7 +147,7 @@ class AttributeMapping:
 
     @cached_property
     def plain_source(self) -> str:
-        """The source attribute if its text is copied unchanged; otherwise ""."""
+        """The source attribute if the mapping copies its text unchanged; otherwise ""."""
         is_plain = (
             isinstance(self.source, Direct)
             and self.attribute.type is AttributeType.STRING
@@ -231,7 +231,7 @@ class ObjectMapping:
 
     @cached_property
     def privileges(self) -> Mapping[str, Mapping[str, str]]:
-        """The privileged values by target path, case-folded. All paths of an attribute have the same ones."""
+        """The privileged values by target path, case-folded. All paths of one attribute have the same privileged values."""
         found: dict[str, dict[str, str]] = {}
         for one in self.attributes:
             found.setdefault(attribute_of(one.target), {}).update(
@@ -246,7 +246,7 @@ class ObjectMapping:
 
     @cached_property
     def flow(self) -> tuple[tuple[str, str, bool, QuickRead | None, AttributeMapping], ...]:
-        """The mappings in *flowing*, with facts that would otherwise be computed again for every person."""
+        """The mappings in *flowing*, with properties that would otherwise be computed again for every person."""
         return tuple((m.target, m.plain_source, m.ignores_empty, m.quick_read, m) for m in self.flowing)
 
     @cached_property
@@ -259,7 +259,7 @@ class ObjectMapping:
         """For each element of a multi-valued attribute (`emails[type eq "work"]`): its targets with a constant value, and its targets
         whose value depends on source attributes.
 
-        Elements with only one of the two are left out.
+        Elements that have only one of these two kinds of targets are left out.
         """
         elements: dict[str, tuple[set[str], set[str]]] = {}
         for one in self.flowing:

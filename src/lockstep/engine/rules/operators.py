@@ -1,6 +1,6 @@
 """The table of operators for scoping filters.
 
-An empty attribute fails every operator except IS NULL, even the negative ones. That is Entra's rule, and it surprises people. Text
+An empty attribute fails every operator except IS NULL, even the negative operators. This is Entra's rule, and it surprises people. Text
 comparison is case-sensitive.
 """
 

@@ -1,4 +1,4 @@
-"""What happens to leavers' accounts, and how many changes are made without approval."""
+"""The policies for leavers' accounts, and the number of changes that need no approval."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class OnLost(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeletionPolicy:
-    """What happens to leavers' accounts, and how many of them may be ended without approval.
+    """The policy for leavers' accounts, and the number of accounts that may be disabled or deleted without approval.
 
     If *threshold* is None, the guard is switched off. *percent* applies from *percent_from* operations on.
     """

@@ -1,7 +1,7 @@
-"""Decide which values are secret, and store them as a keyed hash, which shows that a value changed but not what it is.
+"""Decide which values are secret, and replace them by a keyed hash, which reveals only whether a value has changed.
 
 A value is secret if its mapping is redacted: by `redact`, by the function Redact or by the name of the target attribute. Matching values
-are stored in clear text, because accounts are searched by them.
+are stored in clear text, because searches for accounts need them.
 """
 
 from __future__ import annotations

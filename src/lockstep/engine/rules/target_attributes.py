@@ -54,7 +54,7 @@ _REFERENCES = frozenset({"manager", "manager.value", "members"})
 def attribute_named(
     path: str, kind: ObjectKind, known: Sequence[TargetAttribute] = (), *, is_matching: bool = False
 ) -> TargetAttribute:
-    """Describe the attribute at *path* by *known*, otherwise by the SCIM schema, otherwise as a plain text."""
+    """Return the description of the attribute at *path*: from *known*, otherwise from the SCIM schema, otherwise that of a plain text."""
     folded = path.lower()
     for attribute in known:
         if attribute.name.lower() == folded:

@@ -39,7 +39,7 @@ NO_SCIM = frozenset({Verdict.REFUSED, Verdict.CONFLICT, Verdict.STALE, Verdict.G
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The running cycle, or None if none is running, and the limits that follow for claiming."""
+    """The running cycle, or None if none is running, and its limits on what may be claimed."""
 
     cycle: cycles.Cycle | None = None
 

@@ -1,4 +1,4 @@
-"""Judge a job's health when a cycle ends: decide whether so many of its objects fail that the job must be slowed down.
+"""Judge a job's health when a cycle ends: if too many of its objects fail, slow the job down.
 
 A quarantine for failure counts delays writes that give or change accounts. People who must lose access lose it without delay. The
 quarantine ends when few enough objects fail; to find that out, some of the failed objects are tried at growing intervals.

@@ -48,14 +48,14 @@ def outcome_of(
 ) -> Outcome:
     """Return what to record for *answer*. *wait* is the first pause before the application is read again.
 
-    *rival* is the failure that names the object with the conflicting value, if it is known.
+    *rival* is the failure to report if it is known which object has the conflicting value.
     """
     return _Reply(write, answer, moment, seconds, wait, initiated_by, rival).outcome()
 
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """The response to one write, with everything that its outcome depends on (the arguments of `outcome_of`)."""
+    """The response to one write, with everything else that decides the outcome (the arguments of `outcome_of`)."""
 
     write: Write
     answer: Answer
@@ -87,7 +87,7 @@ class _Reply:
                 return self._refused(self.rival or Failure.of(answer, code="Conflict"), state)
 
     def _accepted(self, rereads: int) -> Outcome:
-        """Return the outcome if the application reports success. The content of its response may contradict that."""
+        """Return the outcome if the application reports success. It is a failure if the content of the response contradicts the success."""
         write, answer = self.write, self.answer
         claim, planned, operation = write.claim, write.planned, write.operation_id
         is_change = answer.verdict is Verdict.DONE
@@ -175,8 +175,8 @@ def _settled(operation: str, state: str, answer: Answer, requests: int) -> Settl
 
 
 def _may_be_of_before(planned: PlanResult, answer: Answer) -> bool:
-    """Whether *answer* may show the account as it was before the write. Some applications respond like that, so the account is read
-    again before the write counts as failed.
+    """Whether *answer* may show the account as it was before the write, as some applications do. The account is then read again before the
+    write counts as failed.
     """
     return planned.plan.action is not Action.CREATE and kept_values.is_refused_silently(answer)
 

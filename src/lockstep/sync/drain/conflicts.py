@@ -1,4 +1,4 @@
-"""Find out which object blocks a write that the application keeps refusing because another account has the value."""
+"""If the application keeps refusing a write because another account has the value, find the object that owns that account."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lockstep.sync.services import Job, Services
 
 
 async def rival_of(services: Services, job: Job, work: Write, reader: TargetReader) -> Failure | None:
-    """Return the failure that names the linked account with one of the matching values of *work*. The object is tried again as soon as
-    that account is released.
+    """Return the failure to report if another object's account has one of the matching values of *work*. The object of *work* is tried
+    again as soon as that account is released.
 
-    Returns None if there is no such account or the application cannot be searched.
+    Returns None if no linked account has such a value, or if the application cannot be searched.
     """
     prepared, plan = work.planned.prepared, work.planned.plan
     kind, own = prepared.obj.kind, plan.link_to.id if plan.link_to is not None else plan.target_id

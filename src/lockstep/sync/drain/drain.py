@@ -38,7 +38,7 @@ PREPARE_AGAIN_SECONDS = 2.0
 
 
 async def drain_job(services: Services, drive: Drive, job_id: str) -> None:
-    """Work until nothing of the job is due within a minute. If this process is already draining the job, wake that drain and return at
+    """Work until no object of the job is due within a minute. If this process is already draining the job, wake that drain and return at
     once.
     """
     running = services.drains.get(job_id)

@@ -1,7 +1,7 @@
 """Plan the objects that are queued behind a guarded write, without asking the application, before the first of them is sent.
 
-Objects that one change has marked, such as a whole department, form a burst. Each of them is judged by the effects of all of them
-together, until the last one is decided. Held objects keep counting; otherwise the last objects of a burst would look harmless.
+Objects that one change has marked, such as a whole department, form a burst. Until the last object of the burst is decided, each one is
+judged by the combined effects of the whole burst. Held objects keep counting; otherwise the last objects of a burst would look harmless.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MOST_NEW_AHEAD = 2_000
 
 @dataclass(slots=True)
 class Burst:
-    """The effects of objects that were read from the queue together: the effects of all of them, and of those that were let through."""
+    """The combined effects of objects that were read from the queue together: of all these objects, and of those let through so far."""
 
     total: Tally = field(default_factory=Tally)
     passed: Tally = field(default_factory=Tally)

@@ -113,7 +113,9 @@ class Guard:
         return hold_or_release(plan, replace(self._counts, waiting=waiting), job.configuration)
 
     def _lately(self) -> list[str]:
-        """Return the objects that this drain has let through and whose writes may be newer than the last reading."""
+        """Return the objects that this drain let through so recently that the last counts from the database may not include their
+        writes.
+        """
         oldest = time.monotonic() - RECENT_SECONDS
         while self._passed_at and next(iter(self._passed_at.values())) < oldest:
             self._passed_at.pop(next(iter(self._passed_at)))
@@ -139,7 +141,9 @@ class Guard:
 
 
 def _undecided(held_before: GuardedWrite, plan: Plan) -> Plan | None:
-    """Return *plan*, held by the guard of *held_before*, if its action is the held one and still waits for a decision; otherwise None."""
+    """Return *plan* held by the same guard as before, if *held_before* is the same action and still waits for a decision; otherwise
+    None.
+    """
     if held_before.action is not plan.action:
         return None
     return hold_undecided(plan, held_before.guard, held_before.sentence, held_before.details)

@@ -1,7 +1,7 @@
 """The leases of one drain, which are renewed while the work continues. No request is sent that could outlive its lease.
 
-The end of a lease is computed from a monotonic time read before the statement that created the lease, so it is never later than in the
-database.
+The end of a lease is computed from a monotonic time that was read before the statement that created the lease, so it is never later than
+the end that the database stores.
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ class Unseen(Enum):
 
 @dataclass(frozen=True, slots=True)
 class UnkeptMembers:
-    """Changes that the application did not keep. *missing* maps accepted members that are absent to their accounts, by directory id.
-    *remaining* are removed accounts that are still present.
+    """Changes that the application accepted but did not keep. *missing* maps the directory ids of added members that are absent to their
+    accounts. *remaining* are removed accounts that are still present.
     """
 
     missing: dict[str, str]
@@ -65,8 +65,8 @@ def shows_otherwise(answer: Answer, *, added: Collection[str], removed: Collecti
 async def read_back(
     pool: Pool, job: str, group: str, group_account: str, target: Target, *, removed: Collection[str]
 ) -> tuple[UnkeptMembers, int] | Unseen:
-    """Return the changes that the application did not keep, and the expected number of members; or, if the members are unknown, the
-    reason.
+    """Return the changes that the application did not keep, with the expected number of members. If the members are unknown, return the
+    reason instead.
     """
     async with pool.connection() as connection:
         expected = await target_members.held_members(connection, job, group, limit=LARGEST_VERIFIED + 1)

@@ -72,7 +72,7 @@ def chunk_record(
 
 
 def unverified_record(claim: Claim, planned: PlanResult, changes: int, *, initiated_by: str) -> LogRecord:
-    """Build the log record of changes that the application accepted for a group whose members it does not show."""
+    """Build the log record of accepted changes to a group whose members the application does not show."""
     text = (
         f"{changes} {'change' if changes == 1 else 'changes'} of members were accepted but cannot be verified: "
         "the application does not show the members of the group."

@@ -2,8 +2,8 @@
 
 After each chunk, a large group gives up its sender if more urgent work, such as a leaver, waits for a sender.
 
-Adding a present member and removing an absent one are idempotent, so a chunk with unknown outcome simply becomes part of the next
-comparison. Members in the application that Lockstep did not add are never touched.
+Adding and removing members is idempotent. If the outcome of a chunk is unknown, the next comparison therefore includes its members again.
+Members in the application that Lockstep did not add are never touched.
 """
 
 from __future__ import annotations
@@ -229,7 +229,7 @@ class MemberSync:
         return True
 
     async def _narrow_down(self, part: Sequence[MemberChange], answer: Answer) -> bool:
-        """Split the refused *part* in halves until only the members that caused the refusal are left. Returns False if the run must
+        """Split the refused *part* into halves until only the members that caused the refusal are left. Returns False if the run must
         stop.
         """
         if len(part) == 1:

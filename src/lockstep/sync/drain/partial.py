@@ -29,8 +29,8 @@ Send = Callable[[Sequence[Change], Answer | None], Awaitable[Answer]]
 
 @dataclass(slots=True)
 class Parts:
-    """One write that is sent in parts. *send* sends changes. It also gets the last successful response, which shows the newest state of
-    the account.
+    """One write that is sent in parts. *send* sends some of the changes; its second argument is the last successful response, which shows
+    the newest state of the account.
     """
 
     send: Send
@@ -171,8 +171,8 @@ def _state_of(planned: PlanResult, left_out: Collection[str]) -> LinkState | Non
 
 
 def _parts(changes: Sequence[Change], answer: Answer, mapping: ObjectMapping | None) -> list[list[Change]]:
-    """Split *changes* in two, the urgent part first: by the attributes that the refusal names, otherwise by what is essential, otherwise
-    in halves.
+    """Split *changes* into two parts, the urgent part first: by the attributes that the refusal names, otherwise by whether they are
+    essential, otherwise into halves.
     """
     urgent = [one for one in changes if one.switches or _is_essential(one, mapping)]
     named = named_in(changes, answer)

@@ -281,7 +281,7 @@ class Pipeline:
                     self._forget([write.claim])
 
     def _look_again_soon(self, claim: Claim, planned: PlanResult, reason: str) -> None:
-        """Plan the object again soon, when the other object that took the account first has been recorded."""
+        """Plan the object again soon: another object took the account first and will have been recorded by then."""
         moment = self.services.moment()
         self.done(giving_back.after_rival(claim, planned, reason, moment=moment, requests=planned.requests))
 

@@ -29,8 +29,8 @@ async def confirmed(reader: TargetReader, planned: PlanResult, answer: Answer) -
 
 
 def _is_doubtful(planned: PlanResult, one: JudgedValue) -> bool:
-    """Whether *one* needs a read, because it would be a failure or affects other objects. No read is needed for values that the
-    application is known not to keep.
+    """Whether the value *one* needs a read, because it would otherwise count as a failure or because it affects other objects. No read is
+    needed for values that the application is known not to keep.
     """
     plan = planned.plan
     if one.fate is Fate.REFUSED:

@@ -61,8 +61,8 @@ def settled(
 
 
 def with_settled_before(outcome: Outcome) -> Outcome:
-    """Return *outcome* with the counts of the operations that settling found to have taken effect. A create whose response was lost
-    counts as a create.
+    """Return *outcome* with the operations that settling found to have taken effect added to its counts. A create whose response was lost
+    thus counts as a create.
     """
     did = outcome.claim.resume.did
     if not did or not outcome.counted:
@@ -73,8 +73,8 @@ def with_settled_before(outcome: Outcome) -> Outcome:
 
 
 def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wait: timedelta) -> Outcome:
-    """Return *outcome*. If it concerned a second account of the object, the object itself is planned next: at once the first time, then
-    after growing pauses, because an application may report success and leave the account active.
+    """Return *outcome*, changed if it concerns a second account of the object: the object itself is then planned next. This happens at once
+    the first time and then after growing pauses, because an application may report success and still leave the second account active.
     """
     if not planned.is_stray or not outcome.is_done:
         return outcome

@@ -54,9 +54,9 @@ class Settlement:
     """The result of checking an object's open operations in the application. *settled* are the operations whose outcome is now known,
     *done* those that took effect.
 
-    *link* is the object's link, including any changes found; `changed_link` is None if the link did not change. *stray* is a second
-    active account that Lockstep created for the same object. *problem* says, in words for people, why an operation stays open. *waits*
-    says why the application is checked again soon.
+    *link* is the object's link, including any changes found; `changed_link` is None if the link did not change. *stray* is a second active
+    account that Lockstep created for the same object. *problem* tells people why an operation stays open. *waits* is the reason for
+    checking the application again soon.
     """
 
     link: Link | None
@@ -89,7 +89,7 @@ class Settlement:
 async def settle(
     services: Services, job: Job, prepared: PreparedObject, unsettled: Sequence[OpenOperation], reader: TargetReader
 ) -> Settlement:
-    """Find the outcome of every operation in *unsettled*: changes from the oldest on, then creates from the newest on.
+    """Find the outcome of every operation in *unsettled*: first the changes, oldest first, then the creates, newest first.
 
     Raises TargetError if the application cannot be read.
     """
@@ -238,8 +238,8 @@ class _Run:
         return found
 
     async def _not_found(self, operation: OpenOperation, what: Sent) -> None:
-        """Handle that no account matches what was sent. That is accepted only if the request can no longer arrive, and after a second
-        search.
+        """Handle a search that found no matching account. Its result is accepted only if the request can no longer arrive at the
+        application, and if a second search finds none either.
         """
         status = (operation.error or {}).get("status")
         if status in UNANSWERED and operation.age < timedelta(seconds=self.services.times.late_arrival_seconds):

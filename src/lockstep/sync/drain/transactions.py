@@ -57,7 +57,9 @@ async def journal_batch(services: Services, job: Job, batch: Sequence[Write], le
 
 
 async def record_batch(services: Services, job: Job, batch: Sequence[Outcome], learn: Learn) -> Sequence[Outcome]:
-    """Record *batch* and return what was recorded. Outcomes that are no longer possible are replaced first."""
+    """Record *batch* and return the recorded outcomes. An outcome that has become impossible, because another object took the account, is
+    replaced.
+    """
     asked_at = services.clock.now()
     try:
         state = await record(services.pool, job, batch)

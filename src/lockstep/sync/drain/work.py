@@ -24,7 +24,7 @@ MOST_UNRECORDED = 200
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """An object whose plan needs the application, for a match or because the account must be read."""
+    """An object that cannot be planned without asking the application: it needs a match, or its account must be read."""
 
     claim: Claim
     prepared: PreparedObject

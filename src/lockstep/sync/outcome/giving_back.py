@@ -1,4 +1,4 @@
-"""Outcomes that release an object without a result, each with the time when the object is due again. Pure.
+"""Outcomes that return an object to the queue without a result, with the time when it is due again. Pure.
 
 Each object has its own pause, which doubles with each consecutive failed request (`patience`).
 """
@@ -33,10 +33,10 @@ def look_again(
     is_reread: bool = False,
     is_first_at_once: bool = False,
 ) -> Outcome:
-    """Decide nothing. The account is read and the object planned again, after a pause that doubles each time.
+    """Leave the outcome open: after a pause that doubles each time, the account is read and the object is planned again.
 
-    *is_reread* is true if the response was clear and a fresh read will probably solve the problem. With *is_first_at_once*, there is then
-    no pause the first time.
+    *is_reread* is true if the response was clear and a fresh read will probably solve the problem. *is_first_at_once* leaves out the first
+    pause.
     """
     looks, rereads = claim.resume.looks + 1, claim.resume.rereads + is_reread
     pause = growing_pause(looks - 1 if is_first_at_once else looks, first=after)
@@ -47,8 +47,8 @@ def look_again(
 
 
 def after_rival(claim: Claim, planned: PlanResult | None, reason: str, *, moment: Moment, requests: int) -> Outcome:
-    """Plan the object again after the object that took the account first is recorded. After too many tries *claim* fails and is retried
-    like any other object.
+    """Postpone the object because another object took the account first; by the next try, that object will have been recorded. After too
+    many tries, *claim* fails and is retried like any other object.
     """
     if claim.resume.looks >= MOST_UNCERTAIN_LOOKS:
         failure = Failure(UNDER_WAY, reason, "Nothing to do: Lockstep retries.")
@@ -67,7 +67,7 @@ def put_off(
 ) -> Outcome:
     """Postpone the object because the application did not accept the request (busy, unreachable, not allowed), so nothing happened.
 
-    The pause doubles each consecutive time, and *answer* may ask for a longer one. The object is not the cause and never counts as
+    The pause doubles each consecutive time, and *answer* may ask for a longer one. The object did not cause this, so it never counts as
     failed, but after a while the cycle no longer waits for it.
     """
     tries = claim.resume.looks + 1

@@ -32,7 +32,7 @@ def with_judgement(planned: PlanResult, answer: Answer) -> Answer:
 
 
 def with_refusals(answer: Answer) -> Answer:
-    """Return *answer* with those essential values counted as refused that the application accepted but did not keep."""
+    """Return *answer* with essential values counted as refused if the application accepted them but did not keep them."""
     unkept = [one for one in answer.judged if one.fate is Fate.REFUSED]
     refused = tuple(RefusedValue(one.path, _words(one), NOT_KEPT, is_unkept=True) for one in unkept)
     return replace(answer, refused=answer.refused + refused) if refused else answer
@@ -43,7 +43,7 @@ def is_refused_silently(answer: Answer) -> bool:
 
 
 def judged_reading(planned: PlanResult) -> tuple[JudgedValue, ...]:
-    """Judge values that earlier responses did not show, by the account that was read for this plan."""
+    """Judge values that were missing from earlier responses by the account that was read for this plan."""
     link = planned.prepared.link
     return _read(planned, _link_of(planned))[1] if link is not None and link.answers else ()
 

@@ -125,8 +125,8 @@ def _returned(mapping: ObjectMapping, answer: Answer | None) -> Values:
 
 
 def _not_agreed(planned: PlanResult, old: Link | None, base: Values, written: Set[str]) -> Values:
-    """Return the values that the application changed on its own and that the mapping does not correct. The two sides never agreed on
-    these values, and they stay visible as drift.
+    """Return the values that the application itself changed and that the mapping does not correct. The two sides never agreed on these
+    values, so they stay visible as drift.
     """
     mapping = planned.prepared.mapping
     if (
@@ -150,7 +150,9 @@ def _not_agreed(planned: PlanResult, old: Link | None, base: Values, written: Se
 
 
 def waiting_references(planned: PlanResult) -> tuple[WaitingReference, ...] | None:
-    """Return the references to objects without an account, or None if the mapping has no references and nothing has to be replaced."""
+    """Return the references to objects without an account. Returns None if the mapping has no references and there are no stored ones to
+    replace.
+    """
     plan, mapping = planned.plan, planned.prepared.mapping
     if mapping is None or not any(attribute.is_reference for attribute in mapping.flowing):
         return None

@@ -1,4 +1,4 @@
-"""Build records of the provisioning log. A record does not repeat what another table has."""
+"""Build records of the provisioning log. A record does not repeat data that another table has."""
 
 from __future__ import annotations
 

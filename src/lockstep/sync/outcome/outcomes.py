@@ -46,9 +46,9 @@ MOST_LOOKS_AGAIN = 4  # after this many in a row, an object that keeps conflicti
 class Outcome:
     """Everything that is recorded for one object in one transaction.
 
-    It is unknown whether the application's group has *unsure_members*. *postponed* keeps the dirty row; without it the object is done.
-    *counted* is "" if the cycle does not count the object yet. *ends_decisions* is true if the held write no longer needs a decision and
-    the rejected write is no longer planned; *stays_rejected* is true if the rejected write is still planned.
+    *unsure_members* are members that the application's group may or may not have. *postponed* keeps the dirty row; without it the object is
+    done. *counted* is "" if the cycle does not count the object yet. *ends_decisions* is true if no held write needs a decision any longer
+    and no rejected write is planned any longer; *stays_rejected* is true if a rejected write is still planned.
     """
 
     claim: Claim
@@ -174,7 +174,7 @@ def refused(
     """Return the outcome of an object that failed and goes to the retry list. *requests* counts the requests sent after the plan was
     made.
 
-    The object is given up after the last retry only if it is known to need an account and none of its earlier requests is open.
+    After the last retry, the object is given up only if it is known to need an account and no earlier operation is open.
     """
     known = planned.prepared if planned is not None else prepared
     may_give_up = known is not None and known.intent.kind is IntentKind.PROVISION and not is_unsettled
@@ -194,9 +194,7 @@ def refused(
 def _on_retry_list(
     claim: Claim, planned: PlanResult | None, failure: Failure, *, may_give_up: bool, moment: Moment
 ) -> Postponement:
-    """Return when the object is tried again. The cycle waits for the first retries of a failure that may pass by itself, unless it has
-    already waited for that many.
-    """
+    """Return when the object is tried again. If the failure may be temporary, the cycle waits for the first few retries."""
     first = claim.first_failed_at or moment.now
     failures = claim.failures + 1
     most = planned.prepared.configuration.limits.max_retries if planned is not None else None
@@ -249,7 +247,9 @@ def left_rejected(claim: Claim, planned: PlanResult, *, log: LogRecord | None = 
 
 
 def unlinked(outcome: Outcome) -> tuple[SettledOperation, ...]:
-    """Return the operations of an outcome whose link cannot be recorded. A create stays open, because it has made an account."""
+    """Return the operations of an outcome whose link cannot be recorded. A create stays open, because it has made an account that still
+    needs a link.
+    """
     if outcome.counted != COUNTED[Action.CREATE]:
         return () if outcome.is_newly_linked and outcome.counted == "" else outcome.settled
     return tuple(SettledOperation(one.id, "ambiguous", request_count=one.request_count) for one in outcome.settled)
@@ -275,8 +275,8 @@ def next_at_once(claim: Claim, resume: Resume, code: str, reason: str) -> Postpo
 
 
 def with_names(outcome: Outcome) -> Outcome:
-    """Return the outcome of the write that followed a disable. The cycle has already counted the object, so this write is counted in
-    addition.
+    """Return the outcome of the write that followed a disable. The cycle has already counted the disable, so this write is counted as
+    well.
     """
     if outcome.claim.resume.stage is not Stage.NAMES_DUE or not outcome.counted:
         return outcome

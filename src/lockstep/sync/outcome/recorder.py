@@ -44,9 +44,9 @@ RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
 class TakenMeanwhile(Exception):
-    """Raised if nothing was recorded, because other objects now have accounts that were to be linked without a write.
+    """Raised if accounts that were to be linked without a write have been taken by other objects. Nothing was recorded.
 
-    *attempts* has the ids of the attempts that would have linked them.
+    *attempts* are the ids of the attempts that would have linked these accounts.
     """
 
     def __init__(self, attempts: frozenset[int]) -> None:
@@ -58,7 +58,7 @@ async def record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetSta
     """Write *outcomes*. Returns the shared state of the application, including what other workers have recorded.
 
     Raises TakenMeanwhile if another object has taken an account that *outcomes* link without a write, and UniqueViolation if two objects
-    have the same account although that was checked.
+    have the same account despite the earlier check.
     """
     for last_try in (False, False, True):
         try:
@@ -104,8 +104,8 @@ async def _take_accounts(connection: Connection, job: Job, ours: Sequence[Outcom
 
 
 async def _reopen(connection: Connection, job: Job, late: Sequence[Outcome]) -> None:
-    """Make the attempt that now has the object check whether the operation took effect, as a late response reports. The response itself
-    changes nothing.
+    """Handle a late response that reports success: make the attempt that now has the object check whether the operation took effect. The
+    response itself changes nothing.
     """
     happened = [settled for one in late for settled in one.settled if settled.state == "confirmed"]
     if happened:

@@ -1,8 +1,8 @@
 """Read one linked account, and treat the account as gone only on proof.
 
 A single 404 proves nothing: it may come from a proxy, a lagging replica or a fault. An account is gone if two reads, with a pause between
-them, do not find it, a search by its matching values does not find it either, and the application still shows some other account that
-Lockstep manages: it may be answering for another tenant, or its database may be empty.
+them, do not find it, and a search by its matching values does not find it either. The application must also still show some other account
+that Lockstep manages; otherwise it may be answering for another tenant, or its database may be empty.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ async def read_account(
 ) -> Account | None:
     """Return the account, or None if it is proved to be gone. *queries* are searches that should find it.
 
-    Raises TargetError if the application cannot be read, contradicts itself or shows none of the *witnesses*. If there are none, the
-    account counts as gone.
+    Raises TargetError if the application cannot be read, contradicts itself or shows none of the *witnesses*. If there is no other account
+    to serve as a witness, the account counts as gone without one.
     """
     account = await reader.get(kind, target_id)
     if account is not None:

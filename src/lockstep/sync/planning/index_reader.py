@@ -1,6 +1,7 @@
 """Plan a slice from the stored list of accounts: a few database queries answer its questions, without a request.
 
-An account that is not in the list may have been created since. A question that the list cannot answer for certain counts as unknown.
+An account that is missing from the list may have been created after the list was read. If the list cannot answer a question for certain,
+the answer counts as unknown.
 """
 
 from __future__ import annotations
@@ -127,7 +128,7 @@ async def choose_values(
 async def _made_since(
     connection: Connection, job: Job, known: SliceFacts, asking: Sequence[PreparedObject], cycle: int | None
 ) -> set[Question]:
-    """Return the questions that the list cannot answer, because an account for them was, or may have been, created after the list was
+    """Return the questions that the list cannot answer, because a matching account was, or may have been, created after the list was
     read.
     """
     keys = {match_key(job.id, known.kind, query): _question(query) for one in asking for query in one.queries}

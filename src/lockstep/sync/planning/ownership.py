@@ -57,7 +57,7 @@ async def witnesses_beside(prepared: PreparedObject, pool: Pool, job: str) -> Se
 
 
 def owners_from(prepared: PreparedObject, holders: Mapping[str, Holder], under_way: Collection[str]) -> Owners:
-    """Sort the accounts into those that belong to other objects, those that other objects have left, and those that other objects are
+    """Sort the accounts into three groups: those that belong to other objects, those whose owner has left, and those whose owner is
     leaving.
     """
     others = [holder for holder in holders.values() if holder.source_id != prepared.obj.id]

@@ -96,7 +96,7 @@ class Ownership(Protocol):
     async def owners(self, prepared: PreparedObject, accounts: Collection[str]) -> Owners: ...
 
     async def choose_values(self, prepared: PreparedObject, reader: PlanReader) -> TakenValues:
-        """Choose a value for each unique mapping. Returns the candidates that the object cannot have, by attribute."""
+        """Choose a value for each unique mapping. Returns the candidates that are taken, by attribute."""
         ...
 
     async def witnesses(self, prepared: PreparedObject) -> Sequence[str]:
@@ -161,7 +161,7 @@ async def load(
 
 
 def _remembered_name(link: Link | None, unsettled: Sequence[operations.OpenOperation]) -> str:
-    """Return the last known name of an object that is no longer in the directory."""
+    """Return the last recorded name of an object that is no longer in the directory."""
     if link is not None:
         return link.display or link.target_id
     values = unsettled[-1].after or {}
@@ -169,7 +169,7 @@ def _remembered_name(link: Link | None, unsettled: Sequence[operations.OpenOpera
 
 
 def prepare_one(known: SliceFacts, job: Job, id: str, moment: Moment, *, look: bool) -> PreparedObject:
-    """Decide what can be decided without the application. An account in the list is compared as the list showed it."""
+    """Decide everything that can be decided without asking the application. An account in the list is compared as the list showed it."""
     must_look = look or id in known.indexed
     return prepare(known.objects[id], known.links.get(id), job.configuration, moment, known.account_ids, look=must_look)
 

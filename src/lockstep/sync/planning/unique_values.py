@@ -44,7 +44,7 @@ class StoredClaims:
 
 @dataclass(frozen=True, slots=True)
 class ImaginedClaims:
-    """Claims of a preview. They apply among the objects of the preview and are never stored."""
+    """Claims of a preview. Only the objects of the preview see them, and they are never stored."""
 
     pool: Pool
     job: str
@@ -75,11 +75,11 @@ class UniqueChoice:
 
 
 def choices_of(prepared: PreparedObject, refused: Iterable[Mapping[str, object]] = ()) -> list[UniqueChoice]:
-    """Return the values to choose for one object. *refused* are values that the application refused in its creates because another
-    account had a value.
+    """Return the choices to make for one object. *refused* are values with which the application refused to create the account, because
+    another account had one of them.
 
-    Some accounts do not appear in searches, so refused values are tried last. They are not excluded, because the refusal may have
-    concerned another attribute.
+    The account that has a refused value may not appear in searches, so refused values are tried last. They are not excluded, because the
+    refusal may have concerned another attribute.
     """
     by_attribute: dict[str, list[str]] = {}
     for query in unique_candidates(prepared):
@@ -128,7 +128,9 @@ def taken_by(choices: Iterable[UniqueChoice]) -> TakenValues:
 
 
 async def refused_lately(connection: Connection, job: str, prepared: PreparedObject) -> Sequence[Mapping[str, object]]:
-    """Return the values that the application recently refused in creates of this object because another account had a value."""
+    """Return values with which the application recently refused to create an account for this object, because another account had one of
+    them.
+    """
     source_id = prepared.obj.id
     found = await value_claims.refused_lately(connection, job, prepared.obj.kind.value, [source_id])
     return found.get(source_id, ())

@@ -69,7 +69,7 @@ def build_app(
 
 
 async def run_sweep(services: Services, drive: Drive, app: App | None = None) -> list[str]:
-    """Wake every job that has due rows, in case its wake-up was lost; return those jobs. Tasks of dead workers are queued again."""
+    """Wake every job that has due rows, in case its wake-up was lost, and queue the tasks of dead workers again. Returns the jobs."""
     if app is not None:
         await rescue_stalled(app)
     async with services.pool.connection() as connection:
@@ -81,7 +81,7 @@ async def run_sweep(services: Services, drive: Drive, app: App | None = None) ->
 
 
 async def rescue_stalled(app: App) -> int:
-    """Queue the tasks of workers that no longer send heartbeats again. Returns how many."""
+    """Queue again the tasks of workers that no longer send heartbeats. Returns how many."""
     stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS))
     for task in stalled:
         if task.task_name == IMPORT_TASK:
@@ -92,7 +92,7 @@ async def rescue_stalled(app: App) -> int:
 
 
 async def run_schedule(services: Services, drive: Drive) -> list[str]:
-    """Open a cycle for every job whose interval has passed, and import every source that is due. Returns the jobs."""
+    """Open a cycle for every job whose interval has passed, and queue an import of every source that is due. Returns the jobs."""
     opened = []
     async with services.pool.connection() as connection:
         due = await jobs.jobs_with_due_cycle(connection)

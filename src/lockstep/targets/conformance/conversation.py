@@ -39,7 +39,7 @@ LONGEST_WAIT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A response. *body* is its JSON object, or empty if there is none. *is_json* tells an empty object from a body that is not
+    """A response. *body* is its JSON object, or empty if there is none. *is_json* distinguishes an empty object from a body that is not
     JSON.
     """
 
@@ -66,8 +66,8 @@ class Reply:
     def listed(self, *, names_itself: bool = False) -> list[dict[str, Any]]:
         """Return the resources in the body. Raises Broken if the body is not a ListResponse.
 
-        A body that does not call itself a ListResponse is accepted unless *names_itself*: P0 reports it, and it must not hide what the
-        other checks would find.
+        A body without the schema of a ListResponse is accepted unless *names_itself* is true: check P0 reports it, and the other checks
+        must still find other problems.
         """
         self.must_be(200)
         total, resources = self.body.get("totalResults"), self.body.get("Resources", [])
@@ -101,8 +101,8 @@ class Exchanged:
 class Conversation:
     """The requests of one check.
 
-    *made* lists the paths of the resources that were created and still exist, in order. All checks share it. If the response to
-    a create contained no id, the path is a search.
+    *made* lists the paths of the resources that were created and still exist, in order. All checks share the list. If the response to a
+    create contained no id, the path is a search for the resource.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Conversation:
     async def send(
         self, method: str, path: str, body: Any = None, *, raw: bytes | None = None, token: str | None = None
     ) -> Reply:
-        """Send one request and return the response. If *token* is None the real token is sent, if it is "" none is sent.
+        """Send one request and return the response. If *token* is None, the real token is sent; if it is "", no token is sent.
 
         Any other *token* is sent in place of the real one.
         """
@@ -203,14 +203,14 @@ class Conversation:
     async def new_user(self, **more: Any) -> tuple[str, dict[str, Any]]:
         """Create a person with a unique name; return its path and the response.
 
-        200 is accepted, too: E0 reports it, and it must not hide what the other checks would find.
+        Status 200 is accepted too: check E0 reports it, and the other checks must still find other problems.
         """
         body = {"schemas": [USER], "userName": self.new_name(), "active": True, **more}
         created = (await self.send("POST", "/Users", body)).must_be(200, 201).resource()
         return f"/Users/{quote(created['id'], safe='')}", created
 
     async def new_group(self, **more: Any) -> tuple[str, dict[str, Any]]:
-        """Create a group with a unique name; return its path and the response. 200 is accepted, too: G3 reports it."""
+        """Create a group with a unique name; return its path and the response. Status 200 is accepted too: check G3 reports it."""
         body = {"schemas": [GROUP], "displayName": self.new_name(), **more}
         created = (await self.send("POST", "/Groups", body)).must_be(200, 201).resource()
         return f"/Groups/{quote(created['id'], safe='')}", created

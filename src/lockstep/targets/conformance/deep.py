@@ -50,7 +50,7 @@ class Unverified(Exception):
 async def test_deeply(settings: TargetSettings, client: HttpClient) -> Sequence[Probe]:
     """Run the connection test and, if it passes, one probe for each kind of write. Never raises for errors of the application.
 
-    If only the search for groups fails, people are tried all the same.
+    If only the search for groups fails, the writes to people are still tested.
     """
     probes = tuple(await test_connection(settings, client))
     names = (*USERS, *(GROUPS if GROUP in settings.kinds else ()))

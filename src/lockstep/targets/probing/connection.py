@@ -1,7 +1,7 @@
 """The connection test: probe each step between this machine and the application's SCIM service, and report one line per probe.
 
-If a failure makes a later probe pointless, that probe is still listed, as not tried, so that two tests can be compared. Nothing
-is written to the application.
+If a failure makes a later probe pointless, that probe is listed as "not tried". The results of two tests can therefore be compared line by
+line. Nothing is written to the application.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class ConnectionTest:
         self._date = ""
 
     async def run(self) -> Sequence[Probe]:
-        """Run all probes in order. Probes that a failure has made pointless are reported as "not tried"."""
+        """Run all probes in order. If a failure has made a probe pointless, it is reported as "not tried"."""
         if await self._reach() and await self._sign_in():
             if ObjectKind.GROUP in self._settings.kinds:
                 await self._find_nobody("Groups", ObjectKind.GROUP, "displayName")

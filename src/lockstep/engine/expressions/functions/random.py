@@ -1,7 +1,8 @@
 """Functions for random values. All values are derived from the moment's seed, so a preview shows the same values as the write that
 follows.
 
-The label (the attribute, the expression and the position in it) makes the values of each call independent of the others.
+The label consists of the attribute, the expression and the position of the call. It makes the values of each call independent of all
+others.
 """
 
 from __future__ import annotations

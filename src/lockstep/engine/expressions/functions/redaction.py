@@ -1,5 +1,5 @@
-"""The function Redact: the value is written to the target but never logged. `CompiledExpression.is_redacted` tells logging code to hide
-it.
+"""The function Redact: the value is written to the target but never logged. Code that logs values checks
+`CompiledExpression.is_redacted`.
 """
 
 from __future__ import annotations
