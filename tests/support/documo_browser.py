@@ -13,6 +13,7 @@ async def documo_states(visitor: Visitor) -> AsyncIterator[str]:
     page = visitor.page
     for name in ("Quarterly figures.xlsx", "Onboarding.pdf"):
         await visitor.go("/")
+        await page.get_by_role("link", name="Upload").click()
         await page.get_by_label("File").set_input_files({"name": name, "mimeType": "", "buffer": b"figures" * 20_000})
         await page.get_by_role("button", name="Upload").click()
         await page.get_by_text(f"Uploaded {name}").wait_for()
@@ -29,7 +30,7 @@ async def documo_states(visitor: Visitor) -> AsyncIterator[str]:
     await page.get_by_label("Name").fill("Entra")
     await page.get_by_label("Expires").select_option("90")
     await page.get_by_role("button", name="Create key").click()
-    await page.get_by_role("heading", name="New API key", level=1).wait_for()
+    await page.get_by_role("dialog", name="New API key").wait_for()
     secret = await page.get_by_label("API key", exact=True).inner_text()
     yield "new-api-key"
 

@@ -17,7 +17,7 @@ from documo.request_log import client_guess
 from documo.web.context import DocumoPages, PageContext
 from lockstep.errors import LockstepError, conflict
 from lockstep.kit.page_errors import STATUSES
-from lockstep.kit.pages import Answer, Crumb, PageView, Redirect, on_the_form
+from lockstep.kit.pages import Answer, PageView, Redirect, on_the_form
 
 pages = DocumoPages()
 HERE = "/settings/api-keys"
@@ -48,7 +48,7 @@ async def create_key(context: PageContext, request: Request) -> Answer:
         )
     except LockstepError as refused:
         return await _list(context, account, on_the_form(refused), form)
-    return _reveal(made)
+    return await _list(context, account, made=made)
 
 
 @pages.post(HERE + "/{id}/roll", needs=Permission.API_KEYS)
@@ -66,7 +66,7 @@ async def roll_key(context: PageContext, request: Request) -> Answer:
         )
     except LockstepError as refused:
         return await _list(context, account, on_the_form(refused))
-    return _reveal(made)
+    return await _list(context, account, made=made)
 
 
 @pages.post(HERE + "/{id}/revoke", needs=Permission.API_KEYS)
@@ -83,9 +83,10 @@ async def revoke_key(context: PageContext, request: Request) -> Answer:
 
 
 async def _list(
-    context: PageContext, account: Account, refused: LockstepError | None = None, form: FormData | None = None
-) -> PageView:
-    """Show the list. *form* has the values that were entered for a new key, if it was refused."""
+    context: PageContext, account: Account, refused: LockstepError | None = None, form: FormData | None = None,
+    *, made: api_keys.NewKey | None = None,
+) -> PageView:  # fmt: skip
+    """Show the list. *form* has the values that were entered for a new key, if it was refused. *made* is a new key, shown this once."""
     now = datetime.now(UTC)
     keys = await api_keys.list_keys(context.store, account.id)
     current = [key for key in keys if key.revoked_at is None and (key.expires_at is None or key.expires_at > now)]
@@ -102,6 +103,7 @@ async def _list(
         "overlaps": list(OVERLAPS.items()),
         "refused": refused,
         "account": account,
+        "made": made,
         "here": HERE,
     }
     return PageView(
@@ -116,13 +118,3 @@ async def _list(
 def _client(user_agent: str | None) -> str:
     guess = client_guess(user_agent or "")
     return "" if guess == "unknown" else guess
-
-
-def _reveal(made: api_keys.NewKey) -> PageView:
-    return PageView(
-        "settings/new_key.html",
-        heading="New API key",
-        section="Account Settings",
-        parents=(Crumb("API keys", HERE),),
-        model={"key": made, "here": HERE},
-    )

@@ -6,6 +6,7 @@ function show(dialog, from) {
   opener = from ?? document.activeElement;
   dialog.open = false; // close() would tell later that it was closed, and the address would lose the dialog
   dialog.showModal();
+  if (dialog.dataset.mustAnswer !== undefined) history.replaceState(null, "", dialog.dataset.leaves); // a reload sends no form again
   dialog.querySelector('.dialog-body :is([aria-invalid], input:not([type=hidden], :disabled), select, textarea)')?.focus();
 }
 
@@ -25,6 +26,10 @@ document.addEventListener("click", (event) => {
     closes.closest("dialog").close();
   } else if (event.target instanceof HTMLDialogElement && event.target.dataset.light !== undefined) event.target.close(); // its backdrop
 });
+
+document.addEventListener("cancel", (event) => {
+  if (event.target.dataset?.mustAnswer !== undefined) event.preventDefault();
+}, true);
 
 document.addEventListener("close", (event) => {
   if (!(event.target instanceof HTMLDialogElement)) return;
