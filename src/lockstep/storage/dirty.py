@@ -26,6 +26,7 @@ class AskedBy(StrEnum):
 
 
 MEMBERS_MARK = "members"
+FULL_CYCLE_MARK = "initialCycle"
 
 
 class Due(Enum):
@@ -67,6 +68,11 @@ class Claim:
     def is_about_members(self) -> bool:
         """Whether the group is in the dirty set only because of changed members."""
         return self.reasons == (MEMBERS_MARK,)
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether a full cycle has to compare the account, from the list of accounts or by reading it."""
+        return FULL_CYCLE_MARK in self.reasons
 
     @property
     def wants_look(self) -> bool:

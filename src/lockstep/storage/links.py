@@ -208,6 +208,17 @@ async def forget_links(connection: Connection, job: str) -> int:
     return cursor.rowcount
 
 
+async def not_seen_in_full_cycle(connection: Connection, job: str, kind: str, ids: Iterable[str]) -> frozenset[str]:
+    """Return those of *ids* whose account was neither read nor written since the last full cycle began."""
+    cursor = await connection.execute(
+        """select source_id::text from link
+        where job = %(job)s and kind = %(kind)s and source_id = any(%(ids)s::uuid[]) and state in ('live', 'disabled')
+            and coalesce(observed_at, '-infinity') < (select max(started_at) from cycle where job = %(job)s and kind = 'initial')""",
+        {"job": job, "kind": kind, "ids": list(ids)},
+    )
+    return frozenset(row[0] for row in await cursor.fetchall())
+
+
 async def count_links(connection: Connection, jobs: Sequence[str]) -> dict[str, dict[str, int]]:
     """Count the linked live or disabled accounts of each kind, for each of *jobs*."""
     cursor = await connection.execute(

@@ -141,8 +141,8 @@ TABLE: tuple[IntentRow, ...] = (
     ),
     IntentRow(
         "gone after it left the scope", frozenset({Person.OVERDUE, Person.PURGED}), None, frozenset({LinkState.DISABLED}),
-        {"False": IntentKind.LEAVE, "True": IntentKind.DELETE},
-        "The account was disabled when the person left the scope; it has not been managed since.",
+        {"False": IntentKind.DISABLE, "True": IntentKind.DELETE},
+        "The account was disabled when the person left the scope, and stays disabled.",
         policy=lambda configuration: str(configuration.deletions.delete_after_purge), left_before=True,
     ),
     IntentRow(

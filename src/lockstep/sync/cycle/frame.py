@@ -21,7 +21,7 @@ from lockstep.ports import Answer, Target, TargetError, TargetReader, Verdict
 from lockstep.postgres.pool import Connection, transaction
 from lockstep.postgres.session_locks import session_lock
 from lockstep.storage import cycles, dirty_marks, instance, jobs, target_index, target_state
-from lockstep.storage.dirty import Claim
+from lockstep.storage.dirty import FULL_CYCLE_MARK, Claim
 from lockstep.sync import application_health, notifying
 from lockstep.sync.cycle import judging
 from lockstep.sync.cycle.indexing import read_index
@@ -90,7 +90,7 @@ async def _prepare(services: Services, job: Job, target: Target) -> bool:
         return True
     if cycle.phase in ("source", "scope"):
         async with transaction(services.pool) as connection:
-            await mark_everybody(connection, job, cycle=cycle.id, reason="initialCycle")
+            await mark_everybody(connection, job, cycle=cycle.id, reason=FULL_CYCLE_MARK)
             await cycles.set_phase(connection, cycle.id, "match")
     for mapping in job.configuration.objects:
         if mapping.enabled and not await _read_list(services, job, mapping, target, cycle=cycle.id):

@@ -47,7 +47,8 @@ async def _plan_kind(
     async with pipelined(services.pool, plans_once=True) as connection:
         cycle = next((claim.cycle for claim in claims if claim.cycle is not None), None)
         index_of = await target_index.complete_kinds(connection, job.id, cycle=cycle)
-        known = await planner.load(connection, job, kind, ids, index_of=index_of)
+        compared = [claim.source_id for claim in claims if claim.is_compared]
+        known = await planner.load(connection, job, kind, ids, index_of=index_of, compared=compared)
         passing = [claim.source_id for claim in claims if claim.is_approved]
         approved = await operations.approved_among(connection, job.id, kind, passing) if passing else {}
         prepared: dict[str, PreparedObject] = {}

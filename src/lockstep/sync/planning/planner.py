@@ -46,6 +46,7 @@ class SliceFacts:
     rejected: Mapping[str, Rejection] = field(default_factory=dict)
     has_index: bool = False  # whether the list of accounts of this kind was read
     indexed: Mapping[str, Account] = field(default_factory=dict)  # by object: the linked account as the list showed it
+    unseen: frozenset[str] = frozenset()  # objects of a full cycle whose account has still to be compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +127,17 @@ class CountingReader:
 
 
 async def load(
-    connection: Connection, job: Job, kind: ObjectKind, ids: Sequence[str], *, index_of: frozenset[str] = frozenset()
+    connection: Connection,
+    job: Job,
+    kind: ObjectKind,
+    ids: Sequence[str],
+    *,
+    index_of: frozenset[str] = frozenset(),
+    compared: Sequence[str] = (),
 ) -> SliceFacts:
-    """Read everything that the plans of these objects need. *index_of* are the kinds whose list of accounts was read."""
+    """Read everything that the plans of these objects need. *index_of* are the kinds whose list of accounts was read; *compared* are the
+    objects whose accounts a full cycle compares.
+    """
     has_index = kind in index_of
     asks_for_groups = MEMBER_OF in dependencies(job.configuration, kind)
     of_manager = manager_attributes(job.configuration, kind)
@@ -157,6 +166,9 @@ async def load(
         rejected,
         has_index,
         indexed=await target_index.newer_than_links(connection, job.id, kind, ids) if has_index and known_links else {},
+        unseen=await links.not_seen_in_full_cycle(connection, job.id, kind, compared)
+        if compared and known_links
+        else frozenset(),
     )
 
 
@@ -169,8 +181,10 @@ def _remembered_name(link: Link | None, unsettled: Sequence[operations.OpenOpera
 
 
 def prepare_one(known: SliceFacts, job: Job, id: str, moment: Moment, *, look: bool) -> PreparedObject:
-    """Decide everything that can be decided without asking the application. An account in the list is compared as the list showed it."""
-    must_look = look or id in known.indexed
+    """Decide everything that can be decided without asking the application. An account in the list is compared as the list showed it.
+    Accounts that a full cycle compares and that are not in a list are read.
+    """
+    must_look = look or id in known.indexed or id in known.unseen
     return prepare(known.objects[id], known.links.get(id), job.configuration, moment, known.account_ids, look=must_look)
 
 
