@@ -26,10 +26,10 @@ Action = TypeVar("Action", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """What an action needs. If *permission* is None, everybody may call the action, even without signing in.
+    """The permission that an action needs. If *permission* is None, everybody may call the action, even without signing in.
 
     *app* is the parameter that names the application for which the caller needs the permission. If *filters* is true, the action returns
-    only what concerns the applications for which the caller has the permission.
+    only data about applications for which the caller has the permission.
     """
 
     permission: Permission | None
@@ -42,8 +42,8 @@ CHECKED: dict[str, Callable[..., Any]] = {}  # the actions that need a permissio
 
 
 def needs(permission: Permission, *, app: str = "", filters: bool = False) -> Callable[[Action], Action]:
-    """Let the action begin only if the caller has *permission*: everywhere, or for the application that the action's parameter *app*
-    names. Otherwise raises LockstepError.
+    """Let the action begin only if the caller has *permission* everywhere, or for the application that the action's parameter *app* names.
+    Otherwise raises LockstepError.
 
     For an application that the caller may not read, the error is the same as for an unknown application.
     """

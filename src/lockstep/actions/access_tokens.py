@@ -1,7 +1,7 @@
 """Access tokens for the API.
 
-A personal token acts for its owner, and never permits more than the owner may do at the time of the request. A service token acts for
-itself, within its scopes. Every token has an expiry date, and its secret is shown only once.
+A personal token acts for its owner, and never has permissions that the owner does not have at the time of the request. A service token acts
+for itself, within its scopes. Every token has an expiry date, and its secret is shown only once.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ async def sign_in_for_token(
     expires_in: timedelta = USUAL_LENGTH,
     address: str = "",
 ) -> NewToken:
-    """Sign in, create a personal token and sign out again. Without *scopes*, the token permits everything that the administrator may do
-    with a token. *address* is the network address of the client. Raises the errors of signing in and of creating a token.
+    """Sign in, create a personal token and sign out again. Without *scopes*, the token gets all permissions of the administrator that a
+    token can have. *address* is the network address of the client. Raises the errors of signing in and of creating a token.
     """
     signed_in = await sign_in(context, email, password, code, device=name, address=address)
     try:
@@ -140,8 +140,8 @@ async def list_tokens(context: Context) -> list[TokenRow]:
 
 @needs(Permission.TOKENS_WRITE)
 async def revoke_token(context: Context, token: str) -> TokenRow:
-    """Delete the token with the id *token*, which is refused from then on. Raises LockstepError if the token does not exist, or belongs to
-    somebody else and the caller may revoke only their own tokens.
+    """Delete the token with the id *token*, which is refused from then on. Raises LockstepError if the token does not exist, or if it
+    belongs to another administrator and the caller may revoke only their own tokens.
     """
     async with context.recording() as connection:
         row = await store.read_token(connection, token.strip())
@@ -158,8 +158,8 @@ async def _delete(connection: Connection, row: TokenRow, *, actor: str) -> None:
 
 
 def checked_scopes(scopes: Sequence[str], able: frozenset[str], *, who: str) -> tuple[str, ...]:
-    """Return *scopes* sorted in the order of the permissions. Raises LockstepError if a scope is unknown, or is not among the permissions
-    *able* of the token's owner.
+    """Return *scopes* sorted in the order of the permissions. Raises LockstepError if a scope is unknown, or is not among *able*, the
+    permissions of the token's owner.
     """
     if not scopes:
         raise invalid("A token needs at least one scope", next_step="For example: --scope applications.read")
@@ -188,7 +188,7 @@ async def _caller(connection: Connection, row: TokenRow, now: datetime) -> Calle
 
 
 def _is_stale(owner: administrators.AdministratorRow, now: datetime) -> bool:
-    """Whether the owner last signed in through the provider so long ago that they may have left."""
+    """Whether the owner's last sign-in through the provider was so long ago that the owner may have left the organisation."""
     return owner.is_federated and (owner.last_sign_in_at is None or now - owner.last_sign_in_at > VOUCHED_FOR)
 
 

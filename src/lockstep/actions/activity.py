@@ -1,4 +1,4 @@
-"""How many accounts were changed in the applications on each of the last days."""
+"""The number of accounts changed in the applications on each of the last days."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class DayActivity:
 
 @needs(Permission.APPLICATIONS_READ, app="app", filters=True)
 async def daily_activity(context: Context, *, app: str = "", days: int = DAYS) -> Sequence[DayActivity]:
-    """Return the activity of the last *days* days including today, oldest first: in the application *app*, or without *app* in all
-    applications that the caller may read.
+    """Return the activity of the last *days* days including today, oldest first. Without *app*, all applications that the caller may read
+    are counted.
     """
     today = context.now().astimezone(UTC).date()
     first = today - timedelta(days=days - 1)

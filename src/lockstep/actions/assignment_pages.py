@@ -1,5 +1,5 @@
-"""Assignments in the form that pages show: page by page, with the number of people in each assigned group, and with the people and groups
-that can still be assigned.
+"""Assignments as pages show them: a part of the list at a time, with the number of people in each assigned group. Also the people and
+groups that can still be assigned.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ async def page_of_assignments(context: Context, app: str, *, search: str = "", a
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def some_assignments(context: Context, app: str, ids: Sequence[str]) -> list[AssignmentRow]:
-    """Return those assignments of *app* whose ids are in *ids*."""
+    """Return the assignments of *app* whose ids are in *ids*."""
     async with context.reading() as connection:
         found = await find_application(connection, app)
         return await store.assignments_with_ids(connection, found.id, ids)
@@ -72,7 +72,7 @@ async def some_assignments(context: Context, app: str, ids: Sequence[str]) -> li
 
 @needs(Permission.ASSIGNMENTS_WRITE, app="app")
 async def remove_assignments(context: Context, app: str, ids: Sequence[str]) -> int:
-    """Remove those assignments of *app* whose ids are in *ids*. Returns the number of removed assignments."""
+    """Remove the assignments of *app* whose ids are in *ids*. Returns the number of removed assignments."""
     async with context.changing() as edit:
         found = await find_application(edit.connection, app)
         rows = await store.assignments_with_ids(edit.connection, found.id, ids)

@@ -1,4 +1,4 @@
-"""Read the audit log, which says who changed what and when, with the values before and after. Verify that nobody altered the log."""
+"""Read the audit log, which records who changed what and when, with the values before and after. Verify that nobody has altered the log."""
 
 from __future__ import annotations
 

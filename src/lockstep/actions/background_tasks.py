@@ -35,8 +35,8 @@ log = structlog.get_logger("lockstep.tasks")
 
 @dataclass(frozen=True, slots=True)
 class TaskName:
-    """What an operation does. *kind* and *target* say what is done to which object; *resource* is the address where the effect can be
-    read.
+    """The description of an operation. *kind* and *target* say what is done to which object; *resource* is the address where the effect can
+    be read.
     """
 
     kind: str
@@ -73,7 +73,7 @@ class BackgroundTasks:
 
 @asynccontextmanager
 async def background_tasks() -> AsyncIterator[BackgroundTasks]:
-    """Provide the operations of a server. They are interrupted when the block ends."""
+    """Provide the background tasks of a server. When the block ends, running tasks are interrupted."""
     tasks = BackgroundTasks()
     try:
         yield tasks

@@ -1,4 +1,4 @@
-"""The caller of an action: an administrator with a session or a token, and the permissions that the caller's roles give at present."""
+"""The caller of an action: an administrator with a session or a token, with the permissions that the caller's roles give now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lockstep.storage.administrators import AdministratorRow, RoleGrant
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who has proved who they are. *actor* is the actor with which actions are called. *session* and *token* are ids.
+    """An authenticated caller. *actor* is the actor with which actions are called. *session* and *token* are ids.
 
     For a token, *session* and *csrf_secret* are "", and *email* is the address of the token's owner ("" for a service token).
     *stepped_up_at* is the time at which the caller last entered the password. If *is_federated* is true, the caller has no password in

@@ -1,5 +1,5 @@
-"""Preview a change of an application's configuration: who would be created, updated, disabled or left alone, with the new values for some
-of them.
+"""Preview a change of an application's configuration: whose accounts would be created, updated, disabled or left unchanged, with the new
+values for some of them.
 
 The change is made in a transaction that is rolled back. Every person and group that the change could affect is planned before and after it.
 The application is not contacted. A person whose account exists there but is not linked is therefore shown as created.
@@ -57,7 +57,9 @@ class ForeseenObject:
 
 @dataclass(frozen=True, slots=True)
 class ForeseenAction:
-    """The people and groups for whom the change leads to the same action. *total* counts all of them, even those that are not named."""
+    """The people and groups for whom the change leads to the same action. *total* counts all of them, including those that are not
+    listed.
+    """
 
     sign: str
     heading: str
@@ -67,8 +69,8 @@ class ForeseenAction:
 
 @dataclass(frozen=True, slots=True)
 class ChangePreview:
-    """What a change of the configuration would do. *evaluated* is the number of people and groups that were planned, most of which do
-    not change.
+    """The effects of a change of the configuration. *evaluated* is the number of people and groups that were planned; most of them do not
+    change.
     """
 
     actions: Sequence[ForeseenAction]
@@ -85,7 +87,7 @@ class _Undo(Exception):
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")
 async def preview_change(context: Context, app: str, work: Callable[[Context], Awaitable[object]]) -> ChangePreview:
-    """Return what *work* would do to the accounts in *app*. Writes nothing. Raises what *work* raises."""
+    """Return the changes that *work* would make to the accounts in *app*. Writes nothing. Raises the errors of *work*."""
     async with context.reading() as connection:
         now = await read_job(context, connection, app)
     after: dict[str, tuple[str, Plan]] = {}

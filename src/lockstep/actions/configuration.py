@@ -1,7 +1,7 @@
 """Plan what configuration files would change. Planning writes nothing.
 
 A file changes only the sections and applications that it contains; all others stay unchanged. The exception is a set of files with the
-Tenant document: such files describe the whole organisation, and what is missing from them can be removed.
+Tenant document: such files describe the whole organisation, so items that are missing from them can be removed.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _UNREAD = f"The plan did not check whether its files can be read: that needs the
 async def plan_configuration(
     context: Context, documents: Sequence[ConfigDocument], *, prune: bool = False, resolve: Resolve = no_secrets
 ) -> ConfigurationPlan:
-    """Return what applying *documents* would change. Writes nothing. Raises LockstepError with file, line and column if the documents
-    cannot be applied: because of an unknown name, for example, or because the template of an application differs.
+    """Return the changes that applying *documents* would make. Writes nothing. Raises LockstepError with file, line and column if the
+    documents cannot be applied, for example because of an unknown name or a different template of an application.
     """
     refuse_doubles(documents)
     order = list(DocumentKind)
@@ -71,7 +71,7 @@ async def plan_configuration(
 
 
 async def _not_named(connection: Connection, documents: Sequence[ConfigDocument], *, prune: bool) -> list[DocumentPlan]:
-    """Return plans for everything stored that no document describes: applications first, then sources."""
+    """Return plans for the stored applications and sources that no document describes, applications first."""
     named = {(one.kind, one.name) for one in documents}
     there = [
         *((DocumentKind.APPLICATION, app.name) for app in await applications.list_applications(connection)),

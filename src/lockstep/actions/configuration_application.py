@@ -65,7 +65,7 @@ async def plan_application(
     prune: bool,
     resolve: Resolve,
 ) -> DocumentPlan:
-    """Return the plan for one application. *coming* has the names of groups that the same files create earlier."""
+    """Return the plan for one application. *coming* are the names of groups that the same files create earlier."""
     app = await applications.find_application(connection, document.name)
     try:
         template = context.gallery.template(document.spec["template"])
@@ -116,8 +116,8 @@ def _display_name_notes(document: ConfigDocument, current: Mapping[str, Any]) ->
 
 
 def _refuse_unusable(document: ConfigDocument, current: Mapping[str, Any]) -> None:
-    """Raise LockstepError with the place in the file for an unknown source attribute that the stored configuration does not use already,
-    and for single sign-on settings that cannot work.
+    """Raise LockstepError, with the place in the file, for single sign-on settings that cannot work, and for an unknown source attribute
+    unless the stored configuration uses it already.
     """
     if "singleSignOn" in document.spec:
         try:

@@ -55,8 +55,8 @@ async def apply_configuration(
     """Change the configuration to what *documents* say, and return what was changed. *prune* removes what the documents do not contain.
 
     A call that would remove more than *most_removals* items is refused, because a truncated file looks like one that removes everything.
-    *expected* has the changes that somebody has seen and accepted. Raises LockstepError and changes nothing if the changes are no longer
-    the expected ones (conflict), or if a secret is missing.
+    *expected* are the changes that an administrator has seen and accepted. Raises LockstepError and changes nothing if the changes are no
+    longer the expected ones (conflict), or if a secret is missing.
     """
     await ask_ldap(context, documents, resolve)
     async with context.together() as all_or_nothing:

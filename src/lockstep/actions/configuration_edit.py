@@ -44,8 +44,8 @@ class EditedText:
 
 @dataclass(frozen=True, slots=True)
 class TextPlan:
-    """What applying an edited text would change. *lines* says how the change affects people. *mark* is a digest of this plan: `apply_text`
-    applies the plan that has this mark and no other.
+    """The changes that applying an edited text would make. *lines* says how the changes affect people. *mark* is a digest of this plan:
+    `apply_text` applies only the plan with this mark.
 
     *confirm* is the number that the administrator must type first: how many people lose an account, or how many items are removed. 0 means
     that nothing has to be typed.
@@ -59,7 +59,7 @@ class TextPlan:
 
 @dataclass(frozen=True, slots=True)
 class TextError:
-    """What is wrong in an edited text, with the lines around the mistake. *line* is 0 if the error concerns no single line."""
+    """A mistake in an edited text, with the lines around it. *line* is 0 if the mistake does not concern a single line."""
 
     line: int
     column: int
@@ -94,8 +94,9 @@ async def text_of_version(context: Context, app: str, version: int) -> EditedTex
 
 @needs(Permission.CONFIGURATION_WRITE, filters=True)
 async def plan_text(context: Context, edited: EditedText) -> TextPlan:
-    """Return what applying the text would change. Writes nothing. Raises LockstepError if the text has an error; `error_in` tells where.
-    Raises a conflict if the configuration has changed since the text was read, because applying the text would revert that change.
+    """Return the changes that applying the text would make. Writes nothing. Raises LockstepError if the text has an error; `error_in`
+    locates it. Raises a conflict if the configuration has changed since the text was read, because applying the text would revert that
+    change.
     """
     documents = await asyncio.to_thread(_documents, edited)
     if (await read_text(context, edited.app)).base != edited.base:
@@ -120,8 +121,8 @@ async def plan_text(context: Context, edited: EditedText) -> TextPlan:
 
 @needs(Permission.CONFIGURATION_WRITE, filters=True)
 async def apply_text(context: Context, edited: EditedText, *, mark: str) -> ConfigurationPlan:
-    """Apply the text: all changes, or none. *mark* is that of the plan that the administrator has seen and confirmed. Raises LockstepError
-    (conflict) if applying the text would do anything other than that plan.
+    """Apply the text: all changes, or none. *mark* identifies the plan that the administrator has seen and confirmed. Raises LockstepError
+    (conflict) if applying the text would make other changes than that plan.
     """
     documents = await asyncio.to_thread(_documents, edited)
     async with context.together() as one:

@@ -1,6 +1,6 @@
 """Groups that were created in Lockstep, as configuration files describe them: the description, and the rule that decides the members. A
-file can create and change such a group but never delete it, because all members would lose what the group gives them. `lockstep groups
-delete` deletes a group.
+file can create and change such a group but never delete it, because all members would lose the access that the group gives them. `lockstep
+groups delete` deletes a group.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def group_spec(group: GroupRow) -> dict[str, Any]:
 
 
 async def plan_group(connection: Connection, document: ConfigDocument) -> DocumentPlan:
-    """Return what the document would change. Raises LockstepError if the rule is invalid or the group comes from a source."""
+    """Return the changes that the document would make. Raises LockstepError if the rule is invalid or the group comes from a source."""
     if document.spec.get(RULE):
         try:
             check_rule(document.spec[RULE])

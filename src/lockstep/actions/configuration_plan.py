@@ -1,4 +1,4 @@
-"""What applying configuration files would change, document by document."""
+"""The changes that applying configuration files would make, document by document."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ EXPORTED_REFERENCE = "env:LDAP_BIND_PASSWORD"
 
 
 async def ldap_spec(connection: Connection) -> Json:
-    """Return what is stored as sections of a tenant's spec, without the reference to the password. Empty if no directory is set up."""
+    """Return the stored settings as sections of a tenant's spec, without the reference to the password. Empty if no directory is set up."""
     row = await store.read_directory(connection)
     return {SECTION: await _spec_of(connection, row)} if row is not None else {}
 
@@ -78,7 +78,7 @@ async def plan_ldap(
 
 
 async def ask_ldap(context: Context, documents: Sequence[ConfigDocument], resolve: Resolve) -> None:
-    """Send one request to the directory that *documents* would set up, as the command and the page do.
+    """Send one test request to the directory that *documents* would set up, as the command and the page do.
 
     Raises LockstepError if the directory does not respond. Call this before the transaction of the changes, because the directory may
     take seconds to respond. A directory that is not used for sign-in, or that does not change, is not contacted.

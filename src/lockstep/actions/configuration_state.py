@@ -32,7 +32,7 @@ _SOURCE_SECTIONS = {"map": "attributes", "delta": "delta"}
 
 @dataclass(frozen=True, slots=True)
 class StoredParts:
-    """What is stored about an application in addition to its own row and the row of its job."""
+    """The stored parts of an application, besides its own row and the row of its job."""
 
     credential: CredentialRow | None
     roles: Sequence[RoleRow]

@@ -82,7 +82,7 @@ async def set_tested_credentials(
     agree: Callable[[Probe], None],
 ) -> CredentialView:
     """Store the tenant URL, the secret or the authentication method. If a token is stored already, the new credentials are tested first. If
-    the new credentials fail while the stored ones work, *agree* is called before anything is stored; *agree* raises an error to refuse.
+    the new credentials fail while the stored ones work, *agree* is called before anything is stored, and can raise an error to refuse.
     Raises LockstepError if the URL or the token is invalid, and, with *must_work*, if the new credentials fail.
     """
     context.refuse_rehearsal()
@@ -120,8 +120,8 @@ async def _candidates(
     context: Context, services: Services, app: str, tenant_url: str | None, secret_token: Secret | None,
     authentication: Authentication | None,
 ) -> tuple[bool, TargetSettings | None, TargetSettings | None]:  # fmt: skip
-    """Return whether the stored token would be replaced or sent to another server, and two settings to open the application with: those
-    with the new credentials and those with the stored ones.
+    """Return whether the stored token would be replaced or sent to another server. Also return two settings for opening the application:
+    one with the new credentials and one with the stored ones.
     """
     url = checked_url(tenant_url) if tenant_url is not None else None
     async with context.reading() as connection:

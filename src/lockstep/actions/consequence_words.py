@@ -1,4 +1,4 @@
-"""Describe what a change does to people, in the same sentences for commands and pages."""
+"""Describe the effects of a change on people, in the same sentences for commands and pages."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """Show the consequences of a change before it is made. A change that removes accounts, grants privileges or renames people needs an
-administrator's consent, whichever way the administrator makes it.
+administrator's consent, whether it is made by a command, a page or the API.
 
 The change is rehearsed in a transaction that is rolled back: every affected object is planned before and after the change. The numbers
 therefore come from the same code that provisions the accounts. A new action gets this behaviour by calling `consented`.
@@ -33,9 +33,9 @@ _TAKEN = (Effect.LOSES_ACCESS, Effect.RELEASED)
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """What a change does to the people and groups of one application: the affected names for each effect, and a text for each effect.
+    """The effects of a change on the people and groups of one application: for each effect, the affected names and a text.
 
-    *findings* has the errors that the change introduces in how accounts are disabled and enabled.
+    *findings* are the mistakes that the change introduces in the mappings that disable and enable accounts.
     """
 
     app: str
@@ -48,8 +48,8 @@ class Consequences:
         return len(self.names.get(effect, ()))
 
     def needs_consent(self, named: int) -> bool:
-        """Whether an administrator must confirm the change. *named* is the number of people that the administrator chose for it. An effect
-        on no more people than that needs no consent, because the administrator named them.
+        """Whether an administrator must confirm the change. *named* is the number of people whom the administrator named in the command or
+        chose on the page. An effect on at most that many people needs no consent.
         """
         if self.findings or sum(map(self.count, _TAKEN)) > named:
             return True
@@ -121,7 +121,7 @@ async def _whole(
     after: dict[tuple[str, ObjectKind], _Found],
     now: Mapping[str, Job] | None = None,
 ) -> None:
-    """Plan all objects of those jobs whose configuration the change touches."""
+    """Plan all objects of the jobs whose configuration the change touches."""
     for job_id in whole:
         job = candidates[job_id]
         before = (now or {}).get(job_id, job)

@@ -1,4 +1,4 @@
-"""The caller of an action, and everything that an action works with.
+"""The caller of an action, and the resources that an action uses.
 
 The permission of an action is checked before the action begins (`lockstep.actions.access`). An action writes its audit entry in the same
 transaction as its change. It wakes the drain only after the commit.
@@ -91,7 +91,7 @@ def _now() -> datetime:
 
 @dataclass(slots=True)
 class Rehearsal:
-    """A change that is made only to see its effects and is then rolled back. *whole_jobs* has the jobs whose configuration the change
+    """A change that is made only to see its effects and is then rolled back. *whole_jobs* are the jobs whose configuration the change
     touches.
     """
 
@@ -126,7 +126,7 @@ class Elsewhere(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an action works with. If *elsewhere* is set, this process has no database, and actions run in the other installation."""
+    """The resources that an action uses. If *elsewhere* is set, this process has no database, and actions run in the other installation."""
 
     pool: Pool
     actor: Actor

@@ -1,7 +1,7 @@
 """The credentials of an application. They can be written but never read back, and are masked when shown.
 
 A token is meant for one origin. When the origin of the tenant URL changes, the stored token is deleted. Otherwise somebody who may change
-the URL but does not know the token could have the token sent to a server of their own.
+the URL but does not know the token could make Lockstep send the token to their own server.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The badge by which people recognise an installation, such as test or production: a word and a colour in the frame of every page."""
+"""The badge that distinguishes installations such as test and production: a word and a colour in the frame of every page."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class ExplainedObject:
     """An explanation for one person or group. *failed* says why the application could not be read; the explanation then covers only what
     is stored.
 
-    *decision* says what an administrator decided about the held write.
+    *decision* is an administrator's decision about the held write.
     """
 
     plan: Plan
@@ -61,8 +61,8 @@ async def only_application(context: Context) -> str:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def explain_person(context: Context, user: str, app: str) -> ExplainedObject:
-    """Return the present plan for one person, the conditions that were checked one after the other, and everything that keeps the plan from
-    being carried out.
+    """Return the present plan for one person, the conditions in the order in which they were checked, and everything that prevents the plan
+    from being carried out.
     """
     services = new_services(context)
     async with context.reading() as connection:

@@ -29,8 +29,8 @@ async def evaluate(
     taken: Sequence[str] = (),
 ) -> tuple[ExplainedExpression, tuple[str, ...]]:
     """Return the value of *expression* and of each of its parts, and notes on names that are not attributes of people. If a part fails, it
-    says why. *attributes* override the attributes of the person *user*. *taken* has the values that are already in use in the application.
-    Raises ExpressionError if the expression does not compile. Raises LockstepError if the person is unknown, or if a person is given and an
+    says why. *attributes* override the attributes of the person *user*. *taken* are the values that are already in use in the application.
+    Raises ExpressionError if the expression does not compile. Raises LockstepError if the person is unknown or, with a person, if an
     attribute is unknown.
     """
     record = dict(await expression_record(context, user, app)) if user else {}

@@ -1,5 +1,5 @@
-"""What fails at present in all applications. Failures with the same error form one group, so that an administrator examines and retries
-each cause once.
+"""The objects that fail at present, in all applications. Failures with the same error form one group, so that an administrator examines and
+retries each cause once.
 """
 
 from __future__ import annotations

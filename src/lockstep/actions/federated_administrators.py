@@ -1,8 +1,8 @@
 """Administrators who sign in through the identity provider. Lockstep adds them at their first sign-in. At every sign-in it gives them the
 roles that belong to the groups in the provider's claims.
 
-Only issuer and subject together identify an administrator. An e-mail address does not: a new identity with the address of a local
-administrator, or of another subject, gets no access.
+Only issuer and subject together identify an administrator. An e-mail address does not: a new identity gets no access if it has the address
+of a local administrator or of another subject.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ async def admit_identity(
     context: Context, provider: ProviderRow, identity: Identity, claims: Mapping[str, Any]
 ) -> AdministratorRow:
     """Return the administrator for *identity*, with the roles that *claims* give now; add the administrator at the first sign-in. Raises
-    LockstepError if the claims give no role (the administrator's sessions and roles are then removed), if the administrator is disabled,
-    and if a new administrator would have the e-mail address of another one.
+    LockstepError if the claims give no role, if the administrator is disabled, and if a new administrator would have the e-mail address of
+    another one. In the first case, the administrator's sessions and roles are removed.
     """
     async with context.recording() as connection:
         await administrators.lock_administrators(connection)
@@ -76,8 +76,8 @@ async def _added(connection: Connection, provider: ProviderRow, identity: Identi
 async def _renamed(
     connection: Connection, found: AdministratorRow, identity: Identity, provider: ProviderRow
 ) -> AdministratorRow | None:
-    """Store the present name of *identity* in *found*, and the present address unless another administrator has it. Returns the row, or
-    None if it is gone.
+    """Update the row *found* with the present name of *identity*, and with the present address unless another administrator has that
+    address. Returns the row, or None if it no longer exists.
     """
     if found.email != identity.email and await administrators.find_administrator(connection, identity.email) is None:
         await administrators.save_email(connection, found.id, identity.email)

@@ -79,7 +79,7 @@ def has_claim(claims: Mapping[str, Any], claim: str) -> bool:
 
 
 def was_left_out(claims: Mapping[str, Any], claim: str) -> bool:
-    """Whether the provider left *claim* out because it has too many values (Entra calls this overage)."""
+    """Whether the provider left out *claim* because it has too many values (Entra calls this overage)."""
     names = claims.get("_claim_names")
     return isinstance(names, Mapping) and claim in names
 

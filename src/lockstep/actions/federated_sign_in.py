@@ -39,7 +39,7 @@ _PURPOSE, _OWNER = "sign-in attempt", "single sign-on"
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """The provider's address, to which the browser goes, and the sealed *cookie*, which the browser keeps until it comes back."""
+    """The provider's address, to which the browser is redirected, and the sealed *cookie*, which the browser keeps until it comes back."""
 
     url: str
     cookie: str = field(repr=False)
@@ -47,7 +47,7 @@ class Departure:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """The session that began or that got a new secret, and the address of the page to show next."""
+    """The session, which is new or has got a new secret, and the address of the page to show next."""
 
     signed_in: SignedIn
     next_page: str
@@ -55,9 +55,9 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class BegunSignIn:
-    """The content of the cookie. *session* is the session for which the sign-in is a step-up, or "" if the sign-in begins a new session.
+    """The content of the cookie. *session* is the session that the sign-in steps up, or "" if the sign-in begins a new session.
 
-    *again* is true if the provider must ask for the credentials even if the person is signed in there.
+    *again* is true if the provider must ask for the credentials even if the person is already signed in at the provider.
     """
 
     secret: str = field(repr=False)
@@ -83,8 +83,8 @@ async def begin(
     context: Context, *, redirect_uri: str, next_page: str, session_secret: str = "", again: bool = False
 ) -> Departure:
     """Begin an attempt. Returns the provider's address; from there the browser comes back to *redirect_uri*. *session_secret* is the secret
-    of the session to step up. With *again*, the provider asks for the credentials again without such a session. Raises LockstepError if
-    single sign-on is not configured, the provider cannot be reached, or the session has ended.
+    of the session to step up. With *again*, the provider asks for the credentials again even without a session to step up. Raises
+    LockstepError if single sign-on is not configured, the provider cannot be reached, or the session has ended.
     """
     session = (await caller_or_refusal(context, session_secret)).session if session_secret else ""
     client, _ = await read_client(context)
@@ -106,7 +106,7 @@ async def finish(
     address: str = "",
 ) -> Arrival:
     """Finish an attempt. *answer* has the parameters that the provider added to the address, *cookie* is the cookie of the browser.
-    *session_secret* is the secret of the session that the browser has; a new session ends that session. Raises LockstepError if the answer
+    *session_secret* is the secret of the browser's present session, which ends if a new session begins. Raises LockstepError if the answer
     does not belong to the cookie, was used before or is not accepted, and if the person has no role. A failed attempt counts as a failed
     sign-in from the network address *address*.
     """

@@ -1,5 +1,5 @@
-"""Groups in the form that pages show: members page by page, changes of people and groups together, and the effect of a rule before its
-group exists.
+"""Groups as pages show them: members page by page, changes of people and groups together, and the effect of a rule before its group
+exists.
 """
 
 from __future__ import annotations

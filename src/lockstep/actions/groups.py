@@ -119,8 +119,8 @@ async def restore_group(context: Context, name: str) -> GroupRow:
 async def change_members(
     context: Context, name: str, *, add: Sequence[str] = (), remove: Sequence[str] = (), groups_too: bool = False
 ) -> tuple[int, int]:
-    """Add and remove direct members, given by user principal name; with *groups_too* also by the name of a group. Returns the number of
-    added and of removed members.
+    """Add and remove direct members, given by user principal name. With *groups_too*, the names of groups are accepted as well. Returns the
+    number of added and of removed members.
     """
     async with context.changing() as edit:
         group = await find_group(edit.connection, name)

@@ -1,4 +1,4 @@
-"""The checks of `lockstep doctor`: those of the database and those of each application.
+"""The checks of `lockstep doctor`, for the database and for each application.
 
 An application whose connection was never tested gives a warning. An application whose last test failed gives an error.
 """
@@ -48,8 +48,8 @@ class HealthFinding:
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def left_undone(context: Context, touched: Collection[str]) -> list[str]:
-    """Return the names of those applications whose jobs are in *touched* and have work to do, if no worker is running. Returns none while a
-    worker runs.
+    """If no worker is running, return the names of the applications whose jobs are in *touched* and have work to do. Returns nothing while
+    a worker runs.
     """
     async with context.reading() as connection:
         if await jobs.has_live_worker(connection, silent_seconds=WORKER_SILENT_SECONDS):
@@ -112,7 +112,7 @@ async def examine(context: Context) -> list[HealthFinding]:
 
 @needs(Permission.DIRECTORY_READ)
 async def failing_sources(context: Context) -> list[HealthFinding]:
-    """Return a finding for each source whose last read failed. People who joined or left since that read are not known."""
+    """Return a finding for each source whose last read failed. People who joined or left since the last successful read are not known."""
     async with context.reading() as connection:
         return await _failing_sources(connection)
 

@@ -1,4 +1,4 @@
-"""Held writes, with what an administrator needs to decide about them: what each write would do, to whom and why, and how many similar
+"""Held writes, with the facts that an administrator needs for a decision: the effect of each write, on whom and why, and how many similar
 writes are held.
 """
 
@@ -46,7 +46,7 @@ class HeldWrite:
 
 @dataclass(frozen=True, slots=True)
 class HeldGroup:
-    """Held writes that have the guard, the reason and, for some guards, the effect *what* in common. *limit* is a sentence about the limit
+    """Held writes with the same guard, the same reason and, for some guards, the same effect *what*. *limit* is a sentence about the limit
     of the guard; "" if it has none.
     """
 
@@ -69,9 +69,9 @@ async def list_held(
     after: str = "",
     limit: int = PAGE,
 ) -> list[HeldWrite]:
-    """Return one page of the writes that wait for a decision, oldest first. *users*, *reasons* and *search* (a part of the name) select
-    some of them. *after* is the id of the last write on the previous page. With *rejected*, returns the writes that an administrator has
-    rejected instead; those are not sent.
+    """Return one page of the writes that wait for a decision, oldest first. *users*, *reasons* and *search* (a part of the name) restrict
+    the list. *after* is the id of the last write on the previous page. With *rejected*, the list has the writes that an administrator has
+    rejected, which are not sent.
     """
     async with context.reading() as connection:
         row = await job_row(connection, app)
@@ -91,7 +91,7 @@ async def held_ids(
     search: str = "",
     rejected: bool = False,
 ) -> list[str]:
-    """Return the ids of the writes that `list_held` would return on all its pages, or of those among *ids*."""
+    """Return the ids of the writes that `list_held` would return on all its pages; with *ids*, only the ids that are also in *ids*."""
     async with context.reading() as connection:
         row = await job_row(connection, app)
         wanted = HeldFilter(ids=ids, reasons=reasons, search=search, rejected=rejected)
@@ -111,7 +111,7 @@ async def count_held(
 
 
 def groups_of(held: Sequence[HeldWrite]) -> list[HeldGroup]:
-    """Group writes that were read already, the newest last."""
+    """Group *held*, which has the newest write last."""
     found: dict[tuple[GuardCode, str, str], HeldGroup] = {}
     for one in held:
         key = (one.guard, one.reason, one.what)
@@ -141,7 +141,7 @@ def summary(groups: Sequence[HeldGroup]) -> list[str]:
 
 
 def what_is_held(one: HeldOperation) -> str:
-    """Describe as a verb phrase what a held write would do to the account: "disable", "get the role Admin"."""
+    """Describe the effect of a held write on the account as a verb phrase: "disable", "get the role Admin"."""
     match one.guard:
         case GuardCode.GRANTS | GuardCode.RENAMES | GuardCode.EMPTIED:
             return str(one.error.get("details", {}).get("what", one.action))

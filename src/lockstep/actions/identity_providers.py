@@ -1,5 +1,5 @@
-"""Single sign-on of administrators: the identity provider, and the roles that the values of a claim give. A value to which no role belongs
-gives no access.
+"""Single sign-on of administrators: the identity provider, and the roles that the values of a claim give. A value without a role gives no
+access.
 
 To change the provider, an administrator must enter the password again. The change ends all sessions that began through the previous
 provider. Local administrators, who sign in with a password, are not affected.
@@ -51,7 +51,8 @@ class IdentityProvider:
 @dataclass(frozen=True, slots=True)
 class ProviderChange:
     """The identity provider to store. If *secret* is None, the stored secret is kept, but never sent to another issuer; "" makes Lockstep a
-    public client. Each entry of *roles* has a value of the claim, a role and, for an Application owner, the name of the application.
+    public client. Each entry of *roles* consists of a value of the claim, a role and, for an Application owner, the name of the
+    application.
     """
 
     name: str
@@ -81,7 +82,7 @@ async def show_identity_provider(context: Context) -> IdentityProvider | None:
 
 
 def change_of(view: IdentityProvider) -> ProviderChange:
-    """Return the ProviderChange that would not change the provider *view*."""
+    """Return the ProviderChange that describes the provider *view* as it is."""
     return ProviderChange(
         view.name,
         view.issuer,

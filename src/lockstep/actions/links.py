@@ -1,6 +1,6 @@
 """Links between people and accounts: list them, set or forget one, and find accounts without a link.
 
-A link decides to whom an account belongs. Every change of a link is therefore audited, and its person or group is re-evaluated at once.
+A link determines the owner of an account. Every change of a link is therefore audited, and its person or group is re-evaluated at once.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ async def _without_link(context: Context, app: str) -> AsyncIterator[tuple[Job, 
 
 
 async def _made_accounts(context: Context, app: str) -> list[MadeAccount]:
-    """Return our creates that made accounts which have no link."""
+    """Return Lockstep's own creates whose accounts have no link."""
     found: list[MadeAccount] = []
     async for job, kind, free in _without_link(context, app):
         async with context.reading() as connection:
@@ -166,9 +166,9 @@ async def _made_for(
 async def settle_orphans(context: Context, app: str, found: Sequence[Orphan] | None = None) -> list[MadeAccount]:
     """Link accounts without a link that Lockstep created to the people for whom they were created.
 
-    Accounts of people who should have none are disabled by the usual plan, subject to the guards. Accounts known only from the journal
-    are searched for. *found* are the accounts without a link, if all of them were already listed. Returns the creates whose accounts are
-    searched for.
+    If a person should have no account, the account is then disabled by the usual plan, subject to the guards. Accounts known only from the
+    journal are searched for. *found* are the accounts without a link, if all of them were already listed. Returns the creates whose
+    accounts are searched for.
     """
     made = await _made_accounts(context, app) if found is None else [one.made for one in found if one.made is not None]
     async with context.changing() as edit:
@@ -226,7 +226,7 @@ async def forget_link(context: Context, app: str, user: str) -> LinkRow:
     """Delete the link of a person; the account stays in the application. If the person is in scope, Lockstep then matches or creates an
     account again.
 
-    If no other person takes the account over, it is removed from the groups to which the person's memberships had added it.
+    Unless another person takes over the account, it is removed from the groups that it was in because of the person's memberships.
     """
     async with context.changing() as edit:
         job = await job_row(edit.connection, app)

@@ -1,8 +1,9 @@
-"""Live events: they tell every open page and API client of this process what changed. They come from PostgreSQL over one LISTEN connection.
+"""Live events, which tell every open page and API client of this process what has changed. They come from PostgreSQL over one LISTEN
+connection.
 
-An event says what a listener should read again. Events are kept for a while, so a listener that was disconnected can continue after the
-last event that it saw. If that is impossible, because too many events followed or the connection to PostgreSQL was lost, the listener
-receives a `reset` event, which means: read everything again.
+An event says which data a listener should read again. Events are kept for a while, so a listener that was disconnected can continue after
+the last event that it saw. If that is impossible, because too many events followed or the connection to PostgreSQL was lost, the listener
+receives a `reset` event and must read everything again.
 
 A busy cycle records outcomes many times a second. Its progress is passed on only once a second, so that open pages do not slow the cycle
 down.
@@ -122,8 +123,8 @@ class LiveHub:
     def reading_pause(self) -> float:
         """Return how many seconds a page should wait, on average, between two readings of its parts.
 
-        The pause grows with the number of listeners and with the cost of a reading, so that all listeners together use READING_SHARE of a
-        core.
+        The pause grows with the number of listeners and with the cost of a reading, so that all listeners together use at most
+        READING_SHARE of a core.
         """
         least, most = READING_SECONDS
         return min(max(len(self) * self._reading_cost / READING_SHARE, least), most)

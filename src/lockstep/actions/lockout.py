@@ -9,15 +9,15 @@ from lockstep.storage import audit_log
 
 
 async def admit(context: Context, email: str, *, address: str = "") -> None:
-    """Count the attempt as failed before it is checked, so that parallel attempts cannot pass the limit together. Raises LockstepError
-    while a delay lasts; the error does not say whether the e-mail or the network address caused the delay.
+    """Count the attempt as failed before it is checked, so that parallel attempts cannot exceed the limit together. Raises LockstepError
+    while a delay lasts; the error does not say whether the e-mail address or the network address caused the delay.
     """
     await lockout.admit(context.recording, email, address=address, now=context.now())
 
 
 async def failed(context: Context, email: str, *, who: str, address: str = "") -> None:
-    """Write the audit entries of a failed attempt. An e-mail that belongs to no administrator is not written, because somebody may have
-    typed a password there.
+    """Write the audit entries of a failed attempt. If the entered e-mail address belongs to no administrator, it is not written, because
+    somebody may have typed a password into that field.
     """
     async with context.recording() as connection:
         await audit_log.append(
@@ -39,9 +39,7 @@ async def failed(context: Context, email: str, *, who: str, address: str = "") -
 
 
 async def forgiven(context: Context, email: str, *, address: str = "") -> None:
-    """Take back the attempt that `admit` counted, because nothing was wrong with it except that something, such as the code, was
-    missing.
-    """
+    """Take back the attempt that `admit` counted, because it was not wrong but incomplete: for example, the code was missing."""
     await lockout.forgiven(context.recording, email, address=address)
 
 

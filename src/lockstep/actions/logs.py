@@ -58,8 +58,8 @@ async def pages_of_log(
 
 @needs(Permission.DIRECTORY_READ)
 async def directory_change_before(context: Context, row: LogRow) -> ChangeRow | None:
-    """Return the last change in the directory of the person or group of *row*, before the time of *row*. That change is often the cause of
-    *row*.
+    """Return the last change in the directory to the person or group of *row* before the record *row* was written. That change is often its
+    cause.
     """
     if not row.source_id:
         return None
@@ -108,9 +108,7 @@ async def attempts_beside(context: Context, row: LogRow) -> tuple[str, str]:
 async def follow_log(
     context: Context, wanted: LogFilter | None = None, *, app: str = "", after: int | None = None
 ) -> AsyncIterator[LogRow]:
-    """Yield new records without end as they are written, oldest first: those after the record number *after* or, without *after*, those
-    written from now on.
-    """
+    """Yield new records as they are written, oldest first, without end. Begins after the record number *after* or, without *after*, now."""
     position = after
     if position is None:
         newest = await list_log(context, wanted, app=app, limit=1)

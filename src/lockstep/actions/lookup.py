@@ -27,7 +27,7 @@ async def find_application(connection: Connection, name: str) -> ApplicationRow:
 
 
 async def find_person(connection: Connection, name: str) -> PersonRow:
-    """Find a person outside the recycle bin by user principal name or id, or by another of the person's names if nobody else has that name.
+    """Find a person outside the recycle bin by user principal name or id, or by another name of the person that nobody else has.
 
     The other names are the employee id, the mail address, the display name, and given name with surname. Accents are ignored.
     """
@@ -83,5 +83,5 @@ async def find_source(connection: Connection, name: str) -> SourceRecord:
 
 
 def unknown(noun: str, name: str, known: Iterable[str], *, otherwise: str) -> LockstepError:
-    """Return the error that no *noun* is called *name*, with up to three similar names from *known*."""
+    """Return the error for a *noun* that does not exist under *name*, with up to three similar names from *known*."""
     return not_found(f'Unknown {noun} "{name}"', next_step=did_you_mean(name, known, most=3, otherwise=otherwise))

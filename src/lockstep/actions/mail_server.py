@@ -1,5 +1,5 @@
-"""The mail server through which Lockstep sends notifications. Its password cannot be read back, and is sent only to the server, and for
-the user, for which it was entered.
+"""The mail server through which Lockstep sends notifications. Its password cannot be read back, and is used only with the server and the
+user for which it was entered.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class MailServerChange:
 
 @dataclass(frozen=True, slots=True)
 class MailServerView:
-    """The mail server without its password, which nothing returns."""
+    """The mail server without its password, which can never be read back."""
 
     host: str
     port: int
@@ -75,7 +75,7 @@ async def show_mail_server(context: Context) -> MailServerView | None:
 async def set_mail_server(
     context: Context, change: MailServerChange, *, password: Secret | None = None
 ) -> MailServerView:
-    """Store the mail server. Messages that wait are tried again soon. Without *password*, the stored one is kept if host, port and user
+    """Store the mail server. Waiting messages are tried again soon. Without *password*, the stored password is kept if host, port and user
     stay the same. Raises LockstepError for an invalid value, and if a password would be sent unencrypted.
     """
     async with context.recording() as connection:

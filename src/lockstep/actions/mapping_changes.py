@@ -1,5 +1,5 @@
-"""Changes of a whole mapping: its name, whether it is enabled, which operations it may do, its restoration to the default, and the import
-of a schema.
+"""Change a whole mapping: its name, whether it is enabled, and which operations it may do. Also restore the default mapping, and import a
+schema.
 
 Each change creates a new version of the configuration, after which everybody is re-evaluated.
 """
@@ -32,8 +32,8 @@ _OURS = ("privileged", "redact", "drift")  # properties of an attribute that Ent
 async def set_object_mapping(
     context: Context, app: str, kind: ObjectKind, *, name: str, is_enabled: bool, actions: Collection[str]
 ) -> None:
-    """Change the name of a mapping, enable or disable it, or change which of create, update and delete it may do. Values that are None stay
-    unchanged.
+    """Change the name of a mapping, enable or disable it, or change which of the operations create, update and delete it may do. Values
+    that are None stay unchanged.
     """
     if not name.strip():
         raise invalid("A mapping needs a name", next_step="Enter a name")
@@ -59,7 +59,7 @@ async def move_mapping(
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")
 async def restore_default_mappings(context: Context, app: str, kind: ObjectKind) -> None:
-    """Replace the mapping of one kind of object by that of the gallery entry, with the entry's scoping filters and attribute list.
+    """Replace the mapping of one kind of object by the mapping of the gallery entry, with the entry's scoping filters and attribute list.
 
     Raises LockstepError if the gallery entry has no mapping for this kind.
     """
@@ -79,8 +79,8 @@ async def restore_default_mappings(context: Context, app: str, kind: ObjectKind)
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")
 async def import_entra_schema(context: Context, app: str, text: str) -> list[Finding]:
-    """Replace all mappings by those of a synchronization schema in Entra's JSON format. Returns findings about what had to be changed or
-    left out.
+    """Replace all mappings by those of a synchronization schema in Entra's JSON format. Returns findings about parts that had to be changed
+    or left out.
 
     An attribute that was mapped before keeps the settings that Entra's schema cannot express: privileged values, redaction and drift.
     Raises LockstepError if *text* is not a schema.

@@ -42,9 +42,9 @@ _NUMBER = re.compile(r"mappings\[(\d+)\](?:\.attributes\[(\d+)\])?")
 
 @dataclass(frozen=True, slots=True)
 class MappingView:
-    """One mapping. *rows* has its attributes in the form of an application's file, *filters* its scoping filters.
+    """One mapping. *rows* are its attributes in the form of an application's file, *filters* its scoping filters.
 
-    *by_target* has the findings about single attributes, *findings* those about the whole mapping. *kinds* lists the kinds of object for
+    *by_target* are the findings about single attributes, *findings* those about the whole mapping. *kinds* lists the kinds of object for
     which the application has mappings.
     """
 
@@ -63,7 +63,7 @@ class MappingView:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A person or group with the values that the mappings give it now. *held* has the values on which Lockstep and the application last
+    """A person or group with the values that the mappings give it now. *held* are the values on which Lockstep and the application last
     agreed; it is None if the object has no account.
 
     *hidden* names the attributes whose values are not shown.
@@ -142,8 +142,8 @@ async def count_concerned(context: Context, app: str, kind: ObjectKind) -> int:
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def sample_names(context: Context, app: str, kind: ObjectKind, *, most: int = MOST_SAMPLES) -> list[SampleName]:
-    """Return some objects for which a page can try a mapping: first people who have an account whose values can be compared, then people
-    who are assigned, then any others.
+    """Return some objects for which a page can try a mapping: first people whose account has values to compare with, then assigned people,
+    then any others.
     """
     async with context.reading() as connection:
         if kind is ObjectKind.GROUP:

@@ -1,5 +1,5 @@
-"""Check mappings and scoping filters for mistakes, and find out who would pass other scoping filters. Nothing is stored: filters to be
-tested are compiled in place of the stored filters and evaluated for everybody in the directory.
+"""Check mappings and scoping filters for mistakes, and find out who would pass other scoping filters. Nothing is stored: the tested filters
+are compiled instead of the stored ones and evaluated for everybody in the directory.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ _MOST_LINTED = 10_000  # people; fewer are enough to reveal a mapping that gives
 
 @dataclass(frozen=True, slots=True)
 class ScopeCounts:
-    """Numbers of people in the directory. *leavers* names people with an active account who pass the stored filters but not the tested
-    ones. *already_out* counts people with an active account who pass neither.
+    """Numbers of people in the directory. *leavers* are the names of people with an active account who pass the stored filters but not the
+    tested ones. *already_out* counts people with an active account who pass neither.
     """
 
     people: int
@@ -191,8 +191,8 @@ async def count_scope(
 async def _everybody(
     connection: Connection, job: Job, *mappings: ObjectMapping, everybody: bool
 ) -> AsyncIterator[tuple[SourceObject, int, Sequence[str]]]:
-    """Put all people of the directory into groups whose members the filters of *mappings* cannot tell apart. Yields for each group one of
-    its people, the number of people, and the names of those with an active account. If *everybody* is false, all people without an
+    """Put all people of the directory into groups whose members the filters of *mappings* cannot distinguish. For each group, yields one
+    person, the number of people, and the names of the people with an active account. If *everybody* is false, all people without an
     assignment form one group.
     """
     names = frozenset[str]().union(*(attributes_of(one.condition) for each in mappings for one in each.scoping_filters))

@@ -1,5 +1,4 @@
-"""The attributes that mappings may write: those of the gallery, those that the application reports, and those that an administrator
-adds.
+"""The attributes that mappings may write. They come from the gallery, from the application's own description, or from an administrator.
 
 Discovering adds reported attributes to the list, so that mappings write them with the right type. It never changes an entry that an
 administrator made.

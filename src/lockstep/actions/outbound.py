@@ -1,5 +1,5 @@
-"""The list of private networks and origins to which Lockstep may send requests. A permission of its own is needed to change it:
-permission to set up an application is not sufficient.
+"""The list of private networks and origins to which Lockstep may send requests. Changing the list needs a separate permission: permission
+to set up an application is not sufficient.
 
 Addresses of cloud metadata services are refused, and Lockstep never connects to them even if a network in the list contains them.
 """

@@ -1,7 +1,7 @@
-"""The outbox: send the messages that are due, and show what became of them.
+"""The outbox: send the messages that are due, and show which messages were sent, wait or were given up.
 
-A message is sent at least once: if the process dies after the server accepted it and before that is recorded, it is sent again with the
-same Message-ID. A failed attempt is repeated after growing pauses, and the message is given up after two days.
+Delivery is at least once: if the process dies after the server accepted a message and before that is recorded, the message is sent again
+with the same Message-ID. Failed attempts are repeated after growing pauses, and the message is given up after two days.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ async def send_due_mail(context: Context) -> int:
 async def list_outgoing_mail(
     context: Context, *, state: MailState | None = None, after: str = "", limit: int = 50
 ) -> list[MailRow]:
-    """Return messages, newest first. *after* is the id of the last one of the previous page."""
+    """Return messages, newest first. *after* is the id of the last message on the previous page."""
     async with context.reading() as connection:
         return await store.list_mail(connection, states=[state] if state else (), after=after, limit=limit)
 

@@ -39,9 +39,7 @@ class AppOverview:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether an administrator has to do something. False for an application that was never switched on or that an administrator
-        paused.
-        """
+        """Whether an administrator has to act. False for an application that was never switched on or that an administrator paused."""
         return self.status.headline.exit_code != 0 and self.label not in _NEEDS_NOBODY
 
     @property
@@ -55,9 +53,9 @@ class AppOverview:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The content of the first page. *sources* are those that could not be read. *recent* has the newest changes, newest first.
+    """The content of the first page. *sources* are the sources that could not be read. *recent* are the newest changes, newest first.
 
-    *certificates* has signing certificates that end soon or have ended. *mail* says what is wrong with mail.
+    *certificates* are signing certificates that have expired or expire soon. *mail* are the problems with mail.
     """
 
     apps: Sequence[AppOverview]
@@ -109,7 +107,7 @@ async def _overviews(connection: Connection, rows: Sequence[JobRow]) -> list[App
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def overview(context: Context, *, recent: int = 8) -> Overview:
-    """Return what the first page shows."""
+    """Return the content of the first page."""
     apps = await list_overview(context)
     async with context.reading() as connection:
         newest = await provisioning_log.read_log(connection, LogFilter(), limit=recent * 4)

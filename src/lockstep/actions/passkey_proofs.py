@@ -1,7 +1,7 @@
 """Challenges to passkeys and the answers to them (WebAuthn, level 3). A challenge is sealed, is valid for five minutes, and can be answered
 once.
 
-The library webauthn is imported inside the functions that need it, because it takes long to load and only servers need it.
+The library webauthn is imported inside the functions that use it, because it is slow to load and only servers use it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PasskeyQuestion:
 
 @dataclass(frozen=True, slots=True)
 class PasskeyAnswer:
-    """What the page at *origin* sent back. *answer* is empty if the passkey has not been asked yet."""
+    """The data that the page at *origin* sent back. *answer* is empty if the passkey has not been asked yet."""
 
     origin: str
     seal: str = field(default="", repr=False)
@@ -53,7 +53,7 @@ def new_challenge() -> bytes:
 
 
 def sealed_challenge(context: Context, challenge: bytes, *, administrator: str) -> str:
-    """Seal *challenge* for one administrator. An answer of anybody else cannot use it."""
+    """Seal *challenge* for one administrator. Nobody else can answer it."""
     content = orjson.dumps({"challenge": challenge.hex(), "at": context.now().timestamp()}).decode()
     return context.vault.seal(Secret(content), purpose=_PURPOSE, name=administrator).hex()
 

@@ -35,8 +35,8 @@ async def list_passkeys(context: Context, secret: str) -> list[PasskeyRow]:
 
 @open_to_all
 async def begin_passkey(context: Context, secret: str, page: PasskeyAnswer) -> PasskeyQuestion:
-    """Return the options with which the browser at *page* creates a passkey. Raises StepUpRequired. Raises LockstepError if the
-    administrator has no authenticator app.
+    """Return the options with which the browser at *page* creates a passkey. Raises StepUpRequired, and LockstepError if the administrator
+    has no authenticator app.
     """
     caller = await recent_caller(context, secret)
     own = caller.actor.administrator
@@ -69,7 +69,7 @@ async def begin_passkey(context: Context, secret: str, page: PasskeyAnswer) -> P
 
 @open_to_all
 async def add_passkey(context: Context, secret: str, given: PasskeyAnswer, *, name: str) -> None:
-    """Store the passkey that the browser created. Raises StepUpRequired. Raises LockstepError if the passkey does not answer the challenge
+    """Store the passkey that the browser created. Raises StepUpRequired, and LockstepError if the passkey does not answer the challenge
     that `begin_passkey` returned.
     """
     caller = await recent_caller(context, secret)
@@ -114,7 +114,7 @@ async def add_passkey(context: Context, secret: str, given: PasskeyAnswer, *, na
 
 @open_to_all
 async def remove_passkey(context: Context, secret: str, passkey: str) -> None:
-    """Remove the caller's own passkey with the id *passkey*. Raises StepUpRequired. Raises LockstepError if the passkey does not exist."""
+    """Remove the caller's own passkey with the id *passkey*. Raises StepUpRequired, and LockstepError if the passkey does not exist."""
     caller = await recent_caller(context, secret)
     async with context.recording() as connection:
         if not await store.delete_passkey(connection, caller.actor.administrator, passkey):

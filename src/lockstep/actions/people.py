@@ -65,7 +65,7 @@ async def count_people(context: Context, wanted: PersonFilter) -> int:
 
 @needs(Permission.DIRECTORY_READ)
 async def count_states(context: Context, wanted: PersonFilter) -> PersonCounts:
-    """Count the people that match *wanted* in each state. The state that *wanted* itself asks for is ignored."""
+    """Count the people who match *wanted* in each state. The state in *wanted* is ignored."""
     async with context.reading() as connection:
         if await _is_hidden(context, connection, wanted):
             return PersonCounts(0, 0, 0, 0)
@@ -183,8 +183,8 @@ async def purge_due(context: Context) -> int:
 
 
 async def _is_hidden(context: Context, connection: Connection, wanted: PersonFilter) -> bool:
-    """Whether *wanted* asks for people who are assigned to an application that the caller may not see. Such a query returns no people, as
-    for an application that does not exist.
+    """Whether *wanted* asks for people assigned to an application that the caller may not see. Such a query returns nobody, like one for an
+    application that does not exist.
     """
     if not wanted.app or context.actor.everywhere(Permission.APPLICATIONS_READ):
         return False

@@ -1,4 +1,4 @@
-"""What each caller may do in Lockstep: the permissions, the roles, and the table that lists the permissions of each role.
+"""The permissions, the roles, and the table that lists the permissions of each role.
 
 The command line, the API and the pages never decide about permissions. They call an action, and the action refuses.
 """
@@ -181,7 +181,7 @@ SCOPES: frozenset[Permission] = frozenset(Permission) - {
 
 
 class NotPermitted(LockstepError):
-    """The caller lacks *permission*, either everywhere or for the application with the id *app*."""
+    """Raised if the caller lacks *permission*, either everywhere or for the application with the id *app*."""
 
     def __init__(self, who: str, permission: str, app: str = "") -> None:
         super().__init__(
@@ -195,8 +195,8 @@ class NotPermitted(LockstepError):
 
 
 class StepUpRequired(LockstepError):
-    """The caller may do this only after entering the password again. The pages and the API then ask for the password and repeat the
-    request.
+    """Raised if the caller may do this only after entering the password again. The pages and the API then ask for the password and repeat
+    the request.
     """
 
     def __init__(self, who: str) -> None:

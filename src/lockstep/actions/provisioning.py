@@ -1,4 +1,4 @@
-"""What a person may do with the provisioning of an application: start, pause, restart, run now, push people, decide about held writes.
+"""Control the provisioning of an application: start, pause, restart, run now, push people, decide about held writes.
 
 Except for a push, these actions send nothing themselves. They change the stored state and wake the drain after the commit.
 """
@@ -39,7 +39,7 @@ from lockstep.sync.notifying import report_end_of_quarantine
 
 
 class ResetScope(StrEnum):
-    """What a restart clears (in Microsoft Graph: criteria.resetScope)."""
+    """The data that a restart clears (in Microsoft Graph: criteria.resetScope)."""
 
     NONE = "None"
     WATERMARK = "Watermark"
@@ -63,8 +63,8 @@ async def start(context: Context, app: str, *, as_of_backup: bool = False) -> Jo
     """Switch provisioning on. The first start begins an initial cycle; a later start continues where provisioning stopped. Ends a
     quarantine.
 
-    *as_of_backup* accepts, after a restore, the people in the backup as current, for all applications. Raises LockstepError if no
-    credentials are stored. After a restore, raises LockstepError until all sources have been read again.
+    After a restore, raises LockstepError until all sources have been read again, unless *as_of_backup* accepts the people in the backup as
+    current, for all applications. Also raises LockstepError if no credentials are stored.
     """
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
@@ -107,7 +107,8 @@ async def pause(context: Context, app: str) -> JobRow:
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def restart(context: Context, app: str, scopes: Collection[ResetScope] = USUAL_RESTART) -> JobRow:
-    """Clear what *scopes* name and start again. Also switches provisioning on. Links are kept unless *scopes* contain ConnectorDataStore.
+    """Clear the data that *scopes* name and start again. Also switches provisioning on. Links are kept unless *scopes* contain
+    ConnectorDataStore.
 
     If no position or links are left to continue from, an initial cycle runs; otherwise provisioning continues where it stopped. Forgetting
     links and approving held writes also need the permissions of `forget_link` and `approve_deletes`.
@@ -169,9 +170,7 @@ async def run(context: Context, app: str, *, full: bool = False) -> Cycle:
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def clear_quarantine(context: Context, app: str) -> bool:
-    """Let a job in quarantine try again now. Returns False if the job is not in quarantine. Provisioning stays switched on or off as it
-    was.
-    """
+    """Let a job in quarantine try again now. Returns False if the job is not in quarantine. Does not switch provisioning on or off."""
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
         if row.quarantine is None:
@@ -184,7 +183,7 @@ async def clear_quarantine(context: Context, app: str) -> bool:
 
 @needs(Permission.PROVISIONING_CONTROL, app="app")
 async def retry(context: Context, app: str, *, users: Sequence[str] = (), code: str = "") -> int:
-    """Retry failed objects now: all of them, those of the people *users*, or those that failed with *code*. Returns their number.
+    """Retry failed objects now: all of them, only the people *users*, or only objects that failed with *code*. Returns their number.
 
     Objects that are held for approval stay held.
     """
@@ -201,7 +200,7 @@ async def retry(context: Context, app: str, *, users: Sequence[str] = (), code: 
 async def push(
     context: Context, app: str, *, users: Sequence[str] = (), groups: Sequence[str] = (), again: bool = False
 ) -> list[PushResult]:
-    """Provision people and groups now, ahead of all others. Returns for each of them what was done and why.
+    """Provision people and groups now, ahead of all others. For each of them, returns what was done and why.
 
     *again* also sends values that the application did not keep before. If the application keeps such a value now, Lockstep assumes that it
     keeps this attribute for all objects. A push works even while provisioning is off. Raises LockstepError if a name is unknown or no
@@ -246,15 +245,15 @@ async def approve_deletes(context: Context, app: str, ids: Sequence[str] | None 
 @needs(Permission.APPROVALS_DECIDE, app="app")
 async def reject_deletes(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
     """Reject the held writes *ids*; without *ids*, reject all. A rejected write, and any later write with the same effect, is not sent
-    until the object has had a different plan.
+    until something different is planned for the object.
     """
     return await _decide(context, app, "rejected", ids)
 
 
 @needs(Permission.APPROVALS_DECIDE, app="app")
 async def approve_rejected(context: Context, app: str, ids: Sequence[str] | None = None) -> Decided:
-    """Approve the rejected writes *ids* after all; without *ids*, approve all. Each is re-evaluated against the present state before it is
-    sent.
+    """Approve the rejected writes *ids*; without *ids*, approve all rejected writes. Each is re-evaluated against the present state before
+    it is sent.
     """
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)

@@ -1,7 +1,8 @@
-"""Requests that a client repeats because the answer was lost. For 24 hours, a request with the same idempotency key gets the first answer.
+"""Requests that a client repeats because the response was lost. For 24 hours, a request with the same idempotency key gets the first
+response.
 
-Only the answer of a successful request is kept. A refused request has changed nothing and may be repeated with the same key. Answers are
-stored encrypted, because an answer may contain a new token.
+Only the response to a successful request is kept. A refused request has changed nothing and may be repeated with the same key. Responses
+are stored encrypted, because a response may contain a new token.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ class FirstAnswer:
 
 @open_to_all
 async def claim_key(context: Context, key: str, request: bytes) -> FirstAnswer | None:
-    """Claim *key* for a request of the caller; *request* is the digest of that request. Returns the first answer if the request was
-    answered before. Raises LockstepError if the key belongs to a different request, or if the first request is still being processed.
+    """Claim *key* for a request of the caller; *request* is the digest of that request. If the request was answered before, returns the
+    first response. Raises LockstepError if the key belongs to a different request, or if the first request is still being processed.
     """
     async with context.recording() as connection:
         known = await api_answers.claim(connection, context.actor.name, key, request, kept=KEPT, abandoned=_ABANDONED)
@@ -50,7 +51,7 @@ async def claim_key(context: Context, key: str, request: bytes) -> FirstAnswer |
 
 @open_to_all
 async def keep_answer(context: Context, key: str, answer: FirstAnswer) -> None:
-    """Keep the answer to the request that claimed *key*."""
+    """Keep the response to the request that claimed *key*."""
     sealed = context.vault.seal(Secret(answer.body.decode()), purpose=_PURPOSE, name=key)
     async with context.recording() as connection:
         await api_answers.save(

@@ -4,8 +4,8 @@ The applications have changed since the backup. Restore mode therefore switches 
 that lists the application's accounts before anything is planned. Open operations of the journal are settled first, by reading the
 application.
 
-The directory is as old as the backup: people who have left since then still count as active. A job can therefore start only after every
-source has been read again.
+The directory in the backup is outdated: people who have left since the backup still count as active. A job can therefore start only after
+every source has been read again.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _RESTORED, _UNREAD, _READ = "restored", "unread", "read"  # states of a source d
 
 @needs(Permission.ORGANISATION_WRITE)
 async def enter_restore_mode(context: Context, source: str) -> list[str]:
-    """Switch every job off, make its next start a full cycle, and give up the mail that waits. Returns the names of the applications.
-    *source* is written to the audit entry.
+    """Switch every job off, make its next start a full cycle, and give up all waiting mail. Returns the names of the applications. *source*
+    is written to the audit entry.
     """
     async with context.changing() as edit:
         rows = await jobs.read_jobs(edit.connection)

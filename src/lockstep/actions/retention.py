@@ -1,5 +1,5 @@
-"""How long each kind of record is kept. The organisation can choose it for four kinds. For the others it is fixed, and each row names
-the rule.
+"""The retention period of each kind of record. The organisation can choose the period for four kinds. For the other kinds it is fixed, and
+each row names the rule.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ACTIVITY = "Set retention"
 class RetentionRow:
     """How long one kind of record is kept. *what* names the kind, and *kept* is the period in words.
 
-    If *key* is "", the period cannot be changed and *why* gives the reason. *days* is 0 for records that are kept forever.
+    If *key* is "", the period cannot be changed, and *why* gives the reason. *days* is 0 for records that are kept forever.
     """
 
     what: str

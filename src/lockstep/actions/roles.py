@@ -1,4 +1,4 @@
-"""The roles of an application: add, remove, move, enable and disable them. Import and export the role list as JSON in the form of an Entra
+"""The roles of an application: add, remove, move, enable and disable roles. Import and export the role list as JSON in the form of an Entra
 manifest.
 """
 
@@ -68,8 +68,8 @@ async def set_role_enabled(context: Context, app: str, wanted: str, *, is_enable
 
 @needs(Permission.APPLICATIONS_WRITE, app="app")
 async def move_role(context: Context, app: str, wanted: str, *, position: int) -> int:
-    """Move a role to *position* and return its new position. Position 1 has the highest precedence; precedence decides for people with
-    several roles.
+    """Move a role to *position* and return its new position. Position 1 has the highest precedence, which matters for people with several
+    roles.
     """
 
     def moved(roles: list[RoleRow]) -> list[RoleRow]:

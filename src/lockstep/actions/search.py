@@ -59,7 +59,7 @@ class ApplicationHit:
 class Found:
     """The results of a search. *is_more* is true if more people were found than are listed.
 
-    *others* are the first applications of the caller if the text names none; the caller may have meant one of them.
+    If the text names no application, *others* are the caller's first applications; the caller may have meant one of them.
     """
 
     query: Query
@@ -72,7 +72,7 @@ class Found:
 
     @property
     def asked(self) -> ApplicationHit | None:
-        """Return the application that the text names together with a person."""
+        """Return the application that the text names beside a person."""
         return next((one for one in self.applications if one.id == self.query.app), None)
 
     @property

@@ -23,9 +23,7 @@ ISSUER = "Lockstep"
 
 @dataclass(frozen=True, slots=True)
 class NewSecondFactor:
-    """What an authenticator app needs to produce codes: *uri*, to be shown as a QR code, and the same secret to be typed. Neither can be
-    shown again.
-    """
+    """The seed of an authenticator app: *uri*, to be shown as a QR code, and the same secret to be typed. Neither can be shown again."""
 
     seed: str = field(repr=False)
     uri: str = field(repr=False)
@@ -43,7 +41,7 @@ async def has_second_factor(context: Context, secret: str) -> bool:
 @open_to_all
 async def begin_second_factor(context: Context, secret: str) -> NewSecondFactor:
     """Create a TOTP seed for the administrator with this session. The second factor takes effect when a first code has been entered. Raises
-    StepUpRequired. Raises LockstepError if the administrator has a second factor already.
+    StepUpRequired, and LockstepError if the administrator has a second factor already.
     """
     caller = await recent_caller(context, secret)
     seed = new_seed()

@@ -86,9 +86,9 @@ async def change_settings(
 ) -> SettingsView:
     """Change the given settings and no others. Raises LockstepError and changes nothing if a value is invalid.
 
-    Changing the scope from *all* to *assigned* makes everybody who is not assigned a leaver. Changing the status calls `start` or `pause`
-    and needs the permission of that action. A *deletion_threshold* of 0 disables the whole guard; a *deletion_percent* of 0 disables only
-    its percentage.
+    Changing the scope from *all* to *assigned* makes a leaver of everybody who is not assigned. Changing the status calls `start` or
+    `pause` and needs the permission of that action. A *deletion_threshold* of 0 disables the whole guard; a *deletion_percent* of 0
+    disables only its percentage.
     """
     if status is not None:
         await needs_also(context, Permission.PROVISIONING_CONTROL, app=app)
@@ -134,7 +134,7 @@ def _refuse_impossible(*, mode: str | None, status: str | None, scope: str | Non
 async def set_mapping(
     context: Context, app: str, target: str, changes: Mapping[str, Any] | None, *, kind: ObjectKind = ObjectKind.USER
 ) -> AttributeMapping | None:
-    """Add or change the mapping of the attribute *target*. *changes* has the keys of an application's file (source, expression, constant,
+    """Add or change the mapping of the attribute *target*. *changes* uses the keys of an application's file (source, expression, constant,
     default, match, ...).
 
     A value of None removes the key. If *changes* is None, the whole mapping of *target* is removed. Raises LockstepError with the place of
@@ -209,7 +209,8 @@ async def set_scope(
 ) -> JobConfiguration:
     """Replace all scoping filters for one kind of object by *filters*. Without any filters, everybody passes.
 
-    Raises LockstepError for a mistake in a filter, and for an unknown group, because nobody would pass a filter for members of that group.
+    Raises LockstepError for a mistake in a filter, and for an unknown group, because nobody would pass a filter for the members of an
+    unknown group.
     """
     async with context.reading() as connection:
         for name in dict.fromkeys(named for one in filters for named in groups_named(one)):

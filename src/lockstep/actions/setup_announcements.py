@@ -1,4 +1,4 @@
-"""Say what saving an application's settings will do, before an administrator saves them."""
+"""Announce the effects of saving an application's settings, before an administrator saves them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EVALUATES = frozenset({"scope", "nested_groups", "deletion_threshold", "deletio
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What saving will do. *sentence* says what will happen, and *lines* say to which people. *confirm* is the number that the
+    """The effects of saving. *sentence* says what will happen, and *lines* say to which people. *confirm* is the number that the
     administrator must type before saving; 0 if nothing has to be typed.
     """
 
@@ -33,8 +33,8 @@ class Announcement:
 
 @needs(Permission.CONFIGURATION_WRITE, app="app")
 async def announce_settings(context: Context, app: str, changes: Mapping[str, Any]) -> Announcement:
-    """Return what `change_settings` will do with *changes*. Writes nothing. Raises the errors that `change_settings` raises for invalid
-    values.
+    """Return the effects that `change_settings` will have with *changes*. Writes nothing. Raises the errors that `change_settings` raises
+    for invalid values.
     """
     setup = await show_setup(context, app)
     lines: tuple[str, ...] = ()

@@ -36,9 +36,7 @@ _MOST_DEVICE = 200  # characters
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A session that was just begun or just got a new secret. The new secret is stored nowhere else; the previous secret no longer
-    works.
-    """
+    """A session that has just begun or has just got a new secret. The secret is stored nowhere else; a previous secret no longer works."""
 
     session_secret: str = field(repr=False)
     expires_at: datetime
@@ -172,7 +170,7 @@ async def sign_out(context: Context, secret: str) -> None:
 
 @open_to_all
 async def read_invitation(context: Context, link_secret: str) -> InvitationLink:
-    """Return what the page of a one-time link shows. Raises LockstepError if the link is unknown, used or expired."""
+    """Return the person for whom a one-time link was made. Raises LockstepError if the link is unknown, used or expired."""
     async with context.recording() as connection:
         link, found = await _link(connection, link_secret, context.now())
     return InvitationLink(found.email if found else "", found.display_name if found else "", link.expires_at)
@@ -240,7 +238,7 @@ async def begin_session(
     stepped_up_at: datetime | None = None,
 ) -> SignedIn:
     """Begin a session with a new secret. *replaces* is the secret of the browser's previous session, which ends. *stepped_up_at* is when
-    the administrator last proved who they are; None means now.
+    the administrator last entered credentials; None means now.
     """
     secret, expires_at = new_secret(), now + lasts
     previous = await sessions.read_session(connection, hash_of(replaces)) if replaces else None

@@ -1,4 +1,4 @@
-"""Read the sign-in log: who signed in, when, from where, to which application and how, and why other attempts were refused."""
+"""Read the sign-in log: who signed in, when, from where, how and to which application, and why other attempts were refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decide on changes that a source holds: people who would leave because the source shrank, and people who may only have a new key."""
+"""Decide on the held changes of a source: people who would leave because the source shrank, and people whose key may have changed."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ async def who_is_held(context: Context, name: str, *, limit: int = 10_000) -> di
 async def confirm_hold(context: Context, name: str, *, shown: str) -> SourceDecision:
     """Remove the objects that the source no longer contains, and set the new key of renamed people, who keep their accounts.
 
-    *shown* is the result of `mark_of` for the holds that the administrator saw. Raises LockstepError if other holds wait for a decision by
-    now, or if none were shown.
+    *shown* is the result of `mark_of` for the holds that the administrator saw. Raises LockstepError if other holds wait for a decision
+    now, or if no holds were shown.
     """
     holds = await _holds(context, name)
     if mark_of(holds) != shown:
@@ -68,8 +68,8 @@ async def confirm_hold(context: Context, name: str, *, shown: str) -> SourceDeci
 
 @needs(Permission.SOURCES_DECIDE)
 async def reject_hold(context: Context, name: str) -> SourceDecision:
-    """Keep the objects that the source no longer contains; the next import may ask again. A new person who may be an existing one under
-    a new key counts as a different person from now on.
+    """Keep the objects that the source no longer contains; the next import may ask again. If a new person may be an existing person with a
+    new key, the two count as different people from now on.
     """
     holds = await _holds(context, name)
     await _decide(context, holds, "rejected", left=0)
@@ -103,7 +103,9 @@ async def _give_new_keys(context: Context, hold: HoldRow) -> int:
 
 
 async def _let_some_leave(context: Context, hold: HoldRow) -> tuple[int, int] | None:
-    """Remove some objects of *hold*. Returns how many objects were examined and how many of them were removed; None if it is empty."""
+    """Remove some objects of *hold*. Returns how many objects were examined and how many of them were removed, or None if *hold* is
+    empty.
+    """
     async with context.changing() as edit:
         held = await source_holds.held_objects(edit.connection, hold.id, limit=_BATCH)
         if not held:

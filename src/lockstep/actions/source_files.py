@@ -1,8 +1,8 @@
 """Decide which files of the server a source may name.
 
-The operator, who uses the command line on the machine, may name any file. All other callers may name only files below one folder: an
-import shows the first line of a file that it cannot read, so any file of the server would otherwise become readable. A path is checked
-when it is named and again before each read, because a symbolic link may have replaced the file.
+The operator, who uses the command line on the machine, may name any file. All other callers may name only files below one folder. Otherwise
+they could read any file of the server, because an import shows the first line of a file that it cannot parse. A path is checked when it is
+named and again before each read, because a symbolic link may have replaced the file.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class NamedFiles:
 
 @dataclass(frozen=True, slots=True)
 class OutsideFile:
-    """A file of a source that is not below the folder for sources' files."""
+    """A file of a source outside the folder for sources' files."""
 
     source: str
     path: str
@@ -55,7 +55,7 @@ def open_files(context: Context, source: SourceRecord, config: Mapping[str, Any]
     """Open the passes of *source*. *config* replaces the registered configuration.
 
     Registered files that the operator did not name are checked again. Files that only *config* names are not checked, because *config*
-    comes from the operator's command line or names the copy of an upload; no other interface lets its caller choose it
+    comes from the operator's command line or names the copy of an upload. No other interface lets its caller choose *config*
     (`remote/exposed.py`). Raises LockstepError for a file that is now outside the folder for sources' files, and for any error that the
     source finds.
     """

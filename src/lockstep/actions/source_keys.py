@@ -1,4 +1,4 @@
-"""Rename a source, or identify its people by another column. Neither change makes anybody a leaver, and neither creates anybody."""
+"""Rename a source, or identify its people by another column. Neither change adds people or makes people leavers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Rekeyed:
 @needs(Permission.SOURCES_WRITE)
 async def rename_source(context: Context, name: str, new_name: str) -> SourceRecord:
     """Rename a source and move its objects along. If a registered source without people already has the new name, that source takes over
-    the objects. In this way, people who were first imported by hand can be moved to a source that was registered later.
+    the objects. This is how people who were first imported by hand can be moved to a source that was registered later.
     """
     if not is_source_name(new_name) or name in (LOCAL_SOURCE, new_name):
         raise invalid(f'The source {name} cannot be renamed to "{new_name}"', next_step="Choose another name")
@@ -96,7 +96,7 @@ async def rekey_source(context: Context, name: str, column: str, *, config: Mapp
 
 
 def _with_key(config: Mapping[str, Any], column: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the configuration with *column* as key column, and the key columns for each kind of object that follow from it."""
+    """Return the configuration with *column* as the key column, and the resulting key columns for each kind of object."""
     maps = {}
     for name, given in dict(config.get("map") or {}).items():
         meanings = [given] if isinstance(given, str) else list(given)

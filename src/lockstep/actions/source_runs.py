@@ -1,4 +1,4 @@
-"""What the imports of a source changed."""
+"""The changes that the imports of a source made."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_NAMED = 100  # most people and groups that a run lists for each kind of cha
 
 @needs(Permission.DIRECTORY_READ)
 async def list_runs(context: Context, name: str, *, before: int = 0, limit: int = 20) -> list[RunRow]:
-    """Return what the imports of a source changed, newest import first. *before* limits the result to imports with a smaller number; 0
+    """Return the imports of a source with their changes, newest first. *before* limits the result to imports with a smaller number; 0
     returns all.
     """
     async with context.reading() as connection:

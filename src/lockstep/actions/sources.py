@@ -181,7 +181,9 @@ async def import_file(
 async def rehearse_import(
     context: Context, name: str, *, config: Mapping[str, Any] | None = None, options: IntakeOptions | None = None
 ) -> list[PassResult]:
-    """Return what an import would do, by doing it in a transaction that is rolled back. A source that is not registered needs *config*."""
+    """Return the changes that an import would make, by importing in a transaction that is rolled back. A source that is not registered
+    needs *config*.
+    """
     context.refuse_rehearsal()
     async with rehearsing(context.pool) as connection:
         if config is not None and await store.read_source(connection, name) is None:

@@ -1,4 +1,4 @@
-"""What a person has in each application: the assignments with their roles, and the state of the account."""
+"""The access of a person to each application: the assignments with their roles, and the state of the account."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class AppStanding:
-    """What one person has in one application. *ways* describes each assignment with its role, first the one that decides. *account*
-    describes the state of the account in words.
+    """The access of one person to one application. *ways* describes each assignment with its role; the assignment that decides the role
+    comes first. *account* describes the state of the account.
     """
 
     app: str
@@ -36,8 +36,8 @@ class AppStanding:
 
 
 async def standings(connection: Connection, person: str, is_visible: Callable[[str], bool]) -> list[AppStanding]:
-    """Return what *person* (an id) has in each visible application in which the person is assigned, has an account, or is in scope because
-    the scope is all.
+    """Return the access of *person* (an id) to each visible application in which the person is assigned, has an account, or is in scope
+    because everyone is.
     """
     apps = [one for one in await applications.list_applications(connection) if is_visible(one.id)]
     assigned = await read_entitlements_everywhere(connection, person)

@@ -1,4 +1,4 @@
-"""The state of an application's provisioning: what it does now, what the last cycle did, and which objects wait and why."""
+"""The state of an application's provisioning: its present activity, the result of the last cycle, and which objects wait and why."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ async def status_of(connection: Connection, row: JobRow) -> JobStatus:
 
 
 class _Found(NamedTuple):
-    """What was read for all jobs at once, by the id of the job; *with_secret* and *signing_on* have ids of applications."""
+    """The data that was read for all jobs at once, by the id of the job. *with_secret* and *signing_on* contain ids of applications."""
 
     cycles: Mapping[str, tuple[Cycle | None, Cycle | None]]
     backlogs: Mapping[str, Backlog]

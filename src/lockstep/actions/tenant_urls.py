@@ -1,4 +1,4 @@
-"""Check a tenant URL while an administrator types it: whether it can be used, and which URL was probably meant. Pure."""
+"""Check a tenant URL while an administrator types it: whether it can be used, and otherwise which URL was probably meant. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SCIM = "/scim/v2"
 
 @dataclass(frozen=True, slots=True)
 class UrlAdvice:
-    """What to tell an administrator about a tenant URL. *is_error* is true if the URL cannot be stored. *fix* is the URL that was probably
+    """Advice to an administrator about a tenant URL. *is_error* is true if the URL cannot be stored. *fix* is the URL that was probably
     meant; "" if the URL looks right.
     """
 

@@ -35,7 +35,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """One page of a timeline. *names* has the names, by id, of managers and members that the changes mention. *next* is the value of
+    """One page of a timeline. *names* contains the names of managers and members that the changes mention, by id. *next* is the value of
     *before* for the following page.
     """
 

@@ -1,4 +1,4 @@
-"""Codes of an administrator's second factor: those of an authenticator app (TOTP, RFC 6238) and recovery codes. Each works once."""
+"""Codes of an administrator's second factor: codes of an authenticator app (TOTP, RFC 6238) and recovery codes. Each works once."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ PURPOSE = "second factor"  # of the encrypted seed
 
 
 class SecondFactorRequired(LockstepError):
-    """The password is right, but a code is needed as well. The caller of the action should ask for the code and sign in again with both.
-    *question* is a challenge for a passkey, whose answer can replace the code; None if the administrator has no passkey for this host.
+    """Raised if the password is right, but a code is needed as well. The caller of the action should ask for the code and sign in again
+    with both. *question* is a challenge for a passkey, whose answer can replace the code; None if the administrator has no passkey for this
+    host.
     """
 
     def __init__(self, question: PasskeyQuestion | None = None) -> None:

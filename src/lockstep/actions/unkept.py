@@ -1,4 +1,4 @@
-"""The attributes that an application accepts but does not keep, each with advice on what to do."""
+"""The attributes that an application accepts but does not keep, each with advice."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ from lockstep.sync.services import Job, unkept_of
 
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def unkept_attributes(context: Context, app: str) -> Mapping[tuple[str, str], Finding]:
-    """Return the attributes that the application accepts but does not keep, by kind of object and target path, each with advice on what to
-    do.
-    """
+    """Return the attributes that the application accepts but does not keep, by kind of object and target path, each with advice."""
     async with context.reading() as connection:
         return unkept_in(await read_job(context, connection, app))
 
 
 def unkept_in(job: Job) -> dict[tuple[str, str], Finding]:
-    """Return for *job* what `unkept_attributes` returns for an application."""
+    """Like `unkept_attributes`, but for a *job* that was already read."""
     certain = {(one.kind, one.path) for one in confirmed(unkept_of(job.row), job.configuration)}
     app, name = job.row.app_name, job.row.app_display_name
     found = {}

@@ -1,7 +1,8 @@
-"""Import an uploaded file in steps: keep the file, show how it would be read and who would change, and then import all of it or nothing.
+"""Import an uploaded file in steps: keep the file, show how it would be read and which people would change, and then import all of it or
+nothing.
 
-The file is kept in the database, so that any process can continue with it. The import and the record that it happened are one transaction:
-if somebody clicks Import twice, the second request waits for the first and returns its result.
+The file is kept in the database, so that any process can continue with it. The import and its record are written in one transaction: if
+somebody clicks Import twice, the second request waits for the first and returns its result.
 """
 
 from __future__ import annotations
@@ -153,7 +154,9 @@ async def change_upload(context: Context, upload: str, config: Mapping[str, Any]
 
 @needs(Permission.SOURCES_WRITE)
 async def rehearse_upload(context: Context, upload: str) -> UploadRow:
-    """Find out what an import would change, by importing in a transaction that is rolled back. Stores the result in the upload."""
+    """Determine the changes that an import would make, by importing in a transaction that is rolled back. Stores the result in the
+    upload.
+    """
     async with context.reading() as connection:
         found = await find(connection, upload)
         _refuse_imported(found)

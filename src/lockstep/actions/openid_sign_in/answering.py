@@ -48,7 +48,7 @@ _MOST_PAIRS, _LONGEST = 40, 4_096
 
 @dataclass(frozen=True, slots=True)
 class OpenidSignInFirst:
-    """The person must sign in first. *again* is true if somebody is signed in, but the application asks for a new sign-in.
+    """The outcome that the person must sign in first. *again* is true if somebody is signed in, but the application asks for a new sign-in.
 
     *sealed* is the encrypted request, for `resume`. *name* is the user name that the application expects, or "".
     """
@@ -60,7 +60,7 @@ class OpenidSignInFirst:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The browser takes the response to *url*. If there are *fields*, it posts them there as a form."""
+    """The outcome that the browser takes the response to *url*. If there are *fields*, the browser posts them as a form."""
 
     app: str
     url: str = field(repr=False)
@@ -134,8 +134,8 @@ async def _answer(
 
 
 async def _expected(context: Context, app: OpenIdApplication, request: AuthorizationRequest) -> str:
-    """Return the subject that the application expects, or "" if it expects nobody in particular. Raises OAuthFault if the hint is not an
-    ID token that Lockstep issued to the application.
+    """Return the subject that the application expects, or "" if it accepts anybody. Raises OAuthFault if the hint is not an ID token that
+    Lockstep issued to the application.
     """
     if not request.id_token_hint:
         return ""
@@ -223,8 +223,8 @@ async def _no_access(
     context: Context, visitor: Visitor, app: OpenIdApplication, request: AuthorizationRequest, caller: PersonCaller,
     reason: RefusalReason,
 ) -> Answered | NotAssigned:  # fmt: skip
-    """Return the outcome if the person has no access. The person sees the reason on a page; a request that allows no page gets
-    `access_denied`.
+    """Return the outcome if the person has no access. The person sees the reason on a page. If the request does not allow showing a page,
+    the response is `access_denied`.
     """
     if request.is_passive:
         detail = "The person has no access to the application"

@@ -1,7 +1,7 @@
 """Determine which application sends a request to the token endpoint, and check its client secret.
 
-Wrong client secrets lead to growing delays. Failures are counted for the network address, and for the client at that address, so nobody
-else can lock a client out.
+Wrong client secrets lead to growing delays. Failures are counted for the network address, and for the client at that address. Failures at
+other addresses therefore cannot lock a client out.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ async def _take_turn(context: Context, row: LogoutRow) -> None:
 
 
 async def _tell(context: Context, row: LogoutRow) -> str:
-    """Notify one application. Returns what went wrong, or "" if the application was notified or has no logout address."""
+    """Notify one application. Returns the error, or "" if the application was notified or has no logout address."""
     app = await application_of(context, row.app, origin=row.issuer)
     if app is None or not app.openid.back_channel_logout_url:
         return ""

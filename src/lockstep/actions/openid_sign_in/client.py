@@ -40,8 +40,8 @@ class OpenIdApplication:
         return ClientRules(self.openid.redirect_uris, self.openid.is_public, self.openid.needs_pkce)
 
     def sid_of(self, session: str) -> str:
-        """Return the id of a session for this application. It differs between applications, so that two of them cannot compare their
-        ids.
+        """Return the id of a session for this application. Each application gets a different id, so that two applications cannot find out
+        that they share a session.
         """
         return hashlib.sha256(self.salt + b"session " + session.encode()).hexdigest()[:32]
 

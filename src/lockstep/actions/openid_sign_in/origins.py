@@ -1,4 +1,4 @@
-"""Decide from which origins scripts may read tokens: from those of the redirect URIs of public clients."""
+"""Decide which origins may run scripts that read tokens: the origins of the redirect URIs of public clients."""
 
 from __future__ import annotations
 

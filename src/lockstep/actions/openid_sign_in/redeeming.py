@@ -61,9 +61,7 @@ async def redeem(
 
 
 async def claims_of_grant(context: Context, app: OpenIdApplication, person: str) -> AssertionClaims:
-    """Return the claims about the person as they are now. Raises OAuthFault if this person, or everybody, may no longer use the
-    application.
-    """
+    """Return the present claims about the person. Raises OAuthFault if the person may no longer use the application, or if nobody may."""
     if not app.settings.is_enabled:
         raise OAuthFault(
             OAuthError.INVALID_GRANT, RefusalReason.APPLICATION_DISABLED, "Nobody may sign in to the application"
@@ -177,6 +175,6 @@ def _stored(row: CodeRow | None) -> StoredCode | None:
 
 
 def _amr(methods: Sequence[str]) -> list[str]:
-    """Return how the person proved who they are (RFC 8176). For sign-ins through an identity provider this is unknown."""
+    """Return the methods by which the person signed in (RFC 8176). They are unknown for sign-ins through an identity provider."""
     found = [_METHODS[one] for one in methods if one in _METHODS]
     return [*found, "mfa"] if len(found) > 1 else found

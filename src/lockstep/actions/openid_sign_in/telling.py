@@ -1,4 +1,4 @@
-"""What an application may do with a token: read user info, and revoke the token (RFC 7009)."""
+"""The uses that an application has for a token besides access: read user info, and revoke the token (RFC 7009)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def revoke(context: Context, authorization: str, pairs: Pairs, *, visitor:
     """Revoke a token of the application. A refresh token is revoked with all tokens of the same grant, an access token alone. An unknown
     token is not an error.
 
-    Raises OAuthFault if the application did not prove who it is.
+    Raises OAuthFault if the application did not authenticate.
     """
     try:
         form = single(pairs)

@@ -1,7 +1,7 @@
 """Query the LDAP directory for a person's entry, and check the password.
 
-An entry is found by the person's stored user principal name, never by what was typed, and is bound by the name that the directory
-returns. What was typed is only compared with login names, to learn the user principal name of the entry.
+An entry is found by the person's stored user principal name, never by the typed name, and the bind uses the entry's name as the directory
+returns it. The typed name is only compared with login names, to find the user principal name of the entry.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ NO_ENTRY = LdapVerdict(has_entry=False)
 
 
 async def name_in_ldap(context: Context, typed: str) -> str:
-    """Return the user principal name of the entry whose login name is *typed*. Returns "" if there is none, if there are several, or if
+    """Return the user principal name of the entry whose login name is *typed*. Returns "" if there is no such entry or more than one, or if
     login names are switched off.
 
     Raises LockstepError if the directory cannot be queried.
@@ -67,7 +67,8 @@ def without_domain(typed: str) -> str:
 
 
 async def verify_in_ldap(context: Context, found: PersonCredential | None, password: str) -> LdapVerdict:
-    """Whether *password* is that of the person's entry. Each query takes the same time, whether or not the person and the entry exist.
+    """Whether *password* is the password of the person's entry. Each query takes the same time, whether or not the person and the entry
+    exist.
 
     Raises LockstepError if the directory cannot be queried.
     """

@@ -1,5 +1,5 @@
-"""Set up the LDAP directory against which people's passwords are checked. The server at its address receives passwords, so the rules for
-addresses of applications apply to it.
+"""Set up the LDAP directory that checks people's passwords. The server at its address receives passwords, so the address must satisfy the
+rules for addresses of applications.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,100}|\d+(\.\d+)+")  # RFC 4512,
 
 @dataclass(frozen=True, slots=True)
 class LdapChange:
-    """The settings of an LDAP directory. *password* is that of *bind_dn*. If it is None, the stored password is kept, provided that the
-    address and *bind_dn* do not change.
+    """The settings of an LDAP directory. *password* is the password of *bind_dn*. If it is None, the stored password is kept, provided that
+    the address and *bind_dn* do not change.
     """
 
     url: str
@@ -75,8 +75,8 @@ async def set_ldap(context: Context, change: LdapChange, *, seen: str = "") -> L
 def ldap_row(context: Context, change: LdapChange, before: LdapDirectory | None) -> LdapDirectory:
     """Return the row that *change* describes, with the password sealed.
 
-    Raises LockstepError for invalid settings, and if the stored password would be sent to another server, or with another bind DN, than
-    it was entered for.
+    Raises LockstepError for invalid settings, and if the stored password would be used with a different server or bind DN than the one it
+    was entered for.
     """
     check_change(context, change)
     password = change.password

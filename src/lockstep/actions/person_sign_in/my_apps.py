@@ -23,8 +23,8 @@ class Tile:
 
 @open_to_all
 async def my_apps(context: Context, secret: str) -> Sequence[Tile]:
-    """Return the applications with single sign-on that the person with this session may open, sorted by name: those that are assigned to
-    the person, and those that need no assignment.
+    """Return the applications with single sign-on that the person with this session may open, sorted by name: the assigned applications,
+    and those that need no assignment.
 
     Raises LockstepError if the session has ended.
     """

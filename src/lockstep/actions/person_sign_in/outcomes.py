@@ -1,7 +1,6 @@
 """How an attempt to sign in ended: the codes of the sign-in log, the sentence that belongs to each code, and the writing of log records.
 
-A person who has not proved who they are reads the same sentence for every refusal. Only the log, which administrators read, says what was
-wrong.
+A person who is not authenticated reads the same sentence for every refusal. Only the log, which administrators read, says what was wrong.
 """
 
 from __future__ import annotations
@@ -93,7 +92,7 @@ CODES = tuple(_MEANINGS)  # every code of the log
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """What the server knows about the browser: its User-Agent, the network address of the client, and the number of the request."""
+    """The known facts about the browser: its User-Agent, the network address of the client, and the number of the request."""
 
     device: str = ""
     address: str = ""
@@ -165,7 +164,7 @@ async def note_application_sign_in(
 
 
 async def write_sign_in(context: Context, record: SignInRecord) -> None:
-    """Write *record*. If it is a refusal that concerns no particular person, and there were many of these, only count it."""
+    """Write *record*. If it is a refusal that concerns no particular person, and many of these were written already, it is only counted."""
     if record.result != FAILURE or record.person is not None:
         async with context.recording() as connection:
             await sign_in_log.append(connection, record)

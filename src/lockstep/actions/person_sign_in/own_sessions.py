@@ -1,4 +1,4 @@
-"""A person sees where they are signed in, and ends sessions that they do not want any longer. The session of the caller proves who asks."""
+"""Let a person see where they are signed in, and end sessions. The secret of the caller's session identifies the person."""
 
 from __future__ import annotations
 

@@ -104,10 +104,10 @@ def subject_of(name: str) -> str:
 
 
 class _Attempt:
-    """One attempt to sign in. It is counted for each name that it concerns: the name that was typed, and the name of the person who has
-    that name in the LDAP directory.
+    """One attempt to sign in. It is counted for the typed name, and for the user principal name of the person who has the typed name in the
+    LDAP directory.
 
-    Otherwise each spelling of a name would have failures of its own.
+    Otherwise the failures of each spelling of a name would be counted separately.
     """
 
     def __init__(self, context: Context, visitor: Visitor) -> None:
@@ -133,8 +133,8 @@ class _Attempt:
             await lockout.succeeded(connection, subject, address=address)
 
     async def named_in_directory(self, name: str, found: PersonCredential | None) -> PersonCredential | None:
-        """Return *found* or, if it is None, the person whose login name in the LDAP directory is *name*. The directory is queried in
-        both cases, so that they take the same time.
+        """Return *found* or, if it is None, the person whose login name in the LDAP directory is *name*. The directory is queried in both
+        cases, so that both take the same time.
         """
         try:
             known = await name_in_ldap(self.context, name)
@@ -171,8 +171,8 @@ class _Attempt:
 def _what_is_wrong(
     found: PersonCredential | None, verdict: LdapVerdict, *, is_right: bool, is_allowed: bool
 ) -> SignInCode | None:
-    """Return why the sign-in is refused, or None. If the person has an entry in the LDAP directory, only its password is accepted,
-    because a local password may be outdated.
+    """Return why the sign-in is refused, or None. If the person has an entry in the LDAP directory, only the password of the entry is
+    accepted, because a local password may be outdated.
     """
     if found is None:
         return SignInCode.UNKNOWN_PERSON
@@ -190,8 +190,8 @@ def _what_is_wrong(
 
 
 async def _check_code(attempt: _Attempt, found: PersonCredential, code: str) -> None:
-    """Check the code after the password turned out to be right. Raise LockstepError unless *code* is a valid code of the person that was
-    not used before.
+    """Check the code after a correct password. Raises LockstepError unless *code* is a valid code of the person that was not used
+    before.
     """
     context, visitor = attempt.context, attempt.visitor
     if not code.strip():
@@ -236,7 +236,7 @@ async def new_sign_in_link(context: Context, person: str) -> SignInLink:
 
 @open_to_all
 async def owner_of_link(context: Context, secret: str) -> str:
-    """Return the user principal name of the person for whom the link with this secret was made. Raises LockstepError if the link no
+    """Return the user principal name of the person for whom the link with this secret was created. Raises LockstepError if the link no
     longer works.
     """
     async with context.recording() as connection:

@@ -24,8 +24,8 @@ _PURPOSE = "second factor of a person"  # of the sealed seed
 
 
 async def is_code_of_person(context: Context, connection: Connection, person: str, code: str) -> bool:
-    """Whether *code* is a valid code of the person's app and newer than the last code that was used. A code that is accepted here counts as
-    used.
+    """Whether *code* is a valid code of the person's app and newer than the last code that was used. An accepted code counts as used from
+    now on.
     """
     sealed = await store.sealed_seed(connection, person)
     if sealed is None:
@@ -85,7 +85,7 @@ async def confirm_factor(context: Context, secret: str, code: str) -> PersonSign
 
 @needs(Permission.PEOPLE_SIGN_IN)
 async def remove_person_factor(context: Context, person: str) -> None:
-    """Remove the second factor of a person who lost the device. All sessions of the person end.
+    """Remove the second factor of a person who has lost the device. All sessions of the person end.
 
     Raises LockstepError if there is none, and for an administrator unless the caller may change administrators.
     """

@@ -33,7 +33,7 @@ _MOST_DEVICE = 200  # characters
 
 @dataclass(frozen=True, slots=True)
 class PersonCaller:
-    """A person of the directory who has proved who they are. *methods* says how.
+    """An authenticated person of the directory. *methods* are the methods of the sign-in.
 
     If *lacks_factor* is true, the person has to add a second factor before they can do anything else.
     """

@@ -1,7 +1,7 @@
 """Sign-in of people through the OpenID Connect provider that administrators use.
 
 At the first sign-in a person is found by the user principal name or the mail address that the provider has verified. Later sign-ins find
-the person by the provider's own identifier (subject), so that somebody who gets a former address of the person gets no access.
+the person by the provider's own identifier (subject), so that somebody who later gets the person's address gets no access.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class PersonArrival:
 @open_to_all
 async def leave_for_provider(context: Context, *, redirect_uri: str, next_page: str, again: bool = False) -> Departure:
     """Begin a sign-in through the provider and return the provider's address. With *again*, the provider asks for the credentials even if
-    the person is signed in there.
+    the person is already signed in at the provider.
 
     Raises LockstepError if people may not sign in through the provider, and if the provider cannot be reached.
     """
@@ -63,8 +63,8 @@ async def come_back(
     visitor: Visitor,
     replaces: str = "",
 ) -> PersonArrival:
-    """Finish a sign-in. *answer* has the parameters with which the browser came back from the provider, and *cookie* is what the browser
-    kept meanwhile. *replaces* is the secret of the browser's previous session, which ends.
+    """Finish a sign-in. *answer* are the parameters with which the browser came back from the provider, and *cookie* is the cookie that the
+    browser kept. *replaces* is the secret of the browser's previous session, which ends.
 
     Raises LockstepError if the answer does not belong to the cookie or was used before. The message of every other refusal is the same; the
     log has the reason.

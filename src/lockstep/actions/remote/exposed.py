@@ -1,7 +1,7 @@
 """The actions that may be called by name from another machine, and the parameters that such a call may not set.
 
-A caller on another machine passes only values that a person could type. The server itself sets what only a process on its machine can know,
-such as files on its disk. Actions that create tokens or administrators are not exposed, because a caller with a token may not do either.
+A caller on another machine passes only values that a person could type. Values that only a process on the server can know, such as files on
+its disk, are set by the server. Actions that create tokens or administrators are not exposed, because a caller with a token may do neither.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class _Notes:
 async def run_named(
     context: Context, name: str, told: Mapping[str, Any], *, shape: str = "", rehearses: bool = False
 ) -> Ran:
-    """Run the action *name*. With *rehearses*, only find out its consequences. Raises the errors of the action, and LockstepError if this
+    """Run the action *name*. With *rehearses*, only determine its consequences. Raises the errors of the action, and LockstepError if this
     version of Lockstep does not understand the call.
     """
     wire, notes = _understood(name, told, shape), _Notes()

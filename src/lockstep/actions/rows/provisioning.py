@@ -173,7 +173,7 @@ def status_json(one: JobStatus) -> StatusJson:
 
 
 def push_json(app: str, name: str, one: PushResult) -> PushJson:
-    """Return the result of a push for one object. *name* is what the caller called the object."""
+    """Return the result of a push for one object. *name* is the caller's name for the object."""
     record = one.record
     done = record.details() if record is not None else {}
     return {

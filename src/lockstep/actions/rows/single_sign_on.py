@@ -28,8 +28,8 @@ class CertificateJson(TypedDict):
 
 
 class SignOnJson(TypedDict):
-    """Single sign-on of an application. *singleSignOn* is the section of a configuration file. The addresses and certificates are what an
-    administrator must enter in the application. *clientId* is its name with OpenID Connect.
+    """Single sign-on of an application. *singleSignOn* is the section of a configuration file. An administrator must enter the addresses
+    and certificates in the application. *clientId* is the application's name in OpenID Connect.
     """
 
     app: str
@@ -110,7 +110,7 @@ class SignOnTrialJson(TypedDict):
 
 
 class ClientSecretJson(TypedDict):
-    """A client secret without its value. *hint* is the beginning of the value; *lastUsedAt* is exact to an hour."""
+    """A client secret without its value. *hint* is the beginning of the value; *lastUsedAt* is accurate to an hour."""
 
     id: str
     hint: str

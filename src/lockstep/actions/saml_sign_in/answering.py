@@ -38,8 +38,8 @@ from lockstep.storage.session_applications import SessionApplication
 
 @dataclass(frozen=True, slots=True)
 class SignInFirst:
-    """The person must sign in before the request can be answered. *again* is true if somebody is signed in, but the application asks for a
-    new sign-in (ForceAuthn).
+    """The outcome that the person must sign in before the request can be answered. *again* is true if somebody is signed in, but the
+    application asks for a new sign-in (ForceAuthn).
     """
 
     again: bool
@@ -47,7 +47,7 @@ class SignInFirst:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The browser must open *url*, where the application itself begins the sign-in."""
+    """The outcome that the browser must open *url*, where the application itself begins the sign-in."""
 
     app: str
     url: str
@@ -55,7 +55,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """The browser must post *fields* to *url*, where the application receives the response."""
+    """The outcome that the browser must post *fields* to *url*, where the application receives the response."""
 
     app: str
     url: str
@@ -64,7 +64,9 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class NotAssigned:
-    """The person has no access to the application. If *is_off* is true, nobody has. *contact* says whom to ask for access, or is ""."""
+    """The outcome that the person has no access to the application. If *is_off* is true, nobody has access. *contact* names somebody to ask
+    for access, or is "".
+    """
 
     app: str
     contact: str
@@ -158,8 +160,8 @@ async def _signed_in(
 
 
 def _is_fresh(caller: PersonCaller, asked: CheckedRequest) -> bool:
-    """Whether the person entered credentials after the application asked for them. A provider at which the person was already signed in may
-    not have asked.
+    """Whether the person entered credentials after the application asked for a new sign-in. If the person was already signed in at a
+    provider, the provider may not have asked for credentials.
     """
     is_entered = PROVIDER not in caller.methods or REENTERED in caller.methods
     return is_entered and caller.signed_in_at >= asked.asked_at

@@ -35,7 +35,7 @@ _MOST_CONTEXTS, _LONGEST_ID, _LONGEST_CONTEXT = 20, 256, 300
 
 @dataclass(frozen=True, slots=True)
 class CheckedRequest:
-    """The part of a checked request that is kept. *id* is "" for a sign-in that no application asked for. *browser* is a digest of the
+    """The part of a checked request that is kept. *id* is "" for a sign-in that no application requested. *browser* is a digest of the
     secret of the browser that brought the request.
     """
 
@@ -71,9 +71,9 @@ class Received:
 async def receive_query(
     context: Context, app: str, raw_query: str, *, visitor: Visitor, origin: str, browser: str = ""
 ) -> Received:
-    """Check a request by HTTP-Redirect. *browser* is the secret that the browser has from an earlier request.
+    """Check a request that came by HTTP-Redirect. *browser* is the secret that the browser has from an earlier request.
 
-    Raises LockstepError, which does not tell the person what was wrong.
+    Raises LockstepError for an invalid request. The error does not tell the person what is wrong.
     """
     facts = await saml_application(context, app, origin=origin)
     try:
@@ -88,7 +88,7 @@ async def receive_query(
 async def receive_form(
     context: Context, app: str, form: Mapping[str, str], *, visitor: Visitor, origin: str, browser: str = ""
 ) -> Received:
-    """Check a request by HTTP-POST, as `receive_query` does."""
+    """Check a request that came by HTTP-POST, as `receive_query` does."""
     facts = await saml_application(context, app, origin=origin)
     try:
         return _received(context, _checked(context, facts, read_post(form, certificates=keys_of(facts))), browser)
@@ -155,8 +155,8 @@ def _checked(context: Context, facts: ApplicationSso, incoming: Incoming) -> Che
 
 
 def _reply_url(facts: ApplicationSso, request: AuthnRequest) -> str:
-    """Return the reply URL to which the response is sent. A request that gives the number of a reply URL is refused if the application
-    has several reply URLs, because the numbers in the application's metadata are not stored.
+    """Return the reply URL to which the response is sent. If the application has several reply URLs, a request that gives only the number
+    of one is refused, because the numbers in the application's metadata are not stored.
     """
     if request.reply_index is not None and not request.reply_url and len(facts.settings.reply_urls) > 1:
         raise conflict(

@@ -1,5 +1,5 @@
-"""Authentication contexts: what a session proves, and whether that satisfies what an application asks for (SAML core, section 3.3.2.2.1).
-Pure.
+"""Authentication contexts: the class that a session satisfies, and whether it meets the application's request (SAML core, section
+3.3.2.2.1). Pure.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _RANKS: Sequence[frozenset[str]] = (
 
 
 def class_for(methods: Sequence[str], wanted: Sequence[str], comparison: str) -> str | None:
-    """Return the authentication context class to state for a session that began with *methods*; None if that class does not satisfy
-    *wanted* by the rule *comparison*.
+    """Return the authentication context class for a session that began with *methods*, or None if that class does not satisfy *wanted* by
+    the rule *comparison*.
 
     For a session that began at an identity provider, the class is "unspecified", because Lockstep does not know how the provider checked
     the person.

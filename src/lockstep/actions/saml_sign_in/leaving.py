@@ -1,9 +1,8 @@
 """Single logout (SAML profiles, section 4.4) by HTTP-Redirect. Either an application signs a person out, or the person signs out in
 Lockstep.
 
-A logout request of an application counts only with a valid signature; otherwise anybody could sign people out. When a person signs out in
-Lockstep, the browser goes from one application to the next. A sealed cookie holds the list of the applications that are still to be
-visited.
+A logout request of an application is accepted only with a valid signature; otherwise anybody could sign people out. When a person signs out
+in Lockstep, the browser visits one application after the other. A sealed cookie holds the list of the remaining applications.
 """
 
 from __future__ import annotations
@@ -41,8 +40,7 @@ _PURPOSE, _NAME = "signing out", "applications"
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The next application to sign out of. The browser goes to *url* and keeps *rest*, the encrypted list of the applications that
-    follow.
+    """The next application to sign out of. The browser opens *url* and keeps *rest*, the encrypted list of the remaining applications.
 
     The last stop has no *app*; it leads to the address at the end of the sign-out.
     """
@@ -54,8 +52,8 @@ class Stop:
 
 @open_to_all
 async def receive_logout(context: Context, app: str, raw_query: str, *, visitor: Visitor, origin: str) -> str:
-    """Process a logout message of an application. For a request, returns the address that delivers the response, or "" if the
-    application takes none. For the application's response to a request of Lockstep, returns "".
+    """Process a logout message of an application. For a request, returns the address that delivers the response, or "" if the application
+    accepts no response. For the application's response to a request of Lockstep, returns "".
 
     Raises LockstepError for a request that is not signed by the application, is meant for another identity provider, or is too old.
     """
@@ -80,7 +78,7 @@ async def sign_out_here(context: Context, secret: str, *, then: str = "") -> str
     """End the session with this secret. Returns the encrypted list of the applications to which the session signed in, or "" if there
     are none.
 
-    *then* is the address to which the browser goes at the end of the list, or "" for the page that says that the person is signed out.
+    *then* is the address that the browser opens at the end of the list, or "" for the page that confirms the sign-out.
     """
     caller = await caller_of_person(context, secret)
     if caller is None:

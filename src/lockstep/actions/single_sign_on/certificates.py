@@ -37,7 +37,9 @@ class CertificateForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """The active certificate of *app*, which ends soon or has ended. *is_urgent* is true from the last reminder before the end."""
+    """The active certificate of *app*, which has expired or expires soon. *is_urgent* is true from the last reminder before the expiry
+    on.
+    """
 
     app: str
     app_name: str
@@ -76,7 +78,7 @@ async def activate_certificate(context: Context, app: str, thumbprint: str) -> S
     """Let Lockstep sign with this certificate from now on. The application must already know the certificate. *thumbprint* may be
     abbreviated to its beginning.
 
-    Raises LockstepError if the certificate is unknown or has ended.
+    Raises LockstepError if the certificate is unknown or has expired.
     """
     async with context.recording() as connection:
         found = await find_application(connection, app)
@@ -132,8 +134,8 @@ async def download_certificate(
 
 @needs(Permission.APPLICATIONS_READ, filters=True)
 async def expiring_certificates(context: Context) -> list[Expiry]:
-    """Return the active certificates that end within 60 days or have ended, of applications with single sign-on. The one that ends first
-    comes first.
+    """Return the active certificates of applications with single sign-on that have expired or expire within 60 days, in the order of their
+    expiry.
     """
     now = context.now()
     async with context.reading() as connection:

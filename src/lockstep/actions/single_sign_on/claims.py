@@ -1,4 +1,4 @@
-"""What an assertion says about a person: the Name ID and the claims, with the same role that provisioning sends.
+"""The statements of an assertion about a person: the Name ID and the claims, with the same role that provisioning sends.
 
 A claim whose value is empty is not sent. A person whose Name ID is empty cannot sign in, because the application would have to guess who
 the person is.
@@ -29,7 +29,9 @@ _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 
 @dataclass(frozen=True, slots=True)
 class AssertionClaims:
-    """What an assertion says about one person. *role* is the value of the effective application role; "" if the person has no role."""
+    """The statements of an assertion about one person. *role* is the value of the effective application role; "" if the person has no
+    role.
+    """
 
     name_id: str
     name_id_format: NameIdKind

@@ -85,7 +85,7 @@ async def add_client_secret(
 
 @needs(Permission.SIGN_ON_WRITE, app="app")
 async def remove_client_secret(context: Context, app: str, secret: str) -> list[ClientSecretRow]:
-    """Remove a client secret by its id, of which the beginning is sufficient. Programs that use the secret are refused at once.
+    """Remove a client secret by its id or the beginning of its id. Programs that use the secret are refused at once.
 
     Raises LockstepError if the secret is unknown.
     """

@@ -1,4 +1,4 @@
-"""Determine whom a change of single sign-on would interrupt, and what would no longer work, before the change is made.
+"""Determine, before a change of single sign-on is made, how many people it would interrupt and what would no longer work.
 
 The sign-in log shows how many people signed in lately, but not through which redirect URI, so there is no number for a single address.
 """
@@ -26,7 +26,9 @@ _METHOD = {SignOnMode.SAML: "SAML", SignOnMode.OIDC: "OpenID Connect"}
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """What a change interrupts. *sentences* is empty if nobody would notice: nobody signed in lately, or everything continues to work."""
+    """The interruption by a change. *sentences* is empty if nobody would notice: nobody signed in lately, or everything continues to
+    work.
+    """
 
     sentences: tuple[str, ...] = ()
     people: int = 0
@@ -38,8 +40,8 @@ class Interruption:
 
 @needs(Permission.SIGN_ON_WRITE, app="app")
 async def foresee_interruption(context: Context, app: str, changes: Mapping[str, Any]) -> Interruption:
-    """Return what *changes* of the section `singleSignOn` would interrupt. Changes nothing. Raises LockstepError for a mistake, as the
-    change itself would.
+    """Return the interruption that *changes* of the section `singleSignOn` would cause. Changes nothing. Raises LockstepError for a
+    mistake, as the change itself would.
     """
     async with context.reading() as connection:
         found = await find_application(connection, app)

@@ -1,5 +1,5 @@
-"""What the portal needs to sign a person in to an application: the settings of the application, its signing key, and the claims of the
-person.
+"""The data with which the portal signs a person in to an application: the settings of the application, its signing key, and the claims of
+the person.
 
 The portal calls these actions with its own permissions after it has checked who the person is. It decides from their results whether the
 person may sign in.
@@ -37,8 +37,8 @@ SIGNINGS = {
 
 @dataclass(frozen=True, slots=True)
 class ApplicationSso:
-    """The single sign-on of an application as the portal needs it. *settings* has the reply URLs, the claims, how to sign, and the rest.
-    *certificates* are in PEM form, with the active certificate first.
+    """The single sign-on of an application, for the portal. *settings* contains the reply URLs, the claims, the way of signing, and the
+    other settings. *certificates* are in PEM form, with the active certificate first.
     """
 
     app: str
@@ -99,7 +99,7 @@ async def signing_key_of(context: Context, app_id: str) -> SigningKey:
 
 
 async def claims_for(context: Context, app_id: str, person_id: str) -> AssertionClaims:
-    """Return what an assertion for the application would say about the person. Both are given by id.
+    """Return the statements of an assertion for the application about the person. Both are given by id.
 
     Raises LockstepError if the person is unknown, disabled or deleted, or if a claim or the Name ID cannot be evaluated.
     """

@@ -1,4 +1,5 @@
-"""SAML metadata: that of Lockstep for an application, and that of an application, from which Lockstep fills in the application's settings.
+"""SAML metadata: Lockstep's metadata for an application, and an application's own metadata, from which Lockstep fills in the application's
+settings.
 
 Metadata is fetched under the same rules as all other outbound requests.
 """
@@ -67,8 +68,8 @@ async def upload_metadata(context: Context, app: str, xml: bytes) -> SignOnView:
 
 @needs(Permission.SIGN_ON_WRITE, app="app")
 async def fetch_metadata(context: Context, app: str, url: str) -> SignOnView:
-    """Fill in the settings as `upload_metadata` does, from metadata at an address. It is fetched once; later changes at that address have
-    no effect.
+    """Fill in the settings as `upload_metadata` does, from metadata at an address. The metadata is fetched once; later changes at that
+    address have no effect.
     """
     wrong = check_url(url.strip())
     if wrong:

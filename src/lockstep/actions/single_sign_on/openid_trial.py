@@ -1,4 +1,4 @@
-"""The parts of a trial that are specific to OpenID Connect: its conditions, the request, the ID token, and what is refused."""
+"""The parts of a trial that are specific to OpenID Connect: the conditions, the request, the ID token, and the refusals."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _id_token(view: SignOnView, issuer: str, claims: AssertionClaims, groups: Se
 
 
 def _refusals(view: SignOnView) -> list[SignOnRefusal]:
-    """Return what is refused, in the order of the checks."""
+    """Return the kinds of requests that are refused, in the order of the checks."""
     openid, name = view.settings.openid, view.application.display_name
     found = [
         SignOnRefusal(

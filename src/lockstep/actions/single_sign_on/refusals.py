@@ -1,4 +1,4 @@
-"""What Lockstep refuses when an application asks for a sign-in by SAML, described with the application's own settings."""
+"""The SAML requests that Lockstep refuses, described with the application's own settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SignOnRefusal:
 
 
 def refusals_of(view: SignOnView) -> list[SignOnRefusal]:
-    """Return what is refused, in the order of the checks."""
+    """Return the kinds of requests that are refused, in the order of the checks."""
     settings = view.settings
     found = [SignOnRefusal(f"A request whose issuer is not {_one_of(settings.identifiers)}", SignInCode.WRONG_ISSUER)]
     if settings.requires_signed_requests:

@@ -44,7 +44,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class SignOnView:
-    """The single sign-on of an application. *issuer* is Lockstep's name in OpenID Connect. *certificates* has the active one first.
+    """The single sign-on of an application. *issuer* is Lockstep's name in OpenID Connect. In *certificates*, the active one comes first.
     *changed_at* is None while the gallery's defaults apply.
     """
 
@@ -60,7 +60,9 @@ class SignOnView:
 
     @property
     def version(self) -> str:
-        """A text that differs after each change. A form sends it back, so that a change of another administrator is not overwritten."""
+        """A text that is different after each change. A form sends it back, so that a change of another administrator is not
+        overwritten.
+        """
         return _version(self.changed_at)
 
 

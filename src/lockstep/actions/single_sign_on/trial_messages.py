@@ -1,7 +1,7 @@
 """The two messages of a sign-in as a trial shows them: the request that the application sends, and the response of Lockstep.
 
-The response has the form of a real one, but its signature value is left out. The key for the rest of the signature is not trusted by any
-application, so the response signs nobody in.
+The response has the form of a real one, but its signature value is left out, and the signing key is one that no application trusts. The
+response therefore signs nobody in.
 """
 
 from __future__ import annotations

@@ -71,12 +71,12 @@ class AnsweredAttempt:
 
 @dataclass(frozen=True, slots=True)
 class SignOnTrial:
-    """What a sign-in would do. *issuer*, *audience* and *recipient* are those of the assertion. *starts_at* is the address at which a
-    real test begins.
+    """What a sign-in would do. *issuer*, *audience* and *recipient* are values of the assertion. *starts_at* is the address at which a real
+    test begins.
 
-    *request* is "" if Lockstep begins the sign-in. *response* is empty if no assertion can be made. *attempts* has the newest entries of
-    the sign-in log about the person, and the requests that were refused before anybody signed in; it is empty for a caller who may not
-    read the log.
+    *request* is "" if Lockstep begins the sign-in. *response* is empty if no assertion can be made. *attempts* are the newest entries of
+    the sign-in log about the person, and the requests that were refused before anybody signed in; the list is empty for a caller who may
+    not read the log.
 
     With OpenID Connect, *audience* is the client id, *recipient* the first redirect URI, *request* an address, and *response* the payload
     of the ID token.
@@ -118,7 +118,7 @@ class SignOnTrial:
 async def try_sign_on(
     context: Context, app: str, user: str = "", *, origin: str = "", error: str = ""
 ) -> SignOnTrial | None:
-    """Return what a sign-in as *user* would do. Without *user*, an assigned person is chosen; returns None if nobody is assigned.
+    """Return the result of trying a sign-in as *user*. Without *user*, an assigned person is chosen; returns None if nobody is assigned.
 
     *error* is the application's error after a real attempt. Raises LockstepError for an unknown person.
     """
