@@ -1,6 +1,6 @@
 """How a command ends: every error is shown in one form on stderr, with its exit code. The command lines of both products use this.
 
-Usage errors end with 64, not with click's 2, because 2 means "changes present". A reader that closes the pipe is not an error.
+Usage errors end with exit code 64, not with click's 2, because 2 means "changes present". It is not an error if the reader closes the pipe.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def exit_code_of(command: Callable[[], object], *, program: str) -> int:
 
 @contextmanager
 def ends_with_reader() -> Iterator[None]:
-    """End a command that waits for news as soon as the reader of its output has closed the pipe, as `| head -1` does.
+    """End a command that waits for new output as soon as the reader has closed the pipe, as `| head -1` does.
 
-    Without this, it would notice at the next line that it prints, and a script would wait that long.
+    Otherwise the command would notice the closed pipe only when it prints the next line, and a script would wait for that.
     """
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     pipe = _pipe_of_stdout()

@@ -52,9 +52,9 @@ EXIT_CODES: dict[Kind, int] = {
 class LockstepError(Exception):
     """An error that is safe to show to a person.
 
-    *detail* says what happened and to whom, *why* the cause if it is known, *next_step* what to do. *code* is a stable word for
-    logs and programs (for provisioning errors, Entra's error code). *retryable* is true if the same call may succeed later
-    without any intervention, after *retry_after_seconds* if that is known.
+    *detail* says what happened and to whom, *why* gives the cause if it is known, and *next_step* says what to do. *code* is a stable word
+    for logs and programs (for provisioning errors, Entra's error code). *retryable* is true if the same call may succeed later without any
+    intervention, after *retry_after_seconds* if that is known.
     """
 
     kind: Kind
@@ -73,7 +73,7 @@ class LockstepError(Exception):
 
     @property
     def retry_headers(self) -> dict[str, str]:
-        """The header Retry-After of the response to a caller who should come back later; none for other errors."""
+        """The header Retry-After for an error that may be retried later; empty for other errors."""
         if self.kind not in (Kind.THROTTLED, Kind.UNREACHABLE):
             return {}
         return {"Retry-After": str(self.retry_after_seconds or RETRY_SOON_SECONDS)}
@@ -85,7 +85,7 @@ class LockstepError(Exception):
 
 
 def invalid(detail: str, *, why: str = "", next_step: str = "", code: str = "") -> LockstepError:
-    """Return an error about wrong input of the caller. Retrying the same input cannot help."""
+    """Return an error about invalid input. Retrying with the same input cannot help."""
     return LockstepError(Kind.INVALID, detail, why=why, next_step=next_step, code=code)
 
 

@@ -19,7 +19,7 @@ from lockstep.engine.rules.target_attributes import TargetAttribute
 
 
 class Verdict(StrEnum):
-    """What an application's response to a request means for Lockstep."""
+    """Lockstep's interpretation of an application's response to a request."""
 
     DONE = "done"
     DONE_ALREADY = "doneAlready"  # 404 on delete, member already there
@@ -90,7 +90,7 @@ class Answer:
 
     @property
     def may_pass(self) -> bool:
-        """Whether the application, and not the object, caused the failure, so that the same request may succeed soon."""
+        """Whether the failure was caused by the application and not by the object. The same request may then succeed soon."""
         return self.verdict in _PASSING and not self.is_not_scim
 
 
@@ -282,8 +282,8 @@ class TargetOpener(Protocol):
     """Opens applications, so that inner packages need not know any adapter."""
 
     def allow(self, more: Iterable[str]) -> None:
-        """Allow connections to *more*, in addition to the addresses that the process may always use. Replaces the *more* of the previous
-        call.
+        """Allow connections to *more*, in addition to the addresses that the process may always use. The previous value of *more* no longer
+        applies.
         """
 
     def open(self, settings: TargetSettings, turns: Turns | None = None) -> Target: ...

@@ -1,5 +1,5 @@
-"""Encryption of stored secrets: they are sealed with AES-256-GCM before they reach the database. Also a type that does not reveal its
-content.
+"""Encryption of stored secrets, which are sealed with AES-256-GCM before they reach the database. Also a type for secrets in memory that
+does not reveal its content.
 
 The purpose and owner of a secret are authenticated with it, so a ciphertext that is moved to another row cannot be opened.
 """
@@ -30,7 +30,7 @@ SECRET_UNREADABLE = "SecretUnreadable"  # noqa: S105  # the code of an error
 
 
 class Secret:
-    """A text that only `reveal()` returns. Every other way to print it gives `***`."""
+    """A secret text. Only `reveal()` returns it; printing it in any other way gives `***`."""
 
     __slots__ = ("_text",)
 
@@ -122,8 +122,8 @@ def open_vault(data: Path, *, key: Secret | None = None, older_key: Secret | Non
     """Open the vault with *key*, or with the key in `<data>/key`, which is created if missing. Secrets sealed with *older_key* can be
     opened too.
 
-    If *sealed* is not 0, that many secrets are stored, and a missing key is an error: a new key could not open them. Raises LockstepError
-    for a malformed key or a key file that others can read.
+    *sealed* is the number of stored secrets. If it is not 0, a missing key is an error, because a new key could not open these secrets.
+    Raises LockstepError for a malformed key, or for a key file that others can read.
     """
     if key is None and sealed and not (data / "key").exists():
         raise LockstepError(
@@ -138,7 +138,7 @@ def open_vault(data: Path, *, key: Secret | None = None, older_key: Secret | Non
 
 
 def parse_key(text: str, *, where: str) -> VaultKey:
-    """Parse a key in base64 or hexadecimal. Raises LockstepError that says *where* the key was and never quotes it."""
+    """Parse a key in base64 or hexadecimal. Raises LockstepError, which names the place *where* and never quotes the key."""
     text = text.strip()
     try:
         material = bytes.fromhex(text) if len(text) == 2 * KEY_BYTES else base64.b64decode(text, validate=True)

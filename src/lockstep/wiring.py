@@ -68,7 +68,7 @@ def _unseen(_: Progress) -> None:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Everything that the parts of one process share."""
+    """The resources that the parts of one process share."""
 
     settings: Settings
     server: Server
@@ -162,8 +162,8 @@ class House:
                 await allow_outbound(self.pool, self.targets)
 
     async def _tell_applications(self, system: Context) -> None:
-        """Notify applications which people have signed out, until cancelled. If the database is unreachable, due notifications stay
-        stored in it.
+        """Notify applications of people who have signed out, until cancelled. If the database is unreachable, due notifications stay stored
+        in it.
         """
         while True:
             with suppress(psycopg.Error, psycopg_pool.PoolTimeout):
@@ -193,10 +193,10 @@ async def open_house(
 ) -> AsyncIterator[House]:
     """Connect to the database (starting our own PostgreSQL if no other is configured), migrate it, and open everything else.
 
-    *main* means that this process is `up` or `serve`, of which a data folder has only one. Unless *upgrades* is true, a database of an
-    older version is refused. Unless *needs_key* is true, no secret will be opened, so a missing key is neither an error nor created.
-    *observer* receives every request to an application. Only a caller that *restores* may open a folder with an unfinished restore, whose
-    applications may still be switched on. Raises LockstepError.
+    *main* means that this process is `up` or `serve`; a data folder can have only one such process. Unless *upgrades* is true, a database
+    of an older version is refused. If *needs_key* is false, no secret will be opened, so a missing key is neither an error nor created.
+    *observer* receives every request to an application. After an interrupted restore, applications may still be switched on, so only a
+    caller with *restores* may open the folder. Raises LockstepError.
     """
     if not restores:
         _refuse_unfinished_restore(settings.data)
@@ -255,7 +255,7 @@ def _refuse_unfinished_restore(data: Path) -> None:
 
 
 def own_application(data: Path) -> tuple[str, ...]:
-    """Return the origin of the Documo that `up` runs on this data folder, to which commands may connect too. Empty for a copy of the
+    """Return the origin of the Documo that `up` runs on this data folder; commands may connect to it too. Empty for a copy of the
     folder.
     """
     try:

@@ -82,7 +82,7 @@ def api_app(
 def api_routes(
     contexts: Contexts, *, hub: LiveHub | None = None, rates: Rates | None = None, tasks: BackgroundTasks | None = None
 ) -> Sequence[BaseRoute]:
-    """Return everything that a server adds to its routes: the API, `/api/openapi.json`, `/api/docs` and `/problems/{slug}`."""
+    """Return the routes to add to a server: the API, `/api/openapi.json`, `/api/docs` and `/problems/{slug}`."""
     app = api_app(contexts, hub=hub, rates=rates, tasks=tasks)
     mounted = Mount(ROOT, app)
     # A path with a line break belongs to the API too, and gets a "not found" problem.

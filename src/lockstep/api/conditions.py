@@ -60,7 +60,7 @@ class Condition:
     async def require(self, context: Context, read: Read) -> None:
         """Raise ApiError if If-Match is given and does not match the state that *read* returns.
 
-        For work that sends requests: these must not run inside a transaction, as they would with `matched`.
+        For work that sends requests to applications. Such work must not run inside a transaction, as it would with `matched`.
         """
         wanted = {one.strip().removeprefix("W/") for one in self.given.split(",")}
         if self.given and "*" not in wanted and etag(await read(context)) not in wanted:

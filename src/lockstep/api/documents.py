@@ -1,6 +1,6 @@
 """The description of the API: OpenAPI 3.1 for programs, one page for people, and one page for each type of problem.
 
-The pages are generated from the description. They need no script and load nothing from other servers.
+The pages are generated from the description. They work without scripts and load nothing from other servers.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What every route does before and after its own work: identify the caller, check that a form comes from our own pages, turn errors into
-problems, and set the headers of the response.
+"""The work that every route does before and after its own: identify the caller, check that a form comes from our own pages, turn errors
+into problems, and set the headers of the response.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def _unknown(detail: str) -> ApiError:
 
 
 class DoorRoute(APIRoute):
-    """A route with these checks. *most_bytes* is the size limit of the body. *takes_json* requires that the JSON of the body is valid
-    before the action is called.
+    """A route with these checks. *most_bytes* is the size limit of the body. If *takes_json* is true, the body must be valid JSON; this is
+    checked before the action is called.
     """
 
     most_bytes = MOST_BYTES
@@ -139,7 +139,7 @@ class DoorRoute(APIRoute):
 
 
 def router_of(*tags: str, route_class: type[DoorRoute] = DoorRoute) -> APIRouter:
-    """Create a router whose routes make these checks. The application uses the routes unchanged, so each of them must be declared
+    """Create a router whose routes make these checks. The application uses the routes unchanged, so each route must be declared
     completely.
     """
     return APIRouter(route_class=route_class, tags=list(tags), generate_unique_id_function=lambda route: route.name)
@@ -201,7 +201,7 @@ class FrontRoute(DoorRoute):
 
 
 async def _refuse_unstorable(request: Request, *, takes_json: bool) -> None:
-    """Refuse values that cannot be stored before an action receives them: invalid JSON, NUL characters, and too large numbers."""
+    """Refuse values that cannot be stored, before an action receives them: invalid JSON, NUL characters, and numbers that are too large."""
     given = (one for pair in request.query_params.multi_items() for one in pair)
     require_no_nul([request.scope["path"], *given], of="address")
     if not takes_json or not request.headers.get("content-type", "").partition(";")[0].strip().lower().endswith("json"):

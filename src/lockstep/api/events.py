@@ -1,4 +1,4 @@
-"""`GET /events`: server-sent events about changes. An event names what to read again and has no other content.
+"""`GET /events`: server-sent events about changes. An event names the data to read again and has no other content.
 
 A client resumes with Last-Event-ID. After the event `reset` it must read everything again. A client that reads too slowly is
 disconnected, and can resume.
@@ -25,7 +25,7 @@ router = router_of("Events")
 async def events(request: Request, who: Who) -> StreamingResponse:
     """Events of the topics `progress`, `cycle`, `status`, `change`, `source` and `reset`, as they happen.
 
-    `data` is `{"application": id}` or `{"name": what}`. Send Last-Event-ID to continue after the last event that you saw.
+    `data` is `{"application": id}` or `{"name": name}`. Send Last-Event-ID to continue after the last event that you received.
     """
     hub: LiveHub = request.app.state.hub
     desk: Desk = request.app.state.desk

@@ -1,4 +1,4 @@
-"""SCIM's filter grammar for lists (RFC 7644, section 3.4.2.2). A filter becomes parameters of an action, or is applied to rows in
+"""SCIM's filter grammar for lists (RFC 7644, section 3.4.2.2). A filter is converted to parameters of an action, or applied to rows in
 memory.
 
 An unsupported filter is refused with an error that names the supported attributes. No filter is ever ignored.

@@ -26,7 +26,7 @@ class PrivilegeCounts:
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def count(self, plan: Plan, mapping: ObjectMapping) -> None:
-        """Count the privileges in *plan*, which was made as if there were no account. Plans that create nothing are not counted."""
+        """Count the privileges in *plan*, which was made as if the object had no account. Plans that create nothing are not counted."""
         if plan.action is not Action.CREATE:
             return
         self.people += 1
@@ -40,7 +40,7 @@ class PrivilegeCounts:
 def check_privileges(
     mapping: ObjectMapping, place: str, configuration: JobConfiguration, given: PrivilegeCounts | None
 ) -> Iterator[Finding]:
-    """Report privileged values that too many people get. Without *given* only constants are found."""
+    """Report privileged values that too many people get. Without *given*, only constants are checked."""
     for number, attribute in enumerate(mapping.attributes):
         privileges = mapping.privileges[attribute.target]
         for privilege in privileges.values():

@@ -1,6 +1,6 @@
-"""The rules of a job in one import: its configuration, how to read and write it, and the attributes that it depends on.
+"""A job's configuration, the functions that read and write it, and the attributes that it depends on, for import from one place.
 
-`dependencies` makes changes cheap: if no rule reads a changed attribute, no object is marked for re-evaluation.
+`dependencies` saves work: if no rule reads a changed attribute, no object is marked for re-evaluation.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The single sign-on settings of one application, as a value and as JSON, in files and in the database. Pure.
 
-Addresses are exact: an assertion is sent only to a reply URL in this list, whatever a request asks for.
+Addresses are exact: an assertion is sent only to a reply URL in this list, even if a request asks for another.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ class SignOnSettings:
 
 
 def usual_claims() -> tuple[ClaimRule, ...]:
-    """Return the claims of a new application: Entra's default claims and the role. One assignment thus decides about both the account
-    and the sign-in.
+    """Return the claims of a new application: Entra's default claims and the role. The role of an assignment thus applies to both the
+    account and the sign-in.
     """
     role = ClaimRule(ROLE_CLAIM, Expression(compile_expression(EFFECTIVE_ROLE)))
     return (*(ClaimRule(name, Direct(attribute)) for name, attribute in USUAL_CLAIMS.items()), role)

@@ -1,6 +1,6 @@
 """Find source attributes in mappings and filters that do not exist, and correct the letter case of known ones. Pure.
 
-An unknown name is not a syntax error: it evaluates as empty for every object, which ends accounts or drops values. A change that
+An unknown name is not a syntax error: it evaluates as empty for every object, so accounts may be disabled or values lost. A change that
 introduces an unknown name is therefore refused, with a suggestion.
 """
 

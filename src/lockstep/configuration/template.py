@@ -1,6 +1,6 @@
-"""A gallery entry as values: what is known about an application before it is connected.
+"""A gallery entry: the known facts about an application before it is connected.
 
-The packages that use an entry do not depend on where it comes from.
+The packages that use an entry do not depend on the package that reads it.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class TenantUrlRule:
-    """The tenant URL. *default* is "" if every customer has a URL of its own. *custom_domain* is true if customers may use a host name
-    of their own.
+    """The tenant URL. *default* is "" if every customer has a different URL. *custom_domain* is true if customers may use their own host
+    name.
     """
 
     default: str = ""
@@ -41,8 +41,8 @@ class TenantUrlRule:
 
 @dataclass(frozen=True)
 class Template:
-    """One gallery application. *provisioning* is the JSON of its default configuration. *former_ids* are earlier ids, by which it is
-    still found.
+    """One gallery application. *provisioning* is the JSON of its default configuration. *former_ids* are earlier ids, under which it can
+    still be found.
     """
 
     id: str
@@ -72,7 +72,7 @@ class Template:
         return mapping.matching[0].target if mapping and mapping.matching else "userName"
 
     def configuration(self, *, version: int = 1, roles: Sequence[AppRole] | None = None) -> JobConfiguration:
-        """Compile the default configuration. *roles* are those of the application created from this entry."""
+        """Compile the default configuration. *roles* are the roles of the application that was created from this entry."""
         return self.read(self.provisioning, version=version, roles=self.roles if roles is None else roles)
 
     def read(self, provisioning: Mapping[str, Any], *, version: int, roles: Sequence[AppRole]) -> JobConfiguration:

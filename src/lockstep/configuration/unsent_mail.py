@@ -1,4 +1,4 @@
-"""Warn, if settings ask for mail, that no mail is sent: because no mail server is set up, or because the setting is stored only. Pure."""
+"""Warn that settings ask for mail that is not sent, because no mail server is set up or because the setting has no effect. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _NEVER_SENT = "Lockstep calls no webhooks and sends no mail to the organisation'
 
 
 def mail_note(*, email: str | None, on_failure: bool | None) -> str:
-    """The note for an application's settings without a mail server; "" if they do not ask for mail."""
+    """Return the note for an application's settings if no mail server is set up; "" if the settings do not ask for mail."""
     asked = [f"the address {email}"] if email else []
     asked += ["mail on failure"] if on_failure else []
     return f"{MAIL_IS_NOT_SENT} (requested: {' and '.join(asked)}); {_INSTEAD}" if asked else ""
 
 
 def file_notes(spec: Mapping[str, Any], *, sends_mail: bool) -> tuple[str, ...]:
-    """The notes for the spec of a document, for an application or for the organisation."""
+    """Return the notes for the spec of a document, for an application or for the organisation."""
     provisioning, wanted = spec.get("provisioning") or {}, spec.get("notifications") or {}
     if wanted.get("email") or wanted.get("webhook"):
         return (_NEVER_SENT,)

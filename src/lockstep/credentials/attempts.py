@@ -1,4 +1,4 @@
-"""The delays that failed sign-ins cause for later ones. Pure."""
+"""The delays that failed sign-ins cause for later sign-ins. Pure."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def network_of(address: str) -> str:
 
 
 def too_many_failures(left: timedelta) -> LockstepError:
-    """Build the error during a delay, of which *left* remains. The error does not say whether the e-mail or the address caused the
-    delay.
+    """Build the error for an attempt during a delay; *left* is the rest of the delay. The error does not say whether the e-mail address or
+    the network address caused it.
     """
     seconds = max(1, round(left.total_seconds()))
     length = counted(seconds, "second") if seconds < 120 else counted(round(seconds / 60), "minute")

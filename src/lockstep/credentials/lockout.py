@@ -1,7 +1,7 @@
 """Failed sign-ins cause growing delays.
 
-They are counted for the entered e-mail address, whether or not it exists, and for the client's address, so that trying one password with
-many e-mail addresses is limited too.
+Failures are counted for the entered e-mail address, whether or not it exists, and for the client's address, so that trying one password
+with many e-mail addresses is limited too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Recording = Callable[[], AbstractAsyncContextManager[Connection]]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Something for which attempts are counted, such as an e-mail address. *shown* is the form that may be logged, or "" if none may be."""
+    """Something for which attempts are counted, such as an e-mail address. *shown* is its form for logs, or "" if it must not be logged."""
 
     text: str
     limit: Limit
@@ -71,9 +71,7 @@ async def locked_now(
 
 
 async def forgiven(recording: Recording, email: str, *, address: str) -> None:
-    """Take back the attempt that `admit` counted, because nothing was wrong with it except that something, such as the code, was
-    missing.
-    """
+    """Take back the attempt that `admit` counted, because it was not wrong but incomplete: for example, the code was missing."""
     for subject in subjects_of(email, address):
         await _take_back(recording, subject)
 

@@ -1,7 +1,7 @@
 """Detect passwords that attackers try first. Pure, except that the list is read once.
 
 `common_passwords.txt` contains the most frequent passwords of Django's list of breached passwords (Royce Williams, 2017). The whole
-password is looked up, and also the part that remains without digits and signs at its ends: `Sunshine2026!` is `sunshine` with a year.
+password is looked up, and also the password without the digits and signs at its ends: `Sunshine2026!` is `sunshine` with a year.
 """
 
 from __future__ import annotations

@@ -64,8 +64,8 @@ class Passwords:
         return await self._in_thread(self._hasher.hash, composed(password))
 
     async def matches(self, password: str, digest: str | None) -> bool:
-        """Whether *password* has this hash. Without a hash the result is False, after the same time. Raises LockstepError if
-        too many wait.
+        """Whether *password* has this hash. Without a hash, returns False after the same time. Raises LockstepError if too many passwords
+        wait to be verified.
         """
         self.refuse_if_busy()
         is_right = await self._in_thread(self._verified, digest, composed(password)[:LONGEST])
@@ -98,5 +98,5 @@ OF_PEOPLE = Passwords(PasswordHasher.from_parameters(COSTS))  # separate threads
 
 
 def composed(password: str) -> str:
-    """Return *password* in composed form (NFC), because keyboards differ in how they send the same characters."""
+    """Return *password* in composed form (NFC), because keyboards encode the same characters differently."""
     return unicodedata.normalize("NFC", password)

@@ -26,7 +26,7 @@ class DirectoryType(StrEnum):
 
 
 class Cause(StrEnum):
-    """The cause of a refused value. Many refusals with the same cause can be reported and fixed together."""
+    """Why a value was refused. Refusals with the same cause can be reported and fixed together."""
 
     BYTES = "bytes"  # bytes of a file that are not text in its encoding
     CONTROL = "control"
@@ -42,7 +42,7 @@ class Cause(StrEnum):
 
 
 class UnreadableValue(ValueError):
-    """Raised if an attribute cannot have a value. The message is the reason, worded to follow the attribute's name."""
+    """Raised if a value is not valid for its attribute. The message is the reason, worded to follow the attribute's name."""
 
     def __init__(self, cause: Cause, reason: str) -> None:
         super().__init__(reason)

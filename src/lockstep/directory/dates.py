@@ -78,7 +78,7 @@ def orders_of(text: str) -> frozenset[DayOrder]:
 
 
 def is_clocked_in_halves(text: str) -> bool:
-    """Whether *text* contains AM or PM, as in Entra's downloads. In a column of such dates the month comes first, unless a date proves
+    """Whether *text* contains AM or PM, as in Entra's downloads. In a column of such dates, the month comes first unless a date proves
     otherwise.
     """
     found = _NUMERIC.fullmatch(text)

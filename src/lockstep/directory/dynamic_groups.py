@@ -110,7 +110,7 @@ async def refresh_due(database: Pool | Connection, now: datetime, *, actor: str 
 async def effect_of(
     connection: Connection, group: str | None, rule: Sequence[Mapping[str, Any]], now: datetime
 ) -> RuleEffect:
-    """Return the effect that *rule* would have on *group*, or on a new group if *group* is None. Writes nothing."""
+    """Return the effect of setting *rule* for *group*, or for a new group if *group* is None. Writes nothing."""
     compiled, effect = rule_from_json(rule), RuleEffect()
     async for page in store.everybody(connection):
         ids = [person.id for person in page]

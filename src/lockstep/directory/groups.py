@@ -1,6 +1,6 @@
 """Write groups and their direct members.
 
-Membership in an assigned group gives access, so every member who is added or removed is marked.
+Membership in an assigned group gives access, so every added or removed member is marked.
 """
 
 from __future__ import annotations

@@ -41,8 +41,8 @@ AfterCommit = Callable[[Collection[str]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class IntakeGuard:
-    """The limit on how much a source may shrink in one pass. If it loses more than *percent* and at least *least* objects, the removals
-    are held.
+    """The limit on how much a source may shrink in one pass. If the source loses more than *percent* of its objects and at least *least*
+    objects, the removals are held.
 
     Groups have the lower limit *least_groups*, because each group takes away the assignments of all its members.
     """
@@ -288,7 +288,7 @@ def _reason(kind: str, *, missing: int, before: int, is_empty: bool) -> str:
 
 @asynccontextmanager
 async def rehearsing(pool: Pool) -> AsyncIterator[Connection]:
-    """Run a pass in a transaction that is rolled back, to show only its effects. Other changes of the directory wait until it ends."""
+    """Run a pass in a transaction that is rolled back, only to show its effects. Other changes of the directory wait until it ends."""
     async with pool.connection() as connection:
         async with connection.transaction(force_rollback=True):
             yield connection

@@ -163,7 +163,7 @@ class PersonIntake:
     async def _with_free_names(
         self, edit: Edit, writes: list[tuple[PersonLine, PersonWrite]], *, is_last_try: bool
     ) -> list[PersonWrite]:
-        """Return the people whose user principal name is free, or is given up by its owner in the same batch."""
+        """Return the people whose user principal name is free or is being given up in the same batch."""
         holders = await store.holders_of(edit.connection, [write.after.user_principal_name for _, write in writes])
         while True:
             leaves = {
@@ -203,7 +203,9 @@ class PersonIntake:
             self._reject(BadRow(line.line, "userPrincipalName", reason, line.key, cause=Cause.TAKEN))
 
     async def _answer_waiting(self, edit: Edit, writes: Sequence[PersonWrite]) -> None:
-        """Set the manager of reports, and add the group memberships, that waited for these people to be imported."""
+        """Resolve references that waited for these people to be imported: set the manager of their reports, and add their group
+        memberships.
+        """
         ids = {
             key: write.after.id
             for write in writes

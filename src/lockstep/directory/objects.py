@@ -31,7 +31,7 @@ async def read_objects(
     with_groups: bool = True,
     manager_attributes: Collection[str] = (),
 ) -> dict[str, SourceObject]:
-    """Return the objects *ids*, by id, with everything that decisions for *app* need. Purged objects are left out.
+    """Return the objects *ids*, by id, with all data that decisions for *app* need. Purged objects are left out.
 
     *with_groups* includes the groups of each person, for mappings that read memberships. *manager_attributes* are attributes of the
     manager to include as `manager.<attribute>`; they cost one more statement.

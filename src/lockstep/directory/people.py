@@ -47,8 +47,8 @@ def with_attributes(person: PersonRow, values: Mapping[str, Any]) -> PersonRow:
 
 
 async def write_people(edit: Edit, writes: Sequence[PersonWrite]) -> None:
-    """Write people. They may exchange user principal names among themselves. The caller has checked that no other person has one of the
-    names.
+    """Write people. They may exchange user principal names among themselves. The caller must have checked that no other person has one of
+    these names.
     """
     new = [write for write in writes if write.before is None]
     old = [write for write in writes if write.before is not None]
@@ -100,7 +100,7 @@ async def set_attributes(edit: Edit, person: PersonRow, texts: Mapping[str, str]
 
 
 async def set_manager(edit: Edit, person: PersonRow, manager: PersonRow | None) -> PersonRow:
-    """Set or clear a person's manager. Raises LockstepError if people would become their own manager."""
+    """Set or clear a person's manager. Raises LockstepError if somebody would become their own manager."""
     if manager is not None and manager.id == person.id:
         raise invalid(f"{person.user_principal_name} cannot be their own manager")
     after = replace(person, manager_id=manager.id if manager else None, manager_anchor=None)

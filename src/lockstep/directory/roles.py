@@ -77,7 +77,7 @@ def new_role(value: str, *, display_name: str = "", description: str = "") -> Ro
 
 
 def from_manifest(value: Any) -> list[RoleRow]:
-    """Check the `appRoles` of an Entra manifest and convert them to roles. Raises LockstepError that names the first mistake."""
+    """Check the `appRoles` of an Entra manifest and convert them to roles. Raises LockstepError for the first mistake."""
     roles_from_manifest(value)
     entries = value["appRoles"] if isinstance(value, Mapping) else value
     return [

@@ -1,6 +1,6 @@
-"""What a source delivers: pages of validated, typed lines, and unusable rows with the reason.
+"""The data that a source delivers: pages of validated, typed lines, and unusable rows with the reason.
 
-An unusable row still shows that its person exists (*key*). If a row has no readable key, the pass cannot tell who is missing.
+An unusable row still shows that its person exists (*key*). If a row has no readable key, the pass cannot determine who is missing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lockstep.directory.attributes import Cause, plain
 
 
 class PassKind(StrEnum):
-    """What a pass contains. Passes are imported in this order."""
+    """The content of a pass. Passes are imported in this order."""
 
     PEOPLE = "people"
     GROUPS = "groups"
@@ -73,7 +73,7 @@ class BadRow:
 class Survey:
     """The result of checking a whole source before anything is written.
 
-    *worst* is an example of the most frequent problem. *alike* counts the rows with the same problem in the same column.
+    *worst* is an example of the most frequent problem. *alike* counts the rows that have this problem in the same column.
     """
 
     rows: int = 0
@@ -85,8 +85,8 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class SourcePage:
-    """Some rows of a source. *is_last* is true if the source reached its regular end. *unproven* gives the reason if objects must not
-    count as missing although the source ended.
+    """Some rows of a source. *is_last* is true if the source reached its regular end. If objects must nevertheless not count as missing,
+    *unproven* gives the reason.
     """
 
     lines: tuple[Line, ...]
@@ -97,7 +97,8 @@ class SourcePage:
 
 
 class SourcePass(Protocol):
-    """One reading of one kind of object. *is_full* is true if objects that it does not contain are gone from the source.
+    """One reading of one kind of object. *is_full* is true if the pass contains all objects of the source, so that missing ones are gone
+    from it.
 
     *only_group* is the key of the only group whose members are read, or "" for all groups. Members of other groups do not count as
     missing.
@@ -200,7 +201,7 @@ class PassResult:
     )  # source to the number of its people whose names this source also uses
 
     def count(self, *, is_new: bool, is_back: bool, is_changed: bool) -> str:
-        """Count one object. Returns what happened to it, or "" if nothing did. *is_back* is true if the object had been deleted."""
+        """Count one object. Returns the effect on the object, or "" if there was none. *is_back* is true if the object had been deleted."""
         if is_new:
             self.created += 1
             return "created"

@@ -36,7 +36,7 @@ class Gallery:
         return tuple(sorted(self.templates))
 
     def template(self, name: str) -> Template:
-        """Return the entry with that id, or that had it. If there is none, raises LockstepError with the most similar ids."""
+        """Return the entry whose present or former id is *name*. If there is none, raises LockstepError with the most similar ids."""
         former = {one: entry for entry in self.templates.values() for one in entry.former_ids}
         found = self.templates.get(name.lower()) or former.get(name.lower())
         if found is None:

@@ -223,8 +223,8 @@ class _GuardedResolver(AbstractResolver):
 
 
 def _limits(left: float) -> aiohttp.ClientTimeout:
-    """Limit the time for connecting so that it ends before the deadline. A request that runs out of time while connecting is then known
-    not to have been sent.
+    """Limit the time for connecting so that it ends before the deadline. If a request runs out of time while connecting, it is then known
+    that it was not sent.
     """
     if left > CONNECT_SECONDS * 1.25:
         return _LIMITS

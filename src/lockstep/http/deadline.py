@@ -1,7 +1,7 @@
 """The deadline of work that may take several requests. It is set once, and every request of the work observes it.
 
-Only the client ends a request (`http/client.py`), so every request that was sent is recorded with its outcome. A second timeout around
-the work would cancel the request from outside and lose that record.
+Only the client may end a request (`http/client.py`), so every request that was sent is recorded with its outcome. A second timeout around
+the work would cancel the request from outside, and the record would be lost.
 """
 
 from __future__ import annotations

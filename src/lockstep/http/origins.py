@@ -1,4 +1,4 @@
-"""Parse one entry of the list of private places that may be reached: an origin or a network, in canonical form.
+"""Parse one entry of the list of allowed private places: an origin or a network, in canonical form.
 
 Anything else is refused with a suggestion. No names are resolved.
 """

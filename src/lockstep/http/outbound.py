@@ -63,8 +63,8 @@ _NUMBER = re.compile(r"0[xX][0-9A-Fa-f]*|[0-9]+")
 
 
 class Blocked(OSError):
-    """Raised if the rules refuse an address. *str* says why, *next_step* what to do. It is an OSError because connectors let OSErrors
-    through.
+    """Raised if the rules refuse an address. *str* says why, *next_step* what to do. The class is an OSError because connectors let
+    OSErrors through.
     """
 
     def __init__(self, sentence: str, next_step: str = "") -> None:
@@ -89,7 +89,8 @@ class Destination:
 class OutboundRules:
     """The allowed places: origins such as `http://127.0.0.1:8081`, and networks such as `10.0.0.0/8`.
 
-    *advice* says how to allow a place; `{origin}` in it is replaced. Raises ValueError for an entry that is neither.
+    *advice* says how to allow a place; `{origin}` in it is replaced. Raises ValueError for an entry that is neither an origin nor a
+    network.
     """
 
     def __init__(self, allow: Iterable[str] = (), *, advice: str = "allow it: lockstep outbound add {origin}") -> None:
@@ -106,7 +107,9 @@ class OutboundRules:
         self._approved: dict[str, Destination] = {}
 
     def check_url(self, url: str) -> Destination:
-        """Return the destination of *url*. Raises Blocked if it may not be reached, whatever address its name resolves to."""
+        """Return the destination of *url*. Raises Blocked if the destination is forbidden regardless of the address to which its name
+        resolves.
+        """
         end = url.find("/", len("https://"))
         known = self._approved.get(url[:end]) if end > 0 else None
         if known is not None and len(url) <= LONGEST_URL and _PLAIN.fullmatch(url):
@@ -136,9 +139,9 @@ class OutboundRules:
     def check_address(
         self, host: str, port: int, address: IPAddress, *, scheme: str = "https", what: str = "application"
     ) -> None:
-        """Raise Blocked if *address*, to which *host* resolves, is private and not allowed. *what* names the kind of server in the advice.
+        """Raise Blocked if *address*, to which *host* resolves, is private and not allowed. *what* is the kind of server, for the advice.
 
-        Link-local and cloud metadata addresses are refused even if the list names the host or a network around them.
+        Link-local and cloud metadata addresses are refused even if the list contains the host or a network that includes them.
         """
         _refuse_metadata(host, address)
         if (host, port) in self._doors or any(_within(address, network) for network in self._networks):
@@ -238,7 +241,7 @@ def _literal(host: str) -> IPAddress | None:
 
 
 def _loopback_of(host: str) -> IPAddress | None:
-    """Return the loopback address for `localhost` and names below it, whatever a resolver says (RFC 6761, section 6.3)."""
+    """Return the loopback address for `localhost` and names below it, without asking a resolver (RFC 6761, section 6.3)."""
     return ipaddress.IPv4Address("127.0.0.1") if host == "localhost" or host.endswith(".localhost") else None
 
 

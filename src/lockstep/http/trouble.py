@@ -1,6 +1,4 @@
-"""The errors that a request can have, and whether the request may have been sent. A write that may have taken effect must not be
-repeated.
-"""
+"""The errors of a request, and whether the request may have been sent. A write that may have taken effect must not be repeated."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from lockstep.http.tls import tls_sentence
 
 
 class Trouble(StrEnum):
-    """What went wrong on the network. The first five values mean that nothing was sent."""
+    """The kind of network failure. The first five values mean that nothing was sent."""
 
     BLOCKED = "blocked"
     NO_SUCH_HOST = "noSuchHost"

@@ -1,4 +1,4 @@
-"""Limit what a request may contain: the size of its body, checked while it arrives, and texts that cannot be stored."""
+"""Limit the content of a request: the size of its body, checked while it arrives, and texts that cannot be stored."""
 
 from __future__ import annotations
 

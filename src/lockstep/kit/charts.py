@@ -67,6 +67,6 @@ def stacked(columns: Sequence[str], series: Sequence[Series]) -> StackedChart:
 
 
 def _rounded_up(highest: int) -> int:
-    """Return the smallest round number that is not less than *number*: one of `_STEPS` times a power of ten, and at least 1."""
+    """Round *number* up to one of `_STEPS` times a power of ten, at least 1."""
     power = 10 ** max(len(str(highest)) - 1, 0)
     return next((step * power for step in _STEPS if step * power >= highest), 1)

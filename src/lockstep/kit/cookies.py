@@ -1,4 +1,4 @@
-"""Cookies of the pages of both products, and the facts that a request states about its browser.
+"""Cookies of the pages of both products, and the facts about the browser in a request's headers.
 
 Scripts cannot read these cookies, and forms of other sites do not send them. Cookies that were set over https are never sent over http.
 """

@@ -70,14 +70,14 @@ class PageDesk(ABC, Generic[C, P]):
         """Prepare for a request. Called first for each request for a page."""
 
     async def prepare(self, context: C, request: Request) -> None:
-        """Read what the frame shows to signed-in callers."""
+        """Read the data that the frame shows to signed-in callers."""
 
     def instead_of(self, error: LockstepError, request: Request) -> Redirect | None:
         """Return a redirect to use in place of the page of *error*, or None."""
         return None
 
     async def shown_of(self, error: LockstepError, request: Request) -> LockstepError:
-        """Return *error* as its page shows it. A product can add details here."""
+        """Return *error* in the form in which its page shows it. A product can add details here."""
         return error
 
     def app(self, routes: Sequence[BaseRoute], pages: Sequence[PageRoute[C]]) -> Starlette:

@@ -1,7 +1,7 @@
 """Find the differences between two JSON documents, one row for each value that differs. The kit's `before_after` shows them.
 
-Items of a list are matched by an identifying key (`value`, `id`, `$ref`) if every item has one, otherwise by position. If they were
-always matched by position, removing the first item would make every item differ.
+Items of a list are matched by an identifying key (`value`, `id`, `$ref`) if every item has one, otherwise by position. Matching only by
+position would show every item as different after the first item was removed.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _by_identity(before: Sequence[Any], after: Sequence[Any]) -> tuple[dict[str,
 
 
 def _named(items: Sequence[Any], key: str) -> dict[str, Any] | None:
-    """Return the items by the value of *key*, or None unless every item has a different value."""
+    """Return the items by their values of *key*, or None if an item has no value or two items have the same one."""
     if not all(isinstance(item, Mapping) and isinstance(item.get(key), str) for item in items):
         return None
     found = {f"{key}={item[key]}": item for item in items}

@@ -18,7 +18,7 @@ ELSEWHERE = "the command line of the server"
 
 
 class PageSteps:
-    """The pages of a product that correspond to its commands. *pages* maps the words after *program* to the page."""
+    """The pages of a product that correspond to its commands. *pages* maps the words of a command after *program* to its page."""
 
     def __init__(self, program: str, pages: Mapping[str, str]) -> None:
         self._pages = dict(pages)
@@ -32,7 +32,9 @@ class PageSteps:
         return self._command.sub(self._page, text)
 
     def _page(self, found: re.Match[str]) -> str:
-        """Return the text for one command. "run: lockstep apps" becomes "go to Enterprise applications", because nobody runs a page."""
+        """Return the text for one command. "run: lockstep apps" becomes "go to Enterprise applications", because "run" does not fit a
+        page.
+        """
         page = self._pages.get(found["command"])
         verb = "go to " if page else "use "
         return (

@@ -52,8 +52,8 @@ class PageView:
     """A whole page. *model* contains what the template shows. *section* is the entry of the navigation rail. *parents* are the
     breadcrumbs before the page.
 
-    *live* names topics: after an event with one of them, the page reloads its parts with `data-live`. *sends_to* is the address of
-    another server to which a form of the page is sent; without it, browsers block such a form.
+    *live* names topics: after an event of one of these topics, the page reloads its parts with `data-live`. If a form of the page is sent
+    to another server, *sends_to* must be that server's address; otherwise browsers block the form.
     """
 
     template: str
@@ -146,10 +146,11 @@ def pages_in(package_name: str) -> list[PageRoute[Any]]:
 
 
 def on_the_form(refused: LockstepError) -> LockstepError:
-    """Return *refused* if the form should show it: `except LockstepError as refused: return _form(..., refused=on_the_form(refused))`.
+    """Return *refused* if the form should show the error: `except LockstepError as refused: return _form(...,
+    refused=on_the_form(refused))`.
 
-    Raises *refused* again if no other input in the form can help. It then leads to a page of its own: missing permission, password
-    needed, or internal error.
+    Raises *refused* again if no other input in the form can help, such as a missing permission, a required password or an internal error.
+    Such an error is shown on a separate page.
     """
     if refused.kind in _NOT_ABOUT_THE_FORM:
         raise refused

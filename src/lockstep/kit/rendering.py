@@ -44,14 +44,14 @@ class Renderer(ABC):
 
     @abstractmethod
     def frame_of(self, view: PageView) -> object:
-        """Return what the frame's templates show for *view*."""
+        """Return the data that the frame's templates show for *view*."""
 
     @abstractmethod
     def problem_view(self, problem: PageError) -> PageView:
-        """Return the view whose frame surrounds the page of *problem*."""
+        """Return the view that puts the page of *problem* into the frame."""
 
     def ways_to_copy(self, request: Request, wanted: CopyAs) -> list[tuple[str, str]]:
-        """Return the ways to get the page's content elsewhere, as pairs of label and command."""
+        """Return the ways to get the page's content outside the pages, as pairs of label and command."""
         return []
 
     def more_names(self, request: Request) -> Mapping[str, Any]:

@@ -8,7 +8,9 @@ from starlette.requests import Request
 
 
 def page_asked_for(request: Request) -> str:
-    """Return the address to which to return: that of *request* or, after a POST or a partial update, that of the page that sent it."""
+    """Return the address of the page to return to: the address of *request* or, after a POST or a partial update, the address of the page
+    that sent it.
+    """
     back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     if request.method != "GET" or request.headers.get("hx-request"):
         shown = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer", ""))

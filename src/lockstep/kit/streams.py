@@ -1,4 +1,6 @@
-"""Server-sent events: the loop that all streams share. It sends heartbeats, and ends the stream when its caller may no longer listen."""
+"""Server-sent events: the loop that all streams share. It sends heartbeats, and ends a stream when the caller is no longer allowed to
+listen.
+"""
 
 from __future__ import annotations
 

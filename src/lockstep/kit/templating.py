@@ -57,7 +57,7 @@ def new_environment(package: str, extra: Mapping[str, Any], *, steps: PageSteps 
 
 
 def pattern(word: object) -> str:
-    """Return a regular expression for the HTML attribute `pattern` that matches only *word*."""
+    """Return a value for the HTML attribute `pattern`: a regular expression that matches only *word*."""
     return re.sub(r"[\\^$.*+?()\[\]{}|/]", r"\\\g<0>", str(word))
 
 

@@ -1,1 +1,1 @@
-"""LDAP as a client, as far as a sign-in needs it: find one entry, and bind as it. Independent of Lockstep's people."""
+"""An LDAP client for sign-ins: find one entry, and bind as that entry. Independent of Lockstep's people."""

@@ -1,5 +1,5 @@
-"""Connections to an LDAP server: one to find an entry, and one to bind as it. Each is closed after one operation; referrals are not
-followed.
+"""Connections to an LDAP server: one to find an entry, and one to bind as that entry. Each connection is closed after one operation;
+referrals are not followed.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ Admit = Callable[[str, int, IPv4Address | IPv6Address], None]
 
 @dataclass(frozen=True, slots=True)
 class LdapServer:
-    """The address of the server. With *starts_tls*, encryption begins with StartTLS instead of the first byte. *ca* is the PEM certificate
-    of its authority, or "" to use the authorities that this machine trusts. *admit* raises Blocked for addresses that must not be used.
+    """The address of the server. With *starts_tls*, encryption begins with StartTLS instead of at the first byte. *ca* is the PEM
+    certificate of its authority, or "" to use the authorities that this machine trusts. *admit* raises Blocked for addresses that must not
+    be used.
     """
 
     host: str
@@ -189,7 +190,7 @@ async def _connected(server: LdapServer) -> AsyncIterator[_Link]:
 
 
 async def _opened(server: LdapServer) -> _Link:
-    """Connect to the server. If one address is not admitted, the whole name is refused, because the name may resolve differently the
+    """Connect to the server. If one address of the name is not admitted, the whole name is refused, because it may resolve differently the
     next time.
     """
     loop = asyncio.get_running_loop()

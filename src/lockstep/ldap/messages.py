@@ -1,6 +1,6 @@
 """The messages of LDAP version 3 that a sign-in needs (RFC 4511), as bytes. Pure.
 
-Values are length-prefixed, so a value in a request cannot become another part of it.
+Values are length-prefixed, so a value cannot change the structure of a request.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _text(value: bytes) -> str:
 
 
 def _next(data: bytes) -> tuple[int, bytes, bytes]:
-    """Return tag and content of the first element, and the data after it."""
+    """Return the tag and the content of the first element, and the data after it."""
     if len(data) < 2:
         raise MalformedMessage("an element without a length")
     more = length_bytes(data[1])

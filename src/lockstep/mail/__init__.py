@@ -1,1 +1,1 @@
-"""Mail as a client: build a message, and hand it to a mail server. Knows no application and no administrator."""
+"""A mail client: build a message, and hand it to a mail server. Independent of applications and administrators."""

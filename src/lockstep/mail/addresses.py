@@ -1,4 +1,4 @@
-"""Which e-mail addresses mail is sent to, and which names a mail server may have. An address has the plain form `local@domain`, without
+"""The rules for e-mail addresses that mail is sent to, and for names of mail servers. An address has the plain form `local@domain`, without
 quotes, comments, groups or line breaks.
 """
 
@@ -15,7 +15,9 @@ _LONGEST_HOST = 253
 
 
 def mail_address(text: str) -> str:
-    """Return *text* as it is written in a message and sent to a server: the domain in ASCII. Returns "" if mail cannot be sent to it."""
+    """Return *text* in the form used in messages and sent to servers, with the domain in ASCII. Returns "" if mail cannot be sent to
+    *text*.
+    """
     local, _, domain = text.strip().rpartition("@")
     try:
         plain = domain.encode("idna").decode("ascii") if not domain.isascii() else domain
@@ -33,7 +35,7 @@ def mail_address(text: str) -> str:
 
 
 def is_host(text: str) -> bool:
-    """Whether *text* is a host name in ASCII or an IP address, so that looking it up cannot fail for its form."""
+    """Whether *text* is an IP address or a well-formed host name in ASCII."""
     try:
         ip_address(text)
     except ValueError:

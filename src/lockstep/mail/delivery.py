@@ -1,6 +1,6 @@
-"""Hand a message to a mail server (SMTP, RFC 5321), step by step, so that a failure names its step and what to do about it.
+"""Hand a message to a mail server (SMTP, RFC 5321), step by step, so that an error can name the step that failed and what to do about it.
 
-The password is sent only over an encrypted connection or to this machine. If encryption was asked for and the server does not offer it,
+The password is sent only over an encrypted connection or to this machine. If encryption is required and the server does not offer it,
 nothing is sent.
 """
 
@@ -39,7 +39,7 @@ class MailSecurity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """The server that takes our mail. Without *user* Lockstep does not sign in. *sender* is the address in From."""
+    """The server to which Lockstep hands its mail. Without *user*, Lockstep does not sign in. *sender* is the address in From."""
 
     host: str
     port: int
@@ -51,7 +51,7 @@ class MailServer:
 
 
 def _unwatched(step: MailStep, sentence: str, seconds: float) -> None:
-    """Discard the step."""
+    """Ignore the progress of a delivery."""
 
 
 async def deliver(server: MailServer, message: OutgoingMessage, *, on_step: OnStep = _unwatched) -> None:
@@ -96,7 +96,7 @@ class _Dialogue:
             client.close()
 
     async def _opened(self) -> socket.socket:
-        """Connect to the server. If one address is not admitted, the whole name is refused, because the name may resolve differently
+        """Connect to the server. If one address of the name is not admitted, the whole name is refused, because it may resolve differently
         later.
         """
         server, loop = self._server, asyncio.get_running_loop()

@@ -1,6 +1,6 @@
-"""The reasons why a message could not be handed over: the step that failed, and what to do about it.
+"""Failed deliveries: the step that failed, the reason, and what to do about it.
 
-Only a refusal of the recipient or of the message itself is final. Every other failure may pass, or an administrator may correct its
+Only a refusal of the recipient or of the message itself is final. Every other failure may be temporary, or an administrator may correct its
 cause.
 """
 
@@ -39,7 +39,9 @@ _FINAL = frozenset({MailStep.RECIPIENT, MailStep.MESSAGE})
 
 
 class MailFailure(Exception):
-    """A message was not handed over. *sentence* and *remedy* are safe to show. If *is_final*, sending the message again cannot help."""
+    """Raised if a message was not handed over. *sentence* and *remedy* are safe to show. If *is_final* is true, sending the message again
+    cannot help.
+    """
 
     def __init__(self, step: MailStep, sentence: str, remedy: str, *, is_final: bool = False) -> None:
         super().__init__(sentence)
@@ -52,8 +54,8 @@ class MailFailure(Exception):
 def failure_of(
     failed: BaseException, step: MailStep, host: str, port: int, *, hidden: tuple[str, str] = ("", "")
 ) -> MailFailure:
-    """Explain *failed*, which happened at *step*. *hidden* are user name and password: the password, and what was sent to sign in, do not
-    appear in the result.
+    """Explain *failed*, which happened at *step*. *hidden* are the user name and the password. Neither the password nor the encoded
+    credentials appear in the result.
     """
     place = f"{host}:{port}"
     causes = list(_causes(failed))
@@ -114,7 +116,7 @@ def _refused(failed: SMTPResponseException, step: MailStep, host: str, hidden: t
 
 
 def _without_secrets(reply: str, user: str, password: str) -> str:
-    """Take the password out of *reply*, also if the server repeats what was sent to sign in, whole or cut off (RFC 4616, RFC 2195)."""
+    """Remove the password from *reply*, even if the server repeats the encoded credentials completely or in part (RFC 4616, RFC 2195)."""
     if not password:
         return reply
 

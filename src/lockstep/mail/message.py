@@ -1,8 +1,8 @@
 """Build a message: plain text and HTML with the same content.
 
-Subject and text may contain names that somebody else chose. Line breaks and control characters are removed from the subject, so no name
-adds a header, and everything is escaped in the HTML. Encoded words (RFC 2047) are broken up: `email` would decode one that a name
-contains, with its line breaks.
+Subject and text may contain names from outside. Line breaks and control characters are removed from the subject, so that no name can add a
+header, and everything is escaped in the HTML. Encoded words (RFC 2047) in names are broken up, because `email` would decode them, including
+any line breaks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _STYLE = "font-family:sans-serif;font-size:15px;line-height:1.5;color:#1c1e21;ma
 
 @dataclass(frozen=True, slots=True)
 class MailText:
-    """What a message says. *points* are listed after the first paragraph. *link* is an address for the reader to open, or ""."""
+    """The content of a message. *points* are listed after the first paragraph. *link* is an address for the reader to open, or ""."""
 
     subject: str
     paragraphs: tuple[str, ...]
@@ -32,7 +32,7 @@ class MailText:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """One message to one recipient. Both addresses come from `mail_address`. *id* stays the same whenever the message is sent again."""
+    """One message to one recipient. Both addresses come from `mail_address`. *id* stays the same if the message is sent again."""
 
     id: str
     sender: str
@@ -57,7 +57,7 @@ def as_text(mail: MailText) -> str:
 
 
 def as_html(mail: MailText) -> str:
-    """Return *mail* as a small HTML page without images and links to elsewhere, except for its own link."""
+    """Return *mail* as a small HTML page without images, and without links other than *link*."""
     first, *rest = (f"<p>{escape(_printable(one))}</p>" for one in mail.paragraphs)
     points = "".join(f"<li>{escape(_printable(one))}</li>" for one in mail.points)
     link = f'<p><a href="{escape(mail.link)}">{escape(mail.link)}</a></p>' if mail.link else ""
@@ -68,8 +68,8 @@ def as_html(mail: MailText) -> str:
 
 
 def as_bytes(message: OutgoingMessage) -> bytes:
-    """Return *message* in the form in which it is sent (RFC 5322), in ASCII. It is marked as automatic, so that automatic absence notes
-    do not answer it (RFC 3834).
+    """Return *message* in the form in which it is sent (RFC 5322), in ASCII. The message is marked as automatic, so that it gets no
+    automatic replies (RFC 3834).
     """
     built = EmailMessage(policy=_POLICY)
     built["From"] = Address("Lockstep", addr_spec=message.sender)

@@ -1,3 +1,3 @@
-"""OpenID Connect as a client: discovery, the authorization code flow with PKCE, and the checks of an ID token. Independent of
+"""An OpenID Connect client: discovery, the authorization code flow with PKCE, and the checks of an ID token. Independent of
 administrators.
 """

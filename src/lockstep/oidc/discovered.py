@@ -1,5 +1,5 @@
-"""A cache of providers' discovery documents, so that an anonymous visitor cannot make the server send a request to a provider every
-time.
+"""A cache of providers' discovery documents. Without it, every request of an anonymous visitor could make the server send a request to a
+provider.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A provider: its configuration, its metadata (OpenID Connect Discovery 1.0), and the requests to it.
 
-Keys are not cached between two sign-ins, so a key that the provider withdraws is refused at once, and a new one is accepted at once.
+Keys are not cached between two sign-ins, so a withdrawn key is refused at once, and a new key is accepted at once.
 """
 
 from __future__ import annotations

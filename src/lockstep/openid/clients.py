@@ -15,7 +15,7 @@ METHODS = ("client_secret_basic", "client_secret_post", "none")
 
 @dataclass(frozen=True, slots=True)
 class PresentedClient:
-    """The client from which a request claims to come. *secret* is "" if the request contains none."""
+    """The client that a request claims to come from. *secret* is "" if the request contains none."""
 
     id: str
     secret: str = field(repr=False)
@@ -23,7 +23,9 @@ class PresentedClient:
 
 
 def presented_client(authorization: str, form: Mapping[str, str]) -> PresentedClient:
-    """Read the client from the header *authorization* and the form. Raises OAuthFault if there is none, or if it uses two ways at once."""
+    """Read the client from the header *authorization* and the form. Raises OAuthFault if the request names no client, or authenticates it
+    in two ways at once.
+    """
     scheme, _, credentials = authorization.strip().partition(" ")
     if scheme.lower() == "basic":
         if "client_secret" in form:

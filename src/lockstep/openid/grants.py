@@ -25,7 +25,7 @@ class StoredCode:
 
 @dataclass(frozen=True, slots=True)
 class StoredRefreshToken:
-    """The stored data of a refresh token. *ends_at* is when all tokens of its grant end."""
+    """The stored data of a refresh token. *ends_at* is when all tokens of its grant expire."""
 
     app: str
     scopes: tuple[str, ...]
@@ -69,7 +69,9 @@ def check_refresh(token: StoredRefreshToken | None, *, app: str, now: datetime) 
 
 
 def narrowed(scopes: tuple[str, ...], asked: str) -> tuple[str, ...]:
-    """Return the scopes of a refreshed access token: the granted ones, or fewer if *asked* names fewer. Raises OAuthFault for others."""
+    """Return the scopes of a refreshed access token: the granted scopes, or only those of them in *asked*. Raises OAuthFault if *asked*
+    names a scope that was not granted.
+    """
     wanted = asked.split()
     if not set(wanted) <= set(scopes):
         raise OAuthFault(OAuthError.INVALID_SCOPE, RefusalReason.WIDER_SCOPE, "scope contains more than was granted")

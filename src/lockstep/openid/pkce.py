@@ -1,4 +1,4 @@
-"""PKCE (RFC 7636), only with S256: with `plain`, anyone who sees the request knows the verifier."""
+"""PKCE (RFC 7636), only with S256: with `plain`, anybody who sees the request learns the verifier."""
 
 from __future__ import annotations
 

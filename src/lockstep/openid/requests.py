@@ -1,7 +1,7 @@
 """Authorization requests (OpenID Connect Core, section 3.1.2), and where their responses go.
 
-A response goes to a redirect URI only after the client is known and the URI is registered, compared character by character. Before that,
-nothing is redirected.
+A response goes to a redirect URI only if the client is known and has registered exactly this URI, compared character by character. Until
+this has been checked, nothing is redirected.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Pairs = Sequence[tuple[str, str]]
 
 
 class ResponseMode(StrEnum):
-    """How the response reaches the application."""
+    """The way in which the response reaches the application."""
 
     QUERY = "query"
     FORM_POST = "form_post"
@@ -39,7 +39,7 @@ class ClientRules:
 
 @dataclass(frozen=True, slots=True)
 class ReplyTo:
-    """The address to which a response goes, after it was found to be safe. *state* is returned as it was sent."""
+    """The address to which a response goes, which was checked. *state* is returned to the application unchanged."""
 
     redirect_uri: str
     state: str = ""
@@ -48,8 +48,8 @@ class ReplyTo:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """A request that was checked. *max_age* is in seconds, or None for any age. If *enters_again* is true, the person must authenticate
-    again.
+    """A request that was checked. *max_age* is the maximum age of the sign-in in seconds, or None for any age. If *enters_again* is true,
+    the person must authenticate again.
 
     *login_hint* is the name under which the person probably signs in. *id_token_hint* is an ID token of the expected person, which was
     not checked yet.
@@ -67,7 +67,9 @@ class AuthorizationRequest:
 
 
 def single(pairs: Pairs, *, longest: int = LONGEST) -> dict[str, str]:
-    """Return the parameters by name, without empty ones (RFC 6749, section 3.1). Raises OAuthFault if one is repeated or too long."""
+    """Return the parameters by name, without empty ones (RFC 6749, section 3.1). Raises OAuthFault if a parameter is repeated or too
+    long.
+    """
     found: dict[str, str] = {}
     for name, value in pairs:
         if not value:
@@ -94,7 +96,7 @@ def reply_to(given: Mapping[str, str], client: ClientRules) -> ReplyTo:
 
 
 def read_request(given: Mapping[str, str], client: ClientRules, reply: ReplyTo) -> AuthorizationRequest:
-    """Check the rest of a request whose response goes to *reply*. Raises OAuthFault, which is sent to the application there."""
+    """Check the rest of a request whose response goes to *reply*. Raises OAuthFault, which is sent to the application at that address."""
     if "request" in given:
         raise OAuthFault(OAuthError.REQUEST_NOT_SUPPORTED, RefusalReason.REQUEST_OBJECT, "request is not supported")
     if "request_uri" in given:
@@ -138,7 +140,7 @@ def answer_fields(issuer: str, reply: ReplyTo, **answer: str) -> dict[str, str]:
 
 
 def answer_url(reply: ReplyTo, fields: Mapping[str, str]) -> str:
-    """Return the URL that sends *fields* to the application. A redirect URI keeps its own query."""
+    """Return the URL that sends *fields* to the application. The query of the redirect URI itself is kept."""
     joined = "&".join(f"{name}={quote(value, safe='')}" for name, value in fields.items())
     return f"{reply.redirect_uri}{'&' if '?' in reply.redirect_uri else '?'}{joined}"
 

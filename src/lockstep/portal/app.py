@@ -49,7 +49,7 @@ def portal_routes(contexts: Contexts, assets: Assets) -> list[BaseRoute]:
 
 @dataclass(frozen=True, slots=True)
 class PortalFrame:
-    """What the frame's templates show for one page."""
+    """The data that the frame's templates show for one page."""
 
     title: str
 
@@ -90,7 +90,7 @@ class PortalDesk(PageDesk[PortalContext, PersonCaller]):
         self._contexts = contexts
 
     async def caller_of(self, request: Request) -> PersonCaller | None:
-        """Return the signed-in person. If a required second factor is missing, only the page that adds one accepts the person."""
+        """Return the signed-in person. If the person lacks a required second factor, only the page that adds one is open to them."""
         caller = await caller_of_person(self._contexts(NOT_SIGNED_IN), session_secret(request))
         request.state.lacks_factor = caller is not None and caller.lacks_factor
         if caller is not None and caller.lacks_factor:

@@ -42,7 +42,7 @@ def browser_secret(request: Request) -> str:
 
 
 def set_browser_secret(response: Response, request: Request, secret: str) -> None:
-    """Mark the browser as the one that brought a request, until the request expires."""
+    """Store the secret that identifies the browser which brought a request, until the request expires."""
     keep_cookie(response, request, BROWSER_COOKIE, secret, until=REQUEST_VALID, path="/saml2")
 
 
@@ -55,7 +55,7 @@ def visitor_of(request: Request) -> Visitor:
 
 
 def set_way_out(response: Response, request: Request, way: str) -> None:
-    """Store in the browser which applications it still has to sign out of; "" removes the list."""
+    """Store in the browser the list of applications that it still has to sign out of; "" removes the list."""
     _keep_or_drop(response, request, WAY_COOKIE, way, lasts=_WAY_LASTS, path=HOME)
 
 

@@ -40,7 +40,7 @@ Endpoint = Callable[[Context, Request], Awaitable[Response]]
 
 
 def openid_routes(context_of: Contexts) -> list[BaseRoute]:
-    """Return the routes. Pages at the same addresses, for other methods, must come after them."""
+    """Return the routes. Pages at the same addresses, for other HTTP methods, must come after these routes."""
     found: list[BaseRoute] = [
         Route(path, partial(_answered, context_of, endpoint), methods=[*methods, *(["OPTIONS"] if is_private else [])])
         for path, endpoint, methods, is_private in (

@@ -69,7 +69,7 @@ class Postmaster:
 
 
 def make_cluster(folder: Path, programs: Programs, user: ServerUser) -> None:
-    """Create an empty cluster in *folder*, completely or not at all, without flushing it to disk. Raises LockstepError with initdb's
+    """Create an empty cluster in *folder*, completely or not at all. Does not flush it to disk. Raises LockstepError with initdb's
     message.
     """
     half = Path(tempfile.mkdtemp(prefix=f".{folder.name}-new-", dir=folder.parent))
@@ -97,7 +97,7 @@ def sweep_halves(folder: Path) -> None:
 
 
 def check_version(folder: Path, programs: Programs) -> None:
-    """Raise LockstepError if another major version than that of *programs* created the cluster."""
+    """Raise LockstepError if the cluster was created by a different major version than that of *programs*."""
     made_by, ours = (folder / "PG_VERSION").read_text().strip(), str(major_version(programs))
     if made_by != ours:
         raise conflict(
@@ -243,7 +243,7 @@ def _runs_unready(folder: Path) -> bool:
 def _forget_stranger(folder: Path) -> None:
     """Remove a `postmaster.pid` whose process id now belongs to another program, because PostgreSQL would refuse to start.
 
-    The file of a dead process is kept: it leads PostgreSQL to the shared memory that orphans of that process may still use.
+    The file of a dead process is kept: it tells PostgreSQL which shared memory the orphans of that process may still use.
     """
     lines = _pid_file(folder)
     if lines and is_running(int(lines[0])) and not _serves(int(lines[0]), folder):

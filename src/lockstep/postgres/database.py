@@ -32,7 +32,7 @@ def on_socket(folder: Path, port: int, *, name: str, role: str) -> Database:
 
 
 def from_url(url: str, *, variable: str, name: str | None = None) -> Database:
-    """Return the database of *url*, or the one called *name* on its server. Raises LockstepError for an invalid *url*."""
+    """Return the database of *url*, or the database called *name* on the same server. Raises LockstepError for an invalid *url*."""
     try:
         parts = conninfo_to_dict(url)
     except Exception:  # the cause quotes the URL, which may contain a password

@@ -1,6 +1,6 @@
 """Choose the system user who runs PostgreSQL, which refuses to run as root.
 
-This module never creates a user. Whether a user can reach a path is tested by trying, because mode bits do not show access control lists.
+This module never creates a user. To find out whether a user can reach a path, it tries, because mode bits do not show access control lists.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class ServerUser:
 def choose_user(wanted: str | None, existing: Path) -> ServerUser:
     """Choose the user who runs PostgreSQL: the current user unless that is root.
 
-    For root: the owner of the *existing* cluster; otherwise *wanted*, or if that is not given, the first of `postgres` and `nobody` that
-    exists. Raises LockstepError if there is no such user, or only one with root's id.
+    If the current user is root: the owner of the *existing* cluster, otherwise *wanted*, otherwise the first of `postgres` and `nobody`
+    that exists. Raises LockstepError if there is no such user, or if that user has root's id.
     """
     if os.geteuid() != 0:
         return _ourselves()

@@ -1,7 +1,7 @@
-"""File locks that the kernel releases when the process that holds them dies, for whatever reason.
+"""File locks that the kernel releases when the process that holds them dies.
 
-The lock belongs to the open file: if one process opens a file twice, the two locks exclude each other as in two processes, and a child that
-inherits the file keeps the lock.
+A lock belongs to the open file. If one process opens a file twice, the two locks exclude each other as they would in two processes. A child
+process that inherits the file keeps the lock.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class FileLock:
 
 
 def give_to_owner_of_folder(path: Path) -> None:
-    """Give a file that root creates in a user's data folder to the owner of the folder, who could not use it otherwise. Links are not
-    followed, because the owner controls the folder.
+    """Make the owner of the folder the owner of a file that root created in it; otherwise the owner of the folder could not use the file.
+    Links are not followed, because the owner controls the folder.
     """
     if os.geteuid() == 0:
         folder = path.parent.stat()

@@ -1,6 +1,6 @@
-"""Bring a database to the version that the code expects, once, however many processes start together.
+"""Bring a database to the version that the code expects, only once even if several processes start together.
 
-If nothing has to be done, Alembic is not imported: one SELECT is sufficient.
+If there is nothing to migrate, Alembic is not imported: one SELECT is sufficient.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ async def migrate(
     """Apply the revisions of *package* that *database* lacks. Returns True if there were any.
 
     Processes that start together wait for the one that migrates. *upgrade_with* is the upgrade command to recommend. If it is given, only
-    an empty database is set up, because a server of the older version may be using any other. Raises LockstepError for a database that
-    the code cannot use.
+    an empty database is set up, because a server of an older version may be using a database that is not empty. Raises LockstepError for a
+    database that the code cannot use.
     """
     revisions = revisions_of(package)
     options = connection_options(database, name="lockstep migrate")

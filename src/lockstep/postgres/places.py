@@ -1,7 +1,7 @@
 """Decide where the data and the socket of the embedded PostgreSQL are stored, and record it in `postgres.json`.
 
-The record is authoritative: the data is never searched for elsewhere. A recorded place that has disappeared is an error; PostgreSQL does
-not start with an empty database in that case.
+The record is authoritative: Lockstep never searches for the data elsewhere. If a recorded place has disappeared, that is an error, and
+PostgreSQL does not start with an empty database.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def write_record(data: Path, record: Record) -> None:
 
 
 def make_data_folder(data: Path) -> Path:
-    """Return the resolved data folder, creating it if needed. If root creates it, other users may traverse it, because PostgreSQL needs
-    that.
+    """Return the resolved data folder, creating it if needed. If root creates it, other users may traverse it, because PostgreSQL runs as
+    another user.
     """
     try:
         data = data.expanduser().resolve()
@@ -152,12 +152,12 @@ def socket_folder(recorded: Path | None, data: Path, user: ServerUser) -> Path:
 
 
 def is_own_socket_folder(folder: Path, data: Path) -> bool:
-    """Whether *folder* was created for the server of *data*, not for the folder that *data* is a copy of."""
+    """Whether *folder* was created for the server of *data*, and not for another data folder of which *data* is a copy."""
     return folder.name.startswith(_socket_prefix(data))
 
 
 def refuse_shared_cluster(record: Record, data: Path) -> None:
-    """Raise LockstepError if the cluster is outside *data* and belongs to the data folder that *data* is a copy of."""
+    """Raise LockstepError if *data* is a copy of another data folder, and the cluster is outside *data* and belongs to that folder."""
     if not is_own_cluster(record, data):
         raise conflict(
             f"{data} is a copy of {record.owner}, and both name the same database: {record.cluster}",
@@ -166,8 +166,8 @@ def refuse_shared_cluster(record: Record, data: Path) -> None:
 
 
 def is_own_cluster(record: Record, data: Path) -> bool:
-    """Whether the cluster belongs to *data*: it is inside *data*, or the folder in the record no longer exists or records another
-    cluster.
+    """Whether the cluster belongs to *data*. It does if it is inside *data*, or if the folder in the record no longer exists or records
+    another cluster.
     """
     if record.cluster.is_relative_to(data) or record.owner in (None, data):
         return True

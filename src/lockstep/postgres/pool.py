@@ -26,8 +26,8 @@ Connection = psycopg.AsyncConnection[Any]
 class Pool(AsyncConnectionPool[Connection]):
     """A pool that does not lose cancellations.
 
-    The driver waits with `asyncio.wait_for`, which before Python 3.12 returns normally if its result arrives at the moment of the
-    cancellation. The task would continue with its connection, and the canceller would wait forever.
+    The driver waits with `asyncio.wait_for`. Before Python 3.12, that function returns normally if its result arrives at the moment of the
+    cancellation. The task would then continue with its connection, and the code that cancelled it would wait forever.
     """
 
     async def getconn(self, timeout: float | None = None) -> Connection:
@@ -97,8 +97,8 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
 async def pipeline(connection: Connection) -> AsyncIterator[None]:
     """Send the statements of the block together. If a pipeline fails, its connection is discarded.
 
-    The driver believes that the statements after the failed one were prepared, although they were not. If the connection went back to the
-    pool, it would fail whenever one of these statements is used.
+    The driver assumes that the statements after the failed one were prepared, although they were not. If the connection went back to the
+    pool, every use of one of these statements would fail.
     """
     try:
         async with connection.pipeline():
@@ -123,8 +123,8 @@ def connection_options(database: Database, *, name: str) -> dict[str, Any]:
 async def check_connection(connection: Connection) -> None:
     """Raise OperationalError if *connection* is dead, so that the pool replaces it before handing it out.
 
-    An idle connection receives nothing, so the server is asked only if the socket became readable, which usually means closed.
-    Checking out a healthy connection costs no round trip.
+    An idle connection receives no data. If its socket is readable, it has usually been closed, and only then is the server asked. Checking
+    out a healthy connection therefore costs no round trip.
     """
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN | select.POLLHUP)

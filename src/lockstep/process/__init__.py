@@ -1,1 +1,1 @@
-"""What concerns the process as a whole: memory management, log lines and reports of bugs."""
+"""Functions for the process as a whole: memory management, log lines and reports of bugs."""

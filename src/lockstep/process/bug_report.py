@@ -52,7 +52,7 @@ def as_error(fault: Exception) -> LockstepError:
 
 
 def is_lost_database(fault: BaseException) -> bool:
-    """Whether *fault* consists only of lost or refused connections to PostgreSQL."""
+    """Whether *fault* only reports lost or refused connections to PostgreSQL."""
     if isinstance(fault, BaseExceptionGroup):
         return all(is_lost_database(one) for one in fault.exceptions)
     if isinstance(fault, PoolTimeout):

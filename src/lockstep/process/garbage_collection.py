@@ -1,7 +1,7 @@
 """Keep the memory of a long-running process small without frequent garbage collection. Both products use this.
 
-Requests, plans and rows leave no reference cycles, so Python's default collection would find nothing and take a fifth of a cycle's CPU
-time. Errors do leave reference cycles: code that handles one calls `lockstep.errors.release_frames`.
+Requests, plans and rows leave no reference cycles, so Python's default collection would find nothing and use a fifth of the CPU time of a
+provisioning cycle. Errors do leave reference cycles: code that handles one calls `lockstep.errors.release_frames`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Check that a Response is meant for us, genuine and fresh, and read the person whom it signs in (SAML core, section 3.3.3; profiles,
 section 4.1.4.3).
 
-Nothing in the message is used before a signature covers it, except data that can only lead to a refusal. The tuples below list all
-checks; each has its own fault. The caller must make sure that an assertion is used only once: store `assertion_id` until
-`not_on_or_after`.
+Nothing in the message is used before its signature was verified, except data that can only lead to a refusal. The tuples below list all
+checks; each has its own fault. The caller must make sure that an assertion is used only once: store `assertion_id` until `not_on_or_after`.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ SKEW = timedelta(minutes=3)
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a response must contain to be accepted.
+    """The requirements that a response must meet to be accepted.
 
     *recipient* is the address at which it was received. *in_response_to* is the ID of the request that this browser sent, or None if it
     sent none; *allow_unsolicited* allows sign-ins that begin at the identity provider. *skew* is the allowed difference between clocks.
@@ -138,8 +137,8 @@ def _check_is_response(root: Element) -> None:
 
 
 def _check_assertions_in_place(root: Element) -> None:
-    """Allow assertions only as children of the response. In a wrapping attack, the signed assertion is moved elsewhere and a forged one
-    takes its place.
+    """Refuse assertions that are not children of the response. In a wrapping attack, the signed assertion is moved elsewhere and a forged
+    one takes its place.
     """
     names = ("Assertion", "EncryptedAssertion")
     for element in elements_in(root):
@@ -210,8 +209,8 @@ HEAD_CHECKS: tuple[Callable[[Element, Expected, bool, datetime], None], ...] = (
 def _assertion_of(
     root: Element, head: Element, expected: Expected, *, is_response_signed: bool
 ) -> tuple[Element, bool]:
-    """Return the assertion as its own signature covers it, or else as the signature of the response covers it, and whether a signature
-    covers it.
+    """Return the assertion from the content that its own signature covers, otherwise from the content that the response's signature covers.
+    Also return whether a signature covers it.
     """
     encrypted = only_child(head, "saml", "EncryptedAssertion")
     if encrypted is not None:

@@ -1,4 +1,6 @@
-"""What an assertion must contain to sign a person in here and now (SAML profiles, section 4.1.4.3). The signatures are already verified."""
+"""The checks that an assertion must pass to sign a person in here and now (SAML profiles, section 4.1.4.3). The signatures are already
+verified.
+"""
 
 from __future__ import annotations
 
@@ -186,7 +188,7 @@ def _check_confirmation_begin(reading: AssertionReading, data: Element) -> None:
 
 
 def _check_response_agrees(reading: AssertionReading, data: Element) -> None:
-    """Refuse a response that names a different request from the assertion and the browser. The response may be unsigned."""
+    """Refuse a response that names a different request than the assertion and the browser do. The response may be unsigned."""
     named, asked = reading.head.get("InResponseTo") or "", reading.expected.in_response_to or ""
     if named and named != asked:
         raise fault(FaultCode.WRONG_IN_RESPONSE_TO, expected=asked or "no request", received=named)

@@ -78,7 +78,8 @@ def redirect_url(
 def read_redirect(raw_query: str, *, certificates: Sequence[Certificate] = (), legacy: Legacy = NO_LEGACY) -> Incoming:
     """Read the message in a query as received, without the question mark.
 
-    If *certificates* are given, a signature is verified and an invalid one refused. The caller decides whether a signature is required.
+    If *certificates* are given, a signature is verified, and an invalid signature is refused. The caller decides whether a signature is
+    required.
     """
     if len(raw_query) > MAX_QUERY:
         raise fault(FaultCode.TOO_LARGE, expected=f"at most {MAX_QUERY} characters", received=str(len(raw_query)))
@@ -106,8 +107,8 @@ def post_fields(
 def read_post(
     form: Mapping[str, str], *, certificates: Sequence[Certificate] = (), legacy: Legacy = NO_LEGACY
 ) -> Incoming:
-    """Read the message in a form. If *certificates* are given, a signature of the whole message is verified, and `message` is what it
-    covers.
+    """Read the message in a form. If *certificates* are given, a signature of the whole message is verified, and `message` is the signed
+    content.
     """
     field = _one_field(form)
     message = _from_base64(form[field])
@@ -160,7 +161,7 @@ def _one_field(sent: Mapping[str, str]) -> Field:
 
 
 def _verify_query(sent: Mapping[str, str], field: Field, certificates: Sequence[Certificate], legacy: Legacy) -> None:
-    """Verify the signature over the parameters as they were sent, in this order (bindings, section 3.4.4.1)."""
+    """Verify the signature of the parameters, exactly as they were sent and in the order of bindings, section 3.4.4.1."""
     algorithm = _decoded(sent.get("SigAlg", ""))
     hash_algorithm = hashes.SHA1() if algorithm == RSA_SHA1 and legacy.sha1 else _HASHES.get(algorithm)  # noqa: S303
     if hash_algorithm is None:

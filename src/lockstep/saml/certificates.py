@@ -1,7 +1,7 @@
 """X.509 certificates as containers of public keys, and keys that sign.
 
 A configured certificate only says which key to trust. Its issuer, dates and extensions are ignored (SAML V2.0 Metadata Interoperability
-Profile, section 2.6.1), but its expiry is shown and warned about.
+Profile, section 2.6.1), but people see its expiry date and are warned of it.
 """
 
 from __future__ import annotations

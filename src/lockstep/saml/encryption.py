@@ -95,8 +95,8 @@ def encrypt_element(element: Element, certificate: Certificate, method: DataMeth
 
 
 def decrypted(holder: Element, keys: Sequence[SigningKey], legacy: Legacy = NO_LEGACY) -> list[Decrypted]:
-    """Return the results of decrypting an EncryptedAssertion, one for each key. CBC does not detect a wrong key, whose result looks
-    valid once in 16 times, so only one of several results makes sense.
+    """Return the results of decrypting an EncryptedAssertion, one for each key. With CBC, a wrong key is not detected: in one case out of
+    16 its result looks valid. Only one of several results is therefore the real content.
 
     Raises SamlFault for an algorithm that is not accepted, and "DecryptionFailed" for all other failures.
     """

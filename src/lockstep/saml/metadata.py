@@ -199,7 +199,7 @@ def _address(location: str | None) -> str:
 
 
 def _certificates(role: Element, use: str) -> list[Certificate]:
-    """Return the certificates for *use*, or for any use. A certificate with a refused key is left out if at least one other remains."""
+    """Return the certificates for *use*, or for any use. A certificate whose key is refused is left out if at least one other remains."""
     found: dict[str, Certificate] = {}
     refused: SamlFault | None = None
     for key in children(role, "md", "KeyDescriptor"):

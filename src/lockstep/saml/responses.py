@@ -29,7 +29,7 @@ BACKDATED = timedelta(minutes=5)
 
 
 class Signing(StrEnum):
-    """What is signed. The values are the options of Entra's Signing Option."""
+    """The parts that are signed. The values are the options of Entra's Signing Option."""
 
     ASSERTION = "Sign SAML assertion"
     RESPONSE = "Sign SAML response"

@@ -29,8 +29,8 @@ def readable(message: bytes) -> str:
 
 
 def without_signatures(message: bytes, certificate: Certificate | None) -> bytes:
-    """Return *message* without its signature values and with *certificate* as the signer's: the structure is right, but no recipient
-    accepts it.
+    """Return *message* without its signature values, and with *certificate* in place of the signer's certificate. The structure is right,
+    but no recipient accepts the message.
     """
     root = parse(message)
     for element in elements_in(root):
@@ -42,7 +42,7 @@ def without_signatures(message: bytes, certificate: Certificate | None) -> bytes
 
 
 def signed_parts(message: bytes) -> tuple[MessagePart, ...]:
-    """Return *message* indented and divided into the parts that a signature covers and those that it does not."""
+    """Return *message* indented and divided into signed and unsigned parts."""
     root = parse(message)
     etree.indent(root)
     text = serialized(root).decode()

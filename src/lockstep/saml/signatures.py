@@ -1,7 +1,7 @@
 """Enveloped XML signatures, created and verified by signxml, in the only form that SAML allows (core, section 5.4).
 
-`verified` returns an element that is rebuilt from the signed bytes. Nothing else in the message may be read, so that the signed element
-and the element that is read cannot differ. KeyInfo is shown but never trusted.
+`verified` returns an element that is rebuilt from the signed bytes. Nothing else in the message may be read; otherwise the signed element
+and the element that is read could differ. KeyInfo is shown but never trusted.
 """
 
 from __future__ import annotations
@@ -223,8 +223,8 @@ def _algorithm(element: Element | None) -> str:
 
 
 def _not_verified(signature: Element, certificates: Sequence[Certificate]) -> SamlFault:
-    """Build the fault. It names the certificate that the signer claims, because an administrator may have to configure it. The
-    certificate is not trusted.
+    """Build the fault. It names the certificate in the message, because an administrator may have to configure this certificate. It is not
+    trusted.
     """
     expected = ", ".join(one.thumbprint for one in certificates) or "no certificate is configured"
     named = [node for node in signature.iter(tag("ds", "X509Certificate")) if is_element(node, "ds", "X509Certificate")]

@@ -97,7 +97,7 @@ def _check_no_include(node: Element, depth: int) -> None:
 
 
 def _check_comments(node: Element, depth: int) -> None:
-    """Check each element with comments only once, however many comments it has, because the sender chooses their number."""
+    """Check each element only once, even if it contains many comments, because the sender chooses their number."""
     if isinstance(node.tag, str) and (comment := next(node.iterchildren(etree.Comment), None)) is not None:
         beside = (node.text or "", *(child.tail or "" for child in node))
         if any(text.strip() for text in beside):
@@ -173,7 +173,7 @@ def only_child(element: Element, prefix: str, name: str) -> Element | None:
 
 
 def text_of(element: Element | None) -> str:
-    """Return the whole text inside *element*, including the text inside and after its children; "" if *element* is None."""
+    """Return the whole text in *element*, including the text in its children and after them; "" if *element* is None."""
     if element is None:
         return ""
     return str(element.xpath("string()") if len(element) else element.text or "")

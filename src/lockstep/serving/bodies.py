@@ -19,14 +19,14 @@ class BodyTooLarge(Exception):
 
 
 class BodyCutShort(Exception):
-    """Raised if the connection ended, through the client or a deadline, before the body was complete."""
+    """Raised if the client or a deadline ended the connection before the body was complete."""
 
     def __init__(self) -> None:
         super().__init__("The body ended early.")
 
 
 async def read_body(receive: Receive, headers: Iterable[tuple[bytes, bytes]], limit: int) -> bytes:
-    """Read the body of a request. Raises BodyCutShort, and BodyTooLarge as soon as it is known to exceed *limit*.
+    """Read the body of a request. Raises BodyCutShort, and raises BodyTooLarge as soon as the body is known to exceed *limit*.
 
     A body whose declared length exceeds the limit is refused unread. A smaller declared length is not trusted.
     """

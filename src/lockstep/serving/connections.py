@@ -1,4 +1,4 @@
-"""All connections of one server: how many, from which addresses, and which of them are idle.
+"""All connections of one server: their number, their addresses, and which of them are idle.
 
 One task checks the deadlines of all connections, so that requests need no timers of their own.
 """
@@ -113,7 +113,7 @@ class Connections:
                     self._unlogged = 0
 
     def note(self, refusal: Refusal, address: str) -> None:
-        """Log a refusal. Above a number per second, refusals are only counted."""
+        """Log a refusal. Above a certain number per second, refusals are only counted."""
         if self._lines >= LINES_PER_SECOND:
             self._unlogged += 1
             return

@@ -1,4 +1,4 @@
-"""The limits on what one client may use of the server: bytes, seconds and connections."""
+"""The limits on a client's use of the server: bytes, seconds and connections."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ RESERVED_FILES = 96  # for the database, the log and the program's own files
 class ServingLimits:
     """Limits of one server. Sizes in bytes, times in seconds.
 
-    *connections* is also capped by the open files that the process may have (`ulimit -n`). *connections_per_address* does not
-    apply to *trusted_proxies*, addresses or networks whose X-Forwarded-For is trusted: all their clients share one address.
+    *connections* is also limited by the number of files that the process may open (`ulimit -n`). *trusted_proxies* are addresses or
+    networks whose X-Forwarded-For is trusted. *connections_per_address* does not apply to them, because all clients of a proxy share its
+    address.
     """
 
     head_bytes: int = 65_536  # the request line and the header fields

@@ -1,7 +1,7 @@
 """Metrics for Prometheus in its text format: one page per process, shown only with the token.
 
-Without a configured token the page does not exist. The client's address proves nothing: behind a local proxy all clients have the
-same one. Labels contain applications, routes and results, never a person's name or text sent by a client.
+Without a configured token, the page does not exist. The client's address is not sufficient, because all clients behind a local proxy have
+the same address. Labels contain applications, routes and results, never a person's name or text sent by a client.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Metrics:
         return Response(encode(self.registry), headers={"content-type": media_type, "cache-control": "no-store"})
 
     async def _look(self) -> None:
-        """Measure unless there is a recent measurement, so that many scrapers cost the database no more than one."""
+        """Measure unless there is a recent measurement, so that many scrapers burden the database no more than one."""
         if self._measure is None:
             return
         async with self._turn:
@@ -105,7 +105,7 @@ class _Families(Collector):
 
 
 def _pool_families(product: str, pool: Pool) -> Iterable[Metric]:
-    """Return figures on how busy this process's database connections are."""
+    """Return figures on the use of this process's database connections."""
     stats = pool.get_stats()
     size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
     connections = GaugeMetricFamily(

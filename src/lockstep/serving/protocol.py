@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: uvicorn's protocol over httptools, with limits on what its client may send and how slowly.
+"""One HTTP/1.1 connection: uvicorn's protocol over httptools, with limits on the size and the slowness of the client's requests.
 
 This is the only module that uses uvicorn's private API; docs/decisions/0015-limits-in-uvicorns-protocol.md says why. `PRIVATE_API`
 lists what is used.
@@ -34,8 +34,7 @@ _FRAMING = 8  # allowed bytes of chunk framing per byte of a body; more is paddi
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One connection with limits. A refused request is answered after all earlier requests have their response; then the connection
-    ends.
+    """One connection with limits. A refusal is sent after the responses to all earlier requests; then the connection is closed.
 
     Deadlines are in seconds of event loop time. *_deadline* applies to the head or body that the client is sending.
     """
@@ -216,7 +215,7 @@ class LimitedProtocol(HttpToolsProtocol):
     # Refusals
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Stop reading, and send *refusal* after all earlier requests have their response."""
+        """Stop reading, and send *refusal* after the responses to all earlier requests."""
         if self._is_deaf or self.transport.is_closing():
             return
         if self._in_head or self._in_body:
@@ -287,7 +286,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def shutdown(self) -> None:
-        """Stop: complete requests get their response; incomplete requests get half of the time to become complete."""
+        """Stop. Complete requests get their response; incomplete requests have half of the time to become complete."""
         if self._in_body:
             self._deadline = min(self._deadline, self.loop.time() + self.registry.limits.stop_seconds / 2)
         super().shutdown()
@@ -316,7 +315,7 @@ class LastAnswer(asyncio.Transport):
 
 
 async def finish_early(send: Send, rendered: tuple[bytes, bytes]) -> None:
-    """Answer 503 to a request whose result is no longer needed, unless its response has begun or its client does not read it."""
+    """Answer 503 to a request whose result is no longer needed, unless its response has begun or the client is not reading."""
     cycle: RequestResponseCycle = send.__self__  # type: ignore[attr-defined]
     if cycle.response_started or cycle.flow.write_paused:
         cycle.transport.abort()

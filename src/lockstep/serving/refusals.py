@@ -57,7 +57,7 @@ def check_head(version: str, headers: Headers) -> None:
 
 
 def without_upgrade(method: bytes, target: bytes, headers: Headers) -> bytes:
-    """Return the head of a request without its offer of another protocol."""
+    """Return the head of a request without its headers for changing the protocol."""
     lines = [b"%s %s HTTP/1.1" % (method, target)]
     for name, value in headers:
         if name == b"connection":

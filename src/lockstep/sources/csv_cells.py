@@ -1,7 +1,7 @@
 """Convert the cells of one column to values of its attribute.
 
-Meanings that the administrator gave to words take precedence over the built-in ones. A word without a known meaning never enables an
-account: its row is reported as unusable.
+The administrator's meanings of words take precedence over the built-in meanings. A word without a known meaning never enables an account:
+its row is reported as unusable.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class CellReader:
     def _meaning(self, word: str, value: str) -> bool:
         """Return the boolean that *word* means according to the administrator's *value*.
 
-        Raises LockstepError if *value* is not a boolean, or if it is a plain true or false in an inverted column, where "true" could mean
-        enabled or blocked.
+        Raises LockstepError if *value* is not a boolean. In an inverted column, also refuses a plain true or false, because "true" could
+        mean enabled or blocked.
         """
         name = self.column.attribute.name
         if name == ENABLED and value.casefold() in _STATES:

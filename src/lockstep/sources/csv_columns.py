@@ -1,4 +1,4 @@
-"""Find out which attribute each column of a CSV header stands for: by Entra's own names, names in other exports, and the administrator's
+"""Determine which attribute each column of a CSV header stands for, from Entra's own names, names in other exports, and the administrator's
 map.
 
 Letter case, blanks and punctuation in a header do not matter. A column that stands for no attribute is ignored and listed in the result.
@@ -51,7 +51,7 @@ _STATES = frozenset({"status", "userstatus", "accountstatus", "employeestatus", 
 
 
 class ColumnClaim(IntEnum):
-    """How strong a column's claim to an attribute is; the strongest claim wins."""
+    """The strength of a column's claim to an attribute; the strongest claim wins."""
 
     OTHER_NAME = 1
     EXACT_NAME = 2
@@ -163,7 +163,7 @@ def _meanings(
 ) -> tuple[str, ...]:
     """Return the names of the attributes that a column may stand for.
 
-    The key is not an attribute. A column that is mapped only to the key therefore also stands for the attribute that it is named after.
+    The key is not an attribute. A column that is mapped only to the key therefore also stands for the attribute of the same name.
     """
     given = mapped.get(name)
     if given is None:
@@ -201,7 +201,7 @@ def _key(
 ) -> tuple[int, str]:
     """Return the position of the key column, and the name under which the source stores it.
 
-    The key is the chosen column if there is one, otherwise `id`, otherwise the column *needed*.
+    The key is the chosen column if one was chosen, otherwise `id`, otherwise the column *needed*.
     """
     place_of_name = next(column.place for column in attributes if column.attribute.name == needed)
     named = [place for place, name in enumerate(names) if any(squeezed(one) in KEYS for one in mapped.get(name, ()))]

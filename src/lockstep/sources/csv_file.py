@@ -1,8 +1,7 @@
-"""Read people, groups and members from a CSV file: from *Download users* in Entra's admin centre, or from any other list with a
-map.
+"""Read people, groups and members from a CSV file: a download from *Download users* in Entra's admin centre, or any other list with a map.
 
-The file is read twice: once to check it before anything is written, then to import it. A bad row is reported, and its person
-still counts as seen. If the file is cut off or changes while it is read, no one is treated as missing.
+The file is read twice: first to check it before anything is written, then to import it. A bad row is reported, and its person still counts
+as seen. If the file is cut off or changes while it is read, nobody is treated as missing.
 """
 
 from __future__ import annotations
@@ -125,7 +124,7 @@ class CsvPass:
                 found.reject(wrong.row)
 
     def _settle(self, orders: Mapping[int, DayOrder | None]) -> None:
-        """Create the reader of rows, using the order of day and month that was found for each column."""
+        """Create the reader of rows, with the order of day and month that was found for each column."""
         self.cells = [
             replace(one, dates=DateForm(order)) if (order := orders.get(one.column.place)) else one
             for one in self.cells

@@ -51,10 +51,9 @@ def clean_names(header: Sequence[str]) -> list[str]:
 
 
 def bare_name(name: str) -> str:
-    """Return the name that a column header gives: the attribute in its brackets, as in Entra's templates, or else the header
-    itself.
+    """Return the name in a column header: the attribute in its brackets, as in Entra's templates, otherwise the header itself.
 
-    The header `Block sign in (Yes/No) [accountEnabled] Required` names an attribute but contains the opposite of it.
+    The header `Block sign in (Yes/No) [accountEnabled] Required` names an attribute, but its column contains the opposite values.
     """
     found = _IN_BRACKETS.search(name)
     if found is None:

@@ -1,7 +1,7 @@
-"""Open a CSV file: find out what it contains, where its header is, and what each column means.
+"""Open a CSV file: determine its content, the position of its header, and the meaning of each column.
 
-If the first line is not a usable header, the file is refused. If a line further down is one, the error says that the file begins with a
-title and that the lines above the header should be removed.
+If the first line is not a usable header, the file is refused. If a later line is a header, the error says that the file begins with a
+title, and that the lines above the header should be removed.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _columns(header: list[str], kind: PassKind | None, group: str, options: CsvO
 def _under_a_title(
     path: Path, form: TextForm, kind: PassKind | None, group: str, options: CsvOptions
 ) -> LockstepError | None:
-    """Return the error that reports a title above the header, if a header is found some lines further down; otherwise None."""
+    """If one of the next lines is a header, return the error that reports a title above the header; otherwise None."""
     with open_text(path, form) as file:
         lines = list(islice(file, form.prologue + _MOST_TITLE_LINES))
     for number, line in enumerate(lines[form.prologue + 1 :], form.prologue + 2):

@@ -196,7 +196,7 @@ def _assigned_size(people: int) -> int:
 
 
 def _sales_size(people: int) -> int:
-    """Return the size of Sales that gives the intended number of assigned people, together with Kim and up to eight admins."""
+    """Return the size of the group Sales that, together with Kim and up to eight admins, gives the intended number of assigned people."""
     return max(0, _assigned_size(people) - 1 - min(8, people // 20))
 
 

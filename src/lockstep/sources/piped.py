@@ -55,7 +55,7 @@ def regular_file(name: str, *, first_byte_seconds: float = _FIRST_BYTE_SECONDS) 
 
 
 def _first_bytes(source: BinaryIO, shown: str, seconds: float) -> bytes:
-    """Wait for the first byte and return it; reads of *source* block from then on.
+    """Wait for the first byte and return it. From then on, reads of *source* block.
 
     Waits up to *seconds* for a program to open the pipe for writing, then without limit for it to write. Raises LockstepError if
     none opens it.

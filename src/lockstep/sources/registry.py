@@ -1,6 +1,6 @@
 """The kinds of source, and how each kind turns its configuration into passes.
 
-To add a kind, add a row here. Its module needs a function that checks the configuration and one that opens the passes.
+To add a kind, add a row here. Its module needs two functions: one that checks the configuration, and one that opens the passes.
 """
 
 from __future__ import annotations
@@ -93,9 +93,7 @@ def _mapping(part: object, name: str) -> dict[str, Any]:
 
 
 def _options_of_each(paths: Sequence[Path], options: CsvOptions) -> list[CsvOptions]:
-    """Return the options for each file, reduced to the columns that the file has. Raises LockstepError for a column that no file
-    has.
-    """
+    """Return the options for each file, limited to the columns that the file has. Raises LockstepError for a column that no file has."""
     said = {*options.mapping, *options.values, *(column for column in options.date_formats if column)}
     if len(paths) == 1 or not said:
         return [options for _ in paths]

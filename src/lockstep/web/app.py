@@ -41,7 +41,7 @@ def admin_app(
     others: Sequence[BaseRoute] = (),
     assets: Assets | None = None,
 ) -> Starlette:
-    """Return the pages as an application. *others* are routes of other packages, which are tried first: health checks, the API, the
+    """Return the pages as an ASGI application. *others* are routes of other packages, which are matched first: health checks, the API, the
     portal. *hub* supplies live updates.
 
     *assets* are the scripts and styles; None means `built_assets()`. Raises LockstepError if they were not built.
@@ -89,7 +89,7 @@ class AdminDesk(PageDesk[Context, Caller]):
         request.state.header = await self._headers.read(context)
 
     async def show(self, page: PageRoute[Context], request: Request, caller: Caller | None) -> Response:
-        """Show the page. If a change makes several browsers reload the same page, it is rendered once for all of them."""
+        """Show the page. If a change makes several browsers reload the same page, the page is rendered once for all of them."""
         if self._shared is None or caller is None or page.method != "GET" or READING.decode() not in request.headers:
             return await super().show(page, request, caller)
 

@@ -1,4 +1,4 @@
-"""For each command, the page of the admin centre that does the same. Next steps of errors link to these pages."""
+"""The page of the admin centre that corresponds to each command. Next steps of errors link to these pages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""*Copy as* for lists with filters: the command, and the address in the API, that list the same rows.
+"""*Copy as* for lists with filters: the command and the API address that list the same rows.
 
-If the command line or the API lacks a filter of the page, it is not offered, so that a copied command never lists more than the page
-shows.
+If the command line or the API lacks one of the page's filters, *Copy as* does not offer it, so that a copied command never lists more than
+the page shows.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def functions() -> list[Function]:
 
 
 def completions(kind: ObjectKind) -> list[tuple[str, str, str]]:
-    """Return what can be written in an expression: for each completion, its text, its label and its meaning."""
+    """Return the completions of the expression editor, each with its text, its label and its meaning."""
     return [
         *((one.name, one.signature, one.meaning) for one in functions()),
         *((f"[{name}]", f"[{name}]", "attribute") for name in source_choices(kind)),

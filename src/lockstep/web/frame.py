@@ -1,4 +1,4 @@
-"""The frame around every page: navigation rail, breadcrumbs, tabs, title. It only contains links to pages that exist."""
+"""The frame around every page: navigation rail, breadcrumbs, tabs, title. It contains links only to pages that exist."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ TABS_OF_SECTION: Mapping[str, Sequence[tuple[str, str]]] = {"Logs": LOG_TABS, "S
 
 @dataclass(frozen=True, slots=True)
 class PageFrame:
-    """What the frame's templates show for one page."""
+    """The data that the frame's templates show for one page."""
 
     title: str
     sections: Sequence[Section]

@@ -35,7 +35,7 @@ _OF_PEOPLE = ("manager", "blockCredential")  # choices besides the attributes of
 
 @dataclass(frozen=True, slots=True)
 class ColumnRow:
-    """A row of the table: a column, and the attributes that it may become."""
+    """A row of the table: a column of the file, and the attributes to which it may be mapped."""
 
     place: int
     column: FileColumn
@@ -70,7 +70,7 @@ def key_column(config: Mapping[str, Any]) -> str:
 
 
 def attribute_choices(shape: FileShape, names: Sequence[str]) -> list[str]:
-    """Return the attributes that a column may become. *names* are the attributes of people or groups."""
+    """Return the attributes to which a column may be mapped. *names* are the attributes of people or groups."""
     if shape.kind == "members":
         return list(_OF_MEMBERS)
     return sorted({*names, *_OF_PEOPLE} if shape.kind != "groups" else {*names}, key=str.lower)
@@ -82,7 +82,7 @@ def texts_of(config: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def config_of(form: FormData, shape: FileShape, before: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration that the form describes. Raises LockstepError for words of another form."""
+    """Return the configuration that the form describes. Raises LockstepError for words in an unknown format."""
     known = {str(name).lower(): given for name, given in dict(before.get("map") or {}).items()}
     key = str(form.get("key", key_column(before)))
     mapping: dict[str, Any] = {} if shape.columns else dict(before.get("map") or {})

@@ -1,9 +1,9 @@
 """`/events`: server-sent events that tell open pages what changed. A page then reloads the affected parts.
 
-One LISTEN connection serves all pages (`actions.live`). The stream of a page starts after the event that was the latest when the page was
-rendered (`?after=`), so no change between rendering and listening is missed; the browser resumes with Last-Event-ID. Events contain
-nothing confidential: an event names its topic, and names an application only to callers who may see it. The data of an event begins with
-the average number of milliseconds that a page waits before it reloads, so that many open pages do not slow a cycle down.
+One LISTEN connection serves all pages (`actions.live`). The stream of a page starts after the latest event at the time of rendering
+(`?after=`), so no change between rendering and listening is missed; the browser resumes with Last-Event-ID. Events contain nothing
+confidential: an event names its topic, and names an application only to callers who may see it. The data of an event begins with the
+average number of milliseconds for which a page waits before it reloads. This wait keeps many open pages from slowing a cycle down.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def live_route(contexts: Callable[[Actor], Context], hub: LiveHub) -> Route:
 class CountReadings:
     """Measures, for the hub, the CPU time of requests that reload parts of pages.
 
-    Overlapping requests share the thread, so time is counted while at least one of them is in progress. Other work of the thread is
-    counted too: on a busy server, pages wait longer.
+    Overlapping requests share the thread, so time is counted while at least one of them is in progress. Other work of the thread is counted
+    too, so pages wait longer on a busy server.
     """
 
     def __init__(self, app: ASGIApp, hub: LiveHub) -> None:

@@ -86,13 +86,13 @@ class AttributeForm:
 
     @property
     def applies(self) -> Sequence[tuple[str, str]]:
-        """Return the choices of *Apply this mapping*. The rarer ones are offered only if an imported mapping uses them."""
+        """Return the choices of *Apply this mapping*. Rare choices are offered only if an imported mapping uses them."""
         if self.apply in _LONG_APPLIES:
             return (*APPLIES, (self.apply, _LONG_APPLIES[self.apply]))
         return APPLIES
 
     def problem(self) -> tuple[str, str]:
-        """Return the missing field and what to do, or ("", "") if none is missing."""
+        """Return the missing field and what to do about it, or ("", "") if no field is missing."""
         if not self.target:
             return "target", "Choose the target attribute"
         if self.type == "direct" and not self.source:
@@ -118,7 +118,7 @@ class AttributeForm:
 
 
 def typed(value: Any) -> str:
-    """Return a constant or default in the form in which it is typed: text unchanged, other values as JSON."""
+    """Format a constant or default as an administrator types it: text unchanged, other values as JSON."""
     if value is None:
         return ""
     return value if isinstance(value, str) else orjson.dumps(value).decode()

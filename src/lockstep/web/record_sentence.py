@@ -1,4 +1,4 @@
-"""Describe what happened to the object of a log record, as the end of a sentence that begins with the object's name."""
+"""Describe a log record as the end of a sentence that begins with the name of its object."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DONE: Mapping[str, str] = {
 
 
 def sentence_of(row: LogRow, app: str) -> str:
-    """Return for example `created in Documo`. Only for a successful record does the text say that something was done."""
+    """Return, for example, `created in Documo`. The text says that something was done only if the record is a success."""
     done = f"{_DONE.get(row.action, f'{row.action} in')} {app}"
     if row.action == "other" and app == (row.source_display or row.target_display):
         done = "checked"  # the record is about the application itself

@@ -1,4 +1,4 @@
-"""Format what an import changed or would change: the totals of all its passes, and names under headings."""
+"""Format the changes of an import or a dry run: the totals of all its passes, and names under headings."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def totals(passes: Sequence[Mapping[str, Any]]) -> Totals:
 
 
 def changes_in(passes: Sequence[Mapping[str, Any]]) -> list[NamedChanges]:
-    """Return the changes under their headings, leavers first, because they must not be overlooked."""
+    """Return the changes under their headings. Leavers come first, because they must not be overlooked."""
     found = []
     for what, heading, sign in _HEADINGS:
         rows = [change for one in passes for change in one.get("changes", ()) if change["what"] == what]

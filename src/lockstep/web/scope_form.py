@@ -66,7 +66,7 @@ def rows_of(filters: Sequence[Mapping[str, Any]]) -> list[FilterRows]:
 
 
 def rows_posted(form: FormData) -> list[FilterRows]:
-    """Return the rows of a posted form: fields `title-0`, `attribute-0-1` and so on, with gaps where a row was removed."""
+    """Return the rows of a posted form. The fields are named `title-0`, `attribute-0-1` and so on, with gaps where a row was removed."""
 
     def text(name: str) -> str:
         return str(form.get(name, "")).strip()

@@ -88,8 +88,8 @@ OF_APPLICATION: Sequence[tuple[str, str, str, str]] = (
 
 
 def places_for(context: Context, words: Sequence[str]) -> list[SearchPlace]:
-    """Return the places whose label or search words contain, for each of *words*, a word that begins with it. If *words* is empty,
-    return all places.
+    """Return the places that match all of *words*: each must be the beginning of a word in the place's label or search words. If *words* is
+    empty, return all places.
     """
     return [
         one

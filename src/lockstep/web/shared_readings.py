@@ -1,7 +1,7 @@
 """Render a page once for all browsers that show it. After a change, browsers with the same rights get the response that was rendered for
 the first of them.
 
-A shared response contains no name, session or notice of any caller; each browser's copy gets the form token of its own session.
+A shared response contains no name, session or notice of any caller. Each browser's copy gets the form token of that browser's session.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MOST_KEPT = 100
 
 
 class NotShared(Exception):
-    """Raised if the page is not shared, because changes do not make it reload."""
+    """Raised for a page that does not reload after changes and is therefore not shared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class SharedReadings:
     async def answer(
         self, request: Request, caller: Caller, read: Callable[[Request, Caller], Awaitable[Response]]
     ) -> Response:
-        """Return the page that *request* asks for. It is rendered by *read* only if something has changed since it was last rendered.
+        """Return the page that *request* asks for. Calls *read* to render it only if something has changed since the last rendering.
 
         An error of *read* is raised for every caller that waits for this response.
         """
@@ -90,7 +90,7 @@ def _nobody(caller: Caller) -> Caller:
 
 
 def _of_nobody(request: Request) -> Request:
-    """Return the same request with a state of its own, and only the cookies of the display settings."""
+    """Return a copy of the request with an empty state, and with only the cookies of the display settings."""
     looks = looks_of(request, PRODUCT)
     cookies = "; ".join(f"{PRODUCT.lower()}_{name}={value}" for name, value in looks.items())
     headers = [pair for pair in request.scope["headers"] if pair[0] != b"cookie"]

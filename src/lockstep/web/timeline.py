@@ -25,7 +25,7 @@ _ASSIGNMENTS: Mapping[str, str] = {"assigned": "Assigned to", "unassigned": "No 
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One entry. *by* says who did it, or is "" for Lockstep itself. *pairs* has attribute, old value and new value."""
+    """One entry. *by* says who did it, or is "" for Lockstep itself. *pairs* contains attribute, old value and new value of each change."""
 
     at: datetime
     title: str
@@ -43,7 +43,7 @@ class TimelineEntry:
 async def timeline_of(
     context: Context, request: Request, here: str, object_id: str, apps: Mapping[str, str], *, signs_in: bool = False
 ) -> dict[str, Any]:
-    """Return what the template `timeline.html` shows. The address contains the filter and the page. If *signs_in* is true, the person's
+    """Return the data for the template `timeline.html`. The address contains the filter and the page. If *signs_in* is true, the person's
     sign-ins are included.
     """
     query = request.query_params

@@ -67,8 +67,8 @@ async def call_action(context: Asked, action: ActionName, body: Call) -> CallJso
 
 @router.post("/actions/{action}/begin", status_code=202)
 async def begin_action(context: Asked, request: Request, action: ActionName, body: Call) -> OperationJson:
-    """Start a long-running action. The header Location has the address of the operation, whose result is what the call without `begin`
-    returns.
+    """Start a long-running action. The header Location has the address of the operation. Its result is the same as that of the call without
+    `begin`.
     """
     if not wire_of(action).exposed.is_long:
         raise invalid(f"{action} is not a long-running action", next_step=f"POST /actions/{action}")

@@ -248,7 +248,7 @@ async def _state(context: Context, email: str) -> dict[str, Any]:
 
 
 def _lasting(found: AdministratorJson) -> dict[str, Any]:
-    """Return what the ETag identifies: everything except the time of the last sign-in."""
+    """Return the part that the ETag identifies: everything except the time of the last sign-in."""
     return {name: value for name, value in found.items() if name != "lastSignInAt"}
 
 

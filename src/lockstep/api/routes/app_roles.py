@@ -37,7 +37,7 @@ class Manifest(Body):
 
 @router.get("/applications/{app}/roles")
 async def list_roles(context: Asked, request: Request, query: Asking, app: AppName) -> Page[PlacedRoleJson]:
-    """The app roles; position 1 has the highest precedence. The ETag identifies the whole list."""
+    """List the app roles. Position 1 has the highest precedence. The ETag identifies the whole list."""
     rows = await _roles(context, app)
     return tagged(request, page_of_rows(query, rows, key="position"), state=rows)
 
@@ -81,7 +81,7 @@ async def remove_role(
 
 @router.get("/applications/{app}/manifest")
 async def show_manifest(context: Asked, request: Request, app: AppName) -> dict[str, Any]:
-    """The app roles in the form of an Entra manifest."""
+    """Show the app roles in the form of an Entra manifest."""
     return tagged(request, await roles.export_manifest(context, app))
 
 

@@ -120,7 +120,7 @@ async def entra_schema(context: Asked, app: AppName) -> dict[str, Any]:
 
 @router.post("/configuration/plan")
 async def plan(context: Asked, body: Files) -> ConfigurationPlanJson:
-    """Show what applying these documents would change, and the effects on people."""
+    """Show the changes that applying these documents would make, and their effects on people."""
     documents = await _documents(body.yaml)
     found = await plan_configuration(context, documents, prune=body.prune)
 

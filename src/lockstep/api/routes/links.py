@@ -29,7 +29,7 @@ class SettledJson(TypedDict):
 
 @router.get("/applications/{app}/links")
 async def list_links(context: Asked, query: Asking, app: AppName) -> Page[LinkJson]:
-    """List which account belongs to whom, people first. The filter supports `name eq` and `state eq`."""
+    """List the links between accounts and their owners, people first. The filter supports `name eq` and `state eq`."""
     query.refuse_sort("name")
     chosen = selected(query.filter, _LINKS)
     last = query.after(list) or ["", "", ""]

@@ -46,7 +46,7 @@ class TestMailBody(Body):
 
 @router.get("/mail-server")
 async def show_mail_server(context: Asked, request: Request) -> MailServerJson:
-    """The mail server, without its password. 404 if none is set up."""
+    """Show the mail server, without its password. The status is 404 if no server is set up."""
     found = await _server(context)
     if found is None:
         raise not_found("No mail server is set up")
@@ -67,7 +67,7 @@ async def set_mail_server(context: Asked, unchanged: Unchanged, body: MailServer
 
 @router.delete("/mail-server", status_code=204)
 async def remove_mail_server(context: Asked, unchanged: Unchanged) -> None:
-    """Remove the mail server and its password. Messages that wait are given up."""
+    """Remove the mail server and its password. Waiting messages are given up."""
     await unchanged.matched(_server, mail_server.remove_mail_server)(context)
 
 
@@ -79,7 +79,7 @@ async def send_test_mail(context: Asked, body: TestMailBody) -> list[ProbeJson]:
 
 @router.get("/mail")
 async def list_mail(context: Asked, query: Asking) -> Page[MailJson]:
-    """The messages, newest first. The filter supports `state eq`."""
+    """List the messages, newest first. The filter supports `state eq`."""
     query.refuse_sort("-writtenAt")
     chosen = selected(query.filter, _MAIL)
     state = MailState(chosen["state"]) if "state" in chosen else None
@@ -91,7 +91,7 @@ async def list_mail(context: Asked, query: Asking) -> Page[MailJson]:
 
 @router.post("/mail/{message}/retry")
 async def retry_mail(context: Asked, message: MailId) -> MailJson:
-    """Send a message again that was given up."""
+    """Send a message that was given up."""
     return mail_json(await outgoing_mail.retry_mail(context, message))
 
 

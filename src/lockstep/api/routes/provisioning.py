@@ -63,14 +63,14 @@ class QuarantineJson(TypedDict):
 
 
 class Start(Body):
-    """*asOfBackup* is for use after a restore: the people in the backup then count as current."""
+    """After a restore, *asOfBackup* accepts the people in the backup as current."""
 
     as_of_backup: bool = False
 
 
 class Restart(Body):
-    """*reset* names what to clear: by default quarantine, watermark and retry list. Removing links (Full, ConnectorDataStore) and
-    approving held writes (ForceDeletes) need *confirm*.
+    """*reset* names the state to clear: by default quarantine, watermark and retry list. Removing links (Full, ConnectorDataStore) and
+    approving held writes (ForceDeletes) require *confirm*.
     """
 
     reset: list[ResetScope] | None = Field(None, examples=[["QuarantineState", "Watermark", "Escrows"]])
@@ -101,7 +101,7 @@ class Preview(Body):
 
 
 class Retry(Body):
-    """Selects all failed objects, those of these people, or those that failed with *code*."""
+    """Selects all failed objects, only these people, or only the objects that failed with *code*."""
 
     users: Names = Field(default_factory=list)
     code: Text = ""
@@ -122,7 +122,7 @@ async def list_status(context: Asked, query: Asking) -> Page[StatusJson]:
 
 @router.get("/applications/{app}/status")
 async def show_status(context: Asked, app: AppName) -> StatusJson:
-    """Show the status of one application: what provisioning does now, what waits and why, and what to do."""
+    """Show the status of one application: what provisioning is doing now, what is waiting and why, and what to do."""
     return status_json(await status.show_status(context, app))
 
 
@@ -156,7 +156,7 @@ async def pause(context: Asked, app: AppName) -> SwitchedJson:
 
 @router.post("/applications/{app}/restart")
 async def restart(context: Asked, app: AppName, body: Restart) -> SwitchedJson:
-    """Clear what *reset* names, and start again."""
+    """Clear the state that *reset* names, and start again."""
     scopes = USUAL_RESTART if body.reset is None else frozenset(body.reset)
     for scope, happens in _CONSENT.items():
         if scope in scopes and not body.confirm:
@@ -168,8 +168,8 @@ async def restart(context: Asked, app: AppName, body: Restart) -> SwitchedJson:
 
 @router.post("/applications/{app}/cycles", status_code=202)
 async def run(context: Asked, request: Request, response: Response, app: AppName, body: RunCycle) -> CycleJson:
-    """Start a cycle now, and retry everything that failed before. The header Location has the address of the operation; read it until it
-    has ended.
+    """Start a cycle now, and retry everything that failed before. The header Location has the address of the operation; read that address
+    until the operation has ended.
     """
     cycle = await provisioning.run(context, app, full=body.full)
     response.headers.update({"Location": rooted(request, f"/operations/cycle-{cycle.id}"), **NEXT_LOOK})
@@ -186,14 +186,14 @@ async def push(context: Asked, app: AppName, body: Push) -> list[PushJson]:
 
 @router.post("/applications/{app}/preview")
 async def preview(context: Asked, app: AppName, body: Preview) -> list[PlanJson]:
-    """Show what a push of these people and groups would do. The application is only read; nothing is written."""
+    """Show the changes that a push of these people and groups would make. The application is only read; nothing is written."""
     _require_names(body.users, body.groups)
     return [plan_json(plan) for plan in await previews.preview(context, app, users=body.users, groups=body.groups)]
 
 
 @router.get("/applications/{app}/explanations/{user}")
 async def explain(context: Asked, app: AppName, user: str) -> ExplanationJson:
-    """Explain why a person has an account or does not, check by check, and what would change that."""
+    """Explain, check by check, why a person has an account or has none, and what would change that."""
     found = await explaining.explain_person(context, user, app)
     return explanation_json(app, found.plan, found.why)
 

@@ -180,7 +180,7 @@ async def confirm_source(
 ) -> Changed[SourceDecidedJson]:  # fmt: skip
     """Confirm the pending decision: people missing from the source leave; people with a new key keep their accounts.
 
-    Send the value of `shown` that you read with the source. The request is refused if the pending decision has changed since.
+    Send the value of `shown` that you read with the source. The request is refused if the pending decision has changed since then.
     """
 
     async def work(inner: Context) -> SourceDecidedJson:

@@ -1,4 +1,4 @@
-"""Sources and uploads: register and rename a source, list what its imports changed; upload a file, try it and import it."""
+"""Sources and uploads: register and rename a source, list the changes of its imports; upload a file, try it and import it."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ Columns = dict[Name, Name | list[Name]]
 
 
 class Reading(Body):
-    """How files are read; see the reference of CSV files. *map* names the attribute or attributes that each column becomes; "id" makes a
-    column the key.
+    """How files are read; see the reference of CSV files. *map* names the attribute or attributes for each column; "id" makes a column the
+    key.
     """
 
     map: Columns = Field(default_factory=dict, max_length=2000, examples=[{"E-mail": "userPrincipalName"}])
@@ -96,7 +96,7 @@ class NewName(Body):
 
 @router.post("/sources", status_code=201)
 async def register_source(context: Asked, body: NewSource) -> SourceJson:
-    """Register a source whose files a worker reads. The files are read once immediately, so that unreadable ones are refused."""
+    """Register a source whose files a worker reads. The files are read once immediately, so that unreadable files are refused."""
     config = body.config() | {"files": [{"path": one.path, "kind": one.kind} for one in body.files]}
     config |= {"every": body.every} if body.every else {}
     await sources.save_source(
@@ -114,7 +114,7 @@ async def rename_source(context: Asked, source: str, body: NewName) -> SourceJso
 
 @router.get("/sources/{source}/runs")
 async def list_runs(context: Asked, query: Asking, source: str) -> Page[RunJson]:
-    """List what the imports of a source changed, newest first. For each kind of change, the first names are listed."""
+    """List the imports of a source with their changes, newest first. For each kind of change, the first names are listed."""
     query.refuse_sort("-id")
     found = await source_runs.list_runs(context, source, before=query.after(int) or 0, limit=query.limit + 1)
     return page(query, [run_json(one) for one in found], lambda last: last["id"])
@@ -155,7 +155,7 @@ async def change_upload(context: Asked, unchanged: Unchanged, upload: str, body:
 
 @router.post("/uploads/{upload}/rehearse", status_code=202)
 async def rehearse_upload(context: Asked, request: Request, upload: str) -> OperationJson:
-    """Determine whom an import would create, change, restore and remove, and what that does to their accounts. Nothing is imported.
+    """Determine which people an import would create, change, restore and remove, and the effects on their accounts. Nothing is imported.
 
     The header Location has the address of the operation. Its result is the upload with its `rehearsal`.
     """

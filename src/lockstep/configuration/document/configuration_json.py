@@ -57,7 +57,9 @@ def configuration_from_json(
 
 
 def configuration_to_json(configuration: JobConfiguration) -> dict[str, Any]:
-    """Write the form that `configuration_from_json` reads. Default values are left out, except those that readers expect to see."""
+    """Write the form that `configuration_from_json` reads. Default values are left out, except those that people expect to see in the
+    file.
+    """
     start = configuration.start
     found: dict[str, Any] = {
         **_settings_to_json(configuration.settings),

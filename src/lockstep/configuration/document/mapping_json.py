@@ -155,7 +155,7 @@ def _attribute(part: Part, kind: ObjectKind, known: Sequence[TargetAttribute]) -
 
 
 def _means_several(source: MappingSource, apply: Apply) -> bool:
-    """Whether a mapping implies that an attribute which is not declared otherwise is multi-valued."""
+    """Whether the mapping implies that its attribute is multi-valued. Used only if the attribute is not declared."""
     if apply is Apply.MULTI_VALUE_ADD_ONLY:
         return True
     return isinstance(source, Expression) and source.compiled.gives_several

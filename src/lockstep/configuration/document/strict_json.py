@@ -1,6 +1,6 @@
 """Read JSON strictly: every unknown key, wrong type and unknown word is an error with its place and a suggestion.
 
-Each part knows its place in the document, so an error in the tenth mapping says so.
+Each part knows its place in the document, so an error names, for example, the tenth mapping.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Part:
         return self._value
 
     def says_null(self, key: str) -> bool:
-        """Whether the key is present with the value null, which means switched off. A missing key does not."""
+        """Whether the key is present with the value null, which means "switched off". A missing key does not mean that."""
         return key in self._value and self.raw(key) is None
 
     def text(self, key: str, default: str = "", *, required: bool = False) -> str:

@@ -1,6 +1,6 @@
 """Keep the parts of an imported document that Lockstep's model does not cover, so that an export returns them unchanged.
 
-A kept value is returned only while Lockstep's value is the same as at the import. A kept value therefore never undoes an edit.
+An export contains a kept value only if Lockstep's value is still the same as at the import. A kept value therefore never undoes an edit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def keep(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep the document's value and Lockstep's value at that time for every key that differs. Keys with equal values are left out."""
+    """For every key that differs, keep the document's value and Lockstep's present value. Keys with equal values are left out."""
     kept: dict[str, Any] = {}
     for key in dict.fromkeys((*theirs, *ours)):
         if key in theirs and key in ours and theirs[key] == ours[key]:

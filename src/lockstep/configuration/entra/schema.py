@@ -1,8 +1,8 @@
 """Import a synchronization schema that Entra exported.
 
 Parts that Lockstep does not use are kept and exported again (`schema_export`). Parts that Lockstep cannot execute are reported, never
-silently dropped. A filter that cannot be evaluated disables its mapping, because guessing its meaning could end access or give it to
-strangers.
+silently dropped. A filter that cannot be evaluated disables its mapping, because a wrong guess at its meaning could end access or give
+access to strangers.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _object(
 
 
 def _keep_the_rest(ours: dict[str, Any], theirs: Mapping[str, Any], mapping_id: str, unmapped: list[Any]) -> None:
-    """Attach to every part of *ours* the kept parts of *theirs*."""
+    """Attach the kept parts of *theirs* to the corresponding parts of *ours*."""
     (mapping,) = configuration_from_json({"mappings": [ours]}, version=0).objects
     originals = [
         a for i, a in enumerate(theirs.get("attributeMappings") or []) if i not in {u["index"] for u in unmapped}

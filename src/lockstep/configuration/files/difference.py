@@ -1,7 +1,7 @@
 """Compare a declared document with the present configuration, and compute the content of its sections after it is applied.
 
 Only sections in the document are compared. Items that are not in the file are shown as `-` and kept unless pruning is requested; changes
-inside an item are shown as `~`. The order of attributes, filters and assignments does not matter; that of roles does.
+inside an item are shown as `~`. The order of roles matters; the order of attributes, filters and assignments does not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NEVER_STORED = frozenset({"default"})
 
 @dataclass(frozen=True)
 class DocumentDifference:
-    """The differences of a document. *changes* are in the order of the file. *spec* has the sections that differ, with their new
+    """The differences of a document. *changes* are in the order of the file. *spec* contains the sections that differ, with their new
     content.
     """
 
@@ -32,7 +32,7 @@ class DocumentDifference:
 
 
 def difference(declared: ConfigDocument, current: Mapping[str, Any], *, prune: bool) -> DocumentDifference:
-    """Compare *declared* with the *current* spec. If *prune* is true, what the file does not contain is removed."""
+    """Compare *declared* with the *current* spec. If *prune* is true, items that the file does not contain are removed."""
     comparison = DocumentComparison(declared.title, prune)
     spec: Json = {}
     for section, value in declared.spec.items():
@@ -64,7 +64,7 @@ class DocumentComparison:
         self.changes.append(ConfigChange(Sign.REMOVE, self.document, place, old=old, is_kept=not self.prune))
 
     def fields(self, place: str, declared: Json, current: Json) -> Json:
-        """Compare two objects key by key. *declared* is complete: a key that it lacks is cleared."""
+        """Compare two objects key by key. *declared* is complete: keys that it lacks are cleared."""
         for key in [*declared, *(key for key in current if key not in declared)]:
             if key not in NEVER_STORED and declared.get(key) != current.get(key):
                 self.change(f"{place}.{key}", current.get(key), declared.get(key))

@@ -1,4 +1,4 @@
-"""The section `ldapSignIn` of a tenant: the LDAP directory against which people's passwords are checked.
+"""The section `ldapSignIn` of a tenant: the LDAP directory that checks people's passwords.
 
 The password of the bind DN is only a reference. It belongs to the address and the bind DN for which it was entered.
 """

@@ -1,7 +1,7 @@
 """The JSON Schema of configuration files, which gives editors completion and error marking.
 
-It is generated from the same tables that reading uses, so it is never out of date. What a schema cannot express (expressions, names) is
-checked when the file is read.
+It is generated from the same tables that reading uses, so it is never out of date. Rules that a schema cannot express (for expressions and
+names) are checked when the file is read.
 """
 
 from __future__ import annotations
@@ -294,5 +294,5 @@ def _number(least: int, most: int = 2**31) -> Schema:
 
 
 def _or_off(least: int, most: int = 2**31) -> Schema:
-    """Return the schema of a number that null switches off."""
+    """Return the schema of a number, or null to switch the limit off."""
     return _number(least, most) | {"type": ["integer", "null"]}

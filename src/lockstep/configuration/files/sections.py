@@ -76,7 +76,7 @@ def _retention(part: Part) -> dict[str, int]:
 
 
 def group_from_json(part: Part) -> dict[str, Any]:
-    """Read a group. Without `scopingFilters` the file does not define membership; an empty list means that no rule adds members."""
+    """Read a group. Without `scopingFilters`, the file does not define membership; an empty list means that the group has no rule."""
     spec: dict[str, Any] = {}
     if "description" in part:
         spec["description"] = part.text("description")

@@ -37,8 +37,8 @@ async def authorize(context: PortalContext, request: Request) -> Answer:
 async def go_on(context: PortalContext, request: Request) -> Answer:
     """Continue after the person has signed in. The address contains the encrypted request.
 
-    A page, not a redirect, leads to the application, because after a form browsers allow redirects only to addresses to which the form
-    may be sent.
+    The person goes to the application through a page and not through a redirect: after a form, browsers allow redirects only to addresses
+    to which the form may be sent.
     """
     found = await answering.resume(
         context.actions, request.query_params.get("request", ""), session_secret(request), visitor=visitor_of(request),

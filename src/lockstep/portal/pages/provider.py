@@ -1,4 +1,4 @@
-"""Sign in through the identity provider: send the browser there, and take its response."""
+"""Sign in through the identity provider: send the browser to the provider, and accept the provider's response."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ async def leave(context: PortalContext, request: Request) -> Answer:
 
 @pages.get(CALLBACK, is_public=True)
 async def arrive(context: PortalContext, request: Request) -> Answer:
-    """The provider redirects the browser here. The cookie of the attempt proves that this browser started it."""
+    """Finish a sign-in after the provider has redirected the browser here. The cookie of the attempt proves that this browser started
+    it.
+    """
     arrival = await come_back(
         context.actions,
         request.cookies.get(ATTEMPT_COOKIE, ""),

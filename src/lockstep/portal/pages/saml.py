@@ -1,6 +1,6 @@
 """The SAML endpoints of one application, and opening the application from My Apps.
 
-A form that sends a response to an application goes to another server, so its page declares that address to the browser.
+A form with a response is sent to the application's server, so the page of the form declares that address to the browser.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ async def answer(context: PortalContext, request: Request) -> Answer:
 
 @pages.get("/myapps/launch/{app}")
 async def open_application(context: PortalContext, request: Request) -> Answer:
-    """Open an application from My Apps, whichever single sign-on method it uses."""
+    """Open an application from My Apps, whatever its single sign-on method."""
     asked = (context.actions, request.path_params["app"], session_secret(request))
     visitor, origin = visitor_of(request), origin_of(request)
     found = await opening.open_application(*asked, visitor=visitor, origin=origin)

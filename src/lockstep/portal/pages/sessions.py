@@ -1,4 +1,4 @@
-"""Sessions: where the person is signed in, and how to sign out there or everywhere."""
+"""Sessions: the browsers in which the person is signed in, with buttons to sign out of one or all of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def end_session(context: PortalContext, request: Request) -> Answer:
 
 @pages.post(HERE + "/end-all")
 async def sign_out_everywhere(context: PortalContext, request: Request) -> Answer:
-    """End the other sessions, then sign out here as usual, at the applications too."""
+    """End the other sessions, then sign out here as usual, including the applications of this session."""
     await own_sessions.end_other_sessions(context.actions, session_secret(request))
     return await sign_out(context, request)
 

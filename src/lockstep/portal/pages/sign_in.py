@@ -78,8 +78,7 @@ async def sign_out(context: PortalContext, request: Request) -> Response:
 async def show_signed_out(context: PortalContext, request: Request) -> Answer:
     """Send the browser to the next application to sign out of. The browser returns here from each of them.
 
-    A page, not a redirect, leads to the application, because after a form browsers allow redirects only to addresses to which the form
-    may be sent.
+    The browser gets a page and not a redirect: after a form, browsers allow redirects only to addresses to which the form may be sent.
     """
     stop = await leaving.next_stop(context.actions, request.cookies.get(WAY_COOKIE, ""), origin=origin_of(request))
     if stop is None:
@@ -154,7 +153,7 @@ async def confirm_factor(context: PortalContext, request: Request) -> Answer:
 
 
 def next_of(text: str) -> str:
-    """Return the page to show after signing in: always an address of the portal, never of another server or the admin centre."""
+    """Return the page to show after signing in. It is always a page of the portal, never one of another server or the admin centre."""
     safe = safe_next(text)
     return safe if safe.startswith(("/myapps", "/saml2/", CONTINUE)) else HOME
 

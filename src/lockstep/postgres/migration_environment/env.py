@@ -1,6 +1,6 @@
 """Alembic's environment for both products: run the revisions on the connection that `migrate` provides.
 
-Every revision is a transaction of its own, so after a failure the database is at the last complete revision.
+Every revision runs in a separate transaction, so after a failure the database is at the last complete revision.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ async def sign_out(context: Context, request: Request) -> Response:
 
 @pages.get(SIGNED_OUT, is_public=True)
 async def show_signed_out(context: Context, request: Request) -> Answer:
-    """The page after signing out, for administrators who may still be signed in at the single sign-on provider."""
+    """Show the page after signing out, for administrators who may still be signed in at the single sign-on provider."""
     if request.state.caller is not None:
         return Redirect("/")
     name = await identity_providers.provider_name(context)

@@ -188,5 +188,5 @@ def _link_page(request: Request, link: NewLink, text: str) -> View:
 
 
 def _table() -> Sequence[tuple[str, Sequence[bool]]]:
-    """Return the table of roles: one row for each permission, with its meaning and the roles that have it."""
+    """Return the table of roles: one row for each permission, with its meaning and the roles that include it."""
     return [(MEANINGS[one], [role in TABLE[one] for role in ROLE_NAMES]) for one in Permission]

@@ -34,7 +34,7 @@ async def change_everything(context: Context, request: Request) -> Answer:
 
 @pages.get(OF_APP)
 async def show(context: Context, request: Request) -> View:
-    """Show the present configuration or, with `?version=`, an earlier version and what restoring it would change."""
+    """Show the present configuration or, with `?version=`, an earlier version and the changes that restoring it would make."""
     app = (await applications.show_application(context, request.path_params["app"])).application.name
     version = request.query_params.get("version", "")
     if not version:

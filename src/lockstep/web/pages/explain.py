@@ -41,7 +41,7 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One check. *before* and *after* are the parts of its text before and after the account's id, which is shown shortened."""
+    """One check. *before* and *after* are the parts of its text before and after the account's id, which is shown in shortened form."""
 
     label: str
     look: StatusLook
@@ -52,8 +52,8 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationCard:
-    """The card of one application. *last* is the newest log record of the person there. *text* is the whole explanation, for copying
-    into a ticket.
+    """The card of one application. *last* is the newest log record of the person in that application. *text* is the whole explanation, for
+    copying into a ticket.
     """
 
     app: ApplicationRow
@@ -131,7 +131,7 @@ async def _answer(context: Context, person: PersonRow, app: ApplicationRow, url:
 
 
 def _look(found: ExplainedObject) -> StatusLook:
-    """Return the verdict in lower case, with the tone of what will happen."""
+    """Return the verdict in lower case, with the tone that suits its outcome."""
     label = found.why.verdict.capitalize()
     if found.plan.action is Action.HELD or found.decision is WriteDecision.HELD:
         return StatusLook(label, "quarantine", "hand")

@@ -23,7 +23,7 @@ _APPLICATIONS = Crumb("Enterprise applications", "/apps")
 
 @dataclass(frozen=True, slots=True)
 class GalleryCard:
-    """An application in the gallery, and what Lockstep can do in it."""
+    """An application in the gallery, with its capabilities."""
 
     entry: Template
 

@@ -39,7 +39,7 @@ class NewGroupForm:
 
 @dataclass(frozen=True, slots=True)
 class RuleJudgement:
-    """What the rule in the form would do, or why it is invalid."""
+    """The effect of the rule in the form, or why the rule is invalid."""
 
     effect: RuleEffect | None = None
     refused: LockstepError | None = None

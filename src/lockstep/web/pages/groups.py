@@ -102,8 +102,8 @@ async def show_group(context: Context, request: Request) -> View:
 
 @pages.get(f"{HERE}/{{group}}/delete")
 async def ask_to_delete(context: Context, request: Request) -> View:
-    """Show the page at once. With many applications, computing the effects on accounts takes a while; the Delete button appears together
-    with the result.
+    """Show the page at once. With many applications, computing the effects on accounts takes a while; the Delete button appears only with
+    the result.
     """
     return _deletion(await page_of_group(context, request.path_params["group"]))
 

@@ -1,4 +1,4 @@
-"""Home: what needs attention, the figures, the applications, and recent activity."""
+"""Home: items that need attention, key figures, the applications, and recent activity."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pages = Pages()
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """One row of recent activity. *text* follows the name and says what was done and where."""
+    """One row of recent activity. *text* is shown after the name and says what was done and in which application."""
 
     at: datetime
     name: str

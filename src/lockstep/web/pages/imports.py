@@ -158,13 +158,13 @@ async def _page(context: Context, name: str, *, wrong: str = "", refused: Lockst
 
 
 def _step(problem: LockstepError) -> str:
-    """Reword a next step: it names a field of the form in place of an option of the command line."""
+    """Reword a next step so that it names a field of the form instead of an option of the command line."""
     step = problem.next_step
     return next((here for option, here in _FIELDS if option in step), STEPS.on_page(step))
 
 
 def _to_type(view: UploadView) -> int:
-    """Return the number to type before the import: how many people leave the directory or lose an account, or 0 if nobody does."""
+    """Return the number to type before the import: the number of people who leave the directory or lose an account, which may be 0."""
     rehearsal = view.upload.rehearsal or {}
     return max(int(rehearsal.get("leaving", 0)), int(rehearsal.get("losing", 0)))
 

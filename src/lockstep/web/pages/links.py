@@ -1,4 +1,4 @@
-"""Which account belongs to which person: list links and accounts without a link; choose, remove and restore links."""
+"""Links between people and accounts: list links and accounts without a link; choose, remove and restore links."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/provisioning/mappings/{object}/attributes")
 async def change(context: Context, request: Request) -> Answer:
-    """Add, remove or discover attributes. This does not change what is written to the application; only mappings do."""
+    """Add, remove or discover attributes. This does not change the values written to the application, which depend only on mappings."""
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
     form = await request.form()
     typed = {"name": str(form.get("name", "")).strip(), "type": str(form.get("type", "String"))}

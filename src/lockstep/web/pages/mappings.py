@@ -48,7 +48,7 @@ _APPLY_WORDS = {"always": "Always", "createOnly": "Only during creation"}
 
 @pages.get("/apps/{app}/provisioning/mappings")
 async def list_mappings(context: Context, request: Request) -> View:
-    """The mappings of an application, one for each kind of object."""
+    """Show the mappings of an application, one for each kind of object."""
     name = request.path_params["app"]
     kinds = await mapping_pages.kinds_of(context, name)
     found = [await mapping_pages.show_mapping(context, name, kind) for kind in kinds]
@@ -132,7 +132,9 @@ async def restore(context: Context, request: Request) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSummary:
-    """Describes a change before it is saved. *done* is the message afterwards. *signs* are the lines of the change, each with + or -."""
+    """Describes a change before it is saved. *done* is the message shown after saving. *signs* are the lines of the change, each with + or
+    -.
+    """
 
     title: str
     done: str
@@ -189,7 +191,7 @@ async def mapping_page(
     extra: Mapping[str, Any] | None = None,
     status: int = 200,
 ) -> View:
-    """Show the page of a mapping. *extra* contains what a dialog on the page needs."""
+    """Show the page of a mapping. *extra* contains the values that a dialog on the page needs."""
     app, kind = request.path_params["app"], kind_of(request.path_params["object"])
     view = await mapping_pages.show_mapping(context, app, kind)
     wanted = request.query_params.get("person", "").strip()

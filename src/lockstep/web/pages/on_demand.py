@@ -1,4 +1,4 @@
-"""Provision on demand: choose people or groups, see what would be done, and then do it."""
+"""Provision on demand: choose people or groups, see the planned changes, and then send them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SIGNS = {"create": "+", "update": "~", "disable": "o", "delete": "-", "link": "
 
 @dataclass(frozen=True, slots=True)
 class PlannedRow:
-    """What would be done with one object."""
+    """The planned change of one object."""
 
     plan: PlanJson
 
@@ -51,7 +51,7 @@ class PlannedRow:
 
 @dataclass(frozen=True, slots=True)
 class DoneRow:
-    """What was done with one object."""
+    """The result for one object."""
 
     result: PushJson
 

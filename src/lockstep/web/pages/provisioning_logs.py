@@ -44,8 +44,8 @@ class LogLine:
 
     @property
     def heading(self) -> str:
-        """The heading of a record, such as "Create anna@contoso.test". For Entra's action Other, which says nothing, a sentence is
-        shown.
+        """The heading of a record, such as "Create anna@contoso.test". Entra's action Other is meaningless to a reader, so a sentence is
+        shown instead.
         """
         return (
             f"{self.who} {sentence_of(self.row, self.target)}"
@@ -55,7 +55,7 @@ class LogLine:
 
     @property
     def note(self) -> str:
-        """The reason, unless it is obvious. A successful create or update always has the reason that the person is in scope."""
+        """The reason, unless it is obvious: the reason of a successful create or update is always that the person is in scope."""
         return "" if self.row.status == "success" and self.row.action in _EXPECTED else self.row.reason
 
     @property

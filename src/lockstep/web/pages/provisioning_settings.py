@@ -101,8 +101,8 @@ async def show(context: Context, request: Request) -> View:
 
 @pages.post(HERE)
 async def save(context: Context, request: Request) -> Answer:
-    """Test the connection, or save the settings. Credentials are saved only if they work. A change that ends accounts is saved only
-    after their number was typed.
+    """Test the connection, or save the settings. Credentials are saved only if they work. A change that disables or deletes accounts is
+    saved only after their number was typed.
     """
     data = await request.form()
     stored, form = await _read(context, request), SettingsForm.of(data)

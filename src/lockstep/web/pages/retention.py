@@ -1,4 +1,4 @@
-"""Settings: how long everything is kept."""
+"""Settings: the retention periods of all kinds of records."""
 
 from __future__ import annotations
 

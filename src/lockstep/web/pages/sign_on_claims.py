@@ -110,7 +110,9 @@ async def _tried(context: Context, app: str, source: dict[str, Any], user: str) 
 
 
 async def _sample(context: Context, request: Request) -> tuple[SignOnTrial | None, str]:
-    """Return the values of the sample person in the address, or of an assigned person, and what is wrong with the name in the address."""
+    """Return the values of the sample person in the address, or of an assigned person. Also return an error if the name in the address is
+    wrong.
+    """
     app, user = request.path_params["app"], request.query_params.get("user", "").strip()
     try:
         return await trying.try_sign_on(context, app, user), ""

@@ -1,4 +1,4 @@
-"""Test single sign-on with an application: what a sign-in would do for a person, and the results of real attempts."""
+"""Test single sign-on with an application: the outcome of a sign-in for a person, and the results of real attempts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LONGEST_ERROR = 2_000  # characters
 
 @pages.get(f"{HERE}/test")
 async def test(context: Context, request: Request) -> View:
-    """Show what a sign-in would do for the person in the address, or for an assigned person."""
+    """Show the outcome of a sign-in for the person in the address, or for an assigned person."""
     found = await read(context, request)
     user = request.query_params.get("user", "").strip()
     error = request.query_params.get("error", "").strip()[:_LONGEST_ERROR]

@@ -150,7 +150,7 @@ async def read(context: Context, request: Request) -> SignOnView:
 
 
 def seen_in(form: FormData) -> str:
-    """Return the version of the settings from which the form was made."""
+    """Return the version of the settings that the form shows."""
     return str(form.get("version", ""))
 
 
@@ -166,7 +166,7 @@ def page_of(
     status: int = 200,
     command: str = "",
 ) -> View:
-    """Show a page of the tab. *is_below* is true if the page is reached from a card. *command* is the command to copy, if it is not
+    """Show a page of the tab. *is_below* is true if the page is reached from a card. *command* is the command to copy; by default it is
     `lockstep sso show`.
     """
     app = found.application

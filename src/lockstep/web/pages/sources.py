@@ -82,8 +82,8 @@ async def rekey(context: Context, request: Request) -> Answer:
 
 @pages.post(HERE + "/{source}/decide")
 async def decide(context: Context, request: Request) -> Answer:
-    """Confirm or reject pending changes. To confirm, the present number of leavers must be typed, so that nobody confirms a number that
-    they have not seen.
+    """Confirm or reject pending changes. To confirm, an administrator must type the present number of leavers, so that nobody confirms a
+    number that they have not seen.
     """
     name, form = request.path_params["source"], await request.form()
     if form.get("decision") == "confirm":
