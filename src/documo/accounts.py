@@ -91,8 +91,8 @@ async def list_accounts(store: Store) -> list[Account]:
 
 
 async def only_account(store: Store, name: str | None) -> Account:
-    """Return the account called *name* or, without a name, the only account. Raises LockstepError if there is none, or if *name* is
-    missing and there are several.
+    """Return the account called *name* or, without a name, the only account. Raises LockstepError if there is no such account, or if *name*
+    is missing and there are several accounts.
     """
     if name:
         return await find_account(store, name)
@@ -134,7 +134,7 @@ async def delete_account(store: Store, account_id: int) -> None:
 
 
 def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings as column values. Raises LockstepError that names the invalid setting and the allowed values."""
+    """Return the settings as column values. Raises LockstepError, which names the invalid setting and the allowed values."""
     values: dict[str, Any] = {}
     for key, value in settings.items():
         if key == "custom":

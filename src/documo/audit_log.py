@@ -91,7 +91,7 @@ class AuditEntry:
         return DOORS[self.actor_kind]
 
     def differences(self) -> list[tuple[str, Any, Any]]:
-        """Attribute, old value and new value for each change. A value that did not exist is None."""
+        """The attribute, the old value and the new value of each change. A value that did not exist is None."""
         return [
             (name, self.before.get(name), self.after.get(name)) for name in dict.fromkeys([*self.before, *self.after])
         ]
@@ -136,7 +136,7 @@ async def _key(connection: Connection) -> bytes:
 
 
 def kinds_of(custom: Custom) -> list[str]:
-    """Return, sorted by name, the kinds of objects that can occur in the log of an account with the schemas *custom*."""
+    """Return the kinds of objects that can occur in the log of an account with the schemas *custom*, sorted by name."""
     types = (definition.type.name for definition in registry_of(custom).definitions())
     return sorted({*KINDS, *types})
 

@@ -48,7 +48,7 @@ def _to_delete(reader: Reader, document: DocumentRow) -> Permission:
 async def list_documents(
     store: Store, reader: Reader, *, search: str = "", before: str = "", most: int
 ) -> list[DocumentRow]:
-    """Return the documents, newest first. With *before*, return only those older than that document."""
+    """Return the documents, newest first. With *before*, return only documents older than that one."""
     async with store.tenant(reader.tenant_id) as connection:
         return await table.rows(connection, reader.tenant_id, search=search, before=read_id(before) or "", most=most)
 
@@ -56,7 +56,7 @@ async def list_documents(
 async def add_document(
     store: Store, reader: Reader, name: str, size: int, read: Callable[[int], Awaitable[bytes]]
 ) -> str:
-    """Store a document of *size* bytes and return its id. *read* returns the next bytes of the document.
+    """Store a document of *size* bytes and return its id. Each call of *read* returns the next bytes of the document.
 
     Raises LockstepError for a role that may not upload, an invalid file name, and an empty or too large document.
     """
@@ -119,7 +119,7 @@ async def delete_document(store: Store, reader: Reader, document_id: str) -> Doc
 
 
 def checked_name(name: str) -> str:
-    """Return *name* as it is shown and downloaded: without folders and invisible characters. Raises LockstepError if nothing is left."""
+    """Return *name* without folders and invisible characters, for display and download. Raises LockstepError if nothing is left."""
     last = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
     shown = "".join(letter for letter in last if letter.isprintable()).strip(" .")
     if not shown:

@@ -1,7 +1,7 @@
-"""Domains of accounts: host names that serve one account's API or its pages, and email domains that the account has proved.
+"""Domains of accounts: host names that serve one account's API or its pages, and email domains whose ownership the account has proved.
 
-A host of the API is served only after its owner has proved it with a TXT record, or the operator has vouched for it. Any other host gets
-status 421.
+A host of the API is served only after its owner has proved ownership with a TXT record, or the operator has vouched for it. Any other host
+gets status 421.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def url_of(host: str, public_url: str) -> str:
 
 
 async def set_domain(store: Store, tenant_id: int, host: str, *, kind: str = API, vouched: bool = False) -> Domain:
-    """Add a domain. *vouched* skips the proof. Several accounts may add the same name; the first to verify it gets it.
+    """Add a domain. *vouched* skips the proof. Several accounts may add the same name; the first account to verify it gets it.
 
     Raises LockstepError for an invalid name, and for a name that the account already has.
     """

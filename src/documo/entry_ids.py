@@ -1,7 +1,7 @@
 """Ids of audit log entries.
 
-All accounts share one counter, whose numbers would reveal how active other accounts are. The number is therefore encrypted for its
-account with AES-SIV (RFC 5297): an entry always has the same id, and no id leads to another account's entry.
+All accounts share one counter, whose numbers would reveal the activity of other accounts. The number is therefore encrypted for its account
+with AES-SIV (RFC 5297): an entry always has the same id, and no id leads to another account's entry.
 """
 
 from __future__ import annotations

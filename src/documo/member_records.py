@@ -1,4 +1,4 @@
-"""The record of one member: who manages it, changes by hand, and deletion.
+"""The record of one member: who manages the member, changes by hand, and deletion.
 
 A provisioning directory overwrites name, email and phone with its next change, so a change by hand would be lost silently. These fields
 are therefore read-only for a member that provisioning manages, as long as the account has a key that may provision
@@ -37,7 +37,8 @@ class MemberDetails:
 
 @dataclass(frozen=True, slots=True)
 class Management:
-    """Whether provisioning manages a member. *key* is the name of the key that wrote the member first, or "" if that is no longer known.
+    """Whether provisioning manages a member. *key* is the name of the first key that wrote the member, or "" if that key is no longer
+    known.
 
     *is_read_only* is true if the account has a key that may provision, because the directory would overwrite a change by hand.
     """

@@ -204,7 +204,7 @@ async def undelete(store: Store, tenant_id: int, who: str, *, window_days: int) 
 
 
 async def known_role(connection: Connection, tenant_id: int, role: str) -> str:
-    """Return the value of the role with this value or display name. If there is none, raises LockstepError that lists the roles."""
+    """Return the value of the role with this value or display name. If there is none, raises LockstepError with a list of the roles."""
     roles = await table.roles(connection, tenant_id)
     found = match_role(role, roles)
     if found is None:
@@ -220,7 +220,7 @@ def match_role(name: str, roles: Sequence[tuple[str, str]]) -> str | None:
 
 
 def role_of(document: Mapping[str, Any], roles: Sequence[tuple[str, str]]) -> str | None:
-    """Return the effective role that a User document asks for: its primary role, or its only one. Returns None if it is unknown or
+    """Return the effective role that a User document requests: its primary role, or its only role. Returns None if that role is unknown or
     absent.
     """
     given = [item for item in document.get("roles") or () if isinstance(item, dict) and item.get("value")]
@@ -229,7 +229,7 @@ def role_of(document: Mapping[str, Any], roles: Sequence[tuple[str, str]]) -> st
 
 
 async def _refuse_beyond_seats(connection: Connection, tenant_id: int) -> None:
-    """Raise LockstepError, which undoes the transaction, if the account now has more active members than seats."""
+    """Raise LockstepError if the account now has more active members than seats. The error rolls the transaction back."""
     seats, taken = await table.seats(connection, tenant_id)
     if seats is not None and taken > seats:
         raise conflict(

@@ -1,7 +1,7 @@
-"""OAuth 2.0 client credentials (RFC 6749, section 4.4). The id of a key and the key itself are exchanged for a token that is valid for
-one hour.
+"""OAuth 2.0 client credentials (RFC 6749, section 4.4). A client sends the id of a key and the key itself, and gets a token that is valid
+for one hour.
 
-A token has at most the permissions of its key, and ends when the key ends.
+A token has at most the permissions of its key, and stops working when the key does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a member may do on Documo's pages: the permissions, and the table that lists the permissions of each role.
+"""The permissions of members on Documo's pages, and the table that lists the permissions of each role.
 
 Every page that needs a session names a permission, and members without it are refused. API keys have scopes instead.
 """
@@ -51,12 +51,12 @@ TABLE: Mapping[Permission, frozenset[str]] = {
 
 
 def allows(role: str, permission: Permission) -> bool:
-    """Whether *role* has the permission. Roles that the account created have the permissions of Member."""
+    """Whether *role* has the permission. Roles that the account itself created have the permissions of Member."""
     return (role if role in _EVERYBODY else MEMBER) in TABLE[permission]
 
 
 def require(role: str, permission: Permission, *, to: str = "") -> None:
-    """Raise LockstepError unless *role* has the permission. *to* describes what the permission is needed for, if its own text is too
+    """Raise LockstepError unless *role* has the permission. *to* describes the refused task, if the permission's own text is too
     general.
     """
     if allows(role, permission):

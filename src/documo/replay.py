@@ -37,7 +37,9 @@ UNKNOWN_BASE = "https://replay.invalid" + SCIM_PATH
 
 @dataclass(frozen=True, slots=True)
 class AnswerComparison:
-    """How the response of a replay differs from the recorded one. *not_compared* says why the bodies cannot be compared, or is ""."""
+    """The differences between the response of a replay and the recorded one. *not_compared* says why the bodies cannot be compared, or is
+    "".
+    """
 
     headers: Sequence[JsonDifference]
     body: Sequence[JsonDifference]
@@ -49,8 +51,8 @@ async def replay_request(
 ) -> dict[str, Any]:
     """Return the status, headers and body that the request would get now. Its changes are rolled back.
 
-    Addresses in the response begin with the base URL of the recorded response or, if that had none, with *base_url*. Raises LockstepError
-    for a request whose key was refused, because its body was never read.
+    Addresses in the response begin with the base URL of the recorded response or, if it had none, with *base_url*. Raises LockstepError for
+    a request whose key was refused, because the body of such a request was never read.
     """
     if entry["status"] == 401:
         raise invalid(

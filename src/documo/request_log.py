@@ -1,7 +1,7 @@
 """The log of SCIM requests for an account's admins. It shows each request, its response and the tolerances applied.
 
-Entries are written in batches, after the response and without waiting for the disk, because losing the last second of the log is better
-than a slower service. Passwords and keys are never written.
+Entries are written in batches, after the response and without waiting for the disk: losing the last second of the log is better than
+slowing the service down. Passwords and keys are never written.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ def redacted(body: bytes) -> str | None:
 
 
 def _shown_path(path: str) -> str:
-    """Return the path with its query. A query that mentions a secret is replaced, because the value in its filter may be one."""
+    """Return the path with its query. A query that mentions a secret is replaced, because its filter may contain the secret."""
     name, mark, query = path.partition("?")
     shown = (
         f"{_without_key(name)}?***" if mark and _holds_secret_in_url(query) else f"{_without_key(name)}{mark}{query}"
@@ -225,7 +225,7 @@ def _shown_path(path: str) -> str:
 
 
 def _without_key(path: str) -> str:
-    """Return *path* with every segment masked that may be a key. Some clients are configured with a key in the URL."""
+    """Return *path* with segments masked that may be keys, because some clients are configured with a key in the URL."""
     if not _holds_secret_in_url(path):
         return path
     return "/".join("***" if _holds_secret_in_url(part) else part for part in path.split("/"))

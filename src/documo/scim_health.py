@@ -1,5 +1,5 @@
-"""The state of a directory's connection: the time of its last request, the usual interval between requests, and the attributes of a user
-that it writes.
+"""The state of a directory's connection: the time of its last request, the usual interval between its requests, and the attributes of a
+user that it writes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Rhythm:
     every: timedelta | None
 
     def silence(self, now: datetime) -> timedelta | None:
-        """How long the directory has made no request, if that is unusually long for this directory; otherwise None."""
+        """The time since the directory's last request, if it is unusually long for this directory; otherwise None."""
         if self.last is None or self.every is None:
             return None
         silent = now - self.last
@@ -37,9 +37,11 @@ class Rhythm:
 
 
 def rhythm_of(moments: Sequence[datetime]) -> timedelta | None:
-    """Return how often a directory makes requests, from their times, oldest first: the median time between the beginnings of its visits.
+    """Return the usual interval between a directory's visits, from the times of its requests, oldest first: the median time between the
+    beginnings of the visits.
 
-    Returns None for fewer visits than FEWEST_VISITS, unless one lasted so long that the directory counts as making requests continuously.
+    Returns None for fewer than FEWEST_VISITS visits, unless the last visit lasted so long that the directory counts as making requests
+    continuously.
     """
     if not moments:
         return None

@@ -1,6 +1,6 @@
-"""Build the document that filters search: the resource, with every text folded as its schema compares it.
+"""Build the document that filters search: the resource, with every text folded according to its schema's rules for comparison.
 
-Texts are folded here and never in SQL, because lower case in the database depends on its locale, while Python's does not.
+Texts are folded here and never in SQL, because conversion to lower case depends on the locale in the database, but not in Python.
 """
 
 from __future__ import annotations

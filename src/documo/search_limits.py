@@ -1,4 +1,4 @@
-"""How much of the service the searches of one account may use."""
+"""The share of the service that the searches of one account may use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SearchLimits:
-    """Limits on one account's searches: at most *at_once* run, and *waiting* more wait, each for at most *patience_seconds*.
+    """Limits on one account's searches: at most *at_once* run at the same time, and at most *waiting* more wait, each for at most
+    *patience_seconds*.
 
     *milliseconds* is the database's time limit for one statement of a search.
     """

@@ -1,7 +1,7 @@
 """Security event tokens (RFC 8417) for changes to members and groups, with the SCIM profile of RFC 9967. Pure.
 
-Only notices are sent, which name the changed attributes without their values. A stream therefore never contains what a key may not read.
-For creations and deletions, feed events are sent too, because a stream covers the whole account.
+Only notices are sent, which name the changed attributes without their values. A stream therefore never contains values that a key may not
+read. For creations and deletions, feed events are sent too, because a stream covers the whole account.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SET_TYPE = "secevent+jwt"
 
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
-    """What happened to one resource in one transaction."""
+    """The change of one resource in one transaction."""
 
     seq: int
     jti: str
@@ -65,7 +65,7 @@ class Signer:
 
 
 def claims_of(event: StreamEvent, *, endpoint: str, issuer: str, audience: str) -> dict[str, Any]:
-    """Return the claims of a SET (RFC 8417, section 2.2; RFC 9967, section 2). *endpoint* is that of the resource type, such as
+    """Return the claims of a SET (RFC 8417, section 2.2; RFC 9967, section 2). *endpoint* is the endpoint of the resource type, such as
     `/Users`.
     """
     subject: dict[str, Any] = {"format": "scim", "uri": f"{endpoint}/{event.resource_id}"}

@@ -151,8 +151,8 @@ async def serving(
 
 
 def refusal_answer(refusal: Refusal) -> tuple[bytes, bytes]:
-    """Return media type and body for a request that is refused before it reaches the application. On SCIM and event paths, the body is a
-    SCIM error.
+    """Return the media type and the body of the response to a request that is refused before it reaches the application. On SCIM and event
+    paths, the body is a SCIM error.
     """
     if refusal.path.startswith((SCIM_PATH, "/events/")):
         return MEDIA_TYPE, orjson.dumps(ScimError(refusal.status, "", refusal.detail).error_body())

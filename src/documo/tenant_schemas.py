@@ -71,7 +71,7 @@ def registry_of(custom: Custom) -> SchemaRegistry:
 
 
 def check_custom(custom: Custom) -> None:
-    """Raise ScimError for additions that cannot be served as declared: an endpoint or attribute name that the protocol reserves, or a
+    """Raise ScimError for additions that Documo cannot serve as declared: an endpoint or attribute name that the protocol reserves, or
     uniqueness that Documo does not enforce.
     """
     registry = registry_of(custom)
@@ -94,7 +94,7 @@ def check_custom(custom: Custom) -> None:
 
 @lru_cache(maxsize=256)
 def unique_attribute(definition: ResourceDefinition) -> Attribute | None:
-    """Return the attribute whose value must be unique among resources of this type, or None. Its value is in a column with a unique
+    """Return the attribute whose value must be unique among resources of this type, or None. The value is stored in a column with a unique
     index.
     """
     return next((a for a in definition.schema.attributes if a.uniqueness != "none" and a.type == "string"), None)

@@ -1,4 +1,4 @@
-"""A throw-away Documo for testing SCIM clients, as a pytest fixture and as a context manager.
+"""A temporary Documo for testing SCIM clients, as a pytest fixture and as a context manager.
 
 In `conftest.py`: `pytest_plugins = ["documo.testing"]`. A test then calls the fixture `documo_sandbox` once for each server that it
 needs. Each server is a separate process with its own database, and ends with the test.
@@ -32,7 +32,7 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """A running Documo. *base_url* and *token* are those of the first tenant. *data* is the folder for `documo requests --data`."""
+    """A running Documo. *base_url* and *token* belong to the first tenant. *data* is the folder for `documo requests --data`."""
 
     base_url: str
     token: str
@@ -58,9 +58,9 @@ def sandbox(
 ) -> Iterator[Sandbox]:
     """Run a Documo during the block.
 
-    *users* is the number of users with which each tenant starts; *with_admin* adds the owner of its key. *rate* is the limit in requests
-    per second for each tenant (0 for no limit). *faults* are the rules of a faults file. Raises RuntimeError with the sandbox's stderr if
-    it does not start.
+    *users* is the number of users with which each tenant starts; *with_admin* adds the owner of the tenant's key. *rate* is the limit in
+    requests per second for each tenant (0 for no limit). *faults* are the rules of a faults file. Raises RuntimeError, with the sandbox's
+    stderr, if the sandbox does not start.
     """
     with tempfile.TemporaryDirectory(prefix="documo-faults-") as folder:
         command = [

@@ -23,7 +23,7 @@ _REASONS = {
 
 
 def is_user_name(attribute: Attribute) -> bool:
-    """Whether the values of *attribute* are user names, rather than an account's own attribute of that name."""
+    """Whether *attribute* is the standard attribute for user names, and not an account's own attribute with the same name."""
     return attribute.name == "userName" and attribute.uniqueness == "server" and not attribute.case_exact
 
 

@@ -1,1 +1,1 @@
-"""Authentication: API keys, tokens of trusted issuers, members' sign-ins, and the limits on refused ones."""
+"""Authentication: API keys, tokens of trusted issuers, members' sign-ins, and the limits on refused sign-ins."""

@@ -1,6 +1,6 @@
 """API keys. A key is shown once, when it is created, and stored as a hash.
 
-A key belongs to a member and ends with that member. Only an Admin's key may provision, whatever its scopes.
+A key belongs to a member and stops working when the member is removed. Only an Admin's key may provision, whatever its scopes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Record in an account's request log that a client still uses a revoked, replaced or expired key.
 
-Without this record, an administrator who replaced a key would see no more requests from the client, but not that it still sends the old
-key.
+Without this record, an administrator who replaced a key would see no more requests from the client, and would not learn that the client
+still uses the old key.
 """
 
 from __future__ import annotations

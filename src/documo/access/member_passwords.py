@@ -1,5 +1,5 @@
-"""The parameters for hashing members' passwords. SCIM and the pages use the same ones, so that verifying a password always takes equally
-long.
+"""The parameters for hashing members' passwords. SCIM and the pages use the same parameters, so that verifying a password always takes the
+same time.
 """
 
 from __future__ import annotations

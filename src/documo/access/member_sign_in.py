@@ -1,7 +1,7 @@
 """Sign members in to Documo's pages with user name, password and, if they have a second factor, a code; a success begins a session.
 
-A refusal never reveals whether the name, the password or the account is wrong, and takes the same time in each case. Only after the right
-password is it revealed that a member is inactive.
+A refusal never reveals whether the name, the password or the account is wrong, and takes the same time in each case. That a member is
+inactive is revealed only after the right password.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ async def sign_in(
 ) -> MemberSession:  # fmt: skip
     """Begin a session. *device* is the browser's User-Agent, *address* the client's network address.
 
-    The password is tried in *account* or, without it, in the accounts in which the name was used most recently. Raises CodeRequired if
-    the password is right and the member has a second factor. Raises LockstepError if anything is wrong, and also during the delay that
-    follows too many failures of this name or address.
+    The password is tried in *account* or, without it, in the accounts in which the name was used most recently. Raises CodeRequired if the
+    password is right and the member must enter a code. Raises LockstepError if anything is wrong, and during the delay after too many
+    failures of this name or address.
     """
     name, now = key_of(user_name.strip()), datetime.now(UTC)
     OF_MEMBERS.refuse_if_busy()
@@ -124,7 +124,7 @@ async def _note_refused(
 ) -> None:
     """Record the failure, and any lock that it started, in the audit logs of all accounts with this name.
 
-    The same work is done if no account has the name, so that the response time reveals nothing.
+    If no account has the name, the same work is done, so that the response time reveals nothing.
     """
     details = {"why": why, "address": address, "device": device[:_MOST_DEVICE]}
     async with store.control() as connection:
@@ -186,8 +186,8 @@ async def _members_named(store: Store, name: str, account: str) -> list[tuple[in
 async def _with_password(
     store: Store, named: Sequence[tuple[int, str]], password: str
 ) -> tuple[int, table.SignInMember] | None:
-    """Return the member of *named* with that password. A refusal always reads and verifies the same number of members and passwords,
-    whatever the size of *named*.
+    """Return the member of *named* with that password. A refusal always reads the same number of members and verifies the same number of
+    passwords, whatever the size of *named*.
     """
     for tenant_id, member_id in [*named, *[_NOBODY] * (TRIED - len(named))]:
         async with store.tenant(tenant_id) as connection:
@@ -202,8 +202,8 @@ async def forget_failures(connection: Connection, name: str, *, address: str = "
     """Forget the failures of *name* after a success. Returns False, and forgets nothing, if a member of another account has the same
     name.
 
-    Otherwise an administrator could give that name to a member of their own account, and sign in as that member to reset the delays while
-    guessing the other member's password.
+    Otherwise an administrator who guesses another account's password could give its user name to a member of their own account, and reset
+    the delays by signing in as that member.
     """
     if len(await table.members_named(connection, name, most=2)) > 1:
         return False

@@ -1,4 +1,4 @@
-"""What members can change about their own sign-in: the password and their sessions."""
+"""The settings of their own sign-in that members can change: the password and the sessions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from lockstep.errors import LockstepError, invalid, not_found
 
 
 async def require_password(store: Store, caller: MemberCaller, password: str) -> None:
-    """Raise LockstepError unless *password* is that of the caller. A wrong password counts as a failed sign-in with the caller's name."""
+    """Raise LockstepError unless *password* is the caller's password. A wrong password counts as a failed sign-in with the caller's
+    name.
+    """
     name = key_of(caller.user_name)
     OF_MEMBERS.refuse_if_busy()
     await lockout.admit(store.control, name, address="", now=datetime.now(UTC))
@@ -47,7 +49,7 @@ async def change_password(
 ) -> MemberSession:
     """Replace the member's own password. All sessions end, and a new one begins in this browser.
 
-    Raises LockstepError if the current password is wrong, or the new one may not be used.
+    Raises LockstepError if the current password is wrong, or if the new password does not meet the rules.
     """
     check_password(new_password, caller.user_name)
     await require_password(store, caller, password)

@@ -50,7 +50,7 @@ async def password_link(store: Store, tenant: TenantFacts, who: str, *, created_
 async def set_password(store: Store, tenant: TenantFacts, who: str, password: str) -> None:
     """Set the password of a member and end all sessions of the member.
 
-    Raises LockstepError for an unknown or inactive member, and for a password that may not be used.
+    Raises LockstepError for an unknown or inactive member, and for a password that does not meet the rules.
     """
     async with store.tenant(tenant.id) as connection:
         member = await _active_member(connection, tenant.id, who)
@@ -88,8 +88,8 @@ async def accept_link(
 ) -> MemberSession:
     """Set the password, begin a session and use up the link. The member's other sessions end.
 
-    Raises LockstepError if the link has expired or was used, or if the password is not acceptable. A link replaces only the password: if
-    the member has a second factor, CodeRequired is raised for a missing *code*, and LockstepError for a wrong one.
+    Raises LockstepError if the link has expired or was used, or if the password does not meet the rules. A link replaces only the password:
+    if the member has a second factor, raises CodeRequired if *code* is missing, and LockstepError if it is wrong.
     """
     user_name = await owner_of_link(store, secret)
     check_password(password, user_name)

@@ -43,7 +43,7 @@ class CodeRequired(LockstepError):
 
 @dataclass(frozen=True, slots=True)
 class NewSecondFactor:
-    """What the authenticator app needs: *uri* to show as a QR code, or the secret to type. Both are available only here."""
+    """The seed for the authenticator app: *uri* to show as a QR code, and the secret to type. Both are available only here."""
 
     seed: str = field(repr=False)
     uri: str = field(repr=False)

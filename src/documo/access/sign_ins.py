@@ -1,8 +1,8 @@
 """Count refused credentials by network address, and slow down an address that keeps guessing.
 
-A key has 256 random bits, so guessing cannot succeed; but the operator must see the attempts, and they must not overload the database.
-Only the response to a wrong credential is delayed. A valid credential from the same address is served at once, so that no one can lock
-others out.
+A key has 256 random bits, so guessing cannot succeed. But the operator must see the attempts, and the attempts must not overload the
+database. Only the response to a wrong credential is delayed. A request with a valid credential from the same address is served at once, so
+that nobody can lock others out.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ MOST_ADDRESSES = 10_000
 
 
 class RefusedSignIns:
-    """Counts the refusals of each address. A count is dropped after ten minutes without a refusal. If there are too many addresses, the
-    one with the oldest last refusal is dropped.
+    """Counts the refusals of each address. A count is dropped after ten minutes without a refusal. If there are too many addresses, the one
+    that has gone longest without a refusal is dropped.
     """
 
     def __init__(self, ended_keys: EndedKeys) -> None:
@@ -36,7 +36,7 @@ class RefusedSignIns:
         self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     async def note(self, token: bytes, scope: MutableMapping[str, Any], door: str) -> None:
-        """Count the refusal of *token* at the endpoint *door*, log it, and sleep for the time by which the response is delayed.
+        """Count the refusal of *token* at the endpoint *door*, log it, and sleep for the delay of the response.
 
         Uses of an ended key also appear in its account's request log.
         """

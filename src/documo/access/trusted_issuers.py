@@ -63,11 +63,11 @@ async def trust_issuer(
     role: str = "",
     scopes: Sequence[str] = ("read", "users", "groups"),
 ) -> Trust:
-    """Accept tokens of *issuer* for *audience*, signed by one of *jwks* (RFC 7517), as if they were *member*'s key.
+    """Accept tokens that *issuer* issues for *audience*, signed by one of *jwks* (RFC 7517), as if they were *member*'s key.
 
-    Only tokens whose `sub`, `appid` or `azp` is *subject* are accepted; None accepts those of every application of the issuer.
-    If the account already trusts the pair, keys, subject and scopes are replaced. Raises LockstepError for unusable keys,
-    and if another account trusts the same pair.
+    Only tokens whose `sub`, `appid` or `azp` is *subject* are accepted; None accepts tokens of every application of the issuer. If the
+    account already trusts the pair, keys, subject and scopes are replaced. Raises LockstepError for unusable keys, and if another account
+    trusts the same pair.
     """
     checked, usable = checked_scopes(scopes), len(_usable_keys(jwks))
     if not issuer.strip() or not audience.strip():
@@ -123,7 +123,7 @@ async def principal_of(store: Store, token: bytes) -> KeyPrincipal:
 
 
 def _addressed(token: bytes) -> tuple[str, list[str]]:
-    """Return the issuer and audiences that an unverified token names. They serve only to select the keys that verify the token."""
+    """Return the issuer and the audiences in an unverified token. They are used only to select the keys that verify the token."""
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError, RecursionError):

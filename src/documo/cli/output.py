@@ -34,7 +34,7 @@ class DocumoOutput:
         self.format = format
 
     def one(self, item: Mapping[str, Any], *, text: str | None = None) -> None:
-        """Print one item. In the table format, *text* is printed in its place if given."""
+        """Print one item. In the table format, *text* is printed instead if it is given."""
         if self.format == "table":
             click.echo(text if text is not None else _pairs(item))
         else:
@@ -91,7 +91,8 @@ def data_option(command: Callable[..., R]) -> Callable[..., R]:
 
 
 def with_store(settings: Settings, work: Callable[[Store], Awaitable[R]], *, creates: bool = False) -> R:
-    """Run *work* on the store in *settings*. If the database server is running, attach to it; otherwise start it for the duration.
+    """Run *work* on the store in *settings*. Attaches to the database server if it is running; otherwise starts it for the duration of
+    *work*.
 
     Raises LockstepError if there is no data yet, unless *creates* is true because *work* creates the data.
     """
@@ -158,7 +159,7 @@ def _heading(column: str) -> str:
 
 
 def _width(text: str) -> int:
-    """Return the number of terminal columns that *text* takes: two for an ideograph, none for a combining mark."""
+    """Return the width of *text* in terminal columns: an ideograph takes two, a combining mark none."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len  # slow to import, and most tables are ASCII

@@ -1,4 +1,4 @@
-"""Deliver the events of streams: signed tokens (RFC 8935) and plain webhooks, one at a time, so that the order is kept.
+"""Deliver the events of streams as signed tokens (RFC 8935) or plain webhooks, one at a time, so that the order is kept.
 
 Events are delivered at least once: an event is dropped only after its receiver has acknowledged it. While a receiver fails, its stream
 waits longer each time. An event that is refused repeatedly is given up, so that it does not block later events.

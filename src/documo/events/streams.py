@@ -1,4 +1,4 @@
-"""Event streams of an account: who receives changes, and how. The events themselves are in `security_events`."""
+"""Event streams of an account: the receivers of changes, and the way of delivery. The events themselves are in `security_events`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A throw-away Documo for testing a client, with fault injection."""
+"""A temporary Documo for testing a client, with fault injection."""

@@ -1,6 +1,6 @@
 """Inject faults into a sandbox by rules, so that a client's error handling can be tested.
 
-The rules and the seed decide everything: the same requests in the same order get the same faults.
+Only the rules and the seed decide which requests get a fault: the same requests in the same order get the same faults.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KEYS = frozenset(
 
 @dataclass(slots=True)
 class Rule:
-    """When a rule applies, and what it does. *nth* counts the matching requests to which no earlier rule applied, starting with 1."""
+    """The conditions and the effect of a rule. *nth* counts the matching requests to which no earlier rule applied, starting with 1."""
 
     do: str
     method: str = ""
@@ -56,7 +56,7 @@ class Rule:
 
 
 def read_faults(file: Path) -> list[Rule]:
-    """Return the rules of a YAML file, which has a list under `faults`. Raises LockstepError that names the invalid rule."""
+    """Return the rules of a YAML file, which has a list under `faults`. Raises LockstepError, which names the invalid rule."""
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

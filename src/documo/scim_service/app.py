@@ -1,6 +1,6 @@
 """The entry point of the SCIM service: one ASGI application without a framework, because this is the hot path.
 
-Whatever goes wrong, the response is an error as in RFC 7644 and reveals nothing internal.
+If anything goes wrong, the response is an error as in RFC 7644 and reveals nothing internal.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _log_entry(request: Request, answer: ScimAnswer, scope: Scope, seconds: floa
 
 
 class _Seen:
-    """Keeps the request for the log once it is known, even if answering it fails."""
+    """Keeps the request for the log as soon as it is known, even if answering it fails."""
 
     __slots__ = ("request",)
 

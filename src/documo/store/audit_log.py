@@ -101,10 +101,11 @@ async def note(
 async def note_refused_sign_in(
     connection: Connection, members: Sequence[tuple[int, str]], name: str, details: dict[str, str], *, activity: str
 ) -> None:
-    """Record a failed attempt to sign in as one of *members*, the (tenant, id) pairs of those who have the name. Works outside a
+    """Record a failed attempt to sign in. *members* are the (tenant, id) pairs of the members with the entered name. Works outside a
     tenant's transaction.
 
-    The same statement runs if *members* is empty, and it does not wait for the disk, so that its duration reveals nothing.
+    The same statement runs if *members* is empty, and it never waits for the disk, so that its duration does not reveal whether the name
+    exists.
     """
     await connection.execute("set local synchronous_commit = off")
     await connection.execute(

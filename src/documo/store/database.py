@@ -25,7 +25,7 @@ SET_BOTH = "select set_config('documo.tenant', %s, true), set_config('documo.act
 
 
 class Store:
-    """The connection pool, and the two kinds of transaction. *actor* is recorded in the audit log as the author of their changes; see
+    """The connection pool, and the two kinds of transactions. The audit log records *actor* as the author of their changes; see
     `actors`.
     """
 

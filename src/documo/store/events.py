@@ -119,7 +119,7 @@ async def note_failure(connection: Connection, stream_id: str, error: str, *, wa
 
 
 async def drop_refused(connection: Connection, stream_id: str, jti: str, *, most: int) -> bool:
-    """Count a refusal of one event. Refusal number *most* drops the event, so that the stream continues. Returns whether the event was
+    """Count a refusal of one event. After *most* refusals the event is dropped, so that the stream continues. Returns whether it was
     dropped.
     """
     await connection.execute(

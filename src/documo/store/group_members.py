@@ -1,6 +1,6 @@
-"""SQL of the members of groups. Each member has a row of its own and is never part of the group's document.
+"""SQL of the members of groups. Each member is stored in a separate row, never in the group's document.
 
-Adding and removing members touches only the rows that change, whatever the size of the group.
+Adding and removing members writes only the rows that change, whatever the size of the group.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from documo.store.round_trip import Statement
 
 
 def known_members(tenant_id: int, ids: Sequence[str]) -> Statement:
-    """Return (id, kind) of the users and groups among *ids*, locked so that none is deleted before the transaction ends."""
+    """Return (id, kind) of the users and groups in *ids*, locked so that none of them can be deleted before the transaction ends."""
     return (
         "select id::text, kind from resources where tenant_id = %s and id = any(%s::uuid[]) and deleted_at is null"
         " and kind in ('User', 'Group') order by id for share",
@@ -78,7 +78,7 @@ def members_json(tenant_id: int, group_ids: Sequence[str], base_url: str, *, wit
 
 
 def present(tenant_id: int, pairs: Sequence[tuple[str, str]]) -> Statement:
-    """Return those of *pairs*, each (group id, member id), that are memberships."""
+    """Return the pairs in *pairs*, each (group id, member id), that are memberships."""
     # A subquery for each pair: with a join, the planner would read whole groups while it has no statistics.
     return (
         "select p.group_id::text, p.member_id::text from unnest(%s::uuid[], %s::uuid[]) as p(group_id, member_id)"

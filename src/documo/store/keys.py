@@ -111,8 +111,8 @@ async def rows(connection: Connection, tenant_id: int) -> list[KeyRow]:
 
 
 async def requests_by_key(connection: Connection, tenant_id: int) -> dict[str, int]:
-    """Return the number of requests in the request log for each key. Requests with a token count for its key. Must run in the tenant's
-    transaction.
+    """Return the number of requests in the request log for each key. Requests with a token count for the token's key. Must run in the
+    tenant's transaction.
     """
     cursor = await connection.execute(
         "select coalesce(k.client_id, k.id)::text, sum(l.requests)::bigint from (select key_id, count(*) as requests"
@@ -143,7 +143,7 @@ async def revoke(connection: Connection, tenant_id: int, key_id: str) -> None:
 
 
 async def expire(connection: Connection, tenant_id: int, key_id: str, at: datetime) -> None:
-    """Let a key, and the tokens issued for it, expire at *at* or earlier."""
+    """Make a key and the tokens issued for it expire at *at* at the latest."""
     await connection.execute(
         "update api_keys set expires_at = least(expires_at, %s) where tenant_id = %s and (id = %s or client_id = %s)",
         (at, tenant_id, key_id, key_id),

@@ -58,7 +58,9 @@ async def rows(
     statuses: tuple[int, int] = (0, 999),
     since: datetime | None = None,
 ) -> list[dict[str, Any]]:
-    """Return the newest entries, oldest first: those after the entry *after*, with a status in the range, not before *since*."""
+    """Return the newest entries, oldest first, that come after the entry *after*, have a status in the range, and are not older than
+    *since*.
+    """
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
         "select newest.*, k.name as key_name, least(k.revoked_at, k.expires_at) as key_ends_at from (select id, at, method,"
@@ -87,7 +89,7 @@ class Run:
     """Consecutive similar requests, shown as one row: reads or refusals with the same method, path, status, key and client, or requests
     that were all refused with 429.
 
-    *id* and *at* are those of the newest request, *first_id* and *first_at* those of the oldest. *milliseconds* is the average.
+    *id* and *at* belong to the newest request, *first_id* and *first_at* to the oldest. *milliseconds* is the average duration.
     """
 
     id: str
@@ -129,7 +131,7 @@ from numbered group by run order by run limit %(most)s
 async def runs(
     connection: Connection, tenant_id: int, wanted: LogFilter, *, below: str, most: int, looked_at: int
 ) -> list[Run]:
-    """Return the newest runs among the newest *looked_at* entries that are older than *below*."""
+    """Return the newest runs. Only the newest *looked_at* entries older than *below* are considered."""
     cursor = connection.cursor(row_factory=class_row(Run))
     await cursor.execute(
         _RUNS, {**_parameters(tenant_id, wanted), "below": below, "most": most, "looked_at": looked_at}
@@ -158,7 +160,9 @@ def _parameters(tenant_id: int, wanted: LogFilter) -> dict[str, Any]:
 
 
 async def hours(connection: Connection, tenant_id: int) -> list[tuple[int, int, int]]:
-    """Return, for each hour of the last day with requests: how many hours ago it was, the requests answered, and the requests refused."""
+    """For each hour of the last day that has requests, return how many hours ago it was, and the numbers of answered and of refused
+    requests.
+    """
     cursor = await connection.execute(
         "select floor(extract(epoch from now() - at) / 3600)::int as ago, count(*) filter (where status < 400),"
         " count(*) filter (where status >= 400) from request_log where tenant_id = %s and at > now() - interval '24 hours'"
@@ -182,8 +186,8 @@ async def last_request(connection: Connection, tenant_id: int) -> datetime | Non
 
 
 async def moments(connection: Connection, tenant_id: int, *, bucket: timedelta, looked_at: int) -> list[datetime]:
-    """Return the start times, oldest first, of the time buckets that contain requests of a directory, among the newest *looked_at*
-    requests.
+    """Return the start times, oldest first, of the time buckets that contain requests of a directory. Only the newest *looked_at* requests
+    are considered.
     """
     cursor = await connection.execute(
         "select distinct date_bin(%s, newest.at, 'epoch') as moment from (select at from request_log where tenant_id = %s"

@@ -147,7 +147,7 @@ def item_of(
 def create(tenant_id: int, kind: str, items: Sequence[dict[str, Any]], *, hold_days: int | None) -> Statement:
     """Insert all resources that do not conflict, in one statement. Returns rows of (id, created) for those inserted.
 
-    With *hold_days*, the name of a resource deleted within that many days counts as taken.
+    With *hold_days*, the name of a resource that was deleted within that many days counts as taken.
     """
     return _CREATE, {"items": orjson.dumps(items).decode(), "tenant": tenant_id, "kind": kind, "hold_days": hold_days}
 
@@ -167,7 +167,7 @@ def read(tenant_id: int, ids: Sequence[str]) -> Statement:
 
 
 def read_by_name(tenant_id: int, kind: str, names: Sequence[str]) -> Statement:
-    """Return rows of the unique name, followed by `ResourceRow`, of the current resources with one of *names*."""
+    """Return the current resources with one of *names*. Each row is the unique name, followed by the columns of `ResourceRow`."""
     return (
         f"select r.unique_name, {COLUMNS_AND_GROUPS} from resources r where r.tenant_id = %s and r.kind = %s"  # noqa: S608 -- constants
         " and r.unique_name = any(%s) and r.deleted_at is null",
@@ -176,7 +176,9 @@ def read_by_name(tenant_id: int, kind: str, names: Sequence[str]) -> Statement:
 
 
 def read_by_external_id(tenant_id: int, kind: str, external_ids: Sequence[str], limit: int) -> Statement:
-    """Return rows of the external id, followed by `ResourceRow`, of at most *limit* current resources for each external id."""
+    """Return at most *limit* current resources for each external id. Each row is the external id, followed by the columns of
+    `ResourceRow`.
+    """
     return (
         f"select n.value, {COLUMNS_AND_GROUPS} from unnest(%s::text[]) as n(value) cross join lateral ("  # noqa: S608 -- constants
         "select * from resources e where e.tenant_id = %s and e.kind = %s and e.external_id = n.value and e.deleted_at is null"
@@ -195,7 +197,8 @@ def lock(tenant_id: int, ids: Sequence[str]) -> Statement:
 
 
 def lock_namesake(tenant_id: int, kind: str, unique_name: str, window_days: int) -> Statement:
-    """Return one row, locked: the current resource with this name, otherwise the one deleted last within the undelete window.
+    """Lock the current resource with this name, otherwise the resource with this name that was deleted last within the undelete window.
+    Returns one row.
 
     Its columns are id, deleted, active, source, version and document.
     """
@@ -216,7 +219,7 @@ def count_change(tenant_id: int, kind: str, change: int) -> Statement:
 
 
 def soft_delete(tenant_id: int, resource_id: str, kind: str) -> list[Statement]:
-    """Mark one locked resource as deleted, remove its memberships and revoke its keys. Groups that lose it get a new version."""
+    """Mark one locked resource as deleted, remove its memberships and revoke its keys. The groups that contained it get a new version."""
     return [
         (
             "update resources set deleted_at = clock_timestamp(), version = version + 1 where tenant_id = %s and id = %s",

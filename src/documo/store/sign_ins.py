@@ -75,9 +75,11 @@ async def read_member(connection: Connection, tenant_id: int, member_id: str) ->
 async def may_still_sign_in(
     connection: Connection, tenant_id: int, member_id: str, *, password_hash: str | None = None
 ) -> bool:
-    """Whether the member is active and, if a password hash is given, still has that password. Must run in the tenant's transaction.
+    """Whether the member is active and, if a password hash is given, still has the password with this hash. Must run in the tenant's
+    transaction.
 
-    The member stays locked until the transaction ends. A change that ends sessions therefore waits, and then also finds the new session.
+    The member stays locked until the transaction ends. A concurrent change that ends sessions therefore waits, and then also ends the new
+    session.
     """
     cursor = await connection.execute(
         f"select 1 from resources where tenant_id = %s and id = %s and {_CURRENT} and active"  # noqa: S608 -- constants
@@ -98,7 +100,9 @@ async def member_with_name(connection: Connection, tenant_id: int, name: str) ->
 
 
 async def end_sessions_of(connection: Connection, tenant_id: int, name_id: str, session_indexes: Sequence[str]) -> int:
-    """End the sessions that a provider began for *name_id*: those with these indexes or, without indexes, all. Returns how many ended."""
+    """End the sessions that a provider began for *name_id*: only those with these indexes or, if there are no indexes, all. Returns how
+    many ended.
+    """
     cursor = await connection.execute(
         "delete from member_sessions where tenant_id = %s and name_id = %s and (%s or session_index = any(%s))",
         (tenant_id, name_id, not session_indexes, list(session_indexes)),

@@ -83,8 +83,8 @@ async def remove_provider(connection: Connection, tenant_id: int) -> None:
 
 
 async def tenant_of_domain(connection: Connection, domain: str) -> int | None:
-    """Return the account whose people have e-mail addresses in *domain*: the account that verified it, otherwise the one that named it
-    first.
+    """Return the account whose people have e-mail addresses in *domain*: the account that verified the domain, otherwise the first account
+    that named it.
 
     Works outside a tenant's transaction.
     """
@@ -134,7 +134,7 @@ async def note_attempt(
 ) -> str:
     """Store the result of a sign-in, and drop the oldest ones beyond the limit. Returns the id.
 
-    Attempts without a provider's signature have a limit of their own.
+    Attempts without a provider's signature have a separate limit.
     """
     cursor = await connection.execute(
         "insert into sso_attempts (tenant_id, at, number, result, detail, expected, received, person, is_test, response,"

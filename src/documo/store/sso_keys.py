@@ -1,4 +1,4 @@
-"""SQL of an account's own keys of single sign-on: one, or two while it is rolled."""
+"""SQL of an account's own keys for single sign-on: one key, or two while the key is being replaced."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SignOnKeyRow:
 
 
 async def read_keys(connection: Connection, tenant_id: int) -> list[SignOnKeyRow]:
-    """The account's keys, the active one first."""
+    """Return the account's keys, the active one first."""
     cursor = connection.cursor(row_factory=class_row(SignOnKeyRow))
     await cursor.execute(
         "select thumbprint, state, certificate, private_key, expires_at from sso_keys where tenant_id = %s"
@@ -33,7 +33,7 @@ async def read_keys(connection: Connection, tenant_id: int) -> list[SignOnKeyRow
 
 
 async def read_keys_alone(connection: Connection, tenant_id: int) -> list[SignOnKeyRow]:
-    """The account's keys; others who change them wait until this transaction ends."""
+    """Return the account's keys, locked: other changes of them wait until this transaction ends."""
     await connection.execute("select pg_advisory_xact_lock(7343, %s)", (tenant_id,))
     return await read_keys(connection, tenant_id)
 
@@ -47,7 +47,7 @@ async def insert_key(connection: Connection, tenant_id: int, row: SignOnKeyRow) 
 
 
 async def exchange_states(connection: Connection, tenant_id: int, *, active: str, then: str) -> None:
-    """Make the key with the thumbprint *active* the active one; the other gets the state *then*."""
+    """Make the key with the thumbprint *active* the active key. The other key gets the state *then*."""
     await connection.execute(
         "update sso_keys set state = case when thumbprint = %s then 'active' else %s end where tenant_id = %s",
         (active, then, tenant_id),

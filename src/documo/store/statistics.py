@@ -1,7 +1,8 @@
 """Refresh the statistics of PostgreSQL's planner when tables have grown.
 
-Without statistics the planner considers every index that begins with the tenant equally good, and reads all people to find one by name.
-Autovacuum runs too rarely for a first synchronisation, which creates thousands of people in seconds. Writers therefore count their rows.
+Without statistics, the planner considers every index that begins with the tenant equally good, and may read all people to find one by name.
+Autovacuum runs too rarely for a first synchronisation, which creates thousands of people in seconds. Code that writes rows therefore counts
+them.
 """
 
 from __future__ import annotations

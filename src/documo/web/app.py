@@ -41,8 +41,7 @@ BUILT = Path(__file__).parent / "built"
 def pages_app(
     store: Store, *, api_url: str, metadata: MetadataReader, live: LiveRequests, name_server: str | None = None
 ) -> Starlette:
-    """Return the application. *live* supplies live updates. *name_server* is asked for the records of domains in place of the system's
-    resolver.
+    """Return the application. *live* supplies live updates. *name_server* replaces the system's resolver for the records of domains.
 
     If the scripts and styles were not built, the first request raises LockstepError.
     """

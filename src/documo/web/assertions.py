@@ -1,5 +1,5 @@
-"""/assert: the endpoint to which providers send responses. It is not a page: the form comes from another server, so it has no form token
-of ours.
+"""/assert: the endpoint to which providers send responses. It is not a page: the form comes from another server, so it does not contain our
+form token.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""For each command, the page of Documo that does the same. Next steps of errors link to these pages."""
+"""The page of Documo that corresponds to each command. Next steps of errors link to these pages."""
 
 from __future__ import annotations
 

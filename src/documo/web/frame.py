@@ -41,7 +41,7 @@ TABS: Mapping[str, Sequence[Crumb]] = {
 
 @dataclass(frozen=True, slots=True)
 class DocumoFrame:
-    """What the frame's templates show for one page."""
+    """The data that the frame's templates show for one page."""
 
     title: str
     rail: Sequence[RailEntry]

@@ -209,8 +209,7 @@ async def set_scope(
 ) -> JobConfiguration:
     """Replace all scoping filters for one kind of object by *filters*. Without any filters, everybody passes.
 
-    Raises LockstepError for a mistake in a filter, and for an unknown group, because nobody would pass a filter for the members of an
-    unknown group.
+    Raises LockstepError for a mistake in a filter, and for an unknown group, because nobody would pass a filter for its members.
     """
     async with context.reading() as connection:
         for name in dict.fromkeys(named for one in filters for named in groups_named(one)):

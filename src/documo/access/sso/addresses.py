@@ -49,8 +49,8 @@ async def service_address(store: Store, tenant_id: int, api_url: str) -> Service
 
 
 async def place_of(store: Store, tenant_id: int, host: str) -> Place:
-    """Return which of the account's hosts *host* is, the Host header of a request. Every host that is not a verified domain of the
-    account is PUBLIC.
+    """Return the kind of the account's host that *host*, the Host header of a request, names. Every host that is not a verified domain of
+    the account is PUBLIC.
     """
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     for one in await list_domains(store, tenant_id):
@@ -60,7 +60,7 @@ async def place_of(store: Store, tenant_id: int, host: str) -> Place:
 
 
 async def url_at(store: Store, tenant_id: int, place: Place, public_url: str) -> str:
-    """Return the address of the account's pages at *place*, or the public URL if the account no longer has such a domain."""
+    """Return the address of the account's pages at *place*. If the account no longer has a domain for *place*, return the public URL."""
     kind = {Place.API_DOMAIN: API, Place.APP_DOMAIN: APP}.get(place)
     found = await list_domains(store, tenant_id) if kind else []
     host = next((one.host for one in found if one.verified and one.kind == kind), None)

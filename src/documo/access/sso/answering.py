@@ -1,4 +1,4 @@
-"""Handle a provider's response at /assert: for which account it is, whether it is genuine, and which member it signs in.
+"""Handle a provider's response at /assert: determine the account it is for, whether it is genuine, and the member it signs in.
 
 The reason of a refusal is stored under a number for the account's Admins; the person sees only the number. Any browser may deliver the
 response. It therefore leads to a ticket and not to a session, and only the browser that began the sign-in can exchange the ticket.
@@ -86,9 +86,10 @@ async def take_response(store: Store, form: Mapping[str, str], *, api_url: str, 
 async def _person(store: Store, tenants: Sequence[int], arrival: Arrival, api_url: str) -> _Person:
     """Return the person whom the response signs in. An unsolicited response may be for any account that uses the provider.
 
-    If several accounts accept it, it is for the account that verified the email domain, even if only another one has such a member. If no
-    account verified the domain and two have such a member, nobody is signed in and no account creates a member. The reason is that
-    anybody can name a provider for their account, and could otherwise learn the names of that provider's people.
+    If several accounts accept the response, it is for the account that verified the email domain, even if such a member exists only in
+    another account. If no account verified the domain and two accounts have such a member, nobody is signed in and no account creates a
+    member. The reason is that anybody can configure somebody else's provider for their own account, and could otherwise learn the names of
+    that provider's people.
     """
     found: list[_Person] = []
     refused: list[tuple[int, SamlFault]] = []
@@ -113,7 +114,7 @@ async def _person(store: Store, tenants: Sequence[int], arrival: Arrival, api_ur
 
 
 async def _of_the_owner(store: Store, people: Sequence[_Person]) -> list[_Person]:
-    """Return the persons whose account verified the domain of their email address."""
+    """Return the people whose account verified the domain of their email address."""
     kept = []
     async with store.control() as connection:
         for one in people:
@@ -164,7 +165,7 @@ def _name(provider: Provider, accepted: Accepted) -> str:
 
 
 def _problem_of(member: members_table.SignInMember | None, name: str) -> LockstepError | None:
-    """Return why the account signs in no member with this name. Names are compared completely, ignoring case."""
+    """Return why the account cannot sign in a member with this name. Whole names are compared, ignoring case."""
     if member is None:
         return not_found(f"{name[:200]} has no account here", next_step="Ask your administrator for access to Documo")
     if not member.active:

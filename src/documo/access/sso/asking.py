@@ -17,7 +17,7 @@ from lockstep.saml.requests import AuthnRequest, write_authn_request
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that the browser takes to the provider. It opens *url* or, if there are *fields*, posts them to *url*.
+    """A request that the browser takes to the provider. The browser opens *url* or, if there are *fields*, posts them to *url*.
 
     *browser_secret* is stored in the browser, so that no other browser can use the response.
     """

@@ -21,8 +21,8 @@ from lockstep.errors import Kind, LockstepError, not_found
 class Collected:
     """The result of a sign-in. After a test, *session* is None and *attempt* is the result.
 
-    *began_here* is true if this browser began the sign-in. *known* is a value that the browser stores, so that it does not ask about the
-    same member again.
+    *began_here* is true if this browser began the sign-in. *known* is a value that the browser stores, so that the person is not asked
+    about the same member again.
     """
 
     session: MemberSession | None
@@ -33,8 +33,8 @@ class Collected:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """The member of a sign-in that began elsewhere, in a browser that this member has not used before. The person must confirm before
-    the ticket is used.
+    """The member of a sign-in that began outside this browser, if the member has not used this browser before. The person must confirm
+    before the ticket is used.
     """
 
     user_name: str

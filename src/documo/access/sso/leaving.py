@@ -59,9 +59,9 @@ async def leave(store: Store, session_secret: str, *, api_url: str) -> str:
 async def leave_for_provider(store: Store, raw_query: str, *, api_url: str) -> str:
     """End the sessions that a signed LogoutRequest names, in each account that uses the provider.
 
-    Returns the provider's logout address with our response, from the settings of an account in which a session ended, or "" if these have
-    no such address. Raises LockstepError if the request is not signed with a certificate of the account's provider, or is not addressed
-    to us.
+    Returns the provider's logout address, with our response, from the settings of an account in which a session ended. Returns "" if these
+    settings have no such address. Raises LockstepError if the request is not signed with a certificate of the account's provider, or is not
+    addressed to us.
     """
     incoming = read_redirect(raw_query)
     async with store.control() as connection:

@@ -20,7 +20,7 @@ MAX_KEPT_RESPONSE = 100_000  # characters that are stored of the response to a t
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A response, and what is known about it before it is accepted."""
+    """A response, with the facts that are known before it is accepted."""
 
     xml: bytes
     request: SignInRequest | None
@@ -30,7 +30,7 @@ class Arrival:
 
 
 async def note_refusal(store: Store, tenant_id: int, wrong: SamlFault, arrival: Arrival) -> None:
-    """Record a refused response. Responses that the provider did not sign have a limit of their own, so that they cannot displace the
+    """Record a refused response. Responses that the provider did not sign have a separate limit, so that they cannot displace the
     others.
     """
     provider = await find_provider(store, tenant_id)

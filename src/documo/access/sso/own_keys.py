@@ -1,7 +1,7 @@
 """The account's own keys: the active one signs requests, and assertions may be encrypted to any of them.
 
 A key is replaced in three steps, so that no sign-in fails: prepare the next key, make it active when the identity provider has its
-certificate, and remove the old key when the provider no longer encrypts to it. The second step can be undone until the third.
+certificate, and remove the old key when the provider no longer encrypts to it. The second step can be undone until the third is taken.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ async def prepare_key(store: Store, tenant_id: int) -> OwnKey:
 async def activate_key(store: Store, tenant_id: int, thumbprint: str) -> OwnKey:
     """Sign with the other key from now on. *thumbprint* can be abbreviated.
 
-    The active key becomes the retiring one. If the retiring key is made active again, the active key becomes the next one. Raises
+    The active key becomes the retiring key. If the retiring key is made active again, the present active key becomes the next key. Raises
     LockstepError if the key is unknown or already active.
     """
     async with store.tenant(tenant_id) as connection:

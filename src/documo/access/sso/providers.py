@@ -29,7 +29,7 @@ _HOST_AND_PORT = re.compile(r"[A-Za-z0-9.\-:\[\]]+\Z")
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What an Admin enters in *Setup SAML*."""
+    """The values that an Admin enters in *Setup SAML*."""
 
     entity_id: str
     sign_in_url: str
@@ -109,8 +109,8 @@ async def enforce(store: Store, tenant_id: int, *, break_glass: str) -> None:
     """Require single sign-on. Nobody except *break_glass* can sign in with a password any longer, and sessions that began with a
     password end.
 
-    *break_glass* is the user name of an active Admin with a password. Raises LockstepError if that Admin could not sign in, because a
-    fault at the provider would then lock everybody out.
+    *break_glass* is the user name of an active Admin with a password. Raises LockstepError if that Admin cannot sign in, because a failure
+    of the provider would then lock everybody out.
     """
     provider = await provider_of(store, tenant_id)
     async with store.tenant(tenant_id) as connection:

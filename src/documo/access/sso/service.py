@@ -1,5 +1,6 @@
-"""The SAML metadata that an account's provider reads about Documo. While a key is rolled, it has both certificates for signatures, and for
-encryption only the active one: a provider that reads it then stops using the old certificate, and never uses one that may still be dropped.
+"""The SAML metadata of Documo for an account's provider. While a key is being replaced, the metadata contains both certificates for
+signatures, but only the active one for encryption. A provider that reads it therefore stops encrypting to the old certificate, and never
+encrypts to a certificate that may still be discarded.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ _MOST_DIGITS = 9  # digits of an account number
 async def metadata_of(store: Store, account: str, *, api_url: str) -> bytes:
     """Return the metadata of the account with this number.
 
-    Raises LockstepError for an unknown account and for one whose Admins have not opened the page *Security*. The text is the same,
-    because anybody may ask.
+    Raises LockstepError for an unknown account, and for an account whose Admins have not opened the page *Security*. Anybody may call this,
+    so the text is the same in both cases.
     """
     tenant_id = int(account) if account.isascii() and account.isdigit() and len(account) <= _MOST_DIGITS else 0
     keys = await find_own_keys(store, tenant_id) if tenant_id else []

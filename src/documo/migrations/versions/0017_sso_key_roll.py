@@ -1,4 +1,4 @@
-"""An account's key of single sign-on can be rolled: a second key, with a state."""
+"""An account's key for single sign-on can be replaced: a second key, with a state."""
 
 from typing import cast
 
@@ -29,7 +29,7 @@ def upgrade() -> None:
 
 
 def name_keys(connection: psycopg.Connection[tuple[int, str]]) -> None:
-    """Write the thumbprint and the end of each certificate."""
+    """Write the thumbprint and the expiry of each certificate."""
     for tenant_id, pem in connection.execute("select tenant_id, certificate from sso_keys").fetchall():
         certificate = x509.load_pem_x509_certificate(pem.encode())
         thumbprint = certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 -- identifies, as Entra does

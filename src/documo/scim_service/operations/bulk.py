@@ -1,7 +1,7 @@
 """POST /Bulk: many operations in one request (RFC 7644, section 3.7).
 
-Each operation is independent and durable by itself. An operation that refers to another by bulkId runs after it, whatever the order in
-the request. In a reference cycle, members are added after all resources exist.
+Each operation is independent and durable by itself. An operation that refers to another one by bulkId runs after that one, whatever the
+order in the request. In a reference cycle, members are added after all resources exist.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ class _Bulk:
             outcome["version"] = answer.etag
 
     def _order(self) -> list[int]:
-        """Return the operations so that each comes after those it refers to. A reference cycle is broken at the operation that comes
-        first in the request.
+        """Sort the operations so that each one comes after the operations to which it refers. A reference cycle is broken at the operation
+        that comes first in the request.
         """
         by_bulk_id = {op.bulk_id: at for at, op in enumerate(self.operations) if op.method == "POST"}
         needs = [[by_bulk_id[name] for name in _references(op) if name in by_bulk_id] for op in self.operations]
@@ -173,7 +173,7 @@ class _Bulk:
         return await self.route(self.service, inner, segments)
 
     def _without_unmade_members(self, data: Any) -> tuple[Any, list[Any]]:
-        """Return the body of a group without the members that are not created yet, and these members."""
+        """Return the body of a group without members that are not created yet, and a list of those members."""
         if not isinstance(data, dict) or not isinstance(data.get("members"), list):
             return data, []
         waiting = [member for member in data["members"] if any(name not in self.made for name in _names_in(member))]

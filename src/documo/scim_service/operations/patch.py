@@ -33,8 +33,8 @@ async def patch(service: Service, request: Request, place: ResourcePlace, resour
 
 
 def _answers_nothing(tenant: ScimTenant) -> bool:
-    """Whether PATCH returns 204, by the account's setting or, for Entra, as Entra's reference code does. RFC 7644 allows both 200 and
-    204.
+    """Whether PATCH returns 204: because of the account's setting or, for Entra, because Entra's reference code does so. RFC 7644 allows
+    both 200 and 204.
     """
     wanted = tenant.account.patch_answer
     return wanted == "nothing" or (wanted == "profile" and tenant.profile.name == "entra")

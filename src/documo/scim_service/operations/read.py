@@ -16,7 +16,7 @@ from lockstep.scim.errors import not_found
 
 
 async def read(service: Service, request: Request, place: ResourcePlace, resource_id: str) -> ScimAnswer:
-    """Return the resource, or 304 if the client already has this version. In that case its members are not read."""
+    """Return the resource, or status 304 if the client already has this version. For a 304, the members are not read."""
     row = await service.by_id.ask(request.tenant.id, resource_id)
     if row is None or row.kind != place.kind:
         raise not_found(f"There is no {place.kind} {resource_id[:100]!r}.")

@@ -1,4 +1,4 @@
-"""One request on its way through the service, and the response to it.
+"""One request in the service, and its response.
 
 *base_url* is the configured address of the API or the tenant's custom domain; it never comes from the request.
 """
@@ -60,7 +60,7 @@ class MethodNotAllowed(ScimError):
 
 @dataclass(slots=True)
 class Request:
-    """A request of a known caller. *tolerances* collects the names of the tolerances applied, for the request log."""
+    """A request of a known caller. *tolerances* collects the names of the applied tolerances, for the request log."""
 
     method: str
     path: str
@@ -164,7 +164,7 @@ def check_conditions(conditions: Conditions, version: int) -> None:
 
 
 def check_reading(conditions: Conditions, version: int) -> None:
-    """Raise ScimError 412 if a read asks for a version that no longer exists."""
+    """Raise ScimError 412 if a read requests a version that no longer exists."""
     if conditions.if_match:
         check_conditions(Conditions(if_match=conditions.if_match), version)
 

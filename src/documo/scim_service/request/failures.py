@@ -16,7 +16,7 @@ AWAY_SECONDS = 1  # a restarting database returns soon
 
 
 class Throttled(ScimError):
-    """Status 429: the account exceeds its share of the service. The client may retry after *seconds*."""
+    """Raised for status 429: the account exceeds its share of the service. The client may retry after *seconds*."""
 
     def __init__(self, what: str, seconds: float) -> None:
         self.seconds = max(1, math.ceil(seconds))

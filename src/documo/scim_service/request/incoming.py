@@ -1,4 +1,5 @@
-"""Read the body of a create or replace: apply the profile's tolerances, validate, and split off the parts that are stored separately.
+"""Read the body of a create or replace: apply the profile's tolerances, validate the body, and split off the parts that are stored
+separately.
 
 The password is removed from the document and is never returned. The members of a group are stored as rows.
 """

@@ -1,7 +1,6 @@
 """Render stored resources as responses.
 
-The common case never parses the stored JSON: id and meta are spliced into its text. Everything else goes through
-`lockstep.scim.projection`.
+In the common case the stored JSON is not parsed: id and meta are inserted into its text. All other cases use `lockstep.scim.projection`.
 """
 
 from __future__ import annotations
@@ -71,10 +70,10 @@ async def one_answer(
 
 
 def _shows_names(request: Request, search: SearchRequest) -> bool:
-    """Whether names of managers and members are looked up.
+    """Whether the response contains the names of managers and members.
 
-    These names are attributes of other resources, so by default a client gets back only what it can send. They are shown if the request
-    selects attributes by name, and under the profile of a product that expects them.
+    These names are attributes of other resources. By default they are left out, so that a client gets back only values that it can send.
+    They are shown if the request selects attributes by name, and under the profile of a product that expects them.
     """
     return bool(search.attributes) or request.tenant.profile.name not in ("strict", "lenient")
 

@@ -46,7 +46,9 @@ async def dispatch(service: Service, request: Request, segments: Sequence[str]) 
 
 
 async def _at_segments(service: Service, request: Request, segments: Sequence[str]) -> ScimAnswer:
-    """Return the response to one operation of a bulk request, which may concern only resources, not a search or another bulk request."""
+    """Return the response to one operation of a bulk request. The operation may concern only resources; it cannot be a search or another
+    bulk request.
+    """
     return await at_place(service, request, _place(request, segments), list(segments[1:]))
 
 
@@ -97,7 +99,7 @@ def require_admin(request: Request) -> None:
 
 
 def require_scope(request: Request, kind: str, *, write: bool) -> None:
-    """Raise ScimError 403 unless the key's scopes permit reading resources of *kind* or, with *write*, changing them."""
+    """Raise ScimError 403 unless the key's scopes permit the caller to read resources of *kind* or, with *write*, to change them."""
     scopes = request.caller.principal.scopes
     needed = _PEOPLE_AND_GROUPS.get(kind, "admin")
     if "admin" in scopes or needed in scopes or (not write and "read" in scopes):

@@ -20,7 +20,7 @@ _ELSEWHERE = frozenset(
 
 
 def necessary_content(filter: Filter, definition: ResourceDefinition, *, lenient: bool) -> dict[str, Any] | None:
-    """Return what every matching search document contains, from one positive `eq`, or None if nothing is certain."""
+    """Return a fragment, from one positive `eq`, that every matching search document contains; None if nothing is certain."""
     match filter:
         case Comparison(path, "eq", value) if value is not None:
             target = definition.find(path)

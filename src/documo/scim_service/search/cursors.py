@@ -1,7 +1,7 @@
 """Convert a position in a list to an encrypted cursor and back (RFC 9865).
 
-A cursor is valid for one hour, for the tenant and the query for which it was issued. Any other cursor is refused with invalidCursor, an
-expired one with expiredCursor.
+A cursor is valid for one hour, and only for the tenant and the query for which it was issued. An expired cursor is refused with
+expiredCursor, any other invalid cursor with invalidCursor.
 """
 
 from __future__ import annotations

@@ -41,7 +41,9 @@ from lockstep.scim.schema import Attribute
 
 @dataclass(frozen=True, slots=True)
 class CompiledFilter:
-    """A condition for WHERE. *contains* is the part of a search document that every match has, for use with the index of values."""
+    """A condition for WHERE. *contains* is a fragment that the search document of every match contains, for use with the index of
+    values.
+    """
 
     condition: Composable
     contains: Mapping[str, Any] | None = None
@@ -123,7 +125,7 @@ class FilterCompiler:
     def _special(
         self, comparison: Comparison, target: PathTarget, attribute: Attribute, sub: Attribute | None
     ) -> Composable | None:
-        """Return the condition on an attribute that has its own column or rows, or None for other attributes."""
+        """Return the condition on an attribute that is stored in a separate column or in rows, or None for other attributes."""
         if target.urn:
             return None
         leaf = sub or attribute

@@ -18,9 +18,9 @@ KEPT_FREE = 3  # connections reserved for everything else
 
 
 class SearchGate:
-    """Admits searches. There are as many places as the pool has *connections*, less those kept free, but at least one.
+    """Admits searches. There are as many places as the pool has *connections*, minus the connections that are kept free, but at least one.
 
-    If there is more than one place, no account gets all of them, whatever *limits* allows.
+    If there is more than one place, no account gets all of them, even if *limits* would allow it.
     """
 
     def __init__(self, connections: int, limits: SearchLimits) -> None:
@@ -86,7 +86,7 @@ class SearchGate:
         self._admit()
 
     def _admit(self) -> None:
-        """Give the free places to the accounts in turn; within an account, to the search that has waited longest."""
+        """Give the free places to the accounts in turn. Within an account, the search that has waited longest comes first."""
         while (tenant_id := next((one for one in self._queues if self._may_run(one)), None)) is not None:
             queue = self._queues.pop(tenant_id)
             turn = queue.popleft()

@@ -70,7 +70,7 @@ class Order:
 
 
 def order_of(sort_by: str | None, definitions: list[ResourceDefinition], *, descending: bool) -> Order:
-    """Return the order that a request asks for. Raises ScimError for an attribute that cannot be used for sorting."""
+    """Return the order that a request specifies. Raises ScimError for an attribute that cannot be used for sorting."""
     if not sort_by:
         return Order(descending=False)
     found = [(definition, _sort_key(sort_by, definition)) for definition in definitions]

@@ -154,7 +154,7 @@ class _Query:
         return SQL("({})").format(SQL(" or ").join(conditions))
 
     async def _narrowed(self, place: ResourcePlace, compiled: CompiledFilter) -> Composable:
-        """Return the condition, limited to the ids found in the index of values if these are few."""
+        """Return the condition. If the index of values finds only a few ids, the condition is limited to these ids."""
         if compiled.contains is None:
             return compiled.condition
         statement = pages.containing(self._tenant_id, place.kind, dict(compiled.contains), FEW + 1)
@@ -224,7 +224,7 @@ class _Query:
         return cursors
 
     def _place_in_all(self, position: Position | None, *, backwards: bool) -> pages.ResourcePage:
-        """Return the page at *position* of a list without a filter, plus one resource that shows whether another page follows."""
+        """Return the page at *position* of a list without a filter, and one more resource, which shows whether another page follows."""
         if position is None:
             return self._page(None, limit=self._count + 1)
         fixed = self._order.after_bound(position) if self._has_fixed_text else None

@@ -1,4 +1,4 @@
-"""What all operations share: the store, the collectors that batch concurrent requests, and the key that encrypts cursors."""
+"""The resources that all operations share: the store, the collectors that batch concurrent requests, and the key that encrypts cursors."""
 
 from __future__ import annotations
 

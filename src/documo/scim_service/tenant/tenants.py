@@ -29,7 +29,7 @@ BLIND_SECONDS = 5.0  # and while they do not
 
 @dataclass(frozen=True, slots=True)
 class ScimTenant:
-    """One account, with everything that is needed to serve its requests."""
+    """One account, with all data that is needed to serve its requests."""
 
     account: Account
     registry: SchemaRegistry

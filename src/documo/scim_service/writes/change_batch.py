@@ -46,7 +46,7 @@ _long_decisions = asyncio.Semaphore(1)
 
 
 async def run_changes(store: Store, changes: Sequence[ResourceChange]) -> list[Changed | Exception]:
-    """Return the outcome of each change. If the database refuses the batch, each change is tried on its own."""
+    """Return the outcome of each change. If the database refuses the batch, the changes are tried one by one."""
     try:
         return await _run(store, changes)
     except (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected) as refused:
@@ -143,7 +143,7 @@ class _Batch:
             return await asyncio.to_thread(change.decide, stored)
 
     async def _is_held(self, change: ResourceChange, stored: Stored, columns: ResourceColumns) -> bool:
-        """Whether the new name is reserved for a deleted member, who may be restored."""
+        """Whether the new name is reserved for a deleted member who may still be restored."""
         account, name = self._tenant.account, columns.unique_name
         if change.kind != "User" or not account.hold_names or name is None:
             return False
@@ -200,8 +200,8 @@ class _Batch:
         return self._tenant.registry.resource(change.kind)
 
     def _member_changes(self, change: ResourceChange) -> list[Statement]:
-        """Return the statements for member changes; none for members already added or removed. Raises ScimError before it records any
-        change.
+        """Return the statements for member changes. Members already added or removed need no statement. Raises ScimError before it records
+        any change.
         """
         tenant_id, group_id, known = self._tenant.id, change.id, self._memberships
         statements: list[Statement] = []

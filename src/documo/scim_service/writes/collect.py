@@ -17,9 +17,9 @@ Work = Callable[[Sequence[Question]], Awaitable[Sequence["Answer | Exception"]]]
 class Collector(Generic[Question, Answer]):
     """One queue for each key. *run* answers a batch of one key in order, with an exception for each question that failed.
 
-    Up to *lanes* batches of a key run at once: while the database works on one, the responses of another are written. The questions of a
-    batch weigh at most *max_batch* together. A question weighs 1 unless *weigh* is given; one that is heavier than *max_batch* is sent
-    alone.
+    Up to *lanes* batches of a key run at once: while the database works on one batch, the responses of another are written. The total
+    weight of the questions in a batch is at most *max_batch*. Each question weighs 1 unless *weigh* is given; a question that is heavier
+    than *max_batch* is sent alone.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Collector(Generic[Question, Answer]):
             del self._busy[key], self._waiting[key]
 
     def _fitting(self, queue: Sequence[tuple[Question, asyncio.Future[Answer]]]) -> int:
-        """Return how many questions make the next batch: as many as weigh no more than *max_batch* together, but at least one."""
+        """Return the number of questions in the next batch: as many as fit into the weight *max_batch*, but at least one."""
         weight = 0
         for count, (question, _) in enumerate(queue):
             weight += self._weigh(question)

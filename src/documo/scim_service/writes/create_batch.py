@@ -39,7 +39,7 @@ class Creation:
 
 
 class Made(NamedTuple):
-    """A resource that was created. *kinds* maps the id of each wanted member that exists to its kind; it may contain more ids."""
+    """A resource that was created. *kinds* maps the id of each requested member that exists to its kind; it may contain other ids too."""
 
     row: ResourceRow
     kinds: Mapping[str, str]
@@ -95,8 +95,8 @@ def _outcome(results: Sequence[Rows]) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _hold_days(tenant: ScimTenant) -> int | None:
-    """Return for how many days the name of a deleted person counts as taken, so that the restore policy applies, or None if it does not
-    count.
+    """Return for how many days the name of a deleted person counts as taken, so that the restore policy applies. Returns None if such names
+    do not count as taken.
     """
     account = tenant.account
     return account.undelete_days if account.hold_names or account.restore_policy != "new" else None
@@ -108,8 +108,8 @@ def _made(creation: Creation, resource_id: str, created: str, kinds: Mapping[str
 
 
 async def _create_within_seats(store: Store, creation: Creation) -> Made | Exception:
-    """Create one member if a seat is free. If no seat is free and the name is taken, the taken name is the reason of the refusal: a
-    client that retries a create must learn that the account exists.
+    """Create one member if a seat is free. If no seat is free and the name is taken as well, the refusal names the taken name: a client
+    that retries a create must learn that the account exists.
     """
     tenant = creation.tenant
     made: dict[str, str] = {}
@@ -135,7 +135,7 @@ async def seats_error(transaction: Transaction, tenant: ScimTenant, *, wanted: i
 
 
 def no_seat_left(seats: int) -> ScimError:
-    """Return the error for a client that creates or activates one member too many."""
+    """Return the error for a client that would exceed the account's seats by creating or activating a member."""
     # 402, not 403: clients treat 403 as a credentials problem and stop everything, although only one person has no seat.
     return ScimError(
         402,
@@ -146,7 +146,7 @@ def no_seat_left(seats: int) -> ScimError:
 
 
 async def _settle(store: Store, creation: Creation) -> Made | Exception:
-    """Resolve a creation whose unique name is, or was, in use, or for which no seat was free."""
+    """Resolve a creation that failed because its unique name is or was in use, or because no seat was free."""
     taken = _taken(creation)
     name = creation.columns.unique_name
     if name is None:

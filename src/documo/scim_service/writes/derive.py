@@ -1,6 +1,6 @@
 """Derive from a document the columns stored beside it: the columns for searching and sorting, and the effective role.
 
-The columns are written together with the document, so they never disagree with it.
+The columns are written together with the document, so they always agree with it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Protect what Documo itself relies on: the role Admin, the default role, and the last Admin of an account.
+"""Protect objects that Documo itself needs: the role Admin, the default role, and the last Admin of an account.
 
-Without an Admin nobody could provision or create keys, so a client that disables everybody is stopped at the last Admin.
+Without an Admin, nobody could provision or create keys, so a client that disables everybody is stopped at the last Admin.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class Admins:
         return active and (role or self._tenant.account.default_role) == ADMIN
 
     async def change(self, *, before: bool, after: bool, name: str, path: str) -> None:
-        """Record whether member *name* was and will be an active Admin. Raises ScimError("mutability") if it is the last one."""
+        """Record whether member *name* was and will be an active Admin. Raises ScimError("mutability") if the change would remove the last
+        active Admin.
+        """
         if before and not after:
             if self._counted is None:
                 _, counted = await self._transaction.send(

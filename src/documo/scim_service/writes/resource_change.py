@@ -22,7 +22,7 @@ from lockstep.scim.members import (
 
 @dataclass(frozen=True, slots=True)
 class ChangeDecision:
-    """The new state of a resource. If *document* is None, the resource does not change. *columns* are those of the new document.
+    """The new state of a resource. If *document* is None, the resource does not change. *columns* are derived from the new document.
 
     Members are changed separately, by `ResourceChange.members`.
     """
@@ -51,7 +51,7 @@ class ResourceChange:
         return {found for members in self._lists() for member in members if (found := read_id(member.value))}
 
     def touched_members(self) -> set[str]:
-        """The ids whose membership would begin or end, not counting those that a replacement would remove."""
+        """The ids whose membership would begin or end, except members that a replacement would remove."""
         removed = [value for c in self.members if isinstance(c, RemoveMembers) for value in c.values]
         return self.named_members() | {found for value in removed if (found := read_id(value))}
 

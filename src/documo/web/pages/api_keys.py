@@ -86,7 +86,7 @@ async def _list(
     context: PageContext, account: Account, refused: LockstepError | None = None, form: FormData | None = None,
     *, made: api_keys.NewKey | None = None,
 ) -> PageView:  # fmt: skip
-    """Show the list. *form* has the values that were entered for a new key, if it was refused. *made* is a new key, shown this once."""
+    """Show the list. *form* has the entered values of a new key that was refused. *made* is a new key, which is shown only now."""
     now = datetime.now(UTC)
     keys = await api_keys.list_keys(context.store, account.id)
     current = [key for key in keys if key.revoked_at is None and (key.expires_at is None or key.expires_at > now)]

@@ -1,4 +1,4 @@
-"""SCIM: switch it on or off, how the attributes of a user are used, the requests of the last day, and a self-test."""
+"""SCIM: the switch for it, the use of a user's attributes, the requests of the last day, and a self-test."""
 
 from __future__ import annotations
 

@@ -60,7 +60,9 @@ async def sign_on(context: PageContext, request: Request) -> Answer:
 
 @pages.get("/sso/finish/{ticket}", is_public=True)
 async def finish(context: PageContext, request: Request) -> Answer:
-    """Finish a sign-in. If it did not begin in this browser, ask first, because a link could have delivered another person's response."""
+    """Finish a sign-in. If it did not begin in this browser, ask the person first, because a link could have delivered another person's
+    response.
+    """
     ticket = request.path_params["ticket"]
     try:
         stranger = await stranger_of(context.store, ticket, request.cookies.get(KNOWN_COOKIE, ""))

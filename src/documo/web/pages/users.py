@@ -179,7 +179,7 @@ async def _changed(
     context: PageContext, account: Account, who: str, change: Awaitable[object], *, notice: str,
     entered: MemberDetails | None = None,
 ) -> Answer:  # fmt: skip
-    """Make the change and return to the user's page, which shows the reason if it was refused."""
+    """Make the change and return to the user's page. If the change was refused, the page shows the reason."""
     try:
         await change
     except LockstepError as refused:
