@@ -125,3 +125,29 @@ async def test_a_reload_while_the_server_is_down_asks_before_unsaved_edits_are_l
         await page.get_by_role("button", name="Save", exact=True).click()
 
     assert (await answered.value).status < 400
+
+
+async def test_save_while_the_server_is_down_keeps_the_page_with_its_input_and_saves_once_the_server_is_back(
+    visitor_of_server: Visitor, server: Server
+) -> None:
+    page = visitor_of_server.page
+    await visitor_of_server.go("/apps/documo/provisioning/mappings/user")
+    name, save = page.get_by_label("Name", exact=True), page.get_by_role("button", name="Save", exact=True)
+    problem = page.get_by_text("The server can't be reached, so nothing was saved.")
+    await name.fill("Everybody to Documo")
+    server.kill()
+
+    await save.click()
+    await expect(problem).to_be_visible()
+    await save.click()
+    await expect(problem).to_have_count(1)
+    await expect(name).to_have_value("Everybody to Documo")
+    await expect(page.get_by_role("region", name="Unsaved changes")).to_be_visible()
+    server.start()
+    await save.click()
+    await expect(page.get_by_role("heading", name="Review the change")).to_be_visible()
+    await save.click()
+    await expect(page.get_by_text("The mapping was saved")).to_be_visible()
+
+    await visitor_of_server.go("/apps/documo/provisioning/mappings/user")
+    await expect(name).to_have_value("Everybody to Documo")

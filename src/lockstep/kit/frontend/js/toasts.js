@@ -13,10 +13,11 @@ function box() {
 function toast(text, tone = "ok") {
   const form = document.getElementById(`toast-${tone}`) ?? document.getElementById("toast-ok");
   const made = form?.content.firstElementChild.cloneNode(true);
-  if (!made) return;
+  if (!made) return null;
   made.querySelector("[data-text]").textContent = text;
   box().append(made);
   arm(made);
+  return made;
 }
 
 function arm(made) {

@@ -1,0 +1,48 @@
+// A form with input is sent only while the server can be reached; otherwise the browser would replace the page, and what was typed, by an
+// error page of its own. Without script, the browser does so.
+import { toast } from "./toasts.js";
+
+const LONGEST = 10_000; // milliseconds
+const DOWN = [502, 503, 504]; // what a proxy answers for a server that is down
+const LOST = "The server can't be reached, so nothing was saved. What you entered is still here: try again once the server responds.";
+const asking = new WeakSet();
+const reached = new WeakSet();
+let said = null;
+
+const hasInput = (form) => [...form.elements].some((one) => !["hidden", "submit", "button", "reset", "fieldset"].includes(one.type));
+
+function isSaved(form, submitter) {
+  const method = submitter?.getAttribute("formmethod") ?? form.getAttribute("method") ?? "get";
+  const action = submitter?.getAttribute("formaction") ?? form.getAttribute("action") ?? "";
+  const isOurs = new URL(action, location.href).origin === location.origin;
+  return method.toLowerCase() === "post" && isOurs && !form.target && hasInput(form);
+}
+
+async function isReachable() {
+  try {
+    const answer = await fetch("/healthz", { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(LONGEST) });
+    return !DOWN.includes(answer.status);
+  } catch {
+    return false;
+  }
+}
+
+// Before every other listener: for them, the form is submitted only when it is sent.
+window.addEventListener("submit", async (event) => {
+  const { target: form, submitter } = event;
+  if (reached.delete(form) || !isSaved(form, submitter)) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  if (asking.has(form)) return;
+  asking.add(form);
+  const isUp = await isReachable();
+  asking.delete(form);
+  said?.remove();
+  if (!isUp) {
+    said = toast(LOST, "error");
+    return;
+  }
+  reached.add(form);
+  form.requestSubmit(submitter);
+  reached.delete(form); // if it was not valid any more
+}, true);
