@@ -62,7 +62,11 @@ async def _of_one_person(visitor: Visitor, up: Up) -> AsyncIterator[str]:
 
     await page.get_by_role("button", name="Import", exact=True).click()
     await page.wait_for_url("**/sources/visitors")
-    _run(up, "sources remove visitors --with-objects --yes")
+    await page.get_by_role("link", name="Remove the source").click()
+    await page.get_by_label("Type 1 to confirm").fill("1")
+    yield urlsplit(page.url).path
+    await page.get_by_role("button", name="Remove the source").click()
+    await page.wait_for_url("**/sources")
     _run(up, "people restore zoe@visitors.test")
     await visitor.go("/users?search=zoe")
     await page.get_by_role("link", name="Zoe Visitor").click()

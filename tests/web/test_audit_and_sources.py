@@ -9,8 +9,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from lockstep.actions import sources
+from lockstep.actions import applications, assignments, sources
 from lockstep.actions.permissions import Role
+from lockstep.errors import LockstepError
 from lockstep.web.pages import audit_logs
 from tests.support.admin_centre import Browser, Centre
 from tests.support.hub import person, write_csv
@@ -117,3 +118,63 @@ async def test_an_auditor_sees_what_a_source_holds_and_may_not_decide(
     assert "person59" in page.text and "to confirm" not in page.text
     assert refused.status == 403
     assert (await sources.show_source(centre.hub.context, "staff")).holds
+
+
+async def test_a_source_is_removed_only_after_the_page_showed_who_loses_an_account_and_the_number_was_typed(
+    centre: Centre, admin: Browser, tmp_path: Path
+) -> None:
+    context = centre.hub.context
+    file = write_csv(tmp_path / "people.csv", [person("ann"), person("ben")])
+    await sources.import_file(context, "staff", {"files": [{"path": str(file)}]}, is_kept=True)
+    await applications.add_application(context, "documo")
+    await assignments.assign(context, "documo", users=["ann@contoso.test"], role="Member")
+    await centre.hub.fetch(
+        """insert into link (job, kind, source_id, target_id, state, display, base)
+        select job.id, 'User', person.id, 'a1', 'live', 'Ann', '{"userName": "ann@contoso.test"}' from job, person
+        where user_principal_name = 'ann@contoso.test' returning job"""
+    )
+    await centre.hub.fetch("update job set status = 'on', started = true")
+    here = "/sources/staff/remove"
+
+    page, asked = await admin.get("/sources/staff"), await admin.get(here)
+    seen = await admin.get(f"{here}/consequences")
+    wrong = await admin.post(here, {"confirmation": "1"})
+    still = (await sources.show_source(context, "staff")).counts["people"]
+    done = await admin.post(here, {"confirmation": "2"})
+
+    assert f'href="{here}"' in page.html and "2 people and 0 groups" in asked.text
+    assert "Remove the source" not in asked.text, "the button comes with what happens to accounts"
+    assert (
+        "documo: 1 person would lose the account (ann@contoso.test)." in seen.text and "Type 2 to confirm" in seen.text
+    )
+    assert wrong.status == 400 and "Type 2" in wrong.text and still == 2
+    assert done.location == "/sources"
+    with pytest.raises(LockstepError, match="staff"):
+        await sources.show_source(context, "staff")
+    assert await centre.hub.fetch("select count(*) from person where deleted_at is null") == [(0,)]
+
+
+async def test_a_source_without_people_is_removed_without_a_number(centre: Centre, admin: Browser) -> None:
+    await centre.hub.fetch(
+        "insert into source (name, kind, display_name) values ('empty', 'csv', 'Empty') returning name"
+    )
+
+    asked = await admin.get("/sources/empty/remove")
+    done = await admin.post("/sources/empty/remove")
+
+    assert "Remove the source" in asked.text and "to confirm" not in asked.text
+    assert done.location == "/sources"
+
+
+async def test_people_who_only_look_are_not_offered_to_remove_a_source(centre: Centre, tmp_path: Path) -> None:
+    await shrink(centre, tmp_path)
+    auditor = await centre.signed_in(Role.AUDITOR)
+
+    page = await auditor.get("/sources/staff")
+    refused = [
+        await auditor.get("/sources/staff/remove"),
+        await auditor.post("/sources/staff/remove", {"confirmation": "60"}),
+    ]
+
+    assert "/sources/staff/remove" not in page.html
+    assert [one.status for one in refused] == [403, 403]

@@ -69,7 +69,7 @@ def test_every_next_step_has_a_page_for_each_command_or_is_only_for_the_server(
         ("See: lockstep people list", "See: People"),
         ("If that is wrong: lockstep links documo --user anna@contoso.test --forget",
          "If that is wrong: Enterprise applications > the application > Provisioning > Links"),
-        ("Remove the mapping: lockstep sources remove hr; then try again", "Remove the mapping: Sources; then try again"),
+        ("First: lockstep sources remove hr; then try again", "First: Sources > the source > Remove; then try again"),
         ("Put your copy of the key back; if it is lost: lockstep key new",
          "Put your copy of the key back; if it is lost: the command line of the server"),
         ('Give a key: lockstep sources rekey hr --key "Personnel no" --file FILE', "Give a key: Sources"),

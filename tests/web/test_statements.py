@@ -63,7 +63,7 @@ from job, generate_series(%(n)s::int, %(m)s::int) as n
 """
 
 # Pages that rehearse a change before the click: what it would do is planned in each application that it concerns.
-REHEARSES = {"/groups/{group}/delete/consequences"}
+REHEARSES = {"/groups/{group}/delete/consequences", "/sources/{source}/remove/consequences"}
 
 
 async def add(hub: Hub, first: int, last: int) -> None:

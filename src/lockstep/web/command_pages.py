@@ -47,6 +47,7 @@ STEPS = PageSteps(
         "settings": f"{_PROVISIONING}Settings",
         "sources": "Sources",
         "sources import": "Sources > Import a file",
+        "sources remove": "Sources > the source > Remove",
         "sso": f"{_APP}Single sign-on",
         "start": f"{_PROVISIONING}Overview > Start",
         "status": "Home",
