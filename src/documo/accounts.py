@@ -11,9 +11,10 @@ from typing import Any
 
 import psycopg
 
-from documo.members import ADMIN, DEFAULT_ROLES, create_local_member
+from documo.members import ADMIN, DEFAULT_ROLES, create_local_member, known_role
 from documo.store import accounts as table
 from documo.store.database import Store
+from documo.store.members import active_admins
 from documo.tenant_schemas import Custom, check_custom
 from lockstep.errors import conflict, invalid, not_found
 
@@ -22,6 +23,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "profile": PROFILES,
     "restore_policy": ("restore", "conflict", "new"),
     "patch_answer": ("profile", "resource", "nothing"),
+    "deprovision_action": ("delete", "deactivate"),
 }
 
 
@@ -45,12 +47,13 @@ class Account:
     audit_days: int
     api_enabled: bool
     scim_enabled: bool
+    deprovision_action: str
     custom: Custom
 
 
 SETTABLE = (
     "plan", "seats", "default_role", "profile", "restore_policy", "hold_names", "undelete_days", "indirect_groups",
-    "patch_answer", "rate_per_second", "rate_burst", "audit_days", "api_enabled", "scim_enabled",
+    "patch_answer", "rate_per_second", "rate_burst", "audit_days", "api_enabled", "scim_enabled", "deprovision_action",
 )  # fmt: skip
 
 
@@ -106,12 +109,32 @@ async def only_account(store: Store, name: str | None) -> Account:
 
 
 async def change_account(store: Store, name: str, settings: Mapping[str, Any]) -> Account:
-    """Change settings in SETTABLE, or `custom`. Raises LockstepError for an invalid value."""
+    """Change settings in SETTABLE, or `custom`. Raises LockstepError for an invalid value, and for a default role that would leave the
+    account without an Admin.
+    """
     account = await find_account(store, name)
     values = checked_settings(settings)
+    if "default_role" in values:
+        values["default_role"] = await _default_role(store, account, str(values["default_role"]))
     async with store.control() as connection:
         await table.update_account(connection, account.id, values)
     return await find_account(store, str(account.id))
+
+
+async def _default_role(store: Store, account: Account, wanted: str) -> str:
+    """Return the value of the role called *wanted*. Raises LockstepError if it is unknown or if every Admin is one by default."""
+    async with store.tenant(account.id) as connection:
+        role = await known_role(connection, account.id, wanted)
+        if (
+            role != ADMIN
+            and account.default_role == ADMIN
+            and not await active_admins(connection, account.id, ADMIN, role)
+        ):
+            raise conflict(
+                "All Admins of the account have that role only by default. Nothing was changed",
+                next_step="First make a member Admin by name (on the command line: documo members set-role)",
+            )
+    return role
 
 
 async def account_with_members(store: Store, name: str) -> tuple[Account, int]:

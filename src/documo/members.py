@@ -16,7 +16,7 @@ from documo.identifiers import new_id
 from documo.store import members as table
 from documo.store.database import Store
 from documo.user_names import fault_of
-from lockstep.errors import conflict, invalid, not_found
+from lockstep.errors import LockstepError, conflict, invalid, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.wording import counted
 
@@ -171,11 +171,17 @@ async def disable(store: Store, tenant: TenantFacts, who: str, *, force: bool = 
 
 
 async def enable(store: Store, tenant: TenantFacts, who: str) -> None:
-    """Enable a member again. Revoked keys stay revoked. Raises LockstepError for an unknown member, and if no seat is free."""
-    async with store.tenant(tenant.id) as connection:
-        member_id = await _member_id(connection, tenant.id, who)
-        await table.set_active(connection, tenant.id, member_id, active=True)
-        await _refuse_beyond_seats(connection, tenant.id)
+    """Enable a member again, also one whom a directory deleted and the account kept. Revoked keys stay revoked.
+
+    Raises LockstepError for an unknown member, if no seat is free, and if another member now has the name.
+    """
+    try:
+        async with store.tenant(tenant.id) as connection:
+            member_id = await _member_id(connection, tenant.id, who)
+            await table.set_active(connection, tenant.id, member_id, active=True)
+            await _refuse_beyond_seats(connection, tenant.id)
+    except psycopg.errors.UniqueViolation:
+        raise _name_is_taken(who) from None
 
 
 async def show(store: Store, tenant: TenantFacts, who: str) -> dict[str, Any]:
@@ -200,7 +206,14 @@ async def undelete(store: Store, tenant_id: int, who: str, *, window_days: int) 
             if (await table.member_row(connection, tenant_id, member_id))["active"]:
                 await _refuse_beyond_seats(connection, tenant_id)
     except psycopg.errors.UniqueViolation:
-        raise conflict(f"The user name of {who[:200]!r} now belongs to another member") from None
+        raise _name_is_taken(who) from None
+
+
+def _name_is_taken(who: str) -> LockstepError:
+    return conflict(
+        f"The user name of {who[:200]!r} now belongs to another member",
+        next_step="Delete or rename the other member first",
+    )
 
 
 async def known_role(connection: Connection, tenant_id: int, role: str) -> str:

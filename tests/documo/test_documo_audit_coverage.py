@@ -142,6 +142,10 @@ CHANGES: Mapping[str, Change | str] = {
     "/settings/branding/logo/remove": Change("change", "Branding", before=("logo_version",)),
     "/settings/scim/enabled": Change("change", "Account", {}, after=("scim_enabled",), before=("scim_enabled",)),
     "/settings/scim/logs/{request}/replay": "is rolled back",
+    "/settings/scim/users": Change(
+        "change", "Account", {"default_role": "Viewer", "deprovision_action": "deactivate"},
+        after=("default_role", "deprovision_action"), before=("default_role", "deprovision_action"),
+    ),
     "/settings/scim/self-test": "is rolled back",
     "/settings/security/certificates": Change("create", "Signing key", after=("state", "certificate", "expires_at")),
     "/settings/security/certificates/activate": Change(

@@ -56,7 +56,8 @@ WRITTEN_ANEW = {"audit_log": ("activity", "kind", "object_id", "object_name", "a
 # What Documo itself chooses or has checked against a list or a form of its own, and what is never shown:
 OWN: Mapping[str, tuple[str, ...]] = {
     "accounts": (
-        "default_role", "profile", "restore_policy", "patch_answer", "custom_schemas", "custom_resource_types", "custom_extensions",
+        "default_role", "profile", "restore_policy", "patch_answer", "deprovision_action", "custom_schemas", "custom_resource_types",
+        "custom_extensions",
     ),
     "alembic_version": ("version_num",),
     "api_keys": ("scopes", "kind"),

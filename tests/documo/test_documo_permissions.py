@@ -90,6 +90,7 @@ ROWS = (
     Row("GET", "/settings/scim", ADMIN),
     Row("POST", "/settings/scim/enabled", ADMIN, form={"enabled": "on"}),
     Row("POST", "/settings/scim/self-test", ADMIN),
+    Row("POST", "/settings/scim/users", ADMIN, form={"default_role": "Viewer", "deprovision_action": "delete"}),
     Row("GET", "/settings/scim/logs", ADMIN, query="?after={request}&key={key}"),
     Row("GET", "/settings/scim/logs/{request}", ADMIN),
     Row("POST", "/settings/scim/logs/{request}/replay", ADMIN),

@@ -99,7 +99,7 @@ async def test_page_shows_what_a_directory_does_to_a_user_by_the_settings_of_the
         await accounts.change_account(api.store, api.account.name, {"undelete_days": 0, "restore_policy": "new"})
         _, other = await ada.get("/settings/scim")
 
-    assert "gets the default role Viewer" in page and "restore the user for 7 days" in page
+    assert "Has the default role, Viewer" in page and "restore the user for 7 days" in page
     assert "refused with 409" in page and "The name stays taken" in page
     assert "It cannot be undone" in other and "becomes a new user" in other
 

@@ -96,6 +96,13 @@ def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
     metavar="WHAT",
     help=f"Former member: {'|'.join(rules.CHOICES['restore_policy'])}.",
 )
+@click.option(
+    "--deprovision",
+    "deprovision_action",
+    type=click.Choice(rules.CHOICES["deprovision_action"]),
+    metavar="WHAT",
+    help=f"DELETE of a user: {'|'.join(rules.CHOICES['deprovision_action'])}.",
+)
 @click.option("--hold-names/--free-names", default=None, help="Reserve the names of deleted members.")
 @click.option(
     "--undelete-days",
@@ -103,7 +110,7 @@ def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
     metavar="DAYS",
     help="Days to undelete.",
 )
-@click.option("--indirect-groups/--direct-groups", default=None, help="What user.groups shows.")
+@click.option("--indirect/--direct", "indirect_groups", default=None, help="What user.groups shows.")
 @click.option(
     "--patch-answer",
     type=click.Choice(rules.CHOICES["patch_answer"]),

@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from documo.store import resources
-from documo.store.members import BUMP, write_search
+from documo.store.members import BUMP, is_kept, write_search
 from documo.user_names import key_of
 from lockstep.postgres.pool import Connection
 
@@ -57,11 +57,13 @@ async def write_document(
 async def soft_delete(connection: Connection, tenant_id: int, member_id: str, *, kind: str) -> int:
     """Delete a member as a SCIM client does. Returns the number of keys revoked.
 
-    Deleting an Operator does not invalidate the cached totals of lists, because lists do not contain Operators.
+    Deleting an Operator, or a member whom a directory has deleted already, does not change the totals of lists, which do
+    not contain them.
     """
     revoked = 0
+    was_listed = kind == "User" and not await is_kept(connection, tenant_id, member_id)
     for statement, parameters in resources.soft_delete(tenant_id, member_id, kind):
-        if kind != "User" and "resource_counts" in statement:
+        if not was_listed and "resource_counts" in statement:
             continue
         cursor = await connection.execute(statement, parameters)
         revoked = cursor.rowcount if "api_keys" in statement else revoked

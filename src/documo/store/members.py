@@ -23,10 +23,10 @@ COUNT = (
 
 roles = role_rows
 _STATES = {
-    "": "deleted_at is null",
+    "": "(deleted_at is null or is_kept)",
     "active": "deleted_at is null and active",
-    "inactive": "deleted_at is null and not active",
-    "deleted": "deleted_at is not null",
+    "inactive": "(is_kept or (deleted_at is null and not active))",
+    "deleted": "deleted_at is not null and not is_kept",
 }
 
 
@@ -49,10 +49,12 @@ async def insert_local(
 async def member_rows(connection: Connection, tenant_id: int, *, deleted: bool) -> list[dict[str, Any]]:
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
-        "select id::text, document->>'userName' as user_name, role, active, source, deleted_at::text,"
+        "select id::text, document->>'userName' as user_name, role, active and deleted_at is null as active, source,"
+        " case when not is_kept then deleted_at::text end as deleted_at,"
         " coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'givenName',"
         " document->'name'->>'familyName')) as name"
-        " from resources where tenant_id = %s and kind in ('User', 'Operator') and (deleted_at is not null) = %s order by id",
+        " from resources where tenant_id = %s and kind in ('User', 'Operator')"
+        " and (deleted_at is not null and not is_kept) = %s order by id",
         (tenant_id, deleted),
     )
     return await cursor.fetchall()
@@ -72,7 +74,8 @@ async def searched_rows(
     )
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
-        f"select id::text, document->>'userName' as user_name, {name} as name, role, active, source, deleted_at,"  # noqa: S608 -- constants
+        f"select id::text, document->>'userName' as user_name, {name} as name, role, source, deleted_at,"  # noqa: S608 -- constants
+        " active and deleted_at is null as active,"
         " coalesce(unique_name, '') || ' ' || id::text as key, managed_by is not null as has_client,"
         " (select k.name from api_keys k where k.id = r.managed_by) as managing_key,"
         " (select l.at from member_last_sign_ins l where l.tenant_id = r.tenant_id and l.member_id = r.id) as signed_in_at"
@@ -97,14 +100,14 @@ async def searched_rows(
 
 
 async def member_row(connection: Connection, tenant_id: int, member_id: str) -> dict[str, Any]:
-    """Return one current member, with the member's groups and the number of the member's keys."""
+    """Return one member who is not deleted, with the member's groups and the number of the member's keys."""
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
         "select r.id::text, r.document->>'userName' as user_name, r.external_id,"
         " coalesce(r.document->>'displayName', nullif(concat_ws(' ', r.document->'name'->>'givenName',"
         " r.document->'name'->>'familyName'), '')) as name, r.role,"
         " (select coalesce(array_agg(e.item->>'value'), '{}') from jsonb_array_elements(r.document->'roles') as e(item))"
-        " as given_roles, r.active, r.source, r.created_at, r.last_modified, r.version,"
+        " as given_roles, r.active and r.deleted_at is null as active, r.deleted_at, r.source, r.created_at, r.last_modified, r.version,"
         " (select coalesce(array_agg(g.document->>'displayName' order by g.id), '{}') from group_members m join resources g"
         " on g.tenant_id = m.tenant_id and g.id = m.group_id where m.tenant_id = r.tenant_id and m.member_id = r.id) as groups,"
         " (select count(*) from api_keys k where k.tenant_id = r.tenant_id and k.member_id = r.id and k.revoked_at is null"
@@ -144,10 +147,10 @@ async def seats(connection: Connection, tenant_id: int) -> tuple[int | None, int
 
 
 async def find_member(connection: Connection, tenant_id: int, who: str) -> str | None:
-    """Return the id of the current member with this id or user name."""
+    """Return the id of the member with this id or user name, who is not deleted. A current member comes before a kept one."""
     cursor = await connection.execute(
-        "select id::text from resources where tenant_id = %s and kind in ('User', 'Operator') and deleted_at is null"
-        " and (unique_name = %s or id = %s)",
+        "select id::text from resources where tenant_id = %s and kind in ('User', 'Operator') and (deleted_at is null or is_kept)"
+        " and (unique_name = %s or id = %s) order by deleted_at desc nulls first limit 1",
         (tenant_id, key_of(who), read_id(who)),
     )
     row = await cursor.fetchone()
@@ -169,7 +172,7 @@ async def find_deleted(connection: Connection, tenant_id: int, who: str, window_
     """Return the id of the member with this id or user name who was deleted last, within the undelete window."""
     cursor = await connection.execute(
         "select id::text from resources where tenant_id = %s and kind in ('User', 'Operator')"
-        " and deleted_at > clock_timestamp() - make_interval(days => %s)"
+        " and not is_kept and deleted_at > clock_timestamp() - make_interval(days => %s)"
         " and (unique_name = %s or id = %s) order by deleted_at desc limit 1",
         (tenant_id, window_days, key_of(who), read_id(who)),
     )
@@ -190,6 +193,8 @@ async def set_role(connection: Connection, tenant_id: int, member_id: str, role:
 
 
 async def set_active(connection: Connection, tenant_id: int, member_id: str, *, active: bool) -> None:
+    if active and await is_kept(connection, tenant_id, member_id):
+        await undelete(connection, tenant_id, member_id)
     await connection.execute(
         f"update resources set active = %s, document = document || %s, {BUMP} where tenant_id = %s and id = %s",  # noqa: S608 -- a constant
         (active, Jsonb({"active": active}), tenant_id, member_id),
@@ -208,12 +213,21 @@ async def end_keys(connection: Connection, tenant_id: int, member_ids: Sequence[
 
 async def undelete(connection: Connection, tenant_id: int, member_id: str) -> None:
     cursor = await connection.execute(
-        f"update resources set deleted_at = null, {BUMP} where tenant_id = %s and id = %s returning kind",  # noqa: S608 -- a constant
+        f"update resources set deleted_at = null, is_kept = false, {BUMP} where tenant_id = %s and id = %s returning kind",  # noqa: S608 -- a constant
         (tenant_id, member_id),
     )
     row = await cursor.fetchone()
     if row is not None and row[0] == "User":
         await connection.execute(COUNT, (tenant_id, 1))
+
+
+async def is_kept(connection: Connection, tenant_id: int, member_id: str) -> bool:
+    """Whether a directory deleted the member, who stays here as a deactivated one. Locks the member."""
+    cursor = await connection.execute(
+        "select is_kept from resources where tenant_id = %s and id = %s for no key update", (tenant_id, member_id)
+    )
+    row = await cursor.fetchone()
+    return bool(row and row[0])
 
 
 async def write_search(connection: Connection, tenant_id: int, member_id: str, document: dict[str, Any]) -> None:

@@ -217,10 +217,10 @@ async def remove_before(connection: Connection, tenant_id: int, before: datetime
 
 
 async def purge_deleted(connection: Connection, tenant_id: int) -> None:
-    """Purge resources that were deleted before the account's undelete window began."""
+    """Purge resources that were deleted before the account's undelete window began. Users who are kept as deactivated stay."""
     await connection.execute(
         "with gone as (delete from resources r using accounts a where a.id = r.tenant_id and r.tenant_id = %s"
-        " and r.deleted_at < clock_timestamp() - make_interval(days => a.undelete_days) returning r.id)"
+        " and not r.is_kept and r.deleted_at < clock_timestamp() - make_interval(days => a.undelete_days) returning r.id)"
         " delete from resource_search s using gone where s.tenant_id = %s and s.id = gone.id",
         (tenant_id, tenant_id),
     )

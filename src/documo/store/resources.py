@@ -84,7 +84,7 @@ made as (
     from given g
     where %(hold_days)s::int is null or g.unique_name is null or not exists (
         select 1 from resources d where d.tenant_id = %(tenant)s and d.kind = %(kind)s and d.unique_name = g.unique_name
-        and d.deleted_at > clock_timestamp() - make_interval(days => %(hold_days)s))
+        and (d.is_kept or d.deleted_at > clock_timestamp() - make_interval(days => %(hold_days)s)))
     on conflict do nothing
     returning id, created_at
 ),
@@ -103,7 +103,7 @@ with {_GIVEN},
 changed as (
     update resources r set unique_name = {_KEPT_NAME}, external_id = g.external_id, display_name = g.display_name,
         active = g.active, role = g.role, document = g.document, password_hash = coalesce(g.password_hash, r.password_hash),
-        version = g.version, last_modified = clock_timestamp(), deleted_at = null,
+        version = g.version, last_modified = clock_timestamp(), deleted_at = null, is_kept = false,
         managed_by = coalesce(r.managed_by, g.managed_by)
     from given g where r.tenant_id = %(tenant)s and r.id = g.id
     returning r.id, r.kind, r.version, r.last_modified
@@ -197,14 +197,14 @@ def lock(tenant_id: int, ids: Sequence[str]) -> Statement:
 
 
 def lock_namesake(tenant_id: int, kind: str, unique_name: str, window_days: int) -> Statement:
-    """Lock the current resource with this name, otherwise the resource with this name that was deleted last within the undelete window.
-    Returns one row.
+    """Lock the current resource with this name, otherwise the resource with this name that was deleted last within the undelete window
+    or is kept as a deactivated user. Returns one row.
 
     Its columns are id, deleted, active, source, version and document.
     """
     return (
         "select id::text, deleted_at is not null, active, source, version, document::text from resources where tenant_id = %s and kind = %s"
-        " and unique_name = %s and (deleted_at is null or deleted_at > clock_timestamp() - make_interval(days => %s))"
+        " and unique_name = %s and (deleted_at is null or is_kept or deleted_at > clock_timestamp() - make_interval(days => %s))"
         " order by deleted_at desc nulls first limit 1 for update",
         (tenant_id, kind, unique_name, window_days),
     )
@@ -218,12 +218,16 @@ def count_change(tenant_id: int, kind: str, change: int) -> Statement:
     )
 
 
-def soft_delete(tenant_id: int, resource_id: str, kind: str) -> list[Statement]:
-    """Mark one locked resource as deleted, remove its memberships and revoke its keys. The groups that contained it get a new version."""
+def soft_delete(tenant_id: int, resource_id: str, kind: str, *, is_kept: bool = False) -> list[Statement]:
+    """Mark one locked resource as deleted, remove its memberships and revoke its keys. The groups that contained it get a new version.
+
+    *is_kept*: on Documo's pages, the user stays as a deactivated one.
+    """
     return [
         (
-            "update resources set deleted_at = clock_timestamp(), version = version + 1 where tenant_id = %s and id = %s",
-            (tenant_id, resource_id),
+            "update resources set deleted_at = clock_timestamp(), is_kept = %s, version = version + 1"
+            " where tenant_id = %s and id = %s",
+            (is_kept, tenant_id, resource_id),
         ),
         (
             "with lost as (delete from group_members where tenant_id = %s and member_id = %s returning group_id)"

@@ -1,4 +1,7 @@
-"""DELETE: clients no longer see the resource, but it is kept for the account's undelete window (RFC 7644, section 3.6)."""
+"""DELETE: clients no longer see the resource, but it is kept for the account's undelete window (RFC 7644, section 3.6).
+
+If the account's deprovision action is *deactivate*, a user stays on Documo's pages as a deactivated one, without a time limit.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,8 @@ async def delete(service: Service, request: Request, place: ResourcePlace, resou
             admins, name = Admins(tenant, transaction), str(document.get("userName"))
             was_admin = admins.is_one(stored.role, active=stored.active)
             await admins.change(before=was_admin, after=False, name=name, path="")
-        statements = resources.soft_delete(tenant.id, stored.id, stored.kind)
+        is_kept = place.kind == "User" and tenant.account.deprovision_action == "deactivate"
+        statements = resources.soft_delete(tenant.id, stored.id, stored.kind, is_kept=is_kept)
         if place.kind == "Role":
             statements.append(resources.tell(tenant.id))
         await transaction.send(*statements, commit=True)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from starlette.requests import Request
 
+from documo import roles
 from documo.access import api_keys
 from documo.access.api_access import scim_refusal
 from documo.accounts import change_account
@@ -15,11 +16,21 @@ from documo.scim_health import MAPPING, read_rhythm
 from documo.scim_self_test import SelfTestStep, run_self_test
 from documo.store import request_log as table
 from documo.web.context import DocumoPages, PageContext
+from lockstep.errors import LockstepError
 from lockstep.kit.charts import Series, stacked
-from lockstep.kit.pages import Answer, PageView, Redirect
+from lockstep.kit.page_errors import STATUSES
+from lockstep.kit.pages import Answer, PageView, Redirect, on_the_form
 
 pages = DocumoPages()
 HERE = "/settings/scim"
+ACTIONS = (
+    ("delete", "Delete", "DELETE deletes the user, who can be restored within the undelete period."),
+    (
+        "deactivate",
+        "Deactivate",
+        "DELETE deactivates the user, who stays under Users > Inactive until an Admin decides.",
+    ),
+)
 FORMER: Mapping[str, str] = {
     "restore": "is restored with the same id",
     "conflict": "is refused with 409 until an Admin restores or renames the former one",
@@ -38,14 +49,31 @@ async def self_test(context: PageContext, _: Request) -> Answer:
     return await _page(context, tested)
 
 
-async def _page(context: PageContext, tested: Sequence[SelfTestStep] = ()) -> PageView:
+@pages.post(HERE + "/users", needs=Permission.SCIM)
+async def save_rules(context: PageContext, request: Request) -> Answer:
+    """Save the rules for users of the directory: the default role, and what DELETE does."""
+    account, form = await context.account(), await request.form()
+    entered = {key: str(form.get(key, "")) for key in ("default_role", "deprovision_action")}
+    try:
+        await change_account(context.store, str(account.id), entered)
+    except LockstepError as refused:
+        return await _page(context, refused=on_the_form(refused), entered=entered)
+    return Redirect(HERE, notice="Saved. It applies from the next request")
+
+
+async def _page(
+    context: PageContext,
+    tested: Sequence[SelfTestStep] = (),
+    refused: LockstepError | None = None,
+    entered: Mapping[str, str] | None = None,
+) -> PageView:
     account, now = await context.account(), datetime.now(UTC)
     async with context.store.tenant(account.id) as connection:
         hours = {ago: (fine, refused) for ago, fine, refused in await table.hours(connection, account.id)}
     keys = [key for key in await api_keys.list_keys(context.store, account.id) if key.revoked_at is None]
     rhythm = await read_rhythm(context.store, account.id)
     ago = range(23, -1, -1)
-    fine, refused = ([hours.get(hour, (0, 0))[at] for hour in ago] for at in (0, 1))
+    fine, denied = ([hours.get(hour, (0, 0))[at] for hour in ago] for at in (0, 1))
     names = [f"{hour} h ago" if hour else "This hour" for hour in ago]
     return PageView(
         "settings/scim.html",
@@ -58,13 +86,19 @@ async def _page(context: PageContext, tested: Sequence[SelfTestStep] = ()) -> Pa
             "mapping": MAPPING,
             "tested": tested,
             "former": FORMER[account.restore_policy],
+            "roles": [(one["value"], one["display"]) for one in await roles.list_roles(context.store, account)],
+            "entered": entered
+            or {"default_role": account.default_role, "deprovision_action": account.deprovision_action},
+            "actions": ACTIONS,
+            "refused": refused,
             "keys": keys,
             "requests": await api_keys.requests_by_key(context.store, account.id),
-            "drawn": stacked(names, [Series("Answered", "ok", fine), Series("Refused", "error", refused)]),
-            "rate": round(100 * sum(refused) / max(sum(fine) + sum(refused), 1), 1),
+            "drawn": stacked(names, [Series("Answered", "ok", fine), Series("Refused", "error", denied)]),
+            "rate": round(100 * sum(denied) / max(sum(fine) + sum(denied), 1), 1),
             "scim_url": context.scim_url,
             "here": HERE,
         },
+        status=STATUSES[refused.kind] if refused else 200,
     )
 
 

@@ -1,0 +1,10 @@
+"""What the DELETE of a directory does to a user."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0018"
+down_revision = "0017"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)
