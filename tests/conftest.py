@@ -26,6 +26,7 @@ from lockstep.postgres.pool import open_pool
 from lockstep.postgres.programs import Programs
 from tests.support.databases import Databases
 from tests.support.hub import Hub, make_context
+from tests.support.set_clock import SetClock
 
 MEMORY = Path("/dev/shm")
 
@@ -125,6 +126,11 @@ async def hub(lockstep_database: Database) -> AsyncIterator[Hub]:
     await made.add_source()
     yield made
     await pool.close()
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
 
 
 # The same examples every time, so that a failure is due to the change under test; `make soak` draws new ones.

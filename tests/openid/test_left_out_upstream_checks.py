@@ -41,7 +41,7 @@ def identified(*, trusts: bool = False, **claims: Any) -> object:
 
 def person(**more: Any) -> object:
     usual: dict[str, Any] = {"issuer": ISSUER, "subject": "s-1", "is_live": True}
-    found = PersonCredential("p", "anna", password_hash=None, has_second_factor=False, **usual | more)
+    found = PersonCredential("p", "anna", password_hash=None, has_app=False, **usual | more)
     return upstream._what_is_wrong(found, PROVIDER, "s-1")
 
 

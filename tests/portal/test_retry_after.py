@@ -16,7 +16,7 @@ FORM = {
 }  # fmt: skip
 THROTTLED = {
     "/myapps/sign-in", "/myapps/second-factor/confirm", "/sign-in", "/step-up", "/settings/sessions/second-factor/confirm",
-    "/settings/sessions/password",
+    "/settings/sessions/password", "/myapps/second-factor/passkeys", "/myapps/second-factor/passkeys/remove",
 }  # fmt: skip
 
 

@@ -19,10 +19,11 @@ from lockstep.errors import LockstepError
 from lockstep.postgres.pool import Connection
 from lockstep.storage import identity_providers
 from lockstep.storage import passkeys as store
+from lockstep.storage.passkeys import PasskeyOwner
 from lockstep.vault import Secret
 
 VALID = timedelta(minutes=5)
-_PURPOSE = "question to a passkey"
+TO_SIGN_IN, TO_ADD = "question to a passkey", "question for a new passkey"  # what a challenge may be used for
 _CHALLENGE_BYTES = 32
 _LONGEST_ANSWER = 20_000  # characters
 
@@ -52,18 +53,20 @@ def new_challenge() -> bytes:
     return secrets.token_bytes(_CHALLENGE_BYTES)
 
 
-def sealed_challenge(context: Context, challenge: bytes, *, administrator: str) -> str:
-    """Seal *challenge* for one administrator. Nobody else can answer it."""
+def sealed_challenge(context: Context, challenge: bytes, owner: PasskeyOwner, *, purpose: str = TO_SIGN_IN) -> str:
+    """Seal *challenge* for one owner and one purpose. Nobody else can answer it, and it answers nothing else."""
     content = orjson.dumps({"challenge": challenge.hex(), "at": context.now().timestamp()}).decode()
-    return context.vault.seal(Secret(content), purpose=_PURPOSE, name=administrator).hex()
+    return context.vault.seal(Secret(content), purpose=purpose, name=owner.key).hex()
 
 
-async def use_challenge(context: Context, connection: Connection, seal: str, *, administrator: str) -> bytes | None:
-    """Open *seal*, mark its challenge as used, and return the challenge. Returns None if the challenge belongs to another administrator, is
-    too old, or was used before.
+async def use_challenge(
+    context: Context, connection: Connection, seal: str, owner: PasskeyOwner, *, purpose: str = TO_SIGN_IN
+) -> bytes | None:
+    """Open *seal*, mark its challenge as used, and return the challenge. Returns None if the challenge belongs to another owner or purpose,
+    is too old, or was used before.
     """
     try:
-        content = context.vault.open(bytes.fromhex(seal), purpose=_PURPOSE, name=administrator).reveal()
+        content = context.vault.open(bytes.fromhex(seal), purpose=purpose, name=owner.key).reveal()
     except (ValueError, LockstepError):
         return None
     found, now = orjson.loads(content), context.now()
@@ -74,14 +77,12 @@ async def use_challenge(context: Context, connection: Connection, seal: str, *, 
     return bytes.fromhex(found["challenge"]) if is_first else None
 
 
-async def ask_passkey(context: Context, administrator: str, page: PasskeyAnswer | None) -> PasskeyQuestion | None:
-    """Return a challenge for the passkeys that the administrator has for the host of *page*; None if the administrator has no passkey for
-    that host.
-    """
+async def ask_passkey(context: Context, owner: PasskeyOwner, page: PasskeyAnswer | None) -> PasskeyQuestion | None:
+    """Return a challenge for the passkeys that *owner* has for the host of *page*; None if there is none for that host."""
     if page is None:
         return None
     async with context.recording() as connection:
-        known = [one for one in await store.list_passkeys(connection, administrator) if one.host == page.host]
+        known = [one for one in await store.list_passkeys(connection, owner) if one.host == page.host]
     if not known:
         return None
     from webauthn import generate_authentication_options, options_to_json
@@ -93,23 +94,23 @@ async def ask_passkey(context: Context, administrator: str, page: PasskeyAnswer 
         challenge=challenge,
         allow_credentials=[PublicKeyCredentialDescriptor(id=one.credential_id) for one in known],
     )
-    return PasskeyQuestion(options_to_json(options), sealed_challenge(context, challenge, administrator=administrator))
+    return PasskeyQuestion(options_to_json(options), sealed_challenge(context, challenge, owner))
 
 
-async def is_passkey(context: Context, connection: Connection, administrator: str, given: PasskeyAnswer | None) -> bool:
-    """Whether *given* is a valid answer of one of the administrator's passkeys to a challenge of Lockstep. The challenge can be used only
-    once.
-    """
+async def is_passkey(
+    context: Context, connection: Connection, owner: PasskeyOwner, given: PasskeyAnswer | None
+) -> bool:
+    """Whether *given* is a valid answer of one of the owner's passkeys to a challenge of Lockstep. The challenge can be used only once."""
     if given is None or not given.answer or len(given.answer) > _LONGEST_ANSWER:
         return False
-    challenge = await use_challenge(context, connection, given.seal, administrator=administrator)
+    challenge = await use_challenge(context, connection, given.seal, owner)
     if challenge is None:
         return False
     from webauthn import verify_authentication_response
     from webauthn.helpers import parse_authentication_credential_json
     from webauthn.helpers.exceptions import WebAuthnException
 
-    known = {one.credential_id: one for one in await store.list_passkeys(connection, administrator)}
+    known = {one.credential_id: one for one in await store.list_passkeys(connection, owner)}
     try:
         credential = parse_authentication_credential_json(given.answer)
         row = known.get(credential.raw_id)

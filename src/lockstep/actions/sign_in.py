@@ -24,6 +24,7 @@ from lockstep.storage import administrator_sessions as sessions
 from lockstep.storage import administrators, audit_log, one_time_links
 from lockstep.storage.administrators import AdministratorRow, RoleGrant
 from lockstep.storage.one_time_links import OneTimeLink
+from lockstep.storage.passkeys import PasskeyOwner
 
 IDLE = timedelta(hours=8)  # an unused session ends after this time
 LONGEST = timedelta(days=7)  # every session ends after this time
@@ -83,11 +84,11 @@ async def sign_in(
     has_answered = bool(code.strip() or (passkey and passkey.answer))
     if found.has_second_factor and not has_answered:
         await forgiven(context, email, address=address)
-        raise SecondFactorRequired(await ask_passkey(context, found.id, passkey))
+        raise SecondFactorRequired(await ask_passkey(context, PasskeyOwner("administrator", found.id), passkey))
     async with context.recording() as connection:
         is_proved = (
             not found.has_second_factor
-            or await is_passkey(context, connection, found.id, passkey)
+            or await is_passkey(context, connection, PasskeyOwner("administrator", found.id), passkey)
             or await is_code(context, connection, found.id, code)
         )
     if not is_proved:

@@ -15,18 +15,22 @@ PURPOSE = "second factor"  # of the encrypted seed
 
 class SecondFactorRequired(LockstepError):
     """Raised if the password is right, but a code is needed as well. The caller of the action should ask for the code and sign in again
-    with both. *question* is a challenge for a passkey, whose answer can replace the code; None if the administrator has no passkey for this
-    host.
+    with both. *question* is a challenge for a passkey, whose answer can replace the code; None if there is no passkey for this host. If
+    *has_app* is false, only a passkey can be used.
     """
 
-    def __init__(self, question: PasskeyQuestion | None = None) -> None:
-        self.question = question
-        super().__init__(
-            Kind.UNAUTHORIZED,
+    def __init__(self, question: PasskeyQuestion | None = None, *, has_app: bool = True) -> None:
+        self.question, self.has_app = question, has_app
+        detail, next_step = (
             "Enter the code from your authenticator app",
-            next_step="Without the device, enter one of your recovery codes",
-            code="SecondFactorRequired",
+            "Without the device, enter one of your recovery codes",
         )
+        if not has_app and question is not None:
+            detail, next_step = "Use your passkey", "If you lost the device, ask your administrator"
+        elif not has_app:
+            detail = "Your passkey belongs to another address of this site"
+            next_step = "Open the address at which you added the passkey, or ask your administrator"
+        super().__init__(Kind.UNAUTHORIZED, detail, next_step=next_step, code="SecondFactorRequired")
 
 
 async def is_code(context: Context, connection: Connection, administrator: str, code: str) -> bool:

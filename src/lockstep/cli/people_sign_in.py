@@ -5,9 +5,14 @@ from __future__ import annotations
 import click
 
 from lockstep.actions.context import Context
-from lockstep.actions.person_sign_in import passwords, person_totp, sessions, setting
+from lockstep.actions.person_sign_in import passwords, person_passkeys, person_totp, sessions, setting
 from lockstep.actions.person_sign_in.setting import SignInSetting
-from lockstep.actions.rows.sign_ins import person_session_json, sign_in_link_json, sign_in_setting_json
+from lockstep.actions.rows.sign_ins import (
+    person_factors_json,
+    person_session_json,
+    sign_in_link_json,
+    sign_in_setting_json,
+)
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, hint, output_option
 from lockstep.cli.people_ldap import ldap as ldap_
@@ -128,11 +133,28 @@ def end(person: str, session: str, output: Output) -> None:
     output.one({"user": person, "sessions": ended}, text=f"{counted(ended, 'session')} of {person} ended.")
 
 
+@sign_in.command("factors")
+@click.argument("person")
+@output_option
+def show_factors(person: str, output: Output) -> None:
+    """Show the second factors of a person: an authenticator app, and passkeys.
+
+    \b
+    lockstep people sign-in factors kim.berg@contoso.test
+    """
+    found = run(lambda context: person_passkeys.show_person_factors(context, person))
+    lines = ["Authenticator app"] if found.has_app else []
+    for one in found.passkeys:
+        used = local_stamp(one.last_used_at) if one.last_used_at else "never"
+        lines.append(f"Passkey {one.name} for {one.host}, added {local_stamp(one.created_at)}, last used {used}")
+    output.one(person_factors_json(found), text=lines or [f"{found.user_principal_name} has no second factor."])
+
+
 @sign_in.command("remove-factor")
 @click.argument("person")
 @output_option
 def remove_factor(person: str, output: Output) -> None:
-    """Remove the second factor of a person who lost their device, and end all their sessions.
+    """Remove the authenticator app and the passkeys of a person who lost their device, and end all their sessions.
 
     \b
     lockstep people sign-in remove-factor kim.berg@contoso.test

@@ -25,19 +25,27 @@ class SignInSetting:
 
 @dataclass(frozen=True, slots=True)
 class PersonCredential:
-    """A person and their stored credentials. *is_live* is true if the person is enabled and not in the recycle bin."""
+    """A person and their stored credentials. *is_live* is true if the person is enabled and not in the recycle bin. *has_app* is true if
+    codes of an authenticator app are a second factor of the person.
+    """
 
     person: str
     user_principal_name: str
     is_live: bool
     password_hash: str | None = field(repr=False)
-    has_second_factor: bool
+    has_app: bool
     issuer: str | None
     subject: str | None
+    has_passkey: bool = False
+
+    @property
+    def has_second_factor(self) -> bool:
+        return self.has_app or self.has_passkey
 
 
 _SELECT = """select person.id::text as person, person.user_principal_name, person.account_enabled and person.deleted_at is null as is_live,
-    password_hash, coalesce(second_factor_confirmed, false) as has_second_factor, issuer, subject
+    password_hash, coalesce(second_factor_confirmed, false) as has_app, issuer, subject,
+    exists (select from passkey where passkey.person = person.id) as has_passkey
 from person left join person_credential as credential on credential.person = person.id """
 
 

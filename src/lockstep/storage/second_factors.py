@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lockstep.postgres.pool import Connection
-from lockstep.storage.passkeys import delete_passkeys
+from lockstep.storage.passkeys import PasskeyOwner, delete_passkeys
 
 
 async def sealed_seed(connection: Connection, administrator: str) -> bytes | None:
@@ -22,7 +22,7 @@ async def save_seed(connection: Connection, administrator: str, sealed: bytes | 
         (sealed, administrator),
     )
     await connection.execute("delete from recovery_code where administrator = %s", (administrator,))
-    await delete_passkeys(connection, administrator)
+    await delete_passkeys(connection, PasskeyOwner("administrator", administrator))
 
 
 async def use_step(connection: Connection, administrator: str, step: int) -> bool:

@@ -20,6 +20,7 @@ RESULTS: Mapping[str, StatusLook] = {
 METHODS: Mapping[str, str] = {
     "password": "password",
     "code": "authenticator app",
+    "passkey": "passkey",
     "directory": "password of the directory",
     "provider": "identity provider",
     "reentered": "entered again",

@@ -142,6 +142,7 @@ retention --sign-in-log 60d
 people sign-in link anna@contoso.test
 people sign-in sessions anna@contoso.test
 people sign-in end anna@contoso.test
+people sign-in factors anna@contoso.test
 people sign-in remove-factor anna@contoso.test
 people sign-in set --contact 'the help desk'
 mail set --host 127.0.0.1 --port 9 --security none --from lockstep@contoso.test

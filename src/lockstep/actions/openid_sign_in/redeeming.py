@@ -13,7 +13,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.openid_sign_in.authenticating import authenticated
 from lockstep.actions.openid_sign_in.client import OpenIdApplication, application_of, note_fault
 from lockstep.actions.person_sign_in.outcomes import Visitor
-from lockstep.actions.person_sign_in.sessions import CODE, DIRECTORY, PASSWORD
+from lockstep.actions.person_sign_in.sessions import CODE, DIRECTORY, PASSKEY, PASSWORD
 from lockstep.actions.single_sign_on.claims import AssertionClaims
 from lockstep.actions.single_sign_on.issuing import claims_for
 from lockstep.actions.single_sign_on.openid_keys import signing_key
@@ -29,7 +29,7 @@ from lockstep.storage import assignments, openid_grants
 from lockstep.storage.openid_grants import CodeRow, GrantRow
 
 _IDLE = timedelta(days=14)  # an unused refresh token expires after this time
-_METHODS = {PASSWORD: "pwd", DIRECTORY: "pwd", CODE: "otp"}
+_METHODS = {PASSWORD: "pwd", DIRECTORY: "pwd", CODE: "otp", PASSKEY: "pop"}
 
 
 @open_to_all

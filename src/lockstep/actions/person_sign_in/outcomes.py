@@ -19,6 +19,7 @@ from lockstep.storage import sign_in_log
 from lockstep.storage.person_credentials import PersonCredential
 from lockstep.storage.sign_in_log import FAILURE, SUCCESS, SignInRecord
 
+REFUSED = "SignInRefused"  # the code of the refusal without a reason
 _MOST_DEVICE, _MOST_DETAIL, _MOST_DETAIL_OF_APPLICATION = 200, 500, 1_000  # characters
 # Anyone can send any number of bad requests, so only some refusals are recorded: this many per application, network and period.
 MOST_RECORDS, COUNTED_FOR = 10, timedelta(minutes=10)
@@ -31,6 +32,7 @@ class SignInCode(StrEnum):
     NO_PASSWORD = "NoPassword"  # noqa: S105  # a code
     WRONG_PASSWORD = "WrongPassword"  # noqa: S105  # a code
     WRONG_CODE = "WrongCode"
+    WRONG_PASSKEY = "WrongPasskey"
     DISABLED = "AccountDisabled"
     TOO_MANY_FAILURES = "TooManyFailures"
     METHOD_OFF = "MethodNotAllowed"
@@ -62,10 +64,11 @@ _MEANINGS: Mapping[str, str] = {
     SignInCode.NO_PASSWORD: "The person has no password yet",
     SignInCode.WRONG_PASSWORD: "The password is wrong",
     SignInCode.WRONG_CODE: "The second factor's code is wrong or was already used",
+    SignInCode.WRONG_PASSKEY: "The passkey's response is wrong, too old or was already used",
     SignInCode.DISABLED: "The person is disabled or deleted in the directory",
     SignInCode.TOO_MANY_FAILURES: "Too many attempts failed, and the waiting time has not passed",
     SignInCode.METHOD_OFF: "This way of signing in is switched off",
-    SignInCode.CODE_NEEDED: "The second factor's code was not entered",
+    SignInCode.CODE_NEEDED: "The second factor was not used",
     SignInCode.DIRECTORY_REFUSED: "The LDAP directory refuses the account",
     SignInCode.DIRECTORY_UNREACHABLE: "The LDAP directory could not be reached",
     SignInCode.PROVIDER_REFUSED: "The provider's account does not belong to a person in the directory",
@@ -186,5 +189,5 @@ def refused() -> LockstepError:
         Kind.UNAUTHORIZED,
         "The user name, the password or the code is wrong",
         next_step="Try again. If you forgot the password, ask your administrator for a link to set a new one",
-        code="SignInRefused",
+        code=REFUSED,
     )

@@ -11,18 +11,13 @@ from datetime import datetime, timedelta
 from lockstep.actions.access import needs, open_to_all
 from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_person
+from lockstep.actions.passkey_proofs import PasskeyAnswer, ask_passkey, is_passkey
 from lockstep.actions.permissions import Permission
+from lockstep.actions.person_sign_in.attempts import PasswordAttempt, subject_of
 from lockstep.actions.person_sign_in.guarding import refuse_for_administrators
-from lockstep.actions.person_sign_in.ldap_passwords import (
-    NO_ENTRY,
-    LdapVerdict,
-    name_in_ldap,
-    verify_in_ldap,
-    without_domain,
-)
 from lockstep.actions.person_sign_in.outcomes import SignInCode, Visitor, note_sign_in, refused
 from lockstep.actions.person_sign_in.person_totp import is_code_of_person
-from lockstep.actions.person_sign_in.sessions import CODE, DIRECTORY, PASSWORD, PersonSignedIn, begin_session
+from lockstep.actions.person_sign_in.sessions import CODE, PASSKEY, PASSWORD, PersonSignedIn, begin_session
 from lockstep.actions.single_sign_on.address import stored_address
 from lockstep.actions.totp import SecondFactorRequired
 from lockstep.credentials import lockout
@@ -31,12 +26,12 @@ from lockstep.credentials.passwords import OF_PEOPLE, check_password
 from lockstep.errors import LINK_ENDED, Kind, LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection
 from lockstep.storage import audit_log, person_credentials, person_sessions
+from lockstep.storage.passkeys import PasskeyOwner
 from lockstep.storage.person_credentials import PersonCredential
 from lockstep.storage.sign_in_log import INTERRUPTED
 
 LONGEST_PASSWORD = 128
 LINK_VALID = timedelta(days=7)
-_LONGEST_NAME = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +54,26 @@ class SignInLink:
 
 @open_to_all
 async def sign_person_in(
-    context: Context, name: str, password: str, code: str = "", *, visitor: Visitor, replaces: str = ""
+    context: Context,
+    name: str,
+    password: str,
+    code: str = "",
+    *,
+    passkey: PasskeyAnswer | None = None,
+    visitor: Visitor,
+    replaces: str = "",
 ) -> PersonSignedIn:
     """Begin a session. *replaces* is the secret of the browser's previous session, which ends.
 
-    Raises SecondFactorRequired if the password is right and the code is missing. Raises LockstepError if anything is wrong, without saying
-    what. After too many failures for this name or network address, it also raises LockstepError until a delay is over.
+    Raises SecondFactorRequired if the password is right and neither a code nor the answer of a *passkey* is given. Raises LockstepError if
+    anything is wrong, without saying what. After too many failures for this name or network address, it also raises LockstepError until a
+    delay is over.
     """
-    name = name.strip()[:_LONGEST_NAME]
-    attempt = _Attempt(context, visitor)
-    OF_PEOPLE.refuse_if_busy()
-    await attempt.admit(without_domain(name), address=visitor.address)
-    async with context.recording() as connection:
-        setting = await person_credentials.read_setting(connection)
-        found = await person_credentials.credential_named(connection, name)
-    if setting.has_ldap and password:
-        found = await attempt.named_in_directory(name, found)
-    is_right = await OF_PEOPLE.matches(password, found.password_hash if found else None)
-    verdict = await attempt.verified(found, password) if setting.has_ldap else NO_ENTRY
-    if wrong := _what_is_wrong(found, verdict, is_right=is_right, is_allowed=setting.has_password):
-        await note_sign_in(context, visitor, person=found, code=wrong, detail=verdict.detail)
-        raise refused()
-    assert found is not None  # noqa: S101  # otherwise something is wrong
+    attempt = PasswordAttempt(context, visitor)
+    found, method = await attempt.check(name, password)
+    methods = [method]
     if found.has_second_factor:
-        await _check_code(attempt, found, code)
-    method = DIRECTORY if verdict.has_entry else PASSWORD
-    methods = [method, CODE] if found.has_second_factor else [method]
+        methods.append(await _check_factor(attempt, found, code, passkey))
     async with context.recording() as connection:
         if method == PASSWORD and not await person_credentials.has_password(
             connection, found.person, found.password_hash
@@ -96,113 +85,27 @@ async def sign_person_in(
     return signed_in
 
 
-def subject_of(name: str) -> str:
-    """Return the key under which failures with this name are counted. It differs from the key of an administrator with the same address, so
-    that the two are counted separately.
-    """
-    return f"person {name.lower()}"
+async def _check_factor(
+    attempt: PasswordAttempt, found: PersonCredential, code: str, passkey: PasskeyAnswer | None
+) -> str:
+    """Check the second factor after the password turned out to be right, and return which it is.
 
-
-class _Attempt:
-    """One attempt to sign in. It is counted for the typed name, and for the user principal name of the person who has the typed name in the
-    LDAP directory.
-
-    Otherwise the failures of each spelling of a name would be counted separately.
-    """
-
-    def __init__(self, context: Context, visitor: Visitor) -> None:
-        self.context, self.visitor = context, visitor
-        self._counted: list[tuple[str, str]] = []  # subject and address
-
-    async def admit(self, name: str, *, address: str) -> None:
-        """Count the attempt as failed. Raises LockstepError while a delay lasts."""
-        subject = subject_of(name)
-        try:
-            await lockout.admit(self.context.recording, subject, address=address, now=self.context.now())
-        except LockstepError:
-            await note_sign_in(self.context, self.visitor, code=SignInCode.TOO_MANY_FAILURES)
-            raise
-        self._counted.append((subject, address))
-
-    async def forgiven(self) -> None:
-        for subject, address in self._counted:
-            await lockout.forgiven(self.context.recording, subject, address=address)
-
-    async def succeeded(self, connection: Connection) -> None:
-        for subject, address in self._counted:
-            await lockout.succeeded(connection, subject, address=address)
-
-    async def named_in_directory(self, name: str, found: PersonCredential | None) -> PersonCredential | None:
-        """Return *found* or, if it is None, the person whose login name in the LDAP directory is *name*. The directory is queried in both
-        cases, so that both take the same time.
-        """
-        try:
-            known = await name_in_ldap(self.context, name)
-        except LockstepError as unreachable:
-            raise await self._unreachable(unreachable) from None
-        if found is not None or not known:
-            return found
-        async with self.context.recording() as connection:
-            meant = await person_credentials.credential_named(connection, known)
-        if meant is not None and subject_of(meant.user_principal_name) not in dict(self._counted):
-            await self.admit(meant.user_principal_name, address="")
-        return meant
-
-    async def verified(self, found: PersonCredential | None, password: str) -> LdapVerdict:
-        """Return the response of the LDAP directory. Raises LockstepError, without a reason, if the directory cannot be queried; that
-        does not count as a failed sign-in.
-        """
-        try:
-            return await verify_in_ldap(self.context, found, password)
-        except LockstepError as unreachable:
-            raise await self._unreachable(unreachable) from None
-
-    async def _unreachable(self, wrong: LockstepError) -> LockstepError:
-        await self.forgiven()
-        await note_sign_in(self.context, self.visitor, code=SignInCode.DIRECTORY_UNREACHABLE, detail=wrong.why)
-        return LockstepError(
-            Kind.UNREACHABLE,
-            "Sign-in is temporarily unavailable",
-            next_step="Try again in a few minutes, or ask your administrator",
-            code="SignInFailed",
-        )
-
-
-def _what_is_wrong(
-    found: PersonCredential | None, verdict: LdapVerdict, *, is_right: bool, is_allowed: bool
-) -> SignInCode | None:
-    """Return why the sign-in is refused, or None. If the person has an entry in the LDAP directory, only the password of the entry is
-    accepted, because a local password may be outdated.
-    """
-    if found is None:
-        return SignInCode.UNKNOWN_PERSON
-    if verdict.has_entry:
-        if not verdict.is_right:
-            return verdict.code
-        return None if found.is_live else SignInCode.DISABLED
-    if found.password_hash is None:
-        return SignInCode.NO_PASSWORD
-    if not is_right:
-        return SignInCode.WRONG_PASSWORD
-    if not found.is_live:
-        return SignInCode.DISABLED
-    return None if is_allowed else SignInCode.METHOD_OFF
-
-
-async def _check_code(attempt: _Attempt, found: PersonCredential, code: str) -> None:
-    """Check the code after a correct password. Raises LockstepError unless *code* is a valid code of the person that was not used
+    Raise LockstepError unless *code* is a valid code of the person, or *passkey* the answer of one of their passkeys, and neither was used
     before.
     """
-    context, visitor = attempt.context, attempt.visitor
-    if not code.strip():
+    context, visitor, owner = attempt.context, attempt.visitor, PasskeyOwner("person", found.person)
+    if not code.strip() and not (passkey and passkey.answer):
         await attempt.forgiven()
         await note_sign_in(context, visitor, person=found, code=SignInCode.CODE_NEEDED, result=INTERRUPTED)
-        raise SecondFactorRequired()
+        raise SecondFactorRequired(await ask_passkey(context, owner, passkey), has_app=found.has_app)
     async with context.recording() as connection:
-        is_right = await is_code_of_person(context, connection, found.person, code)
-    if not is_right:
-        await note_sign_in(context, visitor, person=found, code=SignInCode.WRONG_CODE)
-        raise refused()
+        if await is_passkey(context, connection, owner, passkey):
+            return PASSKEY
+        if code.strip() and await is_code_of_person(context, connection, found.person, code):
+            return CODE
+    wrong = SignInCode.WRONG_CODE if code.strip() else SignInCode.WRONG_PASSKEY
+    await note_sign_in(context, visitor, person=found, code=wrong)
+    raise refused()
 
 
 @needs(Permission.PEOPLE_SIGN_IN)

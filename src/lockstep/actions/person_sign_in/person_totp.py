@@ -1,5 +1,5 @@
-"""The second factor of a person: codes of an authenticator app (TOTP, RFC 6238), each of which is accepted once. Add, confirm and remove
-it.
+"""Codes of an authenticator app as the second factor of a person (TOTP, RFC 6238), each of which is accepted once: add and confirm the app.
+Also the removal of all second factors by an administrator.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from lockstep.errors import LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection
 from lockstep.storage import audit_log, person_sessions
 from lockstep.storage import person_credentials as store
+from lockstep.storage.passkeys import PasskeyOwner, delete_passkeys
 from lockstep.vault import Secret
 
 _PURPOSE = "second factor of a person"  # of the sealed seed
@@ -42,7 +43,7 @@ async def is_code_of_person(context: Context, connection: Connection, person: st
 async def begin_factor(context: Context, secret: str) -> NewSecondFactor:
     """Create a TOTP seed for the person with this session. The second factor takes effect when the person has entered a code of it.
 
-    Raises LockstepError if the session has ended, or if the person has a second factor already.
+    Raises LockstepError if the session has ended, or if the person has an authenticator app already.
     """
     caller = await person_or_refusal(context, secret)
     seed = new_seed()
@@ -50,14 +51,14 @@ async def begin_factor(context: Context, secret: str) -> NewSecondFactor:
         sealed = context.vault.seal(Secret(seed), purpose=_PURPOSE, name=caller.person)
         if not await store.add_seed(connection, caller.person, sealed):
             raise conflict(
-                "You already have a second factor", next_step="To replace it, ask your administrator to remove it"
+                "You already have an authenticator app", next_step="To replace it, ask your administrator to remove it"
             )
     return NewSecondFactor(seed, address_of_seed(seed, name=caller.user_principal_name, issuer=ISSUER))
 
 
 @open_to_all
 async def confirm_factor(context: Context, secret: str, code: str) -> PersonSignedIn:
-    """Enable the second factor after a first code. The session gets a new secret, and the person's other sessions end.
+    """Enable the authenticator app after a first code. The session gets a new secret, and the person's other sessions end.
 
     Raises LockstepError for a wrong code.
     """
@@ -66,7 +67,7 @@ async def confirm_factor(context: Context, secret: str, code: str) -> PersonSign
     await lockout.admit(context.recording, subject, address="", now=context.now())
     new = new_secret()
     async with context.recording() as connection:
-        is_right = not caller.has_second_factor and await is_code_of_person(context, connection, caller.person, code)
+        is_right = not caller.has_app and await is_code_of_person(context, connection, caller.person, code)
         if is_right:
             await lockout.succeeded(connection, subject, address="")
             await store.confirm_seed(connection, caller.person)
@@ -85,14 +86,15 @@ async def confirm_factor(context: Context, secret: str, code: str) -> PersonSign
 
 @needs(Permission.PEOPLE_SIGN_IN)
 async def remove_person_factor(context: Context, person: str) -> None:
-    """Remove the second factor of a person who has lost the device. All sessions of the person end.
+    """Remove the authenticator app and the passkeys of a person who lost the device. All sessions of the person end.
 
     Raises LockstepError if there is none, and for an administrator unless the caller may change administrators.
     """
     async with context.recording() as connection:
         found = await find_person(connection, person)
         await refuse_for_administrators(context, connection, found)
-        if await store.sealed_seed(connection, found.id) is None:
+        removed = await delete_passkeys(connection, PasskeyOwner("person", found.id))
+        if await store.sealed_seed(connection, found.id) is None and not removed:
             raise conflict(f"{found.user_principal_name} has no second factor")
         await store.remove_seed(connection, found.id)
         await person_sessions.end_sessions(connection, found.id)

@@ -26,7 +26,8 @@ LONGEST = timedelta(hours=12)  # every session ends after this time
 # The methods of a session. With the last one, the provider asked for credentials even in a known browser.
 PASSWORD, CODE, PROVIDER, REENTERED = "password", "code", "provider", "reentered"
 DIRECTORY = "directory"  # the password of the LDAP directory
-BY_PASSWORD = frozenset({PASSWORD, DIRECTORY})
+PASSKEY = "passkey"
+BY_PASSWORD, SECOND_FACTORS = frozenset({PASSWORD, DIRECTORY}), frozenset({CODE, PASSKEY})
 _SEEN_AGAIN = timedelta(minutes=1)
 _MOST_DEVICE = 200  # characters
 
@@ -45,6 +46,7 @@ class PersonCaller:
     methods: Sequence[str]
     signed_in_at: datetime
     expires_at: datetime
+    has_app: bool
     has_second_factor: bool
     lacks_factor: bool
     csrf_secret: str = field(repr=False)
@@ -83,10 +85,11 @@ async def caller_of_person(context: Context, secret: str) -> PersonCaller | None
         methods=session.methods,
         signed_in_at=session.signed_in_at,
         expires_at=session.expires_at,
+        has_app=credential.has_app,
         has_second_factor=credential.has_second_factor,
         lacks_factor=setting.needs_second_factor
         and not BY_PASSWORD.isdisjoint(session.methods)
-        and CODE not in session.methods,
+        and SECOND_FACTORS.isdisjoint(session.methods),
         csrf_secret=derived(secret, "person csrf"),
     )
 

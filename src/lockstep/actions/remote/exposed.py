@@ -49,7 +49,7 @@ from lockstep.actions import (
     unkept,
 )
 from lockstep.actions.access import CHECKED
-from lockstep.actions.person_sign_in import passwords, person_totp, sessions, setting
+from lockstep.actions.person_sign_in import passwords, person_passkeys, person_totp, sessions, setting
 from lockstep.actions.single_sign_on import address, certificates, client_secrets, metadata, openid_keys, trying
 from lockstep.actions.single_sign_on import settings as sign_on_settings
 from lockstep.errors import conflict
@@ -121,6 +121,7 @@ _MODULES: Mapping[Any, tuple[str, ...]] = {
     outbound: ("add_place", "list_places", "remove_place"),
     people: ("delete", "list_people", "purge", "restore", "set_enabled", "set_person", "show_person"),
     passwords: ("new_sign_in_link",),
+    person_passkeys: ("show_person_factors",),
     person_totp: ("remove_person_factor",),
     previews: ("expression_record", "preview"),
     provisioning: (

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from lockstep.actions.person_sign_in.outcomes import meaning_of
 from lockstep.actions.person_sign_in.passwords import SignInLink
+from lockstep.actions.person_sign_in.person_passkeys import PersonFactors, PersonPasskey
 from lockstep.actions.person_sign_in.sessions import PersonSessionRow
 from lockstep.actions.person_sign_in.setting import SignInSetting
 from lockstep.actions.rows.times import iso_time
@@ -41,6 +42,20 @@ class PersonSessionJson(TypedDict):
     signedInAt: str
     seenAt: str
     expiresAt: str
+
+
+class PasskeyJson(TypedDict):
+    id: str
+    name: str
+    host: str
+    createdAt: str
+    lastUsedAt: str | None
+
+
+class PersonFactorsJson(TypedDict):
+    user: str
+    authenticatorApp: bool
+    passkeys: Sequence[PasskeyJson]
 
 
 class SignInLinkJson(TypedDict):
@@ -88,6 +103,24 @@ def person_session_json(row: PersonSessionRow) -> PersonSessionJson:
         "signedInAt": iso_time(row.signed_in_at),
         "seenAt": iso_time(row.seen_at),
         "expiresAt": iso_time(row.expires_at),
+    }
+
+
+def person_factors_json(factors: PersonFactors) -> PersonFactorsJson:
+    return {
+        "user": factors.user_principal_name,
+        "authenticatorApp": factors.has_app,
+        "passkeys": [_passkey_json(one) for one in factors.passkeys],
+    }
+
+
+def _passkey_json(row: PersonPasskey) -> PasskeyJson:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "host": row.host,
+        "createdAt": iso_time(row.created_at),
+        "lastUsedAt": iso_time(row.last_used_at) if row.last_used_at else None,
     }
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lockstep.actions.person_sign_in.sessions import BY_PASSWORD, CODE
+from lockstep.actions.person_sign_in.sessions import BY_PASSWORD, CODE, SECOND_FACTORS
 
 _CLASSES = "urn:oasis:names:tc:SAML:2.0:ac:classes:"
 UNSPECIFIED = f"{_CLASSES}unspecified"
@@ -28,8 +28,8 @@ def class_for(methods: Sequence[str], wanted: Sequence[str], comparison: str) ->
     For a session that began at an identity provider, the class is "unspecified", because Lockstep does not know how the provider checked
     the person.
     """
-    rank = 2 if CODE in methods else 1 if not BY_PASSWORD.isdisjoint(methods) else 0
-    own = (UNSPECIFIED, PROTECTED_PASSWORD, TIME_SYNC_TOKEN)[rank]
+    rank = 2 if not SECOND_FACTORS.isdisjoint(methods) else 1 if not BY_PASSWORD.isdisjoint(methods) else 0
+    own = (UNSPECIFIED, PROTECTED_PASSWORD, TIME_SYNC_TOKEN if CODE in methods else MULTI_FACTOR)[rank]
     if not wanted:
         return own
     if comparison == "exact":

@@ -10,14 +10,16 @@ from typing_extensions import TypedDict
 
 from lockstep.actions import sign_in_logs
 from lockstep.actions.context import Context
-from lockstep.actions.person_sign_in import ldap_setup, passwords, person_totp, sessions, setting
+from lockstep.actions.person_sign_in import ldap_setup, passwords, person_passkeys, person_totp, sessions, setting
 from lockstep.actions.person_sign_in.ldap_setup import USUAL_ATTRIBUTE, LdapChange
 from lockstep.actions.rows.ldap import LdapJson, ldap_json
 from lockstep.actions.rows.sign_ins import (
+    PersonFactorsJson,
     PersonSessionJson,
     SignInJson,
     SignInLinkJson,
     SignInSettingJson,
+    person_factors_json,
     person_session_json,
     sign_in_json,
     sign_in_link_json,
@@ -161,9 +163,15 @@ async def end_session(context: Asked, person: str, session: str) -> SignedOutJso
     return {"sessions": await sessions.end_person_sessions(context, person, session)}
 
 
+@router.get("/people/{person}/second-factor")
+async def show_factors(context: Asked, person: str) -> PersonFactorsJson:
+    """Show the second factors of the person: an authenticator app, and passkeys."""
+    return person_factors_json(await person_passkeys.show_person_factors(context, person))
+
+
 @router.delete("/people/{person}/second-factor", status_code=204)
 async def remove_factor(context: Asked, person: str) -> None:
-    """Remove the second factor of a person who lost the device, and end the person's sessions."""
+    """Remove the authenticator app and the passkeys of a person who lost the device, and end the person's sessions."""
     await person_totp.remove_person_factor(context, person)
 
 

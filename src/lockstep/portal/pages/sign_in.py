@@ -1,13 +1,12 @@
-"""Sign in and out, set a password through a link, add a second factor."""
+"""Sign in and out, set a password through a link."""
 
 from __future__ import annotations
 
-import segno
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from lockstep.actions.person_sign_in import passwords, person_totp
+from lockstep.actions.passkey_proofs import PasskeyAnswer
+from lockstep.actions.person_sign_in import passwords
 from lockstep.actions.person_sign_in.setting import ways_to_sign_in
 from lockstep.actions.saml_sign_in import leaving
 from lockstep.actions.totp import SecondFactorRequired
@@ -32,7 +31,6 @@ from lockstep.portal.cookies import (
 from lockstep.portal.page import LeavingView, PortalContext, PortalPages
 
 pages = PortalPages()
-FACTOR = "/myapps/second-factor"
 
 
 @pages.get(SIGN_IN, is_public=True)
@@ -54,6 +52,7 @@ async def sign_in(context: PortalContext, request: Request) -> Answer:
             name,
             str(form.get("password", "")),
             str(form.get("code", "")),
+            passkey=PasskeyAnswer(origin_of(request), str(form.get("seal", "")), str(form.get("passkey", ""))),
             visitor=visitor_of(request),
             replaces=session_secret(request),
         )
@@ -107,47 +106,8 @@ async def accept_link(context: PortalContext, request: Request) -> Answer:
     except LockstepError as refused:
         return await _link_form(context, request, on_the_form(refused))
     if signed_in is None:
-        return Redirect(SIGN_IN, notice="The password is set. Sign in with it and a code from your authenticator app")
+        return Redirect(SIGN_IN, notice="The password is set. Sign in with it and your second factor")
     response = RedirectResponse(HOME, status_code=303)
-    set_session(response, request, signed_in)
-    return response
-
-
-@pages.get(FACTOR)
-async def show_factor(context: PortalContext, request: Request) -> Answer:
-    back = next_of(request.query_params.get("next", ""))
-    return PageView(
-        "portal/factor.html", "Second factor", {"has_one": context.person().has_second_factor, "back": back}
-    )
-
-
-@pages.post(FACTOR)
-async def begin_factor(context: PortalContext, request: Request) -> Answer:
-    """Show the QR code. The second factor takes effect when a first code has been entered."""
-    back = next_of(str((await request.form()).get("next", "")))
-    made = await person_totp.begin_factor(context.actions, session_secret(request))
-    code = segno.make(made.uri, error="m")
-    picture = Markup(code.svg_inline(scale=4, border=2, dark="#000", light="#fff", lineclass=None))  # noqa: S704  # numbers alone
-    model = {"seed": made.seed, "picture": picture, "back": back}
-    return PageView("portal/new_factor.html", "Add a second factor", model)
-
-
-@pages.post(f"{FACTOR}/confirm")
-async def confirm_factor(context: PortalContext, request: Request) -> Answer:
-    form = await request.form()
-    back = next_of(str(form.get("next", "")))
-    try:
-        signed_in = await person_totp.confirm_factor(
-            context.actions, session_secret(request), str(form.get("code", ""))
-        )
-    except LockstepError as refused:
-        return PageView(
-            "portal/factor.html",
-            "Second factor",
-            {"has_one": False, "back": back, "refused": on_the_form(refused)},
-            status=STATUSES[refused.kind],
-        )
-    response = RedirectResponse(back, status_code=303)
     set_session(response, request, signed_in)
     return response
 
@@ -170,7 +130,7 @@ async def _form(
         "name": name,
         "next": back,
         "refused": refused,
-        "wants_code": isinstance(refused, SecondFactorRequired),
+        "wants_factor": refused if isinstance(refused, SecondFactorRequired) else None,
         "ways": await ways_to_sign_in(context.actions),
         "through_provider": address(PROVIDER, next=back, again="yes" if again else ""),
     }

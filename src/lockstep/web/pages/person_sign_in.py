@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
-from lockstep.actions.person_sign_in import ldap_setup, passwords, person_totp, sessions, setting
+from lockstep.actions.person_sign_in import ldap_setup, passwords, person_passkeys, person_totp, sessions, setting
 from lockstep.actions.person_sign_in.ldap_setup import USUAL_ATTRIBUTE, LdapChange
 from lockstep.actions.person_sign_in.setting import SignInSetting
 from lockstep.actions.sign_in_logs import SignInFilter, list_sign_ins
@@ -37,6 +37,7 @@ async def show_sign_in(context: Context, request: Request) -> View:
         "here": f"/users/{person.id}/sign-in",
         "may_change": may_change,
         "sessions": await sessions.list_person_sessions(context, person.id) if may_change and is_stepped_up else None,
+        "factors": await person_passkeys.show_person_factors(context, person.id),
         "methods": METHODS,
         "lines": [SignInLine(row) for row in rows],
     }
