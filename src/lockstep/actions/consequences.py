@@ -48,7 +48,7 @@ class Consequences:
         return len(self.names.get(effect, ()))
 
     def needs_consent(self, named: int) -> bool:
-        """Whether an administrator must confirm the change. *named* is the number of people whom the administrator named in the command or
+        """Whether an administrator must confirm the change. *named* is the number of people that the administrator named in the command or
         chose on the page. An effect on at most that many people needs no consent.
         """
         if self.findings or sum(map(self.count, _TAKEN)) > named:

@@ -1,7 +1,7 @@
 """Decide who may reset the sign-in of a person who is also an administrator.
 
-Whoever creates a sign-in link for a person, or removes the second factor, can then act as that person in every application. For people who
-are not administrators, the help desk may do both.
+A caller who creates a sign-in link for a person, or removes the second factor, can then act as that person in every application. For people
+who are not administrators, the help desk may do both.
 """
 
 from __future__ import annotations
