@@ -6,18 +6,17 @@ effect, before doing anything else with its object.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg.rows import class_row
 
-from lockstep.engine.decisions.safeguards import Counts, Tally
 from lockstep.engine.plans import GuardCode
 from lockstep.engine.records import Action
 from lockstep.postgres.pool import Connection
-from lockstep.storage.batches import as_rows, only_row
+from lockstep.storage.batches import as_rows
 from lockstep.storage.dirty import Claim
 
 
@@ -225,48 +224,3 @@ async def _lock_undecided(connection: Connection, given: Mapping[str, Any]) -> N
             and (%(ids)s::uuid[] is null or operation.id = any(%(ids)s::uuid[]))""",
         given,
     )
-
-
-async def has_guarded_since(connection: Connection, job: str, since: datetime, *, besides: Collection[str]) -> bool:
-    """Whether an unapproved write that guards limit was journalled after *since*, for an object that is not in *besides*."""
-    cursor = await connection.execute(
-        """select exists (select from operation
-            where job = %s and state in ('planned', 'confirmed', 'ambiguous') and decision is null
-                and (action in ('disable', 'delete') or ends_access or grants or empties or renames)
-                and planned_at > %s and source_id <> all(%s::uuid[]))""",
-        (job, since, list(besides)),
-    )
-    return bool((await only_row(cursor))[0])
-
-
-async def guarded_counts(connection: Connection, job: str, *, cycle: int | None) -> Counts:
-    """Return the counts for the guards: recent writes that were not approved, and the number of links."""
-    cursor = await connection.execute(
-        """select part.name, sum(losses) as losses, sum(grants) as grants, sum(empties) as empties, sum(renames) as renames,
-            sum(creates) as creates, sum(new_grants) as new_grants
-        from (
-            select (action in ('disable', 'delete') or ends_access)::integer as losses, grants::integer, empties::integer,
-                renames::integer, (action = 'create')::integer as creates,
-                (grants and action = 'create')::integer as new_grants,
-                planned_at > now() - interval '1 hour' as in_hour, coalesce(cycle = %(cycle)s, false) as in_cycle
-            from operation
-            where job = %(job)s and state in ('planned', 'confirmed', 'ambiguous') and decision is null
-                and (action in ('disable', 'delete', 'create') or ends_access or grants or empties or renames)
-                and planned_at > now() - interval '24 hours'
-        ) as guarded,
-        lateral (values ('cycle', in_cycle), ('hour', in_hour), ('day', true)) as part (name, counts)
-        where part.counts group by part.name""",
-        {"job": job, "cycle": cycle},
-    )
-    effects = [column.name for column in cursor.description or ()][1:]
-    found = {
-        str(name): Tally(**dict(zip(effects, map(int, numbers), strict=True)))
-        for name, *numbers in await cursor.fetchall()
-    }
-    live = await connection.execute(
-        """select count(*) from link where job = %s and state in ('live', 'disabled', 'tombstone')
-            and (state <> 'tombstone' or coalesce(gone_at, updated_at) > now() - interval '24 hours')""",
-        (job,),
-    )
-    cycle_tally, hour, day = (found.get(name, Tally()) for name in ("cycle", "hour", "day"))
-    return Counts(cycle_tally, hour, day, int((await only_row(live))[0]))

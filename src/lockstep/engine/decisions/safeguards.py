@@ -93,6 +93,12 @@ class Counts:
         """Add the effects *tally* of plans that were let through."""
         return replace(self, cycle=self.cycle + tally, hour=self.hour + tally, day=self.day + tally)
 
+    def with_creates(self, *, cycle: int, hour: int, day: int) -> Counts:
+        """Count at least these new accounts in each window."""
+        windows = zip((self.cycle, self.hour, self.day), (cycle, hour, day), strict=True)
+        in_cycle, in_hour, in_day = (window.larger(Tally(creates=creates)) for window, creates in windows)
+        return replace(self, cycle=in_cycle, hour=in_hour, day=in_day)
+
     def without(self, tally: Tally) -> Counts:
         """Subtract *tally*: the effects of an object that is being tried again and has already been counted."""
         windows = (self.cycle, self.hour, self.day)

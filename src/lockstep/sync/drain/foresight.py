@@ -73,9 +73,13 @@ class Foresight:
         return None if burst is None else burst.total - burst.passed - tally_of(plan)
 
     def decided(self, plan: Plan, *, passed: bool) -> None:
-        burst = self._bursts.pop((plan.kind.value, plan.source_id), None)
-        if burst is not None and passed:
-            burst.passed += tally_of(plan)
+        self.leaves(plan.kind.value, plan.source_id, tally_of(plan) if passed else None)
+
+    def leaves(self, kind: str, source_id: str, passed: Tally | None) -> None:
+        """Take an object out of its burst. *passed* are its effects if it was let through."""
+        burst = self._bursts.pop((kind, source_id), None)
+        if burst is not None and passed is not None:
+            burst.passed += passed
 
     async def at_most(self, job: Job, queue: Queue) -> Tally:
         """Return an upper bound for the effects of the queued objects, computed from their number alone."""

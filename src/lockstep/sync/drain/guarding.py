@@ -1,13 +1,17 @@
 """Apply the guards: count guarded effects in the database, in this drain and in its queue, and hold writes beyond a limit.
 
-The database counts what all workers have journalled. Writes that this drain has let through but not yet journalled are added.
+The database counts what all workers have journalled. Writes that this drain has let through but not yet journalled are added. Several
+workers may let writes through at the same moment, so a write is journalled only if no other worker has journalled guarded writes since the
+count; otherwise it is judged again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime
 
 from lockstep.engine.decisions.rejections import Rejection, hold_unapproved, keep_rejected
 from lockstep.engine.decisions.safeguards import (
@@ -19,7 +23,8 @@ from lockstep.engine.decisions.safeguards import (
 )
 from lockstep.engine.plans import Plan
 from lockstep.engine.records import Action, Lane
-from lockstep.storage import operations
+from lockstep.postgres.pool import Connection, transaction
+from lockstep.storage import guarded_writes
 from lockstep.storage.dirty import Claim
 from lockstep.storage.operations import GuardedWrite
 from lockstep.sync.drain.foresight import Foresight, Queue
@@ -27,8 +32,6 @@ from lockstep.sync.planning.planner import PlanResult
 from lockstep.sync.services import Job, Services
 
 FRESH_SECONDS = 5.0
-RECENT_SECONDS = 20.0
-COMMIT_TIME = timedelta(seconds=2)  # a write may be journalled this long after the time that the journal names
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,17 @@ class Decisions:
 NOTHING_DECIDED = Decisions()
 
 
+@dataclass(slots=True)
+class LetThrough:
+    """A write that this drain has let through. Once it is journalled, the next count in the database includes it."""
+
+    object: tuple[str, str]
+    cycle: int | None
+    tally: Tally
+    counted_at: datetime | None  # by the clock of the database: later writes of others were not counted
+    is_journalled: bool = False
+
+
 class Guard:
     """The guard of one drain."""
 
@@ -53,14 +67,13 @@ class Guard:
         self._services = services
         self._ahead = Foresight(services)
         self._counts = Counts()
-        # The effects of each object that are part of the counts, so that an object that is retried after an outage is not
-        # counted twice.
-        self._passed: dict[tuple[str, str], Tally] = {}
+        self._let_through: dict[int, LetThrough] = {}  # by attempt: what the last count in the database did not include
         self._new_accounts = 0  # new accounts that were let through and must still be added to the counts
-        self._passed_at: dict[str, float] = {}  # the objects that this drain let through lately, oldest first
         self._read_at = -FRESH_SECONDS
-        self._read_until = services.now()  # by the clock of the database
+        self._read_until: datetime | None = None  # by the clock of the database
         self._cycle: int | None = None
+        self._is_ahead_outdated = False  # whether other workers have journalled some of what was planned ahead
+        self._one_at_a_time = asyncio.Lock()  # a plan is judged with the counts that include the one before
 
     def new_slice(self) -> None:
         """Count the queue again, because more objects were claimed."""
@@ -76,18 +89,52 @@ class Guard:
                 self._new_accounts += 1
                 self._ahead.decided(plan, passed=True)
             return planned
-        self._counts, self._new_accounts = self._counts.plus(Tally(creates=self._new_accounts)), 0
-        await self._refresh(job, claim.cycle)
-        key = (claim.kind, claim.source_id)
-        self._counts = self._counts.without(self._passed.pop(key, Tally()))
-        checked = await self._check(job, claim, planned, decisions)
-        self._passed[key] = tally_of(checked)
-        self._counts = self._counts.plus(self._passed[key])
-        if self._passed[key] and not claim.is_approved:  # approved writes do not count
-            self._passed_at.pop(claim.source_id, None)
-            self._passed_at[claim.source_id] = time.monotonic()
+        async with self._one_at_a_time:
+            self._counts, self._new_accounts = self._counts.plus(Tally(creates=self._new_accounts)), 0
+            self._forget_earlier(claim)
+            await self._refresh(job, claim.cycle)
+            checked = await self._check(job, claim, planned, decisions)
+            tally = tally_of(checked)
+            if tally and not claim.is_approved:  # approved writes do not count
+                of = (claim.kind, claim.source_id)
+                self._let_through[claim.attempt] = LetThrough(of, claim.cycle, tally, self._read_until)
+                self._counts = self._counts.plus(tally)
         self._ahead.decided(plan, passed=checked is plan)
         return planned if checked is plan else replace(planned, plan=checked)
+
+    async def outdated(self, connection: Connection, job: Job, attempts: Iterable[int]) -> frozenset[int]:
+        """Return those of *attempts* whose writes must be judged again, because other workers have journalled guarded writes that were not
+        counted. Call it under the lock for the journal.
+        """
+        counted = {one: self._let_through[one].counted_at for one in attempts if one in self._let_through}
+        oldest = min((at for at in counted.values() if at is not None), default=None)
+        return (
+            frozenset(counted)
+            if oldest is not None and await self._have_others(connection, job, oldest)
+            else frozenset()
+        )
+
+    async def _have_others(self, connection: Connection, job: Job, since: datetime) -> bool:
+        return await guarded_writes.has_guarded_since(connection, job.id, since, besides=self._let_through)
+
+    def note_journalled(self, claims: Iterable[Claim]) -> None:
+        """Note that the writes of *claims* are in the journal, so that the next count there includes them."""
+        for claim in claims:
+            if claim.attempt in self._let_through:
+                self._let_through[claim.attempt].is_journalled = True
+
+    def forget(self, claims: Iterable[Claim]) -> None:
+        """Stop counting the writes of *claims*, which are not journalled."""
+        for claim in claims:
+            gone = self._let_through.pop(claim.attempt, None)
+            if gone is not None:
+                self._counts = self._counts.without(gone.tally)
+
+    def _forget_earlier(self, claim: Claim) -> None:
+        """Count an object once that is tried again after an outage."""
+        earlier = [key for key, one in self._let_through.items() if one.object == (claim.kind, claim.source_id)]
+        for attempt in earlier:
+            self._counts = self._counts.without(self._let_through.pop(attempt).tally)
 
     async def _check(self, job: Job, claim: Claim, planned: PlanResult, decisions: Decisions) -> Plan:
         plan = planned.plan
@@ -109,35 +156,45 @@ class Guard:
             if hold_or_release(plan, bound, job.configuration) is plan:
                 return plan
             await self._ahead.read(job, queue, cycle=claim.cycle)
+        checked = self._with_those_behind(job, plan)
+        if checked is plan or not self._is_ahead_outdated:
+            return checked
+        await self._look_ahead_again(job, Queue.behind(claim, planned.prepared), claim.cycle)
+        return self._with_those_behind(job, plan)
+
+    def _with_those_behind(self, job: Job, plan: Plan) -> Plan:
         waiting = self._ahead.waiting(plan) or Tally()
         return hold_or_release(plan, replace(self._counts, waiting=waiting), job.configuration)
 
-    def _lately(self) -> list[str]:
-        """Return the objects that this drain let through so recently that the last counts from the database may not include their
-        writes.
-        """
-        oldest = time.monotonic() - RECENT_SECONDS
-        while self._passed_at and next(iter(self._passed_at.values())) < oldest:
-            self._passed_at.pop(next(iter(self._passed_at)))
-        return list(self._passed_at)
+    async def _look_ahead_again(self, job: Job, queue: Queue, cycle: int | None) -> None:
+        """Plan the queue ahead once more, so that what other workers have journalled does not count twice."""
+        self._ahead, self._is_ahead_outdated = Foresight(self._services), False
+        await self._ahead.read(job, queue, cycle=cycle)
+        for one in self._let_through.values():
+            self._ahead.leaves(*one.object, one.tally)
 
     async def _refresh(self, job: Job, cycle: int | None) -> None:
         is_fresh = cycle == self._cycle and time.monotonic() - self._read_at < FRESH_SECONDS
-        async with self._services.pool.connection() as connection:
+        async with transaction(self._services.pool) as connection:
             # Other drains count too: without this, each of several drains could let as much through as the limit allows.
-            since = self._read_until - COMMIT_TIME
-            if is_fresh and not await operations.has_guarded_since(connection, job.id, since, besides=self._lately()):
+            has_others = self._read_until is not None and await self._have_others(connection, job, self._read_until)
+            if is_fresh and not has_others:
                 return
-            began = self._services.now()
-            read = await operations.guarded_counts(connection, job.id, cycle=cycle)
-        before = self._counts
-        self._counts = Counts(
-            read.cycle.larger(before.cycle) if cycle == self._cycle else read.cycle,
-            read.hour.larger(before.hour),
-            read.day.larger(before.day),
-            read.live_links,
+            self._is_ahead_outdated |= has_others
+            self._let_through = {key: one for key, one in self._let_through.items() if not one.is_journalled}
+            until = await guarded_writes.lock_for_count(connection, job.id)
+            read = await guarded_writes.guarded_counts(connection, job.id, cycle=cycle, besides=self._let_through)
+        creates = self._counts.cycle.creates if cycle == self._cycle else 0
+        self._counts = self._with_let_through(read, cycle).with_creates(
+            cycle=creates, hour=self._counts.hour.creates, day=self._counts.day.creates
         )
-        self._cycle, self._read_at, self._read_until = cycle, time.monotonic(), began
+        self._cycle, self._read_at, self._read_until = cycle, time.monotonic(), until
+
+    def _with_let_through(self, read: Counts, cycle: int | None) -> Counts:
+        """Add what was let through and is not journalled yet."""
+        mine = sum((one.tally for one in self._let_through.values()), Tally())
+        in_cycle = sum((one.tally for one in self._let_through.values() if one.cycle == cycle), Tally())
+        return replace(read, cycle=read.cycle + in_cycle, hour=read.hour + mine, day=read.day + mine)
 
 
 def _undecided(held_before: GuardedWrite, plan: Plan) -> Plan | None:

@@ -271,12 +271,16 @@ class Pipeline:
     async def _journal_writes(self) -> None:
         while True:
             batch = await self._journal.take()
-            found = await journal_batch(self.services, self.job, batch, self._learn_turns)
+            found = await journal_batch(self.services, self.job, batch, self._guard, self._learn_turns)
+            self._guard.note_journalled(one.claim for one in batch if one.operation_id in found.journalled)
+            self._guard.forget(one.claim for one in batch if one.operation_id not in found.journalled)
             for write in batch:
                 if write.operation_id in found.journalled:
                     self._queue.put(write)
                 elif write.operation_id in found.too_late:
                     self._look_again_soon(write.claim, write.planned, TAKEN)
+                elif write.operation_id in found.to_judge:
+                    await self.sort_out(write.claim, write.planned)
                 else:  # another worker has taken the object over
                     self._forget([write.claim])
 

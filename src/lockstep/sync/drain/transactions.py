@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import psycopg
 
-from lockstep.storage import journal, taking, target_state
+from lockstep.storage import guarded_writes, journal, taking, target_state
 from lockstep.storage.pipelines import pipelined
 from lockstep.storage.target_state import TargetState
 from lockstep.sync.drain import sending
+from lockstep.sync.drain.guarding import Guard
 from lockstep.sync.drain.work import Write
 from lockstep.sync.outcome import giving_back, outcomes
 from lockstep.sync.outcome.log_records import as_failure
@@ -30,21 +31,34 @@ Learn = Callable[[TargetState, float], None]
 
 @dataclass(frozen=True, slots=True)
 class JournalledBatch:
-    """The operation ids of the writes that may be sent now, and of the writes whose account another object took first."""
+    """The operation ids of the writes that may be sent now, of the writes whose account another object took first, and of the writes that
+    guards must judge again because other workers have journalled guarded writes meanwhile.
+    """
 
     journalled: frozenset[str]
     too_late: frozenset[str]
+    to_judge: frozenset[str]
 
 
-async def journal_batch(services: Services, job: Job, batch: Sequence[Write], learn: Learn) -> JournalledBatch:
-    """Take the accounts that *batch* creates or links, and journal its writes. A write whose operation id is in neither result has lost
-    its lease.
+async def journal_batch(
+    services: Services, job: Job, batch: Sequence[Write], guard: Guard, learn: Learn
+) -> JournalledBatch:
+    """Take the accounts that *batch* creates or links, and journal its writes, which *guard* has let through. A write whose operation id
+    is in none of the results has lost its lease.
     """
     entries = [sending.journal_entry(job.id, write) for write in batch]
     takings = [one for write in batch if (one := sending.taking(job.id, write)) is not None]
     asked_at = services.clock.now()
+    guarded = [one.attempt for one in entries if guarded_writes.is_guarded(one)]
     async with pipelined(services.pool, plans_once=True) as connection:
         too_late: set[str] = set()
+        to_judge: frozenset[str] = frozenset()
+        if guarded:
+            await guarded_writes.lock_for_journal(connection, job.id)
+            if outdated := await guard.outdated(connection, job, guarded):
+                to_judge = frozenset(one.id for one in entries if one.attempt in outdated)
+                entries = [one for one in entries if one.id not in to_judge]
+                takings = [one for one in takings if one.id not in to_judge]
         if takings:
             too_late = await taking.lock(connection, job.id, takings, lag_seconds=services.times.search_lag_seconds)
         in_time = [one for one in entries if one.id not in too_late]
@@ -53,7 +67,7 @@ async def journal_batch(services: Services, job: Job, batch: Sequence[Write], le
             target_state.read_state(connection, job.id),  # in the same round trip, because turns need a fresh state
         )
     learn(state, asked_at)
-    return JournalledBatch(frozenset(journalled), frozenset(too_late))
+    return JournalledBatch(frozenset(journalled), frozenset(too_late), to_judge)
 
 
 async def record_batch(services: Services, job: Job, batch: Sequence[Outcome], learn: Learn) -> Sequence[Outcome]:
