@@ -38,6 +38,17 @@ async def cname_record(name: str, *, name_server: str | None = None) -> str:
     return found[0].lower() if found else ""
 
 
+async def addresses_of(name: str, *, name_server: str | None = None) -> list[str]:
+    """Return the addresses of *name*, IPv4 first; empty if it has none. Raises LockstepError if no name server responds."""
+    return [
+        record.address
+        for kind in ("A", "AAAA")
+        for records in (await _answer(name, kind, name_server)).answer
+        if records.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)
+        for record in records
+    ]
+
+
 async def _answer(name: str, kind: str, name_server: str | None) -> dns.message.Message:
     server = name_server or _system_name_server()
     address, port = _place_of(server)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 
 from documo.dns_txt import cname_record, txt_records
+from documo.domain_tls import CertificateLook, CertificateState, observe_certificate
 from documo.store import domains as table
 from documo.store.database import Store
 from lockstep.errors import LockstepError, conflict, invalid, not_found
@@ -41,6 +43,7 @@ class Domain:
     seen_txt: Sequence[str] | None = None
     seen_cname: str | None = None
     checked_at: datetime | None = None
+    seen_tls: CertificateState | None = None
 
     @property
     def record_name(self) -> str:
@@ -85,7 +88,15 @@ async def find_domain(store: Store, tenant_id: int, host: str) -> Domain:
 async def list_domains(store: Store, tenant_id: int) -> list[Domain]:
     """Return the account's domains by name."""
     async with store.control() as connection:
-        return [Domain(**row) for row in await table.rows(connection, tenant_id)]
+        return [_domain(row) for row in await table.rows(connection, tenant_id)]
+
+
+def _domain(row: Mapping[str, Any]) -> Domain:
+    seen = row["seen_tls"]
+    if seen is None:
+        return Domain(**row)
+    expires_at = datetime.fromisoformat(seen["expires_at"]) if seen["expires_at"] else None
+    return Domain(**{**row, "seen_tls": CertificateState(**{**seen, "expires_at": expires_at})})
 
 
 async def remove_domain(store: Store, tenant_id: int, host: str) -> None:
@@ -95,10 +106,13 @@ async def remove_domain(store: Store, tenant_id: int, host: str) -> None:
         await table.delete(connection, tenant_id, domain.host)
 
 
-async def verify_domain(store: Store, tenant_id: int, host: str, *, name_server: str | None = None) -> Domain:
+async def verify_domain(
+    store: Store, tenant_id: int, host: str, *, name_server: str | None = None, look: CertificateLook | None = None
+) -> Domain:
     """Check the proof in DNS and serve the domain from then on. If the proof is missing, raises LockstepError with the records found.
 
     The CNAME record is looked up only to be shown. It is not required, because a domain can lead to Documo in other ways.
+    With *look*, the certificate of a domain that serves something is looked at too; a bad one does not prevent the verification.
     """
     domain = await find_domain(store, tenant_id, host)
     seen = await txt_records(domain.record_name, name_server=name_server)
@@ -106,6 +120,10 @@ async def verify_domain(store: Store, tenant_id: int, host: str, *, name_server:
     shown = [text[:_MOST_TEXT] for text in seen[:_MOST_SEEN]]
     async with store.control() as connection:
         await table.note_answer(connection, tenant_id, domain.host, shown, cname[:_MOST_TEXT])
+    if look is not None and domain.kind != EMAIL:
+        state = await observe_certificate(domain.host, look, name_server=name_server)
+        async with store.control() as connection:
+            await table.note_certificate(connection, tenant_id, domain.host, asdict(state))
     if domain.proof not in seen:
         raise conflict(
             f"{domain.record_name} does not contain the proof yet",

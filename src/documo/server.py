@@ -21,6 +21,7 @@ from starlette.routing import Route
 from documo.access.ended_keys import EndedKeys
 from documo.access.sign_ins import RefusedSignIns
 from documo.access.sso.refreshing import MetadataReader
+from documo.domain_tls import look_for
 from documo.events.delivery import EventDelivery
 from documo.events.poll import poll_endpoint
 from documo.events.streams import EventKeys, event_keys
@@ -74,6 +75,7 @@ def make_app(
     keys: EventKeys,
     metadata: MetadataReader,
     live: LiveRequests,
+    outbound: OutboundRules,
 ) -> App:
     """Return the whole ASGI application with its metrics: the SCIM service (called directly, for speed), the other endpoints for
     programs, and the pages.
@@ -93,7 +95,12 @@ def make_app(
     )
     others.router.redirect_slashes = False  # a redirect would repeat the Host of the request
     people = pages_app(
-        store, api_url=public_url, metadata=metadata, live=live, name_server=settings.name_server or None
+        store,
+        api_url=public_url,
+        metadata=metadata,
+        live=live,
+        name_server=settings.name_server or None,
+        look=look_for(public_url, outbound),
     )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,7 +135,7 @@ async def serving(
     outbound = OutboundRules(settings.outbound_allow, advice=OUTBOUND_ADVICE)
     metadata = MetadataReader(store, outbound)
     live = LiveRequests(store)
-    app = make_app(store, tenants, service, request_log, settings, port, keys, metadata, live)
+    app = make_app(store, tenants, service, request_log, settings, port, keys, metadata, live, outbound)
     issuer = settings.public_url or f"http://{settings.host}:{port}"
     async with store.control() as connection:
         await save_address(connection, issuer)

@@ -66,7 +66,7 @@ NOT_SHOWN: Mapping[str, set[str]] = {
     },
     "branding": {"tenant_id", "logo", "logo_type"},  # a new logo has a new version
     "documents": {"tenant_id", "id", "owner_id", "created_at"},
-    "domains": {"tenant_id", "proof", "created_at", "seen_txt", "seen_cname", "checked_at"},
+    "domains": {"tenant_id", "proof", "created_at", "seen_txt", "seen_cname", "checked_at", "seen_tls"},
     "event_streams": {
         "id", "tenant_id", "url", "created_at", "delivered", "lost", "failures", "last_error", "last_delivered_at", "next_try_at",
     },

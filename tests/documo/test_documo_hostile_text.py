@@ -36,7 +36,7 @@ FROM_OUTSIDE: Mapping[str, tuple[str, ...]] = {
     "api_keys": ("name", "prefix", "last_four", "last_used_address", "last_used_agent", "created_by"),
     "branding": ("name",),
     "documents": ("name", "owner_name"),
-    "domains": ("proof", "seen_txt", "seen_cname"),
+    "domains": ("proof", "seen_txt", "seen_cname", "seen_tls"),
     "event_streams": ("name", "url", "audience", "last_error"),
     "member_last_sign_ins": ("address",),
     "member_links": ("created_by",),

@@ -11,15 +11,17 @@ from typing import cast
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 
 
 @dataclass
 class NameServer(asyncio.DatagramProtocol):
-    """Answers from *records* and *aliases*, and keeps every question that it understood."""
+    """Answers from *records*, *aliases* and *addresses*, and keeps every question that it understood."""
 
     records: dict[str, list[str]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
     rcode: dns.rcode.Rcode = dns.rcode.NOERROR
     cuts_short: bool = False
     noise: list[bytes] = field(default_factory=list)
@@ -43,7 +45,14 @@ class NameServer(asyncio.DatagramProtocol):
         for datagram in self.noise:
             self._transport.sendto(datagram, addr)
         texts = [] if self.cuts_short else self.records.get(name, [])
-        answer = _answer(question, texts, rcode=self.rcode, is_cut=self.cuts_short, alias=self.aliases.get(name, ""))
+        answer = _answer(
+            question,
+            texts,
+            rcode=self.rcode,
+            is_cut=self.cuts_short,
+            alias=self.aliases.get(name, ""),
+            address=self.addresses.get(name, ""),
+        )
         self._transport.sendto(answer, addr)
 
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -64,6 +73,7 @@ def _answer(
     forged: str = "",
     is_cut: bool = False,
     alias: str = "",
+    address: str = "",
 ) -> bytes:
     if forged == "of-another-name":
         question = dns.message.make_query("other.example", "TXT", id=question.id)
@@ -78,6 +88,8 @@ def _answer(
         response.answer.append(dns.rrset.from_text(name, 60, "IN", "CNAME", "elsewhere.example."))
     if alias:
         response.answer.append(dns.rrset.from_text(name, 60, "IN", "CNAME", f"{alias}."))
+    if address and question.question[0].rdtype == dns.rdatatype.A:
+        response.answer.append(dns.rrset.from_text(name, 60, "IN", "A", address))
     return response.to_wire()
 
 

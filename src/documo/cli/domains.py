@@ -10,11 +10,14 @@ from documo import domains as rules
 from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
-from documo.settings import SCIM_PATH, Settings
+from documo.domain_tls import CertificateState, look_for
+from documo.settings import OUTBOUND_ADVICE, SCIM_PATH, Settings
+from documo.store.addresses import read_address
 from documo.store.database import Store
 from lockstep.errors import invalid
+from lockstep.http.outbound import OutboundRules
 
-COLUMNS = ("host", "serves", "verified", "tenant_url", "txt_record", "txt_value")
+COLUMNS = ("host", "serves", "verified", "certificate", "tenant_url", "txt_record", "txt_value")
 
 
 @click.group()
@@ -93,11 +96,18 @@ def remove(host: str, account: str | None, settings: Settings) -> None:
 @data_option
 @output_option
 def verify(host: str, name_server: str | None, account: str | None, settings: Settings, output: DocumoOutput) -> None:
-    """Check the proof in DNS; if it is there, serve the domain from now on."""
+    """Check the proof in DNS; if it is there, serve the domain from now on. If the service has an https address, the TLS certificate
+    of the domain is looked at too.
+    """
 
     async def work(store: Store) -> rules.Domain:
         tenant = await only_account(store, account)
-        return await rules.verify_domain(store, tenant.id, host, name_server=name_server)
+        async with store.control() as connection:
+            look = look_for(
+                await read_address(connection), OutboundRules(settings.outbound_allow, advice=OUTBOUND_ADVICE)
+            )
+        server = name_server or settings.name_server or None
+        return await rules.verify_domain(store, tenant.id, host, name_server=server, look=look)
 
     output.one(_described(with_store(settings, work)))
 
@@ -107,7 +117,16 @@ def _described(domain: rules.Domain) -> dict[str, Any]:
         "host": domain.host,
         "serves": {rules.APP: "pages", rules.EMAIL: "email"}.get(domain.kind, "API"),
         "verified": domain.verified,
+        "certificate": _certificate(domain.seen_tls),
         "tenant_url": f"https://{domain.host}{SCIM_PATH}" if domain.kind == rules.API else None,
         "txt_record": domain.record_name,
         "txt_value": domain.proof,
     }
+
+
+def _certificate(seen: CertificateState | None) -> str | None:
+    if seen is None:
+        return None
+    if seen.problem:
+        return f"{seen.problem}. {seen.remedy}"
+    return f"issued by {seen.issuer}, ends on {seen.expires_at:%d %b %Y}"

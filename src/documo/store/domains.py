@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from lockstep.postgres.pool import Connection
 
@@ -20,7 +22,8 @@ async def insert(connection: Connection, tenant_id: int, host: str, proof: str, 
 async def rows(connection: Connection, tenant_id: int) -> list[dict[str, Any]]:
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
-        "select host, tenant_id, proof, verified_at is not null as verified, kind, seen_txt, seen_cname, checked_at"
+        "select host, tenant_id, proof, verified_at is not null as verified, kind, seen_txt, seen_cname, checked_at,"
+        " seen_tls"
         " from domains where tenant_id = %s order by host",
         (tenant_id,),
     )
@@ -50,4 +53,12 @@ async def note_answer(connection: Connection, tenant_id: int, host: str, txt: Se
     await connection.execute(
         "update domains set seen_txt = %s, seen_cname = %s, checked_at = now() where tenant_id = %s and host = %s",
         (list(txt), cname, tenant_id, host),
+    )
+
+
+async def note_certificate(connection: Connection, tenant_id: int, host: str, state: Mapping[str, Any]) -> None:
+    """Store what was seen of the certificate."""
+    await connection.execute(
+        "update domains set seen_tls = %s where tenant_id = %s and host = %s",
+        (Jsonb(state, dumps=lambda value: orjson.dumps(value).decode()), tenant_id, host),
     )

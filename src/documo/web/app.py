@@ -16,6 +16,7 @@ from documo.access.member_sign_in import MemberCaller, caller_of_session
 from documo.access.sso.addresses import REPLY_PATH
 from documo.access.sso.refreshing import MetadataReader
 from documo.branding import brand_of_host
+from documo.domain_tls import CertificateLook
 from documo.permissions import allows
 from documo.store.actors import member_actor
 from documo.store.branding import BrandRow
@@ -39,9 +40,16 @@ BUILT = Path(__file__).parent / "built"
 
 
 def pages_app(
-    store: Store, *, api_url: str, metadata: MetadataReader, live: LiveRequests, name_server: str | None = None
+    store: Store,
+    *,
+    api_url: str,
+    metadata: MetadataReader,
+    live: LiveRequests,
+    name_server: str | None = None,
+    look: CertificateLook | None = None,
 ) -> Starlette:
-    """Return the application. *live* supplies live updates. *name_server* replaces the system's resolver for the records of domains.
+    """Return the application. *live* supplies live updates. *name_server* replaces the system's resolver for the records of domains,
+    and *look* says how to look at their certificates.
 
     If the scripts and styles were not built, the first request raises LockstepError.
     """
@@ -53,7 +61,7 @@ def pages_app(
         live_route(store, live),
         Route(REPLY_PATH, assertion_endpoint(store, api_url), methods=["POST"]),
     ]
-    return DocumoDesk(renderer, store, api_url, metadata, name_server).app(others, pages)
+    return DocumoDesk(renderer, store, api_url, metadata, name_server, look).app(others, pages)
 
 
 class DocumoRenderer(Renderer):
@@ -85,13 +93,20 @@ class DocumoDesk(PageDesk[PageContext, MemberCaller]):
     """Answers the requests for Documo's pages."""
 
     def __init__(
-        self, renderer: Renderer, store: Store, public_url: str, metadata: MetadataReader, name_server: str | None
+        self,
+        renderer: Renderer,
+        store: Store,
+        public_url: str,
+        metadata: MetadataReader,
+        name_server: str | None,
+        look: CertificateLook | None,
     ) -> None:
         super().__init__(renderer)
         self._store = store
         self._public_url = public_url
         self._metadata = metadata
         self._name_server = name_server
+        self._look = look
 
     async def arrive(self, request: Request) -> None:
         """Find the brand to show to visitors who have not signed in yet."""
@@ -104,7 +119,8 @@ class DocumoDesk(PageDesk[PageContext, MemberCaller]):
         store = self._store
         if caller is not None:
             store = store.acting_as(member_actor(caller.member_id, caller.user_name))
-        return PageContext(store, self._public_url, self._metadata, self._renderer.respond, caller, self._name_server)
+        respond = self._renderer.respond
+        return PageContext(store, self._public_url, self._metadata, respond, caller, self._name_server, self._look)
 
     def sign_in_first(self, request: Request) -> Redirect:
         back = page_asked_for(request)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from documo.access.member_sign_in import MemberCaller
 from documo.access.sso.refreshing import MetadataReader
 from documo.accounts import Account, find_account
+from documo.domain_tls import CertificateLook
 from documo.domains import url_of
 from documo.permissions import Permission, require
 from documo.settings import SCIM_PATH
@@ -23,7 +24,7 @@ from lockstep.kit.pages import FORM_BYTES, Answer, ModulePages, PageFunction, Pa
 @dataclass(frozen=True, slots=True)
 class PageContext:
     """The store and the signed-in member. *public_url* is the address of the service without a custom domain. *rendered* turns a page
-    into its response.
+    into its response. *look* says how to look at the certificates of domains; it is None without TLS.
     """
 
     store: Store
@@ -32,6 +33,7 @@ class PageContext:
     rendered: Callable[[Request, PageView], Response]
     caller: MemberCaller | None = None
     name_server: str | None = None
+    look: CertificateLook | None = None
 
     @property
     def api_url(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from starlette.datastructures import UploadFile
@@ -94,7 +95,7 @@ async def set_domain(context: PageContext, request: Request) -> Answer:
 async def verify_domain(context: PageContext, request: Request) -> Answer:
     account, host = await context.account(), str((await request.form()).get("host", ""))
     try:
-        await domains.verify_domain(context.store, account.id, host, name_server=context.name_server)
+        await domains.verify_domain(context.store, account.id, host, name_server=context.name_server, look=context.look)
     except LockstepError as refused:
         return await _domain_page(context, on_the_form(refused))
     return Redirect(DOMAIN, notice=f"{host} is now verified")
@@ -151,7 +152,8 @@ async def _domain_page(
             ],
             "entered": entered or {},
             "target": _target(context.public_url),
-            "is_https": context.public_url.startswith("https:"),
+            "now": datetime.now(UTC),
+            "is_https": context.look is not None,
             "refused": refused,
             "here": DOMAIN,
         },
