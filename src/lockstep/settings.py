@@ -93,7 +93,7 @@ class Settings:
     context: str = field(
         default="",
         metadata=_from(
-            "LOCKSTEP_CONTEXT", "The server that commands work with: a name of `lockstep context list`", str
+            "LOCKSTEP_CONTEXT", "The server that commands work with: a name from `lockstep context list`", str
         ),
     )
     host: str = field(default="127.0.0.1", metadata=_from("LOCKSTEP_HOST", "The address to listen on", str))
@@ -119,7 +119,8 @@ class Settings:
         metadata=_from("LOCKSTEP_WORKER_CONCURRENCY", "Number of tasks that a worker runs in parallel", _whole(1, 64)),
     )
     pool_size: int = field(
-        default=10, metadata=_from("LOCKSTEP_POOL_SIZE", "The most database connections of one process", _whole(2, 90))
+        default=10,
+        metadata=_from("LOCKSTEP_POOL_SIZE", "Maximum number of database connections of one process", _whole(2, 90)),
     )
     cycle_interval: timedelta = field(
         default=timedelta(minutes=40),
@@ -145,7 +146,7 @@ class Settings:
         default=(),
         metadata=_from(
             "LOCKSTEP_TRUSTED_PROXIES",
-            "Addresses and networks of reverse proxies, whose X-Forwarded-For and X-Forwarded-Proto are believed",
+            "Addresses and networks of reverse proxies, whose X-Forwarded-For and X-Forwarded-Proto are trusted",
             _networks,
         ),
     )

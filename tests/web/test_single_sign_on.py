@@ -227,7 +227,7 @@ async def test_a_certificate_that_ends_is_something_that_needs_somebody_on_home(
 
     page = await admin.get("/")
     assert "1 thing needs you" in page.text
-    assert "The signing certificate of Documo ends in 19 days" in page.text
+    assert "The signing certificate of Documo expires in 19 days" in page.text
     assert f"{HERE}/certificates" in page.links
 
 

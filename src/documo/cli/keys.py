@@ -30,7 +30,7 @@ def keys() -> None:
 @keys.command()
 @account_option
 @click.option("--name", default="", help="Name of the key, such as its purpose.")
-@click.option("--member", default="", metavar="EMAIL", help="Member to whom the key belongs.")
+@click.option("--member", default="", metavar="EMAIL", help="Member who owns the key.")
 @click.option(
     "--role",
     default="Admin",
@@ -117,7 +117,7 @@ def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings
 @click.option("--subject", metavar="ID", help="Accept only tokens whose sub, appid or azp is this ID.")
 @click.option("--any-subject", is_flag=True, help="Accept every application of the issuer.")
 @click.option("--name", default="", help="Name of the trust, such as its purpose.")
-@click.option("--member", default="", metavar="EMAIL", help="Member for whom the tokens act.")
+@click.option("--member", default="", metavar="EMAIL", help="Member on whose behalf the tokens act.")
 @click.option(
     "--scope",
     "scopes",

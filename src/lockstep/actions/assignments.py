@@ -94,7 +94,7 @@ async def role_warning(context: Context, app: str, role: str | None) -> str:
         return ""
     names = ", ".join(one.value for one in known)
     return (
-        f"{found.display_name} may not have the role {chosen.value} (known roles: {names}). "
+        f"{found.display_name} may not know the role {chosen.value} (known roles: {names}). "
         "It may silently assign its default role instead."
     )
 

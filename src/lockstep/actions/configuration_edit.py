@@ -129,7 +129,7 @@ async def apply_text(context: Context, edited: EditedText, *, mark: str) -> Conf
         plan = await plan_configuration(one, documents, prune=edited.prune)
         if _mark(edited, plan) != mark:
             raise conflict(
-                "Applying would now do something other than the plan showed; nothing was changed",
+                "Applying would now make other changes than the plan showed; nothing was changed",
                 why="The text or the configuration has changed since",
                 next_step="Plan again",
                 code="StalePlan",

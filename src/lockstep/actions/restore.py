@@ -64,7 +64,7 @@ async def require_people_of_today(connection: Connection, app: str) -> None:
         state = (one.watermark or {}).get(_RESTORED)
         if state == _UNREAD:
             raise conflict(
-                f"The people of {one.name} are as old as the backup, so people who have left since would get their accounts back",
+                f"The people of {one.name} come from the backup, so people who have left since would get their accounts back",
                 next_step=f"Import them again: lockstep sources import {one.name}. "
                 f"If that is impossible and you have checked who left: lockstep start {app} --as-of-backup",
             )

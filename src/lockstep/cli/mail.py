@@ -98,7 +98,7 @@ def remove(yes: bool, output: Output) -> None:
     \b
     lockstep mail remove
     """
-    confirm("Remove the mail server, and give up the messages that wait?", yes=yes)
+    confirm("Remove the mail server and give up all waiting messages?", yes=yes)
     run(actions.remove_mail_server)
     output.one({"removed": True}, text="The mail server was removed. Lockstep sends no mail.")
 
@@ -116,7 +116,7 @@ def test(address: str, output: Output) -> int:
     output.many([probe_json(one) for one in probes], _PROBES)
     failed = next((one for one in probes if one.tried and not one.passed), None)
     if failed is None:
-        hint(f"The server accepted the mail. Look into the mailbox of {address}.")
+        hint(f"The server accepted the mail. Check the mailbox of {address}.")
         return 0
     hint(f"The mail was not sent: {failed.sentence}. {failed.remedy}".strip())
     return EXIT_CODES[Kind.UNREACHABLE]
@@ -127,7 +127,7 @@ def test(address: str, output: Output) -> int:
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Most messages.")
 @output_option
 def list_(state: str | None, limit: int, output: Output) -> None:
-    """List the messages, newest first: what was sent to whom, what waits, what failed and why.
+    """List the messages, newest first: which were sent to which address, which wait, and which failed and why.
 
     \b
     lockstep mail list

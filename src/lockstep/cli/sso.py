@@ -81,7 +81,10 @@ def show(app: str, output: Output) -> None:
     help="Switch sign-in on or off.",
 )
 @click.option(
-    "--notification-email", "notificationEmail", metavar="ADDRESS", help="Who is reminded of certificates that end."
+    "--notification-email",
+    "notificationEmail",
+    metavar="ADDRESS",
+    help="Address for reminders about expiring certificates.",
 )
 @output_option
 def set_(app: str, output: Output, **given: Any) -> None:

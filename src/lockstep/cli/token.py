@@ -49,7 +49,7 @@ def token() -> None:
     metavar="SCOPE",
     help="A permission; repeatable. See: lockstep admins roles",
 )
-@click.option("--owner", default="", metavar="EMAIL", help="The administrator for whom a personal token acts.")
+@click.option("--owner", default="", metavar="EMAIL", help="The administrator who owns a personal token.")
 @click.option("--service", is_flag=True, help="Create a service token.")
 @click.option("--expires-in", type=LENGTH, default="90d", metavar="TIME", help="Lifetime, such as 90d; at most 366d.")
 @output_option

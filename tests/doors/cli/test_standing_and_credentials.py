@@ -52,7 +52,7 @@ def test_role_that_the_application_does_not_know_is_warned_about(contoso: Lockst
     known = contoso("assign", "documo", "--user", upn("kim.berg"), "--role", "Editor")
 
     assert unknown.code == 0
-    assert "warning: Documo may not have the role Auditor (known roles: Admin, Editor, Member, Viewer)." in unknown.err
+    assert "warning: Documo may not know the role Auditor (known roles: Admin, Editor, Member, Viewer)." in unknown.err
     assert "warning" not in known.err
 
 

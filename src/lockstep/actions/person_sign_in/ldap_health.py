@@ -35,7 +35,7 @@ async def examine_ldap(context: Context) -> list[HealthFinding]:
     except LockstepError as wrong:
         return [HealthFinding(_NAME, failed, f"{wrong.detail}. {wrong.why}", wrong.next_step)]
     if end is not None and end - context.now() < _SOON:
-        text = f"the certificate of {row.url} ends on {end:%Y-%m-%d}"
+        text = f"the certificate of {row.url} expires on {end:%Y-%m-%d}"
         return [HealthFinding(_NAME, Level.WARN, text, "Renew it; after that date nobody can sign in")]
     used = "people sign in with it" if is_used else "people do not sign in with it"
     valid = f"; its certificate is valid until {end:%Y-%m-%d}" if end is not None else ""

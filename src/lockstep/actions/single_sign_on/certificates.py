@@ -159,7 +159,7 @@ async def expiring_certificates(context: Context) -> list[Expiry]:
 
 def _expiry(app: applications.ApplicationRow, row: CertificateRow, left: timedelta) -> Expiry:
     is_over = left <= timedelta()
-    when = f"ended on {row.not_after:%Y-%m-%d}" if is_over else f"ends in {counted(max(left.days, 1), 'day')}"
+    when = f"expired on {row.not_after:%Y-%m-%d}" if is_over else f"expires in {counted(max(left.days, 1), 'day')}"
     return Expiry(
         app.id,
         app.name,

@@ -70,7 +70,7 @@ OPENID_ERRORS: Sequence[tuple[Sequence[str], str, ComparedSetting | None, str]] 
         ("invalid_client", "client_secret", "client secret", "clientsecret", "client authentication", "authentication failed"),
         "The client secret is wrong or has expired, or the client type differs",
         ComparedSetting.CLIENT_TYPE,
-        "Make a client secret and enter it in {name}: lockstep sso secrets new {app}",
+        "Create a client secret and enter it in {name}: lockstep sso secrets new {app}",
     ),
     (
         ("client_id", "client id", "clientid", "unauthorized_client", "unknown client"),

@@ -33,7 +33,7 @@ _SAML: Fixes = {
     SignInCode.WRONG_NAME_ID_FORMAT: (ComparedSetting.NAME_ID_FORMAT, "Select the same Name ID format on both sides"),
     SignInCode.NO_CERTIFICATE: (ComparedSetting.CERTIFICATE, "Create one: lockstep sso certs new {app} --activate"),
 }
-_CLIENT_SECRET = "Make a client secret and enter it in {name}: lockstep sso secrets new {app}"  # noqa: S105  # a sentence
+_CLIENT_SECRET = "Create a client secret and enter it in {name}: lockstep sso secrets new {app}"  # noqa: S105  # a sentence
 _BEGIN_AGAIN = "Begin again. If it happens every time, ask the vendor of {name}"
 _ONE_USE = "Make sure that {name} stores the new refresh token of each response. Then the person must sign in again"
 _PKCE_ON = "Switch PKCE with the method S256 on in {name}"
@@ -88,7 +88,7 @@ _OPENID: Fixes = {
         ComparedSetting.BACK_CHANNEL,
         "Correct the Back-channel logout URL, and end the session in {name}",
     ),
-    RefusalReason.OTHER_PERSON: (None, "Sign out, and sign in as the person whom {name} expects"),
+    RefusalReason.OTHER_PERSON: (None, "Sign out, and sign in as the person that {name} expects"),
     RefusalReason.WRONG_ID_TOKEN_HINT: (
         ComparedSetting.OPENID_ISSUER,
         "Let {name} send the last ID token that it received",

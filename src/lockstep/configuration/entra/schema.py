@@ -201,7 +201,9 @@ def _attributes(
             continue
         if theirs.get("flowBehavior") == "FlowAlways":
             found.report(
-                "kept", f"{where}.flowBehavior", "FlowAlways is kept; Lockstep always writes a value when it differs"
+                "kept",
+                f"{where}.flowBehavior",
+                "FlowAlways is kept for export; Lockstep writes every value that differs anyway",
             )
         if tree_differs(theirs.get("source") or {}):
             found.report("warning", where, "the parsed tree differs from the text of the expression; the text is used")

@@ -100,7 +100,7 @@ def string_from_sid(object_sid: str | None) -> str | None:
 @function(
     "DNComponent",
     text("dn", "a distinguished name"),
-    integer("component number", "which one, from 1 on the left"),
+    integer("component number", "which component, counted from 1 on the left"),
     cost=8,
     returns=ValueKind.TEXT,
     meaning="The value of one component of a distinguished name; null if it does not exist.",

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     anything("value if false", "the result if it does not"),
     returns=ValueKind.ANY,
     chooses=True,
-    meaning="One of two values, depending on a condition. Only that one is evaluated. An absent attribute compares as empty text.",
+    meaning="One of two values, depending on a condition. Only the chosen value is evaluated. An absent attribute compares as empty text.",
     remarks="AND and OR do not exist: nest IIF in the second argument for AND, in the third for OR.",
     examples=[
         Example('IIF([country]="USA",[country],[department])', "Sales", {"country": "SE", "department": "Sales"}),

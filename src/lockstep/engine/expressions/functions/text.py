@@ -82,7 +82,7 @@ def left(source: str | None, count: int) -> str:
     integer("start", "the first character's position, from 1"),
     integer("length", "the number of characters; if omitted, all to the end", optional=True),
     returns=ValueKind.TEXT,
-    meaning="Characters from the middle of the source, as far as it has them.",
+    meaning="Characters from the middle of the source; fewer if the source ends before.",
     examples=[Example('Mid("John",1,3)', "Joh"), Example('Mid("John","2","9")', "ohn")],
 )
 def mid(source: str | None, start: int, length: int | None = None) -> str | None:
