@@ -50,7 +50,7 @@ def history(app: str, limit: int, below: int | None, output: Output) -> None:
 @click.argument("other", type=click.IntRange(0), required=False)
 @output_option
 def diff(app: str, version: int, other: int | None, output: Output) -> None:
-    """Show what a version changed, or how it differs from OTHER.
+    """Show the changes that a version made, or its differences from OTHER.
 
     \b
     lockstep config diff documo 3

@@ -31,7 +31,7 @@ def run_consented(work: Work[Answer], *, yes: bool, named: int = 0) -> tuple[Ans
 
 
 def run_asked(question: str, work: Work[Answer], *, yes: bool) -> tuple[Answer, list[EffectJson]]:
-    """Show what *work* does to people, ask *question*, and do it."""
+    """Show the effects of *work* on people, ask *question*, and do *work*."""
 
     async def asked(context: Context) -> tuple[Answer, list[Consequences]]:
         found = await foresee(context, work)

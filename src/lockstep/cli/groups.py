@@ -103,7 +103,7 @@ def create(name: str, description: str, texts: tuple[str, ...], file: str | None
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def delete(group: str, yes: bool, output: Output) -> None:
-    """Move a group to the recycle bin. Its members lose the access that it gave them.
+    """Move a group to the recycle bin. Its members lose the access that they had through it.
 
     \b
     lockstep groups delete all-sales

@@ -140,7 +140,7 @@ async def _follow(context: Context, wanted: LogFilter, app: str, output: Output)
 
 
 async def _new_rows(context: Context, wanted: LogFilter, app: str) -> AsyncIterator[LogRow]:
-    """Yield new records without end. Reconnects to a server after a lost connection without leaving out a record."""
+    """Yield new records without end. After a lost connection to a server, reconnects and leaves out no record."""
     newest = await actions.list_log(context, wanted, app=app, limit=1)
     after = newest[0].seq if newest else 0
     while True:

@@ -38,7 +38,7 @@ _PROBES = (
 
 @click.group("mail", cls=SuggestingGroup)
 def mail() -> None:
-    """The mail server that notifications are sent through, and the messages.
+    """Manage the mail server for notifications, and the messages.
 
     \b
     lockstep mail set --host smtp.contoso.com --from lockstep@contoso.com
@@ -93,7 +93,7 @@ def set_(password_stdin: bool, output: Output, **given: Any) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def remove(yes: bool, output: Output) -> None:
-    """Remove the mail server and its password. Messages that wait are given up.
+    """Remove the mail server and its password. Waiting messages are given up.
 
     \b
     lockstep mail remove
@@ -142,7 +142,7 @@ def list_(state: str | None, limit: int, output: Output) -> None:
 @click.argument("message")
 @output_option
 def retry(message: str, output: Output) -> None:
-    """Send a MESSAGE again that was given up. Its id is shown by: lockstep mail list -o wide
+    """Send a MESSAGE that was given up. To see its id: lockstep mail list -o wide
 
     \b
     lockstep mail retry 0193a1c2-7d3e-7000-8000-000000000001

@@ -103,7 +103,9 @@ class Output:
 
 
 class _FormatOption(click.Option):
-    """An output option that nearly every command has. A command's help lists them in one line; `lockstep help output` explains them."""
+    """An output option that nearly every command has. A command's help lists these options in one line; `lockstep help output` explains
+    them.
+    """
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         return ("-o, -q, --query", "Output: see lockstep help output.") if self.name == "output" else None
@@ -218,7 +220,8 @@ def _print_table(form: str, columns: Sequence[Column], rows: Sequence[Sequence[s
 def fitted(natural: Sequence[int], texts: Sequence[bool], room: int) -> list[int]:
     """Return the width of each column so that the table fits into *room*.
 
-    Columns in *texts* wrap between words and shrink first. Other columns are cut with an ellipsis; the widest of them shrinks first.
+    Columns in *texts* shrink first, and wrap between words. After them the other columns shrink, the widest one first, and are cut with an
+    ellipsis.
     """
     widths = list(natural)
     for candidates in ([index for index, is_text in enumerate(texts) if is_text], range(len(widths))):

@@ -74,7 +74,7 @@ def read_plan(files: Sequence[str]) -> KeptPlan | None:
 
 
 def refuse_stale(kept: KeptPlan, plan: ConfigurationPlan) -> None:
-    """Raise LockstepError if applying the plan now would do anything other than what was reviewed."""
+    """Raise LockstepError if applying the plan now would make other changes than the reviewed ones."""
     if _changes(plan) != kept.changes:
         raise conflict(
             "The configuration has changed since this plan was created",

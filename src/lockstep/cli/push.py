@@ -28,7 +28,7 @@ _PLAN_COLUMNS = [Column("name", "Name"), Column("action", "Action"), Column("rea
 @click.option("--dry-run", is_flag=True, help="Only show what would be done; nothing is written.")
 @output_option
 def push(app: str, users: tuple[str, ...], groups: tuple[str, ...], again: bool, dry_run: bool, output: Output) -> int:
-    """Provision people now, ahead of all others, and show what was done and why.
+    """Provision people now, before all others, and show what was done and why.
 
     \b
     lockstep push documo kim.berg@contoso.test

@@ -1,4 +1,4 @@
-"""What a command works with: settings, database, vault and a context, for the duration of the command.
+"""The resources of a command: settings, database, vault and a context, for the duration of the command.
 
 Every command except the servers attaches to a running PostgreSQL, or starts it for its own duration.
 """
@@ -104,7 +104,7 @@ def _tell_of_undone(names: Sequence[str]) -> None:
 
 
 def served_at() -> str:
-    """Return the origin of the admin centre: that of the server in use, or the address where `lockstep serve` listens."""
+    """Return the origin of the admin centre: the server in use, or the address where `lockstep serve` listens."""
     settings = settings_of()
     server = chosen_server(settings)
     return server.url.rstrip("/") if server is not None else f"http://{settings.host}:{settings.port}"

@@ -204,7 +204,7 @@ sso.add_command(test)
 def address(origin: str | None, output: Output) -> None:
     """Show or store the public address of Lockstep for browsers. "" removes it.
 
-    The addresses that applications use for sign-in contain it: after a change, update them there.
+    Applications store addresses that contain it, so update them there after a change.
 
     \b
     lockstep sso address https://id.contoso.com

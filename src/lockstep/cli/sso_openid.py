@@ -164,7 +164,7 @@ def roll_keys(compromised: bool, yes: bool, output: Output) -> None:
 
 
 def _by_option(refused: LockstepError) -> LockstepError:
-    """*refused* with the options of the command in place of the keys of a file."""
+    """Reword *refused*: it names the options of the command instead of the keys of a file."""
     for key, option in _OPTIONS.items():
         refused.detail = re.sub(rf"singleSignOn\.openIdConnect\.{key}(\[\d+\])?", option, refused.detail)
     return refused

@@ -1,4 +1,4 @@
-"""`lockstep sso test`: what a sign-in would do, and how real attempts ended."""
+"""`lockstep sso test`: the outcome of a sign-in, and the results of real attempts."""
 
 from __future__ import annotations
 

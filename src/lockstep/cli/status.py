@@ -90,7 +90,7 @@ def cycles(app: str, limit: int, output: Output) -> None:
 
 
 async def _ending(context: Context) -> list[Expiry]:
-    """Return the certificates that expire soon. A server of an earlier version does not have this action; then none are shown."""
+    """Return the certificates that expire soon. A server with an earlier version does not have this action; the result is then empty."""
     try:
         return await expiring_certificates(context)
     except LockstepError as refused:

@@ -1,1 +1,1 @@
-"""Run commands against a server on another machine: contexts, sign-in, the connection, and which commands can run this way."""
+"""Run commands against a server on another machine: contexts, sign-in, the connection, and the list of commands that can run this way."""

@@ -149,7 +149,7 @@ class CheckRun:
 
 
 def _both(first: Verified, again: Verified) -> dict[str, Any]:
-    """What was compared after the initial cycle, with the differences found then and after the changes."""
+    """Return the number of values compared after the initial cycle, and the differences found then and after the changes."""
     return {
         "accounts": first.accounts,
         "attributes": first.attributes,

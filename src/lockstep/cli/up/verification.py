@@ -1,6 +1,6 @@
 """Read every account from Documo through its SCIM API and compare each attribute with what the CSV files require.
 
-Shares no code with provisioning: not the engine, the target or their HTTP client. Reads only a Documo on this machine.
+Shares no code with provisioning: neither the engine nor the target nor their HTTP client. Reads only a Documo on this machine.
 """
 
 from __future__ import annotations
