@@ -53,9 +53,7 @@ _ACTIONS = ["create", "update", "disable", "delete", "stagedDelete", "other"]
 @click.option("--since", type=TIME, metavar="TIME", help="Only records newer than this: 2h, 7d, 1w, 2026-11-01.")
 @click.option("--until", type=TIME, metavar="TIME", help="Only records older than this.")
 @click.option("--follow", is_flag=True, help="Keep showing new entries until Ctrl-C.")
-@click.option(
-    "--limit", type=click.IntRange(0), default=50, show_default=True, help="Maximum number of records (0 = all)."
-)
+@click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="Number of records (0 = all).")
 @click.option("--after", type=click.IntRange(1), metavar="NUMBER", help="Continue with records older than this one.")
 @output_option
 @click.pass_context

@@ -31,11 +31,11 @@ def reading_options(command: Any) -> Any:
     """Add the options of `ReadingOptions` to *command* under the same names; `chosen_reading` collects them."""
     for option in (
         click.option("--partial", is_flag=True, help="Keep people who are not in the file."),
-        click.option("--delimiter", default="", help="Delimiter, such as ';' or tab (default: detected)."),
-        click.option("--encoding", default="", help="Encoding, such as cp1252 (default: detected)."),
+        click.option("--delimiter", default="", help="Such as ';' or tab (default: detected)."),
+        click.option("--encoding", default="", help="Such as cp1252 (default: detected)."),
         click.option(
             "--date-format", "date_formats", multiple=True, metavar="[COLUMN:]FORMAT",
-            help="Format of dates, such as DD/MM/YYYY.",
+            help="Such as DD/MM/YYYY.",
         ),
         click.option(
             "--value", "values", multiple=True, metavar="COLUMN:WORD=VALUE",

@@ -84,7 +84,7 @@ def show(app: str, output: Output) -> None:
     "--notification-email",
     "notificationEmail",
     metavar="ADDRESS",
-    help="Address for reminders about expiring certificates.",
+    help="Who is reminded of expiring certificates.",
 )
 @output_option
 def set_(app: str, output: Output, **given: Any) -> None:
