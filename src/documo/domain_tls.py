@@ -1,7 +1,7 @@
-"""Look at the TLS certificate that a custom domain serves, as the clients of the domain see it.
+"""Check the TLS certificate that a custom domain serves, as the domain's clients see it.
 
-The name is looked up in DNS, as a directory elsewhere would. A private address is refused unless the operator allowed it, because any
-Admin can enter any name.
+The name is looked up in DNS, as a directory would do it. A private address is refused unless the operator allowed it, because any Admin can
+enter any name.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MOST_NAMES, _MOST_TEXT = 5, 200
 
 @dataclass(frozen=True, slots=True)
 class CertificateState:
-    """What was seen. *problem* is "" if clients accept the certificate; the other fields are empty if none was shown."""
+    """The state of a certificate. *problem* is "" if clients accept it. If the server presented none, the other fields are empty."""
 
     problem: str = ""
     remedy: str = ""
@@ -38,26 +38,26 @@ class CertificateState:
     names: Sequence[str] = ()
 
     def ends_soon(self, now: datetime) -> bool:
-        """Whether the certificate ends within 14 days."""
+        """Whether the certificate expires within 14 days."""
         return self.expires_at is not None and self.expires_at < now + WARNED
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateLook:
-    """How to look: the port at which this service is reached from outside, and where connections may go."""
+    """The parameters of a check: the port at which this service is reached from outside, and the rules for outbound connections."""
 
     port: int
     outbound: OutboundRules
 
 
 def look_for(public_url: str, outbound: OutboundRules) -> CertificateLook | None:
-    """Return how to look at certificates of domains, or None if this service is reached without TLS."""
+    """Return the parameters for checks of domains' certificates, or None if this service is reached without TLS."""
     parts = urlsplit(public_url)
     return CertificateLook(parts.port or 443, outbound) if parts.scheme == "https" else None
 
 
 async def observe_certificate(host: str, look: CertificateLook, *, name_server: str | None) -> CertificateState:
-    """Connect to *host* and return what its certificate is like. Never raises for what is wrong at the other end."""
+    """Connect to *host* and return the state of its certificate. Never raises for an error at the other end."""
     try:
         addresses = await addresses_of(host, name_server=name_server)
         for address in addresses:
@@ -95,7 +95,7 @@ async def _observe(host: str, address: str, port: int) -> CertificateState:
 
 
 async def _shown(host: str, address: str, port: int, context: ssl.SSLContext) -> bytes:
-    """Return the certificate that the server shows, as DER, after a handshake that *context* accepts."""
+    """Return the server's certificate as DER, after a handshake that *context* accepts."""
     async with asyncio.timeout(SECONDS):
         _, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=host)
         try:
@@ -105,7 +105,7 @@ async def _shown(host: str, address: str, port: int, context: ssl.SSLContext) ->
 
 
 def _trusting_all() -> ssl.SSLContext:
-    """Return a context to read a certificate that was refused already. Nothing is sent over such a connection."""
+    """Return a context for reading a certificate that was already refused. Nothing is sent over such a connection."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -113,7 +113,7 @@ def _trusting_all() -> ssl.SSLContext:
 
 
 def described(der: bytes, problem: str = "", remedy: str = "") -> CertificateState:
-    """Return the state of a certificate. Raises ValueError for bytes that are no certificate."""
+    """Return the state of a certificate. Raises ValueError if the bytes are not a certificate."""
     certificate = x509.load_der_x509_certificate(der)
     issuers = [
         str(one.value)

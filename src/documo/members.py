@@ -171,7 +171,7 @@ async def disable(store: Store, tenant: TenantFacts, who: str, *, force: bool = 
 
 
 async def enable(store: Store, tenant: TenantFacts, who: str) -> None:
-    """Enable a member again, also one whom a directory deleted and the account kept. Revoked keys stay revoked.
+    """Enable a member again, even one that a directory deleted and the account kept. Revoked keys stay revoked.
 
     Raises LockstepError for an unknown member, if no seat is free, and if another member now has the name.
     """

@@ -57,7 +57,7 @@ async def note_answer(connection: Connection, tenant_id: int, host: str, txt: Se
 
 
 async def note_certificate(connection: Connection, tenant_id: int, host: str, state: Mapping[str, Any]) -> None:
-    """Store what was seen of the certificate."""
+    """Store the observed state of the certificate."""
     await connection.execute(
         "update domains set seen_tls = %s where tenant_id = %s and host = %s",
         (Jsonb(state, dumps=lambda value: orjson.dumps(value).decode()), tenant_id, host),

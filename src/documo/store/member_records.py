@@ -57,8 +57,8 @@ async def write_document(
 async def soft_delete(connection: Connection, tenant_id: int, member_id: str, *, kind: str) -> int:
     """Delete a member as a SCIM client does. Returns the number of keys revoked.
 
-    Deleting an Operator, or a member whom a directory has deleted already, does not change the totals of lists, which do
-    not contain them.
+    Deleting an Operator, or a member that a directory has already deleted, does not change the totals of lists, because lists do not
+    contain such members.
     """
     revoked = 0
     was_listed = kind == "User" and not await is_kept(connection, tenant_id, member_id)

@@ -221,7 +221,7 @@ def count_change(tenant_id: int, kind: str, change: int) -> Statement:
 def soft_delete(tenant_id: int, resource_id: str, kind: str, *, is_kept: bool = False) -> list[Statement]:
     """Mark one locked resource as deleted, remove its memberships and revoke its keys. The groups that contained it get a new version.
 
-    *is_kept*: on Documo's pages, the user stays as a deactivated one.
+    If *is_kept* is true, Documo's pages still show the user, as deactivated.
     """
     return [
         (

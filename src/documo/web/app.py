@@ -48,8 +48,8 @@ def pages_app(
     name_server: str | None = None,
     look: CertificateLook | None = None,
 ) -> Starlette:
-    """Return the application. *live* supplies live updates. *name_server* replaces the system's resolver for the records of domains,
-    and *look* says how to look at their certificates.
+    """Return the application. *live* supplies live updates. *name_server* replaces the system's resolver for the records of domains, and
+    *look* has the parameters for checks of their certificates.
 
     If the scripts and styles were not built, the first request raises LockstepError.
     """

@@ -1,5 +1,5 @@
-"""Held writes, with the facts that an administrator needs for a decision: the effect of each write, on whom and why, and how many similar
-writes are held.
+"""Held writes, with the facts that an administrator needs for a decision: the effect of each write, the affected person, the reason, and
+the number of similar writes.
 """
 
 from __future__ import annotations

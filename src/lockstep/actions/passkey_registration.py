@@ -1,6 +1,7 @@
-"""New passkeys, of administrators and of people: the question with which the browser creates one, and the check of its answer.
+"""Registration of passkeys, for administrators and people: the options with which the browser creates a passkey, and the check of the
+browser's answer.
 
-The caller of these functions has checked that the owner proved who they are a moment ago.
+The caller of these functions must have checked that the owner has just entered the password.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ _LONGEST_NAME = 100
 async def question_for_new(
     context: Context, owner: PasskeyOwner, page: PasskeyAnswer, *, user_name: str, display_name: str
 ) -> PasskeyQuestion:
-    """Return the options with which the browser at *page* creates a passkey. Raises LockstepError if *owner* has as many as are allowed."""
+    """Return the options with which the browser at *page* creates a passkey. Raises LockstepError if *owner* already has the maximum number
+    of passkeys.
+    """
     async with context.recording() as connection:
         known = await store.list_passkeys(connection, owner)
     if len(known) >= MOST:

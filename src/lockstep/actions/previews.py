@@ -1,5 +1,5 @@
-"""Preview what Lockstep would do to a person and why, and the attribute values that expressions would read. Nothing is written, neither in
-Lockstep nor in the application.
+"""Preview the changes that Lockstep would make for a person, with the reasons. Also return the attribute values that expressions read.
+Nothing is written, neither in Lockstep nor in the application.
 
 The application is opened only if the plan needs it, so a person who is out of scope can be explained without credentials.
 """

@@ -136,8 +136,8 @@ async def certificate_end(server: LdapServer) -> datetime | None:
 
 @dataclass(slots=True)
 class _Link:
-    """A connection to the server. *below* keeps the unencrypted writer alive after StartTLS, because it would close the connection when
-    deleted.
+    """A connection to the server. *below* refers to the unencrypted writer after StartTLS, because that writer closes the connection when
+    it is deleted.
     """
 
     reader: asyncio.StreamReader

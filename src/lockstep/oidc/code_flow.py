@@ -36,7 +36,7 @@ class Tokens:
 
 
 def authorization_url(client: ClientRegistration, metadata: Metadata, attempt: Attempt) -> str:
-    """Return the URL at which the provider authenticates the person."""
+    """Return the URL at which the provider signs the person in."""
     again = {"prompt": "login", "max_age": "0"} if attempt.enters_again else {}
     url: str = prepare_grant_uri(
         metadata.authorization_endpoint,

@@ -148,7 +148,7 @@ class EmbeddedServer:
         return True
 
     def _make(self, record: places.Record | None, programs: Programs, user: ServerUser) -> places.Record:
-        """Choose the place of the cluster, record it, then create the cluster, so that the next start after an interruption finds it."""
+        """Choose and record the place of the cluster before creating it. After an interruption, the next start therefore finds it."""
         if record is None:
             cluster = self.data / "postgres"
             record = places.Record(cluster if cluster.is_dir() else places.choose_cluster(self.data, user, self._say))

@@ -1,7 +1,7 @@
-"""Count what guards limit: the recent writes in the journal that take access, give privileges, empty or rename, without an approval.
+"""Count the recent writes in the journal that guards limit: unapproved writes that end access, give privileges, empty values or rename.
 
-Workers journal such writes one after the other, under a lock. A worker that counts under the same lock therefore misses none, and all that
-come later are newer than its count.
+Workers journal such writes one after the other, under a lock. A worker that counts under the same lock therefore misses no write, and all
+later writes are newer than its count.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def is_guarded(entry: JournalEntry) -> bool:
 
 
 async def lock_for_journal(connection: Connection, job: str) -> None:
-    """Keep other workers from counting and from journalling guarded writes of *job* until this transaction ends."""
+    """Prevent other workers from counting or journalling guarded writes of *job* until this transaction ends."""
     await connection.execute(f"select pg_advisory_xact_lock({_LOCKED})", (f"guards {job}",))
 
 
 async def lock_for_count(connection: Connection, job: str) -> datetime:
-    """Wait for workers that are journalling guarded writes of *job*, and keep them from it until this transaction ends. Returns the time
-    by the clock of the database: the journal entries of all later writes are newer.
+    """Wait for workers that are journalling guarded writes of *job*, and prevent new ones until this transaction ends. Returns the time by
+    the clock of the database: the journal entries of all later writes are newer.
     """
     await connection.execute(f"select pg_advisory_xact_lock_shared({_LOCKED})", (f"guards {job}",))
     at: datetime = (await only_row(await connection.execute("select clock_timestamp()")))[0]
@@ -40,7 +40,7 @@ async def lock_for_count(connection: Connection, job: str) -> datetime:
 
 
 async def has_guarded_since(connection: Connection, job: str, since: datetime, *, besides: Collection[int]) -> bool:
-    """Whether a write that guards limit was journalled after *since* by an attempt other than *besides*."""
+    """Whether an attempt that is not in *besides* has journalled a write that guards limit after *since*."""
     cursor = await connection.execute(
         f"""select exists (select from operation
             where job = %s and {_COUNTS} and {_GUARDED} and planned_at > %s and attempt <> all(%s::bigint[]))""",  # noqa: S608
@@ -50,7 +50,7 @@ async def has_guarded_since(connection: Connection, job: str, since: datetime, *
 
 
 async def guarded_counts(connection: Connection, job: str, *, cycle: int | None, besides: Collection[int]) -> Counts:
-    """Return the counts for the guards: recent writes that were not approved, without those of the attempts *besides*, and the number of
+    """Return the counts for the guards: recent writes without an approval, except those of the attempts *besides*, and the number of
     links.
     """
     cursor = await connection.execute(

@@ -51,7 +51,7 @@ async def self_test(context: PageContext, _: Request) -> Answer:
 
 @pages.post(HERE + "/users", needs=Permission.SCIM)
 async def save_rules(context: PageContext, request: Request) -> Answer:
-    """Save the rules for users of the directory: the default role, and what DELETE does."""
+    """Save the rules for users of the directory: the default role, and the effect of DELETE."""
     account, form = await context.account(), await request.form()
     entered = {key: str(form.get(key, "")) for key in ("default_role", "deprovision_action")}
     try:

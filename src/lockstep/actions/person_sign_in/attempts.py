@@ -1,4 +1,4 @@
-"""An attempt to prove with a password who one is: to sign in, or to confirm a sensitive change of one's own account.
+"""Check a person's password: for a sign-in, or to confirm a sensitive change of the person's own account.
 
 A refusal never says whether the name, the password or the person is the reason, and takes the same time in each case.
 """
@@ -44,7 +44,7 @@ class PasswordAttempt:
         self._counted: list[tuple[str, str]] = []  # subject and address
 
     async def check(self, name: str, password: str) -> tuple[PersonCredential, str]:
-        """Return the person whose *name* and *password* these are, and which password it is: `PASSWORD` or `DIRECTORY`.
+        """Return the person with this *name* and *password*, and the kind of the password: `PASSWORD` or `DIRECTORY`.
 
         Raises LockstepError if anything is wrong, without saying what, and also until a delay after too many failures is over.
         """
@@ -140,7 +140,7 @@ def _what_is_wrong(
 
 
 async def confirm_password(context: Context, caller: PersonCaller, password: str, visitor: Visitor) -> None:
-    """Check the password of a signed-in person again. A wrong one counts as a failed sign-in. Raises LockstepError if it is wrong."""
+    """Check the password of a signed-in person again. A wrong password counts as a failed sign-in and raises LockstepError."""
     attempt = PasswordAttempt(context, visitor)
     try:
         found, _ = await attempt.check(caller.user_principal_name, password)

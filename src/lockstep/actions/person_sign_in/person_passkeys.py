@@ -1,6 +1,7 @@
-"""Passkeys of a person, as a second factor after the password: add, rename and remove one's own, and let administrators see them.
+"""Passkeys of a person, as a second factor after the password. People add, rename and remove their own passkeys; administrators can see
+them.
 
-Adding and removing one needs the password again. A new passkey ends sessions that were begun without a second factor.
+Adding or removing a passkey requires the password again. When a person adds their first second factor, their other sessions end.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from lockstep.storage.passkeys import PasskeyOwner, PasskeyRow
 
 @dataclass(frozen=True, slots=True)
 class PersonPasskey:
-    """What administrators see of a passkey."""
+    """A passkey as administrators see it."""
 
     id: str
     name: str
@@ -105,7 +106,8 @@ async def rename_own_passkey(context: Context, secret: str, passkey: str, name: 
 async def remove_own_passkey(context: Context, secret: str, passkey: str, password: str, *, visitor: Visitor) -> None:
     """Check the password again, and remove one of the person's passkeys.
 
-    Raises LockstepError if it does not exist, if the password is wrong, or if it is the only second factor and one is required.
+    Raises LockstepError if the passkey does not exist, if the password is wrong, or if the passkey is the only second factor and a second
+    factor is required.
     """
     caller = await _proved_caller(context, secret)
     await confirm_password(context, caller, password, visitor)

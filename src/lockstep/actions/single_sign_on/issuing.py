@@ -1,8 +1,8 @@
 """The data with which the portal signs a person in to an application: the settings of the application, its signing key, and the claims of
 the person.
 
-The portal calls these actions with its own permissions after it has checked who the person is. It decides from their results whether the
-person may sign in.
+The portal calls these actions with its own permissions after it has authenticated the person. Their results decide whether the person may
+sign in.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _SAYS_NOTHING = frozenset({"id", "schemas", "meta", "externalid"})
 
 
 class Fate(StrEnum):
-    """What the application did with a sent value."""
+    """The application's treatment of a sent value."""
 
     KEPT = "kept"
     CHANGED = "changed"  # the application has a different value

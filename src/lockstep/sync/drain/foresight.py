@@ -76,7 +76,7 @@ class Foresight:
         self.leaves(plan.kind.value, plan.source_id, tally_of(plan) if passed else None)
 
     def leaves(self, kind: str, source_id: str, passed: Tally | None) -> None:
-        """Take an object out of its burst. *passed* are its effects if it was let through."""
+        """Remove an object from its burst. *passed* are the object's effects if it was let through."""
         burst = self._bursts.pop((kind, source_id), None)
         if burst is not None and passed is not None:
             burst.passed += passed

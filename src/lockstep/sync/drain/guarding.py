@@ -1,8 +1,8 @@
 """Apply the guards: count guarded effects in the database, in this drain and in its queue, and hold writes beyond a limit.
 
 The database counts what all workers have journalled. Writes that this drain has let through but not yet journalled are added. Several
-workers may let writes through at the same moment, so a write is journalled only if no other worker has journalled guarded writes since the
-count; otherwise it is judged again.
+workers may let writes through at the same moment. A write is therefore journalled only if no other worker has journalled guarded writes
+since the count; otherwise the write is judged again.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ class Guard:
         return planned if checked is plan else replace(planned, plan=checked)
 
     async def outdated(self, connection: Connection, job: Job, attempts: Iterable[int]) -> frozenset[int]:
-        """Return those of *attempts* whose writes must be judged again, because other workers have journalled guarded writes that were not
-        counted. Call it under the lock for the journal.
+        """Return the attempts in *attempts* whose writes must be judged again, because other workers have journalled guarded writes that
+        were not counted. Call this under the lock for the journal.
         """
         counted = {one: self._let_through[one].counted_at for one in attempts if one in self._let_through}
         oldest = min((at for at in counted.values() if at is not None), default=None)
@@ -131,7 +131,7 @@ class Guard:
                 self._counts = self._counts.without(gone.tally)
 
     def _forget_earlier(self, claim: Claim) -> None:
-        """Count an object once that is tried again after an outage."""
+        """Make sure that an object which is tried again after an outage is counted only once."""
         earlier = [key for key, one in self._let_through.items() if one.object == (claim.kind, claim.source_id)]
         for attempt in earlier:
             self._counts = self._counts.without(self._let_through.pop(attempt).tally)
@@ -167,7 +167,7 @@ class Guard:
         return hold_or_release(plan, replace(self._counts, waiting=waiting), job.configuration)
 
     async def _look_ahead_again(self, job: Job, queue: Queue, cycle: int | None) -> None:
-        """Plan the queue ahead once more, so that what other workers have journalled does not count twice."""
+        """Plan the queue ahead once more, so that writes which other workers have journalled do not count twice."""
         self._ahead, self._is_ahead_outdated = Foresight(self._services), False
         await self._ahead.read(job, queue, cycle=cycle)
         for one in self._let_through.values():
@@ -191,7 +191,7 @@ class Guard:
         self._cycle, self._read_at, self._read_until = cycle, time.monotonic(), until
 
     def _with_let_through(self, read: Counts, cycle: int | None) -> Counts:
-        """Add what was let through and is not journalled yet."""
+        """Add the writes that were let through but are not journalled yet."""
         mine = sum((one.tally for one in self._let_through.values()), Tally())
         in_cycle = sum((one.tally for one in self._let_through.values() if one.cycle == cycle), Tally())
         return replace(read, cycle=read.cycle + in_cycle, hour=read.hour + mine, day=read.day + mine)

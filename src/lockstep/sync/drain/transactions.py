@@ -31,8 +31,8 @@ Learn = Callable[[TargetState, float], None]
 
 @dataclass(frozen=True, slots=True)
 class JournalledBatch:
-    """The operation ids of the writes that may be sent now, of the writes whose account another object took first, and of the writes that
-    guards must judge again because other workers have journalled guarded writes meanwhile.
+    """Three sets of operation ids: writes that may be sent now, writes whose account another object took first, and writes that guards must
+    judge again because other workers have journalled guarded writes in the meantime.
     """
 
     journalled: frozenset[str]

@@ -1,4 +1,4 @@
-"""How one person signs in: the link that sets a password, the sessions, the second factor. Also the setting for all people."""
+"""The sign-in of one person: the link that sets a password, the sessions, the second factor. Also the setting for all people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Remove a source with its people and groups: the page shows what happens to their accounts before anything is removed."""
+"""Remove a source with its people and groups. The page shows the effects on their accounts before anything is removed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ HERE = SOURCES + "/{source}/remove"
 
 @pages.get(HERE)
 async def ask_to_remove_source(context: Context, request: Request) -> View:
-    """Show the page at once. The effects on accounts, and with them the button, follow when they are known. A source without people and
-    groups has no effects.
+    """Show the page at once. The effects on accounts and the button follow as soon as the effects are known. Removing a source without
+    people and groups has no effects.
     """
     one = await _removable(context, request)
     return _page(one, None if _number(one) else [])
