@@ -82,8 +82,10 @@ class OpenIdWorld:
     async def ask(self, secret: str, pairs: Sequence[tuple[str, str]]) -> answering.Outcome:
         return await answering.authorize(self.context, pairs, secret, visitor=HERE, origin=self.centre.origin)
 
-    async def resume(self, sealed: str, secret: str) -> object:
-        return await answering.resume(self.context, sealed, secret, visitor=HERE, origin=self.centre.origin)
+    async def resume(self, sealed: str, secret: str, browser: str = "") -> object:
+        return await answering.resume(
+            self.context, sealed, secret, visitor=HERE, origin=self.centre.origin, browser=browser
+        )
 
     async def code(self, app: str = "docs", *methods: str, **more: str | None) -> str:
         answered = await self.ask(await self.session("anna", *methods), self.pairs(app, **more))

@@ -50,10 +50,11 @@ async def asked_late(world: OpenIdWorld, *methods: str, **more: str | None) -> o
     return await world.ask(await world.session("anna", *methods, at=NOW - 5 * MINUTE), world.pairs(**more))
 
 
-async def resumed(world: OpenIdWorld, after: timedelta) -> object:
+async def resumed(world: OpenIdWorld, after: timedelta, *, browser: str = "") -> object:
+    """The request continues in the browser that brought it, or in the given one."""
     first = await world.ask("", world.pairs())
     assert isinstance(first, OpenidSignInFirst)
-    return await world.later(after).resume(first.sealed, await world.session(at=NOW + after))
+    return await world.later(after).resume(first.sealed, await world.session(at=NOW + after), browser or first.browser)
 
 
 async def repeated(world: OpenIdWorld) -> object:
@@ -125,6 +126,7 @@ ANSWERS: dict[str, Case] = {
     "session that ends": session_that_ends,
     "no envelope": lambda w: w.resume("00", ""),
     "envelope": lambda w: resumed(w, MINUTE),
+    "envelope in another browser": lambda w: resumed(w, MINUTE, browser="another"),
     "envelope that is too old": lambda w: resumed(w, 30 * MINUTE),
 }
 

@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter
 from datetime import UTC, datetime
 from itertools import product
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -78,6 +78,22 @@ async def test_no_authorization_header_makes_an_error_of_the_server(app: App) ->
             method, app.centre.origin + path, data=data, headers={"Authorization": header}
         ) as answer:
             assert answer.status in (400, 401), (header, path)
+
+
+@pytest.mark.parametrize("prompt", [None, "login"])
+async def test_request_that_began_in_another_browser_signs_nobody_in(app: App, prompt: str | None) -> None:
+    """Otherwise an attacker's request, with the attacker's state, would be answered with a code for the victim."""
+    attacker, victim = app.centre.browser(), await signed_in(app.centre)
+    begun = await attacker.get(app.request(prompt=prompt))
+    back = parse_qs(urlsplit(begun.location).query)["next"][0]
+
+    for browser in (victim, app.centre.browser()):
+        page = await browser.get(back)
+        assert (page.status, page.location) == (409, "")
+        assert "This sign-in is too old" in page.text
+
+    own = await attacker.get(back)
+    assert (own.status, "/myapps/sign-in" in own.location) == (303, True)
 
 
 async def test_code_that_is_redeemed_twice_at_once_gives_one_set_of_tokens_that_then_ends(app: App) -> None:

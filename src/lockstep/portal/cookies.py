@@ -41,9 +41,9 @@ def browser_secret(request: Request) -> str:
     return request.cookies.get(BROWSER_COOKIE, "")
 
 
-def set_browser_secret(response: Response, request: Request, secret: str) -> None:
-    """Store the secret that identifies the browser which brought a request, until the request expires."""
-    keep_cookie(response, request, BROWSER_COOKIE, secret, until=REQUEST_VALID, path="/saml2")
+def set_browser_secret(response: Response, request: Request, secret: str, *, path: str) -> None:
+    """Store the secret that identifies the browser which brought a request to an address below *path*, until the request expires."""
+    keep_cookie(response, request, BROWSER_COOKIE, secret, until=REQUEST_VALID, path=path)
 
 
 def forget_session(response: Response, request: Request) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hmac import compare_digest
 
 import orjson
 
@@ -50,10 +51,12 @@ _MOST_PAIRS, _LONGEST = 40, 4_096
 class OpenidSignInFirst:
     """The outcome that the person must sign in first. *again* is true if somebody is signed in, but the application asks for a new sign-in.
 
-    *sealed* is the encrypted request, for `resume`. *name* is the user name that the application expects, or "".
+    *sealed* is the encrypted request, for `resume`, accepted only from the browser with the secret *browser*. *name* is the user name
+    that the application expects, or "".
     """
 
     sealed: str
+    browser: str = field(repr=False)
     again: bool
     name: str = ""
 
@@ -71,32 +74,45 @@ Outcome = OpenidSignInFirst | Answered | NotAssigned
 
 
 @open_to_all
-async def authorize(context: Context, pairs: Pairs, secret: str, *, visitor: Visitor, origin: str) -> Outcome:
-    """Answer the request with these parameters for the person whose session has this *secret*.
+async def authorize(
+    context: Context, pairs: Pairs, secret: str, *, visitor: Visitor, origin: str, browser: str = ""
+) -> Outcome:
+    """Answer the request with these parameters for the person whose session has this *secret*. *browser* is the secret that the browser has
+    from an earlier request.
 
     Raises LockstepError, to be shown on a page, if it is not safe to send a response to the application.
     """
-    return await _answer(context, pairs, context.now(), secret, visitor=visitor, origin=origin)
+    return await _answer(
+        context, pairs, context.now(), secret, visitor=visitor, origin=origin, browser=browser or new_secret()
+    )
 
 
 @open_to_all
-async def resume(context: Context, sealed: str, secret: str, *, visitor: Visitor, origin: str) -> Outcome:
-    """Continue a request after the person has signed in. Raises LockstepError if the request is too old or was not sealed by Lockstep."""
+async def resume(context: Context, sealed: str, secret: str, *, visitor: Visitor, origin: str, browser: str) -> Outcome:
+    """Continue a request after the person has signed in. Raises LockstepError if the request is too old, was not sealed by Lockstep, or
+    was brought by a browser other than the one with the secret *browser*.
+    """
     try:
         opened = context.vault.open(bytes.fromhex(sealed), purpose=_PURPOSE, name=_NAME).reveal()
-        at, pairs = orjson.loads(opened)
+        at, pairs, digest = orjson.loads(opened)
     except (ValueError, LockstepError):
         raise _too_old() from None
     asked_at = datetime.fromtimestamp(at, UTC)
-    if context.now() >= asked_at + VALID:
+    if context.now() >= asked_at + VALID or not compare_digest(digest, _digest(browser)):
         raise _too_old()
     return await _answer(
-        context, [(name, value) for name, value in pairs], asked_at, secret, visitor=visitor, origin=origin
+        context,
+        [(name, value) for name, value in pairs],
+        asked_at,
+        secret,
+        visitor=visitor,
+        origin=origin,
+        browser=browser,
     )
 
 
 async def _answer(
-    context: Context, pairs: Pairs, asked_at: datetime, secret: str, *, visitor: Visitor, origin: str
+    context: Context, pairs: Pairs, asked_at: datetime, secret: str, *, visitor: Visitor, origin: str, browser: str
 ) -> Outcome:
     app: OpenIdApplication | None = None
     try:
@@ -126,10 +142,9 @@ async def _answer(
             return await _told(
                 context, visitor, app, reply, OAuthError.LOGIN_REQUIRED, RefusalReason.NO_PASSIVE, "No one is signed in"
             )
-        sealed = context.vault.seal(
-            Secret(orjson.dumps([asked_at.timestamp(), list(pairs)]).decode()), purpose=_PURPOSE, name=_NAME
-        )
-        return OpenidSignInFirst(sealed.hex(), again=caller is not None, name=request.login_hint)
+        kept = orjson.dumps([asked_at.timestamp(), list(pairs), _digest(browser)]).decode()
+        sealed = context.vault.seal(Secret(kept), purpose=_PURPOSE, name=_NAME).hex()
+        return OpenidSignInFirst(sealed, browser, again=caller is not None, name=request.login_hint)
     return await _signed_in(context, visitor, app, request, caller, expected)
 
 
@@ -243,6 +258,10 @@ async def no_access_page(
     async with context.recording() as connection:
         setting = await person_credentials.read_setting(connection)
     return NotAssigned(app.display_name, setting.contact, is_off=reason is RefusalReason.APPLICATION_DISABLED)
+
+
+def _digest(browser: str) -> str:
+    return hash_of(browser).hex()
 
 
 def _too_old() -> LockstepError:

@@ -14,23 +14,26 @@ from lockstep.openid.discovery import AUTHORIZE, CONTINUE, LOGOUT
 from lockstep.portal.cookies import (
     SIGN_IN,
     SIGNED_OUT,
+    browser_secret,
     forget_session,
     session_secret,
+    set_browser_secret,
     set_way_out,
     visitor_of,
 )
 from lockstep.portal.page import PortalContext, PortalPages
 
 pages = PortalPages()
+COOKIE_PATH = "/oauth2"
 
 
 @pages.get(AUTHORIZE, is_public=True)
 async def authorize(context: PortalContext, request: Request) -> Answer:
     found = await answering.authorize(
         context.actions, request.query_params.multi_items(), session_secret(request), visitor=visitor_of(request),
-        origin=origin_of(request),
+        origin=origin_of(request), browser=browser_secret(request),
     )  # fmt: skip
-    return _shown(found)
+    return _shown(request, found)
 
 
 @pages.get(CONTINUE, is_public=True)
@@ -42,11 +45,11 @@ async def go_on(context: PortalContext, request: Request) -> Answer:
     """
     found = await answering.resume(
         context.actions, request.query_params.get("request", ""), session_secret(request), visitor=visitor_of(request),
-        origin=origin_of(request),
+        origin=origin_of(request), browser=browser_secret(request),
     )  # fmt: skip
     if isinstance(found, Answered) and not found.fields:
         return _by_page(f"Signing in to {found.app}", found.url)
-    return _shown(found)
+    return _shown(request, found)
 
 
 @pages.get(LOGOUT, is_public=True)
@@ -80,11 +83,13 @@ async def _signed_out(context: PortalContext, request: Request, then: str) -> Re
     return response
 
 
-def _shown(found: Outcome) -> Answer:
+def _shown(request: Request, found: Outcome) -> Answer:
     match found:
-        case OpenidSignInFirst(sealed, again, hint):
+        case OpenidSignInFirst(sealed, browser, again, hint):
             back = f"{CONTINUE}?request={sealed}"
-            return Redirect(address(SIGN_IN, next=back, again="yes" if again else "", name=hint))
+            response = _redirected(address(SIGN_IN, next=back, again="yes" if again else "", name=hint))
+            set_browser_secret(response, request, browser, path=COOKIE_PATH)
+            return response
         case Answered(app, url, fields):
             if not fields:
                 return _redirected(url)

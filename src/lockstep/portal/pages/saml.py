@@ -140,7 +140,7 @@ async def take_logout(context: PortalContext, request: Request) -> Answer:
 
 def _on_to_answer(request: Request, app: str, received: Received) -> Response:
     response = RedirectResponse(_continue(app, received.sealed), status_code=303)
-    set_browser_secret(response, request, received.browser)
+    set_browser_secret(response, request, received.browser, path="/saml2")
     return response
 
 
