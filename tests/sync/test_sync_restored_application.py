@@ -1,4 +1,4 @@
-"""An application is restored from a backup: a full cycle notices every leaver who is active there again."""
+"""An application is restored from a backup: every leaver who is active there again is noticed and disabled."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pytest
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Verdict
 from lockstep.sync.drain.on_demand import push
+from lockstep.sync.worker.tasks import run_schedule
 from tests.support.crashes import purge, set_deleted, set_enabled, settle
 from tests.support.model_target import USER, ModelTarget, answered
-from tests.support.sync_world import World, person_id, upn
+from tests.support.sync_world import CONFIG, World, person_id, upn
 
 Leave = Callable[[World, list[int]], Awaitable[None]]
 
@@ -138,3 +139,68 @@ async def test_full_cycle_reads_no_account_that_was_listed(world: World, target:
     await world.sync()
 
     assert (target.requests["get"], target.requests["page"], target.writes) == (0, 1, 0)
+
+
+async def scheduled_cycle(world: World) -> None:
+    await world.rows("update job set next_cycle_at = now() returning 1")
+    assert await run_schedule(world.services, world.drive) == [world.job]
+    await world.drain()
+
+
+@pytest.mark.parametrize("leave", WAYS)
+async def test_scheduled_cycle_notices_that_leavers_are_active_again(
+    world: World, target: ModelTarget, leave: Leave
+) -> None:
+    await restored(world, target, leave, [1, 2])
+
+    await scheduled_cycle(world)
+
+    assert active(target) == {upn(3)}
+
+
+async def test_all_leavers_are_read_if_the_last_ones_are_active_again(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(100))
+    await world.sync()
+    backup = copy.deepcopy(target.accounts[USER])
+    for number in range(8):
+        await world.unassign([number])
+        await world.drain()
+    target.accounts[USER] = backup
+    target.requests.clear()
+
+    await scheduled_cycle(world)
+
+    assert active(target) == {upn(number) for number in range(8, 100)}
+    assert target.requests["get"] <= 8 + 3
+
+
+async def test_scheduled_cycle_reads_three_leavers_and_nobody_else(world: World, target: ModelTarget) -> None:
+    await world.add_people(range(40))
+    await world.sync()
+    await world.unassign(range(8))
+    await world.drain()
+    target.requests.clear()
+
+    await scheduled_cycle(world)
+
+    assert (target.requests["get"], target.writes) == (3, 0)
+    assert await world.value("select count(*) from dirty") == 0
+
+
+@pytest.mark.parametrize("threshold", [1, 5])
+async def test_leavers_who_are_active_again_count_for_the_guard(
+    world: World, target: ModelTarget, threshold: int
+) -> None:
+    await world.add_people(range(40))
+    await world.sync()
+    backup = copy.deepcopy(target.accounts[USER])
+    await world.unassign(range(6))
+    await world.drain()
+    await world.rows("update operation set planned_at = planned_at - interval '2 days' returning 1")
+    await world.configure({**CONFIG, "deletions": {"threshold": threshold}})
+    target.accounts[USER] = backup
+
+    await scheduled_cycle(world)
+
+    assert len(active(target)) == 40 - threshold
+    assert await world.value("select count(*) from operation where state = 'held'") == 6 - threshold

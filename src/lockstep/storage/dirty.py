@@ -27,6 +27,8 @@ class AskedBy(StrEnum):
 
 MEMBERS_MARK = "members"
 FULL_CYCLE_MARK = "initialCycle"
+NEWEST_LEAVER_MARK = "newestLeaver"
+LEAVER_CHECK_MARK = "leaverCheck"
 
 
 class Due(Enum):
@@ -77,7 +79,8 @@ class Claim:
     @property
     def wants_look(self) -> bool:
         """Whether the account must be read before the object is planned."""
-        return self.resume.stage is Stage.LOOK_AGAIN or self.is_on_demand
+        is_checked = NEWEST_LEAVER_MARK in self.reasons or LEAVER_CHECK_MARK in self.reasons
+        return self.resume.stage is Stage.LOOK_AGAIN or self.is_on_demand or is_checked
 
     @property
     def members_due(self) -> bool:

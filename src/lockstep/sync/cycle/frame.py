@@ -23,7 +23,7 @@ from lockstep.postgres.session_locks import session_lock
 from lockstep.storage import cycles, dirty_marks, instance, jobs, target_index, target_state
 from lockstep.storage.dirty import FULL_CYCLE_MARK, Claim
 from lockstep.sync import application_health, notifying
-from lockstep.sync.cycle import judging
+from lockstep.sync.cycle import judging, returned_leavers
 from lockstep.sync.cycle.indexing import read_index
 from lockstep.sync.cycle.judging import is_attempt_due, is_held
 from lockstep.sync.services import Job, Services
@@ -192,7 +192,8 @@ def interval_of(services: Services, job: Job) -> timedelta:
 
 
 async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
-    """Open the incremental cycle that is due, with all due objects. Failed objects keep their own retry times.
+    """Open the incremental cycle that is due, with all due objects. Failed objects keep their own retry times. The accounts that were
+    disabled last are read, to notice an application that was restored.
 
     Returns False if a quarantine blocks everything. In a quarantine for failure counts, some of the failed objects are tried.
     """
@@ -203,6 +204,8 @@ async def open_scheduled_cycle(services: Services, job_id: str) -> bool:
             return False
         if job.row.quarantine is not None:
             await dirty_marks.make_some_failed_due(connection, job_id, limit=judging.SAMPLE)
+        else:
+            await returned_leavers.mark_newest(connection, job_id)
         cycle, _ = await cycles.open_cycle(connection, job.id, "incremental")
         await cycles.count(connection, cycle.id, total=await dirty_marks.adopt_due(connection, job.id, cycle=cycle.id))
     return True

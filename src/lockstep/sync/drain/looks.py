@@ -1,7 +1,7 @@
 """Read one object from the application, to plan the object or to settle its earlier operations.
 
-Nothing is written except claims on unique values, which planning stores. If a read fails, nothing is decided: the failure is returned as
-`Unreadable`, with the outcome to record.
+Nothing is written except claims on unique values, which planning stores, and marks on leavers if one of them is active again. If a read
+fails, nothing is decided: the failure is returned as `Unreadable`, with the outcome to record.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from lockstep.ports import Answer, TargetError, TargetReader
+from lockstep.storage.dirty import NEWEST_LEAVER_MARK
+from lockstep.sync.cycle import returned_leavers
 from lockstep.sync.drain import answers, settled_outcomes
 from lockstep.sync.drain.settling import plan_stray, settle
 from lockstep.sync.drain.work import Look, Settle
@@ -45,7 +47,10 @@ async def look(
         if isinstance(work, Settle):
             return await _settle(services, job, work, reader, initiated_by)
         ownership = StoredOwnership(services.pool, job.id, StoredClaims(services.pool, job.id))
-        return await plan_one(work.prepared, CountingReader(reader), ownership, look=work.look)
+        planned = await plan_one(work.prepared, CountingReader(reader), ownership, look=work.look)
+        if NEWEST_LEAVER_MARK in work.claim.reasons and returned_leavers.is_active_again(planned):
+            await returned_leavers.mark_all(services, job)
+        return planned
     except TargetError as failed:
         answer = failed.answer
     wait = timedelta(seconds=services.times.ambiguous_wait_seconds)

@@ -33,6 +33,8 @@ _MARKS: Mapping[str, str] = {
     "configuration": "the configuration changed",
     "reviewDue": "a date was reached",
     "initialCycle": "full cycle",
+    "newestLeaver": "check of disabled accounts",
+    "leaverCheck": "check of disabled accounts",
 }
 
 

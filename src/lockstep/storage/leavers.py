@@ -1,0 +1,37 @@
+"""The objects whose accounts are disabled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lockstep.postgres.pool import Connection
+
+
+async def disabled(connection: Connection, job: str, *, besides: Sequence[str]) -> dict[str, list[str]]:
+    """Return the objects whose accounts are disabled, by kind. Objects that have one of the marks *besides* are left out."""
+    cursor = await connection.execute(
+        """select kind, array_agg(source_id::text order by source_id) from link where job = %s and state = 'disabled'
+            and not exists (select from dirty where dirty.job = link.job and dirty.kind = link.kind
+                and dirty.source_id = link.source_id and dirty.reasons && %s::text[])
+        group by kind order by kind desc""",
+        (job, list(besides)),
+    )
+    return dict(await cursor.fetchall())
+
+
+async def disabled_last(connection: Connection, job: str, *, limit: int) -> dict[str, list[str]]:
+    """Return the *limit* objects whose accounts were disabled last, by kind. Objects that are to be evaluated anyway are left out."""
+    cursor = await connection.execute(
+        """select kind, array_agg(source_id::text order by source_id) from (
+            select link.kind, link.source_id from link
+            join operation on operation.job = link.job and operation.kind = link.kind
+                and operation.source_id = link.source_id and operation.target_id = link.target_id
+                and operation.action = 'disable' and operation.state = 'confirmed'
+            where link.job = %s and link.state = 'disabled'
+                and not exists (select from dirty where dirty.job = link.job and dirty.kind = link.kind
+                    and dirty.source_id = link.source_id)
+            group by link.kind, link.source_id order by max(operation.planned_at) desc limit %s
+        ) as newest group by kind order by kind desc""",
+        (job, limit),
+    )
+    return dict(await cursor.fetchall())

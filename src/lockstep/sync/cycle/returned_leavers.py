@@ -1,0 +1,43 @@
+"""Notice leavers whose accounts are active again, because the application was restored from a backup or somebody enabled them there.
+
+A restore undoes what was written last. Each scheduled cycle therefore reads the accounts that were disabled last. If one of them is active
+again, the accounts of all leavers are read.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from lockstep.engine.records import Action, Lane, LinkState
+from lockstep.postgres.pool import Connection, transaction
+from lockstep.storage import dirty_marks, leavers
+from lockstep.storage.dirty import LEAVER_CHECK_MARK, NEWEST_LEAVER_MARK
+from lockstep.sync.planning.planner import PlanResult
+from lockstep.sync.services import Job, Services
+
+log = structlog.get_logger()
+
+NEWEST = 3  # more than one, because an administrator of the application may have corrected one of them
+
+
+async def mark_newest(connection: Connection, job: str) -> None:
+    """Have the accounts read that were disabled last."""
+    for kind, ids in (await leavers.disabled_last(connection, job, limit=NEWEST)).items():
+        await dirty_marks.mark(connection, job, kind, ids, lane=Lane.RECONCILE, reason=NEWEST_LEAVER_MARK)
+
+
+async def mark_all(services: Services, job: Job) -> None:
+    """Have the accounts of all leavers read, except those that are being read for the same reason: a mark would repeat it."""
+    checked = (NEWEST_LEAVER_MARK, LEAVER_CHECK_MARK)
+    async with transaction(services.pool) as connection:
+        for kind, ids in (await leavers.disabled(connection, job.id, besides=checked)).items():
+            marked = await dirty_marks.mark(
+                connection, job.id, kind, ids, lane=Lane.RECONCILE, reason=LEAVER_CHECK_MARK
+            )
+            log.warning("leaver_active_again", job=job.id, kind=kind, checked=marked)
+
+
+def is_active_again(planned: PlanResult) -> bool:
+    """Whether *planned* disables an account that was disabled before."""
+    link = planned.prepared.link
+    return link is not None and link.state is LinkState.DISABLED and planned.plan.action is Action.DISABLE
