@@ -80,7 +80,7 @@ async def refresh_statistics(connection: Connection, marked: int) -> None:
 
 
 async def set_cycle(connection: Connection, job: str, attempts: Sequence[int], *, cycle: int) -> None:
-    """Count the claimed objects in *cycle* unless they are already part of a cycle."""
+    """Make the claimed objects part of *cycle*, unless they are already part of a cycle."""
     await connection.execute(
         _IN_ORDER.format(
             which="job = %(job)s and attempt = any(%(attempts)s) and cycle is null", change="cycle = %(cycle)s"

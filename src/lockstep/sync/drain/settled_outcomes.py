@@ -110,7 +110,7 @@ def _planned_next(claim: Claim, settlement: Settlement) -> Postponement:
     resume = Resume(
         Stage.SETTLED, looks=before.looks, rereads=before.rereads, did=did or before.did, members_due=before.members_due
     )
-    error = ShownError(SETTLED, "The outcome of the previous request is known; it will be planned next")
+    error = ShownError(SETTLED, "The outcome of the previous request is known; the object will be planned next")
     return Postponement(claim, Due.AT_ONCE, resume, error, claim.failures, claim.first_failed_at, keeps_cycle=True)
 
 
