@@ -25,7 +25,7 @@ _SPREAD = 0.35  # of the expected time, in both directions
 
 @dataclass(frozen=True, slots=True)
 class TimeLeft:
-    """How much longer the running cycle will probably take. *per_second* is the average number of objects per second so far."""
+    """The estimated remaining time of the running cycle. *per_second* is the average number of objects per second so far."""
 
     shortest: timedelta
     likely: timedelta
@@ -46,8 +46,8 @@ class MappedKind:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How far the setup of an application has progressed. *assigned* and *everybody* are the numbers of people in scope if the scope is
-    "assigned" or "all".
+    """The progress of an application's setup. *assigned* and *everybody* are the numbers of people in scope if the scope is "assigned" or
+    "all".
     """
 
     app: str

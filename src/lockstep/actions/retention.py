@@ -32,7 +32,7 @@ ACTIVITY = "Set retention"
 
 @dataclass(frozen=True, slots=True)
 class RetentionRow:
-    """How long one kind of record is kept. *what* names the kind, and *kept* is the period in words.
+    """The retention period of one kind of record. *what* names the kind, and *kept* is the period in words.
 
     If *key* is "", the period cannot be changed, and *why* gives the reason. *days* is 0 for records that are kept forever.
     """

@@ -257,7 +257,9 @@ async def _keep(context: Context, upload: str, content: AsyncIterator[bytes]) ->
 
 
 async def _import(context: Context, found: UploadRow, options: IntakeOptions | None) -> list[PassResult]:
-    """Import the file within the transaction of *context*. A source that has no files of its own stores how this file was read."""
+    """Import the file within the transaction of *context*. If the configuration of the source names no files, it stores how this file was
+    read.
+    """
     async with context.recording() as connection, as_file(connection, found) as path:
         source = await sources.read_source(connection, found.source)
         config = config_of(found, path)

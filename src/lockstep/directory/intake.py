@@ -89,7 +89,7 @@ async def take_pass(
     options: IntakeOptions | None = None,
     after_commit: AfterCommit = nothing_to_defer,
 ) -> PassResult:
-    """Import *reading*, on a connection of its own or on the caller's connection.
+    """Import *reading* on a connection from the pool, or on the caller's connection.
 
     If the source fails halfway, everything read so far stays imported, and the result contains an `error`.
 

@@ -88,7 +88,9 @@ def certificates_in(text: str) -> list[Certificate]:
 
 
 def certificate_of(loaded: x509.Certificate) -> Certificate:
-    """Convert a loaded certificate. Raises SamlFault("KeyRefused") unless its key is RSA with at least 2048 bits, or on a NIST curve."""
+    """Convert a loaded certificate. Raises SamlFault("KeyRefused") unless its key is RSA with at least 2048 bits or lies on a NIST
+    curve.
+    """
     try:
         key = loaded.public_key()
     except (ValueError, UnsupportedAlgorithm):

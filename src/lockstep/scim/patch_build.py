@@ -76,8 +76,8 @@ def member_operations(
 ) -> list[dict[str, Any]]:
     """Build the PatchOp bodies that add and remove members of a group. Each body has at most *chunk* members.
 
-    All additions of a body are one operation with an array. Each removal is an operation of its own with a filter. Entra's
-    default dialect lists the removed members in the value instead.
+    All additions of a body are one operation with an array. Each removal is a separate operation with a filter. Entra's default dialect
+    lists the removed members in the value instead.
     """
     bodies = []
     for ids in _chunks(add, chunk):

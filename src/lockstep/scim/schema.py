@@ -26,7 +26,7 @@ _URN = re.compile(r"urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:[^\s\[\]()\"]+\Z", re.IGNO
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute of a schema. A sub-attribute is an Attribute that has no sub-attributes of its own."""
+    """One attribute of a schema. A sub-attribute is an Attribute without sub-attributes."""
 
     name: str
     type: Type = "string"

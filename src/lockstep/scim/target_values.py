@@ -82,8 +82,7 @@ def _resolved(text: str, definition: ResourceDefinition) -> ResolvedPath:
 def to_resource(values: Mapping[str, Any], definition: ResourceDefinition) -> dict[str, Any]:
     """Build the body of a create from values by target path. A value of None, MISSING or CLEAR leaves its attribute out.
 
-    The attributes of each extension, even of an undeclared one, are put in an object of their own, and the URN is added to
-    `schemas`.
+    The attributes of each extension, even of an undeclared one, are put in a separate object, and the URN is added to `schemas`.
     """
     resource: dict[str, Any] = {"schemas": [definition.schema.id]}
     for text, value in values.items():

@@ -89,7 +89,8 @@ class SettledOperation:
 
 
 async def write_entries(connection: Connection, job: str, entries: Sequence[JournalEntry], *, owner: str) -> set[str]:
-    """Write operations as planned. Returns the ids that were written and may be sent. The other operations have lost their lease.
+    """Write operations with the status "planned". Returns the ids of the written operations, which may be sent. The other operations have
+    lost their lease.
 
     The LIMIT makes PostgreSQL look up leases row by row. With a join, a planner with outdated statistics would read everything that is
     due.

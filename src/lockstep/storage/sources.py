@@ -231,7 +231,7 @@ IN_GROUP = "(%(group)s::uuid is null or member.group_id = %(group)s)"
 async def count_unseen_edges(connection: Connection, source: str, group: str | None) -> tuple[int, int]:
     """Count the memberships in the groups of *source*, or only in *group*, that this pass did not see, and all such memberships.
 
-    Memberships of deleted people do not count: they ended together with the people, whose removal has a guard of its own.
+    Memberships of deleted people do not count: they ended when the people were deleted, and a separate guard checks those deletions.
     """
     cursor = await connection.execute(
         f"""select count(*) filter (where {EDGE_UNSEEN}), count(*)

@@ -49,7 +49,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class CycleRow:
-    """A cycle as a row in a list, or as a page of its own."""
+    """A cycle as a row in a list or on its detail page."""
 
     cycle: Cycle
 

@@ -1,7 +1,7 @@
 """The data transferred when an action is called by name: its arguments, which the server checks by their types, and its result.
 
-The *shape* of an action is a digest of the types of all data transferred for it. Different versions of Lockstep can call an action of each
-other if the action has the same shape in both.
+The *shape* of an action is a digest of the types of all data transferred for it. Two different versions of Lockstep can call each other's
+action if the action has the same shape in both.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 checked against it.
 
 The rules: an enabled person who is assigned, directly or as a direct member of an assigned group, has an active account with user name,
-names and a role. The role is the one of all their assignments that comes first in the application's role list. All others have no account.
+names and a role. If their assignments have several roles, the account gets the role that comes first in the application's role list. All
+others have no account.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ class DemoAssignment:
 
 @dataclass(slots=True)
 class Expectation:
-    """What a person's account must contain. *active* None: there must be no account. *role* "": no role."""
+    """The expected contents of a person's account. If *active* is None, there must be no account. If *role* is "", there must be no
+    role.
+    """
 
     user_name: str
     given_name: str

@@ -33,10 +33,10 @@ def retry_at(
 ) -> datetime | None:
     """Return when a failed object is tried again, or None to give up.
 
-    Waits 6 h, 12 h, 24 h, then every 24 h, each counted from the *first* failure. Gives up after 28 days if *may_give_up* is true. After
-    a *transient* failure (the application was down or busy), the first *quick_tries* tries follow after random waits of up to 1, 2, 4,
-    ... 60 s. If *tries_before* tries with pauses of their own already failed, the waits continue to grow from there. *failures* counts
-    from 1. Times are aware UTC.
+    Waits 6 h, 12 h, 24 h, then every 24 h, each counted from the *first* failure. Gives up after 28 days if *may_give_up* is true. After a
+    *transient* failure (the application was down or busy), the first *quick_tries* tries follow after random waits of up to 1, 2, 4, ...
+    60 s. If *tries_before* tries with other pauses already failed, the waits continue to grow from there. *failures* counts from 1. Times
+    are aware UTC.
     """
     if transient and failures <= quick_tries:
         if tries_before:

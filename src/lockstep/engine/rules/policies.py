@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class OnLeaving(StrEnum):
-    """What happens to the account when its person is out of scope, disabled, deleted or purged."""
+    """The action on the account when its person is out of scope, disabled, deleted or purged."""
 
     DISABLE = "disable"
     DELETE = "delete"
@@ -16,7 +16,7 @@ class OnLeaving(StrEnum):
 
 
 class OnLost(StrEnum):
-    """What happens when a linked account no longer exists in the application."""
+    """The reaction when a linked account no longer exists in the application."""
 
     REPORT = "report"  # report a failure; the person has no account until an administrator forgets the link
     RECREATE = "recreate"

@@ -87,7 +87,9 @@ class _Reply:
                 return self._refused(self.rival or Failure.of(answer, code="Conflict"), state)
 
     def _accepted(self, rereads: int) -> Outcome:
-        """Return the outcome if the application reports success. It is a failure if the content of the response contradicts the success."""
+        """Return the outcome if the application reports success. If the content of the response contradicts the success, the outcome is a
+        failure.
+        """
         write, answer = self.write, self.answer
         claim, planned, operation = write.claim, write.planned, write.operation_id
         is_change = answer.verdict is Verdict.DONE

@@ -1,4 +1,4 @@
-"""Keep the members of a provisioned group in step: send the differences in chunks, each as an operation of its own.
+"""Keep the members of a provisioned group in step: send the differences in chunks, each as a separate operation.
 
 After each chunk, a large group gives up its sender if more urgent work, such as a leaver, waits for a sender.
 

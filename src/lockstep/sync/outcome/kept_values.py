@@ -67,7 +67,7 @@ def is_news(planned: PlanResult) -> bool:
 
 
 def evidence_of(planned: PlanResult, judged: Sequence[JudgedValue]) -> tuple[Evidence, ...]:
-    """Return what the job learns from *judged*: which attributes the application kept and which it left out."""
+    """Return which attributes of *judged* the application kept and which it left out."""
     mapping, plan = planned.prepared.mapping, planned.plan
     if mapping is None or not judged:
         return ()
