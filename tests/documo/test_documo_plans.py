@@ -68,6 +68,20 @@ async def test_a_selective_filter_uses_its_index(crowd: Client) -> None:
         assert "Seq Scan" not in plan, question
 
 
+async def test_a_create_looks_up_names_of_deleted_people_through_their_index(crowd: Client) -> None:
+    columns = resources.ResourceColumns(
+        unique_name="new", external_id=None, display_name=None, active=True, role=None, search={}
+    )
+    item = resources.item_of(SOME_ID, {"userName": "new"}, columns)
+
+    made = await plan_of(crowd, resources.create(crowd.account.id, "User", [item], hold_days=30))
+    namesake = await plan_of(crowd, resources.lock_namesake(crowd.account.id, "User", "new", 30))
+
+    for plan in (made, namesake):
+        assert "resources_deleted" in plan
+        assert "Seq Scan" not in plan
+
+
 async def test_any_other_value_is_found_through_the_index_of_values(crowd: Client) -> None:
     questions = [
         'emails.value eq "user17@sandbox.example"',

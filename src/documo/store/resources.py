@@ -84,6 +84,7 @@ made as (
     from given g
     where %(hold_days)s::int is null or g.unique_name is null or not exists (
         select 1 from resources d where d.tenant_id = %(tenant)s and d.kind = %(kind)s and d.unique_name = g.unique_name
+        and d.deleted_at is not null -- the condition of the index, without which every resource is read
         and (d.is_kept or d.deleted_at > clock_timestamp() - make_interval(days => %(hold_days)s)))
     on conflict do nothing
     returning id, created_at
@@ -204,7 +205,8 @@ def lock_namesake(tenant_id: int, kind: str, unique_name: str, window_days: int)
     """
     return (
         "select id::text, deleted_at is not null, active, source, version, document::text from resources where tenant_id = %s and kind = %s"
-        " and unique_name = %s and (deleted_at is null or is_kept or deleted_at > clock_timestamp() - make_interval(days => %s))"
+        " and unique_name = %s and (deleted_at is null"
+        " or deleted_at is not null and (is_kept or deleted_at > clock_timestamp() - make_interval(days => %s)))"
         " order by deleted_at desc nulls first limit 1 for update",
         (tenant_id, kind, unique_name, window_days),
     )
