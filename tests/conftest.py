@@ -27,6 +27,7 @@ from lockstep.postgres.programs import Programs
 from tests.support.databases import Databases
 from tests.support.hub import Hub, make_context
 from tests.support.set_clock import SetClock
+from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
 
 MEMORY = Path("/dev/shm")
 
@@ -131,6 +132,13 @@ async def hub(lockstep_database: Database) -> AsyncIterator[Hub]:
 @pytest.fixture
 def clock() -> SetClock:
     return SetClock()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[WebhookReceiver]:
+    """A receiver of webhooks."""
+    async with webhook_receiver() as one:
+        yield one
 
 
 # The same examples every time, so that a failure is due to the change under test; `make soak` draws new ones.

@@ -42,6 +42,7 @@ from lockstep.storage.mail_server import has_password
 from lockstep.storage.openid_keys import read_keys
 from lockstep.storage.outbound_places import list_places
 from lockstep.storage.signing_certificates import sealed_keys
+from lockstep.storage.webhook import read_webhook
 from lockstep.sync.compiled import CompiledConfigurations
 from lockstep.sync.drive import Drive
 from lockstep.sync.services import Services as Services
@@ -217,6 +218,7 @@ async def open_house(
                 + len(await sealed_keys(connection))
                 + len(await read_keys(connection))
                 + await has_password(connection)
+                + (await read_webhook(connection) is not None)
             )
         vault = (
             open_vault(settings.data, key=settings.key, older_key=settings.older_key, sealed=sealed)

@@ -240,7 +240,6 @@ metadata: {{name: contoso, labels: {{region: eu}}}}
 spec:
   notifications:
     email: [idm-team@contoso.test]
-    webhook: {{url: https://hooks.contoso.test/lockstep, secretRef: env:HOOK_SECRET}}
     on: [failure, quarantine]
 ---
 apiVersion: lockstep/v1
@@ -267,7 +266,7 @@ def test_the_whole_organisation_is_exported_and_plans_to_no_changes(say: Say, tm
     assert say(config.fmt, "--diff", "again.yaml").stdout == ""
     tenant, source, app = read_documents(text, "again.yaml")
     assert (tenant.name, dict(tenant.labels)) == ("contoso", {"region": "eu"})
-    assert tenant.spec["notifications"]["webhook"]["secretRef"] == "env:HOOK_SECRET"
+    assert tenant.spec["notifications"] == {"email": ["idm-team@contoso.test"], "on": ["failure", "quarantine"]}
     assert (dict(source.labels), dict(app.labels)) == ({"owner": "people-team"}, {"tier": "production"})
 
 

@@ -19,7 +19,7 @@ ONE_THING = "parts of one thing"
 WHOLE = {
     **dict.fromkeys(
         ("access_tokens.list_tokens", "administrators.list_administrators", "applications.list_applications",
-         "mail_server.send_test_mail", "outgoing_mail.examine_mail",
+         "mail_server.send_test_mail", "outgoing_mail.examine_mail", "webhook.send_test_webhook",
          "outbound.list_places", "overview.list_overview", "roles.list_roles", "sources.list_sources", "status.list_status",
          "single_sign_on.certificates.expiring_certificates", "single_sign_on.reminders.remind_of_certificates",
          "person_sign_in.sessions.list_person_sessions",

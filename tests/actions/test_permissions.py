@@ -39,6 +39,8 @@ SHARED = {
     "consequences.consented": "calls an action",
     "consequences.foresee": "calls an action",
     "mail_server.server_of": "of the actions that send mail",
+    "webhook.client_of": "of the actions that call the webhook",
+    "webhook.webhook_of": "of the actions that call the webhook",
     "jobs.new_services": "of the actions that open an application",
     "jobs.read_job": "of the actions on a job",
     "jobs.services_of": "of the actions that open an application",

@@ -59,6 +59,7 @@ NEVER_DONE = {
     "add_client_secret", "remove_client_secret",
     # No mail server is set up, and no message was given up.
     "show_mail_server", "remove_mail_server", "send_test_mail", "retry_mail",
+    "show_webhook", "set_webhook", "remove_webhook", "send_test_webhook",
     # No LDAP directory answers here.
     "show_ldap", "set_ldap", "remove_ldap",
 }  # fmt: skip

@@ -61,6 +61,8 @@ STALE: dict[str, tuple[str, Any]] = {
     "remove_identity_provider": ("single-sign-on", None),
     "set_mail_server": ("mail-server", {"host": "x.test", "sender": "a@x.test"}),
     "remove_mail_server": ("mail-server", None),
+    "set_webhook": ("webhook", {"url": "https://hooks.test/x"}),
+    "remove_webhook": ("webhook", None),
 }
 
 

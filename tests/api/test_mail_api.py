@@ -33,6 +33,22 @@ async def test_mail_server_is_set_up_tested_and_removed_and_its_password_never_c
     assert sink.messages == []
 
 
+async def test_webhook_is_set_up_tested_and_removed_and_its_address_never_comes_back(client: Client) -> None:
+    await session_headers(client)
+    await client.hub.fetch("update administrator_session set stepped_up_at = now()")
+    body = {"url": "https://hooks.contoso.com/T0-very-secret", "secret": "a secret of more than sixteen bytes"}
+
+    missing = await client.get("webhook")
+    made = await client.call("PUT", "/api/v1/webhook", body)
+    found = await client.get("webhook")
+    refused = await client.call("PUT", "/api/v1/webhook", {"url": "https://10.0.0.1/x"})
+    gone = await client.call("DELETE", "/api/v1/webhook")
+
+    assert (missing.status, made.status, refused.status, gone.status) == (404, 200, 400, 204)
+    assert made.body == found.body == {"origin": "https://hooks.contoso.com:443", "isSigned": True}
+    assert "10.0.0.1" in refused.body["detail"]
+
+
 async def test_messages_are_paged_filtered_and_sent_again(client: Client) -> None:
     async with client.hub.pool.connection() as connection:
         for number in range(5):

@@ -7,6 +7,7 @@ import pytest
 from lockstep.ports import Answer, Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.storage.mail_server import MailServerRow, save_server
+from lockstep.storage.webhook import WebhookRow, save_webhook
 from lockstep.sync.notification_texts import without_names
 from tests.support.model_target import ModelTarget, answered
 from tests.support.sync_world import CONFIG, World, upn
@@ -90,6 +91,69 @@ async def test_quarantine_that_flaps_mails_once_an_hour_and_says_how_often_it_ha
     assert is_held_back
     assert "Since the last mail it entered quarantine 3 more times" in str(text)
     assert await mails(world) == ["quarantine", "quarantineEnded", "quarantine"]
+
+
+async def audiences(world: World) -> list[tuple[str, str, str]]:
+    return [
+        (str(kind), str(audience), str(to))
+        for kind, audience, to in await world.rows(
+            "select kind, audience, recipient from outgoing_mail order by written_at, audience, recipient"
+        )
+    ]
+
+
+async def notify_organisation(world: World, notifications: str) -> None:
+    await world.rows(
+        f"update instance set settings = jsonb_set(settings, '{{notifications}}', '{notifications}') returning 1"
+    )
+
+
+async def test_each_address_of_the_organisation_and_the_webhook_get_a_message_of_their_own(
+    world: World, target: ModelTarget
+) -> None:
+    await notify_organisation(world, '{"email": ["a@contoso.test", "b@contoso.test"]}')
+    async with transaction(world.pool) as connection:
+        await save_webhook(connection, WebhookRow("https://hooks.test:443", b"sealed"), actor="test")
+    target.before = lambda verb, key: UNAUTHORIZED
+    await world.add_people(range(2))
+    await world.sync()
+    for _ in range(2):
+        await let_quarantine_be_tried(world)
+
+    assert await audiences(world) == [
+        ("quarantine", "application", "it@contoso.test"),
+        ("quarantine", "organisation", "a@contoso.test"),
+        ("quarantine", "organisation", "b@contoso.test"),
+        ("quarantine", "webhook", "https://hooks.test:443"),
+    ]
+
+
+async def test_the_organisation_gets_only_the_events_that_it_asked_for(world: World, target: ModelTarget) -> None:
+    await notify_organisation(world, '{"email": ["a@contoso.test"], "on": ["recovered"]}')
+    target.before = lambda verb, key: UNAUTHORIZED
+    await world.add_people(range(2))
+    await world.sync()
+
+    assert await audiences(world) == [("quarantine", "application", "it@contoso.test")]
+
+
+async def test_an_application_without_an_address_is_reported_to_the_webhook_without_a_mail_server(
+    world: World, target: ModelTarget
+) -> None:
+    await world.configure(CONFIG)
+    await world.rows("delete from mail_server returning 1")
+    async with transaction(world.pool) as connection:
+        await save_webhook(connection, WebhookRow("https://hooks.test:443", b"sealed"), actor="test")
+    target.before = lambda verb, key: UNAUTHORIZED
+    await world.add_people(range(2))
+    await world.sync()
+    target.before = lambda verb, key: None
+    await let_quarantine_be_tried(world)
+
+    assert await audiences(world) == [
+        ("quarantine", "webhook", "https://hooks.test:443"),
+        ("quarantineEnded", "webhook", "https://hooks.test:443"),
+    ]
 
 
 @pytest.mark.parametrize("change", [{"emailOnFailure": False}, {"notificationEmail": ""}])

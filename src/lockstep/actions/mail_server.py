@@ -99,7 +99,9 @@ async def remove_mail_server(context: Context) -> None:
         if before is None:
             raise _none()
         await store.delete_server(connection)
-        await outgoing_mail.give_up_waiting(connection, problem="The mail server was removed")
+        await outgoing_mail.give_up_waiting(
+            connection, problem="The mail server was removed", audiences=outgoing_mail.BY_MAIL
+        )
         await audit_log.append(
             connection, actor=context.actor.name, activity="Remove mail server", target=_TARGET,
             before=_shown(before),
@@ -135,7 +137,7 @@ async def send_test_mail(context: Context, address: str) -> list[Probe]:
         )
     except MailFailure as failed:
         probes.append(Probe(failed.step.value, False, failed.sentence, failed.remedy))
-        probes += [Probe(step.value, False, "Not tried", tried=False) for step in _after(failed.step)]
+        probes += [Probe(step.value, False, "Not tried", tried=False) for step in _after(MailStep(failed.step))]
     async with context.recording() as connection:
         await audit_log.append(
             connection, actor=context.actor.name, activity="Send test mail", target=_TARGET,

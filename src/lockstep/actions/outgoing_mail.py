@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -17,17 +18,21 @@ from lockstep.actions.context import Context
 from lockstep.actions.health import HealthFinding, Level
 from lockstep.actions.mail_server import server_of
 from lockstep.actions.permissions import Permission
+from lockstep.actions.webhook import client_of, webhook_of
 from lockstep.engine.decisions.patience import growing_pause
 from lockstep.errors import LockstepError, conflict, not_found
 from lockstep.mail.addresses import mail_address
 from lockstep.mail.delivery import DELIVERY_SECONDS, deliver
 from lockstep.mail.failures import MailFailure, MailStep
 from lockstep.mail.message import OutgoingMessage
-from lockstep.storage import audit_log, mail_server
+from lockstep.mail.webhook import WebhookMessage, WebhookStep, call
+from lockstep.storage import audit_log, mail_server, webhook
 from lockstep.storage import outgoing_mail as store
-from lockstep.storage.outgoing_mail import ClaimedMail
+from lockstep.storage.mail_server import MailServerRow
+from lockstep.storage.outgoing_mail import BY_MAIL, Audience, ClaimedMail
 from lockstep.storage.outgoing_mail import MailRow as MailRow
 from lockstep.storage.outgoing_mail import MailState as MailState
+from lockstep.storage.webhook import WebhookRow
 from lockstep.wording import counted
 
 GIVES_UP_AFTER = timedelta(days=2)
@@ -39,17 +44,28 @@ _SHOWN_FOR = timedelta(days=7)
 log = structlog.get_logger("lockstep.actions.outgoing_mail")
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The ways in which messages can be sent now: None for one that is not set up."""
+
+    server: MailServerRow | None
+    webhook: WebhookRow | None
+
+    @property
+    def audiences(self) -> list[Audience]:
+        return [*(BY_MAIL if self.server else ()), *((Audience.WEBHOOK,) if self.webhook else ())]
+
+
 @needs(Permission.MAIL_WRITE)
 async def send_due_mail(context: Context) -> int:
-    """Send the messages that are due; return how many were tried. Sends nothing if no mail server is set up."""
+    """Send the messages that are due; return how many were tried. What is for the webhook or for mail waits until that is set up."""
     async with context.recording() as connection:
-        server = await mail_server.read_server(connection)
-        due = await store.claim_due(connection, lease=LEASE, most=_MOST) if server is not None else []
-    if server is not None:
-        ended = await asyncio.gather(*(_take_turn(context, server, mail) for mail in due), return_exceptions=True)
-        for failed in ended:
-            if isinstance(failed, BaseException):
-                raise failed
+        ways = Ways(await mail_server.read_server(connection), await webhook.read_webhook(connection))
+        due = await store.claim_due(connection, audiences=ways.audiences, lease=LEASE, most=_MOST)
+    ended = await asyncio.gather(*(_take_turn(context, ways, mail) for mail in due), return_exceptions=True)
+    for failed in ended:
+        if isinstance(failed, BaseException):
+            raise failed
     return len(due)
 
 
@@ -86,13 +102,16 @@ async def retry_mail(context: Context, mail: str) -> MailRow:
 async def examine_mail(context: Context) -> list[HealthFinding]:
     """Return findings about mail: whether a server is set up, and whether messages wait or were given up. Connects to nothing."""
     async with context.reading() as connection:
-        server = await mail_server.read_server(connection)
+        ways = Ways(await mail_server.read_server(connection), await webhook.read_webhook(connection))
         trouble = await store.count_trouble(connection, since=_SHOWN_FOR)
     name = "mail"
-    if server is None:
+    if not ways.audiences:
         return []
     try:
-        server_of(context, server)
+        if ways.server is not None:
+            server_of(context, ways.server)
+        if ways.webhook is not None:
+            webhook_of(context, ways.webhook)
     except LockstepError as unreadable:
         return [HealthFinding(name, Level.FAIL, f"{unreadable.detail}. {unreadable.why}", unreadable.next_step)]
     if trouble.failed:
@@ -101,12 +120,15 @@ async def examine_mail(context: Context) -> list[HealthFinding]:
     if trouble.delayed:
         verb = "waits" if trouble.delayed == 1 else "wait"
         text = f"{counted(trouble.delayed, 'message')} {verb} for another attempt: {trouble.problem}"
-        return [HealthFinding(name, Level.WARN, text, "Find the cause: lockstep mail test ADDRESS")]
-    return [HealthFinding(name, Level.OK, f"mail is sent through {server.host}:{server.port}")]
+        return [HealthFinding(name, Level.WARN, text, "See which: lockstep mail list --state waiting")]
+    server, hook = ways.server, ways.webhook
+    sent = [f"mail is sent through {server.host}:{server.port}"] if server else []
+    sent += [f"notifications are sent to {hook.origin}"] if hook else []
+    return [HealthFinding(name, Level.OK, "; ".join(sent))]
 
 
-async def _take_turn(context: Context, server: mail_server.MailServerRow, mail: ClaimedMail) -> None:
-    failed = await _send(context, server, mail)
+async def _take_turn(context: Context, ways: Ways, mail: ClaimedMail) -> None:
+    failed = await _send(context, ways, mail)
     async with context.recording() as connection:
         if failed is None:
             await store.note_sent(connection, mail.id, attempt=mail.attempts)
@@ -123,20 +145,17 @@ async def _take_turn(context: Context, server: mail_server.MailServerRow, mail: 
     )  # fmt: skip
 
 
-async def _send(context: Context, server: mail_server.MailServerRow, mail: ClaimedMail) -> MailFailure | None:
-    recipient = mail_address(mail.recipient)
-    if not recipient:
-        sentence = f'"{mail.recipient[:100]}" is not an address that mail can be sent to'
-        return MailFailure(MailStep.RECIPIENT, sentence, "Correct the notification address", is_final=True)
-    message = OutgoingMessage(
-        mail.id, server.sender, recipient, mail.subject, mail.body_text, mail.body_html, mail.written_at
-    )
+async def _send(context: Context, ways: Ways, mail: ClaimedMail) -> MailFailure | None:
+    is_for_webhook = mail.audience == Audience.WEBHOOK
     try:
-        await deliver(server_of(context, server), message)
+        if is_for_webhook:
+            await _call(context, ways, mail)
+        else:
+            await _deliver(context, ways, mail)
     except MailFailure as failed:
         return failed
-    except LockstepError as failed:  # the password cannot be decrypted
-        return MailFailure(MailStep.SIGN_IN, failed.detail, failed.next_step)
+    except LockstepError as failed:  # a secret cannot be decrypted
+        return MailFailure(WebhookStep.ADDRESS if is_for_webhook else MailStep.SIGN_IN, failed.detail, failed.next_step)
     except Exception as fault:  # one message must not stop the others
         at = traceback.extract_tb(fault.__traceback__)[-1]
         log.error("mail_fault", mail=mail.id, fault=type(fault).__name__, at=f"{at.filename}:{at.lineno}")
@@ -146,3 +165,21 @@ async def _send(context: Context, server: mail_server.MailServerRow, mail: Claim
             "Report it, with the log line mail_fault",
         )
     return None
+
+
+async def _deliver(context: Context, ways: Ways, mail: ClaimedMail) -> None:
+    assert ways.server is not None  # noqa: S101  # claimed only if there is one
+    recipient = mail_address(mail.recipient)
+    if not recipient:
+        sentence = f'"{mail.recipient[:100]}" is not an address that mail can be sent to'
+        raise MailFailure(MailStep.RECIPIENT, sentence, "Correct the notification address", is_final=True)
+    message = OutgoingMessage(
+        mail.id, ways.server.sender, recipient, mail.subject, mail.body_text, mail.body_html, mail.written_at
+    )
+    await deliver(server_of(context, ways.server), message)
+
+
+async def _call(context: Context, ways: Ways, mail: ClaimedMail) -> None:
+    assert ways.webhook is not None  # noqa: S101  # claimed only if there is one
+    message = WebhookMessage(mail.id, mail.kind, mail.app_name, mail.subject, mail.body_text, mail.written_at)
+    await call(client_of(context), webhook_of(context, ways.webhook), message, now=context.now())

@@ -35,6 +35,7 @@ from lockstep.api.routes import (
     sign_ins,
     single_sign_on,
     uploads,
+    webhook,
 )
 from lockstep.errors import not_found
 
@@ -43,7 +44,7 @@ _ROUTERS = (
     applications.router, app_roles.router, outbound.router, configuration.router,
     configuration_files.router, provisioning.router, links.router, operations.router,
     directory.router, records.router, uploads.router, uploads.files, administration.router, administration.front, actions.router,
-    identity_providers.router, mail.router, single_sign_on.router, sign_ins.router, events.router,
+    identity_providers.router, mail.router, webhook.router, single_sign_on.router, sign_ins.router, events.router,
 )  # fmt: skip
 
 

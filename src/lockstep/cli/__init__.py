@@ -52,6 +52,7 @@ COMMANDS: dict[str, str] = {
     "map": "lockstep.cli.mapping:map_",
     "migrate": "lockstep.cli.migrate:migrate",
     "mail": "lockstep.cli.mail:mail",
+    "webhook": "lockstep.cli.webhook:webhook",
     "outbound": "lockstep.cli.outbound:outbound",
     "pause": "lockstep.cli.provision:pause",
     "people": "lockstep.cli.people:people",
@@ -80,7 +81,7 @@ COMMANDS: dict[str, str] = {
 # The overview, in the order of the work. It is the only help page longer than a screen, because people look for commands here.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "People and applications": ("sources", "people", "groups", "apps", "assign"),
-    "Configuration": ("creds", "map", "scope", "settings", "sso", "expr", "mail", "outbound", "retention"),
+    "Configuration": ("creds", "map", "scope", "settings", "sso", "expr", "mail", "webhook", "outbound", "retention"),
     "Configuration files": ("export", "plan", "apply", "diff", "fmt", "import", "config"),
     "Provisioning": ("start", "pause", "run", "push", "retry", "restart", "deletes", "quarantine", "links"),
     "What happened, and why": ("status", "explain", "logs", "cycles", "audit"),

@@ -1,4 +1,4 @@
-"""Warn that settings ask for mail that is not sent, because no mail server is set up or because the setting has no effect. Pure."""
+"""Warn, if settings ask for mail, that no mail is sent because no mail server is set up. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 MAIL_IS_NOT_SENT = "No mail server is set up, so no mail is sent"
 _INSTEAD = "the setting is stored only. Set up a server: lockstep mail set --help"
-_NEVER_SENT = "Lockstep calls no webhooks and sends no mail to the organisation's addresses; applications have their own Notification Email"
 
 
 def mail_note(*, email: str | None, on_failure: bool | None) -> str:
@@ -20,11 +19,13 @@ def mail_note(*, email: str | None, on_failure: bool | None) -> str:
 def file_notes(spec: Mapping[str, Any], *, sends_mail: bool) -> tuple[str, ...]:
     """Return the notes for the spec of a document, for an application or for the organisation."""
     provisioning, wanted = spec.get("provisioning") or {}, spec.get("notifications") or {}
-    if wanted.get("email") or wanted.get("webhook"):
-        return (_NEVER_SENT,)
     if sends_mail:
         return ()
     sign_on = spec.get("singleSignOn") or {}
-    email = provisioning.get("notificationEmail") or sign_on.get("notificationEmail")
+    email = (
+        provisioning.get("notificationEmail")
+        or sign_on.get("notificationEmail")
+        or ", ".join(wanted.get("email") or ())
+    )
     note = mail_note(email=email, on_failure=provisioning.get("emailOnFailure"))
     return (note,) if note else ()

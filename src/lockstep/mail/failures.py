@@ -43,7 +43,7 @@ class MailFailure(Exception):
     cannot help.
     """
 
-    def __init__(self, step: MailStep, sentence: str, remedy: str, *, is_final: bool = False) -> None:
+    def __init__(self, step: StrEnum, sentence: str, remedy: str, *, is_final: bool = False) -> None:
         super().__init__(sentence)
         self.step = step
         self.sentence = sentence

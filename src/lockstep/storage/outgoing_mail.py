@@ -18,12 +18,23 @@ from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import as_json, only_row
 
 
+class Audience(StrEnum):
+    """Who a message is for: the address of the application, those of the organisation, or the webhook. The values are stored."""
+
+    APPLICATION = "application"
+    ORGANISATION = "organisation"
+    WEBHOOK = "webhook"
+
+
 class MailState(StrEnum):
     """The state of a message. The values are stored."""
 
     WAITING = "waiting"
     SENT = "sent"
     FAILED = "failed"
+
+
+BY_MAIL = (Audience.APPLICATION, Audience.ORGANISATION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,18 +50,20 @@ class NewMail:
     text: str
     html: str
     job: str | None = None
+    audience: Audience = Audience.APPLICATION
     facts: Mapping[str, Any]
     not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MailRow:
-    """A message in the outbox. While it waits, *due_at* is the time of the next attempt. *problem* is what went wrong in the last
-    attempt, or "".
+    """A message in the outbox. *recipient* is an address, or the origin of the webhook. While it waits, *due_at* is the time of the next
+    attempt. *problem* is what went wrong in the last attempt, or "".
     """
 
     id: str
     kind: str
+    audience: Audience
     app_name: str
     recipient: str
     subject: str
@@ -68,6 +81,9 @@ class ClaimedMail:
     """A message that this process is about to send. *attempts* includes the present attempt."""
 
     id: str
+    kind: str
+    audience: Audience
+    app_name: str
     recipient: str
     subject: str
     body_text: str
@@ -103,11 +119,12 @@ class LastMail:
 async def write(connection: Connection, mail: NewMail) -> bool:
     """Write the message. Returns False if the event was reported before."""
     cursor = await connection.execute(
-        """insert into outgoing_mail (kind, job, event, recipient, subject, body_text, body_html, facts, due_at)
-        values (%s, %s, %s, %s, %s, %s, %s, %s, greatest(now(), %s::timestamptz)) on conflict (event) do nothing""",
+        """insert into outgoing_mail (kind, job, audience, event, recipient, subject, body_text, body_html, facts, due_at)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, greatest(now(), %s::timestamptz)) on conflict (event) do nothing""",
         (
             mail.kind,
             mail.job,
+            mail.audience,
             mail.event,
             mail.recipient,
             mail.subject,
@@ -120,46 +137,52 @@ async def write(connection: Connection, mail: NewMail) -> bool:
     return cursor.rowcount == 1
 
 
-async def last_mail(connection: Connection, job: str, kind: str) -> LastMail | None:
-    """Return the newest message of *kind* about *job*."""
+async def last_mail(connection: Connection, job: str, kind: str, audience: Audience) -> LastMail | None:
+    """Return the newest message of *kind* about *job* for *audience*."""
     async with connection.cursor(row_factory=class_row(LastMail)) as cursor:
         await cursor.execute(
             """select written_at, now() - written_at as age, coalesce(ended_at, due_at) as sent_at, facts
-            from outgoing_mail where job = %s and kind = %s order by written_at desc limit 1""",
-            (job, kind),
+            from outgoing_mail where job = %s and kind = %s and audience = %s order by written_at desc, id desc limit 1""",
+            (job, kind, audience),
         )
         return await cursor.fetchone()
 
 
-async def withdraw(connection: Connection, job: str, kind: str) -> int:
-    """Delete the messages of *kind* about *job* that are held back. Returns how many."""
+async def withdraw(connection: Connection, job: str, kind: str, audience: Audience) -> int:
+    """Delete the messages of *kind* about *job* for *audience* that are held back. Returns how many events they reported."""
     cursor = await connection.execute(
-        """delete from outgoing_mail where job = %s and kind = %s and state = 'waiting' and attempts = 0
-            and due_at > now()""",
-        (job, kind),
+        """delete from outgoing_mail where job = %s and kind = %s and audience = %s and state = 'waiting' and attempts = 0
+            and due_at > now() returning written_at""",
+        (job, kind, audience),
     )
-    return cursor.rowcount
+    return len({row[0] for row in await cursor.fetchall()})  # those of one event were written in one transaction
 
 
-async def add_unreported(connection: Connection, job: str, kind: str, number: int) -> None:
-    """Add *number* to the count of events without a message of their own, which the newest message of *kind* about *job* stores."""
+async def add_unreported(connection: Connection, job: str, kind: str, audience: Audience, number: int) -> None:
+    """Add *number* to the count of events without a message of their own, which the newest message of *kind* about *job* for *audience*
+    stores.
+    """
     await connection.execute(
         """update outgoing_mail set facts = facts || jsonb_build_object('unreported',
             coalesce((facts ->> 'unreported')::int, 0) + %(number)s)
-        where id = (select id from outgoing_mail where job = %(job)s and kind = %(kind)s order by written_at desc limit 1)""",
-        {"job": job, "kind": kind, "number": number},
+        where id = (select id from outgoing_mail where job = %(job)s and kind = %(kind)s and audience = %(audience)s
+            order by written_at desc, id desc limit 1)""",
+        {"job": job, "kind": kind, "audience": audience, "number": number},
     )
 
 
-async def claim_due(connection: Connection, *, lease: timedelta, most: int) -> list[ClaimedMail]:
-    """Return up to *most* due messages, and lease them: if this process dies, another one sends them after *lease*."""
+async def claim_due(
+    connection: Connection, *, audiences: Sequence[Audience], lease: timedelta, most: int
+) -> list[ClaimedMail]:
+    """Return up to *most* due messages for *audiences*, and lease them: if this process dies, another one sends them after *lease*."""
     async with connection.cursor(row_factory=class_row(ClaimedMail)) as cursor:
         await cursor.execute(
             """update outgoing_mail set due_at = clock_timestamp() + %s, attempts = attempts + 1 where id in
-                (select id from outgoing_mail where state = 'waiting' and due_at <= clock_timestamp()
+                (select id from outgoing_mail where state = 'waiting' and due_at <= clock_timestamp() and audience = any(%s)
                 order by due_at limit %s for update skip locked)
-            returning id::text, recipient, subject, body_text, body_html, written_at, attempts""",
-            (lease, most),
+            returning id::text, kind, audience, coalesce((select application.name from job join application on application.id = job.app
+                where job.id = outgoing_mail.job), '') as app_name, recipient, subject, body_text, body_html, written_at, attempts""",
+            (lease, [one.value for one in audiences], most),
         )
         return await cursor.fetchall()
 
@@ -188,8 +211,8 @@ async def note_failure(
 
 
 async def make_waiting_due(connection: Connection, *, lease: timedelta) -> None:
-    """Shorten the pauses after failed attempts, because the settings of the server were changed. All messages become due after *lease* at
-    the latest, when no process can still be sending one of them.
+    """Shorten the pauses after failed attempts, because the settings of the server or webhook were changed. All messages become due after
+    *lease* at the latest, when no process can still be sending one of them.
     """
     await connection.execute(
         """update outgoing_mail set due_at = least(due_at, clock_timestamp() + %s)
@@ -208,12 +231,14 @@ async def retry(connection: Connection, mail: str) -> bool:
     return cursor.rowcount == 1
 
 
-async def give_up_waiting(connection: Connection, *, problem: str) -> int:
-    """Give up all waiting messages. Returns how many."""
+async def give_up_waiting(
+    connection: Connection, *, problem: str, audiences: Sequence[Audience] = tuple(Audience)
+) -> int:
+    """Give up all waiting messages for *audiences*. Returns how many."""
     cursor = await connection.execute(
         """update outgoing_mail set state = 'failed', ended_at = clock_timestamp(), problem = %s, remedy = ''
-        where state = 'waiting'""",
-        (problem,),
+        where state = 'waiting' and audience = any(%s)""",
+        (problem, [one.value for one in audiences]),
     )
     return cursor.rowcount
 
@@ -229,7 +254,7 @@ async def list_mail(
     """Return messages, newest first. *after* is the id of the last message on the previous page, or "" for the first page."""
     async with connection.cursor(row_factory=class_row(MailRow)) as cursor:
         await cursor.execute(
-            """select mail.id::text, mail.kind, coalesce(application.name, '') as app_name, recipient, subject, state,
+            """select mail.id::text, mail.kind, mail.audience, coalesce(application.name, '') as app_name, recipient, subject, state,
                 written_at, attempts, due_at, ended_at, problem, remedy
             from outgoing_mail as mail
             left join job on job.id = mail.job left join application on application.id = job.app

@@ -1,7 +1,8 @@
-"""Write the notification mails of an application, in the transaction of the event that they report.
+"""Write the notifications of an application, in the transaction of the event that they report.
 
-A mail is written only if a mail server is set up, and if the application has a notification address and *Send an email notification when a
-failure occurs* turned on. A quarantine is reported when it begins, when its reason changes and when it ends. The beginning is reported at
+A mail is written only if a mail server is set up: to the application's address if *Send an email notification when a failure occurs* is
+turned on, and to the addresses of the organisation. The webhook gets every notification. Each of these audiences has its own series of
+messages. A quarantine is reported when it begins, when its reason changes and when it ends. The beginning is reported at
 most once an hour: an earlier mail is held back for the rest of the hour, and withdrawn if the quarantine ends before that. The next mail
 says how often this happened. Failing objects and held changes are reported after a cycle, at most once a day, and again only if there is
 something new or a week has passed.
@@ -9,16 +10,17 @@ something new or a week has passed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from lockstep.mail.message import MailText, as_html, as_text, one_line
 from lockstep.postgres.pool import Connection
-from lockstep.storage import lasting_failures, mail_server, outgoing_mail, tenant
+from lockstep.storage import lasting_failures, mail_server, outgoing_mail, tenant, webhook
 from lockstep.storage.jobs import JobRow
-from lockstep.storage.outgoing_mail import LastMail, NewMail
+from lockstep.storage.outgoing_mail import Audience, LastMail, NewMail
 from lockstep.sync import notification_texts as texts
 from lockstep.sync.notification_texts import MOST_REASONS, FailureReason, ReportedApplication
 
@@ -38,22 +40,37 @@ class MailKind(StrEnum):
     CERTIFICATE = "certificate"
 
 
+# The events of `notifications.on` in files, by the kind of message. A certificate is reported to the organisation if `on` is not given.
+EVENT_OF = {
+    MailKind.QUARANTINE: "quarantine",
+    MailKind.QUARANTINE_ENDED: "recovered",
+    MailKind.FAILURES: "failure",
+    MailKind.HELD: "deleteThreshold",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """The addresses of one audience, or the origin of the webhook."""
+
+    audience: Audience
+    addresses: tuple[str, ...]
+
+
 async def report_quarantine(connection: Connection, row: JobRow, quarantine: Mapping[str, Any]) -> None:
     """Report that *quarantine* began, unless this was reported before."""
-    recipient = await _recipient(connection, row)
-    if not recipient:
-        return
-    unreported = await outgoing_mail.withdraw(connection, row.id, MailKind.QUARANTINE)
-    last = await outgoing_mail.last_mail(connection, row.id, MailKind.QUARANTINE)
-    if last is not None:
-        unreported += int(last.facts.get("unreported", 0))
-    about = await _about(connection, row.app_name, row.app_display_name)
-    text = texts.quarantine_began(about, quarantine, unreported=unreported)
-    event = f"quarantine {row.id} {quarantine['reason']} {quarantine['currentBegan']}"
-    await _write(
-        connection, row, MailKind.QUARANTINE, event, recipient, text, {"seriesBegan": _series(quarantine)},
-        not_before=last.sent_at + _QUARANTINE_AT_MOST_EVERY if last else None,
-    )  # fmt: skip
+    for to in await _recipients(connection, row, MailKind.QUARANTINE):
+        unreported = await outgoing_mail.withdraw(connection, row.id, MailKind.QUARANTINE, to.audience)
+        last = await outgoing_mail.last_mail(connection, row.id, MailKind.QUARANTINE, to.audience)
+        if last is not None:
+            unreported += int(last.facts.get("unreported", 0))
+        about = await _about(connection, row.app_name, row.app_display_name)
+        text = texts.quarantine_began(about, quarantine, unreported=unreported)
+        event = f"quarantine {row.id} {quarantine['reason']} {quarantine['currentBegan']}"
+        await _write(
+            connection, row, MailKind.QUARANTINE, event, to, text, {"seriesBegan": _series(quarantine)},
+            not_before=last.sent_at + _QUARANTINE_AT_MOST_EVERY if last else None,
+        )  # fmt: skip
 
 
 async def report_end_of_quarantine(connection: Connection, row: JobRow) -> None:
@@ -61,15 +78,17 @@ async def report_end_of_quarantine(connection: Connection, row: JobRow) -> None:
     quarantine = row.quarantine
     if quarantine is None:
         return
-    if withdrawn := await outgoing_mail.withdraw(connection, row.id, MailKind.QUARANTINE):
-        await outgoing_mail.add_unreported(connection, row.id, MailKind.QUARANTINE, withdrawn)
-    last = await outgoing_mail.last_mail(connection, row.id, MailKind.QUARANTINE)
     series = _series(quarantine)
-    if last is None or last.facts.get("seriesBegan") != series or not (recipient := await _recipient(connection, row)):
-        return
-    about = await _about(connection, row.app_name, row.app_display_name)
-    text = texts.quarantine_ended(about, quarantine, datetime.now(UTC))
-    await _write(connection, row, MailKind.QUARANTINE_ENDED, f"quarantineEnded {row.id} {series}", recipient, text)
+    for audience in Audience:
+        if withdrawn := await outgoing_mail.withdraw(connection, row.id, MailKind.QUARANTINE, audience):
+            await outgoing_mail.add_unreported(connection, row.id, MailKind.QUARANTINE, audience, withdrawn)
+    for to in await _recipients(connection, row, MailKind.QUARANTINE_ENDED):
+        last = await outgoing_mail.last_mail(connection, row.id, MailKind.QUARANTINE, to.audience)
+        if last is None or last.facts.get("seriesBegan") != series:
+            continue
+        about = await _about(connection, row.app_name, row.app_display_name)
+        text = texts.quarantine_ended(about, quarantine, datetime.now(UTC))
+        await _write(connection, row, MailKind.QUARANTINE_ENDED, f"quarantineEnded {row.id} {series}", to, text)
 
 
 def _series(quarantine: Mapping[str, Any]) -> str:
@@ -81,41 +100,39 @@ async def report_after_cycle(connection: Connection, row: JobRow, cycle: int) ->
     """Report objects that keep failing and changes that wait for approval, if a report is due. During a quarantine, failing objects are not
     reported, because the quarantine was.
     """
-    recipient = await _recipient(connection, row)
-    if not recipient:
-        return
-    if row.quarantine is None:
-        await _report_failures(connection, row, cycle, recipient)
-    await _report_held(connection, row, cycle, recipient)
+    if row.quarantine is None and (to := await _recipients(connection, row, MailKind.FAILURES)):
+        await _report_failures(connection, row, cycle, to)
+    if to := await _recipients(connection, row, MailKind.HELD):
+        await _report_held(connection, row, cycle, to)
 
 
-async def _report_failures(connection: Connection, row: JobRow, cycle: int, recipient: str) -> None:
+async def _report_failures(connection: Connection, row: JobRow, cycle: int, recipients: Sequence[Recipients]) -> None:
     found = await lasting_failures.read_reasons(connection, row.id, lasting=LASTING)
     total = sum(one.count for one in found)
     if not total:
         return
-    last = await outgoing_mail.last_mail(connection, row.id, MailKind.FAILURES)
     codes = {one.code for one in found}
     facts = {"failing": total, "codes": sorted(codes)}
-    is_new = last is not None and (
-        total > last.facts.get("failing", 0) or not codes <= set(last.facts.get("codes", ()))
-    )
-    if not _is_due(last, is_new=is_new):
-        return
     reasons = [FailureReason(one.count, one.reason, one.next_step, one.names) for one in found[:MOST_REASONS]]
     text = texts.objects_fail(await _about(connection, row.app_name, row.app_display_name), total, reasons)
-    await _write(connection, row, MailKind.FAILURES, f"failures {row.id} {cycle}", recipient, text, facts)
+    for to in recipients:
+        last = await outgoing_mail.last_mail(connection, row.id, MailKind.FAILURES, to.audience)
+        is_new = last is not None and (
+            total > last.facts.get("failing", 0) or not codes <= set(last.facts.get("codes", ()))
+        )
+        if _is_due(last, is_new=is_new):
+            await _write(connection, row, MailKind.FAILURES, f"failures {row.id} {cycle}", to, text, facts)
 
 
-async def _report_held(connection: Connection, row: JobRow, cycle: int, recipient: str) -> None:
+async def _report_held(connection: Connection, row: JobRow, cycle: int, recipients: Sequence[Recipients]) -> None:
     held = await lasting_failures.count_held(connection, row.id)
     if held.newest_at is None:
         return
-    last = await outgoing_mail.last_mail(connection, row.id, MailKind.HELD)
-    if not _is_due(last, is_new=last is not None and held.newest_at > last.written_at):
-        return
     text = texts.changes_held(await _about(connection, row.app_name, row.app_display_name), held.total, held.losses)
-    await _write(connection, row, MailKind.HELD, f"held {row.id} {cycle}", recipient, text, {"held": held.total})
+    for to in recipients:
+        last = await outgoing_mail.last_mail(connection, row.id, MailKind.HELD, to.audience)
+        if _is_due(last, is_new=last is not None and held.newest_at > last.written_at):
+            await _write(connection, row, MailKind.HELD, f"held {row.id} {cycle}", to, text, {"held": held.total})
 
 
 def _is_due(last: LastMail | None, *, is_new: bool) -> bool:
@@ -124,11 +141,19 @@ def _is_due(last: LastMail | None, *, is_new: bool) -> bool:
     return last.age >= _AGAIN_AFTER or (is_new and last.age >= _AT_MOST_EVERY)
 
 
-async def _recipient(connection: Connection, row: JobRow) -> str:
-    """The address to notify; "" if no mail is wanted or no server is set up."""
-    if not row.config.get("emailOnFailure") or not row.config.get("notificationEmail"):
-        return ""
-    return str(row.config["notificationEmail"]) if await mail_server.has_server(connection) else ""
+async def _recipients(connection: Connection, row: JobRow | None, kind: MailKind) -> list[Recipients]:
+    """Return the audiences of a message of *kind* about *row* (None: about no provisioning) that have somebody to send it to."""
+    found: list[Recipients] = []
+    if await mail_server.has_server(connection):
+        config = row.config if row is not None else {}
+        if config.get("emailOnFailure") and config.get("notificationEmail"):
+            found.append(Recipients(Audience.APPLICATION, (str(config["notificationEmail"]),)))
+        wanted = (await tenant.read_tenant(connection)).settings.get("notifications") or {}
+        if wanted.get("email") and (not wanted.get("on") or EVENT_OF.get(kind) in wanted["on"]):
+            found.append(Recipients(Audience.ORGANISATION, tuple(map(str, wanted["email"]))))
+    if (hook := await webhook.read_webhook(connection)) is not None:
+        found.append(Recipients(Audience.WEBHOOK, (hook.origin,)))
+    return found
 
 
 async def report_certificate(
@@ -142,12 +167,14 @@ async def report_certificate(
     ends_at: datetime,
     next_step: str,
 ) -> None:
-    """Report that a signing certificate expires soon. *event* identifies the certificate and the reminder."""
-    if not await mail_server.has_server(connection):
-        return
+    """Report that a signing certificate expires soon. *event* identifies the certificate and the reminder. *recipient* may be ""."""
     about = await _about(connection, app, display_name)
     text = texts.certificate_ends(about, sentence, ends_at, next_step)
-    await _write(connection, None, MailKind.CERTIFICATE, event, recipient, text)
+    recipients = await _recipients(connection, None, MailKind.CERTIFICATE)
+    if recipient and await mail_server.has_server(connection):
+        recipients.append(Recipients(Audience.APPLICATION, (recipient,)))
+    for to in recipients:
+        await _write(connection, None, MailKind.CERTIFICATE, event, to, text)
 
 
 async def _about(connection: Connection, app: str, display_name: str) -> ReportedApplication:
@@ -161,14 +188,17 @@ async def _write(
     row: JobRow | None,
     kind: MailKind,
     event: str,
-    recipient: str,
+    to: Recipients,
     text: MailText,
     facts: Mapping[str, Any] | None = None,
     *,
     not_before: datetime | None = None,
 ) -> None:
-    mail = NewMail(
-        kind=kind, job=row.id if row else None, event=event, recipient=recipient, subject=one_line(text.subject), text=as_text(text),
-        html=as_html(text), facts=facts or {}, not_before=not_before,
-    )  # fmt: skip
-    await outgoing_mail.write(connection, mail)
+    for address in to.addresses:
+        # The event alone identifies the message to the application's address, as it did before there were others.
+        own = event if to.audience is Audience.APPLICATION else f"{event} {to.audience} {address}"
+        mail = NewMail(
+            kind=kind, job=row.id if row else None, audience=to.audience, event=own, recipient=address,
+            subject=one_line(text.subject), text=as_text(text), html=as_html(text), facts=facts or {}, not_before=not_before,
+        )  # fmt: skip
+        await outgoing_mail.write(connection, mail)

@@ -52,5 +52,6 @@ STEPS = PageSteps(
         "start": f"{_PROVISIONING}Overview > Start",
         "status": "Home",
         "token": "Settings > Access tokens",
+        "webhook": "Settings > Webhook",
     },
 )

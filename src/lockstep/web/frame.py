@@ -69,6 +69,7 @@ SETTINGS_TABS: Sequence[tuple[str, str]] = (
     ("Access tokens", "/settings/tokens"),
     ("Sessions", "/settings/sessions"),
     ("Mail", "/settings/mail"),
+    ("Webhook", "/settings/webhook"),
     ("Private networks", "/settings/outbound"),
     ("Retention", "/settings/retention"),
     ("Configuration", "/settings/configuration"),

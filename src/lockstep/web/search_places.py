@@ -56,6 +56,9 @@ PLACES: Sequence[SearchPlace] = (
     SearchPlace("Sessions", "/settings/sessions", "monitor", Permission.DIRECTORY_READ, "sign out devices settings"),
     SearchPlace("Mail", "/settings/mail", "mail", Permission.MAIL_READ, "smtp e-mail notifications outbox settings"),
     SearchPlace(
+        "Webhook", "/settings/webhook", "globe", Permission.MAIL_READ, "slack notifications http post settings"
+    ),
+    SearchPlace(
         "Private networks", "/settings/outbound", "globe", Permission.OUTBOUND_WRITE, "outbound allow settings"
     ),
     SearchPlace(

@@ -149,6 +149,11 @@ mail set --host 127.0.0.1 --port 9 --security none --from lockstep@contoso.test
 mail test it@contoso.test
 mail retry nothing
 mail remove --yes
+webhook show
+webhook set --url-stdin
+webhook set
+webhook test
+webhook remove --yes
 outbound add https://app.internal:8443
 outbound remove https://app.internal:8443
 people set anna@contoso.test jobTitle=Lead

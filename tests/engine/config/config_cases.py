@@ -12,7 +12,6 @@ metadata: { name: contoso }
 spec:
   notifications:
     email: [idm-team@contoso.com]
-    webhook: { url: https://hooks.contoso.com/lockstep, secretRef: env:LOCKSTEP_HOOK_SECRET }
     on: [failure, quarantine, deleteThreshold, recovered]
 ---
 apiVersion: lockstep/v1

@@ -122,7 +122,6 @@ def test_a_word_that_only_old_yaml_would_turn_into_something_else_stays_a_text(w
         ("passwordRef: file:/run/secrets/ldap_password", "password: dk_live_4f2a"),
         ("passwordRef: file:/run/secrets/ldap_password", "bind_password: dk_live_4f2a"),
         ("url: ldaps://dc1", "url: ldaps://lockstep:dk_live_4f2a@dc1"),
-        ("secretRef: env:LOCKSTEP_HOOK_SECRET", "secret: dk_live_4f2a"),
     ],
 )
 def test_a_secret_in_a_file_is_refused_and_not_repeated(old: str, new: str) -> None:

@@ -47,6 +47,7 @@ from lockstep.actions import (
     sources,
     status,
     unkept,
+    webhook,
 )
 from lockstep.actions.access import CHECKED
 from lockstep.actions.person_sign_in import passwords, person_passkeys, person_totp, sessions, setting
@@ -114,6 +115,7 @@ _MODULES: Mapping[Any, tuple[str, ...]] = {
     logs: ("directory_change_before", "follow_log", "graph_names", "list_log", "pages_of_log", "show_log"),
     mail_server: ("remove_mail_server", "send_test_mail", "set_mail_server", "show_mail_server"),
     outgoing_mail: ("list_outgoing_mail", "retry_mail"),
+    webhook: ("remove_webhook", "send_test_webhook", "set_webhook", "show_webhook"),
     mappings: ("count_scope", "decide_for", "lint_mappings", "read_mappings"),
     mappings_attributes: (
         "add_attribute", "discover_attributes", "evaluate_mappings", "list_attributes", "remove_attribute",

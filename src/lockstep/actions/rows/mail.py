@@ -1,4 +1,4 @@
-"""The mail server and the outbox, as JSON."""
+"""The mail server, the webhook and the outbox, as JSON."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing_extensions import TypedDict
 
 from lockstep.actions.mail_server import MailServerView
 from lockstep.actions.rows.times import iso, iso_time
+from lockstep.actions.webhook import WebhookView
 from lockstep.storage.outgoing_mail import MailRow, MailState
 
 
@@ -18,9 +19,15 @@ class MailServerJson(TypedDict):
     hasPassword: bool
 
 
+class WebhookJson(TypedDict):
+    origin: str
+    isSigned: bool
+
+
 class MailJson(TypedDict):
     id: str
     kind: str
+    audience: str
     application: str
     recipient: str
     subject: str
@@ -44,10 +51,15 @@ def mail_server_json(row: MailServerView) -> MailServerJson:
     }
 
 
+def webhook_json(row: WebhookView) -> WebhookJson:
+    return {"origin": row.origin, "isSigned": row.is_signed}
+
+
 def mail_json(row: MailRow) -> MailJson:
     return {
         "id": row.id,
         "kind": row.kind,
+        "audience": row.audience,
         "application": row.app_name,
         "recipient": row.recipient,
         "subject": row.subject,

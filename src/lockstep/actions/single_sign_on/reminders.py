@@ -67,11 +67,10 @@ async def _remind(context: Context, connection: Connection, reminder: Reminder) 
     ending = reminder.ending
     app = await find_application(connection, ending.app_name)
     recipient = (await read_settings(context, connection, app)).notification_email
-    if recipient:
-        await report_certificate(
-            connection, app.name, app.display_name, recipient, sentence=ending.sentence, ends_at=ending.not_after,
-            next_step=ending.next_step, event=f"certificate {ending.app} {ending.thumbprint} {reminder.days}",
-        )  # fmt: skip
+    await report_certificate(
+        connection, app.name, app.display_name, recipient, sentence=ending.sentence, ends_at=ending.not_after,
+        next_step=ending.next_step, event=f"certificate {ending.app} {ending.thumbprint} {reminder.days}",
+    )  # fmt: skip
     await audit_log.append(
         connection, actor=context.actor.name, activity="Remind of signing certificate", target=ending.app_name,
         after={"thumbprint": ending.thumbprint, "expires": ending.not_after.isoformat(), "days": reminder.days},

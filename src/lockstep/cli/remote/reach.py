@@ -19,6 +19,7 @@ WORK_ANYWHERE = frozenset(
         "expr eval", "expr repl", "groups add-member", "groups create", "groups delete", "groups list", "groups remove-member",
         "groups restore", "groups rule clear", "groups rule set", "groups rule show", "groups rule test", "groups show", "links",
         "logs", "logs show", "logs sign-ins", "mail list", "mail remove", "mail retry", "mail set", "mail show", "mail test",
+        "webhook remove", "webhook set", "webhook show", "webhook test",
         "map attributes", "map eval", "map lint", "map list", "map set", "map show", "outbound add",
         "outbound list", "outbound remove", "pause", "people delete", "people disable", "people enable", "people list",
         "people purge", "people restore", "people set", "people show", "people sign-in end", "people sign-in factors",
