@@ -39,6 +39,7 @@ from documo.store import secrets as secrets_table
 from documo.store.addresses import save_address
 from documo.store.database import Store
 from documo.web.app import pages_app
+from documo.web.frame import Extension
 from documo.web.live import LiveRequests
 from lockstep.http.outbound import OutboundRules
 from lockstep.process.garbage_collection import keep_returning_free_pages
@@ -76,6 +77,7 @@ def make_app(
     metadata: MetadataReader,
     live: LiveRequests,
     outbound: OutboundRules,
+    extension: Extension | None,
 ) -> App:
     """Return the whole ASGI application with its metrics: the SCIM service (called directly, for speed), the other endpoints for
     programs, and the pages.
@@ -101,6 +103,7 @@ def make_app(
         live=live,
         name_server=settings.name_server or None,
         look=look_for(public_url, outbound),
+        extension=extension,
     )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,9 +120,16 @@ def make_app(
 
 @asynccontextmanager
 async def serving(
-    store: Store, settings: Settings, *, wrap: Callable[[App], App] = lambda app: app
+    store: Store,
+    settings: Settings,
+    *,
+    wrap: Callable[[App], App] = lambda app: app,
+    extension: Extension | None = None,
 ) -> AsyncIterator[RunningServer]:
-    """Serve during the block. Raises LockstepError if the port is taken."""
+    """Serve during the block. *wrap* puts something around the service, and *extension* adds pages to those of the accounts.
+
+    Raises LockstepError if the port is taken.
+    """
     listener = listen(
         settings.host,
         settings.port,
@@ -135,7 +145,7 @@ async def serving(
     outbound = OutboundRules(settings.outbound_allow, advice=OUTBOUND_ADVICE)
     metadata = MetadataReader(store, outbound)
     live = LiveRequests(store)
-    app = make_app(store, tenants, service, request_log, settings, port, keys, metadata, live, outbound)
+    app = make_app(store, tenants, service, request_log, settings, port, keys, metadata, live, outbound, extension)
     issuer = settings.public_url or f"http://{settings.host}:{port}"
     async with store.control() as connection:
         await save_address(connection, issuer)

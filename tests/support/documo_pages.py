@@ -29,7 +29,7 @@ class Visitor:
         async with self.http.get(self.origin + path) as answer:
             return answer.status, await answer.text()
 
-    async def post(self, path: str, *, on: str = "/", **fields: str) -> tuple[int, str]:
+    async def post(self, path: str, /, *, on: str = "/", **fields: str) -> tuple[int, str]:
         """Send a form of the page *on*."""
         data: dict[str, Any] = {"csrf": await self.token(on), **fields}
         async with self.http.post(self.origin + path, data=data, headers={"Origin": self.origin}) as answer:

@@ -15,10 +15,12 @@ from typing import Any
 
 import yaml
 
+from documo.settings import SCIM_PATH
 from lockstep.errors import invalid
 from lockstep.serving.bodies import Receive, Scope, Send
 
 ACTIONS = ("status", "delay", "drop_before", "drop_after", "truncate", "html", "content_type", "stale", "duplicate")
+FOR_CLIENTS = (SCIM_PATH, "/oauth/", "/events/", "/.well-known/")  # never the pages, on which faults are switched off
 _KEYS = frozenset(
     ("method", "path", "nth", "every", "probability", "times", "do", "status", "headers", "seconds", "value")
 )
@@ -41,10 +43,11 @@ class Rule:
     value: str = ""
     seen: int = 0
     done: int = 0
+    is_on: bool = True
 
     def applies(self, method: str, path: str, chance: random.Random) -> bool:
         """Whether the rule applies to this request. Counts the request if method and path match."""
-        if (self.method and method != self.method) or not self.path.search(path):
+        if not self.is_on or (self.method and method != self.method) or not self.path.search(path):
             return False
         self.seen += 1
         if (self.nth and self.seen != self.nth) or (self.every and self.seen % self.every):
@@ -71,10 +74,11 @@ def read_faults(file: Path) -> list[Rule]:
             f"The faults file {file} contains no list of rules",
             next_step="Write it as: faults: [{path: /Users, do: status}]",
         )
-    return [_rule(item, number) for number, item in enumerate(items, 1)]
+    return [rule_of(item, number) for number, item in enumerate(items, 1)]
 
 
-def _rule(item: Any, number: int) -> Rule:
+def rule_of(item: Any, number: int) -> Rule:
+    """Return the rule that *item* describes. Raises LockstepError that names the rule by its *number* and what is invalid."""
     if not isinstance(item, dict) or item.get("do") not in ACTIONS:
         raise invalid(f"Fault {number} needs the key do, with one of: {', '.join(ACTIONS)}")
     unknown = set(item) - _KEYS
@@ -120,7 +124,7 @@ class FaultInjector:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         rule = None
-        if scope["type"] == "http":
+        if scope["type"] == "http" and scope["path"].startswith(FOR_CLIENTS):
             rule = next((r for r in self._rules if r.applies(scope["method"], scope["path"], self._chance)), None)
         if rule is None:
             await self._remembering(scope, receive, send)

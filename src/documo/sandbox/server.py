@@ -20,9 +20,11 @@ import click
 import orjson
 
 from documo.access.api_keys import create_key
-from documo.accounts import create_account
+from documo.access.password_links import password_link
+from documo.accounts import create_account, find_account
 from documo.sandbox.demo_people import add_people
 from documo.sandbox.fault_injection import FaultInjector, read_faults
+from documo.sandbox.fault_page import fault_pages
 from documo.server import serving, until_orphaned, until_stopped
 from documo.settings import Settings
 from documo.store.database import Store, open_store
@@ -62,11 +64,12 @@ async def run_sandbox(wanted: SandboxServer) -> None:
                 settings = Settings(folder, port=wanted.port, rate_override=wanted.rate)
 
                 def with_faults(app: App) -> App:
-                    return FaultInjector(app, rules, seed=wanted.seed) if rules else app
+                    return FaultInjector(app, rules, seed=wanted.seed)
 
-                async with serving(store, settings, wrap=with_faults) as api:
+                async with serving(store, settings, wrap=with_faults, extension=fault_pages(rules)) as api:
                     settle_garbage()  # as in `documo serve`, so that measurements are comparable
-                    _say_ready(api.scim_url, tokens, wanted, folder)
+                    link = await _admin_link(store, api.api_url)
+                    _say_ready(api.scim_url, tokens, wanted, folder, link)
                     await asyncio.wait([stopped, orphaned], return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in (stopped, orphaned):
@@ -93,7 +96,14 @@ def _temporary_folder() -> Path:
     return folder
 
 
-def _say_ready(url: str, tokens: list[str], wanted: SandboxServer, folder: Path) -> None:
+async def _admin_link(store: Store, url: str) -> str:
+    """Return a link with which the Admin of the first tenant sets a password for the pages."""
+    account = await find_account(store, _account_name(0))
+    link = await password_link(store, account, "admin1@sandbox.example", created_by="documo sandbox")
+    return f"{url}/links/{link.secret}"
+
+
+def _say_ready(url: str, tokens: list[str], wanted: SandboxServer, folder: Path, link: str) -> None:
     tenants = [
         {"base_url": url, "token": token, "account": _account_name(number)} for number, token in enumerate(tokens)
     ]
@@ -102,10 +112,12 @@ def _say_ready(url: str, tokens: list[str], wanted: SandboxServer, folder: Path)
         "profile": wanted.profile,
         "pid": os.getpid(),
         "data": str(folder),
+        "pages": link,
         "tenants": tenants,
     }
     click.echo(orjson.dumps(line).decode())
     click.echo(f"Requests: documo requests --data {folder} --account {shlex.quote(_account_name(0))}", err=True)
+    click.echo(f"Pages, with a page to switch faults on: {link}", err=True)
     with suppress(OSError):
         sys.stdout.flush()
 

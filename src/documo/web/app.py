@@ -24,7 +24,7 @@ from documo.store.database import Store
 from documo.web.assertions import assertion_endpoint
 from documo.web.command_pages import STEPS
 from documo.web.context import PageContext
-from documo.web.frame import PRODUCT, DocumoFrame, frame_of
+from documo.web.frame import PRODUCT, DocumoFrame, Extension, frame_of
 from documo.web.live import LiveRequests, live_route
 from documo.web.sessions import SIGN_IN, session_secret
 from lockstep.errors import LockstepError, unreachable
@@ -47,15 +47,17 @@ def pages_app(
     live: LiveRequests,
     name_server: str | None = None,
     look: CertificateLook | None = None,
+    extension: Extension | None = None,
 ) -> Starlette:
     """Return the application. *live* supplies live updates. *name_server* replaces the system's resolver for the records of domains, and
-    *look* has the parameters for checks of their certificates.
+    *look* has the parameters for checks of their certificates. *extension* adds pages.
 
     If the scripts and styles were not built, the first request raises LockstepError.
     """
-    pages = pages_in("documo.web.pages")
+    more = extension.routes if extension is not None else ()
+    pages = sorted([*pages_in("documo.web.pages"), *more], key=lambda route: route.order)
     assets = Assets(BUILT)
-    renderer = DocumoRenderer(assets, {page.path for page in pages if page.method == "GET"})
+    renderer = DocumoRenderer(assets, {page.path for page in pages if page.method == "GET"}, extension)
     others = [
         assets.route(),
         live_route(store, live),
@@ -67,19 +69,22 @@ def pages_app(
 class DocumoRenderer(Renderer):
     """Renders the templates in `documo/web/templates`. *paths* are the addresses that have a page."""
 
-    def __init__(self, assets: Assets, paths: set[str]) -> None:
+    def __init__(self, assets: Assets, paths: set[str], extension: Extension | None = None) -> None:
         self._paths = paths
+        self._extension = extension
         super().__init__(
             "documo.web", PRODUCT, {"asset": assets.url, "version": __version__, "sign_in_page": SIGN_IN}, steps=STEPS
         )
 
     def frame_of(self, view: PageView) -> DocumoFrame:
-        return frame_of(view, self._paths)
+        return frame_of(view, self._paths, self._extension.rail if self._extension is not None else ())
 
     def more_names(self, request: Request) -> Mapping[str, Any]:
         caller: MemberCaller | None = getattr(request.state, "caller", None)
         brand: BrandRow | None = caller.brand if caller is not None else getattr(request.state, "brand", None)
         return {
+            "standing_notice": self._extension.notice() if self._extension is not None else "",
+            "standing_notice_href": self._extension.href if self._extension is not None else "",
             "brand": brand,
             "accent": brand.accent if brand is not None else "",
             "may": lambda permission: caller is not None and allows(caller.role, permission),
@@ -129,4 +134,4 @@ class DocumoDesk(PageDesk[PageContext, MemberCaller]):
     def as_error(self, fault: Exception) -> LockstepError:
         if is_lost_database(fault):
             return unreachable("Documo's database cannot be reached", next_step="Try again in a moment")
-        return as_error(fault)
+        return as_error(fault, product=PRODUCT)

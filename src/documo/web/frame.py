@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from documo.permissions import Permission
-from lockstep.kit.pages import Crumb, PageView
+from lockstep.kit.pages import Crumb, PageRoute, PageView
 
 PRODUCT = "Documo"
 
@@ -40,6 +41,16 @@ TABS: Mapping[str, Sequence[Crumb]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Extension:
+    """Pages that a program adds, with their links in the rail. *notice* returns a text for every page, or "", and leads to *href*."""
+
+    routes: Sequence[PageRoute[Any]]
+    rail: Sequence[RailEntry]
+    notice: Callable[[], str]
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
 class DocumoFrame:
     """The data that the frame's templates show for one page."""
 
@@ -50,13 +61,13 @@ class DocumoFrame:
     current_tab: str
 
 
-def frame_of(view: PageView, paths: Collection[str]) -> DocumoFrame:
-    """Return the frame of *view*. It contains a link only if the linked page is among *paths*."""
+def frame_of(view: PageView, paths: Collection[str], more: Sequence[RailEntry] = ()) -> DocumoFrame:
+    """Return the frame of *view*. It contains a link only if the linked page is among *paths*. *more* links end the rail."""
     tabs = [tab for tab in TABS.get(view.section, ()) if tab.href in paths]
     last = view.parents[-1].label if view.parents and view.section in TABS else view.heading
     return DocumoFrame(
         title=" - ".join(dict.fromkeys((view.heading, view.section or PRODUCT, PRODUCT))),
-        rail=[entry for entry in RAIL if entry.href in paths],
+        rail=[entry for entry in (*RAIL, *more) if entry.href in paths],
         crumbs=(*view.parents, Crumb(view.heading)) if view.parents else (),
         tabs=tabs if len(tabs) > 1 else (),
         current_tab=last,

@@ -21,7 +21,7 @@ from lockstep.errors import Kind, LockstepError, unreachable
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
-def as_error(fault: Exception) -> LockstepError:
+def as_error(fault: Exception, *, product: str = "Lockstep") -> LockstepError:
     """Convert *fault* to a LockstepError. If it is a bug, write its stack trace to a file that only the current user can read."""
     if is_lost_database(fault):
         return unreachable(
@@ -45,10 +45,10 @@ def as_error(fault: Exception) -> LockstepError:
             file.writelines(traceback.format_exception(fault))
     except OSError:
         return LockstepError(
-            Kind.INTERNAL, "Internal error: this is a bug in Lockstep", why=kind, next_step="Report it"
+            Kind.INTERNAL, f"Internal error: this is a bug in {product}", why=kind, next_step="Report it"
         )
     next_step = f"Report it with the contents of {name}, which may contain personal data"
-    return LockstepError(Kind.INTERNAL, "Internal error: this is a bug in Lockstep", why=kind, next_step=next_step)
+    return LockstepError(Kind.INTERNAL, f"Internal error: this is a bug in {product}", why=kind, next_step=next_step)
 
 
 def is_lost_database(fault: BaseException) -> bool:
