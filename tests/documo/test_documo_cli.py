@@ -385,6 +385,11 @@ def test_own_key_of_single_sign_on_is_rolled_by_command(command: Any) -> None:
     assert "already prepared" in command("sso", "keys", "new", code=7).stderr
     assert "pass --yes" in command("sso", "keys", "activate", listed()[1][0], code=64).stderr
     new = listed()[1][0]
+    # A wrong thumbprint is refused before the question, which names the certificate.
+    assert "no certificate" in command("sso", "keys", "activate", "ABCD1234", code=5).stderr
+    assert "already active" in command("sso", "keys", "activate", old, code=7).stderr
+    assert new in command("sso", "keys", "activate", new[:8], code=64).stderr
+    assert "no certificate" in command("sso", "keys", "remove", "ABCD1234", code=5).stderr
     command("sso", "keys", "activate", new[:8], "--yes")
     assert listed() == [[new, "active"], [old, "retiring"]]
 

@@ -68,10 +68,18 @@ def new(account: str | None, settings: Settings, output: DocumoOutput) -> None:
 @data_option
 def activate(thumbprint: str, yes: bool, account: str | None, settings: Settings) -> None:
     """Sign with this key from now on. THUMBPRINT may be abbreviated."""
-    confirm("If the identity provider does not have this certificate, members cannot sign in. Make it active?", yes=yes)
+
+    async def find(store: Store) -> OwnKey:
+        return rules.key_to_activate(await _keys(store, account), thumbprint)
+
+    chosen = with_store(settings, find).thumbprint
+    confirm(
+        f"If the identity provider does not have the certificate {chosen}, members cannot sign in. Make it active?",
+        yes=yes,
+    )
 
     async def work(store: Store) -> OwnKey:
-        return await rules.activate_key(store, (await only_account(store, account)).id, thumbprint)
+        return await rules.activate_key(store, (await only_account(store, account)).id, chosen)
 
     click.echo(f"Documo signs with {with_store(settings, work).thumbprint}")
 
@@ -83,12 +91,21 @@ def activate(thumbprint: str, yes: bool, account: str | None, settings: Settings
 @data_option
 def remove(thumbprint: str, yes: bool, account: str | None, settings: Settings) -> None:
     """Remove the key that is not active. THUMBPRINT may be abbreviated."""
-    confirm("Documo will refuse assertions that are encrypted to this certificate. Remove it?", yes=yes)
+
+    async def find(store: Store) -> OwnKey:
+        return rules.key_to_remove(await _keys(store, account), thumbprint)
+
+    chosen = with_store(settings, find).thumbprint
+    confirm(f"Documo will refuse assertions that are encrypted to the certificate {chosen}. Remove it?", yes=yes)
 
     async def work(store: Store) -> OwnKey:
-        return await rules.remove_key(store, (await only_account(store, account)).id, thumbprint)
+        return await rules.remove_key(store, (await only_account(store, account)).id, chosen)
 
     click.echo(f"Removed {with_store(settings, work).thumbprint}")
+
+
+async def _keys(store: Store, account: str | None) -> list[OwnKey]:
+    return await rules.find_own_keys(store, (await only_account(store, account)).id)
 
 
 def _described(key: OwnKey) -> dict[str, Any]:

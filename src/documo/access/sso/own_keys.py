@@ -100,11 +100,7 @@ async def activate_key(store: Store, tenant_id: int, thumbprint: str) -> OwnKey:
     """
     async with store.tenant(tenant_id) as connection:
         keys = [_own_key(row) for row in await table.read_keys_alone(connection, tenant_id)]
-        chosen = _chosen(keys, thumbprint)
-        if chosen.is_active:
-            raise conflict(
-                f"The certificate {chosen.thumbprint} is already active", next_step="documo sso keys list shows both"
-            )
+        chosen = key_to_activate(keys, thumbprint)
         then = KeyState.RETIRING if chosen.state == KeyState.NEXT else KeyState.NEXT
         await table.exchange_states(connection, tenant_id, active=chosen.thumbprint, then=then)
     return OwnKey(KeyState.ACTIVE, chosen.signing)
@@ -116,14 +112,30 @@ async def remove_key(store: Store, tenant_id: int, thumbprint: str) -> OwnKey:
     """
     async with store.tenant(tenant_id) as connection:
         keys = [_own_key(row) for row in await table.read_keys_alone(connection, tenant_id)]
-        chosen = _chosen(keys, thumbprint)
-        if chosen.is_active:
-            raise conflict(
-                f"The certificate {chosen.thumbprint} is active and cannot be removed",
-                why="Documo signs its requests with this key",
-                next_step="Make another certificate active first",
-            )
+        chosen = key_to_remove(keys, thumbprint)
         await table.remove_key(connection, tenant_id, chosen.thumbprint)
+    return chosen
+
+
+def key_to_activate(keys: Sequence[OwnKey], thumbprint: str) -> OwnKey:
+    """Return the one of *keys* that `activate_key` would make active. Raises LockstepError as it does."""
+    chosen = _chosen(keys, thumbprint)
+    if chosen.is_active:
+        raise conflict(
+            f"The certificate {chosen.thumbprint} is already active", next_step="documo sso keys list shows both"
+        )
+    return chosen
+
+
+def key_to_remove(keys: Sequence[OwnKey], thumbprint: str) -> OwnKey:
+    """Return the one of *keys* that `remove_key` would remove. Raises LockstepError as it does."""
+    chosen = _chosen(keys, thumbprint)
+    if chosen.is_active:
+        raise conflict(
+            f"The certificate {chosen.thumbprint} is active and cannot be removed",
+            why="Documo signs its requests with this key",
+            next_step="Make another certificate active first",
+        )
     return chosen
 
 
