@@ -209,7 +209,7 @@ async def test_nothing_is_written_by_any_door_before_the_sources_were_read_again
         world.file.rename(world.folder / "away.csv")
         with pytest.raises(LockstepError):
             await sources.import_source(context, "hr")
-        with pytest.raises(LockstepError, match="are as old as the backup"):
+        with pytest.raises(LockstepError, match="come from the backup"):
             await by_start(context)
 
         await provisioning.start(context, "documo", as_of_backup=True)
