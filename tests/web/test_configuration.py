@@ -51,7 +51,7 @@ async def test_a_text_is_planned_and_applied_as_planned(centre: Centre, admin: B
     applied = await admin.post(HERE, form | {"mark": hidden(planned, "mark")})
 
     assert 'scope: "assigned" -&gt; "all"' in planned.html or 'scope: "assigned" -> "all"' in planned.text
-    assert still == "assigned" and unseen.status == 400 and "other than the plan showed" in unseen.text
+    assert still == "assigned" and unseen.status == 400 and "other changes than the plan showed" in unseen.text
     assert applied.status == 303 and await scope_of(centre) == "all"
 
 
