@@ -186,6 +186,7 @@ async def mapping_change(context: Context, people: list[Mapping[str, str]]) -> d
     affected = sum(row["department"] == department and row["surname"] != row["surname"].upper() for row in people)
     expression = f'IIF([department]="{department}", ToUpper([surname], ), [surname])'
     last = (await status.list_cycles(context, stage.APP, limit=1))[0]
+    await stage.follow(context, last, on_progress=lambda _: None)  # the change would join a cycle that is not finished
     before = resource.getrusage(resource.RUSAGE_SELF)
     began = time.monotonic()
     await settings_actions.set_mapping(context, stage.APP, "name.familyName", {"expression": expression})

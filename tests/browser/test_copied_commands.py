@@ -19,7 +19,9 @@ from tests.support.up_process import BIN, Up
 pytestmark = pytest.mark.full
 _WAY = re.compile(r'<pre tabindex="0" aria-label="(Lockstep CLI|curl)" id="copy-as-\d+">(.*?)</pre>', re.S)
 # Somebody must still fill in a name, or decide to change something.
-_CHANGES = re.compile(r" (add|add-member|create|set|delete|remove|restart|push|import|invite)\b|\b(EXPRESSION|APP|NAME)\b")
+_CHANGES = re.compile(
+    r" (add|add-member|create|set|delete|remove|restart|push|import|invite)\b|\b(EXPRESSION|APP|NAME)\b"
+)
 # No provider is set up, as the page says; and no token may have the scope to manage tokens.
 REFUSED = {"/settings/sso", "/settings/tokens"}
 
