@@ -75,6 +75,7 @@ async def test_add_a_passkey_sign_in_with_it_and_remove_it(hub: Hub, chrome: Bro
             await visitor.go("/sign-in?next=/settings/sessions")
             await enter_password()
             await page.get_by_role("button", name="Sign in").click()
+            await page.get_by_role("button", name="Use a passkey").wait_for()  # the page before has a Password as well
             await page.get_by_label("Password").fill(PASSWORD)
             assert await visitor.axe() == []
             await page.get_by_role("button", name="Use a passkey").click()
@@ -125,6 +126,7 @@ async def test_person_whose_organisation_requires_it_adds_a_passkey_signs_in_wit
             await page.get_by_label("User name").fill(EMAIL)
             await page.get_by_label("Password").fill(PASSWORD)
             await page.get_by_role("button", name="Sign in").click()
+            await page.get_by_role("button", name="Use a passkey").wait_for()  # the page before has a Password as well
             await page.get_by_label("Password").fill(PASSWORD)
             await look()
             await page.get_by_role("button", name="Use a passkey").click()

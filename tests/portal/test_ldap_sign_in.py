@@ -337,7 +337,7 @@ async def test_active_directory_of_samba_signs_people_in(centre: Centre, tmp_pat
         await ldap_setup.set_ldap(centre.context, replace(change, login_attribute="mail", password=None))
         assert await passwords.sign_person_in(centre.context, "anna@mail.test", samba.PASSWORD, visitor=HERE)
         [finding] = await examine_ldap(centre.context)
-        assert (finding.level, "ends on" in finding.text) == ("warn", True)
+        assert (finding.level, "expires on" in finding.text) == ("warn", True)
 
 
 @pytest.mark.full
