@@ -1,5 +1,5 @@
-// A form with input is sent only while the server can be reached; otherwise the browser would replace the page, and what was typed, by an
-// error page of its own. Without script, the browser does so.
+// A form with a save bar is sent only while the server can be reached; otherwise the browser would replace the page, and what was typed, by
+// an error page of its own, as it does without script and for the short forms.
 import { toast } from "./toasts.js";
 
 const LONGEST = 10_000; // milliseconds
@@ -8,15 +8,6 @@ const LOST = "The server can't be reached, so nothing was saved. What you entere
 const asking = new WeakSet();
 const reached = new WeakSet();
 let said = null;
-
-const hasInput = (form) => [...form.elements].some((one) => !["hidden", "submit", "button", "reset", "fieldset"].includes(one.type));
-
-function isSaved(form, submitter) {
-  const method = submitter?.getAttribute("formmethod") ?? form.getAttribute("method") ?? "get";
-  const action = submitter?.getAttribute("formaction") ?? form.getAttribute("action") ?? "";
-  const isOurs = new URL(action, location.href).origin === location.origin;
-  return method.toLowerCase() === "post" && isOurs && !form.target && hasInput(form);
-}
 
 // Every server that shows pages has their stylesheet, and answers for it without the database and without a session.
 async function isReachable() {
@@ -32,7 +23,7 @@ async function isReachable() {
 // Before every other listener: for them, the form is submitted only when it is sent.
 window.addEventListener("submit", async (event) => {
   const { target: form, submitter } = event;
-  if (reached.delete(form) || !isSaved(form, submitter)) return;
+  if (reached.delete(form) || !form.matches("form[data-saves]")) return;
   event.preventDefault();
   event.stopImmediatePropagation();
   if (asking.has(form)) return;
