@@ -53,6 +53,8 @@ NEVER_DONE = {
     "activate_certificate", "remove_certificate",
     # The upload was given another way to be read before; the group and the person are not in the recycle bin.
     "rehearse_upload", "import_upload", "restore_group", "purge",
+    # Something with the name in the request is there; a body that is a file has no example; the next key is not an hour old.
+    "create_group", "upload_file", "roll_signing_keys",
     # Nothing with the name in the request is there.
     "remove_attribute", "remove_outbound", "remove_role", "show_run", "unassign", "end_session", "remove_factor",
     # The application of the example signs people in with SAML.
@@ -95,7 +97,7 @@ async def real(client: Client, documo: Sandbox, tmp_path: Path) -> AsyncIterator
     yield {
         "app": "documo", "person": upn("anna"), "user": upn("anna"), "group": "all-sales", "source": "hr", "cycle": cycle.id,
         "operation": f"cycle-{cycle.id}", "email": upn("admin"), "token": token.id, "change": change["changeId"], "old": 1, "new": 2,
-        "upload": (await upload.json())["id"], "role": "User", "action": "people.show_person",
+        "upload": (await upload.json())["id"], "role": "Editor", "entry": 1, "action": "people.show_person",
     }  # fmt: skip
 
 
@@ -119,17 +121,18 @@ async def test_no_request_brings_a_server_error_or_an_undocumented_answer(client
         if name in NOT_CALLED:
             continue
 
-        def call(case: Any, name: str = name) -> None:
-            response = case.call_and_validate(headers=headers, checks=CHECKS, timeout=30)
-            if response.status_code < 300:
-                done.add(name)
+        def call(case: Any) -> int:
+            status: int = case.call_and_validate(headers=headers, checks=CHECKS, timeout=30).status_code
+            return status
 
         def call_any(case: Any, is_real: bool) -> None:
             case.path_parameters = {**case.path_parameters, **(_known(case.path_parameters, real) if is_real else {})}
             call(case)
 
         try:
-            await asyncio.to_thread(call, _usual(operation, described, real))
+            # Only the documented request counts as done: whether a generated one succeeds is left to chance.
+            if await asyncio.to_thread(call, _usual(operation, described, real)) < 300:
+                done.add(name)
             await asyncio.to_thread(steady(given(case=operation.as_strategy(), is_real=st.booleans())(call_any)))
         except (Exception, BaseExceptionGroup) as failed:
             wrong.append(f"{operation.label}: {failed}")
@@ -143,8 +146,10 @@ def _headers(client: Client) -> dict[str, str]:
     return {"Authorization": f"Bearer {client.token}"}
 
 
-def _what_removes_comes_last(operation: Any) -> tuple[bool, int]:
-    return operation.method.upper() == "DELETE", -operation.path.count("/")
+def _what_removes_comes_last(operation: Any) -> tuple[bool, bool, int]:
+    """Revoking the token of all these requests is the very last."""
+    is_sign_out = operation.definition.raw["operationId"] == "revoke_this_token"
+    return is_sign_out, operation.method.upper() == "DELETE", -operation.path.count("/")
 
 
 def _known(parameters: dict[str, Any], real: dict[str, Any]) -> dict[str, Any]:
@@ -160,6 +165,8 @@ def _usual(operation: Any, described: dict[str, Any], real: dict[str, Any]) -> A
         for one in raw.get("parameters", [])
         if one["in"] == "query" and one["required"]
     }
+    if any(one["name"] == "confirm" for one in raw.get("parameters", [])):
+        query["confirm"] = True
     content = raw.get("requestBody", {}).get("content", {})
     given: dict[str, Any] = {"path_parameters": path, "query": query}
     if "application/json" in content:
