@@ -99,6 +99,17 @@ async def test_disabling_a_member_over_scim_ends_its_keys_in_the_same_moment(api
     assert (await second.get("/Users")).status == 401
 
 
+async def test_deactivated_member_gets_no_key_that_would_work_after_an_activation(documo: Documo) -> None:
+    api = await documo.client("Keeping", deprovision_action="deactivate")
+    disabled, kept = await api.user("disabled@x.org"), await api.user("kept@x.org")
+    await members.disable(api.store, api.account, disabled)
+    await api.send("DELETE", f"/Users/{kept}")
+
+    for name in ("disabled@x.org", "kept@x.org", kept):
+        with pytest.raises(LockstepError, match="is not active"):
+            await api_keys.create_key(api.store, api.account.id, member=name)
+
+
 async def test_an_admin_who_becomes_a_viewer_over_scim_may_no_longer_provision(api: Client) -> None:
     await members.add_member(api.store, api.account.id, "second@x.org", role="Admin")
     second = with_token(api, (await api_keys.create_key(api.store, api.account.id, member="second@x.org")).secret)

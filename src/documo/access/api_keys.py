@@ -15,7 +15,7 @@ from documo.members import known_role
 from documo.store import keys as table
 from documo.store import members as members_table
 from documo.store.database import Store
-from lockstep.errors import invalid, not_found
+from lockstep.errors import conflict, invalid, not_found
 
 SCOPES: Mapping[str, str] = {
     "read": "Read users, groups, roles and schemas",
@@ -81,7 +81,7 @@ async def create_key(
 ) -> NewKey:
     """Create a key for *member*, or for the first active member with *role*. *created_by* is the person who requests the key.
 
-    Raises LockstepError if there is no such member.
+    Raises LockstepError if there is no such member, or if the member is not active.
     """
     checked = checked_scopes(scopes)
     expires_at = datetime.now(UTC) + expires_in if expires_in else None
@@ -94,10 +94,17 @@ async def create_key(
 
 
 async def owner_of_key(connection: table.Connection, tenant_id: int, *, member: str, role: str) -> str:
-    """Return the id of *member*, or of the first active member with *role*. Raises LockstepError if there is no such member."""
+    """Return the id of *member*, or of the first active member with *role*. Raises LockstepError if there is no such member, or if the
+    member is not active: the key would begin to work unnoticed when the member is activated.
+    """
     if member:
         owner = await members_table.find_member(connection, tenant_id, member)
         missing, cure = f"There is no member {member[:200]!r}", "documo members list"
+        if owner is not None and not (await members_table.member_row(connection, tenant_id, owner))["active"]:
+            raise conflict(
+                f"{member[:200]} is not active, and a key works only while its member is active",
+                next_step="documo members enable MEMBER, or choose another member",
+            )
     else:
         known = await known_role(connection, tenant_id, role or "Admin")
         owner = await members_table.find_with_role(connection, tenant_id, known)
