@@ -201,6 +201,24 @@ async def test_tabs_stand_beside_the_breadcrumbs_of_no_page(admin: Browser) -> N
     assert 'class="tabs"' not in below.html and 'class="crumbs"' in below.html
 
 
+@pytest.mark.parametrize(
+    ("path", "crumbs"),
+    [
+        ("/settings/tokens/new", ["Settings", "Access tokens", "Create an access token"]),
+        ("/apps/documo/provisioning/restart", ["Enterprise applications", "Documo", "Provisioning", "Restart"]),
+    ],
+)
+async def test_breadcrumbs_name_every_level_above_the_page(
+    centre: Centre, admin: Browser, path: str, crumbs: list[str]
+) -> None:
+    await applications.add_application(centre.hub.context, "documo")
+    page = await admin.get(path)
+
+    found = re.search(r'<nav class="crumbs".*?</nav>', page.html, re.DOTALL)
+    assert found is not None
+    assert re.findall(r">([^<>]*\w[^<>]*)<", found[0]) == crumbs
+
+
 async def spray(hub: Hub, address: str) -> None:
     """As many failed attempts of one client as need no delay yet."""
     for number in range(OF_ADDRESS.free):

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from lockstep.actions import applications, credentials, links, settings, sources, status
 from lockstep.actions.permissions import Role
+from lockstep.actions.rows.provisioning import link_json
 from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Secret
 from lockstep.web.page import address
@@ -113,6 +114,7 @@ async def test_quarantine_shows_reason_evidence_and_exits(centre: Centre, admin:
 
     assert "is not in quarantine" in calm.text
     assert "The key <b>was</b> refused" in page.text and "<b>was</b>" not in page.html and "Try again now" in page.text
+    assert "The application refuses the connection" in page.text and "Lockstep sends nothing" in page.text
     assert "Everything that was attempted has worked" not in overview.text and "Next attempt" in overview.text
     assert "Provisioning is in quarantine" in overview.text and f"{HERE}/quarantine" in overview.links
     assert found is not None and not str(found["nextAttempt"]).startswith("2099")
@@ -133,6 +135,26 @@ async def test_pages_of_links_neither_repeat_nor_skip_one_of_the_same_name_and_s
         await centre.hub.fetch("delete from link where target_id = %s", seen[-1])
 
     assert seen == order and len(order) == 3
+
+
+async def test_account_that_is_looked_for_is_not_called_deleted(centre: Centre, admin: Browser, job: str) -> None:
+    await centre.hub.fetch("update link set state = 'tombstone' where target_id in ('u_anna', 'u_bo')")
+    await centre.hub.fetch(
+        "update link set gone_at = now() - interval '1 hour', review_at = '2099-01-01' where target_id = 'u_anna'"
+    )
+    sought = await admin.get(f"{HERE}/links?state=sought")
+    deleted = await admin.get(f"{HERE}/links?state=tombstone")
+    person = await admin.get(f"/users/{guid('anna')}")
+    rows = [link_json(row) for row in await links.list_links(centre.hub.context, "documo")]
+
+    assert "u_anna" in sought.text and "u_bo" not in sought.text and "If it comes back" in sought.text
+    assert "u_bo" in deleted.text and "u_anna" not in deleted.text and "If it comes back" not in deleted.text
+    assert "Account not found, being looked for" in person.text
+    assert {row["account"]: (row["state"], row["nextSearch"]) for row in rows} == {
+        "u_anna": ("sought", "2099-01-01T00:00:00.000Z"),
+        "u_bo": ("tombstone", None),
+        "u_cy": ("live", None),
+    }
 
 
 async def test_links_are_paged_searched_and_forgotten(centre: Centre, admin: Browser, job: str) -> None:

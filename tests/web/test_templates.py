@@ -9,7 +9,7 @@ import pytest
 
 from lockstep.kit.assets import Assets
 from lockstep.kit.icons import icon
-from lockstep.kit.templating import new_environment
+from lockstep.kit.templating import new_environment, with_times
 from lockstep.web.app import BUILT
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "lockstep"
@@ -164,3 +164,12 @@ def test_everything_that_opens_a_dialog_leads_to_it_also_without_script() -> Non
         ]
 
     assert found == []
+
+
+def test_times_within_a_text_become_elements_that_the_script_converts() -> None:
+    html = with_times("<b>Ann</b> waits since 2026-11-29 08:15 UTC (delete), first on 2026-11-28 07:00 UTC.")
+
+    assert html == (
+        '&lt;b&gt;Ann&lt;/b&gt; waits since <time datetime="2026-11-29T08:15:00.000Z" data-local>2026-11-29 08:15 UTC</time> (delete), '
+        'first on <time datetime="2026-11-28T07:00:00.000Z" data-local>2026-11-28 07:00 UTC</time>.'
+    )

@@ -12,6 +12,7 @@ from lockstep.storage import applications, links
 from lockstep.storage.applications import RoleRow
 from lockstep.storage.held_operations import jobs_that_hold
 
+_SOUGHT = "account not found, being looked for"
 _STATES = {
     LinkState.LIVE: "account active",
     LinkState.DISABLED: "account disabled",
@@ -69,5 +70,5 @@ def ways_in(assigned: Sequence[Assignment], roles: Mapping[str, AppRole | RoleRo
 
 
 def _account(link: Link | None, is_held: bool) -> str:
-    state = _STATES[link.state] if link is not None else "no account"
+    state = "no account" if link is None else _SOUGHT if link.is_sought else _STATES[link.state]
     return f"{state}; a change waits for approval" if is_held else state

@@ -16,9 +16,10 @@ from lockstep.wording import counted
 
 _COLUMNS = [Column("name", "Who"), Column("kind", "Kind"), Column("state", "State"), Column("account", "Account"),
             Column("matchedBy", "Matched by", is_wide=True), Column("cause", "Why", is_wide=True),
-            Column("since", "Since", is_wide=True, show=local_time), Column("id", "Id", is_wide=True)]  # fmt: skip
+            Column("since", "Since", is_wide=True, show=local_time),
+            Column("nextSearch", "Next search", is_wide=True, show=local_time), Column("id", "Id", is_wide=True)]  # fmt: skip
 _MOST_SETTLED = 10_000  # limit of the count in the question; all accounts are settled
-_STATES = ["live", "disabled", "released", "lost", "tombstone"]
+_STATES = ["live", "disabled", "released", "lost", "sought", "tombstone"]
 
 
 @click.command("links")

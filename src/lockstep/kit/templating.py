@@ -19,6 +19,7 @@ from lockstep.kit.icons import icon
 from lockstep.kit.page_steps import PageEnvironment, PageSteps
 from lockstep.wording import counted
 
+_TIME_IN_TEXT = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) UTC")
 _SIZES = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
@@ -44,6 +45,7 @@ def new_environment(package: str, extra: Mapping[str, Any], *, steps: PageSteps 
         "ago": ago,
         "device_name": device_name,
         "at": at,
+        "with_times": with_times,
         "duration": duration,
         "initials": initials,
         "sentence": sentence,
@@ -95,6 +97,17 @@ def at(moment: datetime | None, otherwise: str = "Never") -> Markup:
         return escape(otherwise)
     text = moment.astimezone(UTC).strftime("%d %b %Y, %H:%M:%S UTC")
     return Markup('<time datetime="{}" data-local>{}</time>').format(_iso(moment), text)
+
+
+def with_times(text: str) -> Markup:
+    """Return *text* with its times, such as "2026-11-29 08:15 UTC", as `<time>` elements that the script converts like those of `at`."""
+    parts = _TIME_IN_TEXT.split(text)
+    found = [datetime.fromisoformat(part).replace(tzinfo=UTC) for part in parts[1::2]]
+    times = [
+        Markup('<time datetime="{}" data-local>{} UTC</time>').format(_iso(one), f"{one:%Y-%m-%d %H:%M}")
+        for one in found
+    ]
+    return Markup("").join(part for pair in zip(parts[::2], [*times, ""], strict=True) for part in pair)
 
 
 def duration(length: timedelta | float) -> str:

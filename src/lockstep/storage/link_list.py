@@ -10,20 +10,24 @@ from psycopg.rows import class_row
 from lockstep.postgres.pool import Connection
 
 # One page: people first, then by name.
-_PAGE = """select kind, source_id::text, target_id, state, display, cause, matched_by, updated_at, review_at
+SOUGHT = "sought"  # a tombstone whose account is looked for again (`Link.is_sought`)
+_STATE = f"case when state = 'tombstone' and gone_at is not null then '{SOUGHT}' else state end"
+_PAGE = """select kind, source_id::text, target_id, {0} as state, display, cause, matched_by, updated_at, review_at
     from link
-    where job = %(job)s and (%(state)s = '' or state = %(state)s)
+    where job = %(job)s and (%(state)s = '' or {0} = %(state)s)
         and (%(kind)s = '' or kind < %(kind)s
             or kind = %(kind)s and (lower(display), source_id::text) > (lower(%(name)s), %(id)s))
-        and ({})
+        and ({1})
     order by kind desc, lower(display), source_id::text limit %(limit)s"""
-_OF_OBJECT = _PAGE.format("%(source)s = '' or source_id::text = %(source)s")
-_FOUND = _PAGE.format("%(search)s = '' or display ilike %(part)s or target_id ilike %(beginning)s")
+_OF_OBJECT = _PAGE.format(_STATE, "%(source)s = '' or source_id::text = %(source)s")
+_FOUND = _PAGE.format(_STATE, "%(search)s = '' or display ilike %(part)s or target_id ilike %(beginning)s")
 
 
 @dataclass(frozen=True, slots=True)
 class LinkRow:
-    """One link without its base, the values that both sides last agreed on."""
+    """One link without its base, the values that both sides last agreed on. *state* is that of the link, or `sought` if its account is
+    looked for again.
+    """
 
     kind: str
     source_id: str
@@ -34,6 +38,11 @@ class LinkRow:
     matched_by: str
     updated_at: datetime
     review_at: datetime | None
+
+    @property
+    def next_search_at(self) -> datetime | None:
+        """When a sought account is looked for again; None for other accounts."""
+        return self.review_at if self.state == SOUGHT else None
 
 
 async def list_links(

@@ -126,7 +126,10 @@ class Frames:
 def _crumbs(view: View) -> tuple[Crumb, ...]:
     """Return the breadcrumbs, as in Entra: Enterprise applications > Documo > Provisioning. A top-level page has none."""
     if view.app is None:
-        return (*view.parents, Crumb(view.heading)) if view.parents else ()
+        above = [
+            Crumb(one.label, one.href) for one in SECTIONS if one.label in TABS_OF_SECTION and one.label == view.section
+        ]
+        return (*above, *view.parents, Crumb(view.heading)) if view.parents else ()
     below = [Crumb(view.tab, f"{view.app.href}/provisioning")] if view.tab == "Provisioning" else []
     place: list[Crumb] = [APPS, Crumb(view.app.display_name, view.app.href), *below, *view.parents]
     last = view.subtab or view.tab

@@ -88,6 +88,7 @@ class LinkJson(TypedDict):
     matchedBy: str
     cause: str
     since: str
+    nextSearch: str | None  # when a sought account is looked for again
 
 
 class OwnerJson(TypedDict):
@@ -205,6 +206,7 @@ def link_json(row: LinkRow) -> LinkJson:
         "matchedBy": row.matched_by,
         "cause": row.cause,
         "since": iso_time(row.updated_at),
+        "nextSearch": iso(row.next_search_at),
     }
 
 

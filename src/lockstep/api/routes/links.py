@@ -13,7 +13,7 @@ from lockstep.api.paging import Asking, Page, page
 from lockstep.api.shapes import AppName, Body, Name
 
 router = router_of("Provisioning")
-_LINK_STATES = ("live", "disabled", "released", "lost", "tombstone")
+_LINK_STATES = ("live", "disabled", "released", "lost", "sought", "tombstone")
 _LINKS = (Selects("name", "eq", "user"), Selects("state", "eq", "state", words(*_LINK_STATES)))
 
 
@@ -29,7 +29,9 @@ class SettledJson(TypedDict):
 
 @router.get("/applications/{app}/links")
 async def list_links(context: Asked, query: Asking, app: AppName) -> Page[LinkJson]:
-    """List the links between accounts and their owners, people first. The filter supports `name eq` and `state eq`."""
+    """List the links between accounts and their owners, people first. The filter supports `name eq` and `state eq`. An account that is
+    `sought` was not found; Lockstep looks for it again at `nextSearch`. The account of a `tombstone` was deleted.
+    """
     query.refuse_sort("name")
     chosen = selected(query.filter, _LINKS)
     last = query.after(list) or ["", "", ""]

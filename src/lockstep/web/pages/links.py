@@ -13,7 +13,7 @@ from lockstep.actions.links import LinkRow, Orphan
 from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.copied import api_list, command_with
-from lockstep.web.page import Answer, Chip, CopyAs, Pages, Redirect, View, address, on_the_form
+from lockstep.web.page import Answer, Chip, CopyAs, Crumb, Pages, Redirect, View, address, on_the_form
 from lockstep.web.pages.app_overview import place_of
 from lockstep.web.status_look import StatusLook
 from lockstep.wording import counted
@@ -26,6 +26,7 @@ STATES: Sequence[tuple[str, StatusLook]] = (
     ("disabled", StatusLook("Disabled", "neutral", "pause")),
     ("released", StatusLook("No longer managed", "neutral", "circle")),
     ("lost", StatusLook("Account no longer exists", "warn", "warning")),
+    ("sought", StatusLook("Being looked for", "info", "search")),
     ("tombstone", StatusLook("Deleted", "neutral", "trash")),
 )
 
@@ -68,6 +69,7 @@ async def show_orphans(context: Context, request: Request) -> View:
         app=place,
         tab="Provisioning",
         subtab="Links",
+        parents=[Crumb("Links", here)],
         copy_as=CopyAs(
             command=f"lockstep links {place.name} --orphans", api=f"/api/v1/applications/{place.name}/orphans"
         ),

@@ -212,7 +212,7 @@ async def _restart_form(
         model,
         app=AppPlace(name, found.status.display_name),
         tab=TAB,
-        subtab="Overview",
+        subtab="Restart",
         lead="Switches provisioning on and starts again. Choose what to clear; links stay unless you select them.",
         copy_as=CopyAs(command=f"lockstep restart {name}"),
         status=400 if refused else 200,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,11 +11,25 @@ from starlette.requests import Request
 from lockstep.actions import provisioning, provisioning_pages
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
+from lockstep.engine.decisions.quarantine import QuarantineReason, holds_everything
 from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, Redirect, View
 from lockstep.web.status_look import look_of
 
 pages = Pages()
 _HERE = "/apps/{app}/provisioning/quarantine"
+_REASONS: Mapping[QuarantineReason, str] = {
+    QuarantineReason.EXCEPTION: "The application refuses the connection",
+    QuarantineReason.TOO_MANY_DELETES: "Too many accounts would be disabled or deleted",
+    QuarantineReason.PROPORTION: "Too large a share of the objects fails",
+    QuarantineReason.BASE_THRESHOLD: "Too many objects fail",
+    QuarantineReason.TOTAL_THRESHOLD: "Too many objects and references fail",
+}
+_ALL_WAIT = (
+    "Until the cause is corrected, Lockstep sends nothing to the application. People who leave keep their access there."
+)
+_FEWER_WRITES = (
+    "Until fewer objects fail, Lockstep writes less often. People who leave still lose their access without delay."
+)
 
 
 @pages.get(_HERE)
@@ -22,6 +37,7 @@ async def show(context: Context, request: Request) -> View:
     name = request.path_params["app"]
     found = await provisioning_pages.provisioning_overview(context, name)
     quarantine: dict[str, Any] = dict(found.status.quarantine or {})
+    reason = QuarantineReason(quarantine["reason"]) if quarantine else None
     place = AppPlace(name, found.status.display_name)
     model = {
         "status": found.status,
@@ -29,6 +45,8 @@ async def show(context: Context, request: Request) -> View:
         "failures": found.failures,
         "quarantine": quarantine,
         "error": quarantine.get("error") or {},
+        "reason": _REASONS[reason] if reason is not None else "",
+        "effect": _ALL_WAIT if reason is not None and holds_everything(reason) else _FEWER_WRITES,
         "since": _moment(quarantine.get("seriesBegan") or quarantine.get("currentBegan")),
         "next_attempt": _moment(quarantine.get("nextAttempt")),
         "gives_up_at": found.gives_up_at,

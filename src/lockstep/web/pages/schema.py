@@ -77,7 +77,10 @@ async def import_schema(context: Context, request: Request) -> Answer:
         app=place_of(app),
         tab=TAB,
         subtab=SUBTAB,
-        parents=[Crumb(HEADING, request.url.path)],
+        parents=[
+            Crumb(SUBTAB, f"/apps/{request.path_params['app']}/provisioning/mappings"),
+            Crumb(HEADING, request.url.path),
+        ],
     )
 
 

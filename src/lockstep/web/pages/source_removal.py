@@ -74,7 +74,7 @@ def _page(one: SourceView, lines: list[str] | None, *, refused: LockstepError | 
     flag = " --with-objects" if _number(one) else ""
     return View(
         "sources/remove.html", f"Remove {name}", model, section="Sources",
-        parents=[Crumb("Sources", SOURCES), Crumb(name, back)],
+        parents=[Crumb("Sources", SOURCES), Crumb(one.source.display_name, back)],
         copy_as=CopyAs(command=f"lockstep sources remove {name}{flag}"), status=400 if refused else 200,
     )  # fmt: skip
 
