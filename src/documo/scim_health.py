@@ -63,7 +63,7 @@ async def read_rhythm(store: Store, tenant_id: int) -> Rhythm:
 
 @dataclass(frozen=True, slots=True)
 class MappedAttribute:
-    """How Documo uses a SCIM attribute of a user. *locked* is true if an Admin cannot change the attribute of a provisioned user."""
+    """A SCIM attribute of a user and its use in Documo. *locked* is true if an Admin cannot change the attribute of a provisioned user."""
 
     attribute: str
     field: str

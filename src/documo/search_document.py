@@ -14,7 +14,7 @@ from lockstep.scim.registry import ResourceDefinition
 from lockstep.scim.schema import Attribute
 from lockstep.scim.values import read_datetime
 
-# Kept in columns or rows of their own, so that changing them does not touch the index of values.
+# Kept in separate columns or rows, so that changing them does not touch the index of values.
 ELSEWHERE = frozenset(("schemas", "id", "meta", "active", "groups", "members", "password"))
 
 _Fold = Callable[[Any], Any]

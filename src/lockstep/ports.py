@@ -222,7 +222,7 @@ class Probe:
 
 
 class AuthenticationMethod(StrEnum):
-    """How requests to an application are authenticated. The values are stored, and configuration files use the same ones."""
+    """The ways to authenticate requests to an application. The values are stored, and configuration files use the same ones."""
 
     BEARER = "bearer"
     CLIENT_CREDENTIALS = "oauth2ClientCredentials"
@@ -231,8 +231,8 @@ class AuthenticationMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """How requests are authenticated. *client_id* is the client's id, or the user name for Basic. With client credentials, *token_url*
-    issues a token for *scope*.
+    """An authentication method and its parameters. *client_id* is the client's id, or the user name for Basic. With client credentials,
+    *token_url* issues a token for *scope*.
     """
 
     method: AuthenticationMethod = AuthenticationMethod.BEARER

@@ -51,7 +51,7 @@ from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Vault, open_vault, throwaway_vault
 
 MIGRATIONS = "lockstep.storage.migrations"
-OWN_APPLICATION = "documo.json"  # file in the data folder while `up` runs, with the origin of its own Documo
+OWN_APPLICATION = "documo.json"  # file in the data folder while `up` runs: the origin of its Documo
 UNFINISHED_RESTORE = "restore-unfinished"  # file in the data folder while a restore runs, and after an interrupted one
 OUTBOUND_SECONDS = 2.0  # delay until a change of the outbound list applies in every process
 MAIL_SECONDS = 1.0  # interval for checking which messages are due

@@ -1,4 +1,4 @@
-"""The settings of their own sign-in that members can change: the password and the sessions."""
+"""Sign-in settings that members can change themselves: the password and the sessions."""
 
 from __future__ import annotations
 

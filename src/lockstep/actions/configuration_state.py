@@ -26,7 +26,7 @@ from lockstep.storage.jobs import JobRow
 from lockstep.storage.sources import SourceRecord
 
 Json = dict[str, Any]
-# Keys of a stored source that have a section of their own in files.
+# Keys of a stored source that have separate sections in files.
 _SOURCE_SECTIONS = {"map": "attributes", "delta": "delta"}
 
 

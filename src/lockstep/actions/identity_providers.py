@@ -34,7 +34,7 @@ _MOST_ROLES, _LONGEST = 200, 300
 
 @dataclass(frozen=True, slots=True)
 class IdentityProvider:
-    """How administrators sign in through an identity provider. *roles* says which role each value of the claim *roles_claim* gives."""
+    """An identity provider through which administrators sign in. *roles* says which role each value of the claim *roles_claim* gives."""
 
     name: str
     issuer: str

@@ -35,7 +35,7 @@ _WORD = re.compile(r"[^\s,;!?()\"“”]+")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a person typed. *words* are the words to search for. *app* is the id of the application that the text names; if there is only
+    """A person's search text. *words* are the words to search for. *app* is the id of the application that the text names; if there is only
     one application, a question need not name it. *is_order* is true if the text asks to provision somebody.
     """
 

@@ -93,7 +93,7 @@ def _filters() -> Iterator[str]:
         yield f"  {operator.name:<{width}}  {operator.meaning}"
 
 
-# Variables that are no fields of the settings, or are read before them.
+# Variables that are not fields of the settings, or are read before them.
 MORE_VARIABLES = (
     ("LOCKSTEP_TOKEN", "The access token that `lockstep login` stores instead of asking for a password"),
     ("LOCKSTEP_METRICS_TOKEN", "The bearer token for /metrics; without it there are no metrics"),

@@ -1,4 +1,4 @@
-"""How commands show results: data on stdout in the requested format, everything else on stderr.
+"""Show the results of commands: data on stdout in the requested format, everything else on stderr.
 
 JSON is the documented, stable format (`formatVersion`). Tables fit the terminal; piped tables are neither cut nor coloured.
 """

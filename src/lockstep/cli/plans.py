@@ -1,4 +1,4 @@
-"""How plans and their results are shown: with the same signs and words in every command.
+"""Show plans and their results with the same signs and words in every command.
 
 + create, ~ update, o disable, - delete, = link, . nothing to do, ! cannot. A word repeats each sign, for readers who cannot see it.
 """

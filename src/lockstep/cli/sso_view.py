@@ -1,4 +1,4 @@
-"""How commands print the single sign-on of an application: with the labels of its method."""
+"""Print the single sign-on of an application with the labels of its method."""
 
 from __future__ import annotations
 

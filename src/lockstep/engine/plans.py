@@ -134,7 +134,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Plan(Draft):
-    """What should happen to one object in one application, and why. Nothing has been sent yet; a preview shows exactly this.
+    """The decision about one object in one application, with reasons. Nothing has been sent yet; a preview shows exactly this.
 
     A plan completes a draft: it adds the object, all steps and reasons (the first one answers "why"), and the facts that the guards need.
     """

@@ -171,7 +171,7 @@ def _is_false(value: Value) -> bool:
 
 
 class Action(StrEnum):
-    """What a plan does. The signs are the same everywhere: + create, ~ update, o disable, - delete, = link, . none, ! refuse."""
+    """The action of a plan. The signs are the same everywhere: + create, ~ update, o disable, - delete, = link, . none, ! refuse."""
 
     CREATE = "create"
     UPDATE = "update"

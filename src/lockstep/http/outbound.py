@@ -1,7 +1,7 @@
 """Decide to which addresses Lockstep may connect. Pure.
 
-A URL is checked twice: its text here, and the resolved address when connecting, so a name whose address changes in between is detected.
-Only listed places may be private or without TLS.
+The text of a URL is checked first, and the resolved address when connecting. So a name that resolves to a forbidden address later is
+refused too. Only listed places may have private addresses or be used without TLS.
 """
 
 from __future__ import annotations

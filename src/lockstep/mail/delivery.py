@@ -30,7 +30,7 @@ OnStep = Callable[[MailStep, str, float], None]
 
 
 class MailSecurity(StrEnum):
-    """How the connection to a mail server is encrypted. The values are stored."""
+    """The encryption of the connection to a mail server. The values are stored."""
 
     NONE = "none"
     STARTTLS = "starttls"

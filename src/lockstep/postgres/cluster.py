@@ -200,7 +200,7 @@ def _launch(
     for option in options:
         command += ["-c", option]
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW), "ab") as out:
-        # In a session of its own: Ctrl-C in the terminal is meant for Lockstep, which stops PostgreSQL when no process needs
+        # In a separate session: Ctrl-C in the terminal is meant for Lockstep, which stops PostgreSQL when no process needs
         # it.
         return subprocess.Popen(
             command, cwd="/", env=plain_environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,

@@ -28,7 +28,7 @@ from lockstep.saml.xml import Element, add, children, new_element, only_child, s
 
 
 class DataMethod(StrEnum):
-    """How content is encrypted."""
+    """The algorithms that encrypt content."""
 
     AES128_GCM = f"{XENC11}aes128-gcm"
     AES192_GCM = f"{XENC11}aes192-gcm"

@@ -22,7 +22,7 @@ ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 
 
 class Binding(StrEnum):
-    """How a message is transported (SAML bindings, sections 3.4 and 3.5)."""
+    """The transport of a message (SAML bindings, sections 3.4 and 3.5)."""
 
     REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
     POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"

@@ -17,7 +17,7 @@ from lxml import etree
 from lockstep.saml.faults import FaultCode, SamlFault, fault
 from lockstep.saml.names import DS, MD, SAML, SAMLP, XENC, XINCLUDE
 
-# lxml has no types of its own.
+# lxml ships no type annotations.
 Element = Any
 
 MAX_BYTES = 256 * 1024

@@ -29,7 +29,7 @@ class Profile:
 
 # Columns: entra, okta, onelogin, jumpcloud, google. `lenient` has all tolerances, `strict` none. A profile that ignores unknown
 # attributes must understand keys that are paths; otherwise a change would be dropped silently. A row without a mark is a habit of
-# clients that have no profile of their own: only `lenient` tolerates it.
+# clients without a dedicated profile: only `lenient` tolerates it.
 _TABLE: Final[dict[str, str]] = {
     #                          E O L J G
     "capitalised_names":      "x - - - -",

@@ -1,6 +1,6 @@
-"""All connections of one server: their number, their addresses, and which of them are idle.
+"""Limit the connections of one server, in total and per address, and close idle ones when there is no room.
 
-One task checks the deadlines of all connections, so that requests need no timers of their own.
+One task checks the deadlines of all connections, so no timer is needed for each request.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ class Connection(Protocol):
     address: str
 
     def look(self, now: float) -> None:
-        """Handle every deadline that has passed. *now* is event loop time in seconds."""
+        """Act on every deadline that has passed. *now* is the event loop's time in seconds."""
 
     def make_room(self) -> None:
         """Close the connection to make room for another client, although this client did nothing wrong."""
 
 
 class Connections:
-    """Admits connections while there is room. Raises ValueError for a trusted proxy that is neither address nor network."""
+    """Admits connections while there is room. Raises ValueError for a trusted proxy that is neither an address nor a network."""
 
     def __init__(self, limits: ServingLimits) -> None:
         self.limits = limits
@@ -49,7 +49,7 @@ class Connections:
         return len(self._open)
 
     def enter(self, connection: Connection) -> str:
-        """Admit *connection* and return "", or return why there is no room. If necessary, an idle connection is closed to make room."""
+        """Admit *connection* and return "". If there is no room even after closing an idle connection, return the reason instead."""
         address = connection.address
         mine = self._by_address.get(address, 0)
         if mine >= self.limits.connections_per_address and not self.is_trusted(address):

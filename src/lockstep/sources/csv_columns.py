@@ -45,7 +45,7 @@ _STABLE = frozenset(
      "mitarbeiternr", "mitarbeiternummer", "workerid", "matricule", "immutableid", "sourceanchor", "onpremisesimmutableid",
      "onpremisessecurityidentifier", "securityidentifier", "objectguid", "guid", "uuid"}
 )  # fmt: skip
-# Columns that may show whether an account is disabled, in words of their own.
+# Columns that may show whether an account is disabled, each with different words.
 _STATES = frozenset({"status", "userstatus", "accountstatus", "employeestatus", "employmentstatus", "active", "aktiv", "isactive",
                      "gesperrt", "blocked", "disabled", "deaktiviert", "locked"})  # fmt: skip
 

@@ -98,7 +98,6 @@ class Findings:
                 return "Specify the encoding of the file: --encoding cp1252"
             case Cause.WORD:
                 # Do not suggest a complete command: only the administrator knows which of the meanings is right.
-                # right.
                 either = "enabled|disabled" if column in self.of_accounts else "true|false"
                 words = [f'--value "{column}:{shown(word)}={either}"' for word in self.words.get(column, {})]
                 return f"Specify what the values mean: {' '.join(words)}"

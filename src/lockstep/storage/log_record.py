@@ -64,7 +64,8 @@ class LoggedContent:
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """What was done, refused or skipped, to which object, and why. *change_id* is the id of the operation if one was sent.
+    """One entry of the provisioning log: the action, its object, its outcome and the reasons. *change_id* is the id of the operation if one
+    was sent.
 
     *reason* is the reason of the error if there is one. *source_id* is None for an event that concerns the whole application.
     """

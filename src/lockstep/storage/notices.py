@@ -16,7 +16,7 @@ CHANNEL = "lockstep_notices"
 
 
 class Topic(StrEnum):
-    """What has changed."""
+    """The subject of a notice."""
 
     PROGRESS = "progress"  # outcomes were recorded: the provisioning log, links and the counts of the running cycle
     CYCLE = "cycle"  # a cycle began, entered another phase or ended

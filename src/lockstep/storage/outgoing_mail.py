@@ -159,8 +159,8 @@ async def withdraw(connection: Connection, job: str, kind: str, audience: Audien
 
 
 async def add_unreported(connection: Connection, job: str, kind: str, audience: Audience, number: int) -> None:
-    """Add *number* to the count of events without a message of their own, which the newest message of *kind* about *job* for *audience*
-    stores.
+    """Add *number* to the count of events that got no separate message. The newest message of *kind* about *job* for *audience* stores
+    the count.
     """
     await connection.execute(
         """update outgoing_mail set facts = facts || jsonb_build_object('unreported',

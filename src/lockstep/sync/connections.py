@@ -1,4 +1,4 @@
-"""How a job connects to its application: the stored tenant URL and token, and the request rate that its configuration allows.
+"""The connection of a job to its application: the stored tenant URL and token, and the request rate that its configuration allows.
 
 The token stays sealed until the target builds a header.
 """

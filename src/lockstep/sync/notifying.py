@@ -31,7 +31,7 @@ _AGAIN_AFTER = timedelta(days=7)
 
 
 class MailKind(StrEnum):
-    """What a mail reports. The values are stored and shown."""
+    """The events that mails report. The values are stored and shown."""
 
     QUARANTINE = "quarantine"
     QUARANTINE_ENDED = "quarantineEnded"

@@ -24,7 +24,7 @@ SHORTEST = 4  # characters of an abbreviated thumbprint
 
 
 class KeyState(StrEnum):
-    """What a key is used for. Every key decrypts."""
+    """The use of a key. Every key decrypts."""
 
     NEXT = "next"
     ACTIVE = "active"

@@ -1,6 +1,6 @@
--- Documo's tables. Every row of a tenant's data carries tenant_id first in its key, and row-level security is the second wall:
--- a transaction sees the rows of the tenant in the setting documo.tenant and no others, whatever its WHERE says.
--- Accounts, keys and domains decide which tenant a request belongs to, so they stand before that wall.
+-- Documo's tables. tenant_id is the first column in the key of every table with a tenant's data. Row-level security is a second protection:
+-- a transaction sees only the rows of the tenant in the setting documo.tenant, whatever its WHERE says.
+-- Accounts, keys and domains have no row-level policy, because they decide which tenant a request belongs to.
 
 create table accounts (
     id int generated always as identity primary key,
@@ -84,8 +84,8 @@ create index resources_display_name on resources (tenant_id, kind, display_name,
 create index resources_last_modified on resources (tenant_id, kind, last_modified, id) where deleted_at is null;
 create index resources_order on resources (tenant_id, kind, id) where deleted_at is null;
 
--- The case-folded values of a resource, for containment. It holds no row-level policy, because containment is not leakproof and a
--- policy would forbid the index; it is only ever read for ids that are then looked up behind the wall.
+-- The case-folded values of a resource, for containment. There is no row-level policy: containment is not leakproof, so PostgreSQL would not
+-- use the index. Only ids are read from this table; the rows are then looked up in resources, where the policy applies.
 create table resource_search (
     tenant_id int not null,
     id uuid not null,
@@ -146,7 +146,7 @@ begin
 end
 $$;
 
--- Whoever changes what a request's key or account means tells every process, which then forgets what it has cached.
+-- A change of a key or an account notifies every process, which then drops its cached copies.
 create function tell_of_change() returns trigger language plpgsql as $$
 begin
     perform pg_notify('documo_changed', coalesce(new.tenant_id, old.tenant_id)::text);

@@ -1,4 +1,4 @@
--- An issuer is listed, scoped, revoked and used like a key; its hash is of nothing that anybody holds.
+-- An issuer is listed, scoped, revoked and used like a key. Its hash belongs to no secret, so nobody can use it as a key.
 alter table api_keys drop constraint api_keys_kind_check;
 alter table api_keys add constraint api_keys_kind_check check (kind in ('key', 'client', 'token', 'issuer'));
 create table trusted_issuers (

@@ -7,7 +7,7 @@ create table event_streams (
     audience text not null,
     created_at timestamptz not null default now(),
     delivered bigint not null default 0,
-    lost bigint not null default 0,             -- too old before anybody took them
+    lost bigint not null default 0,             -- discarded because they were too old
     failures int not null default 0,            -- in a row
     next_try_at timestamptz not null default '-infinity',
     last_error text not null default '',
@@ -17,7 +17,7 @@ create index event_streams_tenant on event_streams (tenant_id);
 
 create trigger event_streams_changed after insert or delete on event_streams for each row execute function tell_of_change();
 
--- What waits for its receiver, in the order in which it happened to each resource. Written in the transaction of the change itself.
+-- Events that were not delivered yet, in order for each resource. Written in the transaction of the change.
 create table stream_events (
     stream_id uuid not null references event_streams on delete cascade,
     seq bigint generated always as identity,
@@ -42,7 +42,7 @@ end
 $$;
 create trigger stream_events_written after insert on stream_events for each statement execute function tell_of_events();
 
--- RFC 9967: the notices of provisioning. They name the attributes that changed and hold no value.
+-- RFC 9967: provisioning notices. They contain the names of the changed attributes, but no values.
 create function note_created_resources() returns trigger language plpgsql as $$
 begin
     if exists (select from event_streams join added using (tenant_id)) then

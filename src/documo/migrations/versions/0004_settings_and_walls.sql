@@ -1,15 +1,15 @@
--- Accounts that there are keep the answer that their clients know; new ones follow their profile.
+-- Existing accounts keep the answer that their clients expect; for new accounts it depends on the profile.
 alter table accounts drop constraint accounts_patch_answer_check;
 alter table accounts add constraint accounts_patch_answer_check check (patch_answer in ('profile', 'resource', 'nothing'));
 alter table accounts alter column patch_answer set default 'profile';
 
 create index resources_admins on resources (tenant_id, role) where role = 'Admin' and active and deleted_at is null;
 
--- Whose tokens of an issuer are meant: the sub, appid or azp that they carry. Null, in trusts made before, means any.
+-- The client whose tokens are trusted: the value of sub, appid or azp. Null, in older rows, means any client.
 alter table trusted_issuers add column subject text;
 
--- Keys, streams and their events are read before the tenant is known, and for all tenants at once when events are delivered. Once a
--- transaction has a tenant, it sees that tenant's rows and no others.
+-- Keys, streams and their events are read before the tenant is known, and for all tenants at once when events are delivered. A transaction
+-- that has a tenant sees only the rows of that tenant.
 do $$
 declare
     name text;
@@ -26,8 +26,8 @@ begin
         'create policy tenant_wall on stream_events using (%s is null or exists'
         ' (select from event_streams stream where stream.id = stream_id and stream.tenant_id = %s))', tenant, tenant
     );
-    -- Written by its own tenant alone. Reading stays without a policy: containment is not leakproof, so a policy would forbid the index;
-    -- what is found are ids, whose rows are then read behind the wall.
+    -- Only the tenant itself may write. Reading has no policy: containment is not leakproof, so PostgreSQL would not use the index. Only ids
+    -- are read; the rows are then looked up in resources, where the policy applies.
     alter table resource_search enable row level security;
     alter table resource_search force row level security;
     create policy tenant_reads on resource_search for select using (true);

@@ -1,5 +1,5 @@
--- Whose password a name and a password may be. It stands before the wall between tenants, because it says which tenant a person belongs to;
--- it has the members with a password only, so that a member that is provisioned costs nothing here.
+-- The members who may sign in with a user name. There is no row-level policy, because this table says which tenant a person belongs to.
+-- It contains only members with a password, so provisioned members without one need no row.
 create table sign_in_names (
     name text collate "C" not null,
     tenant_id int not null references accounts,
@@ -13,14 +13,14 @@ create table member_sessions (
     tenant_id int not null references accounts,
     member_id uuid not null,
     secret_hash bytea not null unique,
-    device text not null default '',           -- what the browser says it is
+    device text not null default '',           -- the browser's own description
     signed_in_at timestamptz not null,
     seen_at timestamptz not null,              -- exact to a minute
     expires_at timestamptz not null
 );
 create index member_sessions_of on member_sessions (tenant_id, member_id);
 
--- Links that work once, to set a password. A member has one at a time.
+-- Links that work once, to set a password. A member has at most one.
 create table member_links (
     secret_hash bytea primary key,
     tenant_id int not null references accounts,
@@ -30,7 +30,7 @@ create table member_links (
     unique (tenant_id, member_id)
 );
 
--- Failed sign-ins, by the hash of what they are counted for: people type passwords into the wrong field.
+-- Failed sign-ins by the hash of the entered name: people sometimes type passwords into the wrong field.
 create table sign_in_attempt (
     subject_hash bytea primary key,
     failures integer not null,
@@ -52,8 +52,8 @@ begin
 end
 $$;
 
--- One rule for every way in which a member changes (SCIM, pages, command line): the name to sign in with follows the member, and
--- whoever is disabled, deleted, or given another role or password is signed out everywhere, in the same transaction.
+-- One rule for every way in which a member changes (SCIM, pages, command line): the name for signing in is updated with the member. A member
+-- who is disabled, deleted, or given another role or password is signed out everywhere, in the same transaction.
 create function sign_in_name_follows() returns trigger language plpgsql as $$
 begin
     if tg_op <> 'INSERT' then

@@ -1,11 +1,11 @@
--- The API key that created a member over SCIM or, for a member made by hand, was the first to change it. A token counts as its key.
+-- The API key that created a member over SCIM or, for a member added by hand, was the first to change it. A token counts as its key.
 alter table resources add column managed_by uuid;
 
-alter table api_keys add column created_by text;  -- who; null for keys made before it was noted
+alter table api_keys add column created_by text;  -- who created it; null for keys that are older than this column
 
 alter table member_sessions add column address text not null default '';
 
--- Beside the member and not in its row: signing in is no change of the SCIM resource.
+-- Not in the member's row, because signing in does not change the SCIM resource.
 create table member_last_sign_ins (
     tenant_id int not null references accounts,
     member_id uuid not null,
@@ -36,7 +36,7 @@ declare
     name text;
     tenant constant text := '(select nullif(current_setting(''documo.tenant'', true), '''')::int)';
 begin
-    -- Read before the tenant is known, to try the account that somebody used last first.
+    -- Read before the tenant is known: the account in which somebody signed in last is tried first.
     alter table member_last_sign_ins enable row level security;
     alter table member_last_sign_ins force row level security;
     execute format('create policy tenant_wall on member_last_sign_ins using (%s is null or tenant_id = %s)', tenant, tenant);
@@ -48,7 +48,7 @@ begin
 end
 $$;
 
--- What belongs to a member goes when the member's row is purged.
+-- When a member's row is purged, everything that belongs to the member is deleted.
 create or replace function sign_out_everywhere() returns trigger language plpgsql as $$
 begin
     delete from member_sessions where tenant_id = old.tenant_id and member_id = old.id;

@@ -1,4 +1,4 @@
--- Documents stay with the account when their owner is deleted; *owner_name* is then all that is known of the owner.
+-- Documents stay with the account when their owner is deleted; *owner_name* is then the only information about the owner.
 create table documents (
     tenant_id int not null references accounts,
     id uuid not null,
@@ -10,7 +10,7 @@ create table documents (
     primary key (tenant_id, id)
 );
 
--- The content in pieces, so that neither upload nor download holds a whole document in memory.
+-- The content in pieces, so that no upload or download needs a whole document in memory.
 create table document_pieces (
     tenant_id int not null,
     document_id uuid not null,

@@ -1,4 +1,4 @@
--- The identity provider of an account. What stands here is written by its Admins, or read from the provider's metadata.
+-- The identity provider of an account. Its Admins enter these values, or Documo reads them from the provider's metadata.
 create table single_sign_on (
     tenant_id int primary key references accounts on delete cascade,
     entity_id text not null,
@@ -8,7 +8,7 @@ create table single_sign_on (
     identity_attribute text not null default '',     -- empty: the Name ID
     certificates text not null,                      -- PEM, one or several
     requests_signed boolean not null default false,
-    requests_by_post boolean not null default false, -- the provider takes requests by form only
+    requests_by_post boolean not null default false, -- the provider accepts only requests by form
     metadata_url text not null default '',
     metadata_read_at timestamptz,
     metadata_problem text not null default '',
@@ -21,7 +21,7 @@ create table single_sign_on (
     default_role text not null default '',
     changed_at timestamptz not null default statement_timestamp()
 );
--- A domain leads to one account. Two that claimed the same would send each other's people to the wrong provider.
+-- A domain belongs to one account. If two accounts claimed the same one, people would be sent to the wrong provider.
 create unique index single_sign_on_domain on single_sign_on (email_domain) where email_domain <> '';
 create index single_sign_on_entity on single_sign_on (entity_id);
 
@@ -32,7 +32,7 @@ create table sso_keys (
     private_key text not null
 );
 
--- A request that was sent to a provider. The hash is that of the secret in the browser that began it.
+-- A request that was sent to a provider. The hash is that of the secret in the browser where the sign-in began.
 create table sso_requests (
     id text primary key,                             -- the ID of the AuthnRequest or LogoutRequest
     reference text not null unique,                  -- the RelayState
@@ -45,7 +45,7 @@ create table sso_requests (
 );
 create index sso_requests_end on sso_requests (expires_at);
 
--- A response that was accepted, until the browser that it belongs to collects its session.
+-- A response that was accepted, kept until its browser begins the session.
 create table sso_tickets (
     secret_hash bytea primary key,
     tenant_id int not null references accounts on delete cascade,
@@ -60,7 +60,7 @@ create table sso_tickets (
 );
 create index sso_tickets_end on sso_tickets (expires_at);
 
--- An assertion signs in once. Kept until it would be refused as expired.
+-- Assertions that were used, because each works only once. Kept until the assertion has expired.
 create table sso_used_assertions (
     tenant_id int not null references accounts on delete cascade,
     assertion_hash bytea not null,
@@ -69,7 +69,7 @@ create table sso_used_assertions (
 );
 create index sso_used_assertions_end on sso_used_assertions (expires_at);
 
--- How each sign-in by a provider ended. An Admin finds a person's number here with what was expected and received.
+-- The outcome of each sign-in through a provider. Under the number that the person was shown, an Admin finds what was expected and received.
 create table sso_attempts (
     id uuid primary key default gen_random_uuid(),
     tenant_id int not null references accounts on delete cascade,

@@ -1,4 +1,4 @@
--- A domain serves either the API (SCIM) or the pages of its account. What the name server said last is shown until the next check.
+-- A domain serves either the API (SCIM) or the pages of its account. The last answer of the name server is shown until the next check.
 alter table domains add column kind text not null default 'api' check (kind in ('api', 'app'));
 alter table domains add column seen_txt text[];
 alter table domains add column seen_cname text;
@@ -12,7 +12,7 @@ create table branding (
     logo_type text,
     logo_version text
 );
--- Read before the tenant is known as well: the page to sign in at an account's own domain shows its brand.
+-- Also read before the tenant is known: the sign-in page on an account's own domain shows its brand.
 alter table branding enable row level security;
 alter table branding force row level security;
 create policy tenant_wall on branding using (

@@ -1,7 +1,7 @@
 alter table accounts add column audit_days int not null default 400 check (audit_days >= 30);
 alter table accounts add column scim_enabled boolean not null default true;
 
--- *actor_id* is a member or an API key, by *actor_kind*. *before* and *after* hold the attributes that differ.
+-- *actor_id* is a member or an API key, depending on *actor_kind*. *before* and *after* contain the attributes that differ.
 create table audit_log (
     tenant_id int not null references accounts,
     seq bigint generated always as identity,
@@ -19,8 +19,8 @@ create table audit_log (
 );
 create index audit_log_at on audit_log using brin (at);
 
--- Written also by transactions that have no tenant, which change keys, domains and accounts. Read by its own tenant alone, and changed by
--- nobody: there is no policy for UPDATE.
+-- Also written by transactions without a tenant, which change keys, domains and accounts. Only the tenant itself can read its rows, and
+-- nobody can change them: there is no policy for UPDATE.
 alter table audit_log enable row level security;
 alter table audit_log force row level security;
 do $$
@@ -33,7 +33,7 @@ begin
 end
 $$;
 
--- One rule for every door: whatever changes one of these tables writes the log in the same transaction. The setting documo.actor says who:
+-- Every change of these tables is logged in the same transaction, whichever way it is made. The setting documo.actor says who made it:
 -- {"kind", "id", "name"}, or for a batch of SCIM requests with several keys {"kind": "key", "of": {resource: key}}.
 create function audit_actor() returns jsonb language sql stable as $$
     select coalesce(nullif(current_setting('documo.actor', true), '')::jsonb, '{"kind": "system", "name": "Documo"}')
@@ -60,7 +60,7 @@ begin
 end
 $$;
 
--- A new version alone, such as a group's that lost a member who was deleted, is no change of its own.
+-- A new version without another change is not logged, such as that of a group whose member was deleted.
 create function audit_changed_resources() returns trigger language plpgsql as $$
 declare
     actor constant jsonb := audit_actor();
@@ -92,7 +92,7 @@ create trigger resources_added_audit after insert on resources
 create trigger resources_changed_audit after update on resources
     referencing old table as old_rows new table as new_rows for each statement execute function audit_changed_resources();
 
--- Who joined or left a group: one entry for each group, with the names of at most 20 and how many there are.
+-- The members who joined or left a group: one entry for each group, with at most 20 names and the number of members.
 create function audit_members() returns trigger language plpgsql as $$
 declare
     actor constant jsonb := audit_actor();
@@ -116,8 +116,8 @@ create trigger group_members_added_audit after insert on group_members
 create trigger group_members_removed_audit after delete on group_members
     referencing old table as changed for each statement execute function audit_members();
 
--- For rows that people change one at a time. Arguments: the kind, the columns of id and name, then the columns whose values are shown, so
--- that a column with a secret never is. A row that belongs to a member has the member's name.
+-- For rows that people change one at a time. Arguments: the kind, the columns of id and name, then the columns whose values are shown. A
+-- column with a secret must not be among them. A row that belongs to a member has the member's name.
 create function audit_row() returns trigger language plpgsql as $$
 declare
     actor constant jsonb := audit_actor();

@@ -1,4 +1,4 @@
--- A session that ends before its time is noted: by signing out, by an Admin, or with what it stood for.
+-- The end of a session is logged unless the session expired: by signing out, by an Admin, or together with its member or account.
 create or replace function audit_row() returns trigger language plpgsql as $$
 declare
     actor constant jsonb := audit_actor();
@@ -48,7 +48,7 @@ $$;
 create trigger session_ended_audit after delete on member_sessions for each row when (old.expires_at > now())
     execute function audit_row('Session', 'member_id', 'member_id', 'device', 'address', 'signed_in_at');
 
--- Whose tokens an account accepts in place of a key is noted from the start, and not only when it changes.
+-- Log trusted issuers when they are added, and not only when they change.
 drop trigger issuer_audit on trusted_issuers;
 create trigger issuer_audit after insert or update on trusted_issuers for each row
     execute function audit_row('Trusted issuer', 'key_id', 'key_id', 'issuer', 'audience', 'jwks', 'subject');

@@ -1,5 +1,5 @@
--- An account has one key, and a second one while it is rolled: the next, or the one that retires. The constraint is deferrable so that
--- one statement can exchange their states.
+-- An account has one key, and a second one during a rollover: the next or the retiring one. The constraint is deferrable so that one
+-- statement can exchange their states.
 drop trigger sso_key_audit on sso_keys;
 alter table sso_keys drop constraint sso_keys_pkey;
 alter table sso_keys

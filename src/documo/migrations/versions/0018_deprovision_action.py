@@ -1,4 +1,4 @@
-"""What the DELETE of a directory does to a user."""
+"""The effect of a directory's DELETE on a user."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

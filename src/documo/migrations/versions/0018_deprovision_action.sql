@@ -1,7 +1,7 @@
--- What the DELETE of a directory does to a user: 'delete' it, or 'deactivate' it for good.
+-- The effect of a directory's DELETE on a user: 'delete' the user, or 'deactivate' the user permanently.
 alter table accounts add column deprovision_action text not null default 'delete'
     constraint accounts_deprovision_action check (deprovision_action in ('delete', 'deactivate'));
--- A user whom a directory deleted, and who stays here as a deactivated one. For SCIM the user is deleted.
+-- True for a user whom a directory deleted but who was kept, deactivated. For SCIM clients the user does not exist.
 alter table resources add column is_kept boolean not null default false;
 
 drop trigger account_audit on accounts;
@@ -10,7 +10,7 @@ create trigger account_audit after insert or update on accounts for each row
         'undelete_days', 'indirect_groups', 'patch_answer', 'rate_per_second', 'rate_burst', 'custom_schemas', 'custom_resource_types',
         'custom_extensions', 'audit_days', 'api_enabled', 'scim_enabled', 'deprovision_action');
 
--- A user who is kept is deactivated by the directory and deleted by an Admin.
+-- For a kept user, the directory's DELETE is logged as deactivation, and an Admin's later deletion as deletion.
 create or replace function audit_changed_resources() returns trigger language plpgsql as $$
 declare
     actor constant jsonb := audit_actor();

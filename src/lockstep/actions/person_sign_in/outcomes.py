@@ -1,4 +1,4 @@
-"""How an attempt to sign in ended: the codes of the sign-in log, the sentence that belongs to each code, and the writing of log records.
+"""Outcomes of attempts to sign in: the codes of the sign-in log, the sentence that belongs to each code, and the writing of log records.
 
 A person who is not authenticated reads the same sentence for every refusal. Only the log, which administrators read, says what was wrong.
 """

@@ -1,4 +1,4 @@
-"""How people of the directory may sign in, and the contact that the sign-in page shows to people who need help."""
+"""The ways in which people of the directory may sign in, and the contact that the sign-in page shows to people who need help."""
 
 from __future__ import annotations
 

@@ -59,8 +59,8 @@ from lockstep.ports import Probe
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """How an action is exposed. *here* has parameters that are not sent, with the values that the server uses. *kept* are parameters
-    that a caller may not set.
+    """An action that is offered to remote callers. *here* has parameters that are not sent, with the values that the server uses. *kept*
+    are parameters that a caller may not set.
 
     If *tells* is false, the caller gets no result. If *is_long* is true, the action continues after its request was answered. *most* is
     how many rows a caller may request at once, because the response is built in memory.

@@ -50,7 +50,7 @@ Resolve = Callable[[str], Secret | None]
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How one action is transferred."""
+    """The remote form of one action."""
 
     name: str
     action: Callable[..., Any]

@@ -84,7 +84,7 @@ class ApplicationErrorJson(TypedDict):
 
 
 class SignOnTrialJson(TypedDict):
-    """What a sign-in of *user* would do. *request* and *response* are the messages in XML; the response has no signature value.
+    """The result of trying a sign-in of *user*. *request* and *response* are the messages in XML; the response has no signature value.
     *refusals* lists what Lockstep refuses, *attempts* the newest real attempts.
 
     With *method* oidc, *audience* is the client id, *recipient* the first redirect URI, *nameId* the claim `sub`, *request* an address,

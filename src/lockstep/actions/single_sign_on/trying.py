@@ -71,8 +71,8 @@ class AnsweredAttempt:
 
 @dataclass(frozen=True, slots=True)
 class SignOnTrial:
-    """What a sign-in would do. *issuer*, *audience* and *recipient* are values of the assertion. *starts_at* is the address at which a real
-    test begins.
+    """The result of trying a sign-in. *issuer*, *audience* and *recipient* are values of the assertion. *starts_at* is the address at which
+    a real test begins.
 
     *request* is "" if Lockstep begins the sign-in. *response* is empty if no assertion can be made. *attempts* are the newest entries of
     the sign-in log about the person, and the requests that were refused before anybody signed in; the list is empty for a caller who may

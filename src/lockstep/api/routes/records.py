@@ -78,7 +78,9 @@ class Confirmation(Body):
 
 
 class RetentionJson(TypedDict):
-    """How long one kind of records is kept. If *key* is "", the period cannot be changed. If *days* is 0, the records are kept forever."""
+    """The retention period of one kind of records. If *key* is "", the period cannot be changed. If *days* is 0, the records are kept
+    forever.
+    """
 
     key: str
     what: str

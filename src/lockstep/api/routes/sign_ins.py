@@ -60,7 +60,7 @@ class SignInSettingChange(Body):
 
 
 class LdapChangeBody(Body):
-    """How passwords are checked against the LDAP directory. Without *password*, the stored one is kept if neither the address nor the
+    """Settings for checking passwords against the LDAP directory. Without *password*, the stored one is kept if neither the address nor the
     bind DN changes.
     """
 

@@ -43,8 +43,8 @@ Columns = dict[Name, Name | list[Name]]
 
 
 class Reading(Body):
-    """How files are read; see the reference of CSV files. *map* names the attribute or attributes for each column; "id" makes a column the
-    key.
+    """Options for reading files; see the reference of CSV files. *map* names the attribute or attributes for each column; "id" makes a
+    column the key.
     """
 
     map: Columns = Field(default_factory=dict, max_length=2000, examples=[{"E-mail": "userPrincipalName"}])

@@ -32,7 +32,7 @@ ROLE_ORDER = ("Admin", "Member")  # in the order of the gallery entry
 
 @dataclass(frozen=True, slots=True)
 class DemoImport:
-    """What the demo source imported."""
+    """The result of importing the demo source."""
 
     people: int
     groups: int
@@ -95,7 +95,7 @@ async def add_documo(context: Context) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """How the connection was set up, and the result of its test."""
+    """The result of testing the connection. *made_key* is true if a new key was created for it."""
 
     probes: tuple[Probe, ...]
     made_key: bool

@@ -20,7 +20,7 @@ PAGE = 200
 
 @dataclass(slots=True)
 class Verified:
-    """How many attributes were compared, and the differences: one sentence each, with path, expected and observed value."""
+    """The number of compared attributes, and the differences: one sentence each, with path, expected and observed value."""
 
     accounts: int = 0
     attributes: int = 0

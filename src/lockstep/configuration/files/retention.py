@@ -1,4 +1,4 @@
-"""How long records are kept, according to the organisation's settings."""
+"""Retention periods of records in the organisation's settings."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _NOT_ON_ONE_LINE = frozenset(
     {"spec", "provisioning", "credentials", "connection", "deletions", "singleSignOn", "ldapSignIn"}
 )
 _BREAKS = frozenset("\n\r\x85\u2028\u2029\ufeff")
-_LONGEST_KEY = 120  # characters; YAML writes longer keys on lines of their own
+_LONGEST_KEY = 120  # characters; YAML writes longer keys on separate lines
 _LONGEST_KEPT = 256 * 1024  # bytes of a document whose text is kept
 
 

@@ -34,7 +34,7 @@ Observed: TypeAlias = Account | NotRead | None
 
 
 class NextQuestion(Enum):
-    """What must be asked next before a plan can be made."""
+    """The next question that must be answered before a plan can be made."""
 
     LOOK = "look"  # read the linked account; pass it as *observed*, or None if the application answers 404
     MATCH = "match"  # send the queries in order; pass the result of `choose_match`

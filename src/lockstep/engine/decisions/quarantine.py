@@ -1,8 +1,8 @@
 """Decide whether a job is quarantined, and when a quarantined job is tried again.
 
 Refused credentials quarantine a job at once, regardless of the failure counts. Reference failures (a manager or member without an account)
-are counted separately, so a missing manager does not lead to quarantine. Small jobs never reach the large thresholds and have a rule of
-their own. Failures are compared with all objects of the job, not with those of one cycle. A quarantine never switches the job off, however
+are counted separately, so a missing manager does not lead to quarantine. Small jobs never reach the large thresholds and have a separate
+rule. Failures are compared with all objects of the job, not with those of one cycle. A quarantine never switches the job off, however
 long it lasts, because leavers would keep access.
 """
 

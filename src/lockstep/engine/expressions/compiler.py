@@ -72,7 +72,7 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a lazy function receives: its compiled, unevaluated arguments, and methods to report errors in them."""
+    """The argument of a lazy function: its compiled, unevaluated arguments, and methods to report errors in them."""
 
     call: CallNode
     arguments: tuple[Compiled, ...]

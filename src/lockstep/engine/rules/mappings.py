@@ -37,7 +37,7 @@ class Flow(StrEnum):
 
 
 class Drift(StrEnum):
-    """What to do if the application changed a value that Lockstep wrote."""
+    """The response to a value that the application changed after Lockstep wrote it."""
 
     ENFORCE = "enforce"  # write our value again
     REPORT = "report"  # leave and report it until the person's value changes

@@ -31,7 +31,7 @@ from lockstep.targets.scim_requests import read_tenant_url
 
 
 class CheckVerdict(StrEnum):
-    """How a check ended. Only FAIL makes the run fail."""
+    """The outcome of a check. Only FAIL makes the run fail."""
 
     OK = "pass"
     WARN = "warn"

@@ -1,4 +1,4 @@
-"""What an application made of the values it was sent, and the attributes that it does not keep."""
+"""Values that an application returned differently from what it was sent, and attributes that it does not keep."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

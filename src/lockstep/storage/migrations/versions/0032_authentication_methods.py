@@ -1,4 +1,4 @@
-"""How requests to an application are authenticated."""
+"""Methods of authenticating requests to an application."""
 
 from lockstep.postgres.revisions import run_sql_beside
 

@@ -1,4 +1,4 @@
-"""How people sign in to an application through Lockstep, and the keys that sign for it."""
+"""Single sign-on to applications through Lockstep, and the keys that sign for it."""
 
 from lockstep.postgres.revisions import run_sql_beside
 
