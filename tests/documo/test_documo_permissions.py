@@ -57,6 +57,9 @@ ROWS = (
     Row("POST", "/own-account/second-factor/confirm", EVERYBODY),
     Row("POST", "/own-account/second-factor/remove", EVERYBODY),
     Row("POST", "/own-account/sessions/end", EVERYBODY, form={"session": "{session}"}),
+    Row("GET", "/confirm", EVERYBODY),
+    Row("POST", "/confirm", EVERYBODY),
+    Row("POST", "/confirm/sso", EVERYBODY),
     Row("POST", "/sign-out", EVERYBODY),
     Row("GET", "/users", ADMIN),
     Row("GET", "/users/new", ADMIN),
@@ -177,9 +180,9 @@ def test_table_has_every_permission_and_admin_has_them_all() -> None:
 
 async def test_every_page_answers_those_who_may_and_refuses_the_others(alpha: Household, browser: Browser) -> None:
     names, wrong = await alpha.objects(), list[str]()
-    sessions = {role: await alpha.session(role) for role in ROLES}
     for row in ROWS:
         path, form = row.sent(names)
+        sessions = {role: await alpha.session(role) for role in ROLES}  # new ones: their use is noted once a minute
         before = await alpha.fingerprint()
         seen = await browser.send(row.method, path, form=form)
         if seen.asks_to_sign_in != (row.roles is not None):

@@ -68,6 +68,7 @@ def test_response_is_accepted_in_every_form(signing: Signing, encryption: DataMe
         attributes={EMAIL: ("lee.wong@contoso.com",), GROUPS: ("Sales", "Everyone")},
         session_index="_session",
         session_not_on_or_after=NOW + timedelta(hours=8),
+        authenticated_at=NOW,
         not_on_or_after=NOW + timedelta(minutes=8),
         in_response_to=REQUEST,
         issuer=IDP,

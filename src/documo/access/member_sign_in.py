@@ -36,7 +36,10 @@ TRIED = 4  # password verifications of every refused sign-in, however many accou
 
 @dataclass(frozen=True, slots=True)
 class MemberCaller:
-    """The member who is signed in. *role* is the effective role."""
+    """The member who is signed in. *role* is the effective role. *confirmed_at* is when the member last proved who they are.
+
+    *is_federated* is true if the account's identity provider began the session.
+    """
 
     tenant_id: int
     account: str
@@ -46,6 +49,8 @@ class MemberCaller:
     role: str
     session: str
     expires_at: datetime
+    confirmed_at: datetime
+    is_federated: bool
     brand: BrandRow
     csrf_secret: str = field(repr=False)
 
@@ -164,6 +169,8 @@ async def caller_of_session(store: Store, secret: str) -> MemberCaller | None:
         role=member.role or str(account["default_role"]),
         session=session.id,
         expires_at=session.expires_at,
+        confirmed_at=session.confirmed_at,
+        is_federated=session.name_id != "",
         brand=brand,
         csrf_secret=derived(secret, "csrf"),
     )
@@ -222,11 +229,13 @@ async def begin_session(
     ends_at: datetime | None = None,
     name_id: str = "",
     session_index: str = "",
+    authenticated_at: datetime | None = None,
     code_used: str = "",
 ) -> MemberSession:
     """Begin a session of an authenticated member, in the tenant's transaction, and record it in the audit log.
 
-    *ends_at* is the latest end of the session. *name_id* and *session_index* identify it at the identity provider. *code_used* is the
+    *ends_at* is the latest end of the session. *name_id* and *session_index* identify it at the identity provider, which asked for the
+    credentials at *authenticated_at*. *code_used* is the
     kind of second factor that was used.
     """
     made = MemberSession(new_secret(), min(now + LONGEST, ends_at or now + LONGEST))
@@ -234,6 +243,7 @@ async def begin_session(
     await table.insert_session(
         connection, tenant_id, member_id, hash_of(made.secret), device=device[:_MOST_DEVICE], address=address,
         now=now, expires_at=made.expires_at, name_id=name_id, session_index=session_index,
+        confirmed_at=now if not name_id else min(authenticated_at, now) if authenticated_at else None,
     )  # fmt: skip
     proof = "single sign-on" if name_id else f"password and {code_used}" if code_used else "password"
     details = {"with": proof, "address": address, "device": device[:_MOST_DEVICE]}

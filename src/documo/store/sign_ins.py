@@ -11,9 +11,7 @@ from psycopg.rows import class_row
 from lockstep.postgres.pool import Connection
 
 _CURRENT = "kind in ('User', 'Operator') and deleted_at is null"
-_SESSION = (
-    "id::text, tenant_id, member_id::text, device, address, signed_in_at, seen_at, expires_at, name_id, session_index"
-)
+_SESSION = "id::text, tenant_id, member_id::text, device, address, signed_in_at, seen_at, expires_at, name_id, session_index, confirmed_at"
 _NAME = "coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'givenName', document->'name'->>'familyName'))"
 
 
@@ -44,6 +42,7 @@ class MemberSessionRow:
     expires_at: datetime
     name_id: str
     session_index: str
+    confirmed_at: datetime
 
 
 async def members_named(connection: Connection, name: str, *, most: int, account: str = "") -> list[tuple[int, str]]:
@@ -120,13 +119,26 @@ async def set_password(connection: Connection, tenant_id: int, member_id: str, p
 
 async def insert_session(
     connection: Connection, tenant_id: int, member_id: str, secret_hash: bytes, *, device: str, address: str,
-    now: datetime, expires_at: datetime, name_id: str = "", session_index: str = "",
+    now: datetime, expires_at: datetime, name_id: str = "", session_index: str = "", confirmed_at: datetime | None = None,
 ) -> None:  # fmt: skip
-    """Insert a session, and record that the member signed in."""
+    """Insert a session, and record that the member signed in. *confirmed_at* is None if the member must prove who they are again."""
     await connection.execute(
         "insert into member_sessions (tenant_id, member_id, secret_hash, device, address, signed_in_at, seen_at, expires_at,"
-        " name_id, session_index) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        (tenant_id, member_id, secret_hash, device, address, now, now, expires_at, name_id, session_index),
+        " name_id, session_index, confirmed_at)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, 'epoch'))",
+        (
+            tenant_id,
+            member_id,
+            secret_hash,
+            device,
+            address,
+            now,
+            now,
+            expires_at,
+            name_id,
+            session_index,
+            confirmed_at,
+        ),
     )
     await connection.execute(
         "insert into member_last_sign_ins values (%s, %s, %s, %s)"
@@ -188,6 +200,13 @@ async def read_session(connection: Connection, secret_hash: bytes) -> MemberSess
 
 async def note_seen(connection: Connection, session: str, now: datetime) -> None:
     await connection.execute("update member_sessions set seen_at = %s where id = %s", (now, session))
+
+
+async def confirm_session(connection: Connection, session: str, secret_hash: bytes, now: datetime) -> None:
+    """Record that the member proved who they are, and replace the secret of the session."""
+    await connection.execute(
+        "update member_sessions set confirmed_at = %s, secret_hash = %s where id = %s", (now, secret_hash, session)
+    )
 
 
 async def end_session(connection: Connection, session: str) -> None:

@@ -9,7 +9,10 @@ from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
 
-_TICKET = "tenant_id, member_id::text, browser_hash, name_id, session_index, session_ends_at, attempt_id::text"
+_TICKET = (
+    "tenant_id, member_id::text, browser_hash, name_id, session_index, session_ends_at, attempt_id::text,"
+    " authenticated_at"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class TicketRow:
     session_index: str
     session_ends_at: datetime | None
     attempt_id: str | None
+    authenticated_at: datetime | None = None
 
 
 async def use_once(connection: Connection, used_hash: bytes, expires_at: datetime) -> bool:
@@ -36,10 +40,10 @@ async def use_once(connection: Connection, used_hash: bytes, expires_at: datetim
 async def insert_ticket(connection: Connection, secret_hash: bytes, row: TicketRow, expires_at: datetime) -> None:
     await connection.execute(
         "insert into sso_tickets (secret_hash, tenant_id, member_id, browser_hash, name_id, session_index,"
-        " session_ends_at, attempt_id, expires_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " session_ends_at, attempt_id, authenticated_at, expires_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             secret_hash, row.tenant_id, row.member_id, row.browser_hash, row.name_id, row.session_index,
-            row.session_ends_at, row.attempt_id, expires_at,
+            row.session_ends_at, row.attempt_id, row.authenticated_at, expires_at,
         ),
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from documo import __version__
+from documo.access.confirming import ConfirmationRequired
 from documo.access.member_sign_in import MemberCaller, caller_of_session
 from documo.access.sso.addresses import REPLY_PATH
 from documo.access.sso.refreshing import MetadataReader
@@ -26,7 +27,7 @@ from documo.web.command_pages import STEPS
 from documo.web.context import PageContext
 from documo.web.frame import PRODUCT, DocumoFrame, Extension, frame_of
 from documo.web.live import LiveRequests, live_route
-from documo.web.sessions import SIGN_IN, session_secret
+from documo.web.sessions import CONFIRM, SIGN_IN, session_secret
 from lockstep.errors import LockstepError, unreachable
 from lockstep.kit.assets import Assets
 from lockstep.kit.desk import PageDesk
@@ -130,6 +131,12 @@ class DocumoDesk(PageDesk[PageContext, MemberCaller]):
     def sign_in_first(self, request: Request) -> Redirect:
         back = page_asked_for(request)
         return Redirect(SIGN_IN if back == "/" else f"{SIGN_IN}?next={quote(back)}")
+
+    def instead_of(self, error: LockstepError, request: Request) -> Redirect | None:
+        if not isinstance(error, ConfirmationRequired):
+            return None
+        notice = "" if request.method == "GET" else "Nothing was changed yet. Confirm, then repeat the change"
+        return Redirect(f"{CONFIRM}?next={quote(page_asked_for(request), safe='')}", notice=notice)
 
     def as_error(self, fault: Exception) -> LockstepError:
         if is_lost_database(fault):

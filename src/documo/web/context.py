@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from documo.access.confirming import CONFIRMED, require_confirmed
 from documo.access.member_sign_in import MemberCaller
 from documo.access.sso.refreshing import MetadataReader
 from documo.accounts import Account, find_account
@@ -57,6 +59,10 @@ class PageContext:
             raise LockstepError(Kind.UNAUTHORIZED, "Your session has ended", next_step="Sign in again")
         return self.caller
 
+    def require_confirmed(self, within: timedelta = CONFIRMED) -> None:
+        """Raise ConfirmationRequired unless the caller proved who they are within that time."""
+        require_confirmed(self.member(), within=within, now=datetime.now(UTC))
+
     async def account(self) -> Account:
         """The account of the caller."""
         return await find_account(self.store, str(self.member().tenant_id))
@@ -65,18 +71,28 @@ class PageContext:
 class DocumoPages(ModulePages[PageContext]):
     """The pages of one module. A page that is not public names the permission that it needs. Its function is called only for members
     with that permission.
+
+    Sensitive pages name how recently (*confirmed*) the member must have proved who they are; otherwise the member is asked first.
     """
 
     def get(
-        self, path: str, *, is_public: bool = False, needs: Permission | None = None
+        self, path: str, *, is_public: bool = False, needs: Permission | None = None, confirmed: timedelta | None = None
     ) -> Callable[[PageFunction[PageContext]], PageFunction[PageContext]]:
-        return _guarding(super().get(path, is_public=is_public), path, needs=needs, is_public=is_public)
+        return _guarding(
+            super().get(path, is_public=is_public), path, needs=needs, is_public=is_public, confirmed=confirmed
+        )
 
     def post(
-        self, path: str, *, is_public: bool = False, form_bytes: int = FORM_BYTES, needs: Permission | None = None
+        self,
+        path: str,
+        *,
+        is_public: bool = False,
+        form_bytes: int = FORM_BYTES,
+        needs: Permission | None = None,
+        confirmed: timedelta | None = None,
     ) -> Callable[[PageFunction[PageContext]], PageFunction[PageContext]]:
         adding = super().post(path, is_public=is_public, form_bytes=form_bytes)
-        return _guarding(adding, path, needs=needs, is_public=is_public)
+        return _guarding(adding, path, needs=needs, is_public=is_public, confirmed=confirmed)
 
 
 def _guarding(
@@ -85,6 +101,7 @@ def _guarding(
     *,
     needs: Permission | None,
     is_public: bool,
+    confirmed: timedelta | None,
 ) -> Callable[[PageFunction[PageContext]], PageFunction[PageContext]]:
     if is_public == (needs is not None):
         raise TypeError(f"{path} must be either public or have a permission")
@@ -94,6 +111,8 @@ def _guarding(
         async def guarded(context: PageContext, request: Request) -> Answer:
             if needs is not None:
                 require(context.member().role, needs)
+            if confirmed is not None:
+                context.require_confirmed(confirmed)
             return await function(context, request)
 
         adding(guarded)

@@ -11,6 +11,7 @@ from lockstep.kit.returning import safe_next
 
 COOKIE = "documo_session"
 SIGN_IN = "/login"
+CONFIRM = "/confirm"
 
 
 def session_secret(request: Request) -> str:

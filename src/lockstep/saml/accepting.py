@@ -24,16 +24,7 @@ from lockstep.saml.faults import FaultCode, SamlFault, fault
 from lockstep.saml.messages import check_unique_ids, read_status
 from lockstep.saml.names import Status
 from lockstep.saml.signatures import NO_LEGACY, Legacy, signature_of, verified
-from lockstep.saml.xml import (
-    Element,
-    children,
-    elements_in,
-    is_element,
-    only_child,
-    parse,
-    read_time,
-    text_of,
-)
+from lockstep.saml.xml import Element, children, elements_in, is_element, only_child, parse, read_time, text_of
 
 SKEW = timedelta(minutes=3)
 
@@ -61,7 +52,7 @@ class Expected:
 class Accepted:
     """The content that a signature covers. After *not_on_or_after*, which includes the skew, the same assertion is refused as expired.
 
-    *session_not_on_or_after* is None if the identity provider does not limit the session.
+    *session_not_on_or_after* is None for an unlimited session. *authenticated_at* is when the provider asked for credentials, if known.
     """
 
     assertion_id: str
@@ -70,6 +61,7 @@ class Accepted:
     attributes: Mapping[str, tuple[str, ...]]
     session_index: str
     session_not_on_or_after: datetime | None
+    authenticated_at: datetime | None
     not_on_or_after: datetime
     in_response_to: str | None
     issuer: str
@@ -282,6 +274,7 @@ def _accepted(reading: AssertionReading, confirmation: Element) -> Accepted:
         attributes=_attributes(assertion),
         session_index=statements[0].get("SessionIndex") or "",
         session_not_on_or_after=min(session_ends, default=None),
+        authenticated_at=min((read_time(at) for one in statements if (at := one.get("AuthnInstant"))), default=None),
         not_on_or_after=end_of_validity(reading, confirmation) + expected.skew,
         in_response_to=reading.answered(confirmation) or None,
         issuer=expected.issuer,

@@ -209,6 +209,7 @@ async def _signed_in(store: Store, vouched: _Person, arrival: Arrival, api_url: 
         session_index=accepted.session_index,
         session_ends_at=accepted.session_not_on_or_after,
         attempt_id=None,
+        authenticated_at=accepted.authenticated_at,
     )
     return await _ticket(store, row, arrival, api_url)
 

@@ -27,8 +27,13 @@ class Asked:
     browser_secret: str = field(repr=False)
 
 
-async def ask(store: Store, tenant_id: int, *, api_url: str, place: Place, is_test: bool = False) -> Asked:
-    """Begin a sign-in, or a test by an Admin. Stores nothing. Raises LockstepError if the account has no provider."""
+async def ask(
+    store: Store, tenant_id: int, *, api_url: str, place: Place, is_test: bool = False, is_again: bool = False
+) -> Asked:
+    """Begin a sign-in, or a test by an Admin. Stores nothing. Raises LockstepError if the account has no provider.
+
+    For a test, and if *is_again* is true, the provider must ask for the credentials even if it knows the browser.
+    """
     provider = (await provider_of(store, tenant_id)).row
     service, now = await service_address(store, tenant_id, api_url), datetime.now(UTC)
     begun = new_request(await request_key(store), tenant_id, place, is_test=is_test, now=now)
@@ -38,7 +43,7 @@ async def ask(store: Store, tenant_id: int, *, api_url: str, place: Place, is_te
         destination=provider.sign_in_url,
         reply_url=service.reply_url,
         issued_at=now,
-        force_authn=is_test,
+        force_authn=is_test or is_again,
     )
     key = await signing_key(store, tenant_id) if provider.requests_signed else None
     message = write_authn_request(request)

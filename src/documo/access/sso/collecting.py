@@ -78,7 +78,7 @@ async def collect(store: Store, ticket: str, browser_secret: str, *, device: str
             raise inactive()
         session = await begin_session(
             connection, row.tenant_id, row.member_id, device=device, address=address, now=now, ends_at=row.session_ends_at,
-            name_id=row.name_id, session_index=row.session_index,
+            name_id=row.name_id, session_index=row.session_index, authenticated_at=row.authenticated_at,
         )  # fmt: skip
     return Collected(session, began_here=row.browser_hash is not None, known=_known(key, row))
 

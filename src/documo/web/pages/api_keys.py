@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from documo.access import api_keys
 from documo.access.api_access import require_api
+from documo.access.confirming import CONFIRMED
 from documo.accounts import Account
 from documo.permissions import Permission
 from documo.request_log import client_guess
@@ -31,7 +32,7 @@ async def list_keys(context: PageContext, _: Request) -> Answer:
     return await _list(context, await context.account())
 
 
-@pages.post(HERE, needs=Permission.API_KEYS)
+@pages.post(HERE, needs=Permission.API_KEYS, confirmed=CONFIRMED)
 async def create_key(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     days = str(form.get("days", ""))
@@ -51,7 +52,7 @@ async def create_key(context: PageContext, request: Request) -> Answer:
     return await _list(context, account, made=made)
 
 
-@pages.post(HERE + "/{id}/roll", needs=Permission.API_KEYS)
+@pages.post(HERE + "/{id}/roll", needs=Permission.API_KEYS, confirmed=CONFIRMED)
 async def roll_key(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     hours = str(form.get("overlap", "24"))
@@ -69,7 +70,7 @@ async def roll_key(context: PageContext, request: Request) -> Answer:
     return await _list(context, account, made=made)
 
 
-@pages.post(HERE + "/{id}/revoke", needs=Permission.API_KEYS)
+@pages.post(HERE + "/{id}/revoke", needs=Permission.API_KEYS, confirmed=CONFIRMED)
 async def revoke_key(context: PageContext, request: Request) -> Answer:
     account, form, which = await context.account(), await request.form(), request.path_params["id"]
     try:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from documo import roles
 from documo.access import api_keys
 from documo.access.api_access import scim_refusal
+from documo.access.confirming import CONFIRMED
 from documo.accounts import change_account
 from documo.permissions import Permission
 from documo.scim_health import MAPPING, read_rhythm
@@ -49,7 +50,7 @@ async def self_test(context: PageContext, _: Request) -> Answer:
     return await _page(context, tested)
 
 
-@pages.post(HERE + "/users", needs=Permission.SCIM)
+@pages.post(HERE + "/users", needs=Permission.SCIM, confirmed=CONFIRMED)
 async def save_rules(context: PageContext, request: Request) -> Answer:
     """Save the rules for users of the directory: the default role, and the effect of DELETE."""
     account, form = await context.account(), await request.form()

@@ -11,6 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
+from documo.access.confirming import CONFIRMED, FORM_OPEN
 from documo.access.sso import own_keys, providers
 from documo.access.sso.addresses import place_of, service_address
 from documo.access.sso.asking import ask
@@ -39,7 +40,7 @@ async def security(context: PageContext, _: Request) -> Answer:
     return await _overview(context, await context.account())
 
 
-@pages.get(SETUP, needs=Permission.SINGLE_SIGN_ON)
+@pages.get(SETUP, needs=Permission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
 async def setup_page(context: PageContext, _: Request) -> Answer:
     account = await context.account()
     provider = await providers.find_provider(context.store, account.id)
@@ -48,7 +49,7 @@ async def setup_page(context: PageContext, _: Request) -> Answer:
     )
 
 
-@pages.post(SETUP, needs=Permission.SINGLE_SIGN_ON)
+@pages.post(SETUP, needs=Permission.SINGLE_SIGN_ON, confirmed=FORM_OPEN)
 async def save_setup(context: PageContext, request: Request) -> Answer:
     account, entered = await context.account(), _entered(await request.form())
     try:
@@ -61,7 +62,7 @@ async def save_setup(context: PageContext, request: Request) -> Answer:
     return Redirect(HERE, notice="Single sign-on is set up. Test it before you enforce it")
 
 
-@pages.post(SETUP + "/metadata", needs=Permission.SINGLE_SIGN_ON)
+@pages.post(SETUP + "/metadata", needs=Permission.SINGLE_SIGN_ON, confirmed=FORM_OPEN)
 async def read_metadata(context: PageContext, request: Request) -> Answer:
     """Fill the form from metadata, without saving."""
     account, form = await context.account(), await request.form()
@@ -85,7 +86,7 @@ async def read_metadata(context: PageContext, request: Request) -> Answer:
     return await _setup(context, account, filled, is_new=provider is None, is_filled=True)
 
 
-@pages.post(SETUP + "/remove", needs=Permission.SINGLE_SIGN_ON)
+@pages.post(SETUP + "/remove", needs=Permission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
 async def remove(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     try:
@@ -108,7 +109,7 @@ async def test(context: PageContext, request: Request) -> Response | PageView | 
     return leave_for(context, request, asked)
 
 
-@pages.post(HERE + "/enforce", needs=Permission.SINGLE_SIGN_ON)
+@pages.post(HERE + "/enforce", needs=Permission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
 async def enforce(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     try:

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from documo.access.confirming import CONFIRMED
 from documo.access.sso import own_keys, providers
 from documo.access.sso.own_keys import KeyState
 from documo.permissions import Permission
@@ -40,7 +41,7 @@ async def download_certificate(context: PageContext, request: Request) -> Respon
     )
 
 
-@pages.post(HERE, needs=Permission.SINGLE_SIGN_ON)
+@pages.post(HERE, needs=Permission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
 async def new_certificate(context: PageContext, _: Request) -> Answer:
     try:
         await own_keys.prepare_key(context.store, context.member().tenant_id)
@@ -49,7 +50,7 @@ async def new_certificate(context: PageContext, _: Request) -> Answer:
     return Redirect(HERE, notice="The new certificate is prepared. Documo does not sign with it yet")
 
 
-@pages.post(HERE + "/activate", needs=Permission.SINGLE_SIGN_ON)
+@pages.post(HERE + "/activate", needs=Permission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
 async def make_active(context: PageContext, request: Request) -> Answer:
     form = await request.form()
     try:
@@ -59,7 +60,7 @@ async def make_active(context: PageContext, request: Request) -> Answer:
     return Redirect(HERE, notice="Documo now signs with this certificate")
 
 
-@pages.post(HERE + "/remove", needs=Permission.SINGLE_SIGN_ON)
+@pages.post(HERE + "/remove", needs=Permission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
 async def remove_certificate(context: PageContext, request: Request) -> Answer:
     account, form = await context.account(), await request.form()
     try:

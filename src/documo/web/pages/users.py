@@ -9,8 +9,10 @@ from starlette.requests import Request
 
 from documo import member_records, members
 from documo.access import own_sign_in, password_links, second_factor
+from documo.access.confirming import CONFIRMED
 from documo.accounts import Account
 from documo.member_records import MemberDetails
+from documo.members import ADMIN
 from documo.permissions import Permission
 from documo.store import accounts as accounts_table
 from documo.web.context import DocumoPages, PageContext
@@ -70,6 +72,8 @@ async def create_user(context: PageContext, request: Request) -> Answer:
     account = await context.account()
     entered = await _entered(request)
     details, password = _details(entered), entered.pop("password", "")
+    if entered.get("role") == ADMIN:
+        context.require_confirmed()
     try:
         if password:
             check_password(password, details.user_name)
@@ -102,7 +106,7 @@ async def change_details(context: PageContext, request: Request) -> Answer:
     return await _changed(context, account, who, change, notice="Saved", entered=entered)
 
 
-@pages.post("/users/{id}/role", needs=Permission.USERS)
+@pages.post("/users/{id}/role", needs=Permission.USERS, confirmed=CONFIRMED)
 async def set_role(context: PageContext, request: Request) -> Answer:
     account, who = await context.account(), request.path_params["id"]
     role = str((await request.form()).get("role", ""))
@@ -145,13 +149,13 @@ async def undelete(context: PageContext, request: Request) -> Answer:
     return Redirect(f"/users/{who}", notice="Restored")
 
 
-@pages.post("/users/{id}/link", needs=Permission.USERS)
+@pages.post("/users/{id}/link", needs=Permission.USERS, confirmed=CONFIRMED)
 async def make_link(context: PageContext, request: Request) -> Answer:
     account, who = await context.account(), request.path_params["id"]
     return _link_page(context, who, await _new_link(context, account, who))
 
 
-@pages.post("/users/{id}/second-factor/reset", needs=Permission.USERS)
+@pages.post("/users/{id}/second-factor/reset", needs=Permission.USERS, confirmed=CONFIRMED)
 async def reset_second_factor(context: PageContext, request: Request) -> Answer:
     account, who = await context.account(), request.path_params["id"]
     change = second_factor.reset_second_factor(context.store, account, who)

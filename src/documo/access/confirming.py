@@ -1,0 +1,51 @@
+"""Confirm who is at the keyboard before a sensitive change: by the password or, in a session of the identity provider, by signing in there
+again.
+
+A session counts as confirmed for a time after the member proved who they are. A provider that signs a person in without asking again says
+so in its response (AuthnInstant), and such a sign-in confirms nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from documo.access.member_sign_in import MemberCaller, MemberSession
+from documo.access.own_sign_in import require_password
+from documo.store import sign_ins as table
+from documo.store.database import Store
+from lockstep.credentials.issued_secrets import hash_of, new_secret
+from lockstep.errors import Kind, LockstepError
+
+CONFIRMED = timedelta(minutes=10)
+FORM_OPEN = timedelta(hours=1)  # for a form that opens only after a confirmation and takes time to fill
+
+
+class ConfirmationRequired(LockstepError):
+    """Raised if the caller must confirm who they are first. The pages then ask for it."""
+
+    def __init__(self, who: str) -> None:
+        super().__init__(
+            Kind.FORBIDDEN,
+            f"{who} must confirm who they are first",
+            why="API keys, single sign-on and roles can be changed only for a short time after the password was entered",
+            next_step="Confirm, then repeat the change",
+            code="ConfirmationRequired",
+        )
+
+
+def require_confirmed(caller: MemberCaller, *, within: timedelta, now: datetime) -> None:
+    """Raise ConfirmationRequired unless the caller proved who they are in this session within that time."""
+    if now >= caller.confirmed_at + within:
+        raise ConfirmationRequired(caller.user_name)
+
+
+async def confirm(store: Store, caller: MemberCaller, password: str) -> MemberSession:
+    """Confirm the caller's session with the password. The session gets a new secret, which replaces the old one in the cookie.
+
+    Raises LockstepError if the password is wrong, which counts as a failed sign-in.
+    """
+    await require_password(store, caller, password)
+    made = MemberSession(new_secret(), caller.expires_at)
+    async with store.tenant(caller.tenant_id) as connection:
+        await table.confirm_session(connection, caller.session, hash_of(made.secret), datetime.now(UTC))
+    return made
