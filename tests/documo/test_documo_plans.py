@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from psycopg.sql import SQL
 from documo.sandbox.demo_people import add_people
 from documo.scim_service.search.filter_sql import FilterCompiler
 from documo.scim_service.search.order import order_of
-from documo.store import pages, resources
+from documo.store import members, pages, resources
 from documo.store.round_trip import one_trip
 from documo.store.statistics import FIRST_ROWS, Statistics
 from lockstep.scim.filters import parse_filter
@@ -137,3 +138,24 @@ async def test_what_is_sampled_is_enough_to_find_many_people_by_name_through_the
 
     names = [f"user{number}@sandbox.example" for number in range(16)]
     assert "resources_unique_name" in await plan_of(api, resources.read_by_name(api.account.id, "User", names))
+
+
+@pytest.mark.parametrize("only", ["", "active", "deleted"])
+async def test_list_of_users_is_read_through_the_indexes_of_names(crowd: Client, only: str) -> None:
+    values = {
+        "tenant": crowd.account.id, "search": "", "folded": "", "name": "user17", "last": SOME_ID, "most": 51, "role": "",
+        "default_role": "Member", "source": "",
+    }  # fmt: skip
+
+    plan = await plan_of(crowd, (members.searching(only), values))
+
+    assert ("resources_deleted" if only == "deleted" else "resources_unique_name") in plan
+    assert not re.search(r'"Seq Scan"[^{}]*"Relation Name":"resources"', plan)
+
+
+@pytest.mark.parametrize("who", ["user17@sandbox.example", SOME_ID])
+async def test_one_user_is_found_without_reading_the_others(crowd: Client, who: str) -> None:
+    plan = await plan_of(crowd, members.finding(crowd.account.id, who))
+
+    assert "resources_unique_name" in plan and "resources_deleted" in plan
+    assert "Seq Scan" not in plan
