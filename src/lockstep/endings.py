@@ -50,7 +50,7 @@ def exit_code_of(command: Callable[[], object], *, program: str) -> int:
     except Exception as fault:
         from lockstep.process.bug_report import as_error, forget_output  # most runs do not need them
 
-        told = as_error(fault)
+        told = as_error(fault, product=program.capitalize())
         if told.kind is Kind.OUTPUT:
             forget_output()
         show_error(told.detail, why=told.why, next_step=told.next_step)

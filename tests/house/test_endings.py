@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import click
+import psycopg
 import pytest
 
 from documo.cli.main import run as run_documo
@@ -56,3 +58,21 @@ def test_every_ending_has_its_code(error: BaseException, code: int) -> None:
 def test_exit_that_a_command_asked_for_keeps_its_code() -> None:
     assert exit_code_of(raising(SystemExit(3)), program="lockstep") == 3
     assert exit_code_of(raising(SystemExit()), program="lockstep") == 0
+
+
+@pytest.mark.parametrize(("program", "product"), [("lockstep", "Lockstep"), ("documo", "Documo")])
+def test_unexpected_fault_names_the_product_whose_command_it_was(
+    program: str, product: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    exit_code_of(raising(ZeroDivisionError()), program=program)
+
+    assert f"this is a bug in {product}" in capsys.readouterr().err
+    assert [one.name.startswith(f"{program}-fault-") for one in tmp_path.iterdir()] == [True]
+
+
+def test_lost_database_of_documo_does_not_send_to_a_command_of_lockstep(capsys: pytest.CaptureFixture[str]) -> None:
+    exit_code_of(raising(psycopg.OperationalError()), program="documo")
+
+    assert "lockstep" not in capsys.readouterr().err.lower()

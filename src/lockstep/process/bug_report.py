@@ -1,4 +1,4 @@
-"""Report bugs in Lockstep: show one sentence to the user, and write the stack trace to a private file for developers.
+"""Report bugs in a product: show one sentence to the user, and write the stack trace to a private file for developers.
 
 A stack trace can quote values and statements. It is never printed, because terminal output ends up in tickets and in logs of other
 programs.
@@ -19,6 +19,7 @@ from psycopg_pool import PoolTimeout
 from lockstep.errors import Kind, LockstepError, unreachable
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+_TO_CHECK = {"Lockstep": "run: lockstep doctor"}  # by product; Documo has no such command
 
 
 def as_error(fault: Exception, *, product: str = "Lockstep") -> LockstepError:
@@ -27,7 +28,7 @@ def as_error(fault: Exception, *, product: str = "Lockstep") -> LockstepError:
         return unreachable(
             "The connection to the database was lost while the command was running",
             why="PostgreSQL was stopped or restarted, or the network failed",
-            next_step="Check it, then try again: lockstep doctor",
+            next_step=f"Check it, then {_TO_CHECK.get(product, 'try again')}",
         )
     if isinstance(fault, OSError) and fault.errno in _NO_ROOM:
         return LockstepError(
@@ -37,10 +38,12 @@ def as_error(fault: Exception, *, product: str = "Lockstep") -> LockstepError:
             next_step="Free disk space, then try again",
         )
     if isinstance(fault, psycopg.errors.DiskFull):
-        return unreachable("The disk of PostgreSQL is full", next_step="Free disk space, then run: lockstep doctor")
+        return unreachable(
+            "The disk of PostgreSQL is full", next_step=f"Free disk space, then {_TO_CHECK.get(product, 'try again')}"
+        )
     kind = type(fault).__name__
     try:
-        number, name = tempfile.mkstemp(prefix="lockstep-fault-", suffix=".txt")
+        number, name = tempfile.mkstemp(prefix=f"{product.lower()}-fault-", suffix=".txt")
         with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(traceback.format_exception(fault))
     except OSError:
