@@ -31,7 +31,9 @@ def signed(claims: dict[str, Any], key: RSAKey) -> str:
 
 @dataclass
 class RogueProvider:
-    """*claims* and *metadata* are added to what is right; None takes one away. *sign* makes the token, *user_info* is the answer."""
+    """*claims* and *metadata* are added to what is right; None takes one away. *sign* makes the token, *user_info* is the answer, and
+    *token_text* is the token response if it is not empty. *proofs* says how the client proved each time who it is.
+    """
 
     issuer: str
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one"}))
@@ -41,6 +43,8 @@ class RogueProvider:
     discoveries: int = 0
     sign: Sign = signed
     verifiers: list[str] = field(default_factory=list)
+    token_text: str = ""
+    proofs: list[str] = field(default_factory=list)
     _nonces: dict[str, str] = field(default_factory=dict)
 
     def answer(self, authorization_url: str, **changes: str | None) -> str:
@@ -78,6 +82,11 @@ class RogueProvider:
         if form["code"] not in self._nonces:
             return JSONResponse({"error": "invalid_grant"}, status_code=400)
         self.verifiers.append(form["code_verifier"])
+        self.proofs.append(
+            "header" if "authorization" in request.headers else "form" if "client_secret" in form else "none"
+        )
+        if self.token_text:
+            return Response(self.token_text, media_type="application/json")
         return JSONResponse({"access_token": "access", "id_token": self.sign(self.claims_for(form["code"]), self.key)})
 
     async def me(self, _: Request) -> Response:
