@@ -196,7 +196,7 @@ def unsigned(claims: dict[str, Any], key: RSAKey) -> str:
     return jwt.encode({"alg": "none"}, claims, key, algorithms=["none"])
 
 
-NAMED = {"email": "zoe@contoso.test", "preferred_username": upn("anna")}
+NAMED: dict[str, Any] = {"email": "zoe@contoso.test", "preferred_username": upn("anna")}
 ANNA = {"email": upn("anna"), "email_verified": True}
 CASES: dict[str, Case] = {
     "usual": lambda w: w.come(),

@@ -154,11 +154,13 @@ async def test_what_another_page_obtained_is_refused(anna: Person, origin: str, 
     assert await anna.is_refused(question.seal, anna.device.get(question.options, origin=origin, host=host))
 
 
-async def test_passkey_of_another_host_is_not_asked_for_and_the_refusal_says_so(anna: Person) -> None:
+async def test_passkey_of_another_host_is_not_asked_for_and_the_refusal_names_its_host(anna: Person) -> None:
     other = PasskeyAnswer("https://other.contoso.test")
-    with pytest.raises(SecondFactorRequired, match="belongs to another address") as asked:
+    with pytest.raises(SecondFactorRequired, match="works only at lockstep") as asked:
         await passwords.sign_person_in(anna.context, anna.name, PASSWORD, passkey=other, visitor=VISITOR)
     assert asked.value.question is None
+    [latest, *_] = await sign_in_logs.list_sign_ins(anna.context)
+    assert (latest.code, latest.detail) == ("SecondFactorNeeded", "Your passkey works only at lockstep.contoso.test")
     question = await anna.asked()
     answer = anna.device.get(question.options, origin=other.origin, host="lockstep.contoso.test")
     assert await anna.is_refused(question.seal, answer, origin=other.origin)
@@ -296,8 +298,22 @@ async def test_administrator_sees_and_removes_them_and_the_sessions_end(anna: Pe
         await person_totp.remove_person_factor(anna.context, anna.name)
 
 
+async def test_page_offers_other_ways_to_somebody_whose_passkey_belongs_to_another_host(
+    anna: Person, centre: Centre
+) -> None:
+    browser = centre.browser()
+    await browser.get("/myapps/sign-in")
+
+    page = await browser.post("/myapps/sign-in", {"name": anna.name, "password": PASSWORD, "next": "/myapps/sessions"})
+
+    assert page.status == 401
+    assert "works only at lockstep.contoso.test" in page.text and "remove your second factor" in page.text
+    assert 'name="password"' not in page.html
+    assert "/myapps/sign-in?next=%2Fmyapps%2Fsessions" in page.links
+
+
 async def test_app_and_passkey_are_each_enough(anna: Person, clock: SetClock) -> None:
-    made = await person_totp.begin_factor(anna.context, anna.session)
+    made = await person_totp.begin_factor(anna.context, anna.session, PASSWORD, visitor=VISITOR)
     code = pyotp.TOTP(made.seed).at(clock.at)
     await person_totp.confirm_factor(anna.context, anna.session, code)
     with pytest.raises(SecondFactorRequired, match="Enter the code") as asked:

@@ -14,7 +14,7 @@ from lockstep.actions.single_sign_on import settings
 from lockstep.errors import LockstepError
 from lockstep.portal.cookies import CALLBACK, SESSION_COOKIE
 from lockstep.vault import Secret
-from tests.portal.conftest import with_password
+from tests.portal.conftest import PASSWORD, with_password
 from tests.portal.test_saml_sign_in import ISSUER, REPLY, App, field, follow, key_of
 from tests.support.admin_centre import Browser, Centre, Page, serving_centre
 from tests.support.hub import Hub, upn
@@ -67,6 +67,21 @@ async def test_person_whom_the_provider_vouches_for_signs_in(firm: Centre, provi
     assert (page.status, page.location) == (303, "/myapps/second-factor")
     assert "Anna" in (await browser.get("/myapps")).text
     assert (await sign_in_logs.list_sign_ins(firm.context))[0].methods == ["provider"]
+
+
+async def test_person_who_came_through_the_provider_sets_second_factors_up_there(
+    firm: Centre, provider: OidcProvider
+) -> None:
+    """Otherwise an open browser could add a factor to a local password, without which its owner cannot sign in."""
+    await with_password(firm, "anna")
+    browser = firm.browser()
+    await sign_in(firm, provider, browser)
+
+    page = await browser.get("/myapps/second-factor")
+    refused = await browser.post("/myapps/second-factor", {"password": PASSWORD})
+
+    assert "Set up an authenticator app there" in page.text and 'type="password"' not in page.html
+    assert (refused.status, "identity provider" in refused.text) == (409, True)
 
 
 async def test_persons_own_name_at_the_provider_counts_from_then_on(firm: Centre, provider: OidcProvider) -> None:

@@ -15,7 +15,8 @@ FORM = {
     "name": upn("anna"), "email": "admin@contoso.test", "password": PASSWORD, "new_password": "another sentence", "code": "123456",
 }  # fmt: skip
 THROTTLED = {
-    "/myapps/sign-in", "/myapps/second-factor/confirm", "/sign-in", "/step-up", "/settings/sessions/second-factor/confirm",
+    "/myapps/sign-in", "/myapps/second-factor", "/myapps/second-factor/confirm", "/sign-in", "/step-up",
+    "/settings/sessions/second-factor/confirm",
     "/settings/sessions/password", "/myapps/second-factor/passkeys", "/myapps/second-factor/passkeys/remove",
 }  # fmt: skip
 
@@ -23,7 +24,7 @@ THROTTLED = {
 async def test_every_form_that_refuses_with_429_says_when_to_come_back(centre: Centre) -> None:
     await with_password(centre, "anna")
     person, link = await signed_in(centre), await secret_of_link(centre, "ben")
-    await person.post("/myapps/second-factor")
+    await person.post("/myapps/second-factor", {"password": PASSWORD})
     async with centre.hub.pool.connection() as connection:
         await delay_all_attempts(connection)
 

@@ -297,7 +297,7 @@ async def test_required_second_factor_is_added_before_anything_else_and_asked_fo
 
     shown = await browser.get("/myapps/second-factor")
     assert "requires a second factor" in shown.text
-    made = await browser.post("/myapps/second-factor", {"next": "/myapps"})
+    made = await browser.post("/myapps/second-factor", {"next": "/myapps", "password": PASSWORD})
     seed = made.html.partition('data-copy="')[2].partition('"')[0] or made.text.partition("Key")[2].split()[0]
     wrong = await browser.post("/myapps/second-factor/confirm", {"code": "000000"})
     assert wrong.status == 400
@@ -313,13 +313,33 @@ async def test_required_second_factor_is_added_before_anything_else_and_asked_fo
     assert replayed.status == 401
 
 
+async def test_app_is_set_up_only_with_the_password_whose_failures_count(centre: Centre) -> None:
+    """Somebody at an open browser could otherwise lock the person out."""
+    browser = await signed_in(centre)
+    await browser.get("/myapps/second-factor")
+
+    for password in ("", "another sentence"):
+        refused = await browser.post("/myapps/second-factor", {"password": password})
+        assert (refused.status, "The password is wrong" in refused.text, "QR code" in refused.html) == (
+            401,
+            True,
+            False,
+        )
+
+    async with centre.context.recording() as connection:
+        found = await person_credentials.credential_named(connection, upn("anna"))
+        assert found is not None
+        assert await person_credentials.sealed_seed(connection, found.person) is None
+    assert (await codes(centre.context))[:2] == ["WrongPassword", "WrongPassword"]
+
+
 async def test_new_second_factor_and_new_password_end_the_other_sessions_of_the_person(centre: Centre) -> None:
     """Whoever signed in with the password alone may be the one against whom the factor was added."""
     browser, other = await signed_in(centre), await signed_in(centre)
     assert (await browser.get("/myapps")).status == 303  # the new password of the second ended the first
     browser = centre.browser()
     await try_to_sign_in(browser, upn("anna"))
-    seed = (await person_totp.begin_factor(centre.context, cookie(browser))).seed
+    seed = (await person_totp.begin_factor(centre.context, cookie(browser), PASSWORD, visitor=Visitor())).seed
     assert (await other.get("/myapps")).status == 200
 
     await person_totp.confirm_factor(centre.context, cookie(browser), pyotp.TOTP(seed).at(centre.context.now()))
@@ -346,7 +366,7 @@ async def test_help_desk_lets_nobody_in_as_an_administrator(centre: Centre, addr
 async def test_second_factor_that_counts_is_not_replaced_by_a_page_that_was_opened_before(centre: Centre) -> None:
     """Two pages add a second factor at the same moment: the slower one has looked before, and writes after the first is confirmed."""
     browser = await signed_in(centre)
-    made = await person_totp.begin_factor(centre.context, cookie(browser))
+    made = await person_totp.begin_factor(centre.context, cookie(browser), PASSWORD, visitor=Visitor())
     caller = await sessions.person_or_refusal(centre.context, cookie(browser))
     code = pyotp.TOTP(made.seed).at(centre.context.now())
     await person_totp.confirm_factor(centre.context, cookie(browser), code)

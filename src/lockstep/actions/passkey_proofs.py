@@ -97,6 +97,12 @@ async def ask_passkey(context: Context, owner: PasskeyOwner, page: PasskeyAnswer
     return PasskeyQuestion(options_to_json(options), sealed_challenge(context, challenge, owner))
 
 
+async def hosts_of_passkeys(context: Context, owner: PasskeyOwner) -> list[str]:
+    """Return the hosts for which *owner* has passkeys, each once."""
+    async with context.recording() as connection:
+        return list(dict.fromkeys(one.host for one in await store.list_passkeys(connection, owner)))
+
+
 async def is_passkey(
     context: Context, connection: Connection, owner: PasskeyOwner, given: PasskeyAnswer | None
 ) -> bool:

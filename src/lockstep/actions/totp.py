@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lockstep.actions.context import Context
 from lockstep.actions.passkey_proofs import PasskeyQuestion
 from lockstep.credentials.issued_secrets import hash_of
@@ -16,10 +18,12 @@ PURPOSE = "second factor"  # of the encrypted seed
 class SecondFactorRequired(LockstepError):
     """Raised if the password is right, but a code is needed as well. The caller of the action should ask for the code and sign in again
     with both. *question* is a challenge for a passkey, whose answer can replace the code; None if there is no passkey for this host. If
-    *has_app* is false, only a passkey can be used.
+    *has_app* is false, only a passkey can be used; *hosts* are those for which there is one.
     """
 
-    def __init__(self, question: PasskeyQuestion | None = None, *, has_app: bool = True) -> None:
+    def __init__(
+        self, question: PasskeyQuestion | None = None, *, has_app: bool = True, hosts: Sequence[str] = ()
+    ) -> None:
         self.question, self.has_app = question, has_app
         detail, next_step = (
             "Enter the code from your authenticator app",
@@ -28,8 +32,8 @@ class SecondFactorRequired(LockstepError):
         if not has_app and question is not None:
             detail, next_step = "Use your passkey", "If you lost the device, ask your administrator"
         elif not has_app:
-            detail = "Your passkey belongs to another address of this site"
-            next_step = "Open the address at which you added the passkey, or ask your administrator"
+            detail = f"Your passkey works only at {' and '.join(hosts)}"
+            next_step = "Sign in at that address, or ask your administrator to remove your second factor"
         super().__init__(Kind.UNAUTHORIZED, detail, next_step=next_step, code="SecondFactorRequired")
 
 

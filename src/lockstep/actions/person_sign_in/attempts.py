@@ -14,10 +14,17 @@ from lockstep.actions.person_sign_in.ldap_passwords import (
     without_domain,
 )
 from lockstep.actions.person_sign_in.outcomes import REFUSED, SignInCode, Visitor, note_sign_in, refused
-from lockstep.actions.person_sign_in.sessions import DIRECTORY, PASSWORD, PersonCaller
+from lockstep.actions.person_sign_in.sessions import (
+    BY_PASSWORD,
+    DIRECTORY,
+    PASSWORD,
+    SECOND_FACTORS,
+    PersonCaller,
+    person_or_refusal,
+)
 from lockstep.credentials import lockout
 from lockstep.credentials.passwords import OF_PEOPLE
-from lockstep.errors import Kind, LockstepError
+from lockstep.errors import Kind, LockstepError, conflict
 from lockstep.postgres.pool import Connection
 from lockstep.storage import person_credentials
 from lockstep.storage.person_credentials import PersonCredential
@@ -137,6 +144,21 @@ def _what_is_wrong(
     if not found.is_live:
         return SignInCode.DISABLED
     return None if is_allowed else SignInCode.METHOD_OFF
+
+
+async def proved_caller(context: Context, secret: str) -> PersonCaller:
+    """Return the person whose session has this secret, to change their second factors. Raises LockstepError if the session began at a
+    provider, or without the second factor that the person has.
+    """
+    caller = await person_or_refusal(context, secret)
+    if BY_PASSWORD.isdisjoint(caller.methods):
+        raise conflict(
+            "You signed in through your organisation's identity provider",
+            next_step="Set up a second factor at the provider",
+        )
+    if caller.has_second_factor and SECOND_FACTORS.isdisjoint(caller.methods):
+        raise conflict("You signed in without your second factor", next_step="Sign out, then sign in again")
+    return caller
 
 
 async def confirm_password(context: Context, caller: PersonCaller, password: str, visitor: Visitor) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from lockstep.actions.access import needs, open_to_all
 from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_person
-from lockstep.actions.passkey_proofs import PasskeyAnswer, ask_passkey, is_passkey
+from lockstep.actions.passkey_proofs import PasskeyAnswer, ask_passkey, hosts_of_passkeys, is_passkey
 from lockstep.actions.permissions import Permission
 from lockstep.actions.person_sign_in.attempts import PasswordAttempt, subject_of
 from lockstep.actions.person_sign_in.guarding import refuse_for_administrators
@@ -96,8 +96,16 @@ async def _check_factor(
     context, visitor, owner = attempt.context, attempt.visitor, PasskeyOwner("person", found.person)
     if not code.strip() and not (passkey and passkey.answer):
         await attempt.forgiven()
-        await note_sign_in(context, visitor, person=found, code=SignInCode.CODE_NEEDED, result=INTERRUPTED)
-        raise SecondFactorRequired(await ask_passkey(context, owner, passkey), has_app=found.has_app)
+        needed = SecondFactorRequired(
+            await ask_passkey(context, owner, passkey),
+            has_app=found.has_app,
+            hosts=await hosts_of_passkeys(context, owner),
+        )
+        elsewhere = needed.detail if not found.has_app and needed.question is None else ""
+        await note_sign_in(
+            context, visitor, person=found, code=SignInCode.CODE_NEEDED, detail=elsewhere, result=INTERRUPTED
+        )
+        raise needed
     async with context.recording() as connection:
         if await is_passkey(context, connection, owner, passkey):
             return PASSKEY

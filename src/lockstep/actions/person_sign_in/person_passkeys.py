@@ -16,12 +16,10 @@ from lockstep.actions.lookup import find_person
 from lockstep.actions.passkey_proofs import PasskeyAnswer, PasskeyQuestion
 from lockstep.actions.passkey_registration import checked_answer, name_of_passkey, question_for_new, store_new
 from lockstep.actions.permissions import Permission
-from lockstep.actions.person_sign_in.attempts import confirm_password
+from lockstep.actions.person_sign_in.attempts import confirm_password, proved_caller
 from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.actions.person_sign_in.sessions import (
-    BY_PASSWORD,
     PASSKEY,
-    SECOND_FACTORS,
     PersonCaller,
     PersonSignedIn,
     person_or_refusal,
@@ -69,7 +67,7 @@ async def begin_own_passkey(
 
     Raises LockstepError if the password is wrong, or if the person signs in through a provider.
     """
-    caller = await _proved_caller(context, secret)
+    caller = await proved_caller(context, secret)
     await confirm_password(context, caller, password, visitor)
     return await question_for_new(
         context, _owner(caller), page, user_name=caller.user_principal_name, display_name=caller.display_name
@@ -83,7 +81,7 @@ async def add_own_passkey(context: Context, secret: str, given: PasskeyAnswer, *
 
     Raises LockstepError if the passkey does not answer a challenge of `begin_own_passkey`.
     """
-    caller = await _proved_caller(context, secret)
+    caller = await proved_caller(context, secret)
     new, made = new_secret(), await checked_answer(context, _owner(caller), given)
     async with context.recording() as connection:
         await store_new(context, connection, _owner(caller), made, name=name, actor=caller.user_principal_name)
@@ -96,7 +94,7 @@ async def add_own_passkey(context: Context, secret: str, given: PasskeyAnswer, *
 @open_to_all
 async def rename_own_passkey(context: Context, secret: str, passkey: str, name: str) -> None:
     """Rename one of the person's passkeys. Raises LockstepError if it does not exist."""
-    caller = await _proved_caller(context, secret)
+    caller = await proved_caller(context, secret)
     async with context.recording() as connection:
         if not await store.rename_passkey(connection, _owner(caller), passkey, name_of_passkey(name)):
             raise _gone()
@@ -109,7 +107,7 @@ async def remove_own_passkey(context: Context, secret: str, passkey: str, passwo
     Raises LockstepError if the passkey does not exist, if the password is wrong, or if the passkey is the only second factor and a second
     factor is required.
     """
-    caller = await _proved_caller(context, secret)
+    caller = await proved_caller(context, secret)
     await confirm_password(context, caller, password, visitor)
     async with context.recording() as connection:
         setting = await person_credentials.read_setting(connection)
@@ -139,20 +137,6 @@ async def show_person_factors(context: Context, person: str) -> PersonFactors:
 
 def _owner(caller: PersonCaller) -> PasskeyOwner:
     return PasskeyOwner("person", caller.person)
-
-
-async def _proved_caller(context: Context, secret: str) -> PersonCaller:
-    """Return the person whose session has this secret. Raises LockstepError if the session began at a provider, or without the second
-    factor that the person has.
-    """
-    caller = await person_or_refusal(context, secret)
-    if BY_PASSWORD.isdisjoint(caller.methods):
-        raise conflict(
-            "You signed in through your organisation's identity provider", next_step="Set up passkeys at the provider"
-        )
-    if caller.has_second_factor and SECOND_FACTORS.isdisjoint(caller.methods):
-        raise conflict("You signed in without your second factor", next_step="Sign out, then sign in again")
-    return caller
 
 
 def _gone() -> LockstepError:

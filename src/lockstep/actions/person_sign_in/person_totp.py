@@ -8,8 +8,10 @@ from lockstep.actions.access import needs, open_to_all
 from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_person
 from lockstep.actions.permissions import Permission
+from lockstep.actions.person_sign_in.attempts import confirm_password, proved_caller
 from lockstep.actions.person_sign_in.guarding import refuse_for_administrators
-from lockstep.actions.person_sign_in.sessions import CODE, PersonSignedIn, person_or_refusal
+from lockstep.actions.person_sign_in.outcomes import Visitor
+from lockstep.actions.person_sign_in.sessions import CODE, PersonSignedIn
 from lockstep.actions.second_factor import ISSUER, NewSecondFactor
 from lockstep.credentials import lockout
 from lockstep.credentials.issued_secrets import hash_of, new_secret
@@ -40,12 +42,14 @@ async def is_code_of_person(context: Context, connection: Connection, person: st
 
 
 @open_to_all
-async def begin_factor(context: Context, secret: str) -> NewSecondFactor:
-    """Create a TOTP seed for the person with this session. The second factor takes effect when the person has entered a code of it.
+async def begin_factor(context: Context, secret: str, password: str, *, visitor: Visitor) -> NewSecondFactor:
+    """Check the password again, and create a TOTP seed for the person with this session. The second factor takes effect when the person has
+    entered a code of it.
 
-    Raises LockstepError if the session has ended, or if the person has an authenticator app already.
+    Raises LockstepError if the password is wrong, if the person signs in through a provider, or if they have an authenticator app already.
     """
-    caller = await person_or_refusal(context, secret)
+    caller = await proved_caller(context, secret)
+    await confirm_password(context, caller, password, visitor)
     seed = new_seed()
     async with context.recording() as connection:
         sealed = context.vault.seal(Secret(seed), purpose=_PURPOSE, name=caller.person)
@@ -60,9 +64,9 @@ async def begin_factor(context: Context, secret: str) -> NewSecondFactor:
 async def confirm_factor(context: Context, secret: str, code: str) -> PersonSignedIn:
     """Enable the authenticator app after a first code. The session gets a new secret, and the person's other sessions end.
 
-    Raises LockstepError for a wrong code.
+    Raises LockstepError for a wrong code, and if the person signs in through a provider.
     """
-    caller = await person_or_refusal(context, secret)
+    caller = await proved_caller(context, secret)
     subject = f"code {caller.person}"
     await lockout.admit(context.recording, subject, address="", now=context.now())
     new = new_secret()

@@ -30,9 +30,15 @@ async def show_factor(context: PortalContext, request: Request) -> Answer:
 
 @pages.post(FACTOR)
 async def begin_factor(context: PortalContext, request: Request) -> Answer:
-    """Show the QR code. The second factor takes effect when a first code has been entered."""
-    back = next_of(str((await request.form()).get("next", "")))
-    made = await person_totp.begin_factor(context.actions, session_secret(request))
+    """Show the QR code, after the person entered the password again. The second factor takes effect when a first code has been entered."""
+    form = await request.form()
+    back = next_of(str(form.get("next", "")))
+    try:
+        made = await person_totp.begin_factor(
+            context.actions, session_secret(request), str(form.get("password", "")), visitor=visitor_of(request)
+        )
+    except LockstepError as refused:
+        return await _page(context, request, back=back, refused=on_the_form(refused))
     code = segno.make(made.uri, error="m")
     picture = Markup(code.svg_inline(scale=4, border=2, dark="#000", light="#fff", lineclass=None))  # noqa: S704  # numbers alone
     model = {"seed": made.seed, "picture": picture, "back": back}

@@ -131,6 +131,7 @@ async def _form(
         "next": back,
         "refused": refused,
         "wants_factor": refused if isinstance(refused, SecondFactorRequired) else None,
+        "start": address(SIGN_IN, next=back),
         "ways": await ways_to_sign_in(context.actions),
         "through_provider": address(PROVIDER, next=back, again="yes" if again else ""),
     }
