@@ -34,7 +34,7 @@ def exit_code_of(command: Callable[[], object], *, program: str) -> int:
         return 0
     except click.UsageError as wrong:
         where = wrong.ctx.command_path if wrong.ctx else program
-        show_error(wrong.format_message().rstrip("."), next_step=f"{where} --help")
+        show_error(_out_of_range(wrong) or wrong.format_message().rstrip("."), next_step=f"{where} --help")
         return EXIT_CODES[Kind.INVALID]
     except click.ClickException as wrong:
         show_error(wrong.format_message())
@@ -115,6 +115,20 @@ def show_error(detail: str, *, why: str = "", next_step: str = "") -> None:
     for label, text in (("why", why), ("next", next_step)):
         if text:
             click.echo(f"  {label:<5} {_safe(text)}", err=True)
+
+
+def _out_of_range(wrong: click.UsageError) -> str:
+    """Return the error for a number outside its range, or for text that is not a number; "" for other errors."""
+    if not isinstance(wrong, click.BadParameter) or wrong.param is None:
+        return ""
+    kind = wrong.param.type
+    given, is_number, _ = wrong.message.partition(" is not ")
+    if not isinstance(kind, click.IntRange | click.FloatRange) or not is_number:
+        return ""
+    number = "a whole number" if isinstance(kind, click.IntRange) else "a number"
+    limits = f"of at least {kind.min:,}" if kind.max is None else f"from {kind.min:,} to {kind.max:,}"
+    name = wrong.param.opts[0] if isinstance(wrong.param, click.Option) else wrong.param.human_readable_name
+    return f"{name} must be {number} {limits}, not {given}"
 
 
 def _safe(text: str) -> str:

@@ -26,6 +26,7 @@ KEY_BYTES = 32
 FORM = b"\x01"
 KEY_ID_BYTES = 8
 NONCE_BYTES = 12
+NEXT_KEY = "key.next"  # the new key, while the key is being replaced
 SECRET_UNREADABLE = "SecretUnreadable"  # noqa: S105  # the code of an error
 
 
@@ -112,6 +113,12 @@ class Vault:
             raise _unreadable(purpose, shown or name, "It was modified, or it belongs to another object") from None
         return Secret(text.decode())
 
+    def sealed_again(self, envelope: bytes, *, purpose: str, name: str) -> bytes | None:
+        """Return *envelope* sealed with the current key, or None if it already is. Raises LockstepError if it cannot be opened."""
+        if bytes(envelope)[1 : 1 + KEY_ID_BYTES] == self._key.id:
+            return None
+        return self.seal(self.open(envelope, purpose=purpose, name=name), purpose=purpose, name=name)
+
     def fingerprint(self, text: str, *, purpose: str) -> bytes:
         """Return a keyed hash of 32 bytes. Without the key, the text cannot be found by guessing."""
         key = _derive(self._key, b"fingerprint")
@@ -135,6 +142,29 @@ def open_vault(data: Path, *, key: Secret | None = None, older_key: Secret | Non
     current = parse_key(key.reveal(), where="LOCKSTEP_KEY") if key else _read_or_make_key(data / "key")
     older = [parse_key(older_key.reveal(), where="LOCKSTEP_KEY_OLDER")] if older_key else []
     return Vault(current, *older)
+
+
+def open_vault_for_new_key(data: Path, *, older_key: Secret | None = None) -> Vault:
+    """Open the vault to replace the key in `<data>/key`: it seals with the new key in `<data>/key.next`, which is created if missing.
+
+    The new key is on disk before anything is sealed with it. If replacing it is interrupted, the next call goes on with the same key.
+    Raises LockstepError for a missing or malformed key.
+    """
+    current = _read_key(data / "key")
+    make_key_file(data / NEXT_KEY)
+    _flush_folder(data)
+    older = [parse_key(older_key.reveal(), where="LOCKSTEP_KEY_OLDER")] if older_key else []
+    return Vault(_read_key(data / NEXT_KEY), current, *older)
+
+
+def put_new_key(data: Path) -> Path:
+    """Make `<data>/key.next` the key. Returns the file that now has the former key, which older backups need."""
+    former = data / f"key.{_read_key(data / 'key').id.hex()}"
+    if not former.exists():
+        os.link(data / "key", former)
+    (data / NEXT_KEY).replace(data / "key")
+    _flush_folder(data)
+    return former
 
 
 def parse_key(text: str, *, where: str) -> VaultKey:
@@ -173,6 +203,15 @@ def make_key_file(path: Path) -> None:
         pass  # another process was quicker: use its key
     finally:
         Path(half).unlink()
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make new names in *folder* survive a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _read_or_make_key(path: Path) -> VaultKey:

@@ -33,7 +33,7 @@ from lockstep.oidc.discovered import DiscoveredProviders
 from lockstep.ports import Observer, unobserved
 from lockstep.postgres.embedded import Options
 from lockstep.postgres.migrate import migrate
-from lockstep.postgres.pool import Pool, open_pool
+from lockstep.postgres.pool import Connection, Pool, open_pool
 from lockstep.postgres.server import Server, running, start_or_attach
 from lockstep.settings import Settings
 from lockstep.sources.registry import inspect_file, open_source
@@ -48,10 +48,11 @@ from lockstep.sync.drive import Drive
 from lockstep.sync.services import Services as Services
 from lockstep.sync.services import Times
 from lockstep.targets.opener import ScimTargets
-from lockstep.vault import Vault, open_vault, throwaway_vault
+from lockstep.vault import NEXT_KEY, Vault, open_vault, open_vault_for_new_key, throwaway_vault
 
 MIGRATIONS = "lockstep.storage.migrations"
 OWN_APPLICATION = "documo.json"  # file in the data folder while `up` runs: the origin of its Documo
+KEY_CHANGE = "lockstep key rotate"  # shown in pg_stat_activity
 UNFINISHED_RESTORE = "restore-unfinished"  # file in the data folder while a restore runs, and after an interrupted one
 OUTBOUND_SECONDS = 2.0  # delay until a change of the outbound list applies in every process
 MAIL_SECONDS = 1.0  # interval for checking which messages are due
@@ -190,6 +191,7 @@ async def open_house(
     upgrades: bool = True,
     needs_key: bool = True,
     restores: bool = False,
+    replaces_key: bool = False,
     observer: Observer = unobserved,
 ) -> AsyncIterator[House]:
     """Connect to the database (starting our own PostgreSQL if no other is configured), migrate it, and open everything else.
@@ -197,10 +199,13 @@ async def open_house(
     *main* means that this process is `up` or `serve`; a data folder can have only one such process. Unless *upgrades* is true, a database
     of an older version is refused. If *needs_key* is false, no secret will be opened, so a missing key is neither an error nor created.
     *observer* receives every request to an application. After an interrupted restore, applications may still be switched on, so only a
-    caller with *restores* may open the folder. Raises LockstepError.
+    caller with *restores* may open the folder. Until a replacement of the key is finished, only a caller with *replaces_key* may open it;
+    its vault seals with the new key and opens with both. Raises LockstepError.
     """
     if not restores:
         _refuse_unfinished_restore(settings.data)
+    if not replaces_key:
+        _refuse_unfinished_key(settings)
     options = Options(user=settings.postgres_user)
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(
@@ -210,18 +215,15 @@ async def open_house(
         if main:
             _make_sources_folder(settings.sources_folder)
         await migrate(database, MIGRATIONS, say=say, upgrade_with="" if upgrades else "lockstep migrate")
-        pool = await open_pool(database, max_size=settings.pool_size)
+        name = KEY_CHANGE if replaces_key else "lockstep"
+        pool = await open_pool(database, max_size=settings.pool_size, name=name)
         stack.push_async_callback(pool.close)
         async with pool.connection() as connection:
-            sealed = (
-                len(await sealed_secrets(connection))
-                + len(await sealed_keys(connection))
-                + len(await read_keys(connection))
-                + await has_password(connection)
-                + (await read_webhook(connection) is not None)
-            )
+            sealed = await _count_sealed(connection)
         vault = (
-            open_vault(settings.data, key=settings.key, older_key=settings.older_key, sealed=sealed)
+            open_vault_for_new_key(settings.data, older_key=settings.older_key)
+            if replaces_key and settings.key is None
+            else open_vault(settings.data, key=settings.key, older_key=settings.older_key, sealed=sealed)
             if needs_key or not sealed
             else throwaway_vault()
         )
@@ -229,6 +231,16 @@ async def open_house(
         stack.push_async_callback(targets.close)
         await allow_outbound(pool, targets)
         yield House(settings, server, pool, vault, load_gallery(), targets, Drive(pool=pool))
+
+
+async def _count_sealed(connection: Connection) -> int:
+    return (
+        len(await sealed_secrets(connection))
+        + len(await sealed_keys(connection))
+        + len(await read_keys(connection))
+        + await has_password(connection)
+        + (await read_webhook(connection) is not None)
+    )
 
 
 def _make_sources_folder(folder: Path) -> None:
@@ -253,6 +265,13 @@ def _refuse_unfinished_restore(data: Path) -> None:
         raise conflict(
             f"A restore into {data} did not finish, so its data is not used",
             next_step="Restore again: lockstep restore FILE",
+        )
+
+
+def _refuse_unfinished_key(settings: Settings) -> None:
+    if settings.key is None and (settings.data / NEXT_KEY).exists():
+        raise conflict(
+            "The encryption key is being replaced, or that did not finish", next_step="Finish it: lockstep key rotate"
         )
 
 

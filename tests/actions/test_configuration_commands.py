@@ -125,7 +125,9 @@ def test_a_mistake_is_told_with_file_line_and_column(say: Say) -> None:
 
 
 def test_a_file_that_there_is_not_is_told(say: Say) -> None:
-    assert refused(say(config.plan, "nowhere.yaml")).detail == "There is no file nowhere.yaml"
+    missing = refused(say(config.plan, "nowhere.yaml"))
+    assert missing.detail == "There is no file nowhere.yaml" and "Check the path" in missing.next_step
+    assert "lockstep export documo > documo.yaml" in refused(say(config.plan, "documo")).next_step
 
 
 def test_fmt_writes_once_and_then_has_nothing_to_do(say: Say, tmp_path: Path) -> None:

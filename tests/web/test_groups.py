@@ -166,6 +166,26 @@ async def test_a_group_is_deleted_only_after_the_number_of_its_members_was_typed
     assert len(await names_of(centre, sales)) == 60
 
 
+async def test_the_people_who_lose_their_accounts_are_named_before_a_group_is_deleted(
+    centre: Centre, admin: Browser, sales: str
+) -> None:
+    context = centre.hub.context
+    await applications.add_application(context, "documo")
+    await assignments.assign(context, "documo", groups=[sales], role="Member")
+    await centre.hub.fetch(
+        """insert into link (job, kind, source_id, target_id, state, display, base)
+        select job.id, 'User', person.id, user_principal_name, 'live', user_principal_name,
+            jsonb_build_object('userName', user_principal_name) from job, person
+        where user_principal_name < 'p003' and user_principal_name > 'p' returning job"""
+    )
+    await centre.hub.fetch("update job set status = 'on', started = true")
+
+    seen = await admin.get(f"/groups/{sales}/delete/consequences")
+
+    assert "documo: 3 people would lose their accounts (p000@contoso.test, p001@contoso.test, p002" in seen.text
+    assert (await groups.show_group(context, sales)).group.deleted_at is None
+
+
 async def test_help_desk_sees_a_group_without_controls_and_is_refused(centre: Centre, sales: str) -> None:
     await people.set_enabled(centre.hub.context, ["p000@contoso.test"], is_enabled=False)
     desk = await centre.signed_in(Role.HELP_DESK)

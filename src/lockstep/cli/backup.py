@@ -138,7 +138,7 @@ def _read_key(file: Path) -> bytes:
         content = file.read_bytes()
         parse_key(content.decode(), where=str(file))
     except FileNotFoundError:
-        raise not_found(f"There is no file {file}") from None
+        raise not_found(f"There is no file {file}", next_step="Check the path") from None
     except (OSError, UnicodeDecodeError) as refused:
         raise invalid(f"The key {file} cannot be read", why=str(refused), next_step=CHECK_READING) from None
     return content

@@ -57,11 +57,17 @@ def text_of_file(name: str) -> str:
         # PowerShell 5 writes UTF-16 with a byte order mark.
         return data.decode("utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
     except FileNotFoundError:
-        raise not_found(f"There is no file {name}") from None
+        raise not_found(f"There is no file {name}", next_step=_next_step(name)) from None
     except UnicodeDecodeError:
         raise invalid(f"{name} is neither UTF-8 nor UTF-16", next_step="Save it as UTF-8") from None
     except OSError as error:
         raise invalid(f"{name} cannot be read: {error.strerror}", next_step=CHECK_READING) from None
+
+
+def _next_step(name: str) -> str:
+    """Return what to do if there is no file *name*. Without an ending it may be the name of an application."""
+    app = "APP" if Path(name).suffix else name
+    return f"Check the path. Or create a file from the current configuration: lockstep export {app} > {app}.yaml"
 
 
 def resolve_reference(reference: str) -> Secret | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from lockstep.actions.consequence_words import consequence_lines
-from lockstep.actions.consequences import Consequences, Work, consented, foresee
+from lockstep.actions.consequences import Consequences, Work, foresee
 from lockstep.actions.context import Context
 from lockstep.actions.rows.plans import EffectJson, effects_json
 from lockstep.cli.output import confirm, hint
@@ -16,33 +16,46 @@ Answer = TypeVar("Answer")
 
 
 def run_consented(work: Work[Answer], *, yes: bool, named: int = 0) -> tuple[Answer, list[EffectJson]]:
-    """Do *work*. First ask for confirmation if it affects people other than *named*.
+    """Show the effects of *work* on people, ask for confirmation if it affects people other than *named*, and do *work*.
 
-    Returns the result, and the consequences for the JSON form. Raises UsageError if there is no terminal to ask on and *yes* is not given.
+    Returns the result, and the consequences for the JSON form. Raises LockstepError if there is no terminal to ask on and *yes* is not
+    given.
     """
 
-    def agree(found: Sequence[Consequences]) -> None:
-        confirm(f"{' '.join(consequence_lines(found))} Continue?", yes=yes)
+    def ask(found: Sequence[Consequences]) -> None:
+        if any(one.needs_consent(named) for one in found):
+            _show_and_ask(found, "Continue?", yes=yes)
+        else:
+            _show(found)
 
-    answer, found = run(lambda context: consented(context, work, agree, named=named))
-    for line in consequence_lines(found):
-        hint(line)
-    return answer, effects_json(found)
+    return _run(work, ask)
 
 
 def run_asked(question: str, work: Work[Answer], *, yes: bool) -> tuple[Answer, list[EffectJson]]:
-    """Show the effects of *work* on people, ask *question*, and do *work*."""
+    """Show the effects of *work* on people, ask *question*, and do *work*. Returns and raises what `run_consented` does."""
+    return _run(work, lambda found: _show_and_ask(found, question, yes=yes))
 
+
+def _run(work: Work[Answer], ask: Callable[[Sequence[Consequences]], None]) -> tuple[Answer, list[EffectJson]]:
     async def asked(context: Context) -> tuple[Answer, list[Consequences]]:
         found = await foresee(context, work)
-        confirm(" ".join([*consequence_lines(found), question]), yes=yes)
+        ask(found)
         return await work(context), found
 
     answer, found = run(asked)
-    if yes:
-        for line in consequence_lines(found):
-            hint(line)
     return answer, effects_json(found)
+
+
+def _show_and_ask(found: Sequence[Consequences], question: str, *, yes: bool) -> None:
+    if yes:
+        _show(found)
+    else:
+        confirm(" ".join([*consequence_lines(found), question]), yes=False)
+
+
+def _show(found: Sequence[Consequences]) -> None:
+    for line in consequence_lines(found):
+        hint(line)
 
 
 def run_rehearsed(work: Work[object]) -> list[Consequences]:

@@ -10,6 +10,7 @@ from lockstep.actions.explaining import ExplainedObject
 from lockstep.actions.previews import change_json
 from lockstep.actions.rows.plans import explanation_json
 from lockstep.cli.output import Output, output_option, safe
+from lockstep.cli.page_address import PERSON, application_in
 from lockstep.cli.plans import change_lines
 from lockstep.cli.session import run
 from lockstep.engine.decisions.explain import Explanation, GateState
@@ -17,15 +18,15 @@ from lockstep.engine.plans import Plan
 
 
 @click.command("explain")
-@click.argument("user")
+@click.argument("address", metavar="USER|URL")
 @click.argument("app", required=False, default="")
 @click.option("--app", "named", default="", help="The application (same as APP).")
 @output_option
-def explain(user: str, app: str, named: str, output: Output) -> int:
+def explain(address: str, app: str, named: str, output: Output) -> int:
     """Explain why someone is or is not provisioned, gate by gate, and what would change it. Nothing is written.
 
     APP can be omitted if there is only one application. If the application cannot be reached, the command explains
-    what is known without it and exits with 4 or 69.
+    what is known without it and exits with 4 or 69. URL is the address of the page that explains the person.
 
     \b
     lockstep explain kim.berg@contoso.test
@@ -33,9 +34,11 @@ def explain(user: str, app: str, named: str, output: Output) -> int:
     """
     if app and named:
         raise click.UsageError("Name the application once: as APP or with --app")
+    user = PERSON(address)
+    app = app or named or application_in(address)
 
     async def work(context: Context) -> tuple[str, ExplainedObject]:
-        name = app or named or await explaining.only_application(context)
+        name = app or await explaining.only_application(context)
         return name, await explaining.explain_person(context, user, name)
 
     app, found = run(work)

@@ -11,6 +11,7 @@ from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_asked, run_consented
 from lockstep.cli.group_rules import FILTER_HELP, rule
 from lockstep.cli.output import Column, Output, hint, output_option, safe
+from lockstep.cli.page_address import GROUP
 from lockstep.cli.scope_text import filters_given
 from lockstep.cli.session import run
 from lockstep.configuration.document.filter_text import filter_text
@@ -53,10 +54,12 @@ def list_(search: str, deleted: bool, limit: int, output: Output) -> None:
 
 
 @groups.command("show")
-@click.argument("group")
+@click.argument("group", type=GROUP)
 @output_option
 def show(group: str, output: Output) -> None:
     """Show one group with its direct members.
+
+    GROUP can be the address of the group's page.
 
     \b
     lockstep groups show all-sales

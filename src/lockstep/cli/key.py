@@ -1,4 +1,4 @@
-"""`lockstep key`: replace a lost encryption key."""
+"""`lockstep key`: replace the encryption key, and encrypt all stored secrets again; or make a new key after the old one is lost."""
 
 from __future__ import annotations
 
@@ -7,21 +7,62 @@ import asyncio
 import click
 
 from lockstep.actions.health import forget_unreadable
+from lockstep.actions.key_replacement import encrypt_again
 from lockstep.cli import SuggestingGroup
-from lockstep.cli.output import Output, hint, output_option
-from lockstep.cli.session import require_data, session, settings_of
-from lockstep.errors import conflict
-from lockstep.vault import make_key_file
+from lockstep.cli.output import Output, confirm, hint, output_option
+from lockstep.cli.session import operator, require_data, session, settings_of
+from lockstep.errors import Kind, LockstepError, conflict
+from lockstep.vault import NEXT_KEY, make_key_file, put_new_key
+from lockstep.wiring import open_house
 from lockstep.wording import counted
 
 
 @click.group("key", cls=SuggestingGroup)
 def key() -> None:
-    """Replace the key that encrypts secret tokens.
+    """Replace the key that encrypts stored secrets.
 
     \b
+    lockstep key rotate
     lockstep key new
     """
+
+
+@key.command("rotate")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@output_option
+def rotate(yes: bool, output: Output) -> None:
+    """Replace the key, and encrypt all stored secrets with the new one.
+
+    Stop Lockstep first. If it is interrupted, run it again: until then, nothing else uses the data folder. With LOCKSTEP_KEY, put the new
+    key there and the former one into LOCKSTEP_KEY_OLDER; the secrets are then encrypted again.
+
+    \b
+    lockstep key rotate
+    """
+    settings = settings_of()
+    require_data(settings)
+    confirm("Replace the key, and encrypt all stored secrets again?", yes=yes)
+
+    is_begun = (settings.data / NEXT_KEY).exists()
+
+    async def work() -> int:
+        async with open_house(settings, main=True, say=hint, upgrades=False, replaces_key=True) as house:
+            return await encrypt_again(house.context(operator(), say=hint))
+
+    try:
+        count = asyncio.run(work())
+    except LockstepError as refused:
+        if refused.kind in (Kind.CONFLICT, Kind.FORBIDDEN) and not is_begun:
+            (settings.data / NEXT_KEY).unlink(missing_ok=True)  # refused before anything was encrypted with it
+        raise
+    former = put_new_key(settings.data) if settings.key is None else None
+    row = {"encryptedAgain": count, "formerKey": str(former) if former else None}
+    output.one(row, text=f"{counted(count, 'stored secret')} {'was' if count == 1 else 'were'} encrypted again.")
+    if former is None:
+        hint("LOCKSTEP_KEY_OLDER is no longer needed, except to restore a backup made before.")
+        return
+    hint(f"The former key is now {former}. Backups made before need it: keep it with them, and delete it here.")
+    hint(f"Copy the new key to a safe place: {settings.data / 'key'}")
 
 
 @key.command("new")

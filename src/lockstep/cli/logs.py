@@ -18,6 +18,7 @@ from lockstep.actions.logs import ChangeRow, LogFilter, LogRow
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.logs_sign_ins import sign_ins
 from lockstep.cli.output import Column, Output, hint, output_option, safe
+from lockstep.cli.page_address import CHANGE
 from lockstep.cli.plans import change_lines
 from lockstep.cli.session import run
 from lockstep.cli.times import TIME, iso, local_stamp, local_time
@@ -82,12 +83,12 @@ logs.add_command(sign_ins)
 
 
 @logs.command("show")
-@click.argument("change", metavar="NUMBER|CHANGE")
+@click.argument("change", metavar="NUMBER|CHANGE|URL", type=CHANGE)
 @output_option
 def show(change: str, output: Output) -> None:
     """Show one change in full: its steps, what was modified, and the HTTP exchange.
 
-    NUMBER is the first column of the list. A change id can be abbreviated.
+    NUMBER is the first column of the list. A change id can be abbreviated. URL is the address of the change's page.
 
     \b
     lockstep logs show 4711

@@ -12,6 +12,7 @@ from lockstep.actions.standing import AppStanding
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_asked, run_consented
 from lockstep.cli.output import Column, Output, hint, output_option, safe
+from lockstep.cli.page_address import PERSON
 from lockstep.cli.people_sign_in import sign_in
 from lockstep.cli.session import run
 from lockstep.errors import invalid
@@ -98,11 +99,13 @@ def attributes(groups: bool, output: Output) -> None:
 
 
 @people.command("show")
-@click.argument("person")
+@click.argument("person", type=PERSON)
 @click.option("--deleted", is_flag=True, help="Look in the recycle bin.")
 @output_option
 def show(person: str, deleted: bool, output: Output) -> None:
     """Show one person in full: attributes, groups, assignments, history.
+
+    PERSON can be the address of the person's page.
 
     \b
     lockstep people show kim.berg@contoso.test

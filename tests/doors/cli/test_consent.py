@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from lockstep.actions import groups
+from lockstep.actions.context import Context
+from lockstep.cli.consent import run_asked
 from tests.support.command_line import CREW, DocumoThere, Lockstep, Said
 from tests.support.hub import upn
 
@@ -63,6 +67,22 @@ def test_whoever_is_named_is_lost_without_a_question(crew: Lockstep) -> None:
     assert done.code == 0
     assert losing(done) == [upn("anna")]
     assert f"1 person would lose the account ({upn('anna')})" in done.err
+
+
+def test_effects_are_shown_before_the_change_is_made(
+    crew: Lockstep, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said_before: list[str] = []
+
+    async def work(context: Context) -> object:
+        said_before.append(capsys.readouterr().err)  # first in the rehearsal, then in earnest
+        return await groups.delete_group(context, "crew")
+
+    with click.Context(click.Command("delete")):
+        run_asked("Delete crew?", work, yes=True)
+
+    assert "would lose" not in said_before[0]
+    assert "people would lose their accounts (" in said_before[1]
 
 
 def test_member_of_two_ways_in_loses_nothing_by_one(crew: Lockstep) -> None:

@@ -57,6 +57,43 @@ def test_change_is_shown_by_its_number_or_the_beginning_of_its_id(started: Locks
     assert len(shown) == 1
 
 
+def test_entry_person_and_group_are_shown_by_the_address_of_their_page(started: Lockstep) -> None:
+    row = next(csv.DictReader(io.StringIO(started("logs", "-o", "csv").out)))
+    anna = started("people", "show", upn("anna"), "-o", "json").json["id"]
+    group = started("groups", "create", "readers", "-o", "json").json["id"]
+    origin = "https://lockstep.contoso.test"
+
+    entry = started("logs", "show", f"{origin}/logs/provisioning/{row['changeId']}?tab=HTTP+exchange")
+    person = started("people", "show", f"{origin}/users/{anna}")
+    shown = started("groups", "show", f"{origin}/groups/{group}#members")
+    explained = started("explain", f"{origin}/users/{anna}/explain?app=documo")
+    other = started("logs", "show", f"{origin}/users/{anna}")
+
+    assert entry.out == started("logs", "show", row["number"]).out
+    assert person.out == started("people", "show", upn("anna")).out and "readers" in shown.out
+    assert explained.out == started("explain", upn("anna"), "documo").out
+    assert other.code == 64 and "is not the address of a page below /logs/provisioning/" in other.err
+
+
+LIMITS = [
+    "people list", "groups list", "logs", "logs sign-ins", "audit", "links documo", "cycles documo", "config history documo", "mail list",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", LIMITS)
+def test_a_limit_that_is_no_count_is_refused_with_the_range_that_is_accepted(contoso: Lockstep, command: str) -> None:
+    said = contoso(*command.split(), "--limit", "-1")
+
+    assert said.code == 64
+    assert re.search(r"error: --limit must be a whole number (from 1 to [\d,]+|of at least 0), not -1\n", said.err)
+
+
+def test_people_are_not_listed_with_a_limit_of_none(contoso: Lockstep) -> None:
+    said = contoso("people", "list", "--limit", "0")
+
+    assert said.code == 64 and "--limit must be a whole number from 1 to 100,000, not 0" in said.err
+
+
 def test_time_is_given_as_a_length_or_a_date(started: Lockstep) -> None:
     tomorrow = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from email.message import Message as Arrived
@@ -12,6 +13,8 @@ from aiosmtpd.handlers import Message
 
 from tests.support.command_line import DocumoThere, Lockstep
 from tests.support.serving_process import GIVE_UP_SECONDS, free_port, process
+from tests.support.thread_server import served_in_a_thread
+from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
 
 
 class Mailbox(Message):
@@ -38,6 +41,17 @@ def port(mailbox: Mailbox) -> Iterator[int]:
     controller.stop()
 
 
+@pytest.fixture
+def hooks() -> Iterator[WebhookReceiver]:
+    async def serve(ready: Callable[[WebhookReceiver], None], stop: asyncio.Event) -> None:
+        async with webhook_receiver() as receiver:
+            ready(receiver)
+            await stop.wait()
+
+    with served_in_a_thread(serve) as receiver:
+        yield receiver
+
+
 def test_mail_server_is_set_up_and_tested_step_by_step(contoso: Lockstep, port: int) -> None:
     assert contoso("mail", "show").code == 5
     assert contoso("mail", "set", "--host", "127.0.0.1").code == 64
@@ -56,6 +70,25 @@ def test_mail_server_is_set_up_and_tested_step_by_step(contoso: Lockstep, port: 
         "Address of the server", "Connection", "Greeting", "Sender", "Recipient", "Message",
     ]  # fmt: skip
     assert "note:" not in contoso("settings", "documo", "--notification-email", "it@contoso.test").err
+
+
+def test_webhook_is_set_tested_changed_and_removed_without_showing_its_address(
+    contoso: Lockstep, hooks: WebhookReceiver
+) -> None:
+    origin = hooks.url.partition("/hooks")[0]
+    contoso("outbound", "add", origin)
+
+    made = contoso("webhook", "set", "--url-stdin", stdin=f"{hooks.url}\n")
+    signed = contoso("webhook", "set", "--secret-stdin", stdin="a secret of five words\n")
+    tested = contoso("webhook", "test", "-o", "json")
+    removed = contoso("webhook", "remove", "--yes")
+
+    assert made.code == 0 and f"Address   {origin}/..." in made.out and "Signed    no" in made.out
+    assert "lockstep webhook test" in made.err
+    assert "Signed    yes" in signed.out
+    assert tested.code == 0 and len(hooks.received) == 1 and "webhook-signature" in hooks.received[0].headers
+    assert removed.code == 0 and contoso("webhook", "show").code == 5
+    assert "very-secret" not in "".join(said.out + said.err for said in (made, signed, tested))
 
 
 def test_running_server_mails_once_when_an_application_enters_quarantine(

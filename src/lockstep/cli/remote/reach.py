@@ -52,7 +52,7 @@ ONLY_HERE: dict[str, tuple[str, str]] = {
     ),
     "backup": (_DISK, "Run it on that machine"),
     "doctor": ("It examines the server's machine", "Run it on that machine; for one application: lockstep creds test APP"),
-    "key new": (_DISK, "Run it on that machine"),
+    **dict.fromkeys(["key new", "key rotate"], (_DISK, "Run it on that machine")),
     "migrate": (_DISK, "Run it on that machine"),
     **dict.fromkeys(
         [f"people sign-in ldap {word}" for word in ("remove", "set", "show", "test")],

@@ -108,7 +108,7 @@ async def _start_and_stay(settings: Settings, wanted: UpOptions) -> None:
         people = ""
         if wanted.steps:
             imported = await stage.import_contoso(
-                context, settings.data / "contoso", people=wanted.people, seed=wanted.seed
+                context, settings.sources_folder / "contoso", people=wanted.people, seed=wanted.seed
             )
             people = f"  demo organisation Contoso ({counted(imported.people, 'person')}, {counted(imported.groups, 'group')})"
         link = await first_link(context)

@@ -1,0 +1,47 @@
+"""Encrypt all stored secrets with a new key, in one transaction: either all of them are encrypted again, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context, audit
+from lockstep.actions.permissions import Permission
+from lockstep.errors import Kind, LockstepError, conflict
+from lockstep.storage.sealed import SEALED_COLUMNS, SealedColumn, other_clients, replace_envelopes
+from lockstep.vault import Vault
+
+
+@needs(Permission.ORGANISATION_WRITE)
+async def encrypt_again(context: Context) -> int:
+    """Encrypt every stored secret that another key encrypted with the current key of the vault. Returns how many there were.
+
+    Raises LockstepError if another process of Lockstep is connected, because it would go on with the former key; and if a secret cannot be
+    decrypted. Stored responses to repeated requests are kept as they are if they cannot be decrypted: they end within a day.
+    """
+    async with context.changing() as edit:
+        if await other_clients(edit.connection):
+            raise conflict(
+                "Lockstep is running on this database, and would go on with the former key",
+                next_step="Stop all servers, workers and commands, then run: lockstep key rotate",
+            )
+        count = 0
+        for one in SEALED_COLUMNS:
+            count += await replace_envelopes(edit.connection, one, _replacing(context.vault, one))
+        await audit(edit, "Encrypt secrets again", "key", after={"secrets": count})
+    return count
+
+
+def _replacing(vault: Vault, one: SealedColumn) -> Callable[[bytes, str], bytes | None]:
+    def replaced(envelope: bytes, name: str) -> bytes | None:
+        try:
+            return vault.sealed_again(envelope, purpose=one.purpose, name=name)
+        except LockstepError as unreadable:
+            if one.table == "api_answer":
+                return None
+            raise LockstepError(
+                Kind.FORBIDDEN, unreadable.detail, why=unreadable.why, code=unreadable.code,
+                next_step="Nothing was encrypted again. See what cannot be decrypted: lockstep doctor",
+            ) from None  # fmt: skip
+
+    return replaced
