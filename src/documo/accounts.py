@@ -122,7 +122,9 @@ async def change_account(store: Store, name: str, settings: Mapping[str, Any]) -
 
 
 async def _default_role(store: Store, account: Account, wanted: str) -> str:
-    """Return the value of the role called *wanted*. Raises LockstepError if it is unknown or if every Admin is one by default."""
+    """Return the value of the role called *wanted*. Raises LockstepError if the role is unknown, or if the account would
+    have no Admin, because its Admins have that role only by default.
+    """
     async with store.tenant(account.id) as connection:
         role = await known_role(connection, account.id, wanted)
         if (

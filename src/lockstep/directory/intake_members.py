@@ -28,7 +28,7 @@ class MemberIntake:
         lines = [line for line in page.lines if isinstance(line, MemberLine)]
         self.result.read += len(lines) + len(page.bad)
         for row in page.bad:
-            # One end of the membership may be readable, but without the other any membership could be the one in this row.
+            # If only the group or only the member is readable, the row could be any of their memberships.
             self.result.unproven = f"Line {row.line} does not identify a group and a member"
             self._reject(row)
         edges, awaited = await self._resolve(edit, lines)

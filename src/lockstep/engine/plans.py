@@ -100,7 +100,7 @@ class GuardCode(StrEnum):
     EMPTIED = "TooManyEmptied"  # accounts that lose a value
     RENAMES = "TooManyRenames"  # accounts whose matching value changes
     MATCH = "PrivilegedMatch"  # a match would link a more privileged account
-    FORMER_OWNER = "AnothersAccount"  # the account of a deleted person who is known to be another person
+    FORMER_OWNER = "AnothersAccount"  # the account of a deleted person, who is known to be a different person
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +122,10 @@ class Draft:
     steps: tuple[Step, ...] = ()
     cause: str = ""
     takes_over_from: str = ""  # the deleted object whose former account this object gets
-    claims_anothers: bool = False  # links an account that a deleted person left who is known to be another person
+    claims_anothers: bool = False  # links the former account of a deleted person, who is known to be a different person
     withheld: tuple[str, ...] = ()  # paths that differ but are not written, because the application does not keep them
     names_follow: bool = False  # after access has ended, the account gets its person's current names
-    gone_at: datetime | None = (
-        None  # since when the application has not shown the account that the person should not have
-    )
+    gone_at: datetime | None = None  # time since which the account of a leaver could not be found in the application
     reports_drift: bool = False  # nothing to report except values that the application changed and that stay
     blocked_by: BlockedBy | None = None
 

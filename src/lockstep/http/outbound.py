@@ -63,8 +63,8 @@ _NUMBER = re.compile(r"0[xX][0-9A-Fa-f]*|[0-9]+")
 
 
 class Blocked(OSError):
-    """Raised if the rules refuse an address. *str* says why, *next_step* what to do. The class is an OSError because connectors let
-    OSErrors through.
+    """Raised if the rules refuse an address. *str* says why, *next_step* what to do. It is an OSError because HTTP connectors pass
+    OSErrors on.
     """
 
     def __init__(self, sentence: str, next_step: str = "") -> None:

@@ -155,7 +155,7 @@ async def withdraw(connection: Connection, job: str, kind: str, audience: Audien
             and due_at > now() returning written_at""",
         (job, kind, audience),
     )
-    return len({row[0] for row in await cursor.fetchall()})  # those of one event were written in one transaction
+    return len({row[0] for row in await cursor.fetchall()})  # all messages about one event have the same time
 
 
 async def add_unreported(connection: Connection, job: str, kind: str, audience: Audience, number: int) -> None:

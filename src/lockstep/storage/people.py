@@ -110,7 +110,7 @@ async def ids_of_keys(connection: Connection, source: str, keys: Iterable[str]) 
         select anchor, id::text from person where source = %(source)s and anchor = any(%(keys)s)""",
         {"keys": wanted, "source": source},
     )
-    return dict(await cursor.fetchall())  # anchors come last and take precedence
+    return dict(await cursor.fetchall())  # anchors come last, so they take precedence over names
 
 
 async def find_by_any_name(connection: Connection, name: str, *, limit: int) -> list[PersonRow]:

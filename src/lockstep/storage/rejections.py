@@ -27,8 +27,7 @@ async def rejections_among(connection: Connection, job: str, kind: str, ids: Ite
         (job, kind, list(ids)),
     )
     return {
-        # Rows older than the effects column: use the guard as the only effect. It has the kind of the effects, but is never equal to one of
-        # them.
+        # Rows older than the effects column: the guard counts as the only effect. It has the kind of later effects, but never equals one.
         source_id: Rejection(action, _effects(effects or [(guard, "")]), by or "", at)
         async for source_id, action, effects, guard, by, at in cursor
     }

@@ -25,7 +25,7 @@ class MemberChange:
     target_id: str
     is_added: bool
     display: str = ""
-    former_id: str = ""  # the account that was recorded for the member and that belongs to no member of the group now
+    former_id: str = ""  # the account recorded for the member, which is no longer that of any member
 
 
 @dataclass(frozen=True, slots=True)

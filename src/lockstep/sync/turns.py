@@ -94,7 +94,7 @@ class SharedTurns:
         if self._waited:
             self._waited -= 1
         else:
-            self._tokens -= 1  # an object needed several requests, so the next request waits for them
+            self._tokens -= 1  # an object sent more requests than it had turns, so the next one waits longer
         return 0.0
 
     async def _refresh(self) -> None:

@@ -18,7 +18,7 @@ BURST_SECONDS = 0.5  # so that many workers do not send at the same moment
 FIRST_BACKOFF_SECONDS = 1.0
 LONGEST_BACKOFF_SECONDS = 60.0
 RECOVERY_PER_SECOND = 0.02  # as a share of the ceiling
-FREE_AGAIN_FACTOR = 4.0  # without a given rate, the limit is dropped at this multiple of the rate that was refused
+FREE_AGAIN_FACTOR = 4.0  # if no rate is configured, the limit ends at this multiple of the refused rate
 
 
 class TooSoon(Exception):

@@ -24,7 +24,7 @@ from lockstep.scim.profiles import Profile, profile_named
 from lockstep.scim.registry import SchemaRegistry
 
 TRUST_SECONDS = 60.0  # lifetime of an entry while notifications arrive
-BLIND_SECONDS = 5.0  # and while they do not
+BLIND_SECONDS = 5.0  # lifetime while no notifications arrive
 
 
 @dataclass(frozen=True, slots=True)

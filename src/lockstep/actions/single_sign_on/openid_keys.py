@@ -107,7 +107,7 @@ async def signing_key(context: Context) -> SigningJwk:
     return await asyncio.to_thread(_loaded, rows[0].kid, opened.reveal())
 
 
-@lru_cache(maxsize=2)  # the active key, and the one before while a roll is under way
+@lru_cache(maxsize=2)  # the active key and, during a rollover, the previous one
 def _loaded(kid: str, private: str) -> SigningJwk:
     return signing_jwk(kid, orjson.loads(private))
 

@@ -26,7 +26,7 @@ from lockstep.sync.planning.planner import PlanResult
 GONE_TEXT = "The application reports that the account does not exist"
 UNKEPT = "The application reported success, but its response shows the account unchanged"
 LOOKS_AT_SILENCE = (
-    1  # how often to read an account again whose response lacks essential values that the application accepted
+    1  # how often to read an account again if the response lacks essential values that the application accepted
 )
 OTHER_TEXT = "The application answered with a different account than the one to be created"
 NOT_DELETED = Failure(
@@ -94,7 +94,7 @@ class _Reply:
         claim, planned, operation = write.claim, write.planned, write.operation_id
         is_change = answer.verdict is Verdict.DONE
         if not is_change and self._action is Action.DELETE:
-            # "Not found" does not prove that the account is gone, so read the account again. Each reading found it, or this deletion
+            # "Not found" does not prove that the account is gone, so read the account again. It was there before: otherwise this deletion
             # would not have been sent.
             if rereads < outcomes.MOST_LOOKS_AGAIN:
                 return self._again(GONE_TEXT, "ambiguous", is_reread=True)

@@ -67,13 +67,15 @@ class Guard:
         self._services = services
         self._ahead = Foresight(services)
         self._counts = Counts()
-        self._let_through: dict[int, LetThrough] = {}  # by attempt: what the last count in the database did not include
+        self._let_through: dict[
+            int, LetThrough
+        ] = {}  # by attempt: effects that the last count in the database did not include
         self._new_accounts = 0  # new accounts that were let through and must still be added to the counts
         self._read_at = -FRESH_SECONDS
         self._read_until: datetime | None = None  # by the clock of the database
         self._cycle: int | None = None
         self._is_ahead_outdated = False  # whether other workers have journalled some of what was planned ahead
-        self._one_at_a_time = asyncio.Lock()  # a plan is judged with the counts that include the one before
+        self._one_at_a_time = asyncio.Lock()  # each plan is judged after the previous one was counted
 
     def new_slice(self) -> None:
         """Count the queue again, because more objects were claimed."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from lockstep.engine.plans import Plan
 
 SYSTEM = "system"
-# Causes that the plan knows, for people who lose access.
+# Causes that the plan states for people who lose access.
 _LOST: Mapping[str, str] = {
     "unassigned": "left the scope: no longer assigned",
     "filtered": "left the scope: the scoping filters",
@@ -20,7 +20,7 @@ _LOST: Mapping[str, str] = {
     "lost": "the account no longer exists in the application",
     "unmapped": "the mapping for these objects is disabled",
 }
-# Causes that the marks of the object give, most specific first.
+# Causes that are derived from the marks of the object, most specific first.
 _MARKS: Mapping[str, str] = {
     "created": "new in the directory",
     "restored": "restored in the directory",

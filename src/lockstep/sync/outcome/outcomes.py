@@ -67,9 +67,7 @@ class Outcome:
     unsure_members: tuple[UnsureMember, ...] = ()
     requests: int = 0
     more_counts: Mapping[str, int] = field(default_factory=dict)
-    evidence: tuple[
-        kept_values.Evidence, ...
-    ] = ()  # which of the sent values the application kept, and which it left out
+    evidence: tuple[kept_values.Evidence, ...] = ()  # for each sent value: whether the application kept it
     is_logged: bool = False  # the failure has its log record already
 
     @property

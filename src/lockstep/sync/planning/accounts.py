@@ -17,7 +17,7 @@ from lockstep.engine.rules.operators import is_empty, text_of
 from lockstep.ports import AccountReader, Answer, TargetError, Verdict
 from lockstep.wording import counted
 
-# Returns accounts of others that the application should show, a few at random.
+# Returns a few random accounts of other objects, which the application should show.
 Witnesses = Callable[[], Awaitable[Sequence[str]]]
 
 SEARCH_LAG_SECONDS = 0.5  # some applications find a new account only after a moment

@@ -88,7 +88,9 @@ class Owners:
     left_by: Mapping[str, str] = field(default_factory=dict)
     leaving: frozenset[str] = frozenset()
     under_way: frozenset[str] = frozenset()
-    strangers: frozenset[str] = frozenset()  # those of *left_by* whose former owner is known to be another person
+    strangers: frozenset[str] = (
+        frozenset()
+    )  # the accounts in *left_by* whose former owner is known to be a different person
 
 
 class Ownership(Protocol):

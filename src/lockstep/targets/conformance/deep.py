@@ -59,7 +59,7 @@ async def test_deeply(settings: TargetSettings, client: HttpClient) -> Sequence[
         return (*probes, *(_untried(name, failed[0]) for name in (*names, CLEAN_UP)))
     run = DeepTest(ScimTarget(settings, client), settings)
     try:
-        await run.write(USERS if failed else names)  # an application without groups may be right about people
+        await run.write(USERS if failed else names)  # an application without groups may still handle people correctly
         run.probes += [_untried(name, failed[0]) for name in names if failed and name in GROUPS]
     finally:
         left = await run.clean_up()

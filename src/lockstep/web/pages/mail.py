@@ -154,7 +154,7 @@ async def _page(
         model,
         section="Settings",
         lead="Lockstep sends notifications of applications through your mail server.",
-        # Without a server, both would answer that none is set up.
+        # Without a server, both actions would only report that none is set up.
         copy_as=CopyAs(command="lockstep mail show", api="/api/v1/mail-server") if present else _COPY_LIST,
         status=400 if refused else 200,
     )

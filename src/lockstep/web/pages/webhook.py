@@ -72,7 +72,7 @@ async def _page(context: Context, *, probes: Sequence[Probe] = (), refused: Lock
         model,
         section="Settings",
         lead="Lockstep sends every notification as a signed HTTP request to a program of yours, or to a Slack channel.",
-        # Without a webhook, both would answer that none is set up.
+        # Without a webhook, both actions would only report that none is set up.
         copy_as=CopyAs(command="lockstep webhook show", api="/api/v1/webhook") if present else None,
         status=400 if refused else 200,
     )

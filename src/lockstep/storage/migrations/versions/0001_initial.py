@@ -14,6 +14,6 @@ down_revision = None
 
 def upgrade() -> None:
     run_sql_beside(__file__)
-    # As of the pinned version. A newer one brings its own differences, which then get a revision of ours.
+    # The schema of the pinned version. Changes in a newer version need another revision here.
     connection = op.get_bind().connection.driver_connection
     cast("psycopg.Connection[object]", connection).execute(SchemaManager.get_schema().encode())
