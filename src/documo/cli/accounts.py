@@ -94,7 +94,7 @@ def tolerances(name: str, settings: Settings, output: DocumoOutput) -> None:
     "--restore-policy",
     type=click.Choice(rules.CHOICES["restore_policy"]),
     metavar="WHAT",
-    help=f"When a former member returns: {'|'.join(rules.CHOICES['restore_policy'])}.",
+    help=f"Returning members: {'|'.join(rules.CHOICES['restore_policy'])}.",
 )
 @click.option(
     "--deprovision",
