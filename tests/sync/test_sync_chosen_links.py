@@ -11,7 +11,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.provisioning import ResetScope
 from lockstep.postgres.pool import Pool
 from lockstep.storage.links import remove_links
-from tests.support.crashes import Lossy, crash, settle
+from tests.support.crashes import Lossy, crash, end_leases, settle
 from tests.support.model_target import USER, ModelTarget
 from tests.support.sync_world import World, make_world, person_id, until, upn
 
@@ -20,19 +20,25 @@ LINKS = "select target_id, is_forgotten from link"
 
 @asynccontextmanager
 async def writing(world: World, target: ModelTarget) -> AsyncIterator[None]:
-    """In the block a write is under way. It is answered and recorded at the end, and everything else is drained."""
+    """In the block a write is under way. It is answered and reported at the end. Then its lease ends, and everything else is drained."""
     gate = target.gate = asyncio.Event()
     drain = asyncio.create_task(world.drain())
-    await until(lambda: _is_sent(world))
+    await until(lambda: _is_under_way(world))
     target.gate = None
     yield
     gate.set()
+    await until(lambda: _is_reported(world))
+    await end_leases(world)
     await asyncio.wait_for(drain, 30)
     await world.drain()
 
 
-async def _is_sent(world: World) -> bool:
+async def _is_under_way(world: World) -> bool:
     return bool(await world.value("select count(*) from operation where state = 'planned'"))
+
+
+async def _is_reported(world: World) -> bool:
+    return not await _is_under_way(world)
 
 
 async def test_account_that_is_chosen_during_a_write_to_the_former_one_stays_linked(
