@@ -1,0 +1,51 @@
+"""A claim is the first change of every dirty row. It must not cost an entry in each index of the table."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from lockstep.engine.records import Lane
+from lockstep.postgres.database import Database
+from lockstep.postgres.pool import Connection, open_pool
+from lockstep.storage import dirty, dirty_marks
+
+JOB = f"scim.documo.{UUID(int=1)}"  # as long as the id of a real job, because the room on a page depends on it
+OWNER = "0123456789abcdef"
+PEOPLE = 2_000
+
+
+@pytest.fixture
+async def connection(lockstep_database: Database) -> AsyncIterator[Connection]:
+    pool = await open_pool(lockstep_database, max_size=1)
+    async with pool.connection() as connection:
+        await connection.execute(
+            """with app as (insert into application (name, display_name, template) values ('a', 'A', 'x') returning id)
+            insert into job (id, app, status, started) select %s, id, 'on', true from app""",
+            (JOB,),
+        )
+        yield connection
+    await pool.close()
+
+
+async def test_claim_of_marked_objects_changes_no_index(connection: Connection) -> None:
+    ids = [str(uuid4()) for _ in range(PEOPLE)]
+    await dirty_marks.mark(connection, JOB, "User", ids, lane=Lane.CREATES, reason="initialCycle")
+
+    while await dirty.claim(connection, JOB, owner=OWNER, limit=128, lease_seconds=60):
+        pass
+
+    assert await _updates(connection) == (PEOPLE, 0)
+
+
+async def _updates(connection: Connection) -> tuple[int, int]:
+    """Return how many rows were changed, and how many of these changes are in the indexes as well."""
+    await connection.execute("select pg_stat_force_next_flush()")
+    cursor = await connection.execute(
+        "select n_tup_upd, n_tup_upd - n_tup_hot_upd from pg_stat_user_tables where relname = 'dirty'"
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return row[0], row[1]
