@@ -24,7 +24,7 @@ from lockstep.sync.planning import planner
 from lockstep.sync.services import Job
 
 SLICE = 500
-ASKED_FROM = 10  # grants, renames and failures, like the minimum of the guards' percentage
+ASKED_FROM = 10  # this many grants, renames or failures; guards too apply their percentage only from ten accounts on
 Answer = TypeVar("Answer")
 Work = Callable[[Context], Awaitable[Answer]]
 _Found = dict[str, tuple[str, dict[Effect, str]]]  # by object id: its name, and each effect with its text

@@ -39,7 +39,8 @@ async def tell_due(context: Context) -> int:
     now = context.now()
     async with context.recording() as connection:
         due = await openid_logouts.claim_due(connection, now, again_at=now + timedelta(minutes=1), most=_MOST)
-    await asyncio.gather(*(_take_turn(context, row) for row in due))  # an application that does not answer does not delay the others
+    # At the same time: an application that does not answer must not delay the others.
+    await asyncio.gather(*(_take_turn(context, row) for row in due))
     return len(due)
 
 
