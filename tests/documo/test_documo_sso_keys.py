@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
+from shutil import copy
 
 import psycopg
 import pytest
@@ -20,6 +20,7 @@ from documo.store import sso_keys as table
 from documo.store.sso_keys import SignOnKeyRow
 from lockstep.errors import LockstepError
 from lockstep.postgres.database import Database
+from lockstep.postgres.migrate import Revisions, _upgrade, migrate, revisions_of
 from lockstep.saml.certificates import SigningKey, new_signing_key
 from lockstep.saml.faults import SamlFault
 from lockstep.saml.metadata import SpMetadata, read_sp_metadata
@@ -254,15 +255,31 @@ async def _replace(api: Client, key: SigningKey) -> None:
         await table.insert_key(connection, api.account.id, row)
 
 
-def test_key_of_an_older_version_becomes_the_active_one(documo_database: Database) -> None:
-    """The migration's part that reads certificates, on a table as version 0016 left it."""
-    key = key_named("older")
-    with psycopg.connect(documo_database.conninfo) as connection:
-        connection.execute(
-            "create temporary table sso_keys (tenant_id int, certificate text, private_key text, thumbprint text, expires_at timestamptz)"
-        )
-        connection.execute("insert into sso_keys values (7, %s, 'kept')", (key.certificate.pem,))
-        import_module("documo.migrations.versions.0017_sso_key_roll").name_keys(connection)
-        found = connection.execute("select thumbprint, expires_at, private_key from sso_keys").fetchone()
+async def test_key_of_an_older_version_becomes_the_active_one(database: Database, tmp_path: Path) -> None:
+    """The whole upgrade, of a database that an older program left with keys of two accounts."""
+    older = {name: key_named(name) for name in ("first", "second")}
+    whole = revisions_of("documo.migrations")
+    numbers = tuple(one for one in whole.numbers if one <= "0016")
+    for file in whole.folder.glob("[0-9]*"):
+        if file.name[:4] in numbers:
+            copy(file, tmp_path)
+    _upgrade(database, Revisions(tmp_path, numbers))
+    with psycopg.connect(database.conninfo) as connection:
+        for name, key in older.items():
+            row = connection.execute("insert into accounts (name) values (%s) returning id", (name,)).fetchone()
+            assert row is not None
+            connection.execute(
+                "insert into sso_keys values (%s, %s, %s)", (row[0], key.certificate.pem, f"key of {name}")
+            )
 
-    assert found == (key.certificate.thumbprint, key.certificate.not_after, "kept")
+    assert await migrate(database, "documo.migrations")
+
+    with psycopg.connect(database.conninfo) as connection:
+        found = connection.execute(
+            """select name, thumbprint, expires_at, state, certificate, private_key from sso_keys
+            join accounts on accounts.id = tenant_id order by tenant_id"""
+        ).fetchall()
+    assert found == [
+        (name, key.certificate.thumbprint, key.certificate.not_after, "active", key.certificate.pem, f"key of {name}")
+        for name, key in older.items()
+    ]

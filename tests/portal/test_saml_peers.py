@@ -13,7 +13,8 @@ from saml2.config import SPConfig
 
 from bench.pysaml2_peer import RSA_SHA256, SHA256
 from lockstep.actions import applications, assignments
-from lockstep.actions.single_sign_on import settings
+from lockstep.actions.single_sign_on import certificates, settings
+from lockstep.actions.single_sign_on.settings import SignOnView
 from lockstep.saml.certificates import SigningKey, new_signing_key
 from lockstep.saml.metadata import IdpMetadata, read_idp_metadata
 from lockstep.saml.names import Binding
@@ -56,9 +57,13 @@ async def signed_in(browser: Browser, url: str) -> Page:
 
 
 def php_words(metadata: IdpMetadata) -> dict[str, Any]:
+    """All certificates, as SimpleSAMLphp writes them down when it reads the metadata."""
+    keys = [
+        {"type": "X509Certificate", "signing": True, "X509Certificate": one.base64} for one in metadata.certificates
+    ]
     return {
         "SingleSignOnService": metadata.sign_on[Binding.REDIRECT],
-        "certData": metadata.certificates[0].base64,
+        "keys": keys,
         "signature.algorithm": PHP_RSA_SHA256,
     }
 
@@ -75,6 +80,32 @@ async def test_person_signs_in_to_simplesamlphp(centre: Centre, lockstep: bytes,
 
     assert status == 200
     assert upn("anna") in page
+
+
+async def test_simplesamlphp_that_read_the_metadata_in_a_roll_accepts_both_certificates_and_no_later_one(
+    centre: Centre, lockstep: bytes, sp_key: SigningKey
+) -> None:
+    def thumbprint(view: SignOnView, *, is_active: bool) -> str:
+        return next(one.thumbprint for one in view.certificates if one.is_active == is_active)
+
+    view = await certificates.add_certificate(centre.context, "documo")
+    during = read_idp_metadata((await centre.browser().get("/saml2/documo/metadata")).html.encode())
+    assert len(during.certificates) == 2
+    with running(sp_key, service_providers={}, identity_providers={during.entity_id: php_words(during)}) as php:
+        await set_up(centre, sp_key, php.sp, php.reply_url)
+
+        async def page() -> str:
+            browser = centre.browser()
+            async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+                shown = await signed_in(browser, await php.ask(http))
+                fields = {name: field(shown, name) for name in ("SAMLResponse", "RelayState")}
+                return (await php.bring(http, fields))[1]
+
+        assert upn("anna") in await page()
+        await certificates.activate_certificate(centre.context, "documo", thumbprint(view, is_active=False))
+        assert upn("anna") in await page()
+        await certificates.add_certificate(centre.context, "documo", activates=True)
+        assert "Unable to validate Signature" in await page()
 
 
 async def test_person_signs_in_to_pysaml2(centre: Centre, lockstep: bytes, sp_key: SigningKey, tmp_path: Path) -> None:
