@@ -113,7 +113,7 @@ class _Walk:
     options: IntakeOptions
     after_commit: AfterCommit
     generation: int = 0
-    only_group: str | None = None  # its id: members of other groups are never missing
+    only_group: str | None = None  # the id of the only group that is read: members of other groups are not missing
 
     async def run(self) -> None:
         self.only_group = await self._find_group()
