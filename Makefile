@@ -26,9 +26,9 @@ check: env-dev  ## formatting, lint, types, layering
 test: env-dev  ## the tests (at most 10 minutes on 2 cores); ends with the ten that took longest
 	$(BIN)/python -m pytest -m "not full and not soak" -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 10 --durations-min 1
 
-test-full: env-dev  ## large counts, outside suites, PostgreSQL servers (at most 40 minutes)
+test-full: env-dev  ## large counts, outside suites, PostgreSQL servers (at most 40 minutes on 2 cores)
 	@$(BIN)/python scripts/full_prerequisites.py
-	$(BIN)/python -m pytest -m "full" --timeout 1500
+	$(BIN)/python -m pytest -m "full" --timeout 1500 -n 2 --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 1
 
 soak: env-dev  ## open-ended: faults, kills, fuzzing
 	LOCKSTEP_TEST_EXAMPLES=soak $(BIN)/python -m pytest -m "soak" --timeout 0

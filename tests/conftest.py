@@ -30,6 +30,13 @@ from tests.support.set_clock import SetClock
 from tests.support.webhook_receiver import WebhookReceiver, webhook_receiver
 
 MEMORY = Path("/dev/shm")
+# The files that take longest begin first, so that no process works on one of them alone at the end.
+LONGEST = ("test_sync_histories.py", "test_postgres_15.py", "test_documo_scale.py")  # the longest first
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
 
 
 @pytest.fixture(scope="session", autouse=True)
