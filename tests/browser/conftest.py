@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
-from tests.support.browser import Visitor, chromium, documo_sign_in, first_sign_in, visiting
+from tests.support.browser import Visitor, chromium, documo_sign_in, documo_sign_in_again, first_sign_in, visiting
 from tests.support.up_process import Up, running_up
 
 
@@ -30,9 +30,15 @@ async def session(chrome: Browser, up: Up) -> Any:
 
 
 @pytest.fixture(scope="session")
-async def documo_session(chrome: Browser, up: Up) -> Any:
-    """What the browser keeps of the session of Documo's Admin."""
-    return await documo_sign_in(chrome, up)
+async def documo_password(chrome: Browser, up: Up) -> None:
+    """Documo's Admin has a password."""
+    await documo_sign_in(chrome, up)
+
+
+@pytest.fixture
+async def documo_session(chrome: Browser, up: Up, documo_password: None) -> Any:
+    """What the browser keeps of a new session of Documo's Admin, which is confirmed for ten minutes."""
+    return await documo_sign_in_again(chrome, up)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from tests.support.browser import (
     WIDTHS,
     Visitor,
     chromium,
+    confirm_in_documo,
     documo_sign_in,
     every_page,
     first_sign_in,
@@ -72,6 +73,7 @@ async def _take_documo(browser: Browser, up: Up) -> None:
     async with visiting(browser, up.documo_origin, state) as visitor:
         async for name in documo_states(visitor):
             await _take_page(visitor, name)
+        await confirm_in_documo(visitor)
         await _take(visitor, [*await every_page(visitor, of=DOCUMO_PAGES), "/no-such-page"], (), prefix="documo-")
 
 

@@ -15,6 +15,7 @@ from tests.support.browser import (
     THEMES,
     Theme,
     Visitor,
+    confirm_in_documo,
     every_page,
     routes_missed,
     visiting,
@@ -50,6 +51,7 @@ async def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_window(
     found: list[str] = []
     async for name in documo_states(documo_visitor):
         found += await documo_visitor.faults(name, theme)
+    await confirm_in_documo(documo_visitor)
     pages = [*await every_page(documo_visitor, of=DOCUMO_PAGES), "/confirm?next=/settings/api-keys"]
     for path in pages:
         await documo_visitor.go(path)

@@ -140,6 +140,28 @@ async def documo_sign_in(browser: Browser, up: Up) -> Any:
     return state
 
 
+async def documo_sign_in_again(browser: Browser, up: Up) -> Any:
+    """Sign in with the password that `documo_sign_in` set, and leave the other sessions alone."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto(f"{up.documo_origin}/login")
+    await page.get_by_label("Email", exact=True).fill(DOCUMO_EMAIL)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await page.get_by_role("heading", name="Documents", level=1).wait_for()
+    state = await context.storage_state()
+    await context.close()
+    return state
+
+
+async def confirm_in_documo(visitor: Visitor) -> None:
+    """Enter the password again, so that sensitive pages open for the next ten minutes. The session gets another secret."""
+    await visitor.go("/confirm?next=/own-account")
+    await visitor.page.get_by_label("Password").fill(PASSWORD)
+    await visitor.page.get_by_role("button", name="Continue").click()
+    await visitor.page.get_by_role("heading", name="Own account", level=1).wait_for()
+
+
 async def every_page(visitor: Visitor, *, of: str = LOCKSTEP_PAGES) -> list[str]:
     """The addresses of all pages that links lead to from Home: one of each route in *of* and each set of query parameters."""
     patterns = _patterns(of)

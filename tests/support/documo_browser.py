@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from tests.support.browser import DOCUMO_EMAIL, PASSWORD, Visitor
+from tests.support.browser import DOCUMO_EMAIL, PASSWORD, Visitor, confirm_in_documo
 from tests.support.saml_provider import SIGN_IN_URL, Provider
 
 
@@ -19,6 +19,7 @@ async def documo_states(visitor: Visitor) -> AsyncIterator[str]:
         await page.get_by_text(f"Uploaded {name}").wait_for()
     yield "documents-uploaded"
 
+    await confirm_in_documo(visitor)
     await visitor.go("/users/new")
     for label, text in (("First name", "Grace"), ("Last name", "Hopper"), ("Email", "grace@contoso.test")):
         await page.get_by_label(label).fill(text)
@@ -104,6 +105,7 @@ async def _scim_states(visitor: Visitor, key: str) -> AsyncIterator[str]:
 async def _single_sign_on_states(visitor: Visitor) -> AsyncIterator[str]:
     """A provider is set up, vouches for somebody whom this browser does not know, and is removed again."""
     page, provider = visitor.page, Provider(visitor.origin)
+    await confirm_in_documo(visitor)
     await visitor.go("/settings/security/sso")
     for label, text in (
         ("Entity Id", provider.entity_id), ("SSO URL (Redirect URL)", SIGN_IN_URL), ("Signer Certificate", provider.certificate.pem),
@@ -119,6 +121,7 @@ async def _single_sign_on_states(visitor: Visitor) -> AsyncIterator[str]:
     await page.get_by_role("heading", name=f"Sign in as {DOCUMO_EMAIL}?").wait_for()
     yield "sso-confirm"
 
+    await confirm_in_documo(visitor)
     await visitor.go("/settings/security")
     await page.get_by_role("link", name="Remove").click()
     confirmation = page.get_by_role("dialog").get_by_role("textbox")
