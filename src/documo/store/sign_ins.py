@@ -125,7 +125,7 @@ async def insert_session(
     await connection.execute(
         "insert into member_sessions (tenant_id, member_id, secret_hash, device, address, signed_in_at, seen_at, expires_at,"
         " name_id, session_index, confirmed_at)"
-        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, 'epoch'))",
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s::timestamptz, 'epoch'))",
         (
             tenant_id,
             member_id,
