@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from lockstep.actions.access import needs
 from lockstep.actions.context import Context
@@ -15,12 +16,14 @@ from lockstep.actions.jobs import job_row
 from lockstep.actions.permissions import Permission
 from lockstep.actions.previews import find_anybody
 from lockstep.engine.plans import GuardCode
+from lockstep.postgres.pool import Connection
 from lockstep.storage import held_operations
 from lockstep.storage.held_operations import CAUSES, MAPPING, OF_GUARD, HeldFilter, HeldOperation
 from lockstep.wording import counted
 
 REASONS = (*CAUSES, MAPPING, *OF_GUARD.values())
 PAGE = 100
+_MOST_NAMED = 20  # in an entry of the audit log
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,3 +198,13 @@ def _together(guard: GuardCode, alike: Sequence[HeldGroup]) -> str:
     if len(words) == 1:
         return next(iter(words))
     return "gain privileges" if guard is GuardCode.GRANTS else "change"
+
+
+async def facts_about(connection: Connection, job: str, wanted: HeldFilter) -> dict[str, Any]:
+    """Return what the audit log keeps about a decision: how many writes there were for each reason, and the names of the first objects."""
+    reasons: Counter[str] = Counter()
+    for one in await held_operations.count_held(connection, job, wanted):
+        reasons[one.reason] += one.count
+    first = await held_operations.held_operations(connection, job, wanted, limit=_MOST_NAMED)
+    names = [one.display or str(one.error.get("display") or one.source_id) for one in first]
+    return {"reasons": dict(reasons), "names": names + ["..."] * (reasons.total() > len(names))}

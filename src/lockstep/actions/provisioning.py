@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from lockstep.actions.access import needs, needs_also
 from lockstep.actions.context import Context, audit
+from lockstep.actions.held import facts_about
 from lockstep.actions.jobs import job_row, new_services, require_credentials
 from lockstep.actions.lookup import find_group, find_person
 from lockstep.actions.permissions import Permission
@@ -29,6 +30,7 @@ from lockstep.storage import (
     unkept,
 )
 from lockstep.storage.cycles import Cycle as Cycle
+from lockstep.storage.held_operations import HeldFilter
 from lockstep.storage.jobs import JobRow as JobRow
 from lockstep.storage.log_record import LogRecord as LogRecord
 from lockstep.sync.cycle import frame as cycle_frame
@@ -257,8 +259,10 @@ async def approve_rejected(context: Context, app: str, ids: Sequence[str] | None
     """
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
+        facts = await facts_about(edit.connection, row.id, HeldFilter(ids=ids, rejected=True))
         count = await rejections.approve_rejected(edit.connection, row.id, actor=context.actor.name, ids=ids)
-        await audit(edit, "Approve rejected writes", row.app_name, after={"decision": "approved", "count": count})
+        after = {"decision": "approved", "count": count} | facts
+        await audit(edit, "Approve rejected writes", row.app_name, after=after)
     await context.after_commit(frozenset({row.id}))
     return Decided(count, "approved")
 
@@ -266,10 +270,11 @@ async def approve_rejected(context: Context, app: str, ids: Sequence[str] | None
 async def _decide(context: Context, app: str, decision: str, ids: Sequence[str] | None) -> Decided:
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
+        facts = await facts_about(edit.connection, row.id, HeldFilter(ids=ids))
         count = await operations.decide_held(
             edit.connection, row.id, decision=decision, actor=context.actor.name, ids=ids
         )
-        await audit(edit, "Decide on held deletes", row.app_name, after={"decision": decision, "count": count})
+        await audit(edit, "Decide on held deletes", row.app_name, after={"decision": decision, "count": count} | facts)
     await context.after_commit(frozenset({row.id}))
     return Decided(count, decision)
 

@@ -54,6 +54,11 @@ def test_only_the_chosen_part_is_approved_and_rejected(held: Lockstep, documo: D
     assert (rejected["decision"], rejected["count"]) == ("rejected", 1)
     assert waiting(held) == {}
     assert waiting(held, "--rejected") == {upn("anna"): "unassigned"}
+    entries = held("audit", "-o", "json").json["items"]
+    assert [one["after"] for one in entries if one["activity"] == "Decide on held deletes"] == [
+        {"decision": "rejected", "count": 1, "reasons": {"unassigned": 1}, "names": [upn("anna")]},
+        {"decision": "approved", "count": 1, "reasons": {"disabled": 1}, "names": [upn("bo")]},
+    ]
     assert "deletes list documo --rejected" in held("status", "documo").out
 
     after_all = held("deletes", "approve", "documo", "--rejected", "--user", upn("anna"), "--yes")
