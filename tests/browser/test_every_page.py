@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser
 
 from lockstep.actions.permissions import Permission
-from tests.support.browser import EMAIL, LOCKSTEP_PAGES, THEMES, Theme, Visitor, every_page, routes_missed, visiting
+from tests.support.browser import EMAIL, LOCKSTEP_PAGES, Visitor, every_page, on_each, routes_missed, visiting
 from tests.support.lockstep_browser import lockstep_states
 from tests.support.up_process import BIN, Up
 
@@ -35,13 +35,9 @@ NOT_PAGES = {
 }
 
 
-@pytest.mark.timeout(900)  # 80 pages, each with two runs of axe, on a machine that does other things, too
-@pytest.mark.parametrize("theme", THEMES)
-async def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_window(visitor: Visitor, theme: Theme) -> None:
-    found: list[str] = []
-    for path in await every_page(visitor):
-        await visitor.go(path)
-        found += await visitor.faults(path, theme)
+@pytest.mark.timeout(900)  # 80 pages, each with six runs of axe, on a machine that does other things, too
+async def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_window(visitor: Visitor) -> None:
+    found = await on_each(visitor, await every_page(visitor), Visitor.faults)
 
     assert not found, "\n".join(found)
 
@@ -51,22 +47,18 @@ async def test_axe_also_sees_every_page_that_no_link_leads_to(visitor: Visitor, 
     seen = await every_page(visitor)
     async for path in lockstep_states(visitor, up):
         seen.append(path)
-        for theme in THEMES:
-            found += await visitor.faults(path, theme)
+        found += await visitor.faults(path)
 
     assert not found, "\n".join(found)
     assert routes_missed(seen, of=LOCKSTEP_PAGES) - NOT_PAGES == BEFORE_SIGNING_IN.keys()
 
 
-@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("path", [*BEFORE_SIGNING_IN.values(), "/myapps/sign-in", "/myapps/signed-out"])
-async def test_axe_finds_nothing_serious_on_the_pages_before_signing_in(
-    chrome: Browser, up: Up, theme: Theme, path: str
-) -> None:
+async def test_axe_finds_nothing_serious_on_the_pages_before_signing_in(chrome: Browser, up: Up, path: str) -> None:
     async with visiting(chrome, up.origin) as visitor:
         await visitor.go(path)
 
-        assert await visitor.faults(path, theme) == []
+        assert await visitor.faults(path) == []
         assert [line for line in visitor.said if "the server responded with a status of 4" not in line] == []
 
 

@@ -12,11 +12,10 @@ from playwright.async_api import Browser
 from tests.support.browser import (
     DOCUMO_EMAIL,
     DOCUMO_PAGES,
-    THEMES,
-    Theme,
     Visitor,
     confirm_in_documo,
     every_page,
+    on_each,
     routes_missed,
     visiting,
 )
@@ -44,33 +43,25 @@ async def documo_visitor(chrome: Browser, up: Up, documo_session: Any) -> AsyncI
         assert one.said == []
 
 
-@pytest.mark.parametrize("theme", THEMES)
-async def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_window(
-    documo_visitor: Visitor, theme: Theme
-) -> None:
+async def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_window(documo_visitor: Visitor) -> None:
     found: list[str] = []
     async for name in documo_states(documo_visitor):
-        found += await documo_visitor.faults(name, theme)
+        found += await documo_visitor.faults(name)
     await confirm_in_documo(documo_visitor)
     pages = [*await every_page(documo_visitor, of=DOCUMO_PAGES), "/confirm?next=/settings/api-keys"]
-    for path in pages:
-        await documo_visitor.go(path)
-        found += await documo_visitor.faults(path, theme)
+    found += await on_each(documo_visitor, pages, Visitor.faults)
 
     assert not found, "\n".join(found)
     assert routes_missed(pages, of=DOCUMO_PAGES) - NOT_PAGES == BEFORE_SIGNING_IN.keys() | {"/sso/finish/{ticket}"}
 
 
-@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("path", BEFORE_SIGNING_IN.values())
-async def test_axe_finds_nothing_serious_on_the_pages_before_signing_in(
-    chrome: Browser, up: Up, theme: Theme, path: str
-) -> None:
+async def test_axe_finds_nothing_serious_on_the_pages_before_signing_in(chrome: Browser, up: Up, path: str) -> None:
     async with visiting(chrome, up.documo_origin) as visitor:
         secret = urlsplit(up.documo_link(DOCUMO_EMAIL)).path.rpartition("/")[2] if "{secret}" in path else ""
         await visitor.go(path.format(secret=secret))
 
-        assert await visitor.faults(path, theme) == []
+        assert await visitor.faults(path) == []
         assert [line for line in visitor.said if "the server responded with a status of 4" not in line] == []
 
 

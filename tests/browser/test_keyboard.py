@@ -15,6 +15,7 @@ from tests.support.browser import (
     Theme,
     Visitor,
     every_page,
+    on_each,
     visiting,
 )
 from tests.support.keyboard import faults_of_dialog, faults_of_menus, faults_of_walk, ring_of_focus, walked
@@ -114,12 +115,11 @@ async def test_a_page_that_keeps_the_focus_or_hides_its_ring_is_found(visitor: V
 
 
 async def faults_of_pages(visitor: Visitor, paths: Sequence[str], theme: Theme) -> list[str]:
-    found: list[str] = []
-    await visitor.look(theme=theme, width=1280)
-    for path in paths:
-        await visitor.go(path)
-        found += [f"{path} {line}" for line in await faults_of_walk(visitor.page, has_way_back=theme == "light")]
-    return found
+    async def inspect(one: Visitor, path: str) -> list[str]:
+        await one.look(theme=theme, width=1280)
+        return [f"{path} {line}" for line in await faults_of_walk(one.page, has_way_back=theme == "light")]
+
+    return await on_each(visitor, paths, inspect)
 
 
 async def _hide_rings_of(page: Page, selector: str) -> None:

@@ -23,8 +23,9 @@ from lockstep.serving.limits import ServingLimits
 from lockstep.serving.server import listen, serving_http
 from tests.portal.conftest import PASSWORD, secret_of_link, with_password
 from tests.support.admin_centre import Centre
-from tests.support.browser import THEMES, Visitor, chromium, visiting
+from tests.support.browser import Visitor, chromium, visiting
 from tests.support.hub import upn
+from tests.support.keyboard import faults_of_menus, faults_of_walk
 
 pytestmark = pytest.mark.full
 
@@ -102,7 +103,7 @@ async def test_without_script_a_button_sends_the_form(centre: Centre, sp: Sp) ->
         await visitor.page.get_by_role("heading", name="Inside").wait_for()
 
 
-async def test_pages_of_people_pass_axe_in_both_themes_and_fit_a_phone(centre: Centre, sp: Sp) -> None:
+async def test_pages_of_people_pass_axe_fit_every_window_and_are_walked_with_keys(centre: Centre, sp: Sp) -> None:
     link = await secret_of_link(centre, "ben")
     await setting.change_sign_in_setting(centre.context, contact="the help desk, phone 4711")
     found: list[str] = []
@@ -113,12 +114,11 @@ async def test_pages_of_people_pass_axe_in_both_themes_and_fit_a_phone(centre: C
     ):
 
         async def look(one: Visitor, path: str) -> None:
-            for theme in THEMES:
-                for width in (1280, 390):
-                    await one.look(theme=theme, width=width)
-                    await one.go(path)
-                    found.extend(f"{path}: {line}" for line in await one.axe())
-                    found.extend([f"{path} is too wide"] if await one.overflow() > 0 else [])
+            await one.go(path)
+            found.extend(await one.faults(path))
+            await one.look()
+            found.extend(f"{path} {line}" for line in await faults_of_walk(one.page, has_way_back=True))
+            found.extend(f"{path} {line}" for line in await faults_of_menus(one.page))
 
         await look(ben, f"/myapps/link/{link}")
         await look(visitor, "/myapps/sign-in")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,9 @@ THEMES: tuple[Theme, ...] = ("light", "dark")
 WIDTHS = (1440, 1280, 390)
 REFLOWS = (1920, 1280, 768, 320)
 AXE_WIDTHS = (1280, 320)
+RULES_OF_SIZE = ("target-size", "scrollable-region-focusable")
+RULES_OF_COLOUR = ("color-contrast", "link-in-text-block")
+AT_ONCE = 2  # pages, because one of them often waits for the server
 HEIGHT = 900
 EMAIL, NAME, PASSWORD = "ada@contoso.test", "Ada Byron", "a sentence of five words"
 DOCUMO_EMAIL = "admin@documo.test"
@@ -43,19 +47,22 @@ class Visitor:
         self.page.on("request", self._asked)
 
     async def go(self, path: str) -> None:
-        await self.page.goto(self.origin + path)
+        answer = await self.page.goto(self.origin + path)
+        assert answer is None or answer.status < 500, f"{path} was answered with {answer.status}"
 
     async def look(self, *, theme: Theme = "light", width: int = 1280) -> None:
         """Show the page in a theme (as the system asks for it) and a width."""
         await self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         await self.page.set_viewport_size({"width": width, "height": HEIGHT})
 
-    async def axe(self) -> list[str]:
-        """The serious and critical findings of axe-core on the page as it is, one line for each element."""
+    async def axe(self, *, only: Sequence[str] = ()) -> list[str]:
+        """The serious and critical findings of axe-core on the page as it is, one line for each element. *only*: names of rules."""
         if not await self.page.evaluate("() => typeof axe === 'object'"):
             # By evaluation: the security policy of the pages allows no further script element.
             await self.page.evaluate(AXE.read_text() + "; undefined")
-        found = await self.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+        options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
+        options |= {"runOnly": list(only)} if only else {"rules": {"target-size": {"enabled": True}}}
+        found = await self.page.evaluate("(options) => axe.run(document, options)", options)
         return [
             f"{rule['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
             for rule in found["violations"]
@@ -63,15 +70,22 @@ class Visitor:
             for node in rule["nodes"]
         ]
 
-    async def faults(self, name: str, theme: Theme) -> list[str]:
-        """What axe finds on the page as it is at 1280 and 320 px, and by how much the page is wider than each window of `REFLOWS`."""
+    async def faults(self, name: str) -> list[str]:
+        """What axe finds on the page as it is in both themes, and by how much the page is wider than each window of `REFLOWS`.
+
+        Every rule is asked at 1280 and 320 px. The other widths change only places and sizes, and the dark theme only colours, so
+        only the rules about these are asked there.
+        """
         found: list[str] = []
         for width in REFLOWS:
-            await self.look(theme=theme, width=width)
-            if width in AXE_WIDTHS:
-                found += [f"{name} at {width} px {line}" for line in await self.axe()]
+            await self.look(width=width)
+            rules = () if width in AXE_WIDTHS else RULES_OF_SIZE
+            found += [f"{name} at {width} px {line}" for line in await self.axe(only=rules)]
             if (by := await self.overflow()) > 0:
                 found.append(f"{name} is {by} px too wide at {width} px")
+        for width in AXE_WIDTHS:
+            await self.look(theme="dark", width=width)
+            found += [f"{name} in dark at {width} px {line}" for line in await self.axe(only=RULES_OF_COLOUR)]
         return found
 
     async def overflow(self) -> int:
@@ -85,6 +99,30 @@ class Visitor:
     def _asked(self, request: Request) -> None:
         if not request.url.startswith((self.origin, "data:", "blob:")):
             self.said.append(f"foreign request: {request.url}")
+
+
+async def on_each(
+    visitor: Visitor, paths: Sequence[str], inspect: Callable[[Visitor, str], Awaitable[list[str]]]
+) -> list[str]:
+    """Go to each of *paths* and return what *inspect* finds there. Several pages of the visitor's browser do it at the same time."""
+    waiting = list(reversed(paths))
+    found: list[str] = []
+
+    async def work(one: Visitor) -> None:
+        while waiting:
+            path = waiting.pop()
+            await one.go(path)
+            found.extend(await inspect(one, path))
+
+    others = [Visitor(await visitor.page.context.new_page(), visitor.origin, visitor.said) for _ in range(AT_ONCE - 1)]
+    for other in others:
+        other.watch()
+    async with asyncio.TaskGroup() as group:
+        for one in (visitor, *others):
+            group.create_task(work(one))
+    for other in others:
+        await other.page.close()
+    return found
 
 
 @asynccontextmanager
@@ -176,6 +214,7 @@ async def every_page(visitor: Visitor, *, of: str = LOCKSTEP_PAGES) -> list[str]
             continue
         seen.add(kind)
         answer = await visitor.page.request.get(visitor.origin + address, max_redirects=0)
+        assert answer.status < 500, f"{address} was answered with {answer.status}"
         if answer.status != 200 or not answer.headers["content-type"].startswith("text/html"):
             continue
         found.append(address)

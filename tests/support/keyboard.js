@@ -62,7 +62,11 @@
     walk.stops = [];
   };
   // Chromium reports the first focus twice about once in forty walks. That is no round, unless the page has only one stop.
-  const reported = () => (walk.stops.length > 2 && walk.stops[0] === walk.stops[1] ? walk.stops.slice(1) : walk.stops);
+  // An element that htmx has replaced since does not come again, so it cannot be where a round begins.
+  const reported = () => {
+    const stops = walk.stops.filter((number) => walk.elements[number].isConnected);
+    return stops.length > 2 && stops[0] === stops[1] ? stops.slice(1) : stops;
+  };
   walk.hasComeRound = () => reported().length > 1 && reported().lastIndexOf(reported()[0]) > 0;
   walk.round = () => reported().slice(0, reported().indexOf(reported()[0], 1));
   walk.names = () => walk.elements.map(nameOf);

@@ -46,6 +46,9 @@ async def walked(page: Page, key: str = "Tab") -> Walk:
 async def faults_of_walk(page: Page, *, has_way_back: bool) -> list[str]:
     """What is wrong with the way through the page as it is."""
     found: list[str] = []
+    await page.wait_for_function(
+        "() => !document.querySelector('[aria-busy=true]')"
+    )  # htmx is about to replace that part
     there = await walked(page)
     found += [f"no ring: {one}" for one in await page.evaluate("() => walk.faint()")]
     found += [f"order: {one}" for one in await page.evaluate("() => walk.backwards()")]

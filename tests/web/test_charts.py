@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from lockstep.actions import activity, applications
-from lockstep.kit.charts import HEIGHT, Series, stacked
+from lockstep.kit.charts import HEIGHT, Series, sparkline, stacked
 from tests.support.admin_centre import Browser, Centre
 
 
@@ -19,6 +19,7 @@ def test_bars_of_a_column_stand_on_each_other_and_end_below_the_top() -> None:
     assert drawn.top == 300
     assert lower.y + lower.height == HEIGHT and upper.y + upper.height == pytest.approx(lower.y)
     assert (lower.tone, upper.tone) == ("accent", "error")
+    assert drawn.idle == [0]
     assert drawn.described(1) == "28 Nov: 200 created, 12 failed" and drawn.described(0) == "27 Nov: nothing"
 
 
@@ -59,6 +60,24 @@ async def test_home_and_application_show_the_chart_with_its_table_once_there_is_
 
     assert "Changes in the last 14 days" not in before.text
     assert "Changes in the last 14 days" not in filtered.text  # it would say something else than the list below it
+
+
+async def test_list_of_applications_shows_how_much_was_written_in_each_on_the_last_days(
+    centre: Centre, admin: Browser
+) -> None:
+    await _add_with_cycles(centre, "documo")
+    await applications.add_application(centre.hub.context, "documo", name="quiet")
+
+    days = await activity.activity_of_each(centre.hub.context)
+    page = await admin.get("/apps")
+
+    assert days == {"documo": [0] * 11 + [12, 0, 8], "quiet": [0] * 14}
+    assert 'aria-label="20 changes in the last 14 days"' in page.html
+    assert 'aria-label="0 changes in the last 14 days"' in page.html
+
+
+def test_day_without_a_change_has_a_low_bar_and_the_busiest_day_the_highest() -> None:
+    assert [one.height for one in sparkline([0, 1, 500])] == [6, 12, HEIGHT]
 
 
 async def _add_with_cycles(centre: Centre, name: str) -> None:

@@ -13,6 +13,8 @@ from lockstep.storage import daily_counts as store
 from lockstep.storage import jobs
 
 DAYS = 14
+_CHANGED = ("updated", "enabled", "linked")
+_REMOVED = ("disabled", "deleted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,29 @@ async def daily_activity(context: Context, *, app: str = "", days: int = DAYS) -
     return [_day(first + timedelta(days=place), known) for place in range(days)]
 
 
+@needs(Permission.APPLICATIONS_READ, filters=True)
+async def activity_of_each(context: Context, *, days: int = DAYS) -> Mapping[str, Sequence[int]]:
+    """Return, by name of each application that the caller may read, the number of accounts written on each of the last *days* days
+    including today, oldest first.
+    """
+    today = context.now().astimezone(UTC).date()
+    first = today - timedelta(days=days - 1)
+    async with context.reading() as connection:
+        rows = [
+            row for row in await jobs.read_jobs(connection) if context.actor.may(Permission.APPLICATIONS_READ, row.app)
+        ]
+        written = await store.daily_writes(
+            connection, [row.id for row in rows], ("created", *_CHANGED, *_REMOVED), since=first
+        )
+    numbers = {(job, day): number for job, day, number in written}
+    dates = [first + timedelta(days=place) for place in range(days)]
+    return {row.app_name: [numbers.get((row.id, day), 0) for day in dates] for row in rows}
+
+
 def _day(day: date, known: Mapping[date, Mapping[str, int]]) -> DayActivity:
     counts = known.get(day, {})
 
     def of(*names: str) -> int:
         return sum(counts.get(name, 0) for name in names)
 
-    return DayActivity(day, of("created"), of("updated", "enabled", "linked"), of("disabled", "deleted"), of("failed"))
+    return DayActivity(day, of("created"), of(*_CHANGED), of(*_REMOVED), of("failed"))

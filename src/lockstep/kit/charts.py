@@ -47,6 +47,11 @@ class StackedChart:
     def is_empty(self) -> bool:
         return not any(one.total for one in self.series)
 
+    @property
+    def idle(self) -> Sequence[int]:
+        """The columns without a bar."""
+        return [column for column in range(len(self.columns)) if not any(one.values[column] for one in self.series)]
+
     def described(self, column: int) -> str:
         """Return the numbers of one column as text: "28 Nov: 208 created, 1 failed"."""
         held = [f"{one.values[column]:,} {one.label.lower()}" for one in self.series if one.values[column]]
@@ -64,6 +69,16 @@ def stacked(columns: Sequence[str], series: Sequence[Series]) -> StackedChart:
                 below -= height
                 bars.append(Bar(column + (1 - _BAR) / 2, round(below, 2), _BAR, round(height, 2), one.tone))
     return StackedChart(columns, series, top, bars)
+
+
+def sparkline(values: Sequence[int]) -> Sequence[Bar]:
+    """Return one bar for each of *values*, the highest as high as the drawing. A value of 0 has a low bar, so that its day is seen."""
+    top = max(values, default=0) or 1
+    return [
+        Bar(place + (1 - _BAR) / 2, round(HEIGHT - height, 2), _BAR, round(height, 2), "accent" if value else "idle")
+        for place, value in enumerate(values)
+        for height in [max(value / top * HEIGHT, 12 if value else 6)]
+    ]
 
 
 def _rounded_up(highest: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, tuple_row
 
 from lockstep.postgres.pool import Connection
 
@@ -34,3 +34,18 @@ async def daily_counts(connection: Connection, jobs: Sequence[str], *, since: da
             (list(jobs), since),
         )
         return await cursor.fetchall()
+
+
+async def daily_writes(
+    connection: Connection, jobs: Sequence[str], names: Sequence[str], *, since: date
+) -> list[tuple[str, date, int]]:
+    """Return the sum of the counts *names* for each of *jobs* and each day in UTC, over the cycles that began on *since* or later."""
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(
+            """select job, (started_at at time zone 'UTC')::date, sum(number::bigint)::bigint
+            from cycle, jsonb_each_text(counts) as each (name, number)
+            where job = any(%s) and name = any(%s) and started_at >= %s::date::timestamp at time zone 'UTC'
+            group by 1, 2""",
+            (list(jobs), list(names), since),
+        )
+        return [(job, day, int(number)) for job, day, number in await cursor.fetchall()]

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from lockstep.actions import activity
 from lockstep.actions import overview as actions
 from lockstep.actions.context import Context
 from lockstep.actions.overview import AppOverview
+from lockstep.kit.charts import Bar, sparkline
 from lockstep.web.page import Chip, CopyAs, Pages, View, address
 from lockstep.web.status_look import StatusLook, look_of
 
@@ -23,6 +25,11 @@ class AppRow:
     app: AppOverview
     look: StatusLook
     href: str
+    days: Sequence[int] = ()  # accounts written on each of the last days
+
+    @property
+    def drawn(self) -> Sequence[Bar]:
+        return sparkline(self.days)
 
     @property
     def name(self) -> str:
@@ -44,8 +51,9 @@ async def list_applications(context: Context, request: Request) -> View:
     search = request.query_params.get("name", "").strip()
     found = await actions.list_overview(context)
     named = [app for app in found if search.casefold() in app.status.display_name.casefold()]
+    days = await activity.activity_of_each(context)
     model = {
-        "rows": [row_of(app) for app in named if FILTERS[wanted][1](app)],
+        "rows": [row_of(app, days.get(app.status.app, ())) for app in named if FILTERS[wanted][1](app)],
         "chips": _chips(named, wanted, search),
         "search": search,
         "show": wanted,
@@ -61,8 +69,8 @@ async def list_applications(context: Context, request: Request) -> View:
     )
 
 
-def row_of(app: AppOverview) -> AppRow:
-    return AppRow(app, look_of(app.status), f"/apps/{app.status.app}")
+def row_of(app: AppOverview, days: Sequence[int] = ()) -> AppRow:
+    return AppRow(app, look_of(app.status), f"/apps/{app.status.app}", days)
 
 
 def _chips(found: Sequence[AppOverview], wanted: str, search: str) -> list[Chip]:
