@@ -42,6 +42,7 @@ async def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_window(vi
     assert not found, "\n".join(found)
 
 
+@pytest.mark.timeout(900)
 async def test_axe_also_sees_every_page_that_no_link_leads_to(visitor: Visitor, up: Up) -> None:
     found: list[str] = []
     seen = await every_page(visitor)

@@ -34,6 +34,23 @@ async def test_an_application_is_added_from_the_gallery_under_the_name_that_was_
     assert "Documo <Test>" in page.text and "<Test>" not in page.html
 
 
+async def test_chosen_applications_are_paused_from_the_list_and_the_others_are_not(
+    centre: Centre, admin: Browser
+) -> None:
+    for name in ("documo", "second", "third"):
+        await applications.add_application(centre.hub.context, "documo", name=name)
+    await centre.hub.fetch("update job set status = 'on', started = true")
+    listed = await admin.get("/apps")
+
+    done = await admin.post("/apps/pause", {"app": "second"})
+
+    assert listed.html.count('type="checkbox" name="app"') == 3
+    assert (done.status, done.location) == (303, "/apps")
+    rows = await overview.list_overview(centre.hub.context)
+    assert {row.status.app: row.is_on for row in rows} == {"documo": True, "second": False, "third": True}
+    assert (await admin.get("/apps")).html.count('type="checkbox" name="app"') == 2
+
+
 async def test_a_name_that_is_taken_is_said_on_the_form_with_what_was_typed(admin: Browser) -> None:
     await admin.post("/apps/new/documo", {"displayName": "Documo"})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from lockstep.actions import applications
 from lockstep.actions.permissions import Role
+from lockstep.engine.plans import Step, StepStatus, StepType
 from lockstep.engine.records import Change
 from lockstep.postgres.pool import transaction
 from lockstep.storage import provisioning_log
@@ -61,6 +63,20 @@ async def test_the_log_shows_what_passes_the_filter_of_its_address(centre: Centr
     assert "anna" in page.text and "<script>kim" in page.text and "<script>kim" not in page.html
     assert "<script>kim" in failed.text and "anna" not in failed.text
     assert "No log entry matches this filter" in none.text
+
+
+async def test_steps_of_a_change_are_named_in_words_with_the_names_of_graph_beside_them(
+    centre: Centre, admin: Browser
+) -> None:
+    step = Step("EntryMatching", StepType.MATCHING, StepStatus.SUCCESS, "No account matches.")
+    await write(centre, admin, replace(record("anna"), steps=(step,)))
+    listed = await admin.get("/logs/provisioning")
+
+    page = await admin.get(
+        next(href for href in listed.links if re.fullmatch(r"/logs/provisioning/[0-9a-f-]{36}", href))
+    )
+
+    assert "Match No account matches. EntryMatching" in page.text
 
 
 async def test_who_lost_access_is_one_choice_and_the_download_has_the_same_records(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 
-from lockstep.actions import activity
+from lockstep.actions import activity, provisioning
 from lockstep.actions import overview as actions
 from lockstep.actions.context import Context
 from lockstep.actions.overview import AppOverview
+from lockstep.actions.permissions import Permission
 from lockstep.kit.charts import Bar, sparkline
-from lockstep.web.page import Chip, CopyAs, Pages, View, address
+from lockstep.web.page import Answer, Chip, CopyAs, Pages, Redirect, View, address
 from lockstep.web.status_look import StatusLook, look_of
+from lockstep.wording import counted
 
 pages = Pages()
 
@@ -26,6 +28,7 @@ class AppRow:
     look: StatusLook
     href: str
     days: Sequence[int] = ()  # accounts written on each of the last days
+    may_pause: bool = False
 
     @property
     def drawn(self) -> Sequence[Bar]:
@@ -52,8 +55,18 @@ async def list_applications(context: Context, request: Request) -> View:
     found = await actions.list_overview(context)
     named = [app for app in found if search.casefold() in app.status.display_name.casefold()]
     days = await activity.activity_of_each(context)
+    rows = [
+        replace(
+            row_of(app),
+            days=days.get(app.status.app, ()),
+            may_pause=app.is_on and context.actor.may(Permission.PROVISIONING_CONTROL, app.id),
+        )
+        for app in named
+        if FILTERS[wanted][1](app)
+    ]
     model = {
-        "rows": [row_of(app, days.get(app.status.app, ())) for app in named if FILTERS[wanted][1](app)],
+        "rows": rows,
+        "may_pause": any(row.may_pause for row in rows),
         "chips": _chips(named, wanted, search),
         "search": search,
         "show": wanted,
@@ -69,8 +82,19 @@ async def list_applications(context: Context, request: Request) -> View:
     )
 
 
-def row_of(app: AppOverview, days: Sequence[int] = ()) -> AppRow:
-    return AppRow(app, look_of(app.status), f"/apps/{app.status.app}", days)
+@pages.post("/apps/pause")
+async def pause(context: Context, request: Request) -> Answer:
+    """Pause the chosen applications. Each is paused by itself, so a refusal does not undo the others."""
+    chosen = [str(one) for one in (await request.form()).getlist("app")]
+    for name in chosen:
+        await provisioning.pause(context, name)
+    return Redirect(
+        "/apps", notice=f"{counted(len(chosen), 'application')} paused" if chosen else "Nothing was selected"
+    )
+
+
+def row_of(app: AppOverview) -> AppRow:
+    return AppRow(app, look_of(app.status), f"/apps/{app.status.app}")
 
 
 def _chips(found: Sequence[AppOverview], wanted: str, search: str) -> list[Chip]:

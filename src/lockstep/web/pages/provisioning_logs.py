@@ -13,6 +13,7 @@ from lockstep.actions import activity, logs, provisioning
 from lockstep.actions.applications import list_applications
 from lockstep.actions.context import Context
 from lockstep.actions.logs import LogRow
+from lockstep.engine.plans import StepType
 from lockstep.web.activity_chart import activity_chart
 from lockstep.web.log_form import ACTION_SETS, ACTIONS, RANGES, STATUSES, LogQuery, number_in
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, address
@@ -23,7 +24,14 @@ pages = Pages()
 HERE = "/logs/provisioning"
 SIZE = 50
 TABS = ("Steps", "Troubleshooting & Recommendations", "Modified Properties", "Summary", "HTTP exchange")
-
+STEPS: Mapping[str, str] = {
+    StepType.IMPORT: "Import",
+    StepType.SCOPING: "Scope",
+    StepType.MATCHING: "Match",
+    StepType.PROCESSING: "Decide",
+    StepType.REFERENCE_RESOLUTION: "References",
+    StepType.EXPORT: "Export",
+}
 
 _EXPECTED = frozenset({"create", "update", "link", "enable"})
 
@@ -127,6 +135,7 @@ async def show_change(context: Context, request: Request) -> View:
         "tab": tab,
         "details": [Crumb(label, address(last.href, tab=label)) for label in TABS],
         "curl": _curl,
+        "step_words": STEPS,
         "previous": address(f"{HERE}/{before}", tab=wanted) if before else "",
         "next": address(f"{HERE}/{after}", tab=wanted) if after else "",
         "similar_href": address(HERE, app=last.app, status="failure", code=last.row.error_code)
