@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 
 from documo.store.database import Store, open_store
 from lockstep.postgres.database import Database
 from tests.support.documo_client import Client, Documo, documo_on
+from tests.support.documo_world import Browser
 from tests.support.name_server import NameServer, answering
 
 
@@ -41,3 +43,9 @@ async def name_server() -> AsyncIterator[NameServer]:
     server = NameServer()
     async with answering(server):
         yield server
+
+
+@pytest.fixture
+async def browser(documo: Documo) -> AsyncIterator[Browser]:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        yield Browser(http, documo.running.scim_url.removesuffix("/scim/v2"))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-import aiohttp
 import pytest
 from yarl import URL
 
@@ -53,12 +51,6 @@ async def create_key(visitor: Visitor) -> str:
 @pytest.fixture
 async def home(documo: Documo) -> Household:
     return await household(await documo.client("Zebra"), "zebra")
-
-
-@pytest.fixture
-async def browser(documo: Documo) -> AsyncIterator[Browser]:
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
-        yield Browser(http, documo.running.scim_url.removesuffix("/scim/v2"))
 
 
 async def test_exactly_the_sensitive_changes_ask(home: Household, browser: Browser) -> None:

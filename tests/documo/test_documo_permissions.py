@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import aiohttp
 import pytest
 
 from documo.access.sso.refreshing import MetadataReader
@@ -149,12 +148,6 @@ async def alpha(documo: Documo) -> Household:
 @pytest.fixture
 async def beta(documo: Documo) -> Household:
     return await household(await documo.client("Beta"), "beta")
-
-
-@pytest.fixture
-async def browser(documo: Documo) -> AsyncIterator[Browser]:
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
-        yield Browser(http, documo.running.scim_url.removesuffix("/scim/v2"))
 
 
 def test_every_page_has_one_row() -> None:

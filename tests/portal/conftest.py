@@ -8,6 +8,7 @@ import pytest
 from lockstep.actions import sources
 from lockstep.actions.person_sign_in import passwords
 from lockstep.actions.person_sign_in.outcomes import Visitor
+from tests.portal.openid_world import OpenIdWorld, openid_world
 from tests.support.admin_centre import Centre, serving_centre
 from tests.support.hub import Hub, person, upn, write_csv
 
@@ -27,6 +28,11 @@ async def centre(directory: Hub) -> AsyncIterator[Centre]:
     """The admin centre and the portal."""
     async with serving_centre(directory) as running:
         yield running
+
+
+@pytest.fixture
+async def world(centre: Centre) -> OpenIdWorld:
+    return await openid_world(centre)
 
 
 async def secret_of_link(centre: Centre, name: str) -> str:

@@ -12,8 +12,7 @@ import pytest
 from lockstep.actions.openid_sign_in import redeeming, telling
 from lockstep.errors import Kind, LockstepError
 from lockstep.portal import openid_endpoints
-from tests.portal.openid_world import CALLBACK, OpenIdWorld, openid_world
-from tests.support.admin_centre import Centre
+from tests.portal.openid_world import CALLBACK, OpenIdWorld
 from tests.support.left_out_checks import checks_of, unheld_checks
 
 FORM = "application/x-www-form-urlencoded"
@@ -100,11 +99,6 @@ CASES: dict[str, Case] = {
     "conflict": lambda w: failing(w, LockstepError(Kind.CONFLICT, "Taken", next_step="Another")),
     "bug": lambda w: failing(w, ZeroDivisionError("secret")),
 }  # fmt: skip
-
-
-@pytest.fixture
-async def world(centre: Centre) -> OpenIdWorld:
-    return await openid_world(centre)
 
 
 async def outcome(case: Case, world: OpenIdWorld) -> str:

@@ -32,8 +32,7 @@ from lockstep.errors import LockstepError
 from lockstep.openid.faults import OAuthFault
 from lockstep.openid.requests import read_request, reply_to, single
 from lockstep.storage.openid_logouts import LogoutRow
-from tests.portal.openid_world import BYE, CALLBACK, DOCS, HERE, NOW, OTHER, OpenIdWorld, openid_world
-from tests.support.admin_centre import Centre
+from tests.portal.openid_world import BYE, CALLBACK, DOCS, HERE, NOW, OTHER, OpenIdWorld
 from tests.support.left_out_checks import Check, checks_of, unheld_checks
 
 Case = Callable[[OpenIdWorld], Awaitable[object]]
@@ -392,11 +391,6 @@ IMPLIED = {
     ],
     "logout": [("actions.openid_sign_in.leaving.logout_asked", "app is not None")],
 }
-
-
-@pytest.fixture
-async def world(centre: Centre) -> OpenIdWorld:
-    return await openid_world(centre)
 
 
 async def outcome(case: Case, world: OpenIdWorld) -> str:

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
-import pytest
-
 from lockstep.engine.records import Lane
-from lockstep.postgres.database import Database
-from lockstep.postgres.pool import Connection, open_pool
+from lockstep.postgres.pool import Connection
 from lockstep.storage import dirty, dirty_marks
 
 JOB = f"scim.documo.{UUID(int=1)}"  # as long as the id of a real job, because the room on a page depends on it
 OWNER = "0123456789abcdef"
 PEOPLE = 2_000
-
-
-@pytest.fixture
-async def connection(lockstep_database: Database) -> AsyncIterator[Connection]:
-    pool = await open_pool(lockstep_database, max_size=1)
-    async with pool.connection() as connection:
-        await connection.execute(
-            """with app as (insert into application (name, display_name, template) values ('a', 'A', 'x') returning id)
-            insert into job (id, app, status, started) select %s, id, 'on', true from app""",
-            (JOB,),
-        )
-        yield connection
-    await pool.close()
 
 
 async def test_claim_of_marked_objects_changes_no_index(connection: Connection) -> None:

@@ -18,19 +18,6 @@ from lockstep.storage.backlog import jobs_with_due_work
 JOB = "scim.t.a"
 
 
-@pytest.fixture
-async def connection(lockstep_database: Database) -> AsyncIterator[Connection]:
-    pool = await open_pool(lockstep_database, max_size=1)
-    async with pool.connection() as connection:
-        await connection.execute(
-            """with app as (insert into application (name, display_name, template) values ('a', 'A', 'x') returning id)
-            insert into job (id, app, status, started) select %s, id, 'on', true from app""",
-            (JOB,),
-        )
-        yield connection
-    await pool.close()
-
-
 def number(value: int) -> str:
     return str(UUID(int=value))
 
