@@ -83,6 +83,11 @@ class Vault:
     def __repr__(self) -> str:
         return f"Vault({self._key.id.hex()})"
 
+    @property
+    def key_id(self) -> bytes:
+        """The id of the key that seals."""
+        return self._key.id
+
     def seal(self, secret: Secret, *, purpose: str, name: str) -> bytes:
         """Seal *secret* in an envelope that opens only with the same *purpose* and *name*."""
         head = FORM + self._key.id + secrets.token_bytes(NONCE_BYTES)
@@ -155,6 +160,12 @@ def open_vault_for_new_key(data: Path, *, older_key: Secret | None = None) -> Va
     _flush_folder(data)
     older = [parse_key(older_key.reveal(), where="LOCKSTEP_KEY_OLDER")] if older_key else []
     return Vault(_read_key(data / NEXT_KEY), current, *older)
+
+
+def discard_new_key(data: Path) -> None:
+    """Remove `<data>/key.next`, with which nothing was sealed."""
+    (data / NEXT_KEY).unlink(missing_ok=True)
+    _flush_folder(data)
 
 
 def put_new_key(data: Path) -> Path:

@@ -218,6 +218,9 @@ async def open_house(
         name = KEY_CHANGE if replaces_key else "lockstep"
         pool = await open_pool(database, max_size=settings.pool_size, name=name)
         stack.push_async_callback(pool.close)
+        if not replaces_key:
+            # Again, now that a replacement of the key would notice this connection.
+            _refuse_unfinished_key(settings)
         async with pool.connection() as connection:
             sealed = await _count_sealed(connection)
         vault = (

@@ -8,17 +8,29 @@ from lockstep.actions.access import needs
 from lockstep.actions.context import Context, audit
 from lockstep.actions.permissions import Permission
 from lockstep.errors import Kind, LockstepError, conflict
-from lockstep.storage.sealed import SEALED_COLUMNS, SealedColumn, other_clients, replace_envelopes
+from lockstep.storage.sealed import SEALED_COLUMNS, SealedColumn, is_key_used, other_clients, replace_envelopes
 from lockstep.vault import Vault
 
 
 @needs(Permission.ORGANISATION_WRITE)
-async def encrypt_again(context: Context) -> int:
+async def encrypt_again(context: Context, *, abandon: Callable[[], None]) -> int:
     """Encrypt every stored secret that another key encrypted with the current key of the vault. Returns how many there were.
 
     Raises LockstepError if another process of Lockstep is connected, because it would go on with the former key; and if a secret cannot be
-    decrypted. Stored responses to repeated requests are kept as they are if they cannot be decrypted: they end within a day.
+    decrypted. Then nothing was encrypted, and *abandon* is called if no secret was encrypted with the current key earlier. Stored responses
+    to repeated requests are kept as they are if they cannot be decrypted: they end within a day.
     """
+    try:
+        return await _encrypt_again(context)
+    except LockstepError:
+        async with context.reading() as connection:
+            is_used = await is_key_used(connection, context.vault.key_id)
+        if not is_used:
+            abandon()
+        raise
+
+
+async def _encrypt_again(context: Context) -> int:
     async with context.changing() as edit:
         if await other_clients(edit.connection):
             raise conflict(

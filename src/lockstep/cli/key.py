@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import click
 
@@ -11,8 +12,8 @@ from lockstep.actions.key_replacement import encrypt_again
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Output, confirm, hint, output_option
 from lockstep.cli.session import operator, require_data, session, settings_of
-from lockstep.errors import Kind, LockstepError, conflict
-from lockstep.vault import NEXT_KEY, make_key_file, put_new_key
+from lockstep.errors import conflict
+from lockstep.vault import discard_new_key, make_key_file, put_new_key
 from lockstep.wiring import open_house
 from lockstep.wording import counted
 
@@ -43,19 +44,18 @@ def rotate(yes: bool, output: Output) -> None:
     require_data(settings)
     confirm("Replace the key, and encrypt all stored secrets again?", yes=yes)
 
-    is_begun = (settings.data / NEXT_KEY).exists()
+    has_key_file = settings.key is None
 
-    async def work() -> int:
-        async with open_house(settings, main=True, say=hint, upgrades=False, replaces_key=True) as house:
-            return await encrypt_again(house.context(operator(), say=hint))
+    async def work() -> tuple[int, Path | None]:
+        # The lock of the main process is held until the key files are in their places.
+        async with open_house(settings, main=True, say=hint, replaces_key=True) as house:
+            count = await encrypt_again(
+                house.context(operator(), say=hint),
+                abandon=lambda: discard_new_key(settings.data) if has_key_file else None,
+            )
+            return count, put_new_key(settings.data) if has_key_file else None
 
-    try:
-        count = asyncio.run(work())
-    except LockstepError as refused:
-        if refused.kind in (Kind.CONFLICT, Kind.FORBIDDEN) and not is_begun:
-            (settings.data / NEXT_KEY).unlink(missing_ok=True)  # refused before anything was encrypted with it
-        raise
-    former = put_new_key(settings.data) if settings.key is None else None
+    count, former = asyncio.run(work())
     row = {"encryptedAgain": count, "formerKey": str(former) if former else None}
     output.one(row, text=f"{counted(count, 'stored secret')} {'was' if count == 1 else 'were'} encrypted again.")
     if former is None:

@@ -59,6 +59,18 @@ async def replace_envelopes(
     return written
 
 
+async def is_key_used(connection: Connection, key_id: bytes) -> bool:
+    """Whether any stored envelope was sealed with the key of this id. The id follows the first byte of an envelope."""
+    for one in SEALED_COLUMNS:
+        statement = sql.SQL("select exists (select from {} where substr({}, 2, %s) = %s)")
+        cursor = await connection.execute(
+            statement.format(sql.Identifier(one.table), sql.Identifier(one.column)), (len(key_id), key_id)
+        )
+        if (await only_row(cursor))[0]:
+            return True
+    return False
+
+
 async def other_clients(connection: Connection) -> int:
     """Return how many connections other programs have to the database. Those with the application name of *connection* are not counted."""
     cursor = await connection.execute(

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
+from lockstep.errors import conflict
+from lockstep.postgres.pool import Pool, open_pool
 from lockstep.vault import make_key_file, parse_key
 from tests.support.command_line import DocumoThere, Lockstep
 from tests.support.serving_process import process
@@ -82,6 +85,50 @@ def test_nothing_is_encrypted_again_if_one_secret_cannot_be_decrypted(connected:
     assert refused.code == 4 and "webhook address" in refused.err and "lockstep doctor" in refused.err
     assert (data / "key").read_bytes() == mine and not (data / "key.next").exists()
     assert "the key decrypts every stored token and signing key" in connected("doctor").out
+
+
+def test_a_replacement_that_was_interrupted_and_then_refused_leaves_the_folder_usable(
+    connected: Lockstep, data: Path
+) -> None:
+    mine, other = (data / "key").read_bytes(), data / "other" / "key"
+    make_key_file(other)
+    (data / "key").write_bytes(other.read_bytes())
+    connected("webhook", "set", "--url-stdin", stdin="https://hooks.contoso.test/other\n")
+    (data / "key").write_bytes(mine)
+    make_key_file(data / "key.next")  # interrupted before anything was encrypted with it
+
+    refused = connected("key", "rotate", "--yes")
+
+    assert refused.code == 4 and not (data / "key.next").exists()
+    assert connected("webhook", "set", "--url-stdin", stdin="https://hooks.contoso.test/secret\n").code == 0
+    assert connected("key", "rotate", "--yes").code == 0
+
+
+def test_a_second_replacement_is_refused_and_leaves_the_new_key_of_the_first(
+    connected: Lockstep, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> NoReturn:
+        make_key_file(data / "key.next")  # by the first, which has the lock of the main process
+        raise conflict("Another process is the main one")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lockstep.wiring.start_or_attach", refused)
+        second = connected("key", "rotate", "--yes")
+
+    assert second.code == 7 and (data / "key.next").exists()
+
+
+def test_a_command_that_connects_while_the_replacement_begins_does_not_read_the_former_key(
+    connected: Lockstep, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(*given: Any, **named: Any) -> Pool:
+        make_key_file(data / "key.next")
+        return await open_pool(*given, **named)
+
+    monkeypatch.setattr("lockstep.wiring.open_pool", late)
+    refused = connected("status")
+
+    assert refused.code == 7 and "lockstep key rotate" in refused.err
 
 
 def test_secrets_are_encrypted_again_with_the_key_of_the_environment(
