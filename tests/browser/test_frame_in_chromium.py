@@ -85,10 +85,10 @@ async def test_filtering_as_one_types_puts_the_filter_into_the_address(visitor: 
 
 
 @asynccontextmanager
-async def auditing(chrome: Browser, hub: Hub) -> AsyncIterator[Visitor]:
-    """The page of an auditor who may see the applications, of which there is one: Documo."""
+async def auditing(chrome: Browser, hub: Hub, role: Role = Role.AUDITOR) -> AsyncIterator[Visitor]:
+    """The page of an administrator who may see the applications, of which there is one: Documo."""
     async with serving_centre(hub) as centre:
-        secret = await centre.new_session(Role.AUDITOR)
+        secret = await centre.new_session(role)
         await applications.add_application(hub.context, "documo")
         await centre.live.connected.wait()
         async with visiting(chrome, centre.origin) as visitor:
@@ -164,6 +164,55 @@ async def test_a_change_is_shown_although_the_server_failed_once(chrome: Browser
 
         await expect(row(visitor, "second")).to_be_visible(timeout=15_000)
         visitor.said.clear()  # the browser reports the 503
+
+
+async def test_an_application_that_was_chosen_stays_chosen_until_it_is_let_go_although_the_list_changes(
+    chrome: Browser, hub: Hub
+) -> None:
+    async with auditing(chrome, hub, Role.GLOBAL_ADMINISTRATOR) as visitor:
+        page = visitor.page
+        await hub.fetch("update job set status = 'on', started = true")
+        await visitor.go("/apps")
+        box = page.get_by_role("checkbox", name="Choose Documo")
+        await box.check()
+        await page.get_by_role("button", name="Pause chosen").focus()
+
+        await add(hub, "second")
+        await page.wait_for_timeout(2_500)  # longer than the page waits before it reads again
+        await expect(box).to_be_checked()
+        await expect(row(visitor, "second")).to_have_count(0)
+        await box.uncheck()
+        await page.get_by_role("button", name="Pause chosen").focus()
+
+        await expect(row(visitor, "second")).to_be_visible()
+
+
+async def test_an_application_that_is_chosen_while_the_page_is_read_again_stays_chosen(
+    chrome: Browser, hub: Hub
+) -> None:
+    async with auditing(chrome, hub, Role.GLOBAL_ADMINISTRATOR) as visitor:
+        page = visitor.page
+        await hub.fetch("update job set status = 'on', started = true")
+        is_read, may_arrive = asyncio.Event(), asyncio.Event()
+
+        async def arrive_late(route: Route) -> None:
+            answer = await route.fetch()
+            is_read.set()
+            await may_arrive.wait()
+            await route.fulfill(response=answer)
+
+        await visitor.go("/apps")
+        await page.route("**/apps", arrive_late, times=1)
+        await add(hub, "second")
+        await is_read.wait()
+        box = page.get_by_role("checkbox", name="Choose Documo")
+        await box.check()
+        await page.get_by_role("button", name="Pause chosen").focus()
+        async with page.expect_response("**/apps"):
+            may_arrive.set()
+        await page.get_by_role("button", name="Pause chosen").click()
+
+        await expect(page.get_by_text("1 application paused")).to_be_visible()
 
 
 HIDDEN = """(is) => {

@@ -2,6 +2,7 @@
 // once typing pauses: after input in itself, or in the form with the ID data-of. With data-at-focus it also asks when it first has the focus.
 // Text that was typed before htmx was ready is not lost, and a request that failed is repeated until it is answered or no longer wanted.
 import { htmx } from "./start.js";
+import { isTouched } from "./touched.js";
 
 const AGAIN = 1000; // after the first failure; the pause doubles
 const LONGEST = 15000;
@@ -11,12 +12,6 @@ const followers = () => [...document.querySelectorAll("[data-follows]")];
 const formOf = (one) => document.getElementById(one.dataset.of);
 const entries = (form) => new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === "string")).toString();
 const textOf = (one) => (one.dataset.of ? entries(formOf(one)) : one.value);
-
-function isTouched(one) {
-  if (one.type === "checkbox" || one.type === "radio") return one.checked !== one.defaultChecked;
-  if (one.type === "select-one") return one.selectedIndex !== Math.max(0, [...one.options].findIndex((option) => option.defaultSelected));
-  return one.type !== "hidden" && "defaultValue" in one && one.value !== one.defaultValue;
-}
 
 // At first the page shows the answer for what the server put into the field or the form.
 function stateOf(one) {

@@ -1,7 +1,9 @@
 // Live updates: <body data-live-topics="status cycle" data-live-after="EVENT"> listens to /events, from the event after which the page was
 // read. Elements with data-live (topics) and an id are read again from the page's own address when one of their topics is told, at most once a second; an event
-// says how long to wait when many pages are open, and each waits another part of it. What could not be read stays due. A stream that stalls is said so, with the time of the last data.
+// says how long to wait when many pages are open, and each waits another part of it. What could not be read stays due, and so does a part in
+// which a field has the focus or was changed. A stream that stalls is said so, with the time of the last data.
 import { htmx } from "./start.js";
+import { isTouched } from "./touched.js";
 
 const TOPICS = ["progress", "cycle", "status", "change", "source", "request"];
 const SILENT = 40000; // the server sends a heartbeat at least every 15 s
@@ -16,7 +18,8 @@ let last = Date.now();
 let loading = false;
 
 const parts = () => [...document.querySelectorAll("[data-live][id]")];
-const isEdited = (part) => part.contains(document.activeElement) && /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
+const fieldsOf = (part) => [...part.querySelectorAll("input, select, textarea")];
+const isEdited = (part) => fieldsOf(part).some((field) => field === document.activeElement || isTouched(field));
 
 const pauseOf = () => (pace > EVERY ? pace * (0.5 + Math.random()) : EVERY);
 
@@ -44,7 +47,10 @@ async function read(wanted) {
     if (answer.status >= 500) return false;
     if (!answer.ok || answer.redirected) return true;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const part of wanted) replace(part, fresh.getElementById(part.id));
+    for (const part of wanted) {
+      if (isEdited(part)) due.add(part.id); // edited while the page was read
+      else replace(part, fresh.getElementById(part.id));
+    }
     document.dispatchEvent(new CustomEvent("htmx:after:swap", { detail: { ctx: {} } }));
     last = Date.now();
     return true;
@@ -98,7 +104,7 @@ if (document.body.hasAttribute("data-live-topics") && parts().length) {
     connect();
     told(TOPICS);
   });
-  document.addEventListener("focusout", () => later());
+  ["focusout", "change"].forEach((name) => document.addEventListener(name, () => later()));
   document.addEventListener("click", (event) => { if (event.target.closest("[data-live-retry]")) { connect(); told(TOPICS); } });
   window.addEventListener("pagehide", () => source?.close());
   window.addEventListener("pageshow", (event) => { if (event.persisted && !document.hidden) connect(); });
