@@ -53,6 +53,20 @@ async def test_account_that_switches_scim_off_refuses_requests_until_it_is_on(ap
     assert "Switch on" in page
 
 
+async def test_share_of_refused_requests_has_a_decimal_unless_none_was_refused(api: Client) -> None:
+    async with signed_in(api) as ada:
+        await api.user("anna@x.org")
+        await logged(api, 1)
+        _, none = await ada.get("/settings/scim")
+        for _ in range(2):
+            await api.send("POST", "/Users", {"userName": "anna@x.org"})
+        await logged(api, 3)
+        _, some = await ada.get("/settings/scim")
+
+    assert ">0% refused<" in none
+    assert ">66.7% refused<" in some
+
+
 async def test_request_is_shown_replayed_without_effect_and_copied_without_its_key(api: Client) -> None:
     await api.user("anna@x.org", title=SCRIPT)
     (entry,) = await logged(api, 1)

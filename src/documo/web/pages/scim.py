@@ -95,7 +95,7 @@ async def _page(
             "keys": keys,
             "requests": await api_keys.requests_by_key(context.store, account.id),
             "drawn": stacked(names, [Series("Answered", "ok", fine), Series("Refused", "error", denied)]),
-            "rate": round(100 * sum(denied) / max(sum(fine) + sum(denied), 1), 1),
+            "rate": _rate(sum(denied), sum(fine) + sum(denied)),
             "scim_url": context.scim_url,
             "here": HERE,
         },
@@ -109,3 +109,11 @@ async def switch(context: PageContext, request: Request) -> Answer:
     is_on = (await request.form()).get("enabled") == "on"
     await change_account(context.store, str(account.id), {"scim_enabled": is_on})
     return Redirect(HERE, notice="SCIM is on" if is_on else "SCIM is off. Requests are refused from now on")
+
+
+def _rate(part: int, whole: int) -> str:
+    """Format a share with one decimal, such as "2.5%"; "0%" only if there is none."""
+    if not part:
+        return "0%"
+    share = 100 * part / whole
+    return f"{share:.1f}%" if share >= 0.1 else "less than 0.1%"
