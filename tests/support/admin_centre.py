@@ -107,10 +107,15 @@ class Browser:
         return await self._send("GET", path, headers=headers)
 
     async def post(self, path: str, data: Mapping[str, Any] | None = None, **headers: str) -> Page:
-        """Send a form as a page of the centre would: with the token of the last page that was read, and its origin."""
+        """Send a form as a page of the centre would: with the token of the last page that was read, and its origin. A tuple is sent as
+        several fields with the same name.
+        """
         if not self.last_token:
             await self.get("/")
-        form = {"csrf": self.last_token, **(data or {})}
+        given = {"csrf": self.last_token, **(data or {})}
+        form = [
+            (name, one) for name, value in given.items() for one in (value if isinstance(value, tuple) else (value,))
+        ]
         return await self._send("POST", path, headers={"Origin": self.origin, **headers}, data=form)
 
     async def htmx(self, path: str) -> Page:

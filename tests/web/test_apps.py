@@ -51,6 +51,22 @@ async def test_chosen_applications_are_paused_from_the_list_and_the_others_are_n
     assert (await admin.get("/apps")).html.count('type="checkbox" name="app"') == 2
 
 
+async def test_a_refusal_to_pause_one_application_is_reported_and_the_others_are_paused(
+    centre: Centre, admin: Browser
+) -> None:
+    for name in ("documo", "second"):
+        await applications.add_application(centre.hub.context, "documo", name=name, display_name=f"The {name}")
+    await centre.hub.fetch("update job set status = 'on', started = true")
+
+    await admin.post("/apps/pause", {"app": ("documo", "deleted", "second")})
+    page = await admin.get("/apps")
+
+    rows = await overview.list_overview(centre.hub.context)
+    assert {row.status.app: row.is_on for row in rows} == {"documo": False, "second": False}
+    notice = '2 applications paused, 1 not: deleted (Unknown application "deleted"). Paused: The documo, The second'
+    assert notice in page.text
+
+
 async def test_a_name_that_is_taken_is_said_on_the_form_with_what_was_typed(admin: Browser) -> None:
     await admin.post("/apps/new/documo", {"displayName": "Documo"})
 

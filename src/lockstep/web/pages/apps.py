@@ -12,6 +12,7 @@ from lockstep.actions import overview as actions
 from lockstep.actions.context import Context
 from lockstep.actions.overview import AppOverview
 from lockstep.actions.permissions import Permission
+from lockstep.errors import LockstepError
 from lockstep.kit.charts import Bar, sparkline
 from lockstep.web.page import Answer, Chip, CopyAs, Pages, Redirect, View, address
 from lockstep.web.status_look import StatusLook, look_of
@@ -84,17 +85,27 @@ async def list_applications(context: Context, request: Request) -> View:
 
 @pages.post("/apps/pause")
 async def pause(context: Context, request: Request) -> Answer:
-    """Pause the chosen applications. Each is paused by itself, so a refusal does not undo the others."""
-    chosen = [str(one) for one in (await request.form()).getlist("app")]
-    for name in chosen:
-        await provisioning.pause(context, name)
-    return Redirect(
-        "/apps", notice=f"{counted(len(chosen), 'application')} paused" if chosen else "Nothing was selected"
-    )
+    """Pause the chosen applications. Each is paused by itself: a refusal neither stops nor undoes the others, and the notice reports it."""
+    paused: list[str] = []
+    refusals: list[str] = []
+    for name in dict.fromkeys(str(one) for one in (await request.form()).getlist("app")):
+        try:
+            paused.append((await provisioning.pause(context, name)).app_display_name)
+        except LockstepError as refused:
+            refusals.append(f"{name} ({refused.detail})")
+    return Redirect("/apps", notice=_outcome(paused, refusals))
 
 
 def row_of(app: AppOverview) -> AppRow:
     return AppRow(app, look_of(app.status), f"/apps/{app.status.app}")
+
+
+def _outcome(paused: Sequence[str], refusals: Sequence[str]) -> str:
+    """Say what was paused. Refusals come before the paused applications, which the list shows too, because a long notice is cut."""
+    if not refusals:
+        return f"{counted(len(paused), 'application')} paused" if paused else "Nothing was selected"
+    done = f". Paused: {', '.join(paused)}" if paused else ""
+    return f"{counted(len(paused), 'application')} paused, {len(refusals):,} not: {', '.join(refusals)}{done}"
 
 
 def _chips(found: Sequence[AppOverview], wanted: str, search: str) -> list[Chip]:
