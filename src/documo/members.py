@@ -192,6 +192,26 @@ async def show(store: Store, tenant: TenantFacts, who: str) -> dict[str, Any]:
     return {**row, "role": row["role"] or tenant.default_role}
 
 
+async def find_role(store: Store, tenant: TenantFacts, name: str) -> str:
+    """Return the role that `add_member` would give for *name*. Raises LockstepError if the role is unknown."""
+    async with store.tenant(tenant.id) as connection:
+        return await known_role(connection, tenant.id, name)
+
+
+async def effective_role(store: Store, tenant: TenantFacts, who: str, *, deleted_within: int | None = None) -> str:
+    """Return the effective role of a member or, if a number of days is given, of the member that `undelete` would restore.
+
+    Returns "" for an unknown member.
+    """
+    async with store.tenant(tenant.id) as connection:
+        if deleted_within is None:
+            member_id = await table.find_member(connection, tenant.id, who)
+        else:
+            member_id = await table.find_deleted(connection, tenant.id, who, deleted_within)
+        row = await table.member_row(connection, tenant.id, member_id) if member_id is not None else None
+    return (row["role"] or tenant.default_role) if row else ""
+
+
 async def undelete(store: Store, tenant_id: int, who: str, *, window_days: int) -> None:
     """Restore a soft-deleted member under the same id. Raises LockstepError if the undelete window has passed or the name is taken."""
     try:

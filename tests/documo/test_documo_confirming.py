@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from yarl import URL
 
+from documo import accounts, member_records, members
 from documo.access import api_keys
-from documo.access.confirming import CONFIRMED, FORM_OPEN
+from documo.access.confirming import CONFIRMED, FORM_OPEN, confirm, seal_opened_form
+from documo.access.member_sign_in import caller_of_session
 from documo.access.sso import providers
 from documo.web.sessions import COOKIE
+from lockstep.errors import LockstepError
 from tests.documo.test_documo_permissions import ROWS
 from tests.documo.test_documo_sso import ANNA, bring, setup
 from tests.support.documo_client import Client, Documo
@@ -42,6 +47,12 @@ async def names_of_keys(api: Client) -> list[str]:
 
 def session_of(visitor: Visitor) -> str:
     return visitor.http.cookie_jar.filter_cookies(URL(visitor.origin))[COOKIE].value
+
+
+def opened_in(page: str) -> str:
+    """The proof in the first form of *page* that the page was opened."""
+    found = re.search(r'name="opened" value="([^"]*)"', page)
+    return found[1] if found else ""
 
 
 async def create_key(visitor: Visitor) -> str:
@@ -97,25 +108,117 @@ async def test_user_who_is_no_admin_is_created_without_confirmation(api: Client)
     assert "Link to set a password" in page
 
 
+@pytest.mark.parametrize("role", ["Admin", "admin", "OWNER"])
+async def test_admin_is_not_created_without_confirmation_however_the_role_is_written(api: Client, role: str) -> None:
+    async with api.store.tenant(api.account.id) as connection:
+        await connection.execute(
+            'update resources set document = document || \'{"display": "Owner"}\''
+            " where tenant_id = %s and kind = 'Role' and document->>'value' = 'Admin'",
+            (api.account.id,),
+        )
+    async with signed_in(api) as ada:
+        await last_confirmed(api, CONFIRMED)
+        _, page = await ada.post("/users/new", on="/users/new", email="new@x.org", role=role)
+
+    assert "Confirm your password" in page
+    assert await members.effective_role(api.store, api.account, "new@x.org") == ""
+
+
+async def test_admin_by_default_is_not_created_without_confirmation(api: Client) -> None:
+    await accounts.change_account(api.store, api.account.name, {"default_role": "Admin"})
+    async with signed_in(api) as ada:
+        await last_confirmed(api, CONFIRMED)
+        _, page = await ada.post("/users/new", on="/users/new", email="new@x.org")
+
+    assert "Confirm your password" in page
+    assert await members.effective_role(api.store, api.account, "new@x.org") == ""
+
+
+@pytest.mark.parametrize("role", ["Admin", "Member"])
+async def test_only_an_admin_is_renamed_activated_or_restored_after_a_confirmation(api: Client, role: str) -> None:
+    named, idle, gone = [
+        await members.add_member(api.store, api.account.id, f"{name}@x.org", role=role)
+        for name in ("named", "idle", "gone")
+    ]
+    await members.disable(api.store, api.account, idle)
+    await member_records.delete_member(api.store, api.account, gone)
+    async with signed_in(api) as ada:
+        await last_confirmed(api, CONFIRMED)
+        asked = {
+            path: "Confirm your password" in (await ada.post(f"/users/{path}", on="/users", **form))[1]
+            for path, form in (
+                (f"{named}/details", {"email": "named@x.org", "given_name": "Nell"}),
+                (f"{named}/details?renamed", {"email": "other@x.org"}),
+                (f"{idle}/activate", {}),
+                (f"{gone}/undelete", {}),
+            )
+        }
+        left = await member_records.details_of(api.store, api.account, named)
+
+    assert list(asked.values()) == [False, *[role == "Admin"] * 3]
+    assert left[0].user_name == ("named@x.org" if role == "Admin" else "other@x.org")
+
+
 async def test_setup_saml_opens_after_a_confirmation_and_can_be_sent_for_an_hour(api: Client) -> None:
     entered = {"entity_id": "", "sign_in_url": "https://login.example/saml2"}
     async with signed_in(api) as ada:
         await last_confirmed(api, CONFIRMED)
         assert "Confirm your password" in (await ada.get(SETUP))[1]
-        assert "Entity Id is missing" in (await ada.post(SETUP, on="/own-account", **entered))[1]
-        await last_confirmed(api, FORM_OPEN)
         assert "Confirm your password" in (await ada.post(SETUP, on="/own-account", **entered))[1]
+
+        await last_confirmed(api, timedelta())
+        opened = opened_in((await ada.get(SETUP))[1])
+        await last_confirmed(api, FORM_OPEN)
+        _, page = await ada.post(f"{SETUP}/metadata", on="/own-account", opened=opened)
+        assert "No metadata was given" in page and opened_in(page) == opened
+        _, page = await ada.post(SETUP, on="/own-account", **entered, opened=opened)
+        assert "Entity Id is missing" in page and opened_in(page) == opened
+
+
+async def test_setup_saml_cannot_be_sent_with_the_proof_of_another_hour_session_or_key(api: Client) -> None:
+    async with signed_in(api) as ada, signed_in(api, email="ben@x.org") as ben:
+        caller = await caller_of_session(api.store, session_of(ada))
+        assert caller is not None
+        now, a_day = datetime.now(UTC), timedelta(days=1)
+        late = await seal_opened_form(api.store, caller, now - FORM_OPEN)
+        others = opened_in((await ben.get(SETUP))[1])
+        mine = opened_in((await ada.get(SETUP))[1])
+        later = f"{int((now + a_day).timestamp())}.{mine.partition('.')[2]}"
+        await last_confirmed(api, CONFIRMED)
+
+        for opened in ("", ".", mine.partition(".")[0], late, others, later):
+            _, page = await ada.post(SETUP, on="/own-account", opened=opened)
+            assert "Confirm your password" in page, opened
+        assert "Confirm your password" not in (await ada.post(SETUP, on="/own-account", opened=mine))[1]
+
+
+async def test_only_the_admin_who_keeps_a_password_confirms_with_it_while_sso_is_enforced(api: Client) -> None:
+    provider = Provider(api.url.removesuffix("/scim/v2"))
+    await providers.set_up(api.store, api.account.id, setup(provider))
+    async with signed_in(api) as ada, signed_in(api, email="ben@x.org"):
+        await providers.enforce(api.store, api.account.id, break_glass="ada@x.org")
+        caller = await caller_of_session(api.store, session_of(ada))
+        assert caller is not None
+        ben_id = (await members.show(api.store, api.account, "ben@x.org"))["id"]
+
+        with pytest.raises(LockstepError, match="only through your company"):
+            await confirm(api.store, replace(caller, member_id=ben_id, user_name="ben@x.org"), PASSWORD)
+        status, page = await ada.post("/confirm", on="/confirm", password=PASSWORD, next=KEYS)
+
+    assert status == 200 and "<h1>API keys</h1>" in page
 
 
 async def test_session_of_the_provider_is_confirmed_only_by_a_new_proof_there(api: Client) -> None:
     provider = Provider(api.url.removesuffix("/scim/v2"))
     await providers.set_up(api.store, api.account.id, setup(provider))
-    await api.user(ANNA, roles=[{"value": "Admin", "primary": True}])
+    await api.user(ANNA, password=PASSWORD, roles=[{"value": "Admin", "primary": True}])
     yesterday = datetime.now(UTC) - timedelta(days=1)
     async with visiting(api) as anna:
         await bring(anna, provider.response(ANNA, authenticated_at=yesterday))
         assert "Confirm who you are" in await create_key(anna)
-        assert (await anna.post("/confirm", on="/confirm", password=PASSWORD))[0] == 400
+        status, page = await anna.post("/confirm", on="/confirm", password=PASSWORD)
+        assert status == 403 and "a password does not confirm who you are" in page
+        assert "Confirm who you are" in await create_key(anna)
 
         asked = await _asked(anna, provider)
         assert asked.request.force_authn

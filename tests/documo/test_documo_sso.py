@@ -237,7 +237,7 @@ async def test_enforcing_ends_passwords_but_for_the_admin_who_keeps_the_way_in(a
         assert (await ada.post("/login", on="/login", email="ada@x.org", password=PASSWORD, next="/"))[0] == 200
 
 
-async def test_security_warns_while_nobody_can_sign_in_without_the_provider(api: Client, provider: Provider) -> None:
+async def test_security_warns_while_no_admin_can_sign_in_without_the_provider(api: Client, provider: Provider) -> None:
     await api.user(ANNA, roles=[{"value": "Admin", "primary": True}])
     async with signed_in(api, email="ada@x.org"), visiting(api) as anna:
         await providers.enforce(api.store, api.account.id, break_glass="ada@x.org")
@@ -246,8 +246,8 @@ async def test_security_warns_while_nobody_can_sign_in_without_the_provider(api:
         await members.disable(api.store, api.account, "ada@x.org")
         _, after = await anna.get("/settings/security")
 
-    assert "Enforce</h2>" in before and "Nobody can sign in without SSO" not in before
-    assert "Nobody can sign in without SSO" in after
+    assert "Enforce</h2>" in before and "No Admin can sign in without SSO" not in before
+    assert "No Admin can sign in without SSO" in after
 
 
 async def test_unknown_email_domain_says_what_to_do(api: Client, provider: Provider) -> None:

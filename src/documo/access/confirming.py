@@ -7,10 +7,13 @@ so in its response (AuthnInstant), and such a sign-in confirms nothing.
 
 from __future__ import annotations
 
+import hmac
 from datetime import UTC, datetime, timedelta
 
 from documo.access.member_sign_in import MemberCaller, MemberSession
 from documo.access.own_sign_in import require_password
+from documo.access.sso.providers import refuse_password
+from documo.store import secrets as secrets_table
 from documo.store import sign_ins as table
 from documo.store.database import Store
 from lockstep.credentials.issued_secrets import hash_of, new_secret
@@ -39,11 +42,44 @@ def require_confirmed(caller: MemberCaller, *, within: timedelta, now: datetime)
         raise ConfirmationRequired(caller.user_name)
 
 
+async def seal_opened_form(store: Store, caller: MemberCaller, now: datetime) -> str:
+    """Return a hidden field's value that proves that the caller opened the form at *now*. Call it only for a confirmed session.
+
+    The key never leaves the server: a value derived from the session's secret could be computed by the person at the keyboard.
+    """
+    opened = str(int(now.timestamp()))
+    return f"{opened}.{await _seal(store, caller, opened)}"
+
+
+async def require_opened_form(store: Store, caller: MemberCaller, sealed: str, now: datetime) -> None:
+    """Raise ConfirmationRequired unless the form was opened in this session in the last hour, or the session is confirmed."""
+    opened, _, seal = sealed.partition(".")
+    is_ours = hmac.compare_digest(seal.encode(), (await _seal(store, caller, opened)).encode())
+    if not is_ours or now >= datetime.fromtimestamp(int(opened), UTC) + FORM_OPEN:
+        require_confirmed(caller, within=CONFIRMED, now=now)
+
+
+async def _seal(store: Store, caller: MemberCaller, opened: str) -> str:
+    async with store.control() as connection:
+        key = await secrets_table.secret(connection, "opened forms", 32)
+    return hmac.digest(key, f"{caller.session} {opened}".encode(), "sha256").hex()
+
+
 async def confirm(store: Store, caller: MemberCaller, password: str) -> MemberSession:
     """Confirm the caller's session with the password. The session gets a new secret, which replaces the old one in the cookie.
 
-    Raises LockstepError if the password is wrong, which counts as a failed sign-in.
+    Raises LockstepError if the password is wrong, which counts as a failed sign-in, and if the member may not sign in with a password or
+    has not in this session.
     """
+    if caller.is_federated:
+        raise LockstepError(
+            Kind.FORBIDDEN,
+            "You signed in through your company's identity provider, so a password does not confirm who you are",
+            next_step="Sign in again with SSO",
+            code="SessionOfTheProvider",
+        )
+    async with store.tenant(caller.tenant_id) as connection:
+        await refuse_password(connection, caller.tenant_id, caller.member_id)
     await require_password(store, caller, password)
     made = MemberSession(new_secret(), caller.expires_at)
     async with store.tenant(caller.tenant_id) as connection:

@@ -128,7 +128,7 @@ def key_to_activate(keys: Sequence[OwnKey], thumbprint: str) -> OwnKey:
 
 
 def key_to_remove(keys: Sequence[OwnKey], thumbprint: str) -> OwnKey:
-    """Return the one of *keys* that `remove_key` would remove. Raises the same errors as `activate_key`."""
+    """Return the one of *keys* that `remove_key` would remove. Raises the same errors as `remove_key`."""
     chosen = _chosen(keys, thumbprint)
     if chosen.is_active:
         raise conflict(

@@ -11,7 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
-from documo.access.confirming import CONFIRMED, FORM_OPEN
+from documo.access.confirming import CONFIRMED, require_opened_form, seal_opened_form
 from documo.access.sso import own_keys, providers
 from documo.access.sso.addresses import place_of, service_address
 from documo.access.sso.asking import ask
@@ -45,34 +45,42 @@ async def setup_page(context: PageContext, _: Request) -> Answer:
     account = await context.account()
     provider = await providers.find_provider(context.store, account.id)
     return await _setup(
-        context, account, providers.setup_of(provider) if provider else Setup("", "", ""), is_new=provider is None
+        context,
+        account,
+        providers.setup_of(provider) if provider else Setup("", "", ""),
+        is_new=provider is None,
+        opened=await seal_opened_form(context.store, context.member(), datetime.now(UTC)),
     )
 
 
-@pages.post(SETUP, needs=Permission.SINGLE_SIGN_ON, confirmed=FORM_OPEN)
+@pages.post(SETUP, needs=Permission.SINGLE_SIGN_ON)
 async def save_setup(context: PageContext, request: Request) -> Answer:
-    account, entered = await context.account(), _entered(await request.form())
+    account, form = await context.account(), await request.form()
+    opened, entered = await _opened(context, form), _entered(form)
     try:
         await providers.set_up(context.store, account.id, entered)
         if entered.metadata_url:
             await context.metadata.refresh(account.id, now=datetime.now(UTC))
     except LockstepError as refused:
         is_new = await providers.find_provider(context.store, account.id) is None
-        return await _setup(context, account, entered, is_new=is_new, refused=on_the_form(refused))
+        return await _setup(context, account, entered, is_new=is_new, opened=opened, refused=on_the_form(refused))
     return Redirect(HERE, notice="Single sign-on is set up. Test it before you enforce it")
 
 
-@pages.post(SETUP + "/metadata", needs=Permission.SINGLE_SIGN_ON, confirmed=FORM_OPEN)
+@pages.post(SETUP + "/metadata", needs=Permission.SINGLE_SIGN_ON)
 async def read_metadata(context: PageContext, request: Request) -> Answer:
     """Fill the form from metadata, without saving."""
     account, form = await context.account(), await request.form()
+    opened = await _opened(context, form)
     provider = await providers.find_provider(context.store, account.id)
     before = providers.setup_of(provider) if provider else Setup("", "", "")
     try:
         url = str(form.get("url", "")).strip()
         said = providers.setup_of_metadata(await _metadata_in(context, form, url))
     except LockstepError as refused:
-        return await _setup(context, account, before, is_new=provider is None, refused=on_the_form(refused))
+        return await _setup(
+            context, account, before, is_new=provider is None, opened=opened, refused=on_the_form(refused)
+        )
     filled = replace(
         before,
         entity_id=said.entity_id,
@@ -83,7 +91,7 @@ async def read_metadata(context: PageContext, request: Request) -> Answer:
         requests_by_post=said.requests_by_post,
         metadata_url=url,
     )
-    return await _setup(context, account, filled, is_new=provider is None, is_filled=True)
+    return await _setup(context, account, filled, is_new=provider is None, opened=opened, is_filled=True)
 
 
 @pages.post(SETUP + "/remove", needs=Permission.SINGLE_SIGN_ON, confirmed=CONFIRMED)
@@ -138,6 +146,15 @@ async def show_attempt(context: PageContext, request: Request) -> Answer:
         parents=(Crumb("Security", HERE),),
         model={"attempt": found},
     )
+
+
+async def _opened(context: PageContext, form: FormData) -> str:
+    """Return the form's proof that it was opened by a confirmed session. Raises ConfirmationRequired unless it is valid or the session is
+    confirmed now.
+    """
+    opened = str(form.get("opened", ""))
+    await require_opened_form(context.store, context.member(), opened, datetime.now(UTC))
+    return opened
 
 
 async def _metadata_in(context: PageContext, form: FormData, url: str) -> bytes:
@@ -208,6 +225,7 @@ async def _setup(
     entered: Setup,
     *,
     is_new: bool,
+    opened: str,
     is_filled: bool = False,
     refused: LockstepError | None = None,
 ) -> PageView:
@@ -223,6 +241,7 @@ async def _setup(
             "roles": [("", f"Default ({account.default_role})"), *roles],
             "service": await service_address(context.store, account.id, context.api_url),
             "is_new": is_new,
+            "opened": opened,
             "is_filled": is_filled,
             "refused": refused,
         },

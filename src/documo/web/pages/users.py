@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from documo import member_records, members
 from documo.access import own_sign_in, password_links, second_factor
-from documo.access.confirming import CONFIRMED
+from documo.access.confirming import CONFIRMED, ConfirmationRequired
 from documo.accounts import Account
 from documo.member_records import MemberDetails
 from documo.members import ADMIN
@@ -72,20 +72,22 @@ async def create_user(context: PageContext, request: Request) -> Answer:
     account = await context.account()
     entered = await _entered(request)
     details, password = _details(entered), entered.pop("password", "")
-    if entered.get("role") == ADMIN:
-        context.require_confirmed()
     try:
         if password:
             check_password(password, details.user_name)
+        role = await members.find_role(context.store, account, entered.get("role", account.default_role))
+        _require_confirmed_for(context, role)
         member = await members.add_member(
             context.store,
             account.id,
             details.user_name,
-            role=entered.get("role", account.default_role),
+            role=role,
             given_name=details.given_name,
             family_name=details.family_name,
             phone=details.phone,
         )
+    except ConfirmationRequired:
+        raise
     except LockstepError as refused:
         return await _new_form(context, account, entered, on_the_form(refused))
     if password:
@@ -102,6 +104,9 @@ async def show_user(context: PageContext, request: Request) -> Answer:
 @pages.post("/users/{id}/details", needs=Permission.USERS)
 async def change_details(context: PageContext, request: Request) -> Answer:
     account, who, entered = await context.account(), request.path_params["id"], _details(await _entered(request))
+    before, _ = await member_records.details_of(context.store, account, who)
+    if entered.user_name != before.user_name:  # who signs in with SSO is found by this name
+        _require_confirmed_for(context, await members.effective_role(context.store, account, who))
     change = member_records.change_details(context.store, account, who, entered)
     return await _changed(context, account, who, change, notice="Saved", entered=entered)
 
@@ -124,6 +129,7 @@ async def deactivate(context: PageContext, request: Request) -> Answer:
 @pages.post("/users/{id}/activate", needs=Permission.USERS)
 async def activate(context: PageContext, request: Request) -> Answer:
     account, who = await context.account(), request.path_params["id"]
+    _require_confirmed_for(context, await members.effective_role(context.store, account, who))
     change = members.enable(context.store, account, who)
     return await _changed(context, account, who, change, notice="Activated")
 
@@ -145,7 +151,9 @@ async def delete(context: PageContext, request: Request) -> Answer:
 @pages.post("/users/{id}/undelete", needs=Permission.USERS)
 async def undelete(context: PageContext, request: Request) -> Answer:
     account, who = await context.account(), request.path_params["id"]
-    await members.undelete(context.store, account.id, who, window_days=account.undelete_days)
+    days = account.undelete_days
+    _require_confirmed_for(context, await members.effective_role(context.store, account, who, deleted_within=days))
+    await members.undelete(context.store, account.id, who, window_days=days)
     return Redirect(f"/users/{who}", notice="Restored")
 
 
@@ -168,6 +176,12 @@ async def end_sessions(context: PageContext, request: Request) -> Answer:
     only = str((await request.form()).get("session", ""))
     ended = await own_sign_in.end_sessions(context.store, account, who, only=only or None)
     return Redirect(f"/users/{who}", notice=f"{counted(ended, 'session')} ended")
+
+
+def _require_confirmed_for(context: PageContext, role: str) -> None:
+    """Raise ConfirmationRequired if the change gives a person the access of an Admin and the caller is not confirmed."""
+    if role == ADMIN:
+        context.require_confirmed()
 
 
 async def _entered(request: Request) -> dict[str, str]:
