@@ -27,7 +27,7 @@ def disabled(target: ModelTarget) -> set[str]:
 
 async def decide(world: World, decision: str) -> int:
     async with world.pool.connection() as connection:
-        return await operations.decide_held(connection, world.job, decision=decision, actor="test")
+        return len(await operations.decide_held(connection, world.job, decision=decision, actor="test"))
 
 
 async def held(world: World) -> int:

@@ -22,7 +22,7 @@ def disabled(target: ModelTarget) -> set[str]:
 
 async def decide(world: World, decision: str) -> int:
     async with world.pool.connection() as connection:
-        return await operations.decide_held(connection, world.job, decision=decision, actor="anna")
+        return len(await operations.decide_held(connection, world.job, decision=decision, actor="anna"))
 
 
 async def undecided(world: World) -> tuple[int, int]:
@@ -100,7 +100,7 @@ async def test_rejected_disable_is_sent_once_somebody_approves_it(rejected: Worl
     )
 
     async with rejected.pool.connection() as connection:
-        assert await approve_rejected(connection, rejected.job, actor="bo", ids=[one]) == 1
+        assert await approve_rejected(connection, rejected.job, actor="bo", ids=[one]) == [one]
     await rejected.drain()
 
     assert disabled(target) == {upn(3)}

@@ -200,8 +200,11 @@ def _together(guard: GuardCode, alike: Sequence[HeldGroup]) -> str:
     return "gain privileges" if guard is GuardCode.GRANTS else "change"
 
 
-async def facts_about(connection: Connection, job: str, wanted: HeldFilter) -> dict[str, Any]:
-    """Return what the audit log keeps about a decision: how many writes there were for each reason, and the names of the first objects."""
+async def facts_about(connection: Connection, job: str, decided: Sequence[str]) -> dict[str, Any]:
+    """Return what the audit log keeps about the writes that were *decided*: how many there were for each reason, and the names of the first
+    objects.
+    """
+    wanted = HeldFilter(ids=decided, is_decided=True)
     reasons: Counter[str] = Counter()
     for one in await held_operations.count_held(connection, job, wanted):
         reasons[one.reason] += one.count

@@ -30,7 +30,6 @@ from lockstep.storage import (
     unkept,
 )
 from lockstep.storage.cycles import Cycle as Cycle
-from lockstep.storage.held_operations import HeldFilter
 from lockstep.storage.jobs import JobRow as JobRow
 from lockstep.storage.log_record import LogRecord as LogRecord
 from lockstep.sync.cycle import frame as cycle_frame
@@ -259,24 +258,24 @@ async def approve_rejected(context: Context, app: str, ids: Sequence[str] | None
     """
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
-        facts = await facts_about(edit.connection, row.id, HeldFilter(ids=ids, rejected=True))
-        count = await rejections.approve_rejected(edit.connection, row.id, actor=context.actor.name, ids=ids)
-        after = {"decision": "approved", "count": count} | facts
+        decided = await rejections.approve_rejected(edit.connection, row.id, actor=context.actor.name, ids=ids)
+        after = {"decision": "approved", "count": len(decided)} | await facts_about(edit.connection, row.id, decided)
         await audit(edit, "Approve rejected writes", row.app_name, after=after)
     await context.after_commit(frozenset({row.id}))
-    return Decided(count, "approved")
+    return Decided(len(decided), "approved")
 
 
 async def _decide(context: Context, app: str, decision: str, ids: Sequence[str] | None) -> Decided:
     async with context.changing() as edit:
         row = await job_row(edit.connection, app)
-        facts = await facts_about(edit.connection, row.id, HeldFilter(ids=ids))
-        count = await operations.decide_held(
+        decided = await operations.decide_held(
             edit.connection, row.id, decision=decision, actor=context.actor.name, ids=ids
         )
-        await audit(edit, "Decide on held deletes", row.app_name, after={"decision": decision, "count": count} | facts)
+        # Read afterwards, so that they are about exactly the decided writes: others may have been held or decided in the meantime.
+        after = {"decision": decision, "count": len(decided)} | await facts_about(edit.connection, row.id, decided)
+        await audit(edit, "Decide on held deletes", row.app_name, after=after)
     await context.after_commit(frozenset({row.id}))
-    return Decided(count, decision)
+    return Decided(len(decided), decision)
 
 
 async def _lift_quarantine(connection: Connection, row: JobRow, now: datetime) -> None:

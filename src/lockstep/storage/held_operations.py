@@ -67,13 +67,16 @@ class HeldCount:
 
 @dataclass(frozen=True, slots=True)
 class HeldFilter:
-    """Which held writes to read. A field that is None or empty matches all. *rejected* selects writes whose rejection is in force."""
+    """Which held writes to read. A field that is None or empty matches all. *rejected* selects writes whose rejection is in force;
+    *is_decided* selects the writes *ids* although they are no longer held.
+    """
 
     objects: Sequence[str] | None = None
     ids: Sequence[str] | None = None
     reasons: Sequence[str] = ()
     search: str = ""
     rejected: bool = False
+    is_decided: bool = False
 
 
 async def jobs_that_hold(
@@ -125,6 +128,8 @@ def _values(job: str, wanted: HeldFilter) -> dict[str, Any]:
 
 
 def _held(wanted: HeldFilter) -> str:
+    if wanted.is_decided:
+        return _HELD.format(which="id = any(%(ids)s::uuid[])")
     return _HELD.format(which=STANDS if wanted.rejected else "state = 'held'")
 
 

@@ -166,8 +166,8 @@ async def count_undecided(connection: Connection, jobs: Sequence[str]) -> dict[s
 
 async def decide_held(
     connection: Connection, job: str, *, decision: str, actor: str, ids: Sequence[str] | None = None
-) -> int:
-    """Approve or reject the held operations of *ids*, or all of them if *ids* is None. Returns how many.
+) -> list[str]:
+    """Approve or reject the held operations of *ids*, or all of them if *ids* is None. Returns the ids of those decided.
 
     The objects of approved operations become dirty and pass the guard once. A rejected operation is not sent until something different is
     planned for its object. Earlier rejections of the object no longer count.
@@ -179,7 +179,7 @@ async def decide_held(
             update operation set state = 'dropped', decision = %(decision)s, decided_by = %(actor)s,
                 settled_at = clock_timestamp()
             where job = %(job)s and state = 'held' and (%(ids)s::uuid[] is null or id = any(%(ids)s::uuid[]))
-            returning kind, source_id
+            returning id, kind, source_id
         ), marked as (
             update dirty set
                 reasons = array['approved'], not_before = '-infinity', version = nextval('dirty_version')
@@ -198,11 +198,10 @@ async def decide_held(
                 and operation.decision = 'rejected' and operation.rejection_ended_at is null
             returning 1
         )
-        select count(*) from decided""",
+        select id::text from decided""",
         given,
     )
-    row = await cursor.fetchone()
-    return int(row[0]) if row else 0
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def _lock_undecided(connection: Connection, given: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from lockstep.engine.decisions.rejections import Effects, Rejection
 from lockstep.engine.plans import GuardCode
 from lockstep.postgres.pool import Connection
-from lockstep.storage.batches import as_rows, only_row
+from lockstep.storage.batches import as_rows
 from lockstep.storage.dirty import Claim
 
 STANDS = "decision = 'rejected' and rejection_ended_at is null"
@@ -48,8 +48,10 @@ async def end_rejections(connection: Connection, job: str, claims: Iterable[Clai
     )
 
 
-async def approve_rejected(connection: Connection, job: str, *, actor: str, ids: Sequence[str] | None = None) -> int:
-    """Approve rejected operations of *ids*, or all of them if *ids* is None. Returns the number of objects.
+async def approve_rejected(
+    connection: Connection, job: str, *, actor: str, ids: Sequence[str] | None = None
+) -> list[str]:
+    """Approve rejected operations of *ids*, or all of them if *ids* is None. Returns the id of one operation for each object.
 
     The objects become dirty, and the guards let their approved effects pass once.
     """
@@ -57,9 +59,9 @@ async def approve_rejected(connection: Connection, job: str, *, actor: str, ids:
         f"""with approved as (
             update operation set decision = 'approved', decided_by = %(actor)s, settled_at = clock_timestamp()
             where job = %(job)s and {STANDS} and (%(ids)s::uuid[] is null or id = any(%(ids)s::uuid[]))
-            returning kind, source_id, action
+            returning id, kind, source_id, action
         ), objects as (
-            select kind, source_id, min(case when action in ('disable', 'delete') then 1 else 4 end) as lane
+            select max(id::text) as id, kind, source_id, min(case when action in ('disable', 'delete') then 1 else 4 end) as lane
             from approved group by kind, source_id
         ), marked as (
             insert into dirty (job, kind, source_id, lane, reasons)
@@ -68,7 +70,7 @@ async def approve_rejected(connection: Connection, job: str, *, actor: str, ids:
                 reasons = array['approved'], not_before = '-infinity', version = nextval('dirty_version')
             returning 1
         )
-        select count(*) from marked""",  # noqa: S608
+        select id from objects""",  # noqa: S608
         {"job": job, "actor": actor, "ids": None if ids is None else list(ids)},
     )
-    return int((await only_row(cursor))[0])
+    return [row[0] for row in await cursor.fetchall()]
