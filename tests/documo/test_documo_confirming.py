@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from yarl import URL
@@ -206,6 +207,38 @@ async def test_only_the_admin_who_keeps_a_password_confirms_with_it_while_sso_is
         status, page = await ada.post("/confirm", on="/confirm", password=PASSWORD, next=KEYS)
 
     assert status == 200 and "<h1>API keys</h1>" in page
+
+
+async def test_form_that_is_open_in_another_tab_can_be_sent_after_a_confirmation(api: Client) -> None:
+    async with signed_in(api) as ada:
+        token = await ada.token("/own-account")
+        for _ in range(2):
+            before = session_of(ada)
+            await ada.post("/confirm", on="/confirm", password=PASSWORD, next=KEYS)
+            assert session_of(ada) != before
+            data, headers = {"csrf": token, "name": "Entra", "scope": "read"}, {"Origin": ada.origin}
+            async with ada.http.post(ada.origin + KEYS, data=data, headers=headers) as answer:
+                assert "I have stored it" in await answer.text()
+
+
+@pytest.mark.parametrize(
+    ("shown", "back"),
+    [
+        ("/settings/api-keys/ID/roll", KEYS),
+        (f"{SETUP}/metadata", SETUP),
+        ("/settings/scim/users?saved=1", "/settings/scim"),
+        ("/users/ID/role", "/users/ID"),
+        ("/users?show=deleted", "/users?show=deleted"),
+        ("/nosuch", "/"),
+    ],
+)
+async def test_confirmation_leads_back_to_an_address_that_has_a_page(api: Client, shown: str, back: str) -> None:
+    async with signed_in(api) as ada:
+        await last_confirmed(api, CONFIRMED)
+        headers = {"Origin": ada.origin, "Referer": ada.origin + shown}
+        data = {"csrf": await ada.token("/own-account")}
+        async with ada.http.post(ada.origin + KEYS, data=data, headers=headers, allow_redirects=False) as answer:
+            assert answer.headers["Location"] == f"/confirm?next={quote(back, safe='')}"
 
 
 async def test_session_of_the_provider_is_confirmed_only_by_a_new_proof_there(api: Client) -> None:

@@ -172,8 +172,15 @@ async def caller_of_session(store: Store, secret: str) -> MemberCaller | None:
         confirmed_at=session.confirmed_at,
         is_federated=session.name_id != "",
         brand=brand,
-        csrf_secret=derived(secret, "csrf"),
+        csrf_secret=secret.partition(".")[2] or derived(secret, "csrf"),
     )
+
+
+def renewed_secret(caller: MemberCaller) -> str:
+    """Return a new secret for the caller's session. It ends with the secret of the session's forms, so that forms which are open in other
+    tabs can still be sent.
+    """
+    return f"{new_secret()}.{caller.csrf_secret}"
 
 
 async def sign_out(store: Store, secret: str) -> None:

@@ -34,7 +34,7 @@ from lockstep.kit.desk import PageDesk
 from lockstep.kit.page_errors import PageError
 from lockstep.kit.pages import PageView, Redirect, pages_in
 from lockstep.kit.rendering import Renderer
-from lockstep.kit.returning import page_asked_for
+from lockstep.kit.returning import nearest_page, page_asked_for
 from lockstep.process.bug_report import as_error, is_lost_database
 
 BUILT = Path(__file__).parent / "built"
@@ -58,13 +58,14 @@ def pages_app(
     more = extension.routes if extension is not None else ()
     pages = sorted([*pages_in("documo.web.pages"), *more], key=lambda route: route.order)
     assets = Assets(BUILT)
-    renderer = DocumoRenderer(assets, {page.path for page in pages if page.method == "GET"}, extension)
+    paths = {page.path for page in pages if page.method == "GET"}
+    renderer = DocumoRenderer(assets, paths, extension)
     others = [
         assets.route(),
         live_route(store, live),
         Route(REPLY_PATH, assertion_endpoint(store, api_url), methods=["POST"]),
     ]
-    return DocumoDesk(renderer, store, api_url, metadata, name_server, look).app(others, pages)
+    return DocumoDesk(renderer, paths, store, api_url, metadata, name_server, look).app(others, pages)
 
 
 class DocumoRenderer(Renderer):
@@ -101,6 +102,7 @@ class DocumoDesk(PageDesk[PageContext, MemberCaller]):
     def __init__(
         self,
         renderer: Renderer,
+        paths: set[str],
         store: Store,
         public_url: str,
         metadata: MetadataReader,
@@ -108,6 +110,7 @@ class DocumoDesk(PageDesk[PageContext, MemberCaller]):
         look: CertificateLook | None,
     ) -> None:
         super().__init__(renderer)
+        self._paths = paths
         self._store = store
         self._public_url = public_url
         self._metadata = metadata
@@ -129,14 +132,15 @@ class DocumoDesk(PageDesk[PageContext, MemberCaller]):
         return PageContext(store, self._public_url, self._metadata, respond, caller, self._name_server, self._look)
 
     def sign_in_first(self, request: Request) -> Redirect:
-        back = page_asked_for(request)
+        back = nearest_page(page_asked_for(request), self._paths)
         return Redirect(SIGN_IN if back == "/" else f"{SIGN_IN}?next={quote(back)}")
 
     def instead_of(self, error: LockstepError, request: Request) -> Redirect | None:
         if not isinstance(error, ConfirmationRequired):
             return None
         notice = "" if request.method == "GET" else "Nothing was changed yet. Confirm, then repeat the change"
-        return Redirect(f"{CONFIRM}?next={quote(page_asked_for(request), safe='')}", notice=notice)
+        back = nearest_page(page_asked_for(request), self._paths)
+        return Redirect(f"{CONFIRM}?next={quote(back, safe='')}", notice=notice)
 
     def as_error(self, fault: Exception) -> LockstepError:
         if is_lost_database(fault):

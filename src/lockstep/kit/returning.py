@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
+from starlette.routing import compile_path
 
 
 def page_asked_for(request: Request) -> str:
@@ -16,6 +18,19 @@ def page_asked_for(request: Request) -> str:
         shown = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer", ""))
         back = shown.path + (f"?{shown.query}" if shown.query else "")
     return safe_next(back)
+
+
+def nearest_page(address: str, paths: Collection[str]) -> str:
+    """Return *address* if one of *paths*, the addresses that have a page, matches it. Otherwise returns the nearest address above it that
+    has a page, or "/".
+
+    A page that was the answer to a POST can have an address that a GET does not find.
+    """
+    path, patterns = urlsplit(address).path, [compile_path(one)[0] for one in paths]
+    above = path
+    while above and not any(pattern.match(above) for pattern in patterns):
+        above = above.rpartition("/")[0]
+    return address if above == path else above or "/"
 
 
 def safe_next(text: str) -> str:
