@@ -215,8 +215,7 @@ async def open_house(
         if main:
             _make_sources_folder(settings.sources_folder)
         await migrate(database, MIGRATIONS, say=say, upgrade_with="" if upgrades else "lockstep migrate")
-        name = KEY_CHANGE if replaces_key else "lockstep"
-        pool = await open_pool(database, max_size=settings.pool_size, name=name)
+        pool = await open_pool(database, max_size=settings.pool_size, name=KEY_CHANGE if replaces_key else "lockstep")
         stack.push_async_callback(pool.close)
         if not replaces_key:
             # Again, now that a replacement of the key would notice this connection.
