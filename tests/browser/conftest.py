@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
-from tests.support.browser import Visitor, chromium, documo_sign_in, documo_sign_in_again, first_sign_in, visiting
+from tests.support.browser import (
+    Visitor,
+    chromium,
+    documo_sign_in,
+    documo_sign_in_again,
+    first_sign_in,
+    sign_in_again,
+    visiting,
+)
 from tests.support.up_process import Up, running_up
 
 
@@ -24,9 +32,15 @@ async def chrome() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-async def session(chrome: Browser, up: Up) -> Any:
-    """What the browser keeps of the first administrator's session."""
-    return await first_sign_in(chrome, up)
+async def first_administrator(chrome: Browser, up: Up) -> None:
+    """The first administrator has a password."""
+    await first_sign_in(chrome, up)
+
+
+@pytest.fixture
+async def session(chrome: Browser, up: Up, first_administrator: None) -> Any:
+    """What the browser keeps of a new session of the first administrator, which is confirmed for ten minutes."""
+    return await sign_in_again(chrome, up)
 
 
 @pytest.fixture(scope="session")

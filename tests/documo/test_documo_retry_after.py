@@ -17,6 +17,7 @@ FORM = {
 }  # fmt: skip
 THROTTLED = {
     "/login",
+    "/confirm",
     "/links/{secret}",
     "/own-account/password",
     "/own-account/second-factor",

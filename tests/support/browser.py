@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, urljoin, urlsplit
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import APIResponse, Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
 
 from lockstep.kit.pages import pages_in
 from tests.support.up_process import Up
@@ -30,6 +30,8 @@ HEIGHT = 900
 EMAIL, NAME, PASSWORD = "ada@contoso.test", "Ada Byron", "a sentence of five words"
 DOCUMO_EMAIL = "admin@documo.test"
 LOCKSTEP_PAGES, DOCUMO_PAGES = "lockstep.web.pages", "documo.web.pages"
+CONFIRMING = ("/step-up", "/confirm")  # the pages that ask for the password again, of Lockstep and of Documo
+_ONE_CONFIRMS = asyncio.Lock()  # a confirmation gives the session another secret
 _LINK = re.compile(r'<a [^>]*?href="([^"]+)"')
 
 
@@ -47,8 +49,23 @@ class Visitor:
         self.page.on("request", self._asked)
 
     async def go(self, path: str) -> None:
+        """Go to the page, and enter the password if it opens only for a session that was confirmed lately."""
+        await self._goto(path)
+        if not self._is_asked(path):
+            return
+        async with _ONE_CONFIRMS:
+            await self._goto(path)
+            if self._is_asked(path):
+                await self.page.get_by_label("Password").fill(PASSWORD)
+                await self.page.get_by_role("button", name="Continue").click()
+                await self.page.wait_for_url(lambda url: urlsplit(url).path not in CONFIRMING)
+
+    async def _goto(self, path: str) -> None:
         answer = await self.page.goto(self.origin + path)
         assert answer is None or answer.status < 500, f"{path} was answered with {answer.status}"
+
+    def _is_asked(self, path: str) -> bool:
+        return urlsplit(self.page.url).path in CONFIRMING and urlsplit(path).path not in CONFIRMING
 
     async def look(self, *, theme: Theme = "light", width: int = 1280) -> None:
         """Show the page in a theme (as the system asks for it) and a width."""
@@ -151,6 +168,20 @@ async def first_sign_in(browser: Browser, up: Up) -> Any:
     return state
 
 
+async def sign_in_again(browser: Browser, up: Up) -> Any:
+    """Sign in with the password that `first_sign_in` set, and leave the other sessions alone."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto(f"{up.origin}/sign-in")
+    await page.get_by_label("Email").fill(EMAIL)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await page.get_by_role("navigation", name="Main").wait_for()
+    state = await context.storage_state()
+    await context.close()
+    return state
+
+
 @asynccontextmanager
 async def visiting(
     browser: Browser, origin: str, state: Any = None, *, has_script: bool = True
@@ -213,14 +244,22 @@ async def every_page(visitor: Visitor, *, of: str = LOCKSTEP_PAGES) -> list[str]
         if kind in seen or not kind[0]:
             continue
         seen.add(kind)
-        answer = await visitor.page.request.get(visitor.origin + address, max_redirects=0)
-        assert answer.status < 500, f"{address} was answered with {answer.status}"
+        answer = await _answer(visitor, address)
         if answer.status != 200 or not answer.headers["content-type"].startswith("text/html"):
             continue
         found.append(address)
         links = _LINK.findall((await answer.text()).replace("&amp;", "&"))
         waiting += [link for link in (_path(urljoin(address, href)) for href in links) if link]
     return found
+
+
+async def _answer(visitor: Visitor, address: str) -> APIResponse:
+    answer = await visitor.page.request.get(visitor.origin + address, max_redirects=0)
+    if urlsplit(answer.headers.get("location", "")).path in CONFIRMING:
+        await visitor.go(address)
+        answer = await visitor.page.request.get(visitor.origin + address, max_redirects=0)
+    assert answer.status < 500, f"{address} was answered with {answer.status}"
+    return answer
 
 
 def routes_missed(paths: Sequence[str], *, of: str) -> set[str]:

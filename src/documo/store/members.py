@@ -167,17 +167,18 @@ async def find_member(connection: Connection, tenant_id: int, who: str) -> str |
 
 def finding(tenant_id: int, who: str) -> tuple[str, dict[str, Any]]:
     """Return the statement of `find_member` and its values. Each of its conditions has its own partial index."""
+    found_id = read_id(who)
     looked_up = " union all ".join(
         f"select id, deleted_at from resources where tenant_id = %(tenant)s and kind in ('User', 'Operator') and {condition}"  # noqa: S608 -- constants
         for condition in (
-            "id = %(id)s and (deleted_at is null or is_kept)",
+            *(("id = %(id)s and (deleted_at is null or is_kept)",) if found_id else ()),
             f"unique_name = %(name)s and {_CURRENT}",
             f"unique_name = %(name)s and {_KEPT}",
         )
     )
     return (
         f"select id::text from ({looked_up}) r order by deleted_at desc nulls first limit 1",  # noqa: S608 -- constants
-        {"tenant": tenant_id, "id": read_id(who), "name": key_of(who)},
+        {"tenant": tenant_id, "id": found_id, "name": key_of(who)},
     )
 
 
