@@ -101,14 +101,14 @@ class Vault:
         """
         envelope = bytes(envelope)
         head, sealed = envelope[: 1 + KEY_ID_BYTES + NONCE_BYTES], envelope[1 + KEY_ID_BYTES + NONCE_BYTES :]
-        key = self._keys.get(head[1 : 1 + KEY_ID_BYTES])
+        key = self._keys.get(_key_id_in(envelope))
         if head[:1] != FORM or len(sealed) < 16:
             raise _unreadable(purpose, shown or name, "The stored value is not a valid encrypted secret")
         if key is None:
             raise _unreadable(
                 purpose,
                 shown or name,
-                f"It was encrypted with key {head[1 : 1 + KEY_ID_BYTES].hex()}, but the current key is {self._key.id.hex()}",
+                f"It was encrypted with key {_key_id_in(envelope).hex()}, but the current key is {self._key.id.hex()}",
                 next_step="Start with the previous key (LOCKSTEP_KEY, or the file key in the data folder). "
                 f"Or enter the token again: lockstep creds set {shown or 'APP'} --token-stdin",
             )
@@ -120,7 +120,7 @@ class Vault:
 
     def sealed_again(self, envelope: bytes, *, purpose: str, name: str) -> bytes | None:
         """Return *envelope* sealed with the current key, or None if it already is. Raises LockstepError if it cannot be opened."""
-        if bytes(envelope)[1 : 1 + KEY_ID_BYTES] == self._key.id:
+        if _key_id_in(envelope) == self._key.id:
             return None
         return self.seal(self.open(envelope, purpose=purpose, name=name), purpose=purpose, name=name)
 
@@ -128,6 +128,10 @@ class Vault:
         """Return a keyed hash of 32 bytes. Without the key, the text cannot be found by guessing."""
         key = _derive(self._key, b"fingerprint")
         return hmac.digest(key, purpose.encode() + b"\0" + text.encode(), "sha256")
+
+
+def _key_id_in(envelope: bytes) -> bytes:
+    return envelope[1 : 1 + KEY_ID_BYTES]
 
 
 def open_vault(data: Path, *, key: Secret | None = None, older_key: Secret | None = None, sealed: int = 0) -> Vault:

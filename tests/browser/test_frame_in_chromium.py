@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 import pytest
 from playwright.async_api import Browser, Locator, Route, expect
@@ -18,6 +19,17 @@ from tests.support.hub import Hub
 from tests.support.up_process import Up
 
 pytestmark = pytest.mark.full
+PAUSE = 3_000  # milliseconds: longer than a page waits before it reads its parts again
+COUNTED_NOTICES = """
+let notices = 0, waiting = [];
+window.told = (number) => new Promise((done) => { waiting.push([number, done]); settle(); });
+function settle() { waiting = waiting.filter(([number, done]) => notices < number || done()); }
+window.EventSource = class extends EventSource {
+  addEventListener(name, hear, ...more) {
+    super.addEventListener(name, (event) => { hear(event); if (!["open", "beat"].includes(name)) { notices += 1; settle(); } }, ...more);
+  }
+};
+"""
 
 
 async def test_keys_lead_to_pages_and_the_list_of_keys_closes_with_escape(visitor: Visitor) -> None:
@@ -99,6 +111,32 @@ async def auditing(chrome: Browser, hub: Hub, role: Role = Role.AUDITOR) -> Asyn
             assert visitor.said == []
 
 
+@dataclass
+class LateAnswer:
+    """An answer that the server has given, and that reaches the page only when the test says so."""
+
+    is_read: asyncio.Event = field(default_factory=asyncio.Event)
+    may_arrive: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def arrive(self, route: Route) -> None:
+        answer = await route.fetch()
+        self.is_read.set()
+        await self.may_arrive.wait()
+        await route.fulfill(response=answer)
+
+
+async def count_notices(visitor: Visitor) -> None:
+    """Count the notices that the page gets once it is opened, and let the test move its clock."""
+    await visitor.page.clock.install()
+    await visitor.page.add_init_script(COUNTED_NOTICES)
+
+
+async def a_notice_and_its_pause(visitor: Visitor, number: int) -> None:
+    """Wait until the page got this many notices, and let the pause pass after which it reads its parts again."""
+    await visitor.page.evaluate("number => window.told(number)", number)
+    await visitor.page.clock.run_for(PAUSE)
+
+
 async def add(hub: Hub, name: str) -> None:
     await applications.add_application(hub.context, "documo", name=name, display_name=f"The {name}")
 
@@ -135,21 +173,19 @@ async def test_an_open_page_shows_a_change_that_happened_before_it_listened(chro
 
 async def test_a_change_that_happens_while_the_page_is_read_again_is_shown_too(chrome: Browser, hub: Hub) -> None:
     async with auditing(chrome, hub) as visitor:
-        is_read, may_arrive = asyncio.Event(), asyncio.Event()
-
-        async def arrive_late(route: Route) -> None:
-            answer = await route.fetch()
-            is_read.set()
-            await may_arrive.wait()
-            await route.fulfill(response=answer)
-
+        await count_notices(visitor)
         await visitor.go("/apps")
-        await visitor.page.route("**/apps", arrive_late)
+        late = LateAnswer()
+        await visitor.page.route("**/apps", late.arrive, times=1)
         await add(hub, "second")
-        await is_read.wait()
+        await a_notice_and_its_pause(visitor, 1)
+        await late.is_read.wait()
         await add(hub, "third")
-        await visitor.page.wait_for_timeout(1_500)  # longer than the page waits before it reads again
-        may_arrive.set()
+        await a_notice_and_its_pause(visitor, 2)
+        async with visitor.page.expect_response("**/apps"):
+            late.may_arrive.set()
+        await expect(row(visitor, "second")).to_be_visible()
+        await visitor.page.clock.run_for(PAUSE)
 
         await expect(row(visitor, "second")).to_be_visible()
         await expect(row(visitor, "third")).to_be_visible()
@@ -172,17 +208,22 @@ async def test_an_application_that_was_chosen_stays_chosen_until_it_is_let_go_al
     async with auditing(chrome, hub, Role.GLOBAL_ADMINISTRATOR) as visitor:
         page = visitor.page
         await hub.fetch("update job set status = 'on', started = true")
+        await count_notices(visitor)
         await visitor.go("/apps")
         box = page.get_by_role("checkbox", name="Choose Documo")
         await box.check()
         await page.get_by_role("button", name="Pause chosen").focus()
+        read_again: list[str] = []
+        page.on("request", lambda request: read_again.append(request.url))
 
         await add(hub, "second")
-        await page.wait_for_timeout(2_500)  # longer than the page waits before it reads again
+        await a_notice_and_its_pause(visitor, 1)
+        assert read_again == []
         await expect(box).to_be_checked()
         await expect(row(visitor, "second")).to_have_count(0)
         await box.uncheck()
         await page.get_by_role("button", name="Pause chosen").focus()
+        await page.clock.run_for(PAUSE)
 
         await expect(row(visitor, "second")).to_be_visible()
 
@@ -193,23 +234,16 @@ async def test_an_application_that_is_chosen_while_the_page_is_read_again_stays_
     async with auditing(chrome, hub, Role.GLOBAL_ADMINISTRATOR) as visitor:
         page = visitor.page
         await hub.fetch("update job set status = 'on', started = true")
-        is_read, may_arrive = asyncio.Event(), asyncio.Event()
-
-        async def arrive_late(route: Route) -> None:
-            answer = await route.fetch()
-            is_read.set()
-            await may_arrive.wait()
-            await route.fulfill(response=answer)
-
         await visitor.go("/apps")
-        await page.route("**/apps", arrive_late, times=1)
+        late = LateAnswer()
+        await page.route("**/apps", late.arrive, times=1)
         await add(hub, "second")
-        await is_read.wait()
+        await late.is_read.wait()
         box = page.get_by_role("checkbox", name="Choose Documo")
         await box.check()
         await page.get_by_role("button", name="Pause chosen").focus()
         async with page.expect_response("**/apps"):
-            may_arrive.set()
+            late.may_arrive.set()
         await page.get_by_role("button", name="Pause chosen").click()
 
         await expect(page.get_by_text("1 application paused")).to_be_visible()

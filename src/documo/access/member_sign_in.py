@@ -242,8 +242,7 @@ async def begin_session(
     """Begin a session of an authenticated member, in the tenant's transaction, and record it in the audit log.
 
     *ends_at* is the latest end of the session. *name_id* and *session_index* identify it at the identity provider, which asked for the
-    credentials at *authenticated_at*. *code_used* is the
-    kind of second factor that was used.
+    credentials at *authenticated_at*. *code_used* is the kind of second factor that was used.
     """
     made = MemberSession(new_secret(), min(now + LONGEST, ends_at or now + LONGEST))
     await table.remove_expired(connection, now)

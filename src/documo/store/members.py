@@ -31,7 +31,7 @@ _STATES = {
     "inactive": (f"{_CURRENT} and not active", _KEPT),
     "deleted": ("deleted_at is not null and not is_kept",),
 }
-_NAME = "coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'givenName', document->'name'->>'familyName'))"
+SHOWN_NAME = "coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'givenName', document->'name'->>'familyName'))"
 
 
 async def insert_local(
@@ -53,10 +53,9 @@ async def insert_local(
 async def member_rows(connection: Connection, tenant_id: int, *, deleted: bool) -> list[dict[str, Any]]:
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(
-        "select id::text, document->>'userName' as user_name, role, active and deleted_at is null as active, source,"
+        "select id::text, document->>'userName' as user_name, role, active and deleted_at is null as active, source,"  # noqa: S608 -- constants
         " case when not is_kept then deleted_at::text end as deleted_at,"
-        " coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'givenName',"
-        " document->'name'->>'familyName')) as name"
+        f" {SHOWN_NAME} as name"
         " from resources where tenant_id = %s and kind in ('User', 'Operator')"
         " and (deleted_at is not null and not is_kept) = %s order by id",
         (tenant_id, deleted),
@@ -95,7 +94,7 @@ def searching(only: str) -> str:
     parts = " union all ".join(
         f"(select * from resources where tenant_id = %(tenant)s and kind = '{kind}' and {state}"  # noqa: S608 -- constants
         " and unique_name >= %(name)s and (unique_name, id) > (%(name)s, %(last)s)"
-        f" and (%(search)s = '' or strpos(unique_name, %(folded)s) > 0 or strpos(lower({_NAME}), %(folded)s) > 0)"
+        f" and (%(search)s = '' or strpos(unique_name, %(folded)s) > 0 or strpos(lower({SHOWN_NAME}), %(folded)s) > 0)"
         " and (%(role)s = '' or coalesce(role, %(default_role)s) = %(role)s)"
         " and (%(source)s = '' or (source = 'scim' or managed_by is not null) = (%(source)s = 'scim'))"
         " order by unique_name, id limit %(most)s)"
@@ -103,7 +102,7 @@ def searching(only: str) -> str:
         for state in _STATES.get(only, _STATES[""])
     )
     return (
-        f"select id::text, document->>'userName' as user_name, {_NAME} as name, role, source, deleted_at,"  # noqa: S608 -- constants
+        f"select id::text, document->>'userName' as user_name, {SHOWN_NAME} as name, role, source, deleted_at,"  # noqa: S608 -- constants
         " active and deleted_at is null as active, unique_name || ' ' || id::text as key, managed_by is not null as has_client,"
         " (select k.name from api_keys k where k.id = r.managed_by) as managing_key,"
         " (select l.at from member_last_sign_ins l where l.tenant_id = r.tenant_id and l.member_id = r.id) as signed_in_at"

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
+from documo.store.members import SHOWN_NAME
 from lockstep.postgres.pool import Connection
 
 _CURRENT = "kind in ('User', 'Operator') and deleted_at is null"
 _SESSION = "id::text, tenant_id, member_id::text, device, address, signed_in_at, seen_at, expires_at, name_id, session_index, confirmed_at"
-_NAME = "coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'givenName', document->'name'->>'familyName'))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ async def read_member(connection: Connection, tenant_id: int, member_id: str) ->
     """Return the member, unless deleted. Must run in the tenant's transaction."""
     cursor = connection.cursor(row_factory=class_row(SignInMember))
     await cursor.execute(
-        f"select id::text, document->>'userName' as user_name, {_NAME} as name, role, active, source, password_hash"  # noqa: S608 -- constants
+        f"select id::text, document->>'userName' as user_name, {SHOWN_NAME} as name, role, active, source, password_hash"  # noqa: S608 -- constants
         f" from resources where tenant_id = %s and id = %s and {_CURRENT}",
         (tenant_id, member_id),
     )

@@ -28,9 +28,8 @@ from lockstep.storage.passkeys import PasskeyOwner
 
 IDLE = timedelta(hours=8)  # an unused session ends after this time
 LONGEST = timedelta(days=7)  # every session ends after this time
-STEPPED_UP = timedelta(
-    minutes=10
-)  # for this long after the password was entered, credentials, roles and tokens may be changed
+# For this long after the password was entered, credentials, roles and tokens may be changed.
+STEPPED_UP = timedelta(minutes=10)
 _SEEN_AGAIN = timedelta(minutes=1)
 _MOST_DEVICE = 200  # characters
 

@@ -9,9 +9,9 @@ from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
 
-# One page: people first, then by name.
 SOUGHT = "sought"  # a tombstone whose account is looked for again (`Link.is_sought`)
 _STATE = f"case when state = 'tombstone' and gone_at is not null then '{SOUGHT}' else state end"
+# One page: people first, then by name.
 _PAGE = """select kind, source_id::text, target_id, {0} as state, display, cause, matched_by, updated_at, review_at
     from link
     where job = %(job)s and (%(state)s = '' or {0} = %(state)s)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lockstep.engine.decisions.quarantine import QuarantineReason, holds_everything
+from lockstep.engine.decisions.quarantine import QuarantineReason, effect_in_words
 from lockstep.mail.message import MailText
 from lockstep.wording import counted
 
@@ -57,12 +57,6 @@ def quarantine_began(about: ReportedApplication, quarantine: Mapping[str, Any], 
     last mail.
     """
     error = quarantine.get("error") or {}
-    holds_all = holds_everything(QuarantineReason(quarantine["reason"]))
-    effect = (
-        "Until the cause is corrected, Lockstep sends nothing to the application. People who leave keep their access there."
-        if holds_all
-        else "Until fewer objects fail, Lockstep writes less often. People who leave still lose their access without delay."
-    )
     message = without_names(str(error.get("message", "")))
     more = (
         (f"Since the last mail it entered quarantine {counted(unreported, 'more time')} for less than an hour.",)
@@ -74,7 +68,7 @@ def quarantine_began(about: ReportedApplication, quarantine: Mapping[str, Any], 
         (
             f"Provisioning of {about.display_name} is in quarantine since {_time(quarantine['currentBegan'])}.",
             f"Reason: {_sentence(message)}",
-            effect,
+            effect_in_words(QuarantineReason(quarantine["reason"])),
             f"Next: {_sentence(_next(error.get('nextStep'), f'See: lockstep status {about.app}'))}",
             *more,
             f"Lockstep tries again at {_time(quarantine['nextAttempt'])}. You get another mail when the quarantine ends.",

@@ -106,3 +106,12 @@ def next_attempt(
 def holds_everything(reason: QuarantineReason) -> bool:
     """Whether leavers must wait too. This is true only if no request at all can be sent."""
     return reason is QuarantineReason.EXCEPTION
+
+
+def effect_in_words(reason: QuarantineReason) -> str:
+    """Return two sentences: what is still written while the job is in quarantine, and what this means for leavers."""
+    if holds_everything(reason):
+        return "Until the cause is corrected, Lockstep sends nothing to the application. People who leave keep their access there."
+    return (
+        "Until fewer objects fail, Lockstep writes less often. People who leave still lose their access without delay."
+    )

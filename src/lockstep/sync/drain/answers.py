@@ -25,9 +25,8 @@ from lockstep.sync.planning.planner import PlanResult
 
 GONE_TEXT = "The application reports that the account does not exist"
 UNKEPT = "The application reported success, but its response shows the account unchanged"
-LOOKS_AT_SILENCE = (
-    1  # how often to read an account again if the response lacks essential values that the application accepted
-)
+# How often to read an account again if the response lacks essential values that the application accepted.
+LOOKS_AT_SILENCE = 1
 OTHER_TEXT = "The application answered with a different account than the one to be created"
 NOT_DELETED = Failure(
     "InvalidAnchor",

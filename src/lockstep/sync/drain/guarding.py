@@ -67,9 +67,8 @@ class Guard:
         self._services = services
         self._ahead = Foresight(services)
         self._counts = Counts()
-        self._let_through: dict[
-            int, LetThrough
-        ] = {}  # by attempt: effects that the last count in the database did not include
+        # By attempt: effects that the last count in the database did not include.
+        self._let_through: dict[int, LetThrough] = {}
         self._new_accounts = 0  # new accounts that were let through and must still be added to the counts
         self._read_at = -FRESH_SECONDS
         self._read_until: datetime | None = None  # by the clock of the database

@@ -88,9 +88,8 @@ class Owners:
     left_by: Mapping[str, str] = field(default_factory=dict)
     leaving: frozenset[str] = frozenset()
     under_way: frozenset[str] = frozenset()
-    strangers: frozenset[str] = (
-        frozenset()
-    )  # the accounts in *left_by* whose former owner is known to be a different person
+    # The accounts in *left_by* whose former owner is known to be a different person.
+    strangers: frozenset[str] = frozenset()
 
 
 class Ownership(Protocol):

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from lockstep.actions import provisioning, provisioning_pages
 from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
-from lockstep.engine.decisions.quarantine import QuarantineReason, holds_everything
+from lockstep.engine.decisions.quarantine import QuarantineReason, effect_in_words
 from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, Redirect, View
 from lockstep.web.status_look import look_of
 
@@ -24,12 +24,6 @@ _REASONS: Mapping[QuarantineReason, str] = {
     QuarantineReason.BASE_THRESHOLD: "Too many objects fail",
     QuarantineReason.TOTAL_THRESHOLD: "Too many objects and references fail",
 }
-_ALL_WAIT = (
-    "Until the cause is corrected, Lockstep sends nothing to the application. People who leave keep their access there."
-)
-_FEWER_WRITES = (
-    "Until fewer objects fail, Lockstep writes less often. People who leave still lose their access without delay."
-)
 
 
 @pages.get(_HERE)
@@ -46,7 +40,7 @@ async def show(context: Context, request: Request) -> View:
         "quarantine": quarantine,
         "error": quarantine.get("error") or {},
         "reason": _REASONS[reason] if reason is not None else "",
-        "effect": _ALL_WAIT if reason is not None and holds_everything(reason) else _FEWER_WRITES,
+        "effect": effect_in_words(reason) if reason is not None else "",
         "since": _moment(quarantine.get("seriesBegan") or quarantine.get("currentBegan")),
         "next_attempt": _moment(quarantine.get("nextAttempt")),
         "gives_up_at": found.gives_up_at,
