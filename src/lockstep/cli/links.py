@@ -56,7 +56,7 @@ def links(app: str, user: str, state: str | None, orphans: bool, settle: bool, c
         _change(app, user, choose, output, yes=yes)
     else:
         rows = run(lambda context: actions.list_links(context, app, user=user, state=state or "", limit=limit))
-        output.many([link_json(row) for row in rows], _COLUMNS, name="account", empty="No accounts are linked.")
+        output.many([link_json(row) for row in rows], _COLUMNS, name="account", empty="No links match.")
         if len(rows) == limit:
             hint(f"There may be more: --limit {limit * 10}")
 

@@ -160,6 +160,10 @@ def test_restart_that_forgets_links_asks_and_adopts_the_accounts_again(started: 
     assert {name: one["id"] for name, one in documo.users().items()} == before
 
 
+def test_links_that_no_filter_matches_are_not_called_missing(started: Lockstep) -> None:
+    assert started("links", "documo", "--state", "lost").err == "No links match.\n"
+
+
 def test_full_run_looks_at_everybody_again(started: Lockstep) -> None:
     usual = started("run", "documo", "--wait", "-o", "json")
     full = started("run", "documo", "--full", "--wait", "-o", "json")
