@@ -263,5 +263,29 @@ async def test_session_of_the_provider_is_confirmed_only_by_a_new_proof_there(ap
         assert "I have stored it" in await create_key(anna)
 
 
+async def test_form_in_another_tab_outlasts_a_confirmation_at_the_provider_but_not_another_member(api: Client) -> None:
+    provider = Provider(api.url.removesuffix("/scim/v2"))
+    await providers.set_up(api.store, api.account.id, setup(provider))
+    ben = "ben@contoso.example"
+    for email in (ANNA, ben):
+        await api.user(email, roles=[{"value": "Admin", "primary": True}])
+    async with visiting(api) as browser:
+        await bring(browser, provider.response(ANNA))
+        token = await browser.token("/own-account")
+
+        async def sent_from_the_tab() -> str:
+            data, headers = {"csrf": token, "name": "Entra", "scope": "read"}, {"Origin": browser.origin}
+            async with browser.http.post(browser.origin + KEYS, data=data, headers=headers) as answer:
+                return await answer.text()
+
+        before = session_of(browser)
+        await bring(browser, provider.response(ANNA, asked=await _asked(browser, provider)))
+        assert session_of(browser) != before
+        assert "I have stored it" in await sent_from_the_tab()
+
+        await bring(browser, provider.response(ben))
+        assert "The form belongs to another session" in await sent_from_the_tab()
+
+
 async def _asked(visitor: Visitor, provider: Provider) -> Asked:
     return provider.asked_on((await visitor.post("/confirm/sso", on="/confirm", next=KEYS))[1])

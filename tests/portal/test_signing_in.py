@@ -212,6 +212,33 @@ async def test_secret_that_the_browser_brings_is_never_made_a_session(centre: Ce
     assert await sessions.caller_of_person(centre.context, "chosen-by-an-attacker") is None
 
 
+async def test_form_in_another_tab_outlasts_signing_in_again_but_not_another_person(centre: Centre) -> None:
+    browser = await signed_in(centre)
+    await with_password(centre, "ben")
+    tab = (await browser.get("/myapps/sessions")).token
+
+    for _ in range(2):
+        await browser.get("/myapps/sign-in?again=yes")
+        await try_to_sign_in(browser, upn("anna"))
+        assert (await browser.post("/myapps/sessions/end", {"csrf": tab, "session": "none"})).status != 403
+
+    await browser.get("/myapps")
+    await try_to_sign_in(browser, upn("ben"))
+    assert (await browser.post("/myapps/sessions/end", {"csrf": tab, "session": "none"})).status == 403
+
+
+async def test_form_in_another_tab_outlasts_a_new_second_factor(centre: Centre) -> None:
+    browser = await signed_in(centre)
+    tab = (await browser.get("/myapps/sessions")).token
+    seed = (await person_totp.begin_factor(centre.context, cookie(browser), PASSWORD, visitor=Visitor())).seed
+
+    await browser.get("/myapps")
+    code = pyotp.TOTP(seed).at(centre.context.now())
+    assert (await browser.post("/myapps/second-factor/confirm", {"code": code})).status == 303
+
+    assert (await browser.post("/myapps/sessions/end", {"csrf": tab, "session": "none"})).status != 403
+
+
 @pytest.mark.parametrize(
     "next_", ["//evil.example/", "https://evil.example", "/\\evil.example", "/settings", "/saml2\r\nX: y"]
 )

@@ -88,6 +88,18 @@ async def test_entering_the_password_again_replaces_the_session(centre: Centre) 
     assert (await stolen.get("/")).location == "/sign-in"
 
 
+async def test_form_that_is_open_in_another_tab_can_be_sent_after_the_password(centre: Centre) -> None:
+    browser = await ada(centre)
+    tab = (await browser.get("/settings/tokens")).token
+    page, path, form = DELICATE["a token"]
+
+    for _ in range(2):
+        await browser.post("/step-up", {"password": PASSWORD, "next": page})
+        await browser.get(page)
+        done = await browser.post(path, form | {"csrf": tab}, Referer=centre.origin + page)
+        assert done.status in (200, 303)
+
+
 async def test_a_change_in_a_part_of_a_page_leads_the_whole_page_to_the_password(centre: Centre) -> None:
     browser = await ada(centre)
     await stepped_up_long_ago(centre)

@@ -266,6 +266,18 @@ async def test_what_needs_the_password_again_asks_the_provider_to_ask_again(firm
     assert done.status == 200 and "/invitations/" in done.text
 
 
+async def test_form_that_is_open_in_another_tab_can_be_sent_after_a_confirmation_at_the_provider(firm: Firm) -> None:
+    browser = firm.centre.browser()
+    await firm.sign_in(browser)
+    tab = (await browser.get("/")).token
+
+    await firm.sign_in(browser, start="/step-up/sso?next=/")
+    await browser.get("/")
+    left = await browser.post("/sign-out", {"csrf": tab})
+
+    assert (left.status, left.location) == (303, "/signed-out")
+
+
 async def test_somebody_else_at_the_provider_does_not_confirm_a_session(firm: Firm) -> None:
     firm.provider.put_people({"anna": ANNA, "ben": {**ANNA, "email": "ben@contoso.test"}})
     browser, other = firm.centre.browser(), firm.centre.browser()

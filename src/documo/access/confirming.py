@@ -10,13 +10,13 @@ from __future__ import annotations
 import hmac
 from datetime import UTC, datetime, timedelta
 
-from documo.access.member_sign_in import MemberCaller, MemberSession, renewed_secret
+from documo.access.member_sign_in import MemberCaller, MemberSession
 from documo.access.own_sign_in import require_password
 from documo.access.sso.providers import refuse_password
 from documo.store import secrets as secrets_table
 from documo.store import sign_ins as table
 from documo.store.database import Store
-from lockstep.credentials.issued_secrets import hash_of
+from lockstep.credentials.issued_secrets import hash_of, renewed_secret
 from lockstep.errors import Kind, LockstepError
 
 CONFIRMED = timedelta(minutes=10)
@@ -81,7 +81,7 @@ async def confirm(store: Store, caller: MemberCaller, password: str) -> MemberSe
     async with store.tenant(caller.tenant_id) as connection:
         await refuse_password(connection, caller.tenant_id, caller.member_id)
     await require_password(store, caller, password)
-    made = MemberSession(renewed_secret(caller), caller.expires_at)
+    made = MemberSession(renewed_secret(caller.csrf_secret), caller.expires_at)
     async with store.tenant(caller.tenant_id) as connection:
         await table.confirm_session(connection, caller.session, hash_of(made.secret), datetime.now(UTC))
     return made

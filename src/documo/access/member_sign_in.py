@@ -22,7 +22,7 @@ from documo.store.branding import BrandRow
 from documo.store.database import SET_TENANT, Store
 from documo.user_names import key_of
 from lockstep.credentials import lockout
-from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
+from lockstep.credentials.issued_secrets import hash_of, new_secret, renewed_secret, secret_of_forms
 from lockstep.errors import Kind, LockstepError
 from lockstep.postgres.pool import Connection
 
@@ -172,15 +172,8 @@ async def caller_of_session(store: Store, secret: str) -> MemberCaller | None:
         confirmed_at=session.confirmed_at,
         is_federated=session.name_id != "",
         brand=brand,
-        csrf_secret=secret.partition(".")[2] or derived(secret, "csrf"),
+        csrf_secret=secret_of_forms(secret, "csrf"),
     )
-
-
-def renewed_secret(caller: MemberCaller) -> str:
-    """Return a new secret for the caller's session. It ends with the secret of the session's forms, so that forms which are open in other
-    tabs can still be sent.
-    """
-    return f"{new_secret()}.{caller.csrf_secret}"
 
 
 async def sign_out(store: Store, secret: str) -> None:
@@ -238,13 +231,17 @@ async def begin_session(
     session_index: str = "",
     authenticated_at: datetime | None = None,
     code_used: str = "",
+    renews: MemberCaller | None = None,
 ) -> MemberSession:
     """Begin a session of an authenticated member, in the tenant's transaction, and record it in the audit log.
 
     *ends_at* is the latest end of the session. *name_id* and *session_index* identify it at the identity provider, which asked for the
     credentials at *authenticated_at*. *code_used* is the kind of second factor that was used.
+    If *renews*, the caller in this browser, is the same member, forms which are open in other tabs can still be sent.
     """
-    made = MemberSession(new_secret(), min(now + LONGEST, ends_at or now + LONGEST))
+    is_same = renews is not None and (renews.tenant_id, renews.member_id) == (tenant_id, member_id)
+    secret = renewed_secret(renews.csrf_secret) if renews is not None and is_same else new_secret()
+    made = MemberSession(secret, min(now + LONGEST, ends_at or now + LONGEST))
     await table.remove_expired(connection, now)
     await table.insert_session(
         connection, tenant_id, member_id, hash_of(made.secret), device=device[:_MOST_DEVICE], address=address,

@@ -22,7 +22,7 @@ from lockstep.actions.identity_providers import http_of, read_client
 from lockstep.actions.lockout import admit, succeeded
 from lockstep.actions.sessions import caller_or_refusal
 from lockstep.actions.sign_in import STEPPED_UP, SignedIn, begin_session
-from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
+from lockstep.credentials.issued_secrets import derived, hash_of, new_secret, renewed_secret
 from lockstep.errors import Kind, LockstepError
 from lockstep.oidc.code_flow import Attempt, authorization_url, code_in, redeem, user_info
 from lockstep.oidc.id_token import LEEWAY_SECONDS, authenticated_at, checked_claims
@@ -197,7 +197,7 @@ async def _prove_again(
     context: Context, begun: BegunSignIn, claims: Mapping[str, Any], session_secret: str, *, address: str
 ) -> Arrival:
     caller: Caller = await caller_or_refusal(context, session_secret)
-    proved_at, new = authenticated_at(dict(claims)), new_secret()
+    proved_at, new = authenticated_at(dict(claims)), renewed_secret(caller.csrf_secret)
     async with context.recording() as connection:
         found = await administrators.find_identity(connection, begun.issuer, claims["sub"])
         if caller.session != begun.session or found is None or found.id != caller.actor.administrator:

@@ -16,7 +16,7 @@ from lockstep.actions.lockout import admit, failed, forgiven, succeeded
 from lockstep.actions.passkey_proofs import PasskeyAnswer, ask_passkey, is_passkey
 from lockstep.actions.permissions import Role
 from lockstep.actions.totp import SecondFactorRequired, is_code
-from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
+from lockstep.credentials.issued_secrets import hash_of, new_secret, renewed_secret, secret_of_forms
 from lockstep.credentials.passwords import OF_ADMINISTRATORS, check_password
 from lockstep.errors import LINK_ENDED, Kind, LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection
@@ -126,7 +126,7 @@ async def caller_of_session(context: Context, secret: str) -> Caller | None:
         stepped_up_at=session.stepped_up_at,
         expires_at=session.expires_at,
         session=session.id,
-        csrf_secret=derived(secret, "csrf"),
+        csrf_secret=secret_of_forms(secret, "csrf"),
         is_federated=found.is_federated,
     )
 
@@ -147,7 +147,7 @@ async def step_up(context: Context, secret: str, password: str) -> SignedIn:
     if not await OF_ADMINISTRATORS.matches(password, digest):
         await failed(context, caller.email, who=caller.email)
         raise LockstepError(Kind.UNAUTHORIZED, "The password is wrong", next_step="Enter your password again")
-    new, now = new_secret(), context.now()
+    new, now = renewed_secret(caller.csrf_secret), context.now()
     async with context.recording() as connection:
         await succeeded(connection, caller.email)
         await sessions.step_up(connection, caller.session, hash_of(new), now)

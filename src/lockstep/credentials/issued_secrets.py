@@ -32,6 +32,18 @@ def derived(secret: str, use: str) -> str:
     return hmac.digest(secret.encode("utf-8", "surrogatepass"), f"lockstep {use}".encode(), "sha256").hex()
 
 
+def secret_of_forms(secret: str, use: str) -> str:
+    """Return the secret of the forms of the session with *secret*: the one that `renewed_secret` has kept, or else one derived from it."""
+    return secret.partition(".")[2] or derived(secret, use)
+
+
+def renewed_secret(of_forms: str) -> str:
+    """Return a new secret for a session whose forms have the secret *of_forms*. It ends with that secret, so that forms which are open in
+    other tabs can still be sent.
+    """
+    return f"{new_secret()}.{of_forms}"
+
+
 def new_token(prefix: str) -> str:
     """Return a token with its checksum."""
     body = prefix + "".join(secrets.choice(_DIGITS) for _ in range(_RANDOM))

@@ -6,7 +6,7 @@ import hmac
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from documo.access.member_sign_in import MemberSession, begin_session, inactive
+from documo.access.member_sign_in import MemberCaller, MemberSession, begin_session, inactive
 from documo.access.sso.requests import request_key
 from documo.store import accounts as accounts_table
 from documo.store import sign_ins as members_table
@@ -62,8 +62,13 @@ async def stranger_of(store: Store, ticket: str, known: str) -> Stranger | None:
     return Stranger(member.user_name, str(account["name"]))
 
 
-async def collect(store: Store, ticket: str, browser_secret: str, *, device: str, address: str) -> Collected:
-    """Use the ticket up. Raises LockstepError if the ticket has expired, or if another browser began the sign-in."""
+async def collect(
+    store: Store, ticket: str, browser_secret: str, *, device: str, address: str, renews: MemberCaller | None = None
+) -> Collected:
+    """Use the ticket up. *renews* is the caller in this browser.
+
+    Raises LockstepError if the ticket has expired, or if another browser began the sign-in.
+    """
     now, key = datetime.now(UTC), await request_key(store)
     async with store.control() as connection:
         row = await table.use_ticket(connection, hash_of(ticket), now)
@@ -78,7 +83,7 @@ async def collect(store: Store, ticket: str, browser_secret: str, *, device: str
             raise inactive()
         session = await begin_session(
             connection, row.tenant_id, row.member_id, device=device, address=address, now=now, ends_at=row.session_ends_at,
-            name_id=row.name_id, session_index=row.session_index, authenticated_at=row.authenticated_at,
+            name_id=row.name_id, session_index=row.session_index, authenticated_at=row.authenticated_at, renews=renews,
         )  # fmt: skip
     return Collected(session, began_here=row.browser_hash is not None, known=_known(key, row))
 

@@ -91,6 +91,7 @@ async def _collected(context: PageContext, request: Request) -> Answer:
             secret,
             device=device_of(request),
             address=address_of(request),
+            renews=context.caller,
         )
     except LockstepError as refused:
         return _failed(refused.detail, refused.next_step, status=STATUSES[refused.kind])

@@ -24,7 +24,7 @@ from lockstep.actions.person_sign_in.sessions import (
     PersonSignedIn,
     person_or_refusal,
 )
-from lockstep.credentials.issued_secrets import hash_of, new_secret
+from lockstep.credentials.issued_secrets import hash_of, renewed_secret
 from lockstep.errors import LockstepError, conflict, not_found
 from lockstep.storage import audit_log, person_credentials, person_sessions
 from lockstep.storage import passkeys as store
@@ -82,7 +82,7 @@ async def add_own_passkey(context: Context, secret: str, given: PasskeyAnswer, *
     Raises LockstepError if the passkey does not answer a challenge of `begin_own_passkey`.
     """
     caller = await proved_caller(context, secret)
-    new, made = new_secret(), await checked_answer(context, _owner(caller), given)
+    new, made = renewed_secret(caller.csrf_secret), await checked_answer(context, _owner(caller), given)
     async with context.recording() as connection:
         await store_new(context, connection, _owner(caller), made, name=name, actor=caller.user_principal_name)
         if not caller.has_second_factor:

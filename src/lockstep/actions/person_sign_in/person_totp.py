@@ -14,7 +14,7 @@ from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.actions.person_sign_in.sessions import CODE, PersonSignedIn
 from lockstep.actions.second_factor import ISSUER, NewSecondFactor
 from lockstep.credentials import lockout
-from lockstep.credentials.issued_secrets import hash_of, new_secret
+from lockstep.credentials.issued_secrets import hash_of, renewed_secret
 from lockstep.credentials.one_time_codes import address_of_seed, matching_step, new_seed
 from lockstep.errors import LockstepError, conflict, invalid
 from lockstep.postgres.pool import Connection
@@ -69,7 +69,7 @@ async def confirm_factor(context: Context, secret: str, code: str) -> PersonSign
     caller = await proved_caller(context, secret)
     subject = f"code {caller.person}"
     await lockout.admit(context.recording, subject, address="", now=context.now())
-    new = new_secret()
+    new = renewed_secret(caller.csrf_secret)
     async with context.recording() as connection:
         is_right = not caller.has_app and await is_code_of_person(context, connection, caller.person, code)
         if is_right:

@@ -14,7 +14,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.lookup import find_person
 from lockstep.actions.permissions import Permission
 from lockstep.actions.person_sign_in.outcomes import Visitor, refused
-from lockstep.credentials.issued_secrets import derived, hash_of, new_secret
+from lockstep.credentials.issued_secrets import hash_of, new_secret, renewed_secret, secret_of_forms
 from lockstep.errors import Kind, LockstepError, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import audit_log, people, person_credentials
@@ -30,6 +30,7 @@ PASSKEY = "passkey"
 BY_PASSWORD, SECOND_FACTORS = frozenset({PASSWORD, DIRECTORY}), frozenset({CODE, PASSKEY})
 _SEEN_AGAIN = timedelta(minutes=1)
 _MOST_DEVICE = 200  # characters
+_FORMS = "person csrf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ async def caller_of_person(context: Context, secret: str) -> PersonCaller | None
         lacks_factor=setting.needs_second_factor
         and not BY_PASSWORD.isdisjoint(session.methods)
         and SECOND_FACTORS.isdisjoint(session.methods),
-        csrf_secret=derived(secret, "person csrf"),
+        csrf_secret=secret_of_forms(secret, _FORMS),
     )
 
 
@@ -105,12 +106,16 @@ async def person_or_refusal(context: Context, secret: str) -> PersonCaller:
 async def begin_session(
     context: Context, connection: Connection, person: str, methods: Sequence[str], visitor: Visitor, *, replaces: str
 ) -> PersonSignedIn:
-    """Begin a session with a new secret. *replaces* is the secret of the browser's previous session, which ends.
+    """Begin a session with a new secret. *replaces* is the secret of the browser's previous session, which ends. If that was a session of
+    the same person, forms which are open in other tabs can still be sent.
 
     Raises LockstepError if the person was disabled or deleted in the meantime.
     """
-    made, now = PersonSignedIn(new_secret(), context.now() + LONGEST), context.now()
+    now = context.now()
     previous = await store.read_session(connection, hash_of(replaces)) if replaces else None
+    is_same = previous is not None and previous.person == person and now < previous.expires_at
+    secret = renewed_secret(secret_of_forms(replaces, _FORMS)) if is_same else new_secret()
+    made = PersonSignedIn(secret, now + LONGEST)
     if previous is not None:
         await store.end_session(connection, previous.id)
     begun = await store.insert_session(
