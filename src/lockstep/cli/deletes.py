@@ -136,10 +136,11 @@ def _read(app: str, chosen: dict[str, Any]) -> list[HeldWrite]:
 def _asked(verb: str, app: str, ids: tuple[str, ...], chosen: dict[str, Any], *, yes: bool) -> list[str]:
     """Return the ids of the chosen writes after the user has confirmed."""
     held = _read(app, chosen)
-    unknown = set(ids) - {one.id for one in held}
+    chosen_ids = {one.lower() for one in ids}
+    unknown = chosen_ids - {one.id for one in held}
     if unknown:
         raise not_found(f"No held write has the id {min(unknown)}", next_step=f"See: lockstep deletes list {app}")
-    found = [one for one in held if not ids or one.id in ids]
+    found = [one for one in held if not ids or one.id in chosen_ids]
     if found:
         lines = " ".join(actions.summary(actions.groups_of(found)))
         confirm(f"{lines} {verb} {counted(len(found), 'held write')} to {app}?", yes=yes)

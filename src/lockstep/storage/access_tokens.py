@@ -64,7 +64,7 @@ async def find_by_secret(connection: Connection, secret_hash: bytes) -> TokenRow
 
 async def read_token(connection: Connection, token: str) -> TokenRow | None:
     async with connection.cursor(row_factory=class_row(TokenRow)) as cursor:
-        await cursor.execute(f"select {_COLUMNS} from {_FROM} where access_token.id::text = %s", (token,))
+        await cursor.execute(f"select {_COLUMNS} from {_FROM} where access_token.id::text = lower(%s)", (token,))
         return await cursor.fetchone()
 
 

@@ -80,7 +80,7 @@ async def page_of_assignments(
 async def assignments_with_ids(connection: Connection, app: str, ids: Sequence[str]) -> list[AssignmentRow]:
     """Return the assignments of one application whose ids are in *ids*: groups before people, each by name."""
     condition = "where assignment.app = %s and assignment.id::text = any(%s) order by kind, principal, role_value"
-    return await _read(connection, condition, (app, list(ids)))
+    return await _read(connection, condition, (app, [one.lower() for one in ids]))
 
 
 async def assignments_of_applications(connection: Connection, apps: Sequence[str]) -> list[AssignmentRow]:

@@ -120,7 +120,7 @@ def _values(job: str, wanted: HeldFilter) -> dict[str, Any]:
     return {
         "job": job,
         "objects": None if wanted.objects is None else list(wanted.objects),
-        "ids": None if wanted.ids is None else list(wanted.ids),
+        "ids": None if wanted.ids is None else [one.lower() for one in wanted.ids],
         "reasons": list(wanted.reasons),
         "search": wanted.search,
         "like": part_of(wanted.search),
@@ -143,7 +143,7 @@ async def held_operations(
             _held(wanted)
             + """select id, kind, source_id, display, target_id, action, error, planned_at, reason from held
             where %(after)s::text is null
-                or (planned_at, id) > (select planned_at, operation.id::text from operation where operation.id::text = %(after)s)
+                or (planned_at, id) > (select planned_at, operation.id::text from operation where operation.id::text = lower(%(after)s))
             order by planned_at, id limit %(limit)s""",
             values,
         )

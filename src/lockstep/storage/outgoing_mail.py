@@ -225,7 +225,7 @@ async def retry(connection: Connection, mail: str) -> bool:
     """Queue a message that was given up, so that it is sent now. Returns False if no such message was given up."""
     cursor = await connection.execute(
         """update outgoing_mail set state = 'waiting', due_at = clock_timestamp(), ended_at = null, problem = '', remedy = ''
-        where id::text = %s and state = 'failed'""",
+        where id::text = lower(%s) and state = 'failed'""",
         (mail,),
     )
     return cursor.rowcount == 1
@@ -260,9 +260,14 @@ async def list_mail(
             left join job on job.id = mail.job left join application on application.id = job.app
             where (%(states)s::text[] = '{}' or state = any(%(states)s)) and (%(ids)s::text[] = '{}' or mail.id::text = any(%(ids)s))
                 and (%(after)s = '' or (written_at, mail.id) < (select last.written_at, last.id
-                    from outgoing_mail as last where last.id::text = %(after)s))
+                    from outgoing_mail as last where last.id::text = lower(%(after)s)))
             order by written_at desc, mail.id desc limit %(limit)s""",
-            {"states": [one.value for one in states], "ids": list(ids), "after": after, "limit": limit},
+            {
+                "states": [one.value for one in states],
+                "ids": [one.lower() for one in ids],
+                "after": after,
+                "limit": limit,
+            },
         )
         return await cursor.fetchall()
 

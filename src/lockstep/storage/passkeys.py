@@ -83,7 +83,8 @@ async def note_used(connection: Connection, passkey: str, *, sign_count: int, no
 async def rename_passkey(connection: Connection, owner: PasskeyOwner, passkey: str, name: str) -> bool:
     """Rename a passkey of *owner*. Returns False if it does not exist."""
     cursor = await connection.execute(
-        _of(owner, "update passkey set name = %s where {owner} = %s and id::text = %s"), (name, owner.id, passkey)
+        _of(owner, "update passkey set name = %s where {owner} = %s and id::text = lower(%s)"),
+        (name, owner.id, passkey),
     )
     return cursor.rowcount == 1
 
@@ -91,7 +92,7 @@ async def rename_passkey(connection: Connection, owner: PasskeyOwner, passkey: s
 async def delete_passkey(connection: Connection, owner: PasskeyOwner, passkey: str) -> bool:
     """Delete a passkey of *owner*. Returns False if it does not exist."""
     cursor = await connection.execute(
-        _of(owner, "delete from passkey where {owner} = %s and id::text = %s"), (owner.id, passkey)
+        _of(owner, "delete from passkey where {owner} = %s and id::text = lower(%s)"), (owner.id, passkey)
     )
     return cursor.rowcount == 1
 

@@ -81,14 +81,14 @@ class SignInFilter:
 
 
 _CONDITIONS: Mapping[str, str] = {
-    "user": "(lower(person_display) like lower(%(user_part)s) or person::text = %(user)s)",
+    "user": "(lower(person_display) like lower(%(user_part)s) or person::text = lower(%(user)s))",
     "person": "person = %(person)s",
     "app": "app = %(app)s",
     "apps": "app = any(%(apps)s::uuid[])",
     "result": "result = %(result)s",
     "code": "code = %(code)s",
     "address": "starts_with(address, %(address)s)",
-    "id": "id::text = %(id)s",
+    "id": "id::text = lower(%(id)s)",
     "after": "at >= %(after)s",
     "before": "at < %(before)s",
     "below_seq": "seq < %(below_seq)s",

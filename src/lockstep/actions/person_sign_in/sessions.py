@@ -153,7 +153,7 @@ async def end_person_sessions(context: Context, person: str, session: str = "") 
         found = await find_person(connection, person)
         if session:
             own = {row.id for row in await store.list_sessions(connection, found.id, context.now())}
-            if session not in own:
+            if session.lower() not in own:
                 raise not_found("This session does not exist or has ended")
             ended = int(await store.end_session(connection, session))
         else:

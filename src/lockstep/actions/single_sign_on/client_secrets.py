@@ -92,7 +92,8 @@ async def remove_client_secret(context: Context, app: str, secret: str) -> list[
     async with context.recording() as connection:
         found = await find_application(connection, app)
         known = await client_secrets.read_secrets(connection, found.id)
-        matching = [one for one in known if secret.strip() and one.id.startswith(secret.strip())]
+        begins = secret.strip().lower()
+        matching = [one for one in known if begins and one.id.startswith(begins)]
         if len(matching) != 1:
             raise not_found(
                 f'Not exactly one client secret of {found.display_name} begins with "{secret[:40]}"',

@@ -255,6 +255,6 @@ def _require_names(users: list[str], groups: list[str]) -> None:
 
 
 def _require_listed(found: list[str], ids: list[str]) -> None:
-    missing = set(ids) - set(found)
+    missing = {one.lower() for one in ids} - set(found)
     if missing:
         raise not_found(f"No held write has the id {min(missing)}", next_step="List them again")
