@@ -13,6 +13,7 @@ from lockstep.actions.permissions import MEANINGS, ROLE_NAMES, TABLE, Permission
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.admins_sso import sso
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
+from lockstep.cli.page_address import ADMINISTRATOR, APPLICATION
 from lockstep.cli.session import run, served_at
 from lockstep.cli.times import iso, local_stamp, local_time
 from lockstep.errors import conflict
@@ -28,7 +29,12 @@ _ROLE = click.option(
     help="Role; repeatable. See: lockstep admins roles",
 )
 _APP = click.option(
-    "--app", "owns", multiple=True, metavar="APP", help="Application of an applicationOwner; repeatable."
+    "--app",
+    "owns",
+    type=APPLICATION,
+    multiple=True,
+    metavar="APP",
+    help="Application of an applicationOwner; repeatable.",
 )
 _COLUMNS = (
     Column("email", "E-mail"),
@@ -123,7 +129,7 @@ def roles_(output: Output) -> None:
 
 
 @admins.command("set")
-@click.argument("email")
+@click.argument("email", type=ADMINISTRATOR)
 @_ROLE
 @_APP
 @output_option
@@ -140,7 +146,7 @@ def set_(email: str, roles: tuple[str, ...], owns: tuple[str, ...], output: Outp
 
 
 @admins.command("disable")
-@click.argument("email")
+@click.argument("email", type=ADMINISTRATOR)
 @output_option
 def disable(email: str, output: Output) -> None:
     """Disable an administrator: sessions end, tokens are refused. Undo with: lockstep admins enable EMAIL
@@ -153,7 +159,7 @@ def disable(email: str, output: Output) -> None:
 
 
 @admins.command("enable")
-@click.argument("email")
+@click.argument("email", type=ADMINISTRATOR)
 @output_option
 def enable(email: str, output: Output) -> None:
     """Enable an administrator who was disabled.
@@ -166,7 +172,7 @@ def enable(email: str, output: Output) -> None:
 
 
 @admins.command("remove")
-@click.argument("email")
+@click.argument("email", type=ADMINISTRATOR)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def remove(email: str, yes: bool, output: Output) -> None:
@@ -181,7 +187,7 @@ def remove(email: str, yes: bool, output: Output) -> None:
 
 
 @admins.command("reset-password")
-@click.argument("email")
+@click.argument("email", type=ADMINISTRATOR)
 @click.option("--second-factor", is_flag=True, help="Also remove the second factor.")
 @output_option
 def reset_password(email: str, second_factor: bool, output: Output) -> None:
@@ -194,7 +200,7 @@ def reset_password(email: str, second_factor: bool, output: Output) -> None:
 
 
 @admins.command("sign-out")
-@click.argument("email")
+@click.argument("email", type=ADMINISTRATOR)
 @output_option
 def sign_out(email: str, output: Output) -> None:
     """End all sessions of an administrator.

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from lockstep.cli.page_address import APPLICATION
 from lockstep.cli.session import run
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -14,7 +15,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def app_argument(command: Command) -> Command:
     """Add APP to *command*, which must have no other argument. *command* receives the application's name as `app`."""
-    return click.argument("app", required=False, metavar="[APP]", callback=_named_or_only)(command)
+    return click.argument("app", required=False, metavar="[APP]", type=APPLICATION, callback=_named_or_only)(command)
 
 
 def _named_or_only(ctx: click.Context, _: click.Parameter, value: str | None) -> str:

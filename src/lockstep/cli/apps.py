@@ -22,6 +22,7 @@ from lockstep.actions.rows.applications import (
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Column, Output, confirm, hint, output_option, safe
+from lockstep.cli.page_address import APPLICATION, TEMPLATE
 from lockstep.cli.session import run
 from lockstep.errors import CHECK_READING, invalid
 from lockstep.gallery.loader import load_gallery
@@ -54,7 +55,7 @@ def templates(output: Output) -> None:
 
 
 @apps.command("add")
-@click.argument("template")
+@click.argument("template", type=TEMPLATE)
 @click.option("--name", default="", help="Name used in commands (default: the template's name).")
 @click.option("--display-name", default="", help="Display name.")
 @output_option
@@ -88,7 +89,7 @@ def list_(output: Output) -> None:
 
 
 @apps.command("show")
-@click.argument("app")
+@click.argument("app", type=APPLICATION)
 @output_option
 def show(app: str, output: Output) -> None:
     """Show one application.
@@ -101,7 +102,7 @@ def show(app: str, output: Output) -> None:
 
 
 @apps.command("delete")
-@click.argument("app")
+@click.argument("app", type=APPLICATION)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def delete(app: str, yes: bool, output: Output) -> None:
@@ -134,7 +135,7 @@ def roles() -> None:
 
 
 @roles.command("list")
-@click.argument("app")
+@click.argument("app", type=APPLICATION)
 @output_option
 def roles_list(app: str, output: Output) -> None:
     """List the roles, highest rank first.
@@ -150,7 +151,7 @@ def roles_list(app: str, output: Output) -> None:
 
 
 @roles.command("add")
-@click.argument("app")
+@click.argument("app", type=APPLICATION)
 @click.argument("value")
 @click.option("--display-name", default="", help="Display name (default: the value).")
 @click.option("--description", default="")
@@ -171,7 +172,7 @@ def roles_add(app: str, value: str, display_name: str, description: str, positio
 
 
 @roles.command("remove")
-@click.argument("app")
+@click.argument("app", type=APPLICATION)
 @click.argument("role")
 @_yes
 @output_option
@@ -186,7 +187,7 @@ def roles_remove(app: str, role: str, yes: bool, output: Output) -> None:
 
 
 @roles.command("enable")
-@click.argument("app")
+@click.argument("app", type=APPLICATION)
 @click.argument("role")
 @_yes
 @output_option
@@ -200,7 +201,7 @@ def roles_enable(app: str, role: str, yes: bool, output: Output) -> None:
 
 
 @roles.command("disable")
-@click.argument("app")
+@click.argument("app", type=APPLICATION)
 @click.argument("role")
 @_yes
 @output_option
@@ -222,7 +223,7 @@ def _switch_role(output: Output, app: str, role: str, *, is_enabled: bool, yes: 
 
 
 @roles.command("move")
-@click.argument("app")
+@click.argument("app", type=APPLICATION)
 @click.argument("role")
 @click.argument("position", type=click.IntRange(1))
 @_yes
@@ -240,7 +241,7 @@ def roles_move(app: str, role: str, position: int, yes: bool, output: Output) ->
 
 
 @roles.command("manifest")
-@click.argument("app")
+@click.argument("app", type=APPLICATION)
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @_yes
 @output_option

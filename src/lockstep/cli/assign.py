@@ -15,6 +15,7 @@ from lockstep.cli import SuggestingGroup
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Column, Output, hint, output_option
+from lockstep.cli.page_address import GROUP, PERSON
 from lockstep.cli.session import run
 from lockstep.cli.times import local_time
 from lockstep.wording import counted
@@ -46,9 +47,16 @@ def assign() -> None:
 def _principals(command: Any) -> Any:
     for option in (
         click.option("--role", help="Role, by value or name."),
-        click.option("--group", "groups", multiple=True, metavar="NAME", help="Group, by name or id. Repeatable."),
         click.option(
-            "--user", "users", multiple=True, metavar="UPN", help="Person, by user principal name or id. Repeatable."
+            "--group", "groups", type=GROUP, multiple=True, metavar="NAME", help="Group, by name or id. Repeatable."
+        ),
+        click.option(
+            "--user",
+            "users",
+            type=PERSON,
+            multiple=True,
+            metavar="UPN",
+            help="Person, by user principal name or id. Repeatable.",
         ),
     ):
         command = option(command)

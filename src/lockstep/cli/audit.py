@@ -14,6 +14,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.rows.records import audit_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, hint, output_option, safe
+from lockstep.cli.page_address import AUDIT_ENTRY
 from lockstep.cli.session import run
 from lockstep.cli.times import TIME, iso, local_time
 from lockstep.errors import conflict
@@ -76,7 +77,7 @@ async def _entries(context: Context, wanted: AuditFilter, limit: int | None) -> 
 
 
 @audit.command("show")
-@click.argument("number", type=click.IntRange(1))
+@click.argument("number", metavar="NUMBER|URL", type=AUDIT_ENTRY)
 @output_option
 def show(number: int, output: Output) -> None:
     """Show one entry in full, with the values before and after.

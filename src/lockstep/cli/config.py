@@ -22,6 +22,7 @@ from lockstep.cli.config_files import files_of, read_files, resolve_reference, t
 from lockstep.cli.config_import import imported
 from lockstep.cli.consent import run_rehearsed
 from lockstep.cli.output import Output, confirm, hint, output_option
+from lockstep.cli.page_address import APPLICATION, TEMPLATE
 from lockstep.cli.plan_file import read_plan, refuse_stale, write_plan
 from lockstep.cli.plan_forms import done_text, show_plan
 from lockstep.cli.session import run
@@ -131,7 +132,7 @@ def apply(files: tuple[str, ...], prune: bool, yes: bool, dry_run: bool, most_re
 
 
 @click.command("export")
-@click.argument("app", required=False, default="")
+@click.argument("app", required=False, default="", type=APPLICATION)
 @click.option("--all", "everything", is_flag=True, help="Export everything: settings, sources, applications.")
 @click.option("--format", "form", type=click.Choice(["yaml", "entra-json"]), default="yaml", help="Output format.")
 def export(app: str, everything: bool, form: str) -> None:
@@ -161,7 +162,9 @@ def export(app: str, everything: bool, form: str) -> None:
 @click.command("import")
 @click.argument("file", metavar="ENTRA.JSON")
 @click.option("--app", default="documo", show_default=True, help="The name of the application.")
-@click.option("--template", default="", help="Gallery entry (default: the one with that name, else custom).")
+@click.option(
+    "--template", default="", type=TEMPLATE, help="Gallery entry (default: the one with that name, else custom)."
+)
 def import_(file: str, app: str, template: str) -> None:
     """Convert a synchronization schema exported from Entra to a configuration file, with a report.
 

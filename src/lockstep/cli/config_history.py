@@ -9,6 +9,7 @@ from lockstep.actions.rows.configuration import change_json, version_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Column, Output, hint, output_option, safe, with_sign_colour
+from lockstep.cli.page_address import APPLICATION
 from lockstep.cli.session import run
 from lockstep.cli.times import local_time
 from lockstep.wording import counted
@@ -45,7 +46,7 @@ def history(app: str, limit: int, below: int | None, output: Output) -> None:
 
 
 @config.command("diff")
-@click.argument("app")
+@click.argument("app", type=APPLICATION)
 @click.argument("version", type=click.IntRange(1))
 @click.argument("other", type=click.IntRange(0), required=False)
 @output_option

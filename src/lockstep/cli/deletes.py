@@ -16,6 +16,7 @@ from lockstep.actions.rows.provisioning import held_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
+from lockstep.cli.page_address import PERSON
 from lockstep.cli.session import run
 from lockstep.cli.times import local_time
 from lockstep.errors import not_found
@@ -51,7 +52,9 @@ def _choice(command: Command) -> Command:
             metavar="REASON",
             help="Only writes with this reason, as shown in the list.",
         ),
-        click.option("--user", "users", multiple=True, metavar="UPN", help="Only this person. Repeatable."),
+        click.option(
+            "--user", "users", type=PERSON, multiple=True, metavar="UPN", help="Only this person. Repeatable."
+        ),
     ):
         command = option(command)
     return command

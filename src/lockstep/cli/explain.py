@@ -10,7 +10,7 @@ from lockstep.actions.explaining import ExplainedObject
 from lockstep.actions.previews import change_json
 from lockstep.actions.rows.plans import explanation_json
 from lockstep.cli.output import Output, output_option, safe
-from lockstep.cli.page_address import PERSON, application_in
+from lockstep.cli.page_address import APPLICATION, PERSON, application_in
 from lockstep.cli.plans import change_lines
 from lockstep.cli.session import run
 from lockstep.engine.decisions.explain import Explanation, GateState
@@ -19,8 +19,8 @@ from lockstep.engine.plans import Plan
 
 @click.command("explain")
 @click.argument("address", metavar="USER|URL")
-@click.argument("app", required=False, default="")
-@click.option("--app", "named", default="", help="The application (same as APP).")
+@click.argument("app", required=False, default="", type=APPLICATION)
+@click.option("--app", "named", default="", type=APPLICATION, help="The application (same as APP).")
 @output_option
 def explain(address: str, app: str, named: str, output: Output) -> int:
     """Explain why someone is or is not provisioned, gate by gate, and what would change it. Nothing is written.
@@ -34,7 +34,7 @@ def explain(address: str, app: str, named: str, output: Output) -> int:
     """
     if app and named:
         raise click.UsageError("Name the application once: as APP or with --app")
-    user = PERSON(address)
+    user = PERSON.convert(address, None, click.get_current_context())
     app = app or named or application_in(address)
 
     async def work(context: Context) -> tuple[str, ExplainedObject]:

@@ -21,6 +21,7 @@ from lockstep.cli.expr_show import (
     function_text,
     value_text,
 )
+from lockstep.cli.page_address import PERSON
 from lockstep.configuration.source_names import unknown_in_expression
 from lockstep.engine.expressions import EvaluationContext, compile_expression, explain
 from lockstep.engine.expressions.cases import CaseFailure, Report, plain, run_cases
@@ -66,7 +67,7 @@ def expr() -> None:
 
 @expr.command("eval")
 @click.argument("expression")
-@click.option("--user", help="A person in the directory, by user principal name.")
+@click.option("--user", type=PERSON, help="A person in the directory, by user principal name.")
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Attribute and value; repeat it for several values."
 )
@@ -133,7 +134,7 @@ def functions(name: str | None, output: str) -> None:
 
 
 @expr.command("repl")
-@click.option("--user", help="A person in the directory, by user principal name.")
+@click.option("--user", type=PERSON, help="A person in the directory, by user principal name.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Attribute to start with. Repeatable.")
 @click.pass_context
 def repl(ctx: click.Context, user: str | None, settings: tuple[str, ...]) -> None:

@@ -13,6 +13,7 @@ from lockstep.actions.rows.plans import EffectJson
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_asked, run_consented
 from lockstep.cli.output import Output, hint, output_option, safe
+from lockstep.cli.page_address import GROUP, PERSON
 from lockstep.cli.scope_text import filters_given
 from lockstep.cli.session import run
 from lockstep.configuration.document.filter_text import filter_text
@@ -33,7 +34,7 @@ def rule() -> None:
 
 
 @rule.command("show")
-@click.argument("group")
+@click.argument("group", type=GROUP)
 @output_option
 def show(group: str, output: Output) -> None:
     """Show the rule of a group.
@@ -50,7 +51,7 @@ def show(group: str, output: Output) -> None:
 
 
 @rule.command("set")
-@click.argument("group")
+@click.argument("group", type=GROUP)
 @click.option("--filter", "texts", multiple=True, metavar="TEXT", help=FILTER_HELP)
 @click.option("--file", metavar="YAML", help="A file with a list of filters; - reads stdin.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
@@ -75,7 +76,7 @@ def set_(group: str, texts: tuple[str, ...], file: str | None, yes: bool, output
 
 
 @rule.command("clear")
-@click.argument("group")
+@click.argument("group", type=GROUP)
 @output_option
 def clear(group: str, output: Output) -> None:
     """Remove the rule. The members stay, and you add and remove members by hand from now on.
@@ -89,8 +90,8 @@ def clear(group: str, output: Output) -> None:
 
 
 @rule.command("test")
-@click.argument("group")
-@click.option("--user", default="", metavar="UPN", help="Test one person, with the reason.")
+@click.argument("group", type=GROUP)
+@click.option("--user", default="", type=PERSON, metavar="UPN", help="Test one person, with the reason.")
 @click.option("--filter", "texts", multiple=True, metavar="TEXT", help="Test these filters instead; nothing is stored.")
 @click.option("--file", metavar="YAML", help="Test the filters in this file instead.")
 @output_option

@@ -11,7 +11,7 @@ from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_asked, run_consented
 from lockstep.cli.group_rules import FILTER_HELP, rule
 from lockstep.cli.output import Column, Output, hint, output_option, safe
-from lockstep.cli.page_address import GROUP
+from lockstep.cli.page_address import GROUP, PERSON_OR_GROUP
 from lockstep.cli.scope_text import filters_given
 from lockstep.cli.session import run
 from lockstep.configuration.document.filter_text import filter_text
@@ -59,8 +59,6 @@ def list_(search: str, deleted: bool, limit: int, output: Output) -> None:
 def show(group: str, output: Output) -> None:
     """Show one group with its direct members.
 
-    GROUP can be the address of the group's page.
-
     \b
     lockstep groups show all-sales
     """
@@ -102,7 +100,7 @@ def create(name: str, description: str, texts: tuple[str, ...], file: str | None
 
 
 @groups.command("delete")
-@click.argument("group")
+@click.argument("group", type=GROUP)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def delete(group: str, yes: bool, output: Output) -> None:
@@ -117,7 +115,7 @@ def delete(group: str, yes: bool, output: Output) -> None:
 
 
 @groups.command("restore")
-@click.argument("group")
+@click.argument("group", type=GROUP)
 @_yes
 @output_option
 def restore(group: str, yes: bool, output: Output) -> None:
@@ -131,8 +129,8 @@ def restore(group: str, yes: bool, output: Output) -> None:
 
 
 @groups.command("add-member")
-@click.argument("group")
-@click.argument("members", nargs=-1, required=True)
+@click.argument("group", type=GROUP)
+@click.argument("members", nargs=-1, required=True, type=PERSON_OR_GROUP)
 @click.option("--nested", is_flag=True, help="The members are groups.")
 @_yes
 @output_option
@@ -146,8 +144,8 @@ def add_member(group: str, members: tuple[str, ...], nested: bool, yes: bool, ou
 
 
 @groups.command("remove-member")
-@click.argument("group")
-@click.argument("members", nargs=-1, required=True)
+@click.argument("group", type=GROUP)
+@click.argument("members", nargs=-1, required=True, type=PERSON_OR_GROUP)
 @click.option("--nested", is_flag=True, help="The members are groups.")
 @_yes
 @output_option

@@ -10,6 +10,7 @@ from lockstep.actions import links as actions
 from lockstep.actions.rows.provisioning import link_json, orphans_json
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
+from lockstep.cli.page_address import PERSON
 from lockstep.cli.session import run
 from lockstep.cli.times import local_time
 from lockstep.wording import counted
@@ -24,7 +25,7 @@ _STATES = ["live", "disabled", "released", "lost", "sought", "tombstone"]
 
 @click.command("links")
 @app_argument
-@click.option("--user", default="", metavar="UPN", help="Only this person.")
+@click.option("--user", default="", type=PERSON, metavar="UPN", help="Only this person.")
 @click.option("--state", type=click.Choice(_STATES), help="Only links in this state.")
 @click.option("--orphans", is_flag=True, help="Accounts that are not linked to anyone.")
 @click.option(

@@ -18,7 +18,7 @@ from lockstep.actions.logs import ChangeRow, LogFilter, LogRow
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.logs_sign_ins import sign_ins
 from lockstep.cli.output import Column, Output, hint, output_option, safe
-from lockstep.cli.page_address import CHANGE
+from lockstep.cli.page_address import APPLICATION, CHANGE, PERSON_OR_GROUP
 from lockstep.cli.plans import change_lines
 from lockstep.cli.session import run
 from lockstep.cli.times import TIME, iso, local_stamp, local_time
@@ -37,8 +37,10 @@ _ACTIONS = ["create", "update", "disable", "delete", "stagedDelete", "other"]
 
 
 @click.group("logs", cls=SuggestingGroup, invoke_without_command=True)
-@click.option("--app", default="", help="Only this application.")
-@click.option("--user", default="", help="Person or group by current or earlier name, id or account.")
+@click.option("--app", default="", type=APPLICATION, help="Only this application.")
+@click.option(
+    "--user", default="", type=PERSON_OR_GROUP, help="Person or group by current or earlier name, id or account."
+)
 @click.option(
     "--status",
     type=click.Choice(_STATUSES),

@@ -11,6 +11,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.rows.sign_ins import sign_in_json
 from lockstep.actions.sign_in_logs import SignInFilter, SignInRow
 from lockstep.cli.output import Column, Output, hint, output_option
+from lockstep.cli.page_address import APPLICATION, PERSON
 from lockstep.cli.session import run
 from lockstep.cli.times import TIME, local_time
 
@@ -21,8 +22,8 @@ _COLUMNS = [Column("number", "No."), Column("at", "Time", show=local_time), Colu
 
 
 @click.command("sign-ins")
-@click.option("--app", default="", help="Only this application.")
-@click.option("--user", metavar="TEXT", help="Part of the user principal name, or the id of a person.")
+@click.option("--app", default="", type=APPLICATION, help="Only this application.")
+@click.option("--user", type=PERSON, metavar="TEXT", help="Part of the user principal name, or the id of a person.")
 @click.option(
     "--status",
     type=click.Choice(["success", "failure", "interrupted"]),

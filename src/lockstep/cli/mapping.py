@@ -20,6 +20,7 @@ from lockstep.cli.application_argument import app_argument
 from lockstep.cli.consent import run_consented, run_rehearsed
 from lockstep.cli.mapping_attributes import attributes, evaluate
 from lockstep.cli.output import Column, Output, hint, output_option, safe
+from lockstep.cli.page_address import APPLICATION, MAPPING
 from lockstep.cli.session import run
 from lockstep.configuration.findings import Finding
 from lockstep.engine.records import ObjectKind
@@ -61,8 +62,8 @@ def list_(app: str, kind: str, output: Output) -> None:
 
 
 @map_.command("show")
-@click.argument("app")
-@click.argument("target")
+@click.argument("app", type=APPLICATION)
+@click.argument("target", type=MAPPING)
 @_kind_option
 @output_option
 def show(app: str, target: str, kind: str, output: Output) -> None:
@@ -92,8 +93,8 @@ def show(app: str, target: str, kind: str, output: Output) -> None:
 
 
 @map_.command("set")
-@click.argument("app")
-@click.argument("target")
+@click.argument("app", type=APPLICATION)
+@click.argument("target", type=MAPPING)
 @click.option("--source", help="Source attribute in the directory.")
 @click.option("--expression", help="Source expression.")
 @click.option("--constant", help="Constant source value.")

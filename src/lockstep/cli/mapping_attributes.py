@@ -12,6 +12,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.rows.configuration import mapped_values_json
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Column, Output, hint, output_option, safe
+from lockstep.cli.page_address import PERSON
 from lockstep.cli.session import run
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.target_attributes import AttributeType
@@ -71,7 +72,7 @@ def attributes(
 
 @click.command("eval")
 @app_argument
-@click.option("--user", required=True, metavar="UPN", help="Person to evaluate.")
+@click.option("--user", type=PERSON, required=True, metavar="UPN", help="Person to evaluate.")
 @click.option(
     "--updating", is_flag=True, help="Evaluate for an existing account: leave out mappings that apply only on creation."
 )

@@ -1,41 +1,110 @@
-"""Arguments that name a person, a group or a log entry. They also accept the address of its page in the admin centre."""
+"""Arguments that name an object with a page in the admin centre. They also accept the address of that page.
+
+An address names the server that it was copied from. It is refused if the command would work with a different one.
+"""
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import click
 
+from lockstep.errors import conflict
 
-class NameOrAddress(click.ParamType[str]):
-    """A name, or the address of a page below *folder*, such as `/users/`. The part of the address after *folder* is the name."""
+_PORTS = {"http": 80, "https": 443}
 
-    name = "name"
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
+class NameOrAddress(click.ParamType[Any]):
+    """A name, or the address of a page below one of *folders*, such as `/users/`. The part of the address after the folder is the name;
+    with *member*, the name is that member of the query instead, and without *folders* it may be on any page. *then* reads the name
+    further, for example as a number.
+    """
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    name = "text"
+
+    def __init__(self, *folders: str, member: str = "", then: click.ParamType[Any] = click.STRING) -> None:
+        self._folders = folders
+        self._member = member
+        self._then = then
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         text = str(value)
-        if not _is_address(text):
-            return text
-        _, found, rest = urlsplit(text.strip()).path.partition(self._folder)
-        part = unquote(rest.partition("/")[0])
-        if not found or not part:
-            self.fail(f"{text} is not the address of a page below {self._folder}", param, ctx)
-        return part
+        if not is_address(text):
+            return self._then.convert(value, param, ctx)
+        address = urlsplit(text.strip())
+        name = next(filter(None, (self._name(address, folder) for folder in self._folders)), "")
+        if not name:
+            self.fail(f"{text} is not the address of a page below {' or '.join(self._folders)}", param, ctx)
+        _require_server(address, ctx)
+        return self._then.convert(name, param, ctx)
+
+    def _name(self, address: SplitResult, folder: str) -> str:
+        _, found, rest = address.path.partition(folder)
+        if found and self._member:
+            return next(iter(parse_qs(address.query).get(self._member, [])), "")
+        return unquote(rest.partition("/")[0]) if found else ""
 
 
+class ApplicationOrAddress(NameOrAddress):
+    """The name of an application, or the address of one of its pages or of a page that explains a person for it."""
+
+    def __init__(self) -> None:
+        super().__init__("/apps/")
+
+    def _name(self, address: SplitResult, folder: str) -> str:
+        name = super()._name(address, folder)
+        return "" if name == "new" else name or application_in(address.geturl())  # /apps/new is the gallery
+
+
+APPLICATION = ApplicationOrAddress()
+TEMPLATE = NameOrAddress("/apps/new/")
+MAPPING = NameOrAddress("/provisioning/mappings/", member="target")
+CLAIM = NameOrAddress("/sso/claims", member="name")
 PERSON = NameOrAddress("/users/")
 GROUP = NameOrAddress("/groups/")
+PERSON_OR_GROUP = NameOrAddress("/users/", "/groups/")
 CHANGE = NameOrAddress("/logs/provisioning/")
+AUDIT_ENTRY = NameOrAddress("/logs/audit/", then=click.IntRange(1))
+SOURCE = NameOrAddress("/sources/")
+ADMINISTRATOR = NameOrAddress("/settings/admins/")
 
 
 def application_in(address: str) -> str:
     """Return the application in the address of a page that explains a person; "" if *address* names none."""
-    return next(iter(parse_qs(urlsplit(address).query).get("app", [])), "") if _is_address(address) else ""
+    return next(iter(parse_qs(urlsplit(address).query).get("app", [])), "") if is_address(address) else ""
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
     return text.strip().lower().startswith(("http://", "https://"))
+
+
+def _require_server(address: SplitResult, ctx: click.Context | None) -> None:
+    """Raise LockstepError if *address* belongs to a server that is known and is not the one that the command works with."""
+    from lockstep.cli.remote.contexts import chosen_server, read_contexts  # imported only if an address was given
+    from lockstep.cli.session import settings_of
+
+    if ctx is None or ctx.resilient_parsing:
+        return
+    server = chosen_server(settings_of(ctx))
+    if server is not None and _origin(urlsplit(server.url)) == _origin(address):
+        return
+    shown = f"{address.scheme}://{address.netloc}"
+    known = [one.name for one in read_contexts().servers.values() if _origin(urlsplit(one.url)) == _origin(address)]
+    if server is None and not known:
+        return
+    here = "the data folder of this machine" if server is None else f"{server.name} ({server.url})"
+    sign_in = f"Sign in there first: lockstep login {shown}"
+    raise conflict(
+        f"The page is on {shown}, but the command works with {here}. Nothing changed",
+        next_step=f"Add --context {known[0]} before the command" if known else sign_in,
+    )
+
+
+def _origin(address: SplitResult) -> tuple[str, str, int | None]:
+    try:
+        port = address.port
+    except ValueError:
+        port = None
+    scheme = address.scheme.lower()
+    return scheme, address.hostname or "", port or _PORTS.get(scheme)

@@ -12,7 +12,7 @@ from lockstep.actions.standing import AppStanding
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_asked, run_consented
 from lockstep.cli.output import Column, Output, hint, output_option, safe
-from lockstep.cli.page_address import PERSON
+from lockstep.cli.page_address import APPLICATION, PERSON, SOURCE
 from lockstep.cli.people_sign_in import sign_in
 from lockstep.cli.session import run
 from lockstep.errors import invalid
@@ -38,9 +38,9 @@ people.add_command(sign_in)
     default="",
     help="Part of a name, mail address, user principal name or employee id; accents are ignored.",
 )
-@click.option("--source", default="", help="Only people from this source.")
+@click.option("--source", default="", type=SOURCE, help="Only people from this source.")
 @click.option("--department", default="")
-@click.option("--app", default="", help="Only people assigned to this application.")
+@click.option("--app", default="", type=APPLICATION, help="Only people assigned to this application.")
 @click.option("--deleted", is_flag=True, help="List the recycle bin.")
 @click.option("--disabled", is_flag=True, help="Only disabled people.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
@@ -105,8 +105,6 @@ def attributes(groups: bool, output: Output) -> None:
 def show(person: str, deleted: bool, output: Output) -> None:
     """Show one person in full: attributes, groups, assignments, history.
 
-    PERSON can be the address of the person's page.
-
     \b
     lockstep people show kim.berg@contoso.test
     """
@@ -115,7 +113,7 @@ def show(person: str, deleted: bool, output: Output) -> None:
 
 
 @people.command("set")
-@click.argument("person")
+@click.argument("person", type=PERSON)
 @click.argument("values", nargs=-1, required=True, metavar="ATTRIBUTE=VALUE...")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
@@ -139,7 +137,7 @@ def set_(person: str, values: tuple[str, ...], yes: bool, output: Output) -> Non
 
 
 @people.command("disable")
-@click.argument("people", nargs=-1, required=True)
+@click.argument("people", nargs=-1, required=True, type=PERSON)
 @output_option
 def disable(people: tuple[str, ...], output: Output) -> None:
     """Disable people: their accounts are disabled everywhere, at once.
@@ -154,7 +152,7 @@ def disable(people: tuple[str, ...], output: Output) -> None:
 
 
 @people.command("enable")
-@click.argument("people", nargs=-1, required=True)
+@click.argument("people", nargs=-1, required=True, type=PERSON)
 @output_option
 def enable(people: tuple[str, ...], output: Output) -> None:
     """Enable people again.
@@ -167,7 +165,7 @@ def enable(people: tuple[str, ...], output: Output) -> None:
 
 
 @people.command("delete")
-@click.argument("people", nargs=-1, required=True)
+@click.argument("people", nargs=-1, required=True, type=PERSON)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def delete(people: tuple[str, ...], yes: bool, output: Output) -> None:
@@ -183,7 +181,7 @@ def delete(people: tuple[str, ...], yes: bool, output: Output) -> None:
 
 
 @people.command("restore")
-@click.argument("people", nargs=-1, required=True)
+@click.argument("people", nargs=-1, required=True, type=PERSON)
 @output_option
 def restore(people: tuple[str, ...], output: Output) -> None:
     """Restore people from the recycle bin.
@@ -195,7 +193,7 @@ def restore(people: tuple[str, ...], output: Output) -> None:
 
 
 @people.command("purge")
-@click.argument("people", nargs=-1, required=True)
+@click.argument("people", nargs=-1, required=True, type=PERSON)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def purge(people: tuple[str, ...], yes: bool, output: Output) -> None:

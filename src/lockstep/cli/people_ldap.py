@@ -12,6 +12,7 @@ from lockstep.actions.rows.ldap import ldap_json
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.config_files import text_of_file
 from lockstep.cli.output import Output, hint, output_option
+from lockstep.cli.page_address import PERSON
 from lockstep.cli.session import run
 from lockstep.errors import not_found
 from lockstep.vault import Secret
@@ -82,7 +83,7 @@ def set_(
 
 
 @ldap.command("test")
-@click.argument("person")
+@click.argument("person", type=PERSON)
 @output_option
 def test(person: str, output: Output) -> None:
     """Search for the entry of a person.

@@ -15,6 +15,7 @@ from lockstep.actions.rows.sign_ins import (
 )
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, hint, output_option
+from lockstep.cli.page_address import PERSON
 from lockstep.cli.people_ldap import ldap as ldap_
 from lockstep.cli.session import run, served_at
 from lockstep.cli.times import local_stamp, local_time
@@ -84,7 +85,7 @@ sign_in.add_command(ldap_)
 
 
 @sign_in.command("link")
-@click.argument("person")
+@click.argument("person", type=PERSON)
 @output_option
 def link_(person: str, output: Output) -> None:
     """Print a one-time link that lets a person set a password. It replaces an earlier link.
@@ -102,7 +103,7 @@ def link_(person: str, output: Output) -> None:
 
 
 @sign_in.command("sessions")
-@click.argument("person")
+@click.argument("person", type=PERSON)
 @output_option
 def list_sessions(person: str, output: Output) -> None:
     """List the sessions of a person.
@@ -118,7 +119,7 @@ def list_sessions(person: str, output: Output) -> None:
 
 
 @sign_in.command("end")
-@click.argument("person")
+@click.argument("person", type=PERSON)
 @click.option(
     "--session", default="", metavar="ID", help="End only this session. See: lockstep people sign-in sessions PERSON"
 )
@@ -134,7 +135,7 @@ def end(person: str, session: str, output: Output) -> None:
 
 
 @sign_in.command("factors")
-@click.argument("person")
+@click.argument("person", type=PERSON)
 @output_option
 def show_factors(person: str, output: Output) -> None:
     """Show the second factors of a person: an authenticator app, and passkeys.
@@ -151,7 +152,7 @@ def show_factors(person: str, output: Output) -> None:
 
 
 @sign_in.command("remove-factor")
-@click.argument("person")
+@click.argument("person", type=PERSON)
 @output_option
 def remove_factor(person: str, output: Output) -> None:
     """Remove the authenticator app and the passkeys of a person who lost their device, and end all their sessions.

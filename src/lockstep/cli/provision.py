@@ -21,6 +21,7 @@ from lockstep.actions.rows.provisioning import cycle_json
 from lockstep.actions.status import show_status
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Output, confirm, hint, output_option, safe
+from lockstep.cli.page_address import PERSON
 from lockstep.cli.progress import ProgressLine
 from lockstep.cli.session import globals_of
 from lockstep.cli.session import run as with_context
@@ -147,7 +148,7 @@ def restart(app: str, reset: str | None, yes: bool, output: Output) -> None:
 
 @click.command("retry")
 @app_argument
-@click.option("--user", "users", multiple=True, metavar="UPN", help="Only this person. Repeatable.")
+@click.option("--user", "users", type=PERSON, multiple=True, metavar="UPN", help="Only this person. Repeatable.")
 @click.option("--code", default="", help="Only failures with this error code, as shown in the log.")
 @output_option
 def retry(app: str, users: tuple[str, ...], code: str, output: Output) -> None:

@@ -10,6 +10,7 @@ from lockstep.actions import previews, provisioning
 from lockstep.actions.rows.plans import plan_json
 from lockstep.actions.rows.provisioning import push_json, push_problem
 from lockstep.cli.output import Column, Output, hint, output_option
+from lockstep.cli.page_address import APPLICATION, GROUP, PERSON
 from lockstep.cli.plans import done_lines, plan_lines
 from lockstep.cli.session import run
 from lockstep.engine.plans import Plan
@@ -21,9 +22,9 @@ _PLAN_COLUMNS = [Column("name", "Name"), Column("action", "Action"), Column("rea
 
 
 @click.command("push")
-@click.argument("app")
-@click.argument("users", nargs=-1, metavar="USER...")
-@click.option("--group", "groups", multiple=True, metavar="NAME", help="Group, by name or id. Repeatable.")
+@click.argument("app", type=APPLICATION)
+@click.argument("users", nargs=-1, metavar="USER...", type=PERSON)
+@click.option("--group", "groups", type=GROUP, multiple=True, metavar="NAME", help="Group, by name or id. Repeatable.")
 @click.option("--again", is_flag=True, help="Also send values that the application accepted but did not keep.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be done; nothing is written.")
 @output_option

@@ -16,6 +16,7 @@ from lockstep.cli import SuggestingGroup
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Output, hint, output_option, safe
+from lockstep.cli.page_address import GROUP, PERSON
 from lockstep.cli.scope_text import Filters, filters_given
 from lockstep.cli.session import run
 from lockstep.configuration.document.filter_text import filter_text
@@ -79,8 +80,8 @@ def set_(app: str, texts: tuple[str, ...], file: str | None, clear: bool, kind: 
 
 @scope.command("test")
 @app_argument
-@click.option("--user", default="", metavar="UPN", help="Test one person, clause by clause.")
-@click.option("--group", default="", metavar="NAME", help="Test one group, clause by clause.")
+@click.option("--user", default="", type=PERSON, metavar="UPN", help="Test one person, clause by clause.")
+@click.option("--group", default="", type=GROUP, metavar="NAME", help="Test one group, clause by clause.")
 @click.option("--filter", "texts", multiple=True, metavar="TEXT", help="Test these filters instead; nothing is stored.")
 @click.option("--file", metavar="YAML", help="Test the filters in this file instead.")
 @click.option(

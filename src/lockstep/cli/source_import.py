@@ -14,6 +14,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.rows.records import pass_json
 from lockstep.actions.sources import IntakeGuard, IntakeOptions, PassKind, PassResult
 from lockstep.cli.output import Output, hint, output_option, safe
+from lockstep.cli.page_address import GROUP, SOURCE
 from lockstep.cli.session import run
 from lockstep.cli.source_options import ReadingOptions, config_from, overlaid, reading_options
 from lockstep.errors import EXIT_CODES, Kind
@@ -31,12 +32,12 @@ _SIGNS = {"created": "+", "restored": "+", "updated": "~", "removed": "-", "miss
 
 
 @click.command("import")
-@click.argument("what", metavar="SOURCE|FILE")
-@click.option("--source", default="", help=f"Source of FILE (default: {DEFAULT_SOURCE}).")
+@click.argument("what", metavar="SOURCE|FILE", type=SOURCE)
+@click.option("--source", default="", type=SOURCE, help=f"Source of FILE (default: {DEFAULT_SOURCE}).")
 @click.option(
     "--kind", type=click.Choice([str(kind) for kind in PassKind]), help="What FILE contains (default: detected)."
 )
-@click.option("--group", default="", metavar="NAME", help="FILE lists the members of this group.")
+@click.option("--group", default="", type=GROUP, metavar="NAME", help="FILE lists the members of this group.")
 @click.option(
     "--max-drop",
     type=click.FloatRange(0, 100),

@@ -13,6 +13,7 @@ from lockstep.actions import sources as actions
 from lockstep.actions import uploads
 from lockstep.actions.context import Context, Elsewhere
 from lockstep.cli.output import Output, output_option, safe
+from lockstep.cli.page_address import SOURCE
 from lockstep.cli.session import run
 from lockstep.cli.source_options import FILE, ReadingOptions, config_from, overlaid, reading_options
 from lockstep.errors import invalid
@@ -20,7 +21,7 @@ from lockstep.wording import counted
 
 
 @click.command("rekey")
-@click.argument("name")
+@click.argument("name", type=SOURCE)
 @click.option("--key", required=True, metavar="COLUMN", help="The new key column.")
 @click.option("--file", type=FILE, help="A file with the old and the new key.")
 @reading_options

@@ -19,6 +19,7 @@ from lockstep.actions.sources import SourceView
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.consent import run_asked
 from lockstep.cli.output import Column, Output, hint, output_option, safe
+from lockstep.cli.page_address import SOURCE
 from lockstep.cli.remote.contexts import chosen_server
 from lockstep.cli.session import run, settings_of
 from lockstep.cli.source_import import import_
@@ -119,7 +120,7 @@ def list_(output: Output) -> None:
 
 
 @sources.command("show")
-@click.argument("name")
+@click.argument("name", type=SOURCE)
 @output_option
 def show(name: str, output: Output) -> None:
     """Show one source: its files, the last import, and pending decisions.
@@ -131,7 +132,7 @@ def show(name: str, output: Output) -> None:
 
 
 @sources.command("status")
-@click.argument("name")
+@click.argument("name", type=SOURCE)
 @output_option
 def status(name: str, output: Output) -> None:
     """Show whether anything waits for a decision; exits with 6 if so.
@@ -144,7 +145,7 @@ def status(name: str, output: Output) -> None:
 
 
 @sources.command("confirm")
-@click.argument("name")
+@click.argument("name", type=SOURCE)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
 def confirm_(name: str, yes: bool, output: Output) -> None:
@@ -183,7 +184,7 @@ def confirm_(name: str, yes: bool, output: Output) -> None:
 
 
 @sources.command("reject")
-@click.argument("name")
+@click.argument("name", type=SOURCE)
 @output_option
 def reject(name: str, output: Output) -> None:
     """Reject pending changes: no one leaves, and people who seemed to have a new key are treated as different people.
@@ -202,7 +203,7 @@ def reject(name: str, output: Output) -> None:
 
 
 @sources.command("rename")
-@click.argument("name")
+@click.argument("name", type=SOURCE)
 @click.argument("new_name")
 @output_option
 def rename(name: str, new_name: str, output: Output) -> None:
@@ -216,7 +217,7 @@ def rename(name: str, new_name: str, output: Output) -> None:
 
 
 @sources.command("remove")
-@click.argument("name")
+@click.argument("name", type=SOURCE)
 @click.option("--with-objects", is_flag=True, help="Also delete its people and groups.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option

@@ -15,6 +15,7 @@ from lockstep.cli import SuggestingGroup
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.config_files import text_of_file
 from lockstep.cli.output import Column, Output, output_option
+from lockstep.cli.page_address import APPLICATION, CLAIM
 from lockstep.cli.session import run
 from lockstep.cli.sso_certs import certs
 from lockstep.cli.sso_openid import keys, oidc, secrets
@@ -126,8 +127,8 @@ def list_claims(app: str, output: Output) -> None:
 
 
 @claims.command("set")
-@click.argument("app")
-@click.argument("name")
+@click.argument("app", type=APPLICATION)
+@click.argument("name", type=CLAIM)
 @click.option("--source", metavar="ATTRIBUTE", help="An attribute of the person.")
 @click.option("--expression", metavar="TEXT", help="An expression, as in mappings.")
 @click.option("--constant", metavar="TEXT", help="The same value for everyone.")
@@ -147,8 +148,8 @@ def set_claim(app: str, name: str, output: Output, **given: str | None) -> None:
 
 
 @claims.command("remove")
-@click.argument("app")
-@click.argument("name")
+@click.argument("app", type=APPLICATION)
+@click.argument("name", type=CLAIM)
 @output_option
 def remove_claim(app: str, name: str, output: Output) -> None:
     """Remove the claim NAME.
@@ -177,7 +178,7 @@ def metadata(app: str) -> None:
 
 
 @sso.command("import")
-@click.argument("app")
+@click.argument("app", type=APPLICATION)
 @click.argument("place", metavar="FILE|URL")
 @output_option
 def import_(app: str, place: str, output: Output) -> None:

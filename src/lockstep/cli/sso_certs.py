@@ -15,6 +15,7 @@ from lockstep.actions.single_sign_on.settings import SignOnView
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
+from lockstep.cli.page_address import APPLICATION
 from lockstep.cli.session import run
 
 _COLUMNS = (
@@ -69,7 +70,7 @@ def new(app: str, activate: bool, yes: bool, output: Output) -> None:
 
 
 @certs.command("activate")
-@click.argument("app")
+@click.argument("app", type=APPLICATION)
 @click.argument("thumbprint")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option
@@ -84,7 +85,7 @@ def activate(app: str, thumbprint: str, yes: bool, output: Output) -> None:
 
 
 @certs.command("remove")
-@click.argument("app")
+@click.argument("app", type=APPLICATION)
 @click.argument("thumbprint")
 @output_option
 def remove(app: str, thumbprint: str, output: Output) -> None:
@@ -97,7 +98,7 @@ def remove(app: str, thumbprint: str, output: Output) -> None:
 
 
 @certs.command("download")
-@click.argument("app")
+@click.argument("app", type=APPLICATION)
 @click.argument("thumbprint", default="")
 @click.option(
     "--form", type=click.Choice([form.value for form in CertificateForm]), default="base64", help="Format: PEM or DER."

@@ -17,6 +17,7 @@ from lockstep.actions.single_sign_on.settings import SignOnView
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Column, Output, confirm, hint, output_option
+from lockstep.cli.page_address import APPLICATION
 from lockstep.cli.session import run
 from lockstep.cli.sso_view import print_sign_on
 from lockstep.errors import LockstepError
@@ -112,7 +113,7 @@ def new_secret(app: str, description: str, days: int, output: Output) -> None:
 
 
 @secrets.command("remove")
-@click.argument("app")
+@click.argument("app", type=APPLICATION)
 @click.argument("secret", metavar="ID")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_option

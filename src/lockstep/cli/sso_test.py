@@ -9,13 +9,14 @@ from lockstep.actions.single_sign_on import trying
 from lockstep.actions.single_sign_on.trying import ClaimLine, SignOnTrial
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Output, output_option
+from lockstep.cli.page_address import PERSON
 from lockstep.cli.session import run
 from lockstep.errors import not_found
 
 
 @click.command("test")
 @app_argument
-@click.option("--user", default="", metavar="USER", help="The person (default: someone who is assigned).")
+@click.option("--user", default="", type=PERSON, metavar="USER", help="The person (default: someone who is assigned).")
 @click.option(
     "--error", default="", metavar="TEXT", help="Explain an error of the application, or a code of the sign-in log."
 )

@@ -22,6 +22,7 @@ from lockstep.actions.single_sign_on.certificates import Expiry, expiring_certif
 from lockstep.actions.status import Cycle, JobStatus
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.output import Column, Output, hint, output_option, safe
+from lockstep.cli.page_address import APPLICATION
 from lockstep.cli.provision import counts_text
 from lockstep.cli.session import run
 from lockstep.cli.times import local_stamp, local_time, stamp
@@ -41,7 +42,7 @@ _CYCLE_COLUMNS = [Column("id", "Cycle"), Column("kind", "Kind"), Column("state",
 
 
 @click.command("status")
-@click.argument("app", required=False)
+@click.argument("app", required=False, type=APPLICATION)
 @click.option("--watch", is_flag=True, help="Refresh when something changes, until Ctrl-C.")
 @output_option
 def status(app: str | None, watch: bool, output: Output) -> int:

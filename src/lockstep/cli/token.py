@@ -12,6 +12,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.permissions import SCOPES, Permission
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.output import Column, Output, hint, output_option
+from lockstep.cli.page_address import ADMINISTRATOR
 from lockstep.cli.session import run
 from lockstep.cli.times import LENGTH, iso, local_stamp, local_time
 from lockstep.errors import invalid
@@ -49,7 +50,9 @@ def token() -> None:
     metavar="SCOPE",
     help="A permission; repeatable. See: lockstep admins roles",
 )
-@click.option("--owner", default="", metavar="EMAIL", help="The administrator who owns a personal token.")
+@click.option(
+    "--owner", default="", type=ADMINISTRATOR, metavar="EMAIL", help="The administrator who owns a personal token."
+)
 @click.option("--service", is_flag=True, help="Create a service token.")
 @click.option("--expires-in", type=LENGTH, default="90d", metavar="TIME", help="Lifetime, such as 90d; at most 366d.")
 @output_option
