@@ -210,9 +210,9 @@ async def test_an_application_that_was_chosen_stays_chosen_until_it_is_let_go_al
         await hub.fetch("update job set status = 'on', started = true")
         await count_notices(visitor)
         await visitor.go("/apps")
-        box = page.get_by_role("checkbox", name="Choose Documo")
+        box = page.get_by_role("checkbox", name="Select Documo")
         await box.check()
-        await page.get_by_role("button", name="Pause chosen").focus()
+        await page.get_by_role("button", name="Pause selected").focus()
         read_again: list[str] = []
         page.on("request", lambda request: read_again.append(request.url))
 
@@ -222,7 +222,7 @@ async def test_an_application_that_was_chosen_stays_chosen_until_it_is_let_go_al
         await expect(box).to_be_checked()
         await expect(row(visitor, "second")).to_have_count(0)
         await box.uncheck()
-        await page.get_by_role("button", name="Pause chosen").focus()
+        await page.get_by_role("button", name="Pause selected").focus()
         await page.clock.run_for(PAUSE)
 
         await expect(row(visitor, "second")).to_be_visible()
@@ -239,12 +239,12 @@ async def test_an_application_that_is_chosen_while_the_page_is_read_again_stays_
         await page.route("**/apps", late.arrive, times=1)
         await add(hub, "second")
         await late.is_read.wait()
-        box = page.get_by_role("checkbox", name="Choose Documo")
+        box = page.get_by_role("checkbox", name="Select Documo")
         await box.check()
-        await page.get_by_role("button", name="Pause chosen").focus()
+        await page.get_by_role("button", name="Pause selected").focus()
         async with page.expect_response("**/apps"):
             late.may_arrive.set()
-        await page.get_by_role("button", name="Pause chosen").click()
+        await page.get_by_role("button", name="Pause selected").click()
 
         await expect(page.get_by_text("1 application paused")).to_be_visible()
 

@@ -199,6 +199,6 @@ async def test_help_desk_sees_a_group_without_controls_and_is_refused(centre: Ce
         await desk.post(f"/groups/{sales}/rule", rule_form("department", "Legal", step="save")),
     ]
 
-    assert "Disabled" in page.text and "Add members" not in page.text and "Remove chosen" not in page.text
+    assert "Disabled" in page.text and "Add members" not in page.text and "Remove selected" not in page.text
     assert "New group" not in listed.text
     assert [one.status for one in refused] == [403] * 4

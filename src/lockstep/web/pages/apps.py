@@ -85,7 +85,7 @@ async def list_applications(context: Context, request: Request) -> View:
 
 @pages.post("/apps/pause")
 async def pause(context: Context, request: Request) -> Answer:
-    """Pause the chosen applications. Each is paused by itself: a refusal neither stops nor undoes the others, and the notice reports it."""
+    """Pause the selected applications, one by one. A refusal neither stops nor undoes the others, and the notice reports it."""
     paused: list[str] = []
     refusals: list[str] = []
     for name in dict.fromkeys(str(one) for one in (await request.form()).getlist("app")):
@@ -101,7 +101,7 @@ def row_of(app: AppOverview) -> AppRow:
 
 
 def _outcome(paused: Sequence[str], refusals: Sequence[str]) -> str:
-    """Say what was paused. Refusals come before the paused applications, which the list shows too, because a long notice is cut."""
+    """Say what was paused. Refusals come before the paused applications, which the list shows too, because a long notice is cut off."""
     if not refusals:
         return f"{counted(len(paused), 'application')} paused" if paused else "Nothing was selected"
     done = f". Paused: {', '.join(paused)}" if paused else ""

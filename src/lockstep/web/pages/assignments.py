@@ -96,7 +96,7 @@ async def add(context: Context, request: Request) -> Answer:
     try:
         if not wanted.picked:
             raise LockstepError(
-                Kind.INVALID, "No user or group was selected", next_step="Choose at least one in the list"
+                Kind.INVALID, "No user or group was selected", next_step="Select at least one in the list"
             )
         if form.get("step") != "assign":
             found = await foresee(context, work)
