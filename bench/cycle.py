@@ -3,7 +3,7 @@
     make bench            or: .venv/bin/python bench/cycle.py --people 10000
 
 Everything is real: both products, PostgreSQL, HTTP on this machine. The bare loop sends the same creates to the same Documo with
-the same concurrency, into an account of its own, and does nothing else: no directory, no matching, no journal, no links, no log.
+the same concurrency, into a separate account, and does nothing else: no directory, no matching, no journal, no links, no log.
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
     .venv/bin/python bench/live.py --listeners 200
 
-First whole cycles, in turn without and with pages that do what the script of a page does: listen, wait as long as an event says, and read
-the page again. Their process is another one, on the same machine. `ratio` is the time of the cycles with them by that without.
+First, whole cycles are measured, alternately without and with open pages. Each page does what the script of a page does: it listens, waits
+as long as an event says, and reads the page again. The pages run in another process on the same machine. `ratio` is the time of the cycles
+with open pages, divided by the time without them.
 
-Then the parts. A cycle sends one notice with each batch of outcomes that it records. Two parts are measured as CPU time of this process:
-sending a notice, and passing the notices of a busy cycle on to pages that listen. The pages are streams of another process.
+Then two parts are measured separately, as CPU time of this process: sending a notice, of which a cycle sends one for each batch of outcomes
+that it records, and passing the notices of a busy cycle on to pages that listen. The pages are streams of another process.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def main() -> None:
 
 
 async def measure_cycles(folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
-    """The seconds of cycles that write everybody, in turn without and with pages that read again."""
+    """The seconds of cycles that write everybody, alternately without and with pages that read again."""
     async with running(replace(load_settings({}, {"data": folder}), port=0), documo_port=0, say=lambda _: None) as both:
         context = both.house.context(Actor("bench", is_operator=True))
         await stage.import_contoso(context, folder / "contoso", people=chosen.people, seed=1)
@@ -128,7 +129,7 @@ async def measure(folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 async def transactions(house: House, *, with_notice: bool, count: int = 1_000) -> float:
-    """CPU seconds of this process for one transaction like that of a batch of outcomes, which has eight statements."""
+    """CPU seconds of this process for one transaction like the one that records a batch of outcomes, with eight statements."""
     before = cpu_seconds()
     for _ in range(count):
         async with pipelined(house.pool) as connection:
@@ -197,7 +198,7 @@ async def listen(origin: str, secret: str, count: int, *, reads: bool) -> None:
 
 
 async def read_again(http: aiohttp.ClientSession, origin: str, due: asyncio.Event, pause: Callable[[], float]) -> None:
-    """As live.js: after an event, wait and read the page; then look whether there was another event meanwhile."""
+    """Do what live.js does: after an event, wait and read the page, then check whether another event has arrived in the meantime."""
     while True:
         await due.wait()
         await asyncio.sleep(pause() * (random.uniform(0.5, 1.5) if pause() > 1 else 1.0))

@@ -133,7 +133,7 @@ def measure() -> dict[str, int]:
 
 
 def measure_whole() -> dict[str, int]:
-    """What a decision does: the person's record, every attribute with its type and reference, and the scope with its reasons."""
+    """Everything that a decision does: the person's record, every attribute with its type and reference, and the scope with its reasons."""
     hub = SourceObject(
         ObjectKind.USER,
         "p1",

@@ -1,4 +1,4 @@
-"""Sign-ins by the authorization code flow over HTTP: Lockstep against npm's oidc-provider, each as a process of its own.
+"""Sign-ins by the authorization code flow over HTTP: Lockstep against npm's oidc-provider, each as a separate process.
 
 A sign-in is what an application causes while the person has a session: the authorization request with PKCE, the answer with a code, and
 the tokens for it. Lockstep keeps codes and tokens in PostgreSQL, looks up assignments and claims, and writes a sign-in log; the peer keeps

@@ -43,7 +43,7 @@ class Served:
 
 @contextmanager
 def documo() -> Iterator[Served]:
-    """Documo, durable, on a PostgreSQL of its own; CPU includes both."""
+    """Documo, durable, on its own PostgreSQL; CPU includes both."""
     folder = Path(tempfile.mkdtemp(prefix="documo-bench-"))
     folder.chmod(0o711)  # as root, PostgreSQL runs as another user
     data = folder / "data"

@@ -2,8 +2,9 @@
 
     .venv/bin/python bench/web.py --people 20000 --log-rows 100000 --applications 20
 
-The baseline is a Starlette route that runs `select 1` and returns as many bytes as the page has. It is asked in turn with the page, so
-that a busy machine slows both. Statements are counted in the server; its CPU time is that of its process, without PostgreSQL's.
+The baseline is a Starlette route that runs `select 1` and returns as many bytes as the page has. Requests for it and for the page
+alternate, so that a busy machine slows down both. Statements are counted in the server. The CPU time is that of the server's process,
+without PostgreSQL.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from lockstep.web.app import BUILT
 from lockstep.web.callers import SESSION_COOKIE
 from lockstep.wiring import House
 
-# Playwright's own waiting evaluates text in the page, which the security policy of the pages refuses.
+# Playwright's own wait_for_function evaluates a string as script, which the security policy of the pages refuses.
 FIRST_PAINT = """() => new Promise(done => new PerformanceObserver(list => {
     const found = list.getEntriesByName('first-contentful-paint');
     if (found.length) done(found[0].startTime);

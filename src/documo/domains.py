@@ -23,7 +23,7 @@ from documo.store.database import Store
 from lockstep.errors import LockstepError, conflict, invalid, not_found
 
 API, APP, EMAIL = "api", "app", "email"
-_MOST_SEEN, _MOST_TEXT = 5, 200  # TXT records, and characters of each, that are stored for display
+_MOST_SEEN, _MOST_TEXT = 5, 200  # how many TXT records are stored for display, and how many characters of each
 _HOST = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 
 
@@ -112,7 +112,7 @@ async def verify_domain(
     """Check the proof in DNS and serve the domain from then on. If the proof is missing, raises LockstepError with the records found.
 
     The CNAME record is looked up only to be shown. It is not required, because a domain can lead to Documo in other ways.
-    With *look*, the certificate of a domain that serves something is looked at too; a bad one does not prevent the verification.
+    With *look*, the certificate of a domain that serves something is checked too; a bad one does not prevent the verification.
     """
     domain = await find_domain(store, tenant_id, host)
     seen = await txt_records(domain.record_name, name_server=name_server)

@@ -34,7 +34,7 @@ WRITTEN_AT_ONCE = 50  # entries of about 20 KB at most: the driver's buffer grow
 MAX_BODY = 8_192
 MAX_WAITING_BYTES = 16 * 1024 * 1024  # above this, entries are queued without bodies
 MOST_WAITING_BYTES = 20 * 1024 * 1024  # for the whole queue, including entries without bodies
-ENTRY_BYTES = 1_000  # size of an entry without its texts
+ENTRY_BYTES = 1_000  # size of an entry without its strings
 MAX_TYPE = 200  # characters of a content type, and of the path of an entry whose bodies were left out
 MAX_AGENT = 200  # characters of a user agent that are stored
 _CLIENTS = (
@@ -232,7 +232,7 @@ def _without_key(path: str) -> str:
 
 
 def _holds_secret_in_url(text: str) -> bool:
-    # Unescaped twice: the server unescapes only the path, and a client may escape a text once too often.
+    # Unescape twice: the server unescapes only the path, and some clients escape values twice.
     return _may_hold_secret(unquote_to_bytes(unquote_to_bytes(text)))
 
 

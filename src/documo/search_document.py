@@ -1,4 +1,4 @@
-"""Build the document that filters search: the resource, with every text folded according to its schema's rules for comparison.
+"""Build the document that filters search: the resource, with every string folded according to its schema's rules for comparison.
 
 Texts are folded here and never in SQL, because conversion to lower case depends on the locale in the database, but not in Python.
 """
@@ -32,7 +32,7 @@ def search_document(document: Mapping[str, Any], definition: ResourceDefinition)
 
 
 def fold_text(value: str, attribute: Attribute) -> str:
-    """Return one text in the form that the search document has. The value in a filter is folded in the same way."""
+    """Return one string in the form that the search document has. The value in a filter is folded in the same way."""
     if attribute.type == "dateTime":
         moment = read_datetime(value)
         return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else value

@@ -218,7 +218,7 @@ async def open_house(
         pool = await open_pool(database, max_size=settings.pool_size, name=KEY_CHANGE if replaces_key else "lockstep")
         stack.push_async_callback(pool.close)
         if not replaces_key:
-            # Again, now that a replacement of the key would notice this connection.
+            # Check again: from here on, a key replacement notices this connection and refuses to start.
             _refuse_unfinished_key(settings)
         async with pool.connection() as connection:
             sealed = await _count_sealed(connection)

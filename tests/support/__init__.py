@@ -1,1 +1,1 @@
-"""What several test packages share; a test imports it as `tests.support.NAME`."""
+"""Code that several test packages share; a test imports it as `tests.support.NAME`."""

@@ -119,7 +119,7 @@ class Browser:
         return await self._send("POST", path, headers={"Origin": self.origin, **headers}, data=form)
 
     async def htmx(self, path: str) -> Page:
-        """What htmx asks for to put it into a page."""
+        """Request *path* as htmx does when it replaces a part of a page."""
         return await self.get(path, **{"HX-Request": "true", "HX-Request-Type": "partial"})
 
     async def _send(self, method: str, path: str, **options: Any) -> Page:

@@ -88,10 +88,11 @@ class Visitor:
         ]
 
     async def faults(self, name: str) -> list[str]:
-        """What axe finds on the page as it is in both themes, and by how much the page is wider than each window of `REFLOWS`.
+        """The findings of axe on the page in its present state, in both themes, and by how much the page is wider than each window of
+        `REFLOWS`.
 
-        Every rule is asked at 1280 and 320 px. The other widths change only places and sizes, and the dark theme only colours, so
-        only the rules about these are asked there.
+        Every rule is checked at 1280 and 320 px. The other widths change only positions and sizes, and the dark theme only colours, so only
+        the rules about these are checked there.
         """
         found: list[str] = []
         for width in REFLOWS:
@@ -153,7 +154,7 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 async def first_sign_in(browser: Browser, up: Up) -> Any:
-    """Accept the one-time link as the first administrator; the state of the browser, for `visiting`."""
+    """Accept the one-time link as the first administrator. Returns the state of the browser, for `visiting`."""
     context = await browser.new_context()
     page = await context.new_page()
     await page.goto(up.link)
@@ -186,7 +187,7 @@ async def sign_in_again(browser: Browser, up: Up) -> Any:
 async def visiting(
     browser: Browser, origin: str, state: Any = None, *, has_script: bool = True
 ) -> AsyncIterator[Visitor]:
-    """A page in a browser context of its own; signed in if *state* is given."""
+    """A page in a separate browser context; signed in if *state* is given."""
     context: BrowserContext = await browser.new_context(storage_state=state, java_script_enabled=has_script)
     visitor = Visitor(await context.new_page(), origin)
     visitor.watch()
@@ -197,7 +198,7 @@ async def visiting(
 
 
 async def documo_sign_in(browser: Browser, up: Up) -> Any:
-    """Sign in to Documo as the account's admin; the state of the browser, for `visiting`."""
+    """Sign in to Documo as the account's admin. Returns the state of the browser, for `visiting`."""
     context = await browser.new_context()
     page = await context.new_page()
     await page.goto(up.documo_link(DOCUMO_EMAIL))

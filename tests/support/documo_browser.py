@@ -9,7 +9,7 @@ from tests.support.saml_provider import SIGN_IN_URL, Provider
 
 
 async def documo_states(visitor: Visitor) -> AsyncIterator[str]:
-    """Go through the forms of a signed-in Admin; yields a name for each page that is not reached by a link, while it is shown."""
+    """Go through the forms of a signed-in Admin; yields a name for each page that no link leads to, while that page is shown."""
     page = visitor.page
     for name in ("Quarterly figures.xlsx", "Onboarding.pdf"):
         await visitor.go("/")

@@ -33,7 +33,7 @@ NOWHERE = "00000000-0000-7000-8000-000000000000"
 
 @dataclass(frozen=True)
 class Seen:
-    """An answer, with what differs from request to request removed. *goes_to* is "" unless it is a redirect."""
+    """A response without the parts that differ from request to request. *goes_to* is "" unless it is a redirect."""
 
     status: int
     text: str
@@ -164,7 +164,7 @@ class Browser:
         origin: str | None = None,
         token_of: str | None = None,
     ) -> Seen:
-        """*origin* and *token_of*: another page's, and the token of another session ("": none), instead of its own."""
+        """*origin* replaces the page's origin. *token_of* is the secret of another session, whose token is sent ("": no token)."""
         headers = {"Cookie": f"documo_session={secret}"} if secret else {}
         data: dict[str, str] | None = None
         if method == "POST":
@@ -179,7 +179,7 @@ class Browser:
 
 
 def plain(page: str) -> str:
-    """*page* without what is new on each: tokens, ids of requests and of objects, times."""
+    """*page* without the parts that are new each time: tokens, ids of requests and of objects, times."""
     page = re.sub(r'name="csrf" (value|content)="[^"]*"', "", page)
     page = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID", page)
     return re.sub(r"\b[0-9a-f]{16,32}\b", "NUMBER", page)

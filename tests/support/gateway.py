@@ -1,4 +1,4 @@
-"""An address in front of a server: it ends TLS, remembers what was asked, holds requests back, and goes away and returns."""
+"""A proxy in front of a server: it terminates TLS, records the requests, can hold them back, and can go away and return."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Gateway:
         self.loop.call_soon_threadsafe(self._held.pop(path.encode()).set)
 
     def until_asked(self, path: str, *, times: int = 1) -> None:
-        """Wait until *path* was asked for so many times."""
+        """Wait until *path* has been requested *times* times."""
         wanted = path.encode()
         with self._change:
             assert self._change.wait_for(

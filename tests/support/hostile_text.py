@@ -1,4 +1,4 @@
-"""Texts that try to leave their place in a page, and what a reader of HTML made of them."""
+"""Strings that try to break out of their place in a page, and what an HTML parser made of them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any
 
 import lxml.html
 
-# What each way out of its place would make: an element, an attribute after a quote of either kind, the end of a script, style, title,
-# text area or comment, an expression of the template language, a new line of a header or a script, a change of the reading direction.
+# Each string would create one of these if it broke out: an element; an attribute, after a quote of either kind; the end of a script, style,
+# title, text area or comment; an expression of the template language; a new line of a header or a script; a change of the reading
+# direction.
 HOSTILE = (
     "<xss-probe>{n}</xss-probe>",
     "\" xss-probe=\"{n}\" x=\"",
@@ -30,12 +31,12 @@ _PRODUCT = str(123457 * 654323)  # too long to stand in a random id by chance
 
 
 def hostile(number: int) -> str:
-    """The text with this number; those that follow each other differ in how they attack."""
+    """The string with this number. Consecutive strings attack in different ways."""
     return HOSTILE[number % len(HOSTILE)].format(n=number)
 
 
 def made_of_text(html: str) -> list[str]:
-    """What a reader of HTML made out of the hostile texts in *html*: elements, attributes, addresses that run a script."""
+    """Return the elements, attributes and script addresses that an HTML parser made of the hostile strings in *html*."""
     made = [_PRODUCT] if _PRODUCT in html else []
     for element in lxml.html.document_fromstring(html).iter():
         if not isinstance(element.tag, str):
@@ -50,7 +51,7 @@ def made_of_text(html: str) -> list[str]:
 
 
 def with_text(value: Any, text: str, names: set[str] | None = None, *, inside: bool = False) -> Any:
-    """A copy of the JSON *value* in which every text under one of *names* is *text*; None: every text."""
+    """A copy of the JSON *value* in which *text* replaces every string under one of *names* (None: every string)."""
     if isinstance(value, dict):
         return {
             name: with_text(one, text, names, inside=inside or names is None or name in names)

@@ -32,7 +32,7 @@ def upn(name: str) -> str:
 
 @dataclass
 class Hub:
-    """What a test works with."""
+    """Everything that a test works with."""
 
     pool: Pool
     context: Context

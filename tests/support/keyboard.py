@@ -1,4 +1,4 @@
-"""A page walked with Tab: in which order the elements get the focus, whether the focus is seen, and whether it comes round."""
+"""A page walked with Tab: in which order the elements get the focus, whether the focus is visible, and whether it comes back."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _IS_BACK = """([opener, address]) => {
 
 @dataclass(frozen=True)
 class Walk:
-    """One round of a page, from its beginning to its beginning. *stops*: numbers of the elements in the order of the focus."""
+    """One round through a page, until the focus is back at the beginning. *stops*: numbers of the elements in the order of the focus."""
 
     stops: Sequence[int]
     names: Sequence[str]
 
 
 async def walked(page: Page, key: str = "Tab") -> Walk:
-    """Press *key* from the beginning of the page until the focus has come round. Raises AssertionError if it does not."""
+    """Press *key* from the beginning of the page until the focus is back there. Raises AssertionError if it does not return."""
     await page.evaluate(WALK)
     await page.evaluate("() => walk.begin()")
     for _ in range(MOST_STOPS // _AT_ONCE):
@@ -44,7 +44,7 @@ async def walked(page: Page, key: str = "Tab") -> Walk:
 
 
 async def faults_of_walk(page: Page, *, has_way_back: bool) -> list[str]:
-    """What is wrong with the way through the page as it is."""
+    """Return the faults of a walk through the page in its present state."""
     found: list[str] = []
     await page.wait_for_function(
         "() => !document.querySelector('[aria-busy=true]')"
@@ -63,7 +63,9 @@ async def faults_of_walk(page: Page, *, has_way_back: bool) -> list[str]:
 
 
 async def _fault_of_way_back(page: Page, there: Walk) -> str:
-    """What Shift+Tab does differently. A part that htmx replaces between the two ways is no fault, so both are walked again."""
+    """Return how the way back with Shift+Tab differs. If htmx replaces a part between the two walks, that is not a fault, so both are
+    repeated.
+    """
     missed: list[str] = []
     for _ in range(_ATTEMPTS):
         back = await walked(page, "Shift+Tab")
@@ -75,7 +77,7 @@ async def _fault_of_way_back(page: Page, there: Walk) -> str:
 
 
 async def faults_of_menus(page: Page) -> list[str]:
-    """What is wrong with the menus of the page: Enter opens each, arrows move through it, Escape closes it and keeps the place."""
+    """Return the faults of the page's menus: Enter must open each, arrows move through it, and Escape close it and keep the focus."""
     found: list[str] = []
     await page.evaluate(WALK)
     for menu in await page.locator("details.menu > summary:visible").all():
@@ -96,7 +98,7 @@ async def faults_of_menus(page: Page) -> list[str]:
 
 
 async def faults_of_dialog(page: Page, opener: str = "") -> list[str]:
-    """What is wrong with the open dialog: Tab stays inside, Escape closes it, and the focus goes to *opener*.
+    """Return the faults of the open dialog: Tab must stay inside, Escape must close it, and the focus must then go to *opener*.
 
     By default that is the link to the page's address, or the content if there is no such link.
     """
@@ -118,7 +120,7 @@ async def faults_of_dialog(page: Page, opener: str = "") -> list[str]:
 
 
 async def ring_of_focus(page: Page) -> float:
-    """The contrast of the ring around the focused element with what is beside it; 0 without a ring."""
+    """The contrast between the focus ring and its surroundings; 0 without a ring."""
     await page.evaluate(WALK)
     return float(await page.evaluate("() => walk.ring(document.activeElement)"))
 

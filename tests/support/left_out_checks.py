@@ -1,4 +1,4 @@
-"""Every check of a module left out once: a hostile case must then end differently, or nothing holds the check.
+"""Leave out each check of a module in turn: a hostile case must then end differently, otherwise no test covers the check.
 
 for check in checks_of(bindings, parts=True):
     check.leave_out(monkeypatch)
@@ -47,9 +47,9 @@ class Check:
 
 
 def checks_of(module: ModuleType, *only: str, parts: bool = False) -> Iterator[Check]:
-    """Every `raise` of the functions and methods in *module*; of the named ones if *only* is given. `line` counts from the function's
-    first. With *parts*, also every `if` that ends its function or loop, each alternative of its condition, each condition of a value that
-    is several of them at once, each condition on which a value is used instead of nothing, and each condition of a comprehension.
+    """Return every `raise` of the functions and methods in *module*, or of the named ones if *only* is given. `line` counts from the
+    function's first. With *parts*, also every `if` that ends its function or loop, each operand of an `or` in its condition, each operand
+    of an `and` that is returned or assigned, the condition of each `x if condition else None`, and each condition of a comprehension.
     """
     text = inspect.getsource(module)
     tree = ast.parse(text)
@@ -73,7 +73,9 @@ def checks_of(module: ModuleType, *only: str, parts: bool = False) -> Iterator[C
 def outcomes_of(
     cases: Mapping[str, Callable[[], object]], fault: type[Fault], said: Callable[[Fault], str]
 ) -> dict[str, str]:
-    """What each case gives: what it accepts, what it *said* of its *fault*, or how it crashes, as it may without one of the checks."""
+    """Return how each case ends: with the value that it accepts, with the text that *said* gives for its *fault*, or with a crash, which is
+    possible if a check is left out.
+    """
 
     def outcome(case: Callable[[], object]) -> str:
         try:
@@ -87,7 +89,7 @@ def outcomes_of(
 
 
 def _parts(node: ast.AST) -> Iterator[Place]:
-    """What can be left out of *node*: a whole `if`, an alternative of its condition, a condition of a value."""
+    """Return the parts of *node* that can be left out: a whole `if`, an alternative of its condition, a condition of a value."""
     if isinstance(node, ast.If) and _ends(node) and not node.orelse:
         yield _place(node)
         for inner in ast.walk(node.test):
@@ -110,7 +112,7 @@ def _parts(node: ast.AST) -> Iterator[Place]:
 
 
 def _unguarded(tree: ast.AST) -> Iterator[ast.Raise]:
-    """Every `raise` that neither an `if` without alternative nor the handler of an exception begins with."""
+    """Every `raise` that is not the first statement of an `if` without `else` or of an exception handler."""
     begun = {
         id(one.body[0])
         for one in ast.walk(tree)
@@ -213,8 +215,8 @@ async def unheld_checks(
     checks: Sequence[Check],
     implied: Collection[tuple[str, str]] = (),
 ) -> str:
-    """The checks that can be left out without a case that ends differently, one in each line. *cases* return how they ended. *implied*:
-    conditions, with their function, that another condition implies, and that only the type checker needs.
+    """Return the checks that can be left out without changing how any case ends, one per line. *cases* return how they ended. *implied*
+    lists conditions, with their functions, that other conditions imply and that only the type checker needs.
 
     For each check, only the cases that run its function are tried, the quickest first.
     """

@@ -49,7 +49,9 @@ async def lockstep_states(visitor: Visitor, up: Up) -> AsyncIterator[str]:
 
 
 async def _of_one_person(visitor: Visitor, up: Up) -> AsyncIterator[str]:
-    """The upload that brings a person, and the form that edits the person: Lockstep keeps who is restored after the source was removed."""
+    """Yield the pages of an upload with one person, and the form that edits this person: a person who is restored after the source was
+    removed belongs to Lockstep.
+    """
     page = visitor.page
     await visitor.go("/import")
     await page.get_by_label("Source").fill("visitors")

@@ -1,4 +1,4 @@
-"""A real mail server on a real socket, whose answers the test decides, with certificates from an authority of its own."""
+"""A real mail server on a real socket, whose answers the test decides, with certificates from a separate authority."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ USER, PASSWORD = "lockstep", "correct horse"
 
 @dataclass
 class MailSink:
-    """What arrived. *refuses* gets the stage (MAIL, RCPT or DATA) and the address, and returns a refusal or ""."""
+    """The messages that arrived. *refuses* gets the stage (MAIL, RCPT or DATA) and the address, and returns a refusal or ""."""
 
     port: int = 0
     messages: list[EmailMessage] = field(default_factory=list)

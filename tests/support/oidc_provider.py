@@ -34,7 +34,7 @@ class OidcProvider:
     issuer: str
 
     def put_people(self, people: Mapping[str, Mapping[str, Any]]) -> None:
-        """Who there is: name to claims."""
+        """Set the people of the provider: name to claims."""
         self._ask("PUT", "/test/accounts", dict(people))
 
     def rotate_keys(self) -> None:
@@ -48,7 +48,9 @@ class OidcProvider:
         return found["client_id"], found["client_secret"]
 
     async def sign_in(self, http: aiohttp.ClientSession, url: str, name: str) -> str:
-        """Follow *url* as a browser does, sign in as *name* where the provider asks for it; the address back at Lockstep."""
+        """Follow *url* as a browser does, sign in as *name* where the provider asks for it. Returns the address at Lockstep to which the
+        provider sends the browser back.
+        """
         data: dict[str, str] | None = None
         for _ in range(_MOST_STEPS):
             async with http.request("POST" if data else "GET", url, data=data, allow_redirects=False) as answer:

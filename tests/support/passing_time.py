@@ -17,7 +17,7 @@ from lockstep.sync.worker.tasks import run_schedule
 from tests.support.sync_world import World
 
 SWEEP = timedelta(seconds=10)  # pause when there is nothing to wait for
-# Pauses as in production, and nobody sits through one. Between the cycles there is time to see what goes on by itself.
+# Pauses as in production, which no test waits for. Between the cycles there is time to see what happens without one.
 IN_NO_TIME = Times(longest_wait_seconds=0.0, search_lag_seconds=0.01, cycle_interval=timedelta(days=1))
 
 # When the job can continue, and the first thing to do then.

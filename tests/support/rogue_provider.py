@@ -25,14 +25,14 @@ Sign = Callable[[dict[str, Any], RSAKey], str]
 
 
 def signed(claims: dict[str, Any], key: RSAKey) -> str:
-    """The ID token as it should be."""
+    """Return a correct ID token."""
     return jwt.encode({"alg": "RS256", "kid": key.kid}, claims, key)
 
 
 @dataclass
 class RogueProvider:
-    """*claims* and *metadata* are added to what is right; None takes one away. *sign* makes the token, *user_info* is the answer, and
-    *token_text* is the token response if it is not empty. *proofs* says how the client proved each time who it is.
+    """*claims* and *metadata* are added to the correct ones; None removes one. *sign* makes the token, *user_info* is the answer, and
+    *token_text* is the token response if it is not empty. *proofs* lists how the client authenticated each time.
     """
 
     issuer: str
@@ -48,7 +48,7 @@ class RogueProvider:
     _nonces: dict[str, str] = field(default_factory=dict)
 
     def answer(self, authorization_url: str, **changes: str | None) -> str:
-        """The query with which somebody comes back who signed in at *authorization_url*."""
+        """Return the query with which the browser comes back after a sign-in at *authorization_url*."""
         asked = {name: values[0] for name, values in parse_qs(urlsplit(authorization_url).query).items()}
         self._nonces[changes.get("code") or "code"] = asked["nonce"]
         right = {"code": "code", "state": asked["state"], "iss": self.issuer}

@@ -1,4 +1,4 @@
-"""An Active Directory of Samba with a few people, on a loopback address of its own. Its LDAP ports are fixed, so that it needs root.
+"""An Active Directory of Samba with a few people, on a separate loopback address. Its LDAP ports are fixed, so it needs root.
 
 with running(folder, ["anna"]) as directory:
     directory.url, directory.tls_url, directory.ca

@@ -1,4 +1,4 @@
-"""An identity provider in a test: answers what Documo asks, or what it did not ask."""
+"""An identity provider in a test: answers requests of Documo, and sends responses that Documo did not request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def key_named(name: str) -> SigningKey:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request of Documo, as the page that leads to the provider holds it."""
+    """A request of Documo, as contained in the page that leads to the provider."""
 
     request: AuthnRequest
     relay_state: str

@@ -1,4 +1,4 @@
-"""A server with the API, in a thread of its own, for commands that work with it."""
+"""A server with the API, in a separate thread, for commands that work with it."""
 
 from __future__ import annotations
 

@@ -63,14 +63,14 @@ class SimpleSamlPhp:
         return f"{self.origin}/module.php/saml/sp/saml2-acs.php/default-sp"
 
     async def metadata(self, http: aiohttp.ClientSession, role: str) -> bytes:
-        """What it publishes as "idp" or "sp"."""
+        """The metadata that it publishes as "idp" or "sp"."""
         path = "saml2/idp/metadata.php" if role == "idp" else "module.php/saml/sp/metadata.php/default-sp"
         async with http.get(f"{self.origin}/{path}") as answer:
             assert answer.status == 200, await answer.text()
             return await answer.read()
 
     async def sign_in(self, http: aiohttp.ClientSession, url: str) -> tuple[str, dict[str, str]]:
-        """Follow *url* and sign in as Lee Wong; where the last page sends its form, and the fields."""
+        """Follow *url* and sign in as Lee Wong. Returns the address to which the last page sends its form, and the fields."""
         data: Mapping[str, str] | None = None
         for _ in range(_MOST_STEPS):
             async with http.request(
@@ -92,7 +92,7 @@ class SimpleSamlPhp:
         raise AssertionError(f"no end of redirects at {url}")
 
     async def ask(self, http: aiohttp.ClientSession) -> str:
-        """Begin a sign-in at its service provider; the address of our identity provider that it leads to."""
+        """Begin a sign-in at its service provider. Returns the address of our identity provider that it leads to."""
         url = f"{self.origin}/module.php/core/authenticate.php?as=default-sp"
         for _ in range(_MOST_STEPS):
             async with http.get(as_it_is(url), allow_redirects=False) as answer:
@@ -104,7 +104,7 @@ class SimpleSamlPhp:
         raise AssertionError(f"no end of redirects at {url}")
 
     async def bring(self, http: aiohttp.ClientSession, fields: Mapping[str, str]) -> tuple[int, str]:
-        """Bring a response to its service provider; status and text of the page that follows."""
+        """Bring a response to its service provider. Returns the status and the text of the page that follows."""
         async with http.post(self.reply_url, data=fields) as answer:
             return answer.status, await answer.text()
 
@@ -121,7 +121,7 @@ def running(
     service_providers: Mapping[str, Mapping[str, Any]],
     identity_providers: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[SimpleSamlPhp]:
-    """Run it with *key* for both of its sides; it knows these others, in the words of its metadata files."""
+    """Run it with *key* for both of its roles. It knows the other parties, in the format of its metadata files."""
     with tempfile.TemporaryDirectory(prefix="simplesamlphp-") as name:
         folder = Path(name)
         with socket.socket() as free:
@@ -211,7 +211,7 @@ def _settings(folder: Path, php: SimpleSamlPhp) -> dict[str, Any]:
 
 
 def _write(path: Path, variable: str, values: Mapping[str, Any]) -> None:
-    """A file of PHP that gets its values from one of JSON beside it."""
+    """Write a PHP file that reads its values from a JSON file beside it."""
     data = path.with_suffix(".json")
     data.write_text(json.dumps(values))
     path.write_text(f"<?php ${variable} = json_decode(file_get_contents('{data}'), true);\n")

@@ -95,7 +95,9 @@ def _free_port() -> int:
 
 
 def write_certificate(folder: Path, address: str) -> str:
-    """A certificate of *address*, signed by itself, for a day, as server.pem with server.key in *folder*. Returns it in PEM form."""
+    """Write a self-signed certificate for *address*, valid for a day, to server.pem in *folder*, and its key to server.key. Returns the
+    certificate in PEM form.
+    """
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "slapd")])
     made = (

@@ -1,4 +1,4 @@
-"""A server of its own event loop in a thread, for tests that run commands which block."""
+"""A server with a separate event loop in a thread, for tests that run blocking commands."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ START_SECONDS = 60
 
 @contextmanager
 def served_in_a_thread(serve: Callable[[Callable[[T], None], asyncio.Event], Awaitable[None]]) -> Iterator[T]:
-    """Run `serve(ready, stop)` in a thread for the length of the block; yields what it says when it is *ready*.
+    """Run `serve(ready, stop)` in a thread for the duration of the block, and yield the value that it passes to *ready*.
 
-    It returns once *stop* is set. What it raises before it is ready is raised here.
+    *serve* must return once *stop* is set. An error that it raises before it is ready is raised here.
     """
     told: Queue[T | BaseException] = Queue()
     loop = asyncio.new_event_loop()

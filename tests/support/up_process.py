@@ -24,7 +24,7 @@ FREE_PORTS = ("--port", "0", "--documo-port", "0")
 
 @dataclass(frozen=True)
 class Up:
-    """A running `lockstep up`. *lines*: what it has printed until it was ready."""
+    """A running `lockstep up`. *lines* has the lines that it printed before it was ready."""
 
     lines: tuple[str, ...]
     data: Path

@@ -96,8 +96,8 @@ def remove(host: str, account: str | None, settings: Settings) -> None:
 @data_option
 @output_option
 def verify(host: str, name_server: str | None, account: str | None, settings: Settings, output: DocumoOutput) -> None:
-    """Check the proof in DNS; if it is there, serve the domain from now on. If the service has an https address, the TLS certificate
-    of the domain is looked at too.
+    """Check the proof in DNS; if it is there, serve the domain from now on. If the service has an https address, the TLS certificate of the
+    domain is checked too.
     """
 
     async def work(store: Store) -> rules.Domain:

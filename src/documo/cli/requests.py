@@ -101,7 +101,7 @@ class _Wanted:
 
 
 def _statuses(text: str) -> tuple[int, int]:
-    """Return the lowest and highest status that a text such as `404` or `4xx` covers; "" covers all."""
+    """Return the lowest and highest status that a string such as `404` or `4xx` covers; "" covers all."""
     if not text:
         return 0, 999
     if not re.fullmatch(r"[1-5](\d\d|xx)", text.lower(), re.ASCII):

@@ -20,7 +20,7 @@ from lockstep.errors import invalid
 from lockstep.serving.bodies import Receive, Scope, Send
 
 ACTIONS = ("status", "delay", "drop_before", "drop_after", "truncate", "html", "content_type", "stale", "duplicate")
-FOR_CLIENTS = (SCIM_PATH, "/oauth/", "/events/", "/.well-known/")  # never the pages, on which faults are switched off
+FOR_CLIENTS = (SCIM_PATH, "/oauth/", "/events/", "/.well-known/")  # never the pages, where faults are switched
 _KEYS = frozenset(
     ("method", "path", "nth", "every", "probability", "times", "do", "status", "headers", "seconds", "value")
 )

@@ -1,6 +1,6 @@
 """The sandbox's page *Fault injection*: which faults clients get, each with a switch, and a form to add one.
 
-The faults belong to the process and concern every tenant of the sandbox. They are kept in memory, because nothing of a sandbox stays.
+The faults belong to the process and concern every tenant of the sandbox. They are kept only in memory, like everything else in a sandbox.
 """
 
 from __future__ import annotations

@@ -42,8 +42,7 @@ def add_known(tenant_id: int, pairs: Sequence[tuple[str, str]]) -> Statement:
 
 def remove(tenant_id: int, group_id: str, ids: Sequence[str]) -> Statement:
     """Remove members. Returns a row for each that was a member."""
-    # A single id is compared with "=", because PostgreSQL before 17 reads the whole group for a list of one while it has no
-    # statistics.
+    # A single id is compared with "=": without statistics, PostgreSQL before 17 reads the whole group for a list of one id.
     condition, value = ("= %s", ids[0]) if len(ids) == 1 else ("= any(%s::uuid[])", list(ids))
     return (
         f"delete from group_members where tenant_id = %s and group_id = %s and member_id {condition} returning member_id",  # noqa: S608 -- constants
@@ -79,7 +78,7 @@ def members_json(tenant_id: int, group_ids: Sequence[str], base_url: str, *, wit
 
 def present(tenant_id: int, pairs: Sequence[tuple[str, str]]) -> Statement:
     """Return the pairs in *pairs*, each (group id, member id), that are memberships."""
-    # A subquery for each pair: with a join, the planner would read whole groups while it has no statistics.
+    # A subquery for each pair: with a join, the planner would read whole groups until it has statistics.
     return (
         "select p.group_id::text, p.member_id::text from unnest(%s::uuid[], %s::uuid[]) as p(group_id, member_id)"
         " where (select true from group_members m where m.tenant_id = %s and m.group_id = p.group_id and m.member_id = p.member_id)",

@@ -81,7 +81,7 @@ async def _send(connection: Connection, statements: Sequence[Statement], *, skip
 
 
 def _size(statements: Sequence[Statement]) -> int:
-    """Return the approximate size in bytes of the values sent. Only texts are counted, because only texts can be long."""
+    """Return the approximate size in bytes of the values sent. Only strings are counted, because only strings can be long."""
     values = (
         value
         for _, parameters in statements

@@ -42,7 +42,7 @@ TABS: Mapping[str, Sequence[Crumb]] = {
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """Pages that a program adds, with their links in the rail. *notice* returns a text for every page, or "", and leads to *href*."""
+    """Pages that a program adds, with their links in the rail. *notice* returns the text for every page, or "", and leads to *href*."""
 
     routes: Sequence[PageRoute[Any]]
     rail: Sequence[RailEntry]

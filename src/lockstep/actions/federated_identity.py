@@ -61,7 +61,7 @@ def grants_for(claims: Mapping[str, Any], claim: str, roles: Sequence[ClaimRole]
 
 
 def values_of(claims: Mapping[str, Any], claim: str) -> frozenset[str]:
-    """Return the values of *claim*, which is a text or a list of texts. A dot in the name of the claim leads into a nested object
+    """Return the values of *claim*, which is a string or a list of strings. A dot in the name of the claim leads into a nested object
     (`realm_access.roles`).
     """
     found: Any = claims.get(claim)

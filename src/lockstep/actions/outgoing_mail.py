@@ -1,4 +1,4 @@
-"""The outbox: send the messages that are due, and show which messages were sent, wait or were given up.
+"""The outbox: send the messages that are due, and show which messages were sent, are waiting or were given up.
 
 Delivery is at least once: if the process dies after the server accepted a message and before that is recorded, the message is sent again
 with the same Message-ID. Failed attempts are repeated after growing pauses, and the message is given up after two days.

@@ -100,7 +100,7 @@ async def show_person(context: Context, name: str, *, is_deleted: bool = False) 
 
 @needs(Permission.PEOPLE_WRITE)
 async def set_person(context: Context, name: str, texts: Mapping[str, str]) -> PersonRow:
-    """Change attributes of a person. *texts* has the new value for each name: an empty text removes the attribute, and the text for
+    """Change attributes of a person. *texts* has the new value for each name: an empty string removes the attribute, and the text for
     `manager` is the manager's name. Raises LockstepError for an invalid name or value.
     """
     async with context.changing() as edit:

@@ -26,7 +26,7 @@ _RESTORED, _UNREAD, _READ = "restored", "unread", "read"  # states of a source d
 
 @needs(Permission.ORGANISATION_WRITE)
 async def enter_restore_mode(context: Context, source: str) -> list[str]:
-    """Switch every job off, make its next start a full cycle, and give up all waiting mail. Returns the names of the applications. *source*
+    """Switch every job off, make its next start a full cycle, and discard all waiting mail. Returns the names of the applications. *source*
     is written to the audit entry.
     """
     async with context.changing() as edit:

@@ -80,7 +80,7 @@ async def reject_hold(context: Context, name: str) -> SourceDecision:
 
 
 def mark_of(holds: Sequence[HoldRow]) -> str:
-    """Return a text that identifies these holds. It changes whenever the holds or their content change."""
+    """Return a string that identifies these holds. It changes whenever the holds or their content change."""
     return " ".join(sorted(f"{hold.id}/{hold.generation}/{hold.missing}" for hold in holds))
 
 

@@ -13,7 +13,7 @@ from lockstep.errors import not_found
 from lockstep.storage import source_runs
 from lockstep.storage.source_runs import RunRow as RunRow
 
-MOST_NAMED = 100  # most people and groups that a run lists for each kind of change
+MOST_NAMED = 100  # the most people and groups that a run lists for each kind of change
 
 
 @needs(Permission.DIRECTORY_READ)

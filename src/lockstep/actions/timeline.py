@@ -16,7 +16,7 @@ from lockstep.storage.provisioning_log import LogFilter, LogRow
 from lockstep.storage.sign_in_log import SignInFilter, SignInRow
 
 PAGE = 30
-MOST_NAMED = 10  # most members that are listed for a change
+MOST_NAMED = 10  # the most members that are listed for a change
 DIRECTORY, SIGN_INS = "directory", "sign-ins"  # shown in place of an application
 
 

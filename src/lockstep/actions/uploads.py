@@ -43,7 +43,7 @@ from lockstep.storage.source_uploads import UploadRow as UploadRow
 
 LARGEST = 64 * 1024 * 1024  # bytes
 KEPT = timedelta(days=1)
-MOST_NAMED = 500  # most people and groups that a dry run lists for each kind of change
+MOST_NAMED = 500  # the most people and groups that a dry run lists for each kind of change
 _PART = 1024 * 1024
 _LONGEST_NAME = 200  # bytes; a file system takes 255
 _ALL = 100_000

@@ -69,7 +69,7 @@ def api_app(
     )
     app.state.desk = Desk(contexts)
     app.state.rates = rates or Rates()
-    app.state.hub = LiveHub() if hub is None else hub  # not `or`: an empty hub is false
+    app.state.hub = LiveHub() if hub is None else hub  # not `or`, because an empty hub is false
     app.state.tasks = tasks or BackgroundTasks()
     for router in _ROUTERS:
         app.router.routes += (

@@ -22,7 +22,7 @@ Read = Callable[[Any], Any]
 
 def text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("must be compared with a text in quotes")
+        raise ValueError("must be compared with a string in quotes")
     return value
 
 

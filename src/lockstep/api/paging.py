@@ -141,7 +141,7 @@ def page_of_rows(query: ListQuery, rows: Sequence[Any], *, key: str) -> Page[Any
 
 
 def _comparable(value: Any) -> list[Any]:
-    """Make values comparable: null comes before numbers, and numbers come before texts."""
+    """Make values comparable: null comes before numbers, and numbers come before strings."""
     if value is None:
         return [0, 0]
     return [1, float(value)] if isinstance(value, bool | int | float) else [2, str(value).casefold()]

@@ -78,7 +78,7 @@ COMMANDS: dict[str, str] = {
     "whoami": "lockstep.cli.remote.commands:whoami",
     "worker": "lockstep.cli.worker:worker",
 }
-# The overview, in the order of the work. It is the only help page longer than a screen, because people look for commands here.
+# The overview, with the commands in the order in which they are needed. It is the only help page longer than a screen.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "People and applications": ("sources", "people", "groups", "apps", "assign"),
     "Configuration": ("creds", "map", "scope", "settings", "sso", "expr", "mail", "webhook", "outbound", "retention"),

@@ -84,7 +84,7 @@ def invite(email: str, name: str, roles: tuple[str, ...], owns: tuple[str, ...],
         path = await actions.first_link(context)
         if path is None:
             raise conflict(
-                "There is an administrator already",
+                "An administrator already exists",
                 next_step="Name the new one: lockstep admins invite EMAIL --role ROLE",
             )
         return NewLink("", context.now() + LINK_VALID, path)

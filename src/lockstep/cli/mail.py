@@ -98,7 +98,7 @@ def remove(yes: bool, output: Output) -> None:
     \b
     lockstep mail remove
     """
-    confirm("Remove the mail server and give up all waiting messages?", yes=yes)
+    confirm("Remove the mail server and discard all waiting messages?", yes=yes)
     run(actions.remove_mail_server)
     output.one({"removed": True}, text="The mail server was removed. Lockstep sends no mail.")
 

@@ -23,7 +23,7 @@ SIGN_COLOURS = {"+ ": "green", "~ ": "yellow", "o ": "yellow", "- ": "red", "! "
 FORMAT_VERSION = "1.0"
 _GAP = 2  # blanks between columns
 _NARROWEST = 18  # minimum width of a column that shrinks
-DECLINED = 130  # exit code after a question was answered no
+DECLINED = 130  # exit code if a question was answered with no
 Row = Mapping[str, Any]
 Command = TypeVar("Command", bound=Callable[..., Any])
 

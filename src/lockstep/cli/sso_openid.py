@@ -27,7 +27,7 @@ _SECRETS = (
     Column("lastUsedAt", "LAST USED"),
 )  # fmt: skip
 _KEYS = (Column("kid", "KEY ID"), Column("state", "STATE"), Column("publishedAt", "PUBLISHED"))
-# The options of `lockstep sso oidc` by the keys of a file, as errors name them.
+# Errors name a setting by its key in configuration files; here is the option of `lockstep sso oidc` for each key.
 _OPTIONS = {
     "redirectUris": "--redirect-uri",
     "postLogoutRedirectUris": "--post-logout-uri",

@@ -13,7 +13,7 @@ from lockstep.configuration.single_sign_on import SignOnMode
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT
 from lockstep.wording import counted
 
-NO_ADDRESS = "The public address of Lockstep is not stored yet: lockstep sso address https://id.contoso.com"
+NO_ADDRESS = "The public address of Lockstep is not set yet: lockstep sso address https://id.contoso.com"
 
 
 def print_sign_on(view: SignOnView, output: Output) -> None:
@@ -25,7 +25,7 @@ def print_sign_on(view: SignOnView, output: Output) -> None:
         hint(NO_ADDRESS)
     if section.get("notificationEmail") and not view.mail_is_sent:
         hint(
-            f"{MAIL_IS_NOT_SENT}: {section['notificationEmail']} is stored only. Expiry is shown on Home and by lockstep status."
+            f"{MAIL_IS_NOT_SENT}: {section['notificationEmail']} is only stored. Expiry is shown on Home and by lockstep status."
         )
 
 

@@ -1,4 +1,4 @@
-"""Warn, if settings ask for mail, that no mail is sent because no mail server is set up. Pure."""
+"""Warn that no mail is sent, if settings ask for mail but no mail server is set up. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 MAIL_IS_NOT_SENT = "No mail server is set up, so no mail is sent"
-_INSTEAD = "the setting is stored only. Set up a server: lockstep mail set --help"
+_INSTEAD = "the setting is only stored. Set up a server: lockstep mail set --help"
 
 
 def mail_note(*, email: str | None, on_failure: bool | None) -> str:

@@ -71,7 +71,7 @@ async def write_people(edit: Edit, writes: Sequence[PersonWrite]) -> None:
 
 
 async def set_attributes(edit: Edit, person: PersonRow, texts: Mapping[str, str]) -> PersonRow:
-    """Change attributes by hand. *values* maps names to texts; an empty text removes the attribute. Raises LockstepError for an invalid
+    """Change attributes by hand. *values* maps names to strings; an empty string removes the attribute. Raises LockstepError for an invalid
     name or value.
     """
     values: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Limit the content of a request: the size of its body, checked while it arrives, and texts that cannot be stored."""
+"""Limit the content of a request: the size of its body, checked while it arrives, and strings that cannot be stored."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def limited_receive(receive: Receive, headers: Mapping[str, str], limit: int) ->
 
 
 def require_no_nul(texts: Iterable[str], *, of: str) -> None:
-    """Raise LockstepError if one of *texts* contains NUL, which PostgreSQL can neither store nor compare."""
+    """Raise LockstepError if one of the strings in *texts* contains NUL, which PostgreSQL can neither store nor compare."""
     if any("\0" in one for one in texts):
         raise invalid(f"The {of} contains a NUL character", next_step="Remove it")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 HEIGHT = 100.0
-_BAR = 0.62  # of the width of a column
+_BAR = 0.62  # as a share of the column width
 _STEPS = (1, 2, 3, 4, 5, 6, 8, 10)
 
 

@@ -1,6 +1,6 @@
 """Templates of a product together with the kit's macros (`{% from "kit/forms.html" import field %}`).
 
-Everything is escaped. An unknown name in a template is an error, not an empty text.
+Everything is escaped. An unknown name in a template is an error, not an empty string.
 """
 
 from __future__ import annotations

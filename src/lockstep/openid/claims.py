@@ -18,7 +18,7 @@ LISTS = frozenset({"groups", "roles"})  # always an array, however many values t
 
 
 def released(attributes: Mapping[str, Sequence[str]], groups: Sequence[str], scopes: Sequence[str]) -> dict[str, Any]:
-    """Return the claims that *scopes* release. A claim with one value is a text, a claim with several values an array.
+    """Return the claims that *scopes* release. A claim with one value is a string, a claim with several values an array.
 
     The mail address counts as verified, because it comes from the directory that administrators maintain.
     """

@@ -43,7 +43,7 @@ def compile_filter(
 ) -> Predicate:
     """Return a predicate that tests whether a stored resource matches *filter*.
 
-    *lenient* accepts `"True"` for a boolean and a number for a text. If the filter names an attribute that the resource type
+    *lenient* accepts `"True"` for a boolean and a number for a string. If the filter names an attribute that the resource type
     does not declare, ScimError("invalidFilter") is raised. With *undefined_is_absent* such an attribute counts as having no
     value, as a search over several resource types requires (RFC 7644, section 3.4.2.1).
     """
@@ -153,7 +153,7 @@ def _compile_present(found: _Found) -> Predicate:
     sub_name = found.sub.name if found.sub else None
 
     def is_present(resource: Mapping[str, Any]) -> bool:
-        # An empty text or object does not count as a value: "pr" requires a non-empty one.
+        # An empty string or object does not count as a value: "pr" requires a non-empty one.
         return any(value not in ("", [], {}) for value in _leaves(read(resource), sub_name))
 
     return is_present

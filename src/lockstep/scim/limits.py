@@ -19,7 +19,7 @@ MAX_VALUES: Final = (
     1_000  # values of one attribute; members of groups do not count, because they are not kept in the resource
 )
 MAX_NAME: Final = 512  # characters of an attribute name including its URN, or of an object's key
-CACHED_TEXT: Final = 256  # characters; longer texts are not cached, because clients choose what fills the cache
+CACHED_TEXT: Final = 256  # characters; longer strings are not cached, because clients choose what fills the cache
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _BRACKET = re.compile(rb"[\[\]{}]")

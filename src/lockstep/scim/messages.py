@@ -150,7 +150,7 @@ def _whole_number(parameters: Mapping[str, Any], name: str) -> int | None:
     value = parameters.get(name.lower())
     if value is None or value == "":
         return None
-    # Some clients send these numbers as texts, even in a body.
+    # Some clients send these numbers as strings, even in a body.
     if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
         value = int(value) if len(value) <= _MOST_DIGITS else -_ENDLESS if value.startswith("-") else _ENDLESS
     if type(value) is int:

@@ -238,7 +238,7 @@ def _with_forgiven_value(
         urn = target.urn
     else:
         leaf = target.leaf or target.attribute
-        # An empty text means no values, in a PATCH as in a create.
+        # An empty string means no values, in a PATCH as in a create.
         listed = leaf.multi_valued and path.filter is None and (isinstance(value, list) or value == "")
         value = forgive_value(value, leaf, listed=listed, tolerances=tolerances, applied=applied)
         return operation if value is operation.value else replace(operation, value=value)

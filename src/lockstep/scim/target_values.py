@@ -22,7 +22,7 @@ from lockstep.scim.selections import element_described_by
 
 
 class Missing(Enum):
-    """The type of the marker for "no value", which is not the same as an empty text."""
+    """The type of the marker for "no value", which is not the same as an empty string."""
 
     MISSING = "missing"
 

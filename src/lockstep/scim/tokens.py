@@ -18,7 +18,7 @@ END = "end"
 # A word extends to the next space, quote or bracket: a name, URN, operator, number or unquoted value.
 _TOKEN = re.compile(r'\s*(?:(?P<string>"(?:[^"\\]|\\.)*")|(?P<punct>[()\[\]])|(?P<word>[^\s"()\[\]]+)|(?P<end>\Z))')
 
-# Single and typographic quotes. A closing quote must be followed by the end of a value, so that 'O'Neil' is one text.
+# Single and typographic quotes. A closing quote must be followed by the end of a value, so that 'O'Neil' is one string.
 _SINGLE, _DOUBLE = (
     "'\u2018\u2019\u201a\u201b\u2039\u203a`\u00b4\uff07",
     '"\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02',

@@ -27,7 +27,7 @@ def unquoted_filter_values(text: str) -> Filter:
 
 
 def quoted_booleans(filter: Filter, definition: ResourceDefinition) -> Filter:
-    """`active eq "True"` for a boolean, `externalId eq 701984` for a text: Microsoft Entra, Okta expressions."""
+    """`active eq "True"` for a boolean, `externalId eq 701984` for a string: Microsoft Entra, Okta expressions."""
 
     def typed(leaf: Leaf) -> Filter:
         target = definition.find(leaf.path)

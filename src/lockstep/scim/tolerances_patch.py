@@ -144,7 +144,7 @@ def filtered_path_creates(operation: Operation, definition: ResourceDefinition) 
 
 
 def texts_in_path_filters(operation: Operation, definition: ResourceDefinition) -> Operation | list[Operation]:
-    """`roles[primary eq "True"].value` for a boolean, `members[value eq 5]` for a text: Microsoft Entra, scripts."""
+    """`roles[primary eq "True"].value` for a boolean, `members[value eq 5]` for a string: Microsoft Entra, scripts."""
     path = operation.path
     if path is None or path.filter is None:
         return operation

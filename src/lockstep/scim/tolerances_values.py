@@ -35,7 +35,7 @@ def booleans_as_yes_or_no(value: Any, attribute: Attribute, listed: bool) -> Any
 
 
 def numbers_as_text(value: Any, attribute: Attribute, listed: bool) -> Any:
-    """`"level": "5"` instead of `5`: Microsoft Entra, which keeps every source value as a text."""
+    """`"level": "5"` instead of `5`: Microsoft Entra, which keeps every source value as a string."""
     if isinstance(value, str) and not listed:
         if attribute.type == "integer" and _INTEGER.match(value):
             return int(value)

@@ -15,7 +15,7 @@ _COLUMNS = "id::text, administrator::text, device, signed_in_at, seen_at, steppe
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """One session. *seen_at* is exact to a minute; *stepped_up_at* is when the password was last entered."""
+    """One session. *seen_at* is accurate to a minute; *stepped_up_at* is when the password was last entered."""
 
     id: str
     administrator: str

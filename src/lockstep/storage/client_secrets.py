@@ -14,7 +14,7 @@ _SEEN_AGAIN = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class ClientSecretRow:
-    """A client secret without its value, which is stored only as a hash. *last_used_at* is exact to an hour."""
+    """A client secret without its value, which is stored only as a hash. *last_used_at* is accurate to an hour."""
 
     id: str
     app: str

@@ -31,7 +31,7 @@ class LdapDirectory:
 
     @property
     def version(self) -> str:
-        """A text that is different after each change. If a caller sends it back with a change, that change is refused if another one was
+        """A string that is different after each change. If a caller sends it back with a change, that change is refused if another one was
         made in the meantime.
         """
         return self.changed_at.isoformat() if self.changed_at is not None else ""

@@ -28,7 +28,7 @@ class Holder:
     employee_id: str = ""  # the employee id if the object is a person who is not purged
 
 
-MOST_WITNESSES = 3  # how many other accounts are asked for before an account is believed to be gone
+MOST_WITNESSES = 3  # how many other accounts are read before an account is believed to be gone
 
 _IS_DELETED = """(link.kind = 'User'
     and not exists (select from person where person.id = link.source_id and person.deleted_at is null))"""
@@ -37,7 +37,7 @@ _HAS_LEFT = f"""({_IS_DELETED} and link.state in ('disabled', 'released')
         where dirty.job = link.job and dirty.kind = link.kind and dirty.source_id = link.source_id))"""
 
 
-# All links, except links that are forgotten or whose account is gone, if the account now belongs to another object.
+# All links, except forgotten or ended ones whose account now belongs to another object.
 _COUNTED = """select kind, source_id::text, target_id, state, base, desired_hash, config_version, etag, generated,
     review_at, cause, display, is_forgotten, answers, matched_by, gone_at, job
 from link where {} and not ((is_forgotten or gone_at is not null) and exists (select from link other

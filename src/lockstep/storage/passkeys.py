@@ -21,7 +21,7 @@ class PasskeyOwner:
 
     @property
     def key(self) -> str:
-        """A text that identifies the owner uniquely."""
+        """A string that identifies the owner uniquely."""
         return self.id if self.kind == "administrator" else f"{self.kind} {self.id}"
 
 

@@ -9,5 +9,5 @@ def literal(text: str) -> str:
 
 
 def part_of(text: str) -> str:
-    """Return a pattern that matches every text that contains *text*."""
+    """Return a pattern that matches every string that contains *text*."""
     return f"%{literal(text)}%"

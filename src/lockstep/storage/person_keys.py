@@ -46,7 +46,7 @@ async def replace_keys(connection: Connection, source: str, keys: Mapping[str, s
 
     Raises LockstepError if another person of the source has one of the new keys.
     """
-    # Replace the keys in two steps: within one statement the unique index would reject an exchange of keys.
+    # Replace the keys in two steps: within one statement the unique index would reject two people who swap keys.
     cursor = await connection.execute(
         """update person set anchor = E'\n' || given.new, row_hash = null, version = nextval('object_version'), updated_at = now()
         from unnest(%(old)s::text[], %(new)s::text[]) as given (old, new)

@@ -14,7 +14,7 @@ from lockstep.postgres.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class PersonSessionRow:
-    """One session of a person. *seen_at* is exact to a minute."""
+    """One session of a person. *seen_at* is accurate to a minute."""
 
     id: str
     person: str

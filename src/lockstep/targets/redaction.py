@@ -1,7 +1,7 @@
 """Record an HTTP exchange for the log, without its secrets.
 
 Bodies are kept as bytes and rendered only on demand, because most exchanges are never shown. A hostile application may return
-the token that Lockstep sent, possibly encoded, so every text is searched for it before it is shown.
+the token that Lockstep sent, possibly encoded, so every string is searched for it before it is shown.
 """
 
 from __future__ import annotations

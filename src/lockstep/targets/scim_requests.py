@@ -218,7 +218,7 @@ def definition_of(kind: ObjectKind) -> ResourceDefinition:
 
 
 def values_at(resource: Mapping[str, Any], attribute: str) -> Iterator[str]:
-    """Yield every value of *attribute* in *resource* as text. A multi-valued attribute yields one text per value."""
+    """Yield every value of *attribute* in *resource* as text. A multi-valued attribute yields one string per value."""
     path = parse_path(attribute, lenient=True)
     found = patch_build.read_path(resource, attribute)
     if found is not patch_build.MISSING:

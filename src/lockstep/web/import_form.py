@@ -77,7 +77,7 @@ def attribute_choices(shape: FileShape, names: Sequence[str]) -> list[str]:
 
 
 def texts_of(config: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the texts of the fields for words and dates, one entry per line."""
+    """Return the contents of the fields for words and dates, one entry per line."""
     return "\n".join(word_texts(config.get("values") or {})), "\n".join(format_texts(config.get("dateFormats") or {}))
 
 

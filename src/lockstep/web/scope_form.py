@@ -19,7 +19,7 @@ from lockstep.errors import invalid
 _ENTRA = sorted((one.name for one in OPERATORS.values() if not one.beyond_entra), key=str.lower)
 _OURS = [one.name for one in OPERATORS.values() if one.beyond_entra]
 OPERATOR_NAMES = (*_ENTRA, *_OURS)
-_MOST = 50  # filters, and clauses of one filter
+_MOST = 50  # the most filters, and the most clauses of one filter
 
 
 @dataclass(frozen=True, slots=True)

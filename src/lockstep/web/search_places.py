@@ -73,7 +73,7 @@ PLACES: Sequence[SearchPlace] = (
         "People's sign-in", "/settings/people-sign-in", "lock", Permission.DIRECTORY_READ, "portal password settings"
     ),
 )
-# Below the address of an application: label, the rest of the address, icon, further words.
+# Pages below the address of an application: label, rest of the address, icon, and further words to search for.
 OF_APPLICATION: Sequence[tuple[str, str, str, str]] = (
     ("Overview", "", "apps", "status"),
     ("Provisioning", "/provisioning", "refresh", "status pause restart start stop cycle"),

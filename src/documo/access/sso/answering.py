@@ -32,7 +32,7 @@ from lockstep.saml.faults import FaultCode, SamlFault, fault
 from lockstep.saml.signatures import Legacy
 
 TICKET_LASTS = timedelta(minutes=2)
-MOST_ACCOUNTS = 10  # most accounts of one provider
+MOST_ACCOUNTS = 10  # the most accounts of one provider
 
 
 @dataclass(frozen=True, slots=True)

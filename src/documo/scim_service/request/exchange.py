@@ -107,7 +107,7 @@ class Request:
         return right
 
     def json(self, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
-        """Return the parsed body. Raises ScimError for invalid or too large JSON, for NUL in a text and for names that are too long."""
+        """Return the parsed body. Raises ScimError for invalid or too large JSON, for NUL in a string and for names that are too long."""
         if not self.body:
             raise invalid_syntax("The request has no body: send JSON.")
         value = read_json(self.body, max_bytes=max_bytes)
@@ -119,13 +119,13 @@ class Request:
 
 
 def refuse_nul(value: Any) -> None:
-    """Raise ScimError if a text in *value* contains NUL, which PostgreSQL cannot store."""
+    """Raise ScimError if a string in *value* contains NUL, which PostgreSQL cannot store."""
     waiting = [value]
     while waiting:
         item = waiting.pop()
         if isinstance(item, str):
             if "\x00" in item:
-                raise invalid_value("A text contains the character NUL (\\u0000), which cannot be stored.")
+                raise invalid_value("A string contains the character NUL (\\u0000), which cannot be stored.")
         elif isinstance(item, dict):
             waiting += [*item.keys(), *item.values()]
         elif isinstance(item, list):

@@ -136,7 +136,7 @@ def column_condition(column: Composable, op: str, value: Value) -> Composable:
 
 
 def after_prefix(prefix: str) -> str | None:
-    """Return the smallest text greater than all texts that begin with *prefix*, in code point order, or None if there is none."""
+    """Return the smallest string greater than all strings that begin with *prefix*, in code point order, or None if there is none."""
     for at in range(len(prefix) - 1, -1, -1):
         code = ord(prefix[at]) + 1
         if 0xD800 <= code <= 0xDFFF:

@@ -34,7 +34,7 @@ class Position:
 
 
 def seal(position: Position, key: bytes, binding: str) -> str:
-    """Return a cursor for *position*, bound to *binding*, a text that names the tenant and the query."""
+    """Return a cursor for *position*, bound to *binding*, a string that names the tenant and the query."""
     plain = orjson.dumps([position.direction, position.sort_value, position.id, int(time.time()) + LIFE_SECONDS])
     nonce = os.urandom(12)
     return base64.urlsafe_b64encode(nonce + AESGCM(key).encrypt(nonce, plain, _digest(binding))).decode().rstrip("=")

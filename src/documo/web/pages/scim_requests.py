@@ -24,7 +24,7 @@ pages = DocumoPages()
 HERE = "/settings/scim/logs"
 PAGE_SIZE = 50  # rows; a row may stand for a run of similar requests
 LOOKED_AT = 1_000  # entries read for a page
-MOST_OF_RUN = 100  # most entries that an opened run shows
+MOST_OF_RUN = 100  # the most entries that an opened run shows
 STATUS_CLASSES: Mapping[str, tuple[str, tuple[int, int]]] = {
     "": ("Any status", (0, 999)),
     "2xx": ("2xx Succeeded", (200, 299)),

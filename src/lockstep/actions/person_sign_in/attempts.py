@@ -53,7 +53,7 @@ class PasswordAttempt:
     async def check(self, name: str, password: str) -> tuple[PersonCredential, str]:
         """Return the person with this *name* and *password*, and the kind of the password: `PASSWORD` or `DIRECTORY`.
 
-        Raises LockstepError if anything is wrong, without saying what, and also until a delay after too many failures is over.
+        Raises LockstepError, which does not say what was wrong. After too many failures, it is also raised until a delay is over.
         """
         name = name.strip()[:LONGEST_NAME]
         OF_PEOPLE.refuse_if_busy()

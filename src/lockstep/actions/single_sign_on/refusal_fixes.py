@@ -50,7 +50,10 @@ _OPENID: Fixes = {
     RefusalReason.WRONG_RESPONSE_TYPE: (None, "Select the authorization code flow (response_type=code) in {name}"),
     RefusalReason.WRONG_RESPONSE_MODE: (None, "Select the response mode query or form_post in {name}"),
     RefusalReason.NO_OPENID_SCOPE: (ComparedSetting.SCOPE, "Add the scope openid in {name}"),
-    RefusalReason.WRONG_PROMPT: (None, "Use none alone, or login, consent and select_account in {name}"),
+    RefusalReason.WRONG_PROMPT: (
+        None,
+        "In {name}, set prompt to none alone, or to any of login, consent and select_account",
+    ),
     RefusalReason.WRONG_MAX_AGE: (None, "Enter a whole number of seconds as max_age in {name}"),
     RefusalReason.REQUEST_OBJECT: (None, "Switch request objects off in {name}"),
     RefusalReason.TOO_LONG: (None, "Shorten the state or the nonce of {name} to 2,048 characters"),

@@ -60,7 +60,7 @@ class SignOnView:
 
     @property
     def version(self) -> str:
-        """A text that is different after each change. A form sends it back, so that a change of another administrator is not
+        """A string that is different after each change. A form sends it back, so that a change of another administrator is not
         overwritten.
         """
         return _version(self.changed_at)

@@ -208,7 +208,7 @@ def _claim_lines(view: SignOnView, claims: AssertionClaims) -> list[ClaimLine]:
 
 
 def source_text(source: MappingSource) -> str:
-    """Return the source of a claim as one text: [mail], an expression, or "a constant"."""
+    """Return the source of a claim as a string: [mail], an expression, or "a constant"."""
     match source:
         case Direct(attribute):
             return f"[{attribute}]"

@@ -1,6 +1,6 @@
 """Parse and print scoping filters as people type them: `Sales only: department EQUALS "Sales" and country IS NOT NULL`. Pure.
 
-`and` joins the clauses of one filter. Filters are alternatives, so this language has no `or`. A text is parsed to its end: a part that
+`and` joins the clauses of one filter. Filters are alternatives, so this language has no `or`. The input is parsed to its end: a part that
 cannot be parsed is reported as an error with its position and never becomes part of a value.
 """
 
@@ -45,7 +45,7 @@ def filter_text(scoping: Mapping[str, Any]) -> str:
 
 
 class _Reader:
-    """Parses clauses from a position of a text to its end."""
+    """Parses clauses from a position in the text to its end."""
 
     def __init__(self, text: str, position: int) -> None:
         self._text = text

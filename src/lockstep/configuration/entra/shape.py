@@ -12,7 +12,7 @@ from lockstep.configuration.document.strict_json import ConfigurationError
 
 DEEPEST = 100
 _PASCAL_CASE = frozenset({"SynchronizationRules", "Schema", "Value"})
-# PowerShell's ConvertTo-Json replaces objects below its -Depth with texts that start like this.
+# PowerShell's ConvertTo-Json replaces objects below its -Depth with strings that start like this.
 _CUT_OFF = ("System.", "Microsoft.Graph.", "@{")
 # A dict stands for an object with these parts, a list with one item for a list of such items, and a type for a plain value.
 _SOURCE: dict[str, Any] = {}

@@ -9,7 +9,7 @@ import yaml
 
 from lockstep.configuration.files.yaml_reading import YamlDocument, read_yaml
 
-Anchor = tuple[int, str]  # the index of the document and the place in it
+Anchor = tuple[int, str]  # the index of the document, and the place in the document
 
 
 @dataclass(frozen=True, slots=True)

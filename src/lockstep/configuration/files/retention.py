@@ -1,4 +1,4 @@
-"""Retention periods of records in the organisation's settings."""
+"""How long each kind of record is kept, in the form of the organisation's settings."""
 
 from __future__ import annotations
 

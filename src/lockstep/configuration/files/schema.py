@@ -151,7 +151,8 @@ def _single_sign_on() -> Schema:
     keys = {
         "mode": _words(SignOnMode),
         "identifiers": _list(TEXT) | {"description": "Identifier (Entity ID)"},
-        "replyUrls": _list(TEXT) | {"description": "Reply URL (Assertion Consumer Service URL); first: default"},
+        "replyUrls": _list(TEXT)
+        | {"description": "Reply URL (Assertion Consumer Service URL). The first is the default"},
         **texts,
         "nameId": _object({"format": _words(NameIdKind), **value}),
         "claims": claims,

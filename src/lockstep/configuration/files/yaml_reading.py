@@ -133,7 +133,7 @@ class _Builder:
     def _count(self, node: yaml.Node, characters: int) -> None:
         self.characters += characters
         if self.characters > MAX_EXPANDED:
-            reason = "long keys contain many values, or aliases (*name) repeat long texts"
+            reason = "long keys contain many values, or aliases (*name) repeat long values"
             raise wrong(
                 self.file, _start(node), f"the document expands to more than {MAX_EXPANDED:,} characters", why=reason
             )

@@ -266,7 +266,7 @@ def privileges_in(privileges: Mapping[str, str], value: Value) -> list[str]:
 
 
 def _texts(value: Value) -> Iterator[str]:
-    """Yield every text in *value*, case-folded. A role may be a text, an element with a value, or a list of them."""
+    """Yield every string in *value*, case-folded. A role may be a string, an element with a value, or a list of them."""
     if isinstance(value, Mapping):
         for inner in value.values():
             yield from _texts(inner)

@@ -60,7 +60,7 @@ def map_account(
     values: dict[str, Value] = {}
     read = record.get
     for target, plain_source, ignores_empty, quick_read, attribute in mapping.flow:
-        # Fast path: most mappings copy a text, and analysing each mapping again for every person would take most of the time.
+        # Fast path: most mappings copy a string, and analysing each mapping again for every person would take most of the time.
         if only is not None:
             if attribute.dependencies.isdisjoint(only):
                 continue

@@ -226,8 +226,8 @@ def _strangers_match(account: Account, former: str, *, what: str) -> Reason:
         f'Held for approval: the account "{account.display}" ({account.id}) matches, but belonged to "{former}", who has been deleted and '
         "had another employee id.",
         {"targetId": account.id, "formerOwner": former, "what": what},
-        "Approve it if both are the same person. Otherwise rename or delete the account in the application: the person then gets one of "
-        "their own.",
+        "Approve it if both are the same person. Otherwise rename or delete the account in the application: the person then gets a "
+        "separate account.",
     )
 
 

@@ -21,7 +21,7 @@ _SAYS_NOTHING = frozenset({"id", "schemas", "meta", "externalid"})
 
 
 class Fate(StrEnum):
-    """The application's treatment of a sent value."""
+    """How the application treated a value that was sent."""
 
     KEPT = "kept"
     CHANGED = "changed"  # the application has a different value
@@ -31,7 +31,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JudgedValue:
-    """The application's treatment of one value. *answered* is the value in its response, or None if the response has none."""
+    """How the application treated one value. *answered* is the value in its response, or None if the response has none."""
 
     path: str
     fate: Fate
@@ -123,7 +123,7 @@ def _named(holder: Mapping[str, Any], name: str) -> Any:
 
 
 def _texts(value: Value) -> set[str]:
-    """Return the texts that identify the elements of *value*. Display names, types and references, which servers add, are left out."""
+    """Return the strings that identify the elements of *value*. Display names, types and references, which servers add, are left out."""
     if is_empty(value):
         return set()
     if isinstance(value, Mapping):

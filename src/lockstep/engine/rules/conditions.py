@@ -77,7 +77,7 @@ class Clause:
         date = parse_date(text_of(value)) if is_relative and not is_empty(value) else None
         if date is None:
             return None
-        # The limit moves with the clock, so it reaches the date after the time that is now between them.
+        # The limit moves with the clock, so it reaches the date when the time between them has passed.
         distance = date - moment_of(self.value)(moment.now)
         is_ahead = timedelta(0) < distance < timedelta(days=36_500)
         return moment.now + distance if is_ahead else None

@@ -1,6 +1,6 @@
 """The properties of one attribute of the application: type, required, case-exact, filterable, multi-valued.
 
-The type of a path that is not in an attribute list comes from the SCIM schema. A path that no schema declares is a text.
+The type of a path that is not in an attribute list comes from the SCIM schema. A path that no schema declares is a string.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ from lockstep.sync.services import Job, Services
 log = structlog.get_logger()
 
 LARGEST_BATCH = 128
-BATCH_SECONDS = 0.1  # the longest wait of an outcome to be recorded; none if no other object is undecided
+BATCH_SECONDS = 0.1  # how long an outcome may wait to be recorded with others; no wait if no other object is undecided
 IN_VAIN = application_health.NO_ANSWER | application_health.NEEDS_SOMEBODY
 DATABASE_TROUBLE = (psycopg.Error, OSError)  # not the fault of an object: the drain ends and the sweep starts another
 SHORT_WAIT_SECONDS = 2.0  # wait this long for the application; for longer pauses, objects are released

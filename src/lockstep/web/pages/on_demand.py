@@ -18,7 +18,7 @@ from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, View, on_the_form
 from lockstep.web.status_look import StatusLook, result_look
 
 pages = Pages()
-MOST = 20  # most objects at once; a cycle is meant for more
+MOST = 20  # the most objects at once; for more, a cycle is the right tool
 _WOULD = {
     "create": "Would be created",
     "update": "Would be updated",

@@ -113,12 +113,12 @@ def _explanations(found: Found) -> Iterator[SearchResult]:
             title = f"Why is {person.display} in or out of {app.display_name}?"
             yield SearchResult(title, _explain_href(person, app), "question", person.user_principal_name)
         elif found.query.is_question:
-            title = f"Where is {person.display} in or out, and why?"
+            title = f"Which applications is {person.display} in, and why?"
             yield SearchResult(title, f"/users/{person.id}/explain", "question", person.user_principal_name)
 
 
 def _tasks(context: Context, found: Found) -> Iterator[SearchResult]:
-    """Offer to provision each person found on demand in the named application, if the caller may do that."""
+    """For each person found, offer provisioning on demand in the named application, if the caller may do that."""
     app = found.asked
     if app is None or not context.actor.may(Permission.PROVISIONING_PUSH, app.id):
         return
