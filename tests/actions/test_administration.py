@@ -1,4 +1,4 @@
-"""What an administrator may ask for: applications, roles, assignments, credentials, people, groups, sources."""
+"""The actions of an administrator: applications, roles, assignments, credentials, people, groups, sources."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Attempts:
         await sign_in.accept_invitation(self.browser, path.removeprefix("/invitations/"), "Anna", PASSWORD, email=EMAIL)
 
     async def spray(self, count: int, *, address: str = OFFICE) -> list[Kind]:
-        """What is said to *count* attempts on different e-mails. As they fail anyhow, no password is hashed."""
+        """Return the messages about *count* attempts with different e-mail addresses. They fail in any case, so no password is hashed."""
         return list(await asyncio.gather(*(self.guess(number, address) for number in range(count))))
 
     async def guess(self, number: int, address: str = OFFICE) -> Kind:

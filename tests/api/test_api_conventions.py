@@ -1,4 +1,4 @@
-"""What every route has in common: who calls, problems, pages, filters, conditions, consent."""
+"""The rules that every route follows: callers, problems, pages, filters, conditions, consent."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def allowed(provider: OidcProvider) -> tuple[str, ...]:
 
 
 async def session_headers(client: Client) -> dict[str, str]:
-    """What a page of a Global administrator sends."""
+    """The requests that a page of a Global administrator sends."""
     secret, now = new_secret(), datetime.now(UTC)
     async with client.hub.pool.connection() as connection:
         who = await administrators.insert_administrator(

@@ -39,7 +39,7 @@ async def first_administrator(chrome: Browser, up: Up) -> None:
 
 @pytest.fixture
 async def session(chrome: Browser, up: Up, first_administrator: None) -> Any:
-    """What the browser keeps of a new session of the first administrator, which is confirmed for ten minutes."""
+    """The browser state of a new session of the first administrator, which is confirmed for ten minutes."""
     return await sign_in_again(chrome, up)
 
 
@@ -51,7 +51,7 @@ async def documo_password(chrome: Browser, up: Up) -> None:
 
 @pytest.fixture
 async def documo_session(chrome: Browser, up: Up, documo_password: None) -> Any:
-    """What the browser keeps of a new session of Documo's Admin, which is confirmed for ten minutes."""
+    """The browser state of a new session of Documo's Admin, which is confirmed for ten minutes."""
     return await documo_sign_in_again(chrome, up)
 
 

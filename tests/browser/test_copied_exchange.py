@@ -30,7 +30,7 @@ def name(up: Up) -> Iterator[str]:
 
 
 def command(up: Up, program: str, *arguments: str, fails: bool = False) -> str:
-    """What a command prints, run with the data of *up*."""
+    """The output of a command that is run with the data of *up*."""
     data = ["--data", str(up.data)]
     words = [
         str(BIN / program),

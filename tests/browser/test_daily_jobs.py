@@ -252,7 +252,7 @@ class TestEngineer:
 
 
 class TestLast:
-    """What ends the work of the morning comes after the jobs that need it."""
+    """Jobs that undo the setup of the others come last."""
 
     async def test_rejects_all_held_changes_with_the_number_typed(self, job: Job) -> None:
         await job.link("Review")

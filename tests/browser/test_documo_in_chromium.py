@@ -1,4 +1,4 @@
-"""What Documo's pages do with script: dialogs that show something once, and forms that stand in a dialog."""
+"""Documo's pages with script: dialogs that show something once, and forms in dialogs."""
 
 from __future__ import annotations
 

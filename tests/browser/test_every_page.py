@@ -1,4 +1,4 @@
-"""What holds for every page of the admin centre, in both themes: those that links lead to, and those that forms and keys lead to."""
+"""Rules for every page of the admin centre, in both themes: those that links lead to, and those that forms and keys lead to."""
 
 from __future__ import annotations
 

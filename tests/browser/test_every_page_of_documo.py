@@ -1,4 +1,4 @@
-"""What holds for every page of Documo, in both themes: those that links lead to, and those that forms lead to."""
+"""Rules for every page of Documo, in both themes: those that links lead to, and those that forms lead to."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ PATIENCE = 60_000.0  # milliseconds; only a test that fails waits so long
 
 @dataclass(frozen=True)
 class Ready:
-    """What `lockstep up --step -o json` prints."""
+    """The output of `lockstep up --step -o json`."""
 
     origin: str
     link: str

@@ -1,4 +1,4 @@
-"""What was typed last is always what is shown: typed early, answered late, in another order, or not at first."""
+"""The page always shows the result for the last input, even if it was typed early, or answered late, in another order or not at first."""
 
 from __future__ import annotations
 

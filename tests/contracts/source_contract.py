@@ -1,4 +1,4 @@
-"""What every pass of a source keeps to: the obligations of `SourcePass`, each with the test of its name.
+"""The obligations of `SourcePass`, which every pass of a source meets, each with the test of its name.
 
 A module that tests a kind of source has a class of `SourceContract` and a fixture `origin`, which has at least five objects.
 """

@@ -1,4 +1,4 @@
-"""What every target keeps to: the obligations in `ports.py`, each with the test of its name.
+"""The obligations in `ports.py`, which every target meets, each with the test of its name.
 
 A module that tests a target has a class of `TargetContract` and a fixture `application`, whose accounts are none at the start.
 """
@@ -22,7 +22,7 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 class Failure(StrEnum):
-    """What an application, or the way to it, does to requests."""
+    """The effect of an application, or of the network, on requests."""
 
     REFUSES_THE_CREDENTIALS = "refuses the credentials"
     IS_BUSY = "is busy"  # and asks for BUSY_SECONDS

@@ -91,7 +91,7 @@ _EVENTS = {4: "INSERT", 8: "DELETE", 16: "UPDATE"}
 
 @dataclass(frozen=True)
 class Change:
-    """What sending the form of a page must add to the log. *after* and *before*: attributes that the entry shows."""
+    """The entry that sending the form of a page must add to the log. *after* and *before* are attributes that the entry shows."""
 
     activity: str
     kind: str

@@ -1,4 +1,6 @@
-"""What clients send after the connection test: unusual bodies, corrections, leavers. Each gets the response that its sender expects."""
+"""Requests that clients send after the connection test: unusual bodies, corrections, leavers. Each gets the response that its sender
+expects.
+"""
 
 from __future__ import annotations
 

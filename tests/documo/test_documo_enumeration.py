@@ -43,7 +43,7 @@ def address_of(who: str) -> str:
 
 @dataclass
 class Work:
-    """What a refused sign-in did."""
+    """The work that a refused sign-in caused."""
 
     said: tuple[str, str]
     verified: int

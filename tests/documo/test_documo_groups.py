@@ -1,4 +1,4 @@
-"""What a client of /Groups can rely on: each member is a row of its own."""
+"""Guarantees for clients of /Groups. Each member is a separate row."""
 
 from __future__ import annotations
 

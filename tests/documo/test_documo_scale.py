@@ -1,4 +1,4 @@
-"""What must not grow with the number of people or members."""
+"""Costs that must not grow with the number of people or members."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every template of Documo: it keeps to the security policy, and every form carries its token."""
+"""Rules for every template of Documo: it keeps to the security policy, and every form carries its token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client of /Users can rely on."""
+"""Guarantees for clients of /Users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens to an account: the decision table, row by row, and a row for every case."""
+"""Decisions about an account: the table row by row, and a row for every case."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_fate_of_a_value(row: dict[str, Any]) -> None:
 
 
 def remembered(*answers: dict[str, Any], new: str = "Clerk ") -> dict[str, Any]:
-    """What a link remembers after the title was written once for each of *answers*."""
+    """Return the answers stored with a link after the title was written once for each of *answers*."""
     known: dict[str, Any] = {}
     for answer in answers:
         change = Change("title", None, new)

@@ -61,7 +61,7 @@ def alternatives(words: list[str]) -> Iterator[list[str]]:
 
 
 def complaint(words: list[str]) -> str:
-    """What is wrong with a command, or ""."""
+    """Return the fault of a command, or ""."""
     command, rest = TREES[words[0]], words[1:]
     known = {"--help", "-h"}
     while True:

@@ -1,4 +1,4 @@
-"""What docstrings say about the code: an exception that one names exists, and so does a member of a class."""
+"""Docstrings are true: an exception that one names exists, and so does a member of a class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the docstrings of a port list as obligations is what its contract suite tests: the sentences are the names of the tests."""
+"""The contract suite of a port tests the obligations that its docstrings list: their sentences are the names of the tests."""
 
 from __future__ import annotations
 

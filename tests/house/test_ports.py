@@ -1,4 +1,4 @@
-"""What the ports require of an adapter, and nothing more."""
+"""The ports require only what their callers use."""
 
 from __future__ import annotations
 

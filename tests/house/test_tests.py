@@ -89,7 +89,7 @@ class Times:
 
     @staticmethod
     def _given(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-        """What is assigned, appended, returned or gone through, and the name that has it then."""
+        """Yield each value that is assigned, appended, returned or iterated over, with the name that it then has."""
         if isinstance(node, ast.Assign):
             several = (
                 zip(node.targets[0].elts, _parts(node.value), strict=False)

@@ -1,4 +1,4 @@
-"""What happens to people while processes are killed: they leave, come back, are renamed, hired again, and change their groups."""
+"""Change people while processes are killed: they leave, come back, are renamed, hired again, and change their groups."""
 
 from __future__ import annotations
 

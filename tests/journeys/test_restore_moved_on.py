@@ -122,7 +122,7 @@ async def world(
 
 
 async def moves_on(world: World, context: Context) -> None:
-    """What happens after the backup, in the directory and in the application itself.
+    """Change the directory, and the application itself, after the backup.
 
     Ben leaves. Eve leaves and is deleted. Fay marries. Gus comes back. Dan joins. Hal joins and leaves. Vic, whose account was not made
     yet when the backup was, gets it and leaves. An administrator of the application disables Ida and deletes Jon.

@@ -226,7 +226,7 @@ async def outcome(case: Case, world: World) -> str:
 
 
 def _shown(found: object) -> str:
-    """What the application or the browser gets, without what differs each time."""
+    """The response that the application or the browser gets, without the parts that differ each time."""
     match found:
         case answering.Posted():
             response = base64.b64decode(found.fields["SAMLResponse"])

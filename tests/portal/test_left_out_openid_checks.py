@@ -412,7 +412,7 @@ async def outcome_of(step: Awaitable[object]) -> str:
 
 
 def shown(found: object) -> str:
-    """What the application or the browser gets, without what differs each time."""
+    """The response that the application or the browser gets, without the parts that differ each time."""
     match found:
         case Answered():
             return f"answered {found.url.partition('code=')[0]} {sorted(found.fields)} {found.fields.get('error', '')}"

@@ -77,7 +77,7 @@ async def sign_in(visitor: Visitor) -> None:
 
 
 def offences(visitor: Visitor) -> list[str]:
-    """What the console said on pages of Lockstep."""
+    """The console messages of pages of Lockstep."""
     return [line for line in visitor.said if f" at {visitor.origin}" in line or line.startswith("error: Refused")]
 
 

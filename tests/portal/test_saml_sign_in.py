@@ -65,7 +65,7 @@ class App:
         return found.removeprefix(self.centre.origin)
 
     async def accepted(self, page: Page, in_response_to: str | None) -> Accepted:
-        """What Documo reads in the form of *page*."""
+        """Documo's reading of the form on *page*."""
         metadata = read_idp_metadata((await self.centre.browser().get("/saml2/documo/metadata")).html.encode())
         expected = Expected(
             f"{self.base}/metadata", ISSUER, REPLY, metadata.certificates, in_response_to, allow_unsolicited=in_response_to is None
@@ -104,7 +104,7 @@ async def exactly(browser: Browser, path: str) -> Page:
 
 
 async def follow(browser: Browser, path: str) -> Page:
-    """What a browser shows after the redirects on this server."""
+    """The page that a browser shows after the redirects on this server."""
     page = await exactly(browser, path)
     while page.status == 303:
         page = await browser.get(page.location.removeprefix(browser.origin))

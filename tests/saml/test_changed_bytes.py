@@ -113,7 +113,7 @@ def posted() -> bytes:
 
 
 def logout_of(incoming: Incoming) -> tuple[LogoutRequest, str] | None:
-    """What a receiver acts on: the request in a signed message, and the state that it sends back."""
+    """The parts that a receiver acts on: the request in a signed message, and the state that it sends back."""
     if not incoming.signed or incoming.field != "SAMLRequest":
         return None
     return read_logout_request(incoming.message, issuer=IDP, destination=HERE, now=NOW), incoming.relay_state

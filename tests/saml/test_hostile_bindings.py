@@ -1,4 +1,4 @@
-"""What a stranger can do to the parameters of a URL and the fields of a form."""
+"""Attacks by strangers on the parameters of a URL and the fields of a form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one side writes, the other reads: responses in every form, requests, logout and metadata, by both bindings."""
+"""One side reads the messages that the other writes: responses in every form, requests, logout and metadata, by both bindings."""
 
 from __future__ import annotations
 

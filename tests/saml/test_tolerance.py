@@ -1,4 +1,4 @@
-"""What an honest identity provider may do differently from ours, and what an account may allow for an old one."""
+"""Differences that an honest identity provider may have from ours, and those that an account may allow for an old one."""
 
 from __future__ import annotations
 

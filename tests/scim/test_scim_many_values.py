@@ -1,4 +1,4 @@
-"""What one request may cost: an attribute holds a limited number of values, and adding many is not quadratic."""
+"""Limits on the cost of one request: an attribute holds a limited number of values, and adding many is not quadratic."""
 
 from __future__ import annotations
 

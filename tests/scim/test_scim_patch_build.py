@@ -1,4 +1,4 @@
-"""What Lockstep sends: create bodies and PATCH operations from target paths, in each dialect."""
+"""Requests that Lockstep sends: create bodies and PATCH operations from target paths, in each dialect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the head of a request may contain: sizes, numbers, and what two servers could read differently (RFC 9112)."""
+"""Limits on the head of a request: sizes, numbers, and forms that two servers could read differently (RFC 9112)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a CSV file must look like, and how other files are refused."""
+"""The required form of a CSV file, and how other files are refused."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ async def test_what_was_created_since_the_plan_began_to_read_comes_first(pool: P
 async def test_account_is_linked_only_as_it_was_found(
     pool: Pool, state: str, changed_since: bool, is_late: bool
 ) -> None:
-    """What became of the account since, even its deletion, is read first."""
+    """Later events of the account, even its deletion, are read first."""
     changed_at = LONG_AGO + timedelta(seconds=1 if changed_since else -1)
     account = f"{state} {changed_since}"
     async with transaction(pool) as connection:

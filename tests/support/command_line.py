@@ -74,7 +74,7 @@ class Installation:
 
     lockstep: Database
     documo: Database
-    folder: Path  # what a test knows as its temporary folder
+    folder: Path  # the temporary folder of the test
     key: str
 
     def use(self, environment: pytest.MonkeyPatch) -> None:

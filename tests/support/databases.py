@@ -31,14 +31,14 @@ class Databases:
         self._server, self._administrator = server, administrator
         self._templates = templates if templates is not None else {}
         self._made: list[str] = []
-        self._left = left if left is not None else []  # of the test before
+        self._left = left if left is not None else []  # of the previous test
 
     def __call__(self, package: str = "", *, role: str = "") -> Database:
         """An empty database, or one with the tables of *package*, migrated once and then copied. *role* owns it."""
         owner = role or ("documo" if package.startswith("documo") else "lockstep")
         if package and package not in self._templates:
             template = self._create(owner, "template0")
-            with ThreadPoolExecutor(1) as thread:  # an async test that calls us has a running loop in this one
+            with ThreadPoolExecutor(1) as thread:  # an async test that calls this has a running loop in its own thread
                 thread.submit(asyncio.run, migrate(self._server.database(template, role=owner), package)).result()
             self._templates[package] = template
         return self._new(owner, self._templates[package] if package else "template0")

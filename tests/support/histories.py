@@ -192,7 +192,8 @@ class History:
     async def broken(self) -> list[str]:
         """The errors at the end; none if the law holds."""
         world, accounts = self.world, self.target.accounts[ObjectKind.USER]
-        # Somebody else, who is disabled, has the name in the application: refused for a person to decide, and said so.
+        # Somebody else, who is disabled, has the name in the application: the write is refused until a person decides, and this is
+        # reported.
         refused = await world.rows(
             "select source_id::text from dirty where last_error ->> 'code' = 'DuplicateSourceEntries'"
         )

@@ -27,7 +27,7 @@ HOSTILE = (
     "`${{xssProbe({n})}}`",
 )  # fmt: skip
 
-_PRODUCT = str(123457 * 654323)  # too long to stand in a random id by chance
+_PRODUCT = str(123457 * 654323)  # too long to occur in a random id by chance
 
 
 def hostile(number: int) -> str:

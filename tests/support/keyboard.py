@@ -13,7 +13,7 @@ WALK = (Path(__file__).parent / "keyboard.js").read_text()
 MOST_STOPS = 900
 _AT_ONCE = 20
 _ATTEMPTS = 3
-_PATIENCE = 10_000.0  # milliseconds; only a fault waits so long
+_PATIENCE = 10_000.0  # milliseconds; only a faulty page takes this long
 _HAS_FOCUS = "element => element === document.activeElement"
 _IS_BACK = """([opener, address]) => {
     const isWanted = (one) => !one.closest("dialog") && (opener || one.href === address);

@@ -143,7 +143,7 @@ def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
     for holder in (module, *(one for one in vars(module).values() if inspect.isclass(one))):
         for found in vars(holder).values():
             function = inspect.unwrap(found) if callable(found) else found
-            # What dataclasses write has no source.
+            # Methods that a dataclass generates have no source.
             if inspect.isfunction(function) and function.__code__.co_filename == module.__file__:
                 yield function.__qualname__, function
 

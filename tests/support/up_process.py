@@ -66,7 +66,7 @@ def running_up(*options: str, ready: str = "READY") -> Iterator[Up]:
         timer.start()
         try:
             lines = _lines_until(process, ready, data / "errors")
-            timer.cancel()  # it limits the start alone: the block may take longer
+            timer.cancel()  # it limits only the start: the block may take longer
             yield Up(lines, data / "data")
         finally:
             timer.cancel()

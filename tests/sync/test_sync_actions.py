@@ -1,4 +1,4 @@
-"""What an administrator can do with provisioning, end to end: start, pause, restart, run, settings, status, logs."""
+"""The actions of an administrator on provisioning, end to end: start, pause, restart, run, settings, status, logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an administrator decides about a link stands, although a worker is writing to the former account at that moment."""
+"""The decision of an administrator about a link stands, even if a worker is writing to the former account at that moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What applications, networks and crashes do, and what must be true afterwards."""
+"""Faults of applications and networks, and crashes, with the state that must follow."""
 
 from __future__ import annotations
 

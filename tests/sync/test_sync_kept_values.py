@@ -1,4 +1,4 @@
-"""What an application does not keep is sent twice, named, and left alone; what it rewrites is remembered."""
+"""Values that an application does not keep are sent twice, reported and then left alone; rewritten values are remembered."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ async def world(pool: Pool, application: ScriptedScim) -> AsyncIterator[World]:
 
 
 async def drain_as_new_processes(world: World, times: int, **changed: Any) -> None:
-    """What `run --wait` and restarts do: each drain knows nothing of the one before."""
+    """Drain repeatedly, as `run --wait` and restarts do: each drain knows nothing of the one before."""
     for _ in range(times):
         services = Services(
             world.pool, world.services.vault, world.services.opener, world.drive.wake,

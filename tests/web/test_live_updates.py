@@ -177,7 +177,7 @@ async def test_an_event_says_how_long_its_page_waits_and_readings_are_measured(c
 
 
 async def readings(browsers: Sequence[Browser], path: str) -> list[Page]:
-    """What the script of each browser reads, all at once."""
+    """Send the requests that the script of each browser sends, all at the same time."""
     return list(await asyncio.gather(*(browser.get(path, **{"X-Live": "yes"}) for browser in browsers)))
 
 

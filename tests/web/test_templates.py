@@ -1,4 +1,4 @@
-"""What holds for every template, script and style: they keep to the security policy, every form carries its token, every name exists."""
+"""Rules for every template, script and style: they keep to the security policy, every form carries its token, every name exists."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from lockstep.kit.bodies import limited_receive
 from lockstep.kit.cookies import address_of
 from lockstep.kit.tracing import request_id_of
 
-MAX_FORM = 512 * 1024  # bytes: a response of 256 KB in Base64, escaped
+MAX_FORM = 512 * 1024  # bytes: enough for a response of 256 KB in Base64, escaped
 
 log = structlog.get_logger("documo.web.assertions")
 

@@ -80,7 +80,7 @@ async def list_outgoing_mail(
 
 @needs(Permission.MAIL_WRITE)
 async def retry_mail(context: Context, mail: str) -> MailRow:
-    """Send a message that was given up again. Raises LockstepError if there is no such message, or if it was not given up."""
+    """Retry a message that was given up. Raises LockstepError if there is no such message, or if it was not given up."""
     async with context.recording() as connection:
         is_again = await store.retry(connection, mail)
         found = await store.list_mail(connection, ids=[mail], limit=1)

@@ -178,7 +178,7 @@ async def set_quarantine(connection: Connection, job: str, quarantine: Mapping[s
 
 
 async def end_connection_wait(connection: Connection, job: str) -> bool:
-    """Record that the connection works. Returns whether the job was in quarantine because of its connection; it is then tried again now."""
+    """Record that the connection works. Returns whether the job was in quarantine because of its connection. If so, it is due at once."""
     cursor = await connection.execute(
         """update job set last_probe_at = null, quarantine = jsonb_set(quarantine, '{nextAttempt}', to_jsonb(now()))
         where id = %s and quarantine ->> 'reason' = 'EncounteredQuarantineException'""",

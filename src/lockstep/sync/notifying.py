@@ -195,7 +195,7 @@ async def _write(
     not_before: datetime | None = None,
 ) -> None:
     for address in to.addresses:
-        # A message to the application's address has only the event as its key, as before there were other audiences.
+        # A message to the application's address has only the event as its key, as it had before there were other audiences.
         own = event if to.audience is Audience.APPLICATION else f"{event} {to.audience} {address}"
         mail = NewMail(
             kind=kind, job=row.id if row else None, audience=to.audience, event=own, recipient=address,

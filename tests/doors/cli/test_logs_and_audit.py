@@ -1,4 +1,4 @@
-"""What auditors ask: who was changed, by which change, from which value to which; omissions are always reported."""
+"""Questions of auditors: who was changed, by which change, from which value to which; omissions are always reported."""
 
 from __future__ import annotations
 

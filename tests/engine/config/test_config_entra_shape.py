@@ -29,7 +29,7 @@ CLAUSES = [
 
 
 def there_and_back(schema: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
-    """What was found wrong, and what is exported after it has been stored."""
+    """Return the findings, and the export after the document has been stored."""
     found = import_schema(copy.deepcopy(schema))
     stored = configuration_to_json(configuration_from_json(found.provisioning, version=0))
     errors = [one.message for one in found.findings if one.severity == "error"]

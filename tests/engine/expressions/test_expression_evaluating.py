@@ -1,4 +1,4 @@
-"""What a compiled expression offers beyond its value: dependencies, candidates, explanations, repeatable randomness."""
+"""The parts of a compiled expression besides its value: dependencies, candidates, explanations, repeatable randomness."""
 
 from __future__ import annotations
 

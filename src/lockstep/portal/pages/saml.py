@@ -35,7 +35,7 @@ from lockstep.portal.page import PortalContext, PortalPages
 
 pages = PortalPages()
 SSO, FAILED = "/saml2/{app}/sso", "/saml2/{app}/failed"
-MAX_FORM = 512 * 1024  # bytes: a request of 256 KB in Base64, escaped
+MAX_FORM = 512 * 1024  # bytes: enough for a request of 256 KB in Base64, escaped
 _XML = "application/samlmetadata+xml"
 
 

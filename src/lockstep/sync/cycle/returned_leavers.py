@@ -27,7 +27,7 @@ async def mark_newest(connection: Connection, job: str) -> None:
 
 
 async def mark_all(services: Services, job: Job) -> None:
-    """Have the accounts of all leavers read, except those that are being read for the same reason: a mark would repeat it."""
+    """Mark the accounts of all leavers, so that they are read, except those that are already being read for this reason."""
     checked = (NEWEST_LEAVER_MARK, LEAVER_CHECK_MARK)
     async with transaction(services.pool) as connection:
         for kind, ids in (await leavers.disabled(connection, job.id, besides=checked)).items():
