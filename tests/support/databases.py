@@ -49,9 +49,10 @@ class Databases:
 
     @contextmanager
     def for_a_while(self) -> Iterator[Databases]:
-        """Databases that are dropped at the end of the next such block.
+        """Yield a maker of databases that are dropped only when the next block of this kind ends.
 
-        PostgreSQL sleeps for a tenth of a second if a database that it drops has connections, and those of this test are just ending.
+        PostgreSQL sleeps for a tenth of a second if it drops a database that has connections, and the connections of this test may not have
+        ended yet.
         """
         some = Databases(self._server, self._administrator, self._templates, self._left)
         yield some
