@@ -150,6 +150,26 @@ async def test_audit_log_names_the_token_and_verifies(client: Client) -> None:
     assert (await client.get("audit/verification")).body == {"intact": True, "brokenAt": None, "why": ""}
 
 
+async def test_organisation_is_named_and_gets_a_badge(client: Client) -> None:
+    before = await client.get("organisation")
+    named = await client.call(
+        "PATCH", "organisation", {"name": "Contoso"}, headers={"If-Match": before.headers["etag"]}
+    )
+    late = await client.call("PATCH", "organisation", {"name": "Other"}, headers={"If-Match": before.headers["etag"]})
+    badge = await client.call("PATCH", "organisation", {"environment": {"name": "Test", "colour": "green"}})
+    wrong = await client.call(
+        "PATCH", "organisation", {"name": "Other", "environment": {"name": "x", "colour": "pink"}}
+    )
+    gone = await client.call("PATCH", "organisation", {"environment": {"name": ""}})
+    entries = (await client.get("audit")).body["items"]
+
+    assert before.body == {"name": "", "environment": None}
+    assert named.body == {"name": "Contoso", "environment": None} and late.status == 412
+    assert badge.body == {"name": "Contoso", "environment": {"name": "Test", "colour": "green"}}
+    assert wrong.status == 400 and gone.body == named.body, "a refused request changes nothing"
+    assert [one["activity"] for one in entries[:3]] == ["Set environment", "Set environment", "Rename organisation"]
+
+
 async def test_outbound_list_and_sources(client: Client) -> None:
     added = await client.post("outbound", {"entry": "https://app.internal:8443"})
     listed = await client.get("outbound")

@@ -49,6 +49,7 @@ STALE: dict[str, tuple[str, Any]] = {
     "set_rule": ("groups/all-sales/rule", {"membershipRule": None}),
     "remove_source": ("sources/hr", None),
     "remove_outbound": ("outbound?entry=https://x.test", None),
+    "change_organisation": ("organisation", {"name": "Contoso"}),
     "set_retention": ("retention", {"cycles": 30}),
     "change_upload": ("uploads/{upload}/reading", {}),
     "discard_upload": ("uploads/{upload}", None),

@@ -127,6 +127,27 @@ async def test_a_private_network_is_added_and_removed(admin: Browser) -> None:
     assert "No private addresses are allowed" in (await admin.get("/settings/outbound")).text
 
 
+async def test_the_organisation_is_named_in_the_top_bar_of_every_page(centre: Centre) -> None:
+    admin, auditor = await centre.signed_in(), await centre.signed_in(Role.AUDITOR)
+    before = await admin.get("/apps")
+
+    done = await admin.post("/settings/organisation", {"organisation": "  Contoso <b>  GmbH "})
+    wrong = await admin.post("/settings/organisation", {"organisation": "x" * 101})
+    page = await admin.get("/apps")
+    seen = await auditor.get("/settings")
+    refused = await auditor.post("/settings/organisation", {"organisation": "Fabrikam"})
+    entry = (await admin.get("/logs/audit?activity=Rename")).text
+    again = await admin.post("/settings/organisation", {"organisation": "Contoso <b> GmbH"})
+    text = (await admin.get("/settings/configuration.yaml")).html
+
+    assert done.status == 303 and again.status == 303 and refused.status == 403
+    assert wrong.status == 400 and "at most 100 characters" in wrong.text and "x" * 101 in wrong.html
+    assert "Contoso" not in before.text and "Contoso <b> GmbH" in page.text, "at once for whoever changed it"
+    assert "Contoso <b> GmbH" in seen.text and "Set the name" not in seen.text
+    assert "name: Contoso <b> GmbH" in text
+    assert entry.count("Rename organisation") == 1, "nothing changed the second time"
+
+
 async def test_the_environment_badge_stands_on_every_page(centre: Centre) -> None:
     admin, auditor = await centre.signed_in(), await centre.signed_in(Role.AUDITOR)
 

@@ -16,7 +16,7 @@ from lockstep.actions.single_sign_on.certificates import Expiry, expiring_certif
 from lockstep.actions.status import JobStatus, statuses_of
 from lockstep.actions.status_labels import StatusLabel, label_of
 from lockstep.postgres.pool import Connection
-from lockstep.storage import administrators, application_sso, jobs, provisioning_log, tenant
+from lockstep.storage import administrators, application_sso, jobs, provisioning_log
 from lockstep.storage.jobs import JobRow
 from lockstep.storage.provisioning_log import LogFilter, LogRow
 
@@ -67,13 +67,6 @@ class Overview:
     @property
     def urgent(self) -> list[AppOverview]:
         return [app for app in self.apps if app.needs_attention]
-
-
-@needs(Permission.DIRECTORY_READ)
-async def organisation_name(context: Context) -> str:
-    """Return the organisation's name; "" until an administrator sets one."""
-    async with context.reading() as connection:
-        return (await tenant.read_tenant(connection)).name
 
 
 @needs(Permission.APPLICATIONS_READ, filters=True)

@@ -53,6 +53,7 @@ COMMANDS: dict[str, str] = {
     "migrate": "lockstep.cli.migrate:migrate",
     "mail": "lockstep.cli.mail:mail",
     "webhook": "lockstep.cli.webhook:webhook",
+    "organisation": "lockstep.cli.organisation:organisation",
     "outbound": "lockstep.cli.outbound:outbound",
     "pause": "lockstep.cli.provision:pause",
     "people": "lockstep.cli.people:people",
@@ -81,7 +82,19 @@ COMMANDS: dict[str, str] = {
 # The overview, with the commands in the order in which they are needed. It is the only help page longer than a screen.
 SECTIONS: dict[str, tuple[str, ...]] = {
     "People and applications": ("sources", "people", "groups", "apps", "assign"),
-    "Configuration": ("creds", "map", "scope", "settings", "sso", "expr", "mail", "webhook", "outbound", "retention"),
+    "Configuration": (
+        "creds",
+        "map",
+        "scope",
+        "settings",
+        "sso",
+        "expr",
+        "mail",
+        "webhook",
+        "outbound",
+        "retention",
+        "organisation",
+    ),
     "Configuration files": ("export", "plan", "apply", "diff", "fmt", "import", "config"),
     "Provisioning": ("start", "pause", "run", "push", "retry", "restart", "deletes", "quarantine", "links"),
     "What happened, and why": ("status", "explain", "logs", "cycles", "audit"),

@@ -90,7 +90,11 @@ class AdminDesk(PageDesk[Context, Caller]):
 
     async def show(self, page: PageRoute[Context], request: Request, caller: Caller | None) -> Response:
         """Show the page. If a change makes several browsers reload the same page, the page is rendered once for all of them."""
-        if self._shared is None or caller is None or page.method != "GET" or READING.decode() not in request.headers:
+        if page.method != "GET":
+            response = await super().show(page, request, caller)
+            self._headers.forget()  # the page that follows shows what was just changed
+            return response
+        if self._shared is None or caller is None or READING.decode() not in request.headers:
             return await super().show(page, request, caller)
 
         async def read(of_nobody: Request, nobody: Caller) -> Response:

@@ -32,6 +32,7 @@ STEPS = PageSteps(
         "logs sign-ins": "Logs > Sign-in logs",
         "mail": "Settings > Mail",
         "map": f"{_PROVISIONING}Mappings",
+        "organisation": "Settings > General",
         "outbound": "Settings > Private networks",
         "pause": f"{_PROVISIONING}Overview > Pause",
         "people": "People",

@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from lockstep.actions import environment, overview
+from lockstep.actions import organisation, overview
 from lockstep.actions.context import Actor, Context
-from lockstep.actions.environment import EnvironmentBadge
+from lockstep.actions.organisation import EnvironmentBadge
 from lockstep.web.status_look import StatusLook, look_of_label
 from lockstep.wording import counted
 
@@ -46,18 +46,21 @@ class Headers:
         self._kept[key] = (time.monotonic(), header)
         return header
 
+    def forget(self) -> None:
+        """Read the headers again with the next page, because a change may be shown there."""
+        self._kept.clear()
+
 
 def _rights(actor: Actor) -> tuple[object, ...]:
     return (actor.permissions, actor.own_permissions, actor.own_applications)
 
 
 async def _read(context: Context) -> PageHeader:
-    tenant = await overview.organisation_name(context)
-    badge = await environment.show_environment(context)
+    shown = await organisation.show_organisation(context)
     urgent = [app for app in await overview.list_overview(context) if app.needs_attention]
     if not urgent:
-        return PageHeader(tenant, StatusLook("Healthy", "ok", "check-circle"), 0, badge)
+        return PageHeader(shown.name, StatusLook("Healthy", "ok", "check-circle"), 0, shown.badge)
     worst = max((look_of_label(app.label) for app in urgent), key=lambda look: _URGENCY.index(look.tone))
     need = "needs" if len(urgent) == 1 else "need"
     words = f"{counted(len(urgent), 'application')} {need} attention"
-    return PageHeader(tenant, StatusLook(words, worst.tone, worst.icon), len(urgent), badge)
+    return PageHeader(shown.name, StatusLook(words, worst.tone, worst.icon), len(urgent), shown.badge)

@@ -139,6 +139,9 @@ groups restore crew
 map set documo displayName --expression '[mail]' --dry-run
 map set documo displayName --expression '[mail]' --yes -o json
 retention --sign-in-log 60d
+organisation
+organisation --name Contoso --environment Production --colour red
+organisation --environment Test
 people sign-in link anna@contoso.test
 people sign-in sessions anna@contoso.test
 people sign-in end anna@contoso.test

@@ -230,7 +230,10 @@ def test_a_key_that_a_kind_of_source_does_not_have_is_refused(lines: str, place:
     assert words in error.detail
 
 
-@pytest.mark.parametrize(("kind", "name"), [("Application", "🦄 x"), ("Application", "Documo"), ("Source", "lockstep")])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("Application", "🦄 x"), ("Application", "Documo"), ("Source", "lockstep"), ("Tenant", "x" * 101)],
+)
 def test_a_name_that_could_not_be_applied_is_refused_on_reading(kind: str, name: str) -> None:
     error = refusal(f"apiVersion: lockstep/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {{}}\n")
 

@@ -33,6 +33,7 @@ from lockstep.actions import (
     mail_server,
     mappings,
     mappings_attributes,
+    organisation,
     outbound,
     outgoing_mail,
     people,
@@ -120,6 +121,7 @@ _MODULES: Mapping[Any, tuple[str, ...]] = {
     mappings_attributes: (
         "add_attribute", "discover_attributes", "evaluate_mappings", "list_attributes", "remove_attribute",
     ),
+    organisation: ("change_organisation", "show_organisation"),
     outbound: ("add_place", "list_places", "remove_place"),
     people: ("delete", "list_people", "purge", "restore", "set_enabled", "set_person", "show_person"),
     passwords: ("new_sign_in_link",),

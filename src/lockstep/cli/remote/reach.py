@@ -21,7 +21,7 @@ WORK_ANYWHERE = frozenset(
         "logs", "logs show", "logs sign-ins", "mail list", "mail remove", "mail retry", "mail set", "mail show", "mail test",
         "webhook remove", "webhook set", "webhook show", "webhook test",
         "map attributes", "map eval", "map lint", "map list", "map set", "map show", "outbound add",
-        "outbound list", "outbound remove", "pause", "people delete", "people disable", "people enable", "people list",
+        "organisation", "outbound list", "outbound remove", "pause", "people delete", "people disable", "people enable", "people list",
         "people purge", "people restore", "people set", "people show", "people sign-in end", "people sign-in factors",
         "people sign-in link",
         "people sign-in remove-factor", "people sign-in sessions", "people sign-in set",

@@ -12,7 +12,14 @@ from enum import StrEnum
 from typing import Any
 
 from lockstep.configuration.document.strict_json import ConfigurationError, Part
-from lockstep.configuration.files.names import APPLICATION_RULE, SOURCE_RULE, is_application_name, is_source_name
+from lockstep.configuration.files.names import (
+    APPLICATION_RULE,
+    ORGANISATION_RULE,
+    SOURCE_RULE,
+    is_application_name,
+    is_organisation_name,
+    is_source_name,
+)
 from lockstep.configuration.files.sections import application_from_json, group_from_json, tenant_from_json
 from lockstep.configuration.files.source import source_from_json
 from lockstep.configuration.files.yaml_reading import YamlDocument, read_yaml
@@ -28,8 +35,9 @@ class DocumentKind(StrEnum):
     APPLICATION = "Application"
 
 
-# The check of a document's name for each kind, and the rule as a sentence. A tenant may have any name.
+# The check of a document's name for each kind, and the rule as a sentence.
 _NAMES: Mapping[DocumentKind, tuple[Callable[[str], bool], str]] = {
+    DocumentKind.TENANT: (is_organisation_name, ORGANISATION_RULE),
     DocumentKind.SOURCE: (is_source_name, SOURCE_RULE),
     DocumentKind.APPLICATION: (is_application_name, APPLICATION_RULE),
 }

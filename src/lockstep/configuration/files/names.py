@@ -10,6 +10,9 @@ SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 LOCAL_SOURCE = "lockstep"  # the source of objects that are created by hand
 SOURCE_RULE = f"Use at most 63 letters, digits, dots, hyphens and underscores; the name {LOCAL_SOURCE} is reserved"
 
+LONGEST_ORGANISATION = 100
+ORGANISATION_RULE = f"Use at most {LONGEST_ORGANISATION} characters on one line"
+
 
 def is_application_name(name: str) -> bool:
     return APPLICATION_NAME.fullmatch(name) is not None
@@ -17,3 +20,7 @@ def is_application_name(name: str) -> bool:
 
 def is_source_name(name: str) -> bool:
     return SOURCE_NAME.fullmatch(name) is not None and name != LOCAL_SOURCE
+
+
+def is_organisation_name(name: str) -> bool:
+    return bool(name.strip()) and name.isprintable() and len(name) <= LONGEST_ORGANISATION

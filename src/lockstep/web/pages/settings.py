@@ -5,10 +5,10 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lockstep.actions import about, configuration_export, environment, health, outbound, overview
+from lockstep.actions import about, configuration_export, health, organisation, outbound
 from lockstep.actions.context import Context
-from lockstep.actions.environment import EnvironmentBadge
 from lockstep.actions.health import HealthFinding, Level
+from lockstep.actions.organisation import EnvironmentBadge
 from lockstep.actions.permissions import Permission
 from lockstep.errors import LockstepError
 from lockstep.web.page import Answer, CopyAs, Pages, Redirect, View, on_the_form
@@ -45,23 +45,46 @@ async def set_environment(context: Context, request: Request) -> Answer:
     form = await request.form()
     badge = EnvironmentBadge(str(form.get("name", "")), str(form.get("colour", "")))
     try:
-        done = await environment.set_environment(context, badge)
+        done = (await organisation.change_organisation(context, badge=badge)).badge
     except LockstepError as refused:
-        return await _general(context, badge=badge, refused=on_the_form(refused))
+        return await _general(context, badge=badge, wrong_badge=on_the_form(refused).detail)
     return Redirect("/settings", notice=f"The badge now shows {done.name}" if done.name else "The badge was removed")
 
 
+@pages.post("/settings/organisation")
+async def rename_organisation(context: Context, request: Request) -> Answer:
+    name = str((await request.form()).get("organisation", ""))
+    try:
+        done = await organisation.change_organisation(context, name=name)
+    except LockstepError as refused:
+        return await _general(context, name=name, wrong_name=_with_rule(on_the_form(refused)))
+    notice = f"The organisation is now called {done.name}" if done.name else "The name was removed"
+    return Redirect("/settings", notice=notice)
+
+
+def _with_rule(refused: LockstepError) -> str:
+    return ". ".join(filter(None, (refused.detail, refused.next_step)))
+
+
 async def _general(
-    context: Context, *, badge: EnvironmentBadge | None = None, refused: LockstepError | None = None
+    context: Context,
+    *,
+    badge: EnvironmentBadge | None = None,
+    name: str = "",
+    wrong_badge: str = "",
+    wrong_name: str = "",
 ) -> View:
+    stored = await organisation.show_organisation(context)
     findings = await health.examine(context)
     model = {
-        "organisation": await overview.organisation_name(context),
-        "badge": badge or await environment.show_environment(context),
-        "colours": [(one, one.capitalize()) for one in environment.COLOURS],
-        "longest": environment.LONGEST_ENVIRONMENT,
+        "organisation": name if wrong_name else stored.name,
+        "badge": badge or stored.badge,
+        "colours": [(one, one.capitalize()) for one in organisation.COLOURS],
+        "longest": organisation.LONGEST_ENVIRONMENT,
+        "longest_name": organisation.LONGEST_ORGANISATION,
         "may_write": context.actor.everywhere(Permission.ORGANISATION_WRITE),
-        "wrong": refused.detail if refused else "",
+        "wrong": wrong_badge,
+        "wrong_name": wrong_name,
         "findings": [(one, look_of_finding(one)) for one in findings],
     }
     return View(
@@ -71,7 +94,7 @@ async def _general(
         section="Settings",
         subtab="General",
         copy_as=CopyAs(command="lockstep doctor", api="/api/v1/status"),
-        status=400 if refused else 200,
+        status=400 if wrong_badge or wrong_name else 200,
     )
 
 
