@@ -30,7 +30,9 @@ def config() -> None:
 
 @config.command("history")
 @app_argument
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Most versions.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Maximum number of versions."
+)
 @click.option("--below", type=click.IntRange(1), metavar="VERSION", help="Continue with versions older than this one.")
 @output_option
 def history(app: str, limit: int, below: int | None, output: Output) -> None:

@@ -131,7 +131,7 @@ def show(app: str, output: Output) -> None:
 @click.option(
     "--deep",
     is_flag=True,
-    help="Test writing too: create two users and a group named lockstep-check-..., then delete them.",
+    help="Also test writing: create two users and a group named lockstep-check-..., then delete them.",
 )
 @click.option("--yes", is_flag=True, help="Skip the confirmation prompt of --deep.")
 @output_option

@@ -124,7 +124,9 @@ def test(address: str, output: Output) -> int:
 
 @mail.command("list")
 @click.option("--state", type=click.Choice([one.value for one in MailState]), help="Only these messages.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Most messages.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Maximum number of messages."
+)
 @output_option
 def list_(state: str | None, limit: int, output: Output) -> None:
     """List the messages, newest first: which were sent to which address, which wait, and which failed and why.

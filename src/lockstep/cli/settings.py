@@ -38,9 +38,9 @@ class Threshold(click.ParamType[dict[str, int]]):
 @click.command("settings")
 @app_argument
 @click.option("--mode", metavar="automatic", help="Provisioning mode.")
-@click.option("--notification-email", metavar="ADDRESS", help="Stored only; no mail is sent yet.")
-@click.option("--email-on-failure/--no-email-on-failure", default=None, hidden=True)
-@click.option("--scope", metavar="assigned|all", help="Provision only assigned people and groups, or everyone.")
+@click.option("--notification-email", metavar="ADDRESS", help="Address for mail about this application.")
+@click.option("--email-on-failure/--no-email-on-failure", default=None, help="Send mail to that address.")
+@click.option("--scope", metavar="assigned|all", help="Provision assigned people only, or everyone.")
 @click.option("--status", metavar="on|off", help="Switch provisioning on or off.")
 @click.option("--interval", type=LENGTH, metavar="LENGTH", help="Longest time between cycles, such as 40m.")
 @click.option("--nested-groups/--no-nested-groups", default=None, help="Include members of nested groups.")
@@ -48,7 +48,7 @@ class Threshold(click.ParamType[dict[str, int]]):
     "--deletion-threshold",
     type=Threshold(),
     metavar="NUMBER|%",
-    help="Hold disables and deletes above this number for approval: 500, 20% or 500,20% (0 = no limit).",
+    help="Hold more disables and deletes than this: 500, 20% or 500,20% (0 = no limit).",
 )
 @click.option(
     "--members-per-patch",

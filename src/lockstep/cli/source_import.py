@@ -43,7 +43,7 @@ _SIGNS = {"created": "+", "restored": "+", "updated": "~", "removed": "-", "miss
     type=click.FloatRange(0, 100),
     default=10.0,
     show_default=True,
-    help="Most leavers, in %.",
+    help="Maximum share of leavers, in %.",
 )
 @click.option(
     "--max-drop-count",

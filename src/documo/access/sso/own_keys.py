@@ -145,7 +145,7 @@ def _chosen(keys: Sequence[OwnKey], thumbprint: str) -> OwnKey:
     if len(found) != 1:
         raise not_found(
             f"The account has no certificate {thumbprint[:60]!r}",
-            next_step="It may have been removed in the meantime. Choose one of the list: documo sso keys list",
+            next_step="It may have been removed in the meantime. Choose one from the list: documo sso keys list",
         )
     return found[0]
 
