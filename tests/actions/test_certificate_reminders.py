@@ -1,4 +1,4 @@
-"""Reminders that a signing certificate ends: one for each threshold, whatever runs and restarts."""
+"""Reminders that a signing certificate expires: one for each threshold, whatever runs and restarts."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_each_reminder_mails_the_notification_email_once(context: Context,
 
     mails = await hub.fetch("select kind, recipient, subject, body_text from outgoing_mail order by written_at")
     assert [mail[:2] for mail in mails] == [("certificate", "it@contoso.test")] * 3
-    assert {str(mail[2]).split(": ")[1] for mail in mails} == {"a signing certificate ends"}
+    assert {str(mail[2]).split(": ")[1] for mail in mails} == {"a signing certificate expires soon"}
     assert f"Expiration: {end:%H:%M UTC on %-d %B %Y}." in str(mails[0][3])
 
 

@@ -136,7 +136,7 @@ def changes_held(about: ReportedApplication, total: int, losses: int) -> MailTex
 def certificate_ends(about: ReportedApplication, sentence: str, ends_at: datetime, next_step: str) -> MailText:
     """The mail that reports the approaching expiry of a signing certificate."""
     return MailText(
-        about.subject("a signing certificate ends"),
+        about.subject("a signing certificate expires soon"),
         (_sentence(sentence), f"Expiration: {_time(ends_at.isoformat())}.", f"Next: {_sentence(next_step)}"),
         link=about.link(f"/apps/{about.app}/sso/certificates"),
     )
