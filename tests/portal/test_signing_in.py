@@ -58,6 +58,34 @@ async def test_link_sets_a_password_once_and_signs_in(centre: Centre) -> None:
     assert "This link does not work" in again.text
 
 
+async def test_link_for_another_person_asks_before_it_replaces_the_session(centre: Centre) -> None:
+    browser = await signed_in(centre)
+    link = f"/myapps/link/{await secret_of_link(centre, 'ben')}"
+
+    asked = await browser.get(link)
+    for answer in ("", "yes"):
+        unanswered = await browser.post(link, {"password": PASSWORD, "instead_of": answer})
+        assert f"The link is for {upn('ben')}, but {upn('anna')} is signed in" in unanswered.text
+        assert "Anna" in (await browser.get("/myapps")).text
+    (go_on,) = [one for one in asked.links if "instead_of=" in one]
+    assert "/myapps" in asked.links and 'type="password"' not in asked.html
+    form = await browser.get(go_on)
+    answer = go_on.partition("instead_of=")[2]
+    assert answer in form.html
+    done = await browser.post(link, {"password": PASSWORD, "instead_of": answer})
+
+    assert (done.status, done.location) == (303, "/myapps")
+    assert "Ben" in (await browser.get("/myapps")).text
+
+
+async def test_own_link_does_not_ask(centre: Centre) -> None:
+    browser = await signed_in(centre)
+    link = f"/myapps/link/{await secret_of_link(centre, 'anna')}"
+
+    assert 'type="password"' in (await browser.get(link)).html
+    assert (await browser.post(link, {"password": PASSWORD})).status == 303
+
+
 async def test_newer_link_replaces_the_older_one(centre: Centre) -> None:
     older, _ = await secret_of_link(centre, "anna"), await secret_of_link(centre, "anna")
 

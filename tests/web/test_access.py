@@ -100,6 +100,24 @@ async def test_form_that_is_open_in_another_tab_can_be_sent_after_the_password(c
         assert done.status in (200, 303)
 
 
+async def test_invitation_of_another_administrator_asks_before_it_replaces_the_session(centre: Centre) -> None:
+    browser = await ada(centre)
+    link = (await administrators.invite(centre.hub.context, "ben@contoso.test", [Role.AUDITOR])).path
+    form = {"name": "Ben", "password": PASSWORD}
+
+    asked = await browser.get(link)
+    unanswered = await browser.post(link, {**form, "instead_of": "yes"})
+    assert "The link is for ben@contoso.test, but ada@contoso.test is signed in" in unanswered.text
+    (go_on,) = [one for one in asked.links if "instead_of=" in one]
+    before = {one.key: one.value for one in browser.http.cookie_jar}["lockstep_session"]
+    assert (await browser.get(go_on)).text.startswith("Lockstep Set your password")
+    done = await browser.post(link, {**form, "instead_of": go_on.partition("instead_of=")[2]})
+
+    assert (done.status, done.location) == (303, "/")
+    assert "Ben" in (await browser.get("/")).text
+    assert (await centre.browser(before).get("/")).location == "/sign-in"
+
+
 async def test_a_change_in_a_part_of_a_page_leads_the_whole_page_to_the_password(centre: Centre) -> None:
     browser = await ada(centre)
     await stepped_up_long_ago(centre)

@@ -33,6 +33,15 @@ class PasswordLink:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class LinkOwner:
+    """The member for whom a link was made."""
+
+    tenant_id: int
+    member_id: str
+    user_name: str
+
+
 async def password_link(store: Store, tenant: TenantFacts, who: str, *, created_by: str) -> PasswordLink:
     """Create a link with which the member can set a password. Earlier links of the member stop working.
 
@@ -71,16 +80,16 @@ async def _active_member(connection: Connection, tenant_id: int, who: str) -> ta
     return member
 
 
-async def owner_of_link(store: Store, secret: str) -> str:
-    """Return the user name of the member for whom the link was created. Raises LockstepError if the link has expired or was used."""
+async def owner_of_link(store: Store, secret: str) -> LinkOwner:
+    """Return the member for whom the link was created. Raises LockstepError if the link has expired or was used."""
     async with store.control() as connection:
         owner = await table.link_owner(connection, hash_of(secret), datetime.now(UTC))
         if owner is not None:
             await connection.execute(SET_TENANT, (str(owner[0]),))
         member = await table.read_member(connection, *owner) if owner is not None else None
-    if member is None or not member.active:
+    if owner is None or member is None or not member.active:
         raise _link_used()
-    return member.user_name
+    return LinkOwner(*owner, member.user_name)
 
 
 async def accept_link(
@@ -91,7 +100,7 @@ async def accept_link(
     Raises LockstepError if the link has expired or was used, or if the password does not meet the rules. A link replaces only the password:
     if the member has a second factor, raises CodeRequired if *code* is missing, and LockstepError if it is wrong.
     """
-    user_name = await owner_of_link(store, secret)
+    user_name = (await owner_of_link(store, secret)).user_name
     check_password(password, user_name)
     name, now, used = key_of(user_name), datetime.now(UTC), ""
     async with store.control() as connection:

@@ -178,9 +178,11 @@ async def read_invitation(context: Context, link_secret: str) -> InvitationLink:
 
 @open_to_all
 async def accept_invitation(
-    context: Context, link_secret: str, display_name: str, password: str, *, email: str = "", device: str = ""
-) -> SignedIn:
-    """Use a one-time link: set the password and begin a session. The first administrator also gives an *email*.
+    context: Context, link_secret: str, display_name: str, password: str, *, email: str = "", device: str = "",
+    replaces: str = "",
+) -> SignedIn:  # fmt: skip
+    """Use a one-time link: set the password and begin a session. The first administrator also gives an *email*. *replaces* is the secret of
+    the browser's previous session, which ends.
 
     If *display_name* is "", a link that resets a password keeps the administrator's name. Raises LockstepError if the password does not
     meet the rules; the link then still works.
@@ -207,7 +209,7 @@ async def accept_invitation(
         await administrators.save_password_hash(connection, found.id, digest)
         await sessions.end_sessions(connection, found.id)
         await succeeded(connection, found.email)
-        signed_in = await begin_session(connection, found, now, device=device)
+        signed_in = await begin_session(connection, found, now, device=device, replaces=replaces)
         activity = "Reset password" if link.purpose == "reset" else "Accept invitation"
         await audit_log.append(connection, actor=found.email, activity=activity, target=found.email)
     return signed_in

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from documo.access import member_sign_in as sign_ins
 from documo.access import password_links
+from documo.access.password_links import LinkOwner
 from documo.access.second_factor import CodeRequired
 from documo.access.sso.leaving import leave
 from documo.permissions import Permission
@@ -16,6 +17,7 @@ from documo.web.sessions import SIGN_IN, forgotten, session_secret, signed_in, s
 from lockstep.errors import LockstepError
 from lockstep.kit import looks
 from lockstep.kit.cookies import address_of, device_of
+from lockstep.kit.opened_links import INSTEAD_OF, TEMPLATE, is_answered, question
 from lockstep.kit.page_errors import STATUSES
 from lockstep.kit.pages import Answer, PageView, Redirect
 from lockstep.kit.returning import safe_next
@@ -64,21 +66,25 @@ async def sign_out(context: PageContext, request: Request) -> Answer:
 
 @pages.get("/links/{secret}", is_public=True)
 async def link_page(context: PageContext, request: Request) -> Answer:
-    secret = request.path_params["secret"]
-    return _password_form(secret, await password_links.owner_of_link(context.store, secret))
+    """Show the form. If somebody else is signed in in this browser, ask first, because the link replaces their session."""
+    owner = await password_links.owner_of_link(context.store, request.path_params["secret"])
+    given = request.query_params.get(INSTEAD_OF, "")
+    return _question(context, request, owner, given) or _password_form(request, owner, given)
 
 
 @pages.post("/links/{secret}", is_public=True)
 async def accept_link(context: PageContext, request: Request) -> Answer:
     form, secret = await request.form(), request.path_params["secret"]
-    user_name = await password_links.owner_of_link(context.store, secret)
+    owner, given = await password_links.owner_of_link(context.store, secret), str(form.get(INSTEAD_OF, ""))
+    if asked := _question(context, request, owner, given):
+        return asked
     try:
         session = await password_links.accept_link(
             context.store, secret, str(form.get("password", "")), code=str(form.get("code", "")),
             device=device_of(request), address=address_of(request),
         )  # fmt: skip
     except LockstepError as refused:
-        return _password_form(secret, user_name, refused, wants_code="code" in form)
+        return _password_form(request, owner, given, refused, wants_code="code" in form)
     await sign_ins.sign_out(context.store, session_secret(request))
     return signed_in(request, session, back="/")
 
@@ -107,15 +113,29 @@ def _form(
     )
 
 
+def _question(context: PageContext, request: Request, owner: LinkOwner, given: str) -> PageView | None:
+    caller = context.caller
+    if caller is None or is_answered(given, caller.session):
+        return None
+    if (caller.tenant_id, caller.member_id) == (owner.tenant_id, owner.member_id):
+        return None
+    signed_in_as = (
+        f"{caller.user_name} of {caller.account}" if caller.user_name == owner.user_name else caller.user_name
+    )
+    model = question(request.url.path, owner=owner.user_name, signed_in=signed_in_as, session=caller.session, home="/")
+    return PageView(TEMPLATE, "Somebody else is signed in", model)
+
+
 def _password_form(
-    secret: str, user_name: str, refused: LockstepError | None = None, *, wants_code: bool = False
+    request: Request, owner: LinkOwner, given: str, refused: LockstepError | None = None, *, wants_code: bool = False
 ) -> PageView:
     return PageView(
         "sign_in/password.html",
         heading="Set your password",
         model={
-            "user_name": user_name,
-            "secret": secret,
+            "user_name": owner.user_name,
+            "secret": request.path_params["secret"],
+            "instead_of": given,
             "refused": refused,
             "wants_code": wants_code or isinstance(refused, CodeRequired),
             "only_code_missing": isinstance(refused, CodeRequired),

@@ -12,6 +12,7 @@ from lockstep.actions.saml_sign_in import leaving
 from lockstep.actions.totp import SecondFactorRequired
 from lockstep.errors import LockstepError
 from lockstep.kit.cookies import origin_of
+from lockstep.kit.opened_links import INSTEAD_OF, TEMPLATE, is_answered, question
 from lockstep.kit.page_errors import STATUSES
 from lockstep.kit.pages import Answer, PageView, Redirect, address, on_the_form
 from lockstep.kit.returning import safe_next
@@ -89,22 +90,28 @@ async def show_signed_out(context: PortalContext, request: Request) -> Answer:
 
 @pages.get("/myapps/link/{secret}", is_public=True)
 async def show_link(context: PortalContext, request: Request) -> Answer:
-    return await _link_form(context, request)
+    """Show the form. If somebody else is signed in in this browser, ask first, because the link replaces their session."""
+    owner = await passwords.owner_of_link(context.actions, request.path_params["secret"])
+    given = request.query_params.get(INSTEAD_OF, "")
+    return _question(context, request, owner, given) or _link_form(request, owner, given)
 
 
 @pages.post("/myapps/link/{secret}", is_public=True)
 async def accept_link(context: PortalContext, request: Request) -> Answer:
-    form = await request.form()
+    form, secret = await request.form(), request.path_params["secret"]
+    owner, given = await passwords.owner_of_link(context.actions, secret), str(form.get(INSTEAD_OF, ""))
+    if asked := _question(context, request, owner, given):
+        return asked
     try:
         signed_in = await passwords.accept_link(
             context.actions,
-            request.path_params["secret"],
+            secret,
             str(form.get("password", "")),
             visitor=visitor_of(request),
             replaces=session_secret(request),
         )
     except LockstepError as refused:
-        return await _link_form(context, request, on_the_form(refused))
+        return _link_form(request, owner, given, on_the_form(refused))
     if signed_in is None:
         return Redirect(SIGN_IN, notice="The password is set. Sign in with it and your second factor")
     response = RedirectResponse(HOME, status_code=303)
@@ -138,11 +145,21 @@ async def _form(
     return PageView("portal/sign_in.html", "Sign in", model, status=STATUSES[refused.kind] if refused else 200)
 
 
-async def _link_form(context: PortalContext, request: Request, refused: LockstepError | None = None) -> PageView:
-    secret = request.path_params["secret"]
+def _question(context: PortalContext, request: Request, owner: str, given: str) -> PageView | None:
+    caller = context.caller
+    if caller is None or caller.user_principal_name == owner or is_answered(given, caller.session):
+        return None
+    model = question(
+        request.url.path, owner=owner, signed_in=caller.user_principal_name, session=caller.session, home=HOME
+    )
+    return PageView(TEMPLATE, "Somebody else is signed in", model)
+
+
+def _link_form(request: Request, owner: str, given: str, refused: LockstepError | None = None) -> PageView:
     model = {
-        "name": await passwords.owner_of_link(context.actions, secret),
-        "secret": secret,
+        "name": owner,
+        "secret": request.path_params["secret"],
+        "instead_of": given,
         "refused": refused,
         "longest": passwords.LONGEST_PASSWORD,
     }

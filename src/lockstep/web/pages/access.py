@@ -8,11 +8,13 @@ from starlette.responses import RedirectResponse, Response
 from lockstep.actions import federated_sign_in as federated
 from lockstep.actions import identity_providers
 from lockstep.actions import sign_in as actions
+from lockstep.actions.callers import Caller
 from lockstep.actions.context import Context
 from lockstep.actions.passkey_proofs import PasskeyAnswer
 from lockstep.actions.totp import SecondFactorRequired
 from lockstep.errors import Kind, LockstepError
 from lockstep.kit.cookies import address_of, device_of, origin_of
+from lockstep.kit.opened_links import INSTEAD_OF, TEMPLATE, is_answered, question
 from lockstep.kit.page_errors import STATUSES
 from lockstep.web.callers import (
     ATTEMPT_COOKIE,
@@ -135,19 +137,27 @@ async def step_up(context: Context, request: Request) -> Answer:
 
 @pages.get("/invitations/{secret}", is_public=True)
 async def show_invitation(context: Context, request: Request) -> View:
-    return await _invitation_page(context, request)
+    """Show the form. If somebody else is signed in in this browser, ask first, because the link replaces their session."""
+    given = request.query_params.get(INSTEAD_OF, "")
+    return await _question(context, request, given) or await _invitation_page(context, request, given=given)
 
 
 @pages.post("/invitations/{secret}", is_public=True)
 async def accept_invitation(context: Context, request: Request) -> Answer:
     form = await request.form()
     secret, name, email = request.path_params["secret"], str(form.get("name", "")), str(form.get("email", ""))
+    given = str(form.get(INSTEAD_OF, ""))
+    if asked := await _question(context, request, given):
+        return asked
     try:
         signed_in = await actions.accept_invitation(
-            context, secret, name, str(form.get("password", "")), email=email, device=device_of(request)
-        )
+            context, secret, name, str(form.get("password", "")), email=email, device=device_of(request),
+            replaces=session_secret(request),
+        )  # fmt: skip
     except LockstepError as refused:
-        return await _invitation_page(context, request, name=name, email=email, refused=on_the_form(refused))
+        return await _invitation_page(
+            context, request, given=given, name=name, email=email, refused=on_the_form(refused)
+        )
     response = RedirectResponse("/", status_code=303)
     set_session(response, request, signed_in)
     return response
@@ -203,12 +213,25 @@ async def _step_up_page(
     return View("access/step_up.html", heading, model, status=_status(refused))
 
 
+async def _question(context: Context, request: Request, given: str) -> View | None:
+    caller: Caller | None = request.state.caller
+    if caller is None or is_answered(given, caller.session):
+        return None
+    owner = (await actions.read_invitation(context, request.path_params["secret"])).email
+    if owner == caller.email:
+        return None
+    model = question(request.url.path, owner=owner, signed_in=caller.email, session=caller.session, home="/")
+    return View(TEMPLATE, "Somebody else is signed in", model)
+
+
 async def _invitation_page(
-    context: Context, request: Request, *, name: str = "", email: str = "", refused: LockstepError | None = None
-) -> View:
+    context: Context, request: Request, *, given: str, name: str = "", email: str = "",
+    refused: LockstepError | None = None,
+) -> View:  # fmt: skip
     invitation = await actions.read_invitation(context, request.path_params["secret"])
     model = {
         "invitation": invitation,
+        "instead_of": given,
         "name": name or invitation.display_name,
         "email": email or invitation.email,
         "refused": refused,
