@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import aiohttp
@@ -30,11 +30,14 @@ from tests.support.saml_provider import key_named
 from tests.support.statements import counted_statements
 
 WRONG = "another sentence of words"
+SETUP = Setup("https://idp.example/", "https://idp.example/saml2", key_named("contoso").certificate.pem)
 # Who signs in with a wrong password. Each has an address of their own.
 PEOPLE = (
     "unknown", "unknown-domain", "active", "admin", "inactive", "deleted", "without-password", "second-factor", "sso-only", "renamed",
     "in-two-accounts",
 )  # fmt: skip
+# How a stranger may send the form to sign in: with a password, without one, and with the button for single sign-on.
+WAYS = ({"password": WRONG}, {"password": ""}, {"password": WRONG, "way": "sso"}, {"password": "", "way": "sso"})
 
 
 def address_of(who: str) -> str:
@@ -78,8 +81,7 @@ async def people(store: Store) -> AsyncIterator[Account]:
     await add("in-two-accounts", other)
     await add("sso-only", other)
     keeper = await add("keeper", other, "Admin")
-    setup = Setup("https://idp.example/", "https://idp.example/saml2", key_named("contoso").certificate.pem)
-    await providers.set_up(store, other.id, setup)
+    await providers.set_up(store, other.id, SETUP)
     await providers.enforce(store, other.id, break_glass=keeper)
     yield account
 
@@ -158,19 +160,44 @@ async def test_only_the_right_password_tells_what_else_is_missing(
         await sign_ins.sign_in(store, address_of(who), PASSWORD)
 
 
-async def test_pages_for_strangers_answer_the_same_for_every_address(store: Store, people: Account) -> None:
-    """The page to sign in, and the one that finds the account by the domain of the address."""
+@pytest.mark.parametrize("domain", ["", "contoso.example"])
+@pytest.mark.parametrize("way", WAYS)
+async def test_pages_for_strangers_answer_the_same_for_every_address(
+    store: Store, people: Account, way: dict[str, str], domain: str
+) -> None:
+    """The page to sign in, and the one that finds the account by the domain of the address, which may have a provider."""
+    if domain:
+        await providers.set_up(store, people.id, replace(SETUP, email_domain=domain))
     async with documo_on(store) as documo, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         origin = documo.running.api_url
         for path in ("/login", "/sso"):
             seen = set()
             for who in (one for one in PEOPLE if one != "unknown-domain"):
-                form = {"email": address_of(who), "password": WRONG}
+                form = {"email": address_of(who), **way}
                 async with http.post(origin + path, data=form, headers={"Origin": origin}) as answer:
                     page = (await answer.text()).replace(address_of(who), "ADDRESS")
+                    page = re.sub(r"(SAMLRequest|RelayState)=[^&\"]*", r"\1=SEALED", page)
                     headers = [name for name in answer.headers if name != "Date"]
                     seen.add((answer.status, re.sub(r"\b[0-9a-f]{16,}\b", "NUMBER", page), *headers))
             assert len(seen) == 1, path
+
+
+@pytest.mark.parametrize("way", WAYS[1:])
+async def test_finding_the_provider_reads_nothing_about_members_and_verifies_no_password(
+    store: Store, people: Account, verified: list[str], way: dict[str, str]
+) -> None:
+    await providers.set_up(store, people.id, replace(SETUP, email_domain="contoso.example"))
+    async with documo_on(store) as documo, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        origin = documo.running.api_url
+        for who in (one for one in PEOPLE if one != "unknown-domain"):
+            with counted_statements() as sent:
+                form = {"email": address_of(who), **way}
+                async with http.post(f"{origin}/login", data=form, headers={"Origin": origin}) as answer:
+                    assert "Opening your company" in await answer.text()
+            assert any("single_sign_on" in one for one in sent)
+            assert [one for one in sent if "sign_in_names" in one or "password_hash" in one] == []
+
+    assert verified == []
 
 
 async def test_links_that_never_worked_were_used_or_have_ended_are_not_told_apart(

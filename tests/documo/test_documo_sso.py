@@ -73,6 +73,43 @@ async def last_sign_in(api: Client) -> str:
         return (await admin.get(link))[1]
 
 
+@pytest.mark.parametrize("form", [{"password": ""}, {"password": PASSWORD, "way": "sso"}, {}])
+async def test_form_to_sign_in_leads_an_email_of_the_domain_to_the_provider(
+    api: Client, provider: Provider, form: dict[str, str]
+) -> None:
+    await api.user(ANNA)
+    async with visiting(api) as anna:
+        _, page = await anna.post("/login", on="/login", email=f" {ANNA.upper()}", next="/own-account", **form)
+        asked = provider.asked_on(page)
+        _, page, path = await bring(anna, provider.response(ANNA, asked=asked))
+
+    assert path == "/own-account" and ANNA in page
+
+
+async def test_form_to_sign_in_keeps_an_email_of_another_domain_and_says_what_is_missing(
+    api: Client, provider: Provider
+) -> None:
+    async with visiting(api) as eve:
+        for form, status, said in (
+            ({}, 400, "The password is missing"),
+            ({"way": "sso"}, 404, "No account uses single sign-on for this email domain"),
+            ({"way": "sso", "email": ""}, 400, "The email is missing"),
+        ):
+            given = {"email": "eve@fabrikam.example", **form}
+            seen, page = await eve.post("/login", on="/login", **given)
+            assert (seen, said in page, f'value="{given["email"]}"' in page) == (status, True, True)
+
+
+async def test_refused_password_says_that_the_domain_of_the_email_uses_single_sign_on(
+    api: Client, provider: Provider
+) -> None:
+    said = "contoso.example uses single sign-on"
+    async with visiting(api) as anna:
+        for email in (ANNA, "nobody@contoso.example"):
+            assert said in (await anna.post("/login", on="/login", email=email, password="wrong"))[1]
+        assert "uses single sign-on" not in (await anna.post("/login", on="/login", email="a@x.org", password="no"))[1]
+
+
 @pytest.mark.parametrize("signing", Signing)
 async def test_provisioned_member_signs_in_at_the_provider(api: Client, provider: Provider, signing: Signing) -> None:
     await api.user(ANNA, displayName="Anna Berg")

@@ -10,11 +10,13 @@ from documo.access import password_links
 from documo.access.password_links import LinkOwner
 from documo.access.second_factor import CodeRequired
 from documo.access.sso.leaving import leave
+from documo.access.sso.providers import domain_of, tenant_for_email
 from documo.permissions import Permission
 from documo.web.context import DocumoPages, PageContext
 from documo.web.frame import PRODUCT
+from documo.web.pages.sso import leave_by_email, no_provider
 from documo.web.sessions import SIGN_IN, forgotten, session_secret, signed_in, signed_out
-from lockstep.errors import LockstepError
+from lockstep.errors import LockstepError, invalid
 from lockstep.kit import looks
 from lockstep.kit.cookies import address_of, device_of
 from lockstep.kit.opened_links import INSTEAD_OF, TEMPLATE, is_answered, question
@@ -36,15 +38,38 @@ async def sign_in(context: PageContext, request: Request) -> Answer:
     form = await request.form()
     email, back = str(form.get("email", "")), safe_next(str(form.get("next", "/")))
     account, code = str(form.get("account", "")), str(form.get("code", ""))
+    if form.get("way") == "sso" or not form.get("password"):
+        return await _sign_in_by_domain(
+            context, request, email, account=account, back=back, way=str(form.get("way", ""))
+        )
     try:
         session = await sign_ins.sign_in(
             context.store, email, str(form.get("password", "")), code=code, account=account,
             device=device_of(request), address=address_of(request),
         )  # fmt: skip
     except LockstepError as refused:
-        return _form(email=email, account=account, next_=back, refused=refused, wants_code=bool(code))
+        has_provider = await tenant_for_email(context.store, email) is not None
+        return _form(
+            email=email, account=account, next_=back, refused=refused, wants_code=bool(code), has_provider=has_provider
+        )
     await sign_ins.sign_out(context.store, session_secret(request))  # the browser's previous session
     return signed_in(request, session, back=back)
+
+
+async def _sign_in_by_domain(
+    context: PageContext, request: Request, email: str, *, account: str, back: str, way: str
+) -> Answer:
+    """Lead to the provider of the email's domain, or show the form again. Only the domain decides, so that nobody learns who has an
+    account.
+    """
+    try:
+        leaving = await leave_by_email(context, request, email[:320], back=back)
+    except LockstepError as refused:
+        return _form(email=email, account=account, next_=back, refused=refused)
+    if leaving is not None:
+        return leaving
+    missing = invalid("The password is missing", next_step="Enter your password")
+    return _form(email=email, account=account, next_=back, refused=no_provider(email) if way == "sso" else missing)
 
 
 @pages.post("/sign-out", needs=Permission.OWN_ACCOUNT)
@@ -96,7 +121,7 @@ async def change_look(_: PageContext, request: Request) -> Response:
 
 def _form(
     *, email: str = "", account: str = "", next_: str = "/", refused: LockstepError | None = None,
-    wants_code: bool = False,
+    wants_code: bool = False, has_provider: bool = False,
 ) -> PageView:  # fmt: skip
     return PageView(
         "sign_in/sign_in.html",
@@ -108,6 +133,7 @@ def _form(
             "refused": refused,
             "wants_code": wants_code or isinstance(refused, CodeRequired),
             "only_code_missing": isinstance(refused, CodeRequired),
+            "domain": domain_of(email) if has_provider and not isinstance(refused, CodeRequired) else "",
         },
         status=STATUSES[refused.kind] if refused else 200,
     )

@@ -20,7 +20,7 @@ from documo.access.sso.requests import REQUEST_LASTS
 from documo.access.sso.service import metadata_of
 from documo.web.context import DocumoPages, PageContext
 from documo.web.sessions import SIGN_IN, session_secret, signed_in
-from lockstep.errors import LockstepError, not_found
+from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.kit.cookies import address_of, device_of, drop_cookie, keep_cookie
 from lockstep.kit.page_errors import STATUSES
 from lockstep.kit.pages import Answer, PageView, Redirect
@@ -45,17 +45,38 @@ async def sign_on(context: PageContext, request: Request) -> Answer:
     form = await request.form()
     email, back = str(form.get("email", ""))[:320], safe_next(str(form.get("next", "/")))
     try:
-        tenant_id = await tenant_for_email(context.store, email)
-        if tenant_id is None:
-            raise not_found(
-                "No account uses single sign-on for this email domain",
-                next_step="Check the address, or sign in with a password",
-            )
-        place = await place_of(context.store, tenant_id, request.headers.get("host", ""))
-        asked = await ask(context.store, tenant_id, api_url=context.api_url, place=place)
+        return await leave_by_email(context, request, email, back=back) or _form(
+            email=email, next_=back, refused=no_provider(email)
+        )
     except LockstepError as refused:
         return _form(email=email, next_=back, refused=refused)
+
+
+async def leave_by_email(
+    context: PageContext, request: Request, email: str, *, back: str
+) -> Response | PageView | None:
+    """Return the page that sends the browser to the provider of the email's domain, or None if no account has the domain.
+
+    Only the domain decides: whether somebody has the address makes no difference.
+    """
+    tenant_id = await tenant_for_email(context.store, email)
+    if tenant_id is None:
+        return None
+    place = await place_of(context.store, tenant_id, request.headers.get("host", ""))
+    asked = await ask(context.store, tenant_id, api_url=context.api_url, place=place)
     return leave_for(context, request, asked, back=back)
+
+
+def no_provider(email: str) -> LockstepError:
+    """The error for an email whose domain no account uses for single sign-on."""
+    if not email.strip():
+        return invalid(
+            "The email is missing", next_step="Enter your work email; its domain leads to your company's sign-in page"
+        )
+    return not_found(
+        "No account uses single sign-on for this email domain",
+        next_step="Check the address, or sign in with a password",
+    )
 
 
 @pages.get("/sso/finish/{ticket}", is_public=True)
