@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 import psycopg
 
-from documo.identifiers import new_id
+from documo.identifiers import new_id, read_id
+from documo.store import member_search as search_table
 from documo.store import members as table
 from documo.store.database import Store
 from documo.user_names import fault_of
@@ -133,17 +134,24 @@ async def find_members(
     "scim" for members that provisioning manages, "local" for the others.
     """
     async with store.tenant(tenant.id) as connection:
-        rows = await table.searched_rows(
+        rows = await search_table.searched_rows(
             connection, tenant.id, search=search, only=only, role=role, default_role=tenant.default_role,
             source=source, after=after, most=most,
         )  # fmt: skip
     return [ListedMember(**{**row, "role": row["role"] or tenant.default_role}) for row in rows]
 
 
-async def list_members(store: Store, tenant_id: int, *, default_role: str, deleted: bool) -> list[MemberSummary]:
-    """Return members in order of creation: the current ones, or the soft-deleted ones."""
+async def list_members(
+    store: Store, tenant_id: int, *, default_role: str, deleted: bool, after: str = "", most: int = 1_000
+) -> list[MemberSummary]:
+    """Return at most *most* members in order of creation, after the member with the id *after*: the current ones, or the soft-deleted ones.
+
+    Raises LockstepError if *after* is not an id.
+    """
+    if after and read_id(after) is None:
+        raise invalid(f"{after[:80]!r} is not an id", next_step="Use the id of the last member that was listed")
     async with store.tenant(tenant_id) as connection:
-        rows = await table.member_rows(connection, tenant_id, deleted=deleted)
+        rows = await table.member_rows(connection, tenant_id, deleted=deleted, after=after, most=most)
     return [MemberSummary(**{**row, "role": row["role"] or default_role}) for row in rows]
 
 

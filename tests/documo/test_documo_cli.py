@@ -258,6 +258,29 @@ def test_roles_are_listed_added_and_removed_by_command(command: Any) -> None:
     command("roles", "add", "ADMIN", code=7)
 
 
+def test_members_are_listed_in_pages_and_each_page_says_how_to_continue(command: Any) -> None:
+    command("accounts", "create", "Contoso", "--admin", "a@contoso.test")
+    for name in "bcde":
+        command("members", "add", f"{name}@contoso.test")
+    command("members", "delete", "c@contoso.test", "--yes")
+
+    seen, pages, onward = [], 0, ["--limit", "2"]
+    while onward:
+        page = command("members", "list", *onward, "-o", "json")
+        rows = orjson.loads(page.stdout)["members"]
+        seen += [row["user_name"][0] for row in rows]
+        pages += 1
+        more = page.stderr.strip().removeprefix("There are more members. Continue with: ")
+        assert more in ("", f"--after {rows[-1]['id']}")
+        onward = ["--limit", "2", *more.split()] if more else []
+
+    assert ("".join(seen), pages) == ("abde", 2)
+    deleted = command("members", "list", "--deleted", "--limit", "1", "-o", "json")
+    assert [row["user_name"] for row in orjson.loads(deleted.stdout)["members"]] == ["c@contoso.test"]
+    assert deleted.stderr == ""
+    assert "'x' is not an id" in command("members", "list", "--after", "x", code=64).stderr
+
+
 def test_an_account_is_deleted_whole_and_only_when_that_is_meant(command: Any) -> None:
     command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
     command("accounts", "create", "Fabrikam", "--admin", "bo@fabrikam.test")

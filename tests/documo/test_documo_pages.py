@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from documo import members
+from documo import member_records, members
 from documo.access import member_sign_in as sign_ins
 from documo.access.sso.refreshing import MetadataReader
 from documo.store.database import Store
@@ -153,6 +153,30 @@ async def test_list_of_users_is_searched_and_paged_by_name(api: Client) -> None:
     assert "p00@x.org" in first and "p59@x.org" not in first
     assert "p59@x.org" in second and "p00@x.org" not in second
     assert "p07@x.org" in found and "p08@x.org" not in found
+
+
+async def test_users_are_found_by_any_part_of_their_name_in_every_state(api: Client) -> None:
+    people = {
+        "anna.berg@x.org": "Anna Berg", "ben_50%@x.org": "Ben", "carla@x.org": "Carla \\ Ångström", "dora@x.org": "Dora Berg",
+    }  # fmt: skip
+    for email, name in people.items():
+        await api.user(email, displayName=name)
+    await members.add_member(
+        api.store, api.account.id, "eva@y.org", role="Member", given_name="Eva", family_name="Bergmann"
+    )
+    await member_records.delete_member(api.store, api.account, "dora@x.org")
+
+    async def found(search: str, only: str = "") -> list[str]:
+        rows = await members.find_members(api.store, api.account, search=search, only=only, after="", most=50)
+        return [row.user_name for row in rows]
+
+    assert await found("a Berg") == ["anna.berg@x.org", "eva@y.org"]
+    assert await found("NA.BERG") == ["anna.berg@x.org"]
+    assert await found("be") == ["anna.berg@x.org", "ben_50%@x.org", "eva@y.org"]
+    assert await found("n_50%") == ["ben_50%@x.org"]
+    assert await found("b_n") == await found("50%@%") == await found("org anna") == []
+    assert await found("\\ ång") == ["carla@x.org"]
+    assert await found("berg", "deleted") == ["dora@x.org"]
 
 
 async def test_key_is_revealed_once_rolled_and_revoked_by_typing_its_name(api: Client) -> None:

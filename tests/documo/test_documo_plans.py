@@ -13,7 +13,7 @@ from psycopg.sql import SQL
 from documo.sandbox.demo_people import add_people
 from documo.scim_service.search.filter_sql import FilterCompiler
 from documo.scim_service.search.order import order_of
-from documo.store import members, pages, resources
+from documo.store import member_search, members, pages, resources
 from documo.store.round_trip import one_trip
 from documo.store.statistics import FIRST_ROWS, Statistics
 from lockstep.scim.filters import parse_filter
@@ -43,6 +43,7 @@ async def crowd(api: Client) -> Client:
     await one_trip(api.store, api.account.id, [everybody])
     async with api.store.control() as connection:
         await connection.execute("select gin_clean_pending_list('resource_search_values')")
+        await connection.execute("select gin_clean_pending_list('resource_search_names')")
         await connection.execute("analyze")
     return api
 
@@ -147,9 +148,37 @@ async def test_list_of_users_is_read_through_the_indexes_of_names(crowd: Client,
         "default_role": "Member", "source": "",
     }  # fmt: skip
 
-    plan = await plan_of(crowd, (members.searching(only), values))
+    plan = await plan_of(crowd, (member_search.searching(only, by_ids=False), values))
 
     assert ("resources_deleted" if only == "deleted" else "resources_unique_name") in plan
+    assert not re.search(r'"Seq Scan"[^{}]*"Relation Name":"resources"', plan)
+
+
+async def test_users_are_found_by_a_part_of_their_name_through_the_index_of_parts(crowd: Client) -> None:
+    plan = await plan_of(crowd, member_search.finding_part(crowd.account.id, "ER171"))
+
+    assert "resource_search_names" in plan
+    assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize("only", ["", "active"])
+async def test_users_with_a_part_of_a_name_are_read_by_their_ids(crowd: Client, only: str) -> None:
+    values = {
+        "tenant": crowd.account.id, "search": "er171", "folded": "er171", "name": "", "last": SOME_ID, "most": 51, "role": "",
+        "default_role": "Member", "source": "", "found": [SOME_ID] * 3,
+    }  # fmt: skip
+
+    plan = await plan_of(crowd, (member_search.searching(only, by_ids=True), values))
+
+    assert re.search(r'"Index Cond":"[^"]*id = ANY', plan)
+    assert not re.search(r'"Seq Scan"[^{}]*"Relation Name":"resources"', plan)
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+async def test_a_page_of_the_list_of_members_is_read_through_an_index(crowd: Client, deleted: bool) -> None:
+    plan = await plan_of(crowd, members.listing(crowd.account.id, deleted=deleted, after=SOME_ID, most=101))
+
+    assert ("resources_deleted" if deleted else "resources_order") in plan
     assert not re.search(r'"Seq Scan"[^{}]*"Relation Name":"resources"', plan)
 
 

@@ -28,16 +28,23 @@ def members() -> None:
 @members.command("list")
 @account_option
 @click.option("--deleted", is_flag=True, help="List members deleted within the undelete window.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=1_000, show_default=True, help="Most members.")
+@click.option("--after", metavar="ID", default="", help="Only members after this one in the list.")
 @data_option
 @output_option
-def list_(account: str | None, deleted: bool, settings: Settings, output: DocumoOutput) -> None:
-    """List members."""
+def list_(account: str | None, deleted: bool, limit: int, after: str, settings: Settings, output: DocumoOutput) -> None:
+    """List members in order of creation."""
 
     async def work(store: Store) -> list[rules.MemberSummary]:
         tenant = await only_account(store, account)
-        return await rules.list_members(store, tenant.id, default_role=tenant.default_role, deleted=deleted)
+        return await rules.list_members(
+            store, tenant.id, default_role=tenant.default_role, deleted=deleted, after=after, most=limit + 1
+        )
 
-    output.many("members", [asdict(member) for member in with_store(settings, work)], COLUMNS)
+    found = with_store(settings, work)
+    output.many("members", [asdict(member) for member in found[:limit]], COLUMNS)
+    if len(found) > limit:
+        click.echo(f"There are more members. Continue with: --after {found[limit - 1].id}", err=True)
 
 
 @members.command()

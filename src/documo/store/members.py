@@ -21,16 +21,10 @@ COUNT = (
     " do update set total = resource_counts.total + excluded.total"
 )
 
-_FIRST = "00000000-0000-0000-0000-000000000000"  # comes before every id
-
 roles = role_rows
-_CURRENT, _KEPT = "deleted_at is null", "deleted_at is not null and is_kept"
-_STATES = {
-    "": (_CURRENT, _KEPT),
-    "active": (f"{_CURRENT} and active",),
-    "inactive": (f"{_CURRENT} and not active", _KEPT),
-    "deleted": ("deleted_at is not null and not is_kept",),
-}
+FIRST = "00000000-0000-0000-0000-000000000000"  # comes before every id
+CURRENT, KEPT = "deleted_at is null", "deleted_at is not null and is_kept"
+DELETED = "deleted_at is not null and not is_kept"
 SHOWN_NAME = "coalesce(document->>'displayName', concat_ws(' ', document->'name'->>'givenName', document->'name'->>'familyName'))"
 
 
@@ -50,63 +44,29 @@ async def insert_local(
     await connection.execute(COUNT, (tenant_id, 1))
 
 
-async def member_rows(connection: Connection, tenant_id: int, *, deleted: bool) -> list[dict[str, Any]]:
+async def member_rows(
+    connection: Connection, tenant_id: int, *, deleted: bool, after: str, most: int
+) -> list[dict[str, Any]]:
+    """Return at most *most* members by their ids, after the id *after* ("" for the first ones)."""
     cursor = connection.cursor(row_factory=dict_row)
-    await cursor.execute(
+    await cursor.execute(*listing(tenant_id, deleted=deleted, after=after, most=most))
+    return await cursor.fetchall()
+
+
+def listing(tenant_id: int, *, deleted: bool, after: str, most: int) -> tuple[str, dict[str, object]]:
+    """Return the statement of `member_rows` and its values. Each kind of member is read in the order of its own partial index."""
+    parts = " union all ".join(
+        f"(select * from resources where tenant_id = %(tenant)s and kind = '{kind}' and {state} and id > %(after)s"  # noqa: S608 -- constants
+        " order by id limit %(most)s)"
+        for kind in ("User", "Operator")
+        for state in ((DELETED,) if deleted else (CURRENT, KEPT))
+    )
+    return (
         "select id::text, document->>'userName' as user_name, role, active and deleted_at is null as active, source,"  # noqa: S608 -- constants
         " case when not is_kept then deleted_at::text end as deleted_at,"
         f" {SHOWN_NAME} as name"
-        " from resources where tenant_id = %s and kind in ('User', 'Operator')"
-        " and (deleted_at is not null and not is_kept) = %s order by id",
-        (tenant_id, deleted),
-    )
-    return await cursor.fetchall()
-
-
-async def searched_rows(
-    connection: Connection, tenant_id: int, *, search: str, only: str, role: str, default_role: str, source: str,
-    after: str, most: int,
-) -> list[dict[str, Any]]:  # fmt: skip
-    """Return a page of members in the order of their names. *only* is "", "active", "inactive" or "deleted"; *source* is "", "scim" or
-    "local"; *after* is the `key` of the last row of the page before.
-    """
-    name, _, last = after.rpartition(" ")
-    values = {
-        "tenant": tenant_id,
-        "search": search,
-        "folded": key_of(search),
-        "name": name,
-        "last": read_id(last) or _FIRST,
-        "most": most,
-        "role": role,
-        "default_role": default_role,
-        "source": source,
-    }
-    cursor = connection.cursor(row_factory=dict_row)
-    await cursor.execute(searching(only), values)
-    return await cursor.fetchall()
-
-
-def searching(only: str) -> str:
-    """Return the statement of `searched_rows`. Each kind of member in each state is read in the order of its own partial index, and no
-    more rows than the page needs.
-    """
-    parts = " union all ".join(
-        f"(select * from resources where tenant_id = %(tenant)s and kind = '{kind}' and {state}"  # noqa: S608 -- constants
-        " and unique_name >= %(name)s and (unique_name, id) > (%(name)s, %(last)s)"
-        f" and (%(search)s = '' or strpos(unique_name, %(folded)s) > 0 or strpos(lower({SHOWN_NAME}), %(folded)s) > 0)"
-        " and (%(role)s = '' or coalesce(role, %(default_role)s) = %(role)s)"
-        " and (%(source)s = '' or (source = 'scim' or managed_by is not null) = (%(source)s = 'scim'))"
-        " order by unique_name, id limit %(most)s)"
-        for kind in ("User", "Operator")
-        for state in _STATES.get(only, _STATES[""])
-    )
-    return (
-        f"select id::text, document->>'userName' as user_name, {SHOWN_NAME} as name, role, source, deleted_at,"  # noqa: S608 -- constants
-        " active and deleted_at is null as active, unique_name || ' ' || id::text as key, managed_by is not null as has_client,"
-        " (select k.name from api_keys k where k.id = r.managed_by) as managing_key,"
-        " (select l.at from member_last_sign_ins l where l.tenant_id = r.tenant_id and l.member_id = r.id) as signed_in_at"
-        f" from ({parts}) r order by unique_name, r.id limit %(most)s"
+        f" from ({parts}) r order by id limit %(most)s",
+        {"tenant": tenant_id, "after": after or FIRST, "most": most},
     )
 
 
@@ -171,8 +131,8 @@ def finding(tenant_id: int, who: str) -> tuple[str, dict[str, Any]]:
         f"select id, deleted_at from resources where tenant_id = %(tenant)s and kind in ('User', 'Operator') and {condition}"  # noqa: S608 -- constants
         for condition in (
             *(("id = %(id)s and (deleted_at is null or is_kept)",) if found_id else ()),
-            f"unique_name = %(name)s and {_CURRENT}",
-            f"unique_name = %(name)s and {_KEPT}",
+            f"unique_name = %(name)s and {CURRENT}",
+            f"unique_name = %(name)s and {KEPT}",
         )
     )
     return (

@@ -1,0 +1,10 @@
+"""An index that finds members by a part of their name."""
+
+from lockstep.postgres.revisions import run_sql_beside
+
+revision = "0021"
+down_revision = "0020"
+
+
+def upgrade() -> None:
+    run_sql_beside(__file__)
