@@ -11,7 +11,7 @@ from lockstep.actions.access import needs
 from lockstep.actions.context import Context, audit
 from lockstep.actions.permissions import Permission
 from lockstep.configuration.files.names import LONGEST_ORGANISATION as LONGEST_ORGANISATION
-from lockstep.configuration.files.names import ORGANISATION_RULE, is_organisation_name
+from lockstep.configuration.files.names import is_organisation_name
 from lockstep.configuration.files.sections import COLOURS as COLOURS
 from lockstep.configuration.files.sections import LONGEST_ENVIRONMENT as LONGEST_ENVIRONMENT
 from lockstep.directory.edit import Edit
@@ -82,7 +82,9 @@ def _organisation(row: TenantRow) -> Organisation:
 def _checked_name(name: str) -> str:
     told = " ".join(name.split())
     if told and not is_organisation_name(told):
-        raise invalid("This is not a valid name for the organisation", next_step=ORGANISATION_RULE)
+        raise invalid(
+            f"The organisation's name must have at most {LONGEST_ORGANISATION} characters, all of them printable"
+        )
     return told
 
 

@@ -6,15 +6,17 @@ from typing import Any
 
 import click
 
+from lockstep.actions import assignment_forecast
 from lockstep.actions import assignments as actions
+from lockstep.actions.assignment_forecast import AssignmentForecast
 from lockstep.actions.assignments import AssignmentRow
 from lockstep.actions.context import Context
-from lockstep.actions.rows.applications import assignment_json
+from lockstep.actions.rows.applications import assignment_forecast_json, assignment_json
 from lockstep.actions.rows.plans import EffectJson
 from lockstep.cli import SuggestingGroup
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.consent import run_consented
-from lockstep.cli.output import Column, Output, hint, output_option
+from lockstep.cli.output import Column, Output, hint, output_option, safe
 from lockstep.cli.page_address import GROUP, PERSON
 from lockstep.cli.session import run
 from lockstep.cli.times import local_time
@@ -69,14 +71,30 @@ _yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @assign.command("add")
 @app_argument
 @_principals
+@click.option("--look-up", is_flag=True, help="Only show who already has an account there; nothing is assigned.")
 @_yes
 @output_option
-def add(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | None, yes: bool, output: Output) -> None:
+def add(
+    app: str,
+    users: tuple[str, ...],
+    groups: tuple[str, ...],
+    role: str | None,
+    look_up: bool,
+    yes: bool,
+    output: Output,
+) -> None:
     """Assign people or groups; without --role they get default access. Of a group, only direct members count.
 
     \b
     lockstep assign add documo --group all-sales --role Member
+    lockstep assign add documo --group all-sales --look-up
     """
+    if look_up:
+        found = run(
+            lambda context: assignment_forecast.forecast_assignment(context, app, users=users, groups=groups, role=role)
+        )
+        output.one(dict(assignment_forecast_json(found)), text=[safe(line) for line in _forecast_lines(found)])
+        return
     new, effects = run_consented(
         lambda context: actions.assign(context, app, users=users, groups=groups, role=role), yes=yes, named=len(users)
     )
@@ -85,6 +103,14 @@ def add(app: str, users: tuple[str, ...], groups: tuple[str, ...], role: str | N
     if already := len(users) + len(groups) - len(new):
         as_role = f" with the role {role}" if role else ""
         hint(f"Nothing changed for {counted(already, 'person') if not groups else already}: already assigned{as_role}.")
+
+
+def _forecast_lines(found: AssignmentForecast) -> list[str]:
+    lines = [f"{found.sentence}."]
+    for one in found.found:
+        by = f", found by {one.attribute}" if one.attribute else ""
+        lines.append(f"  = {one.name}  account {one.account}{by}")
+    return lines + [f"{text}." for text in (found.limits, found.next_step.rstrip(".")) if text]
 
 
 @assign.command("set")

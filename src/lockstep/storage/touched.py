@@ -29,6 +29,14 @@ async def marked_since(connection: Connection, version: int) -> dict[str, dict[O
     return found
 
 
+async def assigned(connection: Connection, app: str, kind: str) -> set[str]:
+    """Return the ids of *kind* that are assigned to the application, directly or through a group."""
+    cursor = await connection.execute(
+        "select object_id::text from effective_assignment where app = %s and kind = %s", (app, kind)
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
 def concerning(kind: str, *, everybody: bool, includes_gone: bool = False) -> sql.Composed:
     """Return the query for the ids of *kind* that are assigned or linked, or for all ids if *everybody* is true. With *includes_gone*, it
     also finds objects whose account is gone and is looked for again. The query has the parameters app, job and kind.

@@ -122,6 +122,7 @@ apps roles move second auditor 1 --yes
 apps roles remove second auditor --yes
 apps delete second
 apps delete second --yes
+assign add documo --user kim.berg@contoso.test --role Member --look-up -o json
 assign add documo --user kim.berg@contoso.test --role Member
 assign set documo --user kim.berg@contoso.test --role Admin --yes
 assign remove documo --user kim.berg@contoso.test

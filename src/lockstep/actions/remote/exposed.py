@@ -13,6 +13,7 @@ from typing import Any
 from lockstep.actions import (
     administrators,
     applications,
+    assignment_forecast,
     assignments,
     audit,
     configuration,
@@ -89,6 +90,7 @@ _WHOLE = Exposed()
 _MODULES: Mapping[Any, tuple[str, ...]] = {
     administrators: ("list_administrators",),
     applications: ("add_application", "list_applications", "remove_application", "show_application"),
+    assignment_forecast: ("forecast_assignment",),
     assignments: ("assign", "list_assignments", "reassign", "role_warning", "unassign"),
     audit: ("list_entries", "show_entry", "verify"),
     address: ("set_address", "show_address"),

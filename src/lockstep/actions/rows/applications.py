@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing_extensions import TypedDict
 
 from lockstep.actions.applications import ApplicationRow, ApplicationView, RoleRow
+from lockstep.actions.assignment_forecast import AssignmentForecast
 from lockstep.actions.assignments import AssignmentRow
 from lockstep.actions.credentials import MASK, CredentialView
 from lockstep.actions.rows.times import iso_time
@@ -62,6 +63,27 @@ class AssignmentJson(TypedDict):
     roleValue: str
     roleId: str
     since: str
+
+
+class FoundAccountJson(TypedDict):
+    """*matchedBy* is the matching attribute that found the account; "" if Lockstep knew the account."""
+
+    name: str
+    account: str
+    matchedBy: str
+
+
+class AssignmentForecastJson(TypedDict):
+    """*added* people would be added. The accounts of *lookedUp* of them are known to exist (*existing*) or not to exist. *problem* says why
+    the others were not looked up.
+    """
+
+    application: str
+    summary: str
+    added: int
+    existing: list[FoundAccountJson]
+    lookedUp: int
+    problem: str
 
 
 class CredentialsJson(TypedDict):
@@ -180,3 +202,14 @@ def _result(probe: Probe) -> str:
     if probe.passed:
         return "ok" if probe.is_verified else "?"
     return "FAIL" if probe.tried else "-"
+
+
+def assignment_forecast_json(forecast: AssignmentForecast) -> AssignmentForecastJson:
+    return {
+        "application": forecast.application,
+        "summary": forecast.sentence,
+        "added": forecast.total,
+        "existing": [{"name": one.name, "account": one.account, "matchedBy": one.attribute} for one in forecast.found],
+        "lookedUp": forecast.looked_up,
+        "problem": forecast.problem,
+    }

@@ -7,18 +7,20 @@ from typing import Annotated
 from fastapi import Query, Request
 from pydantic import Field
 
-from lockstep.actions import applications, assignments, connection, credentials
+from lockstep.actions import applications, assignment_forecast, assignments, connection, credentials
 from lockstep.actions.context import Context
 from lockstep.actions.credentials import Authentication, AuthenticationMethod
 from lockstep.actions.rows.applications import (
     ApplicationDetailsJson,
     ApplicationJson,
+    AssignmentForecastJson,
     AssignmentJson,
     CredentialsJson,
     ProbeJson,
     TemplateJson,
     application_details_json,
     application_json,
+    assignment_forecast_json,
     assignment_json,
     credentials_json,
     probe_json,
@@ -179,6 +181,25 @@ async def assign(
         return [assignment_json(row) for row in new]
 
     return await changed(context, consent, work, named=len(body.users))
+
+
+class LookedUpAssignments(Body):
+    """The people and groups that would be assigned."""
+
+    users: Names = Field(default_factory=list, examples=[["kim.berg@contoso.test"]])
+    groups: Names = Field(default_factory=list, examples=[["all-sales"]])
+    role: Text | None = Field(None, examples=["Member"])
+
+
+@router.post("/applications/{app}/assignments/look-up")
+async def look_up_assignments(context: Asked, app: AppName, body: LookedUpAssignments) -> AssignmentForecastJson:
+    """Show how many people this assignment would add, and which of them already have an account in the application. At most 100 people are
+    looked up. Nothing is assigned or written.
+    """
+    found = await assignment_forecast.forecast_assignment(
+        context, app, users=body.users, groups=body.groups, role=body.role
+    )
+    return assignment_forecast_json(found)
 
 
 @router.delete("/applications/{app}/assignments")

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
-from lockstep.actions import applications, assignment_pages, assignments
+from lockstep.actions import applications, assignment_forecast, assignment_pages, assignments
 from lockstep.actions.applications import ApplicationView
+from lockstep.actions.assignment_forecast import AssignmentForecast
 from lockstep.actions.assignment_pages import AssignableObject
 from lockstep.actions.consequence_words import consequence_lines
 from lockstep.actions.consequences import foresee
 from lockstep.actions.context import Context
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.copied import api_list
-from lockstep.web.page import Answer, AppPlace, CopyAs, Crumb, Pages, Redirect, View, address, on_the_form
+from lockstep.web.page import Answer, AppPlace, CopyAs, Crumb, Fragment, Pages, Redirect, View, address, on_the_form
 
 pages = Pages()
 TAB = "Users and groups"
@@ -82,7 +83,9 @@ async def choose(context: Context, request: Request) -> View:
 
 @pages.post("/apps/{app}/users-groups/add")
 async def add(context: Context, request: Request) -> Answer:
-    """Assign people and groups. The first click shows the effects, the second assigns."""
+    """Assign people and groups. The first click shows the effects, the second assigns. A click in between looks up who already has an
+    account in the application; with script, that happens by itself.
+    """
     app = await applications.show_application(context, request.path_params["app"])
     form = await request.form()
     wanted = Wanted.of(form)
@@ -100,12 +103,27 @@ async def add(context: Context, request: Request) -> Answer:
             )
         if form.get("step") != "assign":
             found = await foresee(context, work)
-            return await _chooser(context, request, app, wanted, lines=consequence_lines(found), is_review=True)
+            forecast = await _forecast(context, name, wanted, looks_up=form.get("step") == "look")
+            return await _chooser(context, request, app, wanted, lines=consequence_lines(found), forecast=forecast)
         new = await work(context)
     except LockstepError as refused:
         return await _chooser(context, request, app, wanted, refused=on_the_form(refused))
     notice = f"{len(new):,} assigned to {app.application.display_name}" if new else "They are already assigned"
     return Redirect(_href(app), notice=notice)
+
+
+@pages.post("/apps/{app}/users-groups/add/look-up")
+async def look_up(context: Context, request: Request) -> Fragment:
+    """Look up who of the selected people already has an account in the application. Nothing is written."""
+    wanted = Wanted.of(await request.form())
+    forecast = await _forecast(context, request.path_params["app"], wanted, looks_up=True)
+    return Fragment("assignments/forecast.html", {"forecast": forecast})
+
+
+async def _forecast(context: Context, app: str, wanted: Wanted, *, looks_up: bool) -> AssignmentForecast:
+    return await assignment_forecast.forecast_assignment(
+        context, app, users=wanted.ids("User"), groups=wanted.ids("Group"), role=wanted.role or None, looks_up=looks_up
+    )
 
 
 @pages.post("/apps/{app}/users-groups/remove")
@@ -143,14 +161,14 @@ async def _chooser(
     wanted: Wanted,
     *,
     lines: Sequence[str] = (),
-    is_review: bool = False,
+    forecast: AssignmentForecast | None = None,
     refused: LockstepError | None = None,
 ) -> View:
     search = request.query_params.get("search", "").strip()
     picked: list[AssignableObject] = await assignment_pages.candidates_of(
         context, wanted.ids("User"), wanted.ids("Group")
     )
-    found = [] if is_review else await assignment_pages.find_candidates(context, app.application.name, search)
+    found = [] if forecast else await assignment_pages.find_candidates(context, app.application.name, search)
     ids = {one.key for one in picked}
     model = {
         "app": app,
@@ -164,7 +182,7 @@ async def _chooser(
         "role": wanted.role,
         "role_name": next((one.display_name for one in app.roles if one.value == wanted.role), wanted.role),
         "lines": lines,
-        "is_review": is_review,
+        "forecast": forecast,
         "refused": refused,
         "action": f"{_href(app)}/add",
         "back": _href(app),

@@ -57,13 +57,9 @@ async def rename_organisation(context: Context, request: Request) -> Answer:
     try:
         done = await organisation.change_organisation(context, name=name)
     except LockstepError as refused:
-        return await _general(context, name=name, wrong_name=_with_rule(on_the_form(refused)))
+        return await _general(context, name=name, wrong_name=on_the_form(refused).detail)
     notice = f"The organisation is now called {done.name}" if done.name else "The name was removed"
     return Redirect("/settings", notice=notice)
-
-
-def _with_rule(refused: LockstepError) -> str:
-    return ". ".join(filter(None, (refused.detail, refused.next_step)))
 
 
 async def _general(
