@@ -92,11 +92,12 @@ class PortalDesk(PageDesk[PortalContext, PersonCaller]):
     async def caller_of(self, request: Request) -> PersonCaller | None:
         """Return the signed-in person. If the person lacks a required second factor, only the page that adds one is open to them."""
         caller = await caller_of_person(self._contexts(NOT_SIGNED_IN), session_secret(request))
-        request.state.lacks_factor = caller is not None and caller.lacks_factor
-        if caller is not None and caller.lacks_factor:
-            may_add = not caller.has_second_factor and request.url.path.startswith(_WITHOUT_FACTOR)
-            return caller if may_add else None
-        return caller
+        request.state.lacks_factor = False
+        if caller is None or not caller.lacks_factor:
+            return caller
+        request.state.lacks_factor = True
+        may_add = not caller.has_second_factor and request.url.path.startswith(_WITHOUT_FACTOR)
+        return caller if may_add else None
 
     def context_of(self, caller: PersonCaller | None) -> PortalContext:
         return PortalContext(self._contexts(NOT_SIGNED_IN), caller)
