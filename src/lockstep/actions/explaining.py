@@ -23,7 +23,7 @@ from lockstep.engine.records import ObjectKind, SourceObject
 from lockstep.errors import LockstepError, invalid, not_found
 from lockstep.ports import TargetError
 from lockstep.postgres.pool import Connection
-from lockstep.storage import held_operations, links, unverified
+from lockstep.storage import failing, groups, held_operations, links, unverified
 from lockstep.storage.held_operations import HeldFilter
 from lockstep.storage.rejections import rejections_among
 from lockstep.sync.drain import on_demand
@@ -92,8 +92,35 @@ async def _circumstances(connection: Connection, job: Job, obj: SourceObject) ->
     if not ways and job.configuration.scope is Scope.ALL:
         assigned = "not assigned, but everyone is in scope"
     decision, decided = await _decision(connection, job, obj)
-    notes = [*_notes(job), *await _taken_over(connection, job, obj), *await _unverified(connection, job, obj)]
+    notes = [
+        *([] if ways else await _nested(connection, job, obj)),
+        *await _failing(connection, job, obj),
+        *_notes(job),
+        *await _taken_over(connection, job, obj),
+        *await _unverified(connection, job, obj),
+    ]
     return Circumstances(assigned, tuple(notes), decision, decided)
+
+
+async def _nested(connection: Connection, job: Job, obj: SourceObject) -> list[str]:
+    """Say that members of nested groups do not count, if that is why the person is not assigned."""
+    if job.configuration.nested_groups or job.configuration.scope is Scope.ALL:
+        return []
+    return [
+        f"The person is a member of {nested}, which is nested in the assigned group {top}. Members of nested groups do not count. "
+        f"Assign {nested} too."
+        for top, nested in await groups.nested_ways(connection, job.row.app, obj.id, limit=MOST_NAMED)
+    ]
+
+
+async def _failing(connection: Connection, job: Job, obj: SourceObject) -> list[str]:
+    found = await failing.failing_object(connection, job.id, obj.kind.value, obj.id)
+    if found is None:
+        return []
+    times = f"{counted(found.failures, 'attempt')} failed since {found.since:%Y-%m-%d %H:%M} UTC"
+    reason = f", the last one because: {found.reason.rstrip('.')}" if found.reason else ""
+    again = f"Tried again at {found.again_at:%Y-%m-%d %H:%M} UTC." if found.again_at else "Not tried again by itself."
+    return [f"{times}{reason}. {again}"]
 
 
 async def _taken_over(connection: Connection, job: Job, obj: SourceObject) -> list[str]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import class_row
 
 from lockstep.postgres.pool import Connection
 from lockstep.storage.batches import only_row
@@ -20,6 +23,28 @@ class Failing:
     @property
     def total(self) -> int:
         return self.base + self.references
+
+
+@dataclass(frozen=True, slots=True)
+class FailingObject:
+    """The failures of one object since it last worked. *reason* is that of the last one. *again_at* is None if it is not tried again."""
+
+    failures: int
+    since: datetime
+    reason: str
+    again_at: datetime | None
+
+
+async def failing_object(connection: Connection, job: str, kind: str, source_id: str) -> FailingObject | None:
+    """Return the failures of the object, or None if its last attempt did not fail."""
+    async with connection.cursor(row_factory=class_row(FailingObject)) as cursor:
+        await cursor.execute(
+            """select failures, coalesce(first_failed_at, marked_at) as since, coalesce(last_error ->> 'reason', '') as reason,
+                case when isfinite(not_before) then not_before end as again_at
+            from dirty where job = %s and kind = %s and source_id = %s and failures > 0""",
+            (job, kind, source_id),
+        )
+        return await cursor.fetchone()
 
 
 async def count_failing(connection: Connection, job: str) -> Failing:

@@ -209,6 +209,22 @@ async def groups_of_people(connection: Connection, app: str, people: Sequence[st
     return await cursor.fetchall()
 
 
+async def nested_ways(connection: Connection, app: str, person: str, *, limit: int) -> list[tuple[str, str]]:
+    """Return the assigned groups that contain the person only through a nested group, each with the name of that nested group."""
+    cursor = await connection.execute(
+        """select top.display_name, min(inner_group.display_name)
+        from member
+        join nested_group on nested_group.group_id = member.group_id and nested_group.root <> member.group_id
+        join assignment on assignment.app = %(app)s and assignment.principal_id = nested_group.root
+        join grp as top on top.id = nested_group.root and top.deleted_at is null
+        join grp as inner_group on inner_group.id = member.group_id and inner_group.deleted_at is null
+        where member.member_id = %(person)s
+        group by top.id, top.display_name order by lower(top.display_name), top.id limit %(limit)s""",
+        {"app": app, "person": person, "limit": limit},
+    )
+    return await cursor.fetchall()
+
+
 async def add_edges(connection: Connection, edges: Iterable[Edge], *, generation: int = 0) -> list[Edge]:
     """Add memberships. Returns those that did not exist yet."""
     groups, members, kinds = _columns(edges)

@@ -156,12 +156,12 @@ def _reason(plan: Plan, gate: str) -> Reason | None:
 
 def _matched(plan: Plan) -> bool:
     step = _step(plan, StepType.MATCHING)
-    return step is None or step.status is not StepStatus.FAILURE
+    return _reason(plan, "match") is None and (step is None or step.status is not StepStatus.FAILURE)
 
 
 def _match_text(plan: Plan) -> str:
     step = _step(plan, StepType.MATCHING)
-    return step.description if step else "nothing to match"
+    return step.description if step else _text(plan, "match", "nothing to match")
 
 
 def _step(plan: Plan, kind: StepType) -> Step | None:

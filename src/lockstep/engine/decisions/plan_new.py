@@ -116,11 +116,13 @@ def _unmatchable(prepared: PreparedObject) -> Draft:
     attributes = prepared.mapping.matching
     if not attributes:
         text = f'The mapping "{prepared.mapping.name}" has no matching attribute, so no one can be matched in the application.'
-        return Draft(Action.REFUSE, (Reason("NoMatchingAttribute", text, {}, "Use one mapping for matching."),))
+        return Draft(
+            Action.REFUSE, (Reason("NoMatchingAttribute", text, {"gate": "match"}, "Use one mapping for matching."),)
+        )
     names = ", ".join(mapping.target for mapping in attributes)
     text = f"No value to match by: {names} {'are' if len(attributes) > 1 else 'is'} empty for this object."
     remedy = "Would be considered if the object had a value for it."
-    return Draft(Action.SKIP, (Reason("ImportSkipped", text, {"attributes": names}, remedy),))
+    return Draft(Action.SKIP, (Reason("ImportSkipped", text, {"gate": "match", "attributes": names}, remedy),))
 
 
 def _too_many(prepared: PreparedObject, match: ManyMatches) -> Reason:
