@@ -48,6 +48,7 @@ class Exchange:
     request_body: str = ""
     response_body: str = ""
     request_id: str = ""
+    shares_request: bool = False  # part of a bulk request that another exchange stands for too, and counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,14 @@ class TargetError(Exception):
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.detail)
         self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """One account to create. *operation_id* names the write in the application's log; *values* are keyed by target path."""
+
+    operation_id: str
+    values: Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +166,13 @@ class Target(TargetReader, Protocol):
     - Delete is done, and is already done when it is sent again.
     - Deleted account is found nowhere and is no member.
 
+    Many at once:
+
+    - Creates that share a request are answered one by one.
+    - Create that is refused leaves those that share its request alone.
+    - Creates that share a request carry the ids of their operations.
+    - Without a turn none of the creates is sent.
+
     Members:
 
     - Members of a group are read as account ids.
@@ -177,6 +193,14 @@ class Target(TargetReader, Protocol):
     """
 
     async def create(self, kind: ObjectKind, values: Values, *, operation_id: str) -> Answer: ...
+
+    async def creates_at_once(self) -> int:
+        """Return how many creates one request may carry; 1 if the application offers no bulk requests. The first call may ask it."""
+        ...
+
+    async def create_many(self, kind: ObjectKind, creates: Sequence[NewAccount]) -> Sequence[Answer]:
+        """Create the accounts, with as few requests as possible, and return the answer to each, in order."""
+        ...
 
     async def update(
         self,

@@ -7,6 +7,7 @@ request. The first failure is shown in status, doctor and the log.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,6 +31,15 @@ NEEDS_SOMEBODY = frozenset({Verdict.UNAUTHORIZED, Verdict.BLOCKED})
 NO_ANSWER = frozenset({Verdict.UNREACHABLE, Verdict.AMBIGUOUS, Verdict.THROTTLED})
 GENERAL = frozenset({Asked.PROBE, Asked.LISTING})
 TOO_MANY_REQUESTS = 429
+
+
+def most_telling(answers: Sequence[Answer]) -> Answer:
+    """Return the answer that says most about the application as a whole, among those to writes that shared one request: one that needs
+    somebody or asks for a pause, otherwise a usable one.
+    """
+    urgent = (one for one in answers if one.verdict in NEEDS_SOMEBODY or one.verdict is Verdict.THROTTLED)
+    usable = (one for one in answers if one.verdict not in NO_ANSWER)
+    return next(urgent, None) or next(usable, None) or answers[0]
 
 
 async def notice(services: Services, job: Job, answer: Answer, asked: Asked) -> str:

@@ -114,6 +114,8 @@ class RecordedExchange(Exchange):
         response_body: str | bytes = b"",
         request_id: str = "",
         redactor: Redactor | None = None,
+        *,
+        shares_request: bool = False,
     ) -> None:
         put = object.__setattr__
         put(self, "method", method)
@@ -124,6 +126,7 @@ class RecordedExchange(Exchange):
         put(self, "_received", response_body)
         put(self, "request_id", request_id)
         put(self, "_redactor", redactor)
+        put(self, "shares_request", shares_request)
 
     @property
     def url(self) -> str:

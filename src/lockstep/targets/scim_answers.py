@@ -70,7 +70,9 @@ def read_answer(
     content = _object_in(response.body)
     row = _judge(request, response, content)
     if row is None:
-        account = _account(request, response, content) if content is not None and not _lists(request) else None
+        account = (
+            _account(request, response, content) if content is not None and request.call.names_a_resource else None
+        )
         return ScimReading(Answer(Verdict.DONE, account, exchanges=exchanges), content)
     redactor = sayer.redactor.hiding(request.hidden)
     words = scim_detail(content, redactor)
@@ -186,7 +188,7 @@ def _judge_success(request: ScimRequest, response: Response, content: Mapping[st
     if content is None:
         is_enough = request.call in (RequestPurpose.UPDATE, RequestPurpose.MEMBERS) and response.status in (200, 204)
         return None if is_enough else NO_RESOURCE
-    if _lists(request):
+    if not request.call.names_a_resource:
         return None
     found = id_in(content)
     if not found or response.status == 202:
@@ -224,10 +226,6 @@ def id_in(resource: Mapping[str, Any]) -> str:
     if isinstance(found, int) and not isinstance(found, bool):
         return str(found)
     return found if isinstance(found, str) else ""
-
-
-def _lists(request: ScimRequest) -> bool:
-    return request.call in (RequestPurpose.FIND, RequestPurpose.PAGE)
 
 
 def _object_in(body: bytes) -> Mapping[str, Any] | None:

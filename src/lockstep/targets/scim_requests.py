@@ -37,10 +37,19 @@ class RequestPurpose(StrEnum):
     UPDATE = "update"
     MEMBERS = "members"
     DELETE = "delete"
+    BULK = "bulk"
+    CONFIGURATION = "configuration"
 
     @property
     def is_read(self) -> bool:
-        return self in (RequestPurpose.FIND, RequestPurpose.GET, RequestPurpose.PAGE)
+        reads = (RequestPurpose.FIND, RequestPurpose.GET, RequestPurpose.PAGE, RequestPurpose.CONFIGURATION)
+        return self in reads
+
+    @property
+    def names_a_resource(self) -> bool:
+        """Whether a successful response contains one resource with its id."""
+        others = (RequestPurpose.FIND, RequestPurpose.PAGE, RequestPurpose.BULK, RequestPurpose.CONFIGURATION)
+        return self not in others
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,13 +78,54 @@ class ScimSender:
                 answer = replace(answer, exchanges=(exchange,))
             return _nothing(answer)
         self._observer(self._settings.app, response.status, response.seconds)
-        return self._judged(request, response, url, operation_id)
+        exchange = self._record(request, url, response.status, response.seconds, response.body, operation_id)
+        return self._judged(request, response, url, exchange)
+
+    def judged_in_bulk(
+        self,
+        request: ScimRequest,
+        response: Response | None,
+        sent: bytes,
+        received: bytes,
+        bulk_id: str,
+        *,
+        shares_request: bool,
+    ) -> Answer:
+        """Interpret the result of one operation of a bulk request as if *request* had been sent alone. *response* None means that the
+        application did not report a usable result.
+        """
+        status, seconds = (response.status, response.seconds) if response is not None else (None, 0.0)
+        exchange = self.recorded_in_bulk(
+            request, status, seconds, sent, received, bulk_id, shares_request=shares_request
+        )
+        url = self._tenant.at("/Bulk")
+        if response is None:
+            answer = not_scim(request, url, self._sayer, "without the result of this operation")
+            return replace(answer, exchanges=(exchange,))
+        return self._judged(request, response, url, exchange)[0]
+
+    def recorded_in_bulk(
+        self,
+        request: ScimRequest,
+        status: int | None,
+        seconds: float,
+        sent: bytes,
+        received: str | bytes,
+        bulk_id: str,
+        *,
+        shares_request: bool,
+    ) -> Exchange:
+        """Build the record of one operation of a bulk request. *sent* is a bulk request with this operation alone."""
+        redactor = self._redactor.hiding(request.hidden)
+        url = self._tenant.at("/Bulk")
+        return RecordedExchange(
+            "POST", url, status, seconds, sent, received, bulk_id, redactor, shares_request=shares_request
+        )
 
     def _judged(
-        self, request: ScimRequest, response: Response, url: str, operation_id: str
+        self, request: ScimRequest, response: Response, url: str, exchange: Exchange
     ) -> tuple[Answer, ScimReading]:
         now = datetime.now(UTC)
-        exchange = self._record(request, url, response.status, response.seconds, response.body, operation_id)
         reading = read_answer(request, response, url, self._sayer, now=now, exchanges=(exchange,))
         answer = reading.answer
         if answer.verdict is Verdict.THROTTLED:

@@ -6,6 +6,7 @@ caller first checks its effect, then decides whether to repeat it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,6 +18,7 @@ from lockstep.http.deadline import end_of_request
 from lockstep.ports import (
     Answer,
     Exchange,
+    NewAccount,
     Observer,
     Target,
     TargetError,
@@ -27,6 +29,7 @@ from lockstep.ports import (
     unobserved,
 )
 from lockstep.scim.members import shown_members
+from lockstep.targets.bulk import BulkCreates
 from lockstep.targets.forms import (
     has_no_patch,
     is_manager,
@@ -80,6 +83,7 @@ class ScimTarget(Target):
         self._bare_manager: bool | None = None  # the form of a manager that works, or None if unknown
         self._tries_bare = False  # the form of a manager to try next while none is known to work
         self._removes_by_value: bool | None = None  # the form of a removal that works, or None if unknown
+        self._bulk = BulkCreates(self._sender)
         self._page_size = int(settings.extra.get("page_size", 200))
 
     async def find(self, kind: ObjectKind, attribute: str, value: str) -> Sequence[Account]:
@@ -115,9 +119,26 @@ class ScimTarget(Target):
         return shown_members(answer.account.resource) if answer.account is not None else None
 
     async def create(self, kind: ObjectKind, values: Values, *, operation_id: str) -> Answer:
+        return await self._write(self._create_request(kind, values), operation_id)
+
+    async def creates_at_once(self) -> int:
+        return await self._bulk.most(self._deadline())
+
+    async def create_many(self, kind: ObjectKind, creates: Sequence[NewAccount]) -> Sequence[Answer]:
+        if len(creates) == 1 or await self.creates_at_once() == 1:
+            return await asyncio.gather(
+                *(self.create(kind, one.values, operation_id=one.operation_id) for one in creates)
+            )
+        requests = [(self._create_request(kind, one.values), one.operation_id) for one in creates]
+        found = await self._bulk.create(requests, self._deadline())
+        alone = [self._write(*pair) for pair, answer in zip(requests, found, strict=True) if answer is None]
+        answers = iter(await asyncio.gather(*alone))
+        return [one if one is not None else next(answers) for one in found]
+
+    def _create_request(self, kind: ObjectKind, values: Values) -> ScimRequest:
         secret = (path for path in values if path in self._redacted_paths or names_a_secret(path))
         hidden = [text for path in secret for text in strings_in(values[path])]
-        return await self._write(create_request(kind, values, hidden=hidden), operation_id)
+        return create_request(kind, values, hidden=hidden)
 
     async def update(
         self,

@@ -82,6 +82,7 @@ class _Bulk:
                 outcome.pop(name, None)
             outcome.update(status=str(known.status), response=known.error_body())
             return
+        outcome.pop("response", None)  # shows the group without these members
         if answer.etag:
             outcome["version"] = answer.etag
 
@@ -137,6 +138,10 @@ class _Bulk:
             return {**outcome, **where, "status": str(known.status), "response": known.error_body()}
         if answer.etag:
             outcome["version"] = answer.etag
+        if operation.method == "POST" and answer.body:
+            outcome["response"] = orjson.Fragment(
+                answer.body
+            )  # optional, and saves the client a read (RFC 7644, 3.7.3)
         return {**outcome, "location": location, "status": str(answer.status)}
 
     async def _run(self, operation: BulkOperation) -> tuple[ScimAnswer, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -29,7 +29,19 @@ from lockstep.sync.drain.guarding import NOTHING_DECIDED, Decisions, Guard
 from lockstep.sync.drain.leases import Leases
 from lockstep.sync.drain.looks import Unreadable, look
 from lockstep.sync.drain.transactions import TAKEN, journal_batch, record_batch
-from lockstep.sync.drain.work import Ahead, Batches, Look, Members, Settle, Work, WorkQueue, Write, asks
+from lockstep.sync.drain.work import (
+    Ahead,
+    Batches,
+    Look,
+    Members,
+    Settle,
+    SharedSize,
+    Work,
+    WorkQueue,
+    Write,
+    asks,
+    may_share,
+)
 from lockstep.sync.outcome import giving_back, outcomes
 from lockstep.sync.outcome.log_records import new_id
 from lockstep.sync.outcome.outcomes import Failure, Outcome, refused
@@ -75,6 +87,7 @@ class Pipeline:
         self._guard = Guard(services)
         self._decisions: dict[int, Decisions] = {}  # by attempt
         self._turns = services.turns(job)
+        self._shared = SharedSize()
         self._queue = WorkQueue()
         self._journal: Batches[Write] = Batches(most=LARGEST_BATCH, wait_seconds=0)
         self._records: Batches[Outcome] = Batches(most=LARGEST_BATCH, wait_seconds=BATCH_SECONDS)
@@ -139,7 +152,7 @@ class Pipeline:
             if not await self._may_send(work):
                 continue
             if isinstance(work, Write):
-                await self._send(work)
+                await self._send(await self._with_others(work))
             elif isinstance(work, Look | Settle):
                 await self._look(work)
             else:
@@ -158,12 +171,34 @@ class Pipeline:
         self.done(giving_back.not_sent(work.claim, due=due, settled=settled))
         return False
 
-    async def _send(self, work: Write) -> None:
+    async def _with_others(self, work: Write) -> list[Write]:
+        """Return *work* with the waiting creates that are sent in the same request. They share one only if more work waits than there are
+        senders, because single requests are answered sooner.
+        """
+        if not may_share(work, work) or len(self._queue) < self.settings.concurrency:
+            return [work]
+        with deadline(self.settings.deadline_seconds):
+            most = min(await self.target.creates_at_once(), self._shared.now)
+        others = [one for one in self._queue.take_creates(work, most - 1) if one.claim.attempt in self.in_flight]
+        return [work, *[one for one in others if await self._may_send(one)]]
+
+    async def _send(self, works: Sequence[Write]) -> None:
         began = time.monotonic()
         with deadline(self.settings.deadline_seconds):
-            answer = await sending.send(self.target, work)
+            found = await (
+                sending.send_creates(self.target, works)
+                if len(works) > 1
+                else asyncio.gather(sending.send(self.target, works[0]))
+            )
         seconds = time.monotonic() - began
-        self.ahead.note(seconds)
+        self.ahead.note(seconds / len(works))
+        if len(works) > 1:
+            self._shared.note(len(works), seconds)
+        for work, answer in zip(works, found, strict=True):
+            await self._sent(work, answer, seconds)
+        await self._notice(application_health.most_telling(found), asks(works[0]))
+
+    async def _sent(self, work: Write, answer: Answer, seconds: float) -> None:
         rival = None
         if answer.verdict is Verdict.CONFLICT and work.claim.resume.rereads >= outcomes.MOST_LOOKS_AGAIN:
             with deadline(self.settings.deadline_seconds):
@@ -184,7 +219,6 @@ class Pipeline:
         if outcome.is_done and members.has_members(work.planned):
             outcome = outcomes.with_members_due(outcome)
         self.done(settled_outcomes.object_next(outcome, work.planned, moment, self._first_wait))
-        await self._notice(answer, asks(work))
 
     async def _sync_members(self, work: Members) -> None:
         chunk = self.job.configuration.limits.members_per_patch or members.CHUNK

@@ -6,7 +6,7 @@ A write whose outcome is unknown is never repeated: its operation stays open, an
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 
 import structlog
@@ -17,7 +17,7 @@ from lockstep.engine.decisions.value_fates import steps_of
 from lockstep.engine.moment import Moment
 from lockstep.engine.plans import BlockedBy, GuardCode, Plan
 from lockstep.engine.records import Action, Change
-from lockstep.ports import Answer, Target, TargetError, Verdict
+from lockstep.ports import Answer, NewAccount, Target, TargetError, Verdict
 from lockstep.storage.dirty import Claim
 from lockstep.storage.journal import HoldReason, JournalEntry
 from lockstep.storage.log_record import LogRecord
@@ -32,18 +32,37 @@ from lockstep.sync.planning.planner import PlanResult
 
 log = structlog.get_logger()
 
+_FAULT = Answer(Verdict.AMBIGUOUS, code="InternalError", detail="An internal error occurred while sending")
+
 
 async def send(target: Target, write: Write) -> Answer:
     """Send the write that the plan describes. An error of the application or the network becomes an answer and is never raised."""
+    return await _judged(target, write, _send(target, write))
+
+
+async def send_creates(target: Target, writes: Sequence[Write]) -> Sequence[Answer]:
+    """Send creates of one kind that may share a request, and return the answer to each, as `send` does."""
+    creates = [NewAccount(one.operation_id, one.planned.plan.mapped.values) for one in writes]
     try:
-        answer = kept_values.with_judgement(write.planned, await _send(target, write))
+        answers = await target.create_many(writes[0].planned.plan.kind, creates)
+    except Exception:
+        log.error("send_fault", operation=writes[0].operation_id, trace=traceback.format_exc())
+        return [_FAULT] * len(writes)
+    pairs = zip(writes, answers, strict=True)
+    return [await _judged(target, write, _in_parts(target, write, answer)) for write, answer in pairs]
+
+
+async def _judged(target: Target, write: Write, sent: Awaitable[Answer]) -> Answer:
+    """Return the answer to a write with what happened to the values that were sent."""
+    try:
+        answer = kept_values.with_judgement(write.planned, await sent)
         return kept_values.with_refusals(await confirmed(target, write.planned, answer))
     except TargetError as failed:
         return failed.answer
     except Exception:
         # The write may have been sent, so treat its outcome as unknown.
         log.error("send_fault", operation=write.operation_id, trace=traceback.format_exc())
-        return Answer(Verdict.AMBIGUOUS, code="InternalError", detail="An internal error occurred while sending")
+        return _FAULT
 
 
 async def _send(target: Target, write: Write) -> Answer:
@@ -71,15 +90,21 @@ async def _send(target: Target, write: Write) -> Answer:
 
 async def _create(target: Target, write: Write) -> Answer:
     plan = write.planned.plan
+    answer = await target.create(plan.kind, plan.mapped.values, operation_id=write.operation_id)
+    return await _in_parts(target, write, answer)
+
+
+async def _in_parts(target: Target, write: Write, answer: Answer) -> Answer:
+    """If the application refused a create because of some attributes, create the account without them."""
+    plan = write.planned.plan
+    if not partial.may_be_of_a_part(answer):
+        return answer
 
     async def create(changes: Sequence[Change], _: Answer | None) -> Answer:
         values = {change.path: plan.mapped.values[change.path] for change in changes}
         return await target.create(plan.kind, values, operation_id=write.operation_id)
 
-    answer = await target.create(plan.kind, plan.mapped.values, operation_id=write.operation_id)
-    if partial.may_be_of_a_part(answer):
-        return await partial.Parts(create, write.planned.prepared.mapping).create(plan.changes, answer)
-    return answer
+    return await partial.Parts(create, write.planned.prepared.mapping).create(plan.changes, answer)
 
 
 def journal_entry(job: str, write: Write) -> JournalEntry:

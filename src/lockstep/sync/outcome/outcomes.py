@@ -282,8 +282,12 @@ def with_names(outcome: Outcome) -> Outcome:
 
 
 def requests_of(answer: Answer) -> int:
-    """Return the number of requests behind a response. It is 1 if the requests were not recorded, and 0 if none was needed."""
-    return answer.reads + (len(answer.exchanges) or int(answer.verdict is not Verdict.DONE_ALREADY))
+    """Return the number of requests behind a response. It is 1 if the requests were not recorded, and 0 if none was needed, or if
+    another response to the same bulk request counts it.
+    """
+    if not answer.exchanges:
+        return answer.reads + int(answer.verdict is not Verdict.DONE_ALREADY)
+    return answer.reads + sum(not one.shares_request for one in answer.exchanges)
 
 
 def as_new(claim: Claim) -> Claim:

@@ -1,0 +1,203 @@
+"""Create many accounts with one request (RFC 7644, section 3.7), if the application offers bulk requests.
+
+Every operation carries the id of its write as its bulkId, and every result is interpreted like the response to a single request. A result
+that is missing or that stands twice proves nothing, so its write is ambiguous. Nothing is repeated here, with one exception: if a response
+proves that the bulk request as a whole was not carried out, the caller sends the creates one by one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from lockstep.engine.records import ObjectKind
+from lockstep.http.client import Response
+from lockstep.ports import Answer, Exchange, Verdict
+from lockstep.scim.messages import BULK_REQUEST_URN, BULK_RESPONSE_URN
+from lockstep.targets.scim_requests import RequestPurpose, ScimRequest
+from lockstep.targets.scim_sender import ScimSender
+
+NOT_CARRIED_OUT = frozenset(
+    {404, 405, 413, 501}
+)  # no such endpoint, or the whole request is too large (RFC 7644, 3.7.4)
+_UNCERTAIN = frozenset({Verdict.REFUSED, Verdict.CONFLICT, Verdict.STALE, Verdict.GONE})
+_HEAD = b'{"schemas":["%s"],"Operations":['
+
+
+@dataclass(frozen=True, slots=True)
+class BulkLimits:
+    """What one bulk request of an application may contain. *operations* is 1 if it offers no bulk requests."""
+
+    operations: int = 1
+    size: int = 0  # in bytes
+
+
+class BulkCreates:
+    """Sends creates to one application, many in one request.
+
+    The limits are read when they are first needed. They shrink if a bulk request fails as a whole.
+    """
+
+    def __init__(self, sender: ScimSender) -> None:
+        self._sender = sender
+        self._limits: BulkLimits | None = None
+        self._asking = asyncio.Lock()
+
+    async def most(self, deadline: float) -> int:
+        """Return how many creates one request may carry; 1 if the application offers no bulk requests, or did not say so."""
+        async with self._asking:
+            if self._limits is None:
+                answer, reading = await self._sender.send(_configuration_request(), "", deadline)
+                self._limits = read_limits(reading.content or {}) if answer.is_done else BulkLimits()
+        return self._limits.operations
+
+    async def create(self, creates: Sequence[tuple[ScimRequest, str]], deadline: float) -> Sequence[Answer | None]:
+        """Send *creates*, pairs of a request and the id of its operation, and return the answer to each.
+
+        The answer is None if the request was certainly not carried out because it shared a bulk request.
+        """
+        answers: list[Answer | None] = []
+        for part in self._parts(creates):
+            answers += await self._send(part, deadline) if len(part) > 1 else [None]
+        return answers
+
+    def _parts(self, creates: Sequence[tuple[ScimRequest, str]]) -> Iterator[list[tuple[ScimRequest, str]]]:
+        """Divide *creates* so that no request exceeds the limits of the application."""
+        limits = self._limits or BulkLimits()
+        part: list[tuple[ScimRequest, str]] = []
+        size = 0
+        for create in creates:
+            added = len(_operation(create)) + 1
+            if part and (len(part) >= limits.operations or size + added > limits.size):
+                yield part
+                part, size = [], 0
+            part.append(create)
+            size += added + (0 if size else len(_HEAD) + len(BULK_REQUEST_URN))
+        if part:
+            yield part
+
+    async def _send(self, part: Sequence[tuple[ScimRequest, str]], deadline: float) -> Sequence[Answer | None]:
+        answer, reading = await self._sender.send(_bulk_request(part), _bulk_id(part), deadline)
+        if answer.is_done:
+            return self._results(part, answer.exchanges, reading.content or {})
+        status = answer.exchanges[-1].status if answer.exchanges else None
+        if status in NOT_CARRIED_OUT or answer.verdict in _UNCERTAIN:
+            self._limits = BulkLimits()
+        elif answer.verdict is Verdict.AMBIGUOUS and self._limits is not None:
+            self._limits = replace(self._limits, operations=max(1, len(part) // 2))
+        if status in NOT_CARRIED_OUT:
+            return [None] * len(part)
+        if answer.verdict in _UNCERTAIN:
+            # The refusal concerns the bulk request and not one of the people. It does not prove that nothing was carried out.
+            answer = replace(answer, verdict=Verdict.AMBIGUOUS, is_not_scim=True)
+        return [
+            replace(answer, exchanges=tuple(self._exchange(part, at, one) for one in answer.exchanges))
+            for at in range(len(part))
+        ]
+
+    def _results(
+        self, part: Sequence[tuple[ScimRequest, str]], exchanges: tuple[Exchange, ...], content: Mapping[str, Any]
+    ) -> list[Answer | None]:
+        """Interpret the result of each operation."""
+        results = read_results(content)
+        if not any(isinstance(one.get("response"), Mapping) for one in results.values()):
+            self._limits = BulkLimits()  # each account would have to be read, which costs more than is saved
+        seconds = sum(one.seconds for one in exchanges)
+        answers: list[Answer | None] = []
+        for at, (request, operation_id) in enumerate(part):
+            response = response_of(results.get(operation_id), seconds)
+            sent, received = _document([_operation(part[at])]), _received(results.get(operation_id))
+            answers.append(
+                self._sender.judged_in_bulk(request, response, sent, received, _bulk_id(part), shares_request=at > 0)
+            )
+        return answers
+
+    def _exchange(self, part: Sequence[tuple[ScimRequest, str]], at: int, whole: Exchange) -> Exchange:
+        return self._sender.recorded_in_bulk(
+            part[at][0],
+            whole.status,
+            whole.seconds,
+            _document([_operation(part[at])]),
+            whole.response_body,
+            whole.request_id,
+            shares_request=at > 0,
+        )
+
+
+def read_limits(configuration: Mapping[str, Any]) -> BulkLimits:
+    """Return the limits for bulk requests in a ServiceProviderConfig (RFC 7643, section 5)."""
+    bulk = configuration.get("bulk")
+    if not isinstance(bulk, Mapping) or bulk.get("supported") is not True:
+        return BulkLimits()
+    operations, size = bulk.get("maxOperations"), bulk.get("maxPayloadSize")
+    if type(operations) is not int or type(size) is not int or operations < 1:
+        return BulkLimits()
+    return BulkLimits(operations, size)
+
+
+def read_results(content: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Return the results in a BulkResponse by bulkId, without those whose bulkId is missing or stands twice."""
+    operations = content.get("Operations")
+    found = [one for one in operations if isinstance(one, Mapping)] if isinstance(operations, list) else []
+    times = Counter(one["bulkId"] for one in found if isinstance(one.get("bulkId"), str))
+    return {one["bulkId"]: one for one in found if isinstance(one.get("bulkId"), str) and times[one["bulkId"]] == 1}
+
+
+def response_of(result: Mapping[str, Any] | None, seconds: float) -> Response | None:
+    """Return *result* in the form of the response to a single request, or None if it is not usable.
+
+    If a create succeeded and the result does not contain the resource, the id in its location is all that is known of the account.
+    """
+    status = _status(result.get("status")) if result is not None else None
+    if result is None or status is None:
+        return None
+    body, location, version = result.get("response"), result.get("location"), result.get("version")
+    if body is None and 200 <= status < 300 and isinstance(location, str):
+        body = {"id": unquote(location.rstrip("/").rpartition("/")[2])}
+    headers = {"etag": version} if isinstance(version, str) else {}
+    return Response(status, headers, orjson.dumps(body) if body is not None else b"", seconds)
+
+
+def _status(found: Any) -> int | None:
+    """Return the HTTP status of an operation. RFC 7644 requires a string; a number and SCIM 1.1's object are accepted as well."""
+    if isinstance(found, Mapping):
+        found = found.get("code")
+    if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) == 3:
+        return int(found)
+    return found if type(found) is int and 100 <= found < 600 else None
+
+
+def _configuration_request() -> ScimRequest:
+    return ScimRequest(RequestPurpose.CONFIGURATION, ObjectKind.USER, "GET", "/ServiceProviderConfig")
+
+
+def _bulk_request(part: Sequence[tuple[ScimRequest, str]]) -> ScimRequest:
+    hidden = {text for request, _ in part for text in request.hidden}
+    body = _document([_operation(one) for one in part])
+    return ScimRequest(RequestPurpose.BULK, part[0][0].kind, "POST", "/Bulk", body, hidden=tuple(hidden))
+
+
+def _bulk_id(part: Sequence[tuple[ScimRequest, str]]) -> str:
+    """Return the id of a bulk request. It differs from the ids of its operations, which may be sent again one by one."""
+    return f"bulk-{part[0][1]}"
+
+
+def _operation(create: tuple[ScimRequest, str]) -> bytes:
+    request, operation_id = create
+    data = orjson.Fragment(request.body or b"{}")
+    return orjson.dumps({"method": request.method, "path": request.path, "bulkId": operation_id, "data": data})
+
+
+def _document(operations: Sequence[bytes]) -> bytes:
+    return _HEAD % BULK_REQUEST_URN.encode() + b",".join(operations) + b"]}"
+
+
+def _received(result: Mapping[str, Any] | None) -> bytes:
+    found = [orjson.dumps(result)] if result is not None else []
+    return _HEAD % BULK_RESPONSE_URN.encode() + b",".join(found) + b"]}"
