@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import pytest
 
 from lockstep.engine.records import Account, Change, ObjectKind
-from lockstep.ports import Answer, Target, TargetError, Turns, Verdict
+from lockstep.ports import Answer, NewAccount, Target, TargetError, Turns, Verdict
 
 USER, GROUP = ObjectKind.USER, ObjectKind.GROUP
 BUSY_SECONDS = 30
@@ -71,6 +71,7 @@ Write = Callable[[Target, Account, Account, Account], Awaitable[Answer]]
 # Each with a person, a group of this person, and another person.
 WRITES: dict[str, Write] = {
     "create": lambda target, *_: target.create(USER, {"userName": "new@x.test"}, operation_id="o"),
+    "create_many": lambda target, *_: create_two(target),
     "update": lambda target, one, *_: rename(target, one, "Other"),
     "delete": lambda target, one, *_: target.delete(USER, one.id, etag="", operation_id="o"),
     "members": lambda target, _, group, other: target.change_members(
@@ -88,6 +89,14 @@ READS: dict[str, Callable[[Target, Account, Account], Awaitable[Any]]] = {
 async def rename(target: Target, account: Account, name: str, *, etag: str = "") -> Answer:
     change = Change("displayName", account.resource.get("displayName"), name)
     return await target.update(account.kind, account.id, [change], current=account, etag=etag, operation_id="o")
+
+
+async def create_two(target: Target, second: str = "other@x.test") -> Answer:
+    """The answer to the second of two creates that share a request."""
+    names = ("new@x.test", second)
+    answers = await target.create_many(USER, [NewAccount(f"o {name}", {"userName": name}) for name in names])
+    assert len(answers) == 2
+    return answers[1]
 
 
 async def create(target: Target, name: str, kind: ObjectKind = USER) -> Account:
@@ -372,6 +381,7 @@ class TargetContract:
     ) -> None:
         anna, ben, team = await create(target, "anna"), await create(target, "ben"), await create(target, "t", GROUP)
         before = await state(target, team)
+        assert await target.creates_at_once() > 1
 
         with failing(application, failure):
             answer = await WRITES[what](target, anna, team, ben)
@@ -398,6 +408,58 @@ class TargetContract:
         assert answer.is_done
         assert [one.method for one in answer.exchanges][-1] in ("POST", "PATCH", "DELETE")
         assert all(one.status is not None and one.status < 300 for one in answer.exchanges)
+
+    # -- many at once
+
+    async def test_creates_that_share_a_request_are_answered_one_by_one(self, application: Application) -> None:
+        turns = CountedTurns()
+        target = application.open(turns)
+        assert await target.creates_at_once() >= 3
+        before = turns.spent
+        names = ["anna@x.test", "ben@x.test", "cem@x.test"]
+
+        answers = await target.create_many(USER, [NewAccount(name, {"userName": name}) for name in names])
+
+        assert turns.spent - before == 1
+        assert [one.verdict for one in answers] == [Verdict.DONE] * 3
+        assert [one.account.resource["userName"] for one in answers if one.account is not None] == names
+        assert sorted(await listed(target, USER)) == sorted(one.account.id for one in answers if one.account)
+        assert [[part.shares_request for part in one.exchanges] for one in answers] == [[False], [True], [True]]
+
+    async def test_create_that_is_refused_leaves_those_that_share_its_request_alone(self, target: Target) -> None:
+        anna = await create(target, "anna")
+        assert await target.creates_at_once() >= 3
+        names = ["ben@x.test", "ANNA@x.test", "cem@x.test"]
+
+        answers = await target.create_many(USER, [NewAccount(name, {"userName": name}) for name in names])
+
+        assert [one.verdict for one in answers] == [Verdict.DONE, Verdict.CONFLICT, Verdict.DONE]
+        assert answers[1].account is None
+        made = {one.account.id for one in answers if one.account is not None}
+        assert set(await listed(target, USER)) == {anna.id} | made
+
+    async def test_creates_that_share_a_request_carry_the_ids_of_their_operations(
+        self, application: Application, target: Target
+    ) -> None:
+        await target.creates_at_once()
+        names = ["anna@x.test", "ben@x.test"]
+
+        await target.create_many(USER, [NewAccount(f"op {name}", {"userName": name}) for name in names])
+
+        assert application.operation_ids == ["op anna@x.test", "op ben@x.test"]
+
+    async def test_without_a_turn_none_of_the_creates_is_sent(self, application: Application) -> None:
+        turns = CountedTurns()
+        target = application.open(turns)
+        assert await target.creates_at_once() > 1
+        turns.wait = 20.0
+
+        answers = await target.create_many(USER, [NewAccount(str(n), {"userName": f"p{n}"}) for n in range(3)])
+
+        assert [(one.verdict, one.exchanges) for one in answers] == [(Verdict.THROTTLED, ())] * 3
+        assert await listed(application.open(), USER) == []
+
+    # -- whatever is asked
 
     async def test_every_write_carries_the_id_of_its_operation(self, application: Application, target: Target) -> None:
         anna, team = await create(target, "anna"), await create(target, "team", GROUP)

@@ -17,6 +17,7 @@ __all__ = ["target"]
 class ModelApplication:
     def __init__(self) -> None:
         self.model = ModelTarget(page_size=2)
+        self.model.most_creates = 10
 
     def open(self, turns: Turns | None = None) -> Target:
         return ModelOpener(self.model).open(settings_for("http://model.test"), turns)
@@ -38,7 +39,7 @@ class ModelApplication:
             return Answer(Verdict.UNREACHABLE) if unsent else answered(VERDICTS[failure], wait=busy)
 
         def before(verb: str, key: str) -> Answer | None:
-            return None if failure is Failure.LOSES_THE_ANSWER and verb in WRITES else fault(verb, key)
+            return None if failure is Failure.LOSES_THE_ANSWER and verb in (*WRITES, "bulk") else fault(verb, key)
 
         def after_the_work(verb: str, key: str) -> Answer | None:
             return fault(verb, key) if failure is Failure.LOSES_THE_ANSWER else None

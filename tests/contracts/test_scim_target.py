@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import aiohttp
+import orjson
 import pytest
 from aiohttp import web
 from yarl import URL
@@ -47,7 +48,7 @@ class Road:
             headers["Authorization"] = "Bearer of-somebody-else"
         elif "X-Request-Id" in request.headers:
             assert request.headers["X-Request-Id"] == request.headers["Idempotency-Key"]
-            self.operation_ids.append(request.headers["X-Request-Id"])
+            self.operation_ids += ids_of(request.headers["X-Request-Id"], await request.read())
         body = await request.read()
         url = URL(f"{self._to}{request.raw_path}", encoded=True)
         async with self._session.request(request.method, url, data=body, headers=headers) as answer:
@@ -56,6 +57,14 @@ class Road:
                 return lost(request)
             shown = {name: answer.headers[name] for name in SHOWN if name in answer.headers}
             return web.Response(status=answer.status, body=text, headers=shown)
+
+
+def ids_of(request_id: str, body: bytes) -> list[str]:
+    """The ids of the writes in a request. Those of a bulk request are its bulkIds, and the request has another id."""
+    content = orjson.loads(body) if body else {}
+    if "Operations" not in content or not request_id.startswith("bulk-"):
+        return [request_id]
+    return [one["bulkId"] for one in content["Operations"]]
 
 
 def lost(request: web.BaseRequest) -> web.StreamResponse:

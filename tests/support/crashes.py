@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from lockstep.engine.records import Account, Change, ObjectKind, Values
-from lockstep.ports import Answer, Target, TargetPage, Verdict
+from lockstep.ports import Answer, NewAccount, Target, TargetPage, Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.sync.drain.drain import drain_job
 from tests.support.sync_world import World, person_id
@@ -42,6 +42,14 @@ class Lossy:
     async def create(self, kind: ObjectKind, values: Values, *, operation_id: str) -> Answer:
         key = str(values.get("userName") or values.get("displayName"))
         return await self._lose("create", key, lambda: self.target.create(kind, values, operation_id=operation_id))
+
+    async def create_many(self, kind: ObjectKind, creates: Sequence[NewAccount]) -> Sequence[Answer]:
+        if len(creates) == 1 or await self.target.creates_at_once() == 1:
+            return await asyncio.gather(
+                *(self.create(kind, one.values, operation_id=one.operation_id) for one in creates)
+            )
+        unknown = [Answer(Verdict.AMBIGUOUS)] * len(creates)
+        return await self._lose_all("bulk", str(len(creates)), lambda: self.target.create_many(kind, creates), unknown)
 
     async def update(
         self,
@@ -77,19 +85,28 @@ class Lossy:
         return getattr(self.target, name)
 
     async def _lose(self, verb: str, key: str, write: Callable[[], Awaitable[Answer]]) -> Answer:
+        async def alone() -> Sequence[Answer]:
+            return [await write()]
+
+        (answer,) = await self._lose_all(verb, key, alone, [Answer(Verdict.AMBIGUOUS)])
+        return answer
+
+    async def _lose_all(
+        self, verb: str, key: str, write: Callable[[], Awaitable[Sequence[Answer]]], unknown: Sequence[Answer]
+    ) -> Sequence[Answer]:
         how = self.loses(verb, key)
-        answer = Answer(Verdict.AMBIGUOUS)
+        found = unknown
         if how != "before":
-            answer = await write()
+            found = await write()
             if not how:
-                return answer
-        self.hanging += 1
+                return found
+        self.hanging += len(unknown)
         self.moved.set()
         try:
             await (self.late if how == "late" else asyncio.Event()).wait()
         finally:
-            self.hanging -= 1
-        return answer
+            self.hanging -= len(unknown)
+        return found
 
 
 async def crash(world: World, target: Lossy, *, waiting: int) -> None:

@@ -38,11 +38,14 @@ class History:
         self.members: set[int] = set()
         self.count = PEOPLE
         self.told: list[str] = []
+        target.most_creates = 8 if seed % 2 else 1
 
     async def run(self) -> None:
         on_deleted = self.chance.choice(["disable", "delete"])
         deletions = {**EVERYTHING["deletions"], "onSourceDeleted": on_deleted}
-        await self.world.configure({**EVERYTHING, "deletions": deletions})
+        # With one sender, everything that waits to be created shares a request.
+        limits = {"limits": {"concurrency": 1}} if self.target.most_creates > 1 else {}
+        await self.world.configure({**EVERYTHING, "deletions": deletions, **limits})
         await self.world.add_people(range(PEOPLE), department="In")
         self.members = {0, 1, 2}
         await add_group(self.world, [0, 1, 2])

@@ -6,11 +6,23 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NoReturn
 
 from lockstep.engine.records import Account, Change, ObjectKind, Values
-from lockstep.ports import Answer, Exchange, Probe, Target, TargetError, TargetPage, TargetSettings, Turns, Verdict
+from lockstep.ports import (
+    Answer,
+    Exchange,
+    NewAccount,
+    Probe,
+    Target,
+    TargetError,
+    TargetPage,
+    TargetSettings,
+    Turns,
+    Verdict,
+)
 
 USER = ObjectKind.USER
 Fault = Callable[[str, str], Answer | None]
@@ -27,6 +39,7 @@ class ModelTarget:
         self.order: list[tuple[str, str]] = []
         self.operations: list[str] = []
         self.page_size = page_size
+        self.most_creates = 1  # in one request; 1 means that there are no bulk requests
         self.hides: frozenset[str] = frozenset()  # ids that are counted in the total but not listed
         self.is_down: Answer | None = None
         self.before: Fault = lambda verb, key: None  # a response instead of the work
@@ -51,7 +64,7 @@ class ModelTarget:
 
     @property
     def writes(self) -> int:
-        return sum(self.requests[verb] for verb in ("create", "update", "delete", "members"))
+        return sum(self.requests[verb] for verb in ("create", "bulk", "update", "delete", "members"))
 
     def add(self, values: Mapping[str, Any], kind: ObjectKind = USER) -> str:
         account_id = f"u_{next(self._ids)}"
@@ -91,15 +104,38 @@ class ModelTarget:
     # -- writing
 
     async def create(self, kind: ObjectKind, values: Values, *, operation_id: str) -> Answer:
-        key = str(values.get("userName") or values.get("displayName"))
+        key = _name_in(values)
+        return await self._write("create", key, operation_id, lambda: self._create(kind, key, values))
 
-        def work() -> Answer:
-            if self.is_unique and self._names.get((kind, key.lower())) in self.accounts[kind]:
-                return self._answer("POST", Verdict.CONFLICT, 409, detail=f"{key} exists")
-            made = self.add(values, kind)
-            return self._answer("POST", Verdict.DONE, 201, account=self._account(kind, made))
+    async def creates_at_once(self) -> int:
+        return self.most_creates
 
-        return await self._write("create", key, operation_id, work)
+    async def create_many(self, kind: ObjectKind, creates: Sequence[NewAccount]) -> Sequence[Answer]:
+        """One request, with the faults of "bulk" for all creates, and those of "create" for each."""
+        if len(creates) == 1 or self.most_creates == 1:
+            return [await self.create(kind, one.values, operation_id=one.operation_id) for one in creates]
+        assert len(creates) <= self.most_creates
+        key = str(len(creates))
+        await self._take_part("bulk", key)
+        early = self.is_down or self.before("bulk", key)
+        answers: list[Answer] = []
+        for one in creates:
+            name = _name_in(one.values)
+            self.order.append(("create", name))
+            self.operations.append(one.operation_id)
+            answer = early or self.before("create", name)
+            if answer is None:
+                answer = self._create(kind, name, one.values)
+                answer = self.after("create", name) or answer
+            answers.append(answer)
+        late = self.after("bulk", key)
+        return [_as_part(late or one, is_first=at == 0) for at, one in enumerate(answers)]
+
+    def _create(self, kind: ObjectKind, key: str, values: Values) -> Answer:
+        if self.is_unique and self._names.get((kind, key.lower())) in self.accounts[kind]:
+            return self._answer("POST", Verdict.CONFLICT, 409, detail=f"{key} exists")
+        made = self.add(values, kind)
+        return self._answer("POST", Verdict.DONE, 201, account=self._account(kind, made))
 
     async def update(
         self,
@@ -220,6 +256,15 @@ class ModelTarget:
         return Answer(verdict, account, detail=detail, exchanges=(Exchange(method, "/model", status, 0.001),))
 
 
+def _name_in(values: Values) -> str:
+    return str(values.get("userName") or values.get("displayName"))
+
+
+def _as_part(answer: Answer, *, is_first: bool) -> Answer:
+    """The answer to one operation of a bulk request, which only the first one counts."""
+    return replace(answer, exchanges=tuple(replace(one, shares_request=not is_first) for one in answer.exchanges))
+
+
 def answered(verdict: Verdict, **more: Any) -> Answer:
     return Answer(verdict, exchanges=(Exchange("POST", "/model", more.pop("status", None), 0.001),), **more)
 
@@ -257,6 +302,14 @@ class TakingTurns:
 
     async def create(self, kind: ObjectKind, values: Values, **more: Any) -> Answer:
         return await self._too_soon() or await self._target.create(kind, values, **more)
+
+    async def creates_at_once(self) -> int:
+        return await self._target.creates_at_once()
+
+    async def create_many(self, kind: ObjectKind, creates: Sequence[NewAccount]) -> Sequence[Answer]:
+        if too_soon := await self._too_soon():
+            return [too_soon] * len(creates)
+        return await self._target.create_many(kind, creates)
 
     async def update(self, kind: ObjectKind, target_id: str, changes: Sequence[Change], **more: Any) -> Answer:
         return await self._too_soon() or await self._target.update(kind, target_id, changes, **more)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,9 +21,10 @@ from lockstep.actions.jobs import job_row, new_services
 from lockstep.actions.lookup import find_group
 from lockstep.actions.mappings import refuse_unknown_names
 from lockstep.actions.permissions import Permission
+from lockstep.actions.settings_view import SettingsView, view_of
 from lockstep.configuration.document.filter_json import groups_named
 from lockstep.configuration.document.mapping_json import with_changes
-from lockstep.configuration.rules import AttributeMapping, Guards, JobConfiguration, Scope
+from lockstep.configuration.rules import AttributeMapping, JobConfiguration, Scope
 from lockstep.engine.records import ObjectKind
 from lockstep.engine.rules.durations import print_duration
 from lockstep.engine.rules.mappings import attribute_of
@@ -32,7 +33,6 @@ from lockstep.storage import jobs
 from lockstep.storage.jobs import JobRow
 from lockstep.storage.mail_server import has_server
 from lockstep.sync.cycle.frame import mark_everybody
-from lockstep.sync.drain.members import CHUNK
 from lockstep.sync.services import Job
 
 Config = dict[str, Any]
@@ -40,31 +40,11 @@ CONCERN_PEOPLE = frozenset({"scope", "nested_groups"})  # settings that affect d
 SHORTEST_INTERVAL = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsView:
-    """The present settings. *version* is the version of the configuration that contains them."""
-
-    app: str
-    mode: str
-    status: str
-    scope: str
-    notification_email: str
-    email_on_failure: bool
-    interval: timedelta | None
-    nested_groups: bool
-    deletion_threshold: int | None
-    deletion_percent: int | None
-    guards: Guards
-    members_per_patch: int
-    version: int
-    mail_is_sent: bool = False  # a mail server is set up
-
-
 @needs(Permission.APPLICATIONS_READ, app="app")
 async def show_settings(context: Context, app: str) -> SettingsView:
     async with context.reading() as connection:
         row = await job_row(connection, app)
-        view = _view(await new_services(context).compiled(connection, row))
+        view = view_of(await new_services(context).compiled(connection, row))
         return replace(view, mail_is_sent=await has_server(connection))
 
 
@@ -83,6 +63,7 @@ async def change_settings(
     deletion_threshold: int | None = None,
     deletion_percent: int | None = None,
     members_per_patch: int | None = None,
+    creates_per_request: int | None = None,
 ) -> SettingsView:
     """Change the given settings and no others. Raises LockstepError and changes nothing if a value is invalid.
 
@@ -96,19 +77,19 @@ async def change_settings(
     given: Config = {
         "mode": mode, "scope": scope, "emailOnFailure": email_on_failure, "nestedGroups": nested_groups,
     }  # fmt: skip
+    parts: dict[str, Config] = {
+        "schedule": {"interval": print_duration(interval) if interval is not None else None},
+        "deletions": {"threshold": deletion_threshold, "thresholdPercent": deletion_percent},
+        "limits": {"membersPerPatch": members_per_patch, "createsPerRequest": creates_per_request},
+    }
     if notification_email is not None:
         given["notificationEmail"] = checked_email(notification_email)
 
     def changed(config: Config) -> None:
         config.update({key: value for key, value in given.items() if value is not None})
-        if interval is not None:
-            config["schedule"] = {**config.get("schedule", {}), "interval": print_duration(interval)}
-        if deletion_threshold is not None:
-            config["deletions"] = {**config.get("deletions", {}), "threshold": deletion_threshold or None}
-        if deletion_percent is not None:
-            config["deletions"] = {**config.get("deletions", {}), "thresholdPercent": deletion_percent or None}
-        if members_per_patch is not None:
-            config["limits"] = {**config.get("limits", {}), "membersPerPatch": members_per_patch}
+        for part, values in parts.items():
+            if wanted := {key: value or None for key, value in values.items() if value is not None}:
+                config[part] = {**config.get(part, {}), **wanted}
 
     async with context.together() as inner:
         await change_configuration(inner, app, changed, activity="Update provisioning setting or credentials")
@@ -279,22 +260,3 @@ def _object_mapping(config: Config, kind: ObjectKind) -> Config:
         if mapping.get("source", ObjectKind.USER) == kind:
             return mapping  # type: ignore[no-any-return]  # the caller changes this part of the document in place
     raise not_found(f"The application's configuration has no mapping for {kind}s")
-
-
-def _view(job: Job) -> SettingsView:
-    settings = job.configuration.settings
-    return SettingsView(
-        app=job.row.app_name,
-        mode=settings.mode or "automatic",
-        status=job.row.status,
-        scope=job.configuration.scope.value,
-        notification_email=settings.notification_email or "",
-        email_on_failure=bool(settings.email_on_failure),
-        interval=settings.interval,
-        nested_groups=job.configuration.nested_groups,
-        deletion_threshold=job.configuration.deletions.threshold,
-        deletion_percent=job.configuration.deletions.threshold_percent,
-        guards=job.configuration.guards,
-        members_per_patch=job.configuration.limits.members_per_patch or CHUNK,
-        version=job.row.config_version,
-    )

@@ -10,7 +10,7 @@ import click
 from lockstep.actions import settings as actions
 from lockstep.actions.rows.configuration import settings_json
 from lockstep.actions.rows.plans import EffectJson
-from lockstep.actions.settings import SettingsView
+from lockstep.actions.settings_view import SettingsView
 from lockstep.cli.application_argument import app_argument
 from lockstep.cli.consent import run_consented
 from lockstep.cli.output import Output, hint, output_option, safe
@@ -92,6 +92,8 @@ def _lines(view: SettingsView) -> list[str]:
         ("nested", "members of nested groups are included" if view.nested_groups else "members of nested groups are not included"),
         ("deletions", _deletions(view)), ("guards", _guards(view)),
         ("members", f"up to {view.members_per_patch} group members per request"),
+        ("creates", "each account is created with its own request" if view.creates_per_request == 1
+            else f"up to {view.creates_per_request} accounts per request, if the application offers bulk requests"),
         ("interval", length_text(interval) or "set by the server; changes are sent immediately"), ("version", view.version),
     ]  # fmt: skip
     return [view.app] + [f"  {label:<11} {safe(text)}" for label, text in pairs]

@@ -1,8 +1,8 @@
 """Create many accounts with one request (RFC 7644, section 3.7), if the application offers bulk requests.
 
 Every operation carries the id of its write as its bulkId, and every result is interpreted like the response to a single request. A result
-that is missing or that stands twice proves nothing, so its write is ambiguous. Nothing is repeated here, with one exception: if a response
-proves that the bulk request as a whole was not carried out, the caller sends the creates one by one.
+that is missing or that stands twice proves nothing, so its write is ambiguous. Nothing is repeated here, with one exception: if the
+response proves that the bulk request as a whole was not carried out, the creates are sent one by one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 import orjson
@@ -27,6 +27,7 @@ NOT_CARRIED_OUT = frozenset(
     {404, 405, 413, 501}
 )  # no such endpoint, or the whole request is too large (RFC 7644, 3.7.4)
 _UNCERTAIN = frozenset({Verdict.REFUSED, Verdict.CONFLICT, Verdict.STALE, Verdict.GONE})
+Create: TypeAlias = tuple[ScimRequest, str]  # with the id of its operation
 _HEAD = b'{"schemas":["%s"],"Operations":['
 
 
@@ -54,23 +55,22 @@ class BulkCreates:
         async with self._asking:
             if self._limits is None:
                 answer, reading = await self._sender.send(_configuration_request(), "", deadline)
+                if answer.may_pass:
+                    return 1  # ask again before the next creates
                 self._limits = read_limits(reading.content or {}) if answer.is_done else BulkLimits()
-        return self._limits.operations
+            return self._limits.operations
 
-    async def create(self, creates: Sequence[tuple[ScimRequest, str]], deadline: float) -> Sequence[Answer | None]:
-        """Send *creates*, pairs of a request and the id of its operation, and return the answer to each.
+    async def create(self, creates: Sequence[Create], deadline: float) -> Sequence[Answer]:
+        """Send *creates* and return the answer to each, in order."""
+        if len(creates) > 1:
+            await self.most(deadline)
+        found = await asyncio.gather(*(self._send(part, deadline) for part in self._parts(creates)))
+        return [answer for answers in found for answer in answers]
 
-        The answer is None if the request was certainly not carried out because it shared a bulk request.
-        """
-        answers: list[Answer | None] = []
-        for part in self._parts(creates):
-            answers += await self._send(part, deadline) if len(part) > 1 else [None]
-        return answers
-
-    def _parts(self, creates: Sequence[tuple[ScimRequest, str]]) -> Iterator[list[tuple[ScimRequest, str]]]:
+    def _parts(self, creates: Sequence[Create]) -> Iterator[list[Create]]:
         """Divide *creates* so that no request exceeds the limits of the application."""
         limits = self._limits or BulkLimits()
-        part: list[tuple[ScimRequest, str]] = []
+        part: list[Create] = []
         size = 0
         for create in creates:
             added = len(_operation(create)) + 1
@@ -82,34 +82,40 @@ class BulkCreates:
         if part:
             yield part
 
-    async def _send(self, part: Sequence[tuple[ScimRequest, str]], deadline: float) -> Sequence[Answer | None]:
+    async def _send(self, part: Sequence[Create], deadline: float) -> Sequence[Answer]:
+        if len(part) == 1:
+            return [await self._alone(part[0], deadline)]
         answer, reading = await self._sender.send(_bulk_request(part), _bulk_id(part), deadline)
         if answer.is_done:
             return self._results(part, answer.exchanges, reading.content or {})
         status = answer.exchanges[-1].status if answer.exchanges else None
-        if status in NOT_CARRIED_OUT or answer.verdict in _UNCERTAIN:
-            self._limits = BulkLimits()
-        elif answer.verdict is Verdict.AMBIGUOUS and self._limits is not None:
-            self._limits = replace(self._limits, operations=max(1, len(part) // 2))
         if status in NOT_CARRIED_OUT:
-            return [None] * len(part)
+            self._limits = BulkLimits()
+            return await asyncio.gather(*(self._alone(one, deadline) for one in part))
         if answer.verdict in _UNCERTAIN:
             # The refusal concerns the bulk request and not one of the people. It does not prove that nothing was carried out.
+            self._limits = BulkLimits()
             answer = replace(answer, verdict=Verdict.AMBIGUOUS, is_not_scim=True)
+        elif answer.verdict is Verdict.AMBIGUOUS and self._limits is not None:
+            self._limits = replace(self._limits, operations=max(1, len(part) // 2))
         return [
             replace(answer, exchanges=tuple(self._exchange(part, at, one) for one in answer.exchanges))
             for at in range(len(part))
         ]
 
+    async def _alone(self, create: Create, deadline: float) -> Answer:
+        answer, _ = await self._sender.send(*create, deadline)
+        return answer
+
     def _results(
-        self, part: Sequence[tuple[ScimRequest, str]], exchanges: tuple[Exchange, ...], content: Mapping[str, Any]
-    ) -> list[Answer | None]:
+        self, part: Sequence[Create], exchanges: tuple[Exchange, ...], content: Mapping[str, Any]
+    ) -> list[Answer]:
         """Interpret the result of each operation."""
         results = read_results(content)
         if not any(isinstance(one.get("response"), Mapping) for one in results.values()):
             self._limits = BulkLimits()  # each account would have to be read, which costs more than is saved
         seconds = sum(one.seconds for one in exchanges)
-        answers: list[Answer | None] = []
+        answers: list[Answer] = []
         for at, (request, operation_id) in enumerate(part):
             response = response_of(results.get(operation_id), seconds)
             sent, received = _document([_operation(part[at])]), _received(results.get(operation_id))
@@ -118,7 +124,7 @@ class BulkCreates:
             )
         return answers
 
-    def _exchange(self, part: Sequence[tuple[ScimRequest, str]], at: int, whole: Exchange) -> Exchange:
+    def _exchange(self, part: Sequence[Create], at: int, whole: Exchange) -> Exchange:
         return self._sender.recorded_in_bulk(
             part[at][0],
             whole.status,
@@ -177,18 +183,18 @@ def _configuration_request() -> ScimRequest:
     return ScimRequest(RequestPurpose.CONFIGURATION, ObjectKind.USER, "GET", "/ServiceProviderConfig")
 
 
-def _bulk_request(part: Sequence[tuple[ScimRequest, str]]) -> ScimRequest:
+def _bulk_request(part: Sequence[Create]) -> ScimRequest:
     hidden = {text for request, _ in part for text in request.hidden}
     body = _document([_operation(one) for one in part])
     return ScimRequest(RequestPurpose.BULK, part[0][0].kind, "POST", "/Bulk", body, hidden=tuple(hidden))
 
 
-def _bulk_id(part: Sequence[tuple[ScimRequest, str]]) -> str:
+def _bulk_id(part: Sequence[Create]) -> str:
     """Return the id of a bulk request. It differs from the ids of its operations, which may be sent again one by one."""
     return f"bulk-{part[0][1]}"
 
 
-def _operation(create: tuple[ScimRequest, str]) -> bytes:
+def _operation(create: Create) -> bytes:
     request, operation_id = create
     data = orjson.Fragment(request.body or b"{}")
     return orjson.dumps({"method": request.method, "path": request.path, "bulkId": operation_id, "data": data})

@@ -5,7 +5,7 @@ A value in a filter is a JSON string, percent-encoded in the URL: quotes or ampe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import orjson
 
 from lockstep.engine.records import Change, ObjectKind, Values
+from lockstep.engine.rules.secrecy import names_a_secret
 from lockstep.scim import patch_build
 from lockstep.scim.operations import patch_body
 from lockstep.scim.patch_build import CLEAR, Added, Mode
@@ -21,6 +22,7 @@ from lockstep.scim.paths import parse_path
 from lockstep.scim.registry import ResourceDefinition, default_registry
 from lockstep.scim.replacement import replaced, with_members
 from lockstep.scim.tokens import quote as json_quote
+from lockstep.targets.redaction import strings_in
 
 PAGE_SIZE = 200
 ENTRA_FLAG = "aadoptscim062020"
@@ -110,8 +112,12 @@ def page_request(kind: ObjectKind, *, start_index: int, count: int = PAGE_SIZE) 
     return ScimRequest(RequestPurpose.PAGE, kind, "GET", f"{_collection(kind)}?{query}")
 
 
-def create_request(kind: ObjectKind, values: Values, *, hidden: Sequence[str] = ()) -> ScimRequest:
-    """Create an account. *values* are keyed by target path; a value of None leaves its attribute out."""
+def create_request(kind: ObjectKind, values: Values, *, redacted_paths: Collection[str] = frozenset()) -> ScimRequest:
+    """Create an account. *values* are keyed by target path; a value of None leaves its attribute out. Those at *redacted_paths* and at
+    paths that name a secret are hidden in records.
+    """
+    secret = (path for path in values if path in redacted_paths or names_a_secret(path))
+    hidden = [text for path in secret for text in strings_in(values[path])]
     resource = patch_build.to_resource(_plain(values), definition_of(kind))
     return ScimRequest(
         RequestPurpose.CREATE, kind, "POST", _collection(kind), orjson.dumps(resource), hidden=tuple(hidden)

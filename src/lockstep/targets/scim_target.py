@@ -6,13 +6,11 @@ caller first checks its effect, then decides whether to repeat it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 from lockstep.engine.records import Account, Change, ObjectKind, Values
-from lockstep.engine.rules.secrecy import names_a_secret
 from lockstep.http.client import HttpClient
 from lockstep.http.deadline import end_of_request
 from lockstep.ports import (
@@ -119,26 +117,15 @@ class ScimTarget(Target):
         return shown_members(answer.account.resource) if answer.account is not None else None
 
     async def create(self, kind: ObjectKind, values: Values, *, operation_id: str) -> Answer:
-        return await self._write(self._create_request(kind, values), operation_id)
+        request = create_request(kind, values, redacted_paths=self._redacted_paths)
+        return await self._write(request, operation_id)
 
     async def creates_at_once(self) -> int:
         return await self._bulk.most(self._deadline())
 
     async def create_many(self, kind: ObjectKind, creates: Sequence[NewAccount]) -> Sequence[Answer]:
-        if len(creates) == 1 or await self.creates_at_once() == 1:
-            return await asyncio.gather(
-                *(self.create(kind, one.values, operation_id=one.operation_id) for one in creates)
-            )
-        requests = [(self._create_request(kind, one.values), one.operation_id) for one in creates]
-        found = await self._bulk.create(requests, self._deadline())
-        alone = [self._write(*pair) for pair, answer in zip(requests, found, strict=True) if answer is None]
-        answers = iter(await asyncio.gather(*alone))
-        return [one if one is not None else next(answers) for one in found]
-
-    def _create_request(self, kind: ObjectKind, values: Values) -> ScimRequest:
-        secret = (path for path in values if path in self._redacted_paths or names_a_secret(path))
-        hidden = [text for path in secret for text in strings_in(values[path])]
-        return create_request(kind, values, hidden=hidden)
+        build = partial(create_request, kind, redacted_paths=self._redacted_paths)
+        return await self._bulk.create([(build(one.values), one.operation_id) for one in creates], self._deadline())
 
     async def update(
         self,

@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 
 from lockstep.actions.credentials import Authentication, AuthenticationMethod
 from lockstep.actions.provisioning_pages import Setup
-from lockstep.actions.settings import SettingsView
+from lockstep.actions.settings_view import SettingsView
 from lockstep.vault import Secret
 
 MANUAL, AUTOMATIC = "manual", "automatic"

@@ -14,7 +14,7 @@ from lockstep.actions.consequences import Consequences
 from lockstep.actions.mappings import ScopeCounts
 from lockstep.actions.rows.plans import EffectJson, effects_json
 from lockstep.actions.rows.times import iso_time
-from lockstep.actions.settings import SettingsView
+from lockstep.actions.settings_view import SettingsView
 from lockstep.configuration.files.change import ConfigChange, Sign
 from lockstep.configuration.findings import Finding
 from lockstep.engine.decisions.scope import ScopeDecision
@@ -42,6 +42,7 @@ class SettingsJson(TypedDict):
     deletionThresholdPercent: int | None
     guards: GuardsJson
     membersPerPatch: int
+    createsPerRequest: int
     version: int
 
 
@@ -131,6 +132,7 @@ def settings_json(view: SettingsView, *, interval: str | None) -> SettingsJson:
             "percent": view.guards.percent,
         },
         "membersPerPatch": view.members_per_patch,
+        "createsPerRequest": view.creates_per_request,
         "version": view.version,
     }
 

@@ -22,12 +22,13 @@ from lockstep.actions.rows.configuration import (
     scope_decision_json,
     settings_json,
 )
-from lockstep.actions.settings import SettingsView
+from lockstep.actions.settings_view import SettingsView
 from lockstep.api.changes import Changed, Consenting, changed
 from lockstep.api.conditions import Condition, Unchanged, tagged
 from lockstep.api.door import Asked, router_of
 from lockstep.api.shapes import KINDS, AppName, Body, KindName, Name, Text
 from lockstep.configuration.rules import Scope
+from lockstep.engine.rules.configuration import MOST_CREATES_PER_REQUEST
 from lockstep.engine.rules.durations import parse_duration, print_duration
 from lockstep.engine.rules.target_attributes import AttributeType
 from lockstep.errors import invalid
@@ -95,6 +96,7 @@ class SettingsChange(Body):
     deletion_threshold: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     deletion_threshold_percent: Annotated[int, Field(ge=0, le=100)] | None = None
     members_per_patch: Annotated[int, Field(ge=1, le=1000)] | None = None
+    creates_per_request: Annotated[int, Field(ge=1, le=MOST_CREATES_PER_REQUEST)] | None = None
 
 
 @router.get("/applications/{app}/mappings")

@@ -12,6 +12,7 @@ from lockstep.configuration.document.mapping_json import mapping_from_json, mapp
 from lockstep.configuration.document.strict_json import Part
 from lockstep.engine.records import AppRole, ObjectKind
 from lockstep.engine.rules.configuration import (
+    MOST_CREATES_PER_REQUEST,
     JobConfiguration,
     JobSettings,
     Limits,
@@ -152,6 +153,9 @@ def _limits(part: Part) -> Limits:
         concurrency=part.number("concurrency", 1, least=1, most=1_000) if "concurrency" in part else None,
         max_retries=part.number("maxRetries", 0, most=100) if "maxRetries" in part else None,
         members_per_patch=part.number("membersPerPatch", 1, least=1, most=1_000) if "membersPerPatch" in part else None,
+        creates_per_request=part.number("createsPerRequest", 1, least=1, most=MOST_CREATES_PER_REQUEST)
+        if "createsPerRequest" in part
+        else None,
     )
     part.done()
     return limits
@@ -163,6 +167,7 @@ def _limits_to_json(limits: Limits) -> dict[str, Any]:
         "concurrency": limits.concurrency,
         "maxRetries": limits.max_retries,
         "membersPerPatch": limits.members_per_patch,
+        "createsPerRequest": limits.creates_per_request,
     }
     return {key: value for key, value in found.items() if value is not None}
 

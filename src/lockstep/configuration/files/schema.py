@@ -20,7 +20,7 @@ from lockstep.configuration.files.source import FILE_KINDS, OPENED_SOURCE_TYPES
 from lockstep.configuration.openid_connect import KEY_SCHEMAS as OPENID_KEYS
 from lockstep.configuration.single_sign_on import NameIdKind, SignedPart, SignOnMode
 from lockstep.engine.records import ObjectKind
-from lockstep.engine.rules.configuration import Scope
+from lockstep.engine.rules.configuration import MOST_CREATES_PER_REQUEST, Scope
 from lockstep.engine.rules.mappings import Apply, Drift, Flow
 from lockstep.engine.rules.operators import OPERATORS
 from lockstep.engine.rules.policies import OnLeaving, OnLost
@@ -178,6 +178,7 @@ def _provisioning() -> Schema:
                 "concurrency": _number(1, 1_000),
                 "maxRetries": _number(0, 100),
                 "membersPerPatch": _number(1, 1_000),
+                "createsPerRequest": _number(1, MOST_CREATES_PER_REQUEST),
             }
         ),
         "deletions": _deletions(),

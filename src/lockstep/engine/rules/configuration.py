@@ -22,6 +22,9 @@ class Scope(StrEnum):
     ALL = "all"
 
 
+MOST_CREATES_PER_REQUEST = 64  # so that the answer to a bulk request does not keep others waiting
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Limits on the requests to the application. For a limit of None, the application's own description is used."""
@@ -30,6 +33,7 @@ class Limits:
     concurrency: int | None = None
     max_retries: int | None = None  # quick retries after the application was down or busy
     members_per_patch: int | None = None  # members of a group per request; 1 if the application takes one at a time
+    creates_per_request: int | None = None  # accounts per bulk request; 1 if the application must get none
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from lockstep.engine.records import LinkState, ObjectKind
+from lockstep.engine.records import ObjectKind
 from lockstep.ports import Answer, Target, TargetError, Verdict
 from lockstep.postgres.pool import transaction
 from lockstep.storage import dirty, journal, links, provisioning_log, references, target_members, unverified
@@ -314,17 +314,6 @@ class MemberSync:
             self.result.is_read_back |= any(is_sampled(one.member_id) for one in part)
             self.result.is_read_back |= shows_otherwise(answer, added=add, removed=remove)
         return answer
-
-
-def has_members(planned: PlanResult) -> bool:
-    """Whether the object is a group with provisioned members and has an account after its plan is carried out."""
-    plan, mapping = planned.plan, planned.prepared.mapping
-    return (
-        plan.kind is ObjectKind.GROUP
-        and mapping is not None
-        and mapping.has_members
-        and plan.link_state is LinkState.LIVE
-    )
 
 
 def _is_step_of_search(part: Sequence[MemberChange], answer: Answer) -> bool:

@@ -28,6 +28,7 @@ from lockstep.sync.drain import answers, conflicts, members, sending, settled_ou
 from lockstep.sync.drain.guarding import NOTHING_DECIDED, Decisions, Guard
 from lockstep.sync.drain.leases import Leases
 from lockstep.sync.drain.looks import Unreadable, look
+from lockstep.sync.drain.sharing import Sharing
 from lockstep.sync.drain.transactions import TAKEN, journal_batch, record_batch
 from lockstep.sync.drain.work import (
     Ahead,
@@ -35,12 +36,10 @@ from lockstep.sync.drain.work import (
     Look,
     Members,
     Settle,
-    SharedSize,
     Work,
     WorkQueue,
     Write,
     asks,
-    may_share,
 )
 from lockstep.sync.outcome import giving_back, outcomes
 from lockstep.sync.outcome.log_records import new_id
@@ -87,7 +86,7 @@ class Pipeline:
         self._guard = Guard(services)
         self._decisions: dict[int, Decisions] = {}  # by attempt
         self._turns = services.turns(job)
-        self._shared = SharedSize()
+        self._sharing = Sharing(target, settings.concurrency)
         self._queue = WorkQueue()
         self._journal: Batches[Write] = Batches(most=LARGEST_BATCH, wait_seconds=0)
         self._records: Batches[Outcome] = Batches(most=LARGEST_BATCH, wait_seconds=BATCH_SECONDS)
@@ -172,28 +171,19 @@ class Pipeline:
         return False
 
     async def _with_others(self, work: Write) -> list[Write]:
-        """Return *work* with the waiting creates that are sent in the same request. They share one only if more work waits than there are
-        senders, because single requests are answered sooner.
-        """
-        if not may_share(work, work) or len(self._queue) < self.settings.concurrency:
-            return [work]
+        """Return *work* with the writes that are sent in the same request."""
         with deadline(self.settings.deadline_seconds):
-            most = min(await self.target.creates_at_once(), self._shared.now)
-        others = [one for one in self._queue.take_creates(work, most - 1) if one.claim.attempt in self.in_flight]
+            works = await self._sharing.with_others(work, self._queue, self.job.configuration.limits)
+        others = [one for one in works[1:] if one.claim.attempt in self.in_flight]
         return [work, *[one for one in others if await self._may_send(one)]]
 
     async def _send(self, works: Sequence[Write]) -> None:
         began = time.monotonic()
         with deadline(self.settings.deadline_seconds):
-            found = await (
-                sending.send_creates(self.target, works)
-                if len(works) > 1
-                else asyncio.gather(sending.send(self.target, works[0]))
-            )
+            found = await sending.send_all(self.target, works)
         seconds = time.monotonic() - began
         self.ahead.note(seconds / len(works))
-        if len(works) > 1:
-            self._shared.note(len(works), seconds)
+        self._sharing.note(len(works), seconds)
         for work, answer in zip(works, found, strict=True):
             await self._sent(work, answer, seconds)
         await self._notice(application_health.most_telling(found), asks(works[0]))
@@ -213,12 +203,7 @@ class Pipeline:
             initiated_by=self.initiated_by,
             rival=rival,
         )
-        outcome = outcomes.with_names(outcome)
-        if outcome.is_done and work.planned.plan.names_follow:
-            outcome = outcomes.with_names_due(outcome)
-        if outcome.is_done and members.has_members(work.planned):
-            outcome = outcomes.with_members_due(outcome)
-        self.done(settled_outcomes.object_next(outcome, work.planned, moment, self._first_wait))
+        self.done(settled_outcomes.with_next_steps(outcome, work.planned, moment, self._first_wait))
 
     async def _sync_members(self, work: Members) -> None:
         chunk = self.job.configuration.limits.members_per_patch or members.CHUNK
@@ -256,7 +241,7 @@ class Pipeline:
         """Check a plan against the guards and pass it on: to the journal if it writes, otherwise to the records."""
         decisions = self._decisions.get(claim.attempt, NOTHING_DECIDED)
         planned = await self._guard.pass_or_hold(self.job, claim, planned, decisions)
-        if planned.plan.action is Action.NONE and members.has_members(planned):
+        if planned.plan.action is Action.NONE and planned.has_members:
             self._queue.put(Members(claim, planned))
         elif planned.plan.action.writes:
             self.write(Write(claim, planned, new_id()))
@@ -270,7 +255,7 @@ class Pipeline:
                 change_id=new_id(),
                 initiated_by=self.initiated_by,
             )
-            if members.has_members(planned) and outcome.is_done:
+            if planned.has_members and outcome.is_done:
                 outcome = outcomes.with_members_due(outcome)
             self.done(outcome)
 

@@ -40,8 +40,10 @@ async def send(target: Target, write: Write) -> Answer:
     return await _judged(target, write, _send(target, write))
 
 
-async def send_creates(target: Target, writes: Sequence[Write]) -> Sequence[Answer]:
-    """Send creates of one kind that may share a request, and return the answer to each, as `send` does."""
+async def send_all(target: Target, writes: Sequence[Write]) -> Sequence[Answer]:
+    """Send one write, or several creates of the same kind that may share a request. Returns the answer to each, as `send` does."""
+    if len(writes) == 1:
+        return [await send(target, writes[0])]
     creates = [NewAccount(one.operation_id, one.planned.plan.mapped.values) for one in writes]
     try:
         answers = await target.create_many(writes[0].planned.plan.kind, creates)

@@ -72,6 +72,18 @@ def with_settled_before(outcome: Outcome) -> Outcome:
     return replace(outcome, more_counts={**outcome.more_counts, did: 1})
 
 
+def with_next_steps(outcome: Outcome, planned: PlanResult, moment: Moment, first_wait: timedelta) -> Outcome:
+    """Return the *outcome* of a write with what follows from it: other objects that wait for a name, the object's own names and members,
+    and a second account of the object.
+    """
+    outcome = outcomes.with_names(outcome)
+    if outcome.is_done and planned.plan.names_follow:
+        outcome = outcomes.with_names_due(outcome)
+    if outcome.is_done and planned.has_members:
+        outcome = outcomes.with_members_due(outcome)
+    return object_next(outcome, planned, moment, first_wait)
+
+
 def object_next(outcome: Outcome, planned: PlanResult, moment: Moment, first_wait: timedelta) -> Outcome:
     """Return *outcome*, changed if it concerns a second account of the object: the object itself is then planned next. This happens at once
     the first time and then after growing pauses, because an application may report success and still leave the second account active.

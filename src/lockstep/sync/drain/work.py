@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
@@ -20,8 +21,6 @@ FEWEST_PER_SENDER = 4
 MOST_PER_SENDER = 16
 SECONDS_AHEAD = 0.5
 MOST_UNRECORDED = 200
-FIRST_SHARED = 16
-MOST_SHARED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,38 +99,18 @@ class WorkQueue:
     def __len__(self) -> int:
         return self._queue.qsize()
 
-    def take_creates(self, like: Write, most: int) -> list[Write]:
-        """Take up to *most* creates that come next and may share a request with *like*."""
-        taken: list[Write] = []
+    def take_next(self, most: int, *, accepts: Callable[[Work], bool]) -> list[Work]:
+        """Take up to *most* pieces of work that come next. Stops at the first one that *accepts* refuses, which keeps its place."""
+        taken: list[Work] = []
         while len(taken) < most and not self._queue.empty():
             entry = self._queue.get_nowait()
             work = entry[2]
-            if not isinstance(work, Write) or not may_share(work, like):
-                self._queue.put_nowait(entry)  # keeps its place, because its number is older than later ones
+            if not accepts(work):
+                self._queue.put_nowait(entry)
                 break
             self._waiting[work.claim.lane] -= 1
             taken.append(work)
         return taken
-
-
-def may_share(work: Write, other: Write) -> bool:
-    """Whether the two writes may be sent in one bulk request: creates of the same kind. Changes are sent alone, so that no leaver waits for
-    the result of somebody else.
-    """
-    plans = (work.planned.plan, other.planned.plan)
-    return all(plan.action is Action.CREATE for plan in plans) and plans[0].kind is plans[1].kind
-
-
-class SharedSize:
-    """The number of creates to send in one bulk request: as many as the application probably creates within `SECONDS_AHEAD`."""
-
-    def __init__(self) -> None:
-        self.now = FIRST_SHARED
-
-    def note(self, count: int, seconds: float) -> None:
-        """Record that a request with *count* creates took *seconds*."""
-        fitting = int(count * SECONDS_AHEAD / max(seconds, 0.001))
-        self.now = max(1, min(fitting, 2 * self.now, MOST_SHARED))
 
 
 class Ahead:

@@ -21,7 +21,7 @@ from lockstep.engine.decisions.rejections import Rejection
 from lockstep.engine.decisions.unique_values import unique_candidates
 from lockstep.engine.moment import Moment
 from lockstep.engine.plans import Plan
-from lockstep.engine.records import Account, Action, Lifecycle, Link, ObjectKind, SourceObject
+from lockstep.engine.records import Account, Action, Lifecycle, Link, LinkState, ObjectKind, SourceObject
 from lockstep.engine.rules.conditions import MEMBER_OF
 from lockstep.ports import AccountReader, TargetPage, TargetReader
 from lockstep.postgres.pool import Connection, pipeline
@@ -63,6 +63,17 @@ class PlanResult:
     def current(self) -> Account | None:
         """The account as it was read, for building the request; None if the account was not read."""
         return self.plan.link_to or (self.observed if isinstance(self.observed, Account) else None)
+
+    @property
+    def has_members(self) -> bool:
+        """Whether the object is a group with provisioned members and has an account after its plan is carried out."""
+        plan, mapping = self.plan, self.prepared.mapping
+        return (
+            plan.kind is ObjectKind.GROUP
+            and mapping is not None
+            and mapping.has_members
+            and plan.link_state is LinkState.LIVE
+        )
 
 
 class NotKnown(Exception):

@@ -16,7 +16,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.credentials import Authentication
 from lockstep.actions.permissions import Permission
 from lockstep.actions.provisioning_pages import Setup
-from lockstep.actions.settings import SettingsView
+from lockstep.actions.settings_view import SettingsView
 from lockstep.actions.setup_announcements import Announcement, announce_settings
 from lockstep.actions.tenant_urls import advise_on_url
 from lockstep.configuration.unsent_mail import MAIL_IS_NOT_SENT

@@ -1,0 +1,45 @@
+"""Decide which creates share a bulk request, and with how many others (decision 0060)."""
+
+from __future__ import annotations
+
+from lockstep.engine.records import Action
+from lockstep.engine.rules.configuration import MOST_CREATES_PER_REQUEST, Limits
+from lockstep.ports import Target
+from lockstep.sync.drain.work import SECONDS_AHEAD, WorkQueue, Write
+
+FIRST_SIZE = 16
+
+
+class Sharing:
+    """The creates of one drain that share requests. *senders* is the number of requests that are sent at the same time.
+
+    A bulk request carries as many creates as the application probably makes within `SECONDS_AHEAD`. Creates share a request only if more
+    work waits than there are senders, because single requests are answered sooner. Everything else is sent alone, so that no leaver waits
+    for the result of somebody else.
+    """
+
+    def __init__(self, target: Target, senders: int) -> None:
+        self._target = target
+        self._senders = senders
+        self._size = FIRST_SIZE
+
+    async def with_others(self, work: Write, queue: WorkQueue, limits: Limits) -> list[Write]:
+        """Return *work* with the creates from *queue* that are sent in the same request. The first call may ask the application."""
+        allowed = limits.creates_per_request or MOST_CREATES_PER_REQUEST
+        plan = work.planned.plan
+        if plan.action is not Action.CREATE or allowed == 1 or len(queue) < self._senders:
+            return [work]
+        most = min(await self._target.creates_at_once(), self._size, allowed)
+        others = queue.take_next(
+            most - 1,
+            accepts=lambda one: (
+                isinstance(one, Write) and (one.planned.plan.action, one.planned.plan.kind) == (plan.action, plan.kind)
+            ),
+        )
+        return [work, *(one for one in others if isinstance(one, Write))]
+
+    def note(self, count: int, seconds: float) -> None:
+        """Record that a request with *count* creates took *seconds*."""
+        if count > 1:
+            fitting = int(count * SECONDS_AHEAD / max(seconds, 0.001))
+            self._size = max(1, min(fitting, 2 * self._size, MOST_CREATES_PER_REQUEST))
