@@ -68,7 +68,7 @@ async def test_no_request_carries_more_creates_than_the_configuration_allows(
 ) -> None:
     await world.configure({**CONFIG, "limits": {"concurrency": 2, "createsPerRequest": limit}})
     sizes: list[int] = []
-    target.before = lambda verb, key: sizes.append(int(key)) if verb == "bulk" else None  # type: ignore[func-returns-value]
+    target.before = lambda verb, key: sizes.append(int(key)) if verb == "bulk" else None
     await world.add_people(range(60))
 
     await world.sync()
