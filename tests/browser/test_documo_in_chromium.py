@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Response
+from playwright.async_api import Error as PlaywrightError
 
 from documo.store.database import open_store
 from documo.web.sessions import COOKIE
 from lockstep.postgres.database import Database
-from tests.support.browser import AXE_WIDTHS, THEMES, Visitor, visiting
+from tests.support.browser import AXE_WIDTHS, DOCUMO_PAGES, THEMES, Visitor, every_page, visiting
 from tests.support.documo_client import documo_on
 from tests.support.documo_pages import signed_in
 
 pytestmark = pytest.mark.full
 KEYS = "/settings/api-keys"
+KEPT_BY_THE_BROWSER = """async () => [
+    {...localStorage}, {...sessionStorage}, history.state, window.name, document.documentElement.outerHTML,
+    (await indexedDB.databases()).map((one) => one.name),
+    await Promise.all((await caches.keys()).map(async (name) => (await (await caches.open(name)).keys()).map((one) => one.url))),
+]"""
 
 
 @pytest.fixture
@@ -53,6 +61,43 @@ async def test_new_key_is_shown_until_it_is_stored_and_never_again(admin: Visito
 
     await page.get_by_role("rowheader", name="Entra").wait_for()
     assert secret not in await page.content() and await page.get_by_role("dialog").count() == 0
+
+
+async def test_stored_key_is_in_no_later_response_and_not_in_the_browser(admin: Visitor) -> None:
+    page = admin.page
+    await admin.go(KEYS)
+    await page.get_by_label("Name").fill("Okta")
+    await page.get_by_role("button", name="Create key").click()
+    dialog = page.get_by_role("dialog", name="New API key")
+    secret = await dialog.get_by_label("API key", exact=True).inner_text()
+    later: list[Response] = []
+    page.on("response", lambda one: later.append(one))
+    await dialog.get_by_role("link", name="I have stored it").click()
+    await page.get_by_role("rowheader", name="Okta").wait_for()
+
+    bodies: dict[str, str] = {}
+    for path in (KEYS, *await every_page(admin, of=DOCUMO_PAGES)):
+        await admin.go(path)
+        bodies |= {one.url: await _text_of(one) for one in later}
+        later.clear()
+    cookies = [one.get("value", "") for one in await page.context.cookies()]
+    kept = await page.evaluate(KEPT_BY_THE_BROWSER)
+
+    assert len(bodies) > 20 and any("Okta" in body for body in bodies.values()), "the pages were read"
+    assert [url for url, body in bodies.items() if secret in body + url] == []
+    assert secret not in json.dumps([kept, cookies])
+
+
+async def _text_of(response: Response) -> str:
+    """The headers and the body of *response*. A redirect, a stream and a request that was cut off have no body."""
+    headers = json.dumps(response.headers)
+    if "event-stream" in headers or response.status in range(300, 400):
+        return headers
+    try:
+        async with asyncio.timeout(5):
+            return headers + (await response.body()).decode(errors="replace")
+    except (PlaywrightError, TimeoutError):
+        return headers
 
 
 async def test_reloading_the_page_of_a_new_key_makes_no_second_key(admin: Visitor) -> None:
