@@ -37,7 +37,7 @@ async def with_factor(api: Client, email: str = "anna@x.org") -> tuple[str, pyot
 async def enrolled(visitor: Visitor) -> tuple[pyotp.TOTP, list[str]]:
     """Add a second factor on the page; returns it and the recovery codes."""
     _, page = await visitor.post(f"{HERE}/second-factor", password=PASSWORD)
-    found = re.search(r'aria-label="Key">([A-Z2-7]+)<', page)
+    found = re.search(r'data-copy="([A-Z2-7]{32})"', page)
     assert found is not None and "<svg" in page
     totp = pyotp.TOTP(found[1])
     _, wrong = await visitor.post(f"{HERE}/second-factor/confirm", code="000000")

@@ -81,6 +81,14 @@ async def test_refused_sign_in_keeps_the_email_and_says_what_to_do(api: Client) 
     assert "The email or the password is wrong" in page
 
 
+@pytest.mark.parametrize(("email", "focused"), [("", "email"), ("anna@x.org", "password")])
+async def test_sign_in_page_puts_the_cursor_into_the_field_that_is_empty(api: Client, email: str, focused: str) -> None:
+    async with visiting(api) as anna:
+        _, page = await anna.post("/login", on="/login", email=email, password="wrong")
+
+    assert re.findall(r'<input[^>]* name="(\w+)"[^>]*autofocus', page) == [focused]
+
+
 @pytest.mark.parametrize("path", ADMINS_ALONE)
 async def test_only_an_admin_sees_or_changes_the_account(api: Client, path: str) -> None:
     async with signed_in(api, "Editor") as editor, visiting(api) as stranger:

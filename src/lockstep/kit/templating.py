@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from jinja2 import ChoiceLoader, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, PackageLoader, StrictUndefined, pass_eval_context
+from jinja2.filters import do_xmlattr
+from jinja2.nodes import EvalContext
 from markupsafe import Markup, escape
 
 from lockstep.kit.devices import device_name
@@ -52,10 +54,17 @@ def new_environment(package: str, extra: Mapping[str, Any], *, steps: PageSteps 
         "json": pretty_json,
         "breaks": breaks,
         "pattern": pattern,
+        "xmlattr": xml_attributes,
         "file_size": file_size,
         "on_page": steps.on_page if steps else str,
     }
     return environment
+
+
+@pass_eval_context
+def xml_attributes(context: EvalContext, values: Mapping[str, Any]) -> str:
+    """Jinja's filter *xmlattr*, which leaves out False, too: `autofocus="False"` is an attribute that is there."""
+    return do_xmlattr(context, {name: value for name, value in values.items() if value is not False})
 
 
 def pattern(word: object) -> str:
