@@ -45,6 +45,20 @@ async def test_keys_lead_to_pages_and_the_list_of_keys_closes_with_escape(visito
     await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+async def test_e_edits_the_row_with_the_focus_and_nothing_without_one(visitor: Visitor) -> None:
+    page = visitor.page
+    await visitor.go("/apps/documo/provisioning/mappings/user")
+
+    await page.keyboard.press("e")
+    await page.keyboard.press("j")
+    await page.keyboard.press("j")
+    await expect(page.get_by_role("link", name="Edit active")).to_be_focused()
+    await page.keyboard.press("e")
+
+    await expect(page.get_by_role("dialog", name="Edit Attribute")).to_be_visible()
+    assert page.url.endswith("/edit?target=active")
+
+
 async def test_the_first_tab_leads_to_the_content(visitor: Visitor) -> None:
     page = visitor.page
     await visitor.go("/apps")

@@ -11,7 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lockstep.actions import applications, assignments, credentials, following, provisioning, sources, status
+from lockstep.actions import (
+    applications,
+    assignments,
+    credentials,
+    following,
+    organisation,
+    provisioning,
+    sources,
+    status,
+)
 from lockstep.actions import connection as connection_actions
 from lockstep.actions import settings as settings_actions
 from lockstep.actions.context import Context
@@ -59,6 +68,8 @@ async def import_contoso(context: Context, folder: Path, *, people: int, seed: i
     for result in results:
         if result.error:
             raise LockstepError(Kind.INTERNAL, f"The demo organisation was not imported: {result.error}")
+    if not (await organisation.show_organisation(context)).name:
+        await organisation.change_organisation(context, name=ACCOUNT)
     return DemoImport(files.people_count, files.group_count, files, results)
 
 

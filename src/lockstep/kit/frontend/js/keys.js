@@ -14,6 +14,8 @@ function step(by) {
   (all[at].querySelector(".row-link") ?? all[at].querySelector("a")).focus();
 }
 
+const inRow = (selector) => document.activeElement.closest("tr, li")?.querySelector(selector);
+
 function go(key) {
   const link = document.querySelector(`[data-go="${CSS.escape(key)}"]`);
   if (link) location.assign(link.href);
@@ -25,8 +27,8 @@ const actions = {
   "?": () => show(document.getElementById("keys")),
   j: () => step(1),
   k: () => step(-1),
-  x: () => document.activeElement.closest("tr, li")?.querySelector("input[type=checkbox]")?.click(),
-  e: () => document.querySelector("[data-edit]")?.click(),
+  x: () => inRow("input[type=checkbox]")?.click(),
+  e: () => (inRow("[data-edit]") ?? [...document.querySelectorAll("[data-edit]")].find((link) => !link.closest("tr, li")))?.click(),
 };
 
 document.addEventListener("keydown", (event) => {
