@@ -30,6 +30,7 @@ async def test_an_application_is_added_from_the_gallery_under_the_name_that_was_
 
     assert "Browse app gallery" in gallery.text and "/apps/new/documo" in gallery.links
     assert "Supported for filtering userName" in entry.text
+    assert "Authentication Bearer token, OAuth 2.0 client credentials, Basic Rate limit" in entry.text
     assert (made.status, made.location) == (303, "/apps/documo-test")
     assert "Documo <Test>" in page.text and "<Test>" not in page.html
 

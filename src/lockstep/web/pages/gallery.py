@@ -14,6 +14,7 @@ from lockstep.configuration.template import Template
 from lockstep.errors import Kind, LockstepError
 from lockstep.kit.page_errors import STATUSES
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, on_the_form
+from lockstep.web.provisioning_form import METHODS
 
 pages = Pages()
 OWN = "custom"  # the entry for applications that are not in the gallery
@@ -52,6 +53,12 @@ class GalleryCard:
     @property
     def attribute_count(self) -> int:
         return sum(map(len, self.entry.attributes.values()))
+
+    @property
+    def rate_limit(self) -> str:
+        """Say how many requests Lockstep sends to the application at most, until the configuration is changed."""
+        rate = self.entry.configuration().limits.requests_per_second
+        return "None until you set one" if rate is None else f"{rate:g} requests a second"
 
     @property
     def searchable(self) -> Sequence[str]:
@@ -100,6 +107,7 @@ def _form(
 ) -> View:
     model = {
         "card": card,
+        "methods": [label for _, label in METHODS],
         "display_name": card.entry.display_name if display_name is None else display_name,
         "name": name or card.entry.id,
         "rule": APPLICATION_RULE,
