@@ -83,6 +83,9 @@ class Answer:
     named: frozenset[str] = (
         frozenset()
     )  # the words of a refusal, case-folded: the target reads them once, as names of attributes
+    shares_request: bool = (
+        False  # another answer to the same bulk request counts the request, if no exchange was recorded
+    )
     is_too_much: bool = False  # the request changes more at once than the application accepts
 
     @property

@@ -12,6 +12,7 @@ from aiohttp import web
 from lockstep.engine.records import ObjectKind
 from lockstep.ports import Answer, NewAccount, Target, Verdict
 from lockstep.sync.outcome.outcomes import requests_of
+from lockstep.targets import bulk
 from lockstep.targets.bulk import BulkLimits, read_limits
 from tests.support.target_servers import serving, target_at
 
@@ -113,8 +114,9 @@ async def test_application_that_offers_no_usable_bulk_requests_gets_single_ones(
 
 
 async def test_limits_are_asked_for_again_if_the_application_was_down(
-    application: BulkApplication, target: Target
+    application: BulkApplication, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bulk, "ASK_AGAIN_SECONDS", 0)
     application.config_status = 502
     assert await target.creates_at_once() == 1
 

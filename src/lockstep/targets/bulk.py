@@ -28,6 +28,8 @@ NOT_CARRIED_OUT = frozenset(
 )  # no such endpoint, or the whole request is too large (RFC 7644, 3.7.4)
 _UNCERTAIN = frozenset({Verdict.REFUSED, Verdict.CONFLICT, Verdict.STALE, Verdict.GONE})
 Create: TypeAlias = tuple[ScimRequest, str]  # with the id of its operation
+LONGEST_QUESTION_SECONDS = 5.0  # creates wait for the answer
+ASK_AGAIN_SECONDS = 30.0
 _HEAD = b'{"schemas":["%s"],"Operations":['
 
 
@@ -48,23 +50,38 @@ class BulkCreates:
     def __init__(self, sender: ScimSender) -> None:
         self._sender = sender
         self._limits: BulkLimits | None = None
-        self._asking = asyncio.Lock()
+        self._is_asking = False
+        self._ask_at = 0.0  # event loop time
 
     async def most(self, deadline: float) -> int:
-        """Return how many creates one request may carry; 1 if the application offers no bulk requests, or did not say so."""
-        async with self._asking:
-            if self._limits is None:
-                answer, reading = await self._sender.send(_configuration_request(), "", deadline)
-                if answer.may_pass:
-                    return 1  # ask again before the next creates
+        """Return how many creates one request may carry; 1 if the application offers no bulk requests, or has not said so yet.
+
+        Only one caller waits for the application. If it gives no answer, the next question comes after `ASK_AGAIN_SECONDS`.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._limits is None and not self._is_asking and now >= self._ask_at:
+            self._is_asking = True
+            try:
+                end = min(deadline, now + LONGEST_QUESTION_SECONDS)
+                answer, reading = await self._sender.send(_configuration_request(), "", end)
+            finally:
+                self._is_asking = False
+            if answer.may_pass:
+                self._ask_at = asyncio.get_running_loop().time() + ASK_AGAIN_SECONDS
+            else:
                 self._limits = read_limits(reading.content or {}) if answer.is_done else BulkLimits()
-            return self._limits.operations
+        return self._limits.operations if self._limits is not None else 1
 
     async def create(self, creates: Sequence[Create], deadline: float) -> Sequence[Answer]:
         """Send *creates* and return the answer to each, in order."""
         if len(creates) > 1:
             await self.most(deadline)
-        found = await asyncio.gather(*(self._send(part, deadline) for part in self._parts(creates)))
+        parts = list(self._parts(creates))
+        if len(parts) > 1 and self._limits is not None:
+            # The creates are larger than expected. From now on, as many are sent together as fit into one request.
+            fitting = max(len(part) for part in parts)
+            self._limits = replace(self._limits, operations=min(self._limits.operations, fitting))
+        found = await asyncio.gather(*(self._send(part, deadline) for part in parts))
         return [answer for answers in found for answer in answers]
 
     def _parts(self, creates: Sequence[Create]) -> Iterator[list[Create]]:
@@ -97,9 +114,13 @@ class BulkCreates:
             self._limits = BulkLimits()
             answer = replace(answer, verdict=Verdict.AMBIGUOUS, is_not_scim=True)
         elif answer.verdict is Verdict.AMBIGUOUS and self._limits is not None:
-            self._limits = replace(self._limits, operations=max(1, len(part) // 2))
+            self._limits = replace(self._limits, operations=max(1, min(self._limits.operations, len(part) // 2)))
         return [
-            replace(answer, exchanges=tuple(self._exchange(part, at, one) for one in answer.exchanges))
+            replace(
+                answer,
+                exchanges=tuple(self._exchange(part, at, one) for one in answer.exchanges),
+                shares_request=at > 0,
+            )
             for at in range(len(part))
         ]
 
@@ -112,17 +133,20 @@ class BulkCreates:
     ) -> list[Answer]:
         """Interpret the result of each operation."""
         results = read_results(content)
-        if not any(isinstance(one.get("response"), Mapping) for one in results.values()):
+        found = [results.get(operation_id) for _, operation_id in part]
+        if not any(one is not None and isinstance(one.get("response"), Mapping) for one in found):
             self._limits = BulkLimits()  # each account would have to be read, which costs more than is saved
         seconds = sum(one.seconds for one in exchanges)
+        hidden = _hidden_in(part)  # a result may show the secret of another person
         answers: list[Answer] = []
-        for at, (request, operation_id) in enumerate(part):
-            response = response_of(results.get(operation_id), seconds)
-            sent, received = _document([_operation(part[at])]), _received(results.get(operation_id))
+        for at, (create, result) in enumerate(zip(part, found, strict=True)):
+            request = replace(create[0], hidden=hidden)
+            response = response_of(result, request.path, seconds)
+            sent, received = _document([_operation(create)]), _received(result)
             answers.append(
                 self._sender.judged_in_bulk(request, response, sent, received, _bulk_id(part), shares_request=at > 0)
             )
-        return answers
+        return self._sender.paced(answers)
 
     def _exchange(self, part: Sequence[Create], at: int, whole: Exchange) -> Exchange:
         return self._sender.recorded_in_bulk(
@@ -155,8 +179,8 @@ def read_results(content: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     return {one["bulkId"]: one for one in found if isinstance(one.get("bulkId"), str) and times[one["bulkId"]] == 1}
 
 
-def response_of(result: Mapping[str, Any] | None, seconds: float) -> Response | None:
-    """Return *result* in the form of the response to a single request, or None if it is not usable.
+def response_of(result: Mapping[str, Any] | None, collection: str, seconds: float) -> Response | None:
+    """Return *result* in the form of the response to a single POST to *collection*, or None if it is not usable.
 
     If a create succeeded and the result does not contain the resource, the id in its location is all that is known of the account.
     """
@@ -165,9 +189,16 @@ def response_of(result: Mapping[str, Any] | None, seconds: float) -> Response | 
         return None
     body, location, version = result.get("response"), result.get("location"), result.get("version")
     if body is None and 200 <= status < 300 and isinstance(location, str):
-        body = {"id": unquote(location.rstrip("/").rpartition("/")[2])}
+        body = {"id": id_in_location(location, collection)}
     headers = {"etag": version} if isinstance(version, str) else {}
     return Response(status, headers, orjson.dumps(body) if body is not None else b"", seconds)
+
+
+def id_in_location(location: str, collection: str) -> str:
+    """Return the id in the URL of a resource of *collection*, such as `/Users`, or "" if it is the URL of anything else."""
+    before, _, last = location.rstrip("/").rpartition("/")
+    is_resource = f"/{before}".casefold().endswith(collection.casefold()) and not set(last) & {"?", "#"}
+    return unquote(last) if is_resource else ""
 
 
 def _status(found: Any) -> int | None:
@@ -184,9 +215,12 @@ def _configuration_request() -> ScimRequest:
 
 
 def _bulk_request(part: Sequence[Create]) -> ScimRequest:
-    hidden = {text for request, _ in part for text in request.hidden}
     body = _document([_operation(one) for one in part])
-    return ScimRequest(RequestPurpose.BULK, part[0][0].kind, "POST", "/Bulk", body, hidden=tuple(hidden))
+    return ScimRequest(RequestPurpose.BULK, part[0][0].kind, "POST", "/Bulk", body, hidden=_hidden_in(part))
+
+
+def _hidden_in(part: Sequence[Create]) -> tuple[str, ...]:
+    return tuple({text for request, _ in part for text in request.hidden})
 
 
 def _bulk_id(part: Sequence[Create]) -> str:

@@ -6,6 +6,7 @@ application refused it because that token had expired.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -102,7 +103,17 @@ class ScimSender:
         if response is None:
             answer = not_scim(request, url, self._sayer, "without the result of this operation")
             return replace(answer, exchanges=(exchange,))
-        return self._judged(request, response, url, exchange)[0]
+        now = datetime.now(UTC)
+        return read_answer(request, response, url, self._sayer, now=now, exchanges=(exchange,)).answer
+
+    def paced(self, answers: Sequence[Answer]) -> list[Answer]:
+        """Adapt the pace to the *answers* of one bulk request. However many are refused because of the load, it counts as one refusal."""
+        throttled = [one for one in answers if one.verdict is Verdict.THROTTLED]
+        if not throttled:
+            self._pace.keep_going()
+            return list(answers)
+        wait = timedelta(seconds=self._pace.slow_down(None))
+        return [replace(one, wait=wait) if one.verdict is Verdict.THROTTLED else one for one in answers]
 
     def recorded_in_bulk(
         self,
@@ -131,7 +142,7 @@ class ScimSender:
         if answer.verdict is Verdict.THROTTLED:
             named = answer.wait.total_seconds() if answer.wait is not None else None
             answer = replace(answer, wait=timedelta(seconds=self._pace.slow_down(named)))
-        elif answer.is_done:
+        elif answer.is_done and request.call is not RequestPurpose.BULK:
             self._pace.keep_going()
         return answer, reading
 

@@ -49,7 +49,7 @@ async def send_all(target: Target, writes: Sequence[Write]) -> Sequence[Answer]:
         answers = await target.create_many(writes[0].planned.plan.kind, creates)
     except Exception:
         log.error("send_fault", operation=writes[0].operation_id, trace=traceback.format_exc())
-        return [_FAULT] * len(writes)
+        return [replace(_FAULT, shares_request=at > 0) for at in range(len(writes))]
     pairs = zip(writes, answers, strict=True)
     return [await _judged(target, write, _in_parts(target, write, answer)) for write, answer in pairs]
 

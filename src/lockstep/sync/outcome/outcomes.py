@@ -286,7 +286,7 @@ def requests_of(answer: Answer) -> int:
     another response to the same bulk request counts it.
     """
     if not answer.exchanges:
-        return answer.reads + int(answer.verdict is not Verdict.DONE_ALREADY)
+        return answer.reads + int(answer.verdict is not Verdict.DONE_ALREADY and not answer.shares_request)
     return answer.reads + sum(not one.shares_request for one in answer.exchanges)
 
 
