@@ -151,7 +151,8 @@ class Pipeline:
             if not await self._may_send(work):
                 continue
             if isinstance(work, Write):
-                await self._send(await self._with_others(work))
+                if works := await self._with_others(work):
+                    await self._send(works)
             elif isinstance(work, Look | Settle):
                 await self._look(work)
             else:
@@ -171,11 +172,12 @@ class Pipeline:
         return False
 
     async def _with_others(self, work: Write) -> list[Write]:
-        """Return *work* with the writes that are sent in the same request."""
+        """Return *work* with the writes that are sent in the same request. Asking the application about bulk requests takes time, so each
+        write is checked afterwards.
+        """
         with deadline(self.settings.deadline_seconds):
             works = await self._sharing.with_others(work, self._queue, self.job.configuration.limits)
-        others = [one for one in works[1:] if one.claim.attempt in self.in_flight]
-        return [work, *[one for one in others if await self._may_send(one)]]
+        return [one for one in works if one.claim.attempt in self.in_flight and await self._may_send(one)]
 
     async def _send(self, works: Sequence[Write]) -> None:
         began = time.monotonic()

@@ -40,6 +40,6 @@ class Sharing:
 
     def note(self, count: int, seconds: float) -> None:
         """Record that a request with *count* creates took *seconds*."""
-        if count > 1:
+        if count > 1 or self._size == 1:  # a slow moment must not end bulk requests
             fitting = int(count * SECONDS_AHEAD / max(seconds, 0.001))
             self._size = max(1, min(fitting, 2 * self._size, MOST_CREATES_PER_REQUEST))
