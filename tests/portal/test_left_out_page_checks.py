@@ -46,7 +46,7 @@ DELETED = (
 FACTOR, PASSKEYS = "/myapps/second-factor", "/myapps/second-factor/passkeys"
 ISSUER, REPLY = "https://saml.test", "https://saml.test/assert"
 SEALED = re.compile(r"((?:request|code|state)(?:=|%3D)|/link/)[\w%.~-]+")
-NUMBERS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{16,}\b|\b\d+ (?:seconds?|minutes?)\b")
+NUMBERS = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{16,}\b|\bnow\b|\b\d+ (?:seconds?|minutes?) ago\b")
 
 
 @dataclass
@@ -257,7 +257,8 @@ CASES: dict[str, Case] = {
     "sign-out without a session": lambda w: seen(w, f"/oauth2/logout?client_id={w.apps.ids['docs']}"),
     "sure sign-out": sure_logout,
     "asked for a page with a query": lambda w: seen(w, "/myapps/sessions?x=1"),
-    "form after the session": lambda w: sent_after_the_session(w),
+    "form after the session": lambda w: sent_after_the_session(w, "?x=1"),
+    "form after the session, of an address without a query": lambda w: sent_after_the_session(w),
     **{
         f"next page {text}": partial(lambda text, w: seen(w, f"/myapps/sign-in?next={text}", "anna"), text)
         for text in ("/myapps/sessions", "//evil.test/myapps", "/%5Cevil.test", "https://evil.test/myapps", "myapps", "x:/myapps")
@@ -273,13 +274,13 @@ async def safe(text: str) -> str:
     return returning.safe_next(text)
 
 
-async def sent_after_the_session(world: World) -> Page:
+async def sent_after_the_session(world: World, query: str = "") -> Page:
     visitor = await world.visitor()
-    return await visitor.post("/myapps/sessions/end", Referer=f"{world.centre.origin}/myapps/sessions?x=1")
+    return await visitor.post("/myapps/sessions/end", Referer=f"{world.centre.origin}/myapps/sessions{query}")
 
 
-# An address that begins with a slash has no scheme.
-IMPLIED = [("kit.returning.safe_next", "not parts.scheme")]
+# An address that begins with a slash has no scheme, and one whose second character is no slash has no host.
+IMPLIED = [("kit.returning.safe_next", "not parts.scheme"), ("kit.returning.safe_next", "not parts.netloc")]
 PAGES: list[ModuleType] = [app, page, openid, saml, second_factor, sessions, sign_in, opened_links, returning]
 
 

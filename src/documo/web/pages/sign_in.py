@@ -68,7 +68,10 @@ async def _sign_in_by_domain(
         return _form(email=email, account=account, next_=back, refused=refused)
     if leaving is not None:
         return leaving
-    missing = invalid("The password is missing", next_step="Enter your password")
+    missing = invalid(
+        "The password is missing",
+        next_step="Enter your password. No account uses single sign-on for this email domain",
+    )
     return _form(email=email, account=account, next_=back, refused=no_provider(email) if way == "sso" else missing)
 
 
