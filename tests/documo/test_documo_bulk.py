@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.documo_client import ENTERPRISE, GROUP, PATCH, USER, Client
+from documo import audit_log
+from documo.audit_log import AuditFilter
+from tests.support.documo_client import ENTERPRISE, GROUP, PATCH, USER, Client, Documo
 
 BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 
@@ -167,3 +169,25 @@ async def test_versions_of_a_circle_are_those_that_are_left(api: Client) -> None
 
     for outcome in outcomes:
         assert (await api.get(f"/Groups/{id_of(outcome)}")).headers["ETag"] == outcome["version"]
+
+
+async def test_members_without_a_free_seat_are_refused_one_by_one(documo: Documo) -> None:
+    api = await documo.client(seats=4)
+    before = (await api.get("/Users")).body["totalResults"]
+
+    outcomes = await bulk(api, *(make("Users", f"u{at}", userName=f"u{at}@x.org") for at in range(5)))
+
+    after = (await api.get("/Users")).body["totalResults"]
+    free = 4 - before
+    assert 0 < free < 5
+    assert sorted(one["status"] for one in outcomes) == ["201"] * free + ["402"] * (5 - free)
+    assert after == 4
+    assert [one["bulkId"] for one in outcomes] == ["u0", "u1", "u2", "u3", "u4"]
+
+
+async def test_every_member_that_a_bulk_request_creates_is_in_the_audit_log_with_the_key(api: Client) -> None:
+    await bulk(api, *(make("Users", f"u{at}", userName=f"u{at}@x.org") for at in range(5)))
+
+    found = await audit_log.find_entries(api.store, api.account.id, AuditFilter(kind="User"), most=500)
+    noted = {(one.activity, one.actor_kind, one.actor, one.object_name) for one in found}
+    assert {("create", "key", "key", f"u{at}@x.org") for at in range(5)} <= noted

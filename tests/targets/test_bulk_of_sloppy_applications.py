@@ -16,6 +16,7 @@ from lockstep.ports import Answer, NewAccount, Target, Verdict
 from lockstep.sync.outcome.outcomes import requests_of
 from lockstep.targets import bulk
 from lockstep.targets.bulk import id_in_location
+from lockstep.targets.scim_requests import RequestPurpose, ScimRequest
 from tests.support.target_servers import free_port, serving, target_at
 
 USER = ObjectKind.USER
@@ -252,3 +253,41 @@ async def test_wait_for_the_limits_is_short(
     assert await target.creates_at_once() == 1  # although the deadline of the request is not reached
 
     application.waits["ServiceProviderConfig"].set()
+
+
+async def test_request_carries_exactly_as_many_operations_as_the_application_allows(
+    application: Sloppy, target: Target
+) -> None:
+    sizes: list[int] = []
+
+    def counted(operations: Sequence[Operation]) -> Any:
+        sizes.append(len(operations))
+        return {"Operations": [result_of(one) for one in operations]}
+
+    application.content = counted
+    application.offer["maxOperations"] = 3
+
+    await create(target, *map(str, range(6)))
+
+    assert sizes == [3, 3]
+
+
+def test_no_request_exceeds_the_largest_size_and_the_size_is_used() -> None:
+    request = ScimRequest(RequestPurpose.CREATE, USER, "POST", "/Users", b'{"userName":"anna"}')
+    creates = [(request, f"op-{number}") for number in range(6)]
+    whole = len(bulk._document([bulk._operation(one) for one in creates[:3]]))
+    sizes: list[list[int]] = []
+
+    for limit in (whole - 1, whole + 1):
+        found = bulk.BulkCreates(None)  # type: ignore[arg-type]
+        found._limits = bulk.BulkLimits(50, limit)
+        sizes.append([len(part) for part in found._parts(creates)])
+
+    assert sizes == [[2, 2, 2], [3, 3]]
+
+
+@pytest.mark.parametrize("supported", ["true", "false", 1, None])
+def test_bulk_requests_are_offered_by_true_alone(supported: Any) -> None:
+    offer = {"supported": supported, "maxOperations": 50, "maxPayloadSize": 9999}
+
+    assert bulk.read_limits({"bulk": offer}) == bulk.BulkLimits()
