@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from lockstep.ports import Answer, Verdict
+from lockstep.sync.drain import sharing
 from lockstep.sync.drain.drain import drain_job
 from tests.support.crashes import Lossy, end_leases
 from tests.support.model_target import USER, ModelTarget, answered
@@ -77,13 +78,16 @@ async def test_no_request_carries_more_creates_than_the_configuration_allows(
     assert max(sizes, default=0) == largest
 
 
-async def test_slow_application_gets_small_bulk_requests(world: World, target: ModelTarget) -> None:
+async def test_slow_application_gets_small_bulk_requests(
+    world: World, target: ModelTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "LONGEST_SECONDS", 0.1)
     sizes: list[int] = []
 
     def slow(verb: str, key: str) -> None:
         if verb == "bulk":
             sizes.append(int(key))
-            target.seconds = 0.6  # for the next request: more than an application should take
+            target.seconds = 0.15  # for the next request: longer than one should take
 
     target.before = slow
     await world.add_people(range(60))

@@ -50,6 +50,9 @@ from lockstep.sync.services import Job, Services
 log = structlog.get_logger()
 
 LARGEST_BATCH = 128
+PLANNING_SECONDS = (
+    0.05  # the longest wait of a write to be journalled with the rest of its slice; none if the slice is planned
+)
 BATCH_SECONDS = 0.1  # how long an outcome may wait to be recorded with others; no wait if no other object is undecided
 IN_VAIN = application_health.NO_ANSWER | application_health.NEEDS_SOMEBODY
 DATABASE_TROUBLE = (psycopg.Error, OSError)  # not the fault of an object: the drain ends and the sweep starts another
@@ -88,7 +91,7 @@ class Pipeline:
         self._turns = services.turns(job)
         self._sharing = Sharing(target, settings.concurrency)
         self._queue = WorkQueue()
-        self._journal: Batches[Write] = Batches(most=LARGEST_BATCH, wait_seconds=0)
+        self._journal: Batches[Write] = Batches(most=LARGEST_BATCH, wait_seconds=PLANNING_SECONDS)
         self._records: Batches[Outcome] = Batches(most=LARGEST_BATCH, wait_seconds=BATCH_SECONDS)
 
     async def run(self) -> None:
@@ -238,6 +241,11 @@ class Pipeline:
             self.done(found)
         else:
             await self.sort_out(work.claim, found)
+            self.no_more_writes()
+
+    def no_more_writes(self) -> None:
+        """Journal the planned writes at once, because no more will follow soon."""
+        self._journal.hurry()
 
     async def sort_out(self, claim: Claim, planned: PlanResult) -> None:
         """Check a plan against the guards and pass it on: to the journal if it writes, otherwise to the records."""
@@ -304,6 +312,7 @@ class Pipeline:
                     await self.sort_out(write.claim, write.planned)
                 else:  # another worker has taken the object over
                     self._forget([write.claim])
+            self.no_more_writes()
 
     def _look_again_soon(self, claim: Claim, planned: PlanResult, reason: str) -> None:
         """Plan the object again soon: another object took the account first and will have been recorded by then."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from lockstep.engine.records import Action
 from lockstep.engine.rules.configuration import MOST_CREATES_PER_REQUEST, Limits
 from lockstep.ports import Target
-from lockstep.sync.drain.work import SECONDS_AHEAD, WorkQueue, Write
+from lockstep.sync.drain.work import WorkQueue, Write
 
 FIRST_SIZE = 16
+LONGEST_SECONDS = 1.0
 
 
 class Sharing:
     """The creates of one drain that share requests. *senders* is the number of requests that are sent at the same time.
 
-    A bulk request carries as many creates as the application probably makes within `SECONDS_AHEAD`. Creates share a request only if more
+    A bulk request carries as many creates as the application probably makes within `LONGEST_SECONDS`. Creates share a request only if more
     work waits than there are senders, because single requests are answered sooner. Everything else is sent alone, so that no leaver waits
     for the result of somebody else.
     """
@@ -30,8 +33,10 @@ class Sharing:
         if plan.action is not Action.CREATE or allowed == 1 or len(queue) < self._senders:
             return [work]
         most = min(await self._target.creates_at_once(), self._size, allowed)
+        waiting = len(queue) + 1
+        size = ceil(waiting / ceil(waiting / most))  # equal parts, so that no few remain to be sent alone
         others = queue.take_next(
-            most - 1,
+            size - 1,
             accepts=lambda one: (
                 isinstance(one, Write) and (one.planned.plan.action, one.planned.plan.kind) == (plan.action, plan.kind)
             ),
@@ -41,5 +46,5 @@ class Sharing:
     def note(self, count: int, seconds: float) -> None:
         """Record that a request with *count* creates took *seconds*."""
         if count > 1 or self._size == 1:  # a slow moment must not end bulk requests
-            fitting = int(count * SECONDS_AHEAD / max(seconds, 0.001))
+            fitting = int(count * LONGEST_SECONDS / max(seconds, 0.001))
             self._size = max(1, min(fitting, 2 * self._size, MOST_CREATES_PER_REQUEST))

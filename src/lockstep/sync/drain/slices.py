@@ -36,6 +36,7 @@ async def plan_slice(services: Services, job: Job, pipeline: Pipeline, claims: S
         of_kind = [claim for claim in claims if claim.kind == kind]
         if of_kind:
             asking += await _plan_kind(services, job, pipeline, kind, of_kind)
+            pipeline.no_more_writes()
     return asking
 
 
