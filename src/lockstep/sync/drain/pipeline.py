@@ -50,6 +50,7 @@ from lockstep.sync.services import Job, Services
 log = structlog.get_logger()
 
 LARGEST_BATCH = 128
+LARGEST_SLICE = 256  # whose writes are journalled together
 PLANNING_SECONDS = (
     0.05  # the longest wait of a write to be journalled with the rest of its slice; none if the slice is planned
 )
@@ -91,7 +92,7 @@ class Pipeline:
         self._turns = services.turns(job)
         self._sharing = Sharing(target, settings.concurrency)
         self._queue = WorkQueue()
-        self._journal: Batches[Write] = Batches(most=LARGEST_BATCH, wait_seconds=PLANNING_SECONDS)
+        self._journal: Batches[Write] = Batches(most=LARGEST_SLICE, wait_seconds=PLANNING_SECONDS)
         self._records: Batches[Outcome] = Batches(most=LARGEST_BATCH, wait_seconds=BATCH_SECONDS)
 
     async def run(self) -> None:
