@@ -43,7 +43,6 @@ async def crowd(api: Client) -> Client:
     await one_trip(api.store, api.account.id, [everybody])
     async with api.store.control() as connection:
         await connection.execute("select gin_clean_pending_list('resource_search_values')")
-        await connection.execute("select gin_clean_pending_list('resource_search_names')")
         await connection.execute("analyze")
     return api
 
@@ -148,29 +147,9 @@ async def test_list_of_users_is_read_through_the_indexes_of_names(crowd: Client,
         "default_role": "Member", "source": "",
     }  # fmt: skip
 
-    plan = await plan_of(crowd, (member_search.searching(only, by_ids=False), values))
+    plan = await plan_of(crowd, (member_search.searching(only), values))
 
     assert ("resources_deleted" if only == "deleted" else "resources_unique_name") in plan
-    assert not re.search(r'"Seq Scan"[^{}]*"Relation Name":"resources"', plan)
-
-
-async def test_users_are_found_by_a_part_of_their_name_through_the_index_of_parts(crowd: Client) -> None:
-    plan = await plan_of(crowd, member_search.finding_part(crowd.account.id, "ER171"))
-
-    assert "resource_search_names" in plan
-    assert "Seq Scan" not in plan
-
-
-@pytest.mark.parametrize("only", ["", "active"])
-async def test_users_with_a_part_of_a_name_are_read_by_their_ids(crowd: Client, only: str) -> None:
-    values = {
-        "tenant": crowd.account.id, "search": "er171", "folded": "er171", "name": "", "last": SOME_ID, "most": 51, "role": "",
-        "default_role": "Member", "source": "", "found": [SOME_ID] * 3,
-    }  # fmt: skip
-
-    plan = await plan_of(crowd, (member_search.searching(only, by_ids=True), values))
-
-    assert re.search(r'"Index Cond":"[^"]*id = ANY', plan)
     assert not re.search(r'"Seq Scan"[^{}]*"Relation Name":"resources"', plan)
 
 
