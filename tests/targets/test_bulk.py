@@ -44,7 +44,9 @@ class BulkApplication:
             return web.json_response({"id": f"single-{content['userName']}", **content}, status=201)
         self.bodies.append(content)
         if self.status != 200:
-            return web.json_response({"detail": "no"}, status=self.status)
+            values = [value for one in content["Operations"] for value in one["data"].values()]
+            schemas = ["urn:ietf:params:scim:api:messages:2.0:Error"]
+            return web.json_response({"schemas": schemas, "detail": f"Refused: {values}"}, status=self.status)
         results = [one for one in map(self.result, content["Operations"]) if one is not None]
         if self.turns_around:
             results.reverse()
@@ -270,10 +272,11 @@ async def test_record_shows_the_own_operation_alone_without_secrets_of_anybody(
     assert "secret-of" not in shown
 
 
-async def test_secrets_of_nobody_are_in_the_records_of_a_failed_request(
-    application: BulkApplication, target: Target
+@pytest.mark.parametrize("status", [400, 429, 500])
+async def test_secrets_of_nobody_are_in_the_records_of_a_failed_request_that_quotes_them(
+    application: BulkApplication, target: Target, status: int
 ) -> None:
-    application.status = 500
+    application.status = status
     creates = [
         NewAccount(f"op-{name}", {"userName": name, "password": f"secret-of-{name}"}) for name in ("anna", "ben")
     ]
@@ -282,7 +285,7 @@ async def test_secrets_of_nobody_are_in_the_records_of_a_failed_request(
 
     shown = "".join(one.request_body + one.response_body for answer in answers for one in answer.exchanges)
     assert "anna" in shown
-    assert "secret-of" not in shown
+    assert "secret-of" not in shown + "".join(one.detail for one in answers)
 
 
 def test_limits_of_the_standards_example_are_read() -> None:
