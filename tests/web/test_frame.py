@@ -37,6 +37,8 @@ async def test_every_page_asks_somebody_without_a_session_to_sign_in_and_comes_b
         "https://evil.test/",
         "\\\\evil.test",
         "/\t/evil.test",
+        "//[",
+        "https://[evil.test",
         "javascript:alert(1)",
         "",
         "apps",
@@ -44,6 +46,17 @@ async def test_every_page_asks_somebody_without_a_session_to_sign_in_and_comes_b
 )
 def test_after_signing_in_nobody_is_sent_to_another_server(elsewhere: str) -> None:
     assert safe_next(elsewhere) == "/"
+
+
+async def test_a_page_that_is_given_as_an_invalid_address_is_replaced_by_home(centre: Centre) -> None:
+    admin, stranger = await centre.signed_in(), centre.browser()
+
+    look = await admin.post("/look", {"theme": "dark"}, Referer="http://[")
+    asked = await stranger.get("/apps", **{"HX-Request": "true", "HX-Current-URL": "http://["})
+
+    assert (look.status, look.location) == (303, "/")
+    assert asked.headers.get("HX-Redirect") == "/sign-in"
+    assert (await stranger.get("/sign-in?next=//[")).status == 200
 
 
 async def test_signing_in_by_invitation_ends_at_home_and_signing_out_ends_the_session(centre: Centre) -> None:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from lockstep.kit.cookies import keep_cookie
-from lockstep.kit.returning import safe_next
+from lockstep.kit.returning import page_asked_for
 
 # The allowed values of each setting; the first is the default.
 LOOKS: Mapping[str, tuple[str, ...]] = {
@@ -33,8 +32,7 @@ def looks_of(request: Request, product: str) -> dict[str, str]:
 async def change_look(request: Request, product: str) -> Response:
     """Store the setting from the form, and redirect to the previous page."""
     form = await request.form()
-    back = urlsplit(request.headers.get("referer", ""))
-    response = RedirectResponse(safe_next(back.path + (f"?{back.query}" if back.query else "") or "/"), status_code=303)
+    response = RedirectResponse(page_asked_for(request), status_code=303)
     for name, allowed in LOOKS.items():
         if form.get(name) in allowed:
             keep_cookie(response, request, _cookie(product, name), str(form[name]), until=_KEPT)

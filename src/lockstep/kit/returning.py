@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.requests import Request
 from starlette.routing import compile_path
@@ -15,7 +15,7 @@ def page_asked_for(request: Request) -> str:
     """
     back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     if request.method != "GET" or request.headers.get("hx-request"):
-        shown = urlsplit(request.headers.get("hx-current-url") or request.headers.get("referer", ""))
+        shown = _parts(request.headers.get("hx-current-url") or request.headers.get("referer", ""))
         back = shown.path + (f"?{shown.query}" if shown.query else "")
     return safe_next(back)
 
@@ -37,6 +37,14 @@ def safe_next(text: str) -> str:
     """Return *text* if it is an address on this server, otherwise "/". Browsers treat `//host` and `/\\host` as addresses of another
     server.
     """
-    parts = urlsplit(text)
+    parts = _parts(text)
     is_ours = text.startswith("/") and text[1:2] not in ("/", "\\") and not parts.scheme and not parts.netloc
     return text if is_ours and text.isprintable() and "\\" not in text else "/"
+
+
+def _parts(address: str) -> SplitResult:
+    """Return the parts of *address*. Those of an invalid address, such as `//[`, are empty."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
