@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from lockstep.actions import applications, assignments, credentials, groups, people, settings, sources
+from lockstep.actions import applications, assignments, credentials, groups, people, provisioning, settings, sources
 from lockstep.targets.opener import ScimTargets
 from lockstep.vault import Secret
 from tests.support.admin_centre import Browser, Page, serving_centre
@@ -176,6 +176,16 @@ async def failing(place: Place) -> None:
     )  # fmt: skip
 
 
+async def retried(place: Place) -> None:
+    await failing(place)
+    assert await provisioning.retry(place.hub.context, APP) == 1
+
+
+async def given_up(place: Place) -> None:
+    await failing(place)
+    await place.hub.fetch("update dirty set not_before = 'infinity' where source_id = %s", guid("anna"))
+
+
 # The person, the check that fails ("" if none does), and what the page says.
 CASES: list[tuple[Callable[[Place], Awaitable[None]], str, list[str]]] = [
     (not_assigned, "Assigned", ["Not provisioned", "neither directly nor through a group", "Would be provisioned if assigned"]),
@@ -190,6 +200,8 @@ CASES: list[tuple[Callable[[Place], Awaitable[None]], str, list[str]]] = [
     (in_step, "", ["Provisioned", "is linked and read from the application"]),
     (held, "Assigned", ["Held for approval", "Waiting for approval since", "Held changes"]),
     (failing, "", ["To be provisioned", "2 attempts failed since", "userName is already taken. Tried again at"]),
+    (retried, "", ["2 attempts failed since", "userName is already taken. The next attempt is due."]),
+    (given_up, "", ["userName is already taken. Not tried again by itself."]),
     (throttled, "", ["In scope, account unknown", "Documo asked Lockstep to slow down", "Not reached: Matching account"]),
     (paused, "", ["Provisioning of Documo is paused, so nothing is sent"]),
     (quarantined, "", ["Documo is in quarantine: The key was refused"]),

@@ -120,7 +120,7 @@ async def _failing(connection: Connection, job: Job, obj: SourceObject) -> list[
     times = f"{counted(found.failures, 'attempt')} failed since {found.since:%Y-%m-%d %H:%M} UTC"
     reason = f", the last one because: {found.reason.rstrip('.')}" if found.reason else ""
     again = f"Tried again at {found.again_at:%Y-%m-%d %H:%M} UTC." if found.again_at else "Not tried again by itself."
-    return [f"{times}{reason}. {again}"]
+    return [f"{times}{reason}. {'The next attempt is due.' if found.is_due else again}"]
 
 
 async def _taken_over(connection: Connection, job: Job, obj: SourceObject) -> list[str]:

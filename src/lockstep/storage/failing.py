@@ -27,11 +27,14 @@ class Failing:
 
 @dataclass(frozen=True, slots=True)
 class FailingObject:
-    """The failures of one object since it last worked. *reason* is that of the last one. *again_at* is None if it is not tried again."""
+    """The failures of one object since it last worked. *reason* is that of the last one. *is_due* is true if the next attempt is due;
+    otherwise *again_at* is the time of that attempt, or None if the object is not tried again.
+    """
 
     failures: int
     since: datetime
     reason: str
+    is_due: bool
     again_at: datetime | None
 
 
@@ -40,7 +43,7 @@ async def failing_object(connection: Connection, job: str, kind: str, source_id:
     async with connection.cursor(row_factory=class_row(FailingObject)) as cursor:
         await cursor.execute(
             """select failures, coalesce(first_failed_at, marked_at) as since, coalesce(last_error ->> 'reason', '') as reason,
-                case when isfinite(not_before) then not_before end as again_at
+                not_before <= now() as is_due, case when isfinite(not_before) then not_before end as again_at
             from dirty where job = %s and kind = %s and source_id = %s and failures > 0""",
             (job, kind, source_id),
         )
