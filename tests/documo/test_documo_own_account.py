@@ -54,6 +54,9 @@ async def test_member_adds_a_second_factor_and_signing_in_asks_for_it(api: Clien
         entered = {"email": "anna@x.org", "password": PASSWORD, "next": "/"}
         status, page = await elsewhere.post("/login", on="/login", **entered)
         assert (status, 'name="code"' in page, len(set(codes))) == (401, True, 10)
+        assert re.search(r'<input[^>]* name="password"[^>]* required', page), "the password is entered again"
+        status, page = await elsewhere.post("/login", on="/login", email="anna@x.org", code=totp.now())
+        assert (status, 'name="code"' in page) == (400, True)
         status, page = await elsewhere.post("/login", on="/login", **entered, code="000000")
         assert (status, 'name="code"' in page) == (401, True)
         status, page = await elsewhere.post("/login", on="/login", **entered, code=totp.now())

@@ -40,7 +40,7 @@ async def sign_in(context: PageContext, request: Request) -> Answer:
     account, code = str(form.get("account", "")), str(form.get("code", ""))
     if form.get("way") == "sso" or not form.get("password"):
         return await _sign_in_by_domain(
-            context, request, email, account=account, back=back, way=str(form.get("way", ""))
+            context, request, email, account=account, back=back, way=str(form.get("way", "")), wants_code="code" in form
         )
     try:
         session = await sign_ins.sign_in(
@@ -57,7 +57,7 @@ async def sign_in(context: PageContext, request: Request) -> Answer:
 
 
 async def _sign_in_by_domain(
-    context: PageContext, request: Request, email: str, *, account: str, back: str, way: str
+    context: PageContext, request: Request, email: str, *, account: str, back: str, way: str, wants_code: bool
 ) -> Answer:
     """Lead to the provider of the email's domain, or show the form again. Only the domain decides, so that nobody learns who has an
     account.
@@ -65,14 +65,15 @@ async def _sign_in_by_domain(
     try:
         leaving = await leave_by_email(context, request, email[:320], back=back)
     except LockstepError as refused:
-        return _form(email=email, account=account, next_=back, refused=refused)
+        return _form(email=email, account=account, next_=back, refused=refused, wants_code=wants_code)
     if leaving is not None:
         return leaving
     missing = invalid(
         "The password is missing",
         next_step="Enter your password. No account uses single sign-on for this email domain",
     )
-    return _form(email=email, account=account, next_=back, refused=no_provider(email) if way == "sso" else missing)
+    refusal = no_provider(email) if way == "sso" else missing
+    return _form(email=email, account=account, next_=back, refused=refusal, wants_code=wants_code)
 
 
 @pages.post("/sign-out", needs=Permission.OWN_ACCOUNT)
