@@ -1,6 +1,7 @@
 """Arguments that name an object with a page in the admin centre. They also accept the address of that page.
 
-An address names the server that it was copied from. It is refused if the command would work with a different one.
+An address names the server that it was copied from. It is refused if the command would work with a different one. That of a mapping or a
+claim is also refused if the command would look in a different application.
 """
 
 from __future__ import annotations
@@ -32,11 +33,16 @@ class NameOrAddress(click.ParamType[Any]):
         text = str(value)
         if not is_address(text):
             return self._then.convert(value, param, ctx)
-        address = urlsplit(text.strip())
+        try:
+            address = urlsplit(text.strip())
+        except ValueError:
+            address = urlsplit("")
         name = next(filter(None, (self._name(address, folder) for folder in self._folders)), "")
         if not name:
             self.fail(f"{text} is not the address of a page below {' or '.join(self._folders)}", param, ctx)
         _require_server(address, ctx)
+        if self._member and ctx is not None:
+            self._require_place(address, param, ctx)
         return self._then.convert(name, param, ctx)
 
     def _name(self, address: SplitResult, folder: str) -> str:
@@ -44,6 +50,15 @@ class NameOrAddress(click.ParamType[Any]):
         if found and self._member:
             return next(iter(parse_qs(address.query).get(self._member, [])), "")
         return unquote(rest.partition("/")[0]) if found else ""
+
+    def _require_place(self, address: SplitResult, param: click.Parameter | None, ctx: click.Context) -> None:
+        """Refuse the page of a mapping or claim that the command would look for in another application, or for another kind of object."""
+        app = APPLICATION._name(address, "/apps/")
+        if app.lower() != str(ctx.params.get("app", app)).lower():
+            self.fail(f"The page is about the application {app}. Name that application in the command", param, ctx)
+        kind = address.path.partition("/provisioning/mappings/")[2].partition("/")[0]
+        if kind and kind != ctx.params.get("kind", "user"):
+            self.fail(f"The page is about a {kind}. Add --kind {kind}", param, ctx)
 
 
 class ApplicationOrAddress(NameOrAddress):

@@ -76,6 +76,11 @@ def test_page_of_another_object_is_refused() -> None:
             addresses.APPLICATION.convert(f"{ORIGIN}{page}", None, None)
 
 
+def test_invalid_address_is_refused_as_the_address_of_no_page() -> None:
+    with pytest.raises(click.BadParameter, match="is not the address of a page below /users/"):
+        addresses.PERSON.convert("https://[lockstep/users/kim", None, None)
+
+
 def test_application_is_read_from_the_page_that_explains_a_person() -> None:
     assert addresses.APPLICATION.convert(f"{ORIGIN}/users/kim/explain?app=documo", None, None) == "documo"
 
@@ -114,3 +119,19 @@ def test_address_of_another_server_changes_nothing(
     assert refused.code == there.code == 7
     assert "Nothing changed" in refused.err and "--context production" in refused.err
     assert "lockstep login https://test.contoso.test" in there.err
+
+
+def test_address_of_a_mapping_of_another_application_or_of_groups_is_refused(contoso: Lockstep) -> None:
+    of_groups = f"{ORIGIN}/apps/documo/provisioning/mappings/group/edit?target=displayName"
+    of_another = f"{ORIGIN}/apps/sandbox/provisioning/mappings/user/edit?target=displayName"
+
+    groups = contoso("map", "set", "documo", of_groups, "--constant", "Crew", "--yes")
+    another = contoso("map", "set", "documo", of_another, "--constant", "Crew", "--yes")
+    claim = contoso("sso", "claims", "remove", "documo", f"{ORIGIN}/apps/sandbox/sso/claims/edit?name=mail")
+    meant = contoso("map", "show", "documo", of_groups, "--kind", "group")
+
+    assert (groups.code, another.code, claim.code) == (64, 64, 64)
+    assert "is about" not in meant.err, "the kind that the page is about"
+    assert "is about a group. Add --kind group" in groups.err
+    assert "is about the application sandbox" in another.err and "is about the application sandbox" in claim.err
+    assert "Crew" not in contoso("map", "show", "documo", "displayName").out
