@@ -19,7 +19,7 @@ UNNAMED = "organisation"  # the name in files until one is set
 
 @dataclass(frozen=True, slots=True)
 class TenantRow:
-    """The organisation. *name* is "" until a configuration file sets it."""
+    """The organisation. *name* is "" until it is set."""
 
     name: str
     settings: Mapping[str, Any]
