@@ -259,6 +259,7 @@ CASES: dict[str, Case] = {
     "asked for a page with a query": lambda w: seen(w, "/myapps/sessions?x=1"),
     "form after the session": lambda w: sent_after_the_session(w, "?x=1"),
     "form after the session, of an address without a query": lambda w: sent_after_the_session(w),
+    "form after the session, of an invalid address": lambda w: sent_after_the_session(w, sender="http://["),
     **{
         f"next page {text}": partial(lambda text, w: seen(w, f"/myapps/sign-in?next={text}", "anna"), text)
         for text in ("/myapps/sessions", "//evil.test/myapps", "/%5Cevil.test", "https://evil.test/myapps", "myapps", "x:/myapps")
@@ -274,9 +275,9 @@ async def safe(text: str) -> str:
     return returning.safe_next(text)
 
 
-async def sent_after_the_session(world: World, query: str = "") -> Page:
-    visitor = await world.visitor()
-    return await visitor.post("/myapps/sessions/end", Referer=f"{world.centre.origin}/myapps/sessions{query}")
+async def sent_after_the_session(world: World, query: str = "", sender: str = "") -> Page:
+    visitor, sender = await world.visitor(), sender or f"{world.centre.origin}/myapps/sessions{query}"
+    return await visitor.post("/myapps/sessions/end", Referer=sender)
 
 
 # An address that begins with a slash has no scheme, and one whose second character is no slash has no host.
