@@ -3,7 +3,8 @@
     make bench            or: .venv/bin/python bench/cycle.py --people 10000
 
 Everything is real: both products, PostgreSQL, HTTP on this machine. The bare loop sends the same creates to the same Documo with
-the same concurrency, into a separate account, and does nothing else: no directory, no matching, no journal, no links, no log.
+the same concurrency, into a separate account, and does nothing else: no directory, no matching, no journal, no links, no log. It sends
+single requests, while the cycle uses bulk requests, unless --single is given.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=10_000)
     parser.add_argument("--changes", type=int, default=100)
+    parser.add_argument(
+        "--single", action="store_true", help="create each account with its own request in the cycle too"
+    )
     chosen = parser.parse_args()
     log_to_stderr(level="warning", form="auto")
     folder = Path(tempfile.mkdtemp(prefix="lockstep-bench-"))
@@ -58,14 +62,15 @@ def main() -> None:
     try:
         print(
             orjson.dumps(
-                uvloop.run(measure(folder, chosen.people, chosen.changes)), option=orjson.OPT_INDENT_2
+                uvloop.run(measure(folder, chosen.people, chosen.changes, is_single=chosen.single)),
+                option=orjson.OPT_INDENT_2,
             ).decode()
         )
     finally:
         embedded.remove(folder)
 
 
-async def measure(folder: Path, count: int, changes: int) -> dict[str, Any]:
+async def measure(folder: Path, count: int, changes: int, *, is_single: bool) -> dict[str, Any]:
     settings = replace(load_settings({}, {"data": folder}), port=0)
     async with running(settings, documo_port=0, say=lambda _: None) as both:
         context = both.house.context(Actor("bench", is_operator=True))
@@ -76,7 +81,7 @@ async def measure(folder: Path, count: int, changes: int) -> dict[str, Any]:
         await applications.add_application(context, "documo")
         stage.require_passed((await stage.connect(context, both.documo)).probes)
         before = cpu_now(both)
-        initial, cycle_seconds = await initial_cycle(context)
+        initial, cycle_seconds = await initial_cycle(context, is_single=is_single)
         cycle_cpu = for_each(before, cpu_now(both), initial.counts["created"])
         created = initial.counts["created"]
         bodies = [create_body(row) for row in rows(imported.files.people) if row["accountEnabled"] == "True"]
@@ -130,9 +135,16 @@ def cpu_now(both: RunningProducts) -> Counter[str]:
     return cpu_seconds(embedded_server.postmaster.pid, both.documo.process.pid)
 
 
-async def initial_cycle(context: Context) -> tuple[Cycle, float]:
+async def initial_cycle(context: Context, *, is_single: bool) -> tuple[Cycle, float]:
     began = time.monotonic()
-    await settings_actions.change_settings(context, stage.APP, mode="automatic", scope="all", status="on")
+    await settings_actions.change_settings(
+        context,
+        stage.APP,
+        mode="automatic",
+        scope="all",
+        status="on",
+        creates_per_request=1 if is_single else None,
+    )
     cycle = (await status.list_cycles(context, stage.APP, limit=1))[0]
     cycle = await stage.follow(context, cycle, on_progress=lambda _: None)
     return cycle, time.monotonic() - began
