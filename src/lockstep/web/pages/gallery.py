@@ -58,7 +58,9 @@ class GalleryCard:
     def rate_limit(self) -> str:
         """Say how many requests Lockstep sends to the application at most, until the configuration is changed."""
         rate = self.entry.configuration().limits.requests_per_second
-        return "None until you set one" if rate is None else f"{rate:g} requests a second"
+        if rate is None:
+            return "None until you set one"
+        return "One request a second" if rate == 1 else f"{rate:g} requests a second"
 
     @property
     def searchable(self) -> Sequence[str]:
