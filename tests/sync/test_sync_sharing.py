@@ -37,30 +37,40 @@ def target() -> ModelTarget:
     return target
 
 
+def many(number: int = 639) -> list[Write]:
+    """Creates of which, with one more, every size up to 64 takes an equal part."""
+    return [write() for _ in range(number)]
+
+
 async def shared(sharing: Sharing, *waiting: Write, first: Write | None = None, **limits: Any) -> int:
     return len(await sharing.with_others(first or write(), queue_of(*waiting), Limits(**limits)))
 
 
 async def test_first_request_is_small(target: ModelTarget) -> None:
-    assert await shared(Sharing(target, 1), *(write() for _ in range(99))) == FIRST_SIZE
+    assert await shared(Sharing(target, 1), *many()) == FIRST_SIZE
 
 
 async def test_requests_grow_to_twice_the_size_and_up_to_64(target: ModelTarget) -> None:
     sharing = Sharing(target, 1)
     sizes = []
     for _ in range(4):
-        sizes.append(await shared(sharing, *(write() for _ in range(99))))
+        sizes.append(await shared(sharing, *many()))
         sharing.note(sizes[-1], 0.001)
 
     assert sizes == [16, 32, 64, 64]
 
 
-async def test_request_carries_what_the_application_makes_within_half_a_second(target: ModelTarget) -> None:
+async def test_request_carries_what_the_application_makes_within_a_second(target: ModelTarget) -> None:
     sharing = Sharing(target, 1)
 
     sharing.note(16, 1.6)
 
-    assert await shared(sharing, *(write() for _ in range(99))) == 5
+    assert await shared(sharing, *many()) == 10
+
+
+@pytest.mark.parametrize(("waiting", "size"), [(16, 9), (39, 14), (63, 16), (64, 13)])
+async def test_waiting_creates_are_divided_evenly(target: ModelTarget, waiting: int, size: int) -> None:
+    assert await shared(Sharing(target, 1), *many(waiting)) == size
 
 
 async def test_slow_moment_does_not_end_bulk_requests(target: ModelTarget) -> None:
@@ -78,7 +88,7 @@ async def test_single_creates_do_not_change_the_size_of_requests(target: ModelTa
 
     sharing.note(1, 0.4)
 
-    assert await shared(sharing, *(write() for _ in range(99))) == FIRST_SIZE
+    assert await shared(sharing, *many()) == FIRST_SIZE
 
 
 async def test_limits_of_application_and_configuration_hold(target: ModelTarget) -> None:
