@@ -168,7 +168,12 @@ async def close(services: Services, job: Job) -> None:
     """
     async with transaction(services.pool) as connection:
         running = await cycles.running_cycle(connection, job.id)
-        ended = await cycles.close_if_done(connection, running.id) if running is not None else None
+        if running is None:
+            return
+        await jobs.lock_job(
+            connection, job.id
+        )  # before the cycle, in the order of a restart; otherwise the two deadlock
+        ended = await cycles.close_if_done(connection, running.id)
         if ended is None:
             return
         await jobs.set_next_cycle(connection, job.id, interval_of(services, job))
