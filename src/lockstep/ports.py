@@ -48,7 +48,7 @@ class Exchange:
     request_body: str = ""
     response_body: str = ""
     request_id: str = ""
-    shares_request: bool = False  # part of a bulk request that another exchange stands for too, and counts
+    shares_request: bool = False  # part of a bulk request that the exchange of another write counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,7 @@ class Answer:
     named: frozenset[str] = (
         frozenset()
     )  # the words of a refusal, case-folded: the target reads them once, as names of attributes
-    shares_request: bool = (
-        False  # another answer to the same bulk request counts the request, if no exchange was recorded
-    )
+    shares_request: bool = False  # as in Exchange, for a bulk request of which no exchange was recorded
     is_too_much: bool = False  # the request changes more at once than the application accepts
 
     @property

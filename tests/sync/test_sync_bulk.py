@@ -95,7 +95,9 @@ async def test_slow_application_gets_small_bulk_requests(
     await world.sync()
 
     assert len(target.people()) == 60
-    assert sizes[-1] < sizes[0]
+    _, _, *later = sizes  # two senders begin before anything is known
+    assert later
+    assert max(later) <= 10
 
 
 async def test_leavers_and_changes_are_sent_alone(world: World, target: ModelTarget) -> None:

@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import unquote
 
 import orjson
@@ -23,11 +23,9 @@ from lockstep.scim.messages import BULK_REQUEST_URN, BULK_RESPONSE_URN
 from lockstep.targets.scim_requests import RequestPurpose, ScimRequest
 from lockstep.targets.scim_sender import ScimSender
 
-NOT_CARRIED_OUT = frozenset(
-    {404, 405, 413, 501}
-)  # no such endpoint, or the whole request is too large (RFC 7644, 3.7.4)
+# There is no such endpoint, or the whole request is too large (RFC 7644, 3.7.4).
+NOT_CARRIED_OUT = frozenset({404, 405, 413, 501})
 _UNCERTAIN = frozenset({Verdict.REFUSED, Verdict.CONFLICT, Verdict.STALE, Verdict.GONE})
-Create: TypeAlias = tuple[ScimRequest, str]  # with the id of its operation
 LONGEST_QUESTION_SECONDS = 5.0  # creates wait for the answer
 ASK_AGAIN_SECONDS = 30.0
 _HEAD = b'{"schemas":["%s"],"Operations":['
@@ -39,6 +37,26 @@ class BulkLimits:
 
     operations: int = 1
     size: int = 0  # in bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Create:
+    """A create and the id of its operation. *part* is its JSON within a bulk request."""
+
+    request: ScimRequest
+    operation_id: str
+    part: bytes
+
+    @classmethod
+    def of(cls, request: ScimRequest, operation_id: str) -> _Create:
+        data = orjson.Fragment(request.body or b"{}")
+        content = {"method": request.method, "path": request.path, "bulkId": operation_id, "data": data}
+        return cls(request, operation_id, orjson.dumps(content))
+
+    @property
+    def sent(self) -> bytes:
+        """A bulk request with this create alone, for the record."""
+        return _document([self.part])
 
 
 class BulkCreates:
@@ -72,11 +90,11 @@ class BulkCreates:
                 self._limits = read_limits(reading.content or {}) if answer.is_done else BulkLimits()
         return self._limits.operations if self._limits is not None else 1
 
-    async def create(self, creates: Sequence[Create], deadline: float) -> Sequence[Answer]:
-        """Send *creates* and return the answer to each, in order."""
+    async def create(self, creates: Sequence[tuple[ScimRequest, str]], deadline: float) -> Sequence[Answer]:
+        """Send *creates*, each with the id of its operation, and return the answer to each, in order."""
         if len(creates) > 1:
             await self.most(deadline)
-        parts = list(self._parts(creates))
+        parts = list(self._parts([_Create.of(*one) for one in creates]))
         if len(parts) > 1 and self._limits is not None:
             # The creates are larger than expected. From now on, as many are sent together as fit into one request.
             fitting = max(len(part) for part in parts)
@@ -84,13 +102,13 @@ class BulkCreates:
         found = await asyncio.gather(*(self._send(part, deadline) for part in parts))
         return [answer for answers in found for answer in answers]
 
-    def _parts(self, creates: Sequence[Create]) -> Iterator[list[Create]]:
+    def _parts(self, creates: Sequence[_Create]) -> Iterator[list[_Create]]:
         """Divide *creates* so that no request exceeds the limits of the application."""
         limits = self._limits or BulkLimits()
-        part: list[Create] = []
+        part: list[_Create] = []
         size = 0
         for create in creates:
-            added = len(_operation(create)) + 1
+            added = len(create.part) + 1
             if part and (len(part) >= limits.operations or size + added > limits.size):
                 yield part
                 part, size = [], 0
@@ -99,7 +117,7 @@ class BulkCreates:
         if part:
             yield part
 
-    async def _send(self, part: Sequence[Create], deadline: float) -> Sequence[Answer]:
+    async def _send(self, part: Sequence[_Create], deadline: float) -> Sequence[Answer]:
         if len(part) == 1:
             return [await self._alone(part[0], deadline)]
         answer, reading = await self._sender.send(_bulk_request(part), _bulk_id(part), deadline)
@@ -118,46 +136,47 @@ class BulkCreates:
         return [
             replace(
                 answer,
-                exchanges=tuple(self._exchange(part, at, one) for one in answer.exchanges),
+                exchanges=tuple(
+                    self._sender.recorded_in_bulk(
+                        create.request,
+                        one.status,
+                        one.seconds,
+                        create.sent,
+                        one.response_body,
+                        one.request_id,
+                        shares_request=at > 0,
+                    )
+                    for one in answer.exchanges
+                ),
                 shares_request=at > 0,
             )
-            for at in range(len(part))
+            for at, create in enumerate(part)
         ]
 
-    async def _alone(self, create: Create, deadline: float) -> Answer:
-        answer, _ = await self._sender.send(*create, deadline)
+    async def _alone(self, create: _Create, deadline: float) -> Answer:
+        answer, _ = await self._sender.send(create.request, create.operation_id, deadline)
         return answer
 
     def _results(
-        self, part: Sequence[Create], exchanges: tuple[Exchange, ...], content: Mapping[str, Any]
+        self, part: Sequence[_Create], exchanges: tuple[Exchange, ...], content: Mapping[str, Any]
     ) -> list[Answer]:
         """Interpret the result of each operation."""
         results = read_results(content)
-        found = [results.get(operation_id) for _, operation_id in part]
+        found = [results.get(create.operation_id) for create in part]
         if not any(one is not None and isinstance(one.get("response"), Mapping) for one in found):
             self._limits = BulkLimits()  # each account would have to be read, which costs more than is saved
         seconds = sum(one.seconds for one in exchanges)
         hidden = _hidden_in(part)  # a result may show the secret of another person
         answers: list[Answer] = []
         for at, (create, result) in enumerate(zip(part, found, strict=True)):
-            request = replace(create[0], hidden=hidden)
+            request = replace(create.request, hidden=hidden)
             response = response_of(result, request.path, seconds)
-            sent, received = _document([_operation(create)]), _received(result)
-            answers.append(
-                self._sender.judged_in_bulk(request, response, sent, received, _bulk_id(part), shares_request=at > 0)
-            )
+            exchange = self._sender.recorded_in_bulk(
+                request, response.status if response is not None else None, seconds, create.sent, _received(result),
+                _bulk_id(part), shares_request=at > 0,
+            )  # fmt: skip
+            answers.append(self._sender.judged_in_bulk(request, response, exchange))
         return self._sender.paced(answers)
-
-    def _exchange(self, part: Sequence[Create], at: int, whole: Exchange) -> Exchange:
-        return self._sender.recorded_in_bulk(
-            part[at][0],
-            whole.status,
-            whole.seconds,
-            _document([_operation(part[at])]),
-            whole.response_body,
-            whole.request_id,
-            shares_request=at > 0,
-        )
 
 
 def read_limits(configuration: Mapping[str, Any]) -> BulkLimits:
@@ -214,24 +233,18 @@ def _configuration_request() -> ScimRequest:
     return ScimRequest(RequestPurpose.CONFIGURATION, ObjectKind.USER, "GET", "/ServiceProviderConfig")
 
 
-def _bulk_request(part: Sequence[Create]) -> ScimRequest:
-    body = _document([_operation(one) for one in part])
-    return ScimRequest(RequestPurpose.BULK, part[0][0].kind, "POST", "/Bulk", body, hidden=_hidden_in(part))
+def _bulk_request(part: Sequence[_Create]) -> ScimRequest:
+    body = _document([create.part for create in part])
+    return ScimRequest(RequestPurpose.BULK, part[0].request.kind, "POST", "/Bulk", body, hidden=_hidden_in(part))
 
 
-def _hidden_in(part: Sequence[Create]) -> tuple[str, ...]:
-    return tuple({text for request, _ in part for text in request.hidden})
+def _hidden_in(part: Sequence[_Create]) -> tuple[str, ...]:
+    return tuple({text for create in part for text in create.request.hidden})
 
 
-def _bulk_id(part: Sequence[Create]) -> str:
+def _bulk_id(part: Sequence[_Create]) -> str:
     """Return the id of a bulk request. It differs from the ids of its operations, which may be sent again one by one."""
-    return f"bulk-{part[0][1]}"
-
-
-def _operation(create: Create) -> bytes:
-    request, operation_id = create
-    data = orjson.Fragment(request.body or b"{}")
-    return orjson.dumps({"method": request.method, "path": request.path, "bulkId": operation_id, "data": data})
+    return f"bulk-{part[0].operation_id}"
 
 
 def _document(operations: Sequence[bytes]) -> bytes:

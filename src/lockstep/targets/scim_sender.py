@@ -82,23 +82,10 @@ class ScimSender:
         exchange = self._record(request, url, response.status, response.seconds, response.body, operation_id)
         return self._judged(request, response, url, exchange)
 
-    def judged_in_bulk(
-        self,
-        request: ScimRequest,
-        response: Response | None,
-        sent: bytes,
-        received: bytes,
-        bulk_id: str,
-        *,
-        shares_request: bool,
-    ) -> Answer:
+    def judged_in_bulk(self, request: ScimRequest, response: Response | None, exchange: Exchange) -> Answer:
         """Interpret the result of one operation of a bulk request as if *request* had been sent alone. *response* None means that the
         application did not report a usable result.
         """
-        status, seconds = (response.status, response.seconds) if response is not None else (None, 0.0)
-        exchange = self.recorded_in_bulk(
-            request, status, seconds, sent, received, bulk_id, shares_request=shares_request
-        )
         url = self._tenant.at("/Bulk")
         if response is None:
             answer = not_scim(request, url, self._sayer, "without the result of this operation")
@@ -142,7 +129,9 @@ class ScimSender:
         if answer.verdict is Verdict.THROTTLED:
             named = answer.wait.total_seconds() if answer.wait is not None else None
             answer = replace(answer, wait=timedelta(seconds=self._pace.slow_down(named)))
-        elif answer.is_done and request.call is not RequestPurpose.BULK:
+        elif (
+            answer.is_done and request.call is not RequestPurpose.BULK
+        ):  # for bulk requests, the results decide: `paced`
             self._pace.keep_going()
         return answer, reading
 

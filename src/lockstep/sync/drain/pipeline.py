@@ -30,17 +30,7 @@ from lockstep.sync.drain.leases import Leases
 from lockstep.sync.drain.looks import Unreadable, look
 from lockstep.sync.drain.sharing import Sharing
 from lockstep.sync.drain.transactions import TAKEN, journal_batch, record_batch
-from lockstep.sync.drain.work import (
-    Ahead,
-    Batches,
-    Look,
-    Members,
-    Settle,
-    Work,
-    WorkQueue,
-    Write,
-    asks,
-)
+from lockstep.sync.drain.work import Ahead, Batches, Look, Members, Settle, Work, WorkQueue, Write, asks
 from lockstep.sync.outcome import giving_back, outcomes
 from lockstep.sync.outcome.log_records import new_id
 from lockstep.sync.outcome.outcomes import Failure, Outcome, refused
@@ -50,10 +40,8 @@ from lockstep.sync.services import Job, Services
 log = structlog.get_logger()
 
 LARGEST_BATCH = 128
-LARGEST_SLICE = 256  # whose writes are journalled together
-PLANNING_SECONDS = (
-    0.05  # the longest wait of a write to be journalled with the rest of its slice; none if the slice is planned
-)
+MOST_JOURNALLED = 256  # writes in one transaction
+PLANNING_SECONDS = 0.25  # how long a write may wait to be journalled with its slice; no wait once the slice is planned
 BATCH_SECONDS = 0.1  # how long an outcome may wait to be recorded with others; no wait if no other object is undecided
 IN_VAIN = application_health.NO_ANSWER | application_health.NEEDS_SOMEBODY
 DATABASE_TROUBLE = (psycopg.Error, OSError)  # not the fault of an object: the drain ends and the sweep starts another
@@ -92,7 +80,7 @@ class Pipeline:
         self._turns = services.turns(job)
         self._sharing = Sharing(target, settings.concurrency)
         self._queue = WorkQueue()
-        self._journal: Batches[Write] = Batches(most=LARGEST_SLICE, wait_seconds=PLANNING_SECONDS)
+        self._journal: Batches[Write] = Batches(most=MOST_JOURNALLED, wait_seconds=PLANNING_SECONDS)
         self._records: Batches[Outcome] = Batches(most=LARGEST_BATCH, wait_seconds=BATCH_SECONDS)
 
     async def run(self) -> None:
