@@ -274,8 +274,8 @@ async def test_request_carries_exactly_as_many_operations_as_the_application_all
 
 def test_no_request_exceeds_the_largest_size_and_the_size_is_used() -> None:
     request = ScimRequest(RequestPurpose.CREATE, USER, "POST", "/Users", b'{"userName":"anna"}')
-    creates = [(request, f"op-{number}") for number in range(6)]
-    whole = len(bulk._document([bulk._operation(one) for one in creates[:3]]))
+    creates = [bulk._Create.of(request, f"op-{number}") for number in range(6)]
+    whole = len(bulk._document([create.part for create in creates[:3]]))
     sizes: list[list[int]] = []
 
     for limit in (whole - 1, whole + 1):
