@@ -16,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from documo.access.api_access import api_refusal
-from documo.access.api_keys import SCOPES, NewKey, hash_of, looks_like_jwt
+from documo.access.api_keys import NewKey, hash_of, looks_like_jwt
+from documo.access.scopes import ADMIN, SCOPES, present_names
 from documo.access.sign_ins import RefusedSignIns
 from documo.identifiers import new_id, new_key, read_id
 from documo.scim_service.request.failures import Throttled, retry_after, scim_error
@@ -69,7 +70,7 @@ def token_endpoint(
         wait = caller.tenant.bucket.take()
         if wait:
             raise Throttled("Too many requests", wait)
-        wanted = frozenset(form.get("scope", "").split()) or caller.principal.scopes
+        wanted = present_names(form.get("scope", "").split()) or caller.principal.scopes
         if not wanted <= _largest_grant(caller):
             return _error(400, "invalid_scope")
         made = NewKey(new_id(), "token", "", new_key(), tuple(sorted(wanted)), datetime.now(UTC) + LIFE)
@@ -86,7 +87,7 @@ def token_endpoint(
 
 def _largest_grant(caller: Caller) -> frozenset[str]:
     """Return the scopes that a token may have. The scope admin includes all others, so a key with it may request any scope."""
-    return frozenset(SCOPES) if "admin" in caller.principal.scopes else caller.principal.scopes
+    return frozenset(SCOPES) if ADMIN in caller.principal.scopes else caller.principal.scopes
 
 
 def _credentials(request: Request, form: dict[str, str]) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import orjson
 
 from documo.access.api_access import scim_refusal
-from documo.access.api_keys import SCOPES
+from documo.access.scopes import SCOPES
 from documo.members import ADMIN
 from documo.request_log import redacted
 from documo.scim_service.app import error_answer

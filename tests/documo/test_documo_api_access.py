@@ -98,7 +98,7 @@ async def test_pages_say_so_and_offer_nothing_that_would_fail(api: Client) -> No
         _, keys = await ada.get("/settings/api-keys")
         _, scim = await ada.get("/settings/scim")
         _, account = await ada.get("/settings/account")
-        created, said = await ada.post("/settings/api-keys", name="new", scope="read")
+        created, said = await ada.post("/settings/api-keys", name="new", scope="scim:read")
         rolled, _ = await ada.post(f"/settings/api-keys/{made.id}/roll")
         revoked, _ = await ada.post(f"/settings/api-keys/{made.id}/revoke", confirmation="entra")
 

@@ -135,7 +135,7 @@ CHANGES: Mapping[str, Change | str] = {
     "/users/{user}/second-factor/reset": "the test of second factors",
     "/users/{user}/sessions/end": Change("end", "Session", {"session": "{session of user}"}, before=("device",)),
     "/users/{gone}/undelete": Change("restore", "User"),
-    "/settings/api-keys": Change("create", "API key", {"name": "entra", "scope": "read"}, after=("scopes", "created_by")),
+    "/settings/api-keys": Change("create", "API key", {"name": "entra", "scope": "scim:read"}, after=("scopes", "created_by")),
     "/settings/api-keys/{key}/revoke": Change("revoke", "API key", {"confirmation": "contoso"}, after=("revoked_at",)),
     "/settings/api-keys/{key}/roll": Change("create", "API key", {"overlap": "24"}, after=("scopes", "prefix")),
     "/settings/branding": Change("create", "Branding", {"name": "Contoso Ltd", "accent": ""}, after=("name",)),

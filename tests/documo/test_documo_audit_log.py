@@ -167,7 +167,7 @@ async def test_keys_are_noted_without_their_secrets(api: Client) -> None:
     assert (create.activity, create.object_name, create.after["scopes"]) == (
         "create",
         "entra",
-        ["read", "users", "groups"],
+        ["scim:read", "scim:users", "scim:groups"],
     )
     assert revoke.activity == "revoke" and list(revoke.after) == ["revoked_at"]
     assert made.secret[12:] not in repr(create) and "hash" not in create.after

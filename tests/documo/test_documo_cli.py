@@ -117,6 +117,16 @@ def test_mistakes_are_explained_on_stderr_with_their_exit_code(command: Any) -> 
     assert "  next  " in missing.stderr
 
 
+def test_former_name_of_a_scope_is_accepted_but_not_offered(command: Any) -> None:
+    command("accounts", "create", "Contoso", "--admin", "ada@contoso.test")
+
+    made = orjson.loads(command("keys", "create", "--scope", "users", "--scope", "scim:read", "-o", "json").stdout)
+    offered = command("keys", "create", "--scope", "everything", code=64).stderr
+
+    assert made["scopes"] == ["scim:read", "scim:users"]
+    assert "'scim:read', 'scim:users', 'scim:groups', 'admin'" in offered
+
+
 def test_version_is_printed_for_people_and_for_machines(documo_command: Any) -> None:
     assert (
         documo_command("version").stdout.strip()

@@ -57,7 +57,7 @@ def opened_in(page: str) -> str:
 
 
 async def create_key(visitor: Visitor) -> str:
-    return (await visitor.post(KEYS, on="/own-account", name="Entra", scope="read"))[1]
+    return (await visitor.post(KEYS, on="/own-account", name="Entra", scope="scim:read"))[1]
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ async def test_form_that_is_open_in_another_tab_can_be_sent_after_a_confirmation
             before = session_of(ada)
             await ada.post("/confirm", on="/confirm", password=PASSWORD, next=KEYS)
             assert session_of(ada) != before
-            data, headers = {"csrf": token, "name": "Entra", "scope": "read"}, {"Origin": ada.origin}
+            data, headers = {"csrf": token, "name": "Entra", "scope": "scim:read"}, {"Origin": ada.origin}
             async with ada.http.post(ada.origin + KEYS, data=data, headers=headers) as answer:
                 assert "I have stored it" in await answer.text()
 
@@ -274,7 +274,7 @@ async def test_form_in_another_tab_outlasts_a_confirmation_at_the_provider_but_n
         token = await browser.token("/own-account")
 
         async def sent_from_the_tab() -> str:
-            data, headers = {"csrf": token, "name": "Entra", "scope": "read"}, {"Origin": browser.origin}
+            data, headers = {"csrf": token, "name": "Entra", "scope": "scim:read"}, {"Origin": browser.origin}
             async with browser.http.post(browser.origin + KEYS, data=data, headers=headers) as answer:
                 return await answer.text()
 

@@ -14,7 +14,7 @@ import pytest
 
 from documo import members
 from documo.access import api_keys
-from documo.access.api_keys import SCOPES
+from documo.access.scopes import SCOPES
 from documo.accounts import change_account
 from documo.events.streams import add_stream
 from documo.scim_service.request.discovery import CONFIG, SCHEMAS, TYPES
@@ -32,14 +32,14 @@ OWN_TYPES = {
 
 # Which scopes let a key read resources of a type, and change them. The types that are not named are for "admin" alone to change.
 MAY_READ: Mapping[str, frozenset[str]] = {
-    "User": frozenset({"read", "users", "admin"}),
-    "Group": frozenset({"read", "groups", "admin"}),
+    "User": frozenset({"scim:read", "scim:users", "admin"}),
+    "Group": frozenset({"scim:read", "scim:groups", "admin"}),
 }
 MAY_WRITE: Mapping[str, frozenset[str]] = {
-    "User": frozenset({"users", "admin"}),
-    "Group": frozenset({"groups", "admin"}),
+    "User": frozenset({"scim:users", "admin"}),
+    "Group": frozenset({"scim:groups", "admin"}),
 }
-OTHER_READ, OTHER_WRITE = frozenset({"read", "admin"}), frozenset({"admin"})
+OTHER_READ, OTHER_WRITE = frozenset({"scim:read", "admin"}), frozenset({"admin"})
 ANY = frozenset(SCOPES)
 CORE = "urn:ietf:params:scim:schemas:core:2.0"
 ENDS_THE_KEY = ("DELETE", "/Me")
@@ -140,7 +140,7 @@ def test_table_has_every_type_that_an_account_can_have(home: Household) -> None:
 async def test_every_route_obeys_the_scopes_of_the_key(home: Household) -> None:
     types = (await home.api.get("/ResourceTypes")).body["Resources"]
     kinds = {one["endpoint"]: one["name"] for one in types}
-    sets = [frozenset(one) for size in (1, 2, 3) for one in itertools.combinations(("read", "users", "groups"), size)]
+    sets = [frozenset(one) for size in (1, 2, 3) for one in itertools.combinations(tuple(SCOPES)[:3], size)]
     wrong: list[str] = []
     for scopes in (*sets, frozenset({"admin"})):
         made = await api_keys.create_key(home.store, home.tenant, member=home.members["Admin"], scopes=sorted(scopes))
@@ -169,9 +169,9 @@ async def test_every_operation_of_a_bulk_request_obeys_the_scopes_of_the_key(hom
         for endpoint, body in BODIES.items()
     ]
     expected = {
-        ("read",): ["403"] * 5,
-        ("users",): ["201", "403", "403", "403", "403"],
-        ("groups",): ["403", "201", "403", "403", "403"],
+        ("scim:read",): ["403"] * 5,
+        ("scim:users",): ["201", "403", "403", "403", "403"],
+        ("scim:groups",): ["403", "201", "403", "403", "403"],
         ("admin",): ["201"] * 5,
     }
     for scopes, statuses in expected.items():
@@ -225,7 +225,7 @@ async def keys_of(home: Household, documo: Documo) -> Keys:
     made = {
         name: await api_keys.create_key(home.store, home.tenant, member=home.members[role], scopes=scopes, name=name)
         for name, role, scopes in (
-            ("admin", "Admin", ("admin",)), ("read", "Admin", ("read",)), ("users", "Admin", ("users",)),
+            ("admin", "Admin", ("admin",)), ("read", "Admin", ("scim:read",)), ("users", "Admin", ("scim:users",)),
             ("editor", "Editor", ("admin",)), ("revoked", "Admin", ("admin",)), ("inactive owner", "Viewer", ("admin",)),
         )
     }  # fmt: skip

@@ -170,7 +170,7 @@ async def test_streams_are_behind_the_wall(api: Client, stream: NewStream, docum
     theirs = await add_stream(other.store, other.account.id, delivery="poll", audience=AUDIENCE)
     await members.add_member(api.store, api.account.id, "viewer@contoso.test", role="Viewer")
     viewer = await api_keys.create_key(api.store, api.account.id, member="viewer@contoso.test")
-    writer = await api_keys.create_key(api.store, api.account.id, scopes=("users",))
+    writer = await api_keys.create_key(api.store, api.account.id, scopes=("scim:users",))
 
     assert (await poll(other, stream)).status == 404
     assert await told(other, theirs) == []

@@ -38,8 +38,10 @@ def used_with(api: Client, made: NewKey) -> Client:
 
 
 async def test_columns_say_what_the_key_is_who_made_it_and_how_it_is_used(api: Client) -> None:
-    made = await key(api, "Entra", scopes=("read", "users"), expires_in=timedelta(days=90), created_by="ada@x.org")
-    await key(api, "Idle", scopes=("groups",))
+    made = await key(
+        api, "Entra", scopes=("scim:read", "scim:users"), expires_in=timedelta(days=90), created_by="ada@x.org"
+    )
+    await key(api, "Idle", scopes=("scim:groups",))
     for _ in range(3):
         await used_with(api, made).send("GET", "/Users", headers={"User-Agent": "Microsoft-Entra-Provisioning/1.0"})
     async with signed_in(api) as ada:
@@ -52,7 +54,7 @@ async def test_columns_say_what_the_key_is_who_made_it_and_how_it_is_used(api: C
 
     entra, idle = rows_of(page)["Entra"], rows_of(page)["Idle"]
     assert entra["Name"] == f"Entra{made.prefix}…{made.secret[-4:]}" and made.secret not in page
-    assert entra["Scopes"] == "read, users" and entra["Created by"].startswith("ada@x.org")
+    assert entra["Scopes"] == "scim:read, scim:users" and entra["Created by"].startswith("ada@x.org")
     assert "by Entra" in entra["Last used"] and entra["Last used"].endswith("127.0.0.1")
     assert "Microsoft-Entra-Provisioning/1.0" in page
     assert entra["Expires"] != "Never" and entra["Requests, 7 days"] == "3"
@@ -71,19 +73,19 @@ async def test_page_warns_fourteen_days_before_a_key_expires(api: Client, days: 
 
 async def test_key_is_revealed_once(api: Client) -> None:
     async with signed_in(api) as ada:
-        _, page = await ada.post(HERE, name="Entra", scope="read", days="90")
+        _, page = await ada.post(HERE, name="Entra", scope="scim:read", days="90")
         found = re.search(r"dk_live_[0-9a-f]{64}", page)
         _, again = await ada.get(HERE)
 
     assert found is not None and "I have stored it" in page
     assert found[0] not in again
     row = rows_of(again)["Entra"]
-    assert row["Scopes"] == "read" and row["Created by"].startswith("ada@x.org")
+    assert row["Scopes"] == "scim:read" and row["Created by"].startswith("ada@x.org")
 
 
 @pytest.mark.parametrize(("hours", "still_valid"), [("24", True), ("0", False)])
 async def test_rolled_key_works_until_the_overlap_is_over(api: Client, hours: str, still_valid: bool) -> None:
-    old = await key(api, "Entra", scopes=("read",), expires_in=timedelta(days=90))
+    old = await key(api, "Entra", scopes=("scim:read",), expires_in=timedelta(days=90))
     async with signed_in(api) as ada:
         _, dialog = await ada.get(f"{HERE}?dialog=roll-{old.id}")
         _, page = await ada.post(f"{HERE}/{old.id}/roll", overlap=hours)
@@ -97,7 +99,7 @@ async def test_rolled_key_works_until_the_overlap_is_over(api: Client, hours: st
             await asyncio.sleep(0.02)
     ends = {one.id: one for one in await api_keys.list_keys(api.store, api.account.id) if one.name == "Entra"}
     (successor,) = [one for one in ends.values() if one.id != old.id]
-    assert (list(successor.scopes), successor.expires_at) == (["read"], old.expires_at)
+    assert (list(successor.scopes), successor.expires_at) == (["scim:read"], old.expires_at)
     replaced = ends[old.id].expires_at
     assert replaced is not None
     expected = datetime.now(UTC) + timedelta(hours=int(hours))

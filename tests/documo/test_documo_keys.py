@@ -127,9 +127,9 @@ async def test_an_admin_who_becomes_a_viewer_over_scim_may_no_longer_provision(a
 @pytest.mark.parametrize(
     ("scopes", "allowed"),
     [
-        (("read",), {"list users", "list groups"}),
-        (("users",), {"list users", "make user"}),
-        (("groups",), {"list groups", "make group"}),
+        (("scim:read",), {"list users", "list groups"}),
+        (("scim:users",), {"list users", "make user"}),
+        (("scim:groups",), {"list groups", "make group"}),
         (("admin",), {"list users", "list groups", "make user", "make group"}),
     ],
 )
@@ -206,14 +206,14 @@ async def test_a_token_ends_with_its_rotated_key_and_not_before(api: Client, doc
 
 
 async def test_an_admin_key_gets_narrower_tokens_and_no_other_key_gets_wider_ones(api: Client, documo: Documo) -> None:
-    status, answer = await granted(api, documo, scope="read")
+    status, answer = await granted(api, documo, scope="scim:read")
     narrow = with_token(api, answer["access_token"])
-    reader = await documo.client("Reader", scopes=("read",))
+    reader = await documo.client("Reader", scopes=("scim:read",))
 
-    assert (status, answer["scope"]) == (200, "read")
+    assert (status, answer["scope"]) == (200, "scim:read")
     assert (await narrow.get("/Users")).status == 200
     assert (await narrow.send("POST", "/Users", {"schemas": [USER], "userName": "a@x.org"})).status == 403
-    for scope in ("users", "admin", "read admin"):
+    for scope in ("scim:users", "admin", "scim:read admin"):
         assert (await granted(reader, documo, scope=scope))[0] == 400, scope
     assert (await granted(api, documo, scope="everything"))[0] == 400
 

@@ -190,7 +190,7 @@ async def test_users_are_found_by_any_part_of_their_name_in_every_state(api: Cli
 async def test_key_is_revealed_once_rolled_and_revoked_by_typing_its_name(api: Client) -> None:
     here = "/settings/api-keys"
     async with signed_in(api) as ada:
-        _, page = await ada.post(here, name="Entra", scope="users", days="90")
+        _, page = await ada.post(here, name="Entra", scope="scim:users", days="90")
         secret = re.search(r"dk_live_[0-9a-f]{64}", page)
         assert secret is not None and secret[0] not in (await ada.get(here))[1]
         key = re.findall(rf"{here}/([\w-]+)/revoke", (await ada.get(here))[1])[-1]

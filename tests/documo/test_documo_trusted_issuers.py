@@ -79,7 +79,7 @@ async def test_a_signed_token_provisions_like_a_key(trusting: Client, issuer: Is
     assert made.status == 201
     assert (await client.get(f"/Users/{made.body['id']}")).status == 200
     listed = {key.kind: key for key in await api_keys.list_keys(trusting.store, trusting.account.id)}
-    assert set(listed["issuer"].scopes) == {"read", "users", "groups"}
+    assert set(listed["issuer"].scopes) == {"scim:read", "scim:users", "scim:groups"}
 
 
 async def test_elliptic_keys_and_several_audiences_are_accepted(api: Client) -> None:
@@ -132,10 +132,11 @@ async def test_what_only_looks_like_a_token_is_refused_with_a_reason(trusting: C
     assert "token" in (await refusal(trusting, token)).lower()
 
 
+@pytest.mark.parametrize("scope", ["scim:read admin openid", "read admin openid"])  # a former name, too
 async def test_a_scope_in_the_token_narrows_what_the_account_grants_and_never_widens_it(
-    trusting: Client, issuer: Issuer
+    trusting: Client, issuer: Issuer, scope: str
 ) -> None:
-    reader = with_token(trusting, issuer.token(scope="read admin openid"))
+    reader = with_token(trusting, issuer.token(scope=scope))
 
     assert (await reader.get("/Users")).status == 200
     assert (await reader.send("POST", "/Users", {"schemas": [USER], "userName": "bo@contoso.test"})).status == 403

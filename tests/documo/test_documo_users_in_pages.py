@@ -193,7 +193,7 @@ async def test_names_that_are_markup_are_shown_as_text(api: Client) -> None:
     script = "<script>alert(1)</script>"
     user = await api.user("anna@x.org", displayName=script, title=script)
     async with signed_in(api) as ada:
-        await ada.post("/settings/api-keys", name=script, scope="read")
+        await ada.post("/settings/api-keys", name=script, scope="scim:read")
         pages = [await ada.get(path) for path in ("/users", f"/users/{user}", "/settings/api-keys")]
 
     for _, page in pages:

@@ -6,10 +6,11 @@ A key belongs to a member and stops working when the member is removed. Only an 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from documo.access.scopes import DEFAULT_SCOPES, checked_scopes
 from documo.identifiers import new_id, new_key, read_id
 from documo.members import known_role
 from documo.store import keys as table
@@ -17,14 +18,7 @@ from documo.store import members as members_table
 from documo.store.database import Store
 from lockstep.errors import conflict, invalid, not_found
 
-SCOPES: Mapping[str, str] = {
-    "read": "Read users, groups, roles and schemas",
-    "users": "Create, change and delete users",
-    "groups": "Create, change and delete groups",
-    "admin": "All of the above, and the account's own resource types and roles",
-}
 MOST_NAME = 100  # characters
-DEFAULT_SCOPES = ("read", "users", "groups")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +41,6 @@ def hash_of(secret: str | bytes) -> bytes:
 def looks_like_jwt(token: bytes) -> bool:
     """Whether *token* has the form of a JWS (RFC 7515, section 3.1), which API keys never have."""
     return token.startswith(b"eyJ") and token.count(b".") == 2
-
-
-def checked_scopes(scopes: Sequence[str]) -> tuple[str, ...]:
-    """Return *scopes* in the order of SCOPES. Raises LockstepError for an unknown scope or an empty list."""
-    unknown = [scope for scope in scopes if scope not in SCOPES]
-    if unknown or not scopes:
-        raise invalid(
-            f"{unknown[0]!r} is not a scope" if unknown else "A key needs at least one scope",
-            next_step=f"Scopes: {', '.join(SCOPES)}",
-        )
-    return tuple(scope for scope in SCOPES if scope in scopes)
 
 
 def checked_name(name: str) -> str:

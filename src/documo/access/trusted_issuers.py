@@ -14,7 +14,8 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from documo.access.api_keys import SCOPES, NewKey, checked_scopes, hash_of, owner_of_key
+from documo.access.api_keys import NewKey, hash_of, owner_of_key
+from documo.access.scopes import DEFAULT_SCOPES, checked_scopes, present_names
 from documo.identifiers import new_id, new_key
 from documo.store import issuers as table
 from documo.store import keys as keys_table
@@ -61,7 +62,7 @@ async def trust_issuer(
     name: str = "",
     member: str = "",
     role: str = "",
-    scopes: Sequence[str] = ("read", "users", "groups"),
+    scopes: Sequence[str] = DEFAULT_SCOPES,
 ) -> Trust:
     """Accept tokens that *issuer* issues for *audience*, signed by one of *jwks* (RFC 7517), as if they were *member*'s key.
 
@@ -117,7 +118,7 @@ async def principal_of(store: Store, token: bytes) -> KeyPrincipal:
         raise ScimError(401, "", "The member behind this token is inactive or deleted.")
     scopes = principal.scopes
     if isinstance(claims.get("scope"), str):  # RFC 9068, section 2.2.3: it limits the scopes that the account grants
-        scopes = scopes & frozenset(claims["scope"].split()) & frozenset(SCOPES)
+        scopes = scopes & present_names(claims["scope"].split())
     expires_at = datetime.fromtimestamp(min(int(claims["exp"]), LATEST), UTC)
     return replace(principal, scopes=scopes, expires_at=expires_at)
 

@@ -11,6 +11,7 @@ import click
 from documo.access import api_keys as rules
 from documo.access import trusted_issuers
 from documo.access.issuer_keys import read_keys
+from documo.access.scopes import DEFAULT_SCOPES, SCOPES, present_name
 from documo.accounts import only_account
 from documo.cli.members import account_option
 from documo.cli.output import DocumoOutput, data_option, output_option, with_store
@@ -20,6 +21,13 @@ from documo.store.keys import KeyRow
 from lockstep.wording import counted
 
 COLUMNS = ("id", "name", "key", "scopes", "state", "expires_at", "last_used_at", "last_used_address", "last_used_agent")
+
+
+class ScopeChoice(click.Choice[str]):
+    """A scope. Its former name is accepted, but help and completion do not offer it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert(present_name(value), param, ctx)
 
 
 @click.group()
@@ -37,7 +45,7 @@ def keys() -> None:
     show_default=True,
     help="Without --member: give the key to the first active member with this role.",
 )
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(rules.SCOPES), help="May be repeated.")
+@click.option("--scope", "scopes", multiple=True, type=ScopeChoice(SCOPES), help="May be repeated.")
 @click.option(
     "--expires-in", "days", type=click.IntRange(1), metavar="DAYS", help="Days until the key expires; default: never."
 )
@@ -52,7 +60,7 @@ def create(
     async def work(store: Store) -> rules.NewKey:
         tenant = await only_account(store, account)
         return await rules.create_key(
-            store, tenant.id, name=name, member=member, role=role, scopes=scopes or rules.DEFAULT_SCOPES,
+            store, tenant.id, name=name, member=member, role=role, scopes=scopes or DEFAULT_SCOPES,
             expires_in=timedelta(days=days) if days else None, created_by="documo keys create",
         )  # fmt: skip
 
@@ -122,9 +130,9 @@ def rotate(key: str, overlap_hours: int, account: str | None, settings: Settings
     "--scope",
     "scopes",
     multiple=True,
-    type=click.Choice(rules.SCOPES),
+    type=ScopeChoice(SCOPES),
     metavar="SCOPE",
-    help=f"{', '.join(rules.SCOPES)}; repeatable.",
+    help=f"{', '.join(SCOPES)}; repeatable.",
 )
 @data_option
 @output_option
@@ -148,7 +156,7 @@ def trust(
         tenant = await only_account(store, account)
         return await trusted_issuers.trust_issuer(
             store, tenant.id, issuer=issuer, audience=audience, jwks=jwks, subject=subject, name=name, member=member,
-            scopes=scopes or rules.DEFAULT_SCOPES,
+            scopes=scopes or DEFAULT_SCOPES,
         )  # fmt: skip
 
     made = with_store(settings, work)

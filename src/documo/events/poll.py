@@ -10,6 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from documo.access import scopes
 from documo.access.api_access import api_refusal
 from documo.access.sign_ins import RefusedSignIns
 from documo.events.streams import EventKeys, claims
@@ -129,8 +130,8 @@ async def _caller(request: Request, tenants: Tenants) -> Caller:
     wait = caller.tenant.bucket.take()
     if wait:
         raise Throttled("Too many requests", wait)
-    if caller.principal.role != ADMIN or not caller.principal.scopes & {"read", "admin"}:
-        raise ScimError(403, "", "Only an Admin's key with the scope read may poll events.")
+    if caller.principal.role != ADMIN or not caller.principal.scopes & {scopes.READ, scopes.ADMIN}:
+        raise ScimError(403, "", f"Only an Admin's key with the scope {scopes.READ} may poll events.")
     return caller
 
 

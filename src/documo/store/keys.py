@@ -127,7 +127,7 @@ async def may_provision(connection: Connection, tenant_id: int) -> bool:
     """Whether the account has a key that may write users. Must run in the tenant's transaction."""
     cursor = await connection.execute(
         "select 1 from api_keys k join resources r on r.tenant_id = k.tenant_id and r.id = k.member_id where k.tenant_id = %s"
-        " and k.revoked_at is null and (k.expires_at is null or k.expires_at > now()) and k.scopes && array['users', 'admin']"
+        " and k.revoked_at is null and (k.expires_at is null or k.expires_at > now()) and k.scopes && array['scim:users', 'admin']"
         " and k.kind <> 'token' and r.active and r.deleted_at is null limit 1",
         (tenant_id,),
     )

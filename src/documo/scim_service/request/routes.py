@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from documo.access import scopes
 from documo.identifiers import read_id
 from documo.members import ADMIN
 from documo.scim_service.operations import bulk
@@ -20,7 +21,7 @@ from lockstep.scim.errors import ScimError, not_found
 from lockstep.scim.normalize import definition_at, media_type_is_accepted
 
 _ON_RESOURCE = {"GET": read, "PUT": replace, "PATCH": patch, "DELETE": delete}
-_PEOPLE_AND_GROUPS = {"User": "users", "Group": "groups"}
+_PEOPLE_AND_GROUPS = {"User": scopes.USERS, "Group": scopes.GROUPS}
 
 _OWN_NAMES = {"me": "Me", "bulk": "Bulk"}
 
@@ -100,11 +101,11 @@ def require_admin(request: Request) -> None:
 
 def require_scope(request: Request, kind: str, *, write: bool) -> None:
     """Raise ScimError 403 unless the key's scopes permit the caller to read resources of *kind* or, with *write*, to change them."""
-    scopes = request.caller.principal.scopes
-    needed = _PEOPLE_AND_GROUPS.get(kind, "admin")
-    if "admin" in scopes or needed in scopes or (not write and "read" in scopes):
+    held = request.caller.principal.scopes
+    needed = _PEOPLE_AND_GROUPS.get(kind, scopes.ADMIN)
+    if scopes.ADMIN in held or needed in held or (not write and scopes.READ in held):
         return
-    raise ScimError(403, "", f"This API key lacks the scope {needed if write else 'read'}.")
+    raise ScimError(403, "", f"This API key lacks the scope {needed if write else scopes.READ}.")
 
 
 async def _me(service: Service, request: Request, rest: Sequence[str]) -> ScimAnswer:

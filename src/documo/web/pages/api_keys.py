@@ -12,6 +12,7 @@ from starlette.requests import Request
 from documo.access import api_keys
 from documo.access.api_access import require_api
 from documo.access.confirming import CONFIRMED
+from documo.access.scopes import DEFAULT_SCOPES, SCOPES
 from documo.accounts import Account
 from documo.permissions import Permission
 from documo.request_log import client_guess
@@ -97,8 +98,8 @@ async def _list(
         "ending": [key for key in current if key.expires_at is not None and key.expires_at < now + WARNED],
         "requests": await api_keys.requests_by_key(context.store, account.id),
         "clients": {key.id: _client(key.last_used_agent) for key in keys},
-        "scopes": list(api_keys.SCOPES.items()),
-        "chosen": form.getlist("scope") if form is not None else api_keys.DEFAULT_SCOPES,
+        "scopes": list(SCOPES.items()),
+        "chosen": form.getlist("scope") if form is not None else DEFAULT_SCOPES,
         "entered": form or {},
         "lengths": list(LENGTHS.items()),
         "overlaps": list(OVERLAPS.items()),
