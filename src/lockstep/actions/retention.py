@@ -13,6 +13,7 @@ from lockstep.actions.background_tasks import KEPT as TASKS_KEPT
 from lockstep.actions.context import Context, audit
 from lockstep.actions.permissions import Permission
 from lockstep.actions.repeated_requests import KEPT as ANSWERS_KEPT
+from lockstep.actions.throughput import KEPT as CHARTS_KEPT
 from lockstep.actions.uploads import KEPT as UPLOADS_KEPT
 from lockstep.configuration.files.retention import LIMITS as LIMITS
 from lockstep.configuration.files.retention import RetentionLimit, days_of, wrong_days
@@ -92,6 +93,8 @@ async def remove_old(context: Context) -> dict[Aging, int]:
     async with context.reading() as connection:
         days = days_of((await tenant.read_tenant(connection)).settings)
     moments = {Aging(key): _before(context, length) for key, length in days.items() if length} | {
+        Aging.ACTIVITY: context.now() - CHARTS_KEPT,
+        Aging.QUEUES: context.now() - CHARTS_KEPT,
         Aging.UPLOADS: context.now() - UPLOADS_KEPT,
         Aging.API_ANSWERS: context.now() - ANSWERS_KEPT,
         Aging.BACKGROUND_TASKS: context.now() - TASKS_KEPT,
@@ -143,6 +146,7 @@ def _fixed(context: Context) -> list[RetentionRow]:
         RetentionRow("Configuration versions", "For ever", "Each version can be compared and restored."),
         RetentionRow("Imports of a source", f"The newest {MOST_KEPT}", "The next import removes older ones."),
         RetentionRow("Newest cycles", f"{NEWEST_CYCLES} of each application", "They stay, even if cycles are kept for a shorter time."),
+        RetentionRow("Figures of the charts", days_text(CHARTS_KEPT.days), "Work done, response times and waiting objects by the minute."),
         RetentionRow("Uploaded files", _hours(UPLOADS_KEPT), "A file waits in the database until it is imported or discarded."),
         RetentionRow("Responses to requests with an Idempotency-Key", _hours(ANSWERS_KEPT), "A repeated request gets the first response."),
         RetentionRow("Operations of the API", _hours(TASKS_KEPT), "The caller who started an operation can read its result."),

@@ -186,9 +186,7 @@ async def renew(
     connection: Connection, job: str, attempts: Sequence[int], *, owner: str, lease_seconds: float
 ) -> frozenset[int]:
     """Extend our leases. Returns the attempts that still have a lease; rows that another transaction is writing now are left out."""
-    # Skip locked rows. Waiting for one while holding others could deadlock with a transaction that records results, and meanwhile
-    # our
-    # other leases would end.
+    # Skip locked rows: waiting for one while holding others could deadlock with a recording transaction, and our leases would end.
     cursor = await connection.execute(
         """with mine as (
             select job, kind, source_id from dirty where job = %s and lease_owner = %s and attempt = any(%s)
@@ -218,11 +216,13 @@ async def release(
     )
 
 
-async def fence(connection: Connection, job: str, claims: Iterable[Claim]) -> set[int]:
-    """Lock the rows of *claims* until the transaction ends. Returns the attempts that no other worker has taken over."""
+async def fence(connection: Connection, job: str, claims: Iterable[Claim]) -> dict[int, float]:
+    """Lock the rows of *claims* until the transaction ends. Returns the attempts that no other worker has taken over, each with the seconds
+    since its object was marked.
+    """
     rows = as_rows({"kind": one.kind, "source_id": one.source_id, "attempt": one.attempt} for one in claims)
     cursor = await connection.execute(
-        """select dirty.attempt
+        """select dirty.attempt, extract(epoch from clock_timestamp() - dirty.marked_at)::float8
         from jsonb_to_recordset(%(rows)s::jsonb) as mine (kind text, source_id uuid, attempt bigint)
         join dirty on dirty.job = %(job)s and dirty.kind = mine.kind and dirty.source_id = mine.source_id
             and dirty.attempt = mine.attempt
@@ -230,7 +230,7 @@ async def fence(connection: Connection, job: str, claims: Iterable[Claim]) -> se
         for update of dirty""",
         {"job": job, "rows": rows},
     )
-    return {row[0] for row in await cursor.fetchall()}
+    return dict(await cursor.fetchall())
 
 
 async def finish(connection: Connection, job: str, claims: Sequence[Claim]) -> None:

@@ -44,6 +44,7 @@ class LoggedExchange:
     seconds: float
     request_id: str
     content: LoggedContent | None = None  # None for an accepted write: its record shows the changes instead
+    shares_request: bool = False  # part of a bulk request that another record has; not stored
 
     def as_json(self) -> dict[str, Any]:
         short = {"method": self.method, "status": self.status, "seconds": self.seconds, "requestId": self.request_id}

@@ -20,6 +20,8 @@ class Aging(StrEnum):
     PROVISIONING_LOG = "provisioningLog"
     SIGN_IN_LOG = "signInLog"
     CYCLES = "cycles"
+    ACTIVITY = "activity"
+    QUEUES = "queues"
     DIRECTORY_CHANGES = "directoryChanges"
     PERSON_SESSIONS = "personSessions"
     PERSON_LINKS = "personLinks"
@@ -39,6 +41,8 @@ class Aging(StrEnum):
 _OLD: Mapping[Aging, tuple[str, str]] = {
     Aging.PROVISIONING_LOG: ("provisioning_log", "at < %(before)s"),
     Aging.SIGN_IN_LOG: ("sign_in_log", "at < %(before)s"),
+    Aging.ACTIVITY: ("activity", "at < %(before)s"),
+    Aging.QUEUES: ("queue_depth", "at < %(before)s"),
     Aging.PERSON_SESSIONS: ("person_session", "expires_at < %(before)s"),
     Aging.PERSON_LINKS: ("person_link", "expires_at < %(before)s"),
     Aging.CYCLES: (

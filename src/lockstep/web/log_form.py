@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from lockstep.actions.logs import LogFilter
 from lockstep.web.copied import api_list, command_with
+from lockstep.web.page import address
 
 RANGES: Mapping[str, tuple[str, timedelta | None]] = {
     "": ("All time", None),
@@ -36,13 +37,14 @@ ACTION_SETS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "gained": ("Got access", ("create",)),
     "lost": ("Lost access", ("disable", "delete", "stagedDelete")),
 }
-_NAMES = ("app", "status", "action", "range", "since", "until", "code", "person", "text")
+_NAMES = ("app", "status", "action", "range", "since", "until", "start", "end", "code", "person", "text")
+_TIMES = ("start", "end")
 _MOST_DIGITS = 18  # record numbers are bigints in the database
 
 
 @dataclass(frozen=True, slots=True)
 class LogQuery:
-    """The filters in an address. Unknown values of a choice are ignored."""
+    """The filters in an address. Unknown values of a choice are ignored. *start* and *end* are exact times, to which charts link."""
 
     app: str = ""
     status: str = ""
@@ -50,6 +52,8 @@ class LogQuery:
     range: str = ""
     since: str = ""
     until: str = ""
+    start: str = ""
+    end: str = ""
     code: str = ""
     person: str = ""
     text: str = ""
@@ -60,7 +64,7 @@ class LogQuery:
         for name, known in (("status", dict(STATUSES)), ("action", {**ACTIONS, **ACTION_SETS}), ("range", RANGES)):
             if given[name] not in known:
                 given[name] = ""
-        return cls(**given | days_in(given))
+        return cls(**given | days_in(given) | times_in(given))
 
     def as_query(self) -> dict[str, str]:
         return {name: getattr(self, name) for name in _NAMES if getattr(self, name)}
@@ -74,9 +78,24 @@ class LogQuery:
             actions=list(ACTION_SETS[self.action][1]) if self.action in ACTION_SETS else None,
             error_code=self.code or None,
             text=self.text or None,
-            after=day_after(self.since) or (now - length if length else None),
-            before=day_after(self.until, days=1),
+            after=time_in(self.start) or day_after(self.since) or (now - length if length else None),
+            before=time_in(self.end) or day_after(self.until, days=1),
             below_seq=below,
+        )
+
+    @property
+    def exact_times(self) -> str:
+        """The period between *start* and *end* as text, or "" if the filter has none."""
+        begin, end = time_in(self.start), time_in(self.end)
+        if begin and end:
+            return f"{begin:%d %b %H:%M} to {end:%H:%M} UTC"
+        return f"From {begin:%d %b %H:%M} UTC" if begin else f"Until {end:%d %b %H:%M} UTC" if end else ""
+
+    @property
+    def without_times(self) -> str:
+        """The address of the same list without *start* and *end*."""
+        return address(
+            "/logs/provisioning", **{name: text for name, text in self.as_query().items() if name not in _TIMES}
         )
 
     def as_command(self) -> str:
@@ -84,7 +103,8 @@ class LogQuery:
         if self.code or self.text or self.person or self.action in ACTION_SETS:
             return ""
         flags = {name: getattr(self, name) for name in ("app", "status", "action")}
-        return command_with("lockstep logs", **flags, **span_flags(self.range, self.since, self.until))
+        span = {"since": self.start, "until": self.end} if self.start or self.end else {}
+        return command_with("lockstep logs", **flags, **(span_flags(self.range, self.since, self.until) | span))
 
     def as_api(self, now: datetime) -> str:
         """Return the address of the same list in the API, or "" if the API has no such filter."""
@@ -122,6 +142,25 @@ def time_terms(after: datetime | None, before: datetime | None) -> list[tuple[st
 def days_in(given: Mapping[str, str]) -> dict[str, str]:
     """Return the parameters `since` and `until` in *given*. A value that is not a day becomes ""."""
     return {name: given[name] if day_after(given[name]) else "" for name in ("since", "until")}
+
+
+def times_in(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters `start` and `end` in *given*. A value that is not an exact time becomes ""."""
+    return {name: given[name] if time_in(given[name]) else "" for name in _TIMES}
+
+
+def time_in(text: str) -> datetime | None:
+    """Return an exact time such as 2026-11-01T09:30Z in UTC. Returns None if *text* is not one, or has no zone."""
+    try:
+        at = datetime.fromisoformat(text)
+        return at.astimezone(UTC) if at.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def time_text(at: datetime) -> str:
+    """Return *at* as `time_in` reads it, exact to the minute."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
 
 
 def day_after(text: str, *, days: int = 0) -> datetime | None:

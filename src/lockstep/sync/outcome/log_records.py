@@ -207,7 +207,14 @@ def logged_exchanges(answer: Answer | None, *, whole: bool) -> tuple[LoggedExcha
 
 def _logged_exchange(exchange: Exchange, *, whole: bool) -> LoggedExchange:
     content = LoggedContent(exchange.url, exchange.request_body, exchange.response_body) if whole else None
-    return LoggedExchange(exchange.method, exchange.status, round(exchange.seconds, 4), exchange.request_id, content)
+    return LoggedExchange(
+        exchange.method,
+        exchange.status,
+        round(exchange.seconds, 4),
+        exchange.request_id,
+        content,
+        exchange.shares_request,
+    )
 
 
 def changes_document(changes: Sequence[Change]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -7,7 +7,7 @@ object and checks the application before it writes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import psycopg
 import structlog
@@ -15,6 +15,7 @@ import structlog
 from lockstep.engine.records import Link, ObjectKind
 from lockstep.postgres.pool import Connection, Pool
 from lockstep.storage import (
+    activity,
     cycles,
     dirty,
     dirty_marks,
@@ -36,6 +37,7 @@ from lockstep.storage.target_state import TargetState, read_state
 from lockstep.sync.outcome import kept_values
 from lockstep.sync.outcome.log_records import record_of_failure
 from lockstep.sync.outcome.outcomes import Failure, Outcome
+from lockstep.sync.outcome.work_done import work_done
 from lockstep.sync.services import Job
 
 log = structlog.get_logger()
@@ -80,7 +82,7 @@ async def _record(pool: Pool, job: Job, outcomes: Sequence[Outcome]) -> TargetSt
         skipped = await _skips_logged_before(connection, job, ours)
         if ours:
             await _take_accounts(connection, job, ours)
-            await _write(connection, job, ours, skipped)
+            await _write(connection, job, ours, skipped, valid)
             await notify(connection, Topic.PROGRESS, job=job.id)
         return await read_state(connection, job.id)
 
@@ -112,7 +114,9 @@ async def _reopen(connection: Connection, job: Job, late: Sequence[Outcome]) -> 
         await journal.reopen(connection, job.id, happened)
 
 
-async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skipped: dict[str, str]) -> None:
+async def _write(
+    connection: Connection, job: Job, ours: Sequence[Outcome], skipped: Mapping[str, str], ages: Mapping[int, float]
+) -> None:
     new_links = [one.link for one in ours if one.link is not None]
     for one in ours:
         if one.takes_over and one.link is not None:
@@ -148,6 +152,8 @@ async def _write(connection: Connection, job: Job, ours: Sequence[Outcome], skip
     if records:
         await provisioning_log.append(connection, job.id, job.row.app, records)
     await _note_evidence(connection, job, ours)
+    if not (work := work_done(ours, records, ages)).is_empty:
+        await activity.note_work(connection, job.id, work)
     await _count(connection, ours)
 
 
@@ -239,7 +245,7 @@ async def _skips_logged_before(connection: Connection, job: Job, ours: Sequence[
     return found
 
 
-def _is_repeated_skip(record: LogRecord, skipped: dict[str, str]) -> bool:
+def _is_repeated_skip(record: LogRecord, skipped: Mapping[str, str]) -> bool:
     """Whether the newest record of the object is the same skip. Such a skip is logged only once."""
     is_known = skipped.get(record.source_id or "") == f"{record.error_code} {record.reason}"
     return record.status == "skipped" and is_known

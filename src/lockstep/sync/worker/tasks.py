@@ -14,7 +14,7 @@ import structlog
 from procrastinate import App, JobContext
 from procrastinate.jobs import Status
 
-from lockstep.storage import cycles, jobs, links, operations, sources
+from lockstep.storage import activity, cycles, jobs, links, operations, sources
 from lockstep.storage.backlog import jobs_with_due_work
 from lockstep.sync.cycle.frame import open_scheduled_cycle
 from lockstep.sync.drain.drain import drain_job
@@ -92,7 +92,9 @@ async def rescue_stalled(app: App) -> int:
 
 
 async def run_schedule(services: Services, drive: Drive) -> list[str]:
-    """Open a cycle for every job whose interval has passed, and queue an import of every source that is due. Returns the jobs."""
+    """Open a cycle for every job whose interval has passed, queue an import of every source that is due, and sum up the figures of the
+    charts. Returns the jobs.
+    """
     opened = []
     async with services.pool.connection() as connection:
         due = await jobs.jobs_with_due_cycle(connection)
@@ -101,6 +103,8 @@ async def run_schedule(services: Services, drive: Drive) -> list[str]:
             opened.append(job)
     await drive.wake(opened)
     async with services.pool.connection() as connection:
+        await activity.sum_up(connection)
+        await activity.note_queues(connection)
         unread = await sources.due_for_reading(connection)
     for source in unread:
         await drive.defer_import(source)

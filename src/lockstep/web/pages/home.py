@@ -7,7 +7,7 @@ from datetime import datetime
 
 from starlette.requests import Request
 
-from lockstep.actions import activity
+from lockstep.actions import activity, throughput
 from lockstep.actions import overview as actions
 from lockstep.actions.context import Context
 from lockstep.actions.logs import LogRow
@@ -54,6 +54,8 @@ async def show_home(context: Context, request: Request) -> View:
         "held": sum(app.status.held for app in apps),
         "activity": _activity(found),
         "chart": activity_chart(days),
+        "leaving": await throughput.show_leaving(context),
+        "target": throughput.TARGET,
     }
     number = len(found.urgent) + len(found.sources) + len(found.certificates) + len(found.mail)
     heading = (

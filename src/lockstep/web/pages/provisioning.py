@@ -12,9 +12,11 @@ from lockstep.actions.context import Context
 from lockstep.actions.permissions import Permission
 from lockstep.actions.provisioning import USUAL_RESTART, ResetScope
 from lockstep.actions.provisioning_pages import Setup
+from lockstep.actions.throughput import show_throughput
 from lockstep.errors import Kind, LockstepError
 from lockstep.web.cycle_words import CycleRow
-from lockstep.web.page import Answer, AppPlace, CopyAs, Pages, Redirect, View, on_the_form
+from lockstep.web.page import Answer, AppPlace, Chip, CopyAs, Pages, Redirect, View, address, on_the_form
+from lockstep.web.provisioning_charts import SPANS, provisioning_charts
 from lockstep.web.status_look import look_of
 
 pages = Pages()
@@ -88,7 +90,7 @@ def _scope_text(setup: Setup) -> str:
 
 @pages.get("/apps/{app}/provisioning")
 async def show(context: Context, request: Request) -> View:
-    return await _overview(context, request.path_params["app"])
+    return await _overview(context, request.path_params["app"], span=request.query_params.get("span", ""))
 
 
 @pages.post("/apps/{app}/provisioning/start")
@@ -160,20 +162,26 @@ async def _control(context: Context, name: str, work: Callable[[], Awaitable[obj
     return Redirect(_href(name), notice=done)
 
 
-async def _overview(context: Context, name: str, *, refused: LockstepError | None = None) -> View:
+async def _overview(context: Context, name: str, *, refused: LockstepError | None = None, span: str = "") -> View:
     found = await provisioning_pages.provisioning_overview(context, name)
+    chosen = span if span in SPANS else ""
     status = found.status
     place = AppPlace(name, status.display_name)
     steps = setup_steps(found.setup, place)
     shown = status.running or status.last
+    is_new = not found.setup.is_started and not found.setup.is_on
+    throughput = None if is_new else await show_throughput(context, name, span=SPANS[chosen][1])
     model = {
         "found": found,
+        "throughput": throughput,
+        "charts": provisioning_charts(throughput, name) if throughput is not None else None,
+        "spans": [Chip(label, address(_href(name), span=key), key == chosen) for key, (label, _) in SPANS.items()],
         "status": status,
         "setup": found.setup,
         "look": look_of(status),
         "steps": steps,
         "current": next((number for number, step in enumerate(steps) if not step.is_done), len(steps)),
-        "is_new": not found.setup.is_started and not found.setup.is_on,
+        "is_new": is_new,
         "cycle": CycleRow(shown) if shown else None,
         "here": _href(name),
         "refused": refused,

@@ -1,0 +1,217 @@
+"""How fast an application is provisioned: operations and failures over time, the queue, response times, and how long people wait for access
+or keep it for too long.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from lockstep.actions.access import needs
+from lockstep.actions.context import Context
+from lockstep.actions.jobs import job_row
+from lockstep.actions.permissions import Permission
+from lockstep.actions.status import Cycle
+from lockstep.engine.durations import percentile
+from lockstep.storage import activity as store
+from lockstep.storage import cycles, jobs
+from lockstep.storage.backlog import backlogs
+
+KEPT = timedelta(days=14)
+TARGET = timedelta(minutes=15)  # for gaining and for losing access, in most cases (p95)
+WAIT_DAYS = 7
+MOST_CYCLES = 20
+_RATE_OVER = timedelta(minutes=10)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ChartSpan:
+    """A period up to now, in steps of equal length."""
+
+    length: timedelta
+    step: timedelta
+
+    @property
+    def steps(self) -> int:
+        return self.length // self.step
+
+    def start(self, now: datetime) -> datetime:
+        """Return the start of the first step. The last step contains *now*."""
+        seconds = self.step.total_seconds()
+        last = datetime.fromtimestamp(now.timestamp() // seconds * seconds, UTC)
+        return last + self.step - self.length
+
+
+HOUR = ChartSpan(timedelta(hours=1), timedelta(minutes=1))
+DAY = ChartSpan(timedelta(hours=24), timedelta(minutes=30))
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """The median and the 95th percentile of durations, in seconds; None without any. *number* counts the durations."""
+
+    p50: float | None
+    p95: float | None
+    number: int
+
+    @classmethod
+    def of(cls, counts: Mapping[int, int]) -> Percentiles:
+        return cls(percentile(counts, 0.5), percentile(counts, 0.95), sum(counts.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class WorkStep:
+    """One step of time. *counts* has the keys of a cycle's counts; *failures* counts error codes; *waiting* is the highest length of the
+    queue, None if it was not noted yet.
+    """
+
+    at: datetime
+    counts: Mapping[str, int]
+    failures: Mapping[str, int]
+    responses: Percentiles
+    waiting: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitDay:
+    """One day in UTC: how long people waited to gain access, and how long they kept access that had to end."""
+
+    day: datetime
+    gained: Percentiles
+    lost: Percentiles
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """The figures of one application. *waiting* is the present length of the queue, and *per_minute* the number of objects that were
+    processed on average in the last ten minutes. *cycles* are the newest that have ended, oldest first. *gained* and *lost* are the
+    percentiles of the last week.
+    """
+
+    span: ChartSpan
+    steps: Sequence[WorkStep]
+    waiting: int
+    per_minute: float
+    days: Sequence[WaitDay]
+    gained: Percentiles
+    lost: Percentiles
+    cycles: Sequence[Cycle]
+
+    @property
+    def drained_in(self) -> timedelta | None:
+        """The time until the queue is empty at the present rate; None if it is empty or nothing is being processed."""
+        return timedelta(minutes=self.waiting / self.per_minute) if self.waiting and self.per_minute else None
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """How long people kept access that had to end, over the last week, for each day and in all."""
+
+    days: Sequence[Percentiles]
+    whole: Percentiles
+
+
+@needs(Permission.APPLICATIONS_READ, app="app")
+async def show_throughput(context: Context, app: str, *, span: ChartSpan = HOUR) -> Throughput:
+    now = context.now()
+    since = span.start(now)
+    days_since = _first_day(now)
+    async with context.reading() as connection:
+        row = await job_row(connection, app)
+        work = await store.work_by_time(connection, row.id, since=since, step=span.step)
+        recent = await store.work_by_time(connection, row.id, since=now - _RATE_OVER, step=_RATE_OVER)
+        waits = await store.waits_by_day(connection, row.id, since=days_since)
+        noted = await store.queue_by_time(connection, row.id, since=since)
+        waiting = (await backlogs(connection, [row.id]))[row.id].waiting
+        newest = await cycles.latest_cycles(connection, row.id, limit=MOST_CYCLES + 1)
+    lengths = _lengths((part, day, length, number) for day, part, length, number in waits)
+    return Throughput(
+        span=span,
+        steps=_steps(span, since, work, _queue(span, since, noted, waiting)),
+        waiting=waiting,
+        per_minute=sum(number for _, part, _, number in recent if part == "counts")
+        / (_RATE_OVER / timedelta(minutes=1)),
+        days=[
+            WaitDay(
+                days_since + _DAY * day,
+                Percentiles.of(lengths.get(("gained", day), {})),
+                Percentiles.of(lengths.get(("lost", day), {})),
+            )
+            for day in range(WAIT_DAYS)
+        ],
+        gained=_whole(lengths, "gained"),
+        lost=_whole(lengths, "lost"),
+        cycles=[one for one in reversed(newest) if one.ended_at is not None and one.kind != "onDemand"][-MOST_CYCLES:],
+    )
+
+
+@needs(Permission.APPLICATIONS_READ, filters=True)
+async def show_leaving(context: Context) -> Leaving:
+    """Return how long people kept access that had to end, in all applications that the caller may read."""
+    since = _first_day(context.now())
+    async with context.reading() as connection:
+        visible = [
+            row.id
+            for row in await jobs.read_jobs(connection)
+            if context.actor.may(Permission.APPLICATIONS_READ, row.app)
+        ]
+        found = await store.losses_by_day(connection, visible, since=since)
+    lengths = _lengths(("lost", *one) for one in found)
+    days = [Percentiles.of(lengths.get(("lost", day), {})) for day in range(WAIT_DAYS)]
+    return Leaving(days, _whole(lengths, "lost"))
+
+
+def _first_day(now: datetime) -> datetime:
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - _DAY * (WAIT_DAYS - 1)
+
+
+def _lengths(found: Iterable[tuple[str, int, str, int]]) -> dict[tuple[str, int], Counter[int]]:
+    """Return the counts of lengths by part and step of time."""
+    lengths: dict[tuple[str, int], Counter[int]] = {}
+    for part, step, length, number in found:
+        lengths.setdefault((part, step), Counter())[int(length)] += number
+    return lengths
+
+
+def _whole(lengths: Mapping[tuple[str, int], Counter[int]], part: str) -> Percentiles:
+    return Percentiles.of(sum((counts for (of, _), counts in lengths.items() if of == part), Counter()))
+
+
+def _steps(
+    span: ChartSpan, since: datetime, work: Sequence[tuple[int, str, str, int]], queue: Sequence[int | None]
+) -> list[WorkStep]:
+    numbers: dict[tuple[str, int], dict[str, int]] = {}
+    for step, part, name, number in work:
+        numbers.setdefault((part, step), {})[name] = number
+    return [
+        WorkStep(
+            since + span.step * step,
+            numbers.get(("counts", step), {}),
+            numbers.get(("failures", step), {}),
+            Percentiles.of({int(length): number for length, number in numbers.get(("responses", step), {}).items()}),
+            queue[step],
+        )
+        for step in range(span.steps)
+    ]
+
+
+def _queue(span: ChartSpan, since: datetime, noted: Sequence[tuple[datetime, int]], waiting: int) -> list[int | None]:
+    """Return the highest length of the queue in each step. A length is noted only when it has changed, so the last one holds until the
+    next; the last step also has the present one.
+    """
+    known: int | None = None
+    highest: list[int | None] = []
+    rest = list(noted)
+    for step in range(span.steps):
+        end = since + span.step * (step + 1)
+        within = [] if known is None else [known]
+        while rest and rest[0][0] < end:
+            at, known = rest.pop(0)
+            within = [*within, known] if at >= since + span.step * step else [known]
+        highest.append(max(within) if within else None)
+    highest[-1] = max(highest[-1] or 0, waiting)
+    return highest

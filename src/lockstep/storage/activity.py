@@ -1,0 +1,151 @@
+"""What was done for each job and how long it took, by time; and how many objects waited.
+
+Recording adds one row for each batch. `sum_up` replaces these rows by one for each minute and job, and later for each half hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import LiteralString
+
+from psycopg import sql
+
+from lockstep.postgres.pool import Connection
+from lockstep.storage.batches import as_json
+
+
+@dataclass(frozen=True, slots=True)
+class WorkDone:
+    """The work of one recorded batch. *counts* has the keys of a cycle's counts; *failures* counts error codes.
+
+    *responses*, *gained* and *lost* are counts of durations by length (`engine.durations`): of requests, of waiting for access, and of
+    access that had to end.
+    """
+
+    counts: Mapping[str, int]
+    failures: Mapping[str, int]
+    responses: Mapping[int, int]
+    gained: Mapping[int, int]
+    lost: Mapping[int, int]
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.counts or self.failures or self.responses)
+
+
+async def note_work(connection: Connection, job: str, work: WorkDone) -> None:
+    """Add the work of one batch."""
+    await connection.execute(
+        """insert into activity (job, counts, failures, responses, gained, lost)
+        values (%s, %s::jsonb, %s::jsonb, %s::jsonb, %s::jsonb, %s::jsonb)""",
+        (
+            job,
+            as_json(work.counts),
+            _document(work.failures),
+            _document(work.responses),
+            _document(work.gained),
+            _document(work.lost),
+        ),
+    )
+
+
+def _document(numbers: Mapping[str, int] | Mapping[int, int]) -> str | None:
+    return as_json(numbers) if numbers else None
+
+
+async def sum_up(connection: Connection) -> None:
+    """Replace the rows of past minutes by their sums, and the sums of minutes by those of half hours after two hours. A row that is
+    committed later is summed by the next call.
+    """
+    await _sum(connection, "minutes = 0 and at < date_trunc('minute', now())", minutes=1)
+    await _sum(connection, "minutes < 30 and at < date_trunc('hour', now() - interval '2 hours')", minutes=30)
+
+
+async def _sum(connection: Connection, which: LiteralString, *, minutes: int) -> None:
+    await connection.execute(
+        sql.SQL(
+            """with summed as (
+                delete from activity where {which} returning job, at, counts, failures, responses, gained, lost
+            )
+            insert into activity (job, at, minutes, counts, failures, responses, gained, lost)
+            select job, date_bin(make_interval(mins => %(minutes)s), at, '2000-01-01 00:00Z'), %(minutes)s, sum_counts(counts),
+                nullif(sum_counts(failures), '{{}}'), nullif(sum_counts(responses), '{{}}'), nullif(sum_counts(gained), '{{}}'),
+                nullif(sum_counts(lost), '{{}}')
+            from summed group by 1, 2"""
+        ).format(which=sql.SQL(which)),
+        {"minutes": minutes},
+    )
+
+
+async def note_queues(connection: Connection) -> None:
+    """Note how many objects wait for each job, if the number has changed. Held and failed objects, and those that are not due, do not
+    count.
+    """
+    await connection.execute(
+        """insert into queue_depth (job, waiting)
+        select job.id, coalesce(due.waiting, 0) from job
+        left join (select job, count(*) as waiting from dirty where failures = 0 and not_before <= now() group by job) as due
+            on due.job = job.id
+        where coalesce(due.waiting, 0) is distinct from (
+            select waiting from queue_depth as noted where noted.job = job.id order by at desc limit 1)
+            and (due.waiting > 0 or exists (select from queue_depth as noted where noted.job = job.id))
+        on conflict (job, at) do nothing"""
+    )
+
+
+async def work_by_time(
+    connection: Connection, job: str, *, since: datetime, step: timedelta
+) -> list[tuple[int, str, str, int]]:
+    """Return the work of *job* from *since* on as (step, part, name, number). Steps count from 0; the part is the name of a field of
+    `WorkDone`.
+    """
+    cursor = await connection.execute(
+        """select step, part, name, sum(number::bigint)::bigint
+        from (
+            select floor(extract(epoch from at - %(since)s) / %(seconds)s)::int as step, part, document
+            from activity, lateral (values ('counts', counts), ('failures', failures), ('responses', responses)) as parts (part, document)
+            where job = %(job)s and at >= %(since)s
+        ) as parted, jsonb_each_text(document) as each (name, number)
+        group by 1, 2, 3""",
+        {"job": job, "since": since, "seconds": step.total_seconds()},
+    )
+    return await cursor.fetchall()
+
+
+async def waits_by_day(connection: Connection, job: str, *, since: datetime) -> list[tuple[int, str, str, int]]:
+    """Return how long people of *job* waited to gain and to lose access as (day, part, length, number). Days count from *since*."""
+    cursor = await connection.execute(
+        """select day, part, length, sum(number::bigint)::bigint
+        from (
+            select floor(extract(epoch from at - %(since)s) / 86400)::int as day, part, document
+            from activity, lateral (values ('gained', gained), ('lost', lost)) as parts (part, document)
+            where job = %(job)s and at >= %(since)s and (gained is not null or lost is not null)
+        ) as parted, jsonb_each_text(document) as each (length, number)
+        group by 1, 2, 3""",
+        {"job": job, "since": since},
+    )
+    return await cursor.fetchall()
+
+
+async def losses_by_day(connection: Connection, jobs: Sequence[str], *, since: datetime) -> list[tuple[int, str, int]]:
+    """Return how long people of *jobs* kept access that had to end, as (day, length, number). Days count from *since*."""
+    cursor = await connection.execute(
+        """select floor(extract(epoch from at - %(since)s) / 86400)::int, length, sum(number::bigint)::bigint
+        from activity, jsonb_each_text(lost) as each (length, number)
+        where lost is not null and at >= %(since)s and job = any(%(jobs)s)
+        group by 1, 2""",
+        {"jobs": list(jobs), "since": since},
+    )
+    return await cursor.fetchall()
+
+
+async def queue_by_time(connection: Connection, job: str, *, since: datetime) -> list[tuple[datetime, int]]:
+    """Return the noted lengths of the queue from *since* on, oldest first, after the last one before *since*."""
+    cursor = await connection.execute(
+        """(select at, waiting from queue_depth where job = %(job)s and at < %(since)s order by at desc limit 1)
+        union all (select at, waiting from queue_depth where job = %(job)s and at >= %(since)s order by at)""",
+        {"job": job, "since": since},
+    )
+    return await cursor.fetchall()
