@@ -219,3 +219,63 @@ async def test_an_auditor_reads_the_log(centre: Centre, admin: Browser) -> None:
     auditor = await centre.signed_in(Role.AUDITOR)
 
     assert "anna" in (await auditor.get("/logs/provisioning")).text
+
+
+def attempt(
+    status: int | None, detail: str, user_name: str, *, method: str = "POST", action: str = "create"
+) -> LogRecord:
+    """A failed attempt to write Anna."""
+    request = orjson.dumps({"userName": user_name, "active": True}).decode()
+    content = LoggedContent("https://app.test/scim/Users", request, orjson.dumps({"detail": detail}).decode())
+    failed = record("anna", "failure", "uniqueness", action)
+    return replace(failed, source_id=guid("anna"), exchanges=(LoggedExchange(method, status, 0.2, "", content),))
+
+
+async def test_an_exchange_is_compared_with_the_same_request_of_the_previous_attempt(
+    centre: Centre, admin: Browser
+) -> None:
+    first, second = attempt(409, "Taken", "anna@old.test"), attempt(400, "Taken", "anna@new.test")
+    await write(centre, admin, first, second)
+
+    page = await admin.get(f"/logs/provisioning/{second.change_id}?tab=HTTP+exchange")
+    of_first = await admin.get(f"/logs/provisioning/{first.change_id}?tab=HTTP+exchange")
+
+    assert "Compared with the attempt of" in page.text and "Compared" not in of_first.text
+    differences = page.text.partition("Previous and this attempt")[2].partition("Request {")[0]
+    assert "status 409 400" in differences and "request.userName anna@old.test anna@new.test" in differences
+    assert "detail" not in differences and "active" not in differences
+
+
+@pytest.mark.parametrize("other", [attempt(409, "x", "a", method="PUT"), attempt(409, "x", "a", action="update")])
+async def test_an_exchange_is_not_compared_with_another_kind_of_request(
+    centre: Centre, admin: Browser, other: LogRecord
+) -> None:
+    now = attempt(409, "Taken", "anna")
+    await write(centre, admin, other, now)
+
+    page = await admin.get(f"/logs/provisioning/{now.change_id}?tab=HTTP+exchange")
+
+    assert page.status == 200 and "Compared" not in page.text
+
+
+async def test_equal_attempts_are_said_to_be_the_same_also_if_a_body_is_not_json(
+    centre: Centre, admin: Browser
+) -> None:
+    first, second = attempt(None, "Taken", "anna"), attempt(None, "Taken", "anna")
+    cut = LoggedContent("https://app.test/scim/Users", '{"userName": "an', "<html>")
+    first, second = (replace(one, exchanges=(LoggedExchange("POST", None, 0.2, "", cut),)) for one in (first, second))
+    await write(centre, admin, first, second)
+
+    page = await admin.get(f"/logs/provisioning/{second.change_id}?tab=HTTP+exchange")
+
+    assert "The request and the response are the same." in page.text
+
+
+async def test_an_accepted_attempt_has_no_bodies_to_compare(centre: Centre, admin: Browser) -> None:
+    first = attempt(409, "Taken", "anna")
+    accepted = replace(record("anna"), source_id=guid("anna"))
+    await write(centre, admin, first, accepted)
+
+    page = await admin.get(f"/logs/provisioning/{accepted.change_id}?tab=HTTP+exchange")
+
+    assert "Compared" not in page.text and "stored only for failed requests" in page.text

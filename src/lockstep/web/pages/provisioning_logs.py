@@ -15,6 +15,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.logs import LogRow
 from lockstep.engine.plans import StepType
 from lockstep.web.activity_chart import activity_chart
+from lockstep.web.exchange_differences import ComparedExchange, compared_exchanges
 from lockstep.web.log_form import ACTION_SETS, ACTIONS, RANGES, STATUSES, LogQuery, number_in
 from lockstep.web.page import Answer, CopyAs, Crumb, Pages, Redirect, View, address
 from lockstep.web.record_sentence import sentence_of
@@ -131,6 +132,7 @@ async def show_change(context: Context, request: Request) -> View:
     before, after = await logs.attempts_beside(context, last.row)
     model = {
         "lines": lines,
+        "exchanges": await _exchanges(context, rows, before) if tab == "HTTP exchange" else (),
         "last": last,
         "tab": tab,
         "details": [Crumb(label, address(last.href, tab=label)) for label in TABS],
@@ -167,6 +169,12 @@ async def retry(context: Context, request: Request) -> Answer:
     return Redirect(
         line.href, notice="It is being retried now" if count else "It no longer fails, so there is nothing to retry"
     )
+
+
+async def _exchanges(context: Context, rows: list[LogRow], before: str) -> list[list[ComparedExchange]]:
+    """Return the exchanges of each of *rows*, compared with the attempts before it. *before* is the id of the previous change."""
+    earlier = await logs.show_log(context, before) if before else []
+    return [compared_exchanges(row, [*earlier, *rows[:place]]) for place, row in enumerate(rows)]
 
 
 async def _lines(context: Context, rows: list[LogRow]) -> list[LogLine]:

@@ -1,0 +1,61 @@
+"""Compare an HTTP exchange with the same request of the attempt before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from lockstep.actions.logs import LogRow
+from lockstep.kit.differences import JsonDifference, json_differences
+
+Exchange = Mapping[str, Any]  # as `storage.log_record` stores it
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedExchange:
+    """An exchange and its differences from the same request of the attempt at *earlier_at*. *earlier_at* is None if there is no such
+    request, or if the log has no bodies for one of the two.
+    """
+
+    exchange: Exchange
+    earlier_at: datetime | None = None
+    differences: Sequence[JsonDifference] = ()
+
+
+def compared_exchanges(row: LogRow, earlier: Sequence[LogRow]) -> list[ComparedExchange]:
+    """Return the exchanges of *row*, each compared with the last one in *earlier* (oldest first) that has the same method and action."""
+    return [_compared(row, one, earlier) for one in row.record["exchanges"]]
+
+
+def _compared(row: LogRow, exchange: Exchange, earlier: Sequence[LogRow]) -> ComparedExchange:
+    for before in reversed(earlier):
+        for other in reversed(before.record["exchanges"]):
+            if (
+                before.action == row.action
+                and other["method"] == exchange["method"]
+                and other["url"]
+                and exchange["url"]
+            ):
+                return ComparedExchange(exchange, before.at, json_differences(_document(other), _document(exchange)))
+    return ComparedExchange(exchange)
+
+
+def _document(exchange: Exchange) -> dict[str, Any]:
+    return {
+        "url": exchange["url"],
+        "status": "No answer" if exchange["status"] is None else str(exchange["status"]),
+        "request": _body(exchange["requestBody"]),
+        "response": _body(exchange["responseBody"]),
+    }
+
+
+def _body(text: str) -> Any:
+    """Return a body as JSON, or as text if it is not JSON: the log cuts long bodies."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
