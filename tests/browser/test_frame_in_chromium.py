@@ -303,18 +303,58 @@ async def test_signing_in_and_out_works_without_script(chrome: Browser, up: Up, 
         await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+async def test_a_page_asks_by_itself_while_a_proxy_refuses_its_live_updates(chrome: Browser, hub: Hub) -> None:
+    async with auditing(chrome, hub) as visitor:
+        page = visitor.page
+        await page.clock.install()
+        await page.route("**/events*", lambda route: route.fulfill(status=502))
+        await visitor.go("/apps")
+        await expect(page.get_by_role("rowheader", name="Documo")).to_be_visible()
+        await add(hub, "second")
+
+        async with page.expect_response("**/apps"):
+            await page.clock.run_for(30_000)
+
+        await expect(row(visitor, "second")).to_be_visible()
+        await expect(page.get_by_role("status").filter(has_text="Live updates paused")).to_be_hidden()
+        visitor.said.clear()  # the browser tells of each stream that it could not open
+
+
+async def test_a_page_asks_by_itself_while_a_proxy_holds_its_live_updates_back(chrome: Browser, hub: Hub) -> None:
+    async with auditing(chrome, hub) as visitor:
+        page, never = visitor.page, asyncio.Event()
+
+        async def hold_back(route: Route) -> None:
+            await never.wait()
+            await route.abort()
+
+        await page.clock.install()
+        await page.route("**/events*", hold_back)
+        await visitor.go("/apps")
+        await add(hub, "second")
+
+        async with page.expect_response("**/apps"):
+            await page.clock.run_for(30_000)
+
+        await expect(row(visitor, "second")).to_be_visible()
+        never.set()
+        visitor.said.clear()
+
+
 async def test_a_page_without_live_updates_says_since_when_and_gets_them_back(visitor: Visitor) -> None:
     page = visitor.page
     note = page.get_by_role("status").filter(has_text="Live updates paused")
     await page.clock.install()
     await page.route("**/events*", lambda route: route.abort())
     await visitor.go("/apps")
+    await page.route("**/apps", lambda route: route.abort())
     await expect(note).to_be_hidden()
 
     await page.clock.run_for(60_000)
     await expect(note).to_contain_text(re.compile(r"last data \d+:\d\d"))
     await expect(page.get_by_role("heading", name="Enterprise applications")).to_be_visible()
     await page.unroute("**/events*")
+    await page.unroute("**/apps")
     async with page.expect_response("**/events*"):
         await note.get_by_role("button", name="Retry").click()
 

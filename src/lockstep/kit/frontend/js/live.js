@@ -1,12 +1,15 @@
 // Live updates: <body data-live-topics="status cycle" data-live-after="EVENT"> listens to /events, from the event after which the page was
 // read. Elements with data-live (topics) and an id are read again from the page's own address when one of their topics is told, at most once a second; an event
 // says how long to wait when many pages are open, and each waits another part of it. What could not be read stays due, and so does a part in
-// which a field has the focus or was changed. A stream that stalls is said so, with the time of the last data.
+// which a field has the focus or was changed. If the stream is silent or refused (a proxy may hold it back), the page asks by itself every
+// ten seconds. Data that is old all the same is said to be, with the time of the last data.
 import { htmx } from "./start.js";
 import { isTouched } from "./touched.js";
 
 const TOPICS = ["progress", "cycle", "status", "change", "source", "request"];
-const SILENT = 40000; // the server sends a heartbeat at least every 15 s
+const QUIET = 20000; // the server sends a heartbeat at least every 15 s; without one, the page asks by itself
+const ASKS = 10000; // how often it then asks, unless the server wants more time
+const SILENT = 40000; // data that is older is said to be old
 const EVERY = 1000; // unless the server asks for more
 const AGAIN = 5000; // after a failure
 const due = new Set(); // ids of the parts to read again
@@ -14,7 +17,9 @@ let source = null;
 let seen = document.body.dataset.liveAfter ?? ""; // the last event
 let pace = EVERY; // the pace that the server asked for
 let timer = 0;
-let last = Date.now();
+let last = Date.now(); // of the last data
+let heard = last; // of the last message on the stream
+let asked = last;
 let loading = false;
 
 const parts = () => [...document.querySelectorAll("[data-live][id]")];
@@ -53,6 +58,7 @@ async function read(wanted) {
     }
     document.dispatchEvent(new CustomEvent("htmx:after:swap", { detail: { ctx: {} } }));
     last = Date.now();
+    stalled(false);
     return true;
   } catch {
     return false;
@@ -67,11 +73,15 @@ function replace(part, next) {
   if (focused) (document.getElementById(focused) ?? next.querySelector(`[href="${CSS.escape(focused)}"]`))?.focus();
 }
 
-function told(topics) {
+function readAgain(topics) {
   parts().filter((part) => part.dataset.live.split(" ").some((topic) => topics.includes(topic))).forEach((part) => due.add(part.id));
-  last = Date.now();
-  stalled(false);
   later();
+}
+
+function told(topics) {
+  last = heard = Date.now();
+  stalled(false);
+  readAgain(topics);
 }
 
 function stalled(is) {
@@ -87,17 +97,24 @@ function connect() {
   const hear = (name, topics) => source.addEventListener(name, (event) => { seen = event.lastEventId || seen; pace = Math.max(EVERY, Number.parseInt(event.data, 10) || 0); told(topics); });
   TOPICS.forEach((topic) => hear(topic, [topic]));
   hear("reset", TOPICS);
-  source.addEventListener("beat", () => { last = Date.now(); stalled(false); });
-  source.addEventListener("open", () => stalled(false));
+  source.addEventListener("beat", () => { last = heard = Date.now(); stalled(false); });
+}
+
+function check() {
+  if (document.hidden) return;
+  const now = Date.now();
+  const isRefused = source?.readyState === EventSource.CLOSED;
+  if ((isRefused || now - heard > QUIET) && now - asked >= Math.max(ASKS, pace)) {
+    asked = now;
+    readAgain(TOPICS);
+  }
+  stalled(now - last > SILENT);
+  if (isRefused && now - last < SILENT * 3) connect();
 }
 
 if (document.body.hasAttribute("data-live-topics") && parts().length) {
   if (!document.hidden) connect();
-  setInterval(() => {
-    if (document.hidden) return;
-    stalled(Date.now() - last > SILENT || source?.readyState === EventSource.CLOSED);
-    if (source?.readyState === EventSource.CLOSED && Date.now() - last < SILENT * 3) connect();
-  }, 5000);
+  setInterval(check, 5000);
   // A hidden page does not listen, so that visible pages get the whole update rate.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return source?.close();
@@ -105,7 +122,7 @@ if (document.body.hasAttribute("data-live-topics") && parts().length) {
     told(TOPICS);
   });
   ["focusout", "change"].forEach((name) => document.addEventListener(name, () => later()));
-  document.addEventListener("click", (event) => { if (event.target.closest("[data-live-retry]")) { connect(); told(TOPICS); } });
+  document.addEventListener("click", (event) => { if (event.target.closest("[data-live-retry]")) { connect(); readAgain(TOPICS); } });
   window.addEventListener("pagehide", () => source?.close());
   window.addEventListener("pageshow", (event) => { if (event.persisted && !document.hidden) connect(); });
 }
