@@ -25,9 +25,11 @@ NOT_PAGES = {
     "/apps/{app}/provisioning/mappings/{object}/scope/count",  # a part of the page of the mapping
     "/apps/{app}/provisioning/schema/download",
     "/apps/{app}/sso/download/{what}",
+    "/groups/{group}/timeline/{file}",
     "/logs/audit/download/{file}",
     "/logs/provisioning/download/{file}",
     "/logs/sign-ins/download/{file}",
+    "/users/{person}/timeline/{file}",
     "/settings/configuration.yaml",
     "/sign-in/sso",  # this and the two below lead to an identity provider, and back
     "/sign-in/sso/callback",

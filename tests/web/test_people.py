@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from lockstep.actions import applications, assignments, groups, people, sources
+from lockstep.actions import applications, assignments, groups, people, sources, timeline
 from lockstep.actions.permissions import Role
 from lockstep.configuration.files.names import LOCAL_SOURCE
 from lockstep.postgres.pool import transaction
@@ -128,6 +129,83 @@ async def test_the_timeline_has_the_directory_and_every_application_and_can_be_n
     assert "Assigned to Documo" in directory.text and "appRoleAssignments" not in directory.text
     assert "in Box" not in documo.text and documo.text.count("Could not be created in Documo") == 19
     assert "in Box" in of_owner.text and "Documo" not in of_owner.text
+
+
+async def test_the_timeline_is_zoomed_by_its_address_and_downloaded_with_the_same_filters(
+    centre: Centre, admin: Browser, tmp_path: Path
+) -> None:
+    await contoso(centre, tmp_path)
+    app = await applications.add_application(centre.hub.context, "documo")
+    records = [
+        LogRecord(guid(f"{n}"), guid(f"change {n}"), None, "create", "failure", "User", guid("anna"), "anna@contoso.test",
+                  f"=reason {n:02}", "system")
+        for n in range(40)
+    ]  # fmt: skip
+    async with transaction(centre.hub.pool) as connection:
+        await provisioning_log.append(connection, app.job, app.id, records)
+    await centre.hub.fetch(
+        "update provisioning_log set at = '2026-03-01T10:00Z' where reason = '=reason 07' returning 1"
+    )
+    here = f"/users/{guid('anna')}"
+
+    day = await admin.get(f"{here}?only=documo&since=2026-03-01&until=2026-03-01")
+    recent = await admin.get(f"{here}?only=documo&range=24h")
+    older = await admin.get(next(link for link in recent.links if "before=" in link))
+    nothing = await admin.get(f"{here}?until=2020-01-01")
+    downloads = [link for link in day.links if "/timeline/" in link]
+    as_csv, as_json = [await admin.get(link) for link in downloads]
+    everything = await admin.get(f"{here}/timeline/timeline.json?only=documo")
+
+    assert day.text.count("Could not be created in Documo") == 1 and "=reason 07" in day.text
+    assert recent.text.count("Could not be created") + older.text.count("Could not be created") == 39
+    assert "range=24h" in next(link for link in recent.links if "before=" in link)
+    assert "Nothing happened in this period." in nothing.text
+    assert [one["detail"] for one in json.loads(as_json.html)] == ["=reason 07"]
+    assert as_csv.html.splitlines()[0] == "time,kind,application,event,by,detail,page,changes"
+    assert "provisioning,Documo,Could not be created in Documo,,'=reason 07," in as_csv.html
+    assert len(json.loads(everything.html)) == 40
+    assert (await admin.get(f"{here}/timeline/timeline.exe")).status == 404
+
+
+async def test_no_event_is_lost_between_pages_if_several_happened_at_the_same_moment(
+    centre: Centre, tmp_path: Path
+) -> None:
+    await contoso(centre, tmp_path)
+    app = await applications.add_application(centre.hub.context, "documo")
+    records = [
+        LogRecord(guid(f"{n}"), guid(f"change {n}"), None, "create", "failure", "User", guid("anna"), "anna@contoso.test",
+                  f"reason {n}", "system")
+        for n in range(10)
+    ]  # fmt: skip
+    async with transaction(centre.hub.pool) as connection:
+        await provisioning_log.append(connection, app.job, app.id, records)
+    await centre.hub.fetch(
+        """update provisioning_log set at = case when seq < (select min(seq) + 5 from provisioning_log)
+            then '2026-03-01T10:00Z'::timestamptz else '2026-03-01T11:00Z' end returning 1"""
+    )
+
+    pages = [page async for page in timeline.pages_of_timeline(centre.hub.context, guid("anna"), only="documo", size=7)]
+
+    seen = [event.record.reason for page in pages for event in page.events if event.record is not None]
+    assert len(pages) == 2 and sorted(seen) == [f"reason {n}" for n in range(10)]
+
+
+async def test_a_timeline_download_leaves_out_what_the_caller_may_not_read(
+    centre: Centre, admin: Browser, tmp_path: Path
+) -> None:
+    await contoso(centre, tmp_path)
+    app = await applications.add_application(centre.hub.context, "documo")
+    other = await applications.add_application(centre.hub.context, "documo", name="other")
+    record = LogRecord(
+        guid("1"), guid("change"), None, "create", "success", "User", guid("anna"), "anna", "secret", "system"
+    )
+    async with transaction(centre.hub.pool) as connection:
+        await provisioning_log.append(connection, app.job, app.id, [record])
+    owner = await centre.signed_in(Role.APPLICATION_OWNER, app=other.id)
+
+    given = [await one.get(f"/users/{guid('anna')}/timeline/timeline.json") for one in (owner, admin)]
+
+    assert ["secret" in one.html for one in given] == [False, True]
 
 
 async def test_a_person_who_was_created_here_is_edited_after_the_consequences_were_shown(

@@ -102,6 +102,8 @@ async def addresses(hub: Hub) -> dict[str, str]:
         "/apps/{app}/provisioning/mappings/{object}/edit": "/apps/app-2/provisioning/mappings/user/edit?target=userName",
         "/logs/sign-ins/download/{file}": "/logs/sign-ins/download/SignInLogs.json",
         "/logs/audit/download/{file}": "/logs/audit/download/AuditLogs.json",
+        "/users/{person}/timeline/{file}": f"/users/{person}/timeline/timeline.json",
+        "/groups/{group}/timeline/{file}": f"/groups/{group}/timeline/timeline.csv",
     }
     return {path: more.get(path) or path.format(**values) for path in pages}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from lockstep.storage.provisioning_log import LogFilter, LogRow
 from lockstep.storage.sign_in_log import SignInFilter, SignInRow
 
 PAGE = 30
+EXPORTED = 500  # events of one page of an export
 MOST_NAMED = 10  # the most members that are listed for a change
 DIRECTORY, SIGN_INS = "directory", "sign-ins"  # shown in place of an application
 
@@ -46,9 +47,16 @@ class Timeline:
 
 @needs(Permission.DIRECTORY_READ)
 async def show_timeline(
-    context: Context, object_id: str, *, only: str = "", before: datetime | None = None, limit: int = PAGE
+    context: Context,
+    object_id: str,
+    *,
+    only: str = "",
+    after: datetime | None = None,
+    before: datetime | None = None,
+    limit: int = PAGE,
 ) -> Timeline:
-    """Return the newest events before the position *before*. *only* is `directory`, `sign-ins`, or the name of one application.
+    """Return the newest events at *after* or later and before the position *before*. *only* is `directory`, `sign-ins`, or the name of one
+    application.
 
     Records of applications whose log the caller may not read are left out.
     """
@@ -60,16 +68,16 @@ async def show_timeline(
         }
         events: list[Event] = []
         if only in ("", DIRECTORY):
-            rows = await changes.history_of(connection, object_id, limit=limit + 1, before=before)
+            rows = await changes.history_of(connection, object_id, limit=limit + 1, after=after, before=before)
             events += [Event(row.at, change=row) for row in rows]
         if only in ("", SIGN_INS):
-            signed_in = SignInFilter(person=object_id, before=before)
+            signed_in = SignInFilter(person=object_id, after=after, before=before)
             if not context.actor.everywhere(Permission.LOGS_READ):
                 signed_in = replace(signed_in, apps=sorted(apps))
             rows_of_log = await sign_in_log.read_log(connection, signed_in, limit=limit + 1)
             events += [Event(row.at, app=row.app_display or "My Apps", sign_in=row) for row in rows_of_log]
         if only not in (DIRECTORY, SIGN_INS):
-            wanted = LogFilter(source_id=object_id, before=before)
+            wanted = LogFilter(source_id=object_id, after=after, before=before)
             if only or not context.actor.everywhere(Permission.LOGS_READ):
                 wanted = replace(wanted, apps=[one.id for one in apps.values() if only in ("", one.name)])
             records = await provisioning_log.read_log(connection, wanted, limit=limit + 1)
@@ -80,7 +88,7 @@ async def show_timeline(
                 for row in records
             ]
         events.sort(key=lambda one: one.at, reverse=True)
-        shown = events[:limit]
+        shown = _whole_moments(events, limit)
         names: dict[str, str] = {}
         if mentioned := sorted(
             {one for event in shown if event.change is not None for one in _mentioned(event.change)}
@@ -88,6 +96,35 @@ async def show_timeline(
             for kind in ("User", "Group"):
                 names |= await provisioning_log.source_names(connection, kind, mentioned)
     return Timeline(shown, names, shown[-1].at if len(events) > limit else None)
+
+
+@needs(Permission.DIRECTORY_READ)
+async def pages_of_timeline(
+    context: Context,
+    object_id: str,
+    *,
+    only: str = "",
+    after: datetime | None = None,
+    before: datetime | None = None,
+    size: int = EXPORTED,
+) -> AsyncIterator[Timeline]:
+    """Yield all events of the period, newest first, in pages of at most *size* events."""
+    position = before
+    while True:
+        page = await show_timeline(context, object_id, only=only, after=after, before=position, limit=size)
+        yield page
+        if page.next is None:
+            return
+        position = page.next
+
+
+def _whole_moments(events: Sequence[Event], limit: int) -> Sequence[Event]:
+    """Return up to *limit* of the sorted *events*, without the last moment if some of its events would be left out: the next page begins
+    with it.
+    """
+    if len(events) <= limit:
+        return events
+    return [one for one in events[:limit] if one.at != events[limit].at] or events[:limit]
 
 
 def _mentioned(change: ChangeRow) -> Iterator[str]:

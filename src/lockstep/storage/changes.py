@@ -56,13 +56,19 @@ async def latest_before(connection: Connection, object_id: str, at: datetime) ->
 
 
 async def history_of(
-    connection: Connection, object_id: str, *, limit: int = 100, before: datetime | None = None
+    connection: Connection,
+    object_id: str,
+    *,
+    limit: int = 100,
+    after: datetime | None = None,
+    before: datetime | None = None,
 ) -> list[ChangeRow]:
-    """Return the changes of one object, newest first. With *before*, return only earlier changes."""
+    """Return the changes of one object, newest first: those at *after* or later, and earlier than *before*."""
     async with connection.cursor(row_factory=class_row(ChangeRow)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from change where object_id = %(id)s
-                and (%(before)s::timestamptz is null or at < %(before)s) order by seq desc limit %(limit)s""",
-            {"id": object_id, "before": before, "limit": limit},
+                and (%(before)s::timestamptz is null or at < %(before)s) and (%(after)s::timestamptz is null or at >= %(after)s)
+            order by seq desc limit %(limit)s""",
+            {"id": object_id, "before": before, "after": after, "limit": limit},
         )
         return await cursor.fetchall()
