@@ -15,7 +15,7 @@ from lockstep.actions.context import Context
 from lockstep.actions.openid_sign_in import answering, leaving, opening, redeeming, telling
 from lockstep.actions.openid_sign_in.answering import Answered
 from lockstep.actions.person_sign_in.outcomes import Visitor
-from lockstep.actions.person_sign_in.sessions import PASSWORD, begin_session
+from lockstep.actions.person_sign_in.sessions import PASSWORD, begin_session, caller_of_person
 from lockstep.actions.single_sign_on import client_secrets, settings
 from lockstep.storage import person_credentials
 from lockstep.vault import Vault, VaultKey
@@ -80,11 +80,17 @@ class OpenIdWorld:
         return [(name, value) for name, value in (usual | more).items() if value is not None]
 
     async def ask(self, secret: str, pairs: Sequence[tuple[str, str]]) -> answering.Outcome:
-        return await answering.authorize(self.context, pairs, secret, visitor=HERE, origin=self.centre.origin)
+        caller = await caller_of_person(self.context, secret)
+        return await answering.authorize(self.context, pairs, caller, visitor=HERE, origin=self.centre.origin)
 
     async def resume(self, sealed: str, secret: str, browser: str = "") -> object:
         return await answering.resume(
-            self.context, sealed, secret, visitor=HERE, origin=self.centre.origin, browser=browser
+            self.context,
+            sealed,
+            await caller_of_person(self.context, secret),
+            visitor=HERE,
+            origin=self.centre.origin,
+            browser=browser,
         )
 
     async def code(self, app: str = "docs", *methods: str, **more: str | None) -> str:

@@ -36,6 +36,22 @@ async def read_objects(
     *with_groups* includes the groups of each person, for mappings that read memberships. *manager_attributes* are attributes of the
     manager to include as `manager.<attribute>`; they cost one more statement.
     """
+    found, _ = await read_objects_and_roles(
+        connection, app, kind, ids, with_groups=with_groups, manager_attributes=manager_attributes
+    )
+    return found
+
+
+async def read_objects_and_roles(
+    connection: Connection,
+    app: str,
+    kind: ObjectKind,
+    ids: Sequence[str],
+    *,
+    with_groups: bool,
+    manager_attributes: Collection[str],
+) -> tuple[dict[str, SourceObject], tuple[AppRole, ...]]:
+    """Return the same objects as `read_objects`, and all roles of the application in order of precedence."""
     rows, held, groups, all_roles = await asyncio.gather(  # in one round trip, if the caller has begun a pipeline
         _read_rows(connection, kind, ids),
         read_entitlements(connection, app, ids),
@@ -49,7 +65,9 @@ async def read_objects(
         else _group(row, held.get(key, ()))
         for key, row in rows.items()
     }
-    return await _with_managers(connection, objects, manager_attributes) if manager_attributes else objects
+    if manager_attributes:
+        objects = await _with_managers(connection, objects, manager_attributes)
+    return objects, all_roles
 
 
 async def _read_rows(

@@ -7,7 +7,7 @@ instead.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 
@@ -17,11 +17,9 @@ from lockstep.actions.access import open_to_all
 from lockstep.actions.context import Context
 from lockstep.actions.openid_sign_in.client import OpenIdApplication, application_of, note, note_fault
 from lockstep.actions.person_sign_in.outcomes import SignInCode, Visitor
-from lockstep.actions.person_sign_in.sessions import PROVIDER, REENTERED, PersonCaller, caller_of_person
+from lockstep.actions.person_sign_in.sessions import PROVIDER, REENTERED, PersonCaller
 from lockstep.actions.saml_sign_in.answering import NotAssigned
 from lockstep.actions.saml_sign_in.noting import did_not_work
-from lockstep.actions.single_sign_on.claims import AssertionClaims
-from lockstep.actions.single_sign_on.issuing import claims_for
 from lockstep.actions.single_sign_on.openid_keys import published_keys
 from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.errors import LockstepError, conflict
@@ -39,6 +37,7 @@ from lockstep.openid.requests import (
     single,
 )
 from lockstep.openid.tokens import read_hint
+from lockstep.postgres.pool import Connection
 from lockstep.storage import openid_grants, person_credentials
 from lockstep.vault import Secret
 
@@ -75,20 +74,22 @@ Outcome = OpenidSignInFirst | Answered | NotAssigned
 
 @open_to_all
 async def authorize(
-    context: Context, pairs: Pairs, secret: str, *, visitor: Visitor, origin: str, browser: str = ""
+    context: Context, pairs: Pairs, caller: PersonCaller | None, *, visitor: Visitor, origin: str, browser: str = ""
 ) -> Outcome:
-    """Answer the request with these parameters for the person whose session has this *secret*. *browser* is the secret that the browser has
-    from an earlier request.
+    """Answer the request with these parameters for *caller*, the person who is signed in. *browser* is the secret that the browser has from
+    an earlier request.
 
     Raises LockstepError, to be shown on a page, if it is not safe to send a response to the application.
     """
     return await _answer(
-        context, pairs, context.now(), secret, visitor=visitor, origin=origin, browser=browser or new_secret()
+        context, pairs, context.now(), caller, visitor=visitor, origin=origin, browser=browser or new_secret()
     )
 
 
 @open_to_all
-async def resume(context: Context, sealed: str, secret: str, *, visitor: Visitor, origin: str, browser: str) -> Outcome:
+async def resume(
+    context: Context, sealed: str, caller: PersonCaller | None, *, visitor: Visitor, origin: str, browser: str
+) -> Outcome:
     """Continue a request after the person has signed in. Raises LockstepError if the request is too old, was not sealed by Lockstep, or
     was brought by a browser other than the one with the secret *browser*.
     """
@@ -104,7 +105,7 @@ async def resume(context: Context, sealed: str, secret: str, *, visitor: Visitor
         context,
         [(name, value) for name, value in pairs],
         asked_at,
-        secret,
+        caller,
         visitor=visitor,
         origin=origin,
         browser=browser,
@@ -112,8 +113,9 @@ async def resume(context: Context, sealed: str, secret: str, *, visitor: Visitor
 
 
 async def _answer(
-    context: Context, pairs: Pairs, asked_at: datetime, secret: str, *, visitor: Visitor, origin: str, browser: str
-) -> Outcome:
+    context: Context, pairs: Pairs, asked_at: datetime, caller: PersonCaller | None, *, visitor: Visitor, origin: str,
+    browser: str,
+) -> Outcome:  # fmt: skip
     app: OpenIdApplication | None = None
     try:
         given = single(pairs)
@@ -134,7 +136,6 @@ async def _answer(
     except OAuthFault as fault:
         await note_fault(context, visitor, app, fault)
         return _refused(app, reply, fault)
-    caller = await caller_of_person(context, secret)
     if caller is not None and caller.lacks_factor:
         caller = None
     if caller is None or not _is_fresh(caller, request, asked_at):
@@ -166,27 +167,50 @@ async def _signed_in(
 ) -> Answered | NotAssigned:  # fmt: skip
     if not app.settings.is_enabled:
         return await _no_access(context, visitor, app, request, caller, RefusalReason.APPLICATION_DISABLED)
-    claims = await _claims(context, visitor, app, caller)
-    if app.settings.assignment_required and not claims.is_assigned:
+    code = ""
+    try:
+        async with context.recording() as connection:
+            claims = await app.claims_about(context, connection, caller.person)
+            is_assigned = claims.is_assigned or not app.settings.assignment_required
+            is_expected = expected in ("", claims.name_id)
+            if is_assigned and is_expected:
+                code = await _new_code(context, connection, visitor, app, request, caller)
+    except LockstepError as wrong:
+        await note(
+            context, visitor, app, person=caller.person, person_display=caller.user_principal_name,
+            code=SignInCode.CLAIMS_UNUSABLE, detail=f"{wrong.detail}. {wrong.why}",
+        )  # fmt: skip
+        raise did_not_work() from None
+    if not is_assigned:
         return await _no_access(context, visitor, app, request, caller, RefusalReason.NOT_ASSIGNED)
-    if expected and expected != claims.name_id:
+    if not is_expected:
         detail = "Another person is signed in"
         reason = RefusalReason.OTHER_PERSON
         return await _told(context, visitor, app, request.reply, OAuthError.LOGIN_REQUIRED, reason, detail, caller)
-    code = new_secret()
-    async with context.recording() as connection:
-        is_stored = await openid_grants.insert_code(
-            connection, hash_of(code), app=app.id, session=caller.session, redirect_uri=request.reply.redirect_uri,
-            scopes=request.scopes, nonce=request.nonce, challenge=request.challenge, expires_at=context.now() + CODE_VALID,
-        )  # fmt: skip
-    if not is_stored:
+    if not code:
         fault = OAuthFault(OAuthError.LOGIN_REQUIRED, RefusalReason.SESSION_ENDED, "The session has ended")
         await note_fault(context, visitor, app, fault)
         return _refused(app, request.reply, fault)
-    await note(
-        context, visitor, app, person=caller.person, person_display=caller.user_principal_name, methods=caller.methods
-    )  # fmt: skip
     return _sent(app, request.reply, code=code)
+
+
+async def _new_code(
+    context: Context, connection: Connection, visitor: Visitor, app: OpenIdApplication, request: AuthorizationRequest,
+    caller: PersonCaller,
+) -> str:  # fmt: skip
+    """Store a code and the record of the sign-in. Returns "" if the session has ended."""
+    code = new_secret()
+    is_stored = await openid_grants.insert_code(
+        connection, hash_of(code), app=app.id, session=caller.session, redirect_uri=request.reply.redirect_uri,
+        scopes=request.scopes, nonce=request.nonce, challenge=request.challenge, expires_at=context.now() + CODE_VALID,
+    )  # fmt: skip
+    if not is_stored:
+        return ""
+    await note(
+        replace(context, within=connection), visitor, app, person=caller.person,
+        person_display=caller.user_principal_name, methods=caller.methods,
+    )  # fmt: skip
+    return code
 
 
 def _is_fresh(caller: PersonCaller, request: AuthorizationRequest, asked_at: datetime) -> bool:
@@ -198,17 +222,6 @@ def _is_fresh(caller: PersonCaller, request: AuthorizationRequest, asked_at: dat
     is_entered = PROVIDER not in caller.methods or REENTERED in caller.methods
     oldest = asked_at if request.enters_again else asked_at - timedelta(seconds=request.max_age or 0)
     return is_entered and caller.signed_in_at >= oldest
-
-
-async def _claims(context: Context, visitor: Visitor, app: OpenIdApplication, caller: PersonCaller) -> AssertionClaims:
-    try:
-        return await claims_for(context, app.id, caller.person)
-    except LockstepError as wrong:
-        await note(
-            context, visitor, app, person=caller.person, person_display=caller.user_principal_name,
-            code=SignInCode.CLAIMS_UNUSABLE, detail=f"{wrong.detail}. {wrong.why}",
-        )  # fmt: skip
-        raise did_not_work() from None
 
 
 async def _told(

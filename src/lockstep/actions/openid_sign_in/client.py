@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,11 +11,14 @@ from uuid import UUID
 from lockstep.actions.context import Context
 from lockstep.actions.person_sign_in.outcomes import SignInCode, Visitor, note_application_sign_in
 from lockstep.actions.single_sign_on.address import stored_address
-from lockstep.actions.single_sign_on.settings import read_settings
+from lockstep.actions.single_sign_on.claims import AssertionClaims, require_usable
+from lockstep.actions.single_sign_on.issuing import claims_by
+from lockstep.actions.single_sign_on.settings import settings_in
 from lockstep.configuration.openid_connect import OpenIdSettings
 from lockstep.configuration.single_sign_on import SignOnMode, SignOnSettings
 from lockstep.openid.faults import OAuthFault, RefusalReason
 from lockstep.openid.requests import ClientRules
+from lockstep.postgres.pool import Connection, pipeline
 from lockstep.storage import application_sso, applications
 
 PROTOCOL = "oidc"
@@ -34,6 +38,12 @@ class OpenIdApplication:
     @property
     def openid(self) -> OpenIdSettings:
         return self.settings.openid
+
+    async def claims_about(self, context: Context, connection: Connection, person: str) -> AssertionClaims:
+        """Return the present claims about the person with this id. Raises LockstepError if the person cannot sign in."""
+        claims = await claims_by(context, connection, self.id, self.settings, person, salt=self.salt)
+        require_usable(claims, self.name)
+        return claims
 
     @property
     def rules(self) -> ClientRules:
@@ -66,15 +76,18 @@ async def application_of(context: Context, client_id: str, *, origin: str) -> Op
     if wanted != client_id:
         return None
     async with context.recording() as connection:
-        row = await application_sso.read_sign_on(connection, wanted)
-        found = await applications.find_application(connection, wanted)
+        async with pipeline(connection):  # all queries in one round trip
+            row, found, address = await asyncio.gather(
+                application_sso.read_sign_on(connection, wanted),
+                applications.find_application(connection, wanted),
+                stored_address(connection),
+            )
         if row is None or found is None:
             return None
-        settings = await read_settings(context, connection, found)
-        issuer = await stored_address(connection) or origin
+        settings = await settings_in(context, connection, found, row)
     if settings.mode is not SignOnMode.OIDC:
         return None
-    return OpenIdApplication(found.id, found.name, found.display_name, settings, issuer, row.pairwise_salt)
+    return OpenIdApplication(found.id, found.name, found.display_name, settings, address or origin, row.pairwise_salt)
 
 
 async def note(

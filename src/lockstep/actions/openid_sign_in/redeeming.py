@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +16,6 @@ from lockstep.actions.openid_sign_in.client import OpenIdApplication, applicatio
 from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.actions.person_sign_in.sessions import CODE, DIRECTORY, PASSKEY, PASSWORD
 from lockstep.actions.single_sign_on.claims import AssertionClaims
-from lockstep.actions.single_sign_on.issuing import claims_for
 from lockstep.actions.single_sign_on.openid_keys import signing_key
 from lockstep.credentials.issued_secrets import hash_of, new_secret
 from lockstep.errors import LockstepError
@@ -24,8 +24,8 @@ from lockstep.openid.faults import OAuthError, OAuthFault, RefusalReason
 from lockstep.openid.grants import StoredCode, StoredRefreshToken, check_code, check_refresh, narrowed
 from lockstep.openid.requests import OFFLINE, Pairs, single
 from lockstep.openid.tokens import id_token
-from lockstep.postgres.pool import Connection
-from lockstep.storage import assignments, openid_grants
+from lockstep.postgres.pool import Connection, pipeline
+from lockstep.storage import openid_grants
 from lockstep.storage.openid_grants import CodeRow, GrantRow
 
 _IDLE = timedelta(days=14)  # an unused refresh token expires after this time
@@ -60,14 +60,16 @@ async def redeem(
         raise
 
 
-async def claims_of_grant(context: Context, app: OpenIdApplication, person: str) -> AssertionClaims:
+async def claims_of_grant(
+    context: Context, connection: Connection, app: OpenIdApplication, person: str
+) -> AssertionClaims:
     """Return the present claims about the person. Raises OAuthFault if the person may no longer use the application, or if nobody may."""
     if not app.settings.is_enabled:
         raise OAuthFault(
             OAuthError.INVALID_GRANT, RefusalReason.APPLICATION_DISABLED, "Nobody may sign in to the application"
         )
     try:
-        claims = await claims_for(context, app.id, person)
+        claims = await app.claims_about(context, connection, person)
     except LockstepError as wrong:
         raise OAuthFault(OAuthError.INVALID_GRANT, RefusalReason.SESSION_ENDED, "The person cannot sign in") from wrong
     if app.settings.assignment_required and not claims.is_assigned:
@@ -75,15 +77,6 @@ async def claims_of_grant(context: Context, app: OpenIdApplication, person: str)
             OAuthError.INVALID_GRANT, RefusalReason.NOT_ASSIGNED, "The person has no access to the application"
         )
     return claims
-
-
-async def groups_of(context: Context, app: OpenIdApplication, person: str) -> list[str]:
-    """Return the names of the groups through which the application is assigned to the person. The application does not learn of other
-    groups.
-    """
-    async with context.recording() as connection:
-        rows = await assignments.entitlements(connection, app.id, [person])
-    return sorted({row.via_group_name for row in rows if row.via_group_name})
 
 
 async def _redeem_code(context: Context, app: OpenIdApplication, form: Mapping[str, str]) -> dict[str, Any]:
@@ -99,16 +92,18 @@ async def _redeem_code(context: Context, app: OpenIdApplication, form: Mapping[s
             await openid_grants.end_grant(connection, row.grant_id)
         else:
             assert row is not None  # noqa: S101  # otherwise it is unknown
-            within = replace(context, within=connection)
-            claims = await claims_of_grant(within, app, row.person)
+            claims = await claims_of_grant(context, connection, app, row.person)
             grant = GrantRow(
                 str(uuid4()), app.id, row.person, row.session, OFFLINE in row.scopes, row.scopes, app.issuer, claims.name_id,
                 app.sid_of(row.session), row.nonce, row.methods, row.signed_in_at, now,
                 now + timedelta(days=app.openid.refresh_days),
             )  # fmt: skip
-            await openid_grants.insert_grant(connection, grant)
-            await openid_grants.note_redeemed(connection, code_hash, grant.id)
-            return await _tokens(within, connection, app, grant, claims, tuple(grant.scopes))
+            async with pipeline(connection):
+                await asyncio.gather(
+                    openid_grants.insert_grant(connection, grant),
+                    openid_grants.note_redeemed(connection, code_hash, grant.id),
+                )
+            return await _tokens(context, connection, app, grant, claims, tuple(grant.scopes))
     raise used
 
 
@@ -131,10 +126,9 @@ async def _refresh(context: Context, app: OpenIdApplication, form: Mapping[str, 
         else:
             assert grant is not None  # noqa: S101  # otherwise it is unknown
             scopes = narrowed(checked.scopes, form.get("scope", ""))
-            within = replace(context, within=connection)
-            claims = await claims_of_grant(within, app, grant.person)
+            claims = await claims_of_grant(context, connection, app, grant.person)
             await openid_grants.note_used(connection, token_hash, now)
-            return await _tokens(within, connection, app, grant, claims, scopes)
+            return await _tokens(context, connection, app, grant, claims, scopes)
     raise used
 
 
@@ -160,10 +154,10 @@ async def _tokens(
         )  # fmt: skip
         answer["refresh_token"] = refresh
     answer["id_token"] = id_token(
-        await signing_key(context), issuer=app.issuer, subject=grant.subject, client=app.id, now=now,
+        await signing_key(replace(context, within=connection)), issuer=app.issuer, subject=grant.subject, client=app.id, now=now,
         authenticated_at=grant.authenticated_at, sid=grant.sid, nonce=grant.nonce, access_token=access,
         methods=_amr(grant.methods),
-        claims=released(claims.attributes, await groups_of(context, app, grant.person), scopes),
+        claims=released(claims.attributes, claims.groups, scopes),
     )  # fmt: skip
     return answer
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from lockstep.actions.access import open_to_all
 from lockstep.actions.context import Context
 from lockstep.actions.openid_sign_in.authenticating import authenticated
 from lockstep.actions.openid_sign_in.client import application_of, note_fault
-from lockstep.actions.openid_sign_in.redeeming import claims_of_grant, groups_of
+from lockstep.actions.openid_sign_in.redeeming import claims_of_grant
 from lockstep.actions.person_sign_in.outcomes import Visitor
 from lockstep.credentials.issued_secrets import hash_of
 from lockstep.openid.claims import released
@@ -27,18 +28,19 @@ async def user_info(context: Context, access_token: str, *, origin: str) -> dict
     async with context.recording() as connection:
         token = await openid_grants.read_token(connection, hash_of(access_token))
         grant = await openid_grants.read_grant(connection, token.grant_id) if token and not token.is_refresh else None
-    app = await application_of(context, grant.app, origin=origin) if grant else None
-    if token is None or grant is None or app is None:
-        raise OAuthFault(
-            OAuthError.INVALID_TOKEN, RefusalReason.UNKNOWN_TOKEN, "The access token is unknown or was revoked"
-        )
-    if context.now() >= token.expires_at:
-        raise OAuthFault(OAuthError.INVALID_TOKEN, RefusalReason.TOKEN_EXPIRED, "The access token has expired")
-    try:
-        claims = await claims_of_grant(context, app, grant.person)
-    except OAuthFault as fault:
-        raise OAuthFault(OAuthError.INVALID_TOKEN, fault.reason, fault.detail) from None
-    told = released(claims.attributes, await groups_of(context, app, grant.person), token.scopes)
+        within = replace(context, within=connection)
+        app = await application_of(within, grant.app, origin=origin) if grant else None
+        if token is None or grant is None or app is None:
+            raise OAuthFault(
+                OAuthError.INVALID_TOKEN, RefusalReason.UNKNOWN_TOKEN, "The access token is unknown or was revoked"
+            )
+        if context.now() >= token.expires_at:
+            raise OAuthFault(OAuthError.INVALID_TOKEN, RefusalReason.TOKEN_EXPIRED, "The access token has expired")
+        try:
+            claims = await claims_of_grant(context, connection, app, grant.person)
+        except OAuthFault as fault:
+            raise OAuthFault(OAuthError.INVALID_TOKEN, fault.reason, fault.detail) from None
+    told = released(claims.attributes, claims.groups, token.scopes)
     return {"sub": grant.subject, **{name: value for name, value in told.items() if name not in OURS}}
 
 

@@ -5,6 +5,7 @@ If a person is disabled or deleted, a database trigger ends their sessions in th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from lockstep.actions.permissions import Permission
 from lockstep.actions.person_sign_in.outcomes import Visitor, refused
 from lockstep.credentials.issued_secrets import hash_of, new_secret, renewed_secret, secret_of_forms
 from lockstep.errors import Kind, LockstepError, not_found
-from lockstep.postgres.pool import Connection
+from lockstep.postgres.pool import Connection, pipeline
 from lockstep.storage import audit_log, people, person_credentials
 from lockstep.storage import person_sessions as store
 from lockstep.storage.person_sessions import PersonSessionRow as PersonSessionRow
@@ -71,9 +72,13 @@ async def caller_of_person(context: Context, secret: str) -> PersonCaller | None
         session = await store.read_session(connection, hash_of(secret))
         if session is None or now >= min(session.expires_at, session.seen_at + IDLE):
             return None
-        credential = await person_credentials.credential_of(connection, session.person)
-        setting = await person_credentials.read_setting(connection)
-        found = (await people.read_people(connection, [session.person])).get(session.person)
+        async with pipeline(connection):  # all queries in one round trip
+            credential, setting, rows = await asyncio.gather(
+                person_credentials.credential_of(connection, session.person),
+                person_credentials.read_setting(connection),
+                people.read_people(connection, [session.person]),
+            )
+        found = rows.get(session.person)
         if found is None or credential is None:
             return None
         if now - session.seen_at >= _SEEN_AGAIN:

@@ -38,6 +38,7 @@ class AssertionClaims:
     attributes: Mapping[str, Sequence[str]]
     is_assigned: bool
     role: str
+    groups: Sequence[str] = ()  # the names of the groups through which the application is assigned, sorted
     display: str = ""
     is_active: bool = True
     problems: Mapping[str, str] = field(default_factory=dict)  # by claim: the reason why it has no value
@@ -78,6 +79,7 @@ def claims_about(
         attributes,
         is_assigned=bool(obj.assignments),
         role=str(roles[0]["value"]) if roles else "",
+        groups=sorted({one.via_group_name for one in obj.assignments if one.via_group_name}),
         display=obj.display,
         is_active=obj.account_enabled and obj.lifecycle is Lifecycle.ACTIVE,
         problems=problems,

@@ -7,6 +7,7 @@ sign in.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import dataclass
 
@@ -15,14 +16,15 @@ from lockstep.actions.lookup import find_application
 from lockstep.actions.single_sign_on.address import Endpoints, endpoints_of, stored_address
 from lockstep.actions.single_sign_on.claims import AssertionClaims, claims_about, manager_names, require_usable
 from lockstep.actions.single_sign_on.keys import active_key
-from lockstep.actions.single_sign_on.settings import read_settings
+from lockstep.actions.single_sign_on.settings import read_settings, settings_in
 from lockstep.configuration.single_sign_on import SignedPart, SignOnMode, SignOnSettings
-from lockstep.directory.objects import read_app_roles, read_objects
+from lockstep.directory.objects import read_objects_and_roles
 from lockstep.engine.moment import Moment
 from lockstep.engine.records import ObjectKind
+from lockstep.engine.rules.conditions import MEMBER_OF
 from lockstep.engine.rules.configuration import JobConfiguration
 from lockstep.errors import conflict, not_found
-from lockstep.postgres.pool import Connection
+from lockstep.postgres.pool import Connection, pipeline
 from lockstep.saml.certificates import SigningKey
 from lockstep.saml.responses import Signing
 from lockstep.storage import application_sso, jobs, signing_certificates
@@ -113,19 +115,27 @@ async def claims_for(context: Context, app_id: str, person_id: str) -> Assertion
 async def read_claims(context: Context, connection: Connection, app: ApplicationRow, person_id: str) -> AssertionClaims:
     """Return the same claims as `claims_for`. A claim that cannot be evaluated raises no error here; the result says what is wrong."""
     row = await application_sso.read_sign_on(connection, app.id)
-    settings = await read_settings(context, connection, app)
-    job = await jobs.find_job(connection, app.id)
-    configuration = JobConfiguration(
-        version=0,
-        roles=await read_app_roles(connection, app.id),
-        default_domain=job.config.get("defaultDomain") if job else None,
+    settings = await settings_in(context, connection, app, row)
+    return await claims_by(
+        context, connection, app.id, settings, person_id, salt=row.pairwise_salt if row is not None else b""
     )
-    objects = await read_objects(
-        connection, app.id, ObjectKind.USER, [person_id], manager_attributes=manager_names(settings)
-    )
+
+
+async def claims_by(
+    context: Context, connection: Connection, app: str, settings: SignOnSettings, person_id: str, *, salt: bytes
+) -> AssertionClaims:
+    """Return the same claims as `read_claims`, by settings and a salt that were read before. *app* and *person_id* are ids."""
+    async with pipeline(connection):  # all queries in one round trip
+        job, (objects, roles) = await asyncio.gather(
+            jobs.find_job(connection, app),
+            read_objects_and_roles(
+                connection, app, ObjectKind.USER, [person_id],
+                with_groups=MEMBER_OF in settings.attributes(), manager_attributes=manager_names(settings),
+            ),
+        )  # fmt: skip
     if person_id not in objects:
         raise not_found("Unknown person")
+    default_domain = job.config.get("defaultDomain") if job else None
+    configuration = JobConfiguration(version=0, roles=roles, default_domain=default_domain)
     moment = Moment(context.now(), secrets.token_bytes(16))
-    return claims_about(
-        objects[person_id], settings, configuration, moment=moment, salt=row.pairwise_salt if row else b""
-    )
+    return claims_about(objects[person_id], settings, configuration, moment=moment, salt=salt)

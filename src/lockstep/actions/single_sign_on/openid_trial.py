@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -19,13 +18,13 @@ from lockstep.openid.requests import OFFLINE, SCOPES
 from lockstep.openid.tokens import ID_TOKEN_VALID
 from lockstep.postgres.pool import Connection
 from lockstep.saml.showing import MessagePart
-from lockstep.storage import assignments, client_secrets, openid_keys
+from lockstep.storage import client_secrets, openid_keys
 
 
 async def openid_parts(
-    connection: Connection, view: SignOnView, claims: AssertionClaims, person: str, *, issuer: str, now: datetime
+    connection: Connection, view: SignOnView, claims: AssertionClaims, *, issuer: str, now: datetime
 ) -> TrialParts:
-    """Return the parts of a trial for the person with this id that are specific to OpenID Connect."""
+    """Return the parts of a trial that are specific to OpenID Connect."""
     app, openid = view.application, view.settings.openid
     keys = await openid_keys.read_keys(connection)
     ready = [
@@ -44,9 +43,7 @@ async def openid_parts(
                 f"Make one: lockstep sso secrets new {app.name}",
             )
         )
-    rows = await assignments.entitlements(connection, app.id, [person])
-    groups = sorted({row.via_group_name for row in rows if row.via_group_name})
-    token = _id_token(view, issuer, claims, groups, now)
+    token = _id_token(view, issuer, claims, now)
     return TrialParts(
         SignInCondition("OpenID Connect is the single sign-on method", holds=True),
         ready,
@@ -75,7 +72,7 @@ def _request(view: SignOnView, issuer: str) -> str:
     return f"{issuer}{AUTHORIZE}?{urlencode(query, safe='.')}"
 
 
-def _id_token(view: SignOnView, issuer: str, claims: AssertionClaims, groups: Sequence[str], now: datetime) -> str:
+def _id_token(view: SignOnView, issuer: str, claims: AssertionClaims, now: datetime) -> str:
     """Return the payload of the ID token with all scopes as JSON, or "" if none can be made. It is not signed."""
     if not claims.name_id or claims.problems:
         return ""
@@ -84,7 +81,7 @@ def _id_token(view: SignOnView, issuer: str, claims: AssertionClaims, groups: Se
         "aud": view.application.id,
         "sub": claims.name_id,
         "exp": int((now + ID_TOKEN_VALID).timestamp()),
-        **released(claims.attributes, groups, SCOPES),
+        **released(claims.attributes, claims.groups, SCOPES),
     }
     return orjson.dumps(payload, option=orjson.OPT_INDENT_2).decode()
 

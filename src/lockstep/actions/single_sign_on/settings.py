@@ -33,6 +33,7 @@ from lockstep.engine.rules.mappings import Direct, Expression, MappingSource
 from lockstep.errors import conflict, invalid, not_found
 from lockstep.postgres.pool import Connection
 from lockstep.storage import application_sso, audit_log, credentials, signing_certificates
+from lockstep.storage.application_sso import SignOnRow
 from lockstep.storage.applications import ApplicationRow
 from lockstep.storage.mail_server import has_server
 from lockstep.storage.signing_certificates import CertificateRow
@@ -140,7 +141,13 @@ async def read_view(context: Context, connection: Connection, app: ApplicationRo
 
 async def read_settings(context: Context, connection: Connection, app: ApplicationRow) -> SignOnSettings:
     """Return the stored settings. If none are stored, return those of the gallery entry, adapted to the address of this application."""
-    row = await application_sso.read_sign_on(connection, app.id)
+    return await settings_in(context, connection, app, await application_sso.read_sign_on(connection, app.id))
+
+
+async def settings_in(
+    context: Context, connection: Connection, app: ApplicationRow, row: SignOnRow | None
+) -> SignOnSettings:
+    """Return the settings that *row* contains, or those of the gallery entry if it is None."""
     if row is not None:
         return sign_on_from_json(Part(row.config, PLACE))
     if app.template not in context.gallery.names():

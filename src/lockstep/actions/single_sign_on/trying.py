@@ -135,7 +135,7 @@ async def try_sign_on(
         issuer = await stored_address(connection) or origin
         is_openid = view.settings.mode is SignOnMode.OIDC
         if is_openid:
-            parts = await openid_parts(connection, view, claims, person.id, issuer=issuer, now=context.now())
+            parts = await openid_parts(connection, view, claims, issuer=issuer, now=context.now())
         else:
             parts = await _saml_parts(view, claims, context.now())
     return SignOnTrial(

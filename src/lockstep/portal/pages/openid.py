@@ -30,7 +30,7 @@ COOKIE_PATH = "/oauth2"
 @pages.get(AUTHORIZE, is_public=True)
 async def authorize(context: PortalContext, request: Request) -> Answer:
     found = await answering.authorize(
-        context.actions, request.query_params.multi_items(), session_secret(request), visitor=visitor_of(request),
+        context.actions, request.query_params.multi_items(), context.caller, visitor=visitor_of(request),
         origin=origin_of(request), browser=browser_secret(request),
     )  # fmt: skip
     return _shown(request, found)
@@ -44,7 +44,7 @@ async def go_on(context: PortalContext, request: Request) -> Answer:
     to which the form may be sent.
     """
     found = await answering.resume(
-        context.actions, request.query_params.get("request", ""), session_secret(request), visitor=visitor_of(request),
+        context.actions, request.query_params.get("request", ""), context.caller, visitor=visitor_of(request),
         origin=origin_of(request), browser=browser_secret(request),
     )  # fmt: skip
     if isinstance(found, Answered) and not found.fields:
